@@ -1,0 +1,131 @@
+"""The catalogue: read entries, look them up, suggest near misses. One TOML file is one shape; its path is its id."""
+
+from __future__ import annotations
+
+import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock._data import data_root, walk
+from tcop_mock.entries import read_entry
+from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.model.shape import Event, Kind, Metric, Policy, Product, Sample, Shape, Text, ValueSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SCHEMA = "catalog-entry"
+_GLOB_CHARS = frozenset("*?[")
+
+
+class Catalog:
+    """All shapes by id, in the order of their ids."""
+
+    def __init__(self, shapes: Iterable[Shape]) -> None:
+        self._shapes = {shape.id: shape for shape in sorted(shapes, key=lambda shape: shape.id)}
+
+    @classmethod
+    def load(cls, *folders: str | Path) -> Catalog:
+        """Return the shipped shapes and those of the user's own folders; a later folder's entry replaces an earlier.
+
+        Raises:
+            UsageError: a folder is not there.
+            EntryError: an entry does not keep the format; says file, key and problem.
+        """
+        shapes = dict(_read_folder(data_root("payload_catalog"), check=False))
+        for folder in map(Path, folders):
+            if not folder.is_dir():
+                raise UsageError(f"catalogue folder {str(folder)!r} is not there; name a folder of TOML entries")
+            shapes.update(_read_folder(folder, check=True))
+        return cls(shapes.values())
+
+    def __iter__(self) -> Iterator[Shape]:
+        return iter(self._shapes.values())
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def get(self, shape_id: str) -> Shape:
+        """Return one shape.
+
+        Raises:
+            UnknownNameError: there is none of that id; names near misses.
+        """
+        try:
+            return self._shapes[shape_id]
+        except KeyError:
+            listing = "`tcop-mock list` shows all shapes"
+            raise UnknownNameError("shape", shape_id, self._shapes, listing=listing) from None
+
+    def match(self, pattern: str) -> list[Shape]:
+        """Return the shapes whose id matches a glob (``cvm/*``); a pattern without wildcards is an id.
+
+        Raises:
+            UnknownNameError: nothing matches.
+        """
+        if not _GLOB_CHARS.intersection(pattern):
+            return [self.get(pattern)]
+        found = [shape for shape in self if fnmatch.fnmatchcase(shape.id, pattern)]
+        if not found:
+            listing = "`tcop-mock list` shows all shapes"
+            raise UnknownNameError("shape", pattern, self._shapes, listing=listing)
+        return found
+
+
+def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable
+    for shape_id, file in walk(folder, ".toml"):
+        yield shape_id, parse_shape(shape_id, read_entry(file, SCHEMA, check=check))
+
+
+def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
+    """Turn the table of an entry that keeps its schema into a shape."""
+    sample = table.get("sample")
+    return Shape(
+        id=shape_id,
+        title=_text(table, "title"),
+        kind=Kind(table["kind"]),
+        namespace=table["namespace"],
+        regional=table["regional"],
+        source=table["source"],
+        assumed=tuple(table.get("assumed", ())),
+        policy=Policy(table["policy"]["type"], _text(table["policy"], "name")),
+        values={name: _value(spec) for name, spec in table.get("values", {}).items()},
+        dimensions=table["dimensions"],
+        dimensions_zh=table.get("dimensions_zh", {}),
+        metrics=tuple(map(_metric, table.get("metrics", ()))),
+        events=tuple(map(_event, table.get("events", ()))),
+        product=_product(table["product"]) if "product" in table else None,
+        sample=Sample(sample["dimensions"], sample["agrees"], sample.get("errata", "")) if sample else None,
+    )
+
+
+def _text(table: dict[str, Any], key: str) -> Text:
+    return Text(table[key], table.get(f"{key}_zh", table[key]))
+
+
+def _value(spec: dict[str, Any]) -> ValueSpec:
+    return ValueSpec(spec["generator"], {key: value for key, value in spec.items() if key != "generator"})
+
+
+def _metric(table: dict[str, Any]) -> Metric:
+    low, high = table["range"]
+    return Metric(
+        name=table["metricName"],
+        show_name=_text(table, "metricShowName"),
+        unit=_text(table, "unit"),
+        source=table["source"],
+        calc_type=table.get("calcType"),
+        calc_value=table.get("calcValue"),
+        low=low,
+        high=high,
+        decimals=table.get("decimals", 0),
+        namespace=table.get("namespace"),
+    )
+
+
+def _event(table: dict[str, Any]) -> Event:
+    return Event(table["eventName"], _text(table, "eventShowName"), table["recoverable"], table["source"])
+
+
+def _product(table: dict[str, Any]) -> Product:
+    return Product(table["productName"], _text(table, "productShowName"))

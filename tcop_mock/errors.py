@@ -1,0 +1,68 @@
+"""The error tree: our own mistakes and the user's, never the receiver's.
+
+What a receiver does wrong is a value (an Outcome, a Finding). Every message is one line that says what, where,
+and what to do next::
+
+    TcopMockError                 our own fault: exit code 4
+    ├── UsageError                a flag, a name, a URL, an edit, a body: exit code 2
+    │   ├── UnknownNameError      a shape, metric, event, clause or profile that is not there
+    │   └── EntryError            a catalogue entry, clause or profile file that does not keep its schema
+    └── TargetError               the target cannot be used, so nothing could be judged: exit code 3
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class TcopMockError(Exception):
+    """Base of all errors that tcop-mock raises. Catch it to catch everything of ours."""
+
+    exit_code = 4
+
+
+class UsageError(TcopMockError):
+    """The call cannot be carried out as written: wrong flag value, file, URL, edit or body."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that is not there, with the nearest ones that are."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], *, where: str = "", listing: str = "") -> None:
+        near = did_you_mean(name, known)
+        hint = f"; did you mean {near}?" if near else f"; {listing}" if listing else ""
+        super().__init__(f"unknown {what} {name!r}{f' in {where}' if where else ''}{hint}")
+
+
+class EntryError(UsageError):
+    """A file of ours or of the user's that does not keep its format: which file, which key, what is wrong."""
+
+    def __init__(self, file: str, key: str, problem: str) -> None:
+        self.file, self.key, self.problem = file, key, problem
+        super().__init__(f"{file}: {f'{key}: ' if key else ''}{problem}")
+
+
+class TargetError(TcopMockError):
+    """The target cannot be used (refused, not resolved, wants other credentials): nothing could be judged."""
+
+    exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return up to three near misses as ``'a', 'b' or 'c'``, or an empty string.
+
+    A near miss may also be the last part of a path (``private-listener`` for ``clb/private-listener``).
+    """
+    pool = list(known)
+    folded = {item.lower(): item for item in pool}
+    hits = [folded[hit] for hit in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
+    tail = name.lower().rpartition("/")[2]
+    hits += [item for item in pool if tail and tail in item.lower() and item not in hits]
+    quoted = [repr(hit) for hit in hits[:3]]
+    return " or ".join(filter(None, [", ".join(quoted[:-1]), *quoted[-1:]]))

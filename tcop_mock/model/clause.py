@@ -1,0 +1,70 @@
+"""A clause: one obligation of a receiver. Read from one file of ``contracts/clauses/``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Level(StrEnum):
+    """How binding a clause is (RFC 2119)."""
+
+    MUST = "must"
+    SHOULD = "should"
+    MAY = "may"
+
+
+class Need(StrEnum):
+    """What has to be there for a clause to be run; otherwise it is reported not-run."""
+
+    AUTH = "auth"
+    """The target's userinfo says which credentials the receiver wants."""
+
+
+class Stage(StrEnum):
+    """When a clause is played. Stages follow each other; the clauses of ``MAIN`` and ``ABUSE`` run side by side."""
+
+    MAIN = "main"
+    ABUSE = "abuse"
+    """Broken input: after ``MAIN``, so that a receiver that dies of it takes no other clause with it."""
+    BURST = "burst"
+    """Alone, because it would make every other answer late."""
+    LAST = "last"
+    """After all others: is the receiver still alive?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A player or a judge by name, with its parameters."""
+
+    name: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One obligation of a receiver."""
+
+    code: str
+    """``TCM`` and three digits; never changes its meaning, is never reused."""
+    slug: str
+    level: Level
+    profiles: tuple[str, ...]
+    """Profiles in which it holds; empty: in all."""
+    needs: frozenset[Need]
+    stage: Stage
+    requirement: str
+    source: str
+    why: str
+    fix: str
+    play: Call
+    expect: tuple[Call, ...]
+
+    @property
+    def id(self) -> str:
+        """Code and slug: ``TCM302-recover-time-zero``."""
+        return f"{self.code}-{self.slug}"

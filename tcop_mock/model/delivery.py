@@ -1,0 +1,110 @@
+"""What is sent and what comes back. How an attempt ended is a value, never an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tcop_mock.model.secret import Credentials
+
+
+class Outcome(StrEnum):
+    """How one attempt ended."""
+
+    ACKED = "acked"
+    """Status 2xx and a complete answer (or one cut at the cap) inside the deadline."""
+    REJECTED = "rejected"
+    """A complete answer with a status that is neither 2xx nor 3xx."""
+    REDIRECTED = "redirected"
+    """Status 3xx; it is never followed."""
+    TIMED_OUT = "timed_out"
+    """The total deadline passed. ``status`` is set where the head had come before."""
+    REFUSED = "refused"
+    """No connection: refused or unreachable."""
+    DNS = "dns"
+    """The host name did not resolve."""
+    TLS = "tls"
+    """No TLS session: certificate or protocol."""
+    RESET_BEFORE_ANSWER = "reset_before_answer"
+    """The connection ended (RST or FIN) before any byte of an answer."""
+    RESET_IN_ANSWER = "reset_in_answer"
+    """The connection ended (RST or FIN) inside the head or the body of the answer."""
+    BAD_ANSWER = "bad_answer"
+    """What came is no HTTP/1 answer."""
+    CANCELLED = "cancelled"
+    """We stopped waiting: interrupted, or the run's time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One HTTP request as it is to be sent; the same bytes in each attempt."""
+
+    body: bytes
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
+    """Beside Host, Content-Length, Connection and Authorization, which the sender writes."""
+    credentials: Credentials | None = field(default=None, repr=False)
+    segments: tuple[int, ...] = ()
+    """Sizes in bytes of the body's TCP segments, the head being one of its own; empty: head and body in one write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST and what became of it. Times are seconds on the run's own clock."""
+
+    outcome: Outcome
+    intended_s: float
+    """When it should have started."""
+    started_s: float
+    ended_s: float
+    connected_s: float | None = None
+    first_byte_s: float | None = None
+    status: int | None = None
+    """Set as soon as the head came, whatever became of the body."""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    """The answer's body up to the cap."""
+    body_truncated: bool = False
+    """The answer went on past the cap; the socket was closed there."""
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    request_sha256: str = ""
+    detail: str = ""
+    """One line on what went wrong; never holds credentials."""
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the start to the end of the attempt."""
+        return self.ended_s - self.started_s
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the head said 2xx, whatever became of the body."""
+        return self.status is not None and HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """All pushes of one callback to one receiver."""
+
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the last attempt was acked."""
+        return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ACKED
+
+
+class Post(Protocol):
+    """The one narrow port through which anything is sent."""
+
+    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        """Send once and say how it ended. Never raises for what the receiver does.
+
+        ``deadline_s`` counts from the start of the attempt and covers everything; ``intended_s`` is when a schedule
+        wanted it (the start, where nothing is given).
+        """
+        ...

@@ -1,0 +1,67 @@
+"""What a run found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tcop_mock.model.clause import Clause
+
+
+class Result(StrEnum):
+    """What became of one clause."""
+
+    PASS = "pass"  # noqa: S105 - a result, no password
+    FAIL = "fail"
+    ERROR = "error"
+    """It could not be judged; the reason says why."""
+    NOT_RUN = "not-run"
+    """It was left out; the reason says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """Two ways to see a finding again, each runs as it stands."""
+
+    curl: str
+    cli: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken clause, with evidence and a way to see it again."""
+
+    title: str
+    detail: str
+    shape: str | None
+    evidence: str
+    """The request and the answer, bounded, without credentials."""
+    reproduce: Reproduction
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseResult:
+    """What became of one clause."""
+
+    clause: Clause
+    result: Result
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a whole run found."""
+
+    target: str
+    """Redacted."""
+    profile: str
+    seed: int
+    assumptions: tuple[str, ...]
+    results: tuple[ClauseResult, ...]
+
+    def count(self, result: Result) -> int:
+        """Return how many clauses ended so."""
+        return sum(1 for item in self.results if item.result is result)
