@@ -192,7 +192,7 @@ def _require(alarm: Alarm, state: State) -> None:
 
 
 def _duration_s(alarm: Alarm, state: State, occurrence: int, entropy: Entropy) -> int:
-    """Return the alarm's age: nothing when it fires, whole periods when it repeats, and somewhere after them at its end.
+    """Return the alarm's age: nothing when it fires, whole periods at a repeat, and somewhere after them at its end.
 
     An exponential alarm is told on the 1st, 2nd, 4th, 8th ... occurrence, so its n-th repeat is 2**n - 1 periods old.
     """
