@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root, walk
@@ -13,9 +14,11 @@ from tcop_mock.errors import EntryError, UnknownNameError
 from tcop_mock.model.clause import Call, Clause, Level, Need, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 SCHEMA = "clause"
+_CHECKS = {name: judge.check for name, judge in JUDGES.items()}
+_HANDED_IN = {"player": ("workshop",), "judge": ("attempt", "context")}
 _LISTING = "`tcop-mock check --list` shows all clauses"
 
 
@@ -33,7 +36,7 @@ def parse_clause(name: str, table: dict[str, Any]) -> Clause:
     """
     code, _, slug = name.partition("-")
     play = _call(name, "play", table["play"], "player", PLAYERS)
-    expect = tuple(_call(name, "expect", call, "judge", JUDGES) for call in table["expect"])
+    expect = tuple(_call(name, "expect", call, "judge", _CHECKS) for call in table["expect"])
     return Clause(
         code=code,
         slug=slug,
@@ -81,11 +84,16 @@ def find(clauses: Sequence[Clause], code: str) -> Clause:
     raise UnknownNameError("clause", code, _names(clauses), listing=_LISTING)
 
 
-def _call(file: str, key: str, table: dict[str, Any], what: str, known: Iterable[str]) -> Call:
+def _call(file: str, key: str, table: dict[str, Any], what: str, known: Mapping[str, Callable[..., object]]) -> Call:
     name = table[what]
     if name not in known:
         raise EntryError(f"{file}.toml", f"{key}.{what}", str(UnknownNameError(what, name, known)))
-    return Call(name, {param: value for param, value in table.items() if param != what})
+    params = {param: value for param, value in table.items() if param != what}
+    try:
+        inspect.signature(known[name]).bind(*_HANDED_IN[what], **params)
+    except TypeError as problem:
+        raise EntryError(f"{file}.toml", key, f"{what} {name!r}: {problem}") from None
+    return Call(name, params)
 
 
 def _matches(clause: Clause, glob: str) -> bool:

@@ -34,6 +34,7 @@ def status(
     allow: Sequence[str] = (),
     forbid: Sequence[str] = (),
     besides: Sequence[int] = (),
+    silence_ok: bool = False,
 ) -> str | None:
     """Judge the status by class (``2xx``) or number (``401``).
 
@@ -43,9 +44,10 @@ def status(
         allow: the status must be one of these, where any are given.
         forbid: the status must be none of these.
         besides: numbers that are fine, whatever the other lists say.
+        silence_ok: a missing answer is another clause's business.
     """
     if attempt.status is None:
-        return no_answer(attempt)
+        return None if silence_ok else no_answer(attempt)
     if attempt.status in besides:
         return None
     spellings = {f"{attempt.status // 100}xx", str(attempt.status)}
