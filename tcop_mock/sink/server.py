@@ -27,7 +27,6 @@ _BACKLOG = 1024  # a burst connects at once; Linux cuts it to net.core.somaxconn
 _READ_BYTES = 65_536
 _LINGER_S = 1.0  # how long a client may go on sending after our last answer
 _NO_BODY_STATUS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 15.3.5 and 15.4.5
-_NO_BODY_METHODS = frozenset({"HEAD", "CONNECT"})  # RFC 9110, 9.3.2 and 9.3.6
 _log = logging.getLogger(__name__)
 
 
@@ -185,6 +184,8 @@ class Sink:
         head = await _next_event(http, reader, writer)
         if not isinstance(head, h11.Request):
             return None
+        if head.method == b"CONNECT":
+            raise h11.RemoteProtocolError("this is no proxy", error_status_hint=HTTPStatus.NOT_IMPLEMENTED)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
         body = bytearray()
         self._hold_to_cap(next((int(value) for name, value in headers if name == "content-length"), 0))
@@ -231,7 +232,7 @@ def _refusal(status: int) -> tuple[h11.Response, bytes]:
 
 def _wire(http: h11.Connection, method: str, response: h11.Response, body: bytes) -> bytes:
     events: list[h11.Event] = [response, h11.EndOfMessage()]
-    if body and method not in _NO_BODY_METHODS and response.status_code not in _NO_BODY_STATUS:
+    if body and method != "HEAD" and response.status_code not in _NO_BODY_STATUS:
         events.insert(1, h11.Data(data=body))
     return b"".join(http.send(event) or b"" for event in events)
 
