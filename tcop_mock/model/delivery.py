@@ -49,6 +49,8 @@ class Push:
     credentials: Credentials | None = field(default=None, repr=False)
     segments: tuple[int, ...] = ()
     """Sizes in bytes of the body's TCP segments, the head being one of its own; empty: head and body in one write."""
+    patience_s: float | None = None
+    """How long the body of the answer may take after its head; ``None``: as long as the deadline allows."""
 
 
 @dataclass(frozen=True, slots=True)

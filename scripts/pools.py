@@ -1,0 +1,195 @@
+"""Write ``payload_catalog/_pools/names.toml``: the names that humans and teams give to what alarms are about.
+
+Colours and cities are drawn with Faker, the technical words are ours, so that no person and no real company's domain
+can come out. Faker is needed here only, never at run time: what is drawn is data, shipped and compared.
+
+``python scripts/pools.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when the file differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from faker import Faker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Pools: TypeAlias = "dict[str, dict[str, list[str]]]"
+
+FILE = Path(__file__).parent.parent / "payload_catalog" / "_pools" / "names.toml"
+SEED = 248_50409  # the documentation's number of the alarm callback page
+SIZE = 48
+_MOST_TRIES = 10_000
+
+_HEAD = """\
+# Names to draw from, by pool and language. Written by scripts/pools.py; change that and run `make pools`.
+# A pool without `zh` holds technical names, which are the same in every account.
+"""
+
+_SERVICES = (
+    "account", "billing", "cart", "catalog", "checkout", "coupon", "delivery", "gateway", "inventory", "invoice",
+    "ledger", "login", "media", "message", "order", "payment", "profile", "recommend", "report", "risk", "search",
+    "session", "settlement", "upload",
+)  # fmt: skip
+_SERVICES_ZH = (
+    "支付", "订单", "结算", "库存", "物流", "会员", "搜索", "推荐", "登录", "消息", "风控", "报表", "账单", "营销",
+    "客服", "直播",
+)  # fmt: skip
+_ROLES = ("api", "batch", "cache", "canary", "consumer", "job", "proxy", "server", "sync", "web", "worker")
+_ROLES_ZH = ("网关", "前端", "后端", "缓存", "任务机", "跳板机", "应用服务器", "灰度")
+_STAGES = ("dev", "test", "staging", "pre", "prod", "dr")
+_STAGES_ZH = ("开发", "测试", "预发", "生产", "容灾")
+# A policy has many metrics, so its name tells none of them.
+_PURPOSES = ("default", "basics", "critical", "on call", "night shift", "after release", "capacity")
+_PURPOSES_ZH = ("默认策略", "基础告警", "核心告警", "值班告警", "夜间告警", "发布观察", "容量告警")
+_STORES_ZH = ("主库", "从库", "报表库", "归档库", "只读实例")
+_CLUSTER_NAMESPACES = ("default", "kube-system", "monitoring", "ingress-nginx")
+_FACTS = ("changed", "created", "deleted", "events", "failed", "log", "metrics", "retry")
+_HOSTS = ("www", "static", "img", "api", "download", "video", "m")
+_ZONES = ("example.com", "example.net", "example.org")
+
+
+class Names:
+    """Draws one name after another, the same ones on every machine."""
+
+    def __init__(self) -> None:
+        self._en, self._zh = Faker("en_US"), Faker("zh_CN")
+        self._en.seed_instance(SEED)
+        self._zh.seed_instance(SEED)
+
+    def _pick(self, words: Sequence[str]) -> str:
+        return str(self._en.random_element(words))
+
+    def _number(self) -> str:
+        return f"{self._en.random_int(1, 24):02d}"
+
+    def _colour(self) -> str:
+        """Return a colour of one word, lower case: what teams call generations of things."""
+        while True:
+            name = str(self._en.color_name())
+            if name[1:].islower():
+                return name.lower()
+
+    def _city(self) -> str:
+        return str(self._zh.city_name())
+
+    def instance(self) -> str:
+        """Return what somebody calls a machine."""
+        if self._en.pybool(truth_probability=30):
+            return f"{self._colour().capitalize()} {self._pick(_SERVICES)} {self._pick(_ROLES)}"
+        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-{self._colour()}-{self._number()}"
+
+    def instance_zh(self) -> str:
+        """Return what somebody calls a machine, in Chinese."""
+        return f"{self._city()}-{self._pick(_SERVICES_ZH)}{self._pick(_ROLES_ZH)}-{self._number()}"
+
+    def policy(self) -> str:
+        """Return the name of an alarm policy."""
+        return f"{self._pick(_STAGES)} {self._pick(_SERVICES)} {self._pick(_ROLES)}: {self._pick(_PURPOSES)}"
+
+    def policy_zh(self) -> str:
+        """Return the name of an alarm policy, in Chinese."""
+        return (
+            f"{self._pick(_STAGES_ZH)}环境{self._pick(_SERVICES_ZH)}{self._pick(_ROLES_ZH)}-{self._pick(_PURPOSES_ZH)}"
+        )
+
+    def network(self) -> str:
+        """Return the name of a private network."""
+        return f"vpc-{self._pick(_STAGES)}-{self._colour()}"
+
+    def network_zh(self) -> str:
+        """Return the name of a private network, in Chinese."""
+        return f"{self._city()}{self._pick(_STAGES_ZH)}网"
+
+    def database(self) -> str:
+        """Return the name of a database instance; teams put spaces and underscores into them."""
+        stage, service = self._pick(_STAGES), self._pick(_SERVICES)
+        return f"{stage} {service}_{self._pick(_ROLES)}" if self._en.pybool() else f"{service}_{self._colour()}_{stage}"
+
+    def database_zh(self) -> str:
+        """Return the name of a database instance, in Chinese."""
+        return f"{self._pick(_STAGES_ZH)}_{self._city()}{self._pick(_SERVICES_ZH)}_{self._pick(_STORES_ZH)}"
+
+    def domain(self) -> str:
+        """Return a domain below the ones that RFC 2606 reserves."""
+        return f"{self._pick(_HOSTS)}.{self._colour()}-{self._pick(_SERVICES)}.{self._pick(_ZONES)}"
+
+    def workload(self) -> str:
+        """Return the name of a Kubernetes workload."""
+        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}"
+
+    def namespace(self) -> str:
+        """Return the name of a Kubernetes namespace."""
+        return f"{self._pick(_SERVICES)}-{self._pick(_STAGES)}"
+
+    def topic(self) -> str:
+        """Return the name of a message topic."""
+        return f"{self._pick(_SERVICES)}-{self._pick(_FACTS)}"
+
+    def consumer_group(self) -> str:
+        """Return the name of a group of message consumers."""
+        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-group{self._en.random_int(1, 30)}"
+
+
+def draw() -> Pools:
+    """Return all pools; each draws from a source of its own, so that a new pool changes no other."""
+    return {
+        "instance": {"en": fill(Names().instance), "zh": fill(Names().instance_zh)},
+        "policy": {"en": fill(Names().policy), "zh": fill(Names().policy_zh)},
+        "network": {
+            "en": ["Default-VPC", *fill(Names().network)],
+            "zh": ["基础网络", *fill(Names().network_zh)],  # the classic network, as the page of 2019 prints it
+        },
+        "database": {"en": fill(Names().database), "zh": fill(Names().database_zh)},
+        "domain": {"en": fill(Names().domain)},
+        "workload": {"en": fill(Names().workload)},
+        "namespace": {"en": [*_CLUSTER_NAMESPACES, *fill(Names().namespace)]},
+        "topic": {"en": fill(Names().topic)},
+        "consumer_group": {"en": fill(Names().consumer_group)},
+    }
+
+
+def fill(name: Callable[[], str]) -> list[str]:
+    """Return ``SIZE`` different names in the order of the alphabet."""
+    found: set[str] = set()
+    for _ in range(_MOST_TRIES):
+        found.add(name())
+        if len(found) == SIZE:
+            return sorted(found)
+    raise RuntimeError(f"{name} has fewer than {SIZE} different names")
+
+
+def render(pools: Pools) -> str:
+    """Return the pools as TOML; a JSON text is a TOML text."""
+    lines = [_HEAD]
+    for pool, languages in pools.items():
+        lines.append(f"[{pool}]")
+        for language, names in languages.items():
+            quoted = [f"  {json.dumps(name, ensure_ascii=False)}," for name in names]
+            lines += [f"{language} = [", *quoted, "]"]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main(arguments: Sequence[str], file: Path = FILE) -> int:
+    """Write the file, or with ``--check`` compare it; return the exit code."""
+    parser = argparse.ArgumentParser(description="Draw the pools of names")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file is stale")
+    checking = parser.parse_args(arguments).check
+    fresh = render(draw())
+    on_disk = file.read_text(encoding="utf-8") if file.exists() else ""
+    if checking and on_disk != fresh:
+        print(f"{file} is not what scripts/pools.py draws: run `make pools`", file=sys.stderr)
+        return 1
+    if not checking:
+        file.write_text(fresh, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Run the suite against the installed wheel, in a folder where only the tests are: what passes here is what users get.
+# usage: scripts/wheel_suite.sh PYTHON [argument of pytest]...
+set -euo pipefail
+
+sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+shift
+
+elsewhere=$(mktemp -d)
+trap 'rm -rf "$elsewhere"' EXIT
+cp -R "$sources/tests" "$sources/pyproject.toml" "$elsewhere"
+cd "$elsewhere"
+unset PYTHONPATH
+
+"$python" - <<'PROOF'
+import sys
+import sysconfig
+from pathlib import Path
+
+import tcop_mock
+
+package = Path(tcop_mock.__file__).parent
+if package.parent != Path(sysconfig.get_path("purelib")):
+    sys.exit(f"tcop_mock is not the installed one: {package}")
+print(f"tcop_mock under test: {package}")
+PROOF
+
+"$python" -m pytest -m "not checkout" "$@"

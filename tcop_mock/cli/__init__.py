@@ -1,0 +1,75 @@
+"""The command line: a thin shell. It parses, calls, and turns errors into one line and an exit code.
+
+Exit codes: 0 kept · 1 broken contract or delivery not accepted · 2 usage or configuration · 3 target unusable, nothing
+(or not everything that counts) could be judged · 4 our own fault · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from tcop_mock import __version__
+from tcop_mock.cli.lazy import LazyGroup
+from tcop_mock.errors import TcopMockError
+
+_USAGE, _OURS, _INTERRUPTED = 2, 4, 130
+
+COMMANDS = {
+    "list": ("catalogue", "List the shapes of the catalogue."),
+    "show": ("catalogue", "Show one shape: dimensions, metrics or events, sources."),
+    "emit": ("emit", "Write callbacks to standard output."),
+    "send": ("send", "Deliver a callback as TCOP does: deadline, retries, BasicAuth."),
+    "check": ("check", "Judge a receiver by the contract."),
+    "explain": ("explain", "Explain a clause: what it demands, by which source, and how to keep it."),
+    "demo": ("demo", "Judge a built-in receiver with planted bugs, then the corrected one."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_in={name: (f"tcop_mock.cli.{module}", summary) for name, (module, summary) in COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 our fault, 130 interrupted.",
+)
+@click.version_option(__version__, message="tcop-mock %(version)s")
+def cli() -> None:
+    """Realistic TCOP alarm callbacks, delivered as TCOP delivers them, and a contract test for their receivers."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False) or 0)
+    except click.ClickException as problem:
+        return _complain(_one_line(problem), _USAGE)
+    except TcopMockError as problem:
+        if debug:
+            traceback.print_exc()
+        return _complain(str(problem), problem.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted", _INTERRUPTED)
+    except BrokenPipeError:
+        # whoever read our output has enough; what is still buffered must not raise again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as problem:  # noqa: BLE001 - the last line of defence: our fault, told as such
+        if debug:
+            traceback.print_exc()
+        return _complain(f"internal error, our fault: {problem!r}; --debug shows where", _OURS)
+
+
+def _one_line(problem: click.ClickException) -> str:
+    text = " ".join(problem.format_message().split())
+    context = getattr(problem, "ctx", None)
+    return f"{text} (`{context.command_path} --help` shows how)" if context else text
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo(f"tcop-mock: {' '.join(message.split())}", err=True)
+    return code

@@ -1,0 +1,55 @@
+"""``tcop-mock explain``: a clause in full."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from tcop_mock.cli.options import common_options
+from tcop_mock.contract.clauses import find, load_clauses
+
+if TYPE_CHECKING:
+    from tcop_mock.cli.options import Common
+    from tcop_mock.model.clause import Clause
+
+_WIDTH = 78
+
+
+@click.command("explain")
+@click.argument("code")
+@common_options
+def explain_command(code: str, *, common: Common) -> None:
+    """Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it."""
+    clause = find(load_clauses(), code)
+    if common.as_json:
+        click.echo(json.dumps({"version": 1, "clause": _document(clause)}, ensure_ascii=False, indent=2))
+        return
+    click.echo(f"{clause.code} {clause.slug} [{clause.level}]")
+    holds = f"In profile {', '.join(clause.profiles)}. " if clause.profiles else "In every profile. "
+    needs = f"Needs {', '.join(sorted(clause.needs))}." if clause.needs else "Needs nothing but the target."
+    for head, text in (
+        ("Requirement", clause.requirement),
+        ("Source", clause.source),
+        ("Why", clause.why),
+        ("Fix", clause.fix),
+        ("Holds", holds + needs),
+    ):
+        click.echo(f"\n{head}")
+        click.echo(textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False))
+
+
+def _document(clause: Clause) -> dict[str, object]:
+    return {
+        "code": clause.code,
+        "slug": clause.slug,
+        "level": clause.level,
+        "profiles": list(clause.profiles),
+        "needs": sorted(clause.needs),
+        "requirement": clause.requirement,
+        "source": clause.source,
+        "why": clause.why,
+        "fix": clause.fix,
+    }

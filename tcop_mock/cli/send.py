@@ -1,0 +1,137 @@
+"""``tcop-mock send``: deliver callbacks as TCOP does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from tcop_mock.cli.drawing import drawing_options
+from tcop_mock.cli.options import DURATION, common_options, read_input, target_of
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.model.delivery import Push
+from tcop_mock.report.document import deliveries_document, write_json
+from tcop_mock.report.safe import one_line
+from tcop_mock.send.deliver import deliver
+from tcop_mock.send.http import HttpPost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcop_mock.cli.drawing import Drawing
+    from tcop_mock.cli.options import Common
+    from tcop_mock.model.delivery import Delivery
+    from tcop_mock.model.profile import DeliveryRules
+    from tcop_mock.model.target import Target
+
+_NOT_ACCEPTED = 1
+
+
+class Parcel(NamedTuple):
+    """One body to deliver, and what to call it."""
+
+    name: str
+    body: bytes
+
+
+@click.command("send")
+@click.argument("source", metavar="ID|FILE|-")
+@click.option("--to", "to", metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]")
+@click.option("--attempts", type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]")
+@click.option("--timeout", type=DURATION, help="Total deadline of one POST.  [default: the profile's]")
+@click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Times the pauses.")
+@click.option("--insecure", is_flag=True, help="Do not verify the receiver's certificate.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, send nothing.")
+@drawing_options
+@common_options
+def send_command(  # noqa: PLR0913 - one parameter an option
+    source: str,
+    *,
+    to: str | None,
+    attempts: int | None,
+    timeout: float | None,
+    time_scale: float,
+    insecure: bool,
+    dry_run: bool,
+    drawing: Drawing,
+    common: Common,
+) -> int:
+    """Deliver a callback: of the shape ID, from a FILE, or from standard input (-).
+
+    The body goes out as one POST; a failed one is pushed again as the profile says. Exit code 0: accepted, 1: not.
+    """
+    target = target_of(to, flag="--to URL")
+    rules = load_profile(common.profile).delivery
+    rules = replace(rules, attempts=attempts or rules.attempts, timeout_s=rules.timeout_s if timeout is None else timeout)
+    if rules.timeout_s <= 0:
+        raise UsageError("--timeout must be more than 0")
+    parcels = _parcels(source, drawing, common)
+    if dry_run:
+        _show(parcels, target, rules)
+        return 0
+    if insecure:
+        common.tell("warning: the receiver's certificate is not verified (--insecure)")
+    deliveries = asyncio.run(_deliver_all(parcels, target, rules, time_scale, insecure=insecure, common=common))
+    if common.as_json:
+        write_json(deliveries_document(deliveries), click.get_text_stream("stdout"))
+    return 0 if all(delivery.accepted for delivery in deliveries) else _NOT_ACCEPTED
+
+
+def _parcels(source: str, drawing: Drawing, common: Common) -> list[Parcel]:
+    if source == "-" or Path(source).is_file():
+        body = read_input(source)
+        if not body:
+            raise UsageError(f"{'standard input' if source == '-' else source} is empty: there is nothing to send")
+        return [Parcel("standard input" if source == "-" else source, body)]
+    try:
+        shapes = common.catalog().match(source)
+    except UnknownNameError as problem:
+        raise UsageError(f"{problem} ({source!r} is no file either)") from None
+    common.tell(f"seed {common.seed}")
+    return [
+        Parcel(f"{one.shape.id} {one.state}", one.body()) for one in drawing.callbacks(shapes, common.seed, count=1)
+    ]
+
+
+def _show(parcels: Sequence[Parcel], target: Target, rules: DeliveryRules) -> None:
+    for parcel in parcels:
+        headers = "; ".join(f"{name}: {value}" for name, value in rules.headers)
+        click.echo(f"would POST {len(parcel.body)} bytes ({parcel.name}) to {target}")
+        click.echo(f"  {headers}; {rules.attempts} attempts at the most, {rules.timeout_s:g} s each")
+        click.echo(f"  {one_line(parcel.body.decode('utf-8', 'backslashreplace'), len(parcel.body))}")
+
+
+async def _deliver_all(  # noqa: PLR0913 - one parameter an option
+    parcels: Sequence[Parcel],
+    target: Target,
+    rules: DeliveryRules,
+    time_scale: float,
+    *,
+    insecure: bool,
+    common: Common,
+) -> list[Delivery]:
+    post = HttpPost(target, answer_cap_bytes=rules.answer_cap_bytes, insecure=insecure, clock=time.perf_counter)
+    deliveries = []
+    for parcel in parcels:
+        push = Push(parcel.body, headers=rules.headers, credentials=target.credentials)
+        delivery = await deliver(
+            push, post=post, rules=rules, sleep=asyncio.sleep, clock=time.perf_counter, time_scale=time_scale
+        )
+        deliveries.append(delivery)
+        if not common.as_json:
+            _tell(parcel, delivery, target)
+    return deliveries
+
+
+def _tell(parcel: Parcel, delivery: Delivery, target: Target) -> None:
+    for number, attempt in enumerate(delivery.attempts, start=1):
+        status = f" {attempt.status}" if attempt.status is not None else ""
+        detail = f": {one_line(attempt.detail, 200)}" if attempt.detail else ""
+        click.echo(f"attempt {number}: {attempt.outcome}{status} after {attempt.duration_s:.3f} s{detail}")
+    verdict = "accepted" if delivery.accepted else "not accepted"
+    click.echo(f"{parcel.name} to {target}: {verdict}")

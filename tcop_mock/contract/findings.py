@@ -1,0 +1,103 @@
+"""Problems of a clause's cases become findings: one for each distinct cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcop_mock.contract.reproduce import reproduction
+from tcop_mock.model.secret import MASK
+from tcop_mock.model.verdict import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tcop_mock.model.case import Case
+    from tcop_mock.model.clause import Clause
+    from tcop_mock.model.delivery import Attempt
+    from tcop_mock.model.target import Target
+
+_MOST_BODY_CHARS = 1500
+_MOST_NAMED_CASES = 12
+
+
+class Problem(NamedTuple):
+    """What one attempt did wrong."""
+
+    case: Case
+    attempt: Attempt
+    text: str
+
+
+class Source(NamedTuple):
+    """Where findings come from: needed to see them again."""
+
+    clause: Clause
+    target: Target
+    seed: int
+    profile: str
+
+
+def findings(problems: Sequence[Problem], judged: int, source: Source) -> tuple[Finding, ...]:
+    """Return one finding per distinct cause, each shown by its first case.
+
+    Args:
+        problems: what went wrong, in the order of the cases.
+        judged: how many cases were judged in all.
+        source: the clause, the target and the run's seed and profile.
+    """
+    causes: dict[str, list[Problem]] = {}
+    for problem in problems:
+        causes.setdefault(problem.text, []).append(problem)
+    return tuple(_finding(text, same, judged, source) for text, same in causes.items())
+
+
+def _finding(text: str, same: Sequence[Problem], judged: int, source: Source) -> Finding:
+    first = same[0]
+    more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+    names = [problem.case.title for problem in same[:_MOST_NAMED_CASES]]
+    rest = f", and {len(same) - len(names)} more" if len(same) > len(names) else ""
+    return Finding(
+        title=f"{first.case.title}{more}: {text}",
+        detail=f"{len(same)} of {judged} cases: {text}. {'; '.join(names)}{rest}",
+        shape=first.case.shape,
+        evidence=evidence(first.case, first.attempt, source.target),
+        reproduce=reproduction(first.case, source.clause, source.target, source.seed, source.profile),
+    )
+
+
+def evidence(case: Case, attempt: Attempt, target: Target) -> str:
+    """Show a request (``>``) and its answer (``<``), bounded, without credentials."""
+    push = case.push
+    lines = [f"> {push.method} {target.path} HTTP/1.1", f"> Host: {target.authority}"]
+    if push.credentials:
+        lines.append(f"> Authorization: Basic {MASK} ({case.offer} credentials)")
+    lines += [f"> {name}: {value}" for name, value in push.headers]
+    lines += [f"> Content-Length: {len(push.body)}", ">", *_quoted(">", push.body)]
+    return "\n".join([*lines, *(mask(line, target) for line in _answer(attempt))])
+
+
+def mask(text: str, target: Target) -> str:
+    """Replace every spelling of the target's credentials."""
+    for trace in target.credentials.traces() if target.credentials else ():
+        text = text.replace(trace, MASK)
+    return text
+
+
+def _answer(attempt: Attempt) -> Iterator[str]:
+    if attempt.status is None:
+        yield "< (no answer)"
+    else:
+        yield f"< HTTP/1.1 {attempt.status}"
+        yield from (f"< {name}: {value}" for name, value in attempt.headers)
+        yield "<"
+        yield from _quoted("<", attempt.body)
+    yield f"outcome: {attempt.outcome} after {attempt.duration_s:.3f} s"
+    if attempt.detail:
+        yield f"detail: {attempt.detail}"
+
+
+def _quoted(mark: str, body: bytes) -> list[str]:
+    text = body.decode("utf-8", "backslashreplace")
+    if len(text) > _MOST_BODY_CHARS:
+        text = f"{text[:_MOST_BODY_CHARS]}… ({len(body)} bytes in all)"
+    return [f"{mark} {line}" for line in text.split("\n")]

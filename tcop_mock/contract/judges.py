@@ -1,0 +1,130 @@
+"""Judges: what one attempt says about a clause. Each returns what is wrong in a few words, or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcop_mock.model.delivery import Attempt, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_NO_ANSWER = {
+    Outcome.TIMED_OUT: "no answer inside the deadline",
+    Outcome.REFUSED: "the connection was refused",
+    Outcome.RESET_BEFORE_ANSWER: "the connection was closed without an answer",
+    Outcome.RESET_IN_ANSWER: "the connection was closed inside the head of the answer",
+    Outcome.BAD_ANSWER: "the answer was no HTTP",
+}
+
+
+class Context(NamedTuple):
+    """What a judge may know beside the attempt."""
+
+    slow: bool = False
+    """Not even a plain callback is answered inside the deadline."""
+    sentinels: tuple[str, ...] = ()
+    """Secrets that must not come back."""
+
+
+def status(
+    attempt: Attempt,
+    _context: Context,
+    *,
+    allow: Sequence[str] = (),
+    forbid: Sequence[str] = (),
+    besides: Sequence[int] = (),
+    silence_ok: bool = False,
+) -> str | None:
+    """Judge the status by class (``2xx``) or number (``401``).
+
+    Args:
+        attempt: what came back.
+        _context: not needed.
+        allow: the status must be one of these, where any are given.
+        forbid: the status must be none of these.
+        besides: numbers that are fine, whatever the other lists say.
+        silence_ok: a missing answer is another clause's business.
+    """
+    if attempt.status is None:
+        return None if silence_ok else no_answer(attempt)
+    if attempt.status in besides:
+        return None
+    spellings = {f"{attempt.status // 100}xx", str(attempt.status)}
+    if (allow and not spellings.intersection(allow)) or spellings.intersection(forbid):
+        return f"answered {attempt.status}"
+    return None
+
+
+def in_time(attempt: Attempt, _context: Context) -> str | None:
+    """Judge whether the whole answer, head and body, came inside the deadline."""
+    if attempt.outcome is Outcome.TIMED_OUT:
+        return "no answer inside the deadline" if attempt.status is None else "the head came in time, the body did not"
+    if attempt.outcome is Outcome.RESET_IN_ANSWER and attempt.status is not None:
+        return "the connection was closed inside the body of the answer"
+    return None
+
+
+def bounded(attempt: Attempt, _context: Context) -> str | None:
+    """Judge whether the answer's body ends, and before the cap."""
+    if attempt.body_truncated:
+        return "the body of the answer goes on past 64 KiB"
+    if attempt.outcome is Outcome.TIMED_OUT and attempt.status is not None:
+        return "the body of the answer does not end"
+    return None
+
+
+def acked(attempt: Attempt, _context: Context) -> str | None:
+    """Judge whether it was a complete 2xx inside the deadline."""
+    if attempt.outcome is Outcome.ACKED:
+        return None
+    late = in_time(attempt, _context)
+    return late or (no_answer(attempt) if attempt.status is None else f"answered {attempt.status}")
+
+
+def no_echo(attempt: Attempt, context: Context) -> str | None:
+    """Judge whether head and body of the answer are free of the credentials that were shown."""
+    head = "\n".join(f"{name}: {value}" for name, value in attempt.headers)
+    body = attempt.body.decode("utf-8", "replace")
+    for place, text in (("head", head), ("body", body)):
+        if any(sentinel in text for sentinel in context.sentinels):
+            return f"the {place} of the answer repeats the credentials"
+    return None
+
+
+def no_answer(attempt: Attempt) -> str:
+    """Say why there is no status."""
+    return _NO_ANSWER.get(attempt.outcome, f"no answer ({attempt.outcome})")
+
+
+class Judge(NamedTuple):
+    """A judge and what it has to be shown."""
+
+    check: Callable[..., str | None]
+    whole_answer: bool = False
+    """It looks at the body; for the others a head will do, and a late body is not waited for."""
+    about_time: bool = False
+    """A missing answer is its own business also where the receiver is slow with everything."""
+    about_life: bool = False
+    """A refused connection is its own business."""
+
+
+JUDGES = {
+    "acked": Judge(acked, whole_answer=True),
+    "alive": Judge(status, about_life=True),
+    "bounded": Judge(bounded, whole_answer=True),
+    "in_time": Judge(in_time, whole_answer=True, about_time=True),
+    "no_echo": Judge(no_echo, whole_answer=True),
+    "status": Judge(status),
+}
+
+_UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS, Outcome.CANCELLED})
+
+
+def unjudgeable(judge: Judge, attempt: Attempt, context: Context) -> str | None:
+    """Say why an attempt tells nothing about the clause, where it does not."""
+    if attempt.outcome in _UNREACHED and not (judge.about_life and attempt.outcome is Outcome.REFUSED):
+        return f"the receiver could not be reached ({attempt.outcome})"
+    if context.slow and not judge.about_time and attempt.status is None and attempt.outcome is Outcome.TIMED_OUT:
+        return "not even a plain callback is answered inside the deadline (TCM102)"
+    return None

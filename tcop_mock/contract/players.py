@@ -1,0 +1,184 @@
+"""Players: what a clause sends. Each turns a clause's ``[play]`` table into scenes; none sends anything itself.
+
+A file of ``contracts/clauses/`` names a player and gives its parameters as keyword arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.generate.edits import value_at, with_value, without
+from tcop_mock.model.alarm import State, wire_bytes
+from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tcop_mock.contract.workshop import Workshop
+    from tcop_mock.model.delivery import Push
+    from tcop_mock.model.shape import Shape
+
+_LEAST_TOKEN_CHARS = 12
+"""A shorter one could stand in an answer by chance."""
+_BROKEN_JSON = b'{"sessionId":"broken","alarmStatus":'
+
+
+def catalogue(
+    shop: Workshop,
+    *,
+    shapes: Sequence[str] = ("*",),
+    states: Sequence[str] = (State.FIRING, State.RESOLVED),
+    needs_plain: bool = False,
+    deadline_factor: float = 1.0,
+) -> Play:
+    """Post every shape in every state, each an alarm of its own.
+
+    Args:
+        shop: makes the cases.
+        shapes: globs of shape ids.
+        states: states to post.
+        needs_plain: leave the clause out where not even a plain callback is taken.
+        deadline_factor: how many deadlines an attempt may take.
+    """
+    cases = [_stated(shop, shape, State(state)) for shape in shop.shapes(shapes) for state in states]
+    control = shop.plain() if needs_plain else None
+    return Play((Scene(tuple(cases), control),), deadline_factor=deadline_factor)
+
+
+def variants(shop: Workshop, *, variants: Sequence[Mapping[str, Any]], shape: str = "cvm/basic-monitoring") -> Play:
+    r"""Post a body with one thing changed, after the same body unchanged.
+
+    Args:
+        shop: makes the cases.
+        variants: tables of ``title``; ``shape`` and ``state`` where they are not the usual ones; and what changes:
+            ``set`` (path to value), ``unset`` (paths), ``retype`` (path to ``string``, ``integer`` or ``number``),
+            ``rename`` (path to key), ``fill`` (path, text and bytes: repeat the text until the body is that long),
+            ``threshold = false``, ``ascii = true`` (write ``\u`` escapes).
+        shape: the usual shape.
+    """
+    by_control: dict[tuple[str, State], list[Case]] = {}
+    for variant in variants:
+        key = (variant.get("shape", shape), State(variant.get("state", State.FIRING)))
+        by_control.setdefault(key, []).append(_varied(shop, shop.catalog.get(key[0]), key[1], variant))
+    scenes = []
+    for (shape_id, state), cases in by_control.items():
+        scenes.append(Scene(tuple(cases), _stated(shop, shop.catalog.get(shape_id), state)))
+    return Play(tuple(scenes))
+
+
+def bodies(shop: Workshop, *, bodies: Sequence[Mapping[str, str]], then_plain: bool = False) -> Play:
+    """Post raw bodies, after a plain callback.
+
+    Args:
+        shop: makes the cases.
+        bodies: tables of ``title`` and ``text`` or ``hex``.
+        then_plain: send them in turn, judge none of them, and judge a plain callback after them.
+    """
+    cases = tuple(Case(raw["title"], shop.push(_raw(raw)), judged=not then_plain) for raw in bodies)
+    if then_plain:
+        return Play(
+            (
+                Scene(
+                    (*cases, shop.plain("a plain callback after all of these")),
+                ),
+            ),
+            pace=Pace.IN_TURN,
+        )
+    return Play((Scene(cases, shop.plain()),))
+
+
+def methods(shop: Workshop, *, methods: Sequence[str]) -> Play:
+    """Send requests of other methods than POST, without a body."""
+    cases = [Case(f"a {method} request", replace(shop.push(b""), method=method, headers=())) for method in methods]
+    return Play((Scene(tuple(cases), shop.plain()),))
+
+
+def segments(shop: Workshop, *, segments: Sequence[Mapping[str, Any]]) -> Play:
+    """Post the plain body in separate TCP segments, after posting one in a single write.
+
+    Args:
+        shop: makes the cases.
+        segments: tables of ``title`` and ``sizes`` (bytes of each segment of the body; the last one repeats).
+    """
+    cases = []
+    for cut in segments:
+        case = shop.plain(cut["title"])
+        cases.append(replace(case, push=replace(case.push, segments=tuple(cut["sizes"]))))
+    return Play((Scene(tuple(cases), shop.plain()),))
+
+
+def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] = ("plain",)) -> Play:
+    """Post with other credentials than the right ones, after posting with the right ones.
+
+    Args:
+        shop: makes the cases.
+        offers: names of :class:`~tcop_mock.model.case.Offer`.
+        bodies: ``plain`` (a callback) and ``malformed`` (broken JSON).
+    """
+    sentinel = f"sentinel-{shop.alarm(shop.catalog.get('cvm/basic-monitoring')).policy_id}"
+    cases = []
+    for offer in map(Offer, offers):
+        for body in bodies:
+            if body == "plain":
+                case = shop.plain(f"a callback with {_OFFERED[offer]}")
+            else:
+                case = Case(f"broken JSON with {_OFFERED[offer]}", shop.push(_BROKEN_JSON))
+            cases.append(shop.offering(case, offer, sentinel))
+    return Play((Scene(tuple(cases), shop.plain()),), sentinels=(sentinel, *_tokens(cases)))
+
+
+def burst(shop: Workshop, *, count: int) -> Play:
+    """Post many alarms at once, after a single one."""
+    cases = tuple(shop.plain(f"callback {number} of {count} at once") for number in range(1, count + 1))
+    return Play((Scene(cases, shop.plain()),), pace=Pace.AT_ONCE)
+
+
+PLAYERS: dict[str, Callable[..., Play]] = {
+    player.__name__: player for player in (catalogue, variants, bodies, methods, segments, credentials, burst)
+}
+
+_OFFERED = {
+    Offer.RIGHT: "the right credentials",
+    Offer.NONE: "no credentials",
+    Offer.WRONG_USER: "a wrong user",
+    Offer.WRONG_PASSWORD: "a wrong password",
+    Offer.EMPTY_PASSWORD: "an empty password",
+}
+_TYPES: dict[str, Callable[[Any], Any]] = {"string": str, "integer": int, "number": float}
+
+
+def _stated(shop: Workshop, shape: Shape, state: State) -> Case:
+    return shop.case(f"{shape.id} {state}", shop.tree(shape, state), shape)
+
+
+def _varied(shop: Workshop, shape: Shape, state: State, variant: Mapping[str, Any]) -> Case:
+    tree: Any = shop.tree(shape, state, threshold=variant.get("threshold", True))
+    for path, kind in variant.get("retype", {}).items():
+        tree = with_value(tree, path, _TYPES[kind](value_at(tree, path)))
+    for path, key in variant.get("rename", {}).items():
+        parent = path.rpartition(".")[0]
+        tree = with_value(without(tree, path), f"{parent}.{key}" if parent else key, value_at(tree, path), create=True)
+    for path, value in variant.get("set", {}).items():
+        tree = with_value(tree, path, value, create=True)
+    for path in variant.get("unset", ()):
+        tree = without(tree, path)
+    if "fill" in variant:
+        tree = _filled(tree, **variant["fill"])
+    return shop.case(variant["title"], tree, shape, ascii_only=variant.get("ascii", False))
+
+
+def _filled(tree: Any, path: str, text: str, bytes: int) -> Any:  # noqa: ANN401, A002 - JSON; the clause file's key
+    missing = bytes - len(wire_bytes(tree))
+    return with_value(tree, path, text * -(-missing // len(text.encode())))
+
+
+def _raw(raw: Mapping[str, str]) -> bytes:
+    return bytes.fromhex(re.sub(r"\s", "", raw["hex"])) if "hex" in raw else raw["text"].encode()
+
+
+def _tokens(cases: Iterable[Case]) -> list[str]:
+    pushes: list[Push] = [case.push for case in cases]
+    tokens = [push.credentials.token().reveal() for push in pushes if push.credentials]
+    return [token for token in tokens if len(token) >= _LEAST_TOKEN_CHARS]

@@ -1,0 +1,45 @@
+"""The profiles: read from ``contracts/profiles/``, one file per published generation of the callback contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcop_mock._data import data_root, walk
+from tcop_mock.entries import read_entry
+from tcop_mock.errors import UnknownNameError
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.profile import DeliveryRules, Profile
+
+SCHEMA = "profile"
+DEFAULT = "2023"
+
+
+def load_profile(name: str = DEFAULT) -> Profile:
+    """Return a profile by name.
+
+    Raises:
+        UnknownNameError: there is none; names near misses.
+    """
+    files = dict(walk(data_root("contracts") / "profiles", ".toml"))
+    if name not in files:
+        listing = f"there is {', '.join(sorted(files))}"
+        raise UnknownNameError("profile", name, files, listing=listing)
+    return _parse(name, read_entry(files[name], SCHEMA, check=False))
+
+
+def _parse(name: str, table: dict[str, Any]) -> Profile:
+    delivery = table["delivery"]
+    return Profile(
+        name=name,
+        title=table["title"],
+        source=table["source"],
+        assumptions=tuple(table["assumed"].values()),
+        delivery=DeliveryRules(
+            attempts=delivery["attempts"],
+            timeout_s=float(delivery["timeout_s"]),
+            answer_cap_bytes=delivery["answer_cap_bytes"],
+            retry_on=frozenset(map(Outcome, delivery["retry_on"])),
+            pauses_s=tuple(map(float, delivery["pauses_s"])),
+            headers=tuple((str(key), str(value)) for key, value in delivery["headers"].items()),
+        ),
+    )

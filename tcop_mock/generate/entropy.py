@@ -1,0 +1,49 @@
+"""Where chance comes from: a stream of bytes that is a hash of its key, so that nothing else influences it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T")
+
+LOWER_ALNUM = "0123456789abcdefghijklmnopqrstuvwxyz"
+ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+HEX = "0123456789abcdef"
+_FIRST_BYTES = 1024
+_WORD_BYTES = 8
+
+
+class Entropy:
+    """Draws from SHAKE-128 over a key. The same key gives the same draws in the same order."""
+
+    __slots__ = ("_bytes", "_key", "_next")
+
+    def __init__(self, *key: object) -> None:
+        self._key = "\x1f".join(map(str, key)).encode()
+        self._bytes = hashlib.shake_128(self._key).digest(_FIRST_BYTES)
+        self._next = 0
+
+    def below(self, bound: int) -> int:
+        """Return a whole number from 0 to ``bound`` - 1; the bias of 64 bits over ``bound`` is not observable."""
+        end = self._next + _WORD_BYTES
+        if end > len(self._bytes):
+            self._bytes = hashlib.shake_128(self._key).digest(2 * len(self._bytes))
+        word = int.from_bytes(self._bytes[self._next : end], "big")
+        self._next = end
+        return word % bound
+
+    def between(self, low: int, high: int) -> int:
+        """Return a whole number from ``low`` to ``high``, both included."""
+        return low + self.below(high - low + 1)
+
+    def pick(self, items: Sequence[T]) -> T:
+        """Return one of the items."""
+        return items[self.below(len(items))]
+
+    def text(self, alphabet: str, length: int) -> str:
+        """Return ``length`` characters of an alphabet."""
+        return "".join([alphabet[self.below(len(alphabet))] for _ in range(length)])

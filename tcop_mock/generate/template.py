@@ -1,0 +1,82 @@
+"""Templates of an entry's ``[dimensions]``: ``"{a.b}"`` in a text, ``{ value = "a.b" }`` for a value with its own type.
+
+Not ``str.format``: that reaches attributes, and users' own entries are input.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tcop_mock.errors import EntryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Values: TypeAlias = "Mapping[str, Any]"
+Render: TypeAlias = "Callable[[Values], Any]"
+
+_FIELD = re.compile(r"\{([a-z_][a-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\}")
+_PATH_ONLY = frozenset({"value"})
+
+
+def parts(template: str) -> tuple[str, ...]:
+    """Split a text template: literal, path, literal, path, ..., literal."""
+    return tuple(_FIELD.split(template))
+
+
+def is_reference(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tree
+    """Tell whether a node is ``{ value = "a.b" }``."""
+    return isinstance(node, dict) and node.keys() == _PATH_ONLY
+
+
+def paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Yield each path that a tree of templates names, in order, with repeats."""
+    if is_reference(node):
+        yield node["value"]
+    elif isinstance(node, dict):
+        for child in node.values():
+            yield from paths(child)
+    elif isinstance(node, str):
+        yield from parts(node)[1::2]
+
+
+def resolve(values: Values, path: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value at a path."""
+    name, *keys = path.split(".")
+    found = values[name]
+    for key in keys:
+        found = found[key]
+    return found
+
+
+def compile_tree(node: Any, where: str) -> Render:  # noqa: ANN401 - as above
+    """Turn a tree of templates into a function from drawn values to the wire's tree.
+
+    Raises:
+        EntryError: a brace that is no field.
+    """
+    if is_reference(node):
+        path = node["value"]
+        return lambda values: resolve(values, path)
+    if isinstance(node, dict):
+        children = [(key, compile_tree(child, where)) for key, child in node.items()]
+        return lambda values: {key: render(values) for key, render in children}
+    if not isinstance(node, str):
+        return lambda _values: node
+    return _compile_text(node, where)
+
+
+def _compile_text(template: str, where: str) -> Render:
+    pieces = parts(template)
+    if any(brace in literal for literal in pieces[::2] for brace in "{}"):
+        raise EntryError(where, "dimensions", f"template {template!r} has a brace that is no {{field}}")
+    if len(pieces) == 1:
+        return lambda _values: template
+    fields = [(pieces[at], pieces[at + 1]) for at in range(0, len(pieces) - 1, 2)]
+    tail = pieces[-1]
+
+    def render(values: Values) -> str:
+        return "".join([f"{literal}{resolve(values, path)}" for literal, path in fields]) + tail
+
+    return render

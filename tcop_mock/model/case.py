@@ -1,0 +1,67 @@
+"""What a clause plays: cases in scenes. A player writes them, a run sends them, judges look at each case's attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tcop_mock.model.delivery import Push
+
+
+class Offer(StrEnum):
+    """Which credentials a case shows to the receiver."""
+
+    RIGHT = "right"
+    """Those of the target's userinfo; none where it has none."""
+    NONE = "none"
+    WRONG_USER = "wrong-user"
+    WRONG_PASSWORD = "wrong-password"  # noqa: S105 - the name of a case
+    EMPTY_PASSWORD = "empty-password"  # noqa: S105 - the name of a case
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request of a clause."""
+
+    title: str
+    """What is special about it, as it can follow "a callback": ``with recoverTime 0 while resolved``."""
+    push: Push
+    shape: str | None = None
+    offer: Offer = Offer.RIGHT
+    judged: bool = True
+    """``False`` for a request that only prepares the ground."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Cases that belong together.
+
+    The control is the same request without what the cases try. Where the receiver does not take it, the cases would
+    say nothing about the clause, and are left out.
+    """
+
+    cases: tuple[Case, ...]
+    control: Case | None = None
+
+
+class Pace(StrEnum):
+    """In which order the cases of a scene are sent."""
+
+    ANY = "any"
+    """As many in flight as the receiver stands."""
+    IN_TURN = "in-turn"
+    AT_ONCE = "at-once"
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """All that one clause sends."""
+
+    scenes: tuple[Scene, ...]
+    pace: Pace = Pace.ANY
+    deadline_factor: float = 1.0
+    """How many of the profile's deadlines each attempt may take (more than one only to see whether it ends at all)."""
+    sentinels: tuple[str, ...] = field(default=(), repr=False)
+    """Made-up secrets that were shown to the receiver and must not come back."""

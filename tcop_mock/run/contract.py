@@ -1,0 +1,195 @@
+"""Plays a contract against a target and yields events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tcop_mock.contract.findings import Source
+from tcop_mock.contract.judges import Context
+from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.workshop import Workshop
+from tcop_mock.generate import Generator
+from tcop_mock.model.clause import Clause, Need, Stage
+from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
+from tcop_mock.model.verdict import ClauseResult, Result, Verdict
+from tcop_mock.run.preflight import find_footing
+from tcop_mock.run.stagehand import Ruling, Stagehand
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tcop_mock.catalog import Catalog
+    from tcop_mock.model.case import Play
+    from tcop_mock.model.delivery import Post
+    from tcop_mock.model.profile import Profile
+    from tcop_mock.model.target import Target
+
+_SPARE_DEADLINES = 12
+_PLAIN_CODE = "TCM000"
+_OUT_OF_TIME = "not finished within --max-time"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What is to be judged, and by what."""
+
+    target: Target
+    catalog: Catalog
+    clauses: tuple[Clause, ...]
+    profile: Profile
+    seed: int
+    judge_auth: bool = True
+    """Whether the target's userinfo says which credentials the receiver wants."""
+    wait_s: float = 0.0
+    max_time_s: float = 300.0
+
+
+@dataclass(slots=True)
+class ContractRun:
+    """One run of a contract: an iterator of events, and a verdict at any time, also of a run that was cut short."""
+
+    plan: CheckPlan
+    post: Post
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    _results: dict[str, ClauseResult] = field(default_factory=dict)
+
+    def verdict(self, missing: str) -> Verdict:
+        """Return what has been found so far; clauses that have no result yet are errors for the reason given."""
+        plan = self.plan
+        return Verdict(
+            target=str(plan.target),
+            profile=plan.profile.name,
+            seed=plan.seed,
+            assumptions=plan.profile.assumptions,
+            results=tuple(
+                self._results.get(clause.code, ClauseResult(clause, Result.ERROR, reason=missing))
+                for clause in plan.clauses
+            ),
+        )
+
+    async def events(self) -> AsyncIterator[RunEvent]:
+        """Play all clauses and yield what happens.
+
+        Raises:
+            TargetError: the target cannot be used, so nothing could be judged.
+        """
+        plan, until = self.plan, self.clock() + self.plan.max_time_s
+        shop = self._shop(_PLAIN_CODE)
+        plain = shop.plain().push
+        footing = await find_footing(
+            plain,
+            plan.target,
+            post=self.post,
+            deadline_s=plan.profile.delivery.timeout_s,
+            wait_s=plan.wait_s,
+            clock=self.clock,
+            sleep=self.sleep,
+        )
+        yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
+        hand = Stagehand(self.post, footing.deadline_s, Context(slow=footing.slow), footing.in_flight)
+        left_out = {clause.code: reason for clause in plan.clauses if (reason := self._why_not(clause))}
+        for clause in plan.clauses:
+            if clause.code in left_out:
+                yield self._finish(ClauseResult(clause, Result.NOT_RUN, reason=left_out[clause.code]))
+        for stage in (Stage.MAIN, Stage.ABUSE, Stage.LAST, Stage.BURST):
+            clauses = [clause for clause in plan.clauses if clause.stage is stage and clause.code not in left_out]
+            async for event in self._stage(clauses, hand, until):
+                yield event
+        yield RunFinished(self.verdict(_OUT_OF_TIME))
+
+    async def _stage(self, clauses: list[Clause], hand: Stagehand, until: float) -> AsyncIterator[RunEvent]:
+        """Play clauses side by side; those that were late in company are heard again alone."""
+        told: asyncio.Queue[RunEvent] = asyncio.Queue()
+        late: list[tuple[Clause, Ruling]] = []
+
+        async def one(clause: Clause) -> None:
+            told.put_nowait(ClauseStarted(clause))
+            ruling = await self._play(clause, hand)
+            if ruling.late and hand.in_flight > 1:
+                late.append((clause, ruling))
+            else:
+                told.put_nowait(self._finish(ruling.result))
+
+        async def alone() -> None:
+            for clause, in_company in late:
+                told.put_nowait(self._finish(await self._heard_again(clause, in_company, hand)))
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*map(one, clauses))
+            await alone()
+
+        work = asyncio.create_task(all_of_them())
+        try:
+            async for event in _until_done(work, told, until - self.clock()):
+                yield event
+        finally:
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        for clause in clauses:
+            if clause.code not in self._results:
+                yield self._finish(ClauseResult(clause, Result.ERROR, reason=_OUT_OF_TIME))
+
+    async def _play(self, clause: Clause, hand: Stagehand) -> Ruling:
+        play = self._written(clause)
+        source = Source(clause, self.plan.target, self.plan.seed, self.plan.profile.name)
+        requests = sum(len(scene.cases) + 1 for scene in play.scenes)
+        limit_s = hand.deadline_s * play.deadline_factor * (requests + _SPARE_DEADLINES)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await hand.play(clause, play, source)
+        except TimeoutError:
+            reason = f"not finished within its own limit of {limit_s:g} s"
+            return Ruling(ClauseResult(clause, Result.ERROR, reason=reason), late=False)
+
+    async def _heard_again(self, clause: Clause, in_company: Ruling, hand: Stagehand) -> ClauseResult:
+        """A late answer in company proves nothing: the receiver may serve one by one."""
+        alone = await self._play(clause, Stagehand(hand.post, hand.deadline_s, hand.context, in_flight=1))
+        return in_company.result if alone.late else alone.result
+
+    def _written(self, clause: Clause) -> Play:
+        return PLAYERS[clause.play.name](self._shop(clause.code), **clause.play.params)
+
+    def _shop(self, code: str) -> Workshop:
+        plan = self.plan
+        return Workshop(
+            plan.catalog,
+            Generator(plan.seed),
+            code,
+            credentials=plan.target.credentials,
+            headers=plan.profile.delivery.headers,
+        )
+
+    def _why_not(self, clause: Clause) -> str | None:
+        plan = self.plan
+        if clause.profiles and plan.profile.name not in clause.profiles:
+            return f"holds in profile {', '.join(clause.profiles)} only"
+        if Need.AUTH in clause.needs and not (plan.target.credentials and plan.judge_auth):
+            return "needs auth: put the receiver's USER:PASSWORD@ into the target"
+        return None
+
+    def _finish(self, result: ClauseResult) -> ClauseFinished:
+        self._results[result.clause.code] = result
+        return ClauseFinished(result)
+
+
+async def _until_done(
+    work: asyncio.Task[None], told: asyncio.Queue[RunEvent], limit_s: float
+) -> AsyncIterator[RunEvent]:
+    """Yield what is told until the work is done or its time is up; what the work raises is raised."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + limit_s
+    while not (work.done() and told.empty()):
+        heard = asyncio.create_task(told.get())
+        done, _ = await asyncio.wait({heard, work}, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+        if heard in done:
+            yield heard.result()
+        else:
+            heard.cancel()
+        if not done:
+            return
+    work.result()

@@ -1,0 +1,60 @@
+"""The rules of the house that a machine can keep."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.checkout
+
+_ROOT = Path(__file__).parents[2]
+_MODULES = [
+    file.relative_to(_ROOT).as_posix()
+    for folder in ("tcop_mock", "scripts", "benchmarks")
+    for file in sorted((_ROOT / folder).rglob("*.py"))
+]
+# Put together here, so that this file does not name them.
+_FORBIDDEN = ["pypi." + "org/simple", "files." + "pythonhosted", "index" + "-url", "/wo" + "rk/", ".lib" + "rary"]
+_EMPTY_NAMES = re.compile(r"_*(utils?|helpers?|commons?|misc)")
+
+
+@pytest.mark.parametrize("forbidden", _FORBIDDEN)
+def test_no_file_names_a_registry_or_a_private_path(forbidden: str, root: Path, repository_files: list[Path]) -> None:
+    """Nothing in the repository holds the address of a package registry or a path of somebody's machine."""
+    needle = forbidden.encode()
+    assert [str(file.relative_to(root)) for file in repository_files if needle in file.read_bytes()] == []
+
+
+def test_make_help_lists_every_target(root: Path) -> None:
+    """``make`` alone lists every target that can be asked for, each with a word on it."""
+    make = shutil.which("make")
+    assert make is not None
+    done = subprocess.run(  # noqa: S603 - it is make, and lists only
+        [make], cwd=root, capture_output=True, text=True, timeout=60, check=True
+    )
+    listed = dict(re.findall(r"^make (\S+) +(\S.*)$", done.stdout, flags=re.MULTILINE))
+    declared = re.findall(r"^\.PHONY: (.+)$", (root / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert list(listed) == " ".join(declared).split()
+
+
+@pytest.mark.parametrize("module", _MODULES)
+def test_a_module_is_one_thought(module: str, root: Path) -> None:
+    """A module has under 300 lines, a function under 40 beside its docstring, and a name that says what it is."""
+    text = (root / module).read_text(encoding="utf-8")
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert len(text.splitlines()) < 300
+    assert [function.name for function in functions if _lines(function) >= 40] == []
+    assert not any(_EMPTY_NAMES.fullmatch(part) for part in Path(module).with_suffix("").parts)
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - ((docstring.end_lineno or 0) - docstring.lineno + 1)
