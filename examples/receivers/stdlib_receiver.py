@@ -13,28 +13,31 @@ class Receiver(BaseHTTPRequestHandler):
     timeout = 10  # seconds of silence after which a client is let go
 
     def do_POST(self) -> None:
-        try:
-            length = int(self.headers["Content-Length"])
-        except (TypeError, ValueError):
-            return self.send_error(411)
-        body = self.rfile.read(length)
+        length = self.headers["Content-Length"] or ""
+        if not length.isdecimal():
+            return self.answer(411)
+        body = self.rfile.read(int(length))
         try:
             alarm = json.loads(body.decode("utf-8"))
         except (ValueError, RecursionError):
-            return self.send_error(400)
-        if len(body) < length or not isinstance(alarm, dict):
-            return self.send_error(400)
-        print(alarm.get("alarmStatus"), alarm.get("alarmPolicyInfo"), flush=True)
-        self.send_response(200)
-        self.end_headers()
-        return None
+            return self.answer(400)
+        if len(body) < int(length) or not isinstance(alarm, dict):
+            return self.answer(400)
+        print(json.dumps(alarm), flush=True)  # your own work goes here; keep it under five seconds
+        return self.answer(200)
 
     def refuse(self) -> None:
-        self.send_error(405)
+        self.answer(405)
 
     do_GET = do_PUT = do_DELETE = refuse
 
+    def answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Allow", "POST")
+        self.end_headers()
 
-with HTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8080), Receiver) as server:
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+
+if __name__ == "__main__":
+    with HTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8080), Receiver) as server:
+        print(f"http://127.0.0.1:{server.server_port}", flush=True)
+        server.serve_forever()

@@ -173,9 +173,12 @@ class Sink:
             method = received.method
             response, body = await self._answer(received)
         async with asyncio.timeout(self._timeout_s):
-            writer.write(_wire(http, method, response, body))
-            await writer.drain()
+            await self._write(writer, _wire(http, method, response, body))
         return http.our_state is h11.DONE and http.their_state is h11.DONE
+
+    async def _write(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
+        writer.write(answer)
+        await writer.drain()
 
     async def _receive(
         self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -1,0 +1,36 @@
+"""Receivers for the tests of the contract."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from honest_receivers import PROCESSES, running
+from receivers import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from receivers import Opening
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Opening], str]]:
+    """Give the URL of a receiver that is open, on a loop of its own, for as long as the test runs."""
+    with ExitStack() as stack:
+        yield lambda opening: stack.enter_context(in_thread(opening))
+
+
+@pytest.fixture(scope="session")
+def process_url() -> Iterator[Callable[[str], str]]:
+    """Give the URL of a receiver of ``PROCESSES`` by name; each is started once, when first asked for."""
+    urls: dict[str, str] = {}
+    with ExitStack() as stack:
+
+        def url(name: str) -> str:
+            if name not in urls:
+                urls[name] = stack.enter_context(running(PROCESSES[name]))
+            return urls[name]
+
+        yield url

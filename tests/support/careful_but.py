@@ -1,0 +1,267 @@
+"""Ways to put one mistake into ``careful``, the receiver that keeps the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import inspect
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from receivers import CREDENTIALS
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.sink.demo import careful, guarded
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    from tcop_mock.sink.server import Handler
+
+Alarm: TypeAlias = dict[str, Any]
+Change: TypeAlias = Callable[[Received, Reply], Reply | None]
+"""Gives another reply in place of ``careful``'s, or nothing."""
+
+FAULT = Reply(500, b"internal error\n")
+UNPROCESSABLE = Reply(422, b"unprocessable\n")
+ABSENT = object()
+
+
+def changed(change: Change) -> Handler:
+    """Return ``careful`` with some of its replies changed."""
+
+    def handler(request: Received) -> Reply:
+        reply = careful(request)
+        return change(request, reply) or reply
+
+    return handler
+
+
+def refusing(wrong: Callable[[Alarm], bool], refusal: Reply = FAULT) -> Handler:
+    """Return ``careful`` that refuses some of the callbacks that it would take."""
+
+    def change(request: Received, reply: Reply) -> Reply | None:
+        return refusal if reply.status == 200 and wrong(json.loads(request.body.decode("utf-8-sig"))) else None
+
+    return changed(change)
+
+
+def at(alarm: Alarm, path: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value at a dotted path, or ``ABSENT``."""
+    value: Any = alarm
+    for key in path.split("."):
+        value = value.get(key, ABSENT) if isinstance(value, dict) else ABSENT
+    return value
+
+
+def keys(alarm: Alarm, path: str) -> set[str]:
+    """Return the keys of the object at a dotted path."""
+    value = at(alarm, path)
+    return set(value) if isinstance(value, dict) else set()
+
+
+def needing(path: str, kind: str | None = None) -> Handler:
+    """Return ``careful`` that raises KeyError where a key is absent, from callbacks of one kind or both."""
+    kinds = {kind} if kind else {"metric", "event"}
+    return refusing(lambda alarm: at(alarm, "alarmType") in kinds and at(alarm, path) is ABSENT)
+
+
+def typed(path: str, kind: type) -> Handler:
+    """Return ``careful`` that refuses a metric alarm in which a value is there and of another type."""
+
+    def wrong(alarm: Alarm) -> bool:
+        value = at(alarm, path)
+        return at(alarm, "alarmType") == "metric" and value is not ABSENT and not isinstance(value, kind)
+
+    return refusing(wrong, UNPROCESSABLE)
+
+
+def recovering(status: str, *unreadable: object) -> Handler:
+    """Return ``careful`` that parses ``recoverTime`` in one state and cannot read some of its values."""
+    return refusing(lambda alarm: str(at(alarm, "alarmStatus")) == status and at(alarm, "recoverTime") in unreadable)
+
+
+@cache
+def known() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the namespaces and the keys of dimensions (in lower case) that the catalogue has."""
+    shapes = list(Catalog.load())
+    spaces = {shape.namespace for shape in shapes} | {metric.namespace for shape in shapes for metric in shape.metrics}
+    return frozenset(filter(None, spaces)), frozenset(key.lower() for shape in shapes for key in shape.dimensions)
+
+
+def unknown_product(alarm: Alarm) -> bool:
+    """Say whether the namespace is there and in no catalogue entry."""
+    return at(alarm, "alarmObjInfo.namespace") not in known()[0] | {ABSENT}
+
+
+def unknown_dimension(alarm: Alarm) -> bool:
+    """Say whether a known product has a key in its dimensions that no catalogue entry has."""
+    extra = {key.lower() for key in keys(alarm, "alarmObjInfo.dimensions")} - known()[1]
+    return bool(extra) and not unknown_product(alarm)
+
+
+def unescaped(alarm: Alarm) -> bool:
+    """Say whether a JSON text built by formatting is broken by the object's name."""
+    try:
+        json.loads(f'{{"text": "{at(alarm, "alarmObjInfo.dimensions.objName")}"}}')
+    except ValueError:
+        return True
+    return False
+
+
+def formatted_twice(alarm: Alarm) -> bool:
+    """Say whether a message that is formatted a second time is broken by the object's name."""
+    try:
+        f"{at(alarm, 'alarmObjInfo.dimensions.objName')} is down in {{}}".format("gz")
+    except (ValueError, KeyError, IndexError, AttributeError):
+        return True
+    return False
+
+
+def no_number(alarm: Alarm) -> bool:
+    """Say whether the current value or the threshold is there and ``float()`` cannot read it."""
+    try:
+        for key in ("calcValue", "currentValue"):
+            value = at(alarm, f"alarmPolicyInfo.conditions.{key}")
+            float("0" if value is ABSENT else value)
+    except (ValueError, TypeError):
+        return True
+    return False
+
+
+def twice_the_same_key(request: Received, reply: Reply) -> Reply | None:
+    """Refuse a body in which an object has a key twice."""
+
+    def strict(pairs: list[tuple[str, Any]]) -> Alarm:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise KeyError
+        return dict(pairs)
+
+    if reply.status != 200:
+        return None
+    try:
+        json.loads(request.body.decode("utf-8-sig"), object_pairs_hook=strict)
+    except KeyError:
+        return FAULT
+    return None
+
+
+def flaw(body: bytes) -> str:
+    """Say what is wrong with a body: ``empty``, ``encoding``, ``json``, ``depth``, the type of its root, or nothing."""
+    if not body:
+        return "empty"
+    try:
+        root = json.loads(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return "encoding"
+    except RecursionError:
+        return "depth"
+    except ValueError:
+        return "json"
+    return "" if isinstance(root, dict) else type(root).__name__
+
+
+def answering(status: int, *flaws: str) -> Handler:
+    """Return ``careful`` that answers bodies with these flaws with another status."""
+    return changed(
+        lambda request, reply: Reply(status) if reply.status == 400 and flaw(request.body) in flaws else None
+    )
+
+
+def telling_all(request: Received, reply: Reply) -> Reply | None:
+    """Answer a body that is no JSON with the trace of the parser."""
+    if reply.status != 400:
+        return None
+    try:
+        json.loads(request.body)
+    except (ValueError, RecursionError):
+        return Reply(400, traceback.format_exc().encode())
+    return None
+
+
+def dead_after(*flaws: str) -> Handler:
+    """Return a receiver that is stuck from its first body with one of these flaws on, that one included."""
+    dead = False
+
+    async def handler(request: Received) -> Reply:
+        nonlocal dead
+        dead = dead or flaw(request.body) in flaws
+        if dead:
+            await asyncio.Event().wait()
+        return careful(request)
+
+    return handler
+
+
+def slow(seconds: float) -> Handler:
+    """Return ``careful`` that takes some seconds for each request, any number at a time."""
+
+    async def handler(request: Received) -> Reply:
+        await asyncio.sleep(seconds)
+        return careful(request)
+
+    return handler
+
+
+def in_turn(seconds: float) -> Handler:
+    """Return ``careful`` that takes some seconds for each request, one at a time."""
+    turn, work = asyncio.Lock(), slow(seconds)
+
+    async def handler(request: Received) -> Reply:
+        async with turn:
+            reply = work(request)
+            assert inspect.isawaitable(reply)
+            return await reply
+
+    return handler
+
+
+def whenever(condition: Callable[[Received], bool], instead: Reply) -> Handler:
+    """Return ``careful`` that gives one reply to all requests of some kind."""
+    return changed(lambda request, _: instead if condition(request) else None)
+
+
+def offered(request: Received) -> tuple[str, str]:
+    """Return user and password as they came, empty where none did."""
+    token = request.header("authorization").partition(" ")[2]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    return user, password
+
+
+def guarded_but(let_in: Callable[[Received], bool]) -> Handler:
+    """Return ``careful`` behind authentication that some requests need not pass."""
+    guard = guarded(careful, CREDENTIALS)
+    return lambda request: careful(request) if let_in(request) else guard(request)
+
+
+def refused_with(body: Callable[[Received], str]) -> Handler:
+    """Return ``careful`` behind authentication that says more in its refusals."""
+    guard = guarded(careful, CREDENTIALS)
+
+    async def handler(request: Received) -> Reply:
+        reply = guard(request)
+        assert inspect.isawaitable(reply)
+        answer = await reply
+        return replace(answer, body=body(request).encode()) if answer.status == 401 else answer
+
+    return handler
+
+
+def split_at_every_colon(request: Received) -> Reply:
+    """Take credentials apart in a way that a colon in the password breaks."""
+    pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode()
+    if not pair:
+        return Reply(401)
+    user, password = pair.split(":")
+    right = (user, password) == (CREDENTIALS.user.reveal(), CREDENTIALS.password.reveal())
+    return careful(request) if right else Reply(401)
+
+
+def read_as_latin_1(request: Received) -> Reply:
+    """Compare credentials in another encoding than they were sent in."""
+    pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode("latin-1")
+    right = pair == f"{CREDENTIALS.user.reveal()}:{CREDENTIALS.password.reveal()}"
+    return careful(request) if right else Reply(401)

@@ -1,0 +1,116 @@
+"""Receivers that keep the contract, each in another honest way: no clause of level must may fail one of them.
+
+``PROCESSES`` run in a process of their own, as a user's receiver does: ``with running(PROCESSES[name]) as url``.
+``SINKS`` differ in what they answer: ``async with SINKS[name]() as url``, or ``with in_thread(SINKS[name]) as url``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from careful_but import changed, slow
+from receivers import CREDENTIALS, through_sink
+
+from tcop_mock.sink.demo import careful, guarded
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from receivers import Opening
+
+    from tcop_mock.sink.server import Handler
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
+_START_S = 10.0
+_THREADED = """
+import runpy, sys
+from http.server import ThreadingHTTPServer
+with ThreadingHTTPServer(("127.0.0.1", 0), runpy.run_path(sys.argv[1])["Receiver"]) as server:
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+"""
+
+PROCESSES: dict[str, list[str]] = {
+    "http-server": [str(EXAMPLES / "stdlib_receiver.py"), "0"],
+    "http-server-threading": ["-c", _THREADED, str(EXAMPLES / "stdlib_receiver.py")],
+    "flask": [str(EXAMPLES / "flask_receiver.py"), "0"],
+    "starlette": [str(EXAMPLES / "starlette_receiver.py"), "0"],
+}
+"""Arguments of a Python that prints its URL first. ``http-server`` serves one client at a time: no TCM407 (should)."""
+
+
+@contextlib.contextmanager
+def running(arguments: list[str]) -> Iterator[str]:
+    """Run a receiver in a process of its own; give its URL, and end it afterwards."""
+    command = [sys.executable, "-u", *arguments]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process,  # noqa: S603 - ours
+        contextlib.ExitStack() as stack,
+    ):
+        assert process.stdout is not None
+        stack.callback(process.kill)
+        watchdog = threading.Timer(_START_S, process.kill)
+        watchdog.start()
+        url = process.stdout.readline().strip()
+        watchdog.cancel()
+        assert url.startswith("http://"), f"{arguments[0]} did not start"
+        drain = threading.Thread(target=process.stdout.read)  # it would block on a full pipe
+        drain.start()
+        stack.callback(drain.join)
+        stack.callback(process.kill)
+        yield url
+
+
+def answering_ok(reply: Reply) -> Opening:
+    """Return a receiver that accepts with this reply."""
+    return _of(changed(lambda _, usual: reply if usual.status == 200 else None))
+
+
+def _of(handler: Handler) -> Opening:
+    return through_sink(lambda: handler)
+
+
+def _refusing_with(status: int) -> Handler:
+    return changed(lambda _, usual: replace(usual, status=status) if usual.status == 400 else None)
+
+
+def _with_headers(*headers: tuple[str, str]) -> Handler:
+    return changed(lambda _, usual: replace(usual, headers=(*usual.headers, *headers)))
+
+
+def _forbidding(status: int) -> Callable[[], Handler]:
+    guard = guarded(careful, CREDENTIALS)
+
+    async def handler(request: Received) -> Reply:
+        answer = guard(request)
+        reply = await answer if asyncio.iscoroutine(answer) else answer
+        assert isinstance(reply, Reply)
+        return replace(reply, status=status) if reply.status == 401 else reply
+
+    return lambda: handler
+
+
+SINKS: dict[str, Opening] = {
+    "answers-200": _of(careful),
+    "answers-200-without-body": answering_ok(Reply(200)),
+    "answers-201-with-body": answering_ok(Reply(201, b'{"id": 1}')),
+    "answers-202-without-body": answering_ok(Reply(202)),
+    "answers-202-with-text": answering_ok(Reply(202, b"queued\n")),
+    "answers-204": answering_ok(Reply(204)),
+    "answers-chunked": _of(_with_headers(("Transfer-Encoding", "chunked"))),
+    "answers-and-closes": _of(_with_headers(("Connection", "close"))),
+    "answers-in-300-ms": through_sink(partial(slow, 0.3)),
+    "refuses-with-422": _of(_refusing_with(422)),
+    "asks-for-credentials-with-401": through_sink(_forbidding(401), CREDENTIALS),
+    "asks-for-credentials-with-403": through_sink(_forbidding(403), CREDENTIALS),
+}
+"""Honest answers of every kind; the last two want ``CREDENTIALS``, which their URLs carry."""
