@@ -41,13 +41,13 @@ _SERVICES_ZH = (
     "客服", "直播",
 )  # fmt: skip
 _ROLES = ("api", "batch", "cache", "canary", "consumer", "job", "proxy", "server", "sync", "web", "worker")
-_ROLES_ZH = ("网关", "前端", "后端", "缓存", "任务机", "跳板机", "应用服务器", "灰度")
+_ROLES_ZH = ("网关", "前端", "后端", "缓存", "任务", "接入层", "中台", "灰度")
 _STAGES = ("dev", "test", "staging", "pre", "prod", "dr")
 _STAGES_ZH = ("开发", "测试", "预发", "生产", "容灾")
 # A policy has many metrics, so its name tells none of them.
 _PURPOSES = ("default", "basics", "critical", "on call", "night shift", "after release", "capacity")
 _PURPOSES_ZH = ("默认策略", "基础告警", "核心告警", "值班告警", "夜间告警", "发布观察", "容量告警")
-_STORES_ZH = ("主库", "从库", "报表库", "归档库", "只读实例")
+_STORES_ZH = ("主库", "业务库", "报表库", "归档库", "历史库")
 _CLUSTER_NAMESPACES = ("default", "kube-system", "monitoring", "ingress-nginx")
 _FACTS = ("changed", "created", "deleted", "events", "failed", "log", "metrics", "retry")
 _HOSTS = ("www", "static", "img", "api", "download", "video", "m")
@@ -79,13 +79,13 @@ class Names:
         return str(self._zh.city_name())
 
     def instance(self) -> str:
-        """Return what somebody calls a machine."""
+        """Return what somebody calls a machine or a load balancer."""
         if self._en.pybool(truth_probability=30):
             return f"{self._colour().capitalize()} {self._pick(_SERVICES)} {self._pick(_ROLES)}"
         return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-{self._colour()}-{self._number()}"
 
     def instance_zh(self) -> str:
-        """Return what somebody calls a machine, in Chinese."""
+        """Return what somebody calls a machine or a load balancer, in Chinese."""
         return f"{self._city()}-{self._pick(_SERVICES_ZH)}{self._pick(_ROLES_ZH)}-{self._number()}"
 
     def policy(self) -> str:

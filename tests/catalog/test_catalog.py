@@ -1,0 +1,291 @@
+"""Reading entries, looking them up, users' own folders."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcop_mock._data import data_root
+from tcop_mock.catalog import Catalog
+from tcop_mock.errors import EntryError, UnknownNameError, UsageError
+from tcop_mock.model.shape import Kind, Lang, Policy, Product, Text, ValueSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENTRY = """\
+title = "Acme - queue"
+kind = "metric"
+namespace = "qce/acme"
+regional = false
+source = "captured callback 2024-05"
+policy = { type = "acme_queue", name = "Acme - queue", name_zh = "队列" }
+
+[values]
+queue = { generator = "resource_id", prefix = "queue" }
+
+[dimensions]
+queueId = "{queue}"
+
+[[metrics]]
+metricName = "queue_depth"
+metricShowName = "Queue depth"
+unit = "Count"
+calcType = ">"
+calcValue = "1000"
+range = [0, 2000]
+source = "captured callback 2024-05"
+
+[[metrics]]
+metricName = "queue_state"
+metricShowName = "Queue state"
+unit = ""
+source = "captured callback 2024-05"
+"""
+EVENT_ENTRY = """\
+title = "Acme - events"
+title_zh = "事件"
+kind = "event"
+namespace = "qce/acme"
+regional = true
+source = "ours"
+assumed = ["events.0.recoverable"]
+policy = { type = "acme", name = "Acme" }
+product = { productName = "acme", productShowName = "Acme", productShowName_zh = "艾克米" }
+dimensions = { id = "{region}" }
+dimensions_zh = { id = "地域{region}" }
+sample = { agrees = true, dimensions = { id = "gz" } }
+
+[[events]]
+eventName = "acme_down"
+eventShowName = "Acme is down"
+recoverable = true
+source = "ours"
+"""
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Catalog:
+    """Return the catalogue as it is shipped."""
+    return Catalog.load()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a user's folder with one entry, ``acme/queue``."""
+    write(tmp_path, "acme/queue", ENTRY)
+    return tmp_path
+
+
+def write(folder: Path, shape_id: str, text: str) -> Path:
+    """Write an entry into a folder and return its file."""
+    file = folder / f"{shape_id}.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def problem_of(folder: Path) -> EntryError:
+    """Return the error that loading a folder ends in."""
+    with pytest.raises(EntryError) as caught:
+        Catalog.load(folder)
+    return caught.value
+
+
+def test_shapes_come_in_the_order_of_their_ids(shipped: Catalog) -> None:
+    """Whatever lists the catalogue lists it the same way."""
+    ids = [shape.id for shape in shipped]
+
+    assert ids == sorted(ids)
+    assert len(shipped) == len(ids)
+
+
+def test_a_shape_is_found_by_its_path(shipped: Catalog) -> None:
+    """The path is the id."""
+    assert shipped.get("mysql/instance").policy.type == "cdb_detail"
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("cvm/basic-monitorin", "did you mean 'cvm/basic-monitoring'"),
+        ("private-listener", "did you mean 'clb/private-listener'"),
+        ("zzz", "`tcop-mock list` shows all shapes"),
+    ],
+)
+def test_an_unknown_shape_is_answered_with_near_misses(shipped: Catalog, name: str, hint: str) -> None:
+    """A wrong id tells the right one, or where they are listed."""
+    with pytest.raises(UnknownNameError, match=f"unknown shape '{name}'") as caught:
+        shipped.get(name)
+
+    assert hint in str(caught.value)
+
+
+def test_a_glob_matches_ids(shipped: Catalog) -> None:
+    """`clb/*` is all of a product's shapes, in order."""
+    assert [shape.id for shape in shipped.match("clb/*")] == ["clb/private-listener", "clb/public-listener"]
+
+
+def test_a_pattern_without_wildcards_is_an_id(shipped: Catalog) -> None:
+    """One name for one shape and for a glob, with the same help when it is wrong."""
+    assert shipped.match("tke/pod") == [shipped.get("tke/pod")]
+    with pytest.raises(UnknownNameError, match="did you mean 'tke/pod'"):
+        shipped.match("tke/pods")
+
+
+def test_a_glob_that_matches_nothing_is_an_error(shipped: Catalog) -> None:
+    """Nothing is sent silently."""
+    with pytest.raises(UnknownNameError, match=r"unknown shape 'acme/\*'"):
+        shipped.match("acme/*")
+
+
+def test_a_users_entry_stands_beside_the_shipped_ones(shipped: Catalog, folder: Path) -> None:
+    """A new product is one new file and no Python."""
+    catalog = Catalog.load(folder)
+    shape = catalog.get("acme/queue")
+
+    assert len(catalog) == len(shipped) + 1
+    assert shape.kind is Kind.METRIC
+    assert shape.title == Text("Acme - queue", "Acme - queue")
+    assert shape.policy == Policy("acme_queue", Text("Acme - queue", "队列"))
+    assert shape.values == {"queue": ValueSpec("resource_id", {"prefix": "queue"})}
+    assert shape.dimensions == {"queueId": "{queue}"}
+    assert (shape.regional, shape.assumed, shape.product, shape.documented) == (False, (), None, False)
+
+
+def test_a_metric_without_threshold_needs_no_range(folder: Path) -> None:
+    """Such metrics exist: their callbacks have no threshold fields."""
+    with_threshold, without = Catalog.load(str(folder)).get("acme/queue").metrics
+
+    assert (with_threshold.calc_type, with_threshold.calc_value, with_threshold.high) == (">", "1000", 2000)
+    assert (without.calc_type, without.calc_value, without.decimals, without.namespace) == (None, None, 0, None)
+
+
+def test_an_entry_of_events_is_read_whole(tmp_path: Path) -> None:
+    """Product, events, Chinese templates and sample all arrive."""
+    write(tmp_path, "events", EVENT_ENTRY)
+
+    shape = Catalog.load(tmp_path).get("events")
+
+    assert shape.kind is Kind.EVENT
+    assert shape.product == Product("acme", Text("Acme", "艾克米"))
+    assert [(event.name, event.recoverable, event.source) for event in shape.events] == [("acme_down", True, "ours")]
+    assert shape.events[0].show_name.in_(Lang.EN) == "Acme is down"
+    assert shape.title.in_(Lang.ZH) == "事件"
+    assert shape.dimensions_zh == {"id": "地域{region}"}
+    assert shape.assumed == ("events.0.recoverable",)
+    assert shape.sample is not None
+    assert (shape.documented, shape.sample.agrees, shape.sample.errata) == (True, True, "")
+
+
+def test_a_later_folder_replaces_an_earlier_and_the_shipped_one(tmp_path: Path) -> None:
+    """A user may correct an entry of ours by a file at the same path."""
+    for folder, title in (("first", "first"), ("second", "second")):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, "cvm/events", ENTRY.replace("Acme - queue", title))
+
+    catalog = Catalog.load(tmp_path / "first", tmp_path / "second")
+
+    assert catalog.get("cvm/events").title.en == "second"
+
+
+def test_files_that_are_no_entries_are_passed_over(shipped: Catalog, folder: Path) -> None:
+    """Readmes, pools, editors' files and hidden folders are no entries."""
+    for name in ("README.md", "_draft.toml", ".queue.toml"):
+        (folder / name).write_text("no entry", encoding="utf-8")
+    write(folder, ".git/config", "no entry")
+
+    assert len(Catalog.load(folder)) == len(shipped) + 1
+
+
+@pytest.mark.parametrize("is_file", [False, True], ids=["missing", "a file"])
+def test_a_folder_that_is_none_is_told(tmp_path: Path, is_file: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """`--catalog` with a wrong path names it and says what is wanted."""
+    if is_file:
+        (tmp_path / "nowhere").touch()
+
+    with pytest.raises(UsageError, match="nowhere' is not there; name a folder of TOML entries"):
+        Catalog.load(tmp_path / "nowhere")
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """The message has the file and the system's reason."""
+    (tmp_path / "gone.toml").symlink_to(tmp_path / "nowhere")
+
+    error = problem_of(tmp_path)
+
+    assert (error.file, error.key) == (str(tmp_path / "gone.toml"), "")
+    assert error.problem == "cannot be read: No such file or directory"
+
+
+def test_a_file_that_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    """An entry saved in GBK says at which byte it stops being UTF-8."""
+    (tmp_path / "gbk.toml").write_bytes('title = "队列"\n'.encode("gbk"))
+
+    assert problem_of(tmp_path).problem == "is not UTF-8 (byte 9)"
+
+
+def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
+    """The message has the parser's line and column."""
+    write(tmp_path, "broken", "title = \n")
+
+    assert problem_of(tmp_path).problem == "is not TOML: Invalid value (at line 1, column 9)"
+
+
+@pytest.mark.parametrize(
+    "old, new, key, problem",
+    [
+        ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nqueueID = "x"\n[dimensions]\nqueueId = "{queue}"',
+         "dimensions_zh", "'queueID' is no key of [dimensions]; did you mean 'queueId'?"),
+        ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nzzz = "x"\n[dimensions]\nqueueId = "{queue}"',
+         "dimensions_zh", "'zzz' is no key of [dimensions]"),
+        ('"resource_id", prefix = "queue"', '"ipv4", network = "10.0.0.1/8"',
+         "values.queue", "network 10.0.0.1/8 has host bits set"),
+        ('"resource_id", prefix = "queue"', '"integer", low = 2, high = 1', "values.queue", "low is greater than high"),
+        ("range = [0, 2000]", "range = [0, 1000]",
+         "metrics.0.calcValue", "range [0, 1000] has values on one side of > 1000 only"),
+        ('calcValue = "1000"', 'calcValue = "0.5"',
+         "metrics.0.calcValue", "0.5 has more decimals than the metric's values (0)"),
+    ],
+)  # fmt: skip
+def test_what_no_schema_can_say_is_told_for_users_entries(
+    folder: Path, old: str, new: str, key: str, problem: str
+) -> None:
+    """An entry that could never be drawn is refused when it is read, with file, key and reason."""
+    file = write(folder, "acme/queue", ENTRY.replace(old, new))
+
+    error = problem_of(folder)
+
+    assert str(error) == f"{file}: {key}: {problem}"
+
+
+@pytest.mark.parametrize(
+    "calc_type, least, greatest",
+    [(">", 0, 9), (">=", 1, 10), ("<", 1, 10), ("<=", 0, 9), ("=", 0, 10), ("!=", 0, 10)],
+)
+def test_a_threshold_needs_room_on_both_sides(folder: Path, calc_type: str, least: int, greatest: int) -> None:
+    """Of a range from 0 to 10 exactly those thresholds pass that a value can breach and another can keep."""
+    text = ENTRY.replace('">"', f'"{calc_type}"').replace("[0, 2000]", "[0, 10]")
+
+    for limit in (least, greatest):
+        write(folder, "acme/queue", text.replace('"1000"', f'"{limit}"'))
+        assert Catalog.load(folder).get("acme/queue").metrics[0].calc_value == str(limit)
+    for limit in (least - 1, greatest + 1):
+        write(folder, "acme/queue", text.replace('"1000"', f'"{limit}"'))
+        assert "has values on one side" in problem_of(folder).problem
+
+
+def test_a_range_of_one_value_has_no_two_sides(folder: Path) -> None:
+    """Not even equality has both a breach and a recovery there."""
+    write(folder, "acme/queue", ENTRY.replace('">"', '"="').replace("[0, 2000]", "[1000, 1000]"))
+
+    assert "has values on one side" in problem_of(folder).problem
+
+
+def test_a_copy_of_the_shipped_folder_is_a_users_folder(shipped: Catalog, tmp_path: Path) -> None:
+    """Our entries pass the checks that users' entries pass."""
+    copy = shutil.copytree(str(data_root("payload_catalog")), tmp_path / "copy")
+
+    assert [shape.id for shape in Catalog.load(copy)] == [shape.id for shape in shipped]

@@ -1,0 +1,211 @@
+"""Every shipped entry, tested by being there."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcop_mock._data import data_root, walk
+from tcop_mock.catalog import SCHEMA, contradictions, parse_shape
+from tcop_mock.entries import check_entry, read_entry, read_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = data_root("payload_catalog")
+TABLES = {name: read_entry(file, SCHEMA, check=False) for name, file in walk(FOLDER, ".toml")}
+BUILT_IN = {"account.app_id", "account.uin", "region"}
+FIELD = re.compile(r"\{([^{}]+)\}")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+each_entry = pytest.mark.parametrize("name, table", TABLES.items(), ids=TABLES)
+
+
+def references(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of the entry's tree
+    """Yield the paths that templates name."""
+    if isinstance(node, str):
+        yield from FIELD.findall(node)
+    elif isinstance(node, dict) and node.keys() == {"value"}:
+        yield node["value"]
+    elif isinstance(node, dict):
+        for child in node.values():
+            yield from references(child)
+
+
+def declared(values: dict[str, Any]) -> set[str]:
+    """Return the paths that a table of values offers."""
+    paths = set()
+    for name, spec in values.items():
+        options = spec.get("from", [""])
+        if isinstance(options[0], dict):
+            paths |= {f"{name}.{key}" for key in set.intersection(*map(set, options))}
+        else:
+            paths.add(name)
+    return paths
+
+
+def at(table: Any, path: str) -> Any:  # noqa: ANN401 - any TOML value
+    """Return what a dotted path of ``assumed`` points at."""
+    for key in path.split("."):
+        table = table[int(key)] if isinstance(table, list) else table[key]
+    return table
+
+
+def translations(node: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - as above
+    """Yield each text in Chinese with its path."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        if str(key).endswith("_zh") and isinstance(child, str):
+            yield f"{path}{key}", child
+        yield from translations(child, f"{path}{key}.")
+
+
+def test_the_catalogue_covers_the_products_that_receivers_stumble_over() -> None:
+    """The twelve shapes are there, and nothing else calls itself one."""
+    assert set(TABLES) == {
+        "cdn/domain",
+        "ckafka/consumer-group-partition",
+        "clb/private-listener",
+        "clb/public-listener",
+        "cvm/basic-monitoring",
+        "cvm/events",
+        "cvm/storage-monitoring",
+        "mysql/events",
+        "mysql/instance",
+        "redis/node-5s",
+        "tke/pod",
+        "vpc/bandwidth-package",
+    }
+
+
+@each_entry
+def test_an_entry_keeps_its_schema(name: str, table: dict[str, Any]) -> None:
+    """What users' entries are held to holds for ours."""
+    check_entry(name, table, SCHEMA)
+
+
+@each_entry
+def test_an_entry_contradicts_itself_nowhere(name: str, table: dict[str, Any]) -> None:
+    """Thresholds leave room on both sides, networks are networks, Chinese templates replace existing ones."""
+    assert list(contradictions(parse_shape(name, table))) == []
+
+
+@each_entry
+def test_templates_name_what_is_declared_and_nothing_declared_is_idle(name: str, table: dict[str, Any]) -> None:
+    """A value that nothing names, or a name that nothing declares, is a mistake."""
+    named = {*references(table["dimensions"]), *references(table.get("dimensions_zh", {}))}
+
+    assert named - BUILT_IN <= declared(table.get("values", {})), name
+    assert set(table.get("values", {})) == {path.partition(".")[0] for path in named - BUILT_IN}, name
+
+
+@each_entry
+def test_names_are_drawn_from_pools_that_exist(name: str, table: dict[str, Any]) -> None:
+    """A pool that is not there would be told to the user of ours, not to us."""
+    pools = tomllib.loads((FOLDER / "_pools" / "names.toml").read_text(encoding="utf-8"))
+
+    named = {spec["of"] for spec in table.get("values", {}).values() if spec["generator"] == "name"}
+
+    assert named <= set(pools), name
+
+
+@each_entry
+def test_assumptions_point_at_keys_that_are_there(name: str, table: dict[str, Any]) -> None:
+    """An assumption about a key that moved would mark another fact as a guess."""
+    for path in table.get("assumed", ()):
+        assert at(table, path) is not None, (name, path)
+
+
+@each_entry
+@pytest.mark.parametrize(
+    "list_name, phrase, key",
+    [
+        ("metrics", "threshold: ours", "calcValue"),
+        ("metrics", "range: ours", "range"),
+        ("metrics", "name: from API name", "metricName"),
+        ("metrics", "for this metric ours", "namespace"),
+        ("events", "recovery: ours", "recoverable"),
+        ("events", "en ours", "eventShowName"),
+    ],
+)
+def test_what_a_source_calls_ours_is_assumed_and_nothing_else(
+    name: str, table: dict[str, Any], list_name: str, phrase: str, key: str
+) -> None:
+    """`source` and `assumed` tell the same story."""
+    told = {f"{list_name}.{i}.{key}" for i, item in enumerate(table.get(list_name, ())) if phrase in item["source"]}
+    assumed = {path for path in table.get("assumed", ()) if re.fullmatch(rf"{list_name}\.\d+\.{key}", path)}
+    if key == "metricName":  # some are named after a sibling that a callback was captured of
+        told |= {
+            f"metrics.{i}.metricName"
+            for i, item in enumerate(table.get("metrics", ()))
+            if item["source"].startswith("name: after ")
+        }
+
+    assert told == assumed, name
+
+
+@each_entry
+def test_names_are_unique_within_an_entry(name: str, table: dict[str, Any]) -> None:
+    """A metric or an event is chosen by name, so no name is there twice."""
+    for list_name, key in (("metrics", "metricName"), ("events", "eventName")):
+        names = [item[key] for item in table.get(list_name, ())]
+        assert len(set(names)) == len(names), (name, list_name)
+
+
+@each_entry
+def test_texts_in_chinese_are_in_chinese(name: str, table: dict[str, Any]) -> None:
+    """A `_zh` text that is no translation would only repeat the other and hide that one is missing."""
+    for path, text in translations(table):
+        assert CHINESE.search(text), (name, path)
+
+
+@each_entry
+def test_a_sample_that_disagrees_is_one_that_errata_explain(name: str, table: dict[str, Any]) -> None:
+    """Errata are there exactly where the sample could not have been drawn."""
+    assert table["sample"]["agrees"] == ("errata" not in table["sample"]), name
+
+
+def test_the_network_metrics_of_cvm_carry_the_namespace_of_load_balancers() -> None:
+    """The page's note: the namespace of CVM's network-related metrics is qce/lb."""
+    metrics = TABLES["cvm/basic-monitoring"]["metrics"]
+
+    assert {item["metricName"] for item in metrics if item.get("namespace") == "qce/lb"} == {
+        "wan_intraffic",
+        "wan_outtraffic",
+        "wan_inpkg",
+        "wan_outpkg",
+        "acc_outtraffic",
+        "outratio",
+    }
+
+
+def test_every_event_of_both_products_is_there() -> None:
+    """27 events of CVM and 20 of MySQL are known."""
+    assert len(TABLES["cvm/events"]["events"]) == 27
+    assert len(TABLES["mysql/events"]["events"]) == 20
+
+
+def test_the_readme_shows_an_entry_that_works() -> None:
+    """The format's page cannot teach what the schema refuses."""
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    table = tomllib.loads(readme.split("```toml\n")[1].split("```")[0])
+
+    check_entry("README.md", table, SCHEMA)
+
+    assert list(contradictions(parse_shape("acme/queue", table))) == []
+    assert set(references(table["dimensions"])) == declared(table["values"])
+
+
+def test_the_readme_lists_the_generators_of_the_schema() -> None:
+    """Page and schema know the same generators with the same parameters."""
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", readme, flags=re.MULTILINE)
+    shown = {generator: set(re.findall(r"`(\w+)`", cell)) for generator, cell in rows}
+    defs = read_schema(SCHEMA)["$defs"]
+
+    known = defs["value"]["properties"]["generator"]["enum"]
+
+    assert shown == {generator: set(defs[generator]["properties"]) - {"generator"} for generator in known}

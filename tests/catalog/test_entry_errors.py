@@ -1,0 +1,128 @@
+"""What somebody who writes an entry is told about a mistake in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcop_mock import entries
+from tcop_mock._data import data_root
+from tcop_mock.catalog import SCHEMA
+from tcop_mock.entries import check_entry, read_entry, read_schema
+from tcop_mock.errors import EntryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+METRIC_ENTRY = data_root("payload_catalog") / "clb" / "public-listener.toml"
+EVENT_ENTRY = data_root("payload_catalog") / "mysql" / "events.toml"
+
+
+def told(tmp_path: Path, text: str) -> str:
+    """Return what a user is told about an entry, without the file's name."""
+    file = tmp_path / "entry.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(EntryError) as caught:
+        read_entry(file, SCHEMA, check=True)
+    return str(caught.value).removeprefix(f"{file}: ")
+
+
+@pytest.mark.parametrize(
+    "pattern, replacement, message",
+    [
+        ("metricShowName =", "metricShowname =",
+         "metrics.0: unknown key 'metricShowname'; did you mean 'metricShowName'"),
+        ("assumed = .*?\n]", "zzz = 1", "unknown key 'zzz' (One product's shape"),
+        ("namespace = .*\n", "", "'namespace' is missing"),
+        ('"qce/lb"', '"QCE/LB"', "namespace: 'QCE/LB' does not match '^[a-z0-9_]+(/[a-z0-9_]+)+$' (lower case"),
+        ('calcValue = "(.*?)"', r"calcValue = \1",
+         "metrics.0.calcValue: 10000 is not of type 'string' (the threshold as the wire writes it: a number in"),
+        ("calcValue = .*\n", "", "metrics.0: 'calcType' is there, so 'calcValue' must be, too"),
+        ("range = .*\n", "", "metrics.0: 'calcType' is there, so 'range' must be, too"),
+        ("calcType = .*\n", "", "metrics.0: 'calcValue' is there, so 'calcType' must be, too"),
+        ('calcType = ">"', 'calcType = "gt"', "metrics.0.calcType: 'gt' is not one of ['>', '>=', '<', '<=', '=', "),
+        ('"ipv4"', '"ipv5"', "values.vip.generator: 'ipv5' is not one of ['digits', 'hex', 'integer', 'ipv4', "),
+        ('network = "', 'net = "', "values.vip: unknown key 'net'; did you mean 'network'? (ipv4 draws"),
+        (', of = "instance"', "", "values.name: 'of' is missing (name draws from a pool of names; it wants of)"),
+        ('kind = "metric"', 'kind = "metrics"', "kind: 'metrics' is not one of ['metric', 'event']"),
+        ('kind = "metric"', 'kind = "event"', "'product' is missing (an entry of kind \"event\" has [product]"),
+        ("regional = true", 'regional = "yes"', "regional: 'yes' is not of type 'boolean' (true or false: "),
+        ("vip = ", "region = ", "values: 'region' is not allowed (the name of a value is lower_case; "),
+        ('"{vip}"', '["{vip}"]', "dimensions.vip: ['{vip}'] is not of type 'string', "),
+        ("errata = ", "# errata = ", "sample: 'errata' is missing (a sample that does not agree says why)"),
+        (r"\[0, ", "[0, 1, ", "metrics.0.range: [0, 1, 100000000] is too long ([least, greatest] value"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_by_key_and_remedy(tmp_path: Path, pattern: str, replacement: str, message: str) -> None:
+    """The key is named, the problem is said in the words of the format, and what is wanted stands behind it."""
+    text = METRIC_ENTRY.read_text(encoding="utf-8")
+    wrong = re.sub(pattern, replacement, text, count=1, flags=re.DOTALL if "*?" in pattern else 0)
+    assert wrong != text
+
+    assert told(tmp_path, wrong).startswith(message)
+
+
+def test_metrics_in_an_entry_of_events_are_refused(tmp_path: Path) -> None:
+    """An entry is about metrics or about events."""
+    metric = '\n[[metrics]]\nmetricName = "a"\nmetricShowName = "a"\nunit = ""\nsource = "ours"\n'
+
+    assert told(tmp_path, EVENT_ENTRY.read_text(encoding="utf-8") + metric) == (
+        'metrics: is not allowed (only an entry of kind "metric" has metrics)'
+    )
+
+
+def test_a_long_value_does_not_hide_the_problem(tmp_path: Path) -> None:
+    """A message stays a line: the middle of a long value is cut, not the end that says what is wrong."""
+    text = METRIC_ENTRY.read_text(encoding="utf-8")
+    first = text.replace("[[metrics]]", "[metrics]", 1).partition("[[metrics]]")[0]
+
+    message = told(tmp_path, first)
+
+    assert message.startswith("metrics: {'metricName': 'pvv_connum'")
+    assert message.endswith("is not of type 'array' (the metrics that policies can alarm on: [[metrics]] tables)")
+    assert " … " in message
+    assert len(message) < 300
+
+
+def test_a_mistake_is_told_also_where_a_schema_describes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schemas without descriptions, and `false` for what may not be there, lead to plain messages."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - as in the module under test
+
+    schema: dict[str, Any] = {"properties": {"never": False}, "required": ["always"]}
+    monkeypatch.setattr(entries, "_validator", lambda _name: Draft202012Validator(schema))
+
+    with pytest.raises(EntryError, match=r"^file: False schema does not allow 1$"):
+        check_entry("file", {"never": 1, "always": 1}, "any")
+    with pytest.raises(EntryError, match=r"^file: 'always' is missing$"):
+        check_entry("file", {}, "any")
+
+
+def test_an_unchecked_entry_is_only_read(tmp_path: Path) -> None:
+    """Shipped files are held to their schema by our tests, so run time does not pay for it."""
+    file = tmp_path / "entry.toml"
+    file.write_text("anything = 1\n", encoding="utf-8")
+
+    assert read_entry(file, SCHEMA, check=False) == {"anything": 1}
+
+
+def test_the_schema_is_a_schema() -> None:
+    """JSON Schema 2020-12 itself has nothing to say against it."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - as in the module under test
+
+    Draft202012Validator.check_schema(read_schema(SCHEMA))
+
+
+def test_the_schema_is_closed() -> None:
+    """A key that no part of it describes is a mistake, wherever tables have fixed keys."""
+    schema = read_schema(SCHEMA)
+    tables = [schema, *schema["properties"].values(), *schema["$defs"].values()]
+
+    open_tables = [
+        table
+        for table in tables
+        if "required" in table and "additionalProperties" not in table and "generator" not in table["properties"]
+    ]
+
+    assert open_tables == []
