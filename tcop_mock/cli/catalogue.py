@@ -100,7 +100,9 @@ def _lines(shape: Shape, example: dict[str, Any]) -> Iterator[str]:
     if shape.metrics:
         yield f"metrics ({len(shape.metrics)})"
     for at, metric in enumerate(shape.metrics):
-        limit = f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".strip() if metric.calc_type else "no threshold"
+        limit = (
+            f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".strip() if metric.calc_type else "no threshold"
+        )
         yield f"  {metric.name:<28} {limit:<20} {metric.show_name.en}{_assumed(shape, f'metrics.{at}.')}"
     if shape.events:
         yield f"events ({len(shape.events)})"

@@ -41,7 +41,9 @@ class Parcel(NamedTuple):
 
 @click.command("send")
 @click.argument("source", metavar="ID|FILE|-")
-@click.option("--to", "to", metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]")
+@click.option(
+    "--to", "to", metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
+)
 @click.option("--attempts", type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]")
 @click.option("--timeout", type=DURATION, help="Total deadline of one POST.  [default: the profile's]")
 @click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Times the pauses.")
@@ -67,7 +69,9 @@ def send_command(  # noqa: PLR0913 - one parameter an option
     """
     target = target_of(to, flag="--to URL")
     rules = load_profile(common.profile).delivery
-    rules = replace(rules, attempts=attempts or rules.attempts, timeout_s=rules.timeout_s if timeout is None else timeout)
+    rules = replace(
+        rules, attempts=attempts or rules.attempts, timeout_s=rules.timeout_s if timeout is None else timeout
+    )
     if rules.timeout_s <= 0:
         raise UsageError("--timeout must be more than 0")
     parcels = _parcels(source, drawing, common)
