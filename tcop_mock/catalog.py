@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+from decimal import Decimal
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
-from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
 from tcop_mock.model.shape import Event, Kind, Metric, Policy, Product, Sample, Shape, Text, ValueSpec
 
 if TYPE_CHECKING:
@@ -74,7 +76,55 @@ class Catalog:
 
 def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable
     for shape_id, file in walk(folder, ".toml"):
-        yield shape_id, parse_shape(shape_id, read_entry(file, SCHEMA, check=check))
+        table = read_entry(file, SCHEMA, check=check)
+        shape = parse_shape(shape_id, table)
+        if check:
+            for key, problem in contradictions(shape):
+                raise EntryError(str(file), key, problem)
+        yield shape_id, shape
+
+
+def contradictions(shape: Shape) -> Iterator[tuple[str, str]]:
+    """Yield what no schema can say about an entry: (dotted key, problem)."""
+    for key in shape.dimensions_zh:
+        if key not in shape.dimensions:
+            near = did_you_mean(key, shape.dimensions)
+            yield "dimensions_zh", f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else "")
+    for name, spec in shape.values.items():
+        problem = _undrawable(spec)
+        if problem:
+            yield f"values.{name}", problem
+    for at, metric in enumerate(shape.metrics):
+        problem = _unreachable(metric)
+        if problem:
+            yield f"metrics.{at}.calcValue", problem
+
+
+def _undrawable(spec: ValueSpec) -> str:
+    """Return why nothing can be drawn, or an empty string."""
+    if spec.generator == "integer" and spec.params["low"] > spec.params["high"]:
+        return "low is greater than high"
+    if spec.generator == "ipv4":
+        try:
+            IPv4Network(spec.params["network"])
+        except ValueError as problem:
+            return f"network {problem}"
+    return ""
+
+
+def _unreachable(metric: Metric) -> str:
+    """Return why no value beyond the threshold or none within it can be drawn, or an empty string."""
+    if metric.calc_value is None:
+        return ""
+    step = Decimal(1).scaleb(-metric.decimals)
+    limit, low, high = Decimal(metric.calc_value), Decimal(str(metric.low)), Decimal(str(metric.high))
+    if limit % step:
+        return f"{limit} has more decimals than the metric's values ({metric.decimals})"
+    least = low + step if metric.calc_type in {"<", ">="} else low
+    greatest = high - step if metric.calc_type in {">", "<="} else high
+    if least <= limit <= greatest and low < high:
+        return ""
+    return f"range [{low}, {high}] has values on one side of {metric.calc_type} {limit} only"
 
 
 def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
@@ -108,7 +158,7 @@ def _value(spec: dict[str, Any]) -> ValueSpec:
 
 
 def _metric(table: dict[str, Any]) -> Metric:
-    low, high = table["range"]
+    low, high = table.get("range", (0.0, 0.0))
     return Metric(
         name=table["metricName"],
         show_name=_text(table, "metricShowName"),

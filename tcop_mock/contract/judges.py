@@ -23,6 +23,8 @@ class Context(NamedTuple):
 
     slow: bool = False
     """Not even a plain callback is answered inside the deadline."""
+    standing: bool = True
+    """A plain callback was taken just before the broken input came."""
     sentinels: tuple[str, ...] = ()
     """Secrets that must not come back."""
 
@@ -123,6 +125,8 @@ _UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS, Outcome.CANCE
 
 def unjudgeable(judge: Judge, attempt: Attempt, context: Context) -> str | None:
     """Say why an attempt tells nothing about the clause, where it does not."""
+    if judge.about_life and not context.standing:
+        return "no plain callback was taken before the broken bodies either (TCM101)"
     if attempt.outcome in _UNREACHED and not (judge.about_life and attempt.outcome is Outcome.REFUSED):
         return f"the receiver could not be reached ({attempt.outcome})"
     if context.slow and not judge.about_time and attempt.status is None and attempt.outcome is Outcome.TIMED_OUT:

@@ -129,10 +129,16 @@ def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] 
     return Play((Scene(tuple(cases), shop.plain()),), sentinels=(sentinel, *_tokens(cases)))
 
 
-def burst(shop: Workshop, *, count: int) -> Play:
-    """Post many alarms at once, after a single one."""
-    cases = tuple(shop.plain(f"callback {number} of {count} at once") for number in range(1, count + 1))
-    return Play((Scene(cases, shop.plain()),), pace=Pace.AT_ONCE)
+def burst(shop: Workshop, *, count: int, over_s: float) -> Play:
+    """Post many alarms on a schedule that waits for no answer, after a single one.
+
+    Args:
+        shop: makes the cases.
+        count: how many.
+        over_s: time in which they start, evenly.
+    """
+    cases = tuple(shop.plain(f"callback {number} of {count} in a burst") for number in range(1, count + 1))
+    return Play((Scene(cases, shop.plain()),), pace=Pace.BURST, over_s=over_s)
 
 
 PLAYERS: dict[str, Callable[..., Play]] = {

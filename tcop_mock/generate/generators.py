@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tcop_mock.model.shape import ValueSpec
 
 _ANY_NAME = r"[^\x1f]{1,128}?"
+_NO_HOST_BITS = 31
 _UUID_EPOCH = 0x1EA_0000_0000_0000  # a version 1 timestamp of the year 2020, in 100 ns
 
 
@@ -29,6 +30,8 @@ class Drawer(NamedTuple):
     """Regular expression of all texts it could draw (a name stands for whatever a human would type)."""
     choices: tuple[Any, ...] = ()
     """All values there are, where they are counted."""
+    is_text: bool = True
+    """Whether its values are texts; the others are whole numbers."""
 
 
 def drawer(spec: ValueSpec, where: str) -> Drawer:
@@ -44,12 +47,14 @@ def drawer(spec: ValueSpec, where: str) -> Drawer:
 
 def _ipv4(network: str) -> Drawer:
     net = ipaddress.IPv4Network(network)
-    first, hosts = int(net.network_address), max(net.num_addresses - 2, 1)
+    bounds = int(net.network_address), int(net.broadcast_address)
+    lone = net.prefixlen >= _NO_HOST_BITS  # no addresses of the network and of broadcasts to spare (RFC 3021)
+    first, last = bounds if lone else (bounds[0] + 1, bounds[1] - 1)
     fixed, rest = net.prefixlen // 8, 4 - net.prefixlen // 8
-    head = re.escape(".".join(str(net.network_address).split(".")[:fixed]) + "." * bool(fixed))
+    head = [re.escape(part) for part in str(net.network_address).split(".")[:fixed]]
     return Drawer(
-        lambda entropy, _lang: str(ipaddress.IPv4Address(first + 1 + entropy.below(hosts))),
-        head + r"\.".join([r"\d{1,3}"] * rest),
+        lambda entropy, _lang: str(ipaddress.IPv4Address(entropy.between(first, last))),
+        r"\.".join([*head, *[r"\d{1,3}"] * rest]),
     )
 
 
@@ -81,7 +86,7 @@ def _digits(length: int) -> Drawer:
 
 
 def _integer(low: int, high: int) -> Drawer:
-    return Drawer(lambda entropy, _lang: entropy.between(low, high), r"-?\d{1,20}")
+    return Drawer(lambda entropy, _lang: entropy.between(low, high), r"-?\d{1,20}", is_text=False)
 
 
 def _name(of: str) -> Drawer:

@@ -52,7 +52,8 @@ class Pace(StrEnum):
     ANY = "any"
     """As many in flight as the receiver stands."""
     IN_TURN = "in-turn"
-    AT_ONCE = "at-once"
+    BURST = "burst"
+    """All of them on a schedule that waits for no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Play:
 
     scenes: tuple[Scene, ...]
     pace: Pace = Pace.ANY
+    over_s: float = 0.0
+    """Time in which a burst is started, evenly."""
     deadline_factor: float = 1.0
     """How many of the profile's deadlines each attempt may take (more than one only to see whether it ends at all)."""
     sentinels: tuple[str, ...] = field(default=(), repr=False)

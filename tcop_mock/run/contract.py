@@ -90,12 +90,15 @@ class ContractRun:
             sleep=self.sleep,
         )
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
-        hand = Stagehand(self.post, footing.deadline_s, Context(slow=footing.slow), footing.in_flight)
+        hand = Stagehand(self.post, self.sleep, footing.deadline_s, Context(slow=footing.slow), footing.in_flight)
         left_out = {clause.code: reason for clause in plan.clauses if (reason := self._why_not(clause))}
         for clause in plan.clauses:
             if clause.code in left_out:
                 yield self._finish(ClauseResult(clause, Result.NOT_RUN, reason=left_out[clause.code]))
         for stage in (Stage.MAIN, Stage.ABUSE, Stage.LAST, Stage.BURST):
+            if stage is Stage.ABUSE:
+                standing = (await self.post(plain, deadline_s=footing.deadline_s)).accepted
+                hand.context = hand.context._replace(standing=standing)
             clauses = [clause for clause in plan.clauses if clause.stage is stage and clause.code not in left_out]
             async for event in self._stage(clauses, hand, until):
                 yield event
@@ -109,7 +112,7 @@ class ContractRun:
         async def one(clause: Clause) -> None:
             told.put_nowait(ClauseStarted(clause))
             ruling = await self._play(clause, hand)
-            if ruling.late and hand.in_flight > 1:
+            if ruling.late and hand.in_flight > 1 and clause.stage is not Stage.BURST:
                 late.append((clause, ruling))
             else:
                 told.put_nowait(self._finish(ruling.result))
@@ -148,7 +151,8 @@ class ContractRun:
 
     async def _heard_again(self, clause: Clause, in_company: Ruling, hand: Stagehand) -> ClauseResult:
         """A late answer in company proves nothing: the receiver may serve one by one."""
-        alone = await self._play(clause, Stagehand(hand.post, hand.deadline_s, hand.context, in_flight=1))
+        one_by_one = Stagehand(hand.post, hand.sleep, hand.deadline_s, hand.context, in_flight=1)
+        alone = await self._play(clause, one_by_one)
         return in_company.result if alone.late else alone.result
 
     def _written(self, clause: Clause) -> Play:

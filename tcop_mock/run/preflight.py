@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _PAUSE_S = 0.1
 _WARM_S = 0.25
 """An answer that took longer may have been the receiver's first; it is asked once more."""
-_MOST_IN_FLIGHT = 8
+_MOST_IN_FLIGHT = 4
+"""Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
 _BUSY_SHARE = 0.4
 """So much of the deadline may be spent waiting for the receiver's other answers."""
 _STARTING = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})

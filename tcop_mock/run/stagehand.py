@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,13 +13,13 @@ from tcop_mock.model.delivery import Attempt, Outcome
 from tcop_mock.model.verdict import ClauseResult, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from tcop_mock.model.case import Case, Play, Scene
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.delivery import Post
 
-_PATIENCE_S = 1.0
+_PATIENCE_S = 0.5
 """How long a body may take after its head where only the head is judged."""
 
 
@@ -43,6 +42,7 @@ class Stagehand:
     """Plays clauses against one receiver, with so many requests in flight."""
 
     post: Post
+    sleep: Callable[[float], Awaitable[None]]
     deadline_s: float
     context: Context
     in_flight: int
@@ -94,14 +94,21 @@ class Stagehand:
         deadline_s = self.deadline_s * play.deadline_factor
         if play.pace is Pace.IN_TURN:
             return [Played(case, await self._send(case, deadline_s, whole=whole)) for case in scene.cases]
-        at_once = play.pace is Pace.AT_ONCE
-        sent = [self._send(case, deadline_s, whole=whole, at_once=at_once) for case in scene.cases]
+        if play.pace is Pace.BURST:
+            step_s = play.over_s / len(scene.cases)
+            sent = [self._send_after(at * step_s, case, deadline_s) for at, case in enumerate(scene.cases)]
+        else:
+            sent = [self._send(case, deadline_s, whole=whole) for case in scene.cases]
         return [Played(*pair) for pair in zip(scene.cases, await asyncio.gather(*sent), strict=True)]
 
-    async def _send(self, case: Case, deadline_s: float, *, whole: bool, at_once: bool = False) -> Attempt:
+    async def _send(self, case: Case, deadline_s: float, *, whole: bool) -> Attempt:
         push = case.push if whole else replace(case.push, patience_s=_PATIENCE_S)
-        async with nullcontext() if at_once else self._gate:
+        async with self._gate:
             return await self.post(push, deadline_s=deadline_s)
+
+    async def _send_after(self, pause_s: float, case: Case, deadline_s: float) -> Attempt:
+        await self.sleep(pause_s)
+        return await self.post(case.push, deadline_s=deadline_s)
 
 
 def _result(

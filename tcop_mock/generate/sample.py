@@ -1,0 +1,89 @@
+"""Could a shape have drawn the documentation's sample? Templates become one pattern with back-references."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.generate.plan import Plan
+from tcop_mock.generate.pools import regions
+from tcop_mock.generate.template import is_reference, parts, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tcop_mock.model.shape import Shape
+
+_BETWEEN = "\x1f"
+_APP_ID = r"1[23]\d{8}"
+
+
+def could_draw(shape: Shape, dimensions: Mapping[str, Any]) -> bool:
+    """Tell whether these dimensions (keys, order, JSON types and all values together) are one of the shape's.
+
+    A name stands for whatever a human would type, so any name matches; what is named twice must be the same twice.
+    """
+    templates = list(_leaves(dict(shape.dimensions)))
+    values = list(_leaves(dict(dimensions)))
+    if [path for path, _ in templates] != [path for path, _ in values]:
+        return False
+    have = _BETWEEN.join(_typed(value) for _, value in values)
+    plan = Plan(shape)
+    return any(re.fullmatch(_pattern(plan, [node for _, node in templates], chosen), have) for chosen in _choices(plan))
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a tree of JSON or templates
+    if isinstance(node, dict) and not is_reference(node):
+        for key, child in node.items():
+            yield from _leaves(child, f"{path}/{key}")
+    else:
+        yield path, node
+
+
+def _typed(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Write a value so that its JSON type shows: 443 and "443" are different products here."""
+    return f"text {value}" if isinstance(value, str) else f"json {json.dumps(value)}"
+
+
+def _choices(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Yield every combination of what the entry picks from lists."""
+    counted = {name: drawer.choices for name, drawer in plan.drawers.items() if drawer.choices}
+    for combination in itertools.product(*counted.values()):
+        yield dict(zip(counted, combination, strict=True))
+
+
+def _pattern(plan: Plan, nodes: list[Any], chosen: Mapping[str, Any]) -> str:
+    groups: dict[str, str] = {}
+    return _BETWEEN.join(_leaf_pattern(plan, node, chosen, groups) for node in nodes)
+
+
+def _leaf_pattern(plan: Plan, node: Any, chosen: Mapping[str, Any], groups: dict[str, str]) -> str:  # noqa: ANN401
+    if is_reference(node):
+        path = node["value"]
+        if path.partition(".")[0] in chosen:
+            return re.escape(_typed(resolve(chosen, path)))
+        is_text = path != "account.app_id" and (path not in plan.drawers or plan.drawers[path].is_text)
+        return f"{'text' if is_text else 'json'} {_field(plan, path, chosen, groups)}"
+    if not isinstance(node, str):
+        return re.escape(_typed(node))
+    pieces = parts(node)
+    written = [_field(plan, piece, chosen, groups) if at % 2 else re.escape(piece) for at, piece in enumerate(pieces)]
+    return f"text {''.join(written)}"
+
+
+def _field(plan: Plan, path: str, chosen: Mapping[str, Any], groups: dict[str, str]) -> str:
+    name = path.partition(".")[0]
+    if name in chosen:
+        return re.escape(str(resolve(chosen, path)))
+    if path in groups:
+        return f"(?P={groups[path]})"
+    groups[path] = f"v{len(groups)}"
+    built_in = {
+        "account.app_id": _APP_ID,
+        "account.uin": r"\d{12}",
+        "region": "|".join(re.escape(region.code) for region in regions()),
+    }
+    pattern = built_in[path] if path in built_in else plan.drawers[name].pattern
+    return f"(?P<{groups[path]}>{pattern})"

@@ -1,0 +1,81 @@
+"""The documentation's samples against the shapes that claim to be like them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.generate.sample import could_draw
+
+if TYPE_CHECKING:
+    from tcop_mock.model.shape import Shape
+
+CATALOG = Catalog.load()
+SAMPLED = [pytest.param(shape, id=shape.id) for shape in CATALOG if shape.sample]
+
+
+@pytest.mark.parametrize("shape", SAMPLED)
+def test_the_documented_sample_could_have_been_drawn_or_says_why_not(shape: Shape) -> None:
+    """`agrees` is true exactly when the shape could have drawn the page's sample; errata say why not."""
+    assert shape.sample is not None
+    assert could_draw(shape, shape.sample.dimensions) is shape.sample.agrees
+    assert bool(shape.sample.errata) or shape.sample.agrees
+
+
+@pytest.mark.parametrize("shape", SAMPLED)
+def test_a_missing_or_moved_key_is_noticed(shape: Shape) -> None:
+    """Neither a dimension more nor one less nor another order passes for the shape's own."""
+    assert shape.sample is not None
+    items = list(shape.sample.dimensions.items())
+    assert not could_draw(shape, dict(items[1:]))
+    assert not could_draw(shape, dict(reversed(items)))
+    assert not could_draw(shape, dict(items) | {"surplus": "x"})
+
+
+def test_an_id_that_is_not_the_same_twice_is_noticed() -> None:
+    """Two spellings of one value in one body could not have been drawn."""
+    shape = CATALOG.get("cvm/storage-monitoring")
+    good = {"diskid": "disk-1yukg09l", "objId": "disk-1yukg09l", "objName": "disk-1yukg09l(a/ins-i7d3ifpp)"}
+    assert could_draw(shape, good)
+    assert not could_draw(shape, good | {"objId": "disk-1yukg09m"})
+
+
+def test_the_json_type_counts() -> None:
+    """A port as text is not the public listener's, a port as number not the private one's."""
+    shape = CATALOG.get("clb/public-listener")
+    good = {
+        "protocol": "https",
+        "vip": "118.25.31.161",
+        "vport": 443,
+        "objId": "118.25.31.161#443#https",
+        "objName": "web | Default-VPC | 118.25.31.161(https:443) | service:clb, product:monitor",
+    }
+    assert could_draw(shape, good)
+    assert not could_draw(shape, good | {"vport": "443"})
+    assert not could_draw(shape, good | {"vport": 80})
+
+
+def test_literals_other_than_text_are_compared() -> None:
+    """A constant number in an entry matches that number only."""
+    shape = replace(CATALOG.get("cvm/basic-monitoring"), values={}, dimensions={"lane": 7, "region": "{region}"})
+    assert could_draw(shape, {"lane": 7, "region": "gz"})
+    assert not could_draw(shape, {"lane": 8, "region": "gz"})
+    assert not could_draw(shape, {"lane": "7", "region": "gz"})
+
+
+def test_an_account_as_number_is_matched_as_number() -> None:
+    """An integer account id matches an integer of an account's form only."""
+    shape = CATALOG.get("vpc/bandwidth-package")
+    good = {
+        "__region__": "gz",
+        "appid": 1252068037,
+        "netgroup": "bwp-43k0os16",
+        "objId": "bwp-43k0os16",
+        "objName": "bwp-43k0os16",
+    }
+    assert could_draw(shape, good)
+    assert not could_draw(shape, good | {"appid": "1252068037"})
+    assert not could_draw(shape, good | {"__region__": "nowhere"})
