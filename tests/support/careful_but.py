@@ -30,6 +30,7 @@ Change: TypeAlias = Callable[[Received, Reply], Reply | None]
 FAULT = Reply(500, b"internal error\n")
 UNPROCESSABLE = Reply(422, b"unprocessable\n")
 ABSENT = object()
+MOST_LEVELS = 500
 ANY_SPELLING = frozenset({"appid", "instanceid", "uinstanceid", "uninstanceid"})
 """Dimensions that every product may spell in any of these ways: another clause's business (TCM305)."""
 
@@ -172,12 +173,12 @@ def flaw(body: bytes) -> str:
     """Say what is wrong with a body: ``empty``, ``encoding``, ``json``, ``depth``, the type of its root, or nothing."""
     if not body.strip():
         return "empty"
+    if body.count(b"[") + body.count(b"{") > MOST_LEVELS:
+        return "depth"  # not left to the parser: how deep it goes differs from Python to Python
     try:
         root = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return "encoding"
-    except RecursionError:
-        return "depth"
     except ValueError:
         return "json"
     return "" if isinstance(root, dict) else type(root).__name__
