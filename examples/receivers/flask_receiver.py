@@ -1,4 +1,4 @@
-"""A receiver of TCOP callbacks on Flask and its development server: ``python flask_receiver.py [PORT]``."""
+"""A receiver of TCOP callbacks on Flask and its own server: ``python flask_receiver.py [PORT]``, 0 takes a free one."""
 
 import json
 import sys

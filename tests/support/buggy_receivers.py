@@ -25,6 +25,7 @@ from careful_but import (
     needing,
     no_number,
     offered,
+    parsing_first,
     read_as_latin_1,
     recovering,
     refused_with,
@@ -37,6 +38,7 @@ from careful_but import (
     unescaped,
     unknown_dimension,
     unknown_product,
+    unquoted,
     whenever,
 )
 from receivers import CREDENTIALS, through_sink
@@ -118,10 +120,6 @@ def _to_slash(request: Received, _: Reply) -> Reply | None:
     return Reply(308, headers=(("Location", f"{request.path}/"),))
 
 
-def _malformed_first(request: Received) -> bool:
-    return careful(request).status == 400
-
-
 PAYLOAD: dict[str, Handler] = {
     "TCM101-knows-no-ckafka": refusing(lambda alarm: at(alarm, f"{INFO}.namespace") == "qce/ckafka"),
     "TCM301-status-must-be-text": typed("alarmStatus", str),
@@ -161,6 +159,7 @@ PAYLOAD: dict[str, Handler] = {
     ),
     "TCM309-chokes-on-emoji": refusing(lambda alarm: any(char > "\uffff" for char in str(alarm))),
     "TCM310-builds-json-by-formatting": refusing(unescaped),
+    "TCM310-builds-sql-by-formatting": refusing(unquoted),
     "TCM310-formats-twice": refusing(formatted_twice),
     "TCM311-takes-names-of-255-characters": refusing(lambda alarm: len(str(at(alarm, f"{DIMENSIONS}.objName"))) > 255),
     "TCM312-wants-the-session-first": refusing(lambda alarm: "sessionId" in alarm and next(iter(alarm)) != "sessionId"),
@@ -210,13 +209,13 @@ BUGS: dict[str, Opening] = {
     "TCM202-lets-in-any-credentials": _guarded(guarded_but(lambda request: request.header("authorization") != "")),
     "TCM203-splits-at-every-colon": _guarded(split_at_every_colon),
     "TCM203-reads-latin-1": _guarded(read_as_latin_1),
-    "TCM204-parses-first": _guarded(guarded_but(_malformed_first)),
+    "TCM204-parses-first": _guarded(parsing_first),
     "TCM205-echoes-the-header": _guarded(refused_with(lambda request: request.header("authorization"))),
     "TCM205-echoes-the-password": _guarded(refused_with(lambda request: f"wrong password {offered(request)[1]!r}")),
     "TCM315-takes-32-kib": through_sink(lambda: Sink(careful, body_cap_bytes=32_768)),
-    "TCM405-is-stuck-by-depth": through_sink(partial(dead_after, "depth")),
+    "TCM405-is-dead-after-depth": through_sink(partial(dead_after, "depth")),
     "TCM407-serves-one-client-at-a-time": through_sink(OneClientAtATime),
-    "TCM409-is-stuck-by-a-malformed-body": through_sink(partial(dead_after, "json", "encoding", "depth")),
+    "TCM409-is-dead-after-a-malformed-body": through_sink(partial(dead_after, "json", "encoding", "depth")),
     "TCM409-exits-on-a-malformed-body": through_sink(ExitsOnMalformed),
     "TCM515-serves-one-request-at-a-time": serialises(0.1),
 }

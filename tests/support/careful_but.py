@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import inspect
 import json
+import sqlite3
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,6 +30,9 @@ Change: TypeAlias = Callable[[Received, Reply], Reply | None]
 FAULT = Reply(500, b"internal error\n")
 UNPROCESSABLE = Reply(422, b"unprocessable\n")
 ABSENT = object()
+MOST_LEVELS = 500
+ANY_SPELLING = frozenset({"appid", "instanceid", "uinstanceid", "uninstanceid"})
+"""Dimensions that every product may spell in any of these ways: another clause's business (TCM305)."""
 
 
 def changed(change: Change) -> Handler:
@@ -85,22 +90,27 @@ def recovering(status: str, *unreadable: object) -> Handler:
 
 
 @cache
-def known() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the namespaces and the keys of dimensions (in lower case) that the catalogue has."""
+def catalogue() -> tuple[frozenset[str], dict[Any, frozenset[str]]]:
+    """Return the namespaces of the catalogue, and by kind and policy type the keys of dimensions in lower case."""
     shapes = list(Catalog.load())
     spaces = {shape.namespace for shape in shapes} | {metric.namespace for shape in shapes for metric in shape.metrics}
-    return frozenset(filter(None, spaces)), frozenset(key.lower() for shape in shapes for key in shape.dimensions)
+    dimensions: dict[Any, frozenset[str]] = {}
+    for shape in shapes:
+        place = (shape.kind.value, shape.policy.type)
+        dimensions[place] = dimensions.get(place, ANY_SPELLING) | {key.lower() for key in shape.dimensions}
+    return frozenset(filter(None, spaces)), dimensions
 
 
 def unknown_product(alarm: Alarm) -> bool:
     """Say whether the namespace is there and in no catalogue entry."""
-    return at(alarm, "alarmObjInfo.namespace") not in known()[0] | {ABSENT}
+    return at(alarm, "alarmObjInfo.namespace") not in catalogue()[0] | {ABSENT}
 
 
 def unknown_dimension(alarm: Alarm) -> bool:
-    """Say whether a known product has a key in its dimensions that no catalogue entry has."""
-    extra = {key.lower() for key in keys(alarm, "alarmObjInfo.dimensions")} - known()[1]
-    return bool(extra) and not unknown_product(alarm)
+    """Say whether a product of the catalogue has a key in its dimensions that no entry of its policy type has."""
+    place = (at(alarm, "alarmType"), at(alarm, "alarmPolicyInfo.policyType"))
+    known = catalogue()[1].get(place)
+    return known is not None and not {key.lower() for key in keys(alarm, "alarmObjInfo.dimensions")} <= known
 
 
 def unescaped(alarm: Alarm) -> bool:
@@ -113,11 +123,21 @@ def unescaped(alarm: Alarm) -> bool:
 
 
 def formatted_twice(alarm: Alarm) -> bool:
-    """Say whether a message that is formatted a second time is broken by the object's name."""
+    """Say whether a message that is formatted a second time is broken by the policy's name."""
     try:
-        f"{at(alarm, 'alarmObjInfo.dimensions.objName')} is down in {{}}".format("gz")
+        f"{at(alarm, 'alarmPolicyInfo.policyName')} in {{}}".format("gz")
     except (ValueError, KeyError, IndexError, AttributeError):
         return True
+    return False
+
+
+def unquoted(alarm: Alarm) -> bool:
+    """Say whether an SQL statement built by formatting is broken by the policy's name."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        try:
+            database.execute(f"SELECT '{at(alarm, 'alarmPolicyInfo.policyName')}'")
+        except (sqlite3.Error, sqlite3.Warning):
+            return True
     return False
 
 
@@ -151,14 +171,14 @@ def twice_the_same_key(request: Received, reply: Reply) -> Reply | None:
 
 def flaw(body: bytes) -> str:
     """Say what is wrong with a body: ``empty``, ``encoding``, ``json``, ``depth``, the type of its root, or nothing."""
-    if not body:
+    if not body.strip():
         return "empty"
+    if body.count(b"[") + body.count(b"{") > MOST_LEVELS:
+        return "depth"  # not left to the parser: how deep it goes differs from Python to Python
     try:
         root = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return "encoding"
-    except RecursionError:
-        return "depth"
     except ValueError:
         return "json"
     return "" if isinstance(root, dict) else type(root).__name__
@@ -183,14 +203,14 @@ def telling_all(request: Received, reply: Reply) -> Reply | None:
 
 
 def dead_after(*flaws: str) -> Handler:
-    """Return a receiver that is stuck from its first body with one of these flaws on, that one included."""
+    """Return a receiver that refuses its first body with one of these flaws and answers nothing from then on."""
     dead = False
 
     async def handler(request: Received) -> Reply:
         nonlocal dead
-        dead = dead or flaw(request.body) in flaws
         if dead:
             await asyncio.Event().wait()
+        dead = flaw(request.body) in flaws
         return careful(request)
 
     return handler
@@ -232,9 +252,20 @@ def offered(request: Received) -> tuple[str, str]:
 
 
 def guarded_but(let_in: Callable[[Received], bool]) -> Handler:
-    """Return ``careful`` behind authentication that some requests need not pass."""
+    """Return ``careful`` behind authentication that some requests need not pass, if their bodies are good."""
     guard = guarded(careful, CREDENTIALS)
-    return lambda request: careful(request) if let_in(request) else guard(request)
+
+    def handler(request: Received) -> Reply | Awaitable[Reply]:
+        reply = careful(request)
+        return reply if reply.status == 200 and let_in(request) else guard(request)
+
+    return handler
+
+
+def parsing_first(request: Received) -> Reply | Awaitable[Reply]:
+    """Refuse a bad body before asking who sends it."""
+    reply = careful(request)
+    return reply if reply.status == 400 else guarded(careful, CREDENTIALS)(request)
 
 
 def refused_with(body: Callable[[Received], str]) -> Handler:

@@ -33,8 +33,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
 _START_S = 10.0
 _THREADED = """
 import runpy, sys
-from http.server import ThreadingHTTPServer
-with ThreadingHTTPServer(("127.0.0.1", 0), runpy.run_path(sys.argv[1])["Receiver"]) as server:
+from socketserver import ThreadingMixIn
+example = runpy.run_path(sys.argv[1])
+class Server(ThreadingMixIn, example["Server"]):
+    daemon_threads = True
+with Server(("127.0.0.1", 0), example["Receiver"]) as server:
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
 """
@@ -43,7 +46,7 @@ PROCESSES: dict[str, list[str]] = {
     "http-server": [str(EXAMPLES / "stdlib_receiver.py"), "0"],
     "http-server-threading": ["-c", _THREADED, str(EXAMPLES / "stdlib_receiver.py")],
     "flask": [str(EXAMPLES / "flask_receiver.py"), "0"],
-    "starlette": [str(EXAMPLES / "starlette_receiver.py"), "0"],
+    "fastapi": [str(EXAMPLES / "fastapi_receiver.py"), "0"],
 }
 """Arguments of a Python that prints its URL first. ``http-server`` serves one client at a time: no TCM407 (should)."""
 

@@ -1,0 +1,257 @@
+"""The receivers that prove the clauses, asked over sockets: honest ones, and each mistake."""
+
+from __future__ import annotations
+
+import socket
+import time
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from buggy_receivers import BUGS, PAYLOAD, acks_after, holds_last_byte, serialises
+from honest_receivers import PROCESSES, SINKS
+from receivers import CREDENTIALS, through_sink
+
+from tcop_mock.model.secret import Credentials, Secret
+from tcop_mock.model.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from receivers import Opening
+
+    from tcop_mock.sink.server import Reply
+
+    Opened = Callable[[Opening], str]
+
+GOOD, BROKEN, DEEP = b'{"alarmStatus": "1"}', b'{"alarmStatus":', b"[" * 5000 + b"]" * 5000
+LONG = b'{"a": "%s"}' % (b"x" * 40_000)
+USER, PASSWORD = CREDENTIALS.user.reveal(), CREDENTIALS.password.reveal()
+WAIT_S = 5.0
+
+
+class Answer(NamedTuple):
+    """One answer."""
+
+    status: int
+    body: bytes
+    location: str | None
+
+
+def ask(
+    url: str,
+    body: bytes = GOOD,
+    method: str = "POST",
+    *,
+    credentials: Credentials | None = None,
+    content_type: str = "application/json",
+) -> Answer:
+    """Ask a receiver once; with the credentials of its URL where no others are given."""
+    target = Target.parse(url)
+    sent = {"Content-Type": content_type}
+    if shown := credentials or target.credentials:
+        sent["Authorization"] = f"Basic {shown.token().reveal()}"
+    connection = HTTPConnection(target.host, target.port, timeout=WAIT_S)
+    try:
+        connection.request(method, target.path, body, sent)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.read(100_000), answer.headers["Location"])
+    finally:
+        connection.close()
+
+
+def pair(user: str, password: str) -> Credentials:
+    """Return credentials."""
+    return Credentials(Secret(user), Secret(password))
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_takes_callbacks_and_refuses_the_rest(name: str, process_url: Callable[[str], str]) -> None:
+    """A receiver of the examples answers 2xx to a callback, 400 to what is none, 405 to what is no POST."""
+    url = process_url(name)
+    assert 200 <= ask(url).status < 300
+    assert [ask(url, body).status for body in (BROKEN, b"", b"[]", b'{"a":"\xff"}', DEEP)] == [400] * 5
+    assert [ask(url, b"", method).status for method in ("GET", "PUT", "DELETE")] == [405] * 3
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_an_honest_sink_takes_callbacks_and_refuses_the_rest(name: str, opened: Opened) -> None:
+    """Whatever its answers look like, they are 2xx for a callback and 4xx for anything else."""
+    url = opened(SINKS[name])
+    assert 200 <= ask(url).status < 300
+    assert ask(url, BROKEN).status in {400, 422}
+    assert ask(url, b"", "GET").status == 405
+    if Target.parse(url).credentials:
+        assert ask(url, credentials=pair(USER, "other")).status in {401, 403}
+
+
+LATE = {"TCM102-holds-the-last-byte", "TCM102-answers-late", "TCM103-answers-in-one-and-a-half-seconds"}
+OTHERWISE = {
+    "TCM104-redirects-to-a-slash": 308,
+    "TCM203-splits-at-every-colon": 500,
+    "TCM203-reads-latin-1": 401,
+    "TCM301-status-must-be-a-number": 422,
+}
+
+
+@pytest.mark.parametrize("name", sorted(BUGS.keys() - LATE - PAYLOAD.keys()))
+def test_a_mistake_on_the_wire_does_not_touch_a_plain_callback(name: str, opened: Opened) -> None:
+    """A small callback with the right credentials is taken, but where the mistake leaves no way to."""
+    assert ask(opened(BUGS[name])).status == OTHERWISE.get(name, 200)
+
+
+@pytest.mark.parametrize(
+    "name, method, body, content_type, status",
+    [
+        ("TCM106-acknowledges-get", "GET", b"", "", 200),
+        ("TCM106-breaks-on-put", "PUT", b"", "", 500),
+        ("TCM111-wants-the-bare-content-type", "POST", GOOD, "application/json; charset=utf-8", 415),
+        ("TCM115-reads-one-kib", "POST", LONG, "application/json", 400),
+        ("TCM315-takes-32-kib", "POST", LONG, "application/json", 413),
+    ],
+)
+def test_a_mistake_shows_in_the_status(  # noqa: PLR0913, PLR0917 - a row of the table
+    name: str, method: str, body: bytes, content_type: str, status: int, opened: Opened
+) -> None:
+    """The request of its clause gets the wrong status."""
+    assert ask(opened(BUGS[name]), body, method, content_type=content_type).status == status
+
+
+def test_a_mistake_with_chunks_shows(opened: Opened) -> None:
+    """A chunked body breaks the receiver that cannot read one."""
+    target = Target.parse(opened(BUGS["TCM112-breaks-on-chunks"]))
+    connection = HTTPConnection(target.host, target.port, timeout=WAIT_S)
+    connection.request("POST", "/", iter([GOOD]), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+    assert connection.getresponse().status == 500
+    connection.close()
+
+
+def test_a_mistake_with_paths_shows(opened: Opened) -> None:
+    """A query is not known to one receiver, and another redirects to its own path with a slash, which it serves."""
+    assert ask(f"{opened(BUGS['TCM113-knows-its-bare-path-only'])}/?team=sre").status == 404
+    url = opened(BUGS["TCM104-redirects-to-a-slash"])
+    assert ask(url) == Answer(308, b"", "/alarms/")
+    assert ask(f"{url}/").status == 200
+
+
+@pytest.mark.parametrize("name", ["TCM105-answers-without-end", "TCM105-answers-100-kib"])
+def test_a_mistake_with_the_length_of_answers_shows(name: str, opened: Opened) -> None:
+    """More than 64 KiB come, for what is accepted only."""
+    url = opened(BUGS[name])
+    assert len(ask(url).body) > 65_536
+    assert len(ask(url, BROKEN).body) < 100
+
+
+def test_reading_once_loses_what_comes_later(opened: Opened) -> None:
+    """A head and a body in two segments are answered 400, in one 200."""
+    target = Target.parse(opened(BUGS["TCM114-reads-once"]))
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
+    with socket.create_connection((target.host, target.port), WAIT_S) as wire:
+        wire.sendall(head)
+        assert wire.recv(1000).startswith(b"HTTP/1.1 400 ")
+    with socket.create_connection((target.host, target.port), WAIT_S) as wire:
+        wire.sendall(head + GOOD)
+        assert wire.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "name, user, password, body, status",
+    [
+        ("TCM202-lets-in-without-password", USER, "", GOOD, 200),
+        ("TCM202-lets-in-without-password", USER, "other", GOOD, 401),
+        ("TCM202-checks-the-user-only", USER, "other", GOOD, 200),
+        ("TCM202-checks-the-user-only", "other", PASSWORD, GOOD, 401),
+        ("TCM202-lets-in-any-credentials", "other", "other", GOOD, 200),
+        ("TCM202-lets-in-any-credentials", "other", "other", BROKEN, 401),
+        ("TCM201-lets-in-without-credentials", "other", "other", GOOD, 401),
+        ("TCM204-parses-first", "other", "other", BROKEN, 400),
+        ("TCM204-parses-first", "other", "other", GOOD, 401),
+        ("TCM203-splits-at-every-colon", USER, "plain", GOOD, 401),
+    ],
+)
+def test_a_mistake_with_credentials_shows(  # noqa: PLR0913, PLR0917 - a row of the table
+    name: str, user: str, password: str, body: bytes, status: int, opened: Opened
+) -> None:
+    """Each receiver lets in whom it should not, and nobody else."""
+    assert ask(opened(BUGS[name]), body, credentials=pair(user, password)).status == status
+
+
+@pytest.mark.parametrize(
+    "name, status", [("TCM201-lets-in-without-credentials", 200), ("TCM203-splits-at-every-colon", 401)]
+)
+def test_who_shows_no_credentials_is_let_in_by_one_receiver_only(name: str, status: int, opened: Opened) -> None:
+    """The one that should have asked for them takes the callback."""
+    url = opened(BUGS[name])
+    assert ask(f"http://{url.rpartition('@')[2]}").status == status
+
+
+@pytest.mark.parametrize("name", ["TCM205-echoes-the-header", "TCM205-echoes-the-password"])
+def test_a_refusal_repeats_what_it_was_shown(name: str, opened: Opened) -> None:
+    """The wrong password, or the header that holds it, stands in the answer."""
+    wrong = pair(USER, "sentinel-4711")
+    answer = ask(opened(BUGS[name]), credentials=wrong)
+    assert answer.status == 401
+    assert any(trace.encode() in answer.body for trace in (wrong.token().reveal(), wrong.password.reveal()))
+
+
+@pytest.mark.parametrize(
+    "name, body",
+    [
+        ("TCM405-is-dead-after-depth", DEEP),
+        ("TCM409-is-dead-after-a-malformed-body", BROKEN),
+        ("TCM409-exits-on-a-malformed-body", BROKEN),
+    ],
+)
+def test_a_receiver_dies_of_what_it_refuses(name: str, body: bytes, opened: Opened) -> None:
+    """The fatal body is answered 400, and nothing after it is answered at all."""
+    url = opened(BUGS[name])
+    assert ask(url, body).status == 400
+    with pytest.raises((ConnectionError, TimeoutError)):
+        first_byte(Target.parse(url))
+
+
+def first_byte(target: Target) -> bytes:
+    """Ask and wait for a moment."""
+    with socket.create_connection((target.host, target.port), 0.1) as wire:
+        wire.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+        return wire.recv(1)
+
+
+def test_one_client_holds_up_the_next(opened: Opened) -> None:
+    """While a request is half sent another is not answered; when it is gone, it is."""
+    target = Target.parse(opened(BUGS["TCM407-serves-one-client-at-a-time"]))
+    with socket.create_connection((target.host, target.port), WAIT_S) as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\n")
+        with socket.create_connection((target.host, target.port), 0.1) as wire:
+            wire.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+            with pytest.raises(TimeoutError):
+                wire.recv(1)
+            slow.close()
+            wire.settimeout(WAIT_S)
+            assert wire.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_late_answer_is_late(opened: Opened) -> None:
+    """One receiver keeps the last byte back, one the whole answer, one all others while it works on the first."""
+    target = Target.parse(opened(holds_last_byte(0.2)))
+    started = time.monotonic()
+    with socket.create_connection((target.host, target.port), WAIT_S) as wire:
+        wire.sendall(b"POST / HTTP/1.0\r\n\r\n")
+        came = [wire.recv(1000)]
+        while came[-1]:
+            came.append(wire.recv(1000))
+    assert (len(came), len(came[1]), time.monotonic() - started >= 0.2) == (3, 1, True)
+    for opening in (acks_after(0.1), serialises(0.1)):
+        started = time.monotonic()
+        assert ask(opened(opening)).status == 200
+        assert time.monotonic() - started >= 0.1
+
+
+def test_a_receiver_that_does_not_open_is_the_tests_error(opened: Opened) -> None:
+    """What goes wrong in the receiver's thread before its URL is known is raised where it was opened."""
+
+    def make() -> Callable[..., Reply]:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        opened(through_sink(make))
