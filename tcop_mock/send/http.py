@@ -1,0 +1,209 @@
+"""One POST over HTTP/1.1, and everything there is to know about how it ended.
+
+``h11`` parses; the socket is ours, because the outcome depends on what a client library hides: how many bytes of an
+answer had come, when, and how the request was cut into segments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from tcop_mock.model.delivery import Attempt, Outcome
+from tcop_mock.send.answer import Answer, BadAnswerError
+from tcop_mock.send.dial import Line, ResolveError, dial
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from tcop_mock.model.delivery import Push
+    from tcop_mock.model.target import Target
+
+_READ_BYTES = 65_536
+_BETWEEN_SEGMENTS_S = 0.005
+"""Long enough that a receiver on the same machine sees the segments one by one."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """What has happened so far in one attempt."""
+
+    intended_s: float
+    started_s: float
+    answer: Answer
+    connected_s: float | None = None
+    first_byte_s: float | None = None
+    sent_bytes: int = 0
+    line: Line | None = field(default=None, repr=False)
+
+
+class HttpPost:
+    """The ``Post`` port over real sockets: a fresh connection per attempt, no proxy, no redirect, no retry.
+
+    Args:
+        target: where to; its credentials are not used here, they come with each push.
+        answer_cap_bytes: how much of an answer's body is read before the socket is closed.
+        insecure: do not verify the receiver's certificate.
+        clock: seconds, monotonic.
+        sleep: pauses between segments.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        answer_cap_bytes: int = 65_536,
+        insecure: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._target = target
+        self._cap = answer_cap_bytes
+        self._clock = clock
+        self._sleep = sleep
+        self._tls = _tls_context(insecure=insecure) if target.scheme == "https" else None
+
+    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        """Send once; see :class:`tcop_mock.model.delivery.Post`."""
+        started_s = self._clock()
+        course = _Course(
+            intended_s=started_s if intended_s is None else intended_s,
+            started_s=started_s,
+            answer=Answer(push.method, self._cap),
+        )
+        try:
+            outcome, detail = await self._outcome(push, course, deadline_s)
+        finally:
+            if course.line is not None:
+                course.line.writer.transport.abort()  # close() would wait for a peer that does not read
+        return self._attempt(push, course, outcome, detail)
+
+    async def _outcome(self, push: Push, course: _Course, deadline_s: float) -> tuple[Outcome, str]:
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._exchange(push, course)
+        except TimeoutError:
+            return Outcome.TIMED_OUT, _what_was_late(course, deadline_s)
+        except BadAnswerError as problem:
+            return Outcome.BAD_ANSWER, str(problem)
+        except EOFError:
+            return _broken(course), "the receiver closed the connection"
+        except OSError as problem:
+            return _broken(course, problem), getattr(problem, "verify_message", "") or problem.strerror or str(problem)
+        return _by_status(course.answer.status), ""
+
+    async def _exchange(self, push: Push, course: _Course) -> None:
+        course.line = await dial(self._target, self._tls)
+        course.connected_s = self._clock()
+        writing = asyncio.create_task(self._write(push, course, course.line.writer))
+        try:
+            await self._read(push, course, course.line.reader)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+    async def _write(self, push: Push, course: _Course, writer: asyncio.StreamWriter) -> None:
+        for number, segment in enumerate(_segments(self._head(push), push)):
+            if number:
+                await self._sleep(_BETWEEN_SEGMENTS_S)
+            writer.write(segment)
+            course.sent_bytes += len(segment)
+            await writer.drain()
+
+    async def _read(self, push: Push, course: _Course, reader: asyncio.StreamReader) -> None:
+        """Read until the answer is complete; it may come before all is written (413, 401)."""
+        while course.answer.status is None:
+            await self._read_some(course, reader)
+        async with asyncio.timeout(push.patience_s):
+            while not course.answer.complete:
+                await self._read_some(course, reader)
+
+    async def _read_some(self, course: _Course, reader: asyncio.StreamReader) -> None:
+        data = await reader.read(_READ_BYTES)
+        if data and course.first_byte_s is None:
+            course.first_byte_s = self._clock()
+        course.answer.feed(data)
+
+    def _head(self, push: Push) -> bytes:
+        target = self._target
+        fields = {
+            "host": ("Host", target.authority),
+            "content-length": ("Content-Length", str(len(push.body))),
+            "connection": ("Connection", "close"),  # RFC 9112, 9.6: said by who will not use the connection again
+        }
+        if push.credentials is not None:
+            fields["authorization"] = ("Authorization", f"Basic {push.credentials.token().reveal()}")
+        fields |= {name.lower(): (name, value) for name, value in push.headers}
+        lines = [f"{push.method} {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.values())]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def _attempt(self, push: Push, course: _Course, outcome: Outcome, detail: str) -> Attempt:
+        answer = course.answer
+        return Attempt(
+            outcome=outcome,
+            intended_s=course.intended_s,
+            started_s=course.started_s,
+            ended_s=self._clock(),
+            connected_s=course.connected_s,
+            first_byte_s=course.first_byte_s,
+            status=answer.status,
+            headers=answer.headers,
+            body=bytes(answer.body),
+            body_truncated=answer.truncated,
+            sent_bytes=course.sent_bytes,
+            received_bytes=answer.received_bytes,
+            request_sha256=hashlib.sha256(push.body).hexdigest(),
+            detail=detail,
+        )
+
+
+def _tls_context(*, insecure: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _segments(head: bytes, push: Push) -> Iterator[bytes]:
+    """Cut a request: all in one, or the head and then the body in the sizes that were asked for."""
+    if not push.segments:
+        yield head + push.body
+        return
+    yield head
+    sizes, at, number = push.segments, 0, 0
+    while at < len(push.body):
+        size = sizes[min(number, len(sizes) - 1)]
+        yield push.body[at : at + size]
+        at, number = at + size, number + 1
+
+
+def _by_status(status: int | None) -> Outcome:
+    if status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Outcome.ACKED
+    if status is not None and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Outcome.REDIRECTED
+    return Outcome.REJECTED
+
+
+def _broken(course: _Course, problem: OSError | None = None) -> Outcome:
+    if isinstance(problem, ResolveError):
+        return Outcome.DNS
+    if isinstance(problem, ssl.SSLError):
+        return Outcome.TLS
+    if course.connected_s is None:
+        return Outcome.REFUSED
+    return Outcome.RESET_IN_ANSWER if course.answer.received_bytes else Outcome.RESET_BEFORE_ANSWER
+
+
+def _what_was_late(course: _Course, deadline_s: float) -> str:
+    if course.connected_s is None:
+        return f"no connection inside {deadline_s:g} s"
+    if course.answer.status is None:
+        return f"no answer inside {deadline_s:g} s"
+    return "the head of the answer came in time, its body did not end"
