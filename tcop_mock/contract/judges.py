@@ -18,6 +18,9 @@ _NO_ANSWER = {
 }
 
 
+NOT_EVEN_PLAIN = "not even a plain callback is answered inside the deadline (TCM102)"
+
+
 class Context(NamedTuple):
     """What a judge may know beside the attempt."""
 
@@ -130,5 +133,5 @@ def unjudgeable(judge: Judge, attempt: Attempt, context: Context) -> str | None:
     if attempt.outcome in _UNREACHED and not (judge.about_life and attempt.outcome is Outcome.REFUSED):
         return f"the receiver could not be reached ({attempt.outcome})"
     if context.slow and not judge.about_time and attempt.status is None and attempt.outcome is Outcome.TIMED_OUT:
-        return "not even a plain callback is answered inside the deadline (TCM102)"
+        return NOT_EVEN_PLAIN
     return None

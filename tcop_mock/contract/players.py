@@ -47,7 +47,13 @@ def catalogue(
     return Play((Scene(tuple(cases), control),), deadline_factor=deadline_factor)
 
 
-def variants(shop: Workshop, *, variants: Sequence[Mapping[str, Any]], shape: str = "cvm/basic-monitoring") -> Play:
+def variants(
+    shop: Workshop,
+    *,
+    variants: Sequence[Mapping[str, Any]],
+    shape: str = "cvm/basic-monitoring",
+    given: Mapping[str, Any] | None = None,
+) -> Play:
     r"""Post a body with one thing changed, after the same body unchanged.
 
     Args:
@@ -57,14 +63,16 @@ def variants(shop: Workshop, *, variants: Sequence[Mapping[str, Any]], shape: st
             ``rename`` (path to key), ``fill`` (path, text and bytes: repeat the text until the body is that long),
             ``threshold = false``, ``ascii = true`` (write ``\u`` escapes).
         shape: the usual shape.
+        given: path to value of what the unchanged body has as well.
     """
     by_control: dict[tuple[str, State], list[Case]] = {}
     for variant in variants:
         key = (variant.get("shape", shape), State(variant.get("state", State.FIRING)))
-        by_control.setdefault(key, []).append(_varied(shop, shop.catalog.get(key[0]), key[1], variant))
-    scenes = []
-    for (shape_id, state), cases in by_control.items():
-        scenes.append(Scene(tuple(cases), _stated(shop, shop.catalog.get(shape_id), state)))
+        by_control.setdefault(key, []).append(_varied(shop, *key, {"given": given, **variant}))
+    scenes = [
+        Scene(tuple(cases), _varied(shop, *key, {"given": given, "title": " ".join(key)}))
+        for key, cases in by_control.items()
+    ]
     return Play(tuple(scenes))
 
 
@@ -115,18 +123,18 @@ def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] 
     Args:
         shop: makes the cases.
         offers: names of :class:`~tcop_mock.model.case.Offer`.
-        bodies: ``plain`` (a callback) and ``malformed`` (broken JSON).
+        bodies: ``plain`` (a callback) and ``malformed`` (broken JSON; alone, it is left out where a callback with
+            these credentials is let in).
     """
     sentinel = f"sentinel-{shop.alarm(shop.catalog.get('cvm/basic-monitoring')).policy_id}"
-    cases = []
+    scenes = []
     for offer in map(Offer, offers):
-        for body in bodies:
-            if body == "plain":
-                case = shop.plain(f"a callback with {_OFFERED[offer]}")
-            else:
-                case = Case(f"broken JSON with {_OFFERED[offer]}", shop.push(_BROKEN_JSON))
-            cases.append(shop.offering(case, offer, sentinel))
-    return Play((Scene(tuple(cases), shop.plain()),), sentinels=(sentinel, *_tokens(cases)))
+        plain = shop.offering(shop.plain(f"a callback with {_OFFERED[offer]}"), offer, sentinel)
+        broken = Case(f"broken JSON with {_OFFERED[offer]}", shop.push(_BROKEN_JSON))
+        cases = {"plain": plain, "malformed": shop.offering(broken, offer, sentinel)}
+        gate = None if "plain" in bodies or offer is Offer.RIGHT else plain
+        scenes.append(Scene(tuple(cases[body] for body in bodies), shop.plain(), gate))
+    return Play(tuple(scenes), sentinels=(sentinel, *_tokens(case for scene in scenes for case in scene.cases)))
 
 
 def burst(shop: Workshop, *, count: int, over_s: float) -> Play:
@@ -159,14 +167,15 @@ def _stated(shop: Workshop, shape: Shape, state: State) -> Case:
     return shop.case(f"{shape.id} {state}", shop.tree(shape, state), shape)
 
 
-def _varied(shop: Workshop, shape: Shape, state: State, variant: Mapping[str, Any]) -> Case:
+def _varied(shop: Workshop, shape_id: str, state: State, variant: Mapping[str, Any]) -> Case:
+    shape = shop.catalog.get(shape_id)
     tree: Any = shop.tree(shape, state, threshold=variant.get("threshold", True))
     for path, kind in variant.get("retype", {}).items():
         tree = with_value(tree, path, _TYPES[kind](value_at(tree, path)))
     for path, key in variant.get("rename", {}).items():
         parent = path.rpartition(".")[0]
         tree = with_value(without(tree, path), f"{parent}.{key}" if parent else key, value_at(tree, path), create=True)
-    for path, value in variant.get("set", {}).items():
+    for path, value in {**(variant["given"] or {}), **variant.get("set", {})}.items():
         tree = with_value(tree, path, value, create=True)
     for path in variant.get("unset", ()):
         tree = without(tree, path)

@@ -39,11 +39,12 @@ class Scene:
     """Cases that belong together.
 
     The control is the same request without what the cases try. Where the receiver does not take it, the cases would
-    say nothing about the clause, and are left out.
+    say nothing about the clause, and are left out. A gate is the other way round: a request that has to be refused.
     """
 
     cases: tuple[Case, ...]
     control: Case | None = None
+    gate: Case | None = None
 
 
 class Pace(StrEnum):

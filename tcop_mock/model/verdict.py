@@ -49,6 +49,8 @@ class ClauseResult:
     result: Result
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+    duration_s: float = 0.0
+    """How long it was played."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.contract.findings import Source
-from tcop_mock.contract.judges import Context
+from tcop_mock.contract.judges import JUDGES, NOT_EVEN_PLAIN, Context
 from tcop_mock.contract.players import PLAYERS
 from tcop_mock.contract.workshop import Workshop
 from tcop_mock.generate import Generator
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
     from tcop_mock.model.delivery import Post
     from tcop_mock.model.profile import Profile
     from tcop_mock.model.target import Target
+    from tcop_mock.run.preflight import Footing
 
-_SPARE_DEADLINES = 12
+_SPARE_REQUESTS = 12
 _PLAIN_CODE = "TCM000"
 _OUT_OF_TIME = "not finished within --max-time"
 
@@ -91,15 +91,15 @@ class ContractRun:
         )
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
         hand = Stagehand(self.post, self.sleep, footing.deadline_s, Context(slow=footing.slow), footing.in_flight)
-        left_out = {clause.code: reason for clause in plan.clauses if (reason := self._why_not(clause))}
         for clause in plan.clauses:
-            if clause.code in left_out:
-                yield self._finish(ClauseResult(clause, Result.NOT_RUN, reason=left_out[clause.code]))
+            settled = self._settled_already(clause, footing)
+            if settled is not None:
+                yield self._finish(settled)
         for stage in (Stage.MAIN, Stage.ABUSE, Stage.LAST, Stage.BURST):
-            if stage is Stage.ABUSE:
+            clauses = [clause for clause in plan.clauses if clause.stage is stage and clause.code not in self._results]
+            if clauses and stage is Stage.ABUSE:
                 standing = (await self.post(plain, deadline_s=footing.deadline_s)).accepted
                 hand.context = hand.context._replace(standing=standing)
-            clauses = [clause for clause in plan.clauses if clause.stage is stage and clause.code not in left_out]
             async for event in self._stage(clauses, hand, until):
                 yield event
         yield RunFinished(self.verdict(_OUT_OF_TIME))
@@ -107,23 +107,24 @@ class ContractRun:
     async def _stage(self, clauses: list[Clause], hand: Stagehand, until: float) -> AsyncIterator[RunEvent]:
         """Play clauses side by side; those that were late in company are heard again alone."""
         told: asyncio.Queue[RunEvent] = asyncio.Queue()
+        plays = {clause.code: self._written(clause) for clause in clauses}
+        requests = _SPARE_REQUESTS + sum(len(scene.cases) + 2 for play in plays.values() for scene in play.scenes)
         late: list[tuple[Clause, Ruling]] = []
 
         async def one(clause: Clause) -> None:
             told.put_nowait(ClauseStarted(clause))
-            ruling = await self._play(clause, hand)
-            if ruling.late and hand.in_flight > 1 and clause.stage is not Stage.BURST:
+            ruling = await self._play(clause, plays[clause.code], hand, requests)
+            if ruling.late and not hand.context.slow and clause.stage is not Stage.BURST:
                 late.append((clause, ruling))
             else:
                 told.put_nowait(self._finish(ruling.result))
 
-        async def alone() -> None:
-            for clause, in_company in late:
-                told.put_nowait(self._finish(await self._heard_again(clause, in_company, hand)))
-
         async def all_of_them() -> None:
             await asyncio.gather(*map(one, clauses))
-            await alone()
+            for clause, in_company in late:
+                # a late answer in company proves nothing: the receiver may serve one by one
+                alone = await self._play(clause, plays[clause.code], hand.alone(), requests)
+                told.put_nowait(self._finish(in_company.result if alone.late else alone.result))
 
         work = asyncio.create_task(all_of_them())
         try:
@@ -131,29 +132,23 @@ class ContractRun:
                 yield event
         finally:
             work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
+            await asyncio.wait({work})
         for clause in clauses:
             if clause.code not in self._results:
                 yield self._finish(ClauseResult(clause, Result.ERROR, reason=_OUT_OF_TIME))
 
-    async def _play(self, clause: Clause, hand: Stagehand) -> Ruling:
-        play = self._written(clause)
+    async def _play(self, clause: Clause, play: Play, hand: Stagehand, requests: int) -> Ruling:
+        """Play one clause inside a limit of its own: as if all requests beside it had to be waited for in full."""
         source = Source(clause, self.plan.target, self.plan.seed, self.plan.profile.name)
-        requests = sum(len(scene.cases) + 1 for scene in play.scenes)
-        limit_s = hand.deadline_s * play.deadline_factor * (requests + _SPARE_DEADLINES)
+        limit_s = hand.deadline_s * play.deadline_factor * requests
+        started_s = self.clock()
         try:
             async with asyncio.timeout(limit_s):
-                return await hand.play(clause, play, source)
+                ruling = await hand.play(clause, play, source)
         except TimeoutError:
             reason = f"not finished within its own limit of {limit_s:g} s"
-            return Ruling(ClauseResult(clause, Result.ERROR, reason=reason), late=False)
-
-    async def _heard_again(self, clause: Clause, in_company: Ruling, hand: Stagehand) -> ClauseResult:
-        """A late answer in company proves nothing: the receiver may serve one by one."""
-        one_by_one = Stagehand(hand.post, hand.sleep, hand.deadline_s, hand.context, in_flight=1)
-        alone = await self._play(clause, one_by_one)
-        return in_company.result if alone.late else alone.result
+            ruling = Ruling(ClauseResult(clause, Result.ERROR, reason=reason), late=False)
+        return ruling._replace(result=replace(ruling.result, duration_s=self.clock() - started_s))
 
     def _written(self, clause: Clause) -> Play:
         return PLAYERS[clause.play.name](self._shop(clause.code), **clause.play.params)
@@ -168,12 +163,17 @@ class ContractRun:
             headers=plan.profile.delivery.headers,
         )
 
-    def _why_not(self, clause: Clause) -> str | None:
+    def _settled_already(self, clause: Clause, footing: Footing) -> ClauseResult | None:
+        """Return the result of a clause that need not be played."""
         plan = self.plan
         if clause.profiles and plan.profile.name not in clause.profiles:
-            return f"holds in profile {', '.join(clause.profiles)} only"
+            reason = f"holds in profile {', '.join(clause.profiles)} only"
+            return ClauseResult(clause, Result.NOT_RUN, reason=reason)
         if Need.AUTH in clause.needs and not (plan.target.credentials and plan.judge_auth):
-            return "needs auth: put the receiver's USER:PASSWORD@ into the target"
+            reason = "needs auth: put the receiver's USER:PASSWORD@ into the target"
+            return ClauseResult(clause, Result.NOT_RUN, reason=reason)
+        if footing.mute and not any(JUDGES[call.name].about_time for call in clause.expect):
+            return ClauseResult(clause, Result.ERROR, reason=NOT_EVEN_PLAIN)
         return None
 
     def _finish(self, result: ClauseResult) -> ClauseFinished:

@@ -41,6 +41,11 @@ class Footing:
         return self.attempt.outcome is Outcome.TIMED_OUT
 
     @property
+    def mute(self) -> bool:
+        """Whether a plain callback is not answered at all."""
+        return self.slow and self.attempt.status is None
+
+    @property
     def in_flight(self) -> int:
         """How many requests may be under way at once without making a receiver that serves one by one late."""
         if self.slow or self.attempt.duration_s <= 0:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.delivery import Post
 
-_PATIENCE_S = 0.5
+_PATIENCE_S = 0.25
 """How long a body may take after its head where only the head is judged."""
 
 
@@ -51,6 +51,10 @@ class Stagehand:
     def __post_init__(self) -> None:
         self._gate = asyncio.Semaphore(self.in_flight)
 
+    def alone(self) -> Stagehand:
+        """Return one that has a single request in flight."""
+        return replace(self, in_flight=1)
+
     async def play(self, clause: Clause, play: Play, source: Source) -> Ruling:
         """Send all scenes of a clause and judge them."""
         judges = [(JUDGES[call.name], call.params) for call in clause.expect]
@@ -59,7 +63,7 @@ class Stagehand:
         played: list[Played] = []
         left_out: list[str] = []
         for scene in play.scenes:
-            reason = await self._control_refused(scene, whole=whole)
+            reason = await self._control_refused(scene, whole=whole) or await self._gate_open(scene)
             if reason:
                 left_out.append(reason)
             else:
@@ -89,6 +93,12 @@ class Stagehand:
             return f"{scene.control.title} is not answered inside the deadline (TCM102)"
         answer = no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
         return f"{scene.control.title}: {answer} (TCM101)"
+
+    async def _gate_open(self, scene: Scene) -> str | None:
+        """Send a scene's gate; say why its cases would tell nothing, where it is let in."""
+        if scene.gate is None or not (await self._send(scene.gate, self.deadline_s, whole=False)).accepted:
+            return None
+        return f"{scene.gate.title} is let in (TCM201, TCM202)"
 
     async def _send_all(self, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
         deadline_s = self.deadline_s * play.deadline_factor
