@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +83,7 @@ def send_command(  # noqa: PLR0913 - one parameter an option
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     deliveries = asyncio.run(_deliver_all(parcels, target, rules, time_scale, insecure=insecure, common=common))
     if common.as_json:
-        write_json(deliveries_document(deliveries), click.get_text_stream("stdout"))
+        write_json(deliveries_document(deliveries), sys.stdout)
     return 0 if all(delivery.accepted for delivery in deliveries) else _NOT_ACCEPTED
 
 

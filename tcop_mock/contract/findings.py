@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tcop_mock.model.delivery import Attempt
     from tcop_mock.model.target import Target
 
-_MOST_BODY_CHARS = 1500
+_MOST_SENT_CHARS = 200
+"""The whole body stands in the curl line."""
+_MOST_ANSWER_CHARS = 1500
 _MOST_NAMED_CASES = 12
 
 
@@ -72,7 +74,7 @@ def evidence(case: Case, attempt: Attempt, target: Target) -> str:
     if push.credentials:
         lines.append(f"> Authorization: Basic {MASK} ({case.offer} credentials)")
     lines += [f"> {name}: {value}" for name, value in push.headers]
-    lines += [f"> Content-Length: {len(push.body)}", ">", *_quoted(">", push.body)]
+    lines += [f"> Content-Length: {len(push.body)}", ">", *_quoted(">", push.body, _MOST_SENT_CHARS)]
     return "\n".join([*lines, *(mask(line, target) for line in _answer(attempt))])
 
 
@@ -90,14 +92,14 @@ def _answer(attempt: Attempt) -> Iterator[str]:
         yield f"< HTTP/1.1 {attempt.status}"
         yield from (f"< {name}: {value}" for name, value in attempt.headers)
         yield "<"
-        yield from _quoted("<", attempt.body)
+        yield from _quoted("<", attempt.body, _MOST_ANSWER_CHARS)
     yield f"outcome: {attempt.outcome} after {attempt.duration_s:.3f} s"
     if attempt.detail:
         yield f"detail: {attempt.detail}"
 
 
-def _quoted(mark: str, body: bytes) -> list[str]:
+def _quoted(mark: str, body: bytes, limit: int) -> list[str]:
     text = body.decode("utf-8", "backslashreplace")
-    if len(text) > _MOST_BODY_CHARS:
-        text = f"{text[:_MOST_BODY_CHARS]}… ({len(body)} bytes in all)"
+    if len(text) > limit:
+        text = f"{text[:limit]}… ({len(body)} bytes in all)"
     return [f"{mark} {line}" for line in text.split("\n")]

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.contract.workshop import PLAIN_SHAPE
 from tcop_mock.generate.edits import value_at, with_value, without
 from tcop_mock.model.alarm import State, wire_bytes
 from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
@@ -51,7 +52,7 @@ def variants(
     shop: Workshop,
     *,
     variants: Sequence[Mapping[str, Any]],
-    shape: str = "cvm/basic-monitoring",
+    shape: str = PLAIN_SHAPE,
     given: Mapping[str, Any] | None = None,
 ) -> Play:
     r"""Post a body with one thing changed, after the same body unchanged.
@@ -59,9 +60,8 @@ def variants(
     Args:
         shop: makes the cases.
         variants: tables of ``title``; ``shape`` and ``state`` where they are not the usual ones; and what changes:
-            ``set`` (path to value), ``unset`` (paths), ``retype`` (path to ``string``, ``integer`` or ``number``),
-            ``rename`` (path to key), ``fill`` (path, text and bytes: repeat the text until the body is that long),
-            ``threshold = false``, ``ascii = true`` (write ``\u`` escapes).
+            ``set`` (path to value), ``unset`` (paths), ``fill`` (path, text and bytes: repeat the text until the body
+            is that long), ``threshold = false``, ``ascii = true`` (write ``\u`` escapes).
         shape: the usual shape.
         given: path to value of what the unchanged body has as well.
     """
@@ -73,6 +73,23 @@ def variants(
         Scene(tuple(cases), _varied(shop, *key, {"given": given, "title": " ".join(key)}))
         for key, cases in by_control.items()
     ]
+    return Play(tuple(scenes))
+
+
+def spellings(shop: Workshop, *, fields: Sequence[Mapping[str, Any]]) -> Play:
+    """Post a value in several JSON types; who takes it in one has to take it in the others.
+
+    Args:
+        shop: makes the cases.
+        fields: tables of ``path`` and ``types`` (``string``, ``integer``, ``number``), and of ``shape`` and ``states``
+            where they are not a plain firing callback's.
+    """
+    scenes = []
+    for field in fields:
+        shape = shop.catalog.get(field.get("shape", PLAIN_SHAPE))
+        for state in map(State, field.get("states", (State.FIRING,))):
+            cases = tuple(_retyped(shop, shape, state, field["path"], kind) for kind in field["types"])
+            scenes.append(Scene(cases, spellings=True))
     return Play(tuple(scenes))
 
 
@@ -126,7 +143,7 @@ def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] 
         bodies: ``plain`` (a callback) and ``malformed`` (broken JSON; alone, it is left out where a callback with
             these credentials is let in).
     """
-    sentinel = f"sentinel-{shop.alarm(shop.catalog.get('cvm/basic-monitoring')).policy_id}"
+    sentinel = f"sentinel-{shop.alarm(shop.catalog.get(PLAIN_SHAPE)).policy_id}"
     scenes = []
     for offer in map(Offer, offers):
         plain = shop.offering(shop.plain(f"a callback with {_OFFERED[offer]}"), offer, sentinel)
@@ -150,7 +167,8 @@ def burst(shop: Workshop, *, count: int, over_s: float) -> Play:
 
 
 PLAYERS: dict[str, Callable[..., Play]] = {
-    player.__name__: player for player in (catalogue, variants, bodies, methods, segments, credentials, burst)
+    player.__name__: player
+    for player in (catalogue, variants, spellings, bodies, methods, segments, credentials, burst)
 }
 
 _OFFERED = {
@@ -170,11 +188,6 @@ def _stated(shop: Workshop, shape: Shape, state: State) -> Case:
 def _varied(shop: Workshop, shape_id: str, state: State, variant: Mapping[str, Any]) -> Case:
     shape = shop.catalog.get(shape_id)
     tree: Any = shop.tree(shape, state, threshold=variant.get("threshold", True))
-    for path, kind in variant.get("retype", {}).items():
-        tree = with_value(tree, path, _TYPES[kind](value_at(tree, path)))
-    for path, key in variant.get("rename", {}).items():
-        parent = path.rpartition(".")[0]
-        tree = with_value(without(tree, path), f"{parent}.{key}" if parent else key, value_at(tree, path), create=True)
     for path, value in {**(variant["given"] or {}), **variant.get("set", {})}.items():
         tree = with_value(tree, path, value, create=True)
     for path in variant.get("unset", ()):
@@ -182,6 +195,12 @@ def _varied(shop: Workshop, shape_id: str, state: State, variant: Mapping[str, A
     if "fill" in variant:
         tree = _filled(tree, **variant["fill"])
     return shop.case(variant["title"], tree, shape, ascii_only=variant.get("ascii", False))
+
+
+def _retyped(shop: Workshop, shape: Shape, state: State, path: str, kind: str) -> Case:
+    tree = shop.tree(shape, state)
+    title = f"{shape.id} {state} with {path.rpartition('.')[2]} as {kind}"
+    return shop.case(title, with_value(tree, path, _TYPES[kind](value_at(tree, path))), shape)
 
 
 def _filled(tree: Any, path: str, text: str, bytes: int) -> Any:  # noqa: ANN401, A002 - JSON; the clause file's key

@@ -40,11 +40,13 @@ class Scene:
 
     The control is the same request without what the cases try. Where the receiver does not take it, the cases would
     say nothing about the clause, and are left out. A gate is the other way round: a request that has to be refused.
+    Spellings are cases of which one at least is taken, or all are left out.
     """
 
     cases: tuple[Case, ...]
     control: Case | None = None
     gate: Case | None = None
+    spellings: bool = False
 
 
 class Pace(StrEnum):

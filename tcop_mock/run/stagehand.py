@@ -23,6 +23,10 @@ _PATIENCE_S = 0.25
 """How long a body may take after its head where only the head is judged."""
 
 
+_UNJUDGED_S = 1.0
+"""How long an answer that nobody judges is waited for."""
+
+
 class Played(NamedTuple):
     """One case and what became of it."""
 
@@ -66,8 +70,12 @@ class Stagehand:
             reason = await self._control_refused(scene, whole=whole) or await self._gate_open(scene)
             if reason:
                 left_out.append(reason)
+                continue
+            sent = await self._send_all(scene, play, whole=whole)
+            if scene.spellings and not any(attempt.accepted for _, attempt in sent):
+                left_out.append(f"{scene.cases[0].title}: {_answered(sent[0].attempt)} (TCM101)")
             else:
-                played += await self._send_all(scene, play, whole=whole)
+                played += sent
         problems: list[Problem] = []
         blind: list[str] = []
         judged = [one for one in played if one.case.judged]
@@ -91,8 +99,7 @@ class Stagehand:
             return None
         if attempt.outcome is Outcome.TIMED_OUT:
             return f"{scene.control.title} is not answered inside the deadline (TCM102)"
-        answer = no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
-        return f"{scene.control.title}: {answer} (TCM101)"
+        return f"{scene.control.title}: {_answered(attempt)} (TCM101)"
 
     async def _gate_open(self, scene: Scene) -> str | None:
         """Send a scene's gate; say why its cases would tell nothing, where it is let in."""
@@ -112,6 +119,8 @@ class Stagehand:
         return [Played(*pair) for pair in zip(scene.cases, await asyncio.gather(*sent), strict=True)]
 
     async def _send(self, case: Case, deadline_s: float, *, whole: bool) -> Attempt:
+        if not case.judged:
+            deadline_s = min(deadline_s, _UNJUDGED_S)
         push = case.push if whole else replace(case.push, patience_s=_PATIENCE_S)
         async with self._gate:
             return await self.post(push, deadline_s=deadline_s)
@@ -130,6 +139,10 @@ def _result(
     if blind or not judged:
         return ClauseResult(clause, Result.ERROR, reason=_each_once([*blind, *left_out]))
     return ClauseResult(clause, Result.PASS, reason=_each_once(f"left out: {reason}" for reason in left_out))
+
+
+def _answered(attempt: Attempt) -> str:
+    return no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
 
 
 def _each_once(reasons: Iterable[str]) -> str:

@@ -1,0 +1,169 @@
+"""``tcop-mock check``: judge a receiver by the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from tcop_mock.cli.options import DURATION, common_options, target_of
+from tcop_mock.contract.clauses import load_clauses, select
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.model.clause import Level
+from tcop_mock.model.events import RunFinished
+from tcop_mock.report.choose import open_report
+from tcop_mock.report.document import check_document, write_json
+from tcop_mock.report.files import check_writable, write_atomically
+from tcop_mock.report.junit import junit_xml
+from tcop_mock.report.standing import Standing, standing
+from tcop_mock.report.text import TextReport
+from tcop_mock.run.contract import CheckPlan, ContractRun
+from tcop_mock.send.http import HttpPost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tcop_mock.cli.options import Common
+    from tcop_mock.model.clause import Clause
+    from tcop_mock.model.events import RunEvent
+    from tcop_mock.model.verdict import Verdict
+
+EXIT_CODES = {Standing.KEPT: 0, Standing.BROKEN: 1, Standing.UNJUDGED: 3}
+_INTERRUPTED = 130
+_KINDS = ("json", "junit", "text")
+
+
+class ReportFile(NamedTuple):
+    """One ``--report KIND=PATH``."""
+
+    kind: str
+    path: str
+
+
+@click.command("check")
+@click.argument("target", required=False, metavar="[TARGET]")
+@click.option("--clauses", "globs", multiple=True, metavar="GLOB,...", help="Only these: TCM3*, recover-*; repeatable.")
+@click.option("--skip", multiple=True, metavar="GLOB,...", help="Not these; repeatable.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([Level.MUST.value, Level.SHOULD.value]),
+    default=Level.MUST.value,
+    show_default=True,
+    help="The least level whose broken clauses fail the run.",
+)
+@click.option(
+    "--auth-from-url/--no-auth-from-url",
+    "judge_auth",
+    default=True,
+    show_default=True,
+    help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on them.",
+)
+@click.option("--report", "reports", multiple=True, metavar="KIND=PATH", help="Also write json, junit or text.")
+@click.option("--wait", type=DURATION, default=0.0, metavar="TIME", help="Time that a starting receiver is given.")
+@click.option("--max-time", type=DURATION, default=300.0, metavar="TIME", help="Limit of the run.  [default: 300s]")
+@click.option("--insecure", is_flag=True, help="Do not verify the receiver's certificate.")
+@click.option("--list", "only_list", is_flag=True, help="List the clauses that would be run, and run none.")
+@common_options
+def check_command(  # noqa: PLR0913 - one parameter an option
+    target: str | None,
+    *,
+    globs: tuple[str, ...],
+    skip: tuple[str, ...],
+    fail_on: str,
+    judge_auth: bool,
+    reports: tuple[str, ...],
+    wait: float,
+    max_time: float,
+    insecure: bool,
+    only_list: bool,
+    common: Common,
+) -> int:
+    """Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract.
+
+    @FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the process
+    list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.
+    """
+    clauses = select(load_clauses(), _split(globs), _split(skip))
+    if only_list:
+        _list(clauses, common)
+        return 0
+    files = [_report_file(text) for text in reports]
+    aim = target_of(target, flag="TARGET")
+    profile = load_profile(common.profile)
+    plan = CheckPlan(aim, common.catalog(), clauses, profile, common.seed, judge_auth, wait_s=wait, max_time_s=max_time)
+    if insecure:
+        common.tell("warning: the receiver's certificate is not verified (--insecure)")
+    post = HttpPost(aim, answer_cap_bytes=profile.delivery.answer_cap_bytes, insecure=insecure, clock=time.perf_counter)
+    run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
+    level = Level(fail_on)
+    tell = _teller(level, common)
+    verdict, code = judge(run, tell)
+    if common.as_json:
+        write_json(check_document(verdict), sys.stdout)
+    for file in files:
+        write_atomically(file.path, _rendered(file.kind, verdict, level))
+    return EXIT_CODES[standing(verdict, level)[0]] if code is None else code
+
+
+def judge(run: ContractRun, tell: Callable[[RunEvent], None]) -> tuple[Verdict, int | None]:
+    """Play a run to its end or to an interrupt; return the verdict, and 130 where it was interrupted."""
+
+    async def play() -> None:
+        async for event in run.events():
+            tell(event)
+
+    try:
+        asyncio.run(play())
+    except KeyboardInterrupt:
+        verdict = run.verdict("interrupted")
+        tell(RunFinished(verdict))
+        return verdict, _INTERRUPTED
+    return run.verdict("not run"), None
+
+
+def _teller(level: Level, common: Common) -> Callable[[RunEvent], None]:
+    if common.as_json:
+        return lambda _event: None
+    return open_report(sys.stdout, level, quiet=common.quiet)
+
+
+def _rendered(kind: str, verdict: Verdict, level: Level) -> bytes:
+    if kind == "junit":
+        return junit_xml(verdict, level)
+    stream = io.StringIO()
+    if kind == "json":
+        write_json(check_document(verdict), stream)
+    else:
+        TextReport(stream, level)(RunFinished(verdict))
+    return stream.getvalue().encode()
+
+
+def _list(clauses: Sequence[Clause], common: Common) -> None:
+    if common.as_json:
+        rows = [{"code": clause.code, "slug": clause.slug, "level": clause.level} for clause in clauses]
+        write_json({"version": 1, "clauses": rows}, sys.stdout)
+        return
+    for clause in clauses:
+        needs = f"  needs {', '.join(sorted(clause.needs))}" if clause.needs else ""
+        click.echo(f"{clause.code}  {clause.level:<6}  {clause.slug}{needs}")
+
+
+def _split(globs: Sequence[str]) -> list[str]:
+    return [glob.strip() for text in globs for glob in text.split(",") if glob.strip()]
+
+
+def _report_file(text: str) -> ReportFile:
+    kind, equals, path = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--report {text!r}: write KIND=PATH, as in junit=report.xml")
+    if kind not in _KINDS:
+        near = did_you_mean(kind, _KINDS)
+        hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
+        raise UsageError(f"--report {text!r}: no report {kind!r}; {hint}")
+    check_writable(path)
+    return ReportFile(kind, path)

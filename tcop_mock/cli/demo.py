@@ -1,0 +1,99 @@
+"""``tcop-mock demo``: a receiver with planted bugs is judged, then the corrected one, all on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from tcop_mock.cli.options import common_options
+from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.generate import Generator
+from tcop_mock.model.alarm import State
+from tcop_mock.model.clause import Level
+from tcop_mock.model.delivery import Push
+from tcop_mock.model.target import Target
+from tcop_mock.model.verdict import Result
+from tcop_mock.report.choose import open_report
+from tcop_mock.report.document import check_document, write_json
+from tcop_mock.report.standing import Standing, standing
+from tcop_mock.run.contract import CheckPlan, ContractRun
+from tcop_mock.send.http import HttpPost
+from tcop_mock.sink.demo import careful, hasty
+from tcop_mock.sink.server import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.cli.options import Common
+    from tcop_mock.model.verdict import Verdict
+
+_OURS = 4
+_SHOWN = (
+    ("cvm/basic-monitoring", State.FIRING),
+    ("cvm/basic-monitoring", State.RESOLVED),
+    ("cvm/events", State.FIRING),
+    ("cdn/domain", State.FIRING),
+)
+
+
+@click.command("demo")
+@common_options
+def demo_command(*, common: Common) -> int:
+    """Send callbacks to a receiver with planted bugs, judge it, then judge the corrected one; all on loopback.
+
+    Exit code 0: the first was found broken and the second whole, as they are.
+    """
+    broken, whole = asyncio.run(_demo(common))
+    if common.as_json:
+        write_json({"version": 1, "broken": check_document(broken), "corrected": check_document(whole)}, sys.stdout)
+    found = standing(broken, Level.MUST)[0], standing(whole, Level.SHOULD)[0]
+    return 0 if found == (Standing.BROKEN, Standing.KEPT) else _OURS
+
+
+async def _demo(common: Common) -> tuple[Verdict, Verdict]:
+    say: Callable[[str], object] = _silence if common.as_json else click.echo
+    say("1. A receiver as first versions are, with bugs planted, and what TCOP would send it\n")
+    async with Sink(hasty) as sink:
+        target = Target.parse(sink.url)
+        for line in await _send_some(target, common):
+            say(f"   {line}")
+        say("\n2. The contract's verdict on it (it ends with the demo, so `See it again` is only to look at here)\n")
+        broken = await _judged(target, common)
+    say("\n3. The same receiver put right\n")
+    async with Sink(careful) as sink:
+        whole = await _judged(Target.parse(sink.url), common)
+    say(f"\nThe first broke {broken.count(Result.FAIL)} clauses, the corrected one {whole.count(Result.FAIL)}.")
+    say("Now yours: tcop-mock check http://127.0.0.1:PORT/PATH")
+    return broken, whole
+
+
+async def _send_some(target: Target, common: Common) -> list[str]:
+    """Post a few callbacks and say in a line each how they were answered."""
+    catalog, generator = common.catalog(), Generator(common.seed)
+    rules = load_profile(common.profile).delivery
+    post = HttpPost(target)
+    lines = []
+    for shape_id, state in _SHOWN:
+        shape = catalog.get(shape_id)
+        body = generator.callback(generator.alarm(shape, reaching=state), state).body()
+        attempt = await post(Push(body, headers=rules.headers), deadline_s=rules.timeout_s)
+        lines.append(f"POST {shape_id} {state}, {len(body)} bytes: {attempt.outcome} {attempt.status}")
+    return lines
+
+
+async def _judged(target: Target, common: Common) -> Verdict:
+    plan = CheckPlan(target, common.catalog(), load_clauses(), load_profile(common.profile), common.seed)
+    run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
+    tell = _silence if common.as_json else open_report(sys.stdout, Level.MUST, quiet=common.quiet)
+    async for event in run.events():
+        tell(event)
+    return run.verdict("not run")
+
+
+def _silence(_: object) -> None:
+    """Tell nothing."""
