@@ -37,11 +37,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-class Server(HTTPServer):
-    request_queue_size = 1024  # a storm of alarms connects at once; behind the usual 5 most of them come late
-
-
 if __name__ == "__main__":
-    with Server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8080), Receiver) as server:
+    with HTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8080), Receiver) as server:
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()

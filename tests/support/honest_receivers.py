@@ -33,11 +33,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
 _START_S = 10.0
 _THREADED = """
 import runpy, sys
-from socketserver import ThreadingMixIn
-example = runpy.run_path(sys.argv[1])
-class Server(ThreadingMixIn, example["Server"]):
-    daemon_threads = True
-with Server(("127.0.0.1", 0), example["Receiver"]) as server:
+from http.server import ThreadingHTTPServer
+with ThreadingHTTPServer(("127.0.0.1", 0), runpy.run_path(sys.argv[1])["Receiver"]) as server:
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
 """

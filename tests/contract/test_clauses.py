@@ -1,0 +1,178 @@
+"""The clause and profile files, by being there, and how they are chosen."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcop_mock._data import data_root, walk
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.clauses import SCHEMA, find, load_clauses, parse_clause, select
+from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.profiles import SCHEMA as PROFILE_SCHEMA
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.contract.workshop import Workshop
+from tcop_mock.entries import check_entry, read_entry
+from tcop_mock.errors import EntryError, UnknownNameError
+from tcop_mock.generate import Generator
+from tcop_mock.model.clause import Level, Need, Stage
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.target import Target
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from tcop_mock.model.clause import Clause
+
+CLAUSES = load_clauses()
+FILES = dict(walk(data_root("contracts") / "clauses", ".toml"))
+PROFILES = dict(walk(data_root("contracts") / "profiles", ".toml"))
+GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/")
+TABLE: dict[str, Any] = {
+    "level": "must",
+    "requirement": "Something is so.",
+    "source": "a page somewhere",
+    "why": "It would hurt.",
+    "fix": "Make it so.",
+    "play": {"player": "catalogue"},
+    "expect": [{"judge": "status", "allow": ["2xx"]}],
+}
+
+
+def _shop(clause: Clause) -> Workshop:
+    return Workshop(
+        Catalog.load(), Generator(7), clause.code, GUARDED.credentials, (("Content-Type", "application/json"),)
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_clause_file_keeps_its_schema_and_name(name: str) -> None:
+    """A clause's file is named by code and slug and keeps the schema of clauses."""
+    assert re.fullmatch(r"TCM\d{3}-[a-z0-9]+(-[a-z0-9]+)*", name)
+    read_entry(FILES[name], SCHEMA, check=True)
+
+
+@pytest.mark.parametrize("file", PROFILES.values(), ids=PROFILES)
+def test_every_profile_file_keeps_its_schema(file: Traversable) -> None:
+    """A profile keeps the schema of profiles and says in a sentence each what it assumes."""
+    table = read_entry(file, PROFILE_SCHEMA, check=True)
+    assert table["assumed"]
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
+def test_every_clause_can_be_written_down(clause: Clause) -> None:
+    """Each clause's player takes its parameters and writes at least one judged case, the same twice."""
+    one, two = (PLAYERS[clause.play.name](_shop(clause), **clause.play.params) for _ in range(2))
+    assert one == two
+    assert any(case.judged for scene in one.scenes for case in scene.cases)
+
+
+def test_no_two_clauses_share_an_object() -> None:
+    """Every alarm of every clause has a policy id of its own, so clauses can run side by side."""
+    ids: list[str] = []
+    for clause in CLAUSES:
+        play = PLAYERS[clause.play.name](_shop(clause), **clause.play.params)
+        for scene in play.scenes:
+            for case in filter(None, (*scene.cases, scene.control)):
+                ids += re.findall(r'"policyId": ?"(policy-\w{8})"', case.push.body.decode("utf-8", "replace"))
+    assert len(ids) > 300
+    assert len(set(ids)) == len(ids)
+
+
+def test_codes_are_in_order_and_unique() -> None:
+    """No code stands twice, and the clauses come in the order of their codes."""
+    codes = [clause.code for clause in CLAUSES]
+    assert codes == sorted(set(codes))
+
+
+def test_the_schema_knows_every_player() -> None:
+    """The schema's list of players is the list of players."""
+    schema = json.loads((data_root("contracts") / "schemas" / "clause.schema.json").read_text(encoding="utf-8"))
+    assert set(schema["properties"]["play"]["properties"]["player"]["enum"]) == PLAYERS.keys()
+
+
+@pytest.mark.parametrize(
+    "globs, skipped, expected",
+    [
+        ([], [], {clause.code for clause in CLAUSES}),
+        (["TCM302"], [], {"TCM302"}),
+        (["tcm40?"], ["TCM402"], {"TCM401", "TCM403", "TCM409"}),
+        (["recover-*", "TCM101-accepts-catalogue"], [], {"TCM302", "TCM101"}),
+        (["TCM2*"], ["*"], set()),
+    ],
+)
+def test_clauses_are_chosen_by_glob(globs: list[str], skipped: list[str], expected: set[str]) -> None:
+    """Codes, slugs and both together match, in any case; what is skipped is left out."""
+    assert {clause.code for clause in select(CLAUSES, globs, skipped)} == expected
+
+
+@pytest.mark.parametrize(
+    "glob, hint", [("TCM30Z", "TCM30"), ("recover-time-zro", "recover-time-zero"), ("x*", "--list")]
+)
+def test_a_glob_that_matches_nothing_is_an_error(glob: str, hint: str) -> None:
+    """A clause that is not there is told, wanted or skipped, with near misses or where to look."""
+    for call in (lambda: select(CLAUSES, [glob]), lambda: select(CLAUSES, [], [glob]), lambda: find(CLAUSES, glob)):
+        with pytest.raises(UnknownNameError) as caught:
+            call()
+        assert f"unknown clause {glob!r}" in str(caught.value)
+        assert hint in str(caught.value)
+
+
+def test_a_clause_is_found_by_code_slug_or_both() -> None:
+    """TCM302, its slug, and both name the same clause."""
+    assert {find(CLAUSES, name).code for name in ("tcm302", "recover-time-zero", "TCM302-recover-time-zero")} == {
+        "TCM302"
+    }
+
+
+def test_a_clause_has_defaults() -> None:
+    """A file without profiles, needs and stage holds everywhere, needs nothing, and is played in the main stage."""
+    clause = parse_clause("TCM999-some-thing", TABLE)
+    assert (clause.id, clause.level, clause.profiles, clause.stage) == ("TCM999-some-thing", Level.MUST, (), Stage.MAIN)
+    assert clause.needs == frozenset()
+    assert parse_clause("TCM999-x", TABLE | {"needs": ["auth"]}).needs == {Need.AUTH}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"play": {"player": "catalog"}}, "play.player: unknown player 'catalog'; did you mean 'catalogue'"),
+        ({"play": {"player": "burst", "count": 1, "over": 2}}, "play: player 'burst': "),
+        ({"expect": [{"judge": "stats"}]}, "expect.judge: unknown judge 'stats'; did you mean 'status'"),
+        (
+            {"expect": [{"judge": "status", "alow": []}]},
+            "expect: judge 'status': got an unexpected keyword argument 'alow'",
+        ),
+    ],
+)
+def test_wrong_players_judges_and_parameters_are_errors(change: dict[str, Any], message: str) -> None:
+    """A clause that names what is not there says file, key and problem."""
+    with pytest.raises(EntryError) as caught:
+        parse_clause("TCM999-some-thing", TABLE | change)
+    assert str(caught.value).startswith("TCM999-some-thing.toml: ")
+    assert message in str(caught.value)
+
+
+def test_the_schema_refuses_surplus_keys() -> None:
+    """A misspelt key of a clause is told."""
+    with pytest.raises(EntryError, match=r"TCM999\.toml"):
+        check_entry("TCM999.toml", TABLE | {"levels": "must"}, SCHEMA)
+
+
+def test_the_default_profile_is_that_of_2023() -> None:
+    """Four POSTs of five seconds each, every failure pushed again, everything undocumented among the assumptions."""
+    profile = load_profile()
+    assert (profile.name, profile.delivery.attempts, profile.delivery.timeout_s) == ("2023", 4, 5.0)
+    assert profile.delivery.retry_on == set(Outcome) - {Outcome.ACKED, Outcome.CANCELLED}
+    assert len(profile.assumptions) == 8
+
+
+def test_an_unknown_profile_is_an_error() -> None:
+    """A profile that is not there is told with those that are."""
+    with pytest.raises(UnknownNameError, match="unknown profile '2024'; did you mean '2023'"):
+        load_profile("2024")
+    with pytest.raises(UnknownNameError, match="unknown profile 'latest'; there is 2023"):
+        load_profile("latest")

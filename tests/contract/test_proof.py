@@ -1,0 +1,93 @@
+"""The harness proved both ways: each clause finds its own bug, and none blames an honest receiver."""
+
+from __future__ import annotations
+
+import pytest
+from buggy_receivers import BUGS, acks_after, holds_last_byte, serialises
+from honest_receivers import PROCESSES, SINKS, running
+from judging import DEADLINE_S, broken, judged
+from receivers import in_thread
+
+from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.model.clause import Level, Need
+from tcop_mock.model.verdict import Result
+
+CLAUSES = {clause.code: clause for clause in load_clauses()}
+SLOW = {"TCM102-holds-the-last-byte", "TCM102-answers-late", "TCM515-serves-one-request-at-a-time"}
+"""Played below with a deadline of a second, so that they cost seconds and not minutes."""
+DYING = {name for name in BUGS if name.startswith("TCM409")}
+ALSO = {
+    "TCM104-redirects-to-a-slash": {"TCM101"},
+    "TCM115-reads-one-kib": {"TCM101"},
+    "TCM301-status-must-be-a-number": {"TCM101"},
+    "TCM301-vport-must-be-text": {"TCM101"},
+    "TCM303-needs-region": {"TCM101"},
+    "TCM307-knows-no-events": {"TCM101"},
+}
+"""Bugs that break a second clause by its own words: the catalogue has such bodies, or no callback is taken at all."""
+PLAYED = sorted(name for name in BUGS if name[:6] in CLAUSES and name not in SLOW | DYING)
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
+    """A receiver with exactly one bug breaks exactly the clause of that bug (and what that bug breaks by its words)."""
+    with in_thread(BUGS[name]) as url:
+        verdict = judged(url, skip=["TCM515"])
+    assert broken(verdict) == {name[:6]} | ALSO.get(name, set())
+
+
+@pytest.mark.parametrize("name", sorted(SINKS))
+def test_no_clause_blames_an_honest_receiver(name: str) -> None:
+    """However an honest receiver answers, no clause of any level fails, and none remains unjudged."""
+    with in_thread(SINKS[name]) as url:
+        verdict = judged(url)
+    assert broken(verdict) == set()
+    needing_auth = {code for code, clause in CLAUSES.items() if Need.AUTH in clause.needs}
+    left_out = {item.clause.code for item in verdict.results if item.result is not Result.PASS}
+    assert left_out == (set() if "@" in url else needing_auth)
+
+
+@pytest.mark.parametrize("name", sorted(PROCESSES))
+def test_no_must_clause_blames_an_honest_server(name: str) -> None:
+    """Receivers on real servers, each in a process of its own, keep every clause of level must."""
+    with running(PROCESSES[name]) as url:
+        verdict = judged(url)
+    musts = [item for item in verdict.results if item.clause.level is Level.MUST]
+    assert {item.clause.code: item.findings for item in musts if item.result is Result.FAIL} == {}
+    assert {item.clause.code for item in musts if item.result is Result.ERROR} == set()
+
+
+@pytest.mark.parametrize("name", sorted(DYING))
+def test_a_receiver_that_dies_of_broken_bodies_is_found_by_tcm409_alone(name: str) -> None:
+    """Who answers nothing after a malformed body breaks TCM409; the clauses that found it dead are errors."""
+    with in_thread(BUGS[name]) as url:
+        verdict = judged(url, ["TCM4*", "TCM102"], deadline_s=DEADLINE_S)
+    assert broken(verdict) == {"TCM409"}
+
+
+@pytest.mark.parametrize("opening", [holds_last_byte, acks_after], ids=lambda opening: opening.__name__)
+def test_a_late_receiver_breaks_tcm102_alone(opening: object) -> None:
+    """Whose head or last byte comes after the deadline breaks TCM102 and nothing else."""
+    assert callable(opening)
+    with in_thread(opening(DEADLINE_S * 1.3)) as url:
+        verdict = judged(url, skip=["TCM515"], deadline_s=DEADLINE_S)
+    assert broken(verdict) == {"TCM102"}
+
+
+def test_a_receiver_that_serves_one_by_one_breaks_the_burst_only() -> None:
+    """Who works 0.1 s on each request, one at a time, is late in a storm and nowhere else."""
+    with in_thread(serialises(0.1)) as url:
+        verdict = judged(url, ["TCM515", "TCM102", "TCM30*"])
+    assert broken(verdict) == {"TCM515"}
+
+
+def test_a_receiver_that_serves_one_by_one_is_not_blamed_for_being_late_in_company() -> None:
+    """A receiver that needs most of the deadline for each request, one at a time, is heard alone and passes."""
+    with in_thread(serialises(DEADLINE_S * 0.3)) as url:
+        verdict = judged(url, ["TCM102", "TCM104", "TCM302"], deadline_s=DEADLINE_S)
+    assert [item.result for item in verdict.results] == [Result.PASS] * 3
+
+
+def test_every_clause_has_a_bug_that_proves_it() -> None:
+    """There is no clause without a receiver that breaks it."""
+    assert {name[:6] for name in BUGS} >= CLAUSES.keys()

@@ -1,0 +1,99 @@
+"""What a finding says to run runs, and sends the same request."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcop_mock.contract.clauses import find, load_clauses
+from tcop_mock.contract.reproduce import curl, reproduction
+from tcop_mock.model.case import Case, Offer
+from tcop_mock.model.delivery import Push
+from tcop_mock.model.target import Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TARGET = Target.parse("http://127.0.0.1:9/hook?a=1&b=it's")
+GUARDED = Target.parse("http://alice:s3cr3t%40home@127.0.0.1:9/hook")
+FAKE_CURL = """#!{python}
+import json, sys
+body = sys.stdin.buffer.read() if "@-" in sys.argv else b""
+json.dump({{"arguments": sys.argv[1:], "body": body.hex()}}, open({out!r}, "w"))
+"""
+BODIES = {
+    "compact JSON": b'{"alarmStatus":"1"}',
+    "Chinese and emoji": '{"name":"核心交易 🚨"}'.encode(),
+    "quotes, dollars and backticks": b'{"a":"$(reboot) `id` \\" it\'s $HOME \\\\n"}',
+    "lines": b'{\n "a": 1\n}',
+    "the end mark": b'"TCOP_BODY\nTCOP_BODY"',
+    "control characters": b'{"a":"\x00\x01\x7f\r"}',
+    "not UTF-8": b'{"a":"\xff\xfe"}',
+    "a percent sign and a backslash that are no UTF-8": b"%s\\\xff",
+    "nothing": b"",
+}
+
+
+def _run(command: str, folder: Path) -> dict[str, Any]:
+    """Run a command in bash with a curl that only writes down what it was given."""
+    out = folder / "seen.json"
+    fake = folder / "curl"
+    fake.write_text(FAKE_CURL.format(python=sys.executable, out=str(out)))
+    fake.chmod(0o755)
+    env = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "TCOP_USER": "alice", "TCOP_PASSWORD": "s3cr3t@home"}
+    subprocess.run(["bash", "-c", command], env=env, check=True, timeout=30)  # noqa: S603, S607 - our own command
+    seen: dict[str, Any] = json.loads(out.read_text())
+    return seen
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_the_curl_line_sends_the_same_body(body: bytes, tmp_path: Path) -> None:
+    """Bash gives curl the case's bytes (a here-document ends in a line break), the URL and the headers."""
+    seen = _run(curl(Case("x", Push(body)), TARGET), tmp_path)
+    sent = bytes.fromhex(seen["body"])
+    assert sent in {body, body + b"\n"}
+    assert TARGET.url in seen["arguments"]
+    assert "Content-Type: application/json" in seen["arguments"]
+
+
+def test_other_methods_are_sent_without_a_body(tmp_path: Path) -> None:
+    """A GET is a GET, without data."""
+    seen = _run(curl(Case("x", Push(b"", method="GET", headers=())), TARGET), tmp_path)
+    assert seen["arguments"] == ["-sS", "-i", "-X", "GET", TARGET.url]
+
+
+@pytest.mark.parametrize(
+    "offer, shown",
+    [
+        (Offer.RIGHT, "alice:s3cr3t@home"),
+        (Offer.WRONG_USER, "tcop-mock-stranger:s3cr3t@home"),
+        (Offer.WRONG_PASSWORD, "alice:tcop-mock-wrong"),
+        (Offer.EMPTY_PASSWORD, "alice:"),
+        (Offer.NONE, None),
+    ],
+)
+def test_credentials_come_from_the_environment(offer: Offer, shown: str | None, tmp_path: Path) -> None:
+    """The line holds no credentials; bash puts them in when it is run, right or wrong as the case had them."""
+    case = Case("x", Push(b"{}", credentials=GUARDED.credentials), offer=offer)
+    line = curl(case, GUARDED)
+    assert "s3cr3t" not in line
+    assert "alice" not in line
+    arguments = _run(line, tmp_path)["arguments"]
+    assert (arguments[arguments.index("-u") + 1] if shown else None) == shown
+    assert ("-u" in arguments) is (shown is not None)
+
+
+def test_our_own_line_names_clause_seed_and_profile() -> None:
+    """The second way is a check of the one clause with the same seed, quoted for a shell."""
+    clause = find(load_clauses(), "TCM302")
+    ways = reproduction(Case("x", Push(b"{}")), clause, TARGET, 7, "2023")
+    words = shlex.split(ways.cli)
+    assert words == ["tcop-mock", "check", TARGET.url, "--clauses", "TCM302", "--seed", "7", "--profile", "2023"]
+    guarded = reproduction(Case("x", Push(b"{}")), clause, GUARDED, 7, "2023")
+    assert '"$TCOP_MOCK_TARGET"' in guarded.cli

@@ -1,0 +1,47 @@
+"""Judge a receiver by its URL, as ``tcop-mock check`` does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.clauses import load_clauses, select
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.model.target import Target
+from tcop_mock.model.verdict import Result
+from tcop_mock.run.contract import CheckPlan, ContractRun
+from tcop_mock.send.http import HttpPost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tcop_mock.model.verdict import Verdict
+
+DEADLINE_S = 1.0
+"""A fifth of the real one, for receivers that are late on purpose."""
+
+
+def judged(
+    url: str, clauses: Sequence[str] = (), *, skip: Sequence[str] = (), deadline_s: float | None = None, seed: int = 7
+) -> Verdict:
+    """Return the verdict on the receiver at ``url``."""
+    target, profile = Target.parse(url), load_profile()
+    if deadline_s is not None:
+        profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
+    plan = CheckPlan(target, Catalog.load(), select(load_clauses(), clauses, skip), profile, seed)
+    run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
+
+    async def play() -> None:
+        async for _ in run.events():
+            pass
+
+    asyncio.run(play())
+    return run.verdict("not finished")
+
+
+def broken(verdict: Verdict) -> set[str]:
+    """Return the codes of the clauses that failed."""
+    return {item.clause.code for item in verdict.results if item.result is Result.FAIL}
