@@ -9,7 +9,7 @@ shift
 
 elsewhere=$(mktemp -d)
 trap 'rm -rf "$elsewhere"' EXIT
-cp -R "$sources/tests" "$sources/pyproject.toml" "$elsewhere"
+cp -R "$sources/tests" "$sources/examples" "$sources/pyproject.toml" "$elsewhere"
 cd "$elsewhere"
 unset PYTHONPATH
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -41,9 +42,9 @@ def test_every_path_can_be_set_and_left_out(tree: dict[str, Any], value: int) ->
 )
 def test_unknown_paths_are_errors_with_near_misses(path: str, hint: str) -> None:
     """A path that the body does not have is told, with the nearest that it has."""
-    for edit in (lambda: with_value(TREE, path, 1), lambda: without(TREE, path), lambda: value_at(TREE, path)):
+    for edit in (partial(with_value, value=1), without, value_at):
         with pytest.raises(UnknownNameError) as caught:
-            edit()
+            edit(TREE, path=path)
         assert hint in str(caught.value)
 
 

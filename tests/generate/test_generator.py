@@ -51,7 +51,7 @@ def test_an_event_by_name() -> None:
         (CVM_EVENTS, {"metric": "cpu_usage"}, "unknown event 'cpu_usage' in cvm/events"),
     ],
 )
-def test_unknown_metrics_and_events_are_errors(shape: Shape, asked: dict[str, str], message: str) -> None:
+def test_unknown_metrics_and_events_are_errors(shape: Shape, asked: dict[str, Any], message: str) -> None:
     """A metric or event that the shape does not have is told with near misses."""
     with pytest.raises(UnknownNameError) as caught:
         Generator(1).alarm(shape, **asked)

@@ -1,0 +1,147 @@
+"""What one attempt says about a clause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tcop_mock.contract.clauses import find, load_clauses
+from tcop_mock.contract.findings import Problem, Source, evidence, findings
+from tcop_mock.contract.judges import JUDGES, Context, unjudgeable
+from tcop_mock.model.case import Case
+from tcop_mock.model.delivery import Attempt, Outcome, Push
+from tcop_mock.model.target import Target
+
+TARGET = Target.parse("http://alice:s3cr3t%40home@127.0.0.1:9/hook")
+ACKED = {"outcome": Outcome.ACKED, "status": 200}
+LATE_BODY = {"outcome": Outcome.TIMED_OUT, "status": 200}
+SILENT = {"outcome": Outcome.TIMED_OUT}
+CUT_OFF = {"outcome": Outcome.RESET_IN_ANSWER, "status": 200}
+REFUSED = {"outcome": Outcome.REFUSED}
+DROPPED = {"outcome": Outcome.RESET_BEFORE_ANSWER}
+CONTEXT = Context(sentinels=("sentinel-4711",))
+
+
+def _attempt(**fields: Any) -> Attempt:  # noqa: ANN401
+    return Attempt(**{"outcome": Outcome.REJECTED, "intended_s": 0.0, "started_s": 0.0, "ended_s": 0.25, **fields})
+
+
+@pytest.mark.parametrize(
+    "judge, params, fields, problem",
+    [
+        ("status", {"allow": ["2xx"]}, ACKED, None),
+        ("status", {"allow": ["2xx"]}, {"outcome": Outcome.ACKED, "status": 204}, None),
+        ("status", {"allow": ["2xx"]}, {"status": 500}, "answered 500"),
+        ("status", {"allow": ["2xx"]}, LATE_BODY, None),
+        ("status", {"allow": ["2xx"]}, SILENT, "no answer inside the deadline"),
+        ("status", {"allow": ["2xx"]}, DROPPED, "the connection was closed without an answer"),
+        ("status", {"allow": ["2xx"]}, {"outcome": Outcome.BAD_ANSWER}, "the answer was no HTTP"),
+        ("status", {"allow": ["2xx"]}, {"outcome": Outcome.CANCELLED}, "no answer (cancelled)"),
+        ("status", {"allow": ["401", "403"]}, {"status": 403}, None),
+        ("status", {"allow": ["401", "403"]}, {"status": 404}, "answered 404"),
+        ("status", {"forbid": ["3xx"], "silence_ok": True}, {"status": 500}, None),
+        (
+            "status",
+            {"forbid": ["3xx"], "silence_ok": True},
+            {"outcome": Outcome.REDIRECTED, "status": 308},
+            "answered 308",
+        ),
+        ("status", {"forbid": ["3xx"], "silence_ok": True}, SILENT, None),
+        ("status", {"forbid": ["2xx", "5xx"], "besides": [501]}, {"status": 501}, None),
+        ("status", {"forbid": ["2xx", "5xx"], "besides": [501]}, {"status": 500}, "answered 500"),
+        ("status", {"forbid": ["2xx", "5xx"], "besides": [501]}, {"status": 405}, None),
+        ("alive", {"allow": ["2xx"]}, REFUSED, "the connection was refused"),
+        ("in_time", {}, ACKED, None),
+        ("in_time", {}, {"status": 500}, None),
+        ("in_time", {}, SILENT, "no answer inside the deadline"),
+        ("in_time", {}, LATE_BODY, "the head came in time, the body did not"),
+        ("in_time", {}, CUT_OFF, "the connection was closed inside the body of the answer"),
+        ("in_time", {}, {"outcome": Outcome.RESET_IN_ANSWER}, None),
+        ("bounded", {}, ACKED, None),
+        ("bounded", {}, ACKED | {"body_truncated": True}, "the body of the answer goes on past 64 KiB"),
+        ("bounded", {}, LATE_BODY, "the body of the answer does not end"),
+        ("bounded", {}, SILENT, None),
+        ("acked", {}, ACKED, None),
+        ("acked", {}, {"status": 503}, "answered 503"),
+        ("acked", {}, LATE_BODY, "the head came in time, the body did not"),
+        ("acked", {}, DROPPED, "the connection was closed without an answer"),
+        ("no_echo", {}, ACKED | {"body": b"hello"}, None),
+        (
+            "no_echo",
+            {},
+            {"status": 401, "body": b"no: sentinel-4711"},
+            "the body of the answer repeats the credentials",
+        ),
+        (
+            "no_echo",
+            {},
+            {"status": 401, "headers": (("X-Seen", "Basic sentinel-4711"),)},
+            "the head of the answer repeats the credentials",
+        ),
+    ],
+)
+def test_judgements(judge: str, params: dict[str, Any], fields: dict[str, Any], problem: str | None) -> None:
+    """Each judge finds its own fault and overlooks those of others."""
+    assert JUDGES[judge].check(_attempt(**fields), CONTEXT, **params) == problem
+
+
+@pytest.mark.parametrize(
+    "judge, context, fields, reason",
+    [
+        ("status", Context(), ACKED, None),
+        ("status", Context(), SILENT, None),
+        ("status", Context(slow=True), SILENT, "not even a plain callback"),
+        ("status", Context(slow=True), LATE_BODY, None),
+        ("in_time", Context(slow=True), SILENT, None),
+        ("status", Context(), REFUSED, "could not be reached (refused)"),
+        ("status", Context(), {"outcome": Outcome.DNS}, "could not be reached (dns)"),
+        ("alive", Context(), REFUSED, None),
+        ("alive", Context(standing=False), ACKED, "no plain callback was taken before"),
+    ],
+)
+def test_what_tells_nothing_is_not_judged(
+    judge: str, context: Context, fields: dict[str, Any], reason: str | None
+) -> None:
+    """An attempt that says nothing about the clause is an error with a reason, never a verdict."""
+    found = unjudgeable(JUDGES[judge], _attempt(**fields), context)
+    assert (reason in found) if reason and found else found == reason
+
+
+def test_findings_are_one_per_cause() -> None:
+    """Problems with the same words are one finding that counts and names its cases."""
+    source = Source(find(load_clauses(), "TCM101"), TARGET, 7, "2023")
+    cases = [Case(f"shape {number}", Push(b"{}"), shape=f"s/{number}") for number in range(20)]
+    problems = [Problem(case, _attempt(status=500), "answered 500") for case in cases[:15]]
+    problems.append(Problem(cases[15], _attempt(status=404), "answered 404"))
+    [many, one] = findings(problems, 20, source)
+    assert (many.title, many.shape) == ("shape 0 and 14 more: answered 500", "s/0")
+    assert many.detail.startswith("15 of 20 cases: answered 500. shape 0; shape 1;")
+    assert many.detail.endswith("shape 11, and 3 more")
+    assert one.title == "shape 15: answered 404"
+    assert one.detail == "1 of 20 cases: answered 404. shape 15"
+
+
+def test_evidence_is_bounded_and_without_credentials() -> None:
+    """Request and answer are shown, cut, with every spelling of the credentials masked in the answer."""
+    push = Push("名".encode() * 2000, credentials=TARGET.credentials)
+    assert TARGET.credentials is not None
+    token = TARGET.credentials.token().reveal()
+    answer = f"alice s3cr3t@home {token} ".encode() + b"x" * 5000 + b"\xff"
+    shown = evidence(
+        Case("x", push), _attempt(status=500, headers=(("X-Auth", token),), body=answer, detail="s3cr3t@home"), TARGET
+    )
+    assert len(shown) < 4000
+    for secret in ("alice", "s3cr3t", token):
+        assert secret not in shown
+    assert "> Authorization: Basic ***" in shown
+    assert "(6000 bytes in all)" in shown
+    assert "< HTTP/1.1 500" in shown
+    assert "outcome: rejected after 0.250 s" in shown
+
+
+def test_evidence_without_an_answer_says_so() -> None:
+    """Where nothing came back, that is what is shown; a target without credentials has nothing to mask."""
+    shown = evidence(Case("x", Push(b"{}")), _attempt(**SILENT), Target.parse("127.0.0.1:9"))
+    assert "< (no answer)" in shown
+    assert "Authorization" not in shown
