@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ T = TypeVar("T")
 LOWER_ALNUM = "0123456789abcdefghijklmnopqrstuvwxyz"
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 HEX = "0123456789abcdef"
-_FIRST_BYTES = 1024
+_FIRST_BYTES = 336
 _WORD_BYTES = 8
 
 
@@ -29,12 +30,7 @@ class Entropy:
 
     def below(self, bound: int) -> int:
         """Return a whole number from 0 to ``bound`` - 1; the bias of 64 bits over ``bound`` is not observable."""
-        end = self._next + _WORD_BYTES
-        if end > len(self._bytes):
-            self._bytes = hashlib.shake_128(self._key).digest(2 * len(self._bytes))
-        word = int.from_bytes(self._bytes[self._next : end], "big")
-        self._next = end
-        return word % bound
+        return int.from_bytes(self._take(_WORD_BYTES), "big") % bound
 
     def between(self, low: int, high: int) -> int:
         """Return a whole number from ``low`` to ``high``, both included."""
@@ -45,5 +41,14 @@ class Entropy:
         return items[self.below(len(items))]
 
     def text(self, alphabet: str, length: int) -> str:
-        """Return ``length`` characters of an alphabet."""
-        return "".join([alphabet[self.below(len(alphabet))] for _ in range(length)])
+        """Return ``length`` characters of an alphabet, each from 16 bits."""
+        size = len(alphabet)
+        return "".join([alphabet[word % size] for word in struct.unpack(f">{length}H", self._take(2 * length))])
+
+    def _take(self, count: int) -> bytes:
+        end = self._next + count
+        while end > len(self._bytes):
+            self._bytes = hashlib.shake_128(self._key).digest(2 * len(self._bytes))
+        taken = self._bytes[self._next : end]
+        self._next = end
+        return taken
