@@ -67,6 +67,10 @@ class Peer:
         while self.read_some():
             pass
 
+    def ignore(self) -> None:
+        """Neither read nor write until the test is over."""
+        self._stopped.wait(_BOUND_S)
+
     def reset(self) -> None:
         """End the connection with RST."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
