@@ -114,11 +114,11 @@ def _host_and_port(shown: str, netloc: str) -> tuple[str, int | None]:
 
 def _ipv6(bracketed: str) -> str | None:
     address, percent, zone = bracketed[1:-1].partition("%25")
+    if "%" in address or (percent and not _ZONE.fullmatch(zone)):
+        return None
     try:
         IPv6Address(address)
     except ValueError:
-        return None
-    if percent and not _ZONE.fullmatch(zone):
         return None
     return f"{address.lower()}%{zone}" if percent else address.lower()
 

@@ -20,7 +20,7 @@ _PUSH = Push(b'{"a":1}')
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[Peer], None]], ScriptedServer]]:
+def serve() -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
     """Start servers, each with its script; at the end every client must have left."""
     with contextlib.ExitStack() as stack:
         yield lambda script: stack.enter_context(ScriptedServer(script))

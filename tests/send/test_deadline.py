@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from scripted_server import Peer, ScriptedServer
 
-    Serve = Callable[[Callable[[Peer], None]], ScriptedServer]
+    Serve = Callable[[Callable[[Peer], object]], ScriptedServer]
     PostOnce = Callable[..., Attempt]
 
 DEADLINE_S = 0.3
@@ -54,13 +54,13 @@ class Clock:
     [
         lambda peer: peer.hold(),
         lambda peer: (peer.read_request(), peer.drip(b"HTTP/1.1 200 " + b"O" * 5000)),
-        lambda peer: (peer.answer(b"HTTP/1.1 200 OK\r\n"), peer.drip(b"X: " + b"y" * 5000)),
+        lambda peer: peer.answer(b"HTTP/1.1 200 OK\r\n").drip(b"X: " + b"y" * 5000),
         lambda peer: (peer.read_request(), peer.flood(b"HTTP/1.1 100 Continue\r\n\r\n")),
     ],
     ids=["silent", "dripped-status-line", "dripped-header", "flood-of-1xx"],
 )
 def test_an_answer_without_an_end_of_its_head_times_out(
-    serve: Serve, post: PostOnce, script: Callable[[Peer], None]
+    serve: Serve, post: PostOnce, script: Callable[[Peer], object]
 ) -> None:
     """However busy the receiver is, the attempt ends at its deadline and leaves; there is no status."""
     attempt = post(serve(script).url, deadline_s=DEADLINE_S)
@@ -93,7 +93,7 @@ def test_a_connection_that_nobody_accepts_times_out(post: PostOnce) -> None:
 @pytest.mark.parametrize("body", [b"", b"part"])
 def test_a_head_that_came_before_the_deadline_is_kept(serve: Serve, body: bytes) -> None:
     """The deadline passes inside the body: timed out, with status, accepted by its head, and the times it had."""
-    server = serve(lambda peer: (peer.answer(HEAD + body), peer.hold())[1])
+    server = serve(lambda peer: peer.answer(HEAD + body).hold())
     with asyncio.Runner(loop_factory=Loop) as runner:
         clock = Clock(runner.get_loop(), jump_at=3)  # type: ignore[arg-type]  # start, connected, first byte
         post = HttpPost(Target.parse(server.url), clock=clock)

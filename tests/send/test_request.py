@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from scripted_server import Peer, ScriptedServer
 
-    Serve = Callable[[Callable[[Peer], None]], ScriptedServer]
+    Serve = Callable[[Callable[[Peer], object]], ScriptedServer]
     PostOnce = Callable[..., Attempt]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -35,7 +35,12 @@ def request_of(serve: Serve, post: PostOnce) -> Callable[[Push], bytes]:
 
     def sent(push: Push) -> bytes:
         requests: list[bytes] = []
-        server = serve(lambda peer: (requests.append(peer.read_request()), peer.send(OK))[1])
+
+        def script(peer: Peer) -> None:
+            requests.append(peer.read_request())
+            peer.send(OK)
+
+        server = serve(script)
         attempt = post(server.url + "?a=1", push)
         assert (attempt.outcome, attempt.sent_bytes) == (Outcome.ACKED, len(requests[0]))
         assert attempt.request_sha256 == hashlib.sha256(push.body).hexdigest()
@@ -64,9 +69,7 @@ def test_headers_of_the_push_override_ours_whatever_their_case(request_of: Calla
 @pytest.mark.parametrize(
     "user, password", [("user", "pass"), ("", ""), ("u", ""), ("用户", "密码:@/"), ("a b", 'p"\\%40ß\u20ac')]
 )
-def test_credentials_are_sent_as_basic_in_utf_8(
-    request_of: Callable[[Push], bytes], user: str, password: str
-) -> None:
+def test_credentials_are_sent_as_basic_in_utf_8(request_of: Callable[[Push], bytes], user: str, password: str) -> None:
     """The header decodes to user, colon and password, and stands once."""
     request = request_of(Push(b"{}", credentials=Credentials(Secret(user), Secret(password))))
     (header,) = (line for line in request.split(b"\r\n") if line.lower().startswith(b"authorization:"))

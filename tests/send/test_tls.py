@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from scripted_server import Peer, ScriptedServer
 
-    Serve = Callable[[Callable[[Peer], None]], ScriptedServer]
+    Serve = Callable[[Callable[[Peer], object]], ScriptedServer]
     PostOnce = Callable[..., Attempt]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-LONG_AGO = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
+LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ def tls_url(server: ScriptedServer, host: str = "127.0.0.1") -> str:
     return f"https://{host}:{server.port}/hook"
 
 
-def answering(context: ssl.SSLContext) -> Callable[[Peer], None]:
+def answering(context: ssl.SSLContext) -> Callable[[Peer], object]:
     """Return the script of a receiver that answers 200 over TLS."""
-    return lambda peer: (peer.start_tls(context), peer.answer(OK))[1]
+    return lambda peer: peer.start_tls(context).answer(OK)
 
 
 @pytest.mark.usefixtures("trusted")
@@ -79,7 +79,7 @@ def test_a_valid_certificate_is_accepted(serve: Serve, post: PostOnce, authority
         ("expired", "certificate has expired"),
     ],
 )
-def test_a_certificate_that_does_not_hold_is_refused_unless_insecure(  # noqa: PLR0913 - fixtures
+def test_a_certificate_that_does_not_hold_is_refused_unless_insecure(  # noqa: PLR0913, PLR0917 - fixtures
     serve: Serve, post: PostOnce, authority: trustme.CA, tmp_path: Path, kind: str, why: str
 ) -> None:
     """No byte of the callback is sent, and the detail says why; with insecure the same receiver is acked."""
@@ -104,15 +104,15 @@ def test_a_certificate_that_does_not_hold_is_refused_unless_insecure(  # noqa: P
     "script",
     [
         lambda peer: (peer.read_some(), peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), peer.hold()),
-        lambda peer: None,
+        lambda _: None,
         lambda peer: peer.read_some(),
         lambda peer: (peer.read_some(), peer.reset()),
         lambda peer: (peer.read_some(), peer.send(b"\x15\x03\x03\x00\x02\x02\x28"), peer.hold()),
     ],
     ids=["plain-answer", "closes-at-once", "closes-in-handshake", "resets-in-handshake", "alert"],
 )
-def test_a_handshake_that_fails_is_tls(serve: Serve, post: PostOnce, script: Callable[[Peer], None]) -> None:
-    """https to a port that speaks no TLS or breaks off: no session, nothing sent, one line on why."""
+def test_a_handshake_that_fails_is_tls(serve: Serve, post: PostOnce, script: Callable[[Peer], object]) -> None:
+    """A https URL of a port that speaks no TLS or breaks off: no session, nothing sent, one line on why."""
     attempt = post(tls_url(serve(script)))
     assert (attempt.outcome, attempt.connected_s, attempt.sent_bytes) == (Outcome.TLS, None, 0)
     assert attempt.detail
@@ -137,7 +137,7 @@ def test_a_session_that_breaks_off_later_is_a_reset(
 ) -> None:
     """After the handshake the end of the connection counts as it does without TLS."""
     context = context_of(authority.issue_cert("127.0.0.1"))
-    server = serve(lambda peer: (peer.start_tls(context), peer.answer(sent))[1])
+    server = serve(lambda peer: peer.start_tls(context).answer(sent))
     attempt = post(tls_url(server), insecure=True)
     assert attempt.outcome is outcome
     assert attempt.connected_s is not None

@@ -19,7 +19,7 @@ _DRIP_S = 0.005
 
 
 class Peer:
-    """The receiver's end of one connection."""
+    """The receiver's end of one connection; what it does can be chained."""
 
     def __init__(self, connection: socket.socket, stopped: threading.Event) -> None:
         connection.settimeout(_BOUND_S)
@@ -41,44 +41,51 @@ class Peer:
             body += self._more()
         return head + b"\r\n\r\n" + body
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> Self:
         """Send all, in a segment of its own where it is small."""
         self.connection.sendall(data)
+        return self
 
-    def answer(self, data: bytes) -> None:
+    def answer(self, data: bytes) -> Self:
         """Read the request, then send bytes as they are."""
         self.read_request()
-        self.send(data)
+        return self.send(data)
 
-    def drip(self, data: bytes) -> None:
+    def drip(self, data: bytes) -> Self:
         """Send byte by byte, slowly, until the client leaves."""
         for number in range(len(data)):
             self.send(data[number : number + 1])
             if self._stopped.wait(_DRIP_S):
-                return
+                break
+        return self
 
-    def flood(self, data: bytes) -> None:
+    def flood(self, data: bytes) -> Self:
         """Send the same again and again, until the client leaves."""
         while not self._stopped.is_set():
             self.send(data)
+        return self
 
-    def hold(self) -> None:
+    def hold(self) -> Self:
         """Say no more and wait until the client ends the connection."""
         while self.read_some():
             pass
+        return self
 
-    def ignore(self) -> None:
+    def ignore(self) -> Self:
         """Neither read nor write until the test is over."""
         self._stopped.wait(_BOUND_S)
+        return self
 
-    def reset(self) -> None:
+    def reset(self) -> Self:
         """End the connection with RST."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
+        return self
 
-    def start_tls(self, context: ssl.SSLContext) -> None:
+    def start_tls(self, context: ssl.SSLContext) -> Self:
         """Shake hands as the server."""
         self.connection = context.wrap_socket(self.connection, server_side=True)
+        return self
 
     def _more(self) -> bytes:
         data = self.read_some()
@@ -93,7 +100,7 @@ class ScriptedServer:
     A script ends quietly when its client leaves; whatever else it raises is raised again on leaving the context.
     """
 
-    def __init__(self, script: Callable[[Peer], None]) -> None:
+    def __init__(self, script: Callable[[Peer], object]) -> None:
         self.connections = 0
         self._script = script
         self._stopped = threading.Event()
