@@ -17,8 +17,8 @@ MASK = "***"
 class Secret:
     """A text whose ``repr``, ``str``, ``format``, pickle and traceback show ``***``.
 
-    Only ``reveal()`` gives the text. A pickled secret is lost on purpose: what comes back reveals ``***``. A copy is the
-    secret itself.
+    Only ``reveal()`` gives the text. A pickled secret is lost on purpose: what comes back reveals ``***``.
+    A copy is the secret itself.
     """
 
     __slots__ = ("_text",)

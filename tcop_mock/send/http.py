@@ -11,7 +11,7 @@ import hashlib
 import socket
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,6 @@ class _Course:
     connected_s: float | None = None
     first_byte_s: float | None = None
     sent_bytes: int = 0
-    line: Line | None = field(default=None, repr=False)
 
 
 class HttpPost:
@@ -56,7 +55,7 @@ class HttpPost:
         resolve: looks a host name up; may block.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - ports are handed in one by one
         self,
         target: Target,
         *,
@@ -81,11 +80,7 @@ class HttpPost:
             started_s=started_s,
             answer=Answer(push.method, self._cap),
         )
-        try:
-            outcome, detail = await self._outcome(push, course, deadline_s)
-        finally:
-            if course.line is not None:
-                course.line.writer.transport.abort()  # close() would wait for a peer that does not read
+        outcome, detail = await self._outcome(push, course, deadline_s)
         return self._attempt(push, course, outcome, detail)
 
     async def _outcome(self, push: Push, course: _Course, deadline_s: float) -> tuple[Outcome, str]:
@@ -103,11 +98,18 @@ class HttpPost:
         return _by_status(course.answer.status), ""
 
     async def _exchange(self, push: Push, course: _Course) -> None:
-        course.line = await dial(self._target, self._tls, self._resolve)
-        course.connected_s = self._clock()
-        writing = asyncio.create_task(self._write(push, course, course.line.writer))
+        line = await dial(self._target, self._tls, self._resolve)
         try:
-            await self._read(push, course, course.line.reader)
+            course.connected_s = self._clock()
+            await self._talk(push, course, line)
+        finally:
+            line.writer.transport.abort()  # close() would wait for a peer that does not read
+
+    async def _talk(self, push: Push, course: _Course, line: Line) -> None:
+        """Write and read side by side: an answer may come before the request is written (413, 401)."""
+        writing = asyncio.create_task(self._write(push, course, line.writer))
+        try:
+            await self._read(push, course, line.reader)
         finally:
             writing.cancel()
             await asyncio.wait([writing])
@@ -135,7 +137,6 @@ class HttpPost:
         return len(start)
 
     async def _read(self, push: Push, course: _Course, reader: asyncio.StreamReader) -> None:
-        """Read until the answer is complete; it may come before all is written (413, 401)."""
         while course.answer.status is None:
             await self._read_some(course, reader)
         async with asyncio.timeout(push.patience_s):

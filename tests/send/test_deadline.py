@@ -43,6 +43,7 @@ class Clock:
         self._loop, self._jump_at, self._calls = loop, jump_at, 0
 
     def __call__(self) -> float:
+        """Return how often it was called."""
         self._calls += 1
         if self._calls == self._jump_at:
             self._loop.ahead_s += 1000
@@ -81,7 +82,7 @@ def test_a_connection_that_nobody_accepts_times_out(post: PostOnce) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         queue = [socket.socket() for _ in range(8)]
         for waiting in queue:
-            waiting.setblocking(False)
+            waiting.settimeout(0)
             waiting.connect_ex(listener.getsockname())
         attempt = post(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline_s=DEADLINE_S)
         for waiting in queue:

@@ -264,7 +264,7 @@ def test_the_next_address_is_tried(serve: Serve, post: PostOnce) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = listener.getsockname()[1]
 
-    def resolve(host: str, _: int, **options: Any) -> Any:  # noqa: ANN401 - a resolver's signature
+    def resolve(*_: object, **options: Any) -> Any:  # noqa: ANN401 - a resolver's signature
         return [socket.getaddrinfo("127.0.0.1", port, **options)[0] for port in (closed, server.port)]
 
     assert post("http://callback.test", resolve=resolve).outcome is Outcome.ACKED

@@ -100,7 +100,7 @@ def test_a_traceback_with_locals_of_a_cancelled_attempt_shows_none(serve: Serve)
 
         attempt = asyncio.ensure_future(HttpPost(target, sleep=pause)(push, deadline_s=25))
         await paused.wait()
-        for task in asyncio.all_tasks():
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:  # whose stack would be all of pytest's
             stacks.extend(repr(frame.f_locals) for frame in task.get_stack())
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError) as end:
@@ -109,10 +109,7 @@ def test_a_traceback_with_locals_of_a_cancelled_attempt_shows_none(serve: Serve)
 
     asyncio.run(scenario())
     assert any("_write" in stack for stack in stacks)
-    text = "".join(stacks)
-    i = text.find("s3cret")
-    print(text[i - 3000 : i + 100])
-    assert i < 0
+    assert [spelling for spelling in SPELLINGS if spelling in "".join(stacks)] == []
 
 
 @pytest.mark.parametrize(
