@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import os
 import sys
 import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -15,25 +17,25 @@ from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
-from tcop_mock.model.events import RunFinished
-from tcop_mock.report.choose import open_report
-from tcop_mock.report.document import check_document, write_json
-from tcop_mock.report.files import check_writable, write_atomically
-from tcop_mock.report.junit import junit_xml
-from tcop_mock.report.standing import Standing, standing
-from tcop_mock.report.text import TextReport
+from tcop_mock.model.events import ClauseFinished, RunFinished
+from tcop_mock.report.document import check_document, json_text, write_json
+from tcop_mock.report.files import require_writable, write_report
+from tcop_mock.report.junit import junit_document
+from tcop_mock.report.ruling import Ruling, rule
+from tcop_mock.report.terminal import terminal_report
+from tcop_mock.report.text import whole_text
 from tcop_mock.run.contract import CheckPlan, ContractRun
 from tcop_mock.send.http import HttpPost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tcop_mock.cli.options import Common
     from tcop_mock.model.clause import Clause
-    from tcop_mock.model.events import RunEvent
     from tcop_mock.model.verdict import Verdict
+    from tcop_mock.report.terminal import Listener
 
-EXIT_CODES = {Standing.KEPT: 0, Standing.BROKEN: 1, Standing.UNJUDGED: 3}
+EXIT_CODES = {Ruling.KEPT: 0, Ruling.BROKEN: 1, Ruling.UNJUDGED: 3}
 _INTERRUPTED = 130
 _KINDS = ("json", "junit", "text")
 
@@ -100,47 +102,52 @@ def check_command(  # noqa: PLR0913 - one parameter an option
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     post = HttpPost(aim, answer_cap_bytes=profile.delivery.answer_cap_bytes, insecure=insecure, clock=time.perf_counter)
     run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
-    level = Level(fail_on)
-    tell = _teller(level, common)
-    verdict, code = judge(run, tell)
+    level, started = Level(fail_on), datetime.now(UTC)
+    with telling(level, common) as tell:
+        verdict, code = judge(run, tell)
     if common.as_json:
         write_json(check_document(verdict), sys.stdout)
     for file in files:
-        write_atomically(file.path, _rendered(file.kind, verdict, level))
-    return EXIT_CODES[standing(verdict, level)[0]] if code is None else code
+        write_report(file.path, _rendered(file.kind, verdict, level, started))
+    return EXIT_CODES[rule(verdict, level)] if code is None else code
 
 
-def judge(run: ContractRun, tell: Callable[[RunEvent], None]) -> tuple[Verdict, int | None]:
+@contextmanager
+def telling(level: Level, common: Common) -> Iterator[Listener]:
+    """Give the listener that suits the flags: none for JSON, only the end for ``--quiet``."""
+    if common.as_json:
+        yield lambda _event: None
+        return
+    with terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
+        yield (lambda event: listen(event) if isinstance(event, RunFinished) else None) if common.quiet else listen
+
+
+def judge(run: ContractRun, tell: Listener) -> tuple[Verdict, int | None]:
     """Play a run to its end or to an interrupt; return the verdict, and 130 where it was interrupted."""
+    told: set[str] = set()
 
     async def play() -> None:
         async for event in run.events():
+            if isinstance(event, ClauseFinished):
+                told.add(event.result.clause.code)
             tell(event)
 
     try:
         asyncio.run(play())
     except KeyboardInterrupt:
         verdict = run.verdict("interrupted")
+        for item in verdict.results:
+            if item.clause.code not in told:
+                tell(ClauseFinished(item))
         tell(RunFinished(verdict))
         return verdict, _INTERRUPTED
     return run.verdict("not run"), None
 
 
-def _teller(level: Level, common: Common) -> Callable[[RunEvent], None]:
-    if common.as_json:
-        return lambda _event: None
-    return open_report(sys.stdout, level, quiet=common.quiet)
-
-
-def _rendered(kind: str, verdict: Verdict, level: Level) -> bytes:
+def _rendered(kind: str, verdict: Verdict, level: Level, started: datetime) -> bytes:
     if kind == "junit":
-        return junit_xml(verdict, level)
-    stream = io.StringIO()
-    if kind == "json":
-        write_json(check_document(verdict), stream)
-    else:
-        TextReport(stream, level)(RunFinished(verdict))
-    return stream.getvalue().encode()
+        return junit_document(verdict, fail_on=level, started=started)
+    return (json_text(check_document(verdict)) if kind == "json" else whole_text(verdict, fail_on=level)).encode()
 
 
 def _list(clauses: Sequence[Clause], common: Common) -> None:
@@ -165,5 +172,5 @@ def _report_file(text: str) -> ReportFile:
         near = did_you_mean(kind, _KINDS)
         hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
         raise UsageError(f"--report {text!r}: no report {kind!r}; {hint}")
-    check_writable(path)
+    require_writable(path)
     return ReportFile(kind, path)

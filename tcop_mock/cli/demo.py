@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcop_mock.cli.check import telling
 from tcop_mock.cli.options import common_options
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.profiles import load_profile
@@ -18,9 +19,8 @@ from tcop_mock.model.clause import Level
 from tcop_mock.model.delivery import Push
 from tcop_mock.model.target import Target
 from tcop_mock.model.verdict import Result
-from tcop_mock.report.choose import open_report
 from tcop_mock.report.document import check_document, write_json
-from tcop_mock.report.standing import Standing, standing
+from tcop_mock.report.ruling import Ruling, rule
 from tcop_mock.run.contract import CheckPlan, ContractRun
 from tcop_mock.send.http import HttpPost
 from tcop_mock.sink.demo import careful, hasty
@@ -51,8 +51,8 @@ def demo_command(*, common: Common) -> int:
     broken, whole = asyncio.run(_demo(common))
     if common.as_json:
         write_json({"version": 1, "broken": check_document(broken), "corrected": check_document(whole)}, sys.stdout)
-    found = standing(broken, Level.MUST)[0], standing(whole, Level.SHOULD)[0]
-    return 0 if found == (Standing.BROKEN, Standing.KEPT) else _OURS
+    found = rule(broken, Level.MUST), rule(whole, Level.SHOULD)
+    return 0 if found == (Ruling.BROKEN, Ruling.KEPT) else _OURS
 
 
 async def _demo(common: Common) -> tuple[Verdict, Verdict]:
@@ -89,9 +89,9 @@ async def _send_some(target: Target, common: Common) -> list[str]:
 async def _judged(target: Target, common: Common) -> Verdict:
     plan = CheckPlan(target, common.catalog(), load_clauses(), load_profile(common.profile), common.seed)
     run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
-    tell = _silence if common.as_json else open_report(sys.stdout, Level.MUST, quiet=common.quiet)
-    async for event in run.events():
-        tell(event)
+    with telling(Level.MUST, common) as tell:
+        async for event in run.events():
+            tell(event)
     return run.verdict("not run")
 
 

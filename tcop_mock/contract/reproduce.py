@@ -5,8 +5,8 @@ Neither ever holds credentials: they are taken from the environment when the com
 
 from __future__ import annotations
 
-import re
 import shlex
+import unicodedata
 from typing import TYPE_CHECKING
 
 from tcop_mock.model.case import Offer
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tcop_mock.model.target import Target
 
 _END = "TCOP_BODY"
-_SAFE_IN_SHELL_TEXT = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f]*")
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Characters that a terminal acts on, by their Unicode category: nobody should paste them."""
 _USERPASS = {
     Offer.RIGHT: '"$TCOP_USER:$TCOP_PASSWORD"',
     Offer.WRONG_USER: '"tcop-mock-stranger:$TCOP_PASSWORD"',
@@ -58,7 +59,7 @@ def _with_body(command: str, body: bytes) -> str:
         text = body.decode()
     except UnicodeDecodeError:
         text = ""
-    if text and _SAFE_IN_SHELL_TEXT.fullmatch(text) and _END not in text:
+    if text and _END not in text and not any(unicodedata.category(char) in _OBEYED for char in text.replace("\n", "")):
         return f"{command} --data-binary @- <<'{_END}'\n{text}\n{_END}"
     octal = "".join(f"\\{byte:03o}" for byte in body)
     return f"printf '{octal}' | {command} --data-binary @-"

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
+from tcop_mock.errors import UsageError
+
 if TYPE_CHECKING:
     from tcop_mock.model.secret import Credentials
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.6.2: a method or the name of a header."""
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""RFC 9110, 5.5: the value of a header, as Latin-1."""
 
 
 class Outcome(StrEnum):
@@ -40,17 +48,32 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One HTTP request as it is to be sent; the same bytes in each attempt."""
+    """One HTTP request as it is to be sent; the same bytes in each attempt.
+
+    Raises:
+        UsageError: a method, header or size of segments that no request can have.
+    """
 
     body: bytes
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
-    """Beside Host, Content-Length, Connection and Authorization, which the sender writes."""
+    """Each overrides what the sender writes by itself: Host, Content-Length, Connection and Authorization."""
     credentials: Credentials | None = field(default=None, repr=False)
     segments: tuple[int, ...] = ()
     """Sizes in bytes of the body's TCP segments, the head being one of its own; empty: head and body in one write."""
     patience_s: float | None = None
     """How long the body of the answer may take after its head; ``None``: as long as the deadline allows."""
+
+    def __post_init__(self) -> None:
+        if not _TOKEN.fullmatch(self.method):
+            raise UsageError(f"{self.method!r} is no HTTP method; write a token such as POST")
+        for name, value in self.headers:
+            if not _TOKEN.fullmatch(name):
+                raise UsageError(f"{name!r} is no name of an HTTP header; write letters, digits and hyphens")
+            if not _VALUE.fullmatch(value):  # it may be a credential, so it is not shown
+                raise UsageError(f"the value of the header {name} has line breaks or characters outside Latin-1")
+        if any(size < 1 for size in self.segments):
+            raise UsageError(f"segments are of one byte or more, not {self.segments}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,7 @@ class Attempt:
     body_truncated: bool = False
     """The answer went on past the cap; the socket was closed there."""
     sent_bytes: int = 0
+    """Handed to the connection, head and body; what the receiver took of it only the receiver knows."""
     received_bytes: int = 0
     request_sha256: str = ""
     detail: str = ""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hmac
+import html
+import json
 from dataclasses import dataclass
 from typing import final
+from urllib.parse import quote
 
 MASK = "***"
 
@@ -15,6 +18,7 @@ class Secret:
     """A text whose ``repr``, ``str``, ``format``, pickle and traceback show ``***``.
 
     Only ``reveal()`` gives the text. A pickled secret is lost on purpose: what comes back reveals ``***``.
+    A copy is the secret itself.
     """
 
     __slots__ = ("_text",)
@@ -35,10 +39,16 @@ class Secret:
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
         return (Secret, (MASK,))
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        return hmac.compare_digest(_octets(self._text), _octets(other._text))
 
     def __hash__(self) -> int:
         return hash((Secret, self._text))
@@ -53,9 +63,22 @@ class Credentials:
 
     def token(self) -> Secret:
         """Return the base64 of ``user:password`` as it stands after ``Basic`` in the header."""
-        pair = f"{self.user.reveal()}:{self.password.reveal()}"
-        return Secret(base64.b64encode(pair.encode()).decode("ascii"))
+        pair = _octets(f"{self.user.reveal()}:{self.password.reveal()}")
+        return Secret(base64.b64encode(pair).decode("ascii"))
 
     def traces(self) -> tuple[str, ...]:
-        """Return every spelling under which these credentials could leak, longest first. For masking only."""
-        return tuple(sorted({self.token().reveal(), self.password.reveal(), self.user.reveal()} - {""}, key=len)[::-1])
+        """Return every spelling under which these credentials could leak, longest first. For masking only.
+
+        The base64 token; and user and password plain, percent-encoded, and escaped as JSON and HTML do it.
+        """
+        spellings = {self.token().reveal()}
+        for text in (self.user.reveal(), self.password.reveal()):
+            encoded = quote(_octets(text), safe="")
+            as_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+            spellings |= {text, encoded, encoded.lower(), *as_json, html.escape(text)}
+        return tuple(sorted(spellings - {""}, key=lambda spelling: (-len(spelling), spelling)))
+
+
+def _octets(text: str) -> bytes:
+    """Encode as UTF-8 and never fail: the error would carry the text."""
+    return text.encode("utf-8", "surrogatepass")

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from ipaddress import IPv6Address
+from urllib.parse import quote, unquote, urlsplit
 
 from tcop_mock.errors import UsageError
 from tcop_mock.model.secret import MASK, Credentials, Secret
 
 _PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+|\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]")
-_BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_NETLOC = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_ZONE = re.compile(r"[A-Za-z0-9._~-]+")
+_UNUSABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,77 +43,112 @@ class Target:
         Raises:
             UsageError: what is wrong with it and how it should look. The message never holds the userinfo.
         """
-        text = text.strip()
-        url = text if _SCHEME.match(text) else f"http://{text}"
-        userinfo, shown = _without_userinfo(url)
-        if _BLANK_OR_CONTROL.search(url):
+        userinfo, url, shown = _without_userinfo(text.strip())
+        del text  # so that no frame of ours holds the userinfo when this raises
+        if _UNUSABLE.search(url) or (userinfo and _UNUSABLE.search(userinfo.reveal())):
             raise _bad(shown, "blanks and control characters must be percent-encoded")
         try:
-            parts = urlsplit(shown)
-            port = parts.port
-        except ValueError as problem:
-            raise _bad(shown, str(problem)) from None
-        if parts.scheme.lower() not in _PORTS:
+            parts = urlsplit(url)
+        except ValueError:  # its message would quote the URL
+            raise _bad(shown, "its host is no valid name or address") from None
+        if parts.scheme not in _PORTS:
             raise _bad(shown, f"the scheme must be http or https, not {parts.scheme!r}")
-        host = _ascii_host(shown, parts.netloc)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        host, port = _host_and_port(shown, parts.netloc)
         return cls(
-            scheme=parts.scheme.lower(),
+            scheme=parts.scheme,
             host=host,
-            port=_PORTS[parts.scheme.lower()] if port is None else port,
-            path=_percent_encoded(path),
-            credentials=_credentials(shown, userinfo),
+            port=port or _PORTS[parts.scheme],
+            path=_percent_encoded((parts.path or "/") + (f"?{parts.query}" if parts.query else "")),
+            credentials=None if userinfo is None else _credentials(shown, userinfo),
         )
 
     @property
     def authority(self) -> str:
-        """Value of the ``Host`` header: host, and port where it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        """Value of the ``Host`` header: host, and port where it is not the scheme's own.
+
+        The zone of an IPv6 address is nobody's business but ours (RFC 6874, section 4).
+        """
+        return self._netloc(self.host.partition("%")[0])
 
     @property
     def url(self) -> str:
         """The URL without userinfo."""
-        return f"{self.scheme}://{self.authority}{self.path}"
+        return f"{self.scheme}://{self._netloc(self.host.replace('%', '%25'))}{self.path}"
+
+    def _netloc(self, host: str) -> str:
+        host = f"[{host}]" if ":" in host else host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        mask = f"{MASK}@" if self.credentials else ""
-        return f"{self.scheme}://{mask}{self.authority}{self.path}"
+        return self.url.replace("://", f"://{MASK}@", 1) if self.credentials else self.url
 
 
-def _without_userinfo(url: str) -> tuple[str | None, str]:
-    scheme, _, rest = url.partition("://")
+def _without_userinfo(text: str) -> tuple[Secret | None, str, str]:
+    """Split into the userinfo, the URL without it, and what a message may show of it.
+
+    A password with a bare ``/``, ``?`` or ``#`` ends the authority too early, so a message shows nothing before the
+    last ``@``, wherever that stands.
+    """
+    scheme, _, rest = (text if _SCHEME.match(text) else f"http://{text}").partition("://")
     end = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
-    userinfo, at, host = rest[:end].rpartition("@")
-    return (userinfo if at else None), f"{scheme}://{host}{rest[end:]}"
+    userinfo, at, netloc = rest[:end].rpartition("@")
+    _, hidden, tail = rest.rpartition("@")
+    shown = f"{scheme}://{MASK}@{tail}" if hidden else f"{scheme}://{rest}"
+    return (Secret(userinfo) if at else None), f"{scheme}://{netloc}{rest[end:]}", shown
 
 
-def _ascii_host(shown: str, netloc: str) -> str:
-    host = netloc[: netloc.find("]") + 1] if netloc.startswith("[") else netloc.partition(":")[0]
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise _bad(shown, f"the host {host!r} is no valid domain name") from None
-    if not host:
+def _host_and_port(shown: str, netloc: str) -> tuple[str, int | None]:
+    match = _NETLOC.fullmatch(netloc)
+    if match is None:
+        raise _bad(shown, "HOST[:PORT] is a name, an IPv4 address or an [IPv6 address], and a number up to 65535")
+    port = None if match["port"] is None else int(match["port"])
+    if port is not None and not 0 < port <= _LAST_PORT:
+        raise _bad(shown, f"the port must be a number from 1 to {_LAST_PORT}")
+    if not match["host"]:
         raise _bad(shown, "it names no host")
-    if not _HOST.fullmatch(host):
-        raise _bad(shown, f"{host!r} is no host name and no IP address")
-    return host.strip("[]").replace("%25", "%").lower()
+    host = _ipv6(match["host"]) if match["host"].startswith("[") else _name(match["host"])
+    if host is None:
+        raise _bad(shown, "its host is no valid name or address")
+    return host, port
 
 
-def _credentials(shown: str, userinfo: str | None) -> Credentials | None:
-    if userinfo is None:
+def _ipv6(bracketed: str) -> str | None:
+    address, percent, zone = bracketed[1:-1].partition("%25")
+    if "%" in address or (percent and not _ZONE.fullmatch(zone)):
         return None
-    user, _, password = userinfo.partition(":")
     try:
-        return Credentials(*(Secret(unquote(part, errors="strict")) for part in (user, password)))
+        IPv6Address(address)
+    except ValueError:
+        return None
+    return f"{address.lower()}%{zone}" if percent else address.lower()
+
+
+def _name(host: str) -> str | None:
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    return host.lower() if _NAME.fullmatch(host) else None
+
+
+def _credentials(shown: str, userinfo: Secret) -> Credentials:
+    user, password = (_decoded(part) for part in userinfo.reveal().partition(":")[::2])
+    if user is None or password is None:
+        raise _bad(shown, "the percent-encoding of its user or password is not UTF-8")
+    if ":" in user.reveal():
+        raise _bad(shown, "a user name cannot hold a colon (RFC 7617, section 2)")
+    return Credentials(user, password)
+
+
+def _decoded(part: str) -> Secret | None:
+    try:
+        return Secret(unquote(part, errors="strict"))
     except UnicodeDecodeError:
-        raise _bad(shown, "the percent-encoding of its user or password is not UTF-8") from None
+        return None
 
 
 def _percent_encoded(path: str) -> str:
-    return "".join(char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode()) for char in path)
+    return "".join(char if char.isascii() else quote(char) for char in path)
 
 
 def _bad(shown: str, problem: str) -> UsageError:

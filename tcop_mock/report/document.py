@@ -1,12 +1,17 @@
-"""The JSON documents. Their forms are in ``contracts/schemas/`` and carry a version."""
+"""Documents for programs: JSON, versioned, closed by the schemas in ``contracts/schemas``.
+
+``check-report`` · ``send-report`` · ``shape-list``
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tcop_mock import __version__
 from tcop_mock.model.verdict import Result
+from tcop_mock.report.safe import UNSAFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,19 +20,21 @@ if TYPE_CHECKING:
     from tcop_mock.model.shape import Shape
     from tcop_mock.model.verdict import ClauseResult, Finding, Verdict
 
-_MICROSECONDS = 6
+VERSION = 1
+_DECIMALS = 6
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_document(verdict: Verdict) -> dict[str, Any]:
-    """Return the document of ``check --json`` (``check-report.schema.json``)."""
+    """Return what ``check --json`` prints. Texts are those of the findings, whole and unescaped."""
     return {
-        "version": 1,
+        "version": VERSION,
         "tool": {"name": "tcop-mock", "version": __version__},
         "target": verdict.target,
         "profile": verdict.profile,
         "seed": verdict.seed,
         "assumptions": list(verdict.assumptions),
-        "clauses": [_clause(item) for item in verdict.results],
+        "clauses": [_clause(result) for result in verdict.results],
         "summary": {
             "passed": verdict.count(Result.PASS),
             "failed": verdict.count(Result.FAIL),
@@ -39,13 +46,13 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
 
 
 def deliveries_document(deliveries: Iterable[Delivery]) -> dict[str, Any]:
-    """Return the document of ``send --json`` (``send-report.schema.json``); times are seconds."""
+    """Return what ``send --json`` prints. ``started_s`` counts from the delivery's first attempt."""
     return {
-        "version": 1,
+        "version": VERSION,
         "deliveries": [
             {
                 "accepted": delivery.accepted,
-                "attempts": [_attempt(attempt, delivery.attempts[0].started_s) for attempt in delivery.attempts],
+                "attempts": [_attempt(one, delivery.attempts[0].started_s) for one in delivery.attempts],
             }
             for delivery in deliveries
         ],
@@ -53,24 +60,41 @@ def deliveries_document(deliveries: Iterable[Delivery]) -> dict[str, Any]:
 
 
 def shapes_document(shapes: Iterable[Shape]) -> dict[str, Any]:
-    """Return the document of ``list --json`` (``shape-list.schema.json``)."""
-    return {"version": 1, "shapes": [_shape(shape) for shape in shapes]}
+    """Return what ``list --json`` prints, in the order of ``shapes``."""
+    return {"version": VERSION, "shapes": [_shape(shape) for shape in shapes]}
+
+
+def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
+    r"""Return a document as JSON, ending in a line break.
+
+    Chinese is written as it is, unless ``ascii_only``; what could act on a terminal as JSON's own escape (``\u202e``),
+    so that nothing is lost. A lone surrogate, which many readers refuse even escaped, becomes the text ``\ud800``.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    text = _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+    if ascii_only:
+        return json.dumps(json.loads(text), indent=2) + "\n"
+    return "\n".join(UNSAFE.sub(_json_escape, line) for line in text.split("\n")) + "\n"
 
 
 def write_json(document: dict[str, Any], stream: TextIO) -> None:
-    """Write a document as UTF-8 text, indented; a lone surrogate from a receiver is written as its escape."""
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    stream.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    """Write a document to a stream, in ASCII where the stream's encoding is none of Unicode's."""
+    encoding = (stream.encoding or "utf-8").lower()
+    stream.write(json_text(document, ascii_only=not encoding.startswith("utf")))
 
 
-def _clause(item: ClauseResult) -> dict[str, Any]:
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]
+
+
+def _clause(result: ClauseResult) -> dict[str, Any]:
     return {
-        "code": item.clause.code,
-        "slug": item.clause.slug,
-        "level": item.clause.level.value,
-        "result": item.result.value,
-        "reason": item.reason,
-        "findings": [_finding(finding) for finding in item.findings],
+        "code": result.clause.code,
+        "slug": result.clause.slug,
+        "level": result.clause.level.value,
+        "result": result.result.value,
+        "reason": result.reason,
+        "findings": [_finding(finding) for finding in result.findings],
     }
 
 
@@ -88,8 +112,8 @@ def _attempt(attempt: Attempt, first_s: float) -> dict[str, Any]:
     return {
         "outcome": attempt.outcome.value,
         "status": attempt.status,
-        "started_s": round(attempt.started_s - first_s, _MICROSECONDS),
-        "duration_s": round(attempt.duration_s, _MICROSECONDS),
+        "started_s": round(attempt.started_s - first_s, _DECIMALS),
+        "duration_s": round(attempt.duration_s, _DECIMALS),
         "connected": attempt.connected_s is not None,
         "bytes": attempt.received_bytes,
         "truncated": attempt.body_truncated,

@@ -1,40 +1,54 @@
-"""Reports in files: all of one or none."""
+"""A report on disk: whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from tcop_mock.errors import UsageError
 
 
-def check_writable(path: str) -> None:
-    """Look before the work whether a report can be written after it.
+def require_writable(path: str | Path) -> Path:
+    """Return where a report will lie, links followed. Worth asking before a run, not after it.
 
     Raises:
-        UsageError: the folder is not there or cannot be written to, or the path is a folder.
+        UsageError: the folder is missing or not writable, or a folder has that name.
     """
-    folder = Path(path).absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"report {path!r}: folder {str(folder)!r} is not there; make it first")
-    if Path(path).is_dir():
-        raise UsageError(f"report {path!r} is a folder; name a file")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"report {path!r}: no permission to write into {str(folder)!r}")
+    given = Path(path)
+    place = given if _is_special(given) else given.resolve()  # /dev/stdout leads to names that are no files
+    if place.is_dir():
+        raise UsageError(f"report {str(path)!r} is a folder; name a file")
+    if not place.parent.is_dir():
+        raise UsageError(f"report {str(path)!r}: there is no folder {str(place.parent)!r}; create it first")
+    asked = place if _is_special(place) else place.parent
+    if not os.access(asked, os.W_OK):
+        raise UsageError(f"report {str(path)!r}: {str(asked)!r} is not writable")
+    return place
 
 
-def write_atomically(path: str, data: bytes) -> None:
-    """Write a file whole: beside its place first, then moved there.
+def write_report(path: str | Path, content: bytes) -> None:
+    """Write a report so that whoever looks sees the old one or the whole new one.
+
+    It is written beside its place first, with the rights the process gives to new files, and then moved. What is no
+    regular file (``/dev/stdout``, a pipe) cannot be replaced and is written to.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: as :func:`require_writable`, or the writing failed (disk full).
     """
-    place = Path(path).absolute()
+    place = require_writable(path)
+    if _is_special(place):
+        place.write_bytes(content)
+        return
+    draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as beside:
-            beside.write(data)
-        Path(beside.name).chmod(0o644)
-        Path(beside.name).replace(place)
+        with draft.open("xb") as file:
+            file.write(content)
+        draft.replace(place)
     except OSError as problem:
-        raise UsageError(f"report {path!r} cannot be written: {problem.strerror or problem}") from None
+        draft.unlink(missing_ok=True)
+        raise UsageError(f"report {str(path)!r} cannot be written: {problem.strerror or problem}") from None
+
+
+def _is_special(place: Path) -> bool:
+    return place.exists() and not place.is_file() and not place.is_dir()

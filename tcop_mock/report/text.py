@@ -1,43 +1,50 @@
-"""A check in plain lines: for pipes, logs and files."""
+"""Plain lines, for pipes, files, CI logs and dumb terminals: no colour, no cursor, each line as soon as it is known."""
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, TextIO
 
+from tcop_mock.model.clause import Level
 from tcop_mock.model.events import ClauseFinished, RunFinished, RunStarted
-from tcop_mock.report import wording
+from tcop_mock.report.narrator import Narrator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tcop_mock.model.clause import Level
     from tcop_mock.model.events import RunEvent
+    from tcop_mock.model.verdict import Verdict
+
+WIDTH = 80
 
 
 class TextReport:
-    """Writes what a run tells as it comes.
+    """Call it with each event of a run; it writes to ``stream``."""
 
-    Args:
-        stream: where to.
-        fail_on: the least level that counts.
-        results: also the clauses one by one, not only what was found.
-    """
-
-    def __init__(self, stream: TextIO, fail_on: Level, *, results: bool = True) -> None:
+    def __init__(self, stream: TextIO, *, fail_on: Level = Level.MUST, width: int = WIDTH) -> None:
+        """Write prose in lines of ``width`` columns; evidence and commands are never wrapped."""
         self._stream = stream
-        self._fail_on = fail_on
-        self._results = results
+        self._narrator = Narrator(width=width, fail_on=fail_on)
 
     def __call__(self, event: RunEvent) -> None:
-        """Take one event."""
-        if isinstance(event, RunStarted) and self._results:
-            self._write([wording.started(event.target, len(event.clauses), event.profile, event.seed)])
-        elif isinstance(event, ClauseFinished) and self._results:
-            self._write(wording.result(event.result))
-        elif isinstance(event, RunFinished):
-            self._write(wording.finished(event.verdict, self._fail_on))
+        """Write what the event is worth, and flush it."""
+        told = self._narrator.tell(event)
+        if told:
+            self._stream.write(writable("".join(f"{line}\n" for line in told), self._stream))
+            self._stream.flush()
 
-    def _write(self, lines: Iterable[wording.Line]) -> None:
-        for line in lines:
-            self._stream.write(f"{line.text}\n")
-        self._stream.flush()
+
+def whole_text(verdict: Verdict, *, fail_on: Level = Level.MUST) -> str:
+    """Return a finished run's report as a file has it: the same lines as if it had been listened to."""
+    stream = io.StringIO()
+    report = TextReport(stream, fail_on=fail_on)
+    clauses = tuple(item.clause for item in verdict.results)
+    report(RunStarted(verdict.target, verdict.profile, verdict.seed, clauses))
+    for item in verdict.results:
+        report(ClauseFinished(item))
+    report(RunFinished(verdict))
+    return stream.getvalue()
+
+
+def writable(text: str, stream: TextIO) -> str:
+    r"""Return ``text`` with what the stream's encoding cannot write as ``\u4e91``: a report must not end in a crash."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import h11
 
 _HEAD_CAP_BYTES = 100 * 1024
+_START = b"HTTP/"
 
 
 class BadAnswerError(Exception):
@@ -22,6 +23,7 @@ class Answer:
         self.complete = False
         self.received_bytes = 0
         self._cap = cap_bytes
+        self._start = b""
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_CAP_BYTES)
         # the parser has to know the method (an answer to HEAD has no body); the real request is written elsewhere
         self._parser.send(h11.Request(method=method, target="/", headers=[("Host", "-")]))
@@ -35,6 +37,9 @@ class Answer:
             EOFError: the answer ends too early.
         """
         self.received_bytes += len(data)
+        self._start = (self._start + data)[: len(_START)]
+        if not _START.startswith(self._start):
+            raise BadAnswerError("no HTTP answer: it does not start with HTTP/")  # the parser waits for a blank line
         try:
             self._parser.receive_data(data)
             while not self.complete and (event := self._parser.next_event()) is not h11.NEED_DATA:
@@ -42,7 +47,8 @@ class Answer:
         except h11.RemoteProtocolError as problem:
             if not data:
                 raise EOFError from None  # it closed before the end of its answer
-            raise BadAnswerError(f"no HTTP answer: {problem}") from None
+            # what stands after the colon is the receiver's own text, which may echo credentials
+            raise BadAnswerError(f"no HTTP answer: {str(problem).partition(':')[0]}") from None
 
     def _take(self, event: object) -> None:
         if isinstance(event, h11.Response):
@@ -52,7 +58,5 @@ class Answer:
             room = self._cap - len(self.body)
             self.body += bytes(event.data)[:room]
             self.truncated = self.complete = len(event.data) > room
-        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            self.complete = self.status is not None
-            if not self.complete:
-                raise EOFError
+        elif isinstance(event, h11.EndOfMessage):
+            self.complete = True

@@ -35,11 +35,16 @@ async def deliver(  # noqa: PLR0913 - ports are handed in one by one
     attempts: list[Attempt] = []
     intended_s = clock()
     for number in range(rules.attempts):
-        if number and rules.pauses_s:
-            pause_s = rules.pauses_s[min(number, len(rules.pauses_s)) - 1] * time_scale
+        if number:
+            pause_s = _pause_s(rules.pauses_s, number) * time_scale
             intended_s = attempts[-1].ended_s + pause_s
-            await sleep(pause_s)
+            if pause_s:
+                await sleep(pause_s)
         attempts.append(await post(push, deadline_s=rules.timeout_s, intended_s=intended_s))
         if attempts[-1].outcome not in rules.retry_on:
             break
     return Delivery(tuple(attempts))
+
+
+def _pause_s(pauses_s: tuple[float, ...], number: int) -> float:
+    return pauses_s[min(number, len(pauses_s)) - 1] if pauses_s else 0.0

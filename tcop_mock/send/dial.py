@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohappyeyeballs
@@ -43,42 +43,29 @@ async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[...
     """
     addresses = await _resolved(target.host, target.port, resolve)
     sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+    name = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        name = target.host if tls else None
         return Line(*await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name))
-    except ssl.SSLError:
+    except BaseException as problem:
         sock.close()
-        raise
-    except OSError as problem:  # the connection stood, so it broke in the handshake
-        sock.close()
-        raise ssl.SSLError(f"the connection ended in the handshake: {problem}") from problem
-    except asyncio.CancelledError:
-        sock.close()
+        if isinstance(problem, OSError) and not isinstance(problem, ssl.SSLError):  # the connection stood before
+            raise ssl.SSLError(f"the connection ended in the handshake: {problem}") from problem
         raise
 
 
 async def _resolved(host: str, port: int, resolve: Callable[..., Any]) -> list[AddrInfoType]:
     """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[AddrInfoType]] = loop.create_future()
-
-    def settle(found: list[AddrInfoType] | None, problem: ResolveError | None) -> None:
-        if answer.done():
-            return
-        if problem is not None:
-            answer.set_exception(problem)
-        else:
-            answer.set_result(found or [])
+    answer: Future[list[AddrInfoType]] = Future()
+    answer.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
 
     def look_up() -> None:
-        found, problem = None, None
         try:
-            found = resolve(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as failure:
-            problem = ResolveError(f"{host} does not resolve: {getattr(failure, 'strerror', None) or failure}")
-        with contextlib.suppress(RuntimeError):  # the loop is closed: whoever asked has gone
-            loop.call_soon_threadsafe(settle, found, problem)
+            answer.set_result(resolve(host, port, type=socket.SOCK_STREAM))
+        except BaseException as problem:  # noqa: BLE001 - raised again where it is awaited
+            answer.set_exception(problem)
 
     threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
-    return await answer
+    try:
+        return await asyncio.wrap_future(answer)
+    except (OSError, UnicodeError) as problem:
+        raise ResolveError(f"{host} does not resolve: {getattr(problem, 'strerror', None) or problem}") from problem

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
 
 from tcop_mock.model.delivery import Attempt, Outcome
 from tcop_mock.send.answer import Answer, BadAnswerError
@@ -39,7 +41,6 @@ class _Course:
     connected_s: float | None = None
     first_byte_s: float | None = None
     sent_bytes: int = 0
-    line: Line | None = field(default=None, repr=False)
 
 
 class HttpPost:
@@ -51,9 +52,10 @@ class HttpPost:
         insecure: do not verify the receiver's certificate.
         clock: seconds, monotonic.
         sleep: pauses between segments.
+        resolve: looks a host name up; may block.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - ports are handed in one by one
         self,
         target: Target,
         *,
@@ -61,11 +63,13 @@ class HttpPost:
         insecure: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        resolve: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
         self._target = target
         self._cap = answer_cap_bytes
         self._clock = clock
         self._sleep = sleep
+        self._resolve = resolve
         self._tls = _tls_context(insecure=insecure) if target.scheme == "https" else None
 
     async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
@@ -76,11 +80,7 @@ class HttpPost:
             started_s=started_s,
             answer=Answer(push.method, self._cap),
         )
-        try:
-            outcome, detail = await self._outcome(push, course, deadline_s)
-        finally:
-            if course.line is not None:
-                course.line.writer.transport.abort()  # close() would wait for a peer that does not read
+        outcome, detail = await self._outcome(push, course, deadline_s)
         return self._attempt(push, course, outcome, detail)
 
     async def _outcome(self, push: Push, course: _Course, deadline_s: float) -> tuple[Outcome, str]:
@@ -98,25 +98,45 @@ class HttpPost:
         return _by_status(course.answer.status), ""
 
     async def _exchange(self, push: Push, course: _Course) -> None:
-        course.line = await dial(self._target, self._tls)
-        course.connected_s = self._clock()
-        writing = asyncio.create_task(self._write(push, course, course.line.writer))
+        line = await dial(self._target, self._tls, self._resolve)
         try:
-            await self._read(push, course, course.line.reader)
+            course.connected_s = self._clock()
+            await self._talk(push, course, line)
+        finally:
+            line.writer.transport.abort()  # close() would wait for a peer that does not read
+
+    async def _talk(self, push: Push, course: _Course, line: Line) -> None:
+        """Write and read side by side: an answer may come before the request is written (413, 401)."""
+        writing = asyncio.create_task(self._write(push, course, line.writer))
+        try:
+            await self._read(push, course, line.reader)
         finally:
             writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+            await asyncio.wait([writing])
+            problem = None if writing.cancelled() else writing.exception()
+            if problem is not None and not isinstance(problem, OSError):
+                raise problem  # ours; what the receiver does to the connection shows when it is read
 
     async def _write(self, push: Push, course: _Course, writer: asyncio.StreamWriter) -> None:
-        for number, segment in enumerate(_segments(self._head(push), push)):
-            if number:
-                await self._sleep(_BETWEEN_SEGMENTS_S)
+        course.sent_bytes = self._write_start(push, writer)
+        await writer.drain()
+        for segment in _segments(push):
+            await self._sleep(_BETWEEN_SEGMENTS_S)
             writer.write(segment)
             course.sent_bytes += len(segment)
             await writer.drain()
 
+    def _write_start(self, push: Push, writer: asyncio.StreamWriter) -> int:
+        """Write the head, with the body unless that is segmented.
+
+        Only here, where nothing is awaited and nothing raises, does a frame hold the credentials in the clear: a
+        traceback that shows local variables never shows them.
+        """
+        start = self._head(push) + (b"" if push.segments else push.body)
+        writer.write(start)
+        return len(start)
+
     async def _read(self, push: Push, course: _Course, reader: asyncio.StreamReader) -> None:
-        """Read until the answer is complete; it may come before all is written (413, 401)."""
         while course.answer.status is None:
             await self._read_some(course, reader)
         async with asyncio.timeout(push.patience_s):
@@ -170,17 +190,15 @@ def _tls_context(*, insecure: bool) -> ssl.SSLContext:
     return context
 
 
-def _segments(head: bytes, push: Push) -> Iterator[bytes]:
-    """Cut a request: all in one, or the head and then the body in the sizes that were asked for."""
+def _segments(push: Push) -> Iterator[bytes]:
+    """Cut the body into the sizes that were asked for, the last one holding for the rest."""
     if not push.segments:
-        yield head + push.body
         return
-    yield head
-    sizes, at, number = push.segments, 0, 0
+    at, sizes = 0, chain(push.segments, repeat(push.segments[-1]))
     while at < len(push.body):
-        size = sizes[min(number, len(sizes) - 1)]
+        size = next(sizes)
         yield push.body[at : at + size]
-        at, number = at + size, number + 1
+        at += size
 
 
 def _by_status(status: int | None) -> Outcome:

@@ -33,6 +33,7 @@ BODIES = {
     "quotes, dollars and backticks": b'{"a":"$(reboot) `id` \\" it\'s $HOME \\\\n"}',
     "lines": b'{\n "a": 1\n}',
     "the end mark": b'"TCOP_BODY\nTCOP_BODY"',
+    "a bidi override": '{"a":"\u202ex"}'.encode(),
     "control characters": b'{"a":"\x00\x01\x7f\r"}',
     "not UTF-8": b'{"a":"\xff\xfe"}',
     "a percent sign and a backslash that are no UTF-8": b"%s\\\xff",

@@ -1,0 +1,152 @@
+"""A receiver on raw sockets that does, byte by byte, what a test's script says."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from typing import Self
+
+_BOUND_S = 30
+"""No call on a socket takes longer; only a broken test comes near."""
+_DRIP_S = 0.005
+
+
+class Peer:
+    """The receiver's end of one connection; what it does can be chained."""
+
+    def __init__(self, connection: socket.socket, stopped: threading.Event) -> None:
+        connection.settimeout(_BOUND_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection, self._stopped = connection, stopped
+
+    def read_some(self) -> bytes:
+        """Return what has come, at the most 64 KiB; nothing once the client has ended the connection."""
+        return self.connection.recv(65_536)
+
+    def read_request(self) -> bytes:
+        """Return one whole request, framed by its Content-Length."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self._more()
+        head, _, body = data.partition(b"\r\n\r\n")
+        (length,) = (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        while len(body) < int(length.partition(b":")[2]):
+            body += self._more()
+        return head + b"\r\n\r\n" + body
+
+    def send(self, data: bytes) -> Self:
+        """Send all, in a segment of its own where it is small."""
+        self.connection.sendall(data)
+        return self
+
+    def answer(self, data: bytes) -> Self:
+        """Read the request, then send bytes as they are."""
+        self.read_request()
+        return self.send(data)
+
+    def drip(self, data: bytes) -> Self:
+        """Send byte by byte, slowly, until the client leaves."""
+        for number in range(len(data)):
+            self.send(data[number : number + 1])
+            if self._stopped.wait(_DRIP_S):
+                break
+        return self
+
+    def flood(self, data: bytes) -> Self:
+        """Send the same again and again, until the client leaves."""
+        while not self._stopped.is_set():
+            self.send(data)
+        return self
+
+    def hold(self) -> Self:
+        """Say no more and wait until the client ends the connection."""
+        while self.read_some():
+            pass
+        return self
+
+    def ignore(self) -> Self:
+        """Neither read nor write until the test is over."""
+        self._stopped.wait(_BOUND_S)
+        return self
+
+    def reset(self) -> Self:
+        """End the connection with RST."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        return self
+
+    def start_tls(self, context: ssl.SSLContext) -> Self:
+        """Shake hands as the server."""
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        return self
+
+    def _more(self) -> bytes:
+        data = self.read_some()
+        if not data:
+            raise ConnectionError("the client left in the middle of its request")
+        return data
+
+
+class ScriptedServer:
+    """Runs a script on each connection, in a thread of its own, and closes the connection after it.
+
+    A script ends quietly when its client leaves; whatever else it raises is raised again on leaving the context.
+    """
+
+    def __init__(self, script: Callable[[Peer], object]) -> None:
+        self.connections = 0
+        self._script = script
+        self._stopped = threading.Event()
+        self._problems: list[Exception] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    def __enter__(self) -> Self:
+        self._run(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        with contextlib.suppress(OSError):  # wakes accept()
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(_BOUND_S)
+        self._listener.close()
+        assert not [thread for thread in self._threads if thread.is_alive()], "the client has not left"
+        if self._problems:
+            raise self._problems[0]
+
+    def _run(self, work: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=work, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                self._run(self._serve, Peer(connection, self._stopped))
+
+    def _serve(self, peer: Peer) -> None:
+        try:
+            self._script(peer)
+        except OSError:
+            pass  # the client has left, as many scripts expect
+        except Exception as problem:  # noqa: BLE001 - raised again in the test's own thread
+            self._problems.append(problem)
+        finally:
+            peer.connection.close()
