@@ -1,0 +1,137 @@
+"""Documents for programs: JSON, versioned, closed by the schemas in ``contracts/schemas``.
+
+``check-report`` · ``send-report`` · ``shape-list``
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tcop_mock import __version__
+from tcop_mock.model.verdict import Result
+from tcop_mock.report.safe import UNSAFE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcop_mock.model.delivery import Attempt, Delivery
+    from tcop_mock.model.shape import Shape
+    from tcop_mock.model.verdict import ClauseResult, Finding, Verdict
+
+VERSION = 1
+_DECIMALS = 6
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_document(verdict: Verdict) -> dict[str, Any]:
+    """Return what ``check --json`` prints. Texts are those of the findings, whole and unescaped."""
+    return {
+        "version": VERSION,
+        "tool": {"name": "tcop-mock", "version": __version__},
+        "target": verdict.target,
+        "profile": verdict.profile,
+        "seed": verdict.seed,
+        "assumptions": list(verdict.assumptions),
+        "clauses": [_clause(result) for result in verdict.results],
+        "summary": {
+            "passed": verdict.count(Result.PASS),
+            "failed": verdict.count(Result.FAIL),
+            "errors": verdict.count(Result.ERROR),
+            "not_run": verdict.count(Result.NOT_RUN),
+            "known": 0,
+        },
+    }
+
+
+def deliveries_document(deliveries: Iterable[Delivery]) -> dict[str, Any]:
+    """Return what ``send --json`` prints. ``started_s`` counts from the delivery's first attempt."""
+    return {
+        "version": VERSION,
+        "deliveries": [
+            {
+                "accepted": delivery.accepted,
+                "attempts": [_attempt(one, delivery.attempts[0].started_s) for one in delivery.attempts],
+            }
+            for delivery in deliveries
+        ],
+    }
+
+
+def shapes_document(shapes: Iterable[Shape]) -> dict[str, Any]:
+    """Return what ``list --json`` prints, in the order of ``shapes``."""
+    return {"version": VERSION, "shapes": [_shape(shape) for shape in shapes]}
+
+
+def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
+    r"""Return a document as JSON, ending in a line break.
+
+    Chinese is written as it is, unless ``ascii_only``; what could act on a terminal as JSON's own escape (``\u202e``),
+    so that nothing is lost. A lone surrogate, which many readers refuse even escaped, becomes the text ``\ud800``.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    text = _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+    if ascii_only:
+        return json.dumps(json.loads(text), indent=2) + "\n"
+    return "\n".join(UNSAFE.sub(_json_escape, line) for line in text.split("\n")) + "\n"
+
+
+def write_json(document: dict[str, Any], stream: TextIO) -> None:
+    """Write a document to a stream, in ASCII where the stream's encoding is none of Unicode's."""
+    encoding = (stream.encoding or "utf-8").lower()
+    stream.write(json_text(document, ascii_only=not encoding.startswith("utf")))
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]
+
+
+def _clause(result: ClauseResult) -> dict[str, Any]:
+    return {
+        "code": result.clause.code,
+        "slug": result.clause.slug,
+        "level": result.clause.level.value,
+        "result": result.result.value,
+        "reason": result.reason,
+        "findings": [_finding(finding) for finding in result.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "title": finding.title,
+        "detail": finding.detail,
+        "shape": finding.shape,
+        "evidence": finding.evidence,
+        "reproduce": {"curl": finding.reproduce.curl, "cli": finding.reproduce.cli},
+    }
+
+
+def _attempt(attempt: Attempt, first_s: float) -> dict[str, Any]:
+    return {
+        "outcome": attempt.outcome.value,
+        "status": attempt.status,
+        "started_s": round(attempt.started_s - first_s, _DECIMALS),
+        "duration_s": round(attempt.duration_s, _DECIMALS),
+        "connected": attempt.connected_s is not None,
+        "bytes": attempt.received_bytes,
+        "truncated": attempt.body_truncated,
+    }
+
+
+def _shape(shape: Shape) -> dict[str, Any]:
+    return {
+        "id": shape.id,
+        "title": shape.title.en,
+        "title_zh": shape.title.zh,
+        "kind": shape.kind.value,
+        "namespace": shape.namespace,
+        "policy_type": shape.policy.type,
+        "regional": shape.regional,
+        "metrics": [metric.name for metric in shape.metrics],
+        "events": [event.name for event in shape.events],
+        "documented": shape.documented,
+        "source": shape.source,
+        "assumed": list(shape.assumed),
+    }
