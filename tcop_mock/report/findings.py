@@ -34,7 +34,7 @@ def headline(result: ClauseResult) -> str:
 def broken(result: ClauseResult, width: int) -> list[Line]:
     """Return all that is to be said of one broken clause, beginning with its heading."""
     clause = result.clause
-    out = [say(f"{named(clause)} [{clause.level}]", Tone.HEADING)]
+    out = [say(f"== {named(clause)} [{clause.level}] ==", Tone.HEADING)]
     out += paragraph(clause.requirement, width, _INDENT)
     for label, text in (("Why: ", clause.why), ("Fix: ", clause.fix), ("Source: ", clause.source)):
         out += paragraph(f"{label}{text}", width, _INDENT, _INDENT + " " * len("Why: "))

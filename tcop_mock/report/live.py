@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tcop_mock.model.clause import Level
-from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunFinished, RunStarted
+from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunStarted
 from tcop_mock.report.narrator import Narrator
 from tcop_mock.report.text import writable
 from tcop_mock.report.words import Tone, progress
@@ -71,7 +71,7 @@ class LiveReport:
             case ClauseFinished(result):
                 self._running.pop(result.clause.code, None)
                 self._done.add(result.clause.code)
-            case RunFinished():
+            case _:
                 self.close()
         if self._live.is_started:
             line = writable(progress(len(self._done), self._total, list(self._running.values())), self._stream)

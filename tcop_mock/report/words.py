@@ -125,11 +125,10 @@ def assumed(verdict: Verdict, width: int) -> list[Line]:
 
 
 def last(verdict: Verdict, width: int, fail_on: Level) -> list[Line]:
-    """Return the seed, and the last line: the counts and what they amount to."""
+    """Return the seed, and the last line, which stays whole: the counts and what they amount to."""
     tone = {Ruling.KEPT: Tone.GOOD, Ruling.BROKEN: Tone.BAD, Ruling.UNJUDGED: Tone.WARNING}[rule(verdict, fail_on)]
     seed = f"Seed {verdict.seed}: with it the same requests are sent again."
-    text = f"{tally(verdict)}. {sentence(verdict, fail_on)}"
-    return [*paragraph(seed, width), *(say(line, tone) for line in wrap(text, width))]
+    return [*paragraph(seed, width), say(f"{tally(verdict)}. {sentence(verdict, fail_on)}", tone)]
 
 
 def tally(verdict: Verdict) -> str:
@@ -146,14 +145,14 @@ def sentence(verdict: Verdict, fail_on: Level) -> str:
     ruling = rule(verdict, fail_on)
     broken, unjudged = (_of_levels(verdict, result, fail_on) for result in (Result.FAIL, Result.ERROR))
     if ruling is Ruling.BROKEN:
-        said = f"The contract is broken: {broken[True]}."
+        said = f"Broken: {broken[True]}."
     elif not judged_a_must(verdict):
-        said = "Nothing is decided: no must clause was judged."
+        said = "Undecided: no must clause was judged."
     elif ruling is Ruling.UNJUDGED:
-        said = f"Nothing is decided: {unjudged[True]} could not be judged."
+        said = f"Undecided: {unjudged[True]} could not be judged."
     else:
         said = "The contract is kept."
-    return f"{said} Broken, but not counted: {broken[False]}." if broken[False] else said
+    return f"{said} Broken without counting: {broken[False]}." if broken[False] else said
 
 
 def _of_levels(verdict: Verdict, result: Result, fail_on: Level) -> dict[bool, str]:

@@ -1,0 +1,75 @@
+"""Runs that never took place: clauses, results, verdicts and their events, for the tests of the reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tcop_mock.model.clause import Call, Clause, Level, Stage
+from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
+from tcop_mock.model.verdict import ClauseResult, Finding, Reproduction, Result, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CURL = """curl -sS -i -X POST http://127.0.0.1:8080/alarm -H 'Content-Type: application/json' -d @- <<'TCOP_BODY'
+{"sessionId":"x","alarmPolicyInfo":{"policyName":"华南地区核心交易系统数据库主节点"},"recoverTime":"0"}
+TCOP_BODY"""
+CLI = "tcop-mock check http://127.0.0.1:8080/alarm --clauses TCM302 --seed 42 --profile 2023"
+FINDING = Finding(
+    title='recoverTime "0" while firing and 3 more: answered 500, where the contract wants 2xx',
+    detail='4 of 6 cases: answered 500, where the contract wants 2xx. recoverTime "0" while firing; 实例名称很长的时候',
+    shape="cvm/basic-monitoring",
+    evidence="""> POST /alarm HTTP/1.1
+>
+> {"recoverTime":"0"}
+< HTTP/1.1 500
+<
+< 系统错误
+outcome: rejected after 0.003 s""",
+    reproduce=Reproduction(CURL, CLI),
+)
+
+
+def clause(code: str, slug: str, level: Level = Level.MUST) -> Clause:
+    """Return a clause of which only what is printed matters."""
+    return Clause(
+        code=code,
+        slug=slug,
+        level=level,
+        profiles=(),
+        needs=frozenset(),
+        stage=Stage.MAIN,
+        requirement='recoverTime 0, "0" and "" are taken while firing and while resolved.',
+        source="alarm callback page, 2023-08-07: 0 until the alarm is resolved",
+        why="Parsing it as a date answers 500 to firing alarms; those incidents never close, and nobody learns of it.",
+        fix='Treat 0, "0" and "" as "not known" before you parse.',
+        play=Call("variants"),
+        expect=(Call("status"),),
+    )
+
+
+PASSED = ClauseResult(clause("TCM101", "accepts-catalogue"), Result.PASS, duration_s=0.25)
+FAILED = ClauseResult(clause("TCM302", "recover-time-zero"), Result.FAIL, findings=(FINDING,), duration_s=1.5)
+SHOULD = replace(FAILED, clause=clause("TCM105", "response-bounded", Level.SHOULD))
+ERROR = ClauseResult(clause("TCM515", "burst-acks"), Result.ERROR, reason="not finished within --max-time")
+LEFT_OUT = tuple(
+    ClauseResult(clause(code, slug), Result.NOT_RUN, reason="needs auth: put USER:PASSWORD@ into the target")
+    for code, slug in (("TCM201", "auth-missing-401"), ("TCM202", "auth-wrong-401"))
+)
+ASSUMPTIONS = ("Any status from 200 to 299 is success: the page does not say what is.", "重试间隔没有文档说明。")
+
+
+def verdict(*results: ClauseResult, target: str = "http://***@127.0.0.1:8080/alarm") -> Verdict:
+    """Return a verdict of these results."""
+    return Verdict(target, "2023", 42, ASSUMPTIONS, results)
+
+
+def events(of: Verdict) -> Iterator[RunEvent]:
+    """Yield the events of a run that ended in this verdict: the clauses left out first, as a run does."""
+    yield RunStarted(of.target, of.profile, of.seed, tuple(result.clause for result in of.results))
+    played = [result for result in of.results if result.result is not Result.NOT_RUN]
+    yield from (ClauseFinished(result) for result in of.results if result.result is Result.NOT_RUN)
+    yield from (ClauseStarted(result.clause) for result in played)
+    yield from (ClauseFinished(result) for result in played)
+    yield RunFinished(of)
