@@ -117,9 +117,11 @@ def test_an_interrupted_run_gives_the_terminal_back() -> None:
 def test_a_narrow_terminal_gets_narrow_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """The progress never takes more than the terminal's one line: a second one could not be erased."""
     monkeypatch.setenv("COLUMNS", "30")
-    shown = re.findall(r"\d/6 clauses[^\x1b\r\n]*", told(Terminal(), TERM="xterm"))
-    assert shown
-    assert all(len(line) <= 30 for line in shown)
+    written = told(Terminal(), TERM="xterm")
+    shown = re.findall(r"\d/6 clauses[^\x1b\r\n]*", written)
+    assert "2/6 clauses, running: TCM101 …" in shown
+    assert max(map(len, shown)) == 30
+    assert written.count(_UP) == 1  # at the end, onto the line of progress itself
 
 
 def test_a_terminal_that_lacks_a_character_does_no_harm() -> None:

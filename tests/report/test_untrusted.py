@@ -23,6 +23,7 @@ from tcop_mock.report.junit import junit_document
 from tcop_mock.report.live import LiveReport
 from tcop_mock.report.safe import UNSAFE, escaped
 from tcop_mock.report.text import TextReport
+from tcop_mock.report.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,13 +70,19 @@ def run_of(finding: Finding, reason: str) -> Verdict:
     """Return a verdict in which every text that can come from outside is this finding's."""
     broken = (replace(one, findings=(finding, FINDING)) for one in (FAILED, SHOULD))
     unjudged = (replace(one, reason=reason) for one in (ERROR, LEFT_OUT[0]))
-    return verdict(PASSED, *broken, *unjudged, target=reason)
+    return replace(verdict(PASSED, *broken, *unjudged, target=reason), assumptions=(reason,))
 
 
 def told(of: Verdict, report: Callable[[RunEvent], None]) -> None:
     """Tell a whole run."""
     for event in events(of):
         report(event)
+
+
+@given(NASTY)
+def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
+    """A line of a report cannot hold an unsafe character, whoever makes it."""
+    assert str(say(text)) == escaped(text)
 
 
 @given(FINDINGS, NASTY)
