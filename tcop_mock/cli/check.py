@@ -17,7 +17,7 @@ from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
-from tcop_mock.model.events import ClauseFinished, RunFinished
+from tcop_mock.model.events import RunFinished
 from tcop_mock.report.document import check_document, json_text, write_json
 from tcop_mock.report.files import require_writable, write_report
 from tcop_mock.report.junit import junit_document
@@ -124,21 +124,15 @@ def telling(level: Level, common: Common) -> Iterator[Listener]:
 
 def judge(run: ContractRun, tell: Listener) -> tuple[Verdict, int | None]:
     """Play a run to its end or to an interrupt; return the verdict, and 130 where it was interrupted."""
-    told: set[str] = set()
 
     async def play() -> None:
         async for event in run.events():
-            if isinstance(event, ClauseFinished):
-                told.add(event.result.clause.code)
             tell(event)
 
     try:
         asyncio.run(play())
     except KeyboardInterrupt:
         verdict = run.verdict("interrupted")
-        for item in verdict.results:
-            if item.clause.code not in told:
-                tell(ClauseFinished(item))
         tell(RunFinished(verdict))
         return verdict, _INTERRUPTED
     return run.verdict("not run"), None

@@ -101,12 +101,19 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, drawing=drawing, **kwargs)
 
     options = (
-        click.option("--state", type=click.Choice([*State]), default=State.FIRING.value, show_default=True),
+        click.option(
+            "--state",
+            type=click.Choice([state.value for state in State]),
+            default=State.FIRING.value,
+            show_default=True,
+        ),
         click.option("--lifecycle", metavar="STEPS", help="A whole life in place of one state: fire,repeat:3,resolve."),
         click.option("--metric", metavar="NAME", help="Metric by name.  [default: drawn]"),
         click.option("--event", metavar="NAME", help="Event by name.  [default: drawn]"),
         click.option("--no-threshold", is_flag=True, help="As for a metric without a threshold: no threshold fields."),
-        click.option("--lang", type=click.Choice([*Lang]), default=Lang.EN.value, show_default=True),
+        click.option(
+            "--lang", type=click.Choice([lang.value for lang in Lang]), default=Lang.EN.value, show_default=True
+        ),
         click.option("--set", "sets", multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.option("--unset", multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
     )
