@@ -187,5 +187,7 @@ def _report_file(text: str) -> ReportFile:
         near = did_you_mean(kind, _KINDS)
         hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
         raise UsageError(f"--report {text!r}: no report {kind!r}; {hint}")
+    if path == "-":
+        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
     require_writable(path)
     return ReportFile(kind, path)

@@ -95,7 +95,10 @@ class Drawing:
             return ((State(self.state or State.FIRING), 1),)
         if self.state is not None:
             raise UsageError("--state and --lifecycle exclude each other: give one moment or a whole life")
-        return parse_lifecycle(self.lifecycle)
+        moments = parse_lifecycle(self.lifecycle)
+        if not moments:
+            raise UsageError(f"lifecycle {self.lifecycle!r} has no callback; write fire,repeat:3,resolve")
+        return moments
 
     def _edited(self, tree: dict[str, Any]) -> dict[str, Any]:
         for path, value in self.edits:

@@ -103,10 +103,8 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:  # noqa: ANN401
         chosen = secrets.randbits(_SEED_BITS) if seed is None else seed
         common = Common(as_json, chosen, load_profile(profile), catalog_folders, quiet)
-        result = None
         with reader_may_leave():
-            result = command(*args, common=common, **kwargs)
-        return result
+            return command(*args, common=common, **kwargs)
 
     return _with(
         gathered,
