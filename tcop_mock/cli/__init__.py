@@ -6,7 +6,6 @@ Exit codes: 0 kept · 1 broken contract or delivery not accepted · 2 usage or c
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 
@@ -14,6 +13,7 @@ import click
 
 from tcop_mock import __version__
 from tcop_mock.cli.lazy import LazyGroup
+from tcop_mock.cli.stdout import discard, write_utf8
 from tcop_mock.errors import TcopMockError
 
 _USAGE, _OURS, _INTERRUPTED = 2, 4, 130
@@ -32,18 +32,24 @@ COMMANDS = {
 @click.group(
     cls=LazyGroup,
     commands_in={name: (f"tcop_mock.cli.{module}", summary) for name, (module, summary) in COMMANDS.items()},
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 our fault, 130 interrupted.",
 )
 @click.version_option(__version__, message="tcop-mock %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Realistic TCOP alarm callbacks, delivered as TCOP delivers them, and a contract test for their receivers."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(_USAGE)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
+    write_utf8()
     try:
         return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False) or 0)
     except click.ClickException as problem:
@@ -54,10 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(str(problem), problem.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", _INTERRUPTED)
-    except BrokenPipeError:
-        # whoever read our output has enough; what is still buffered must not raise again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as problem:
+        if debug:
+            traceback.print_exc()
+        discard()  # it may be the output that cannot be written, and would fail again at exit
+        return _complain(f"the system refused: {problem}; --debug shows where", _OURS)
     except Exception as problem:  # noqa: BLE001 - the last line of defence: our fault, told as such
         if debug:
             traceback.print_exc()

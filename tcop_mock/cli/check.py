@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tcop_mock.cli.options import DURATION, common_options, target_of
+from tcop_mock.cli.options import common_options, duration, positive_duration, target_of
+from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.options import Common
     from tcop_mock.model.clause import Clause
+    from tcop_mock.model.events import RunEvent
     from tcop_mock.model.verdict import Verdict
     from tcop_mock.report.terminal import Listener
 
@@ -66,8 +67,10 @@ class ReportFile(NamedTuple):
     help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on them.",
 )
 @click.option("--report", "reports", multiple=True, metavar="KIND=PATH", help="Also write json, junit or text.")
-@click.option("--wait", type=DURATION, default=0.0, metavar="TIME", help="Time that a starting receiver is given.")
-@click.option("--max-time", type=DURATION, default=300.0, metavar="TIME", help="Limit of the run.  [default: 300s]")
+@click.option("--wait", type=duration, default="0s", metavar="TIME", help="Time that a starting receiver is given.")
+@click.option(
+    "--max-time", type=positive_duration, default="300s", show_default=True, metavar="TIME", help="Limit of the run."
+)
 @click.option("--insecure", is_flag=True, help="Do not verify the receiver's certificate.")
 @click.option("--list", "only_list", is_flag=True, help="List the clauses that would be run, and run none.")
 @common_options
@@ -90,13 +93,15 @@ def check_command(  # noqa: PLR0913 - one parameter an option
     @FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the process
     list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.
     """
-    clauses = select(load_clauses(), _split(globs), _split(skip))
+    clauses = select(load_clauses(), _split("--clauses", globs), _split("--skip", skip))
+    if not clauses:
+        raise UsageError("--skip leaves no clause to judge")
     if only_list:
         _list(clauses, common)
         return 0
     files = [_report_file(text) for text in reports]
     aim = target_of(target, flag="TARGET")
-    profile = load_profile(common.profile)
+    profile = common.profile
     plan = CheckPlan(aim, common.catalog(), clauses, profile, common.seed, judge_auth, wait_s=wait, max_time_s=max_time)
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
@@ -106,7 +111,8 @@ def check_command(  # noqa: PLR0913 - one parameter an option
     with telling(level, common) as tell:
         verdict, code = judge(run, tell)
     if common.as_json:
-        write_json(check_document(verdict), sys.stdout)
+        with reader_may_leave():
+            write_json(check_document(verdict), sys.stdout)
     for file in files:
         write_report(file.path, _rendered(file.kind, verdict, level, started))
     return EXIT_CODES[rule(verdict, level)] if code is None else code
@@ -119,7 +125,13 @@ def telling(level: Level, common: Common) -> Iterator[Listener]:
         yield lambda _event: None
         return
     with terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
-        yield (lambda event: listen(event) if isinstance(event, RunFinished) else None) if common.quiet else listen
+
+        def tell(event: RunEvent) -> None:
+            if isinstance(event, RunFinished) or not common.quiet:
+                with reader_may_leave():
+                    listen(event)
+
+        yield tell
 
 
 def judge(run: ContractRun, tell: Listener) -> tuple[Verdict, int | None]:
@@ -154,8 +166,11 @@ def _list(clauses: Sequence[Clause], common: Common) -> None:
         click.echo(f"{clause.code}  {clause.level:<6}  {clause.slug}{needs}")
 
 
-def _split(globs: Sequence[str]) -> list[str]:
-    return [glob.strip() for text in globs for glob in text.split(",") if glob.strip()]
+def _split(flag: str, globs: Sequence[str]) -> list[str]:
+    split = [glob.strip() for text in globs for glob in text.split(",") if glob.strip()]
+    if globs and not split:
+        raise UsageError(f"{flag} names no clause; write TCM302, TCM3* or recover-*, several with commas")
+    return split
 
 
 def _report_file(text: str) -> ReportFile:
@@ -166,5 +181,7 @@ def _report_file(text: str) -> ReportFile:
         near = did_you_mean(kind, _KINDS)
         hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
         raise UsageError(f"--report {text!r}: no report {kind!r}; {hint}")
+    if path == "-":
+        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
     require_writable(path)
     return ReportFile(kind, path)

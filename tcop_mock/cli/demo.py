@@ -12,7 +12,6 @@ import click
 from tcop_mock.cli.check import telling
 from tcop_mock.cli.options import common_options
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.profiles import load_profile
 from tcop_mock.generate import Generator
 from tcop_mock.model.alarm import State
 from tcop_mock.model.clause import Level
@@ -75,7 +74,7 @@ async def _demo(common: Common) -> tuple[Verdict, Verdict]:
 async def _send_some(target: Target, common: Common) -> list[str]:
     """Post a few callbacks and say in a line each how they were answered."""
     catalog, generator = common.catalog(), Generator(common.seed)
-    rules = load_profile(common.profile).delivery
+    rules = common.profile.delivery
     post = HttpPost(target)
     lines = []
     for shape_id, state in _SHOWN:
@@ -87,7 +86,7 @@ async def _send_some(target: Target, common: Common) -> list[str]:
 
 
 async def _judged(target: Target, common: Common) -> Verdict:
-    plan = CheckPlan(target, common.catalog(), load_clauses(), load_profile(common.profile), common.seed)
+    plan = CheckPlan(target, common.catalog(), load_clauses(), common.profile, common.seed)
     run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
     with telling(Level.MUST, common) as tell:
         async for event in run.events():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,16 +37,16 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What to draw of a shape."""
+    """What to draw of a shape; without arguments, what is drawn where no option says otherwise."""
 
-    state: str
-    lifecycle: str | None
-    metric: str | None
-    event: str | None
-    threshold: bool
-    lang: str
-    edits: tuple[tuple[str, Any], ...]
-    removals: tuple[str, ...]
+    state: str | None = None
+    lifecycle: str | None = None
+    metric: str | None = None
+    event: str | None = None
+    threshold: bool = True
+    lang: str = Lang.EN.value
+    edits: tuple[tuple[str, Any], ...] = ()
+    removals: tuple[str, ...] = ()
 
     def callbacks(self, shapes: Sequence[Shape], seed: int, count: int) -> Iterator[Drawn]:
         """Draw ``count`` alarms of each shape, each in the states that were asked for.
@@ -55,11 +56,13 @@ class Drawing:
         Raises:
             UsageError: a name, a path or a state that the shape does not have.
         """
-        moments = parse_lifecycle(self.lifecycle) if self.lifecycle else ((State(self.state), 1),)
+        moments = self._moments()
+        able = [shape for shape in shapes if len(shapes) == 1 or _can(shape, moments)]
+        if not able:
+            raise UsageError("none of these shapes has such a state: events do not repeat, and not all recover")
         generator = Generator(seed, Lang(self.lang))
-        for shape in shapes:
-            if len(shapes) > 1 and not _can(shape, moments):
-                continue
+        for shape in able:
+            self._require_kind(shape)
             for serial in range(count):
                 alarm = generator.alarm(
                     shape,
@@ -71,6 +74,31 @@ class Drawing:
                 )
                 for state, occurrence in moments:
                     yield Drawn(shape, state, self._edited(generator.callback(alarm, state, occurrence).to_wire()))
+
+    def rehearse(self, shapes: Sequence[Shape], seed: int, count: int) -> None:
+        """Draw what :meth:`callbacks` would, as far as it can fail, so that nothing is written before an error.
+
+        Raises:
+            UsageError: as there.
+        """
+        edited = self.edits or self.removals  # whether a path is there depends on the metric that is drawn
+        deque(self.callbacks(shapes, seed, count if edited else 1), maxlen=0)
+
+    def _require_kind(self, shape: Shape) -> None:
+        if shape.kind is Kind.METRIC and self.event is not None:
+            raise UsageError(f"{shape.id} has metrics and no events: --event does not go with it, --metric does")
+        if shape.kind is Kind.EVENT and self.metric is not None:
+            raise UsageError(f"{shape.id} has events and no metrics: --metric does not go with it, --event does")
+
+    def _moments(self) -> tuple[tuple[State, int], ...]:
+        if self.lifecycle is None:
+            return ((State(self.state or State.FIRING), 1),)
+        if self.state is not None:
+            raise UsageError("--state and --lifecycle exclude each other: give one moment or a whole life")
+        moments = parse_lifecycle(self.lifecycle)
+        if not moments:
+            raise UsageError(f"lifecycle {self.lifecycle!r} has no callback; write fire,repeat:3,resolve")
+        return moments
 
     def _edited(self, tree: dict[str, Any]) -> dict[str, Any]:
         for path, value in self.edits:
@@ -86,7 +114,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def gathered(  # noqa: PLR0913 - click hands them in one by one
         *args: Any,  # noqa: ANN401
-        state: str,
+        state: str | None,
         lifecycle: str | None,
         metric: str | None,
         event: str | None,
@@ -102,17 +130,18 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     options = (
         click.option(
-            "--state",
-            type=click.Choice([state.value for state in State]),
-            default=State.FIRING.value,
-            show_default=True,
+            "--state", type=click.Choice([state.value for state in State]), help="Of the alarm.  [default: firing]"
         ),
         click.option("--lifecycle", metavar="STEPS", help="A whole life in place of one state: fire,repeat:3,resolve."),
         click.option("--metric", metavar="NAME", help="Metric by name.  [default: drawn]"),
         click.option("--event", metavar="NAME", help="Event by name.  [default: drawn]"),
         click.option("--no-threshold", is_flag=True, help="As for a metric without a threshold: no threshold fields."),
         click.option(
-            "--lang", type=click.Choice([lang.value for lang in Lang]), default=Lang.EN.value, show_default=True
+            "--lang",
+            type=click.Choice([lang.value for lang in Lang]),
+            default=Lang.EN.value,
+            show_default=True,
+            help="Of names and other human text.",
         ),
         click.option("--set", "sets", multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.option("--unset", multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
@@ -128,12 +157,14 @@ def _parse_edit(text: str) -> tuple[str, Any]:
     if not equals or not path:
         raise UsageError(f"--set {text!r}: write PATH=JSON, as in alarmStatus=1")
     try:
-        return path, json.loads(value)
-    except json.JSONDecodeError:
+        tree = json.loads(value)
+        json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()  # NaN and half a surrogate pair are no JSON
+    except (ValueError, RecursionError):
         quoted = json.dumps(value, ensure_ascii=False)
         raise UsageError(
             f"--set {path}: {value!r} is no JSON; a text needs its quotes: --set '{path}={quoted}'"
         ) from None
+    return path, tree
 
 
 def _can(shape: Shape, moments: Sequence[tuple[State, int]]) -> bool:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @click.option("-n", "count", type=click.IntRange(min=1), default=1, show_default=True, help="Alarms of each shape.")
 @drawing_options
 @click.option(
-    "--format", "form", type=click.Choice(["json", "ndjson"]), help="[default: json for one body, else ndjson]"
+    "--format",
+    "form",
+    type=click.Choice(["json", "ndjson"]),
+    help="Of standard output.  [default: json for one body, else ndjson]",
 )
 @click.option("--pretty", is_flag=True, help="Indent; for one body.")
 @common_options
@@ -34,6 +37,10 @@ def emit_command(  # noqa: PLR0913 - one parameter an option
     The same seed gives the same bytes, on every machine.
     """
     shapes = common.catalog().match(pattern)
+    many = count > 1 or len(shapes) > 1 or drawing.lifecycle is not None
+    if many and (form == "json" or pretty) and not common.as_json:
+        raise UsageError("several bodies go one a line: leave --format json and --pretty out, or use --json")
+    drawing.rehearse(shapes, common.seed, count)
     drawn = drawing.callbacks(shapes, common.seed, count)
     common.tell(f"seed {common.seed}")
     if common.as_json:
@@ -41,11 +48,7 @@ def emit_command(  # noqa: PLR0913 - one parameter an option
         document = {"version": 1, "seed": common.seed, "callbacks": callbacks}
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
-    many = count > 1 or len(shapes) > 1 or drawing.lifecycle is not None
-    if many and (form == "json" or pretty):
-        raise UsageError("several bodies go one a line: leave --format json and --pretty out, or use --json")
     out = sys.stdout.buffer
     for one in drawn:
         text = json.dumps(one.tree, ensure_ascii=False, indent=2).encode() if pretty else one.body()
         out.write(text + b"\n")
-    out.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from dataclasses import replace
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tcop_mock.cli.drawing import drawing_options
-from tcop_mock.cli.options import DURATION, common_options, read_input, target_of
-from tcop_mock.contract.profiles import load_profile
+from tcop_mock.cli.drawing import Drawing, drawing_options
+from tcop_mock.cli.options import common_options, positive_duration, read_input, target_of
+from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.model.delivery import Push
 from tcop_mock.report.document import deliveries_document, write_json
@@ -24,7 +25,6 @@ from tcop_mock.send.http import HttpPost
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcop_mock.cli.drawing import Drawing
     from tcop_mock.cli.options import Common
     from tcop_mock.model.delivery import Delivery
     from tcop_mock.model.profile import DeliveryRules
@@ -46,7 +46,9 @@ class Parcel(NamedTuple):
     "--to", "to", metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
 )
 @click.option("--attempts", type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]")
-@click.option("--timeout", type=DURATION, help="Total deadline of one POST.  [default: the profile's]")
+@click.option(
+    "--timeout", type=positive_duration, metavar="TIME", help="Total deadline of one POST.  [default: the profile's]"
+)
 @click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Times the pauses.")
 @click.option("--insecure", is_flag=True, help="Do not verify the receiver's certificate.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, send nothing.")
@@ -69,46 +71,51 @@ def send_command(  # noqa: PLR0913 - one parameter an option
     The body goes out as one POST; a failed one is pushed again as the profile says. Exit code 0: accepted, 1: not.
     """
     target = target_of(to, flag="--to URL")
-    rules = load_profile(common.profile).delivery
-    rules = replace(
-        rules, attempts=attempts or rules.attempts, timeout_s=rules.timeout_s if timeout is None else timeout
-    )
-    if rules.timeout_s <= 0:
-        raise UsageError("--timeout must be more than 0")
+    rules = common.profile.delivery
+    rules = replace(rules, attempts=attempts or rules.attempts, timeout_s=timeout or rules.timeout_s)
+    if not math.isfinite(time_scale):
+        raise UsageError("--time-scale must be a finite number")
     parcels = _parcels(source, drawing, common)
     if dry_run:
-        _show(parcels, target, rules)
+        _show(parcels, target, rules, common)
         return 0
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     deliveries = asyncio.run(_deliver_all(parcels, target, rules, time_scale, insecure=insecure, common=common))
     if common.as_json:
-        write_json(deliveries_document(deliveries), sys.stdout)
+        with reader_may_leave():
+            write_json(deliveries_document(deliveries), sys.stdout)
     return 0 if all(delivery.accepted for delivery in deliveries) else _NOT_ACCEPTED
 
 
 def _parcels(source: str, drawing: Drawing, common: Common) -> list[Parcel]:
     if source == "-" or Path(source).is_file():
-        body = read_input(source)
+        if drawing != Drawing():
+            raise UsageError("a body that is given is sent as it is; options that draw or change one are for an ID")
+        body, name = read_input(source), "standard input" if source == "-" else source
         if not body:
-            raise UsageError(f"{'standard input' if source == '-' else source} is empty: there is nothing to send")
-        return [Parcel("standard input" if source == "-" else source, body)]
+            raise UsageError(f"{name} is empty: there is nothing to send")
+        return [Parcel(name, body)]
     try:
         shapes = common.catalog().match(source)
     except UnknownNameError as problem:
         raise UsageError(f"{problem} ({source!r} is no file either)") from None
+    drawn = drawing.callbacks(shapes, common.seed, count=1)
+    parcels = [Parcel(f"{one.shape.id} {one.state}", one.body()) for one in drawn]
     common.tell(f"seed {common.seed}")
-    return [
-        Parcel(f"{one.shape.id} {one.state}", one.body()) for one in drawing.callbacks(shapes, common.seed, count=1)
-    ]
+    return parcels
 
 
-def _show(parcels: Sequence[Parcel], target: Target, rules: DeliveryRules) -> None:
+def _show(parcels: Sequence[Parcel], target: Target, rules: DeliveryRules, common: Common) -> None:
+    """Say what would be sent; on standard error where standard output is for the document, which has no delivery."""
+    say = common.tell if common.as_json else click.echo
     for parcel in parcels:
         headers = "; ".join(f"{name}: {value}" for name, value in rules.headers)
-        click.echo(f"would POST {len(parcel.body)} bytes ({parcel.name}) to {target}")
-        click.echo(f"  {headers}; {rules.attempts} attempts at the most, {rules.timeout_s:g} s each")
-        click.echo(f"  {one_line(parcel.body.decode('utf-8', 'backslashreplace'), len(parcel.body))}")
+        say(f"would POST {len(parcel.body)} bytes ({parcel.name}) to {target}")
+        say(f"  {headers}; {rules.attempts} attempts at the most, {rules.timeout_s:g} s each")
+        say(f"  {one_line(parcel.body.decode('utf-8', 'backslashreplace'), sys.maxsize)}")
+    if common.as_json:
+        write_json(deliveries_document([]), sys.stdout)
 
 
 async def _deliver_all(  # noqa: PLR0913 - one parameter an option
@@ -129,7 +136,8 @@ async def _deliver_all(  # noqa: PLR0913 - one parameter an option
         )
         deliveries.append(delivery)
         if not common.as_json:
-            _tell(parcel, delivery, target)
+            with reader_may_leave():
+                _tell(parcel, delivery, target)
     return deliveries
 
 
