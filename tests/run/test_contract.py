@@ -17,7 +17,7 @@ from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunF
 from tcop_mock.model.target import Target
 from tcop_mock.model.verdict import Result
 from tcop_mock.run.contract import CheckPlan, ContractRun
-from tcop_mock.run.preflight import Footing
+from tcop_mock.run.preflight import Footing, find_footing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -148,6 +148,25 @@ def test_slow_receivers_get_fewer_requests_at_once(took_s: float, in_flight: int
     """As many requests are in flight as can be served one by one inside a part of the deadline."""
     attempt = Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
     assert Footing(attempt, deadline_s=5.0).in_flight == in_flight
+
+
+@pytest.mark.parametrize("together_s, in_flight", [(2.0, 8), (3.5, 8), (4.0, 1), (16.0, 1)])
+def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: float, in_flight: int) -> None:
+    """Eight requests that are answered as fast as one show that it need not be asked one by one."""
+
+    async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        assert (push, intended_s) == (plain, None)
+        nonlocal asked
+        asked += 1
+        took_s = min(deadline_s, 2.0 if asked <= 2 else together_s)
+        return Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
+
+    asked, plain = 0, Push(b"{}")
+    ports = FakePost(lambda _push, _number: OK)
+    footing = asyncio.run(
+        find_footing(Push(b"{}"), TARGET, post=post, deadline_s=5.0, wait_s=0.0, clock=ports.clock, sleep=ports.sleep)
+    )
+    assert (asked, footing.in_flight) == (2 + 8, in_flight)
 
 
 def test_a_mute_receiver_is_judged_on_time_only() -> None:
