@@ -11,38 +11,11 @@ import traceback
 
 import click
 
-from tcop_mock import __version__
-from tcop_mock.cli.lazy import LazyGroup
+from tcop_mock.cli.commands import cli
 from tcop_mock.cli.stdout import discard, write_utf8
 from tcop_mock.errors import TcopMockError
 
 _USAGE, _OURS, _INTERRUPTED = 2, 4, 130
-
-COMMANDS = {
-    "list": ("catalogue", "List the shapes of the catalogue."),
-    "show": ("catalogue", "Show one shape: dimensions, metrics or events, sources."),
-    "emit": ("emit", "Write callbacks to standard output."),
-    "send": ("send", "Deliver a callback as TCOP does: deadline, retries, BasicAuth."),
-    "check": ("check", "Judge a receiver by the contract."),
-    "explain": ("explain", "Explain a clause: what it demands, by which source, and how to keep it."),
-    "demo": ("demo", "Judge a built-in receiver with planted bugs, then the corrected one."),
-}
-
-
-@click.group(
-    cls=LazyGroup,
-    commands_in={name: (f"tcop_mock.cli.{module}", summary) for name, (module, summary) in COMMANDS.items()},
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 our fault, 130 interrupted.",
-)
-@click.version_option(__version__, message="tcop-mock %(version)s")
-@click.pass_context
-def cli(context: click.Context) -> None:
-    """Realistic TCOP alarm callbacks, delivered as TCOP delivers them, and a contract test for their receivers."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
-        context.exit(_USAGE)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tcop_mock.cli.options import common_options
+from tcop_mock.cli.options import with_common
 from tcop_mock.generate import Generator
 from tcop_mock.model.alarm import State
 from tcop_mock.report.document import shapes_document
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from tcop_mock.model.shape import Shape
 
 
-@click.command("list")
-@click.argument("glob", default="*")
-@common_options
-def list_command(glob: str, *, common: Common) -> None:
+@with_common
+def list_shapes(glob: str, *, common: Common) -> None:
     """List the shapes whose id matches GLOB (all, where none is given)."""
     shapes = common.catalog().match(glob)
     if common.as_json:
@@ -37,10 +35,8 @@ def list_command(glob: str, *, common: Common) -> None:
     common.tell(f"{len(shapes)} shapes{note}")
 
 
-@click.command("show")
-@click.argument("shape_id", metavar="ID")
-@common_options
-def show_command(shape_id: str, *, common: Common) -> None:
+@with_common
+def show_shape(shape_id: str, *, common: Common) -> None:
     """Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints."""
     shape = common.catalog().get(shape_id)
     generator = Generator(common.seed)

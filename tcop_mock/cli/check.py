@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tcop_mock.cli.options import common_options, duration, positive_duration, target_of
+from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
-from tcop_mock.model.events import ClauseFinished, RunFinished
+from tcop_mock.model.events import RunFinished
 from tcop_mock.report.document import check_document, json_text, write_json
 from tcop_mock.report.files import require_writable, write_report
 from tcop_mock.report.junit import junit_document
@@ -48,33 +48,8 @@ class ReportFile(NamedTuple):
     path: str
 
 
-@click.command("check")
-@click.argument("target", required=False, metavar="[TARGET]")
-@click.option("--clauses", "globs", multiple=True, metavar="GLOB,...", help="Only these: TCM3*, recover-*; repeatable.")
-@click.option("--skip", multiple=True, metavar="GLOB,...", help="Not these; repeatable.")
-@click.option(
-    "--fail-on",
-    type=click.Choice([Level.MUST.value, Level.SHOULD.value]),
-    default=Level.MUST.value,
-    show_default=True,
-    help="The least level whose broken clauses fail the run.",
-)
-@click.option(
-    "--auth-from-url/--no-auth-from-url",
-    "judge_auth",
-    default=True,
-    show_default=True,
-    help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on them.",
-)
-@click.option("--report", "reports", multiple=True, metavar="KIND=PATH", help="Also write json, junit or text.")
-@click.option("--wait", type=duration, default="0s", metavar="TIME", help="Time that a starting receiver is given.")
-@click.option(
-    "--max-time", type=positive_duration, default="300s", show_default=True, metavar="TIME", help="Limit of the run."
-)
-@click.option("--insecure", is_flag=True, help="Do not verify the receiver's certificate.")
-@click.option("--list", "only_list", is_flag=True, help="List the clauses that would be run, and run none.")
-@common_options
-def check_command(  # noqa: PLR0913 - one parameter an option
+@with_common
+def check(  # noqa: PLR0913 - one parameter an option
     target: str | None,
     *,
     globs: tuple[str, ...],
@@ -136,21 +111,15 @@ def telling(level: Level, common: Common) -> Iterator[Listener]:
 
 def judge(run: ContractRun, tell: Listener) -> tuple[Verdict, int | None]:
     """Play a run to its end or to an interrupt; return the verdict, and 130 where it was interrupted."""
-    told: set[str] = set()
 
     async def play() -> None:
         async for event in run.events():
-            if isinstance(event, ClauseFinished):
-                told.add(event.result.clause.code)
             tell(event)
 
     try:
         asyncio.run(play())
     except KeyboardInterrupt:
         verdict = run.verdict("interrupted")
-        for item in verdict.results:
-            if item.clause.code not in told:
-                tell(ClauseFinished(item))
         tell(RunFinished(verdict))
         return verdict, _INTERRUPTED
     return run.verdict("not run"), None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tcop_mock.cli.check import telling
-from tcop_mock.cli.options import common_options
+from tcop_mock.cli.options import with_common
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.generate import Generator
 from tcop_mock.model.alarm import State
@@ -41,9 +41,8 @@ _SHOWN = (
 )
 
 
-@click.command("demo")
-@common_options
-def demo_command(*, common: Common) -> int:
+@with_common
+def demo(*, common: Common) -> int:
     """Send callbacks to a receiver with planted bugs, judge it, then judge the corrected one; all on loopback.
 
     Exit code 0: the first was found broken and the second whole, as they are.

@@ -1,4 +1,4 @@
-"""Options that say which callbacks to draw, shared by ``emit`` and ``send``."""
+"""Which callbacks to draw, as ``emit`` and ``send`` are told."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import json
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import click
 
 from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
@@ -108,12 +106,12 @@ class Drawing:
         return tree
 
 
-def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; the command gets one ``drawing`` in their place."""
+def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand a verb one ``drawing`` in place of the flags that say which callbacks to draw."""
 
-    @functools.wraps(command)
+    @functools.wraps(verb)
     def gathered(  # noqa: PLR0913 - click hands them in one by one
-        *args: Any,  # noqa: ANN401
+        *,
         state: str | None,
         lifecycle: str | None,
         metric: str | None,
@@ -122,34 +120,13 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         lang: str,
         sets: tuple[str, ...],
         unset: tuple[str, ...],
-        **kwargs: Any,  # noqa: ANN401
+        **given: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         edits = tuple(map(_parse_edit, sets))
         drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, edits, unset)
-        return command(*args, drawing=drawing, **kwargs)
+        return verb(drawing=drawing, **given)
 
-    options = (
-        click.option(
-            "--state", type=click.Choice([state.value for state in State]), help="Of the alarm.  [default: firing]"
-        ),
-        click.option("--lifecycle", metavar="STEPS", help="A whole life in place of one state: fire,repeat:3,resolve."),
-        click.option("--metric", metavar="NAME", help="Metric by name.  [default: drawn]"),
-        click.option("--event", metavar="NAME", help="Event by name.  [default: drawn]"),
-        click.option("--no-threshold", is_flag=True, help="As for a metric without a threshold: no threshold fields."),
-        click.option(
-            "--lang",
-            type=click.Choice([lang.value for lang in Lang]),
-            default=Lang.EN.value,
-            show_default=True,
-            help="Of names and other human text.",
-        ),
-        click.option("--set", "sets", multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
-        click.option("--unset", multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
-    )
-    wrapped: Callable[..., Any] = gathered
-    for option in reversed(options):
-        wrapped = option(wrapped)
-    return wrapped
+    return gathered
 
 
 def _parse_edit(text: str) -> tuple[str, Any]:

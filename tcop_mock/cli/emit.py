@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.cli.drawing import drawing_options
-from tcop_mock.cli.options import common_options
+from tcop_mock.cli.drawing import with_drawing
+from tcop_mock.cli.options import with_common
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,19 +17,9 @@ if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
 
 
-@click.command("emit")
-@click.argument("pattern", metavar="ID|GLOB")
-@click.option("-n", "count", type=click.IntRange(min=1), default=1, show_default=True, help="Alarms of each shape.")
-@drawing_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "ndjson"]),
-    help="Of standard output.  [default: json for one body, else ndjson]",
-)
-@click.option("--pretty", is_flag=True, help="Indent; for one body.")
-@common_options
-def emit_command(  # noqa: PLR0913 - one parameter an option
+@with_drawing
+@with_common
+def emit(  # noqa: PLR0913 - one parameter an option
     pattern: str, count: int, form: str | None, *, pretty: bool, drawing: Drawing, common: Common
 ) -> None:
     """Write callbacks of a shape to standard output: one body, or one a line.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.cli.options import common_options
+from tcop_mock.cli.options import with_common
 from tcop_mock.contract.clauses import find, load_clauses
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 _WIDTH = 78
 
 
-@click.command("explain")
-@click.argument("code")
-@common_options
-def explain_command(code: str, *, common: Common) -> None:
+@with_common
+def explain(code: str, *, common: Common) -> None:
     """Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it."""
     clause = find(load_clauses(), code)
     if common.as_json:

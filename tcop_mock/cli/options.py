@@ -1,10 +1,9 @@
-"""Options and parameter types that verbs share."""
+"""What verbs share: the flags of all of them, the target, files."""
 
 from __future__ import annotations
 
 import functools
 import os
-import re
 import secrets
 import sys
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import click
 from tcop_mock._data import walk
 from tcop_mock.catalog import Catalog
 from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.contract.profiles import DEFAULT, load_profile
+from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UsageError
 from tcop_mock.model.target import Target
 
@@ -26,33 +25,7 @@ if TYPE_CHECKING:
     from tcop_mock.model.profile import Profile
 
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h|)")
 _SEED_BITS = 32
-
-
-def duration(text: str) -> float:
-    """Return the seconds of ``500ms``, ``30s``, ``10m``, ``1h`` or bare seconds.
-
-    Raises:
-        click.BadParameter: it is no duration.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no duration; write 500ms, 30s, 10m or bare seconds")
-    return float(match[1]) * _UNITS_S[match[2]]
-
-
-def positive_duration(text: str) -> float:
-    """Return the seconds of a duration that is longer than nothing.
-
-    Raises:
-        click.BadParameter: it is no duration, or 0.
-    """
-    seconds = duration(text)
-    if not seconds:
-        raise click.BadParameter("it must be more than 0")
-    return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +61,25 @@ class Common:
             click.echo(line, err=True)
 
 
-def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the flags of all verbs; the command gets one ``common`` in their place."""
+def with_common(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand a verb one ``common`` in place of the flags of all verbs."""
 
-    @functools.wraps(command)
+    @functools.wraps(verb)
     def gathered(
-        *args: Any,  # noqa: ANN401
+        *,
         as_json: bool,
         seed: int | None,
         profile: str,
         catalog_folders: tuple[str, ...],
         quiet: bool,
-        **kwargs: Any,  # noqa: ANN401
+        **given: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         chosen = secrets.randbits(_SEED_BITS) if seed is None else seed
         common = Common(as_json, chosen, load_profile(profile), catalog_folders, quiet)
         with reader_may_leave():
-            return command(*args, common=common, **kwargs)
+            return verb(common=common, **given)
 
-    return _with(
-        gathered,
-        click.option("--json", "as_json", is_flag=True, help="One versioned JSON document on standard output."),
-        click.option("--seed", type=int, help="What all chance comes from.  [default: a fresh one, printed]"),
-        click.option("--profile", default=DEFAULT, show_default=True, help="Generation of the callback contract."),
-        click.option(
-            "--catalog",
-            "catalog_folders",
-            type=click.Path(exists=True, file_okay=False),
-            multiple=True,
-            metavar="DIR",
-            help="Your own entries; repeatable.",
-        ),
-        click.option("-q", "--quiet", is_flag=True, help="Only what was asked for: no seed, no progress."),
-        click.option("--debug", is_flag=True, expose_value=False, help="Show where an error comes from."),
-    )
+    return gathered
 
 
 def target_of(given: str | None, *, flag: str) -> Target:
@@ -162,9 +120,3 @@ def read_input(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError as problem:
         raise UsageError(f"file {name!r} cannot be read: {problem.strerror}") from None
-
-
-def _with(command: Callable[..., Any], *options: Callable[[Any], Any]) -> Callable[..., Any]:
-    for option in reversed(options):
-        command = option(command)
-    return command

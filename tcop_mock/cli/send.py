@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tcop_mock.cli.drawing import Drawing, drawing_options
-from tcop_mock.cli.options import common_options, positive_duration, read_input, target_of
+from tcop_mock.cli.drawing import Drawing, with_drawing
+from tcop_mock.cli.options import read_input, target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.model.delivery import Push
@@ -40,21 +40,9 @@ class Parcel(NamedTuple):
     body: bytes
 
 
-@click.command("send")
-@click.argument("source", metavar="ID|FILE|-")
-@click.option(
-    "--to", "to", metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
-)
-@click.option("--attempts", type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]")
-@click.option(
-    "--timeout", type=positive_duration, metavar="TIME", help="Total deadline of one POST.  [default: the profile's]"
-)
-@click.option("--time-scale", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Times the pauses.")
-@click.option("--insecure", is_flag=True, help="Do not verify the receiver's certificate.")
-@click.option("--dry-run", is_flag=True, help="Show what would be sent, send nothing.")
-@drawing_options
-@common_options
-def send_command(  # noqa: PLR0913 - one parameter an option
+@with_drawing
+@with_common
+def send(  # noqa: PLR0913 - one parameter an option
     source: str,
     *,
     to: str | None,

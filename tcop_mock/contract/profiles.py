@@ -8,13 +8,12 @@ from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import UnknownNameError
 from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.profile import DeliveryRules, Profile
+from tcop_mock.model.profile import DEFAULT_PROFILE, DeliveryRules, Profile
 
 SCHEMA = "profile"
-DEFAULT = "2023"
 
 
-def load_profile(name: str = DEFAULT) -> Profile:
+def load_profile(name: str = DEFAULT_PROFILE) -> Profile:
     """Return a profile by name.
 
     Raises:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from tcop_mock.model.delivery import Outcome
 
 
+DEFAULT_PROFILE = "2023"
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
     """How TCOP pushes one callback."""

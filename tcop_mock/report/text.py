@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, TextIO
 
 from tcop_mock.model.clause import Level
-from tcop_mock.model.events import ClauseFinished, RunFinished, RunStarted
+from tcop_mock.model.events import RunFinished, RunStarted
 from tcop_mock.report.narrator import Narrator
 
 if TYPE_CHECKING:
@@ -33,13 +33,11 @@ class TextReport:
 
 
 def whole_text(verdict: Verdict, *, fail_on: Level = Level.MUST) -> str:
-    """Return a finished run's report as a file has it: the same lines as if it had been listened to."""
+    """Return a finished run's report as a file has it."""
     stream = io.StringIO()
     report = TextReport(stream, fail_on=fail_on)
     clauses = tuple(item.clause for item in verdict.results)
     report(RunStarted(verdict.target, verdict.profile, verdict.seed, clauses))
-    for item in verdict.results:
-        report(ClauseFinished(item))
     report(RunFinished(verdict))
     return stream.getvalue()
 

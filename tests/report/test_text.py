@@ -17,7 +17,7 @@ from tcop_mock.model.events import ClauseStarted, RunFinished
 from tcop_mock.model.verdict import Reproduction, Result
 from tcop_mock.report.columns import columns
 from tcop_mock.report.findings import END, WITH_CURL, WITH_OURS
-from tcop_mock.report.text import TextReport
+from tcop_mock.report.text import TextReport, whole_text
 
 if TYPE_CHECKING:
     from tcop_mock.model.verdict import ClauseResult, Finding, Verdict
@@ -253,3 +253,10 @@ def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
     for event in events(verdict(FAILED)):
         report(event)
     assert rb"< \u7cfb\u7edf\u9519\u8bef" in raw.getvalue()
+
+
+def test_a_file_has_what_a_listener_hears() -> None:
+    """The report in a file names every clause and ends with the same sentence as the one that was listened to."""
+    of = verdict(PASSED, FAILED, *LEFT_OUT)
+    whole, heard = whole_text(of), told(of)
+    assert sorted(whole.splitlines()) == sorted(heard.splitlines())

@@ -1,0 +1,271 @@
+"""The outside of the command line: every verb with its arguments, flags and help, and nothing of the work.
+
+A verb's module is imported when the verb is called, so that help costs no more than reading this file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tcop_mock import __version__
+from tcop_mock.cli.durations import duration, positive_duration
+from tcop_mock.errors import did_you_mean
+from tcop_mock.model.alarm import State
+from tcop_mock.model.clause import Level
+from tcop_mock.model.profile import DEFAULT_PROFILE
+from tcop_mock.model.shape import Lang
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_USAGE = 2
+
+
+class Verbs(click.Group):
+    """A group whose help keeps our order and whose errors name near misses."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order in which they were added."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command, or fail with near misses."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            near = did_you_mean(args[0], self.commands)
+            hint = f"; did you mean {near}?" if near else ""
+            ctx.fail(f"unknown command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 our fault, 130 interrupted.",
+)
+@click.version_option(__version__, message="tcop-mock %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Realistic TCOP alarm callbacks, delivered as TCOP delivers them, and a contract test for their receivers."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(_USAGE)
+
+
+def _calling(module: str, function: str) -> Callable[..., Any]:
+    """Return a callback that imports a module of this package and hands it what was given."""
+
+    def call(**given: Any) -> Any:  # noqa: ANN401 - click's values, a verb's exit code
+        return getattr(importlib.import_module(f"tcop_mock.cli.{module}"), function)(**given)
+
+    return call
+
+
+def _common() -> list[click.Parameter]:
+    """Return the flags of all verbs."""
+    return [
+        click.Option(["--json", "as_json"], is_flag=True, help="One versioned JSON document on standard output."),
+        click.Option(["--seed"], type=int, help="What all chance comes from.  [default: a fresh one, printed]"),
+        click.Option(
+            ["--profile"], default=DEFAULT_PROFILE, show_default=True, help="Generation of the callback contract."
+        ),
+        click.Option(
+            ["--catalog", "catalog_folders"],
+            type=click.Path(exists=True, file_okay=False),
+            multiple=True,
+            metavar="DIR",
+            help="Your own entries; repeatable.",
+        ),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Only what was asked for: no seed, no progress."),
+        click.Option(["--debug"], is_flag=True, expose_value=False, help="Show where an error comes from."),
+    ]
+
+
+def _drawing() -> list[click.Parameter]:
+    """Return the flags that say which callbacks to draw."""
+    return [
+        click.Option(
+            ["--state"], type=click.Choice([state.value for state in State]), help="Of the alarm.  [default: firing]"
+        ),
+        click.Option(
+            ["--lifecycle"], metavar="STEPS", help="A whole life in place of one state: fire,repeat:3,resolve."
+        ),
+        click.Option(["--metric"], metavar="NAME", help="Metric by name.  [default: drawn]"),
+        click.Option(["--event"], metavar="NAME", help="Event by name.  [default: drawn]"),
+        click.Option(
+            ["--no-threshold"], is_flag=True, help="As for a metric without a threshold: no threshold fields."
+        ),
+        click.Option(
+            ["--lang"],
+            type=click.Choice([lang.value for lang in Lang]),
+            default=Lang.EN.value,
+            show_default=True,
+            help="Of names and other human text.",
+        ),
+        click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
+        click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
+    ]
+
+
+def _insecure() -> click.Option:
+    return click.Option(["--insecure"], is_flag=True, help="Do not verify the receiver's certificate.")
+
+
+cli.add_command(
+    click.Command(
+        "list",
+        callback=_calling("catalogue", "list_shapes"),
+        help="List the shapes whose id matches GLOB (all, where none is given).",
+        short_help="List the shapes of the catalogue.",
+        params=[click.Argument(["glob"], default="*"), *_common()],
+    )
+)
+cli.add_command(
+    click.Command(
+        "show",
+        callback=_calling("catalogue", "show_shape"),
+        help="Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints.",
+        short_help="Show one shape: dimensions, metrics or events, sources.",
+        params=[click.Argument(["shape_id"], metavar="ID"), *_common()],
+    )
+)
+cli.add_command(
+    click.Command(
+        "emit",
+        callback=_calling("emit", "emit"),
+        help="Write callbacks of a shape to standard output: one body, or one a line.\n\n"
+        "The same seed gives the same bytes, on every machine.",
+        short_help="Write callbacks to standard output.",
+        params=[
+            click.Argument(["pattern"], metavar="ID|GLOB"),
+            click.Option(
+                ["-n", "count"], type=click.IntRange(min=1), default=1, show_default=True, help="Alarms of each shape."
+            ),
+            *_drawing(),
+            click.Option(
+                ["--format", "form"],
+                type=click.Choice(["json", "ndjson"]),
+                help="Of standard output.  [default: json for one body, else ndjson]",
+            ),
+            click.Option(["--pretty"], is_flag=True, help="Indent; for one body."),
+            *_common(),
+        ],
+    )
+)
+cli.add_command(
+    click.Command(
+        "send",
+        callback=_calling("send", "send"),
+        help="Deliver a callback: of the shape ID, from a FILE, or from standard input (-).\n\n"
+        "The body goes out as one POST; a failed one is pushed again as the profile says. Exit code 0: accepted, "
+        "1: not.",
+        short_help="Deliver a callback as TCOP does: deadline, retries, BasicAuth.",
+        params=[
+            click.Argument(["source"], metavar="ID|FILE|-"),
+            click.Option(
+                ["--to"], metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
+            ),
+            click.Option(
+                ["--attempts"], type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]"
+            ),
+            click.Option(
+                ["--timeout"],
+                type=positive_duration,
+                metavar="TIME",
+                help="Total deadline of one POST.  [default: the profile's]",
+            ),
+            click.Option(
+                ["--time-scale"],
+                type=click.FloatRange(min=0),
+                default=1.0,
+                show_default=True,
+                help="Times the pauses.",
+            ),
+            _insecure(),
+            click.Option(["--dry-run"], is_flag=True, help="Show what would be sent, send nothing."),
+            *_drawing(),
+            *_common(),
+        ],
+    )
+)
+cli.add_command(
+    click.Command(
+        "check",
+        callback=_calling("check", "check"),
+        help="Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract.\n\n"
+        "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
+        "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
+        short_help="Judge a receiver by the contract.",
+        params=[
+            click.Argument(["target"], required=False, metavar="[TARGET]"),
+            click.Option(
+                ["--clauses", "globs"],
+                multiple=True,
+                metavar="GLOB,...",
+                help="Only these: TCM3*, recover-*; repeatable.",
+            ),
+            click.Option(["--skip"], multiple=True, metavar="GLOB,...", help="Not these; repeatable."),
+            click.Option(
+                ["--fail-on"],
+                type=click.Choice([Level.MUST.value, Level.SHOULD.value]),
+                default=Level.MUST.value,
+                show_default=True,
+                help="The least level whose broken clauses fail the run.",
+            ),
+            click.Option(
+                ["--auth-from-url/--no-auth-from-url", "judge_auth"],
+                default=True,
+                show_default=True,
+                help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on "
+                "them.",
+            ),
+            click.Option(
+                ["--report", "reports"], multiple=True, metavar="KIND=PATH", help="Also write json, junit or text."
+            ),
+            click.Option(
+                ["--wait"],
+                type=duration,
+                default="0s",
+                metavar="TIME",
+                help="Time that a starting receiver is given.",
+            ),
+            click.Option(
+                ["--max-time"],
+                type=positive_duration,
+                default="300s",
+                show_default=True,
+                metavar="TIME",
+                help="Limit of the run.",
+            ),
+            _insecure(),
+            click.Option(
+                ["--list", "only_list"], is_flag=True, help="List the clauses that would be run, and run none."
+            ),
+            *_common(),
+        ],
+    )
+)
+cli.add_command(
+    click.Command(
+        "explain",
+        callback=_calling("explain", "explain"),
+        help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
+        short_help="Explain a clause: what it demands, by which source, and how to keep it.",
+        params=[click.Argument(["code"]), *_common()],
+    )
+)
+cli.add_command(
+    click.Command(
+        "demo",
+        callback=_calling("demo", "demo"),
+        help="Send callbacks to a receiver with planted bugs, judge it, then judge the corrected one; all on "
+        "loopback.\n\nExit code 0: the first was found broken and the second whole, as they are.",
+        short_help="Judge a built-in receiver with planted bugs, then the corrected one.",
+        params=_common(),
+    )
+)
