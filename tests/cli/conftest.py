@@ -83,7 +83,9 @@ def no_names(monkeypatch: pytest.MonkeyPatch) -> str:
     def resolve(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setitem(HttpPost.__init__.__kwdefaults__, "resolve", resolve)
+    defaults = HttpPost.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "resolve", resolve)
     return "http://nosuch/"
 
 

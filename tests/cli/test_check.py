@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -10,12 +14,13 @@ import pytest
 from broken_sinks import HoldsLastByte
 from buggy_receivers import BUGS
 from honest_receivers import SINKS
-from receivers import CREDENTIALS, through_sink
+from receivers import CREDENTIALS, in_thread, through_sink
 
 from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.profiles import load_profile
 from tcop_mock.model.clause import Level, Need
 from tcop_mock.sink.demo import careful, guarded
-from tcop_mock.sink.server import Reply, Sink
+from tcop_mock.sink.server import Received, Reply, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,12 +93,12 @@ def test_findings_of_a_guarded_receiver_hide_its_password(
     tcop: Call, opened: Callable[[Opening], str], tmp_path: Path
 ) -> None:
     """Findings, the lines that show them again and every report have a placeholder where the password stood."""
-    url = opened(BUGS["TCM204-parses-first"])
+    url = opened(BUGS["TCM205-echoes-the-password"])
     files = [tmp_path / kind for kind in ("json", "junit", "text")]
     done = tcop("check", url, *SEED, *(f"--report={file.name}={file}" for file in files))
     told = [done.out, done.err, *(file.read_text(encoding="utf-8") for file in files)]
     assert done.code == 1
-    assert all("TCM204" in text for text in (told[0], *told[2:]))
+    assert all("TCM205" in text for text in (told[0], *told[2:]))
     assert [secret for text in told for secret in SECRETS if secret in text] == []
 
 
@@ -101,8 +106,10 @@ def test_a_body_that_does_not_end_is_late(
     tcop: Call, opened: Callable[[Opening], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A receiver that holds the last byte of its answers back for longer than the deadline breaks TCM102."""
-    monkeypatch.setattr("tcop_mock.contract.profiles._parse", quick_profile)
-    done = tcop("check", opened(through_sink(lambda: HoldsLastByte(2.0))), "--clauses", "TCM102", "--json")
+    profile = load_profile()
+    quick = replace(profile, delivery=replace(profile.delivery, timeout_s=0.25))
+    monkeypatch.setattr("tcop_mock.cli.options.load_profile", lambda _name: quick)
+    done = tcop("check", opened(through_sink(lambda: HoldsLastByte(20.0))), "--clauses", "TCM102", "--json")
     assert failed(done) == {"TCM102"}
     assert done.code == 1
 
@@ -120,7 +127,7 @@ def test_a_body_that_does_not_end_is_late(
 def test_fail_on_says_what_counts(
     tcop: Call, opened: Callable[[Opening], str], *, options: list[str], code: int
 ) -> None:
-    """A broken should clause fails the run with --fail-on should only; a run without a clause that counts is no pass."""
+    """A broken should clause fails the run with --fail-on should only; a run in which no clause counts is no pass."""
     done = tcop("check", opened(ACKNOWLEDGES_GET), *options, "--json")
     assert failed(done) <= {SHOULD}
     assert done.code == code
@@ -187,12 +194,14 @@ def test_the_seed_repeats_a_run(tcop: Call, opened: Callable[[Opening], str]) ->
     assert other["seed"] != 7
 
 
-def test_quiet_tells_the_end_only(tcop: Call, opened: Callable[[Opening], str]) -> None:
-    """With --quiet no progress is told, only the findings and the verdict."""
-    done = tcop("check", opened(ACKNOWLEDGES_GET), "--clauses", f"{SHOULD},TCM104", "--quiet")
-    assert "PASS" not in done.out
-    assert f"== {SHOULD} " in done.out
-    assert "2 clauses: 1 passed, 1 failed" in done.out.splitlines()[-1]
+def test_quiet_tells_no_progress(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """With --quiet the run is told when it has ended: no head line, the results, the findings and the verdict."""
+    url = opened(ACKNOWLEDGES_GET)
+    loud, quiet = (tcop("check", url, "--clauses", f"{SHOULD},TCM104", *flags, *SEED) for flags in ((), ("-q",)))
+    assert "judges" in loud.out.splitlines()[0]
+    assert "judges" not in quiet.out
+    assert f"== {SHOULD} " in quiet.out
+    assert "2 clauses: 1 passed, 1 failed" in quiet.out
 
 
 def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
@@ -219,7 +228,7 @@ def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_p
 def test_a_target_that_takes_nothing_cannot_be_judged(
     tcop: Call, opened: Callable[[Opening], str], *, status: int, hint: str
 ) -> None:
-    """A target that wants credentials, or has nothing at the path, gives one line with what to do, and the code is 3."""
+    """A target that wants credentials, or has nothing there, gives one line that says what to do, and the code is 3."""
     url = opened(through_sink(lambda: lambda _: Reply(status)))
     done = tcop("check", url)
     assert done.complaint.startswith(f"{url}/ answers {status} to a plain callback")
@@ -274,21 +283,39 @@ def test_insecure_is_loud(tcop: Call, opened: Callable[[Opening], str]) -> None:
 
 def test_max_time_bounds_the_run(tcop: Call, opened: Callable[[Opening], str]) -> None:
     """What is not finished within --max-time is an error of that reason, so nothing is said to be kept: code 3."""
-    done = tcop("check", opened(BUGS["TCM102-answers-late"]), "--clauses", "TCM302", "--max-time", "10ms", "--json")
+    done = tcop("check", opened(SINKS["answers-200"]), "--clauses", "TCM302", "--max-time", "1ms", "--json")
     [item] = done.document["clauses"]
-    assert item["result"] == "error"
+    assert (item["result"], item["reason"]) == ("error", "not finished within --max-time")
     assert done.code == 3
 
 
-def test_an_answer_of_5xx_is_given_time(tcop: Call, opened: Callable[[Opening], str]) -> None:
-    """With --wait a receiver that answers 503 while it starts is asked again until it is there."""
-    answers = iter([503, 503])
+def test_a_receiver_that_starts_is_waited_for(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """With --wait a receiver that answers 503 at first is asked again until it is there."""
+    unready = [503, 502, 504]
 
-    def starting() -> Sink:
-        return Sink(lambda request: Reply(next(answers, 0)) if (left := next(answers, 0)) else careful(request))
+    def starting(request: Received) -> Reply:
+        return Reply(unready.pop()) if unready else careful(request)
 
-    done = tcop("check", opened(through_sink(starting)), "--wait", "20s", *QUICK)
-    assert done.code == 0
+    assert tcop("check", opened(through_sink(lambda: starting)), "--wait", "20s", *QUICK).code == 0
+    assert unready == []
+
+
+def test_a_receiver_that_listens_late_is_waited_for(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --wait a receiver that does not listen yet is looked for until it does."""
+    with socket.socket() as taken, ExitStack() as stack:
+        taken.bind(("127.0.0.1", 0))  # nobody else gets the port, and it refuses until it listens
+        port: int = taken.getsockname()[1]
+        passing = asyncio.sleep
+
+        async def start(seconds: float) -> None:
+            if taken.fileno() >= 0:
+                taken.close()
+                stack.enter_context(in_thread(through_sink(lambda: Sink(careful, port=port))))
+            await passing(min(seconds, 0.01))
+
+        monkeypatch.setattr(asyncio, "sleep", start)
+        assert tcop("check", f"127.0.0.1:{port}", "--wait", "20s", *QUICK).code == 0
+        assert taken.fileno() < 0
 
 
 NO_FILE = "--json writes the document to standard output"
@@ -334,7 +361,11 @@ def test_a_wrong_call_is_refused(
 
 def test_a_report_that_cannot_be_written_is_told_first(tcop: Call, opened: Callable[[Opening], str]) -> None:
     """A report into a folder that is not there is refused before anything is sent."""
-    sent: list[object] = []
-    url = opened(through_sink(lambda: lambda request: sent.append(request) or Reply(200)))
-    assert tcop("check", url, "--report", "json=nosuch/report.json").code == 2
-    assert sent == []
+    received: list[Received] = []
+
+    def handler(request: Received) -> Reply:
+        received.append(request)
+        return careful(request)
+
+    done = tcop("check", opened(through_sink(lambda: handler)), "--report", "json=nosuch/report.json")
+    assert (done.code, done.out, received) == (2, "", [])
