@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 from commands import Done
@@ -44,13 +44,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Give a function that starts ``python -m tcop_mock`` in an empty folder; what still runs at the end is killed."""
     with ExitStack() as stack:
 
-        def command(*arguments: str, **env: str) -> subprocess.Popen[str]:
+        def command(*arguments: str, stdout: IO[str] | None = None, **env: str) -> subprocess.Popen[str]:
             process = subprocess.Popen(  # noqa: S603 - it is ours
                 [sys.executable, "-m", "tcop_mock", *arguments],
                 cwd=tmp_path,
                 env=os.environ | env,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=stdout or subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
             )
