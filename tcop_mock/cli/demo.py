@@ -28,6 +28,7 @@ from tcop_mock.sink.server import Sink
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tcop_mock.catalog import Catalog
     from tcop_mock.cli.options import Common
     from tcop_mock.model.verdict import Verdict
 
@@ -46,33 +47,33 @@ def demo(*, common: Common) -> int:
 
     Exit code 0: the first was found broken and the second whole, as they are.
     """
-    broken, whole = asyncio.run(_demo(common))
+    broken, whole = asyncio.run(_demo(common.catalog(), common))
     if common.as_json:
         write_json({"version": 1, "broken": check_document(broken), "corrected": check_document(whole)}, sys.stdout)
     found = rule(broken, Level.MUST), rule(whole, Level.SHOULD)
     return 0 if found == (Ruling.BROKEN, Ruling.KEPT) else _OURS
 
 
-async def _demo(common: Common) -> tuple[Verdict, Verdict]:
+async def _demo(catalog: Catalog, common: Common) -> tuple[Verdict, Verdict]:
     say: Callable[[str], object] = _silence if common.as_json else click.echo
     say("1. A receiver as first versions are, with bugs planted, and what TCOP would send it\n")
     async with Sink(hasty) as sink:
         target = Target.parse(sink.url)
-        for line in await _send_some(target, common):
+        for line in await _send_some(target, catalog, common):
             say(f"   {line}")
         say("\n2. The contract's verdict on it (it ends with the demo, so `See it again` is only to look at here)\n")
-        broken = await _judged(target, common)
+        broken = await _judged(target, catalog, common)
     say("\n3. The same receiver put right\n")
     async with Sink(careful) as sink:
-        whole = await _judged(Target.parse(sink.url), common)
+        whole = await _judged(Target.parse(sink.url), catalog, common)
     say(f"\nThe first broke {broken.count(Result.FAIL)} clauses, the corrected one {whole.count(Result.FAIL)}.")
     say("Now yours: tcop-mock check http://127.0.0.1:PORT/PATH")
     return broken, whole
 
 
-async def _send_some(target: Target, common: Common) -> list[str]:
+async def _send_some(target: Target, catalog: Catalog, common: Common) -> list[str]:
     """Post a few callbacks and say in a line each how they were answered."""
-    catalog, generator = common.catalog(), Generator(common.seed)
+    generator = Generator(common.seed)
     rules = common.profile.delivery
     post = HttpPost(target)
     lines = []
@@ -84,8 +85,8 @@ async def _send_some(target: Target, common: Common) -> list[str]:
     return lines
 
 
-async def _judged(target: Target, common: Common) -> Verdict:
-    plan = CheckPlan(target, common.catalog(), load_clauses(), common.profile, common.seed)
+async def _judged(target: Target, catalog: Catalog, common: Common) -> Verdict:
+    plan = CheckPlan(target, catalog, load_clauses(), common.profile, common.seed)
     run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
     with telling(Level.MUST, common) as tell:
         async for event in run.events():

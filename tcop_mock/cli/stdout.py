@@ -31,5 +31,6 @@ def reader_may_leave() -> Iterator[None]:
 def discard() -> None:
     """Write to nowhere from now on, also what is still buffered, which would raise again at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    with contextlib.suppress(io.UnsupportedOperation):  # a stream without descriptor: nothing is flushed at exit
+        os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

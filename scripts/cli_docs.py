@@ -1,0 +1,94 @@
+"""Write docs/cli.md, the reference of the command line, from what the commands say of themselves.
+
+``python scripts/cli_docs.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tcop_mock.cli.commands import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILE = Path(__file__).parent.parent / "docs" / "cli.md"
+WIDTH = 96
+
+_HEAD = """\
+# The command line
+
+<!-- Written by scripts/cli_docs.py from the commands' own help; change that and run `make docs`. -->
+
+Standard output has what was asked for and nothing else; everything beside it, the seed for one, goes to standard error,
+and `--quiet` leaves that out. With `--json` standard output is one versioned document; the forms of `list`, `send` and
+`check` are in [`contracts/schemas/`](../contracts/schemas).
+
+An error is one line on standard error that begins with `tcop-mock:`; nothing is on standard output then. `--debug` adds
+where it comes from.
+
+| exit code | means |
+| --- | --- |
+| 0 | done: the contract is kept, the callbacks are accepted |
+| 1 | the contract is broken; for `send`: a callback was not accepted |
+| 2 | the call is wrong: a verb, a flag, a name, a file, a URL, a catalogue entry |
+| 3 | the target is unusable, or not all that counts could be judged |
+| 4 | our own fault, or the system's: a full disk |
+| 130 | interrupted; `check` reports what it had found until then |
+
+A target is `[http://][USER:PASSWORD@]HOST[:PORT][/PATH]`, as TCOP's console takes it. `@FILE` reads it from a file,
+`@-` from standard input, and without one it comes from `TCOP_MOCK_TARGET`: so a password stays out of the process list.
+No output ever holds it. A time is `500ms`, `30s`, `10m`, `1h` or bare seconds.
+"""
+
+
+def reference() -> str:
+    """Return the whole page."""
+    return "\n".join([_HEAD, *_sections()])
+
+
+def _sections() -> Iterator[str]:
+    top = _context(cli, None, "tcop-mock")
+    yield _section("tcop-mock", cli.get_help(top))
+    for name in cli.list_commands(top):
+        command = cli.commands[name]
+        yield _section(f"tcop-mock {name}", command.get_help(_context(command, top, name)))
+
+
+def _context(command: click.Command, parent: click.Context | None, name: str) -> click.Context:
+    return click.Context(
+        command,
+        parent=parent,
+        info_name=name,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        help_option_names=["-h", "--help"],
+    )
+
+
+def _section(title: str, text: str) -> str:
+    return f"## {title}\n\n```text\n{text}\n```\n"
+
+
+def main() -> int:
+    """Write or check; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file differs")
+    arguments = parser.parse_args()
+    text = reference()
+    if not arguments.check:
+        FILE.write_text(text, encoding="utf-8", newline="\n")
+        return 0
+    if FILE.is_file() and FILE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{FILE.name} is not what the commands say of themselves; run `make docs`", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What the tests of the command line share: a call inside this process, a command in its own, receivers, dead ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from typing import IO, TYPE_CHECKING
+
+import pytest
+from commands import Done
+from receivers import in_thread
+
+from tcop_mock.cli import main
+from tcop_mock.send.http import HttpPost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from commands import Call
+    from receivers import Opening
+
+
+@pytest.fixture
+def tcop(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Give the command line, called inside this process, without a target in the environment."""
+    monkeypatch.delenv("TCOP_MOCK_TARGET", raising=False)
+
+    def call(*arguments: str, stdin: bytes = b"") -> Done:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsysbinary.readouterr()
+        code = main(list(arguments))
+        return Done(code, *(stream.decode() for stream in capsysbinary.readouterr()))
+
+    return call
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Give a function that starts ``python -m tcop_mock`` in an empty folder; what still runs at the end is killed."""
+    with ExitStack() as stack:
+
+        def command(*arguments: str, stdout: IO[str] | None = None, **env: str) -> subprocess.Popen[str]:
+            process = subprocess.Popen(  # noqa: S603 - it is ours
+                [sys.executable, "-m", "tcop_mock", *arguments],
+                cwd=tmp_path,
+                env=os.environ | env,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout or subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield command
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Opening], str]]:
+    """Give the URL of a receiver that is open, on a loop of its own, for as long as the test runs."""
+    with ExitStack() as stack:
+        yield lambda opening: stack.enter_context(in_thread(opening))
+
+
+@pytest.fixture
+def closed_url() -> str:
+    """Give a URL at which nobody listens."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/"
+
+
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give a URL whose host does not resolve; no resolver is asked."""
+
+    def resolve(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    defaults = HttpPost.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "resolve", resolve)
+    return "http://nosuch/"
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """Give a listening socket whose connections nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20.0)
+        yield server

@@ -1,0 +1,185 @@
+"""``list`` and ``show``: what is in the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcop_mock._data import data_root
+from tcop_mock.catalog import Catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from commands import Call
+
+IDS = [shape.id for shape in Catalog.load()]
+KEYS = "id title title_zh kind namespace policy_type regional metrics events documented source assumed"
+QUEUE = """
+title = "Acme - queue"
+kind = "metric"
+namespace = "qce/acme"
+regional = true
+source = "a capture of ours"
+assumed = ["namespace"]
+[policy]
+type = "acme_queue"
+name = "Acme - queue"
+[values]
+queue = { generator = "resource_id", prefix = "queue" }
+[dimensions]
+objId = "{queue}"
+[[metrics]]
+metricName = "queue_depth"
+metricShowName = "Queue depth"
+unit = "Count"
+source = "a capture of ours"
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    """Return a folder with an entry of the user's, ``acme/queue``, without sample and threshold."""
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "queue.toml").write_text(QUEUE, encoding="utf-8")
+    return str(tmp_path)
+
+
+def test_list_names_every_shape(tcop: Call) -> None:
+    """Each shape has a line that begins with its id; their number goes to standard error."""
+    done = tcop("list")
+    assert [line.split()[0] for line in done.out.splitlines()] == IDS
+    assert (done.code, done.err) == (0, f"{len(IDS)} shapes\n")
+
+
+def test_list_takes_a_glob(tcop: Call) -> None:
+    """A glob shows the shapes whose id it matches, and quiet says nothing else."""
+    done = tcop("list", "cvm/*", "--quiet")
+    assert [line.split()[0] for line in done.out.splitlines()] == [name for name in IDS if name.startswith("cvm/")]
+    assert (done.code, done.err) == (0, "")
+
+
+def test_list_json_is_the_documented_document(tcop: Call) -> None:
+    """With --json one versioned document says of each shape what design and schema fix, and nothing else is told."""
+    done = tcop("list", "--json")
+    assert list(done.document) == ["version", "shapes"]
+    assert done.document["version"] == 1
+    assert [shape["id"] for shape in done.document["shapes"]] == IDS
+    assert all(" ".join(shape) == KEYS for shape in done.document["shapes"])
+    assert (done.code, done.err) == (0, "")
+
+
+def test_list_marks_what_no_page_prints(tcop: Call, own: str) -> None:
+    """An own entry without a sample is listed, with a question mark that standard error explains."""
+    done = tcop("list", "acme/*", "--catalog", own)
+    assert (done.code, done.out) == (0, "acme/queue ? metric  Acme - queue\n")
+    assert done.err == "1 shapes; ? = no page prints a sample of it: 1\n"
+
+
+@pytest.mark.parametrize("shape_id", IDS)
+def test_show_tells_all_of_a_shape(tcop: Call, shape_id: str) -> None:
+    """Policy type, namespace, every dimension, metric and event of a shape are shown; standard error has the seed."""
+    shape = Catalog.load().get(shape_id)
+    done = tcop("show", shape_id, "--seed", "7")
+    names = [metric.name for metric in shape.metrics] + [event.name for event in shape.events]
+    for word in (shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *names):
+        assert word in done.out
+    assert (done.code, done.err) == (0, "seed 7\n")
+
+
+@pytest.mark.parametrize("shape_id", IDS)
+def test_show_json_is_one_document(tcop: Call, shape_id: str) -> None:
+    """With --json the shape, its metrics and events in full, and one callback as an example are one document."""
+    shape = Catalog.load().get(shape_id)
+    done = tcop("show", shape_id, "--json", "--seed", "7")
+    told = done.document["shape"]
+    assert (done.code, done.err, done.document["version"], told["id"]) == (0, "", 1, shape_id)
+    assert [metric["metricName"] for metric in told["metrics"]] == [metric.name for metric in shape.metrics]
+    assert [event["eventName"] for event in told["events"]] == [event.name for event in shape.events]
+    assert done.document["example"] == tcop("emit", shape_id, "--seed", "7").bodies[0]
+
+
+def test_show_says_what_is_assumed(tcop: Call, own: str) -> None:
+    """What no source prints, and a metric without a threshold, are told as such."""
+    done = tcop("show", "acme/queue", "--catalog", own)
+    assert "assumed       namespace\n" in done.out
+    assert "no threshold" in done.out
+
+
+def test_show_says_what_is_assumed_of_a_metric(tcop: Call) -> None:
+    """An assumption about one metric or event stands in its line, with the key."""
+    shape = next(shape for shape in Catalog.load() if any(path.startswith("metrics.0.") for path in shape.assumed))
+    line = next(
+        line for line in tcop("show", shape.id).out.splitlines() if line.strip().startswith(shape.metrics[0].name)
+    )
+    keys = [path.removeprefix("metrics.0.") for path in shape.assumed if path.startswith("metrics.0.")]
+    assert line.endswith(f"(assumed: {', '.join(keys)})")
+
+
+def test_an_own_entry_replaces_a_shipped_one(tcop: Call, tmp_path: Path) -> None:
+    """A file at the path of a shipped entry takes its place."""
+    shipped = (data_root("payload_catalog") / "cdn" / "domain.toml").read_text(encoding="utf-8")
+    (tmp_path / "cdn").mkdir()
+    (tmp_path / "cdn" / "domain.toml").write_text(shipped.replace("CDN - domain", "ours", 1), encoding="utf-8")
+    assert tcop("list", "cdn/domain", "--catalog", str(tmp_path), "-q").out.endswith("  ours\n")
+
+
+BROKEN = {
+    "unknown key": (QUEUE.replace("namespace =", "namespcae =").encode(), "unknown key 'namespcae'; did you mean"),
+    "no TOML": (b"title = ", "is not TOML"),
+    "no UTF-8": (b"title = '\xff'", "is not UTF-8 (byte 9)"),
+    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: 'yes' is not of type 'boolean'"),
+    "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), "kind: 'metrics' is not one of"),
+    "nested": (QUEUE.replace("prefix", "refix").encode(), "values.queue: unknown key 'refix'; did you mean 'prefix'?"),
+    "contradiction": (
+        f'{QUEUE}calcType = ">"\ncalcValue = "5"\nrange = [9, 10]\n'.encode(),
+        "metrics.0.calcValue: range [9, 10] has values on one side of > 5 only",
+    ),
+}
+
+
+@pytest.mark.parametrize("content, problem", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("command", ["list", "show x", "emit x", "send x --to h", "check h", "demo"])
+def test_an_invalid_entry_is_told(tcop: Call, tmp_path: Path, command: str, content: bytes, problem: str) -> None:
+    """A catalogue entry that does not keep the format ends every command: file, key and problem in one line, code 2."""
+    (tmp_path / "x.toml").write_bytes(content)
+    done = tcop(*command.split(), "--catalog", str(tmp_path))
+    assert done.complaint.startswith(f"{tmp_path / 'x.toml'}: {problem}")
+    assert done.code == 2
+
+
+@pytest.mark.parametrize(
+    "folder, problem", [("nosuch", "does not exist"), ("file", "is a file"), ("empty", "no entry")]
+)
+def test_a_catalogue_must_be_a_folder_of_entries(tcop: Call, tmp_path: Path, folder: str, problem: str) -> None:
+    """A folder that is not there, that is a file, or that holds no entry is told and nothing is listed."""
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    done = tcop("list", "--catalog", str(tmp_path / folder))
+    assert f"{tmp_path / folder}" in done.complaint
+    assert problem in done.complaint
+    assert done.code == 2
+
+
+def test_a_folder_that_cannot_be_read_is_told(tcop: Call, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without permission to read it ends the command, and the line names it."""
+
+    def forbidden(folder: Path) -> Iterator[Path]:
+        if folder == Path(own):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listing(folder)
+
+    listing = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", forbidden)  # chmod would not keep root out
+    done = tcop("list", "--catalog", own)
+    assert (done.code, done.complaint) == (2, f"--catalog: {own!r} cannot be read: Permission denied")
+
+
+def test_an_entry_that_cannot_be_read_is_told(tcop: Call, own: str) -> None:
+    """An entry that cannot be read (here: a link to nowhere) ends the command, and the line names it."""
+    link = Path(own) / "link.toml"
+    link.symlink_to("nowhere")
+    done = tcop("list", "--catalog", own)
+    assert (done.code, done.complaint) == (2, f"{link}: cannot be read: No such file or directory")

@@ -1,0 +1,371 @@
+"""``check``: the verdict on a receiver, its reports and its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+from broken_sinks import HoldsLastByte
+from buggy_receivers import BUGS
+from honest_receivers import SINKS
+from receivers import CREDENTIALS, in_thread, through_sink
+
+from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.model.clause import Level, Need
+from tcop_mock.sink.demo import careful, guarded
+from tcop_mock.sink.server import Received, Reply, Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Call, Done
+    from receivers import Opening
+
+CLAUSES = load_clauses()
+CODES = [clause.code for clause in CLAUSES]
+OPEN_CODES = [clause.code for clause in CLAUSES if Need.AUTH not in clause.needs]
+SEED = ("--seed", "7")
+SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token().reveal()}
+"""No spelling of the password may show."""
+SHOULD = "TCM106"
+"""A clause of level should, which needs nothing."""
+ACKNOWLEDGES_GET = BUGS["TCM106-acknowledges-get"]
+QUICK = ("--clauses", "TCM104", "--quiet")
+"""One clause, few requests."""
+
+
+def failed(done: Done) -> set[str]:
+    """Return the codes of the broken clauses in a document."""
+    return {item["code"] for item in done.document["clauses"] if item["result"] == "fail"}
+
+
+def test_an_honest_receiver_keeps_the_contract(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """A receiver without credentials passes every clause that can be run, is told so in the end, and the code is 0."""
+    done = tcop("check", opened(SINKS["answers-200"]), *SEED)
+    passed = [line.split()[1] for line in done.out.splitlines() if line.startswith("PASS ")]
+    assert sorted(passed) == OPEN_CODES
+    assert done.out.splitlines()[-1].endswith("The contract is kept.")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_guarded_receiver_is_judged_on_credentials(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """With userinfo in the target all clauses are run, and no output holds the password."""
+    url = opened(SINKS["asks-for-credentials-with-401"])
+    text, document = tcop("check", url), tcop("check", url, "--json", *SEED)
+    assert {item["result"] for item in document.document["clauses"]} == {"pass"}
+    assert (text.code, document.code) == (0, 0)
+    assert [secret for one in (text, document) for secret in SECRETS if secret in one.out + one.err] == []
+
+
+def test_no_auth_from_url_leaves_credentials_unjudged(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """With --no-auth-from-url the credentials are sent and the clauses on them are not run."""
+    url = opened(SINKS["asks-for-credentials-with-401"])
+    done = tcop("check", url, "--no-auth-from-url", "--json")
+    results = {item["code"]: item["result"] for item in done.document["clauses"]}
+    assert [code for code, result in results.items() if result == "not-run"] == sorted(set(CODES) - set(OPEN_CODES))
+    assert done.code == 0
+
+
+@pytest.mark.parametrize(
+    "bug, codes",
+    [
+        ("TCM307-knows-no-events", {"TCM101", "TCM307"}),
+        ("TCM401-acknowledges-broken-json", {"TCM401"}),
+        ("TCM303-needs-region", {"TCM101", "TCM303"}),
+    ],
+)
+def test_a_broken_clause_is_found(tcop: Call, opened: Callable[[Opening], str], *, bug: str, codes: set[str]) -> None:
+    """A receiver with one mistake breaks the clauses of that mistake and no other, and the code is 1."""
+    done = tcop("check", opened(BUGS[bug]), "--json", *SEED)
+    assert failed(done) == codes
+    assert (done.code, done.err) == (1, "")
+
+
+def test_findings_of_a_guarded_receiver_hide_its_password(
+    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path
+) -> None:
+    """Findings, the lines that show them again and every report have a placeholder where the password stood."""
+    url = opened(BUGS["TCM205-echoes-the-password"])
+    files = [tmp_path / kind for kind in ("json", "junit", "text")]
+    done = tcop("check", url, *SEED, *(f"--report={file.name}={file}" for file in files))
+    told = [done.out, done.err, *(file.read_text(encoding="utf-8") for file in files)]
+    assert done.code == 1
+    assert all("TCM205" in text for text in (told[0], *told[2:]))
+    assert [secret for text in told for secret in SECRETS if secret in text] == []
+
+
+def test_a_body_that_does_not_end_is_late(
+    tcop: Call, opened: Callable[[Opening], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that holds the last byte of its answers back for longer than the deadline breaks TCM102."""
+    profile = load_profile()
+    quick = replace(profile, delivery=replace(profile.delivery, timeout_s=0.25))
+    monkeypatch.setattr("tcop_mock.cli.options.load_profile", lambda _name: quick)
+    done = tcop("check", opened(through_sink(lambda: HoldsLastByte(20.0))), "--clauses", "TCM102", "--json")
+    assert failed(done) == {"TCM102"}
+    assert done.code == 1
+
+
+@pytest.mark.parametrize(
+    "options, code",
+    [
+        (["--fail-on", "must"], 0),
+        (["--fail-on", "should"], 1),
+        (["--fail-on", "must", "--clauses", SHOULD], 3),
+        (["--fail-on", "should", "--clauses", SHOULD], 1),
+        (["--fail-on", "should", "--skip", SHOULD], 0),
+    ],
+)
+def test_fail_on_says_what_counts(
+    tcop: Call, opened: Callable[[Opening], str], *, options: list[str], code: int
+) -> None:
+    """A broken should clause fails the run with --fail-on should only; a run in which no clause counts is no pass."""
+    done = tcop("check", opened(ACKNOWLEDGES_GET), *options, "--json")
+    assert failed(done) <= {SHOULD}
+    assert done.code == code
+
+
+@pytest.mark.parametrize(
+    "options, codes",
+    [
+        ([], CODES),
+        (["--clauses", "TCM302"], ["TCM302"]),
+        (["--clauses", "tcm30[12]"], ["TCM301", "TCM302"]),
+        (["--clauses", "recover-*, TCM104"], ["TCM104", "TCM302"]),
+        (["--clauses", "TCM104", "--clauses", "TCM302-recover-time-zero"], ["TCM104", "TCM302"]),
+        (
+            ["--clauses", "TCM30*", "--skip", "TCM302", "--skip", "*-absent,TCM306"],
+            ["TCM301", "TCM304", "TCM307", "TCM309"],
+        ),
+        (["--skip", "TCM[1345]*"], [code for code in CODES if code.startswith("TCM2")]),
+    ],
+)
+def test_clauses_and_skip_choose_by_glob(tcop: Call, *, options: list[str], codes: list[str]) -> None:
+    """--clauses and --skip take codes, slugs and globs, with commas or repeated; --list shows what is left."""
+    done = tcop("check", "--list", *options)
+    rows = {clause.code: (clause.level.value, clause.slug) for clause in CLAUSES}
+    assert [line.split()[0] for line in done.out.splitlines()] == codes
+    assert all(tuple(line.split()[1:3]) == rows[line.split()[0]] for line in done.out.splitlines())
+    document = tcop("check", "--list", *options, "--json").document
+    assert document == {
+        "version": 1,
+        "clauses": [{"code": code, "slug": rows[code][1], "level": rows[code][0]} for code in codes],
+    }
+
+
+def test_list_says_what_a_clause_needs(tcop: Call) -> None:
+    """A clause that needs credentials says so."""
+    needy = [line.split()[0] for line in tcop("check", "--list").out.splitlines() if line.endswith("  needs auth")]
+    assert needy == sorted(set(CODES) - set(OPEN_CODES))
+
+
+def test_chosen_clauses_are_the_only_ones_run(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """The document has the chosen clauses and their sum, in the documented form."""
+    url = opened(SINKS["answers-204"])
+    done = tcop("check", url, "--clauses", "TCM104,TCM302", "--json", *SEED)
+    document = done.document
+    assert {key: document[key] for key in ("version", "target", "profile", "seed")} == {
+        "version": 1,
+        "target": f"{url}/",
+        "profile": "2023",
+        "seed": 7,
+    }
+    assert [item["code"] for item in document["clauses"]] == ["TCM104", "TCM302"]
+    assert document["summary"] == {"passed": 2, "failed": 0, "errors": 0, "not_run": 0, "known": 0}
+    assert all(Level(item["level"]) and item["findings"] == [] for item in document["clauses"])
+
+
+def test_the_seed_repeats_a_run(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """Two runs with one seed find the same, byte for byte but for the times; a run without tells its own."""
+    url = opened(BUGS["TCM302-zero-text-when-resolved"])
+    first, again, other = (
+        tcop("check", url, "--clauses", "TCM302", "--json", *seed).document for seed in (SEED, SEED, ())
+    )
+    bodies = [one["clauses"][0]["findings"][0]["reproduce"] for one in (first, again, other)]
+    assert bodies[0] == bodies[1] != bodies[2]
+    assert other["seed"] != 7
+
+
+def test_quiet_tells_no_progress(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """With --quiet the run is told when it has ended: no head line, the results, the findings and the verdict."""
+    url = opened(ACKNOWLEDGES_GET)
+    loud, quiet = (tcop("check", url, "--clauses", f"{SHOULD},TCM104", *flags, *SEED) for flags in ((), ("-q",)))
+    assert "judges" in loud.out.splitlines()[0]
+    assert "judges" not in quiet.out
+    assert f"== {SHOULD} " in quiet.out
+    assert "2 clauses: 1 passed, 1 failed" in quiet.out
+
+
+def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+    """Each --report writes a file: the JSON document, JUnit, and the text as it is told."""
+    files = {kind: tmp_path / f"report.{kind}" for kind in ("json", "junit", "text")}
+    options = [f"--report={kind}={file}" for kind, file in files.items()]
+    done = tcop("check", opened(ACKNOWLEDGES_GET), "--clauses", f"{SHOULD},TCM104", "--json", *options, *SEED)
+    assert json.loads(files["json"].read_bytes()) == done.document
+    suite = ET.fromstring(files["junit"].read_bytes())  # noqa: S314 - it is ours
+    assert len(list(suite.iter("testcase"))) == 2
+    assert "2 clauses: 1 passed, 1 failed" in files["text"].read_text(encoding="utf-8")
+    assert done.code == 0
+
+
+@pytest.mark.parametrize(
+    "status, hint",
+    [
+        (401, "wants credentials: put USER:PASSWORD@ before the host"),
+        (403, "wants credentials: put USER:PASSWORD@ before the host"),
+        (404, "is the path right?"),
+        (405, "is the path right?"),
+    ],
+)
+def test_a_target_that_takes_nothing_cannot_be_judged(
+    tcop: Call, opened: Callable[[Opening], str], *, status: int, hint: str
+) -> None:
+    """A target that wants credentials, or has nothing there, gives one line that says what to do, and the code is 3."""
+    url = opened(through_sink(lambda: lambda _: Reply(status)))
+    done = tcop("check", url)
+    assert done.complaint.startswith(f"{url}/ answers {status} to a plain callback")
+    assert hint in done.complaint
+    assert done.code == 3
+
+
+def test_wrong_credentials_cannot_be_judged(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """Credentials that the receiver does not take are told as such, without them, and the code is 3."""
+    url = opened(through_sink(lambda: guarded(careful, CREDENTIALS))).replace("://", "://alice:s3cr3t@")
+    done = tcop("check", url)
+    assert "answers 401 to a plain callback, so it wants other credentials than these" in done.complaint
+    assert "s3cr3t" not in done.complaint
+    assert done.code == 3
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--wait", "50ms"]])
+def test_a_target_that_refuses_cannot_be_judged(tcop: Call, closed_url: str, options: list[str]) -> None:
+    """A target at which nobody listens gives one line, and the code is 3; without --wait the line names it."""
+    done = tcop("check", closed_url, *options)
+    assert done.complaint.startswith(f"{closed_url} cannot be reached")
+    assert ("`--wait 30s`" in done.complaint) == ("--wait" not in options)
+    assert done.code == 3
+
+
+def test_a_target_that_does_not_resolve_cannot_be_judged(tcop: Call, no_names: str) -> None:
+    """A host name that does not resolve gives one line, and the code is 3."""
+    done = tcop("check", no_names)
+    assert done.complaint.startswith(f"{no_names} cannot be reached: nosuch does not resolve")
+    assert done.code == 3
+
+
+def test_the_target_may_come_from_elsewhere(
+    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TCOP_MOCK_TARGET and @FILE give the target where the process list would show it; an argument goes first."""
+    url = opened(SINKS["asks-for-credentials-with-403"])
+    (tmp_path / "target").write_text(f"  {url}\n", encoding="utf-8")
+    assert tcop("check", f"@{tmp_path / 'target'}", *QUICK).code == 0
+    assert tcop("check", "@-", *QUICK, stdin=url.encode()).code == 0
+    monkeypatch.setenv("TCOP_MOCK_TARGET", url)
+    assert tcop("check", *QUICK).code == 0
+    assert tcop("check", "", *QUICK).code == 0
+    assert tcop("check", "http://a b", *QUICK).code == 2
+
+
+def test_insecure_is_loud(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """--insecure says on standard error that no certificate is verified."""
+    done = tcop("check", opened(SINKS["answers-200"]), "--insecure", "--clauses", "TCM104")
+    assert done.err == "warning: the receiver's certificate is not verified (--insecure)\n"
+
+
+def test_max_time_bounds_the_run(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """What is not finished within --max-time is an error of that reason, so nothing is said to be kept: code 3."""
+    done = tcop("check", opened(SINKS["answers-200"]), "--clauses", "TCM302", "--max-time", "1ms", "--json")
+    [item] = done.document["clauses"]
+    assert (item["result"], item["reason"]) == ("error", "not finished within --max-time")
+    assert done.code == 3
+
+
+def test_a_receiver_that_starts_is_waited_for(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """With --wait a receiver that answers 503 at first is asked again until it is there."""
+    unready = [503, 502, 504]
+
+    def starting(request: Received) -> Reply:
+        return Reply(unready.pop()) if unready else careful(request)
+
+    assert tcop("check", opened(through_sink(lambda: starting)), "--wait", "20s", *QUICK).code == 0
+    assert unready == []
+
+
+def test_a_receiver_that_listens_late_is_waited_for(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --wait a receiver that does not listen yet is looked for until it does."""
+    with socket.socket() as taken, ExitStack() as stack:
+        taken.bind(("127.0.0.1", 0))  # nobody else gets the port, and it refuses until it listens
+        port: int = taken.getsockname()[1]
+        passing = asyncio.sleep
+
+        async def start(seconds: float) -> None:
+            if taken.fileno() >= 0:
+                taken.close()
+                stack.enter_context(in_thread(through_sink(lambda: Sink(careful, port=port))))
+            await passing(min(seconds, 0.01))
+
+        monkeypatch.setattr(asyncio, "sleep", start)
+        assert tcop("check", f"127.0.0.1:{port}", "--wait", "20s", *QUICK).code == 0
+        assert taken.fileno() < 0
+
+
+NO_FILE = "--json writes the document to standard output"
+REFUSED = {
+    "": ("no target: give TARGET, or set TCOP_MOCK_TARGET",),
+    " ": ("no target: give TARGET, or set TCOP_MOCK_TARGET",),
+    "/path": ("it names no host", "write [http://]"),
+    "htp://h": ("the scheme must be http or https, not 'htp'",),
+    "h:port": ("'http://h:port'",),
+    "h --clauses TCM999": ("unknown clause 'TCM999'; did you mean",),
+    "h --clauses zzz*": ("unknown clause 'zzz*'; `tcop-mock check --list` shows all clauses",),
+    "h --clauses TCM302,recover-tim": ("unknown clause 'recover-tim'; did you mean 'recover-time-zero'?",),
+    "h --clauses ,": ("--clauses names no clause; write TCM302, TCM3* or recover-*",),
+    "h --skip=": ("--skip names no clause",),
+    "h --skip TCM9*": ("unknown clause 'TCM9*'",),
+    "h --clauses TCM302 --skip TCM3*": ("--skip leaves no clause to judge",),
+    "--list --skip *": ("--skip leaves no clause to judge",),
+    "h --fail-on may": ("Invalid value for '--fail-on'", "'must', 'should'", "`tcop-mock check --help` shows how"),
+    "h --report junit": ("--report 'junit': write KIND=PATH, as in junit=report.xml",),
+    "h --report junit=": ("--report 'junit=': write KIND=PATH",),
+    "h --report jnit=x": ("--report 'jnit=x': no report 'jnit'; did you mean 'junit'?",),
+    "h --report pdf=x": ("--report 'pdf=x': no report 'pdf'; there is json, junit, text",),
+    "h --report json=-": ("--report 'json=-': a report is a file", NO_FILE),
+    "h --report json=.": ("is a folder; name a file",),
+    "h --report json=nosuch/x": ("nosuch/x", "there is no folder"),
+    "h --wait soon": ("'soon' is no duration; write 500ms, 30s, 10m or bare seconds",),
+    "h --max-time 0s": ("Invalid value for '--max-time': it must be more than 0",),
+    "h --profile 2032": ("unknown profile '2032'; did you mean '2023'?",),
+    "h h2": ("unexpected extra argument (h2)",),
+}
+
+
+@pytest.mark.parametrize("arguments, parts", REFUSED.items(), ids=REFUSED)
+def test_a_wrong_call_is_refused(
+    tcop: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arguments: str, parts: tuple[str, ...]
+) -> None:
+    """A wrong target, clause, report or value gives one line that says what to write, code 2, and nothing on stdout."""
+    monkeypatch.chdir(tmp_path)
+    done = tcop("check", *(arguments.split() or [arguments]))
+    assert [part for part in parts if part not in done.complaint] == []
+    assert done.code == 2
+
+
+def test_a_report_that_cannot_be_written_is_told_first(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """A report into a folder that is not there is refused before anything is sent."""
+    received: list[Received] = []
+
+    def handler(request: Received) -> Reply:
+        received.append(request)
+        return careful(request)
+
+    done = tcop("check", opened(through_sink(lambda: handler)), "--report", "json=nosuch/report.json")
+    assert (done.code, done.out, received) == (2, "", [])

@@ -1,0 +1,72 @@
+"""``explain``: a clause in full."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcop_mock.contract.clauses import load_clauses
+
+if TYPE_CHECKING:
+    from commands import Call
+
+    from tcop_mock.model.clause import Clause
+
+CLAUSES = load_clauses()
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.code)
+def test_every_clause_is_explained(tcop: Call, clause: Clause) -> None:
+    """Requirement, source, reason and remedy of a clause are told in full, within 80 columns."""
+    done = tcop("explain", clause.code)
+    assert done.out.startswith(f"{clause.code} {clause.slug} [{clause.level}]\n")
+    for text in (clause.requirement, clause.source, clause.why, clause.fix):
+        assert " ".join(text.split()) in " ".join(done.out.split())
+    assert ("Needs auth." in done.out) == bool(clause.needs)
+    assert all(len(line) <= 80 or " " not in line.strip() for line in done.out.splitlines())
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.code)
+def test_json_is_the_clause(tcop: Call, clause: Clause) -> None:
+    """With --json one versioned document has the clause in full."""
+    document = tcop("explain", clause.code, "--json").document
+    assert document["version"] == 1
+    told = document["clause"]
+    assert told == {
+        "code": clause.code,
+        "slug": clause.slug,
+        "level": clause.level.value,
+        "profiles": list(clause.profiles),
+        "needs": sorted(clause.needs),
+        "requirement": clause.requirement,
+        "source": clause.source,
+        "why": clause.why,
+        "fix": clause.fix,
+    }
+
+
+@pytest.mark.parametrize("name", ["recover-time-zero", "tcm302", "TCM302-recover-time-zero"])
+def test_a_clause_goes_by_three_names(tcop: Call, name: str) -> None:
+    """Code, slug and both together name the same clause, in any case."""
+    assert tcop("explain", name).out == tcop("explain", "TCM302").out
+
+
+def test_a_clause_of_some_profiles_names_them(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clause that holds in some profiles only says in which."""
+    assert "In every profile. Needs nothing but the target." in tcop("explain", "TCM302").out
+    some = replace(CLAUSES[0], profiles=("2019-ack", "2023"))
+    monkeypatch.setattr("tcop_mock.cli.explain.load_clauses", lambda: (some,))
+    assert "In profile 2019-ack, 2023. Needs nothing but the target." in tcop("explain", some.code).out
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [("recover-time", "did you mean 'recover-time-zero'?"), ("zzz", "`tcop-mock check --list` shows all clauses")],
+)
+def test_an_unknown_clause_is_refused(tcop: Call, name: str, hint: str) -> None:
+    """A clause that is not there gives one line with the nearest that are, or how to list them, and code 2."""
+    done = tcop("explain", name)
+    assert (done.code, done.complaint) == (2, f"unknown clause '{name}'; {hint}")

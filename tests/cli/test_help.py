@@ -1,0 +1,109 @@
+"""Help and version, and what they cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from tcop_mock.cli.commands import cli
+
+if TYPE_CHECKING:
+    from commands import Call
+
+VERBS = ["list", "show", "emit", "send", "check", "explain", "demo"]
+OPTIONS = [
+    (verb, option)
+    for verb, command in [("", cli), *cli.commands.items()]
+    for option in command.params
+    if isinstance(option, click.Option)
+]
+HEAVY = ["asyncio", "h11", "aiohappyeyeballs", "jsonschema", "rich", "tcop_mock.run", "tcop_mock.send"]
+COMMON = {"--json", "--seed", "--profile", "--catalog", "--quiet", "--debug"}
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_every_verb(tcop: Call, flag: str) -> None:
+    """Help names every verb with a word on it, and the exit codes."""
+    done = tcop(flag)
+    listed = [line.split()[0] for line in done.out.partition("Commands:\n")[2].splitlines() if line[2:3].strip()]
+    assert listed[: len(VERBS)] == VERBS == list(cli.commands)
+    assert "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable" in " ".join(done.out.split())
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(tcop: Call, verb: str) -> None:
+    """A verb's help begins with how to call it, and names each of its flags and those of all verbs."""
+    done = tcop(verb, "--help")
+    assert done.out.startswith(f"Usage: tcop-mock {verb} [OPTIONS]")
+    flags = {flag for name, option in OPTIONS if name == verb for flag in option.opts}
+    assert {flag for flag in flags if flag not in done.out} == set()
+    assert flags >= COMMON
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("verb, option", OPTIONS, ids=[f"{verb}{option.opts[0]}" for verb, option in OPTIONS])
+def test_every_option_has_a_help(verb: str, option: click.Option) -> None:  # noqa: ARG001 - in the id
+    """An option says in a sentence what it is for."""
+    assert option.help
+    assert option.help.rpartition("  [default")[0].endswith(".") or option.help.endswith(".")
+
+
+def test_version(tcop: Call) -> None:
+    """--version prints the version of the installed package."""
+    assert tcop("--version") == (0, f"tcop-mock {version('tcop-mock')}\n", "")
+
+
+def test_without_a_verb_the_help_is_an_error(tcop: Call) -> None:
+    """Without arguments the help goes to standard error, and the code is 2."""
+    done = tcop()
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Usage: tcop-mock [OPTIONS]")
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["chek"], "unknown command 'chek'; did you mean 'check'? (`tcop-mock --help` shows how)"),
+        (["zzz"], "unknown command 'zzz' (`tcop-mock --help` shows how)"),
+    ],
+)
+def test_an_unknown_verb_is_refused(tcop: Call, arguments: list[str], complaint: str) -> None:
+    """A verb that is not there gives one line with the nearest that is, and code 2."""
+    done = tcop(*arguments)
+    assert (done.code, done.complaint) == (2, complaint)
+
+
+@pytest.mark.parametrize("arguments", [["--nosuch"], ["list", "--jsno"], ["emit"], ["show"], ["list", "--seed", "x"]])
+def test_a_wrong_flag_is_refused(tcop: Call, arguments: list[str]) -> None:
+    """A flag that is not there, a missing argument and a wrong value give one line that names the help, and code 2."""
+    done = tcop(*arguments)
+    assert done.code == 2
+    assert "--help` shows how)" in done.complaint
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
+def test_help_costs_little(arguments: list[str]) -> None:
+    """Neither help nor version imports what only a run needs."""
+    program = (
+        "import json, sys; from tcop_mock.__main__ import main; code = main(sys.argv[1:]); "
+        "print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)"
+    )
+    done = subprocess.run(  # noqa: S603 - it is ours
+        [sys.executable, "-c", program, *arguments],
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    code, modules = json.loads(done.stderr)
+    assert code == 0
+    assert [name for name in HEAVY if name in modules] == []

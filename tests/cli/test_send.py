@@ -1,0 +1,280 @@
+"""``send``: callbacks delivered as TCOP does."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from honest_receivers import SINKS
+from receivers import CREDENTIALS, through_sink, with_userinfo
+
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Call
+    from receivers import Opening
+
+CVM = "cvm/basic-monitoring"
+SEED = ("--seed", "7")
+SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token().reveal()}
+"""No spelling of the password may show."""
+
+
+class Recorder:
+    """Answers with the statuses in turn, the last one for ever, and keeps what it got."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.received: list[Received] = []
+        self._statuses = statuses
+
+    def __call__(self, request: Received) -> Reply:
+        """Take one request."""
+        self.received.append(request)
+        return Reply(self._statuses[min(len(self.received), len(self._statuses)) - 1])
+
+    def opening(self, path: str = "") -> Opening:
+        """Return what opens it."""
+        return through_sink(lambda: self, path=path)
+
+
+def test_the_bytes_that_emit_writes_are_delivered(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """What is posted, as JSON, is exactly what emit writes for the same seed and options, and the code is 0."""
+    recorder = Recorder(204)
+    url = opened(recorder.opening("/hook?tenant=1"))
+    options = ("--state", "resolved", "--lang", "zh", "--set", "alarmStatus=0", "--unset", "alarmObjInfo.region", *SEED)
+    done = tcop("send", CVM, "--to", url, *options)
+    [request] = recorder.received
+    assert request.body.decode() + "\n" == tcop("emit", CVM, *options).out
+    assert (request.method, request.path) == ("POST", "/hook?tenant=1")
+    assert request.header("content-type") == "application/json"
+    assert (done.code, done.err) == (0, "seed 7\n")
+    first, last = done.out.splitlines()
+    assert first.startswith("attempt 1: acked 204 after ")
+    assert last == f"{CVM} resolved to {url}: accepted"
+
+
+def test_a_lifecycle_is_delivered_in_order(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """Each callback of a life is a delivery of its own, in order."""
+    recorder = Recorder(200)
+    done = tcop("send", CVM, "--to", opened(recorder.opening()), "--lifecycle", "fire,repeat:2,resolve", "--json")
+    assert [json.loads(request.body)["alarmStatus"] for request in recorder.received] == ["1", "1", "1", "0"]
+    assert [delivery["accepted"] for delivery in done.document["deliveries"]] == [True] * 4
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\xe5\x91\x8a"}', b"{", b"\xff\x00", b"x" * 100_000], ids=len)
+def test_a_file_is_sent_as_it_is(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, body: bytes) -> None:
+    """The bytes of a FILE, or of standard input, go out unchanged, whether they are JSON or not."""
+    recorder = Recorder(200)
+    url = opened(recorder.opening())
+    (tmp_path / "body").write_bytes(body)
+    from_file = tcop("send", str(tmp_path / "body"), "--to", url)
+    from_stdin = tcop("send", "-", "--to", url, stdin=body)
+    assert [request.body for request in recorder.received] == [body, body]
+    assert (from_file.code, from_stdin.code, from_file.err) == (0, 0, "")
+    assert from_stdin.out.endswith(f"standard input to {url}/: accepted\n")
+
+
+def test_a_refused_callback_is_pushed_again(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """A failed push is repeated with the same bytes until it is accepted; each attempt is told."""
+    recorder = Recorder(500, 404, 302, 200)
+    done = tcop("send", CVM, "--to", opened(recorder.opening()), "--time-scale", "0")
+    assert len({request.body for request in recorder.received}) == 1
+    told = [line.split(" after ")[0] for line in done.out.splitlines()]
+    assert told[:4] == [
+        "attempt 1: rejected 500",
+        "attempt 2: rejected 404",
+        "attempt 3: redirected 302",
+        "attempt 4: acked 200",
+    ]
+    assert done.code == 0
+
+
+@pytest.mark.parametrize("attempts", [None, 1, 2, 6])
+def test_attempts_are_bounded(tcop: Call, opened: Callable[[Opening], str], attempts: int | None) -> None:
+    """A callback that is never accepted is pushed as often as the profile or --attempts says, and the code is 1."""
+    recorder = Recorder(503)
+    options = () if attempts is None else ("--attempts", str(attempts))
+    done = tcop("send", CVM, "--to", opened(recorder.opening()), "--time-scale", "0", *options)
+    assert len(recorder.received) == (attempts or 4)
+    assert done.out.endswith(": not accepted\n")
+    assert done.code == 1
+
+
+def test_one_refused_callback_of_many_makes_1(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """The code is 1 if any of the callbacks was not accepted."""
+    url = opened(Recorder(200, 500, 200).opening())
+    assert tcop("send", CVM, "--to", url, "--lifecycle", "fire,repeat,resolve", "--attempts", "1").code == 1
+
+
+def test_pauses_are_scaled(tcop: Call, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profile's pauses of 1, 2 and 4 s are times --time-scale."""
+    slept: list[float] = []
+    passing = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await passing(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    tcop("send", CVM, "--to", closed_url, "--time-scale", "2.5")
+    assert slept == [2.5, 5.0, 10.0]
+
+
+def test_the_deadline_is_total(tcop: Call, silent: socket.socket) -> None:
+    """An attempt at a receiver that does not answer ends with its --timeout."""
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    done = tcop("send", CVM, "--to", url, "--timeout", "50ms", "--attempts", "1", "--json")
+    [[attempt]] = [delivery["attempts"] for delivery in done.document["deliveries"]]
+    assert (attempt["outcome"], attempt["status"], attempt["connected"]) == ("timed_out", None, True)
+    assert 0.05 <= attempt["duration_s"] < 5
+    assert done.code == 1
+
+
+def test_json_is_the_documented_document(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """With --json standard output is one document of the fixed form."""
+    done = tcop("send", CVM, "--to", opened(Recorder(500, 200).opening()), "--time-scale", "0", "--json", *SEED)
+    assert list(done.document) == ["version", "deliveries"]
+    [delivery] = done.document["deliveries"]
+    assert (done.document["version"], delivery["accepted"]) == (1, True)
+    keys = ["outcome", "status", "started_s", "duration_s", "connected", "bytes", "truncated"]
+    assert [list(attempt) for attempt in delivery["attempts"]] == [keys, keys]
+    assert [(attempt["outcome"], attempt["status"]) for attempt in delivery["attempts"]] == [
+        ("rejected", 500),
+        ("acked", 200),
+    ]
+    assert (done.code, done.err) == (0, "seed 7\n")
+
+
+def test_a_target_that_refuses_is_told(tcop: Call, closed_url: str) -> None:
+    """A target at which nobody listens is told per attempt, and the code is 1."""
+    done = tcop("send", CVM, "--to", closed_url, "--attempts", "1")
+    assert re.match(r"attempt 1: refused after 0\.\d{3} s: .*127\.0\.0\.1", done.out)
+    assert done.code == 1
+
+
+def test_a_target_that_does_not_resolve_is_told(tcop: Call, no_names: str) -> None:
+    """A host name that does not resolve is told per attempt, and the code is 1."""
+    done = tcop("send", CVM, "--to", no_names, "--attempts", "1")
+    assert re.match(r"attempt 1: dns after 0\.\d{3} s: nosuch does not resolve: Name or service not known", done.out)
+    assert done.code == 1
+
+
+def test_credentials_are_sent_and_never_shown(
+    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Userinfo of --to, of @FILE and of TCOP_MOCK_TARGET goes out as a Basic header; no output holds the password."""
+    recorder = Recorder(200)
+    url = with_userinfo(opened(recorder.opening()), CREDENTIALS)
+    (tmp_path / "target").write_text(f"{url}\n", encoding="utf-8")
+    done = [tcop("send", CVM, "--to", url, *more) for more in ([], ["--json"], ["--dry-run"], ["--dry-run", "--json"])]
+    done.append(tcop("send", CVM, "--to", f"@{tmp_path / 'target'}"))
+    monkeypatch.setenv("TCOP_MOCK_TARGET", url)
+    done.append(tcop("send", CVM))
+    monkeypatch.setenv("TCOP_MOCK_TARGET", f"@{tmp_path / 'target'}")
+    done.append(tcop("send", CVM))
+    assert [one.code for one in done] == [0] * 7
+    assert {request.header("authorization") for request in recorder.received} == {
+        f"Basic {CREDENTIALS.token().reveal()}"
+    }
+    assert len(recorder.received) == 5
+    assert [secret for one in done for secret in SECRETS if secret in one.out + one.err] == []
+
+
+def test_a_target_without_scheme_is_http(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """HOST:PORT/PATH, the form that TCOP's console takes, is http."""
+    recorder = Recorder(200)
+    url = opened(recorder.opening("/hook"))
+    assert tcop("send", CVM, "--to", url.removeprefix("http://")).out.endswith(f"to {url}: accepted\n")
+
+
+def test_dry_run_sends_nothing(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """--dry-run shows the body, the headers and the rules, with control characters escaped, and sends nothing."""
+    recorder = Recorder(200)
+    url = opened(recorder.opening())
+    done = tcop("send", "-", "--to", url, "--dry-run", "--attempts", "2", "--timeout", "3s", stdin=b'{"a":\x1b}\xff')
+    assert done.out.splitlines() == [
+        f"would POST 8 bytes (standard input) to {url}/",
+        "  Content-Type: application/json; 2 attempts at the most, 3 s each",
+        '  {"a":\\x1b}\\xff',
+    ]
+    assert (done.code, done.err, recorder.received) == (0, "", [])
+
+
+def test_dry_run_shows_the_whole_body(tcop: Call) -> None:
+    """A long body is shown to its end."""
+    shown = tcop("send", CVM, "--to", "h", "--dry-run", *SEED).out.splitlines()[-1]
+    assert shown.strip() == tcop("emit", CVM, *SEED).out.strip()
+
+
+def test_dry_run_as_json_delivers_nothing(tcop: Call) -> None:
+    """With --json the document has no delivery, and what would be sent is on standard error."""
+    done = tcop("send", CVM, "--to", "h", "--dry-run", "--json")
+    assert (done.code, done.document) == (0, {"version": 1, "deliveries": []})
+    assert "would POST" in done.err
+
+
+def test_insecure_is_loud(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """--insecure says on standard error that no certificate is verified."""
+    done = tcop("send", CVM, "--to", opened(SINKS["answers-200"]), "--insecure", *SEED)
+    assert done.err == "seed 7\nwarning: the receiver's certificate is not verified (--insecure)\n"
+
+
+USAGE = "write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]"
+REFUSED = {
+    "nosuch --to h": ("unknown shape 'nosuch'", "('nosuch' is no file either)"),
+    "cvm/basic --to h": ("did you mean 'cvm/basic-monitoring'?", "is no file either"),
+    ". --to h": ("unknown shape '.'", "is no file either"),
+    "- --to h": ("standard input is empty: there is nothing to send",),
+    "empty --to h": ("empty is empty: there is nothing to send",),
+    "body --to h --state firing": ("a body that is given is sent as it is", "for an ID"),
+    "body --to h --set a=1": ("a body that is given is sent as it is",),
+    "- --to h --lang zh": ("a body that is given is sent as it is",),
+    CVM: ("no target: give --to URL, or set TCOP_MOCK_TARGET",),
+    f"{CVM} --to ftp://h/": ("'ftp://h/'", "the scheme must be http or https, not 'ftp'", USAGE),
+    f"{CVM} --to http://": ("it names no host", USAGE),
+    f"{CVM} --to http://h:99999/": ("the port must be a number from 1 to 65535", USAGE),
+    f"{CVM} --to @": ("target '@' names no file; write @FILE",),
+    f"{CVM} --to @nosuch": ("file 'nosuch' cannot be read: No such file or directory",),
+    f"{CVM} --to @empty": ("target file 'empty' is empty; write the URL into it",),
+    f"{CVM} --to @latin": ("target file 'latin' is not UTF-8",),
+    f"{CVM} --to h --attempts 0": ("Invalid value for '--attempts'", "--help` shows how"),
+    f"{CVM} --to h --timeout 0": ("Invalid value for '--timeout': it must be more than 0",),
+    f"{CVM} --to h --timeout 5x": ("'5x' is no duration; write 500ms, 30s, 10m or bare seconds",),
+    f"{CVM} --to h --time-scale -1": ("Invalid value for '--time-scale'",),
+    f"{CVM} --to h --time-scale nan": ("--time-scale must be a finite number",),
+    f"{CVM} --to h --time-scale inf": ("--time-scale must be a finite number",),
+    f"{CVM} --to h --metric x": (f"unknown metric 'x' in {CVM}",),
+}
+
+
+@pytest.mark.parametrize("arguments, parts", REFUSED.items(), ids=REFUSED)
+def test_what_cannot_be_sent_is_refused(
+    tcop: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arguments: str, parts: tuple[str, ...]
+) -> None:
+    """A wrong source, target or value gives one line that says what to write, code 2, and nothing on stdout."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").touch()
+    (tmp_path / "body").write_text("{}", encoding="utf-8")
+    (tmp_path / "latin").write_bytes(b"http://h\xe4/")
+    done = tcop("send", *arguments.split())
+    assert [part for part in parts if part not in done.complaint] == []
+    assert done.code == 2
+
+
+@pytest.mark.parametrize("command", [["send", CVM, "--to"], ["check"]])
+@pytest.mark.parametrize("where", ["ftp://{}@h/", "http://{}@h:x/", "http://{}@/", "http://{}@h /", "{}@h:0x"])
+def test_a_bad_target_does_not_give_its_password_away(tcop: Call, command: list[str], where: str) -> None:
+    """The line that refuses a target holds neither user nor password."""
+    done = tcop(*command, where.format("alice:s3cr3t"))
+    assert done.code == 2
+    assert "s3cr3t" not in done.complaint
+    assert "alice" not in done.complaint
+    assert base64.b64encode(b"alice:s3cr3t").decode() not in done.complaint
