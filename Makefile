@@ -19,7 +19,7 @@ endif
 # The output of pytest goes through a pipe; MAKE_TERMOUT says (from make 4.1 on) that a terminal is at its end.
 PYTEST_FLAGS = -n 2 $(if $(MAKE_TERMOUT),--color=yes)
 
-.PHONY: help demo test lint unit wheel wheel-suite bench pools pins clean
+.PHONY: help demo test lint unit wheel wheel-suite bench pools docs pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,13 +30,14 @@ demo: .venv/.run ## Show tcop-mock at work; installs what it needs to run and no
 test: lint unit wheel-suite ## Everything that must pass: lint, unit, wheel-suite
 	@for log in .venv/unit.log .venv-wheel/unit.log; do tail -n 1 $$log; done
 
-lint: .venv/.dev ## Check style, types, import layers, pins and pools
+lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	! grep -n '://' requirements/*
 	.venv/bin/python scripts/pools.py --check
+	.venv/bin/python scripts/cli_docs.py --check
 
 unit: .venv/.dev ## Run the tests on the checkout; branch coverage must be 100 %
 	.venv/bin/coverage erase
@@ -57,6 +58,9 @@ bench: .venv/.dev ## Run the benchmarks
 
 pools: .venv/.dev ## Draw the pools of names anew
 	.venv/bin/python scripts/pools.py
+
+docs: .venv/.dev ## Write docs/cli.md anew from the commands' help
+	.venv/bin/python scripts/cli_docs.py
 
 PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)

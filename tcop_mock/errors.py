@@ -54,15 +54,22 @@ class TargetError(TcopMockError):
     exit_code = 3
 
 
+_LEAST_CHARS = 3
+"""A shorter text is part of too many names to tell what was meant."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return up to three near misses as ``'a', 'b' or 'c'``, or an empty string.
 
     A near miss may also be the last part of a path (``private-listener`` for ``clb/private-listener``).
     """
-    pool = list(known)
-    folded = {item.lower(): item for item in pool}
-    hits = [folded[hit] for hit in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
-    tail = name.lower().rpartition("/")[2]
-    hits += [item for item in pool if tail and tail in item.lower() and item not in hits]
+    folded = {item.lower(): item for item in known}
+    wanted, tail = name.lower(), name.lower().rpartition("/")[2]
+    near = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.6)
+    if len(wanted) >= _LEAST_CHARS:
+        near = [low for low in folded if low.startswith(wanted)] + near
+    if len(tail) >= _LEAST_CHARS:
+        near += [low for low in folded if tail in low]
+    hits = [folded[low] for low in dict.fromkeys(near)]
     quoted = [repr(hit) for hit in hits[:3]]
     return " or ".join(filter(None, [", ".join(quoted[:-1]), *quoted[-1:]]))

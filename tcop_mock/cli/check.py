@@ -76,13 +76,28 @@ def check(  # noqa: PLR0913 - one parameter an option
         return 0
     files = [_report_file(text) for text in reports]
     aim = target_of(target, flag="TARGET")
-    profile = common.profile
-    plan = CheckPlan(aim, common.catalog(), clauses, profile, common.seed, judge_auth, wait_s=wait, max_time_s=max_time)
+    plan = CheckPlan(
+        aim,
+        common.catalog(),
+        clauses,
+        common.profile,
+        common.seed,
+        judge_auth,
+        wait_s=wait,
+        max_time_s=max_time,
+        catalog_folders=common.catalog_folders,
+    )
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    post = HttpPost(aim, answer_cap_bytes=profile.delivery.answer_cap_bytes, insecure=insecure, clock=time.perf_counter)
-    run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
-    level, started = Level(fail_on), datetime.now(UTC)
+    return _judge_and_report(plan, files, Level(fail_on), common, insecure=insecure)
+
+
+def _judge_and_report(
+    plan: CheckPlan, files: Sequence[ReportFile], level: Level, common: Common, *, insecure: bool
+) -> int:
+    cap = plan.profile.delivery.answer_cap_bytes
+    post = HttpPost(plan.target, answer_cap_bytes=cap, insecure=insecure, clock=time.perf_counter)
+    run, started = ContractRun(plan, post, time.perf_counter, asyncio.sleep), datetime.now(UTC)
     with telling(level, common) as tell:
         verdict, code = judge(run, tell)
     if common.as_json:

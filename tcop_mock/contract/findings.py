@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.reproduce import reproduction
+from tcop_mock.contract.reproduce import Source, curl, our_own
 from tcop_mock.model.secret import MASK
-from tcop_mock.model.verdict import Finding
+from tcop_mock.model.verdict import Finding, Reproduction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.model.case import Case
-    from tcop_mock.model.clause import Clause
     from tcop_mock.model.delivery import Attempt
     from tcop_mock.model.target import Target
 
@@ -28,15 +27,6 @@ class Problem(NamedTuple):
     case: Case
     attempt: Attempt
     text: str
-
-
-class Source(NamedTuple):
-    """Where findings come from: needed to see them again."""
-
-    clause: Clause
-    target: Target
-    seed: int
-    profile: str
 
 
 def findings(problems: Sequence[Problem], judged: int, source: Source) -> tuple[Finding, ...]:
@@ -63,7 +53,7 @@ def _finding(text: str, same: Sequence[Problem], judged: int, source: Source) ->
         detail=f"{len(same)} of {judged} cases: {text}. {'; '.join(names)}{rest}",
         shape=first.case.shape,
         evidence=evidence(first.case, first.attempt, source.target),
-        reproduce=reproduction(first.case, source.clause, source.target, source.seed, source.profile),
+        reproduce=Reproduction(curl(first.case, source.target), our_own(source)),
     )
 
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import shlex
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.model.case import Offer
-from tcop_mock.model.verdict import Reproduction
 
 if TYPE_CHECKING:
     from tcop_mock.model.case import Case
@@ -28,19 +27,32 @@ _USERPASS = {
 }
 
 
-def reproduction(case: Case, clause: Clause, target: Target, seed: int, profile: str) -> Reproduction:
-    """Return both ways of one case.
+class Source(NamedTuple):
+    """Where a finding comes from: what has to be named to see it again."""
 
-    The curl line posts the case's own body in one write; segments and crowds need ours. Where the target has
-    credentials, ``TCOP_USER`` and ``TCOP_PASSWORD`` (curl) or ``TCOP_MOCK_TARGET`` (ours) must hold them.
+    clause: Clause
+    target: Target
+    seed: int
+    profile: str
+    catalog_folders: tuple[str, ...] = ()
+
+
+def our_own(source: Source) -> str:
+    """Return a command of ours that plays the clause again, segments and crowds included.
+
+    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
     """
-    where = '"$TCOP_MOCK_TARGET"' if target.credentials else shlex.quote(target.url)
-    cli = f"tcop-mock check {where} --clauses {clause.code} --seed {seed} --profile {profile}"
-    return Reproduction(curl=curl(case, target), cli=cli)
+    where = '"$TCOP_MOCK_TARGET"' if source.target.credentials else shlex.quote(source.target.url)
+    folders = "".join(f" --catalog {shlex.quote(folder)}" for folder in source.catalog_folders)
+    clause, seed, profile = source.clause.code, source.seed, source.profile
+    return f"tcop-mock check {where} --clauses {clause} --seed {seed} --profile {profile}{folders}"
 
 
 def curl(case: Case, target: Target) -> str:
-    """Return a curl command that sends the case's request and shows head and body of the answer."""
+    """Return a curl command that sends the case's request in one write and shows head and body of the answer.
+
+    Where the target has credentials, ``TCOP_USER`` and ``TCOP_PASSWORD`` must hold them when it is run.
+    """
     push = case.push
     options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(target.url)]
     if target.credentials and case.offer in _USERPASS:

@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tcop_mock.contract.findings import Source
 from tcop_mock.contract.judges import JUDGES, NOT_EVEN_PLAIN, Context
 from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.reproduce import Source
 from tcop_mock.contract.workshop import Workshop
+from tcop_mock.errors import TargetError
 from tcop_mock.generate import Generator
 from tcop_mock.model.clause import Clause, Need, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.catalog import Catalog
     from tcop_mock.model.case import Play
-    from tcop_mock.model.delivery import Post
+    from tcop_mock.model.delivery import Post, Push
     from tcop_mock.model.profile import Profile
     from tcop_mock.model.target import Target
     from tcop_mock.run.preflight import Footing
@@ -45,6 +46,8 @@ class CheckPlan:
     """Whether the target's userinfo says which credentials the receiver wants."""
     wait_s: float = 0.0
     max_time_s: float = 300.0
+    catalog_folders: tuple[str, ...] = ()
+    """The user's own, to be named again by whoever wants to see a finding again."""
 
 
 @dataclass(slots=True)
@@ -80,15 +83,7 @@ class ContractRun:
         plan, until = self.plan, self.clock() + self.plan.max_time_s
         shop = self._shop(_PLAIN_CODE)
         plain = shop.plain().push
-        footing = await find_footing(
-            plain,
-            plan.target,
-            post=self.post,
-            deadline_s=plan.profile.delivery.timeout_s,
-            wait_s=plan.wait_s,
-            clock=self.clock,
-            sleep=self.sleep,
-        )
+        footing = await self._footing(plain)
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
         hand = Stagehand(self.post, self.sleep, footing.deadline_s, Context(slow=footing.slow), footing.in_flight)
         for clause in plan.clauses:
@@ -103,6 +98,24 @@ class ContractRun:
             async for event in self._stage(clauses, hand, until):
                 yield event
         yield RunFinished(self.verdict(_OUT_OF_TIME))
+
+    async def _footing(self, plain: Push) -> Footing:
+        plan = self.plan
+        try:
+            async with asyncio.timeout(plan.max_time_s):
+                return await find_footing(
+                    plain,
+                    plan.target,
+                    post=self.post,
+                    deadline_s=plan.profile.delivery.timeout_s,
+                    wait_s=plan.wait_s,
+                    clock=self.clock,
+                    sleep=self.sleep,
+                )
+        except TimeoutError:
+            raise TargetError(
+                f"{plan.target} did not answer a plain callback inside --max-time {plan.max_time_s:g}s; give it more"
+            ) from None
 
     async def _stage(self, clauses: list[Clause], hand: Stagehand, until: float) -> AsyncIterator[RunEvent]:
         """Play clauses side by side; those that were late in company are heard again alone."""
@@ -139,7 +152,8 @@ class ContractRun:
 
     async def _play(self, clause: Clause, play: Play, hand: Stagehand, requests: int) -> Ruling:
         """Play one clause inside a limit of its own: as if all requests beside it had to be waited for in full."""
-        source = Source(clause, self.plan.target, self.plan.seed, self.plan.profile.name)
+        plan = self.plan
+        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders)
         limit_s = hand.deadline_s * play.deadline_factor * requests
         started_s = self.clock()
         try:

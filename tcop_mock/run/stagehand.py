@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.findings import Problem, Source, findings
+from tcop_mock.contract.findings import Problem, findings
 from tcop_mock.contract.judges import JUDGES, Context, no_answer, unjudgeable
 from tcop_mock.model.case import Pace
 from tcop_mock.model.delivery import Attempt, Outcome
@@ -15,6 +15,7 @@ from tcop_mock.model.verdict import ClauseResult, Result
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from tcop_mock.contract.reproduce import Source
     from tcop_mock.model.case import Case, Play, Scene
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.delivery import Post

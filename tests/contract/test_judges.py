@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.findings import Problem, Source, evidence, findings
+from tcop_mock.contract.findings import Problem, evidence, findings
 from tcop_mock.contract.judges import JUDGES, Context, unjudgeable
+from tcop_mock.contract.reproduce import Source
 from tcop_mock.model.case import Case
 from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.target import Target

@@ -94,9 +94,12 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(BUGS.keys() - LATE - PAYLOAD.keys()))
+@pytest.mark.parametrize("name", sorted(BUGS.keys() - LATE - PAYLOAD.keys() - {"TCM114-reads-once"}))
 def test_a_mistake_on_the_wire_does_not_touch_a_plain_callback(name: str, opened: Opened) -> None:
-    """A small callback with the right credentials is taken, but where the mistake leaves no way to."""
+    """A small callback with the right credentials is taken, but where the mistake leaves no way to.
+
+    Not asked: who reads once, because http.client writes head and body apart.
+    """
     assert ask(opened(BUGS[name])).status == OTHERWISE.get(name, 200)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.reproduce import curl, reproduction
+from tcop_mock.contract.reproduce import Source, curl, our_own
 from tcop_mock.model.case import Case, Offer
 from tcop_mock.model.delivery import Push
 from tcop_mock.model.target import Target
@@ -93,8 +93,7 @@ def test_credentials_come_from_the_environment(offer: Offer, shown: str | None, 
 def test_our_own_line_names_clause_seed_and_profile() -> None:
     """The second way is a check of the one clause with the same seed, quoted for a shell."""
     clause = find(load_clauses(), "TCM302")
-    ways = reproduction(Case("x", Push(b"{}")), clause, TARGET, 7, "2023")
-    words = shlex.split(ways.cli)
-    assert words == ["tcop-mock", "check", TARGET.url, "--clauses", "TCM302", "--seed", "7", "--profile", "2023"]
-    guarded = reproduction(Case("x", Push(b"{}")), clause, GUARDED, 7, "2023")
-    assert '"$TCOP_MOCK_TARGET"' in guarded.cli
+    words = shlex.split(our_own(Source(clause, TARGET, 7, "2023", ("my shapes",))))
+    flags = ["--clauses", "TCM302", "--seed", "7", "--profile", "2023", "--catalog", "my shapes"]
+    assert words == ["tcop-mock", "check", TARGET.url, *flags]
+    assert '"$TCOP_MOCK_TARGET"' in our_own(Source(clause, GUARDED, 7, "2023"))

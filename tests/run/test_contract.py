@@ -153,6 +153,7 @@ def test_slow_receivers_get_fewer_requests_at_once(took_s: float, in_flight: int
 @pytest.mark.parametrize("together_s, in_flight", [(2.0, 8), (3.5, 8), (4.0, 1), (16.0, 1)])
 def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: float, in_flight: int) -> None:
     """Eight requests that are answered as fast as one show that it need not be asked one by one."""
+    asked = 0
 
     async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
         assert (push, intended_s) == (plain, None)
@@ -161,7 +162,7 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
         took_s = min(deadline_s, 2.0 if asked <= 2 else together_s)
         return Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
 
-    asked, plain = 0, Push(b"{}")
+    plain = Push(b"{}")
     ports = FakePost(lambda _push, _number: OK)
     footing = asyncio.run(
         find_footing(Push(b"{}"), TARGET, post=post, deadline_s=5.0, wait_s=0.0, clock=ports.clock, sleep=ports.sleep)
@@ -221,6 +222,18 @@ def test_what_is_not_finished_in_time_is_an_error() -> None:
     events = _play(run)
     assert isinstance(events[-1], RunFinished)
     assert [item.reason for item in events[-1].verdict.results] == ["not finished within --max-time"] * 2
+
+
+def test_the_run_s_limit_holds_for_the_first_request_too() -> None:
+    """A target that does not answer the first callback inside the run's limit is unusable, and told so in time."""
+
+    class Stuck(FakePost):
+        async def __call__(self, push: Push, **options: Any) -> Attempt:  # noqa: ANN401
+            await asyncio.Event().wait()
+            return await super().__call__(push, **options)
+
+    with pytest.raises(TargetError, match=r"did not answer a plain callback inside --max-time 0\.05s"):
+        _play(_run(Stuck(lambda _push, _number: OK), ["TCM102"], max_time_s=0.05))
 
 
 def test_a_clause_has_a_limit_of_its_own() -> None:
