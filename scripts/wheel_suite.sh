@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the suite against the installed wheel, in a folder where only the tests are: what passes here is what users get.
+# Run the suite against the installed wheel, in a folder without the sources: what passes here is what users get.
 # usage: scripts/wheel_suite.sh PYTHON [argument of pytest]...
 set -euo pipefail
 
@@ -9,7 +9,7 @@ shift
 
 elsewhere=$(mktemp -d)
 trap 'rm -rf "$elsewhere"' EXIT
-cp -R "$sources/tests" "$sources/examples" "$sources/pyproject.toml" "$elsewhere"
+for kept in tests examples scripts README.md pyproject.toml; do cp -R "$sources/$kept" "$elsewhere"; done
 cd "$elsewhere"
 unset PYTHONPATH
 

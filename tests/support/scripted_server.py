@@ -83,8 +83,11 @@ class Peer:
         return self
 
     def start_tls(self, context: ssl.SSLContext) -> Self:
-        """Shake hands as the server."""
-        self.connection = context.wrap_socket(self.connection, server_side=True)
+        """Shake hands as the server. If that fails the connection stays open: closing it could overtake the alert."""
+        plain, self.connection = self.connection, self.connection.dup()
+        wrapped = context.wrap_socket(plain, server_side=True)
+        self.connection.close()
+        self.connection = wrapped
         return self
 
     def _more(self) -> bytes:
