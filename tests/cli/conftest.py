@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -39,6 +40,11 @@ def tcop(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyP
     return call
 
 
+def _hears_interrupts() -> None:
+    """Undo what a shell does to what it starts in the background: Ctrl-C ignored, and inherited so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Give a function that starts ``python -m tcop_mock`` in an empty folder; what still runs at the end is killed."""
@@ -53,6 +59,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stdout=stdout or subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
+                preexec_fn=_hears_interrupts,  # noqa: PLW1509 - no thread of ours holds a lock that it needs
             )
             stack.enter_context(process)
             stack.callback(process.kill)
