@@ -93,7 +93,7 @@ class Sink:
         self._timeout_s = timeout_s
         self._clock = clock
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def __aenter__(self) -> Self:
         """Listen.
@@ -117,9 +117,12 @@ class Sink:
         if server is None:
             return
         server.close()
-        for connection in self._connections:
+        connections = dict(self._connections)
+        for connection in connections:
             connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*connections, return_exceptions=True)
+        for writer in connections.values():  # who was cancelled before the first step has not closed it
+            writer.transport.abort()
         await server.wait_closed()
 
     @property
@@ -139,8 +142,8 @@ class Sink:
             writer.transport.abort()
             return
         connection = asyncio.ensure_future(self._serve(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
+        self._connections[connection] = writer
+        connection.add_done_callback(self._connections.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # so that drain() waits until the kernel has it all

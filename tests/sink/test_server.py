@@ -363,6 +363,33 @@ def test_a_connection_that_comes_while_the_sink_closes_is_dropped() -> None:
     asyncio.run(scenario())
 
 
+def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
+    """Who was accepted in the very moment in which the sink closes is hung up on, too."""
+
+    async def scenario() -> None:
+        sink = Sink(lambda _: Reply(200))
+        accept, accepted = sink._accept, asyncio.Event()
+
+        def accept_last(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            closing.append(asyncio.ensure_future(sink.__aexit__(None, None, None)))
+            accept(reader, writer)
+            accepted.set()
+
+        closing: list[asyncio.Future[None]] = []
+        sink._accept = accept_last  # type: ignore[method-assign]
+        await sink.__aenter__()
+        host, port = sink.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        async with asyncio.timeout(5):
+            await accepted.wait()
+            await closing[0]
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+
+    asyncio.run(scenario())
+
+
 def test_three_hundred_clients_at_once_are_all_answered() -> None:
     """A burst that connects in one go gets its answers, each its own."""
 
