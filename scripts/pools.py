@@ -23,7 +23,7 @@ Pools: TypeAlias = "dict[str, dict[str, list[str]]]"
 
 FILE = Path(__file__).parent.parent / "payload_catalog" / "_pools" / "names.toml"
 SEED = 248_50409  # the documentation's number of the alarm callback page
-SIZE = 48
+SIZE = 128
 _MOST_TRIES = 10_000
 
 _HEAD = """\
@@ -50,6 +50,13 @@ _PURPOSES_ZH = ("默认策略", "基础告警", "核心告警", "值班告警", 
 _STORES_ZH = ("主库", "业务库", "报表库", "归档库", "历史库")
 _CLUSTER_NAMESPACES = ("default", "kube-system", "monitoring", "ingress-nginx")
 _FACTS = ("changed", "created", "deleted", "events", "failed", "log", "metrics", "retry")
+_ACTIONS = ("archive", "convert", "export", "import", "insert", "notify", "resize", "sign", "sync", "transcode")
+_STORED = ("assets", "backup", "exports", "logs", "media", "static", "uploads")
+_SIDECARS = ("app", "main", "nginx", "envoy", "istio-proxy", "filebeat", "jmx-exporter", "log-agent", "redis-exporter")
+_CARRIERS = ("China Telecom", "China Mobile", "China Unicom")
+_CARRIERS_ZH = ("电信", "移动", "联通")
+_SITES = ("office", "warehouse", "datacenter", "store", "lab", "branch", "headquarters")
+_SITES_ZH = ("办公室", "仓库", "机房", "门店", "分公司", "总部")
 _HOSTS = ("www", "static", "img", "api", "download", "video", "m")
 _ZONES = ("example.com", "example.net", "example.org")
 
@@ -135,6 +142,48 @@ class Names:
         """Return the name of a group of message consumers."""
         return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-group{self._en.random_int(1, 30)}"
 
+    def function(self) -> str:
+        """Return the name of a cloud function."""
+        return f"{self._pick(_ACTIONS)}-{self._pick(_SERVICES)}-{self._pick(_FACTS)}"
+
+    def bucket(self) -> str:
+        """Return the name of a bucket, without the account's id that follows it."""
+        return f"{self._pick(_SERVICES)}-{self._pick(_STORED)}-{self._pick(_STAGES)}"
+
+    def container(self) -> str:
+        """Return the name of a container of a pod."""
+        return f"{self._pick(_SERVICES)}-{self._pick(_SIDECARS)}"
+
+    def gateway(self) -> str:
+        """Return what somebody calls a gateway to other networks."""
+        return f"{self._pick(_STAGES)} {self._pick(_SERVICES)} to {self._pick(_SITES)} {self._colour()}"
+
+    def gateway_zh(self) -> str:
+        """Return what somebody calls a gateway to other networks, in Chinese."""
+        return f"{self._city()}{self._pick(_SITES_ZH)}接入{self._pick(_STAGES_ZH)}网"
+
+    def tunnel(self) -> str:
+        """Return what somebody calls a tunnel; teams tell the carrier in it."""
+        backup = " backup" if self._en.pybool() else ""
+        return f"{self._pick(_SERVICES)}-to-{self._pick(_SITES)}-{self._number()}({self._pick(_CARRIERS)}{backup})"
+
+    def tunnel_zh(self) -> str:
+        """Return what somebody calls a tunnel, in Chinese."""
+        backup = "备份" if self._zh.pybool() else ""
+        return f"{self._city()}{self._pick(_SITES_ZH)}-{self._number()}({self._pick(_CARRIERS_ZH)}{backup})"
+
+    def detection(self) -> str:
+        """Return what somebody calls a network detection."""
+        return f"check {self._pick(_SERVICES)} {self._pick(_SITES)}-{self._number()}"
+
+    def detection_zh(self) -> str:
+        """Return what somebody calls a network detection, in Chinese."""
+        return f"{self._city()}{self._pick(_SITES_ZH)}探测-{self._number()}"
+
+    def function_namespace(self) -> str:
+        """Return the name of a namespace of cloud functions."""
+        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-core"
+
 
 def draw() -> Pools:
     """Return all pools; each draws from a source of its own, so that a new pool changes no other."""
@@ -151,6 +200,13 @@ def draw() -> Pools:
         "namespace": {"en": [*_CLUSTER_NAMESPACES, *fill(Names().namespace)]},
         "topic": {"en": fill(Names().topic)},
         "consumer_group": {"en": fill(Names().consumer_group)},
+        "function": {"en": fill(Names().function)},
+        "function_namespace": {"en": ["default", *fill(Names().function_namespace)]},
+        "bucket": {"en": fill(Names().bucket)},
+        "container": {"en": fill(Names().container)},
+        "gateway": {"en": fill(Names().gateway), "zh": fill(Names().gateway_zh)},
+        "tunnel": {"en": fill(Names().tunnel), "zh": fill(Names().tunnel_zh)},
+        "detection": {"en": fill(Names().detection), "zh": fill(Names().detection_zh)},
     }
 
 

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
-from tcop_mock.model.shape import Event, Kind, Metric, Policy, Product, Sample, Shape, Text, ValueSpec
+from tcop_mock.model.shape import (
+    Erratum,
+    Event,
+    Kind,
+    Metric,
+    Observed,
+    Policy,
+    Product,
+    Sample,
+    Shape,
+    Text,
+    ValueSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,10 +98,14 @@ def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  #
 
 def contradictions(shape: Shape) -> Iterator[tuple[str, str]]:
     """Yield what no schema can say about an entry: (dotted key, problem)."""
-    for key in shape.dimensions_zh:
-        if key not in shape.dimensions:
-            near = did_you_mean(key, shape.dimensions)
-            yield "dimensions_zh", f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else "")
+    for table, keys in (("dimensions_zh", shape.dimensions_zh), ("aliases", shape.aliases)):
+        for key in keys:
+            if key not in shape.dimensions:
+                near = did_you_mean(key, shape.dimensions)
+                yield table, f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else "")
+    for key in shape.observed.dimensions:
+        if key in shape.dimensions:
+            yield "observed.dimensions", f"{key!r} is a key of [dimensions]; name only what stands beside these"
     for name, spec in shape.values.items():
         problem = _undrawable(spec)
         if problem:
@@ -129,7 +145,7 @@ def _unreachable(metric: Metric) -> str:
 
 def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
     """Turn the table of an entry that keeps its schema into a shape."""
-    sample = table.get("sample")
+    observed = _observed(table.get("observed", {}))
     return Shape(
         id=shape_id,
         title=_text(table, "title"),
@@ -138,14 +154,17 @@ def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
         regional=table["regional"],
         source=table["source"],
         assumed=tuple(table.get("assumed", ())),
-        policy=Policy(table["policy"]["type"], _text(table["policy"], "name")),
+        policy=Policy(table["policy"]["type"], _text(table["policy"], "name"), table["policy"].get("ename")),
         values={name: _value(spec) for name, spec in table.get("values", {}).items()},
         dimensions=table["dimensions"],
         dimensions_zh=table.get("dimensions_zh", {}),
-        metrics=tuple(map(_metric, table.get("metrics", ()))),
+        metrics=tuple(_metric(row, observed.show_name_suffix) for row in table.get("metrics", ())),
         events=tuple(map(_event, table.get("events", ()))),
         product=_product(table["product"]) if "product" in table else None,
-        sample=Sample(sample["dimensions"], sample["agrees"], sample.get("errata", "")) if sample else None,
+        sample=_sample(table["sample"]) if "sample" in table else None,
+        observed=observed,
+        aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
+        errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
     )
 
 
@@ -157,12 +176,13 @@ def _value(spec: dict[str, Any]) -> ValueSpec:
     return ValueSpec(spec["generator"], {key: value for key, value in spec.items() if key != "generator"})
 
 
-def _metric(table: dict[str, Any]) -> Metric:
+def _metric(table: dict[str, Any], suffix: str) -> Metric:
     low, high = table.get("range", (0.0, 0.0))
+    show_name, unit = _text(table, "metricShowName"), _text(table, "unit")
     return Metric(
         name=table["metricName"],
-        show_name=_text(table, "metricShowName"),
-        unit=_text(table, "unit"),
+        show_name=show_name,
+        unit=unit,
         source=table["source"],
         calc_type=table.get("calcType"),
         calc_value=table.get("calcValue"),
@@ -170,7 +190,30 @@ def _metric(table: dict[str, Any]) -> Metric:
         high=high,
         decimals=table.get("decimals", 0),
         namespace=table.get("namespace"),
+        observed_show_name=_captured(
+            table, "observedShowName", Text(f"{show_name.en}{suffix}", f"{show_name.zh}{suffix}")
+        ),
+        observed_unit=_captured(table, "observedUnit", unit),
     )
+
+
+def _captured(table: dict[str, Any], key: str, otherwise: Text) -> Text | None:
+    """Return what was captured; a language that nothing was captured in has the text that it would have."""
+    if key not in table and f"{key}_zh" not in table:
+        return None
+    return Text(table.get(key, otherwise.en), table.get(f"{key}_zh", otherwise.zh))
+
+
+def _observed(table: dict[str, Any]) -> Observed:
+    return Observed(
+        dimensions=table.get("dimensions", {}),
+        show_name_suffix=table.get("showNameSuffix", ""),
+        additional_msg=tuple((row["key"], row["value"]) for row in table.get("additionalMsg", ())),
+    )
+
+
+def _sample(table: dict[str, Any]) -> Sample:
+    return Sample(table["dimensions"], table["agrees"], table.get("errata", ""), table.get("placeholder", False))
 
 
 def _event(table: dict[str, Any]) -> Event:

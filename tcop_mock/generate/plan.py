@@ -48,7 +48,14 @@ class Plan:
         return dimensions
 
     def _check_names(self) -> None:
-        named = [*paths(dict(self.shape.dimensions)), *paths(dict(self.shape.dimensions_zh))]
+        observed = self.shape.observed
+        trees = (
+            self.shape.dimensions,
+            self.shape.dimensions_zh,
+            observed.dimensions,
+            dict(enumerate(template for _, template in observed.additional_msg)),
+        )
+        named = [path for tree in trees for path in paths(dict(tree))]
         for path in named:
             if path not in BUILT_IN and not self._declares(path):
                 near = did_you_mean(path, [*self.drawers, *BUILT_IN])

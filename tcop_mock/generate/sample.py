@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.generate.plan import Plan
 from tcop_mock.generate.pools import regions
 from tcop_mock.generate.template import is_reference, parts, resolve
+from tcop_mock.model.shape import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,18 +21,25 @@ _BETWEEN = "\x1f"
 _APP_ID = r"1[23]\d{8}"
 
 
-def could_draw(shape: Shape, dimensions: Mapping[str, Any]) -> bool:
+def could_draw(shape: Shape, dimensions: Mapping[str, Any], *, placeholder: bool = False) -> bool:
     """Tell whether these dimensions (keys, order, JSON types and all values together) are one of the shape's.
 
     A name stands for whatever a human would type, so any name matches; what is named twice must be the same twice.
+
+    Args:
+        shape: what should have drawn them.
+        dimensions: as a callback or a page has them.
+        placeholder: a text ``xxx`` stands for any text.
     """
     templates = list(_leaves(dict(shape.dimensions)))
     values = list(_leaves(dict(dimensions)))
     if [path for path, _ in templates] != [path for path, _ in values]:
         return False
+    told = [not (placeholder and value == PLACEHOLDER) for _, value in values]
     have = _BETWEEN.join(_typed(value) for _, value in values)
     plan = Plan(shape)
-    return any(re.fullmatch(_pattern(plan, [node for _, node in templates], chosen), have) for chosen in _choices(plan))
+    nodes = [node for _, node in templates]
+    return any(re.fullmatch(_pattern(plan, nodes, told, chosen), have) for chosen in _choices(plan))
 
 
 def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a tree of JSON or templates
@@ -54,9 +62,17 @@ def _choices(plan: Plan) -> Iterator[dict[str, Any]]:
         yield dict(zip(counted, combination, strict=True))
 
 
-def _pattern(plan: Plan, nodes: list[Any], chosen: Mapping[str, Any]) -> str:
+def _pattern(plan: Plan, nodes: list[Any], told: list[bool], chosen: Mapping[str, Any]) -> str:
     groups: dict[str, str] = {}
-    return _BETWEEN.join(_leaf_pattern(plan, node, chosen, groups) for node in nodes)
+    return _BETWEEN.join(
+        _leaf_pattern(plan, node, chosen, groups) if is_told else _type_pattern(plan, node, chosen)
+        for node, is_told in zip(nodes, told, strict=True)
+    )
+
+
+def _type_pattern(plan: Plan, node: Any, chosen: Mapping[str, Any]) -> str:  # noqa: ANN401 - a template
+    """Return the pattern of the placeholder where a text is drawn, and of nothing else elsewhere."""
+    return f"text {PLACEHOLDER}" if _leaf_pattern(plan, node, chosen, {}).startswith("text") else "json"
 
 
 def _leaf_pattern(plan: Plan, node: Any, chosen: Mapping[str, Any], groups: dict[str, str]) -> str:  # noqa: ANN401

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
+PLACEHOLDER = "xxx"
+"""What the documentation prints for a value that it does not show."""
+
 
 class Kind(StrEnum):
     """What an alarm is about; the wire's ``alarmType``."""
@@ -58,6 +61,10 @@ class Metric:
     """How many decimals a value may have, 0 to 3; 0 for what is counted."""
     namespace: str | None = None
     """Namespace on the wire where it is not the shape's own (CVM network metrics: ``qce/lb``)."""
+    observed_show_name: Text | None = None
+    """``metricShowName`` as captured callbacks print it, with its trailing blank; ``None`` where none was captured."""
+    observed_unit: Text | None = None
+    """``unit`` as captured callbacks print it; ``None`` where none was captured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,8 @@ class Policy:
 
     type: str
     name: Text
+    ename: str | None = None
+    """``policyTypeEname``, which no page documents: what captured callbacks with English notices print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,30 @@ class Sample:
     agrees: bool
     """Whether the shape could have drawn it; ``False`` means the page contradicts itself, as ``errata`` says."""
     errata: str = ""
+    placeholder: bool = False
+    """Whether values that are ``PLACEHOLDER`` stand for whatever there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What real callbacks carry beside what is documented."""
+
+    dimensions: Mapping[str, Any] = field(default_factory=dict)
+    """Templates of keys that stand beside the documented ones."""
+    show_name_suffix: str = ""
+    """Text that follows ``metricShowName``."""
+    additional_msg: tuple[tuple[str, str], ...] = ()
+    """``additionalMsg`` of event alarms: keys and templates, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erratum:
+    """A contradiction or a misprint of the documentation."""
+
+    page: str
+    problem: str
+    here: str
+    """What this catalogue does about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +161,11 @@ class Shape:
     events: tuple[Event, ...] = ()
     product: Product | None = None
     sample: Sample | None = None
+    observed: Observed = field(default_factory=Observed)
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other spellings of documented keys that some official page or capture prints."""
+    errata: tuple[Erratum, ...] = ()
+    """Contradictions of the documentation about this shape, beyond those of the sample."""
 
     @property
     def documented(self) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from tcop_mock._data import data_root
 from tcop_mock.catalog import Catalog
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError
-from tcop_mock.model.shape import Kind, Lang, Policy, Product, Text, ValueSpec
+from tcop_mock.model.shape import Erratum, Kind, Lang, Observed, Policy, Product, Sample, Text, ValueSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,8 +124,8 @@ def test_an_unknown_shape_is_answered_with_near_misses(shipped: Catalog, name: s
 
 
 def test_a_glob_matches_ids(shipped: Catalog) -> None:
-    """`clb/*` is all of a product's shapes, in order."""
-    assert [shape.id for shape in shipped.match("clb/*")] == ["clb/private-listener", "clb/public-listener"]
+    """`mysql/*` is all of a product's shapes, in order."""
+    assert [shape.id for shape in shipped.match("mysql/*")] == ["mysql/events", "mysql/instance", "mysql/secondary"]
 
 
 def test_a_pattern_without_wildcards_is_an_id(shipped: Catalog) -> None:
@@ -178,6 +178,68 @@ def test_an_entry_of_events_is_read_whole(tmp_path: Path) -> None:
     assert shape.assumed == ("events.0.recoverable",)
     assert shape.sample is not None
     assert (shape.documented, shape.sample.agrees, shape.sample.errata) == (True, True, "")
+
+
+OBSERVED = """
+[policy]
+type = "acme_queue"
+name = "Acme - queue"
+ename = "Acme Queue"
+
+[observed]
+dimensions = { owner = "{region}" }
+showNameSuffix = " "
+additionalMsg = [{ key = "owner", value = "{region}" }, { key = "note", value = "" }]
+
+[aliases]
+queueId = ["queue_id", "queueID"]
+
+[sample]
+agrees = true
+placeholder = true
+dimensions = { queueId = "xxx" }
+
+[[errata]]
+page = "a page"
+problem = "It says otherwise."
+here = "As captured."
+
+[[metrics]]
+metricName = "captured"
+metricShowName = "Captured"
+metricShowName_zh = "抓取"
+observedShowName = "As it was "
+unit = "%"
+observedUnit_zh = ""
+source = "ours"
+"""
+
+
+def test_what_is_observed_is_read_whole(folder: Path) -> None:
+    """Names, keys, messages, other spellings and errata beside the documented form all arrive."""
+    head, tail = ENTRY.replace('policy = { type = "acme_queue", name = "Acme - queue", name_zh = "队列" }\n', "").split(
+        "[[metrics]]", 1
+    )
+    write(folder, "acme/queue", f"{head}{OBSERVED}\n[[metrics]]{tail}")
+
+    shape = Catalog.load(folder).get("acme/queue")
+
+    assert shape.policy.ename == "Acme Queue"
+    assert shape.observed == Observed({"owner": "{region}"}, " ", (("owner", "{region}"), ("note", "")))
+    assert shape.aliases == {"queueId": ("queue_id", "queueID")}
+    assert shape.errata == (Erratum("a page", "It says otherwise.", "As captured."),)
+    assert shape.sample == Sample({"queueId": "xxx"}, agrees=True, placeholder=True)
+    captured, without = shape.metrics[:2]
+    assert captured.observed_show_name == Text("As it was ", "抓取 ")
+    assert captured.observed_unit == Text("%", "")
+    assert (without.observed_show_name, without.observed_unit) == (None, None)
+
+
+def test_an_entry_that_tells_nothing_observed_has_nothing(folder: Path) -> None:
+    """All of it is optional."""
+    shape = Catalog.load(folder).get("acme/queue")
+
+    assert (shape.observed, shape.aliases, shape.errata, shape.policy.ename) == (Observed(), {}, (), None)
 
 
 def test_a_later_folder_replaces_an_earlier_and_the_shipped_one(tmp_path: Path) -> None:
@@ -241,6 +303,10 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
          "dimensions_zh", "'queueID' is no key of [dimensions]; did you mean 'queueId'?"),
         ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nzzz = "x"\n[dimensions]\nqueueId = "{queue}"',
          "dimensions_zh", "'zzz' is no key of [dimensions]"),
+        ('[dimensions]\nqueueId = "{queue}"', '[aliases]\nqueueID = ["x"]\n[dimensions]\nqueueId = "{queue}"',
+         "aliases", "'queueID' is no key of [dimensions]; did you mean 'queueId'?"),
+        ('[dimensions]\nqueueId = "{queue}"', '[observed.dimensions]\nqueueId = "x"\n[dimensions]\nqueueId = "{queue}"',
+         "observed.dimensions", "'queueId' is a key of [dimensions]; name only what stands beside these"),
         ('"resource_id", prefix = "queue"', '"ipv4", network = "10.0.0.1/8"',
          "values.queue", "network 10.0.0.1/8 has host bits set"),
         ('"resource_id", prefix = "queue"', '"integer", low = 2, high = 1', "values.queue", "low is greater than high"),

@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 
 from tcop_mock.catalog import Catalog
+from tcop_mock.generate.sample import could_draw
+from tcop_mock.model.shape import PLACEHOLDER
 
 PRINTED = tomllib.loads((Path(__file__).parent / "documented.toml").read_text(encoding="utf-8"))["shape"]
 CATALOG = Catalog.load()
 
-each_printed = pytest.mark.parametrize("printed", PRINTED, ids=[printed["id"] for printed in PRINTED])
+PAGE = "alarm callback page 2023-08-07"
+OFFICIAL = [printed for printed in PRINTED if printed["source"] == PAGE]
+
+each_printed = pytest.mark.parametrize(
+    "printed", PRINTED, ids=[f"{at}-{printed['id']}" for at, printed in enumerate(PRINTED)]
+)
 
 
 def form(node: Any) -> Any:  # noqa: ANN401 - a node of a JSON tree
@@ -60,21 +67,65 @@ def test_the_sample_is_what_is_printed(printed: dict[str, Any]) -> None:
 
 
 @each_printed
+def test_the_sample_could_have_been_drawn_or_is_told_to_contradict_the_shape(printed: dict[str, Any]) -> None:
+    """What the page prints is what we draw; where it cannot be, errata give the reason."""
+    shape = CATALOG.get(printed["id"])
+
+    assert shape.sample is not None
+    drawable = could_draw(shape, printed["dimensions"], placeholder=shape.sample.placeholder)
+    assert drawable is shape.sample.agrees
+    assert drawable or shape.sample.errata
+
+
+@each_printed
 def test_a_misprint_is_told_as_one(printed: dict[str, Any]) -> None:
     """Where the page's sample is no JSON the entry's errata say so."""
     sample = CATALOG.get(printed["id"]).sample
 
     assert sample is not None
-    assert ("misprint" in printed) <= (not sample.agrees)
+    assert ("misprint" in printed) <= bool(sample.errata)
 
 
-def test_the_listeners_ports_differ_in_type() -> None:
+@each_printed
+def test_placeholders_are_told_where_they_are_printed(printed: dict[str, Any]) -> None:
+    """An xxx of the page is taken for a placeholder, and nothing is that is not there."""
+    sample = CATALOG.get(printed["id"]).sample
+
+    assert sample is not None
+    assert sample.placeholder is (PLACEHOLDER in printed["dimensions"].values())
+
+
+def test_every_heading_of_the_page_has_its_entry() -> None:
+    """The official page has 42 headings with a block; one block is printed twice, so there are 41 shapes."""
+    assert len(OFFICIAL) == 42
+    assert len({printed["id"] for printed in OFFICIAL}) == 41
+    assert len({str(form(printed["dimensions"])) for printed in OFFICIAL}) == 41
+
+
+def test_three_blocks_are_headed_workload_and_the_third_is_the_nodes() -> None:
+    """The page prints the workload's block twice and the node's under the same heading."""
+    headed = [printed for printed in OFFICIAL if printed["heading"] == "TKE (metric v2.0) - workload"]
+
+    assert [printed["id"] for printed in headed] == ["tke/workload", "tke/workload", "tke/node"]
+    assert headed[0] == headed[1]
+
+
+def test_ids_are_texts_but_for_those_that_are_printed_as_numbers() -> None:
     """The public listener's vport is an integer, the private one's is text: the page prints them so."""
-    ports = {printed["id"]: type(printed["dimensions"]["vport"]) for printed in PRINTED if "clb/" in printed["id"]}
+    numbers = {
+        (printed["id"], key)
+        for printed in PRINTED
+        for key, value in printed["dimensions"].items()
+        if isinstance(value, int)
+    }
 
-    assert ports == {"clb/public-listener": int, "clb/private-listener": str}
+    assert numbers == {
+        ("clb/public-listener", "vport"),
+        ("clb/public-server-port", "vpcId"),
+        ("vpc/bandwidth-package", "appid"),
+    }
 
 
 def test_only_the_global_product_has_no_region() -> None:
     """The page: region is not returned for products that are not region-specific."""
-    assert [shape.id for shape in CATALOG if not shape.regional] == ["cdn/domain"]
+    assert [shape.id for shape in CATALOG if not shape.regional] == ["cdn/domain", "cdn/project", "cdn/province-isp"]

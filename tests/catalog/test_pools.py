@@ -71,14 +71,14 @@ def test_a_missing_file_is_stale_and_writing_makes_it_fresh(script: ModuleType, 
 
 def test_a_pool_that_cannot_be_filled_is_an_error(script: ModuleType) -> None:
     """Too small a vocabulary stops the script instead of making it search for ever."""
-    with pytest.raises(RuntimeError, match="fewer than 48"):
+    with pytest.raises(RuntimeError, match="fewer than 128"):
         script.fill(lambda: "always the same")
 
 
 @each_list
-def test_a_pool_has_forty_names_and_none_twice(language: str, names: list[str]) -> None:
-    """Alarms in a row rarely share a name."""
-    assert 40 <= len(set(names)) == len(names), language
+def test_a_pool_has_128_to_256_names_and_none_twice(language: str, names: list[str]) -> None:
+    """Alarms in a row rarely share a name, and a byte is enough to choose one."""
+    assert 128 <= len(set(names)) == len(names) <= 256, language
 
 
 @each_list
@@ -104,18 +104,28 @@ def test_domains_are_reserved_ones() -> None:
     assert all(re.fullmatch(r"[a-z0-9.-]+\.example\.(com|net|org)", name) for name in NAMES["domain"]["en"])
 
 
-@pytest.mark.parametrize("pool", ["workload", "namespace"])
+@pytest.mark.parametrize("pool", ["workload", "namespace", "container"])
 def test_names_in_kubernetes_are_dns_labels(pool: str) -> None:
     """Kubernetes takes 63 lower-case alphanumerics and dashes (RFC 1123), and a pod's name adds 17 to a workload's."""
     assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,44}[a-z0-9])?", name) for name in NAMES[pool]["en"])
 
 
 def test_regions_have_short_codes_full_names_and_cities() -> None:
-    """The 27 regions, each once; the callback's `gz` is the API's `ap-guangzhou`."""
-    assert len({region["code"] for region in REGIONS}) == len({region["full"] for region in REGIONS}) == 27
+    """The 27 regions, 12 edge zones and 11 codes without a full name, each once: `gz` is the API's `ap-guangzhou`."""
+    assert len({region["code"] for region in REGIONS}) == len({region["full"] for region in REGIONS}) == 50
     assert REGIONS[0] == {"code": "gz", "full": "ap-guangzhou", "city": "Guangzhou", "city_zh": "广州"}
     for region in REGIONS:
         assert re.fullmatch(r"[a-z]+", region["code"]), region
         assert re.fullmatch(r"[a-z]{2}-[a-z]+(-[a-z]+)?", region["full"]), region
         assert CHINESE.search(region["city_zh"]), region
         assert region["city"].isascii(), region
+
+
+def test_regions_whose_full_name_no_source_has_are_assumed() -> None:
+    """Some codes occur in answers of the API only; what they stand for is our guess, and marked."""
+    assumed = {region["code"]: region["assumed"] for region in REGIONS if "assumed" in region}
+
+    assert set(assumed) == {
+        "osa", "sa", "zw", "zwadc", "shadc", "shhqcft", "shwxzf", "gzwxzf", "bjhldycft", "szjxcft", "qyxa",
+    }  # fmt: skip
+    assert all(keys == ["full", "city", "city_zh"] for keys in assumed.values())

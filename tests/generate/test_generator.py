@@ -16,7 +16,7 @@ from tcop_mock.generate.pools import names
 from tcop_mock.generate.sample import could_draw
 from tcop_mock.generate.thresholds import draw_value, is_beyond
 from tcop_mock.model.alarm import NotifyType, State
-from tcop_mock.model.shape import Lang, Metric, Shape, Text, ValueSpec
+from tcop_mock.model.shape import Lang, Metric, Observed, Shape, Text, ValueSpec
 
 CATALOG = Catalog.load()
 CVM = CATALOG.get("cvm/basic-monitoring")
@@ -24,7 +24,7 @@ CVM_EVENTS = CATALOG.get("cvm/events")
 
 
 def _shape(values: dict[str, ValueSpec], dimensions: dict[str, Any]) -> Shape:
-    return replace(CVM, values=values, dimensions=dimensions)
+    return replace(CVM, values=values, dimensions=dimensions, observed=Observed())
 
 
 def test_a_metric_by_name() -> None:
@@ -131,6 +131,16 @@ def test_templates_and_values_must_fit(values: dict[str, ValueSpec], dimensions:
         Generator(1).alarm(_shape(values, dimensions))
     assert message in str(caught.value)
     assert str(caught.value).startswith("cvm/basic-monitoring: ")
+
+
+def test_what_is_observed_uses_values() -> None:
+    """A value that only a key or a message of real callbacks names is not idle; what these name must be declared."""
+    values = {"name": ValueSpec("name", {"of": "instance"})}
+    for observed in (Observed({"deviceName": "{name}"}), Observed(additional_msg=(("alias", "{name}"),))):
+        shape = replace(_shape(values, {"a": "x"}), observed=observed)
+        assert Generator(1).alarm(shape).dimensions == {"a": "x"}
+        with pytest.raises(EntryError, match="'name' is no declared value"):
+            Generator(1).alarm(replace(shape, values={}))
 
 
 def test_unknown_generators_and_pools_are_errors() -> None:

@@ -21,7 +21,7 @@ SAMPLED = [pytest.param(shape, id=shape.id) for shape in CATALOG if shape.sample
 def test_the_documented_sample_could_have_been_drawn_or_says_why_not(shape: Shape) -> None:
     """`agrees` is true exactly when the shape could have drawn the page's sample; errata say why not."""
     assert shape.sample is not None
-    assert could_draw(shape, shape.sample.dimensions) is shape.sample.agrees
+    assert could_draw(shape, shape.sample.dimensions, placeholder=shape.sample.placeholder) is shape.sample.agrees
     assert bool(shape.sample.errata) or shape.sample.agrees
 
 
@@ -30,9 +30,8 @@ def test_a_missing_or_moved_key_is_noticed(shape: Shape) -> None:
     """Neither a dimension more nor one less nor another order passes for the shape's own."""
     assert shape.sample is not None
     items = list(shape.sample.dimensions.items())
-    assert not could_draw(shape, dict(items[1:]))
-    assert not could_draw(shape, dict(reversed(items)))
-    assert not could_draw(shape, dict(items) | {"surplus": "x"})
+    for wrong in (dict(items[1:]), dict(reversed(items)), dict(items) | {"surplus": "xxx"}):
+        assert not could_draw(shape, wrong, placeholder=True)
 
 
 def test_an_id_that_is_not_the_same_twice_is_noticed() -> None:
@@ -60,7 +59,7 @@ def test_the_json_type_counts() -> None:
 
 def test_literals_other_than_text_are_compared() -> None:
     """A constant number in an entry matches that number only."""
-    shape = replace(CATALOG.get("cvm/basic-monitoring"), values={}, dimensions={"lane": 7, "region": "{region}"})
+    shape = replace(CATALOG.get("redis/legacy"), values={}, dimensions={"lane": 7, "region": "{region}"})
     assert could_draw(shape, {"lane": 7, "region": "gz"})
     assert not could_draw(shape, {"lane": 8, "region": "gz"})
     assert not could_draw(shape, {"lane": "7", "region": "gz"})
@@ -79,3 +78,31 @@ def test_an_account_as_number_is_matched_as_number() -> None:
     assert could_draw(shape, good)
     assert not could_draw(shape, good | {"appid": "1252068037"})
     assert not could_draw(shape, good | {"__region__": "nowhere"})
+
+
+def test_a_placeholder_stands_for_any_text() -> None:
+    """An xxx of the page agrees with what is drawn, but only where it is known to be a placeholder."""
+    shape = CATALOG.get("vpc/vpn-tunnel")
+    told = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "5642", "objName": "to the office(vpnx-lr6cpqp6)"}
+    hidden = told | {"objId": "xxx"}
+    assert could_draw(shape, hidden, placeholder=True)
+    assert not could_draw(shape, hidden)
+
+
+def test_a_placeholder_excuses_nothing_else() -> None:
+    """What is printed beside placeholders must still agree, and a placeholder is a text where a text is drawn."""
+    tunnel, package = CATALOG.get("vpc/vpn-tunnel"), CATALOG.get("vpc/bandwidth-package")
+    other = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "xxx", "objName": "to the office(vpnx-00000000)"}
+    assert not could_draw(tunnel, other, placeholder=True)
+    hidden = {"__region__": "xxx", "appid": 1252068037, "netgroup": "xxx", "objId": "xxx", "objName": "xxx"}
+    assert could_draw(package, hidden, placeholder=True)
+    assert not could_draw(package, hidden | {"appid": "xxx"}, placeholder=True)
+    assert not could_draw(package, hidden | {"objId": 1}, placeholder=True)
+
+
+def test_a_placeholder_of_a_picked_value_is_one_of_its_type() -> None:
+    """Where a number is picked, a placeholder of text could not have been drawn."""
+    listener = CATALOG.get("clb/public-listener")
+    hidden: dict[str, object] = dict.fromkeys(("protocol", "vip", "vport", "objId", "objName"), "xxx")
+    assert not could_draw(listener, hidden, placeholder=True)
+    assert could_draw(listener, hidden | {"vport": 443}, placeholder=True)
