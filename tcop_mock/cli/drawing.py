@@ -12,8 +12,9 @@ from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.lifecycle import parse_lifecycle
-from tcop_mock.model.alarm import State, wire_bytes
+from tcop_mock.model.alarm import State
 from tcop_mock.model.shape import Kind, Lang
+from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

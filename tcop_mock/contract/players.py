@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.workshop import PLAIN_SHAPE
 from tcop_mock.generate.edits import value_at, with_value, without
-from tcop_mock.model.alarm import State, wire_bytes
+from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
+from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.model.alarm import State, wire_bytes
+from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer
 from tcop_mock.model.delivery import Push
 from tcop_mock.model.secret import Credentials, Secret
+from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

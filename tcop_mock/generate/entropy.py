@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOWER_ALNUM = "0123456789abcdefghijklmnopqrstuvwxyz"
-ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-HEX = "0123456789abcdef"
 _FIRST_BYTES = 336
 _WORD_BYTES = 8
 

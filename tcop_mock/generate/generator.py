@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.generate.entropy import ALNUM, LOWER_ALNUM, Entropy
+from tcop_mock.generate.ages import durations_s
+from tcop_mock.generate.cells import ROWS, Clock, text_of
+from tcop_mock.generate.draft import Draft, Moment, place_of
 from tcop_mock.generate.plan import Plan
-from tcop_mock.generate.pools import names, regions
-from tcop_mock.generate.thresholds import draw_value
-from tcop_mock.model.alarm import Account, Alarm, Callback, NotifyType, State
-from tcop_mock.model.shape import Event, Kind, Lang, Metric
+from tcop_mock.generate.policies import Ask, require
+from tcop_mock.generate.thresholds import values
+from tcop_mock.model.alarm import Alarm, Callback, State
+from tcop_mock.model.form import Form, Wire
+from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.model.shape import Shape
 
-    Named = TypeVar("Named", Metric, Event)
-
-_FIRST_DAY = datetime(2025, 1, 1)  # noqa: DTZ001 - Beijing time without offset, as TCOP writes it
-_SECONDS_OF_YEAR = 365 * 24 * 3600
-_SESSION_CHARS = 24
-_POLICY_CHARS = 8
-_PERIODS_S = (60, 300)
-_PERIOD_NUMS = (1, 2, 3, 4, 5)
-_REPEAT_PERIODS_S = (300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-_UNREPEATED_SPAN_S = 3600
-"""How long an alarm that is told once lasts at the most."""
-_APP_ID = (1_250_000_000, 1_259_999_999)
-_UIN = (100_000_000_000, 100_099_999_999)
-
 
 class Generator:
     """Draws alarms from a seed.
 
-    Each alarm has a stream of its own (seed, shape id, serial), so the 5,000th is drawn without the 4,999 before it;
-    language, metric and event do not change what else is drawn.
+    Each alarm has a place of its own (seed, shape id, serial), so the 5,000th is drawn without the 4,999 before it;
+    language, form, metric and event do not change what else is drawn. Of 16 alarms in a row each is of another policy;
+    the 17th is the first policy's next, as a storm is: few policies, many objects.
+
+    Args:
+        seed: any integer; the same one gives the same alarms.
+        lang: of the accounts.
+        form: in which the callbacks are written.
+        wire: what the profile's callbacks hold; the alarm callback page's of 2023 where it is not given.
     """
 
-    def __init__(self, seed: int, lang: Lang = Lang.EN) -> None:
+    def __init__(
+        self, seed: int, lang: Lang = Lang.EN, *, form: Form = Form.DOCUMENTED, wire: Wire | None = None
+    ) -> None:
         self.seed = seed
         self.lang = lang
-        self._plans: dict[str, Plan] = {}
+        self.form = form
+        self.wire = wire or Wire()
+        self._drafts: dict[str, Draft] = {}
 
     def alarm(  # noqa: PLR0913 - each is one thing that a user can ask of an alarm
         self,
@@ -69,32 +66,20 @@ class Generator:
 
         Raises:
             UnknownNameError: the shape has no such metric or event.
-            UsageError: it can never reach the state: events do not repeat, some have no recovery.
+            UsageError: it can never reach the state, or the shape has no callbacks of the generator's form.
         """
-        entropy = Entropy(self.seed, shape.id, serial)
-        account = Account(entropy.between(*_APP_ID), str(entropy.between(*_UIN)))
-        region = entropy.pick(regions()).code
-        first = Alarm(
-            shape_id=shape.id,
+        draft, place = self.draft(shape), place_of(serial)
+        policy = draft.policy(place.policy, Ask(metric, event, threshold, reaching))
+        block = draft.block(place.policy, place.block, Moment(State.FIRING, 1))
+        drawn = draft.plan.values(block, place.row, self.lang) | draft.built_in(policy)
+        objects = draft.plan.objects(drawn, self.lang)
+        return replace(
+            policy,
             serial=serial,
-            kind=shape.kind,
-            lang=self.lang,
-            account=account,
-            region=region if shape.regional else None,
-            namespace=shape.namespace,
-            dimensions={},
-            policy_id=f"policy-{entropy.text(LOWER_ALNUM, _POLICY_CHARS)}",
-            policy_name=entropy.pick(names("policy", self.lang)),
-            policy=shape.policy,
-            first_occur=_FIRST_DAY + timedelta(seconds=entropy.below(_SECONDS_OF_YEAR)),
-            product=shape.product,
+            dimensions=objects.dimensions,
+            first_occur=Clock(Plan.CLOCK).moment(block, place.row),
+            extras=replace(policy.extras, dimensions=objects.observed, additional_msg=objects.additional_msg),
         )
-        subject = entropy.below(1 << 32)
-        notified = _notified(first, entropy)
-        drawn = replace(notified, dimensions=self._plan(shape).draw_dimensions(entropy, self.lang, account, region))
-        if shape.kind is Kind.EVENT:
-            return _about_event(drawn, shape, event or metric, subject, reaching)
-        return _about_metric(drawn, shape, metric or event, subject, reaching, threshold=threshold)
 
     def callback(self, alarm: Alarm, state: State, occurrence: int = 1) -> Callback:
         """Draw an alarm's callback at one moment of its life.
@@ -107,19 +92,24 @@ class Generator:
         Raises:
             UsageError: the alarm has no such state.
         """
-        _require(alarm, state)
-        entropy = Entropy(self.seed, alarm.shape_id, alarm.serial, state.value, occurrence)
-        session_id = entropy.text(ALNUM, _SESSION_CHARS)
-        duration_s = _duration_s(alarm, state, occurrence, entropy)
+        require(alarm, state)
+        draft, place = self._drafts[alarm.shape_id], place_of(alarm.serial)
+        block = draft.block(place.policy, place.block, Moment(state, occurrence))
+        ages = durations_s(alarm, state, occurrence)
+
+        def byte(column: int) -> int:
+            return block[column * ROWS + place.row]
+
+        session_id = text_of(draft.session_pieces(alarm, self.form), block, place.row)
+        duration_s = ages[byte(draft.age)] if len(ages) > 1 else ages[0]
+        callback = Callback(alarm, state, session_id, duration_s, form=self.form, wire=self.wire)
         if alarm.metric is None or alarm.metric.calc_type is None:
-            return Callback(alarm, state, session_id, duration_s)
-        return Callback(
-            alarm,
-            state,
-            session_id,
-            duration_s,
-            current_value=draw_value(entropy, alarm.metric, beyond=state is not State.RESOLVED),
-            history_value=draw_value(entropy, alarm.metric, beyond=False),
+            return callback
+        beyond = state is not State.RESOLVED
+        return replace(
+            callback,
+            current_value=values(alarm.metric, beyond=beyond)[byte(draft.current)],
+            history_value=values(alarm.metric, beyond=False)[byte(draft.history)],
         )
 
     def life(self, alarm: Alarm, repeats: int = 0) -> Iterator[Callback]:
@@ -130,80 +120,9 @@ class Generator:
         if alarm.recovers:
             yield self.callback(alarm, State.RESOLVED, repeats + 1)
 
-    def _plan(self, shape: Shape) -> Plan:
-        plan = self._plans.get(shape.id)
-        if plan is None or plan.shape is not shape:
-            plan = self._plans[shape.id] = Plan(shape)
-        return plan
-
-
-def _notified(alarm: Alarm, entropy: Entropy) -> Alarm:
-    """Draw the policy's periods and how it repeats."""
-    period_s, period_num = entropy.pick(_PERIODS_S), entropy.pick(_PERIOD_NUMS)
-    notify_type = entropy.pick(tuple(NotifyType))
-    every_s = entropy.pick(_REPEAT_PERIODS_S)
-    return replace(
-        alarm,
-        period_s=period_s,
-        period_num=period_num,
-        notify_type=notify_type,
-        notify_period_s=0 if notify_type is NotifyType.SINGLE else every_s,
-    )
-
-
-def _about_metric(  # noqa: PLR0913 - the last step of one drawing, split off for its length
-    alarm: Alarm, shape: Shape, name: str | None, subject: int, reaching: State, *, threshold: bool
-) -> Alarm:
-    metric = _named("metric", name, shape.metrics, shape.id) or shape.metrics[subject % len(shape.metrics)]
-    if not threshold:
-        metric = replace(metric, calc_type=None, calc_value=None)
-    alarm = replace(alarm, metric=metric, namespace=metric.namespace or alarm.namespace)
-    if reaching is State.REPEATED and not alarm.repeats:
-        every_s = _REPEAT_PERIODS_S[subject % len(_REPEAT_PERIODS_S)]
-        return replace(alarm, notify_type=NotifyType.CONTINUOUS, notify_period_s=every_s)
-    return alarm
-
-
-def _about_event(alarm: Alarm, shape: Shape, name: str | None, subject: int, reaching: State) -> Alarm:
-    at = subject % len(shape.events)
-    event = _named("event", name, shape.events, shape.id) or shape.events[at]
-    if name is None and reaching is State.RESOLVED and not event.recoverable:
-        following = itertools.chain(shape.events[at:], shape.events[:at])
-        event = next((other for other in following if other.recoverable), event)
-    alarm = replace(alarm, event=event)
-    _require(alarm, reaching)
-    return alarm
-
-
-def _named(what: str, name: str | None, known: tuple[Named, ...], where: str) -> Named | None:
-    found = next((item for item in known if item.name == name), None)
-    if name is not None and found is None:
-        raise UnknownNameError(what, name, [item.name for item in known], where=where)
-    return found
-
-
-def _require(alarm: Alarm, state: State) -> None:
-    if state is State.REPEATED and not alarm.repeats:
-        why = "event alarms never repeat" if alarm.event else f"its alarmNotifyType is {alarm.notify_type.value}"
-        raise UsageError(f"{alarm.shape_id}: no repeated callback: {why}")
-    if state is State.RESOLVED and not alarm.recovers:
-        name = alarm.event.name if alarm.event else ""
-        raise UsageError(f"{alarm.shape_id}: no resolved callback: event {name!r} has no recovery; choose another")
-
-
-def _duration_s(alarm: Alarm, state: State, occurrence: int, entropy: Entropy) -> int:
-    """Return the alarm's age: nothing when it fires, whole periods at a repeat, and somewhere after them at its end.
-
-    An exponential alarm is told on the 1st, 2nd, 4th, 8th ... occurrence, so its n-th repeat is 2**n - 1 periods old.
-    """
-    if state is State.FIRING:
-        return 0
-    every_s = alarm.notify_period_s or _UNREPEATED_SPAN_S
-    if alarm.notify_type is NotifyType.EXPONENTIAL:
-        before, reached = (1 << occurrence - 1) - 1, (1 << occurrence) - 1
-    else:
-        before, reached = occurrence - 1, occurrence
-    if state is State.REPEATED:
-        return reached * every_s
-    span = (reached - before) * every_s // alarm.period_s
-    return before * every_s + alarm.period_s * entropy.between(1, span)
+    def draft(self, shape: Shape) -> Draft:
+        """Return what draws a shape's alarms."""
+        draft = self._drafts.get(shape.id)
+        if draft is None or draft.shape is not shape:
+            draft = self._drafts[shape.id] = Draft(self.seed, self.lang, shape)
+        return draft

@@ -1,37 +1,69 @@
-"""Generators that an entry's ``[values]`` may name. Each knows how to draw a value and which texts it could draw."""
+"""Generators that an entry's ``[values]`` may name. Each knows how a value is drawn and which texts it could give."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
-import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.errors import UnknownNameError
-from tcop_mock.generate.entropy import HEX, LOWER_ALNUM, Entropy
+from tcop_mock.generate.cells import (
+    BYTES,
+    DIGITS,
+    FIRST_DIGITS,
+    HEX,
+    LOWER_ALNUM,
+    Chars,
+    Piece,
+    Wide,
+    Words,
+    alphabet,
+    escaped,
+    spread,
+)
 from tcop_mock.generate.pools import names
 from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tcop_mock.model.shape import ValueSpec
 
+    Write = Callable[[int, Lang, str], tuple[Piece, ...]]
+
 _ANY_NAME = r"[^\x1f]{1,128}?"
 _NO_HOST_BITS = 31
-_UUID_EPOCH = 0x1EA_0000_0000_0000  # a version 1 timestamp of the year 2020, in 100 ns
+_OCTETS = 4
 
 
 class Drawer(NamedTuple):
     """A generator with its parameters bound."""
 
-    draw: Callable[[Entropy, Lang], Any]
+    width: int
+    """How many columns of a block it takes."""
+    pieces: Write
+    """From the first of its columns, a language, and a key where it picks tables: how the value is written as text."""
     pattern: str
     """Regular expression of all texts it could draw (a name stands for whatever a human would type)."""
     choices: tuple[Any, ...] = ()
     """All values there are, where they are counted."""
     is_text: bool = True
     """Whether its values are texts; the others are whole numbers."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys that every choice has, where it picks tables; else none."""
+        if not self.choices or not all(isinstance(choice, dict) for choice in self.choices):
+            return ()
+        return tuple(key for key in self.choices[0] if all(key in choice for choice in self.choices))
+
+    def tokens(self, at: int, lang: Lang, key: str = "") -> tuple[Piece, ...]:
+        """Return how the value is written as JSON, with its own type; arguments are those of ``pieces``."""
+        if self.choices:
+            return (Words(at, spread([_json(choice[key] if key else choice) for choice in self.choices])),)
+        pieces = self.pieces(at, lang, key)
+        return ('"', *map(escaped, pieces), '"') if self.is_text else pieces
 
 
 def drawer(spec: ValueSpec, where: str) -> Drawer:
@@ -47,56 +79,94 @@ def drawer(spec: ValueSpec, where: str) -> Drawer:
 
 def _ipv4(network: str) -> Drawer:
     net = ipaddress.IPv4Network(network)
-    bounds = int(net.network_address), int(net.broadcast_address)
-    lone = net.prefixlen >= _NO_HOST_BITS  # no addresses of the network and of broadcasts to spare (RFC 3021)
-    first, last = bounds if lone else (bounds[0] + 1, bounds[1] - 1)
-    fixed, rest = net.prefixlen // 8, 4 - net.prefixlen // 8
-    head = [re.escape(part) for part in str(net.network_address).split(".")[:fixed]]
-    return Drawer(
-        lambda entropy, _lang: str(ipaddress.IPv4Address(entropy.between(first, last))),
-        r"\.".join([*head, *[r"\d{1,3}"] * rest]),
-    )
+    fixed, rest = net.prefixlen // 8, _OCTETS - net.prefixlen // 8
+    head = str(net.network_address).split(".")[:fixed]
+    first, last = net.network_address.packed, net.broadcast_address.packed
+    bounds = [[first[at], last[at]] for at in range(fixed, _OCTETS)]
+    if net.prefixlen < _NO_HOST_BITS:  # neither the network's address nor that of broadcasts (RFC 3021 spares /31, /32)
+        bounds[-1] = [bounds[-1][0] + 1, bounds[-1][1] - 1]
+
+    def write(at: int, _lang: Lang, _key: str) -> tuple[Piece, ...]:
+        octets: list[Piece] = [
+            Words(at + number, spread([str(octet) for octet in range(low, high + 1)]))
+            for number, (low, high) in enumerate(bounds)
+        ]
+        dotted: list[Piece] = [part for octet in (*head, *octets) for part in (octet, ".")]
+        return tuple(dotted[:-1])
+
+    return Drawer(rest, write, r"\.".join([*map(re.escape, head), *[r"\d{1,3}"] * rest]))
 
 
 def _resource_id(prefix: str, length: int = 8) -> Drawer:
+    table = alphabet(LOWER_ALNUM)
     return Drawer(
-        lambda entropy, _lang: f"{prefix}-{entropy.text(LOWER_ALNUM, length)}",
+        length,
+        lambda at, _lang, _key: (f"{prefix}-", Chars(at, length, table)),
         f"{re.escape(prefix)}-[0-9a-z]{{{length}}}",
     )
 
 
-def _uuid(version: int) -> Drawer:
-    def draw(entropy: Entropy, _lang: Lang) -> str:
-        if version == 1:  # fields of RFC 9562, 5.1: time_low, time_mid, time_hi, clock_seq, node
-            ticks = _UUID_EPOCH + entropy.below(1 << 52)
-            low, mid, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48 & 0x0FFF
-            return str(uuid.UUID(fields=(low, mid, high, 0, 0, entropy.below(1 << 48)), version=1))
-        return str(uuid.UUID(int=entropy.below(1 << 64) << 64 | entropy.below(1 << 64), version=4))
+UUID_COLUMNS = 31
+_UUIDS = {1: "xxxxxxxx-xxxx-11eb-vxxx-xxxxxxxxxxxx", 4: "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx"}
+"""RFC 9562; those of version 1 were made between November 2020 and October 2021, as the documented one."""
 
-    return Drawer(draw, rf"[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}")
+
+def uuid_pieces(at: int, version: int) -> tuple[Piece, ...]:
+    """Return how a UUID of version 1 or 4 is written from at the most 31 columns."""
+    pieces: list[Piece] = []
+    for drawn, variant, literal in re.findall(r"(x+)|(v)|([^xv]+)", _UUIDS[version]):
+        pieces.append(literal or Chars(at, len(drawn or variant), alphabet(HEX if drawn else "89ab")))
+        at += len(drawn or variant)
+    return tuple(pieces)
+
+
+def _uuid(version: int) -> Drawer:
+    return Drawer(
+        UUID_COLUMNS,
+        lambda at, _lang, _key: uuid_pieces(at, version),
+        rf"[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}",
+    )
 
 
 def _hex(length: int) -> Drawer:
-    return Drawer(lambda entropy, _lang: entropy.text(HEX, length), f"[0-9a-f]{{{length}}}")
+    table = alphabet(HEX)
+    return Drawer(length, lambda at, _lang, _key: (Chars(at, length, table),), f"[0-9a-f]{{{length}}}")
+
+
+def digit_pieces(at: int, length: int) -> tuple[Piece, ...]:
+    """Return how ``length`` decimal digits without a leading zero are written."""
+    first = Chars(at, 1, alphabet(FIRST_DIGITS))
+    return (first, Chars(at + 1, length - 1, alphabet(DIGITS))) if length > 1 else (first,)
 
 
 def _digits(length: int) -> Drawer:
-    low, high = 10 ** (length - 1), 10**length - 1
-    return Drawer(lambda entropy, _lang: str(entropy.between(low, high)), rf"[1-9]\d{{{length - 1}}}")
+    return Drawer(length, lambda at, _lang, _key: digit_pieces(at, length), rf"[1-9]\d{{{length - 1}}}")
 
 
 def _integer(low: int, high: int) -> Drawer:
-    return Drawer(lambda entropy, _lang: entropy.between(low, high), r"-?\d{1,20}", is_text=False)
+    if high - low < BYTES:
+        texts = spread([str(number) for number in range(low, high + 1)])
+        return Drawer(1, lambda at, _lang, _key: (Words(at, texts),), r"-?\d{1,20}", is_text=False)
+    return Drawer(Wide.WIDTH, lambda at, _lang, _key: (Wide(at, low, high),), r"-?\d{1,20}", is_text=False)
 
 
 def _name(of: str) -> Drawer:
     names(of, Lang.EN)  # an unknown pool is told when the entry is read, not when it is drawn
-    return Drawer(lambda entropy, lang: entropy.pick(names(of, lang)), _ANY_NAME)
+    return Drawer(1, lambda at, lang, _key: (Words(at, spread(names(of, lang))),), _ANY_NAME)
 
 
 def _pick(**params: Any) -> Drawer:  # noqa: ANN401 - `from` is a keyword of Python's
-    choices = tuple(params["from"])
-    return Drawer(lambda entropy, _lang: entropy.pick(choices), "", choices)
+    choices: Sequence[Any] = tuple(params["from"])
+
+    def write(at: int, _lang: Lang, key: str) -> tuple[Piece, ...]:
+        picked = [choice[key] if key else choice for choice in choices]
+        return (Words(at, spread([item if isinstance(item, str) else _json(item) for item in picked])),)
+
+    return Drawer(1, write, "", tuple(choices))
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - any scalar
+    return json.dumps(value, ensure_ascii=False)
 
 
 _GENERATORS: dict[str, Callable[..., Drawer]] = {

@@ -1,75 +1,126 @@
-"""A shape compiled once, so that drawing one alarm parses no template and looks nothing up by name."""
+"""A shape compiled once, so that drawing an alarm parses no template and looks nothing up by name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.errors import EntryError, did_you_mean
+from tcop_mock.generate.cells import Clock, text_of
 from tcop_mock.generate.generators import Drawer, drawer
 from tcop_mock.generate.template import compile_tree, paths
 from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
-    from tcop_mock.generate.entropy import Entropy
+    from collections.abc import Callable, Iterator, Mapping
+
     from tcop_mock.generate.template import Render
-    from tcop_mock.model.alarm import Account
     from tcop_mock.model.shape import Shape
 
-BUILT_IN = ("account.app_id", "account.uin", "region")
+BUILT_IN = ("account.app_id", "account.uin", "region", "region_name")
 """Values that every alarm has; an entry need not declare them."""
 
 
+class Objects(NamedTuple):
+    """What an alarm is about, as the wire tells it."""
+
+    dimensions: dict[str, Any]
+    observed: dict[str, Any]
+    """Keys that captured dimensions have beside them."""
+    additional_msg: tuple[tuple[str, str], ...]
+
+
+class Slot:
+    """A declared value and the first column of a block that decides it."""
+
+    __slots__ = ("at", "drawer", "pieces", "tokens")
+
+    def __init__(self, drawn: Drawer, at: int) -> None:
+        self.drawer = drawn
+        self.at = at
+        self.pieces = cache(lambda lang, key: drawn.pieces(at, lang, key))
+        """How it is written inside a text, by language and key."""
+        self.tokens = cache(lambda lang, key: drawn.tokens(at, lang, key))
+        """How it is written as JSON of its own, by language and key."""
+
+
 class Plan:
-    """How to draw the dimensions of one shape's alarms.
+    """How to draw what one shape's alarms are about.
 
     Raises:
         EntryError: a template names a value that the entry does not declare, or a declared one is never named.
         UnknownNameError: a value names a generator or a pool that is not there.
     """
 
-    __slots__ = ("_dimensions", "drawers", "shape")
+    __slots__ = ("_render", "shape", "slots", "width")
+
+    CLOCK = 0
+    """First of the columns of the first occurrence."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.drawers: dict[str, Drawer] = {name: drawer(spec, shape.id) for name, spec in shape.values.items()}
+        self.slots: dict[str, Slot] = {}
+        self.width = Clock.WIDTH
+        for name, spec in shape.values.items():
+            drawn = drawer(spec, shape.id)
+            self.slots[name] = Slot(drawn, self.width)
+            self.width += drawn.width
         self._check_names()
-        english = dict(shape.dimensions)
-        self._dimensions: dict[Lang, Render] = {
-            Lang.EN: compile_tree(english, shape.id),
-            Lang.ZH: compile_tree(english | dict(shape.dimensions_zh), shape.id),
+        self._render: dict[Lang, Render] = {
+            lang: compile_tree(tree, shape.id) for lang, tree in self._templates().items()
         }
 
-    def draw_dimensions(self, entropy: Entropy, lang: Lang, account: Account, region: str) -> dict[str, Any]:
-        """Draw each declared value once and write the wire's ``dimensions`` from them."""
-        values: dict[str, Any] = {name: drawn.draw(entropy, lang) for name, drawn in self.drawers.items()}
-        values["account"] = {"app_id": account.app_id, "uin": account.uin}
-        values["region"] = region
-        dimensions: dict[str, Any] = self._dimensions[lang](values)
-        return dimensions
+    def values(self, block: bytes, row: int, lang: Lang) -> dict[str, Any]:
+        """Return the declared values of one alarm."""
+
+        def drawn(slot: Slot, key: str) -> Any:  # noqa: ANN401 - any JSON scalar
+            return json.loads(text_of(slot.tokens(lang, key), block, row))
+
+        return self.each(drawn)
+
+    def each(self, draw: Callable[[Slot, str], Any]) -> dict[str, Any]:
+        """Return what a function makes of each declared value, or of each key of those that pick tables."""
+        return {
+            name: {key: draw(slot, key) for key in slot.drawer.keys} if slot.drawer.keys else draw(slot, "")
+            for name, slot in self.slots.items()
+        }
+
+    def objects(self, values: Mapping[str, Any], lang: Lang) -> Objects:
+        """Write what an alarm with these values, built-in ones included, is about."""
+        drawn = self._render[lang](values)
+        messages = tuple((row["key"], row["value"]) for row in drawn["additional_msg"].values())
+        return Objects(drawn["dimensions"], drawn["observed"], messages)
+
+    def _templates(self) -> dict[Lang, dict[str, Any]]:
+        shape = self.shape
+        additional = enumerate(shape.observed.additional_msg)
+        messages = {str(at): {"key": key, "value": value} for at, (key, value) in additional}
+        rest = {"observed": dict(shape.observed.dimensions), "additional_msg": messages}
+        english = dict(shape.dimensions)
+        return {
+            Lang.EN: {"dimensions": english, **rest},
+            Lang.ZH: {"dimensions": english | dict(shape.dimensions_zh), **rest},
+        }
 
     def _check_names(self) -> None:
-        observed = self.shape.observed
-        trees = (
-            self.shape.dimensions,
-            self.shape.dimensions_zh,
-            observed.dimensions,
-            dict(enumerate(template for _, template in observed.additional_msg)),
-        )
-        named = [path for tree in trees for path in paths(dict(tree))]
+        named = list(self._named())
         for path in named:
             if path not in BUILT_IN and not self._declares(path):
-                near = did_you_mean(path, [*self.drawers, *BUILT_IN])
+                near = did_you_mean(path, [*self.slots, *BUILT_IN])
                 hint = f"; did you mean {near}?" if near else ""
                 raise EntryError(self.shape.id, "dimensions", f"{path!r} is no declared value{hint}")
-        idle = set(self.drawers) - {path.partition(".")[0] for path in named}
+        idle = set(self.slots) - {path.partition(".")[0] for path in named}
         if idle:
             raise EntryError(self.shape.id, "values", f"never used: {', '.join(sorted(idle))}")
 
+    def _named(self) -> Iterator[str]:
+        for tree in self._templates().values():
+            yield from paths(tree)
+
     def _declares(self, path: str) -> bool:
         name, *keys = path.split(".")
-        if name not in self.drawers:
+        if name not in self.slots:
             return False
-        if not keys:
-            return not any(isinstance(choice, dict) for choice in self.drawers[name].choices)
-        choices = self.drawers[name].choices
-        return len(keys) == 1 and bool(choices) and all(isinstance(c, dict) and keys[0] in c for c in choices)
+        offered = self.slots[name].drawer.keys
+        return keys == [] if not offered else len(keys) == 1 and keys[0] in offered

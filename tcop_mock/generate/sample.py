@@ -57,7 +57,7 @@ def _typed(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def _choices(plan: Plan) -> Iterator[dict[str, Any]]:
     """Yield every combination of what the entry picks from lists."""
-    counted = {name: drawer.choices for name, drawer in plan.drawers.items() if drawer.choices}
+    counted = {name: slot.drawer.choices for name, slot in plan.slots.items() if slot.drawer.choices}
     for combination in itertools.product(*counted.values()):
         yield dict(zip(counted, combination, strict=True))
 
@@ -80,7 +80,7 @@ def _leaf_pattern(plan: Plan, node: Any, chosen: Mapping[str, Any], groups: dict
         path = node["value"]
         if path.partition(".")[0] in chosen:
             return re.escape(_typed(resolve(chosen, path)))
-        is_text = path != "account.app_id" and (path not in plan.drawers or plan.drawers[path].is_text)
+        is_text = path != "account.app_id" and (path not in plan.slots or plan.slots[path].drawer.is_text)
         return f"{'text' if is_text else 'json'} {_field(plan, path, chosen, groups)}"
     if not isinstance(node, str):
         return re.escape(_typed(node))
@@ -101,5 +101,5 @@ def _field(plan: Plan, path: str, chosen: Mapping[str, Any], groups: dict[str, s
         "account.uin": r"\d{12}",
         "region": "|".join(re.escape(region.code) for region in regions()),
     }
-    pattern = built_in[path] if path in built_in else plan.drawers[name].pattern
+    pattern = built_in[path] if path in built_in else plan.slots[name].drawer.pattern
     return f"(?P<{groups[path]}>{pattern})"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from tcop_mock.generate.cells import BYTES
+
 if TYPE_CHECKING:
-    from tcop_mock.generate.entropy import Entropy
     from tcop_mock.model.shape import Metric
 
 _SPREAD = 2
@@ -14,13 +16,15 @@ _SPREAD = 2
 _LEAST_STEPS = 10
 
 
-def draw_value(entropy: Entropy, metric: Metric, *, beyond: bool) -> str:
-    """Return a value beyond the metric's threshold or within it, as the wire writes numbers.
+@lru_cache(maxsize=4096)
+def values(metric: Metric, *, beyond: bool) -> tuple[str, ...]:
+    """Return 256 values beyond the metric's threshold or within it, evenly spread, as the wire writes numbers.
 
     Up to ``metric.decimals`` decimals, no trailing zeros (captured callbacks: ``96.739``, ``26.14``, ``100``).
     """
     low, high = _span(metric, beyond=beyond)
-    return number(Decimal(entropy.between(low, high)).scaleb(-metric.decimals))
+    steps = [low + (high - low) * at // (BYTES - 1) for at in range(BYTES)]
+    return tuple(number(Decimal(step).scaleb(-metric.decimals)) for step in steps)
 
 
 def number(value: Decimal) -> str:

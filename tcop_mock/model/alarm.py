@@ -1,26 +1,20 @@
-"""One alarm and its callbacks. ``to_wire()`` is the one place where our names become TCOP's camelCase.
-
-Field order and JSON types are those of the alarm callback page (2023-08-07) for metric alarms, and of its versions of
-2018 to 2022, the last that print one, for event alarms.
-"""
+"""One alarm and its callbacks."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.model.form import Form, Wire
 from tcop_mock.model.shape import Kind, Lang
+from tcop_mock.model.wire import NOT_RECOVERED, Said, to_wire, wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcop_mock.model.shape import Event, Metric, Policy, Product
-
-NOT_RECOVERED = "0"
-_STATUS = {True: "0", False: "1"}
 
 
 class State(StrEnum):
@@ -45,6 +39,30 @@ class Account:
 
     app_id: int
     uin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What only some forms and generations of a callback tell of an alarm."""
+
+    session_uuid: bool = False
+    """Whether observed session ids are UUIDs; else they have 24 characters, as those of the pages."""
+    level: str = ""
+    """Level of an alarm of a hierarchical policy (profile 2025: the end of ``alertId``)."""
+    policy_tags: tuple[tuple[str, str], ...] = ()
+    link: str = ""
+    """End of ``policyDetailURL``."""
+    capitals: bool = False
+    """Whether EventBridge's imitation writes ``Key``, ``Value`` and ``DeviceName``, as the page in English prints."""
+    dimensions: Mapping[str, Any] = field(default_factory=dict)
+    """Keys that observed dimensions have beside the documented ones."""
+    additional_msg: tuple[tuple[str, str], ...] = ()
+    show_name_suffix: str = ""
+    """What stands behind observed metric names (CVM: a blank)."""
+    region: str = ""
+    """Full name of the region, drawn for products without regions, too."""
+    region_code: str = ""
+    """Its short code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +93,7 @@ class Alarm:
     """How many breaching periods it takes to fire."""
     notify_type: NotifyType = NotifyType.SINGLE
     notify_period_s: int = 0
+    extras: Extras = field(default_factory=Extras)
 
     @property
     def repeats(self) -> bool:
@@ -94,109 +113,34 @@ class Callback:
     alarm: Alarm
     state: State
     session_id: str
-    """24 characters; another one in each callback of an alarm."""
+    """24 characters or a UUID; another one in each callback of an alarm."""
     duration_s: int
     """Seconds from the first occurrence to this callback."""
     current_value: str = ""
     history_value: str = ""
+    form: Form = Form.DOCUMENTED
+    wire: Wire = field(default_factory=Wire)
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the body as a tree of JSON values in wire order."""
-        if self.alarm.kind is Kind.EVENT:
-            return self._event_wire()
-        return self._metric_wire()
+    @property
+    def recovered(self) -> datetime | None:
+        """When the alarm ended, as ``Alarm.first_occur``; ``None`` while it has not."""
+        if self.state is not State.RESOLVED:
+            return None
+        return self.alarm.first_occur + timedelta(seconds=self.duration_s)
 
     def body(self) -> bytes:
         """Return the body's bytes: compact JSON in UTF-8, as captured callbacks are written."""
         return wire_bytes(self.to_wire())
 
-    def _metric_wire(self) -> dict[str, Any]:
-        alarm = self.alarm
-        info: dict[str, Any] = {} if alarm.region is None else {"region": alarm.region}
-        info |= {
-            "namespace": alarm.namespace,
-            "appId": str(alarm.account.app_id),
-            "uin": alarm.account.uin,
-            "dimensions": alarm.dimensions,
-        }
-        return {
-            "sessionId": self.session_id,
-            "alarmStatus": _STATUS[self.state is State.RESOLVED],
-            "alarmType": alarm.kind.value,
-            "alarmObjInfo": info,
-            "alarmPolicyInfo": {
-                "policyId": alarm.policy_id,
-                "policyType": alarm.policy.type,
-                "policyName": alarm.policy_name,
-                "policyTypeCName": alarm.policy.name.in_(alarm.lang),
-                "conditions": self._metric_conditions(),
-            },
-            "firstOccurTime": _beijing(alarm.first_occur),
-            "durationTime": self.duration_s,
-            "recoverTime": self._recover_time(),
-        }
-
-    def _metric_conditions(self) -> dict[str, Any]:
-        alarm, metric = self.alarm, self.alarm.metric
-        assert metric is not None  # noqa: S101 - the generator gives every metric alarm one
-        conditions: dict[str, Any] = {
-            "metricName": metric.name,
-            "metricShowName": metric.show_name.in_(alarm.lang),
-        }
-        if metric.calc_type is None:
-            return conditions  # the page: none of the fields below is returned for metrics without a threshold
-        unit = metric.unit.in_(alarm.lang)
-        return conditions | {
-            "calcType": metric.calc_type,
-            "calcValue": metric.calc_value,
-            "calcUnit": unit,
-            "currentValue": self.current_value,
-            "historyValue": self.history_value,
-            "unit": unit,
-            "period": str(alarm.period_s),
-            "periodNum": str(alarm.period_num),
-            "alarmNotifyType": alarm.notify_type.value,
-            "alarmNotifyPeriod": alarm.notify_period_s,
-        }
-
-    def _event_wire(self) -> dict[str, Any]:
-        alarm, event, product = self.alarm, self.alarm.event, self.alarm.product
-        assert event is not None  # noqa: S101 - the generator gives every event alarm both
-        assert product is not None  # noqa: S101
-        info: dict[str, Any] = {} if alarm.region is None else {"region": alarm.region}
-        return {
-            "sessionId": self.session_id,
-            "alarmStatus": _STATUS[self.state is State.RESOLVED],
-            "alarmType": alarm.kind.value,
-            "alarmObjInfo": info | {"dimensions": alarm.dimensions},
-            "alarmPolicyInfo": {
-                "policyId": alarm.policy_id,
-                "policyType": alarm.policy.type,
-                "policyName": alarm.policy_name,
-                "conditions": {
-                    "productName": product.name,
-                    "productShowName": product.show_name.in_(alarm.lang),
-                    "eventName": event.name,
-                    "eventShowName": event.show_name.in_(alarm.lang),
-                    "alarmNotifyType": NotifyType.SINGLE.value,
-                    "alarmNotifyPeriod": "0",
-                },
-                "policyTypeCName": alarm.policy.name.in_(alarm.lang),
-            },
-            "firstOccurTime": _beijing(alarm.first_occur),
-            "recoverTime": self._recover_time(),
-        }
-
-    def _recover_time(self) -> str:
-        if self.state is not State.RESOLVED:
-            return NOT_RECOVERED
-        return _beijing(self.alarm.first_occur + timedelta(seconds=self.duration_s))
-
-
-def wire_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Return a JSON value's bytes as our callbacks are written: compact, UTF-8, not escaped."""
-    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _beijing(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as a tree of JSON values in wire order."""
+        recovered = self.recovered
+        said = Said(
+            session_id=self.session_id,
+            first_occur=str(self.alarm.first_occur),
+            duration_s=self.duration_s,
+            recover_time=str(recovered) if recovered else NOT_RECOVERED,
+            current_value=self.current_value,
+            history_value=self.history_value,
+        )
+        return to_wire(self.alarm, said, self.form, self.wire.envelope(self.form), over=self.state is State.RESOLVED)

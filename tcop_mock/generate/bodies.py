@@ -1,0 +1,123 @@
+"""The bytes of many callbacks: what ``Generator.callback(...).body()`` gives, without an object for each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.generate.ages import durations_s
+from tcop_mock.generate.cells import ROWS, Clock, Piece, Words, clock_pieces
+from tcop_mock.generate.draft import LANES, Moment, place_of
+from tcop_mock.generate.holes import Hole, Holes
+from tcop_mock.generate.plan import Plan
+from tcop_mock.generate.policies import Ask, require
+from tcop_mock.generate.stencil import Stencil
+from tcop_mock.generate.thresholds import values
+from tcop_mock.model.alarm import State
+from tcop_mock.model.wire import NOT_RECOVERED, Said, to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.generate.generator import Generator
+    from tcop_mock.generate.plan import Slot
+    from tcop_mock.model.alarm import Alarm
+    from tcop_mock.model.shape import Metric, Shape
+
+
+class Bodies:
+    """Bodies of one shape's callbacks of one state, by serial.
+
+    Args:
+        generator: gives seed, language, form and profile.
+        shape: what product they are about.
+        state: of the callbacks.
+        occurrence: as in ``Generator.callback``.
+        ask: what the alarms have to be.
+        edit: applied to every body's tree, before anything is drawn: what it removes or sets, it does in all of them.
+
+    Raises:
+        UnknownNameError: the shape has no such metric or event.
+        UsageError: its alarms have no such state, or the shape no such form.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one thing that a user can ask of callbacks
+        self,
+        generator: Generator,
+        shape: Shape,
+        state: State = State.FIRING,
+        occurrence: int = 1,
+        *,
+        ask: Ask | None = None,
+        edit: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._form, self._envelope = generator.form, generator.wire.envelope(generator.form)
+        self._lang = generator.lang
+        self._moment = Moment(state, occurrence)
+        self._ask = ask or Ask(reaching=state)
+        self._edit = edit
+        self._draft = generator.draft(shape)
+        self._stencil = lru_cache(maxsize=1024)(self._compiled)
+
+    def body(self, serial: int) -> bytes:
+        """Return one alarm's body."""
+        policy, number, row = place_of(serial)
+        return self._stencil(policy).body(self._draft.block(policy, number, self._moment), row)
+
+    def bodies(self, first: int, count: int) -> list[bytes]:
+        """Return the bodies of ``count`` alarms in a row, in their order."""
+        drawn: list[bytes] = [b""] * count
+        for lane_first in range(first, min(first + LANES, first + count)):
+            serials = range(lane_first, first + count, LANES)
+            column: list[bytes] = []
+            while len(column) < len(serials):
+                policy, number, low = place_of(serials[len(column)])
+                high = min(ROWS, low + len(serials) - len(column))
+                column += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
+            drawn[lane_first - first :: LANES] = column
+        return drawn
+
+    def _compiled(self, number: int) -> Stencil:
+        """Write the body of a policy's alarms with holes for what is each alarm's own."""
+        policy = self._draft.policy(number, self._ask)
+        require(policy, self._moment.state)
+        holes = Holes()
+        tree: Any = to_wire(
+            self._with_objects(policy, holes),
+            self._said(policy, holes),
+            self._form,
+            self._envelope,
+            over=self._moment.state is State.RESOLVED,
+        )
+        return Stencil(holes.pieces(self._edit(tree) if self._edit else tree))
+
+    def _with_objects(self, policy: Alarm, holes: Holes) -> Alarm:
+        plan, lang = self._draft.plan, self._lang
+
+        def dug(slot: Slot, key: str) -> Hole:
+            return holes.dig(slot.tokens(lang, key), slot.pieces(lang, key))
+
+        objects = plan.objects(plan.each(dug) | self._draft.built_in(policy), lang)
+        extras = replace(policy.extras, dimensions=objects.observed, additional_msg=objects.additional_msg)
+        return replace(policy, dimensions=objects.dimensions, extras=extras)
+
+    def _said(self, policy: Alarm, holes: Holes) -> Said:
+        draft, (state, occurrence) = self._draft, self._moment
+        ages, over = durations_s(policy, state, occurrence), state is State.RESOLVED
+        age: Piece = str(ages[0]) if len(ages) == 1 else Words(draft.age, tuple(map(str, ages)))
+        metric = policy.metric
+        measured = metric is not None and metric.calc_type is not None
+        return Said(
+            session_id=holes.text(draft.session_pieces(policy, self._form)),
+            first_occur=holes.text(clock_pieces(Plan.CLOCK)),
+            duration_s=holes.dig([age], [age]),
+            recover_time=holes.text([Clock(Plan.CLOCK, ages, draft.age)]) if over else NOT_RECOVERED,
+            current_value=holes.text([_value(metric, draft.current, beyond=not over)]) if metric and measured else "",
+            history_value=holes.text([_value(metric, draft.history, beyond=False)]) if metric and measured else "",
+        )
+
+
+@lru_cache(maxsize=4096)
+def _value(metric: Metric, column: int, *, beyond: bool) -> Words:
+    return Words(column, values(metric, beyond=beyond))

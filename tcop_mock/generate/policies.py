@@ -1,0 +1,152 @@
+"""Draw a policy: what all the alarms that it raises have in common."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.generate.cells import ALNUM, FIRST_DAY, LOWER_ALNUM
+from tcop_mock.generate.entropy import Entropy
+from tcop_mock.generate.pools import names, regions
+from tcop_mock.model.alarm import Account, Alarm, Extras, NotifyType, State
+from tcop_mock.model.shape import Event, Kind, Lang, Metric
+
+if TYPE_CHECKING:
+    from tcop_mock.model.shape import Shape
+
+    Named = TypeVar("Named", Metric, Event)
+
+_POLICY_CHARS = 8
+_LINK_CHARS = 12
+_PERIODS_S = (60, 300)
+_PERIOD_NUMS = (1, 2, 3, 4, 5)
+_REPEAT_PERIODS_S = (300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+_APP_ID = (1_250_000_000, 1_259_999_999)
+_UIN = (100_000_000_000, 100_099_999_999)
+_LEVELS = ("", "", "", "Remind")
+"""The only level that a page shows inside a callback; most policies have none."""
+_TAGS = ((), (("env", "prod"),), (("team", "payments"), ("env", "test")))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked of an alarm beyond its shape; what is not asked is drawn."""
+
+    metric: str | None = None
+    event: str | None = None
+    threshold: bool = True
+    """``False`` for an alarm without a threshold (its conditions have no threshold fields)."""
+    reaching: State = State.FIRING
+    """The state it must be able to reach: repeated, resolved."""
+
+
+def draw_policy(shape: Shape, lang: Lang, ask: Ask, *key: object) -> Alarm:
+    """Draw what the alarms of one policy share; their objects and times are still to be filled in.
+
+    Args:
+        shape: what product it is about.
+        lang: of the account.
+        ask: what the policy has to be.
+        key: decides all that is drawn; language and what is asked change nothing else.
+
+    Raises:
+        UnknownNameError: the shape has no such metric or event.
+        UsageError: its alarms can never reach the state: events do not repeat, some have no recovery.
+    """
+    entropy = Entropy(*key)
+    account = Account(entropy.between(*_APP_ID), str(entropy.between(*_UIN)))
+    region = entropy.pick(regions())
+    first = Alarm(
+        shape_id=shape.id,
+        serial=0,
+        kind=shape.kind,
+        lang=lang,
+        account=account,
+        region=region.code if shape.regional else None,
+        namespace=shape.namespace,
+        dimensions={},
+        policy_id=f"policy-{entropy.text(LOWER_ALNUM, _POLICY_CHARS)}",
+        policy_name=entropy.pick(names("policy", lang)),
+        policy=shape.policy,
+        first_occur=FIRST_DAY,
+        product=shape.product,
+    )
+    subject = entropy.below(1 << 32)
+    notified = _notified(first, entropy)
+    drawn = replace(notified, extras=_extras(shape, region.full, region.code, entropy))
+    if shape.kind is Kind.EVENT:
+        return _about_event(drawn, shape, ask, subject)
+    return _about_metric(drawn, shape, ask, subject)
+
+
+def require(alarm: Alarm, state: State) -> None:
+    """Hold an alarm to a state.
+
+    Raises:
+        UsageError: it has no such state; says why.
+    """
+    if state is State.REPEATED and not alarm.repeats:
+        why = "event alarms never repeat" if alarm.event else f"its alarmNotifyType is {alarm.notify_type.value}"
+        raise UsageError(f"{alarm.shape_id}: no repeated callback: {why}")
+    if state is State.RESOLVED and not alarm.recovers:
+        name = alarm.event.name if alarm.event else ""
+        raise UsageError(f"{alarm.shape_id}: no resolved callback: event {name!r} has no recovery; choose another")
+
+
+def _notified(alarm: Alarm, entropy: Entropy) -> Alarm:
+    """Draw the policy's periods and how it repeats."""
+    period_s, period_num = entropy.pick(_PERIODS_S), entropy.pick(_PERIOD_NUMS)
+    notify_type = entropy.pick(tuple(NotifyType))
+    every_s = entropy.pick(_REPEAT_PERIODS_S)
+    return replace(
+        alarm,
+        period_s=period_s,
+        period_num=period_num,
+        notify_type=notify_type,
+        notify_period_s=0 if notify_type is NotifyType.SINGLE else every_s,
+    )
+
+
+def _extras(shape: Shape, region: str, code: str, entropy: Entropy) -> Extras:
+    return Extras(
+        session_uuid=entropy.pick((False, True)),
+        level=entropy.pick(_LEVELS),
+        policy_tags=entropy.pick(_TAGS),
+        link=entropy.text(ALNUM, _LINK_CHARS),
+        capitals=entropy.pick((False, True)),
+        show_name_suffix=shape.observed.show_name_suffix,
+        region=region,
+        region_code=code,
+    )
+
+
+def _about_metric(alarm: Alarm, shape: Shape, ask: Ask, subject: int) -> Alarm:
+    named = _named("metric", ask.metric or ask.event, shape.metrics, shape.id)
+    metric = named or shape.metrics[subject % len(shape.metrics)]
+    if not ask.threshold:
+        metric = replace(metric, calc_type=None, calc_value=None)
+    alarm = replace(alarm, metric=metric, namespace=metric.namespace or alarm.namespace)
+    if ask.reaching is State.REPEATED and not alarm.repeats:
+        every_s = _REPEAT_PERIODS_S[subject % len(_REPEAT_PERIODS_S)]
+        return replace(alarm, notify_type=NotifyType.CONTINUOUS, notify_period_s=every_s)
+    return alarm
+
+
+def _about_event(alarm: Alarm, shape: Shape, ask: Ask, subject: int) -> Alarm:
+    at, name = subject % len(shape.events), ask.event or ask.metric
+    event = _named("event", name, shape.events, shape.id) or shape.events[at]
+    if name is None and ask.reaching is State.RESOLVED and not event.recoverable:
+        following = itertools.chain(shape.events[at:], shape.events[:at])
+        event = next((other for other in following if other.recoverable), event)
+    alarm = replace(alarm, event=event)
+    require(alarm, ask.reaching)
+    return alarm
+
+
+def _named(what: str, name: str | None, known: tuple[Named, ...], where: str) -> Named | None:
+    found = next((item for item in known if item.name == name), None)
+    if name is not None and found is None:
+        raise UnknownNameError(what, name, [item.name for item in known], where=where)
+    return found

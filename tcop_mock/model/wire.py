@@ -1,0 +1,265 @@
+"""Where our names become TCOP's camelCase: an alarm at one moment of its life, as a tree of JSON values in wire order.
+
+Field order and JSON types are those of the alarm callback page (2023-08-07) for metric alarms, of its versions of 2018
+to 2022, the last that print one, for event alarms, and of EventBridge's page on targets (2023-01-31) for its imitation
+of them and its CloudEvents. What came and went between the versions is told by the profile's envelope.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcop_mock.model.form import Form, Scalar, Times
+from tcop_mock.model.shape import Kind, Lang
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.model.alarm import Alarm
+    from tcop_mock.model.form import Envelope
+    from tcop_mock.model.shape import Event, Metric, Product
+
+NOT_RECOVERED = "0"
+_FIRED, _OVER = "1", "0"
+_SINGLE = "singleAlarm"
+_DETAIL_URL = "https://tcop.qq.com/r/"
+
+
+class Said(NamedTuple):
+    """What is another in each callback, as it is to stand on the wire.
+
+    A text, or what stands for it while a body is compiled; the same holds for an alarm's dimensions.
+    """
+
+    session_id: Any
+    first_occur: Any
+    duration_s: Any
+    recover_time: Any
+    """Already ``"0"`` while the alarm lasts."""
+    current_value: Any = ""
+    history_value: Any = ""
+
+
+def wire_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Return a JSON value's bytes as our callbacks are written: compact, UTF-8, not escaped."""
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def to_wire(alarm: Alarm, said: Said, form: Form, envelope: Envelope, *, over: bool) -> dict[str, Any]:
+    """Return the body of one callback.
+
+    Args:
+        alarm: what it is about.
+        said: what this callback says of it.
+        form: which body.
+        envelope: what the form holds in the profile.
+        over: whether the alarm is resolved.
+    """
+    return _WRITERS[alarm.kind, form](alarm, said, envelope, _OVER if over else _FIRED)
+
+
+def _documented_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+    assert alarm.metric is not None  # noqa: S101 - the generator gives every metric alarm one
+    name, unit = alarm.metric.show_name, alarm.metric.unit
+    return _metric(
+        alarm,
+        said,
+        envelope,
+        status,
+        dimensions=alarm.dimensions,
+        names={"policyTypeCName": alarm.policy.name.in_(alarm.lang)},
+        conditions=_conditions(alarm, alarm.metric, said, envelope, (name.in_(alarm.lang), unit.in_(alarm.lang))),
+    )
+
+
+def _observed_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+    assert alarm.metric is not None  # noqa: S101 - as above
+    metric, extras = alarm.metric, alarm.extras
+    captured = metric.observed_show_name
+    name = captured.in_(alarm.lang) if captured else metric.show_name.in_(alarm.lang) + extras.show_name_suffix
+    unit = (metric.observed_unit or metric.unit).in_(alarm.lang)
+    conditions = _conditions(alarm, metric, said._replace(history_value=""), envelope, (name, unit))
+    if envelope.notify_periods and "alarmNotifyPeriod" in conditions:
+        conditions["alarmNotifyPeriod"] = envelope.notify_periods[alarm.period_num % len(envelope.notify_periods)]
+    if envelope.period_num_s and "periodNum" in conditions:
+        conditions["periodNum"] = str(alarm.period_s)
+    return _metric(
+        alarm,
+        said,
+        envelope,
+        status,
+        dimensions=_alphabetical(alarm),
+        names=_observed_names(alarm, envelope),
+        conditions=conditions,
+    )
+
+
+def _metric(  # noqa: PLR0913 - the parts of one body
+    alarm: Alarm,
+    said: Said,
+    envelope: Envelope,
+    status: str,
+    *,
+    dimensions: Any,  # noqa: ANN401
+    names: dict[str, str],
+    conditions: dict[str, Any],
+) -> dict[str, Any]:
+    kept = envelope.fields.__contains__
+    level = f"_{alarm.extras.level}" if alarm.extras.level else ""
+    times = {"firstOccurTime": said.first_occur, "durationTime": said.duration_s, "recoverTime": said.recover_time}
+    inside = envelope.times is Times.POLICY
+    tags = [{"key": key, "value": value} for key, value in alarm.extras.policy_tags]
+    return {
+        "sessionId": said.session_id,
+        **({"alertId": f"{said.session_id}{level}"} if kept("alertId") else {}),
+        "alarmStatus": int(status) if envelope.status is Scalar.INTEGER else status,
+        **({"alarmType": alarm.kind.value} if kept("alarmType") else {}),
+        "alarmObjInfo": {
+            **_region(alarm),
+            "namespace": alarm.namespace,
+            **({"appId": str(alarm.account.app_id)} if kept("appId") else {}),
+            **({"uin": alarm.account.uin} if kept("uin") else {}),
+            "dimensions": dimensions,
+        },
+        "alarmPolicyInfo": {
+            "policyId": alarm.policy_id,
+            "policyType": alarm.policy.type,
+            "policyName": alarm.policy_name,
+            **names,
+            "conditions": conditions,
+            **({"tag": []} if kept("tag") else {}),
+            **({"policyTags": tags} if kept("policyTags") else {}),
+            **(times if inside else {}),
+        },
+        **({} if inside else times),
+        **({"policyDetailURL": f"{_DETAIL_URL}{alarm.extras.link}"} if kept("policyDetailURL") else {}),
+    }
+
+
+def _conditions(alarm: Alarm, metric: Metric, said: Said, envelope: Envelope, texts: tuple[str, str]) -> dict[str, Any]:
+    name, unit = texts
+    conditions: dict[str, Any] = {"metricName": metric.name, "metricShowName": name}
+    if metric.calc_type is None:
+        return conditions  # the page: none of the fields below is returned for metrics without a threshold
+    return conditions | {
+        "calcType": metric.calc_type,
+        "calcValue": metric.calc_value,
+        **({"calcUnit": unit} if "calcUnit" in envelope.fields else {}),
+        "currentValue": said.current_value,
+        **({"historyValue": said.history_value} if "historyValue" in envelope.fields else {}),
+        "unit": unit,
+        "period": str(alarm.period_s),
+        "periodNum": str(alarm.period_num),
+        "alarmNotifyType": alarm.notify_type.value,
+        "alarmNotifyPeriod": alarm.notify_period_s,
+    }
+
+
+def _documented_event(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> dict[str, Any]:
+    event, product = _event_of(alarm)
+    return {
+        "sessionId": said.session_id,
+        "alarmStatus": status,
+        "alarmType": alarm.kind.value,
+        "alarmObjInfo": {**_region(alarm), "dimensions": alarm.dimensions},
+        "alarmPolicyInfo": {
+            "policyId": alarm.policy_id,
+            "policyType": alarm.policy.type,
+            "policyName": alarm.policy_name,
+            "conditions": _event_conditions(alarm, event, product, "0"),
+            "policyTypeCName": alarm.policy.name.in_(alarm.lang),
+        },
+        "firstOccurTime": said.first_occur,
+        "recoverTime": said.recover_time,
+    }
+
+
+def _observed_event(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+    """Return an event as it was captured in 2021: no policyId, durationTime 0, recoverTime "0" even when over."""
+    event, product = _event_of(alarm)
+    return {
+        "sessionId": said.session_id,
+        "alarmStatus": status,
+        "alarmType": alarm.kind.value,
+        "alarmObjInfo": {**_region(alarm), "dimensions": _alphabetical(alarm)},
+        "alarmPolicyInfo": {
+            "policyType": alarm.policy.type,
+            "policyName": alarm.policy_name,
+            **_observed_names(alarm, envelope),
+            "conditions": _event_conditions(alarm, event, product, ""),
+        },
+        "additionalMsg": [{"key": key, "value": value} for key, value in alarm.extras.additional_msg],
+        "firstOccurTime": said.first_occur,
+        "durationTime": 0,
+        "recoverTime": NOT_RECOVERED,
+    }
+
+
+def _eventbridge(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> dict[str, Any]:
+    event, product = _event_of(alarm)
+    capitals = alarm.extras.capitals
+    key_key, value_key = ("Key", "Value") if capitals else ("key", "value")
+    extra = {key[0].upper() + key[1:] if capitals else key: value for key, value in alarm.extras.dimensions.items()}
+    return {
+        "sessionId": said.session_id,
+        "alarmStatus": status,
+        "alarmType": alarm.kind.value,
+        "alarmObjInfo": {**_region(alarm), "dimensions": {**alarm.dimensions, **extra}},
+        "alarmPolicyInfo": {
+            "policyName": alarm.policy_name,
+            "conditions": {
+                "productName": product.name,
+                "eventName": event.name,
+                "alarmNotifyType": "",  # the page: left empty for compatibility
+                "alarmNotifyPeriod": "",
+            },
+        },
+        "additionalMsg": [{key_key: key, value_key: value} for key, value in alarm.extras.additional_msg],
+        "firstOccurTime": said.first_occur,
+        "durationTime": 0,
+        "recoverTime": said.recover_time,
+    }
+
+
+def _event_of(alarm: Alarm) -> tuple[Event, Product]:
+    assert alarm.event is not None  # noqa: S101 - the generator gives every event alarm both
+    assert alarm.product is not None  # noqa: S101
+    return alarm.event, alarm.product
+
+
+def _event_conditions(alarm: Alarm, event: Event, product: Product, notify_period: str) -> dict[str, Any]:
+    return {
+        "productName": product.name,
+        "productShowName": product.show_name.in_(alarm.lang),
+        "eventName": event.name,
+        "eventShowName": event.show_name.in_(alarm.lang),
+        "alarmNotifyType": _SINGLE,
+        "alarmNotifyPeriod": notify_period,
+    }
+
+
+def _region(alarm: Alarm) -> dict[str, Any]:
+    return {} if alarm.region is None else {"region": alarm.region}
+
+
+def _alphabetical(alarm: Alarm) -> dict[str, Any]:
+    return dict(sorted({**alarm.dimensions, **alarm.extras.dimensions}.items()))
+
+
+def _observed_names(alarm: Alarm, envelope: Envelope) -> dict[str, str]:
+    """Return the two names of the policy type, of which captured callbacks fill the one in the notice's language."""
+    if "policyTypeEname" not in envelope.fields:
+        return {"policyTypeCName": alarm.policy.name.in_(alarm.lang)}
+    if alarm.lang is Lang.ZH:
+        return {"policyTypeCName": alarm.policy.name.zh, "policyTypeEname": ""}
+    return {"policyTypeCName": "", "policyTypeEname": alarm.policy.ename or alarm.policy.name.en}
+
+
+_WRITERS: dict[tuple[Kind, Form], Callable[[Alarm, Said, Envelope, str], dict[str, Any]]] = {
+    (Kind.METRIC, Form.DOCUMENTED): _documented_metric,
+    (Kind.METRIC, Form.OBSERVED): _observed_metric,
+    (Kind.EVENT, Form.DOCUMENTED): _documented_event,
+    (Kind.EVENT, Form.OBSERVED): _observed_event,
+    (Kind.EVENT, Form.EVENTBRIDGE): _eventbridge,
+}
