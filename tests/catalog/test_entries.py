@@ -60,7 +60,7 @@ def translations(node: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noq
     """Yield each text in Chinese with its path."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in children:
-        if str(key).endswith("_zh") and isinstance(child, str):
+        if str(key).endswith("_zh") and key != "observedUnit_zh" and isinstance(child, str):
             yield f"{path}{key}", child
         yield from translations(child, f"{path}{key}.")
 
