@@ -38,6 +38,7 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	! grep -n '://' requirements/*
 	.venv/bin/python scripts/pools.py --check
 	.venv/bin/python scripts/cli_docs.py --check
+	.venv/bin/python scripts/errata.py --check
 
 unit: .venv/.dev ## Run the tests on the checkout; branch coverage must be 100 %
 	.venv/bin/coverage erase
@@ -59,8 +60,9 @@ bench: .venv/.dev ## Run the benchmarks
 pools: .venv/.dev ## Draw the pools of names anew
 	.venv/bin/python scripts/pools.py
 
-docs: .venv/.dev ## Write docs/cli.md anew from the commands' help
+docs: .venv/.dev ## Write docs/cli.md and docs/errata.md anew
 	.venv/bin/python scripts/cli_docs.py
+	.venv/bin/python scripts/errata.py
 
 PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)

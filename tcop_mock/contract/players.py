@@ -35,7 +35,7 @@ def catalogue(
     needs_plain: bool = False,
     deadline_factor: float = 1.0,
 ) -> Play:
-    """Post every shape in every state, each an alarm of its own.
+    """Post every shape in every state that it can be in, each an alarm of its own.
 
     Args:
         shop: makes the cases.
@@ -44,7 +44,12 @@ def catalogue(
         needs_plain: leave the clause out where not even a plain callback is taken.
         deadline_factor: how many deadlines an attempt may take.
     """
-    cases = [_stated(shop, shape, State(state)) for shape in shop.shapes(shapes) for state in states]
+    cases = [
+        _stated(shop, shape, state)
+        for shape in shop.shapes(shapes)
+        for state in map(State, states)
+        if state is not State.RESOLVED or shape.recovers
+    ]
     control = shop.plain() if needs_plain else None
     return Play((Scene(tuple(cases), control),), deadline_factor=deadline_factor)
 

@@ -168,6 +168,11 @@ class Shape:
     """Contradictions of the documentation about this shape, beyond those of the sample."""
 
     @property
+    def recovers(self) -> bool:
+        """Whether any of its alarms can be resolved: every metric can, not every event."""
+        return bool(self.metrics) or any(event.recoverable for event in self.events)
+
+    @property
     def documented(self) -> bool:
         """Whether the documentation prints a sample of this shape."""
         return self.sample is not None

@@ -37,6 +37,14 @@ def references(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of the entr
             yield from references(child)
 
 
+def used(table: dict[str, Any]) -> set[str]:
+    """Return the paths that an entry's templates name."""
+    observed = table.get("observed", {})
+    trees = [table["dimensions"], table.get("dimensions_zh", {}), observed.get("dimensions", {})]
+    trees += [message["value"] for message in observed.get("additionalMsg", ())]
+    return {path for tree in trees for path in references(tree)}
+
+
 def declared(values: dict[str, Any]) -> set[str]:
     """Return the paths that a table of values offers."""
     paths = set()
@@ -60,7 +68,7 @@ def translations(node: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noq
     """Yield each text in Chinese with its path."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in children:
-        if str(key).endswith("_zh") and isinstance(child, str):
+        if str(key).endswith("_zh") and key != "observedUnit_zh" and isinstance(child, str):
             yield f"{path}{key}", child
         yield from translations(child, f"{path}{key}.")
 
@@ -99,10 +107,7 @@ def test_an_entry_contradicts_itself_nowhere(name: str, table: dict[str, Any]) -
 @each_entry
 def test_templates_name_what_is_declared_and_nothing_declared_is_idle(name: str, table: dict[str, Any]) -> None:
     """A value that nothing names, or a name that nothing declares, is a mistake."""
-    observed = table.get("observed", {})
-    trees = [table["dimensions"], table.get("dimensions_zh", {}), observed.get("dimensions", {})]
-    trees += [message["value"] for message in observed.get("additionalMsg", ())]
-    named = {path for tree in trees for path in references(tree)}
+    named = used(table)
 
     assert named - BUILT_IN <= declared(table.get("values", {})), name
     assert set(table.get("values", {})) == {path.partition(".")[0] for path in named - BUILT_IN}, name
@@ -228,7 +233,7 @@ def test_the_readme_shows_an_entry_that_works() -> None:
     check_entry("README.md", table, SCHEMA)
 
     assert list(contradictions(parse_shape("acme/queue", table))) == []
-    assert set(references(table["dimensions"])) == declared(table["values"])
+    assert used(table) == declared(table["values"])
 
 
 def test_the_readme_lists_the_generators_of_the_schema() -> None:

@@ -230,7 +230,7 @@ def test_insecure_is_loud(tcop: Call, opened: Callable[[Opening], str]) -> None:
 USAGE = "write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]"
 REFUSED = {
     "nosuch --to h": ("unknown shape 'nosuch'", "('nosuch' is no file either)"),
-    "cvm/basic --to h": ("did you mean 'cvm/basic-monitoring'?", "is no file either"),
+    "cvm/basic --to h": ("did you mean 'cvm/basic-monitoring'", "is no file either"),
     ". --to h": ("unknown shape '.'", "is no file either"),
     "- --to h": ("standard input is empty: there is nothing to send",),
     "empty --to h": ("empty is empty: there is nothing to send",),

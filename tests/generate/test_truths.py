@@ -26,7 +26,7 @@ SERIALS = st.integers(min_value=0, max_value=10**6)
 SHAPES = st.sampled_from(list(CATALOG))
 METRIC_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is Kind.METRIC])
 EVENT_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is Kind.EVENT])
-RECOVERING = st.sampled_from([s for s in CATALOG if s.metrics or any(event.recoverable for event in s.events)])
+RECOVERING = st.sampled_from([shape for shape in CATALOG if shape.recovers])
 LANGS = st.sampled_from(Lang)
 THRESHOLD_FIELDS = {
     "calcType", "calcValue", "calcUnit", "currentValue", "historyValue",
@@ -200,7 +200,7 @@ def test_a_state_is_reached_or_refused(seed: int, serial: int, shape: Shape, sta
     if shape.kind is Kind.EVENT and state is State.REPEATED:
         with pytest.raises(UsageError, match="never repeat"):
             generator.alarm(shape, serial, reaching=state)
-    elif state is State.RESOLVED and shape.events and not any(event.recoverable for event in shape.events):
+    elif state is State.RESOLVED and not shape.recovers:
         with pytest.raises(UsageError, match="has no recovery"):
             generator.alarm(shape, serial, reaching=state)
     else:

@@ -1,0 +1,90 @@
+"""Write docs/errata.md: what the documentation contradicts or misprints, from the catalogue's own errata.
+
+``python scripts/errata.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcop_mock._data import data_root
+from tcop_mock.catalog import Catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcop_mock.model.shape import Shape
+
+FILE = Path(__file__).parent.parent / "docs" / "errata.md"
+
+_HEAD = """\
+# What the documentation gets wrong
+
+<!-- Written by scripts/errata.py from payload_catalog/; change that and run `make docs`. -->
+
+Tencent Cloud's pages contradict each other, themselves and what real callbacks carry. This is the list of what we know,
+and of what tcop-mock does about it. The first part is about all callbacks, the second about single shapes.
+
+## All callbacks
+
+| about | page | problem | here |
+| --- | --- | --- | --- |
+"""
+_SAMPLE_PAGE = "the sample"
+_SAMPLE_AGREES = "Kept as printed for reference."
+_SAMPLE_DISAGREES = "Kept as printed for reference; no drawn callback is like it."
+
+
+def page() -> str:
+    """Return the whole page."""
+    text = (data_root("payload_catalog") / "_errata.toml").read_text(encoding="utf-8")
+    general = [_row(row["about"], row["page"], row["problem"], row["here"]) for row in tomllib.loads(text)["erratum"]]
+    return "\n".join([_HEAD + "\n".join(general), "", "## Shapes", *_sections()]) + "\n"
+
+
+def _sections() -> Iterator[str]:
+    for shape in Catalog.load():
+        rows = list(_rows(shape))
+        if rows:
+            yield f"\n### {shape.id}: {shape.title.en}\n\n| page | problem | here |\n| --- | --- | --- |"
+            yield from rows
+
+
+def _rows(shape: Shape) -> Iterator[str]:
+    if shape.sample and shape.sample.errata:
+        kept = _SAMPLE_AGREES if shape.sample.agrees else _SAMPLE_DISAGREES
+        yield _row(_SAMPLE_PAGE, shape.sample.errata, kept)
+    for erratum in shape.errata:
+        yield _row(erratum.page, erratum.problem, erratum.here)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(map(_escaped, cells))} |"
+
+
+def _escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is, in a cell of a table."""
+    return text.replace("|", "&#124;").replace("<", "&lt;").replace("_", r"\_")
+
+
+def main() -> int:
+    """Write or check; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file differs")
+    arguments = parser.parse_args()
+    text = page()
+    if not arguments.check:
+        FILE.write_text(text, encoding="utf-8", newline="\n")
+        return 0
+    if FILE.is_file() and FILE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{FILE.name} is not what the catalogue's errata say; run `make docs`", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
