@@ -12,6 +12,7 @@ from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
 from tcop_mock.model.shape import (
+    CloudEvent,
     Erratum,
     Event,
     Kind,
@@ -163,6 +164,7 @@ def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
         product=_product(table["product"]) if "product" in table else None,
         sample=_sample(table["sample"]) if "sample" in table else None,
         observed=observed,
+        cloud_event=_cloud_event(table["cloudevent"]) if "cloudevent" in table else None,
         aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
         errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
     )
@@ -217,7 +219,17 @@ def _sample(table: dict[str, Any]) -> Sample:
 
 
 def _event(table: dict[str, Any]) -> Event:
-    return Event(table["eventName"], _text(table, "eventShowName"), table["recoverable"], table["source"])
+    return Event(
+        name=table["eventName"],
+        show_name=_text(table, "eventShowName"),
+        recoverable=table["recoverable"],
+        source=table["source"],
+        cloud_type=table.get("cloudEventType"),
+    )
+
+
+def _cloud_event(table: dict[str, Any]) -> CloudEvent:
+    return CloudEvent(table["source"], table["subject"], table["status"], table["data"])
 
 
 def _product(table: dict[str, Any]) -> Product:

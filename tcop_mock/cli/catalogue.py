@@ -39,7 +39,7 @@ def list_shapes(glob: str, *, common: Common) -> None:
 def show_shape(shape_id: str, *, common: Common) -> None:
     """Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints."""
     shape = common.catalog().get(shape_id)
-    generator = Generator(common.seed)
+    generator = Generator(common.seed, wire=common.profile.wire)
     example = generator.callback(generator.alarm(shape), State.FIRING).to_wire()
     if common.as_json:
         _print_json({"version": 1, "shape": _document(shape), "example": example})

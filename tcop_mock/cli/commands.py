@@ -15,6 +15,7 @@ from tcop_mock.cli.durations import duration, positive_duration
 from tcop_mock.errors import did_you_mean
 from tcop_mock.model.alarm import State
 from tcop_mock.model.clause import Level
+from tcop_mock.model.form import Form
 from tcop_mock.model.profile import DEFAULT_PROFILE
 from tcop_mock.model.shape import Lang
 
@@ -108,6 +109,13 @@ def _drawing() -> list[click.Parameter]:
             show_default=True,
             help="Of names and other human text.",
         ),
+        click.Option(
+            ["--form"],
+            type=click.Choice([form.value for form in Form]),
+            default=Form.DOCUMENTED.value,
+            show_default=True,
+            help="As documented, as captured, or one of EventBridge's (events only).",
+        ),
         click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
     ]
@@ -149,7 +157,7 @@ cli.add_command(
             ),
             *_drawing(),
             click.Option(
-                ["--format", "form"],
+                ["--format", "output"],
                 type=click.Choice(["json", "ndjson"]),
                 help="Of standard output.  [default: json for one body, else ndjson]",
             ),

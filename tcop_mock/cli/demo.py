@@ -73,7 +73,7 @@ async def _demo(catalog: Catalog, common: Common) -> tuple[Verdict, Verdict]:
 
 async def _send_some(target: Target, catalog: Catalog, common: Common) -> list[str]:
     """Post a few callbacks and say in a line each how they were answered."""
-    generator = Generator(common.seed)
+    generator = Generator(common.seed, wire=common.profile.wire)
     rules = common.profile.delivery
     post = HttpPost(target)
     lines = []

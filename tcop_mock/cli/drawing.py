@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import functools
 import json
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
+from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.lifecycle import parse_lifecycle
+from tcop_mock.generate.policies import Ask, forms
 from tcop_mock.model.alarm import State
+from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Kind, Lang
-from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tcop_mock.cli.options import Common
     from tcop_mock.model.shape import Shape
+
+
+_CHUNK = 4096
 
 
 class Drawn(NamedTuple):
@@ -27,11 +32,8 @@ class Drawn(NamedTuple):
 
     shape: Shape
     state: State
-    tree: dict[str, Any]
-
-    def body(self) -> bytes:
-        """Return the bytes as they go over the wire."""
-        return wire_bytes(self.tree)
+    body: bytes
+    """As it goes over the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +46,48 @@ class Drawing:
     event: str | None = None
     threshold: bool = True
     lang: str = Lang.EN.value
+    form: str = Form.DOCUMENTED.value
     edits: tuple[tuple[str, Any], ...] = ()
     removals: tuple[str, ...] = ()
 
-    def callbacks(self, shapes: Sequence[Shape], seed: int, count: int) -> Iterator[Drawn]:
+    def callbacks(self, shapes: Sequence[Shape], common: Common, count: int) -> Iterator[Drawn]:
         """Draw ``count`` alarms of each shape, each in the states that were asked for.
 
-        Of several shapes, those that can have no such state are passed over (events never repeat).
+        Of several shapes, those that can have no such state or form are passed over (events never repeat).
 
         Raises:
             UsageError: a name, a path or a state that the shape does not have.
         """
         moments = self._moments()
-        able = [shape for shape in shapes if len(shapes) == 1 or _can(shape, moments)]
-        if not able:
-            raise UsageError("none of these shapes has such a state: events do not repeat, and not all recover")
-        generator = Generator(seed, Lang(self.lang))
-        for shape in able:
-            self._require_kind(shape)
-            for serial in range(count):
-                alarm = generator.alarm(
-                    shape,
-                    serial,
-                    metric=self.metric,
-                    event=self.event,
-                    threshold=self.threshold,
-                    reaching=_furthest(shape, moments),
-                )
-                for state, occurrence in moments:
-                    yield Drawn(shape, state, self._edited(generator.callback(alarm, state, occurrence).to_wire()))
+        for shape, bodies in self._bodies(shapes, common, moments):
+            for first in range(0, count, _CHUNK):
+                drawn = [each.bodies(first, min(_CHUNK, count - first)) for each in bodies]
+                for life in zip(*drawn, strict=True):
+                    yield from (Drawn(shape, state, body) for (state, _), body in zip(moments, life, strict=True))
 
-    def rehearse(self, shapes: Sequence[Shape], seed: int, count: int) -> None:
+    def rehearse(self, shapes: Sequence[Shape], common: Common, count: int) -> None:
         """Draw what :meth:`callbacks` would, as far as it can fail, so that nothing is written before an error.
 
         Raises:
             UsageError: as there.
         """
-        edited = self.edits or self.removals  # whether a path is there depends on the metric that is drawn
-        deque(self.callbacks(shapes, seed, count if edited else 1), maxlen=0)
+        for _, bodies in self._bodies(shapes, common, self._moments()):
+            for each in bodies:
+                each.rehearse(count)
+
+    def _bodies(
+        self, shapes: Sequence[Shape], common: Common, moments: Sequence[tuple[State, int]]
+    ) -> Iterator[tuple[Shape, list[Bodies]]]:
+        """Yield each shape with what writes its callbacks, moment by moment."""
+        form = Form(self.form)
+        able = [shape for shape in shapes if len(shapes) == 1 or _can(shape, moments, form)]
+        if not able:
+            raise UsageError("none of these shapes has such a state or form: events do not repeat, and not all recover")
+        generator = Generator(common.seed, Lang(self.lang), form=form, wire=common.profile.wire)
+        for shape in able:
+            self._require_kind(shape)
+            ask = Ask(self.metric, self.event, self.threshold, _furthest(shape, moments))
+            yield shape, [Bodies(generator, shape, *moment, ask=ask, edit=self._edited) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
         if shape.kind is Kind.METRIC and self.event is not None:
@@ -119,12 +125,13 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         event: str | None,
         no_threshold: bool,
         lang: str,
+        form: str,
         sets: tuple[str, ...],
         unset: tuple[str, ...],
         **given: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         edits = tuple(map(_parse_edit, sets))
-        drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, edits, unset)
+        drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, form, edits, unset)
         return verb(drawing=drawing, **given)
 
     return gathered
@@ -145,7 +152,9 @@ def _parse_edit(text: str) -> tuple[str, Any]:
     return path, tree
 
 
-def _can(shape: Shape, moments: Sequence[tuple[State, int]]) -> bool:
+def _can(shape: Shape, moments: Sequence[tuple[State, int]], form: Form) -> bool:
+    if form not in forms(shape):
+        return False
     if shape.kind is Kind.METRIC:
         return True
     states = {state for state, _ in moments}

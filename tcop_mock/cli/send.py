@@ -88,8 +88,8 @@ def _parcels(source: str, drawing: Drawing, common: Common) -> list[Parcel]:
         shapes = common.catalog().match(source)
     except UnknownNameError as problem:
         raise UsageError(f"{problem} ({source!r} is no file either)") from None
-    drawn = drawing.callbacks(shapes, common.seed, count=1)
-    parcels = [Parcel(f"{one.shape.id} {one.state}", one.body()) for one in drawn]
+    drawn = drawing.callbacks(shapes, common, count=1)
+    parcels = [Parcel(f"{one.shape.id} {one.state}", one.body) for one in drawn]
     common.tell(f"seed {common.seed}")
     return parcels
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.generate.draft import place_in
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer
 from tcop_mock.model.delivery import Push
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 PLAIN_SHAPE = "cvm/basic-monitoring"
 """The shape that receivers know if they know any: the page's first and only complete sample."""
 PLAIN_METRIC = "cpu_usage"
-_SERIALS_PER_CLAUSE = 1000
 
 
 @dataclass(slots=True)
 class Workshop:
     """Makes the cases of one clause.
 
-    Each alarm it draws has ids of its own that no other clause's alarms have, whichever clauses run beside it.
+    Each alarm it draws has ids of its own that no other clause's alarms have, whichever clauses run beside it: another
+    object, and of another policy than any other clause's.
     """
 
     catalog: Catalog
@@ -42,7 +43,7 @@ class Workshop:
 
     def alarm(self, shape: Shape, *, threshold: bool = True, reaching: State = State.FIRING) -> Alarm:
         """Draw the clause's next alarm; of the plain shape always the plain metric."""
-        serial = int(self.code.removeprefix("TCM")) * _SERIALS_PER_CLAUSE + self._drawn
+        serial = place_in(int(self.code.removeprefix("TCM")), self._drawn)
         self._drawn += 1
         metric = PLAIN_METRIC if shape.id == PLAIN_SHAPE else None
         return self.generator.alarm(shape, serial, metric=metric, threshold=threshold, reaching=reaching)

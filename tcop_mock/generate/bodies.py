@@ -11,7 +11,7 @@ from tcop_mock.generate.cells import ROWS, Clock, Piece, Words, clock_pieces
 from tcop_mock.generate.draft import LANES, Moment, place_of
 from tcop_mock.generate.holes import Hole, Holes
 from tcop_mock.generate.plan import Plan
-from tcop_mock.generate.policies import Ask, require
+from tcop_mock.generate.policies import Ask, require, require_form
 from tcop_mock.generate.stencil import Stencil
 from tcop_mock.generate.thresholds import values
 from tcop_mock.model.alarm import State
@@ -57,6 +57,7 @@ class Bodies:
         self._moment = Moment(state, occurrence)
         self._ask = ask or Ask(reaching=state)
         self._edit = edit
+        require_form(shape, generator.form)
         self._draft = generator.draft(shape)
         self._stencil = lru_cache(maxsize=1024)(self._compiled)
 
@@ -77,6 +78,16 @@ class Bodies:
                 column += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
             drawn[lane_first - first :: LANES] = column
         return drawn
+
+    def rehearse(self, count: int) -> None:
+        """Write what ``bodies(0, count)`` writes as far as it can fail.
+
+        Raises:
+            UnknownNameError: an edit names a path that one of the bodies does not have.
+            UsageError: one of the alarms has no such state.
+        """
+        for number in range(min(count, place_of(count - 1).policy + 1)):
+            self._stencil(number)
 
     def _compiled(self, number: int) -> Stencil:
         """Write the body of a policy's alarms with holes for what is each alarm's own."""
@@ -99,14 +110,13 @@ class Bodies:
             return holes.dig(slot.tokens(lang, key), slot.pieces(lang, key))
 
         objects = plan.objects(plan.each(dug) | self._draft.built_in(policy), lang)
-        extras = replace(policy.extras, dimensions=objects.observed, additional_msg=objects.additional_msg)
-        return replace(policy, dimensions=objects.dimensions, extras=extras)
+        return replace(policy, dimensions=objects.dimensions, extras=objects.extras(policy.extras))
 
     def _said(self, policy: Alarm, holes: Holes) -> Said:
         draft, (state, occurrence) = self._draft, self._moment
         ages, over = durations_s(policy, state, occurrence), state is State.RESOLVED
         age: Piece = str(ages[0]) if len(ages) == 1 else Words(draft.age, tuple(map(str, ages)))
-        metric = policy.metric
+        metric, instant = policy.metric, Clock(Plan.CLOCK, millis=True)
         measured = metric is not None and metric.calc_type is not None
         return Said(
             session_id=holes.text(draft.session_pieces(policy, self._form)),
@@ -114,6 +124,7 @@ class Bodies:
             duration_s=holes.dig([age], [age]),
             recover_time=holes.text([Clock(Plan.CLOCK, ages, draft.age)]) if over else NOT_RECOVERED,
             current_value=holes.text([_value(metric, draft.current, beyond=not over)]) if metric and measured else "",
+            first_occur_ms=holes.dig([instant], [instant]),
             history_value=holes.text([_value(metric, draft.history, beyond=False)]) if metric and measured else "",
         )
 

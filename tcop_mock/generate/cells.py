@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tcop_mock.model.wire import unix_ms
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -94,6 +96,8 @@ class Clock:
     durations_s: tuple[int, ...] = (0,)
     """One duration, or 256 that the column ``duration_column`` picks from."""
     duration_column: int = 0
+    millis: bool = False
+    """Written in milliseconds since 1970 UTC."""
 
     WIDTH = 4
 
@@ -108,7 +112,8 @@ class Clock:
 
     def text(self, block: bytes, row: int) -> str:
         """Return what one row has here."""
-        return str(self.moment(block, row))
+        moment = self.moment(block, row)
+        return str(unix_ms(moment) if self.millis else moment)
 
 
 FIRST_DAY = datetime(2025, 1, 1)  # noqa: DTZ001 - Beijing time without offset, as TCOP writes it

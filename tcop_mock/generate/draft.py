@@ -39,6 +39,11 @@ def place_of(serial: int) -> Place:
     return Place(epoch * LANES + lane, block, row)
 
 
+def place_in(epoch: int, number: int) -> int:
+    """Return the serial of an alarm by its number in an epoch; no two epochs have a policy in common."""
+    return epoch * LANES * ROWS * _LANE_BLOCKS + number
+
+
 class Moment(NamedTuple):
     """One state of an alarm; columns of chance behind those of the alarm decide what is said then."""
 

@@ -9,7 +9,7 @@ from tcop_mock.generate.ages import durations_s
 from tcop_mock.generate.cells import ROWS, Clock, text_of
 from tcop_mock.generate.draft import Draft, Moment, place_of
 from tcop_mock.generate.plan import Plan
-from tcop_mock.generate.policies import Ask, require
+from tcop_mock.generate.policies import Ask, require, require_form
 from tcop_mock.generate.thresholds import values
 from tcop_mock.model.alarm import Alarm, Callback, State
 from tcop_mock.model.form import Form, Wire
@@ -68,6 +68,7 @@ class Generator:
             UnknownNameError: the shape has no such metric or event.
             UsageError: it can never reach the state, or the shape has no callbacks of the generator's form.
         """
+        require_form(shape, self.form)
         draft, place = self.draft(shape), place_of(serial)
         policy = draft.policy(place.policy, Ask(metric, event, threshold, reaching))
         block = draft.block(place.policy, place.block, Moment(State.FIRING, 1))
@@ -78,7 +79,7 @@ class Generator:
             serial=serial,
             dimensions=objects.dimensions,
             first_occur=Clock(Plan.CLOCK).moment(block, place.row),
-            extras=replace(policy.extras, dimensions=objects.observed, additional_msg=objects.additional_msg),
+            extras=objects.extras(policy.extras),
         )
 
     def callback(self, alarm: Alarm, state: State, occurrence: int = 1) -> Callback:

@@ -25,6 +25,10 @@ class Hole(str):
         """Return the hole of a number."""
         return super().__new__(cls, f"{_TYPED}{number}{_SHUT}")
 
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Return itself: what a copy of its tree has there is the same."""
+        return self
+
     def __format__(self, _spec: str) -> str:
         """Return what stands for it inside a text."""
         return f"{_OPEN}{self[1:-1]}{_SHUT}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tcop_mock.generate.template import Render
+    from tcop_mock.model.alarm import Extras
     from tcop_mock.model.shape import Shape
 
 BUILT_IN = ("account.app_id", "account.uin", "region", "region_name")
@@ -29,6 +31,16 @@ class Objects(NamedTuple):
     observed: dict[str, Any]
     """Keys that captured dimensions have beside them."""
     additional_msg: tuple[tuple[str, str], ...]
+    cloud_event: dict[str, Any]
+
+    def extras(self, extras: Extras) -> Extras:
+        """Return a policy's extras with those of the alarm."""
+        return dataclasses.replace(
+            extras,
+            dimensions=self.observed,
+            additional_msg=self.additional_msg,
+            cloud_event=self.cloud_event,
+        )
 
 
 class Slot:
@@ -90,13 +102,18 @@ class Plan:
         """Write what an alarm with these values, built-in ones included, is about."""
         drawn = self._render[lang](values)
         messages = tuple((row["key"], row["value"]) for row in drawn["additional_msg"].values())
-        return Objects(drawn["dimensions"], drawn["observed"], messages)
+        return Objects(drawn["dimensions"], drawn["observed"], messages, drawn["cloud_event"])
 
     def _templates(self) -> dict[Lang, dict[str, Any]]:
         shape = self.shape
         additional = enumerate(shape.observed.additional_msg)
         messages = {str(at): {"key": key, "value": value} for at, (key, value) in additional}
-        rest = {"observed": dict(shape.observed.dimensions), "additional_msg": messages}
+        cloud = shape.cloud_event
+        rest = {
+            "observed": dict(shape.observed.dimensions),
+            "additional_msg": messages,
+            "cloud_event": dataclasses.asdict(cloud) if cloud else {},
+        }
         english = dict(shape.dimensions)
         return {
             Lang.EN: {"dimensions": english, **rest},

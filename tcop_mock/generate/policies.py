@@ -11,6 +11,7 @@ from tcop_mock.generate.cells import ALNUM, FIRST_DAY, LOWER_ALNUM
 from tcop_mock.generate.entropy import Entropy
 from tcop_mock.generate.pools import names, regions
 from tcop_mock.model.alarm import Account, Alarm, Extras, NotifyType, State
+from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Event, Kind, Lang, Metric
 
 if TYPE_CHECKING:
@@ -79,6 +80,23 @@ def draw_policy(shape: Shape, lang: Lang, ask: Ask, *key: object) -> Alarm:
     if shape.kind is Kind.EVENT:
         return _about_event(drawn, shape, ask, subject)
     return _about_metric(drawn, shape, ask, subject)
+
+
+def forms(shape: Shape) -> tuple[Form, ...]:
+    """Return the forms that callbacks of a shape come in."""
+    if shape.kind is Kind.METRIC:
+        return (Form.DOCUMENTED, Form.OBSERVED)
+    return tuple(form for form in Form if form is not Form.CLOUDEVENTS or shape.cloud_event)
+
+
+def require_form(shape: Shape, form: Form) -> None:
+    """Hold a shape to a form.
+
+    Raises:
+        UsageError: its callbacks do not come in it; says in which they do.
+    """
+    if form not in forms(shape):
+        raise UsageError(f"{shape.id} has no form {form}; it comes as {', '.join(forms(shape))}")
 
 
 def require(alarm: Alarm, state: State) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.model.form import Form, Wire
 from tcop_mock.model.shape import Kind, Lang
-from tcop_mock.model.wire import NOT_RECOVERED, Said, to_wire, wire_bytes
+from tcop_mock.model.wire import NOT_RECOVERED, Said, to_wire, unix_ms, wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +57,8 @@ class Extras:
     dimensions: Mapping[str, Any] = field(default_factory=dict)
     """Keys that observed dimensions have beside the documented ones."""
     additional_msg: tuple[tuple[str, str], ...] = ()
+    cloud_event: Mapping[str, Any] = field(default_factory=dict)
+    """``source``, ``subject``, ``status`` and ``data`` of its CloudEvents."""
     show_name_suffix: str = ""
     """What stands behind observed metric names (CVM: a blank)."""
     region: str = ""
@@ -142,5 +144,6 @@ class Callback:
             recover_time=str(recovered) if recovered else NOT_RECOVERED,
             current_value=self.current_value,
             history_value=self.history_value,
+            first_occur_ms=unix_ms(self.alarm.first_occur),
         )
         return to_wire(self.alarm, said, self.form, self.wire.envelope(self.form), over=self.state is State.RESOLVED)

@@ -33,13 +33,16 @@ class Times(StrEnum):
     POLICY = "alarmPolicyInfo"
 
 
+_DOCUMENTED = frozenset({"alarmType", "appId", "uin", "calcUnit", "historyValue"})
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What one generation of the callback holds around the dimensions. Read from a profile."""
+    """What one generation of the callback holds around the dimensions; by itself, what profile 2023 says."""
 
     status: Scalar = Scalar.STRING
     times: Times = Times.ROOT
-    fields: frozenset[str] = frozenset({"alarmType", "appId", "uin", "calcUnit", "historyValue"})
+    fields: frozenset[str] = _DOCUMENTED
     """Those that are there of the fields that came and went, by their names on the wire."""
     notify_periods: tuple[int, ...] = ()
     """``alarmNotifyPeriod`` where captured callbacks do not hold seconds."""
@@ -47,17 +50,12 @@ class Envelope:
     """Whether ``periodNum`` was captured in seconds, not as a count of periods."""
 
 
-COMING_AND_GOING = ("alarmType", "alertId", "appId", "uin", "calcUnit", "historyValue", "policyDetailURL", "policyTags",
-                    "policyTypeEname", "tag")  # fmt: skip
-"""Fields of a metric alarm that not every generation has."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How one profile's callbacks are written."""
+    """How one profile's callbacks are written; by itself, as profile 2023 says."""
 
     documented: Envelope = Envelope()
-    observed: Envelope = Envelope()
+    observed: Envelope = Envelope(fields=_DOCUMENTED | {"policyDetailURL", "policyTags", "policyTypeEname", "tag"})
 
     def envelope(self, form: Form) -> Envelope:
         """Return the envelope of a form; the imitations have their own, which no profile changes."""

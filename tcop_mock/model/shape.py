@@ -76,6 +76,8 @@ class Event:
     recoverable: bool
     """Whether a resolved callback follows."""
     source: str
+    cloud_type: str | None = None
+    """``type`` of its CloudEvent, where one is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,16 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudEvent:
+    """What CloudEvents that EventBridge posts for a product hold beside the event; texts are templates."""
+
+    source: str
+    subject: str
+    status: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Erratum:
     """A contradiction or a misprint of the documentation."""
 
@@ -162,6 +174,8 @@ class Shape:
     product: Product | None = None
     sample: Sample | None = None
     observed: Observed = field(default_factory=Observed)
+    cloud_event: CloudEvent | None = None
+    """``None`` for products whose event alarms are not known to come as CloudEvents."""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Other spellings of documented keys that some official page or capture prints."""
     errata: tuple[Erratum, ...] = ()

@@ -8,6 +8,7 @@ of them and its CloudEvents. What came and went between the versions is told by 
 from __future__ import annotations
 
 import json
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.model.form import Form, Scalar, Times
@@ -15,6 +16,7 @@ from tcop_mock.model.shape import Kind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from tcop_mock.model.alarm import Alarm
     from tcop_mock.model.form import Envelope
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 NOT_RECOVERED = "0"
 _FIRED, _OVER = "1", "0"
 _SINGLE = "singleAlarm"
+_BEIJING = timezone(timedelta(hours=8))
 _DETAIL_URL = "https://tcop.qq.com/r/"
 
 
@@ -39,6 +42,8 @@ class Said(NamedTuple):
     """Already ``"0"`` while the alarm lasts."""
     current_value: Any = ""
     history_value: Any = ""
+    first_occur_ms: Any = 0
+    """The first occurrence in milliseconds since 1970 UTC."""
 
 
 def wire_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -47,7 +52,7 @@ def wire_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def to_wire(alarm: Alarm, said: Said, form: Form, envelope: Envelope, *, over: bool) -> dict[str, Any]:
-    """Return the body of one callback.
+    """Return the body of one callback; a shape that has no such form must not be asked for it.
 
     Args:
         alarm: what it is about.
@@ -222,6 +227,28 @@ def _eventbridge(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> 
     }
 
 
+def _cloud_event(alarm: Alarm, said: Said, _envelope: Envelope, _status: str) -> dict[str, Any]:
+    event, _ = _event_of(alarm)
+    return {
+        "id": said.session_id,
+        "type": event.cloud_type,
+        "specversion": "1.0",
+        "source": alarm.extras.cloud_event["source"],
+        "subject": alarm.extras.cloud_event["subject"],
+        "time": said.first_occur_ms,
+        "region": alarm.extras.region,
+        "datacontenttype": "application/json;charset=utf-8",
+        "status": alarm.extras.cloud_event["status"],
+        "tags": None,
+        "data": alarm.extras.cloud_event["data"],
+    }
+
+
+def unix_ms(moment: datetime) -> int:
+    """Return a moment of Beijing time without offset in milliseconds since 1970 UTC."""
+    return int(moment.replace(tzinfo=_BEIJING).timestamp()) * 1000
+
+
 def _event_of(alarm: Alarm) -> tuple[Event, Product]:
     assert alarm.event is not None  # noqa: S101 - the generator gives every event alarm both
     assert alarm.product is not None  # noqa: S101
@@ -262,4 +289,5 @@ _WRITERS: dict[tuple[Kind, Form], Callable[[Alarm, Said, Envelope, str], dict[st
     (Kind.EVENT, Form.DOCUMENTED): _documented_event,
     (Kind.EVENT, Form.OBSERVED): _observed_event,
     (Kind.EVENT, Form.EVENTBRIDGE): _eventbridge,
+    (Kind.EVENT, Form.CLOUDEVENTS): _cloud_event,
 }

@@ -171,7 +171,7 @@ class ContractRun:
         plan = self.plan
         return Workshop(
             plan.catalog,
-            Generator(plan.seed),
+            Generator(plan.seed, wire=plan.profile.wire),
             code,
             credentials=plan.target.credentials,
             headers=plan.profile.delivery.headers,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from tcop_mock.model.delivery import Delivery
+from tcop_mock.model.delivery import Delivery, Outcome
+from tcop_mock.model.profile import Accept
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,10 +44,42 @@ async def deliver(  # noqa: PLR0913 - ports are handed in one by one
             intended_s = attempts[-1].ended_s + pause_s
             if pause_s:
                 await sleep(pause_s)
-        attempts.append(await post(push, deadline_s=rules.timeout_s, intended_s=intended_s))
+        attempt = await post(push, deadline_s=rules.timeout_s, intended_s=intended_s)
+        attempts.append(held_to(rules.accept, push, attempt))
         if attempts[-1].outcome not in rules.retry_on:
             break
     return Delivery(tuple(attempts))
+
+
+def held_to(accept: Accept, push: Push, attempt: Attempt) -> Attempt:
+    """Return an attempt as a profile counts it: one that was acked may still not be the answer that it wants."""
+    if attempt.outcome is not Outcome.ACKED or accept is Accept.ANY_2XX:
+        return attempt
+    if accept is Accept.EXACTLY_200:
+        wrong = "" if attempt.status == HTTPStatus.OK else f"the status is {attempt.status}, and this profile wants 200"
+    else:
+        wrong = _not_acknowledged(push.body, attempt.body)
+    return replace(attempt, outcome=Outcome.REJECTED, detail=wrong) if wrong else attempt
+
+
+def _not_acknowledged(body: bytes, answer: bytes) -> str:
+    """Return why an answer is not the one that the pages of 2018 and 2019 want, or an empty string."""
+    said, heard = _object(body), _object(answer)
+    if heard is None:
+        return "the answer is no JSON object, and this profile wants sessionId and retCode"
+    if heard.get("sessionId") != (said or {}).get("sessionId"):
+        return "the answer does not have the callback's sessionId, and this profile wants it"
+    if heard.get("retCode") != 0 or isinstance(heard["retCode"], bool):
+        return "the answer's retCode is not 0"
+    return ""
+
+
+def _object(text: bytes) -> dict[str, object] | None:
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return tree if isinstance(tree, dict) else None
 
 
 def _pause_s(pauses_s: tuple[float, ...], number: int) -> float:
