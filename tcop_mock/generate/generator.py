@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tcop_mock.errors import UsageError
 from tcop_mock.generate.ages import durations_s
 from tcop_mock.generate.cells import ROWS, Clock, text_of
 from tcop_mock.generate.draft import Draft, Moment, place_of
@@ -91,9 +92,11 @@ class Generator:
             occurrence: which repeat it is, from 1; for a resolve, how many repeats it outlived, and one.
 
         Raises:
-            UsageError: the alarm has no such state.
+            UsageError: the alarm has no such state, or is none of this generator's.
         """
         require(alarm, state)
+        if alarm.shape_id not in self._drafts:
+            raise UsageError(f"this generator has drawn no alarm of {alarm.shape_id}; ask the one that has")
         draft, place = self._drafts[alarm.shape_id], place_of(alarm.serial)
         block = draft.block(place.policy, place.block, Moment(state, occurrence))
         ages = durations_s(alarm, state, occurrence)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.generate.plan import Plan
 from tcop_mock.generate.pools import regions
-from tcop_mock.generate.template import is_reference, parts, resolve
+from tcop_mock.generate.template import is_reference, parts, resolve, text
 from tcop_mock.model.shape import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _leaf_pattern(plan: Plan, node: Any, chosen: Mapping[str, Any], groups: dict
 def _field(plan: Plan, path: str, chosen: Mapping[str, Any], groups: dict[str, str]) -> str:
     name = path.partition(".")[0]
     if name in chosen:
-        return re.escape(str(resolve(chosen, path)))
+        return re.escape(text(resolve(chosen, path)))
     if path in groups:
         return f"(?P={groups[path]})"
     groups[path] = f"v{len(groups)}"

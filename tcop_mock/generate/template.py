@@ -5,6 +5,7 @@ Not ``str.format``: that reaches attributes, and users' own entries are input.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -50,6 +51,11 @@ def resolve(values: Values, path: str) -> Any:  # noqa: ANN401 - any JSON value
     return found
 
 
+def text(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
+    """Return how a value stands inside a text: a boolean as JSON writes it."""
+    return json.dumps(value) if isinstance(value, bool) else f"{value}"
+
+
 def compile_tree(node: Any, where: str) -> Render:  # noqa: ANN401 - as above
     """Turn a tree of templates into a function from drawn values to the wire's tree.
 
@@ -77,6 +83,6 @@ def _compile_text(template: str, where: str) -> Render:
     tail = pieces[-1]
 
     def render(values: Values) -> str:
-        return "".join([f"{literal}{resolve(values, path)}" for literal, path in fields]) + tail
+        return "".join([f"{literal}{text(resolve(values, path))}" for literal, path in fields]) + tail
 
     return render

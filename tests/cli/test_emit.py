@@ -188,7 +188,7 @@ REFUSED = {
     "cvm/events --event ping_unreachabel": "unknown event 'ping_unreachabel' in cvm/events; did you mean",
     "cvm/events --metric cpu_usage": "cvm/events has events and no metrics: --metric does not go with it",
     "cvm/events --state repeated": "cvm/events: no repeated callback: event alarms never repeat",
-    "*/events --state repeated": "none of these shapes has such a state: events do not repeat, and not all recover",
+    "*/events --state repeated": "none of these shapes has such a state or form: events do not repeat",
     f"{CVM} --lifecycle fire,repat": "'repat' is no step; did you mean 'repeat'?",
     f"{CVM} --lifecycle=": "'' is no step",
     f"{CVM} --lifecycle repeat:0": "lifecycle 'repeat:0' has no callback; write fire,repeat:3,resolve",
@@ -207,7 +207,7 @@ REFUSED = {
     "cvm/* --pretty": NO_MANY,
     f"{CVM} --lifecycle fire --pretty": NO_MANY,
     f"{CVM} --profile 2203": "unknown profile '2203'; did you mean '2023'?",
-    f"{CVM} --profile x": "unknown profile 'x'; there is 2023",
+    f"{CVM} --profile x": "unknown profile 'x'; there is 2019-ack, 2021-verify, 2023, 2025, template",
 }
 
 

@@ -14,7 +14,7 @@ from tcop_mock.generate.entropy import Entropy
 from tcop_mock.generate.lifecycle import parse_lifecycle
 from tcop_mock.generate.pools import names
 from tcop_mock.generate.sample import could_draw
-from tcop_mock.generate.thresholds import draw_value, is_beyond
+from tcop_mock.generate.thresholds import is_beyond, values
 from tcop_mock.model.alarm import NotifyType, State
 from tcop_mock.model.shape import Lang, Metric, Observed, Shape, Text, ValueSpec
 
@@ -66,8 +66,15 @@ def test_a_named_event_without_recovery_cannot_be_resolved() -> None:
 
 def test_events_without_recovery_end_with_their_firing() -> None:
     """The life of an event that has no recovery is its firing."""
-    alarm = Generator(1).alarm(CVM_EVENTS, event="guest_reboot")
-    assert [callback.state for callback in Generator(1).life(alarm)] == [State.FIRING]
+    generator = Generator(1)
+    alarm = generator.alarm(CVM_EVENTS, event="guest_reboot")
+    assert [callback.state for callback in generator.life(alarm)] == [State.FIRING]
+
+
+def test_an_alarm_of_another_generator_is_refused() -> None:
+    """Only who has drawn an alarm knows what it says at other moments."""
+    with pytest.raises(UsageError, match="this generator has drawn no alarm of cvm/basic-monitoring"):
+        Generator(1).callback(Generator(1).alarm(CVM), State.FIRING)
 
 
 def test_a_shape_whose_events_never_recover_cannot_be_resolved() -> None:
@@ -205,10 +212,10 @@ def test_values_fall_on_the_side_that_was_asked_for(
     """For every operator a drawn value is beyond the threshold or within it, as asked, and inside the range."""
     text = Text("", "")
     metric = Metric("m", text, text, "test", calc_type, calc_value, low=low, high=high, decimals=decimals)
-    entropy = Entropy(calc_type, calc_value)
     for beyond in (True, False):
-        for _ in range(50):
-            value = draw_value(entropy, metric, beyond=beyond)
+        drawn = values(metric, beyond=beyond)
+        assert len(drawn) == 256
+        for value in drawn:
             assert is_beyond(value, calc_type, calc_value) is beyond
             assert low <= float(value) <= high
 
@@ -216,7 +223,7 @@ def test_values_fall_on_the_side_that_was_asked_for(
 def test_not_equal_at_the_top_of_the_range_goes_below() -> None:
     """Where nothing lies above the threshold, a value other than it lies below."""
     metric = Metric("m", Text("", ""), Text("", ""), "test", "!=", "1", low=0, high=1)
-    assert draw_value(Entropy("x"), metric, beyond=True) == "0"
+    assert set(values(metric, beyond=True)) == {"0"}
 
 
 @pytest.mark.parametrize(
