@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 from tcop_mock import Catalog, Generator
-from tcop_mock.model.alarm import State, wire_bytes
+from tcop_mock.model.alarm import State
+from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.generate.draft import place_in
+from tcop_mock.generate.draft import serial_of_own_policy
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer
 from tcop_mock.model.delivery import Push
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PLAIN_SHAPE = "cvm/basic-monitoring"
 """The shape that receivers know if they know any: the page's first and only complete sample."""
 PLAIN_METRIC = "cpu_usage"
+_POLICIES_PER_CLAUSE = 10_000
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Workshop:
     """Makes the cases of one clause.
 
     Each alarm it draws has ids of its own that no other clause's alarms have, whichever clauses run beside it: another
-    object, and of another policy than any other clause's.
+    object of another policy.
     """
 
     catalog: Catalog
@@ -43,7 +44,7 @@ class Workshop:
 
     def alarm(self, shape: Shape, *, threshold: bool = True, reaching: State = State.FIRING) -> Alarm:
         """Draw the clause's next alarm; of the plain shape always the plain metric."""
-        serial = place_in(int(self.code.removeprefix("TCM")), self._drawn)
+        serial = serial_of_own_policy(_POLICIES_PER_CLAUSE * int(self.code.removeprefix("TCM")) + self._drawn)
         self._drawn += 1
         metric = PLAIN_METRIC if shape.id == PLAIN_SHAPE else None
         return self.generator.alarm(shape, serial, metric=metric, threshold=threshold, reaching=reaching)

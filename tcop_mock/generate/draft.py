@@ -39,9 +39,10 @@ def place_of(serial: int) -> Place:
     return Place(epoch * LANES + lane, block, row)
 
 
-def place_in(epoch: int, number: int) -> int:
-    """Return the serial of an alarm by its number in an epoch; no two epochs have a policy in common."""
-    return epoch * LANES * ROWS * _LANE_BLOCKS + number
+def serial_of_own_policy(number: int) -> int:
+    """Return a serial for each number, such that each one's alarm is of another policy."""
+    epoch, lane = divmod(number, LANES)
+    return epoch * LANES * ROWS * _LANE_BLOCKS + lane
 
 
 class Moment(NamedTuple):

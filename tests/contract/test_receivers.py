@@ -11,7 +11,8 @@ from buggy_receivers import PAYLOAD
 from tcop_mock.catalog import Catalog
 from tcop_mock.generate import Generator
 from tcop_mock.generate.edits import with_value, without
-from tcop_mock.model.alarm import State, wire_bytes
+from tcop_mock.model.alarm import State
+from tcop_mock.model.wire import wire_bytes
 from tcop_mock.sink.demo import careful
 from tcop_mock.sink.server import Received
 

@@ -16,7 +16,7 @@ from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.generate import Generator
 from tcop_mock.generate.bodies import Bodies
-from tcop_mock.generate.draft import LANES, place_in, place_of
+from tcop_mock.generate.draft import LANES, place_of, serial_of_own_policy
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.holes import Hole, has_marks
 from tcop_mock.generate.policies import Ask, forms
@@ -94,10 +94,10 @@ def test_each_serial_has_a_place_of_its_own(serial: int) -> None:
     assert len({place_of(serial + step) for step in range(300)}) == 300
 
 
-def test_epochs_have_no_policy_in_common() -> None:
-    """What is drawn in one epoch is of other policies than what is drawn in the next."""
-    policies = [{place_of(place_in(epoch, number)).policy for number in range(0, 60_000, 7)} for epoch in (3, 4)]
-    assert policies[0].isdisjoint(policies[1])
+def test_alarms_of_policies_of_their_own_can_be_had() -> None:
+    """No two of the serials that are made for it are of one policy."""
+    numbers = range(0, 60_000, 7)
+    assert len({place_of(serial_of_own_policy(number)).policy for number in numbers}) == len(numbers)
 
 
 def test_alarms_of_one_policy_differ_in_what_they_are_about() -> None:

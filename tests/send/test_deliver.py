@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcop_mock.model.delivery import Attempt, Delivery, Outcome, Push
-from tcop_mock.model.profile import DeliveryRules
-from tcop_mock.send.deliver import deliver
+from tcop_mock.model.profile import Accept, DeliveryRules
+from tcop_mock.send.deliver import deliver, held_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ class World:
 
     def play(self, *, pauses_s: tuple[float, ...] = (), attempts: int = 4, time_scale: float = 1.0) -> Delivery:
         """Deliver one callback."""
-        rules = DeliveryRules(attempts, 5.0, 65_536, RETRIED, pauses_s, ())
+        rules = DeliveryRules(attempts, 5.0, Accept.ANY_2XX, 65_536, RETRIED, pauses_s, ())
         work = deliver(
             Push(b"{}"), post=self.post, rules=rules, clock=self.clock, sleep=self.sleep, time_scale=time_scale
         )
@@ -117,3 +117,48 @@ def test_a_retry_is_intended_when_its_pause_is_over(pause_s: float) -> None:
         assert after.intended_s == before.ended_s + pause_s
         assert after.started_s - after.intended_s == (OVERHEAD_S if pause_s else 0)
         assert after.duration_s == TOOK_S
+
+
+def acked(status: int, body: bytes) -> Attempt:
+    """Return an attempt whose answer came in full."""
+    return Attempt(Outcome.ACKED, 0.0, 0.0, 1.0, status=status, body=body)
+
+
+@pytest.mark.parametrize(
+    "accept, status, answer, wrong",
+    [
+        (Accept.ANY_2XX, 204, b"", ""),
+        (Accept.EXACTLY_200, 200, b"", ""),
+        (Accept.EXACTLY_200, 202, b"", "the status is 202, and this profile wants 200"),
+        (Accept.RET_CODE, 200, b'{"sessionId": "abc", "retCode": 0}', ""),
+        (Accept.RET_CODE, 201, b'{"retCode": 0, "sessionId": "abc", "more": 1}', ""),
+        (Accept.RET_CODE, 200, b"ok", "the answer is no JSON object, and this profile wants sessionId and retCode"),
+        (Accept.RET_CODE, 200, b"[]", "the answer is no JSON object, and this profile wants sessionId and retCode"),
+        (
+            Accept.RET_CODE,
+            200,
+            b'{"sessionId": "abd", "retCode": 0}',
+            "the answer does not have the callback's sessionId, and this profile wants it",
+        ),
+        (Accept.RET_CODE, 200, b'{"sessionId": "abc", "retCode": 1}', "the answer's retCode is not 0"),
+        (Accept.RET_CODE, 200, b'{"sessionId": "abc", "retCode": false}', "the answer's retCode is not 0"),
+        (Accept.RET_CODE, 200, b'{"sessionId": "abc"}', "the answer's retCode is not 0"),
+    ],
+)
+def test_each_profile_counts_answers_as_its_pages_say(accept: Accept, status: int, answer: bytes, wrong: str) -> None:
+    """An answer that the profile does not want is a failed push, and the attempt says why."""
+    attempt = held_to(accept, Push(b'{"sessionId":"abc"}'), acked(status, answer))
+    assert attempt.outcome is (Outcome.REJECTED if wrong else Outcome.ACKED)
+    assert attempt.detail == wrong
+
+
+@pytest.mark.parametrize("accept", Accept)
+def test_what_failed_is_not_made_better(accept: Accept) -> None:
+    """An attempt that was not acked stays as it is, whatever its profile wants."""
+    timed_out = Attempt(Outcome.TIMED_OUT, 0.0, 0.0, 5.0)
+    assert held_to(accept, Push(b"{}"), timed_out) is timed_out
+
+
+def test_a_body_without_a_session_wants_none_back() -> None:
+    """Who sends a body of their own that is no callback is answered well without a sessionId."""
+    assert held_to(Accept.RET_CODE, Push(b"x"), acked(200, b'{"retCode":0}')).outcome is Outcome.ACKED
