@@ -158,8 +158,7 @@ def _can(shape: Shape, moments: Sequence[tuple[State, int]], form: Form) -> bool
     if shape.kind is Kind.METRIC:
         return True
     states = {state for state, _ in moments}
-    recovers = any(event.recoverable for event in shape.events)
-    return State.REPEATED not in states and (State.RESOLVED not in states or recovers)
+    return State.REPEATED not in states and (State.RESOLVED not in states or shape.recovers)
 
 
 def _furthest(shape: Shape, moments: Sequence[tuple[State, int]]) -> State:

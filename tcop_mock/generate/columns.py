@@ -132,14 +132,12 @@ def _fixed(run: Iterable[Piece]) -> Source:
     return write
 
 
-def _tables(piece: Piece) -> Iterator[tuple[int, bytes]]:
-    """Yield for each character of a piece of fixed width the column and the table that decide it."""
-    if isinstance(piece, Chars):
-        for at in range(piece.width):
-            yield piece.column + at, piece.table
-    elif isinstance(piece, Words):
-        for characters in zip(*encoded(piece), strict=True):
-            yield piece.column, bytes(characters)
+def _tables(piece: Piece) -> list[tuple[int, bytes]]:
+    """Return for each character of a piece of fixed width the column and the table that decide it."""
+    if isinstance(piece, Words):
+        return [(piece.column, bytes(characters)) for characters in zip(*encoded(piece), strict=True)]
+    assert isinstance(piece, Chars)  # noqa: S101 - nothing else that is drawn has a fixed width
+    return [(piece.column + at, piece.table) for at in range(piece.width)]
 
 
 @lru_cache(maxsize=64)
