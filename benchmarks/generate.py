@@ -171,29 +171,33 @@ def _filled(
                 "objName": f"{ip()}#{text('######')}",
             },
         },
-        "alarmPolicyInfo": {
-            "policyId": text("policy-????????"),
-            "policyType": "cvm_device",
-            "policyName": words(),
-            "policyTypeCName": "CVM - basic monitoring",
-            "conditions": {
-                "metricName": "cpu_usage",
-                "metricShowName": "CPU utilization",
-                "calcType": ">",
-                "calcValue": "95",
-                "calcUnit": "%",
-                "currentValue": text("9#.##"),
-                "historyValue": text("8#.##"),
-                "unit": "%",
-                "period": "60",
-                "periodNum": "1",
-                "alarmNotifyType": "continuousAlarm",
-                "alarmNotifyPeriod": 300,
-            },
-        },
+        "alarmPolicyInfo": _filled_policy(text, words),
         "firstOccurTime": text("2025-03-1# 07:1#:2#"),
         "durationTime": 0,
         "recoverTime": "0",
+    }
+
+
+def _filled_policy(text: Callable[[str], str], words: Callable[[], str]) -> dict[str, Any]:
+    return {
+        "policyId": text("policy-????????"),
+        "policyType": "cvm_device",
+        "policyName": words(),
+        "policyTypeCName": "CVM - basic monitoring",
+        "conditions": {
+            "metricName": "cpu_usage",
+            "metricShowName": "CPU utilization",
+            "calcType": ">",
+            "calcValue": "95",
+            "calcUnit": "%",
+            "currentValue": text("9#.##"),
+            "historyValue": text("8#.##"),
+            "unit": "%",
+            "period": "60",
+            "periodNum": "1",
+            "alarmNotifyType": "continuousAlarm",
+            "alarmNotifyPeriod": 300,
+        },
     }
 
 

@@ -114,7 +114,6 @@ def _metric(  # noqa: PLR0913 - the parts of one body
     level = f"_{alarm.extras.level}" if alarm.extras.level else ""
     times = {"firstOccurTime": said.first_occur, "durationTime": said.duration_s, "recoverTime": said.recover_time}
     inside = envelope.times is Times.POLICY
-    tags = [{"key": key, "value": value} for key, value in alarm.extras.policy_tags]
     return {
         "sessionId": said.session_id,
         **({"alertId": f"{said.session_id}{level}"} if kept("alertId") else {}),
@@ -127,18 +126,24 @@ def _metric(  # noqa: PLR0913 - the parts of one body
             **({"uin": alarm.account.uin} if kept("uin") else {}),
             "dimensions": dimensions,
         },
-        "alarmPolicyInfo": {
-            "policyId": alarm.policy_id,
-            "policyType": alarm.policy.type,
-            "policyName": alarm.policy_name,
-            **names,
-            "conditions": conditions,
-            **({"tag": []} if kept("tag") else {}),
-            **({"policyTags": tags} if kept("policyTags") else {}),
-            **(times if inside else {}),
-        },
+        "alarmPolicyInfo": {**_policy(alarm, kept, names, conditions), **(times if inside else {})},
         **({} if inside else times),
         **({"policyDetailURL": f"{_DETAIL_URL}{alarm.extras.link}"} if kept("policyDetailURL") else {}),
+    }
+
+
+def _policy(
+    alarm: Alarm, kept: Callable[[str], bool], names: dict[str, str], conditions: dict[str, Any]
+) -> dict[str, Any]:
+    tags = [{"key": key, "value": value} for key, value in alarm.extras.policy_tags]
+    return {
+        "policyId": alarm.policy_id,
+        "policyType": alarm.policy.type,
+        "policyName": alarm.policy_name,
+        **names,
+        "conditions": conditions,
+        **({"tag": []} if kept("tag") else {}),
+        **({"policyTags": tags} if kept("policyTags") else {}),
     }
 
 

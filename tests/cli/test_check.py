@@ -342,7 +342,7 @@ REFUSED = {
     "h --report json=nosuch/x": ("nosuch/x", "there is no folder"),
     "h --wait soon": ("'soon' is no duration; write 500ms, 30s, 10m or bare seconds",),
     "h --max-time 0s": ("Invalid value for '--max-time': it must be more than 0",),
-    "h --profile 2032": ("unknown profile '2032'; did you mean '2023'",),
+    "h --profile 2023x": ("unknown profile '2023x'; did you mean '2023'",),
     "h h2": ("unexpected extra argument (h2)",),
 }
 
