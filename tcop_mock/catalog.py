@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from decimal import Decimal
+from functools import cache
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ class Catalog:
             UsageError: a folder is not there.
             EntryError: an entry does not keep the format; says file, key and problem.
         """
-        shapes = dict(_read_folder(data_root("payload_catalog"), check=False))
+        shapes = dict(_shipped())
         for folder in map(Path, folders):
             if not folder.is_dir():
                 raise UsageError(f"catalogue folder {str(folder)!r} is not there; name a folder of TOML entries")
@@ -85,6 +86,12 @@ class Catalog:
             listing = "`tcop-mock list` shows all shapes"
             raise UnknownNameError("shape", pattern, self._shapes, listing=listing)
         return found
+
+
+@cache
+def _shipped() -> tuple[tuple[str, Shape], ...]:
+    """Read the shipped entries, once in a process: they do not change under it."""
+    return tuple(_read_folder(data_root("payload_catalog"), check=False))
 
 
 def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable

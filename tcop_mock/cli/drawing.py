@@ -83,11 +83,12 @@ class Drawing:
         able = [shape for shape in shapes if len(shapes) == 1 or _can(shape, moments, form)]
         if not able:
             raise UsageError("none of these shapes has such a state or form: events do not repeat, and not all recover")
+        edit = self._edited if self.edits or self.removals else None
         generator = Generator(common.seed, Lang(self.lang), form=form, wire=common.profile.wire)
         for shape in able:
             self._require_kind(shape)
             ask = Ask(self.metric, self.event, self.threshold, _furthest(shape, moments))
-            yield shape, [Bodies(generator, shape, *moment, ask=ask, edit=self._edited) for moment in moments]
+            yield shape, [Bodies(generator, shape, *moment, ask=ask, edit=edit) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
         if shape.kind is Kind.METRIC and self.event is not None:

@@ -13,7 +13,9 @@ from tcop_mock.cli.options import with_common
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.drawing import Drawing
+    from collections.abc import Iterable, Iterator
+
+    from tcop_mock.cli.drawing import Drawing, Drawn
     from tcop_mock.cli.options import Common
 
 
@@ -33,12 +35,21 @@ def emit(  # noqa: PLR0913 - one parameter an option
     drawing.rehearse(shapes, common, count)
     drawn = drawing.callbacks(shapes, common, count)
     common.tell(f"seed {common.seed}")
-    if common.as_json:
-        callbacks = [{"shape": one.shape.id, "state": one.state, "body": json.loads(one.body)} for one in drawn]
-        document = {"version": 1, "seed": common.seed, "callbacks": callbacks}
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
-        return
     out = sys.stdout.buffer
+    if common.as_json:
+        out.writelines(_document(drawn, common.seed))
+        return
     for one in drawn:
         text = json.dumps(json.loads(one.body), ensure_ascii=False, indent=2).encode() if pretty else one.body
         out.write(text + b"\n")
+
+
+def _document(drawn: Iterable[Drawn], seed: int) -> Iterator[bytes]:
+    """Yield one JSON document, a line for each callback: however many there are, none waits for the next."""
+    yield b'{"version": 1, "seed": %d, "callbacks": [' % seed
+    between = b"\n"
+    for shape, state, body in drawn:
+        head = f'{{"shape": {json.dumps(shape.id, ensure_ascii=False)}, "state": "{state}", "body": '
+        yield between + head.encode() + body + b"}"
+        between = b",\n"
+    yield b"\n]}\n"

@@ -86,8 +86,12 @@ class Bodies:
             UnknownNameError: an edit names a path that one of the bodies does not have.
             UsageError: one of the alarms has no such state.
         """
-        for number in range(min(count, place_of(count - 1).policy + 1)):
-            self._stencil(number)
+        written: set[object] = set()
+        for number in range(min(count, place_of(count - 1).policy + 1) if self._edit else 1):
+            policy = self._draft.policy(number, self._ask)
+            if policy.fields not in written:
+                written.add(policy.fields)
+                self._stencil(number)
 
     def _compiled(self, number: int) -> Stencil:
         """Write the body of a policy's alarms with holes for what is each alarm's own."""

@@ -31,6 +31,9 @@ DIGITS = "0123456789"
 FIRST_DIGITS = "123456789"
 
 
+_escaped = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def block_of(width: int, *key: object) -> bytes:
     """Return the chance of one block: ``width`` columns from SHAKE-128 of the key, which nothing else influences."""
     return hashlib.shake_128("\x1f".join(map(str, key)).encode()).digest(width * ROWS)
@@ -134,9 +137,9 @@ def clock_pieces(column: int) -> tuple[Piece, ...]:
 def escaped(piece: Piece) -> Piece:
     """Return a piece of text as it stands inside a JSON text."""
     if isinstance(piece, str):
-        return json.dumps(piece, ensure_ascii=False)[1:-1]
+        return _escaped(piece)[1:-1]
     if isinstance(piece, Words):
-        return replace(piece, texts=tuple(json.dumps(text, ensure_ascii=False)[1:-1] for text in piece.texts))
+        return replace(piece, texts=tuple(_escaped(text)[1:-1] for text in piece.texts))
     return piece
 
 

@@ -107,6 +107,11 @@ class Alarm:
         """Whether a resolved callback follows. It does for every metric."""
         return self.event is None or self.event.recoverable
 
+    @property
+    def fields(self) -> tuple[object, ...]:
+        """What decides which fields its bodies have: alarms of one shape that share it differ in values only."""
+        return (self.metric, self.event, self.extras.policy_tags, self.extras.capitals, self.notify_type)
+
 
 @dataclass(frozen=True, slots=True)
 class Callback:

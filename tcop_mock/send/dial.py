@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
@@ -54,7 +55,12 @@ async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[...
 
 
 async def _resolved(host: str, port: int, resolve: Callable[..., Any]) -> list[AddrInfoType]:
-    """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit."""
+    """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit.
+
+    An address needs no looking up, and so no thread.
+    """
+    with contextlib.suppress(OSError, UnicodeError):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     answer: Future[list[AddrInfoType]] = Future()
     answer.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
 
