@@ -6,8 +6,6 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from tcop_mock.cli.drawing import with_drawing
 from tcop_mock.cli.options import with_common
 from tcop_mock.errors import UsageError

@@ -110,7 +110,7 @@ class Alarm:
     @property
     def fields(self) -> tuple[object, ...]:
         """What decides which fields its bodies have: alarms of one shape that share it differ in values only."""
-        return (self.metric, self.event, self.extras.policy_tags, self.extras.capitals, self.notify_type)
+        return (self.metric, self.event, self.extras.policy_tags, self.extras.capitals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aiohappyeyeballs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aiohappyeyeballs import AddrInfoType
 
@@ -54,14 +54,14 @@ async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[...
         raise
 
 
-async def _resolved(host: str, port: int, resolve: Callable[..., Any]) -> list[AddrInfoType]:
+async def _resolved(host: str, port: int, resolve: Callable[..., Any]) -> Sequence[AddrInfoType]:
     """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit.
 
     An address needs no looking up, and so no thread.
     """
     with contextlib.suppress(OSError, UnicodeError):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    answer: Future[list[AddrInfoType]] = Future()
+    answer: Future[Sequence[AddrInfoType]] = Future()
     answer.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
 
     def look_up() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tcop_mock.catalog import Catalog
 from tcop_mock.generate.edits import all_paths, value_at
+from tcop_mock.generate.policies import forms
+from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Kind
 
 if TYPE_CHECKING:
@@ -90,6 +92,16 @@ def test_a_glob_passes_over_what_has_no_such_state(tcop: Call, state: str) -> No
     assert {row["state"] for row in done.document["callbacks"]} == {state}
 
 
+@pytest.mark.parametrize("form", [Form.EVENTBRIDGE, Form.CLOUDEVENTS])
+def test_a_glob_passes_over_what_has_no_such_form(tcop: Call, form: Form) -> None:
+    """Of all shapes, those are drawn whose callbacks come in the form that was asked for."""
+    drawn = tcop("emit", "*", "--form", form.value, "--json").document["callbacks"]
+    assert [row["shape"] for row in drawn] == [shape.id for shape in CATALOG if form in forms(shape)]
+    marks = {Form.EVENTBRIDGE: ("alarmType", "event"), Form.CLOUDEVENTS: ("specversion", "1.0")}
+    key, value = marks[form]
+    assert {row["body"][key] for row in drawn} == {value}
+
+
 def test_a_lifecycle_is_one_alarm(tcop: Call) -> None:
     """A whole life is one alarm: new sessions, the same object and start, growing durations, one resolve."""
     bodies = tcop("emit", CVM, "--lifecycle", "fire,repeat:2,resolve").bodies
@@ -145,6 +157,13 @@ def test_set_changes_one_value(tcop: Call, edit: str, path: str, value: Any) -> 
     assert type(value_at(body, path)) is type(value)
 
 
+def test_an_edit_is_in_the_bodies_of_all_policies(tcop: Call) -> None:
+    """--set goes into each of many bodies, of one metric or of all."""
+    for asked in ((), ("--metric", "cpu_usage")):
+        bodies = tcop("emit", CVM, "-n", "40", *asked, "--set", "alarmStatus=1").bodies
+        assert [body["alarmStatus"] for body in bodies] == [1] * 40
+
+
 def test_edits_are_done_in_turn(tcop: Call) -> None:
     """--set and --unset may be repeated; values are set before others are left out."""
     [plain] = tcop("emit", CVM, "--seed", "7").bodies
@@ -188,6 +207,7 @@ REFUSED = {
     "cvm/events --event ping_unreachabel": "unknown event 'ping_unreachabel' in cvm/events; did you mean",
     "cvm/events --metric cpu_usage": "cvm/events has events and no metrics: --metric does not go with it",
     "cvm/events --state repeated": "cvm/events: no repeated callback: event alarms never repeat",
+    "c* --form cloudevents": "none of these shapes has such a state or form",
     "*/events --state repeated": "none of these shapes has such a state or form: events do not repeat",
     f"{CVM} --lifecycle fire,repat": "'repat' is no step; did you mean 'repeat'?",
     f"{CVM} --lifecycle=": "'' is no step",
