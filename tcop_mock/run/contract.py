@@ -118,26 +118,26 @@ class ContractRun:
             ) from None
 
     async def _stage(self, clauses: list[Clause], hand: Stagehand, until: float) -> AsyncIterator[RunEvent]:
-        """Play clauses side by side; those that were late in company are heard again alone."""
+        """Play clauses side by side; those that had no answer in company are heard again alone."""
         told: asyncio.Queue[RunEvent] = asyncio.Queue()
         plays = {clause.code: self._written(clause) for clause in clauses}
         requests = _SPARE_REQUESTS + sum(len(scene.cases) + 2 for play in plays.values() for scene in play.scenes)
-        late: list[tuple[Clause, Ruling]] = []
+        unanswered: list[tuple[Clause, Ruling]] = []
 
         async def one(clause: Clause) -> None:
             told.put_nowait(ClauseStarted(clause))
             ruling = await self._play(clause, plays[clause.code], hand, requests)
-            if ruling.late and not hand.context.slow and clause.stage is not Stage.BURST:
-                late.append((clause, ruling))
+            if ruling.unanswered and not hand.context.slow and clause.stage is not Stage.BURST:
+                unanswered.append((clause, ruling))
             else:
                 told.put_nowait(self._finish(ruling.result))
 
         async def all_of_them() -> None:
             await asyncio.gather(*map(one, clauses))
-            for clause, in_company in late:
-                # a late answer in company proves nothing: the receiver may serve one by one
+            for clause, in_company in unanswered:
+                # no answer in company proves nothing: the receiver may serve one by one, or have died of another's body
                 alone = await self._play(clause, plays[clause.code], hand.alone(), requests)
-                told.put_nowait(self._finish(in_company.result if alone.late else alone.result))
+                told.put_nowait(self._finish(in_company.result if alone.unanswered else alone.result))
 
         work = asyncio.create_task(all_of_them())
         try:
@@ -161,7 +161,7 @@ class ContractRun:
                 ruling = await hand.play(clause, play, source)
         except TimeoutError:
             reason = f"not finished within its own limit of {limit_s:g} s"
-            ruling = Ruling(ClauseResult(clause, Result.ERROR, reason=reason), late=False)
+            ruling = Ruling(ClauseResult(clause, Result.ERROR, reason=reason), unanswered=False)
         return ruling._replace(result=replace(ruling.result, duration_s=self.clock() - started_s))
 
     def _written(self, clause: Clause) -> Play:

@@ -28,6 +28,9 @@ _UNJUDGED_S = 1.0
 """How long an answer that nobody judges is waited for."""
 
 
+_UNANSWERED = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
+
+
 class Played(NamedTuple):
     """One case and what became of it."""
 
@@ -36,10 +39,10 @@ class Played(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """What became of a clause, and whether time was the reason."""
+    """What became of a clause, and whether it was for want of an answer."""
 
     result: ClauseResult
-    late: bool
+    unanswered: bool
 
 
 @dataclass(slots=True)
@@ -89,7 +92,7 @@ class Stagehand:
                 elif text:
                     problems.append(Problem(case, attempt, text))
         result = _result(source, problems, blind, left_out, len(judged))
-        return Ruling(result, late=any(problem.attempt.outcome is Outcome.TIMED_OUT for problem in problems))
+        return Ruling(result, any(problem.attempt.outcome in _UNANSWERED for problem in problems))
 
     async def _control_refused(self, scene: Scene, *, whole: bool) -> str | None:
         """Send a scene's control; say why its cases would tell nothing, where it is not taken."""
