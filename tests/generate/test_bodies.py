@@ -86,6 +86,12 @@ def test_any_range_is_cut_from_the_same_sequence(seed: int, first: int, count: i
         assert drawn[at] == bodies.body(first + at)
 
 
+def test_asking_twice_gives_the_same() -> None:
+    """The second time, what the first had to compile is there already."""
+    bodies = Bodies(Generator(5), CVM)
+    assert bodies.bodies(0, 2 * LANES) == bodies.bodies(0, LANES) + bodies.bodies(LANES, LANES)
+
+
 @given(SERIALS)
 def test_each_serial_has_a_place_of_its_own(serial: int) -> None:
     """Sixteen alarms in a row are of sixteen policies, and no two alarms share a row."""
