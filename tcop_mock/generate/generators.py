@@ -45,7 +45,10 @@ class Drawer(NamedTuple):
     pieces: Write
     """From the first of its columns, a language, and a key where it picks tables: how the value is written as text."""
     pattern: str
-    """Regular expression of all texts it could draw (a name stands for whatever a human would type)."""
+    """Regular expression of all texts it could draw (a name stands for whatever a human would type).
+
+    In the syntax that Python and ECMA 262 share: JSON Schemas print it.
+    """
     choices: tuple[Any, ...] = ()
     """All values there are, where they are counted."""
     is_text: bool = True
@@ -77,6 +80,11 @@ def drawer(spec: ValueSpec, where: str) -> Drawer:
     return _GENERATORS[spec.generator](**spec.params)
 
 
+def literal(text: str) -> str:
+    """Return the pattern of a text and nothing else; ``re.escape`` escapes what ECMA 262 forbids to escape."""
+    return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", text)
+
+
 def _ipv4(network: str) -> Drawer:
     net = ipaddress.IPv4Network(network)
     fixed, rest = net.prefixlen // 8, _OCTETS - net.prefixlen // 8
@@ -94,7 +102,7 @@ def _ipv4(network: str) -> Drawer:
         dotted: list[Piece] = [part for octet in (*head, *octets) for part in (octet, ".")]
         return tuple(dotted[:-1])
 
-    return Drawer(rest, write, r"\.".join([*map(re.escape, head), *[r"\d{1,3}"] * rest]))
+    return Drawer(rest, write, r"\.".join([*map(literal, head), *[r"\d{1,3}"] * rest]))
 
 
 def _resource_id(prefix: str, length: int = 8) -> Drawer:
@@ -102,7 +110,7 @@ def _resource_id(prefix: str, length: int = 8) -> Drawer:
     return Drawer(
         length,
         lambda at, _lang, _key: (f"{prefix}-", Chars(at, length, table)),
-        f"{re.escape(prefix)}-[0-9a-z]{{{length}}}",
+        f"{literal(prefix)}-[0-9a-z]{{{length}}}",
     )
 
 

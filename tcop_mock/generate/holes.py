@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _OPEN, _TYPED, _SHUT = "\ufdd0", "\ufdd1", "\ufdd2"  # Unicode keeps these for internal use; no text may hold them
 _HOLE = re.compile(f'"{_TYPED}(\\d+){_SHUT}"|{_OPEN}(\\d+){_SHUT}')
 
+_MARK = re.compile(f"[{_OPEN}{_TYPED}](\\d+){_SHUT}")
+
 
 class Hole(str):
     """Stands in a tree for what is drawn: as a value of its own it keeps its JSON type, inside a text it is text."""
@@ -24,6 +26,11 @@ class Hole(str):
     def __new__(cls, number: int) -> Self:
         """Return the hole of a number."""
         return super().__new__(cls, f"{_TYPED}{number}{_SHUT}")
+
+    @property
+    def number(self) -> int:
+        """Its own."""
+        return int(self[1:-1])
 
     def __deepcopy__(self, _memo: object) -> Self:
         """Return itself: what a copy of its tree has there is the same."""
@@ -63,6 +70,15 @@ class Holes:
 def has_marks(text: str) -> bool:
     """Tell whether a text holds characters that stand for holes."""
     return any(mark in text for mark in (_OPEN, _TYPED, _SHUT))
+
+
+def marked(text: str) -> list[str | int]:
+    """Split a text of a tree into literals and the numbers of the holes in it; literals that are empty are left out."""
+    pieces: list[str | int] = []
+    for at, piece in enumerate(_MARK.split(text)):
+        if piece:
+            pieces.append(int(piece) if at % 2 else piece)
+    return pieces
 
 
 @lru_cache(maxsize=8192)
