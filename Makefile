@@ -39,6 +39,7 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	.venv/bin/python scripts/pools.py --check
 	.venv/bin/python scripts/cli_docs.py --check
 	.venv/bin/python scripts/errata.py --check
+	.venv/bin/python scripts/openapi.py --check
 
 unit: .venv/.dev ## Run the tests on the checkout; branch coverage must be 100 %
 	.venv/bin/coverage erase
@@ -60,9 +61,10 @@ bench: .venv/.dev ## Run the benchmarks
 pools: .venv/.dev ## Draw the pools of names anew
 	.venv/bin/python scripts/pools.py
 
-docs: .venv/.dev ## Write docs/cli.md and docs/errata.md anew
+docs: .venv/.dev ## Write the generated pages of docs/ anew
 	.venv/bin/python scripts/cli_docs.py
 	.venv/bin/python scripts/errata.py
+	.venv/bin/python scripts/openapi.py
 
 PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)

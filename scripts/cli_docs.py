@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from generated import main
 
 from tcop_mock.cli.commands import cli
 
@@ -75,20 +75,5 @@ def _section(title: str, text: str) -> str:
     return f"## {title}\n\n```text\n{text}\n```\n"
 
 
-def main() -> int:
-    """Write or check; return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file differs")
-    arguments = parser.parse_args()
-    text = reference()
-    if not arguments.check:
-        FILE.write_text(text, encoding="utf-8", newline="\n")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{FILE.name} is not what the commands say of themselves; run `make docs`", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(FILE, reference, "what the commands say of themselves", __doc__))

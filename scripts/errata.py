@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from generated import main
 
 from tcop_mock._data import data_root
 from tcop_mock.catalog import Catalog
@@ -71,20 +72,5 @@ def _escaped(text: str) -> str:
     return text.replace("|", "&#124;").replace("<", "&lt;").replace("_", r"\_")
 
 
-def main() -> int:
-    """Write or check; return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file differs")
-    arguments = parser.parse_args()
-    text = page()
-    if not arguments.check:
-        FILE.write_text(text, encoding="utf-8", newline="\n")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == text:
-        return 0
-    print(f"{FILE.name} is not what the catalogue's errata say; run `make docs`", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(FILE, page, "what the catalogue's errata say", __doc__))

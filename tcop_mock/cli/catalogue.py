@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tcop_mock.cli.options import with_common
+from tcop_mock.contract.schemas import accept_schema, emit_schema
 from tcop_mock.generate import Generator
 from tcop_mock.model.alarm import State
 from tcop_mock.report.document import shapes_document
@@ -36,9 +37,12 @@ def list_shapes(glob: str, *, common: Common) -> None:
 
 
 @with_common
-def show_shape(shape_id: str, *, common: Common) -> None:
+def show_shape(shape_id: str, *, schema: str | None, common: Common) -> None:
     """Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints."""
     shape = common.catalog().get(shape_id)
+    if schema:
+        _print_json(emit_schema(shape, wire=common.profile.wire) if schema == "emit" else accept_schema(shape))
+        return
     generator = Generator(common.seed, wire=common.profile.wire)
     example = generator.callback(generator.alarm(shape), State.FIRING).to_wire()
     if common.as_json:

@@ -138,9 +138,15 @@ cli.add_command(
     click.Command(
         "show",
         callback=_calling("catalogue", "show_shape"),
-        help="Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints.",
-        short_help="Show one shape: dimensions, metrics or events, sources.",
-        params=[click.Argument(["shape_id"], metavar="ID"), *_common()],
+        help="Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints.\n\n"
+        "--schema prints a JSON Schema of its callbacks instead: what tcop-mock emits, exactly, or what a receiver has "
+        "to accept, which is every form and generation of them.",
+        short_help="Show one shape: dimensions, metrics or events, sources; or its JSON Schemas.",
+        params=[
+            click.Argument(["shape_id"], metavar="ID"),
+            click.Option(["--schema"], type=click.Choice(["emit", "accept"]), help="Print a JSON Schema."),
+            *_common(),
+        ],
     )
 )
 cli.add_command(

@@ -84,7 +84,7 @@ def accept_schema(shape: Shape) -> Schema:
     own = copy.deepcopy(open_schema(shape.kind.value))
     about = own["properties"][_OBJECT]["properties"]
     about["namespace"] = {"type": "string", "pattern": f"^({'|'.join(map(_any_case, _namespaces(shape)))})$"}
-    about["dimensions"] = _open_dimensions(shape)
+    about["dimensions"] = dimensions_schema(shape)
     if shape.cloud_event is None:
         return {**own, **head}
     cloud = copy.deepcopy(open_schema("cloudevents"))
@@ -117,8 +117,12 @@ def _any_case(text: str) -> str:
     return "".join(f"[{one.upper()}{one.lower()}]" if one.isalpha() else literal(one) for one in text)
 
 
-def _open_dimensions(shape: Shape) -> Schema:
-    """Return the schema of a shape's dimensions in all forms, by whichever spelling of a key."""
+def dimensions_schema(shape: Shape) -> Schema:
+    """Return the open schema of a shape's dimensions in all forms, by whichever spelling of a key.
+
+    Raises:
+        EntryError: the shape's entry cannot be drawn.
+    """
     wire = Wire()
     told = [form for form in forms(shape) if form is not Form.CLOUDEVENTS]
     all_forms = merged(
@@ -139,7 +143,7 @@ def _opened(schema: Schema) -> Schema:
     if schema.get("type") == "object":
         return {"type": "object", "properties": {key: _opened(one) for key, one in schema["properties"].items()}}
     if all(_is_number(one) for one in _alternatives(schema)):
-        return {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"}
+        return {"type": ["integer", "string"], "pattern": "^-?[0-9]*$"}
     return {"type": "string"} if all(_is_text(one) for one in _alternatives(schema)) else {}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tcop_mock._data import data_root
 from tcop_mock.catalog import Catalog
+from tcop_mock.contract.schemas import accept_schema, emit_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from commands import Call
 
 CATALOG = Catalog.load()
+CVM = CATALOG.get("cvm/basic-monitoring")
 IDS = [shape.id for shape in CATALOG]
 KEYS = "id title title_zh kind namespace policy_type regional metrics events documented source assumed"
 QUEUE = """
@@ -185,3 +187,18 @@ def test_an_entry_that_cannot_be_read_is_told(tcop: Call, own: str) -> None:
     link.symlink_to("nowhere")
     done = tcop("list", "--catalog", own)
     assert (done.code, done.complaint) == (2, f"{link}: cannot be read: No such file or directory")
+
+
+@pytest.mark.parametrize("which, expected", [("emit", emit_schema), ("accept", accept_schema)])
+def test_show_prints_a_schema(tcop: Call, which: str, expected: Any) -> None:  # noqa: ANN401 - a function
+    """``show ID --schema`` prints it as JSON and nothing else."""
+    done = tcop("show", CVM.id, "--schema", which)
+    assert done.document == expected(CVM)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_show_prints_the_schema_of_a_profile(tcop: Call) -> None:
+    """The emit schema is that of the profile's generation."""
+    schema = tcop("show", CVM.id, "--schema", "emit", "--profile", "2025").document
+    assert schema["properties"]["alarmStatus"] == {"enum": [1, 0]}
+    assert "alertId" in schema["required"]
