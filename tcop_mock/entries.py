@@ -1,6 +1,6 @@
 """Read one file of data (a catalogue entry, a clause, a profile) and hold it to its JSON Schema.
 
-The door of ``jsonschema``. Shipped files are held to their schemas by our tests and are not checked again at run time;
+Shipped files are held to their schemas by our tests and are not checked again at run time;
 what a user brings is.
 """
 
@@ -12,15 +12,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root
-from tcop_mock.errors import EntryError, did_you_mean
+from tcop_mock.errors import EntryError
+from tcop_mock.validation import validator, worst
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-    from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator
+    from tcop_mock.validation import Checker
 
 _MOST_PROBLEM_CHARS = 200
+_ABOUT_KEYS = frozenset({"required", "additionalProperties"})
+"""Rules whose message names a key itself."""
 
 
 def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]:
@@ -54,59 +56,15 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
         EntryError: the problem nearest to the root; of several there, an unknown key, which is often a typing error
             and the reason why another key is missing.
     """
-    from jsonschema.exceptions import best_match, by_relevance  # noqa: PLC0415 - 80 ms that only users' files cost
-
-    found = best_match(
-        _validator(schema).iter_errors(table), key=by_relevance(strong=frozenset(["additionalProperties"]))
-    )
-    if found is not None:
-        key = ".".join(str(part) for part in found.absolute_path)
-        raise EntryError(file, key, _problem(found))
-
-
-def _problem(error: ValidationError) -> str:
-    """Return what is wrong, and from the schema's description what is wanted."""
-    schema: Any = error.schema or {}  # a schema may be just `false`
-    say: Any = _SAYINGS.get(str(error.validator))
-    text = say(error.validator_value, error.instance, schema) if say else error.message
-    wanted = schema.get("description")
-    return _one_line(text) + (f" ({wanted})" if wanted else "")
-
-
-def _say_unknown(_rule: object, table: dict[str, Any], schema: dict[str, Any]) -> str:
-    known = schema.get("properties", {})
-    unknown = next(key for key in table if key not in known)
-    near = did_you_mean(unknown, known)
-    return f"unknown key {unknown!r}" + (f"; did you mean {near}?" if near else "")
-
-
-def _say_missing(keys: list[str], table: dict[str, Any], _schema: object) -> str:
-    return f"{next(key for key in keys if key not in table)!r} is missing"
-
-
-def _say_lonely(partners: dict[str, list[str]], table: dict[str, Any], _schema: object) -> str:
-    pairs = [(key, other) for key, others in partners.items() if key in table for other in others if other not in table]
-    return f"{pairs[0][0]!r} is there, so {pairs[0][1]!r} must be, too"
-
-
-def _say_forbidden(_rule: object, value: object, _schema: object) -> str:
-    return f"{value!r} is not allowed" if isinstance(value, str) else "is not allowed"
-
-
-_SAYINGS = {
-    "additionalProperties": _say_unknown,
-    "dependentRequired": _say_lonely,
-    "not": _say_forbidden,
-    "required": _say_missing,
-}
-"""Where jsonschema's own words name the rule and not the remedy."""
+    flaw = worst(_validator(schema), table)
+    if flaw is not None:
+        path = flaw.path[:-1] if flaw.rule in _ABOUT_KEYS else flaw.path
+        raise EntryError(file, ".".join(map(str, path)), _one_line(flaw.message))
 
 
 @cache
-def _validator(schema: str) -> Validator:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - as above
-
-    return Draft202012Validator(read_schema(schema))
+def _validator(schema: str) -> Checker:
+    return validator(read_schema(schema))
 
 
 def read_schema(schema: str) -> dict[str, Any]:

@@ -134,8 +134,8 @@ BROKEN = {
     "unknown key": (QUEUE.replace("namespace =", "namespcae =").encode(), "unknown key 'namespcae'; did you mean"),
     "no TOML": (b"title = ", "is not TOML"),
     "no UTF-8": (b"title = '\xff'", "is not UTF-8 (byte 9)"),
-    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: 'yes' is not of type 'boolean'"),
-    "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), "kind: 'metrics' is not one of"),
+    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: is a text, not a boolean"),
+    "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), 'kind: is "metrics", not "metric" or'),
     "nested": (QUEUE.replace("prefix", "refix").encode(), "values.queue: unknown key 'refix'; did you mean 'prefix'?"),
     "contradiction": (
         f'{QUEUE}calcType = ">"\ncalcValue = "5"\nrange = [9, 10]\n'.encode(),
