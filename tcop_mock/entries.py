@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root
 from tcop_mock.errors import EntryError
-from tcop_mock.validation import validator, worst
+from tcop_mock.validation import ABOUT_KEYS, validator, worst
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tcop_mock.validation import Checker
 
 _MOST_PROBLEM_CHARS = 200
-_ABOUT_KEYS = frozenset({"required", "additionalProperties"})
-"""Rules whose message names a key itself."""
 
 
 def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]:
@@ -57,9 +55,13 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
             and the reason why another key is missing.
     """
     flaw = worst(_validator(schema), table)
-    if flaw is not None:
-        path = flaw.path[:-1] if flaw.rule in _ABOUT_KEYS else flaw.path
-        raise EntryError(file, ".".join(map(str, path)), _one_line(flaw.message))
+    if flaw is None:
+        return
+    hint = f" ({flaw.wanted})" if flaw.wanted else ""
+    path, what = list(map(str, flaw.path)), flaw.message
+    if flaw.rule in ABOUT_KEYS:
+        what = f"{path.pop()!r} {what}"
+    raise EntryError(file, ".".join(path), _one_line(what + hint))
 
 
 @cache

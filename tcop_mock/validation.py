@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Checker: TypeAlias = Validator
     Schema = dict[str, Any]
 
+ABOUT_KEYS = frozenset({"additionalProperties", "required"})
+"""Rules that a key breaks by being there or not."""
 _MOST_SHOWN = 6
 _TYPES = {
     "array": "a list",
@@ -43,6 +45,8 @@ class Flaw(NamedTuple):
     message: str
     rule: str
     """The schema's keyword that is broken: ``required``, ``type``, ..."""
+    wanted: str
+    """What the schema describes; of a missing or an unknown key, as what it describes the table."""
 
 
 def validator(schema: Schema) -> Checker:
@@ -92,25 +96,23 @@ def _flaws_of(error: ValidationError) -> Iterator[Flaw]:
     instance: Any = error.instance
     demanded: Any = error.validator_value
     path, rule = tuple(error.absolute_path), str(error.validator)
-    wanted = schema.get("description")
-    hint = f" ({wanted})" if wanted else ""
+    hint = str(schema.get("description", ""))
     if rule == "additionalProperties":
         known = schema.get("properties", {})
         for key in instance:
             if key not in known:
                 near = did_you_mean(key, known)
-                meant = f"; did you mean {near}?" if near else ""
-                yield Flaw((*path, key), f"unknown key {key!r}{meant}{hint}", rule)
+                yield Flaw((*path, key), "is an unknown key" + (f"; did you mean {near}?" if near else ""), rule, hint)
     elif rule == "required":
         missing = next(key for key in demanded if error.message.startswith(repr(key)))
-        yield Flaw((*path, missing), f"{missing!r} is missing{hint}", rule)
-    elif rule == "anyOf" and not wanted and error.context:
+        yield Flaw((*path, missing), "is missing", rule, hint)
+    elif rule == "anyOf" and not hint and error.context:
         nearest = max(error.context, key=lambda one: len(one.absolute_path))
         yield from _flaws_of(nearest)
     else:
         say = _SAYINGS.get(rule)
         text = say(demanded, instance) if say else " ".join(error.message.split())
-        yield Flaw(path, text + hint, rule)
+        yield Flaw(path, text, rule, hint)
 
 
 def _say_type(types: str | list[str], value: object) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.contract.parsing import Note, parse, path_of
+from tcop_mock.contract.parsing import Note, Parsed, parse, path_of
 from tcop_mock.contract.recognise import DDOS, EVENTBRIDGE, TEMPLATE, UNKNOWN, Recognised, Recogniser
 from tcop_mock.contract.schemas import accept_schema, open_schema, printed_schema
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
-from tcop_mock.validation import flaws, shown, validator
+from tcop_mock.validation import ABOUT_KEYS, flaws, shown, validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,7 +72,10 @@ class BodyJudge:
 
     def judge(self, raw: bytes) -> BodyVerdict:
         """Judge a body, whatever its bytes are; nothing is raised."""
-        parsed = parse(raw)
+        return self.judge_parsed(parse(raw))
+
+    def judge_parsed(self, parsed: Parsed) -> BodyVerdict:
+        """Judge a body that was read already."""
         if not parsed.is_json:
             verdict = BodyVerdict(UNKNOWN, problems=parsed.problems)
         else:
@@ -115,7 +118,8 @@ class BodyJudge:
 
 
 def _note(flaw: Flaw) -> Note:
-    return Note(path_of(flaw.path), flaw.message)
+    hint = f" ({flaw.wanted})" if flaw.wanted and flaw.rule not in ABOUT_KEYS else ""
+    return Note(path_of(flaw.path), flaw.message + hint)
 
 
 def _deviation(flaw: Flaw, shape: Shape, captured: frozenset[str]) -> Note:

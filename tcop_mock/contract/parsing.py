@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Of a body, a capture or a document; a callback has some 800 bytes."""
 MOST_DEPTH = 200
 """Tables and lists inside each other; a callback has five."""
 _BOM = b"\xef\xbb\xbf"
@@ -48,22 +51,42 @@ def parse(raw: bytes) -> Parsed:
     marked = raw.startswith(_BOM)
     deviations = (Note("", "begins with a byte order mark, which JSON texts must not have"),) if marked else ()
     try:
-        text = raw[len(_BOM) if marked else 0 :].decode()
-    except UnicodeDecodeError as problem:
-        return _no_json(_encoding_problem(raw, problem))
-    if not text.strip():
-        return _no_json("is empty" if not text else "is blank")
-    odd: list[str] = []
-    try:
-        tree = json.loads(text, object_pairs_hook=_Table, parse_constant=odd.append)
-    except json.JSONDecodeError as problem:
-        return _no_json(_syntax_problem(text, problem))
-    except RecursionError:
-        return _no_json(f"nests deeper than {MOST_DEPTH} tables and lists")
-    except ValueError as problem:  # a whole number with more digits than Python reads
-        return _no_json(f"has a number that is too long: {problem}".partition(";")[0])
+        text = _text(raw[len(_BOM) if marked else 0 :])
+        odd: list[str] = []
+        tree = _tree(text, odd)
+    except _NoJsonError as problem:
+        return Parsed(None, (Note("", str(problem)),), is_json=False)
     problems = [Note("", f"{name} is no JSON") for name in odd]
     return Parsed(tree, (*problems, *_flaws(tree)), deviations)
+
+
+class _NoJsonError(Exception):
+    """Why there is no tree."""
+
+
+def _text(raw: bytes) -> str:
+    if len(raw) > MOST_BYTES:
+        raise _NoJsonError(
+            f"is longer than {MOST_BYTES // 1024**2} MiB and was not read; a callback has some 800 bytes"
+        )
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as problem:
+        raise _NoJsonError(_encoding_problem(raw, problem)) from None
+    if not text.strip():
+        raise _NoJsonError("is blank" if text else "is empty")
+    return text
+
+
+def _tree(text: str, odd: list[str]) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(text, object_pairs_hook=_Table, parse_constant=odd.append)
+    except json.JSONDecodeError as problem:
+        raise _NoJsonError(_syntax_problem(text, problem)) from None
+    except RecursionError:
+        raise _NoJsonError(f"nests deeper than {MOST_DEPTH} tables and lists") from None
+    except ValueError:  # a whole number with more digits than Python reads
+        raise _NoJsonError(f"has a number of more than {sys.get_int_max_str_digits()} digits") from None
 
 
 class _Table(dict[str, Any]):
@@ -104,10 +127,6 @@ def _is_broken(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _no_json(why: str) -> Parsed:
-    return Parsed(None, (Note("", why),), is_json=False)
 
 
 def _encoding_problem(raw: bytes, problem: UnicodeDecodeError) -> str:

@@ -47,6 +47,7 @@ class Recogniser:
         rated = [(known.shape, known.rating(signs)) for known in product if known.has_keys(signs.dimensions)]
         best = max((rating for _, rating in rated), default=0.0)
         fitting = tuple(shape for shape, rating in rated if rating == best)
+        fitting = tuple(sorted(fitting, key=lambda shape: -len(shape.dimensions)))  # first who documents most
         return Recognised(kind, fitting, () if fitting else tuple(known.shape for known in product))
 
     def _cloud_event(self, body: Mapping[str, Any]) -> Recognised:
