@@ -68,6 +68,7 @@ class BodyJudge:
         self._recogniser = Recogniser(self._shapes.values())
         self._profile = profile
         self._checkers = cache(self._checkers_of)
+        self._captured = cache(self._captured_of)
         self._open = cache(lambda kind: validator(open_schema(_OPEN_KINDS.get(kind, kind))))
 
     def judge(self, raw: bytes) -> BodyVerdict:
@@ -102,33 +103,33 @@ class BodyJudge:
             deviations = (_stranger(found, tree), *_odd_times(tree))
             return BodyVerdict(found.kind, None, (), _state(tree), problems, _besides(deviations, problems))
         shape, *others = found.shapes
-        accept, printed, captured = self._checkers(shape.id, _FORMS.get(found.kind, Form.DOCUMENTED))
+        accept, printed = self._checkers(shape.id, _FORMS.get(found.kind, Form.DOCUMENTED))
         problems = tuple(map(_note, flaws(accept, tree)))
-        deviations = (*(_deviation(flaw, shape, captured) for flaw in flaws(printed, tree)), *_odd_times(tree))
+        deviations = (*(self._deviation(flaw, shape) for flaw in flaws(printed, tree)), *_odd_times(tree))
         ids = tuple(other.id for other in others)
         return BodyVerdict(found.kind, shape.id, ids, _state(tree), problems, _besides(deviations, problems))
 
-    def _checkers_of(self, shape_id: str, form: Form) -> tuple[Checker, Checker, frozenset[str]]:
-        """Return what a body has to keep, what a page prints, and the paths that captured bodies have beside that."""
+    def _checkers_of(self, shape_id: str, form: Form) -> tuple[Checker, Checker]:
+        """Return what checks what a body has to keep, and what a page prints."""
         shape = self._shapes[shape_id]
-        wire = self._profile.wire
-        printed = printed_schema(shape, form, wire)
-        paths = frozenset(_paths(printed_schema(shape, Form.OBSERVED, wire)))
-        return validator(accept_schema(shape)), validator(printed), paths
+        return validator(accept_schema(shape)), validator(printed_schema(shape, form, self._profile.wire))
+
+    def _captured_of(self, shape_id: str) -> frozenset[str]:
+        """Return the paths of captured bodies."""
+        return frozenset(_paths(printed_schema(self._shapes[shape_id], Form.OBSERVED, self._profile.wire)))
+
+    def _deviation(self, flaw: Flaw, shape: Shape) -> Note:
+        path, key = path_of(flaw.path), str(flaw.path[-1]) if flaw.path else ""
+        if flaw.rule == "additionalProperties" and path in self._captured(shape.id):
+            return Note(path, "captured callbacks have it, no page does")
+        if flaw.rule == "enum" and key in _NAMES:
+            return Note(path, f"is no {_NAMES[key]} of {shape.id} that is known")
+        return _note(flaw)
 
 
 def _note(flaw: Flaw) -> Note:
     hint = f" ({flaw.wanted})" if flaw.wanted and flaw.rule not in ABOUT_KEYS else ""
     return Note(path_of(flaw.path), flaw.message + hint)
-
-
-def _deviation(flaw: Flaw, shape: Shape, captured: frozenset[str]) -> Note:
-    path, key = path_of(flaw.path), str(flaw.path[-1]) if flaw.path else ""
-    if flaw.rule == "additionalProperties":
-        return Note(path, "captured callbacks have it, no page does" if path in captured else flaw.message)
-    if flaw.rule == "enum" and key in _NAMES:
-        return Note(path, f"is no {_NAMES[key]} of {shape.id} that is known")
-    return _note(flaw)
 
 
 def _besides(deviations: Iterable[Note], problems: Iterable[Note]) -> tuple[Note, ...]:

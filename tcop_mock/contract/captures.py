@@ -20,6 +20,7 @@ CURL = re.compile(rb"(\$ )?curl\s")
 _ANSI_QUOTED = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ANSI_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|(.))", re.DOTALL)
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "e": "\x1b", "0": "\0"}
+_ANSI |= {one: one for one in "\\'\"?"}
 _HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1\n(.*?)\n\2\s*$", re.DOTALL)
 _RAW = "--data-raw"
 _DATA_FLAGS = ("-d", "--data", _RAW, "--data-binary", "--data-ascii", "--json")
@@ -87,9 +88,7 @@ def of_curl(raw: bytes) -> Parsed:
     try:
         data = list(_data(shlex.split(command)))
     except ValueError as problem:
-        raise UsageError(
-            f"this curl line cannot be read: {str(problem).lower()}; write it as a shell takes it"
-        ) from None
+        raise UsageError(f"this curl line cannot be read: {str(problem).lower()}; quote it as for a shell") from None
     if not data:
         raise UsageError("this curl line has no body: -d, --data, --data-raw, --data-binary or --json gives one")
     bodies = []
@@ -120,6 +119,6 @@ def _ansi(text: str) -> str:
 
     def one(escape: re.Match[str]) -> str:
         coded = escape[1] or escape[2]
-        return chr(int(coded, 16)) if coded else _ANSI.get(escape[3], escape[3])
+        return chr(int(coded, 16)) if coded else _ANSI.get(escape[3], escape[0])
 
     return _ANSI_ESCAPE.sub(one, text)

@@ -52,7 +52,8 @@ class Recogniser:
 
     def _cloud_event(self, body: Mapping[str, Any]) -> Recognised:
         known = [one.shape for one in self._known if one.shape.cloud_event]
-        found = [shape for shape in known if body.get("type") in {event.cloud_type for event in shape.events}]
+        told = _text(body.get("type"))
+        found = [shape for shape in known if told and told in {event.cloud_type for event in shape.events}]
         same = [shape for shape in known if shape.cloud_event and body.get("source") == shape.cloud_event.source]
         return Recognised(DDOS, tuple(found or same))
 

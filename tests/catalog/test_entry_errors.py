@@ -44,8 +44,8 @@ def told(tmp_path: Path, text: str) -> str:
         ("calcValue = .*\n", "", "metrics.0: 'calcType' is there, so 'calcValue' must be, too"),
         ("range = .*\n", "", "metrics.0: 'calcType' is there, so 'range' must be, too"),
         ("calcType = .*\n", "", "metrics.0: 'calcValue' is there, so 'calcType' must be, too"),
-        ('calcType = ">"', 'calcType = "gt"', 'metrics.0.calcType: is "gt", not ">" or ">=" or "<" or "<=" or "=" or "!="'),
-        ('"ipv4"', '"ipv5"', 'values.vip.generator: is "ipv5", not "digits" or "hex" or "integer" or "ipv4" or "name" or "pick" or one of 2 '),
+        ('calcType = ">"', 'calcType = "gt"', 'metrics.0.calcType: is "gt", not ">" or ">=" or "<" or "<=" or "="'),
+        ('"ipv4"', '"ipv5"', 'values.vip.generator: is "ipv5", not "digits" or "hex" or "integer" or "ipv4" '),
         ('network = "', 'net = "', "values.vip: 'net' is an unknown key; did you mean 'network'? (ipv4 draws"),
         (', of = "instance"', "", "values.name: 'of' is missing (name draws from a pool of names; it wants of)"),
         ('kind = "metric"', 'kind = "metrics"', 'kind: is "metrics", not "metric" or "event"'),
@@ -88,7 +88,7 @@ def test_a_long_value_does_not_hide_the_problem(tmp_path: Path) -> None:
     long = "x" * 5000
     message = told(tmp_path, METRIC_ENTRY.read_text(encoding="utf-8").replace('"qce/lb"', f'"{long}!"'))
 
-    assert message.startswith('namespace: is "xxx') or message.startswith("namespace: is 'xxx")
+    assert message.startswith("namespace: is 'xxx")
     assert "(lower case" in message
     assert len(message) < 300
 

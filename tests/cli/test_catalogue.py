@@ -131,12 +131,18 @@ def test_an_own_entry_replaces_a_shipped_one(tcop: Call, tmp_path: Path) -> None
 
 
 BROKEN = {
-    "unknown key": (QUEUE.replace("namespace =", "namespcae =").encode(), "'namespcae' is an unknown key; did you mean"),
+    "unknown key": (
+        QUEUE.replace("namespace =", "namespcae =").encode(),
+        "'namespcae' is an unknown key; did you mean",
+    ),
     "no TOML": (b"title = ", "is not TOML"),
     "no UTF-8": (b"title = '\xff'", "is not UTF-8 (byte 9)"),
     "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: is a text, not a boolean"),
     "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), 'kind: is "metrics", not "metric" or'),
-    "nested": (QUEUE.replace("prefix", "refix").encode(), "values.queue: 'refix' is an unknown key; did you mean 'prefix'?"),
+    "nested": (
+        QUEUE.replace("prefix", "refix").encode(),
+        "values.queue: 'refix' is an unknown key; did you mean 'prefix'?",
+    ),
     "contradiction": (
         f'{QUEUE}calcType = ">"\ncalcValue = "5"\nrange = [9, 10]\n'.encode(),
         "metrics.0.calcValue: range [9, 10] has values on one side of > 5 only",
