@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tcop_mock.cli.options import with_common
+from tcop_mock.contract.mutators import find_mutator, load_mutators
 from tcop_mock.contract.schemas import accept_schema, emit_schema
 from tcop_mock.generate import Generator
 from tcop_mock.model.alarm import State
-from tcop_mock.report.document import shapes_document
+from tcop_mock.report.document import mutators_document, shapes_document
+from tcop_mock.report.safe import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +24,11 @@ if TYPE_CHECKING:
 
 
 @with_common
-def list_shapes(glob: str, *, common: Common) -> None:
-    """List the shapes whose id matches GLOB (all, where none is given)."""
+def list_shapes(glob: str, *, mutators: bool, common: Common) -> None:
+    """List the shapes whose id matches GLOB (all, where none is given), or the mutators."""
+    if mutators:
+        _list_mutators(glob, common)
+        return
     shapes = common.catalog().match(glob)
     if common.as_json:
         _print_json(shapes_document(shapes))
@@ -34,6 +40,19 @@ def list_shapes(glob: str, *, common: Common) -> None:
     unsampled = sum(not shape.documented for shape in shapes)
     note = f"; ? = no page prints a sample of it: {unsampled}" if unsampled else ""
     common.tell(f"{len(shapes)} shapes{note}")
+
+
+def _list_mutators(glob: str, common: Common) -> None:
+    found = [mutator for name, mutator in load_mutators().items() if fnmatch.fnmatchcase(name, glob)]
+    if not found:
+        find_mutator(glob)
+    if common.as_json:
+        _print_json(mutators_document(found))
+        return
+    width = max(len(mutator.name) for mutator in found)
+    for mutator in found:
+        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {'take' if mutator.accepted else 'refuse'}")
+    common.tell(f"{counted(len(found), 'mutator')}; a receiver has to take or to refuse the body")
 
 
 @with_common

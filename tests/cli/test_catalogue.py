@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tcop_mock._data import data_root
 from tcop_mock.catalog import Catalog
+from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.contract.schemas import accept_schema, emit_schema
+from tcop_mock.entries import read_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,3 +211,17 @@ def test_show_prints_the_schema_of_a_profile(tcop: Call) -> None:
     schema = tcop("show", CVM.id, "--schema", "emit", "--profile", "2025").document
     assert schema["properties"]["alarmStatus"] == {"enum": [1, 0]}
     assert "alertId" in schema["required"]
+
+
+def test_mutators_are_listed(tcop: Call) -> None:
+    """With their clause, and whether a receiver has to take the body; GLOB chooses."""
+    document = tcop("list", "--mutators", "--json").document
+    Draft202012Validator(read_schema("mutator-list")).validate(document)
+    assert [row["name"] for row in document["mutators"]] == list(load_mutators())
+    lines = tcop("list", "e*", "--mutators").out.splitlines()
+    assert [line.split() for line in (lines[0], lines[-1])] == [
+        ["emoji", "TCM309", "take"],
+        ["empty-body", "TCM402", "refuse"],
+    ]
+    assert tcop("list", "--mutators").err.endswith(" mutators; a receiver has to take or to refuse the body\n")
+    assert tcop("list", "emojo", "--mutators").complaint == "unknown mutator 'emojo'; did you mean 'emoji'?"
