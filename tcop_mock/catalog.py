@@ -97,7 +97,7 @@ def _shipped() -> tuple[tuple[str, Shape], ...]:
 def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable
     for shape_id, file in walk(folder, ".toml"):
         table = read_entry(file, SCHEMA, check=check)
-        shape = parse_shape(shape_id, table)
+        shape = parse_shape(shape_id, table, str(file) if check else "")
         if check:
             for key, problem in contradictions(shape):
                 raise EntryError(str(file), key, problem)
@@ -151,8 +151,8 @@ def _unreachable(metric: Metric) -> str:
     return f"range [{low}, {high}] has values on one side of {metric.calc_type} {limit} only"
 
 
-def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
-    """Turn the table of an entry that keeps its schema into a shape."""
+def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
+    """Turn the table of an entry that keeps its schema into a shape; ``file`` is told where the entry is wrong."""
     observed = _observed(table.get("observed", {}))
     return Shape(
         id=shape_id,
@@ -174,6 +174,7 @@ def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
         cloud_event=_cloud_event(table["cloudevent"]) if "cloudevent" in table else None,
         aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
         errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
+        file=file,
     )
 
 

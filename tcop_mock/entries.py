@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root
 from tcop_mock.errors import EntryError, did_you_mean
+from tcop_mock.model.problem import Problem
+from tcop_mock.model.shape import HOLE_MARKS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from importlib.resources.abc import Traversable
 
     from jsonschema.exceptions import ValidationError
@@ -59,43 +62,68 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
     found = best_match(
         _validator(schema).iter_errors(table), key=by_relevance(strong=frozenset(["additionalProperties"]))
     )
-    if found is not None:
-        key = ".".join(str(part) for part in found.absolute_path)
-        raise EntryError(file, key, _problem(found))
+    problem = _told(found)[0] if found else next(_marked(table), None)
+    if problem:
+        raise EntryError(file, problem.key, _with_wanted(problem))
 
 
-def _problem(error: ValidationError) -> str:
-    """Return what is wrong, and from the schema's description what is wanted."""
+def all_problems(table: dict[str, Any], schema: str) -> list[Problem]:
+    """Return everything that a schema of ours, or the format itself, has against a table, each thing once."""
+    told = [problem for error in _validator(schema).iter_errors(table) for problem in _told(error)]
+    return list(dict.fromkeys([*told, *_marked(table)]))
+
+
+def _with_wanted(problem: Problem) -> str:
+    return problem.problem + (f" ({problem.fix})" if problem.fix else "")
+
+
+def _told(error: ValidationError) -> list[Problem]:
+    """Return what is wrong, and from the schema's description what is wanted; one error may be about several keys."""
     schema: Any = error.schema or {}  # a schema may be just `false`
-    say: Any = _SAYINGS.get(str(error.validator))
-    text = say(error.validator_value, error.instance, schema) if say else error.message
-    wanted = schema.get("description")
-    return _one_line(text) + (f" ({wanted})" if wanted else "")
+    say = _SAYINGS.get(str(error.validator))
+    texts = say(error.validator_value, error.instance, schema) if say else [error.message]
+    key = ".".join(str(part) for part in error.absolute_path)
+    return [Problem(key, _one_line(text), schema.get("description", "")) for text in texts]
 
 
-def _say_unknown(_rule: object, table: dict[str, Any], schema: dict[str, Any]) -> str:
+def _marked(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
+    """Yield the texts and keys with characters that no text may hold."""
+    if isinstance(node, str) and any(mark in node for mark in HOLE_MARKS):
+        yield Problem(key, "holds U+FDD0, U+FDD1 or U+FDD2, which Unicode keeps for internal use; take it out")
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, child in children:
+        path = f"{key}.{name}" if key else f"{name}"
+        yield from _marked(name, path)
+        yield from _marked(child, path)
+
+
+def _say_unknown(_rule: object, table: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     known = schema.get("properties", {})
-    unknown = next(key for key in table if key not in known)
-    near = did_you_mean(unknown, known)
-    return f"unknown key {unknown!r}" + (f"; did you mean {near}?" if near else "")
+    nears = {key: did_you_mean(key, known) for key in table if key not in known}
+    return [f"unknown key {key!r}" + (f"; did you mean {near}?" if near else "") for key, near in nears.items()]
 
 
-def _say_missing(keys: list[str], table: dict[str, Any], _schema: object) -> str:
-    return f"{next(key for key in keys if key not in table)!r} is missing"
+def _say_missing(keys: list[str], table: dict[str, Any], _schema: object) -> list[str]:
+    return [f"{key!r} is missing" for key in keys if key not in table]
 
 
-def _say_lonely(partners: dict[str, list[str]], table: dict[str, Any], _schema: object) -> str:
+def _say_lonely(partners: dict[str, list[str]], table: dict[str, Any], _schema: object) -> list[str]:
     pairs = [(key, other) for key, others in partners.items() if key in table for other in others if other not in table]
-    return f"{pairs[0][0]!r} is there, so {pairs[0][1]!r} must be, too"
+    return [f"{key!r} is there, so {other!r} must be, too" for key, other in pairs]
 
 
-def _say_forbidden(_rule: object, value: object, _schema: object) -> str:
-    return f"{value!r} is not allowed" if isinstance(value, str) else "is not allowed"
+def _say_forbidden(_rule: object, value: object, _schema: object) -> list[str]:
+    return [f"{value!r} is not allowed" if isinstance(value, str) else "is not allowed"]
 
 
-_SAYINGS = {
+def _say_too_many(most: int, items: list[Any], _schema: object) -> list[str]:
+    return [f"has {len(items)} items, {most} are the most"]
+
+
+_SAYINGS: dict[str, Callable[[Any, Any, dict[str, Any]], list[str]]] = {
     "additionalProperties": _say_unknown,
     "dependentRequired": _say_lonely,
+    "maxItems": _say_too_many,
     "not": _say_forbidden,
     "required": _say_missing,
 }

@@ -70,12 +70,12 @@ class Plan:
     CLOCK = 0
     """First of the columns of the first occurrence."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, seed: int = 0) -> None:
         self.shape = shape
         self.slots: dict[str, Slot] = {}
         self.width = Clock.WIDTH
-        for name, spec in shape.values.items():
-            drawn = drawer(spec, shape.id)
+        for name in shape.values:
+            drawn = drawer(shape, name, seed)
             self.slots[name] = Slot(drawn, self.width)
             self.width += drawn.width
         self._check_names()

@@ -124,6 +124,12 @@ def test_names_are_drawn_from_pools_that_exist(name: str, table: dict[str, Any])
 
 
 @each_entry
+def test_no_shipped_value_is_drawn_by_faker(name: str, table: dict[str, Any]) -> None:
+    """Faker is an extra and draws other things in each version; shipped entries need neither."""
+    assert [spec for spec in table.get("values", {}).values() if spec["generator"] == "faker"] == [], name
+
+
+@each_entry
 def test_assumptions_point_at_keys_that_are_there(name: str, table: dict[str, Any]) -> None:
     """An assumption about a key that moved would mark another fact as a guess."""
     for path in table.get("assumed", ()):
