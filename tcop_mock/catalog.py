@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
+from tcop_mock.model.problem import Problem
 from tcop_mock.model.shape import (
     CloudEvent,
     Erratum,
@@ -99,32 +100,36 @@ def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  #
         table = read_entry(file, SCHEMA, check=check)
         shape = parse_shape(shape_id, table, str(file) if check else "")
         if check:
-            for key, problem in contradictions(shape):
-                raise EntryError(str(file), key, problem)
+            for problem in contradictions(shape):
+                raise EntryError(str(file), problem.key, problem.problem)
         yield shape_id, shape
 
 
-def contradictions(shape: Shape) -> Iterator[tuple[str, str]]:
-    """Yield what no schema can say about an entry: (dotted key, problem)."""
+def contradictions(shape: Shape) -> Iterator[Problem]:
+    """Yield what no schema can say about an entry."""
     for table, keys in (("dimensions_zh", shape.dimensions_zh), ("aliases", shape.aliases)):
         for key in keys:
             if key not in shape.dimensions:
                 near = did_you_mean(key, shape.dimensions)
-                yield table, f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else "")
+                yield Problem(table, f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else ""))
     for key in shape.observed.dimensions:
         if key in shape.dimensions:
-            yield "observed.dimensions", f"{key!r} is a key of [dimensions]; name only what stands beside these"
+            problem = f"{key!r} is a key of [dimensions]; name only what stands beside these"
+            yield Problem("observed.dimensions", problem)
     for name, spec in shape.values.items():
-        problem = _undrawable(spec)
+        problem = undrawable(spec)
         if problem:
-            yield f"values.{name}", problem
+            yield Problem(f"values.{name}", problem)
     for at, metric in enumerate(shape.metrics):
         problem = _unreachable(metric)
         if problem:
-            yield f"metrics.{at}.calcValue", problem
+            yield Problem(f"metrics.{at}.calcValue", problem, _REACHABLE)
 
 
-def _undrawable(spec: ValueSpec) -> str:
+_REACHABLE = "an alarm fires beyond the threshold and is resolved within it: give range values on both sides"
+
+
+def undrawable(spec: ValueSpec) -> str:
     """Return why nothing can be drawn, or an empty string."""
     if spec.generator == "integer" and spec.params["low"] > spec.params["high"]:
         return "low is greater than high"

@@ -1,0 +1,9 @@
+"""All that is wrong with catalogue entries, not only the first thing: for whoever writes them.
+
+The same rules hold for the entries that are shipped; our tests apply them.
+"""
+
+from tcop_mock.lint.folder import Flaw, LintReport, lint
+from tcop_mock.lint.rules import RULES, Entry, Rule, Severity
+
+__all__ = ["RULES", "Entry", "Flaw", "LintReport", "Rule", "Severity", "lint"]
