@@ -107,6 +107,21 @@ def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  #
 
 def contradictions(shape: Shape) -> Iterator[Problem]:
     """Yield what no schema can say about an entry."""
+    yield from _misplaced_keys(shape)
+    for name, spec in shape.values.items():
+        problem = undrawable(spec)
+        if problem:
+            yield Problem(f"values.{name}", problem)
+    for at, event in enumerate(shape.events):
+        if shape.cloud_event and not event.cloud_type:
+            yield Problem(f"events.{at}", "'cloudEventType' is missing: with [cloudevent] each event has one")
+    for at, metric in enumerate(shape.metrics):
+        problem = _unreachable(metric)
+        if problem:
+            yield Problem(f"metrics.{at}.calcValue", problem, _REACHABLE)
+
+
+def _misplaced_keys(shape: Shape) -> Iterator[Problem]:
     for table, keys in (("dimensions_zh", shape.dimensions_zh), ("aliases", shape.aliases)):
         for key in keys:
             if key not in shape.dimensions:
@@ -116,14 +131,6 @@ def contradictions(shape: Shape) -> Iterator[Problem]:
         if key in shape.dimensions:
             problem = f"{key!r} is a key of [dimensions]; name only what stands beside these"
             yield Problem("observed.dimensions", problem)
-    for name, spec in shape.values.items():
-        problem = undrawable(spec)
-        if problem:
-            yield Problem(f"values.{name}", problem)
-    for at, metric in enumerate(shape.metrics):
-        problem = _unreachable(metric)
-        if problem:
-            yield Problem(f"metrics.{at}.calcValue", problem, _REACHABLE)
 
 
 _REACHABLE = "an alarm fires beyond the threshold and is resolved within it: give range values on both sides"

@@ -7,7 +7,9 @@ what a user brings is.
 from __future__ import annotations
 
 import json
+import math
 import tomllib
+from datetime import date, time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +64,7 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
     found = best_match(
         _validator(schema).iter_errors(table), key=by_relevance(strong=frozenset(["additionalProperties"]))
     )
-    problem = _told(found)[0] if found else next(_marked(table), None)
+    problem = _told(found)[0] if found else next(_unwritable(table), None)
     if problem:
         raise EntryError(file, problem.key, _with_wanted(problem))
 
@@ -70,7 +72,7 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
 def all_problems(table: dict[str, Any], schema: str) -> list[Problem]:
     """Return everything that a schema of ours, or the format itself, has against a table, each thing once."""
     told = [problem for error in _validator(schema).iter_errors(table) for problem in _told(error)]
-    return list(dict.fromkeys([*told, *_marked(table)]))
+    return list(dict.fromkeys([*told, *_unwritable(table)]))
 
 
 def _with_wanted(problem: Problem) -> str:
@@ -86,15 +88,19 @@ def _told(error: ValidationError) -> list[Problem]:
     return [Problem(key, _one_line(text), schema.get("description", "")) for text in texts]
 
 
-def _marked(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
-    """Yield the texts and keys with characters that no text may hold."""
+def _unwritable(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
+    """Yield what TOML can say and a body cannot: dates, numbers without end, characters that no text may hold."""
     if isinstance(node, str) and any(mark in node for mark in HOLE_MARKS):
         yield Problem(key, "holds U+FDD0, U+FDD1 or U+FDD2, which Unicode keeps for internal use; take it out")
+    if isinstance(node, float) and not math.isfinite(node):
+        yield Problem(key, f"{node} is no number of JSON's")
+    if isinstance(node, date | time):
+        yield Problem(key, f"{node} is a date or a time, which JSON has not; write it as a text, in quotes")
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for name, child in children:
         path = f"{key}.{name}" if key else f"{name}"
-        yield from _marked(name, path)
-        yield from _marked(child, path)
+        yield from _unwritable(name, path)
+        yield from _unwritable(child, path)
 
 
 def _say_unknown(_rule: object, table: dict[str, Any], schema: dict[str, Any]) -> list[str]:

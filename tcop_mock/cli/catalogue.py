@@ -10,8 +10,10 @@ import click
 from tcop_mock.cli.options import with_common
 from tcop_mock.contract.schemas import accept_schema, emit_schema
 from tcop_mock.generate import Generator
+from tcop_mock.lint import Severity
 from tcop_mock.model.alarm import State
 from tcop_mock.report.document import shapes_document
+from tcop_mock.report.lint import lint_document, lint_lines, lint_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 
 
 @with_common
-def list_shapes(glob: str, *, common: Common) -> None:
-    """List the shapes whose id matches GLOB (all, where none is given)."""
+def list_shapes(glob: str, *, only_lint: bool, common: Common) -> int:
+    """List the shapes whose id matches GLOB (all, where none is given), or what is wrong with the user's own."""
+    if only_lint:
+        return _lint(glob, common)
     shapes = common.catalog().match(glob)
     if common.as_json:
         _print_json(shapes_document(shapes))
-        return
+        return 0
     width = max(len(shape.id) for shape in shapes)
     for shape in shapes:
         mark = " " if shape.documented else "?"
@@ -34,6 +38,18 @@ def list_shapes(glob: str, *, common: Common) -> None:
     unsampled = sum(not shape.documented for shape in shapes)
     note = f"; ? = no page prints a sample of it: {unsampled}" if unsampled else ""
     common.tell(f"{len(shapes)} shapes{note}")
+    return 0
+
+
+def _lint(glob: str, common: Common) -> int:
+    report = common.lint(glob)
+    if common.as_json:
+        _print_json(lint_document(report))
+    else:
+        for line in lint_lines(report):
+            click.echo(line)
+        common.tell(lint_summary(report))
+    return 1 if report.count(Severity.ERROR) else 0
 
 
 @with_common

@@ -129,9 +129,14 @@ cli.add_command(
     click.Command(
         "list",
         callback=_calling("catalogue", "list_shapes"),
-        help="List the shapes whose id matches GLOB (all, where none is given).",
-        short_help="List the shapes of the catalogue.",
-        params=[click.Argument(["glob"], default="*"), *_common()],
+        help="List the shapes whose id matches GLOB (all, where none is given).\n\n"
+        "--lint tells all that is wrong with your own entries. Exit code 0: nothing, or warnings only, 1: errors.",
+        short_help="List the shapes of the catalogue; check your own.",
+        params=[
+            click.Argument(["glob"], default="*"),
+            click.Option(["--lint", "only_lint"], is_flag=True, help="Check the entries of --catalog; list none."),
+            *_common(),
+        ],
     )
 )
 cli.add_command(

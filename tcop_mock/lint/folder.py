@@ -16,6 +16,7 @@ from tcop_mock.model.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
 
@@ -77,7 +78,7 @@ def _shadowed(shape_id: str, taken: dict[str, str]) -> Iterator[tuple[Severity, 
         yield Severity.WARNING, Problem("", told, "rename the file, unless that is what it is for")
 
 
-def _found(file: Path, shape_id: str) -> Iterator[tuple[Severity, Problem]]:
+def _found(file: Traversable, shape_id: str) -> Iterator[tuple[Severity, Problem]]:
     """Yield the problems of one file; those that need an entry which can be read, or drawn, only where it can."""
     try:
         table = read_entry(file, SCHEMA, check=False)

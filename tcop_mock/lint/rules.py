@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.catalog import contradictions
 from tcop_mock.lint import numbers, texts, values
-from tcop_mock.lint.entry import Entry
-from tcop_mock.model.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tcop_mock.lint.entry import Entry
+    from tcop_mock.model.problem import Problem
 
 
 class Severity(StrEnum):

@@ -16,9 +16,8 @@ from tcop_mock.generate.policies import comes, forms
 from tcop_mock.generate.sample import could_draw
 from tcop_mock.generate.template import leaves, paths
 from tcop_mock.model.alarm import State
-from tcop_mock.model.form import Form
 from tcop_mock.model.problem import Problem
-from tcop_mock.model.shape import Kind, Lang
+from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from tcop_mock.generate.generators import Drawer
     from tcop_mock.lint.entry import Entry
     from tcop_mock.model.alarm import Callback
+    from tcop_mock.model.form import Form
     from tcop_mock.model.shape import Shape
 
 _SEED = 0
