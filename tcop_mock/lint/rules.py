@@ -51,6 +51,7 @@ RULES = (
     Rule(Severity.WARNING, numbers.halves),
     Rule(Severity.ERROR, values.wrong_about_the_sample, needs_drawing=True),
     Rule(Severity.ERROR, values.fails, needs_drawing=True),
+    Rule(Severity.WARNING, values.unchecked_sample, needs_drawing=True),
     Rule(Severity.WARNING, values.constant_ids, needs_drawing=True),
     Rule(Severity.WARNING, values.oversized, needs_drawing=True),
 )

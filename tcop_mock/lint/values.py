@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tcop_mock.catalog import undrawable
@@ -20,18 +21,17 @@ from tcop_mock.model.problem import Problem
 from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tcop_mock.generate.cells import Piece
     from tcop_mock.generate.generators import Drawer
     from tcop_mock.lint.entry import Entry
-    from tcop_mock.model.alarm import Callback
     from tcop_mock.model.form import Form
     from tcop_mock.model.shape import Shape
 
 _SEED = 0
 _ID = re.compile(r"id$", re.IGNORECASE)
-_MOST_CHOICES = 4096
+_MOST_COMBINATIONS = 4096
 _MOST_BYTES = 4096
 """Receivers are held to bodies of 4 KiB (TCM115); no captured one was longer."""
 
@@ -70,15 +70,18 @@ def _varies(piece: Piece) -> bool:
     return len(set(piece.texts)) > 1 if isinstance(piece, Words) else not isinstance(piece, str)
 
 
+def unchecked_sample(entry: Entry) -> Iterator[Problem]:
+    """Yield that the sample is not checked: each combination of what is picked would be a pattern of its own."""
+    combinations = _combinations(entry.shape)
+    if entry.shape.sample and combinations > _MOST_COMBINATIONS:
+        told = f"is not checked: picks give {combinations} combinations, {_MOST_COMBINATIONS} are the most"
+        yield Problem("sample.agrees", told, "pick from tables, so that what belongs together is one choice")
+
+
 def wrong_about_the_sample(entry: Entry) -> Iterator[Problem]:
     """Yield ``agrees`` that is not true: whether the templates could have drawn the documentation's sample."""
     shape = entry.shape
-    if shape.sample is None:
-        return
-    choices = math.prod(len(slot.drawer.choices) or 1 for slot in Plan(shape).slots.values())
-    if choices > _MOST_CHOICES:
-        told = f"is not checked: what is picked gives {choices} combinations, {_MOST_CHOICES} are the most"
-        yield Problem("sample.agrees", told, "pick from tables, so that what belongs together is one choice")
+    if shape.sample is None or _combinations(shape) > _MOST_COMBINATIONS:
         return
     agrees = could_draw(shape, shape.sample.dimensions, placeholder=shape.sample.placeholder)
     if agrees is not shape.sample.agrees:
@@ -88,27 +91,31 @@ def wrong_about_the_sample(entry: Entry) -> Iterator[Problem]:
         )
 
 
+def _combinations(shape: Shape) -> int:
+    return math.prod(len(slot.drawer.choices) or 1 for slot in Plan(shape).slots.values())
+
+
 def fails(entry: Entry) -> Iterator[Problem]:
-    """Yield why a metric or an event cannot be told in a form, a language and a state that it must have."""
+    """Yield why a metric or an event cannot be told in a form, a language and a state that it has, each reason once."""
     told: set[str] = set()
     for form in forms(entry.shape):
         for lang in Lang:
-            try:
-                for callback in _callbacks(entry.shape, form, lang, *State):
-                    callback.body()
-            except TcopMockError as problem:
-                if f"{problem}" not in told:
-                    told.add(f"{problem}")
-                    yield Problem("", f"cannot be drawn as {form} in {lang}: {problem}")
+            for name, draw in _draws(entry.shape, form, lang, *State):
+                try:
+                    draw()
+                except TcopMockError as problem:
+                    if f"{problem}" not in told:
+                        told.add(f"{problem}")
+                        yield Problem("", f"{name} as {form} in {lang}: {problem}")
 
 
 def oversized(entry: Entry) -> Iterator[Problem]:
     """Yield the longest body where it is longer than what receivers are held to."""
     bodies = [
-        (len(callback.body()), form)
+        (len(draw()), form)
         for form in forms(entry.shape)
         for lang in Lang
-        for callback in _callbacks(entry.shape, form, lang, State.FIRING)
+        for _, draw in _draws(entry.shape, form, lang, State.FIRING)
     ]
     most, form = max(bodies)
     if most > _MOST_BYTES:
@@ -116,11 +123,15 @@ def oversized(entry: Entry) -> Iterator[Problem]:
         yield Problem("", told, "shorten names and texts")
 
 
-def _callbacks(shape: Shape, form: Form, lang: Lang, *states: State) -> Iterator[Callback]:
-    """Yield a callback of each metric or event in each of these states that it has."""
+def _draws(shape: Shape, form: Form, lang: Lang, *states: State) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield for each metric or event and each of these states that it has: its name, and what draws the body."""
     generator = Generator(_SEED, lang, form=form)
+
+    def draw(name: str, state: State) -> bytes:
+        alarm = generator.alarm(shape, metric=name, reaching=state)
+        return generator.callback(alarm, state).body()
+
     for subject in shape.metrics or shape.events:
         for state in states:
             if comes(shape, {state}, form) and (state is not State.RESOLVED or getattr(subject, "recoverable", True)):
-                alarm = generator.alarm(shape, metric=subject.name, reaching=state)
-                yield generator.callback(alarm, state)
+                yield subject.name, partial(draw, subject.name, state)
