@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from tcop_mock.entries import read_schema
@@ -13,6 +12,7 @@ from tcop_mock.entries import read_schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pytest
     from commands import Call
 
 ENTRY = """

@@ -139,7 +139,8 @@ DIFFERENCE = "keys, order, types or values differ"
                      ["error values.queue.generator: 'resource' is not one of " + repr(GENERATORS)], id="generator"),
         pytest.param("[0, 100]", "[0, inf]", ["error metrics.0.range.1: inf is no number of JSON's"], id="inf"),
         pytest.param('"orders" }', "2024-05-01 }",
-                     ["error sample.dimensions.objName: 2024-05-01 is a date or a time, which JSON has not; " + IN_QUOTES],
+                     ["error sample.dimensions.objName: 2024-05-01 is a date or a time, which JSON has not; "
+                      + IN_QUOTES],
                      id="date"),
         pytest.param("[0, 100]", "[0, 80]",
                      ["error metrics.0.calcValue: range [0, 80] has values on one side of > 80 only"], id="threshold"),
