@@ -179,7 +179,7 @@ def _fact(label: str, text: str) -> Iterable[str]:
 
 def _row(name: str, limit: str, text: str, note: str = "") -> list[str]:
     """Return a row of a table in one line; what does not fit there stands below."""
-    head = f"  {name:<{_NAME}} {limit:<{_LIMIT}} "
+    head = f"  {name:<{_NAME}} " + (f"{limit:<{_LIMIT}} " if limit else "")
     fits = columns(f"{head}{text}") <= WIDTH
     first = [f"{head}{text}"] if fits else [head.rstrip(), *wrap(text, WIDTH, _BELOW)]
     if note and columns(f"{first[-1]} {note}") <= WIDTH:

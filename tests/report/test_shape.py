@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CATALOG = Catalog.load()
 GENERATOR = Generator(7)
 
-each_shape = pytest.mark.parametrize("shape", CATALOG, ids=[shape.id for shape in CATALOG])
+each_shape = pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
 
 
 def example(shape: Shape) -> dict[str, Any]:
@@ -36,17 +36,17 @@ def page(shape: Shape) -> list[str]:
     return list(shape_lines(shape, example(shape)))
 
 
-def unwrapped(lines: list[str]) -> str:
-    """Return a page as one line, so that what was broken is whole."""
-    return " ".join(" ".join(lines).split())
+def unwrapped(*lines: str) -> str:
+    """Return lines as one without blanks: prose is broken at them, and Chinese between any two characters."""
+    return "".join("".join(lines).split())
 
 
 @each_shape
 def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
     """Every fact, name, spelling, erratum and assumption of the entry stands on its page."""
-    text = unwrapped(page(shape))
+    text = unwrapped(*page(shape))
     told = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms(shape)]
-    told += [subject.name for subject in (*shape.metrics, *shape.events)]
+    told += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
     told += [word for key, others in shape.aliases.items() for word in (key, *others)]
     told += [*shape.observed.dimensions, *(key for key, _ in shape.observed.additional_msg)]
     told += [metric.observed_show_name.en for metric in shape.metrics if metric.observed_show_name]
@@ -54,7 +54,7 @@ def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
     told += [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
     told += [shape.source, *([shape.sample.errata] if shape.sample else ["no page prints a sample"])]
     told += [shape.cloud_event.source, shape.cloud_event.subject] if shape.cloud_event else []
-    assert [word for word in told if " ".join(word.split()) not in text] == []
+    assert [word for word in told if unwrapped(word) not in text] == []
 
 
 @each_shape
@@ -98,8 +98,8 @@ def test_a_metric_with_long_words_stands_in_several_lines() -> None:
     long = replace(shape.metrics[0], show_name=Text("word " * 20, "x"), calc_type=None)
     lines = page(replace(shape, metrics=(long,)))
     at = lines.index("  cpu_usage                   no threshold")
-    assert lines[at + 1] == "      " + " ".join(["word"] * 14)
-    assert lines[at + 2] == "      " + " ".join(["word"] * 6) + " (assumed: range)"
+    assert lines[at + 1] == "      " + " ".join(["word"] * 15)
+    assert lines[at + 2] == "      " + " ".join(["word"] * 5) + " (assumed: range)"
 
 
 def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
@@ -110,9 +110,9 @@ def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
         replace(shape.metrics[0], observed_show_name=name, observed_unit=unit),
         replace(shape.metrics[1], observed_show_name=None, observed_unit=unit),
     )
-    text = unwrapped(page(replace(shape, metrics=metrics)))
-    assert "cpu_usage 'As it was ' ('原样 '), unit '' ('%')" in text
-    assert "mem_usage unit '' ('%')" in text
+    text = "\n".join(page(replace(shape, metrics=metrics)))
+    assert f"cpu_usage{' ' * 19}'As it was ' ('原样 '), unit '' ('%')" in text
+    assert f"mem_usage{' ' * 19}unit '' ('%')" in text
 
 
 def test_what_hides_in_an_entry_is_shown() -> None:
