@@ -1,6 +1,6 @@
 """Read one file of data (a catalogue entry, a clause, a profile) and hold it to its JSON Schema.
 
-The door of ``jsonschema``. Shipped files are held to their schemas by our tests and are not checked again at run time;
+Shipped files are held to their schemas by our tests and are not checked again at run time;
 what a user brings is.
 """
 
@@ -14,16 +14,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root
-from tcop_mock.errors import EntryError, did_you_mean
+from tcop_mock.errors import EntryError
 from tcop_mock.model.problem import Problem
 from tcop_mock.model.shape import HOLE_MARKS
+from tcop_mock.validation import ABOUT_KEYS, flaws, validator, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
-    from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator
+    from tcop_mock.validation import Checker, Flaw
 
 _MOST_PROBLEM_CHARS = 200
 
@@ -59,33 +59,25 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
         EntryError: the problem nearest to the root; of several there, an unknown key, which is often a typing error
             and the reason why another key is missing.
     """
-    from jsonschema.exceptions import best_match, by_relevance  # noqa: PLC0415 - 80 ms that only users' files cost
-
-    found = best_match(
-        _validator(schema).iter_errors(table), key=by_relevance(strong=frozenset(["additionalProperties"]))
-    )
-    problem = _told(found)[0] if found else next(_unwritable(table), None)
+    problem = next(_unwritable(table), None)
+    flaw = None if problem else worst(_validator(schema), table)
+    if flaw:
+        problem = _problem(flaw)
     if problem:
-        raise EntryError(file, problem.key, _with_wanted(problem))
+        hint = f" ({problem.fix})" if problem.fix else ""
+        raise EntryError(file, problem.key, _one_line(problem.problem + hint))
 
 
 def all_problems(table: dict[str, Any], schema: str) -> list[Problem]:
-    """Return everything that a schema of ours, or the format itself, has against a table, each thing once."""
-    told = [problem for error in _validator(schema).iter_errors(table) for problem in _told(error)]
-    return list(dict.fromkeys([*told, *_unwritable(table)]))
+    """Return everything that a schema of ours has against a table; before that, what no JSON can say."""
+    return list(_unwritable(table)) or [_problem(flaw) for flaw in flaws(_validator(schema), table)]
 
 
-def _with_wanted(problem: Problem) -> str:
-    return problem.problem + (f" ({problem.fix})" if problem.fix else "")
-
-
-def _told(error: ValidationError) -> list[Problem]:
-    """Return what is wrong, and from the schema's description what is wanted; one error may be about several keys."""
-    schema: Any = error.schema or {}  # a schema may be just `false`
-    say = _SAYINGS.get(str(error.validator))
-    texts = say(error.validator_value, error.instance, schema) if say else [error.message]
-    key = ".".join(str(part) for part in error.absolute_path)
-    return [Problem(key, _one_line(text), schema.get("description", "")) for text in texts]
+def _problem(flaw: Flaw) -> Problem:
+    path, what = list(map(str, flaw.path)), flaw.message
+    if flaw.rule in ABOUT_KEYS:
+        what = f"{path.pop()!r} {what}"
+    return Problem(".".join(path), _one_line(what), flaw.wanted)
 
 
 def _unwritable(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
@@ -103,44 +95,9 @@ def _unwritable(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 
         yield from _unwritable(child, path)
 
 
-def _say_unknown(_rule: object, table: dict[str, Any], schema: dict[str, Any]) -> list[str]:
-    known = schema.get("properties", {})
-    nears = {key: did_you_mean(key, known) for key in table if key not in known}
-    return [f"unknown key {key!r}" + (f"; did you mean {near}?" if near else "") for key, near in nears.items()]
-
-
-def _say_missing(keys: list[str], table: dict[str, Any], _schema: object) -> list[str]:
-    return [f"{key!r} is missing" for key in keys if key not in table]
-
-
-def _say_lonely(partners: dict[str, list[str]], table: dict[str, Any], _schema: object) -> list[str]:
-    pairs = [(key, other) for key, others in partners.items() if key in table for other in others if other not in table]
-    return [f"{key!r} is there, so {other!r} must be, too" for key, other in pairs]
-
-
-def _say_forbidden(_rule: object, value: object, _schema: object) -> list[str]:
-    return [f"{value!r} is not allowed" if isinstance(value, str) else "is not allowed"]
-
-
-def _say_too_many(most: int, items: list[Any], _schema: object) -> list[str]:
-    return [f"has {len(items)} items, {most} are the most"]
-
-
-_SAYINGS: dict[str, Callable[[Any, Any, dict[str, Any]], list[str]]] = {
-    "additionalProperties": _say_unknown,
-    "dependentRequired": _say_lonely,
-    "maxItems": _say_too_many,
-    "not": _say_forbidden,
-    "required": _say_missing,
-}
-"""Where jsonschema's own words name the rule and not the remedy."""
-
-
 @cache
-def _validator(schema: str) -> Validator:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - as above
-
-    return Draft202012Validator(read_schema(schema))
+def _validator(schema: str) -> Checker:
+    return validator(read_schema(schema))
 
 
 def read_schema(schema: str) -> dict[str, Any]:

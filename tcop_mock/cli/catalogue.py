@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tcop_mock.cli.options import with_common
+from tcop_mock.contract.mutators import find_mutator, load_mutators
 from tcop_mock.contract.schemas import accept_schema, emit_schema
+from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
 from tcop_mock.lint import Severity
 from tcop_mock.model.alarm import State
-from tcop_mock.report.document import json_text, shapes_document
+from tcop_mock.report.document import json_text, mutators_document, shapes_document
 from tcop_mock.report.lint import lint_document, lint_lines, lint_summary
+from tcop_mock.report.safe import counted
 from tcop_mock.report.shape import shape_document, shape_lines
 
 if TYPE_CHECKING:
@@ -20,10 +24,15 @@ if TYPE_CHECKING:
 
 
 @with_common
-def list_shapes(glob: str, *, only_lint: bool, common: Common) -> int:
-    """List the shapes whose id matches GLOB (all, where none is given), or what is wrong with the user's own."""
+def list_shapes(glob: str, *, mutators: bool, only_lint: bool, common: Common) -> int:
+    """List the shapes whose id matches GLOB (all, where none is given), the mutators, or what is wrong with entries."""
+    if mutators and only_lint:
+        raise UsageError("--mutators and --lint exclude each other: one lists mutators, the other checks entries")
     if only_lint:
         return _lint(glob, common)
+    if mutators:
+        _list_mutators(glob, common)
+        return 0
     shapes = common.catalog().match(glob)
     if common.as_json:
         _print_json(shapes_document(shapes))
@@ -47,6 +56,19 @@ def _lint(glob: str, common: Common) -> int:
             click.echo(line)
         common.tell(lint_summary(report))
     return 1 if report.count(Severity.ERROR) else 0
+
+
+def _list_mutators(glob: str, common: Common) -> None:
+    found = [mutator for name, mutator in load_mutators().items() if fnmatch.fnmatchcase(name, glob)]
+    if not found:
+        find_mutator(glob)
+    if common.as_json:
+        _print_json(mutators_document(found))
+        return
+    width = max(len(mutator.name) for mutator in found)
+    for mutator in found:
+        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {'take' if mutator.accepted else 'refuse'}")
+    common.tell(f"{counted(len(found), 'mutator')}; a receiver has to take or to refuse the body")
 
 
 @with_common

@@ -12,12 +12,9 @@ import click
 
 from tcop_mock import __version__
 from tcop_mock.cli.durations import duration, positive_duration
+from tcop_mock.cli.flags import common, drawing, insecure
 from tcop_mock.errors import did_you_mean
-from tcop_mock.model.alarm import State
 from tcop_mock.model.clause import Level
-from tcop_mock.model.form import Form
-from tcop_mock.model.profile import DEFAULT_PROFILE
-from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,74 +65,18 @@ def _calling(module: str, function: str) -> Callable[..., Any]:
     return call
 
 
-def _common() -> list[click.Parameter]:
-    """Return the flags of all verbs."""
-    return [
-        click.Option(["--json", "as_json"], is_flag=True, help="One versioned JSON document on standard output."),
-        click.Option(["--seed"], type=int, help="What all chance comes from.  [default: a fresh one, printed]"),
-        click.Option(
-            ["--profile"], default=DEFAULT_PROFILE, show_default=True, help="Generation of the callback contract."
-        ),
-        click.Option(
-            ["--catalog", "catalog_folders"],
-            type=click.Path(exists=True, file_okay=False),
-            multiple=True,
-            metavar="DIR",
-            help="Your own entries; repeatable.",
-        ),
-        click.Option(["-q", "--quiet"], is_flag=True, help="Only what was asked for: no seed, no progress."),
-        click.Option(["--debug"], is_flag=True, expose_value=False, help="Show where an error comes from."),
-    ]
-
-
-def _drawing() -> list[click.Parameter]:
-    """Return the flags that say which callbacks to draw."""
-    return [
-        click.Option(
-            ["--state"], type=click.Choice([state.value for state in State]), help="Of the alarm.  [default: firing]"
-        ),
-        click.Option(
-            ["--lifecycle"], metavar="STEPS", help="A whole life in place of one state: fire,repeat:3,resolve."
-        ),
-        click.Option(["--metric"], metavar="NAME", help="Metric by name.  [default: drawn]"),
-        click.Option(["--event"], metavar="NAME", help="Event by name.  [default: drawn]"),
-        click.Option(
-            ["--no-threshold"], is_flag=True, help="As for a metric without a threshold: no threshold fields."
-        ),
-        click.Option(
-            ["--lang"],
-            type=click.Choice([lang.value for lang in Lang]),
-            default=Lang.EN.value,
-            show_default=True,
-            help="Of names and other human text.",
-        ),
-        click.Option(
-            ["--form"],
-            type=click.Choice([form.value for form in Form]),
-            default=Form.DOCUMENTED.value,
-            show_default=True,
-            help="As documented, as captured, or one of EventBridge's (events only).",
-        ),
-        click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
-        click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
-    ]
-
-
-def _insecure() -> click.Option:
-    return click.Option(["--insecure"], is_flag=True, help="Do not verify the receiver's certificate.")
-
-
 cli.add_command(
     click.Command(
         "list",
         callback=_calling("catalogue", "list_shapes"),
-        help="List the shapes whose id matches GLOB (all, where none is given).\n\n"
+        help="List the shapes whose id matches GLOB (all, where none is given), or the mutators.\n\n"
         "--lint tells all that is wrong with your own entries. Exit code 0: nothing, or warnings only, 1: errors.",
-        short_help="List the shapes of the catalogue; check your own.",
+        short_help="List the shapes of the catalogue, or the mutators; check your own entries.",
         params=[
             click.Argument(["glob"], default="*"),
+            click.Option(["--mutators"], is_flag=True, help="What emit --mutate can do to bodies, by which clause."),
             click.Option(["--lint", "only_lint"], is_flag=True, help="Check the entries of --catalog; list none."),
-            *_common(),
+            *common(),
         ],
     )
 )
@@ -150,7 +91,7 @@ cli.add_command(
         params=[
             click.Argument(["shape_id"], metavar="ID"),
             click.Option(["--schema"], type=click.Choice(["emit", "accept"]), help="Print a JSON Schema."),
-            *_common(),
+            *common(),
         ],
     )
 )
@@ -166,15 +107,32 @@ cli.add_command(
             click.Option(
                 ["-n", "count"], type=click.IntRange(min=1), default=1, show_default=True, help="Alarms of each shape."
             ),
-            *_drawing(),
+            *drawing(),
             click.Option(
                 ["--format", "output"],
-                type=click.Choice(["json", "ndjson"]),
-                help="Of standard output.  [default: json for one body, else ndjson]",
+                type=click.Choice(["json", "ndjson", "curl", "http", "vegeta", "k6", "pytest"]),
+                help="Of standard output: bodies, or what posts them.  [default: json for one body, else ndjson]",
+            ),
+            click.Option(
+                ["--to"],
+                metavar="URL",
+                help="The receiver in formats that post.  [default: a local one]",
             ),
             click.Option(["--pretty"], is_flag=True, help="Indent; for one body."),
-            *_common(),
+            *common(),
         ],
+    )
+)
+cli.add_command(
+    click.Command(
+        "validate",
+        callback=_calling("validate", "validate"),
+        help="Say of the bodies in FILE (-: standard input) which kind and shape they are, what is wrong with them, "
+        "and what deviates from the documentation.\n\n"
+        "FILE holds JSON, a body a line, a captured HTTP request, or a curl line. A problem is what no callback has; "
+        "unknown fields, metrics and products are deviations. Exit code 0: all could have come from TCOP, 1: not.",
+        short_help="Say what a body is, what is wrong with it, what deviates.",
+        params=[click.Argument(["source"], metavar="FILE|-"), *common()],
     )
 )
 cli.add_command(
@@ -206,10 +164,10 @@ cli.add_command(
                 show_default=True,
                 help="Times the pauses.",
             ),
-            _insecure(),
+            insecure(),
             click.Option(["--dry-run"], is_flag=True, help="Show what would be sent, send nothing."),
-            *_drawing(),
-            *_common(),
+            *drawing(),
+            *common(),
         ],
     )
 )
@@ -262,11 +220,11 @@ cli.add_command(
                 metavar="TIME",
                 help="Limit of the run.",
             ),
-            _insecure(),
+            insecure(),
             click.Option(
                 ["--list", "only_list"], is_flag=True, help="List the clauses that would be run, and run none."
             ),
-            *_common(),
+            *common(),
         ],
     )
 )
@@ -276,7 +234,7 @@ cli.add_command(
         callback=_calling("explain", "explain"),
         help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
         short_help="Explain a clause: what it demands, by which source, and how to keep it.",
-        params=[click.Argument(["code"]), *_common()],
+        params=[click.Argument(["code"]), *common()],
     )
 )
 cli.add_command(
@@ -286,6 +244,6 @@ cli.add_command(
         help="Send callbacks to a receiver with planted bugs, judge it, then judge the corrected one; all on "
         "loopback.\n\nExit code 0: the first was found broken and the second whole, as they are.",
         short_help="Judge a built-in receiver with planted bugs, then the corrected one.",
-        params=_common(),
+        params=common(),
     )
 )

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
 from tcop_mock.generate.bodies import Bodies
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tcop_mock.cli.options import Common
+    from tcop_mock.contract.mutators import Mutator
     from tcop_mock.model.shape import Shape
 
 
@@ -49,6 +51,7 @@ class Drawing:
     form: str = Form.DOCUMENTED.value
     edits: tuple[tuple[str, Any], ...] = ()
     removals: tuple[str, ...] = ()
+    mutate: str | None = None
 
     def callbacks(self, shapes: Sequence[Shape], common: Common, count: int) -> Iterator[Drawn]:
         """Draw ``count`` alarms of each shape, each in the states that were asked for.
@@ -63,7 +66,8 @@ class Drawing:
             for first in range(0, count, _CHUNK):
                 drawn = [each.bodies(first, min(_CHUNK, count - first)) for each in bodies]
                 for life in zip(*drawn, strict=True):
-                    yield from (Drawn(shape, state, body) for (state, _), body in zip(moments, life, strict=True))
+                    for (state, _), body in zip(moments, life, strict=True):
+                        yield Drawn(shape, state, self._mutated(body))
 
     def rehearse(self, shapes: Sequence[Shape], common: Common, count: int) -> None:
         """Draw what :meth:`callbacks` would, as far as it can fail, so that nothing is written before an error.
@@ -74,6 +78,7 @@ class Drawing:
         for _, bodies in self._bodies(shapes, common, self._moments()):
             for each in bodies:
                 each.rehearse(count)
+                self._mutated(each.body(0))
 
     def _bodies(
         self, shapes: Sequence[Shape], common: Common, moments: Sequence[tuple[State, int]]
@@ -87,7 +92,8 @@ class Drawing:
         generator = Generator(common.seed, Lang(self.lang), form=form, wire=common.profile.wire)
         for shape in able:
             self._require_kind(shape)
-            ask = Ask(self.metric, self.event, self.threshold, _furthest(shape, moments))
+            threshold = self.threshold and (self._mutator is None or self._mutator.threshold)
+            ask = Ask(self.metric, self.event, threshold, _furthest(shape, moments))
             yield shape, [Bodies(generator, shape, *moment, ask=ask, edit=edit) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
@@ -98,13 +104,22 @@ class Drawing:
 
     def _moments(self) -> tuple[tuple[State, int], ...]:
         if self.lifecycle is None:
-            return ((State(self.state or State.FIRING), 1),)
+            usual = self._mutator.state if self._mutator else State.FIRING
+            return ((State(self.state or usual), 1),)
         if self.state is not None:
             raise UsageError("--state and --lifecycle exclude each other: give one moment or a whole life")
         moments = parse_lifecycle(self.lifecycle)
         if not moments:
             raise UsageError(f"lifecycle {self.lifecycle!r} has no callback; write fire,repeat:3,resolve")
         return moments
+
+    @property
+    def _mutator(self) -> Mutator | None:
+        return find_mutator(self.mutate) if self.mutate else None
+
+    def _mutated(self, body: bytes) -> bytes:
+        """Return a body as its mutator leaves it, which may be no JSON."""
+        return self._mutator.change(json.loads(body)) if self._mutator else body
 
     def _edited(self, tree: dict[str, Any]) -> dict[str, Any]:
         for path, value in self.edits:
@@ -129,10 +144,11 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         form: str,
         sets: tuple[str, ...],
         unset: tuple[str, ...],
+        mutate: str | None,
         **given: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         edits = tuple(map(_parse_edit, sets))
-        drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, form, edits, unset)
+        drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, form, edits, unset, mutate)
         return verb(drawing=drawing, **given)
 
     return gathered

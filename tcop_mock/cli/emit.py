@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcop_mock.cli.drawing import with_drawing
-from tcop_mock.cli.options import with_common
+from tcop_mock.cli.options import TARGET_VARIABLE, target_of, with_common
 from tcop_mock.errors import UsageError
+from tcop_mock.model.target import Target
+from tcop_mock.report.scripts import SCRIPTS, Letter, script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,37 +20,61 @@ if TYPE_CHECKING:
     from tcop_mock.cli.drawing import Drawing, Drawn
     from tcop_mock.cli.options import Common
 
+_NEAR = "http://127.0.0.1:8080/"
+"""Where scripts post to, unless they are told otherwise."""
+
 
 @with_drawing
 @with_common
 def emit(  # noqa: PLR0913 - one parameter an option
-    pattern: str, count: int, output: str | None, *, pretty: bool, drawing: Drawing, common: Common
+    pattern: str, count: int, output: str | None, to: str | None, *, pretty: bool, drawing: Drawing, common: Common
 ) -> None:
-    """Write callbacks of a shape to standard output: one body, or one a line.
+    """Write callbacks of a shape to standard output: one body, one a line, or what posts them.
 
     The same seed gives the same bytes, on every machine.
     """
     shapes = common.catalog().match(pattern)
+    if output in SCRIPTS and (common.as_json or pretty):
+        raise UsageError(f"--format {output} is no JSON: leave --json and --pretty out")
+    if to and output not in SCRIPTS:
+        raise UsageError(f"--to goes with --format {' or '.join(sorted(SCRIPTS))}; `tcop-mock send` posts at once")
     many = count > 1 or len(shapes) > 1 or drawing.lifecycle is not None
     if many and (output == "json" or pretty) and not common.as_json:
         raise UsageError("several bodies go one a line: leave --format json and --pretty out, or use --json")
     drawing.rehearse(shapes, common, count)
     drawn = drawing.callbacks(shapes, common, count)
+    if output in SCRIPTS:
+        letters = (Letter(f"{one.shape.id} {one.state}", one.body) for one in drawn)
+        parts = script(output, letters, _receiver(to), common.profile.delivery)
+    elif common.as_json:
+        parts = _document(drawn, common.seed)
+    else:
+        parts = (_indented(one.body) if pretty else one.body + b"\n" for one in drawn)
+    first = next(parts)  # what can fail has failed by now, and nothing is written
     common.tell(f"seed {common.seed}")
-    out = sys.stdout.buffer
-    if common.as_json:
-        out.writelines(_document(drawn, common.seed))
-        return
-    for one in drawn:
-        text = json.dumps(json.loads(one.body), ensure_ascii=False, indent=2).encode() if pretty else one.body
-        out.write(text + b"\n")
+    sys.stdout.buffer.writelines(itertools.chain([first], parts))
+
+
+def _receiver(to: str | None) -> Target:
+    return target_of(to, flag="--to URL") if to or os.environ.get(TARGET_VARIABLE) else Target.parse(_NEAR)
+
+
+def _indented(body: bytes) -> bytes:
+    return json.dumps(_tree(body), ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def _tree(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise UsageError("a body that is no JSON is written as it is: leave --json and --pretty out") from None
 
 
 def _document(drawn: Iterable[Drawn], seed: int) -> Iterator[bytes]:
     """Yield one JSON document, a line for each callback: however many there are, none waits for the next."""
-    yield b'{"version": 1, "seed": %d, "callbacks": [' % seed
-    between = b"\n"
+    between = b'{"version": 1, "seed": %d, "callbacks": [\n' % seed
     for shape, state, body in drawn:
+        _tree(body)
         head = f'{{"shape": {json.dumps(shape.id, ensure_ascii=False)}, "state": "{state}", "body": '
         yield between + head.encode() + body + b"}"
         between = b",\n"

@@ -5,15 +5,14 @@ A file of ``contracts/clauses/`` names a player and gives its parameters as keyw
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.contract.changes import changed, raw_body, retyped
 from tcop_mock.contract.workshop import PLAIN_SHAPE
-from tcop_mock.generate.edits import value_at, with_value, without
+from tcop_mock.generate.edits import with_value
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
-from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,7 +106,7 @@ def bodies(shop: Workshop, *, bodies: Sequence[Mapping[str, str]], then_plain: b
         bodies: tables of ``title`` and ``text`` or ``hex``.
         then_plain: send them in turn, judge none of them, and judge a plain callback after them.
     """
-    cases = tuple(Case(raw["title"], shop.push(_raw(raw)), judged=not then_plain) for raw in bodies)
+    cases = tuple(Case(raw["title"], shop.push(raw_body(raw)), judged=not then_plain) for raw in bodies)
     if then_plain:
         return Play(
             (
@@ -184,7 +183,6 @@ _OFFERED = {
     Offer.WRONG_PASSWORD: "a wrong password",
     Offer.EMPTY_PASSWORD: "an empty password",
 }
-_TYPES: dict[str, Callable[[Any], Any]] = {"string": str, "integer": int, "number": float}
 
 
 def _stated(shop: Workshop, shape: Shape, state: State) -> Case:
@@ -194,28 +192,14 @@ def _stated(shop: Workshop, shape: Shape, state: State) -> Case:
 def _varied(shop: Workshop, shape_id: str, state: State, variant: Mapping[str, Any]) -> Case:
     shape = shop.catalog.get(shape_id)
     tree: Any = shop.tree(shape, state, threshold=variant.get("threshold", True))
-    for path, value in {**(variant["given"] or {}), **variant.get("set", {})}.items():
+    for path, value in (variant["given"] or {}).items():
         tree = with_value(tree, path, value, create=True)
-    for path in variant.get("unset", ()):
-        tree = without(tree, path)
-    if "fill" in variant:
-        tree = _filled(tree, **variant["fill"])
-    return shop.case(variant["title"], tree, shape, ascii_only=variant.get("ascii", False))
+    return shop.case(variant["title"], changed(tree, variant), shape, ascii_only=variant.get("ascii", False))
 
 
 def _retyped(shop: Workshop, shape: Shape, state: State, path: str, kind: str) -> Case:
-    tree = shop.tree(shape, state)
     title = f"{shape.id} {state} with {path.rpartition('.')[2]} as {kind}"
-    return shop.case(title, with_value(tree, path, _TYPES[kind](value_at(tree, path))), shape)
-
-
-def _filled(tree: Any, path: str, text: str, bytes: int) -> Any:  # noqa: ANN401, A002 - JSON; the clause file's key
-    missing = bytes - len(wire_bytes(tree))
-    return with_value(tree, path, text * -(-missing // len(text.encode())))
-
-
-def _raw(raw: Mapping[str, str]) -> bytes:
-    return bytes.fromhex(re.sub(r"\s", "", raw["hex"])) if "hex" in raw else raw["text"].encode()
+    return shop.case(title, retyped(shop.tree(shape, state), path, kind), shape)
 
 
 def _tokens(cases: Iterable[Case]) -> list[str]:

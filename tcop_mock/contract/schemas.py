@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OBJECT, _POLICY, _CONDITIONS = "alarmObjInfo", "alarmPolicyInfo", "conditions"
+_COUNTED = frozenset(
+    {
+        *("alarmStatus", "alarmType", "namespace", "policyType", "metricName", "eventName", "productName"),
+        *("firstOccurTime", "recoverTime", "specversion", "type"),
+    }
+)
+"""Keys whose values a page counts or gives a form."""
 _BESIDE_DIGITS = re.compile(r"\\d|\[[0-9]-[0-9]\]|\{[0-9,]+\}|[0-9|()^$+*?-]")
 """What a pattern of numbers is made of."""
 
@@ -117,6 +124,19 @@ def _any_case(text: str) -> str:
     return "".join(f"[{one.upper()}{one.lower()}]" if one.isalpha() else literal(one) for one in text)
 
 
+def printed_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: Wire | None = None) -> Schema:
+    """Return the schema of what a page prints of a shape: all fields, none beside them, each of its JSON type.
+
+    Values are held to it where the page counts them: names of metrics and events, states, namespace, times.
+    Arguments and errors are those of :func:`emit_schema`.
+    """
+    printed = _printed(merged(Grammar(shape, form, (wire or Wire()).envelope(form)).of_each().values()))
+    if form is not Form.CLOUDEVENTS:
+        conditions = _at(printed, _POLICY, _CONDITIONS)
+        conditions |= _all_or_none(conditions)
+    return printed
+
+
 def dimensions_schema(shape: Shape) -> Schema:
     """Return the open schema of a shape's dimensions in all forms, by whichever spelling of a key.
 
@@ -145,6 +165,20 @@ def _opened(schema: Schema) -> Schema:
     if all(_is_number(one) for one in _alternatives(schema)):
         return {"type": ["integer", "string"], "pattern": "^-?[0-9]*$"}
     return {"type": "string"} if all(_is_text(one) for one in _alternatives(schema)) else {}
+
+
+def _printed(schema: Schema, key: str = "") -> Schema:
+    if schema.get("type") == "object":
+        return {**schema, "properties": {name: _printed(one, name) for name, one in schema["properties"].items()}}
+    if key in _COUNTED:
+        return schema
+    types = {one.get("type") or _type_of(one["const"]) for one in _alternatives(schema)}
+    return {"type": sorted(types)}
+
+
+def _type_of(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+    return names[type(value)]
 
 
 def _alternatives(schema: Schema) -> Iterator[Schema]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class Remark:
     """One problem of one entry."""
 
     file: str
@@ -36,12 +36,12 @@ class LintReport:
 
     entries: int
     """How many were read."""
-    flaws: tuple[Flaw, ...]
+    remarks: tuple[Remark, ...]
     """In the order of folders and files."""
 
     def count(self, severity: Severity) -> int:
         """Return how many problems have a severity."""
-        return sum(flaw.severity is severity for flaw in self.flaws)
+        return sum(remark.severity is severity for remark in self.remarks)
 
 
 def lint(folders: Iterable[Path], pattern: str = "*") -> LintReport:
@@ -56,7 +56,7 @@ def lint(folders: Iterable[Path], pattern: str = "*") -> LintReport:
         OSError: a folder cannot be read.
     """
     taken = {shape.id: "the shipped entry" for shape in Catalog.load()}
-    flaws: list[Flaw] = []
+    remarks: list[Remark] = []
     ids: list[str] = []
     matched = 0
     for folder in folders:
@@ -65,11 +65,11 @@ def lint(folders: Iterable[Path], pattern: str = "*") -> LintReport:
             if fnmatch.fnmatchcase(shape_id, pattern):
                 matched += 1
                 found = [*_shadowed(shape_id, taken), *_found(file, shape_id)]
-                flaws += [Flaw(str(file), shape_id, severity, problem) for severity, problem in found]
+                remarks += [Remark(str(file), shape_id, severity, problem) for severity, problem in found]
             taken[shape_id] = str(file)
     if not matched:
         raise UnknownNameError("entry", pattern, ids, where="these folders")
-    return LintReport(matched, tuple(flaws))
+    return LintReport(matched, tuple(remarks))
 
 
 def _shadowed(shape_id: str, taken: dict[str, str]) -> Iterator[tuple[Severity, Problem]]:

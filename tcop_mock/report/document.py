@@ -1,6 +1,6 @@
 """Documents for programs: JSON, versioned, closed by the schemas in ``contracts/schemas``.
 
-``check-report`` · ``send-report`` · ``shape-list``
+``check-report`` · ``mutator-list`` · ``send-report`` · ``shape-list`` · ``validate-report``
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tcop_mock.report.safe import UNSAFE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tcop_mock.contract.mutators import Mutator
     from tcop_mock.model.delivery import Attempt, Delivery
     from tcop_mock.model.shape import Shape
     from tcop_mock.model.verdict import ClauseResult, Finding, Verdict
@@ -57,6 +58,16 @@ def deliveries_document(deliveries: Iterable[Delivery]) -> dict[str, Any]:
                 "attempts": [_attempt(one, delivery.attempts[0].started_s) for one in delivery.attempts],
             }
             for delivery in deliveries
+        ],
+    }
+
+
+def mutators_document(mutators: Iterable[Mutator]) -> dict[str, Any]:
+    """Return what ``list --mutators --json`` prints."""
+    return {
+        "version": VERSION,
+        "mutators": [
+            {"name": one.name, "title": one.title, "clause": one.clause, "accepted": one.accepted} for one in mutators
         ],
     }
 

@@ -11,7 +11,7 @@ from tcop_mock.report.safe import counted, escaped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.lint import Flaw, LintReport
+    from tcop_mock.lint import LintReport, Remark
 
 
 def lint_document(report: LintReport) -> dict[str, Any]:
@@ -19,16 +19,16 @@ def lint_document(report: LintReport) -> dict[str, Any]:
     return {
         "version": VERSION,
         "entries": report.entries,
-        "findings": [_finding(flaw) for flaw in report.flaws],
+        "findings": [_finding(remark) for remark in report.remarks],
         "summary": {"errors": report.count(Severity.ERROR), "warnings": report.count(Severity.WARNING)},
     }
 
 
 def lint_lines(report: LintReport) -> Iterator[str]:
     """Yield a line for each problem, as compilers write it, and one for its remedy where the problem has none."""
-    for flaw in report.flaws:
-        key, problem, fix = flaw.problem
-        yield escaped(f"{flaw.file}: {flaw.severity}: {f'{key}: ' if key else ''}{problem}")
+    for remark in report.remarks:
+        key, problem, fix = remark.problem
+        yield escaped(f"{remark.file}: {remark.severity}: {f'{key}: ' if key else ''}{problem}")
         if fix:
             yield escaped(f"  fix: {fix}")
 
@@ -40,12 +40,12 @@ def lint_summary(report: LintReport) -> str:
     return f"{errors} and {warnings} in {entries}"
 
 
-def _finding(flaw: Flaw) -> dict[str, Any]:
+def _finding(remark: Remark) -> dict[str, Any]:
     return {
-        "file": flaw.file,
-        "shape": flaw.shape_id,
-        "severity": flaw.severity.value,
-        "key": flaw.problem.key,
-        "problem": flaw.problem.problem,
-        "fix": flaw.problem.fix,
+        "file": remark.file,
+        "shape": remark.shape_id,
+        "severity": remark.severity.value,
+        "key": remark.problem.key,
+        "problem": remark.problem.problem,
+        "fix": remark.problem.fix,
     }

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tcop_mock._data import data_root
 from tcop_mock.catalog import Catalog
+from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.contract.schemas import accept_schema, emit_schema
+from tcop_mock.entries import read_schema
 from tcop_mock.report.shape import shape_document, shape_lines
 
 if TYPE_CHECKING:
@@ -116,12 +119,18 @@ def test_an_own_entry_replaces_a_shipped_one(tcop: Call, tmp_path: Path) -> None
 
 
 BROKEN = {
-    "unknown key": (QUEUE.replace("namespace =", "namespcae =").encode(), "unknown key 'namespcae'; did you mean"),
+    "unknown key": (
+        QUEUE.replace("namespace =", "namespcae =").encode(),
+        "'namespcae' is an unknown key; did you mean",
+    ),
     "no TOML": (b"title = ", "is not TOML"),
     "no UTF-8": (b"title = '\xff'", "is not UTF-8 (byte 9)"),
-    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: 'yes' is not of type 'boolean'"),
-    "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), "kind: 'metrics' is not one of"),
-    "nested": (QUEUE.replace("prefix", "refix").encode(), "values.queue: unknown key 'refix'; did you mean 'prefix'?"),
+    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: is a text, not a boolean"),
+    "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), 'kind: is "metrics", not "metric" or'),
+    "nested": (
+        QUEUE.replace("prefix", "refix").encode(),
+        "values.queue: 'refix' is an unknown key; did you mean 'prefix'?",
+    ),
     "contradiction": (
         f'{QUEUE}calcType = ">"\ncalcValue = "5"\nrange = [9, 10]\n'.encode(),
         "metrics.0.calcValue: range [9, 10] has values on one side of > 5 only",
@@ -187,3 +196,17 @@ def test_show_prints_the_schema_of_a_profile(tcop: Call) -> None:
     schema = tcop("show", CVM.id, "--schema", "emit", "--profile", "2025").document
     assert schema["properties"]["alarmStatus"] == {"enum": [1, 0]}
     assert "alertId" in schema["required"]
+
+
+def test_mutators_are_listed(tcop: Call) -> None:
+    """With their clause, and whether a receiver has to take the body; GLOB chooses."""
+    document = tcop("list", "--mutators", "--json").document
+    Draft202012Validator(read_schema("mutator-list")).validate(document)
+    assert [row["name"] for row in document["mutators"]] == list(load_mutators())
+    lines = tcop("list", "e*", "--mutators").out.splitlines()
+    assert [line.split() for line in (lines[0], lines[-1])] == [
+        ["emoji", "TCM309", "take"],
+        ["empty-body", "TCM402", "refuse"],
+    ]
+    assert tcop("list", "--mutators").err.endswith(" mutators; a receiver has to take or to refuse the body\n")
+    assert tcop("list", "emojo", "--mutators").complaint == "unknown mutator 'emojo'; did you mean 'emoji'?"

@@ -173,6 +173,38 @@ def test_edits_are_done_in_turn(tcop: Call) -> None:
     assert body["alarmType"] == 2
 
 
+def test_mutate_changes_a_body_as_a_clause_does(tcop: Call) -> None:
+    """--mutate draws the callback that the clause changes, unless another is asked for, and changes it."""
+    [body] = tcop("emit", CVM, "--mutate", "recover-time-empty-while-resolved").bodies
+    assert (body["alarmStatus"], body["recoverTime"]) == ("0", "")
+    [body] = tcop("emit", CVM, "--mutate", "recover-time-empty-while-resolved", "--state", "firing").bodies
+    assert (body["alarmStatus"], body["recoverTime"]) == ("1", "")
+    [body] = tcop("emit", CVM, "--mutate", "no-threshold-fields", "--set", "sessionId=5").bodies
+    assert (body["sessionId"], "calcType" in body["alarmPolicyInfo"]["conditions"]) == (5, False)
+    [first, second] = tcop("emit", CVM, "--mutate", "alarm-status-as-integer", "--lifecycle", "fire,resolve").bodies
+    assert (first["alarmStatus"], second["alarmStatus"]) == (1, 0)
+    assert tcop("emit", CVM, "--mutate", "empty-body").out == "\n"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("cvm/events --mutate vport-as-string", "unknown path 'alarmObjInfo.dimensions.vport' in the body"),
+        ("* --mutate no-region", "unknown path 'alarmObjInfo.region' in the body"),
+        ("cvm/events --mutate emojy", "unknown mutator 'emojy'; did you mean 'emoji'?"),
+        (
+            "cvm/events --mutate empty-body --json",
+            "a body that is no JSON is written as it is: leave --json and --pretty",
+        ),
+        ("cvm/events --mutate empty-body --pretty", "a body that is no JSON is written as it is: leave --json and"),
+    ],
+)
+def test_a_mutator_that_does_not_fit_is_refused(tcop: Call, arguments: str, message: str) -> None:
+    """A body without the path, an unknown name, a document that cannot hold it: one line, nothing written."""
+    done = tcop("emit", *arguments.split())
+    assert (done.code, done.complaint.startswith(message)) == (2, True)
+
+
 def test_pretty_indents_the_same_body(tcop: Call) -> None:
     """--pretty changes blanks only."""
     pretty = tcop("emit", CVM, "--seed", "7", "--pretty")

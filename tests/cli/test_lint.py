@@ -104,6 +104,13 @@ def test_without_a_folder_there_is_nothing_to_check(tcop: Call) -> None:
     assert (done.code, done.complaint) == (2, "--lint checks your own entries: name their folder with --catalog DIR")
 
 
+def test_mutators_and_lint_exclude_each_other(tcop: Call, tmp_path: Path) -> None:
+    """Each answers another question."""
+    entry(tmp_path, ENTRY)
+    done = tcop("list", "--lint", "--mutators", "--catalog", str(tmp_path))
+    assert (done.code, done.complaint.partition(":")[0]) == (2, "--mutators and --lint exclude each other")
+
+
 def test_an_empty_folder_and_a_glob_without_match_are_told(tcop: Call, tmp_path: Path) -> None:
     """A check of nothing must not look like a check that found nothing."""
     done = tcop("list", "--lint", "--catalog", str(tmp_path))

@@ -1,0 +1,69 @@
+"""Flags that several verbs have."""
+
+from __future__ import annotations
+
+import click
+
+from tcop_mock.model.alarm import State
+from tcop_mock.model.form import Form
+from tcop_mock.model.profile import DEFAULT_PROFILE
+from tcop_mock.model.shape import Lang
+
+
+def common() -> list[click.Parameter]:
+    """Return the flags of all verbs."""
+    return [
+        click.Option(["--json", "as_json"], is_flag=True, help="One versioned JSON document on standard output."),
+        click.Option(["--seed"], type=int, help="What all chance comes from.  [default: a fresh one, printed]"),
+        click.Option(
+            ["--profile"], default=DEFAULT_PROFILE, show_default=True, help="Generation of the callback contract."
+        ),
+        click.Option(
+            ["--catalog", "catalog_folders"],
+            type=click.Path(exists=True, file_okay=False),
+            multiple=True,
+            metavar="DIR",
+            help="Your own entries; repeatable.",
+        ),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Only what was asked for: no seed, no progress."),
+        click.Option(["--debug"], is_flag=True, expose_value=False, help="Show where an error comes from."),
+    ]
+
+
+def drawing() -> list[click.Parameter]:
+    """Return the flags that say which callbacks to draw."""
+    return [
+        click.Option(
+            ["--state"], type=click.Choice([state.value for state in State]), help="Of the alarm.  [default: firing]"
+        ),
+        click.Option(
+            ["--lifecycle"], metavar="STEPS", help="A whole life in place of one state: fire,repeat:3,resolve."
+        ),
+        click.Option(["--metric"], metavar="NAME", help="Metric by name.  [default: drawn]"),
+        click.Option(["--event"], metavar="NAME", help="Event by name.  [default: drawn]"),
+        click.Option(
+            ["--no-threshold"], is_flag=True, help="As for a metric without a threshold: no threshold fields."
+        ),
+        click.Option(
+            ["--lang"],
+            type=click.Choice([lang.value for lang in Lang]),
+            default=Lang.EN.value,
+            show_default=True,
+            help="Of names and other human text.",
+        ),
+        click.Option(
+            ["--form"],
+            type=click.Choice([form.value for form in Form]),
+            default=Form.DOCUMENTED.value,
+            show_default=True,
+            help="As documented, as captured, or one of EventBridge's (events only).",
+        ),
+        click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
+        click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
+        click.Option(["--mutate"], metavar="NAME", help="Change the body as a clause does; see list --mutators."),
+    ]
+
+
+def insecure() -> click.Option:
+    """Return the flag of verbs that open connections."""
+    return click.Option(["--insecure"], is_flag=True, help="Do not verify the receiver's certificate.")

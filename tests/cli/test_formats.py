@@ -1,0 +1,182 @@
+"""``emit --format``: scripts that post callbacks, run as their tools run them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from receivers import through_sink
+
+from tcop_mock.sink.demo import careful
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Call
+    from receivers import Opening
+
+EVENTS = "mysql/events"
+POSTED = ("curl", "http", "k6", "pytest", "vegeta")
+
+
+@pytest.fixture
+def received() -> list[Received]:
+    """Give what the receiver got."""
+    return []
+
+
+@pytest.fixture
+def url(opened: Callable[[Opening], str], received: list[Received]) -> str:
+    """Give the address of a receiver that takes callbacks."""
+
+    def handler(request: Received) -> Reply:
+        received.append(request)
+        return careful(request)
+
+    return opened(through_sink(lambda: handler))
+
+
+def bodies(tcop: Call, *arguments: str) -> list[bytes]:
+    """Return the bodies of the same callbacks."""
+    return [line.encode() for line in tcop("emit", *arguments, "--seed", "5").out.splitlines()]
+
+
+def written(tcop: Call, form: str, *arguments: str) -> str:
+    """Return a script."""
+    done = tcop("emit", *arguments, "--seed", "5", "--format", form)
+    assert (done.code, done.err) == (0, "seed 5\n")
+    return done.out
+
+
+def fits(request: Received, body: bytes) -> bool:
+    """Tell whether a request is a callback as we send it; a shell's here-document ends with a line break."""
+    headers = {name.lower(): value for name, value in request.headers}
+    return (request.method, headers["content-type"], request.body.rstrip(b"\n")) == ("POST", "application/json", body)
+
+
+def test_curl_lines_post(tcop: Call, url: str, received: list[Received]) -> None:
+    """A shell runs them as they stand: both languages, quotes, one after the other."""
+    arguments = (EVENTS, "-n", "3", "--lang", "zh", "--set", 'alarmPolicyInfo.policyName="it\'s \\"$HOME\\" `id`"')
+    script = written(tcop, "curl", *arguments, "--to", url)
+    subprocess.run(["bash", "-euc", script], check=True, capture_output=True, timeout=60)  # noqa: S607, S603 - ours
+    assert all(map(fits, received, bodies(tcop, *arguments)))
+    assert len(received) == 3
+
+
+def test_raw_requests_post(tcop: Call, url: str, received: list[Received]) -> None:
+    """Written to a connection they are one request each."""
+    script = written(tcop, "http", EVENTS, "--to", url).encode()
+    host, _, port = url.removeprefix("http://").partition("/")[0].partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(script)
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    [request] = received
+    assert fits(request, *bodies(tcop, EVENTS))
+
+
+def test_vegetas_targets_post(tcop: Call, url: str, received: list[Received]) -> None:
+    """Each line is a target in vegeta's JSON format: method, url, header, body in base64."""
+    rows = [json.loads(line) for line in written(tcop, "vegeta", EVENTS, "-n", "2", "--to", url).splitlines()]
+    for row in rows:
+        assert row.keys() == {"method", "url", "header", "body"}
+        headers = {name: ", ".join(values) for name, values in row["header"].items()}
+        data = base64.b64decode(row["body"])
+        request = urllib.request.Request(row["url"], data=data, headers=headers, method=row["method"])  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - ours
+            assert answer.status == 200
+    assert all(map(fits, received, bodies(tcop, EVENTS, "-n", "2")))
+
+
+def run_pytest(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of tests as its user would."""
+    (folder / "test_callbacks.py").write_text(script, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("COV_")} | env
+    return subprocess.run(  # noqa: S603 - ours
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_module_of_tests_posts(tcop: Call, tmp_path: Path, url: str, received: list[Received]) -> None:
+    """Pytest runs it: a test a callback, and each one is taken."""
+    done = run_pytest(
+        tmp_path, written(tcop, "pytest", EVENTS, "-n", "2", "--to", url), TCOP_USER="u", TCOP_PASSWORD="p"
+    )
+    assert "2 passed" in done.stdout
+    assert all(map(fits, received, bodies(tcop, EVENTS, "-n", "2")))
+    told = {value for request in received for name, value in request.headers if name.lower() == "authorization"}
+    assert told == {"Basic " + base64.b64encode(b"u:p").decode()}
+
+
+def test_a_module_of_tests_finds_a_refusal(tcop: Call, tmp_path: Path, opened: Callable[[Opening], str]) -> None:
+    """A receiver that redirects or refuses fails it, by the callback's name."""
+    url = opened(through_sink(lambda: lambda _: Reply(307, b"", (("Location", "/"),))))
+    done = run_pytest(tmp_path, written(tcop, "pytest", EVENTS), URL=url)
+    assert f"FAILED test_callbacks.py::test_the_callback_is_taken[1 {EVENTS} firing]" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_k6s_script_is_javascript(tcop: Call, tmp_path: Path) -> None:
+    """Node reads it as a module; its bodies are the callbacks."""
+    script = written(tcop, "k6", EVENTS, "-n", "2", "--to", "http://h/a?b='c'")
+    (tmp_path / "callbacks.mjs").write_text(script, encoding="utf-8")
+    subprocess.run(["node", "--check", "callbacks.mjs"], cwd=tmp_path, check=True, timeout=60)  # noqa: S607 - ours
+    listed = script.partition("const bodies = ")[2].partition(";\n")[0]
+    assert [base64.b64decode(row) for row in json.loads(listed)] == bodies(tcop, EVENTS, "-n", "2")
+    assert "const url = __ENV.URL || \"http://h/a?b='c'\";" in script
+
+
+@pytest.mark.parametrize("form", POSTED)
+def test_no_script_holds_a_password(tcop: Call, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """It is read from the environment when the script is run, or the format is refused."""
+    monkeypatch.setenv("TCOP_MOCK_TARGET", "http://usher:pa55word@h/hook")
+    done = tcop("emit", EVENTS, "--format", form)
+    assert "pa55word" not in done.out + done.err
+    assert "usher" not in done.out + done.err
+    if done.code:
+        assert done.complaint == (
+            f"--format {form} would hold the target's password; leave USER:PASSWORD@ out, or take curl, k6 or pytest"
+        )
+    else:
+        assert "TCOP_PASSWORD" in done.out
+        assert "http://h/hook" in done.out
+    assert (done.code == 0) == (form in {"curl", "k6", "pytest"})
+
+
+def test_scripts_are_bounded(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that holds all bodies at once holds so many; nothing is written of a longer one."""
+    monkeypatch.setattr("tcop_mock.report.scripts._MOST_IN_ONE_SCRIPT", 3)
+    for form in ("k6", "pytest"):
+        assert tcop("emit", EVENTS, "-n", "3", "--format", form).code == 0
+        done = tcop("emit", EVENTS, "-n", "4", "--format", form)
+        assert (done.code, done.complaint) == (
+            2,
+            "one script holds 3 callbacks at the most; write several, or vegeta's",
+        )
+    assert tcop("emit", EVENTS, "-n", "4", "--format", "curl").code == 0
+
+
+REFUSED = {
+    "--format curl --json": "--format curl is no JSON: leave --json and --pretty out",
+    "--format k6 --pretty": "--format k6 is no JSON: leave --json and --pretty out",
+    "--to http://h": "--to goes with --format curl or http or k6 or pytest or vegeta; `tcop-mock send` posts at once",
+    "--format curl --to htp://h": "'htp://h' is no usable target: the scheme must be http or https, not 'htp'",
+}
+
+
+@pytest.mark.parametrize("flags, message", REFUSED.items(), ids=REFUSED)
+def test_flags_that_do_not_fit_are_refused(tcop: Call, flags: str, message: str) -> None:
+    """One line says what to do."""
+    done = tcop("emit", EVENTS, *flags.split())
+    assert done.code == 2
+    assert done.complaint.startswith(message)
