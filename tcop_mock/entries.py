@@ -65,7 +65,7 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
         problem = _problem(flaw)
     if problem:
         hint = f" ({problem.fix})" if problem.fix else ""
-        raise EntryError(file, problem.key, _one_line(problem.problem + hint))
+        raise EntryError(file, problem.key, problem.problem + hint)
 
 
 def all_problems(table: dict[str, Any], schema: str) -> list[Problem]:

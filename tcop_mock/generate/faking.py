@@ -5,7 +5,6 @@ One of the two doors of Faker, which is an extra: only an entry that names it lo
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -92,8 +91,6 @@ class Fakes:
         given = f"Faker provider {self._provider!r} gives"
         if type(item) not in _JSON_TYPES:
             self._refuse(f"{given} {type(item).__name__!r}; choose one that gives a text, a number, true or false")
-        if isinstance(item, float) and not math.isfinite(item):
-            self._refuse(f"{given} {item}, which is no JSON")
         if isinstance(item, str) and len(item) > _MOST_CHARS:
             self._refuse(f"{given} a text of {len(item)} characters; {_MOST_CHARS} are the most")
         if isinstance(item, str) and (has_marks(item) or _SEPARATOR in item):

@@ -30,12 +30,9 @@ def is_reference(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tre
 
 
 def paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - as above
-    """Yield each path that a tree of templates names, in order, with repeats."""
+    """Yield each path that a text or a reference names, in order, with repeats."""
     if is_reference(node):
         yield node["value"]
-    elif isinstance(node, dict):
-        for child in node.values():
-            yield from paths(child)
     elif isinstance(node, str):
         yield from parts(node)[1::2]
 

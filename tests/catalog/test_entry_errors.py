@@ -49,6 +49,7 @@ def told(tmp_path: Path, text: str) -> str:
         ('network = "', 'net = "', "values.vip: 'net' is an unknown key; did you mean 'network'? (ipv4 draws"),
         (', of = "instance"', "", "values.name: 'of' is missing (name draws from a pool of names; it wants of)"),
         ('kind = "metric"', 'kind = "metrics"', 'kind: is "metrics", not "metric" or "event"'),
+        ('kind = "metric"', 'kind = ["metric"]', 'kind: is [\'metric\'], not "metric" or "event"'),
         ('kind = "metric"', 'kind = "event"', "'product' is missing (an entry of kind \"event\" has [product]"),
         ("regional = true", 'regional = "yes"', "regional: is a text, not a boolean (true or false: "),
         ("vip = ", "region = ", "values: 'region' is not allowed (the name of a value is lower_case; "),
@@ -128,6 +129,15 @@ def test_a_long_value_does_not_hide_the_problem(tmp_path: Path) -> None:
     assert message.startswith("namespace: is 'xxx")
     assert "(lower case" in message
     assert len(message) < 300
+
+
+def test_a_long_key_does_not_hide_the_problem(tmp_path: Path) -> None:
+    """Of a long key both ends are shown, and behind it what is wrong with it."""
+    message = told(tmp_path, f"{'x' * 5000} = 1\n" + METRIC_ENTRY.read_text(encoding="utf-8"))
+
+    assert message.startswith("'xxx")
+    assert "x' is an unknown key (One product's shape" in message
+    assert len(message) < 400
 
 
 def test_a_mistake_is_told_also_where_a_schema_describes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
