@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
+from tcop_mock.model.problem import Problem
 from tcop_mock.model.shape import (
     CloudEvent,
     Erratum,
@@ -97,34 +98,45 @@ def _shipped() -> tuple[tuple[str, Shape], ...]:
 def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable
     for shape_id, file in walk(folder, ".toml"):
         table = read_entry(file, SCHEMA, check=check)
-        shape = parse_shape(shape_id, table)
+        shape = parse_shape(shape_id, table, str(file) if check else "")
         if check:
-            for key, problem in contradictions(shape):
-                raise EntryError(str(file), key, problem)
+            for problem in contradictions(shape):
+                raise EntryError(str(file), problem.key, problem.problem)
         yield shape_id, shape
 
 
-def contradictions(shape: Shape) -> Iterator[tuple[str, str]]:
-    """Yield what no schema can say about an entry: (dotted key, problem)."""
+def contradictions(shape: Shape) -> Iterator[Problem]:
+    """Yield what no schema can say about an entry."""
+    yield from _misplaced_keys(shape)
+    for name, spec in shape.values.items():
+        problem = undrawable(spec)
+        if problem:
+            yield Problem(f"values.{name}", problem)
+    for at, event in enumerate(shape.events):
+        if shape.cloud_event and not event.cloud_type:
+            yield Problem(f"events.{at}", "'cloudEventType' is missing: with [cloudevent] each event has one")
+    for at, metric in enumerate(shape.metrics):
+        problem = _unreachable(metric)
+        if problem:
+            yield Problem(f"metrics.{at}.calcValue", problem, _REACHABLE)
+
+
+def _misplaced_keys(shape: Shape) -> Iterator[Problem]:
     for table, keys in (("dimensions_zh", shape.dimensions_zh), ("aliases", shape.aliases)):
         for key in keys:
             if key not in shape.dimensions:
                 near = did_you_mean(key, shape.dimensions)
-                yield table, f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else "")
+                yield Problem(table, f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else ""))
     for key in shape.observed.dimensions:
         if key in shape.dimensions:
-            yield "observed.dimensions", f"{key!r} is a key of [dimensions]; name only what stands beside these"
-    for name, spec in shape.values.items():
-        problem = _undrawable(spec)
-        if problem:
-            yield f"values.{name}", problem
-    for at, metric in enumerate(shape.metrics):
-        problem = _unreachable(metric)
-        if problem:
-            yield f"metrics.{at}.calcValue", problem
+            problem = f"{key!r} is a key of [dimensions]; name only what stands beside these"
+            yield Problem("observed.dimensions", problem)
 
 
-def _undrawable(spec: ValueSpec) -> str:
+_REACHABLE = "an alarm fires beyond the threshold and is resolved within it: give range values on both sides"
+
+
+def undrawable(spec: ValueSpec) -> str:
     """Return why nothing can be drawn, or an empty string."""
     if spec.generator == "integer" and spec.params["low"] > spec.params["high"]:
         return "low is greater than high"
@@ -151,8 +163,8 @@ def _unreachable(metric: Metric) -> str:
     return f"range [{low}, {high}] has values on one side of {metric.calc_type} {limit} only"
 
 
-def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
-    """Turn the table of an entry that keeps its schema into a shape."""
+def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
+    """Turn the table of an entry that keeps its schema into a shape; ``file`` is told where the entry is wrong."""
     observed = _observed(table.get("observed", {}))
     return Shape(
         id=shape_id,
@@ -174,6 +186,7 @@ def parse_shape(shape_id: str, table: dict[str, Any]) -> Shape:
         cloud_event=_cloud_event(table["cloudevent"]) if "cloudevent" in table else None,
         aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
         errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
+        file=file,
     )
 
 

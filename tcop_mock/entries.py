@@ -7,18 +7,23 @@ what a user brings is.
 from __future__ import annotations
 
 import json
+import math
 import tomllib
+from datetime import date, time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root
 from tcop_mock.errors import EntryError
-from tcop_mock.validation import ABOUT_KEYS, validator, worst
+from tcop_mock.model.problem import Problem
+from tcop_mock.model.shape import HOLE_MARKS
+from tcop_mock.validation import ABOUT_KEYS, flaws, validator, worst
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
-    from tcop_mock.validation import Checker
+    from tcop_mock.validation import Checker, Flaw
 
 _MOST_PROBLEM_CHARS = 200
 
@@ -54,14 +59,40 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
         EntryError: the problem nearest to the root; of several there, an unknown key, which is often a typing error
             and the reason why another key is missing.
     """
-    flaw = worst(_validator(schema), table)
-    if flaw is None:
-        return
-    hint = f" ({flaw.wanted})" if flaw.wanted else ""
+    problem = next(_unwritable(table), None)
+    flaw = None if problem else worst(_validator(schema), table)
+    if flaw:
+        problem = _problem(flaw)
+    if problem:
+        hint = f" ({problem.fix})" if problem.fix else ""
+        raise EntryError(file, problem.key, problem.problem + hint)
+
+
+def all_problems(table: dict[str, Any], schema: str) -> list[Problem]:
+    """Return everything that a schema of ours has against a table; before that, what no JSON can say."""
+    return list(_unwritable(table)) or [_problem(flaw) for flaw in flaws(_validator(schema), table)]
+
+
+def _problem(flaw: Flaw) -> Problem:
     path, what = list(map(str, flaw.path)), flaw.message
     if flaw.rule in ABOUT_KEYS:
         what = f"{path.pop()!r} {what}"
-    raise EntryError(file, ".".join(path), _one_line(what + hint))
+    return Problem(".".join(path), _one_line(what), flaw.wanted)
+
+
+def _unwritable(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
+    """Yield what TOML can say and a body cannot: dates, numbers without end, characters that no text may hold."""
+    if isinstance(node, str) and any(mark in node for mark in HOLE_MARKS):
+        yield Problem(key, "holds U+FDD0, U+FDD1 or U+FDD2, which Unicode keeps for internal use; take it out")
+    if isinstance(node, float) and not math.isfinite(node):
+        yield Problem(key, f"{node} is no number of JSON's")
+    if isinstance(node, date | time):
+        yield Problem(key, f"{node} is a date or a time, which JSON has not; write it as a text, in quotes")
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, child in children:
+        path = f"{key}.{name}" if key else f"{name}"
+        yield from _unwritable(name, path)
+        yield from _unwritable(child, path)
 
 
 @cache

@@ -106,6 +106,10 @@ def _flaws_of(error: ValidationError) -> Iterator[Flaw]:
     elif rule == "required":
         missing = next(key for key in demanded if error.message.startswith(repr(key)))
         yield Flaw((*path, missing), "is missing", rule, hint)
+    elif rule == "dependentRequired":
+        pairs = ((key, other) for key, others in demanded.items() for other in others)
+        key, other = next(pair for pair in pairs if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}")
+        yield Flaw(path, f"{key!r} is there, so {other!r} must be, too", rule, hint)
     elif rule == "anyOf" and not hint and error.context:
         nearest = max(error.context, key=lambda one: len(one.absolute_path))
         yield from _flaws_of(nearest)
@@ -126,11 +130,6 @@ def _say_enum(values: list[object], value: object) -> str:
     return f"is {shown(value)}, not {some}{more}"
 
 
-def _say_lonely(partners: dict[str, list[str]], table: dict[str, Any]) -> str:
-    pairs = [(key, other) for key, others in partners.items() if key in table for other in others if other not in table]
-    return f"{pairs[0][0]!r} is there, so {pairs[0][1]!r} must be, too"
-
-
 def _say_pattern(pattern: str, value: object) -> str:
     return f"is {shown(value)}, which does not match {pattern}"
 
@@ -138,8 +137,8 @@ def _say_pattern(pattern: str, value: object) -> str:
 _SAYINGS: dict[str, Callable[[Any, Any], str]] = {
     "anyOf": lambda _rule, value: f"is {shown(value)}",
     "const": lambda wanted, value: f"is {shown(value)}, not {shown(wanted)}",
-    "dependentRequired": _say_lonely,
     "enum": _say_enum,
+    "maxItems": lambda most, items: f"has {len(items)} items, {most} are the most",
     "minLength": lambda _least, _value: "is empty",
     "minimum": lambda least, value: f"is {value}, less than {least}",
     "not": lambda _rule, value: f"{value!r} is not allowed" if isinstance(value, str) else "is not allowed",

@@ -71,11 +71,13 @@ cli.add_command(
     click.Command(
         "list",
         callback=_calling("catalogue", "list_shapes"),
-        help="List the shapes whose id matches GLOB (all, where none is given), or the mutators.",
-        short_help="List the shapes of the catalogue, or the mutators.",
+        help="List the shapes whose id matches GLOB (all, where none is given), or the mutators.\n\n"
+        "--lint tells all that is wrong with your own entries. Exit code 0: nothing, or warnings only, 1: errors.",
+        short_help="List the shapes of the catalogue, or the mutators; check your own entries.",
         params=[
             click.Argument(["glob"], default="*"),
             click.Option(["--mutators"], is_flag=True, help="What emit --mutate can do to bodies, by which clause."),
+            click.Option(["--lint", "only_lint"], is_flag=True, help="Check the entries of --catalog; list none."),
             *common(),
         ],
     )

@@ -15,7 +15,7 @@ from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.lifecycle import parse_lifecycle
 from tcop_mock.generate.notice import ASSUMED, Template
-from tcop_mock.generate.policies import Ask, forms
+from tcop_mock.generate.policies import Ask, comes
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Kind, Lang
@@ -92,10 +92,10 @@ class Drawing:
         self, shapes: Sequence[Shape], common: Common, moments: Sequence[tuple[State, int]]
     ) -> Iterator[tuple[Shape, list[Bodies]]]:
         """Yield each shape with what writes its callbacks, moment by moment."""
-        form = Form(self.form)
+        form, states = Form(self.form), {state for state, _ in moments}
         if self.template and (self.mutate or self.edits or self.removals or form is not Form.DOCUMENTED):
             raise UsageError("--template writes the whole body: leave --form, --set, --unset and --mutate out")
-        able = [shape for shape in shapes if len(shapes) == 1 or _can(shape, moments, form)]
+        able = [shape for shape in shapes if len(shapes) == 1 or comes(shape, states, form)]
         if not able:
             raise UsageError("none of these shapes has such a state or form: events do not repeat, and not all recover")
         edit = self._edited if self.edits or self.removals else None
@@ -181,15 +181,6 @@ def _parse_edit(text: str) -> tuple[str, Any]:
             f"--set {path}: {value!r} is no JSON; a text needs its quotes: --set '{path}={quoted}'"
         ) from None
     return path, tree
-
-
-def _can(shape: Shape, moments: Sequence[tuple[State, int]], form: Form) -> bool:
-    if form not in forms(shape):
-        return False
-    if shape.kind is Kind.METRIC:
-        return True
-    states = {state for state, _ in moments}
-    return State.REPEATED not in states and (State.RESOLVED not in states or shape.recovers)
 
 
 def _furthest(shape: Shape, moments: Sequence[tuple[State, int]]) -> State:

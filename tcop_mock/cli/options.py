@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -18,11 +19,13 @@ from tcop_mock.catalog import Catalog
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UsageError
+from tcop_mock.lint import lint
 from tcop_mock.model.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from tcop_mock.lint import LintReport
     from tcop_mock.model.profile import DeliveryRules, Profile
 
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
@@ -50,20 +53,40 @@ class Common:
             UsageError: a folder cannot be read, or holds no entry.
             EntryError: an entry does not keep the format.
         """
-        try:
-            for folder in self.catalog_folders:
-                if next(walk(Path(folder), ".toml"), None) is None:
-                    raise UsageError(
-                        f"--catalog {folder!r} holds no entry; name a folder with .toml files in or below it"
-                    )
+        with _unreadable_told():
+            self._require_entries()
             return Catalog.load(*self.catalog_folders)
-        except OSError as problem:
-            raise UsageError(f"--catalog: {problem.filename!r} cannot be read: {problem.strerror}") from None
+
+    def lint(self, pattern: str) -> LintReport:
+        """Return all that is wrong with the entries of ``--catalog`` whose id matches a glob.
+
+        Raises:
+            UsageError: there is no folder, one cannot be read or holds no entry, or no id matches.
+        """
+        if not self.catalog_folders:
+            raise UsageError("--lint checks your own entries: name their folder with --catalog DIR")
+        with _unreadable_told():
+            self._require_entries()
+            return lint(map(Path, self.catalog_folders), pattern)
+
+    def _require_entries(self) -> None:
+        for folder in self.catalog_folders:
+            if next(walk(Path(folder), ".toml"), None) is None:
+                raise UsageError(f"--catalog {folder!r} holds no entry; name a folder with .toml files in or below it")
 
     def tell(self, line: str) -> None:
         """Write a line to standard error, unless ``--quiet``."""
         if not self.quiet:
             click.echo(line, err=True)
+
+
+@contextlib.contextmanager
+def _unreadable_told() -> Iterator[None]:
+    """Tell as a mistake of the call that a folder cannot be read."""
+    try:
+        yield
+    except OSError as problem:
+        raise UsageError(f"--catalog: {problem.filename!r} cannot be read: {problem.strerror}") from None
 
 
 def with_common(verb: Callable[..., Any]) -> Callable[..., Any]:

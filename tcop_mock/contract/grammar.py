@@ -137,7 +137,7 @@ class Grammar:
             return self._mark(merged({"const": value} for value in found), f"({'|'.join(map(literal, each))})")
         if drawn.is_text:
             return self._text(drawn.pattern)
-        return self._mark({"type": "integer"}, drawn.pattern)
+        return self._mark({"type": drawn.json_type}, drawn.pattern)
 
     def _text(self, pattern: str) -> Hole:
         return self._mark({"type": "string", "pattern": f"^{pattern}$"}, pattern)

@@ -57,7 +57,7 @@ class Draft:
 
     def __init__(self, seed: int, lang: Lang, shape: Shape) -> None:
         self.seed, self.lang, self.shape = seed, lang, shape
-        self.plan = Plan(shape)
+        self.plan = Plan(shape, seed)
         self.session = self.plan.width
         """First of the columns of the session id; those of the current, the past value and the age follow."""
         self.current = self.session + UUID_COLUMNS

@@ -22,17 +22,27 @@ from tcop_mock.generate.cells import (
     escaped,
     spread,
 )
+from tcop_mock.generate.faking import EntryKey, Fakes
 from tcop_mock.generate.pools import names
+from tcop_mock.generate.template import text
 from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tcop_mock.model.shape import ValueSpec
+    from tcop_mock.model.shape import Shape
 
     Write = Callable[[int, Lang, str], tuple[Piece, ...]]
 
 _ANY_NAME = r"[^\x1f]{1,128}?"
+_FAKER = "faker"
+_PATTERNS = {
+    "string": r"[^\x1f]*",
+    "integer": r"-?\d{1,20}",
+    "number": r"-?\d+(\.\d+)?(e[+-]?\d+)?",
+    "boolean": "(true|false)",
+}
+"""What a value of a JSON type that is not counted may look like inside a text."""
 _NO_HOST_BITS = 31
 _OCTETS = 4
 
@@ -51,8 +61,13 @@ class Drawer(NamedTuple):
     """
     choices: tuple[Any, ...] = ()
     """All values there are, where they are counted."""
-    is_text: bool = True
-    """Whether its values are texts; the others are whole numbers."""
+    json_type: str = "string"
+    """JSON Schema's name of the type that its values have, where they are not counted."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts."""
+        return self.json_type == "string"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -69,14 +84,23 @@ class Drawer(NamedTuple):
         return ('"', *map(escaped, pieces), '"') if self.is_text else pieces
 
 
-def drawer(spec: ValueSpec, where: str) -> Drawer:
-    """Bind one value's generator.
+def drawer(shape: Shape, name: str, seed: int) -> Drawer:
+    """Bind the generator of one value of a shape.
+
+    Args:
+        shape: which declares it.
+        name: of the value.
+        seed: decides what a generator keeps ready to draw from, where that is not always the same.
 
     Raises:
-        UnknownNameError: there is no such generator.
+        UnknownNameError: there is no such generator, or no such pool.
+        EntryError: Faker is not there, or does not give what can be drawn.
     """
+    spec = shape.values[name]
+    if spec.generator == _FAKER:
+        return _faker(Fakes(spec.params, EntryKey(shape.where, f"values.{name}"), (seed, shape.id, name)))
     if spec.generator not in _GENERATORS:
-        raise UnknownNameError("generator", spec.generator, _GENERATORS, where=where)
+        raise UnknownNameError("generator", spec.generator, [*_GENERATORS, _FAKER], where=shape.where)
     return _GENERATORS[spec.generator](**spec.params)
 
 
@@ -154,8 +178,8 @@ def _digits(length: int) -> Drawer:
 def _integer(low: int, high: int) -> Drawer:
     if high - low < BYTES:
         texts = spread([str(number) for number in range(low, high + 1)])
-        return Drawer(1, lambda at, _lang, _key: (Words(at, texts),), r"-?\d{1,20}", is_text=False)
-    return Drawer(Wide.WIDTH, lambda at, _lang, _key: (Wide(at, low, high),), r"-?\d{1,20}", is_text=False)
+        return Drawer(1, lambda at, _lang, _key: (Words(at, texts),), _PATTERNS["integer"], json_type="integer")
+    return Drawer(Wide.WIDTH, lambda at, _lang, _key: (Wide(at, low, high),), _PATTERNS["integer"], json_type="integer")
 
 
 def _name(of: str) -> Drawer:
@@ -171,6 +195,13 @@ def _pick(**params: Any) -> Drawer:  # noqa: ANN401 - `from` is a keyword of Pyt
         return (Words(at, spread([item if isinstance(item, str) else _json(item) for item in picked])),)
 
     return Drawer(1, write, "", tuple(choices))
+
+
+def _faker(fakes: Fakes) -> Drawer:
+    def write(at: int, lang: Lang, _key: str) -> tuple[Piece, ...]:
+        return (Words(at, tuple(map(text, fakes.items[lang]))),)
+
+    return Drawer(1, write, _PATTERNS[fakes.json_type], json_type=fakes.json_type)
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 - any scalar

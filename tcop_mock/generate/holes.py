@@ -7,12 +7,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from tcop_mock.generate.cells import Piece, escaped
+from tcop_mock.model.shape import HOLE_MARKS
 from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_OPEN, _TYPED, _SHUT = "\ufdd0", "\ufdd1", "\ufdd2"  # Unicode keeps these for internal use; no text may hold them
+_OPEN, _TYPED, _SHUT = HOLE_MARKS
 _HOLE = re.compile(f'"{_TYPED}(\\d+){_SHUT}"|{_OPEN}(\\d+){_SHUT}')
 
 _MARK = re.compile(f"[{_OPEN}{_TYPED}](\\d+){_SHUT}")
@@ -69,7 +70,7 @@ class Holes:
 
 def has_marks(text: str) -> bool:
     """Tell whether a text holds characters that stand for holes."""
-    return any(mark in text for mark in (_OPEN, _TYPED, _SHUT))
+    return any(mark in text for mark in HOLE_MARKS)
 
 
 def marked(text: str) -> list[str | int]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tcop_mock.errors import EntryError, did_you_mean
 from tcop_mock.generate.cells import Clock, text_of
 from tcop_mock.generate.generators import Drawer, drawer
-from tcop_mock.generate.template import compile_tree, paths
+from tcop_mock.generate.template import compile_tree, has_stray_brace, leaves, paths
+from tcop_mock.model.problem import Problem
 from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
@@ -57,6 +58,48 @@ class Slot:
         """How it is written as JSON of its own, by language and key."""
 
 
+def misnamed(shape: Shape, drawers: Mapping[str, Drawer | None]) -> Iterator[Problem]:
+    """Yield what is wrong between a shape's templates and its values.
+
+    Args:
+        shape: an entry, right or wrong.
+        drawers: its values by name; ``None`` for one that cannot be drawn, of which nothing more is told.
+    """
+    offered = [path for name, drawn in drawers.items() if drawn for path in _paths_of(name, drawn)]
+    broken = {name for name, drawn in drawers.items() if drawn is None}
+    used = set()
+    for key, leaf in leaves(templates(shape)):
+        if has_stray_brace(leaf):
+            yield Problem(
+                key, f"template {leaf!r} has a brace that is no {{field}}", "there is no way to write a brace"
+            )
+        for path in paths(leaf):
+            name = path.partition(".")[0]
+            used.add(name)
+            if path not in BUILT_IN and path not in offered and name not in broken:
+                near = did_you_mean(path, [*offered, *BUILT_IN])
+                hint = f"; did you mean {near}?" if near else ""
+                yield Problem(key, f"{path!r} is no declared value{hint}", "declare it in [values], or name another")
+    for name in drawers:
+        if name not in used:
+            yield Problem(f"values.{name}", "never used", "name it in a template, or take it out")
+
+
+def templates(shape: Shape) -> dict[str, Any]:
+    """Return all templates of an entry, by the keys that they have there."""
+    messages = {f"{at}.value": value for at, (_, value) in enumerate(shape.observed.additional_msg)}
+    return {
+        "dimensions": shape.dimensions,
+        "dimensions_zh": shape.dimensions_zh,
+        "observed": {"dimensions": shape.observed.dimensions, "additionalMsg": messages},
+        "cloudevent": dataclasses.asdict(shape.cloud_event) if shape.cloud_event else {},
+    }
+
+
+def _paths_of(name: str, drawn: Drawer) -> list[str]:
+    return [f"{name}.{key}" for key in drawn.keys] or [name]
+
+
 class Plan:
     """How to draw what one shape's alarms are about.
 
@@ -70,18 +113,17 @@ class Plan:
     CLOCK = 0
     """First of the columns of the first occurrence."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, seed: int = 0) -> None:
         self.shape = shape
         self.slots: dict[str, Slot] = {}
         self.width = Clock.WIDTH
-        for name, spec in shape.values.items():
-            drawn = drawer(spec, shape.id)
+        for name in shape.values:
+            drawn = drawer(shape, name, seed)
             self.slots[name] = Slot(drawn, self.width)
             self.width += drawn.width
-        self._check_names()
-        self._render: dict[Lang, Render] = {
-            lang: compile_tree(tree, shape.id) for lang, tree in self._templates().items()
-        }
+        for problem in misnamed(shape, {name: slot.drawer for name, slot in self.slots.items()}):
+            raise EntryError(shape.where, problem.key, problem.problem)
+        self._render: dict[Lang, Render] = {lang: compile_tree(tree) for lang, tree in self._templates().items()}
 
     def values(self, block: bytes, row: int, lang: Lang) -> dict[str, Any]:
         """Return the declared values of one alarm."""
@@ -119,25 +161,3 @@ class Plan:
             Lang.EN: {"dimensions": english, **rest},
             Lang.ZH: {"dimensions": english | dict(shape.dimensions_zh), **rest},
         }
-
-    def _check_names(self) -> None:
-        named = list(self._named())
-        for path in named:
-            if path not in BUILT_IN and not self._declares(path):
-                near = did_you_mean(path, [*self.slots, *BUILT_IN])
-                hint = f"; did you mean {near}?" if near else ""
-                raise EntryError(self.shape.id, "dimensions", f"{path!r} is no declared value{hint}")
-        idle = set(self.slots) - {path.partition(".")[0] for path in named}
-        if idle:
-            raise EntryError(self.shape.id, "values", f"never used: {', '.join(sorted(idle))}")
-
-    def _named(self) -> Iterator[str]:
-        for tree in self._templates().values():
-            yield from paths(tree)
-
-    def _declares(self, path: str) -> bool:
-        name, *keys = path.split(".")
-        if name not in self.slots:
-            return False
-        offered = self.slots[name].drawer.keys
-        return keys == [] if not offered else len(keys) == 1 and keys[0] in offered

@@ -15,6 +15,8 @@ from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Event, Kind, Lang, Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tcop_mock.model.shape import Shape
 
     Named = TypeVar("Named", Metric, Event)
@@ -87,6 +89,15 @@ def forms(shape: Shape) -> tuple[Form, ...]:
     if shape.kind is Kind.METRIC:
         return (Form.DOCUMENTED, Form.OBSERVED)
     return tuple(form for form in Form if form is not Form.CLOUDEVENTS or shape.cloud_event)
+
+
+def comes(shape: Shape, states: Collection[State], form: Form) -> bool:
+    """Tell whether callbacks of a shape come in a form, and some of its alarms can be in each of these states."""
+    if form not in forms(shape):
+        return False
+    if shape.kind is Kind.METRIC:
+        return True
+    return State.REPEATED not in states and (State.RESOLVED not in states or shape.recovers)
 
 
 def require_form(shape: Shape, form: Form) -> None:

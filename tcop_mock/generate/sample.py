@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.generate.plan import Plan
 from tcop_mock.generate.pools import regions
-from tcop_mock.generate.template import is_reference, parts, resolve, text
+from tcop_mock.generate.template import is_reference, leaves, parts, resolve, text
 from tcop_mock.model.shape import PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def could_draw(shape: Shape, dimensions: Mapping[str, Any], *, placeholder: bool
         dimensions: as a callback or a page has them.
         placeholder: a text ``xxx`` stands for any text.
     """
-    templates = list(_leaves(dict(shape.dimensions)))
-    values = list(_leaves(dict(dimensions)))
+    templates = list(leaves(dict(shape.dimensions)))
+    values = list(leaves(dict(dimensions)))
     if [path for path, _ in templates] != [path for path, _ in values]:
         return False
     told = [not (placeholder and value == PLACEHOLDER) for _, value in values]
@@ -40,14 +40,6 @@ def could_draw(shape: Shape, dimensions: Mapping[str, Any], *, placeholder: bool
     plan = Plan(shape)
     nodes = [node for _, node in templates]
     return any(re.fullmatch(_pattern(plan, nodes, told, chosen), have) for chosen in _choices(plan))
-
-
-def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a tree of JSON or templates
-    if isinstance(node, dict) and not is_reference(node):
-        for key, child in node.items():
-            yield from _leaves(child, f"{path}/{key}")
-    else:
-        yield path, node
 
 
 def _typed(value: Any) -> str:  # noqa: ANN401 - any JSON value

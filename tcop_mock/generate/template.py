@@ -9,8 +9,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tcop_mock.errors import EntryError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -32,14 +30,25 @@ def is_reference(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tre
 
 
 def paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - as above
-    """Yield each path that a tree of templates names, in order, with repeats."""
+    """Yield each path that a text or a reference names, in order, with repeats."""
     if is_reference(node):
         yield node["value"]
-    elif isinstance(node, dict):
-        for child in node.values():
-            yield from paths(child)
     elif isinstance(node, str):
         yield from parts(node)[1::2]
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
+    """Yield the dotted path and the node of each text, reference or other scalar in a tree."""
+    if isinstance(node, dict) and not is_reference(node):
+        for key, child in node.items():
+            yield from leaves(child, f"{path}.{key}" if path else f"{key}")
+    else:
+        yield path, node
+
+
+def has_stray_brace(node: Any) -> bool:  # noqa: ANN401 - as above
+    """Tell whether a node is a text with a brace that is no ``{field}``."""
+    return isinstance(node, str) and any(brace in literal for literal in parts(node)[::2] for brace in "{}")
 
 
 def resolve(values: Values, path: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -56,27 +65,21 @@ def text(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
     return json.dumps(value) if isinstance(value, bool) else f"{value}"
 
 
-def compile_tree(node: Any, where: str) -> Render:  # noqa: ANN401 - as above
-    """Turn a tree of templates into a function from drawn values to the wire's tree.
-
-    Raises:
-        EntryError: a brace that is no field.
-    """
+def compile_tree(node: Any) -> Render:  # noqa: ANN401 - as above
+    """Turn a tree of templates into a function from drawn values to the wire's tree."""
     if is_reference(node):
         path = node["value"]
         return lambda values: resolve(values, path)
     if isinstance(node, dict):
-        children = [(key, compile_tree(child, where)) for key, child in node.items()]
+        children = [(key, compile_tree(child)) for key, child in node.items()]
         return lambda values: {key: render(values) for key, render in children}
     if not isinstance(node, str):
         return lambda _values: node
-    return _compile_text(node, where)
+    return _compile_text(node)
 
 
-def _compile_text(template: str, where: str) -> Render:
+def _compile_text(template: str) -> Render:
     pieces = parts(template)
-    if any(brace in literal for literal in pieces[::2] for brace in "{}"):
-        raise EntryError(where, "dimensions", f"template {template!r} has a brace that is no {{field}}")
     if len(pieces) == 1:
         return lambda _values: template
     fields = [(pieces[at], pieces[at + 1]) for at in range(0, len(pieces) - 1, 2)]

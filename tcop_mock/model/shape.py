@@ -14,6 +14,9 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 PLACEHOLDER = "xxx"
 """What the documentation prints for a value that it does not show."""
 
+HOLE_MARKS = ("\ufdd0", "\ufdd1", "\ufdd2")
+"""Stand for holes while a body is compiled. Unicode keeps these for internal use (23.7), so no text may hold them."""
+
 
 class Kind(StrEnum):
     """What an alarm is about; the wire's ``alarmType``."""
@@ -180,6 +183,13 @@ class Shape:
     """Other spellings of documented keys that some official page or capture prints."""
     errata: tuple[Erratum, ...] = ()
     """Contradictions of the documentation about this shape, beyond those of the sample."""
+    file: str = field(default="", compare=False)
+    """Where a user's own entry was read from; empty for a shipped one."""
+
+    @property
+    def where(self) -> str:
+        """How an error names the entry."""
+        return self.file or self.id
 
     @property
     def recovers(self) -> bool:

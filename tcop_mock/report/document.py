@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tcop_mock import __version__
+from tcop_mock.generate.policies import forms
 from tcop_mock.model.verdict import Result
 from tcop_mock.report.safe import UNSAFE
 
@@ -145,4 +147,14 @@ def _shape(shape: Shape) -> dict[str, Any]:
         "documented": shape.documented,
         "source": shape.source,
         "assumed": list(shape.assumed),
+        "forms": [form.value for form in forms(shape)],
+        "aliases": {key: list(others) for key, others in shape.aliases.items()},
+        "observed": {
+            "dimensions": dict(shape.observed.dimensions),
+            "show_name_suffix": shape.observed.show_name_suffix,
+            "additional_msg": [{"key": key, "value": value} for key, value in shape.observed.additional_msg],
+        },
+        "cloudevents": asdict(shape.cloud_event) if shape.cloud_event else None,
+        "sample": asdict(shape.sample) if shape.sample else None,
+        "errata": [asdict(erratum) for erratum in shape.errata],
     }

@@ -45,10 +45,11 @@ def told(tmp_path: Path, text: str) -> str:
         ("range = .*\n", "", "metrics.0: 'calcType' is there, so 'range' must be, too"),
         ("calcType = .*\n", "", "metrics.0: 'calcValue' is there, so 'calcType' must be, too"),
         ('calcType = ">"', 'calcType = "gt"', 'metrics.0.calcType: is "gt", not ">" or ">=" or "<" or "<=" or "="'),
-        ('"ipv4"', '"ipv5"', 'values.vip.generator: is "ipv5", not "digits" or "hex" or "integer" or "ipv4" '),
+        ('"ipv4"', '"ipv5"', 'values.vip.generator: is "ipv5", not "digits" or "faker" or "hex" or "integer" '),
         ('network = "', 'net = "', "values.vip: 'net' is an unknown key; did you mean 'network'? (ipv4 draws"),
         (', of = "instance"', "", "values.name: 'of' is missing (name draws from a pool of names; it wants of)"),
         ('kind = "metric"', 'kind = "metrics"', 'kind: is "metrics", not "metric" or "event"'),
+        ('kind = "metric"', 'kind = ["metric"]', 'kind: is [\'metric\'], not "metric" or "event"'),
         ('kind = "metric"', 'kind = "event"', "'product' is missing (an entry of kind \"event\" has [product]"),
         ("regional = true", 'regional = "yes"', "regional: is a text, not a boolean (true or false: "),
         ("vip = ", "region = ", "values: 'region' is not allowed (the name of a value is lower_case; "),
@@ -62,7 +63,7 @@ def told(tmp_path: Path, text: str) -> str:
          "errata.0: 'here' is missing (one erratum: page, problem and what is done about it here)"),
         (r"\[policy\]", '[observed]\nadditionalMsg = [{ key = "ip" }]\n[policy]',
          "observed.additionalMsg.0: 'value' is missing (one message: a table with key and value)"),
-        (r"\[0, ", "[0, 1, ", "metrics.0.range: [0, 1, 100000000] is too long ([least, greatest] value"),
+        (r"\[0, ", "[0, 1, ", "metrics.0.range: has 3 items, 2 are the most ([least, greatest] value"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_by_key_and_remedy(tmp_path: Path, pattern: str, replacement: str, message: str) -> None:
@@ -72,6 +73,43 @@ def test_a_mistake_is_told_by_key_and_remedy(tmp_path: Path, pattern: str, repla
     assert wrong != text
 
     assert told(tmp_path, wrong).startswith(message)
+
+
+def test_at_the_most_256_things_can_be_picked_from(tmp_path: Path) -> None:
+    """A byte of chance decides which; what stands behind the 256th would never come, so it is refused."""
+    text = METRIC_ENTRY.read_text(encoding="utf-8")
+
+    def picking(count: int) -> str:
+        lines = text.splitlines(keepends=True)
+        at = next(at for at, line in enumerate(lines) if line.startswith("name = {"))
+        lines[at] = f'name = {{ generator = "pick", from = {list(range(count))} }}\n'
+        return "".join(lines)
+
+    read = tmp_path / "read.toml"
+    read.write_text(picking(256), encoding="utf-8")
+    assert len(read_entry(read, SCHEMA, check=True)["values"]["name"]["from"]) == 256
+    assert told(tmp_path, picking(257)) == (
+        "values.name.from: has 257 items, 256 are the most (a list of what to pick from, at the most 256)"
+    )
+
+
+@pytest.mark.parametrize(
+    "old, new, key",
+    [
+        ("CLB - ", r"CLB \ufdd0 ", "title"),
+        ('"{vip}"', r'"{vip}\ufdd1"', "dimensions.vip"),
+        ('vip      = "{vip}"', r'"v\ufdd2" = "{vip}"', "dimensions.v\ufdd2"),
+        ('source = "name: ', r'source = "\ufdd0name: ', "metrics.0.source"),
+    ],
+)
+def test_characters_that_stand_for_holes_are_refused(tmp_path: Path, old: str, new: str, key: str) -> None:
+    """Bodies are cut at them, so no text and no key of an entry holds one."""
+    text = METRIC_ENTRY.read_text(encoding="utf-8")
+    assert old in text
+
+    assert told(tmp_path, text.replace(old, new, 1)) == (
+        f"{key}: holds U+FDD0, U+FDD1 or U+FDD2, which Unicode keeps for internal use; take it out"
+    )
 
 
 def test_metrics_in_an_entry_of_events_are_refused(tmp_path: Path) -> None:
@@ -91,6 +129,15 @@ def test_a_long_value_does_not_hide_the_problem(tmp_path: Path) -> None:
     assert message.startswith("namespace: is 'xxx")
     assert "(lower case" in message
     assert len(message) < 300
+
+
+def test_a_long_key_does_not_hide_the_problem(tmp_path: Path) -> None:
+    """Of a long key both ends are shown, and behind it what is wrong with it."""
+    message = told(tmp_path, f"{'x' * 5000} = 1\n" + METRIC_ENTRY.read_text(encoding="utf-8"))
+
+    assert message.startswith("'xxx")
+    assert "x' is an unknown key (One product's shape" in message
+    assert len(message) < 400
 
 
 def test_a_mistake_is_told_also_where_a_schema_describes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

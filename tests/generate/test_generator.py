@@ -123,7 +123,7 @@ def test_a_shape_of_the_same_id_is_compiled_anew() -> None:
     [
         ({}, {"a": "{instnce}"}, "'instnce' is no declared value"),
         ({}, {"a": "{acount.app_id}"}, "did you mean 'account.app_id'"),
-        ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "x"}, "never used: vip"),
+        ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "x"}, "values.vip: never used"),
         ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "{vip.port}"}, "'vip.port' is no declared value"),
         ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p}"}, "'p' is no declared value"),
         ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.b}"}, "'p.b' is no declared value"),

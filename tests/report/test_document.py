@@ -23,7 +23,7 @@ from tcop_mock.report.safe import UNSAFE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NAMES = ["check-report", "send-report", "shape-list"]
+_NAMES = ["check-report", "lint-report", "send-report", "shape-list"]
 _ALL = verdict(*LEFT_OUT, PASSED, FAILED, SHOULD, ERROR)
 _TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 _ATTEMPTS = st.builds(
@@ -58,7 +58,9 @@ def _objects(schema: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any part of
         return [found for item in schema for found in _objects(item)]
     if not isinstance(schema, dict):
         return []
-    return [schema] * (schema.get("type") == "object") + [found for item in schema.values() for found in _objects(item)]
+    return [schema] * ("properties" in schema and schema.get("type") == "object") + [
+        found for item in schema.values() for found in _objects(item)
+    ]
 
 
 @pytest.mark.parametrize("name", _NAMES)
@@ -217,7 +219,34 @@ def test_a_shape_as_json() -> None:
         "documented": True,
         "source": shape.source,
         "assumed": list(shape.assumed),
+        "forms": ["documented", "observed"],
+        "aliases": {},
+        "observed": {"dimensions": {"deviceName": "{name}"}, "show_name_suffix": " ", "additional_msg": []},
+        "cloudevents": None,
+        "sample": {
+            "dimensions": {
+                "unInstanceId": "ins-aoaaah55",
+                "objId": "94f1133c-46cf-4c61-a4c1-d928183aba47",
+                "objName": "172.21.30.15#588789",
+            },
+            "agrees": True,
+            "errata": "",
+            "placeholder": False,
+        },
+        "errata": [
+            {"page": erratum.page, "problem": erratum.problem, "here": erratum.here} for erratum in shape.errata
+        ],
     }
+
+
+def test_events_as_json_tell_what_eventbridge_posts() -> None:
+    """Forms, messages and CloudEvents of a shape of events are there, and that no page prints a sample."""
+    (document,) = shapes_document([Catalog.load().get("antiddos/events")])["shapes"]
+    assert document["forms"] == ["documented", "observed", "eventbridge", "cloudevents"]
+    assert document["observed"]["additional_msg"][0] == {"key": "Ip", "value": "{ip}"}
+    assert document["cloudevents"]["subject"] == "{ip}"
+    assert document["cloudevents"]["data"]["Appid"] == {"value": "account.app_id"}
+    assert document["sample"] is None
 
 
 @given(_TEXT, st.booleans())
