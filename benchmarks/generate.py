@@ -259,11 +259,9 @@ def rows(title: str, rates: dict[str, float]) -> Iterator[str]:
         yield f"  {name:<32}{rate:>12,.0f}{rate / floor:>14.3f}"
 
 
-def compile_times(catalog: Catalog) -> Iterator[str]:
+def compile_times(catalog: Catalog, read_s: float) -> Iterator[str]:
     """Yield what it costs before the first body: reading the catalogue, compiling all of it, the slowest shapes."""
-    started_s = time.perf_counter()
-    Catalog.load()
-    yield f"\nreading the catalogue of {len(catalog)} shapes: {1000 * (time.perf_counter() - started_s):.0f} ms"
+    yield f"\nreading the catalogue of {len(catalog)} shapes: {1000 * read_s:.0f} ms"
     cost_s = {}
     for shape in catalog:
         started_s = time.perf_counter()
@@ -277,8 +275,9 @@ def compile_times(catalog: Catalog) -> Iterator[str]:
 
 def main() -> None:
     """Print all tables."""
+    started_s = time.perf_counter()
     catalog = Catalog.load()
-    for line in compile_times(catalog):
+    for line in compile_times(catalog, time.perf_counter() - started_s):
         print(line)
     for shape_id in _SHAPES:
         shape = catalog.get(shape_id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.contract.parsing import Note, Parsed, parse, path_of
 from tcop_mock.contract.recognise import DDOS, EVENTBRIDGE, TEMPLATE, UNKNOWN, Recognised, Recogniser
-from tcop_mock.contract.schemas import accept_schema, open_schema, printed_schema
+from tcop_mock.contract.schemas import accept_schema, inlined, open_schema, printed_schema
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.validation import ABOUT_KEYS, flaws, shown, validator
@@ -69,7 +69,7 @@ class BodyJudge:
         self._profile = profile
         self._checkers = cache(self._checkers_of)
         self._captured = cache(self._captured_of)
-        self._open = cache(lambda kind: validator(open_schema(_OPEN_KINDS.get(kind, kind))))
+        self._open = cache(lambda kind: validator(inlined(open_schema(_OPEN_KINDS.get(kind, kind)))))
 
     def judge(self, raw: bytes) -> BodyVerdict:
         """Judge a body, whatever its bytes are; nothing is raised."""
@@ -112,7 +112,7 @@ class BodyJudge:
     def _checkers_of(self, shape_id: str, form: Form) -> tuple[Checker, Checker]:
         """Return what checks what a body has to keep, and what a page prints."""
         shape = self._shapes[shape_id]
-        return validator(accept_schema(shape)), validator(printed_schema(shape, form, self._profile.wire))
+        return validator(inlined(accept_schema(shape))), validator(printed_schema(shape, form, self._profile.wire))
 
     def _captured_of(self, shape_id: str) -> frozenset[str]:
         """Return the paths of captured bodies."""

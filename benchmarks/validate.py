@@ -1,0 +1,77 @@
+"""What it costs to judge a body: ours, its schema alone by two implementations, and the floor, parsing it.
+
+``python benchmarks/validate.py`` prints microseconds a body and ratios, all measured in one run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+from jsonschema import Draft202012Validator
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.bodies import BodyJudge
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.contract.schemas import accept_schema, emit_schema
+from tcop_mock.generate import Generator
+from tcop_mock.generate.bodies import Bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SHAPES = ("cvm/basic-monitoring", "clb/public-listener", "tke/container", "mysql/events")
+_BODIES = 200
+_ROUNDS = 5
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return what a round of work costs at best, after one to warm up."""
+    work()
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        started_s = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - started_s)
+    return best
+
+
+def main() -> None:
+    """Print a table for each shape, and what making the schemas costs."""
+    catalog = Catalog.load()
+    judge = BodyJudge(catalog, load_profile())
+    for shape_id in _SHAPES:
+        shape = catalog.get(shape_id)
+        raws = Bodies(Generator(1), shape).bodies(0, _BODIES)
+        trees: list[Any] = [json.loads(raw) for raw in raws]
+        accept, emit = accept_schema(shape), emit_schema(shape)
+        checks = {
+            "json.loads (floor)": _all(json.loads, raws),
+            "jsonschema-rs, accept": _all(jsonschema_rs.validator_for(accept).is_valid, trees),
+            "jsonschema-rs, emit": _all(jsonschema_rs.validator_for(emit).is_valid, trees),
+            "jsonschema, accept": _all(Draft202012Validator(accept).is_valid, trees),
+            "jsonschema, emit": _all(Draft202012Validator(emit).is_valid, trees),
+            "validate: parse, recognise, judge": _all(judge.judge, raws),
+        }
+        cost_s = {name: seconds(work) / _BODIES for name, work in checks.items()}
+        floor = cost_s["json.loads (floor)"]
+        print(f"\n{shape_id:<38}{'us a body':>12}{'of the floor':>14}")
+        for name, cost in cost_s.items():
+            print(f"  {name:<36}{cost * 1e6:>12.1f}{cost / floor:>14.1f}")
+    for name, make in (("emit", emit_schema), ("accept", accept_schema)):
+        started_s = time.perf_counter()
+        for shape in catalog:
+            make(shape)
+        print(
+            f"\nmaking the {name} schemas of {len(catalog)} shapes: {1000 * (time.perf_counter() - started_s):.0f} ms"
+        )
+
+
+def _all(check: Callable[[Any], object], values: list[Any]) -> Callable[[], object]:
+    return lambda: [check(value) for value in values]
+
+
+if __name__ == "__main__":
+    main()
