@@ -12,9 +12,11 @@ import click
 
 from tcop_mock import __version__
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, drawing, insecure
+from tcop_mock.cli.flags import common, drawing, header, insecure
 from tcop_mock.errors import did_you_mean
 from tcop_mock.model.clause import Level
+from tcop_mock.model.form import Form
+from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +120,7 @@ cli.add_command(
                 metavar="URL",
                 help="The receiver in formats that post.  [default: a local one]",
             ),
+            header(),
             click.Option(["--pretty"], is_flag=True, help="Indent; for one body."),
             *common(),
         ],
@@ -133,6 +136,34 @@ cli.add_command(
         "unknown fields, metrics and products are deviations. Exit code 0: all could have come from TCOP, 1: not.",
         short_help="Say what a body is, what is wrong with it, what deviates.",
         params=[click.Argument(["source"], metavar="FILE|-"), *common()],
+    )
+)
+cli.add_command(
+    click.Command(
+        "export",
+        callback=_calling("export", "export"),
+        help="Write the corpus below DIR, for test suites in any language: callbacks of each shape, state, form and "
+        "language, changed ones that a receiver has to take or to refuse, JSON Schemas, and manifest.json.\n\n"
+        "The same call writes the same bytes on every machine, and nothing that is there already. DIR is empty, new, "
+        "or an earlier export, of which what does not belong any more is removed.",
+        short_help="Write callbacks, changed ones, schemas and a manifest to files.",
+        params=[
+            click.Argument(["folder"], metavar="DIR"),
+            click.Option(["--shapes"], default="*", show_default=True, metavar="GLOB", help="Only these shapes."),
+            click.Option(
+                ["--lang", "langs"],
+                type=click.Choice([lang.value for lang in Lang]),
+                multiple=True,
+                help="Only this one.",
+            ),
+            click.Option(
+                ["--form", "only"],
+                type=click.Choice([form.value for form in Form]),
+                multiple=True,
+                help="Only this one.",
+            ),
+            *common(seed=1),
+        ],
     )
 )
 cli.add_command(
@@ -165,6 +196,7 @@ cli.add_command(
                 help="Times the pauses.",
             ),
             insecure(),
+            header(),
             click.Option(["--dry-run"], is_flag=True, help="Show what would be sent, send nothing."),
             *drawing(),
             *common(),

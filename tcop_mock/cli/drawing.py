@@ -7,12 +7,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcop_mock.cli.options import read_text
 from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.lifecycle import parse_lifecycle
+from tcop_mock.generate.notice import ASSUMED, Template
 from tcop_mock.generate.policies import Ask, comes
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
@@ -52,6 +54,7 @@ class Drawing:
     edits: tuple[tuple[str, Any], ...] = ()
     removals: tuple[str, ...] = ()
     mutate: str | None = None
+    template: Template | None = None
 
     def callbacks(self, shapes: Sequence[Shape], common: Common, count: int) -> Iterator[Drawn]:
         """Draw ``count`` alarms of each shape, each in the states that were asked for.
@@ -67,7 +70,7 @@ class Drawing:
                 drawn = [each.bodies(first, min(_CHUNK, count - first)) for each in bodies]
                 for life in zip(*drawn, strict=True):
                     for (state, _), body in zip(moments, life, strict=True):
-                        yield Drawn(shape, state, self._mutated(body))
+                        yield Drawn(shape, state, self._finished(shape, state, body))
 
     def rehearse(self, shapes: Sequence[Shape], common: Common, count: int) -> None:
         """Draw what :meth:`callbacks` would, as far as it can fail, so that nothing is written before an error.
@@ -75,16 +78,23 @@ class Drawing:
         Raises:
             UsageError: as there.
         """
-        for _, bodies in self._bodies(shapes, common, self._moments()):
-            for each in bodies:
+        for shape, bodies in self._bodies(shapes, common, self._moments()):
+            for each, (state, _) in zip(bodies, self._moments(), strict=True):
                 each.rehearse(count)
-                self._mutated(each.body(0))
+                self._finished(shape, state, each.body(0))
+
+    def tell_assumed(self, common: Common) -> None:
+        """Tell what no source says of what is drawn, beyond the profile."""
+        for line in ASSUMED if self.template else ():
+            common.tell(f"assumed: {line}")
 
     def _bodies(
         self, shapes: Sequence[Shape], common: Common, moments: Sequence[tuple[State, int]]
     ) -> Iterator[tuple[Shape, list[Bodies]]]:
         """Yield each shape with what writes its callbacks, moment by moment."""
         form, states = Form(self.form), {state for state, _ in moments}
+        if self.template and (self.mutate or self.edits or self.removals or form is not Form.DOCUMENTED):
+            raise UsageError("--template writes the whole body: leave --form, --set, --unset and --mutate out")
         able = [shape for shape in shapes if len(shapes) == 1 or comes(shape, states, form)]
         if not able:
             raise UsageError("none of these shapes has such a state or form: events do not repeat, and not all recover")
@@ -117,8 +127,10 @@ class Drawing:
     def _mutator(self) -> Mutator | None:
         return find_mutator(self.mutate) if self.mutate else None
 
-    def _mutated(self, body: bytes) -> bytes:
-        """Return a body as its mutator leaves it, which may be no JSON."""
+    def _finished(self, shape: Shape, state: State, body: bytes) -> bytes:
+        """Return a body as its mutator or template leaves it, which may be no JSON."""
+        if self.template:
+            return self.template.render(shape, state, Lang(self.lang), json.loads(body))
         return self._mutator.change(json.loads(body)) if self._mutator else body
 
     def _edited(self, tree: dict[str, Any]) -> dict[str, Any]:
@@ -145,10 +157,12 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         sets: tuple[str, ...],
         unset: tuple[str, ...],
         mutate: str | None,
+        template: str | None,
         **given: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         edits = tuple(map(_parse_edit, sets))
-        drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, form, edits, unset, mutate)
+        own = Template(read_text(template), template) if template else None
+        drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, form, edits, unset, mutate, own)
         return verb(drawing=drawing, **given)
 
     return gathered

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.cli.drawing import with_drawing
-from tcop_mock.cli.options import TARGET_VARIABLE, target_of, with_common
+from tcop_mock.cli.options import TARGET_VARIABLE, target_of, with_common, with_headers
 from tcop_mock.errors import UsageError
 from tcop_mock.model.target import Target
 from tcop_mock.report.scripts import SCRIPTS, Letter, script
@@ -27,7 +27,15 @@ _NEAR = "http://127.0.0.1:8080/"
 @with_drawing
 @with_common
 def emit(  # noqa: PLR0913 - one parameter an option
-    pattern: str, count: int, output: str | None, to: str | None, *, pretty: bool, drawing: Drawing, common: Common
+    pattern: str,
+    count: int,
+    output: str | None,
+    to: str | None,
+    headers: tuple[str, ...],
+    *,
+    pretty: bool,
+    drawing: Drawing,
+    common: Common,
 ) -> None:
     """Write callbacks of a shape to standard output: one body, one a line, or what posts them.
 
@@ -36,8 +44,10 @@ def emit(  # noqa: PLR0913 - one parameter an option
     shapes = common.catalog().match(pattern)
     if output in SCRIPTS and (common.as_json or pretty):
         raise UsageError(f"--format {output} is no JSON: leave --json and --pretty out")
-    if to and output not in SCRIPTS:
-        raise UsageError(f"--to goes with --format {' or '.join(sorted(SCRIPTS))}; `tcop-mock send` posts at once")
+    if (to or headers) and output not in SCRIPTS:
+        raise UsageError(
+            f"--to and --header go with --format {' or '.join(sorted(SCRIPTS))}; `tcop-mock send` posts at once"
+        )
     many = count > 1 or len(shapes) > 1 or drawing.lifecycle is not None
     if many and (output == "json" or pretty) and not common.as_json:
         raise UsageError("several bodies go one a line: leave --format json and --pretty out, or use --json")
@@ -45,12 +55,13 @@ def emit(  # noqa: PLR0913 - one parameter an option
     drawn = drawing.callbacks(shapes, common, count)
     if output in SCRIPTS:
         letters = (Letter(f"{one.shape.id} {one.state}", one.body) for one in drawn)
-        parts = script(output, letters, _receiver(to), common.profile.delivery)
+        parts = script(output, letters, _receiver(to), with_headers(common.profile.delivery, headers))
     elif common.as_json:
         parts = _document(drawn, common.seed)
     else:
         parts = (_indented(one.body) if pretty else one.body + b"\n" for one in drawn)
     first = next(parts)  # what can fail has failed by now, and nothing is written
+    drawing.tell_assumed(common)
     common.tell(f"seed {common.seed}")
     sys.stdout.buffer.writelines(itertools.chain([first], parts))
 

@@ -10,11 +10,12 @@ from tcop_mock.model.profile import DEFAULT_PROFILE
 from tcop_mock.model.shape import Lang
 
 
-def common() -> list[click.Parameter]:
-    """Return the flags of all verbs."""
+def common(*, seed: int | None = None) -> list[click.Parameter]:
+    """Return the flags of all verbs; ``seed`` is the usual one, where a verb has one."""
+    usual = "a fresh one, printed" if seed is None else seed
     return [
         click.Option(["--json", "as_json"], is_flag=True, help="One versioned JSON document on standard output."),
-        click.Option(["--seed"], type=int, help="What all chance comes from.  [default: a fresh one, printed]"),
+        click.Option(["--seed"], type=int, default=seed, help=f"What all chance comes from.  [default: {usual}]"),
         click.Option(
             ["--profile"], default=DEFAULT_PROFILE, show_default=True, help="Generation of the callback contract."
         ),
@@ -60,6 +61,7 @@ def drawing() -> list[click.Parameter]:
         ),
         click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
+        click.Option(["--template"], metavar="FILE", help="Your own notice in place of the body: {{.content}} ..."),
         click.Option(["--mutate"], metavar="NAME", help="Change the body as a clause does; see list --mutators."),
     ]
 
@@ -67,3 +69,10 @@ def drawing() -> list[click.Parameter]:
 def insecure() -> click.Option:
     """Return the flag of verbs that open connections."""
     return click.Option(["--insecure"], is_flag=True, help="Do not verify the receiver's certificate.")
+
+
+def header() -> click.Option:
+    """Return the flag of verbs that write requests."""
+    return click.Option(
+        ["--header", "headers"], multiple=True, metavar="'NAME: VALUE'", help="Of requests; repeatable."
+    )

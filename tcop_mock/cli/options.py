@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcop_mock.lint import LintReport
-    from tcop_mock.model.profile import Profile
+    from tcop_mock.model.profile import DeliveryRules, Profile
 
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2; the page on templates lists the same
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "authorization"})
+_USERINFO = " from USER:PASSWORD@ in the target"
 _SEED_BITS = 32
 
 
@@ -143,3 +148,34 @@ def read_input(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError as problem:
         raise UsageError(f"file {name!r} cannot be read: {problem.strerror}") from None
+
+
+def read_text(name: str) -> str:
+    """Return a file's text.
+
+    Raises:
+        UsageError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        return read_input(name).decode()
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
+
+
+def with_headers(rules: DeliveryRules, given: tuple[str, ...]) -> DeliveryRules:
+    """Return rules with headers of the user's own, which take the place of those of the same name.
+
+    Raises:
+        UsageError: no header, or one that is the sender's own business.
+    """
+    headers = list(rules.headers)
+    for text in given:
+        name, colon, value = (part.strip() for part in text.partition(":"))
+        if not colon or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise UsageError(f"--header {text!r}: write NAME:VALUE in printable ASCII, as in 'X-Team: payments'")
+        if name.lower() in _OURS:
+            raise UsageError(
+                f"--header {name}: the sender sets it" + (_USERINFO if name.lower() == "authorization" else "")
+            )
+        headers = [(key, old) for key, old in headers if key.lower() != name.lower()] + [(name, value)]
+    return replace(rules, headers=tuple(headers))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tcop_mock.cli.drawing import Drawing, with_drawing
-from tcop_mock.cli.options import read_input, target_of, with_common
+from tcop_mock.cli.options import read_input, target_of, with_common, with_headers
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.model.delivery import Push
@@ -50,6 +50,7 @@ def send(  # noqa: PLR0913 - one parameter an option
     timeout: float | None,
     time_scale: float,
     insecure: bool,
+    headers: tuple[str, ...],
     dry_run: bool,
     drawing: Drawing,
     common: Common,
@@ -59,7 +60,7 @@ def send(  # noqa: PLR0913 - one parameter an option
     The body goes out as one POST; a failed one is pushed again as the profile says. Exit code 0: accepted, 1: not.
     """
     target = target_of(to, flag="--to URL")
-    rules = common.profile.delivery
+    rules = with_headers(common.profile.delivery, headers)
     rules = replace(rules, attempts=attempts or rules.attempts, timeout_s=timeout or rules.timeout_s)
     if not math.isfinite(time_scale):
         raise UsageError("--time-scale must be a finite number")
@@ -90,6 +91,7 @@ def _parcels(source: str, drawing: Drawing, common: Common) -> list[Parcel]:
         raise UsageError(f"{problem} ({source!r} is no file either)") from None
     drawn = drawing.callbacks(shapes, common, count=1)
     parcels = [Parcel(f"{one.shape.id} {one.state}", one.body) for one in drawn]
+    drawing.tell_assumed(common)
     common.tell(f"seed {common.seed}")
     return parcels
 
