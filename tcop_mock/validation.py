@@ -126,8 +126,11 @@ def _say_type(types: str | list[str], value: object) -> str:
 
 def _say_enum(values: list[object], value: object) -> str:
     some = " or ".join(map(shown, values[:_MOST_SHOWN]))
-    more = f" or one of {len(values) - _MOST_SHOWN} more" if len(values) > _MOST_SHOWN else ""
-    return f"is {shown(value)}, not {some}{more}"
+    if len(values) <= _MOST_SHOWN:
+        return f"is {shown(value)}, not {some}"
+    near = did_you_mean(f"{value}", map(str, values))
+    hint = f"; did you mean {near}?" if near else ""
+    return f"is {shown(value)}, not {some} or one of {len(values) - _MOST_SHOWN} more{hint}"
 
 
 def _say_pattern(pattern: str, value: object) -> str:

@@ -139,7 +139,10 @@ DIFFERENCE = "keys, order, types or values differ"
              "error metrics.0: 'calcType' is there, so 'range' must be, too"], id="partners",
         ),
         pytest.param('"resource_id"', '"resource"',
-                     ['error values.queue.generator: is "resource", not ' + GENERATORS], id="generator"),
+                     ['error values.queue.generator: is "resource", not ' + GENERATORS
+                      + "; did you mean 'resource_id'?"], id="generator"),
+        pytest.param('"resource_id"', '"zzz"', ['error values.queue.generator: is "zzz", not ' + GENERATORS],
+                     id="other generator"),
         pytest.param("[0, 100]", "[0, inf]", ["error metrics.0.range.1: inf is no number of JSON's"], id="inf"),
         pytest.param('"orders" }', "2024-05-01 }",
                      ["error sample.dimensions.objName: 2024-05-01 is a date or a time, which JSON has not; "
