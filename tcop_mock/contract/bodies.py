@@ -6,6 +6,7 @@ fields, products and metrics that nobody knows, JSON types of other generations.
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tcop_mock.validation import Checker, Flaw
 
 TEMPLATE_PROFILE = "template"
+MOST_NOTES = 100
+"""Problems, and deviations, that are told of one body."""
 _FORMS = {EVENTBRIDGE: Form.EVENTBRIDGE, DDOS: Form.CLOUDEVENTS}
 _OPEN_KINDS = {EVENTBRIDGE: "event", DDOS: "cloudevents"}
 _NAMES = {"metricName": "metric", "eventName": "event"}
@@ -82,7 +85,8 @@ class BodyJudge:
         else:
             verdict = self.judge_tree(parsed.tree)
             verdict = verdict._replace(
-                problems=(*parsed.problems, *verdict.problems), deviations=(*parsed.deviations, *verdict.deviations)
+                problems=(*_few(parsed.problems), *verdict.problems),
+                deviations=(*parsed.deviations, *verdict.deviations),
             )
         if self._profile.name != TEMPLATE_PROFILE or verdict.valid:
             return verdict
@@ -99,13 +103,13 @@ class BodyJudge:
             why = _NOT_A_CALLBACK if isinstance(tree, dict) else f"is {shown(tree)}, not an object"
             return BodyVerdict(UNKNOWN, problems=(Note("", why),))
         if not found.shapes:
-            problems = tuple(map(_note, flaws(self._open(found.kind), tree)))
+            problems = _few(map(_note, flaws(self._open(found.kind), tree)))
             deviations = (_stranger(found, tree), *_odd_times(tree))
             return BodyVerdict(found.kind, None, (), _state(tree), problems, _besides(deviations, problems))
         shape, *others = found.shapes
         accept, printed = self._checkers(shape.id, _FORMS.get(found.kind, Form.DOCUMENTED))
-        problems = tuple(map(_note, flaws(accept, tree)))
-        deviations = (*(self._deviation(flaw, shape) for flaw in flaws(printed, tree)), *_odd_times(tree))
+        problems = _few(map(_note, flaws(accept, tree)))
+        deviations = (*_few(self._deviation(flaw, shape) for flaw in flaws(printed, tree)), *_odd_times(tree))
         ids = tuple(other.id for other in others)
         return BodyVerdict(found.kind, shape.id, ids, _state(tree), problems, _besides(deviations, problems))
 
@@ -130,6 +134,12 @@ class BodyJudge:
 def _note(flaw: Flaw) -> Note:
     hint = f" ({flaw.wanted})" if flaw.wanted and flaw.rule not in ABOUT_KEYS else ""
     return Note(path_of(flaw.path), flaw.message + hint)
+
+
+def _few(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Return the first hundred notes, and that there are more: a body may be made to have a million."""
+    some = tuple(itertools.islice(notes, MOST_NOTES + 1))
+    return (*some[:MOST_NOTES], Note("", f"more than {MOST_NOTES} of these")) if len(some) > MOST_NOTES else some
 
 
 def _besides(deviations: Iterable[Note], problems: Iterable[Note]) -> tuple[Note, ...]:

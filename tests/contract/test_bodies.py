@@ -199,6 +199,15 @@ def test_what_is_missing_is_a_problem(path: str) -> None:
     assert verdict.problems == (Note(path, "is missing"),)
 
 
+def test_no_body_is_told_without_end() -> None:
+    """Of a million odd fields a hundred are told, and that there are more."""
+    body = body_of(CVM) | {f"odd{number}": number for number in range(100_000)}
+    assert len(JUDGE.judge_tree(body).deviations) == 101
+    assert JUDGE.judge_tree(body).deviations[-1] == Note("", "more than 100 of these")
+    twice = "{" + ",".join(f'"{number}":1,"{number}":2' for number in range(200)) + "}"
+    assert len(JUDGE.judge(twice.encode()).problems) == 102
+
+
 DEVIATIONS = {
     "an unknown field": ("brandNew", 1, Note("brandNew", "is an unknown key")),
     "an unknown dimension": (
