@@ -117,6 +117,7 @@ class Sink:
         if server is None:
             return
         server.close()
+        await _turns()  # who is being accepted comes through to us, and is hung up on
         connections = dict(self._connections)
         for connection in connections:
             connection.cancel()
@@ -124,6 +125,7 @@ class Sink:
         for writer in connections.values():  # who was cancelled before the first step has not closed it
             writer.transport.abort()
         await server.wait_closed()
+        await _turns()  # aborted transports let go of their sockets
 
     @property
     def url(self) -> str:
@@ -241,6 +243,12 @@ def _wire(http: h11.Connection, method: str, response: h11.Response, body: bytes
     if body and method != "HEAD" and response.status_code not in _NO_BODY_STATUS:
         events.insert(1, h11.Data(data=body))
     return b"".join(http.send(event) or b"" for event in events)
+
+
+async def _turns() -> None:
+    """Let the event loop do what is due: accepting takes two turns, aborting one."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
