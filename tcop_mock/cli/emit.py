@@ -46,7 +46,7 @@ def emit(  # noqa: PLR0913 - one parameter an option
         raise UsageError(f"--format {output} is no JSON: leave --json and --pretty out")
     if (to or headers) and output not in SCRIPTS:
         raise UsageError(
-            f"--to and --header go with --format {' or '.join(sorted(SCRIPTS))}; `tcop-mock send` posts at once"
+            f"--to and --header go with --format {'|'.join(sorted(SCRIPTS))}; `tcop-mock send` posts at once"
         )
     many = count > 1 or len(shapes) > 1 or drawing.lifecycle is not None
     if many and (output == "json" or pretty) and not common.as_json:

@@ -115,6 +115,8 @@ def test_segments_cut_the_same_bytes(body: bytes, segments: tuple[int, ...]) -> 
             with contextlib.suppress(OSError):
                 await reader.read()
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
             ended.set()
 
         async def wait_for_it(_: float) -> None:
