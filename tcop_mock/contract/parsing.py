@@ -25,8 +25,9 @@ MOST_FLAWS = 101
 """Of one body: one more than is told of it, so that it can be told that there are more."""
 _MOST_KEY_CHARS = 200
 _TOO_DEEP = f"nests deeper than {MOST_DEPTH} tables and lists"
-_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-"""Halves of pairs are only ever written so, for UTF-8 cannot write them; whole pairs may be, too."""
+_ODD = re.compile(r"\\u[dD][89a-fA-F]|\bNaN\b|\bInfinity\b")
+"""What half a pair is written as, which UTF-8 cannot write, and constants; also whole pairs, and words in a text."""
+_BLANKS = re.compile(r"[ \t\r\n]*")
 _TWICE = "the key stands here twice: readers differ in which value they take"
 
 
@@ -67,6 +68,21 @@ def parse(raw: bytes) -> Parsed:
     return Parsed(tree, tuple(itertools.islice(reader.flaws(tree), MOST_FLAWS)), deviations)
 
 
+def parse_all(raw: bytes) -> list[Parsed]:
+    """Read objects that stand one behind the other, as ``jq`` writes them; only the last one may be broken."""
+    found: list[Parsed] = []
+    try:
+        text = _text(raw)
+        at = _past_blanks(text, 0)
+        while text.startswith("{", at):
+            reader = _Reader()
+            tree, at = reader.read_at(text, at)
+            found.append(Parsed(tree, tuple(itertools.islice(reader.flaws(tree), MOST_NOTES))))
+    except NoJsonError as problem:
+        return [*found, Parsed(None, (Note("", str(problem)),), is_json=False)]
+    return found if at == len(text) else []
+
+
 class NoJsonError(Exception):
     """Why there is no tree."""
 
@@ -86,21 +102,23 @@ def _text(raw: bytes) -> str:
 class _Constant(float):
     """A value that Python reads and JSON does not have."""
 
-    __slots__ = ("name",)
+    name: str
+    """``NaN``, ``Infinity`` or ``-Infinity``."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-        """``NaN``, ``Infinity`` or ``-Infinity``."""
+    @classmethod
+    def of(cls, name: str) -> _Constant:
+        """Return the value of a name."""
+        constant = cls(name)
+        constant.name = name
+        return constant
 
 
 class _Reader:
     """Reads JSON, and remembers what Python's decoder passes over; nobody walks through a tree that has none of it."""
 
     def __init__(self) -> None:
-        self._has_constants = False
         self._twice: list[tuple[dict[str, Any], tuple[str, ...]]] = []
-        self._may_be_broken = False
+        self._is_odd = False
 
     def read(self, text: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the value of a text.
@@ -108,9 +126,20 @@ class _Reader:
         Raises:
             NoJsonError: it is none, or not one that is looked at.
         """
-        self._may_be_broken = _HALF_A_PAIR.search(text) is not None
+        tree, end = self.read_at(text, 0)
+        if end < len(text):
+            raise NoJsonError(_syntax_problem(text, json.JSONDecodeError("Extra data", text, end)))
+        return tree
+
+    def read_at(self, text: str, at: int) -> tuple[Any, int]:
+        """Return the value at an index of a text, and the index behind it and the blanks that follow.
+
+        Raises:
+            NoJsonError: as :meth:`read`.
+        """
+        decoder = json.JSONDecoder(object_pairs_hook=self._table, parse_constant=_Constant.of)
         try:
-            tree = json.loads(text, object_pairs_hook=self._table, parse_constant=self._constant)
+            tree, end = decoder.raw_decode(text, _past_blanks(text, at))
         except json.JSONDecodeError as problem:
             raise NoJsonError(_syntax_problem(text, problem)) from None
         except RecursionError:
@@ -119,7 +148,8 @@ class _Reader:
             raise NoJsonError(f"has a number of more than {sys.get_int_max_str_digits()} digits") from None
         if _is_deep(tree):
             raise NoJsonError(_TOO_DEEP)
-        return tree
+        self._is_odd |= _ODD.search(text, at, end) is not None
+        return tree, _past_blanks(text, end)
 
     def _table(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
@@ -128,14 +158,10 @@ class _Reader:
             self._twice.append((table, tuple(key for key, times in counted.items() if times > 1)))
         return table
 
-    def _constant(self, name: str) -> float:
-        self._has_constants = True
-        return _Constant(name)
-
     def flaws(self, tree: Any) -> Iterator[Note]:  # noqa: ANN401 - any JSON value
         """Yield what the decoder takes and others do not."""
         twice = {id(table): keys for table, keys in self._twice}
-        if not (twice or self._has_constants or self._may_be_broken):
+        if not (twice or self._is_odd):
             return
         for path, node in _walk(tree):
             if isinstance(node, dict):
@@ -179,6 +205,11 @@ def _walk(tree: Any) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401 - any JSON v
 
 def _items(node: Any) -> Iterator[tuple[str | int, Any]]:  # noqa: ANN401 - any JSON value
     return iter(node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ())
+
+
+def _past_blanks(text: str, at: int) -> int:
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks else at
 
 
 def _is_broken(text: str) -> bool:
