@@ -15,7 +15,7 @@ from tcop_mock.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CURL = re.compile(rb"(?:\s*#[^\n]*\n)*\s*(?:\$ )?curl\s")
+CURL = re.compile(rb"(?:\s*#[^\n]*\n)*\s*(?:\$ )?curl[ \t\r\n]")
 """How curl commands begin; comments may stand before them."""
 MOST_BYTES = 4 * 1024 * 1024
 """Of commands: they are read character by character, a megabyte or so in a second."""
@@ -82,10 +82,9 @@ def _parted(words: list[str]) -> Iterator[list[str]]:
     for word in [*words, _END]:
         if word != _END:
             some.append(word)
-        elif "curl" in some[:2]:
-            yield some
-            some = []
         else:
+            if some[:1] in (["curl"], ["$"]):
+                yield some
             some = []
 
 

@@ -72,21 +72,17 @@ def _numbered(what: str, bodies: Iterator[Parsed]) -> Iterator[Found]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[_Line]:
-    """Yield lines; the rest of one that is too long is passed over, and all that follows where that is too long, too."""
-    for number in itertools.count(1):
-        text = stream.readline(MOST_BYTES + 1)
-        if text:
-            yield _Line(number, text)
-        if not text or (len(text) > MOST_BYTES and not _pass_over(stream)):
+    """Yield lines; the rest of one that is too long is passed over, or where it has no end, all that follows."""
+    for number, text in enumerate(iter(lambda: stream.readline(MOST_BYTES + 1), b""), 1):
+        yield _Line(number, text)
+        if len(text) > MOST_BYTES and not _pass_over(stream, text):
             return
 
 
-def _pass_over(stream: BinaryIO) -> bool:
-    """Read to the end of a line, and tell whether it has one."""
-    for _ in range(0, MOST_BYTES, _MOST_PREFACE):
-        if stream.readline(_MOST_PREFACE)[-1:] in (b"", b"\n"):
-            return True
-    return False
+def _pass_over(stream: BinaryIO, text: bytes) -> bool:
+    """Read to the end of a line, and tell whether it has one within reach."""
+    pieces = (stream.readline(_MOST_PREFACE) for _ in range(0, MOST_BYTES, _MOST_PREFACE))
+    return any(piece[-1:] in (b"", b"\n") for piece in itertools.chain([text], pieces))
 
 
 def _first(lines: Iterator[_Line]) -> tuple[bytes, _Line]:
