@@ -102,7 +102,7 @@ def _of_lines(preface: bytes, first: _Line, lines: Iterator[_Line]) -> Iterator[
     second = next(rest, None)
     if second is None:
         yield from _of_document(first.text, parsed)
-    elif parsed.is_json or (first.text.startswith(b"{") and second.text[:1] == b"{" and parse(second.text).is_json):
+    elif parsed.is_json or _are_bodies(first.text, second.text):
         yield Found(f"line {first.number}", parsed)
         yield from (Found(f"line {line.number}", parse(line.text)) for line in itertools.chain([second], rest))
     else:  # a document over many lines
@@ -112,6 +112,13 @@ def _of_lines(preface: bytes, first: _Line, lines: Iterator[_Line]) -> Iterator[
             if len(whole) > MOST_BYTES:
                 break
         yield from _of_document(bytes(whole))
+
+
+def _are_bodies(first: bytes, second: bytes) -> bool:
+    """Tell whether a broken line and the next one are a body each, and not parts of one document."""
+    if len(first) > MOST_BYTES:
+        return True
+    return first.startswith(b"{") and second.startswith(b"{") and parse(second).is_json
 
 
 def _of_document(raw: bytes, parsed: Parsed | None = None) -> Iterator[Found]:

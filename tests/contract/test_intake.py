@@ -233,6 +233,8 @@ def test_lines_behind_one_that_is_too_long_are_read(monkeypatch: pytest.MonkeyPa
     for blanks in (999, 1000, 1001, 1990):
         told = found(LINE_A + b"\n" + b"x" * blanks + b"\n" + LINE_B)
         assert [(one.at, one.parsed.is_json) for one in told] == [("line 1", True), ("line 2", False), ("line 3", True)]
+        told = found(b"x" * blanks + b"\n" + LINE_B)
+        assert [one.parsed.is_json for one in told] == ([False, True] if blanks > 999 else [False])
 
 
 def test_the_first_body_does_not_wait_for_more_than_its_line() -> None:
