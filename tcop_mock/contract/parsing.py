@@ -77,7 +77,7 @@ def parse_all(raw: bytes) -> list[Parsed]:
         while text.startswith("{", at):
             reader = _Reader()
             tree, at = reader.read_at(text, at)
-            found.append(Parsed(tree, tuple(itertools.islice(reader.flaws(tree), MOST_NOTES))))
+            found.append(Parsed(tree, tuple(itertools.islice(reader.flaws(tree), MOST_FLAWS))))
     except NoJsonError as problem:
         return [*found, Parsed(None, (Note("", str(problem)),), is_json=False)]
     return found if at == len(text) else []
