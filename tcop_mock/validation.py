@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ABOUT_KEYS = frozenset({"additionalProperties", "required"})
 """Rules that a key breaks by being there or not."""
 _MOST_SHOWN = 6
+_MOST_NEAR_CHARS = 100
+"""A longer key is near to none, and looking would take long."""
 _TYPES = {
     "array": "a list",
     "boolean": "a boolean",
@@ -101,7 +103,7 @@ def _flaws_of(error: ValidationError) -> Iterator[Flaw]:
         known = schema.get("properties", {})
         for key in instance:
             if key not in known:
-                near = did_you_mean(key, known)
+                near = did_you_mean(key, known) if len(key) <= _MOST_NEAR_CHARS else ""
                 yield Flaw((*path, key), "is an unknown key" + (f"; did you mean {near}?" if near else ""), rule, hint)
     elif rule == "required":
         missing = next(key for key in demanded if error.message.startswith(repr(key)))

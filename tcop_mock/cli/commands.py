@@ -132,7 +132,7 @@ cli.add_command(
         callback=_calling("validate", "validate"),
         help="Say of the bodies in FILE (-: standard input) which kind and shape they are, what is wrong with them, "
         "and what deviates from the documentation.\n\n"
-        "FILE holds JSON, a body a line, a captured HTTP request, or a curl line. A problem is what no callback has; "
+        "FILE holds JSON, a body a line, captured HTTP requests, or curl lines. A problem is what no callback has; "
         "unknown fields, metrics and products are deviations. Exit code 0: all could have come from TCOP, 1: not.",
         short_help="Say what a body is, what is wrong with it, what deviates.",
         params=[click.Argument(["source"], metavar="FILE|-"), *common()],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tcop_mock.contract.parsing import Note, Parsed, parse, path_of
 from tcop_mock.contract.recognise import DDOS, EVENTBRIDGE, TEMPLATE, UNKNOWN, Recognised, Recogniser
 from tcop_mock.contract.schemas import accept_schema, inlined, open_schema, printed_schema
+from tcop_mock.contract.values import odd_values
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.validation import ABOUT_KEYS, flaws, shown, validator
@@ -109,7 +110,11 @@ class BodyJudge:
         shape, *others = found.shapes
         accept, printed = self._checkers(shape.id, _FORMS.get(found.kind, Form.DOCUMENTED))
         problems = _few(map(_note, flaws(accept, tree)))
-        deviations = (*_few(self._deviation(flaw, shape) for flaw in flaws(printed, tree)), *_odd_times(tree))
+        deviations = (
+            *_few(self._deviation(flaw, shape) for flaw in flaws(printed, tree)),
+            *_odd_times(tree),
+            *odd_values(shape, tree),
+        )
         ids = tuple(other.id for other in others)
         return BodyVerdict(found.kind, shape.id, ids, _state(tree), problems, _besides(deviations, problems))
 

@@ -1,124 +1,105 @@
-"""Read a body out of a captured HTTP request, or out of a curl line."""
+"""Read bodies out of captured HTTP/1 requests, one after the other.
+
+Method, media type, lengths and codings are looked at; nothing else of a head is kept, so that credentials in it stay
+where they are.
+"""
 
 from __future__ import annotations
 
 import re
-import shlex
 from email.parser import BytesHeaderParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.parsing import Note, Parsed, parse
-from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from email.message import Message
 
 REQUEST = re.compile(rb"[A-Z]{1,10} \S+ HTTP/[0-9.]+\r?\n")
 """How a captured request begins."""
-CURL = re.compile(rb"(\$ )?curl\s")
-"""How a curl line begins."""
-_ANSI_QUOTED = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
-_ANSI_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|(.))", re.DOTALL)
-_ANSI = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "e": "\x1b", "0": "\0"}
-_ANSI |= {one: one for one in "\\'\"?"}
-_HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1\n(.*?)\n\2\s*$", re.DOTALL)
-_RAW = "--data-raw"
-_DATA_FLAGS = ("-d", "--data", _RAW, "--data-binary", "--data-ascii", "--json")
+_BLANK_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
+_BLANKS = re.compile(rb"[ \t\r\n]*")
+_CHUNK = re.compile(rb"[ \t\r\n]*([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\n]*)?(?:\n|\r\n|\Z)")
+_TRAILERS = re.compile(rb"(?:[^\s:]+:[^\n]*\n)*(?:\r?\n)?")
 _CODINGS = frozenset({"", "identity"})
+_PART = "was captured in part:"
 
 
-def of_request(raw: bytes) -> Parsed:
-    """Read one captured request; what is wrong with it beside its body is told, too."""
-    line, _, rest = raw.partition(b"\n")
-    head, body = _halves(rest)
-    headers = BytesHeaderParser().parsebytes(head)
-    coding = str(headers.get("Content-Encoding", "")).strip().lower()
-    problems, deviations = [], []
+class _Content(NamedTuple):
+    """What a request's body is by its head."""
+
+    body: bytes
+    end: int
+    """Where it ends in what was captured."""
+    problem: str = ""
+
+
+def of_requests(raw: bytes) -> Iterator[Parsed]:
+    """Yield the body of each captured request; what is wrong with a request beside its body is told, too."""
+    at = 0
+    while True:
+        line_end = raw.find(b"\n", at) + 1
+        blank = _BLANK_LINE.search(raw, line_end)
+        head_end, start = blank.span() if blank else (len(raw), len(raw))
+        headers = BytesHeaderParser().parsebytes(raw[line_end:head_end])
+        content = _content(raw, start, headers)
+        parsed = parse(content.body)
+        problems, deviations = tuple(_problems(raw[at:line_end], headers, content)), tuple(_deviations(headers))
+        yield parsed._replace(problems=(*problems, *parsed.problems), deviations=(*deviations, *parsed.deviations))
+        at = _past_blanks(raw, content.end)
+        if not REQUEST.match(raw, at):
+            break
+    if at < len(raw):
+        yield Parsed(None, (Note("", "is no HTTP request, and stands behind one"),), is_json=False)
+
+
+def _problems(line: bytes, headers: Message, content: _Content) -> Iterator[Note]:
+    coding = _field(headers, "Content-Encoding").lower()
     if not line.startswith(b"POST "):
-        problems.append(Note("", f"was sent by {line.split()[0].decode()}; callbacks are sent by POST"))
-    if "chunked" in str(headers.get("Transfer-Encoding", "")).lower():
-        body, whole = _unchunked(body)
-        if not whole:
-            problems.append(Note("", "was captured in part: the last chunk is missing"))
-    length = str(headers.get("Content-Length", "")).strip()
-    if length.isdecimal() and int(length) != len(body):
-        if int(length) > len(body):
-            problems.append(Note("", f"was captured in part: {len(body)} bytes of {length} by its Content-Length"))
-        body = body[: int(length)]
+        yield Note("", f"was sent by {line.split()[0].decode()}; callbacks are sent by POST")
+    if content.problem:
+        yield Note("", content.problem)
+    if coding not in _CODINGS:
+        yield Note("", f"has the Content-Encoding {coding}, which callbacks do not have; decode it first")
+
+
+def _deviations(headers: Message) -> Iterator[Note]:
     if headers.get_content_type() != "application/json" or "Content-Type" not in headers:
         told = headers.get("Content-Type", "none")
-        deviations.append(Note("", f"has the Content-Type {told}; application/json was observed"))
-    if coding not in _CODINGS:
-        problems.append(Note("", f"has the Content-Encoding {coding}, which callbacks do not have; decode it first"))
-    parsed = parse(body)
-    return parsed._replace(problems=(*problems, *parsed.problems), deviations=(*deviations, *parsed.deviations))
+        yield Note("", f"has the Content-Type {told}; application/json was observed")
 
 
-def _halves(rest: bytes) -> tuple[bytes, bytes]:
-    """Split at the first blank line, whichever way lines end."""
-    found = re.search(rb"^\r?\n", rest, re.MULTILINE)
-    return (rest, b"") if found is None else (rest[: found.start()], rest[found.end() :])
+def _content(raw: bytes, start: int, headers: Message) -> _Content:
+    if "chunked" in _field(headers, "Transfer-Encoding").lower():
+        return _unchunked(raw, start)
+    length, there = _field(headers, "Content-Length"), len(raw) - start
+    if not re.fullmatch("[0-9]{1,15}", length):
+        return _Content(raw[start:], len(raw))
+    end = start + int(length)
+    if int(length) > there:
+        return _Content(raw[start:], len(raw), f"{_PART} {there} bytes of {length} by its Content-Length")
+    return _Content(raw[start:end], end)
 
 
-def _unchunked(raw: bytes) -> tuple[bytes, bool]:
-    """Return a chunked body put together, and whether its last chunk was there."""
-    body = bytearray()
-    while raw:
-        size, _, raw = raw.partition(b"\n")
-        digits = size.partition(b";")[0].strip()
-        if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", digits):
-            return bytes(body), False
-        if not int(digits, 16):
-            return bytes(body), True
-        body += raw[: int(digits, 16)]
-        raw = raw[int(digits, 16) :].lstrip(b"\r\n")
-    return bytes(body), False
+def _unchunked(raw: bytes, start: int) -> _Content:
+    """Put a chunked body together."""
+    parts: list[bytes] = []
+    at = start
+    while chunk := _CHUNK.match(raw, at):
+        size = int(chunk[1], 16)
+        at = chunk.end() + size
+        parts.append(raw[chunk.end() : at])
+        if not size:
+            trailers = _TRAILERS.match(raw, at)
+            return _Content(b"".join(parts), trailers.end() if trailers else at)
+    return _Content(b"".join(parts), len(raw), f"{_PART} the last chunk is missing")
 
 
-def of_curl(raw: bytes) -> Parsed:
-    """Read the body of a curl line.
-
-    Raises:
-        UsageError: its quotes do not match, it has no body, or the body is in a file.
-    """
-    text = raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n").removeprefix("$ ")
-    document = _HERE_DOCUMENT.search(text)
-    command = text[: document.start()] if document else text
-    command = _ANSI_QUOTED.sub(lambda quoted: shlex.quote(_ansi(quoted[1])), command.replace("\\\n", " "))
-    try:
-        data = list(_data(shlex.split(command)))
-    except ValueError as problem:
-        raise UsageError(f"this curl line cannot be read: {str(problem).lower()}; quote it as for a shell") from None
-    if not data:
-        raise UsageError("this curl line has no body: -d, --data, --data-raw, --data-binary or --json gives one")
-    bodies = []
-    for flag, value in data:
-        if flag == _RAW or not value.startswith("@"):
-            bodies.append(value)
-        elif value == "@-" and document:
-            bodies.append(document[3])
-        else:
-            raise UsageError(f"this curl line takes its body from {value[1:]!r}; validate that file")
-    return parse("&".join(bodies).encode("utf-8", "surrogateescape"))
+def _field(headers: Message, name: str) -> str:
+    return str(headers.get(name, "")).strip()
 
 
-def _data(words: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the flags that give a body, each with its value."""
-    for word, after in zip(words, [*words[1:], ""], strict=True):
-        flag, equals, value = word.partition("=")
-        if word in _DATA_FLAGS:
-            yield word, after
-        elif equals and flag in _DATA_FLAGS:
-            yield flag, value
-        elif re.match("-d.", word):
-            yield "-d", word[2:]
-
-
-def _ansi(text: str) -> str:
-    r"""Return what a shell makes of ``$'...'``: backslash, quotes, ``\n``, ``\xHH``, ``\uHHHH``."""
-
-    def one(escape: re.Match[str]) -> str:
-        coded = escape[1] or escape[2]
-        return chr(int(coded, 16)) if coded else _ANSI.get(escape[3], escape[0])
-
-    return _ANSI_ESCAPE.sub(one, text)
+def _past_blanks(raw: bytes, at: int) -> int:
+    blanks = _BLANKS.match(raw, at)
+    return blanks.end() if blanks else at

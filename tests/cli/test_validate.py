@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CVM = "cvm/basic-monitoring"
 STATUS = '"1" or "0" or 1 or 0 (1 firing, 0 resolved; a string or an integer)'
+_CVM_SHAPES = 4
 NO_CALLBACK = (
     "is no alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
     "(a body of your own template? --profile template)"
@@ -46,6 +47,16 @@ def test_all_that_is_emitted_is_valid(tcop: Call, profile: str, form: str) -> No
     assert done.code == 0
     assert {line.split()[0] for line in told[:-1]} <= ({"deviation"} if form == "observed" else set())
     assert told[-1].endswith(" valid, 0 invalid") or told == ["valid: ddos callback of antiddos/events"]
+
+
+@pytest.mark.parametrize("output", ["ndjson", "http", "curl"])
+def test_whatever_emit_writes_of_many_is_read(tcop: Call, output: str) -> None:
+    """Lines, requests and commands: none is passed over."""
+    done = tcop("validate", "-", stdin=drawn(tcop, "cvm/*", "-n", "2", "--format", output))
+    assert (done.code, done.out) == (
+        0,
+        f"{2 * _CVM_SHAPES} bodies of {_CVM_SHAPES} shapes: {2 * _CVM_SHAPES} valid, 0 invalid\n",
+    )
 
 
 def test_one_body_is_told_in_full(tcop: Call) -> None:

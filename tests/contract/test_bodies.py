@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcop_mock.catalog import Catalog
+from tcop_mock.contract import parsing
 from tcop_mock.contract.bodies import BodyJudge
-from tcop_mock.contract.parsing import MOST_BYTES, MOST_DEPTH, Note, parse
+from tcop_mock.contract.parsing import MOST_BYTES, MOST_DEPTH, MOST_FLAWS, Note, parse
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.generate import Generator
 from tcop_mock.generate.bodies import Bodies
@@ -135,14 +136,14 @@ ODD = {
         b'{"a":{"b":1,"b":2}}',
         Note("a.b", "the key stands here twice: readers differ in which value they take"),
     ),
-    "NaN": (b'{"a":NaN}', Note("", "NaN is no JSON")),
-    "infinity": (b'{"a":[-Infinity]}', Note("", "-Infinity is no JSON")),
+    "NaN": (b'{"a":NaN}', Note("a", "is NaN, which is no JSON")),
+    "infinity": (b'{"a":[1e999,-Infinity]}', Note("a.1", "is -Infinity, which is no JSON")),
     "half a pair": (b'{"a":["\\ud800"]}', Note("a.0", "has half a surrogate pair: UTF-8 cannot write it")),
     "half a pair in a key": (
         b'{"a":{"\\udfff":1}}',
         Note("a", "a key has half a surrogate pair: UTF-8 cannot write it"),
     ),
-    "some depth": (b"[" * 300 + b"]" * 300, Note("0.0.0", f"nests deeper than {MOST_DEPTH} tables and lists")),
+    "some depth": (b"[" * 300 + b"]" * 300, Note("", f"nests deeper than {MOST_DEPTH} tables and lists")),
 }
 
 
@@ -151,6 +152,29 @@ def test_what_readers_stumble_over_is_a_problem(raw: bytes, note: Note) -> None:
     """JSON that not every reader reads alike is told by its place."""
     assert note in parse(raw).problems
     assert note in JUDGE.judge(raw).problems
+
+
+def test_a_number_beyond_all_is_no_infinity() -> None:
+    """What JSON has is not told, only what it does not have."""
+    assert parse(b'{"a":[1e999,-Infinity],"b":"\\ud83d\\ude00"}').problems == (
+        Note("a.1", "is -Infinity, which is no JSON"),
+    )
+
+
+def test_a_text_that_breaks_everything_is_told_in_part() -> None:
+    """What is odd about a body's text is bounded, and so are the keys that are told."""
+    twice = b"[%b]" % b",".join([b'{"a":1,"a":2}'] * 1000)
+    assert len(parse(twice).problems) == MOST_FLAWS
+    [note] = JUDGE.judge_tree(body_of(CVM) | {"k" * 100_000: 1}).deviations
+    assert note == Note("k" * 200, "is an unknown key")
+
+
+def test_a_large_body_is_walked_through_only_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body without anything odd costs no more than Python's decoder takes."""
+    monkeypatch.delattr(parsing, "_walk")
+    assert parse(b'{"a":[1,{"b":"\xc3\xbc"}]}').problems == ()
+    with pytest.raises(NameError):
+        parse(b'{"a":NaN}')
 
 
 def test_a_byte_order_mark_is_a_deviation() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.contract import intake
+from tcop_mock.contract import curls, intake
 from tcop_mock.contract.intake import Found, bodies_in
-from tcop_mock.contract.parsing import Note
+from tcop_mock.contract.parsing import Note, Parsed
 from tcop_mock.errors import UsageError
 
 A, B = {"sessionId": "a", "名": "ü"}, {"sessionId": "b"}
@@ -196,11 +196,61 @@ def test_another_content_type_is_a_deviation(told: str, headers: list[str]) -> N
     assert one.parsed.problems == ()
 
 
-def test_what_follows_a_body_is_not_read() -> None:
-    """Only the first of several requests is judged."""
-    first = request(LINE_A, JSON_TYPE, f"Content-Length: {len(LINE_A)}")
-    [one] = found(first + request(LINE_B))
-    assert one.parsed.tree == A
+def test_requests_one_after_the_other_are_all_read() -> None:
+    """By their lengths or chunks, with or without blank lines between; what follows and is none is told."""
+    length = request(LINE_A, JSON_TYPE, f"Content-Length: {len(LINE_A)}")
+    chunks = request(b"%x\r\n%b\r\n0\r\nT: x\r\n\r\n" % (len(LINE_B), LINE_B), JSON_TYPE, "Transfer-Encoding: chunked")
+    raw = length + b"\n" + chunks + length
+    assert trees(raw) == [("request 1", A), ("request 2", B), ("request 3", A)]
+    *_, last = found(length + b"x")
+    assert last == Found(
+        "request 2", Parsed(None, (Note("", "is no HTTP request, and stands behind one"),), is_json=False)
+    )
+
+
+def test_many_small_chunks_are_read_in_one_pass() -> None:
+    """A body in chunks of a byte costs no more than its length."""
+    chunks = b"1\r\n \r\n" * 300_000 + b"%x\r\n%b\r\n0\r\n\r\n" % (len(LINE_A), LINE_A)
+    assert trees(request(chunks, JSON_TYPE, "Transfer-Encoding: chunked")) == [("", A)]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_documents_one_behind_the_other_are_all_read(indent: int | None) -> None:
+    """As ``jq`` writes them, in one line or over many; a broken one is the last."""
+    raw = b" ".join(json.dumps(one, indent=indent).encode() for one in (A, B))
+    assert trees(raw) == [("item 1", A), ("item 2", B)]
+    *whole, last = found(raw + b"{")
+    assert [one.parsed.tree for one in whole] == [A, B]
+    assert last.at == "item 3"
+    assert not last.parsed.is_json
+    [one] = found(raw + b"x")
+    assert one.parsed.problems[0].message.startswith("is no JSON: extra data")
+
+
+def test_lines_behind_one_that_is_too_long_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The long one is told as such, with its number."""
+    monkeypatch.setattr(intake, "MOST_BYTES", 1000)
+    for blanks in (999, 1000, 1001, 1990):
+        told = found(LINE_A + b"\n" + b"x" * blanks + b"\n" + LINE_B)
+        assert [(one.at, one.parsed.is_json) for one in told] == [("line 1", True), ("line 2", False), ("line 3", True)]
+        told = found(b"x" * blanks + b"\n" + LINE_B)
+        assert [one.parsed.is_json for one in told] == ([False, True] if blanks > 999 else [False])
+
+
+def test_the_first_body_does_not_wait_for_more_than_its_line() -> None:
+    """Whoever writes a body now and then is answered body by body."""
+    lines = [LINE_A + b"\n", LINE_B + b"\n", b""]
+
+    class Slow(io.BytesIO):
+        """A pipe that has a line at a time."""
+
+        def readline(self, _most: int | None = -1, /) -> bytes:
+            return lines.pop(0)
+
+    bodies = bodies_in(Slow())
+    assert next(bodies) == Found("line 1", Parsed(A))
+    assert lines == [b""]
+    assert [one.at for one in bodies] == ["line 2"]
 
 
 TEXT_A = LINE_A.decode()
@@ -211,8 +261,14 @@ CURLS = {
     "--data=": f"curl --data='{TEXT_A}' http://h/",
     "--json over lines": f"curl \\\n  --json \\\n '{TEXT_A}' \\\n  http://h/\n",
     "over lines of Windows": f"curl \\\r\n  -d '{TEXT_A}' \\\r\n  http://h/\r\n",
-    "$'...'": 'curl http://h/ --data-raw $\'{"sessionId":"\\u0061","\\u540d":"\\xfc"}\'',
+    "$'...'": 'curl http://h/ --data-raw $\'{"sessionId":"\\u0061","\\u540d":"\\xc3\\xbc"}\'',
     "a here-document": f"curl http://h/ --data-binary @- <<'EOF'\n{TEXT_A}\nEOF\n",
+    "a comment before": f"# cvm\n\ncurl -d '{TEXT_A}' h",
+    "a bundle of flags": f"curl -sSXPOST -u u:p -sd'{TEXT_A}' h",
+    "a flag that takes no value before": f"curl -i -k -d '{TEXT_A}' h",
+    "$' inside quotes": """curl -d '{"sessionId":"a",'$'"\\u540d":"\\xc3\\xbc"}' h""",
+    "octal bytes": """curl -d $'{"sessionId":"a","\\u540d":"\\303\\274"}' h""",
+    "double quotes over lines": "curl -d " + json.dumps(TEXT_A, ensure_ascii=False).replace(":", ":\\\n") + " h",
     "double quotes": "curl http://h/ -d " + json.dumps(TEXT_A, ensure_ascii=False),
 }
 
@@ -223,7 +279,7 @@ def test_a_curl_line_is_read(line: str) -> None:
     assert trees(line.encode()) == [("", A)]
 
 
-@pytest.mark.parametrize("text", [r"a\n\t\\\'\"b", r"\x41\u00e9\e", "plain", r"\q"])
+@pytest.mark.parametrize("text", [r"a\n\t\\\'\"b", r"\x41\u00e9\e", r"\xc3\xbc\303\274", r"\xff", "plain", r"\q"])
 def test_quotes_of_a_shell_are_read_as_bash_does(text: str) -> None:
     """``$'...'`` has its own escapes."""
     bash = shutil.which("bash")
@@ -249,6 +305,21 @@ def test_a_curl_line_without_a_body_is_refused(line: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         found(line.encode())
     assert str(caught.value) == message
+
+
+def test_curl_commands_one_after_the_other_are_all_read() -> None:
+    """With comments, here-documents and other commands between, as ``emit --format curl`` writes them."""
+    raw = (
+        f"# first\ncurl h --data-binary @- <<'EOF' -s\n{TEXT_A}\nEOF\n"
+        f"sleep 1; echo curl\ncurl h \\\n -d '{LINE_B.decode()}'\n"
+    )
+    assert trees(raw.encode()) == [("command 1", A), ("command 2", B)]
+
+
+def test_too_many_commands_are_refused() -> None:
+    """Reading them as a shell does would take long."""
+    with pytest.raises(UsageError, match="longer than 4 MiB; validate their bodies"):
+        found(b"curl -d '" + b"x" * curls.MOST_BYTES + b"'")
 
 
 def test_raw_data_names_no_file() -> None:
