@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tcop_mock._data import data_root
 from tcop_mock.catalog import Catalog
 
 pytestmark = pytest.mark.checkout
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/errata.md"
-GENERAL = tomllib.loads((ROOT / "payload_catalog" / "_errata.toml").read_text(encoding="utf-8"))["erratum"]
+GENERAL = tomllib.loads((data_root("payload_catalog") / "_errata.toml").read_text(encoding="utf-8"))["erratum"]
 
 
 def test_a_row_has_as_many_cells_as_its_table() -> None:
