@@ -11,6 +11,7 @@ from tcop_mock.cli.options import read_text
 from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
+from tcop_mock.generate.ages import Moment
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.lifecycle import parse_lifecycle
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.options import Common
     from tcop_mock.contract.mutators import Mutator
+    from tcop_mock.model.alarm import Notify
     from tcop_mock.model.shape import Shape
 
 
@@ -40,6 +42,14 @@ class Drawn(NamedTuple):
     """As it goes over the wire."""
 
 
+class Told(NamedTuple):
+    """One callback of a life, and when it is told."""
+
+    drawn: Drawn
+    at_s: int
+    """Seconds after the alarm fired for the first time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """What to draw of a shape; without arguments, what is drawn where no option says otherwise."""
@@ -49,6 +59,7 @@ class Drawing:
     metric: str | None = None
     event: str | None = None
     threshold: bool = True
+    notify: Notify | None = None
     lang: str = Lang.EN.value
     form: str = Form.DOCUMENTED.value
     edits: tuple[tuple[str, Any], ...] = ()
@@ -69,8 +80,8 @@ class Drawing:
             for first in range(0, count, _CHUNK):
                 drawn = [each.bodies(first, min(_CHUNK, count - first)) for each in bodies]
                 for life in zip(*drawn, strict=True):
-                    for (state, _), body in zip(moments, life, strict=True):
-                        yield Drawn(shape, state, self._finished(shape, state, body))
+                    for moment, body in zip(moments, life, strict=True):
+                        yield Drawn(shape, moment.state, self._finished(shape, moment.state, body))
 
     def rehearse(self, shapes: Sequence[Shape], common: Common, count: int) -> None:
         """Draw what :meth:`callbacks` would, as far as it can fail, so that nothing is written before an error.
@@ -79,9 +90,22 @@ class Drawing:
             UsageError: as there.
         """
         for shape, bodies in self._bodies(shapes, common, self._moments()):
-            for each, (state, _) in zip(bodies, self._moments(), strict=True):
+            for each, moment in zip(bodies, self._moments(), strict=True):
                 each.rehearse(count)
-                self._finished(shape, state, each.body(0))
+                self._finished(shape, moment.state, each.body(0))
+
+    def lives(self, shapes: Sequence[Shape], common: Common) -> Iterator[list[Told]]:
+        """Draw one alarm of each shape, with the times at which its callbacks are told.
+
+        Raises:
+            UsageError: as :meth:`callbacks`.
+        """
+        moments = self._moments()
+        for shape, bodies in self._bodies(shapes, common, moments):
+            yield [
+                Told(Drawn(shape, moment.state, self._finished(shape, moment.state, each.body(0))), each.told_s(0))
+                for moment, each in zip(moments, bodies, strict=True)
+            ]
 
     def tell_assumed(self, common: Common) -> None:
         """Tell what no source says of what is drawn, beyond the profile."""
@@ -89,10 +113,10 @@ class Drawing:
             common.tell(f"assumed: {line}")
 
     def _bodies(
-        self, shapes: Sequence[Shape], common: Common, moments: Sequence[tuple[State, int]]
+        self, shapes: Sequence[Shape], common: Common, moments: Sequence[Moment]
     ) -> Iterator[tuple[Shape, list[Bodies]]]:
         """Yield each shape with what writes its callbacks, moment by moment."""
-        form, states = Form(self.form), {state for state, _ in moments}
+        form, states = Form(self.form), {moment.state for moment in moments}
         if self.template and (self.mutate or self.edits or self.removals or form is not Form.DOCUMENTED):
             raise UsageError("--template writes the whole body: leave --form, --set, --unset and --mutate out")
         able = [shape for shape in shapes if len(shapes) == 1 or comes(shape, states, form)]
@@ -103,8 +127,8 @@ class Drawing:
         for shape in able:
             self._require_kind(shape)
             threshold = self.threshold and (self._mutator is None or self._mutator.threshold)
-            ask = Ask(self.metric, self.event, threshold, _furthest(shape, moments))
-            yield shape, [Bodies(generator, shape, *moment, ask=ask, edit=edit) for moment in moments]
+            ask = Ask(self.metric, self.event, threshold, self.notify, _furthest(shape, moments))
+            yield shape, [Bodies(generator, shape, moment, ask=ask, edit=edit) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
         if shape.kind is Kind.METRIC and self.event is not None:
@@ -112,10 +136,10 @@ class Drawing:
         if shape.kind is Kind.EVENT and self.metric is not None:
             raise UsageError(f"{shape.id} has events and no metrics: --metric does not go with it, --event does")
 
-    def _moments(self) -> tuple[tuple[State, int], ...]:
+    def _moments(self) -> tuple[Moment, ...]:
         if self.lifecycle is None:
             usual = self._mutator.state if self._mutator else State.FIRING
-            return ((State(self.state or usual), 1),)
+            return (Moment(State(self.state or usual)),)
         if self.state is not None:
             raise UsageError("--state and --lifecycle exclude each other: give one moment or a whole life")
         moments = parse_lifecycle(self.lifecycle)
@@ -152,6 +176,7 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         metric: str | None,
         event: str | None,
         no_threshold: bool,
+        notify: Notify | None,
         lang: str,
         form: str,
         sets: tuple[str, ...],
@@ -162,7 +187,9 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:  # noqa: ANN401
         edits = tuple(map(_parse_edit, sets))
         own = Template(read_text(template), template) if template else None
-        drawing = Drawing(state, lifecycle, metric, event, not no_threshold, lang, form, edits, unset, mutate, own)
+        drawing = Drawing(
+            state, lifecycle, metric, event, not no_threshold, notify, lang, form, edits, unset, mutate, own
+        )
         return verb(drawing=drawing, **given)
 
     return gathered
@@ -183,9 +210,9 @@ def _parse_edit(text: str) -> tuple[str, Any]:
     return path, tree
 
 
-def _furthest(shape: Shape, moments: Sequence[tuple[State, int]]) -> State:
+def _furthest(shape: Shape, moments: Sequence[Moment]) -> State:
     """Return the state that asks most of an alarm: a metric's repeats, an event's recovery."""
-    states = {state for state, _ in moments}
+    states = {moment.state for moment in moments}
     if State.REPEATED in states:
         return State.REPEATED
     return State.RESOLVED if State.RESOLVED in states and shape.kind is Kind.EVENT else State.FIRING

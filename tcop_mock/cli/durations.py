@@ -1,4 +1,4 @@
-"""Durations on the command line: ``500ms``, ``30s``, ``10m``, ``1h`` or bare seconds."""
+"""Durations on the command line: ``500ms``, ``30s``, ``10m``, ``1h`` or bare seconds; and how alarms repeat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 
 import click
 
+from tcop_mock.model.alarm import REPEAT_PERIODS_S, Notify, NotifyType
+
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_TYPES = {kind.removesuffix("Alarm"): kind for kind in NotifyType}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h|)")
 
 
@@ -32,3 +35,23 @@ def positive_duration(text: str) -> float:
     if not seconds:
         raise click.BadParameter("it must be more than 0")
     return seconds
+
+
+def notify(text: str) -> Notify:
+    """Return how an alarm repeats: ``single``, ``continuous:5m``, ``exponential:1h``.
+
+    Raises:
+        click.BadParameter: no such type, or a frequency that no policy can have.
+    """
+    name, _, every = text.partition(":")
+    if name not in _TYPES or (name == "single") != (not every):
+        raise click.BadParameter(f"{text!r} is none of single, continuous:TIME, exponential:TIME")
+    every_s = duration(every) if every else 0
+    if every and every_s not in REPEAT_PERIODS_S:
+        known = ", ".join(_written(seconds) for seconds in REPEAT_PERIODS_S)
+        raise click.BadParameter(f"no policy repeats every {every}; one of {known}")
+    return Notify(_TYPES[name], int(every_s))
+
+
+def _written(seconds: int) -> str:
+    return f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds // 60}m"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tcop_mock.cli.durations import notify
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.model.profile import DEFAULT_PROFILE
@@ -38,12 +39,18 @@ def drawing() -> list[click.Parameter]:
             ["--state"], type=click.Choice([state.value for state in State]), help="Of the alarm.  [default: firing]"
         ),
         click.Option(
-            ["--lifecycle"], metavar="STEPS", help="A whole life in place of one state: fire,repeat:3,resolve."
+            ["--lifecycle"], metavar="STEPS", help="A life in place of one state: fire,repeat:3,resolve,fire."
         ),
         click.Option(["--metric"], metavar="NAME", help="Metric by name.  [default: drawn]"),
         click.Option(["--event"], metavar="NAME", help="Event by name.  [default: drawn]"),
         click.Option(
             ["--no-threshold"], is_flag=True, help="As for a metric without a threshold: no threshold fields."
+        ),
+        click.Option(
+            ["--notify"],
+            type=notify,
+            metavar="TYPE[:TIME]",
+            help="How an alarm repeats: single, continuous:5m, exponential:5m.  [default: drawn]",
         ),
         click.Option(
             ["--lang"],

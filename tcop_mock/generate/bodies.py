@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.generate.ages import durations_s
+from tcop_mock.generate.ages import Moment, again_s, ages_s
 from tcop_mock.generate.cells import ROWS, Clock, Piece, Words, clock_pieces
-from tcop_mock.generate.draft import LANES, Moment, place_of
+from tcop_mock.generate.draft import LANES, place_of
 from tcop_mock.generate.holes import Hole, Holes
 from tcop_mock.generate.plan import Plan
 from tcop_mock.generate.policies import Ask, require, require_form
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from tcop_mock.model.shape import Metric, Shape
 
 
+_FIRING = Moment()
+
+
 class Bodies:
     """Bodies of one shape's callbacks of one state, by serial.
 
     Args:
         generator: gives seed, language, form and profile.
         shape: what product they are about.
-        state: of the callbacks.
-        occurrence: as in ``Generator.callback``.
+        moment: of the callbacks, in the lives of their alarms.
         ask: what the alarms have to be.
         edit: applied to every body's tree, before anything is drawn: what it removes or sets, it does in all of them.
 
@@ -42,20 +44,19 @@ class Bodies:
         UsageError: its alarms have no such state, or the shape no such form.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one thing that a user can ask of callbacks
+    def __init__(
         self,
         generator: Generator,
         shape: Shape,
-        state: State = State.FIRING,
-        occurrence: int = 1,
+        moment: Moment = _FIRING,
         *,
         ask: Ask | None = None,
         edit: Callable[[Any], Any] | None = None,
     ) -> None:
         self._form, self._envelope = generator.form, generator.wire.envelope(generator.form)
         self._lang = generator.lang
-        self._moment = Moment(state, occurrence)
-        self._ask = ask or Ask(reaching=state)
+        self._moment = moment
+        self._ask = ask or Ask(reaching=moment.state)
         self._edit = edit
         require_form(shape, generator.form)
         self._draft = generator.draft(shape)
@@ -78,6 +79,14 @@ class Bodies:
                 column += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
             drawn[lane_first - first :: LANES] = column
         return drawn
+
+    def told_s(self, serial: int) -> int:
+        """Return when one alarm's callback is told, in seconds after the alarm fired for the first time."""
+        policy, number, row = place_of(serial)
+        alarm = self._draft.policy(policy, self._ask)
+        ages, column = ages_s(alarm, self._moment), self._draft.age
+        at = self._draft.block(policy, number, self._moment)[column * ROWS + row] if len(ages) > 1 else 0
+        return again_s(alarm, self._moment) + ages[at]
 
     def rehearse(self, count: int) -> None:
         """Write what ``bodies(0, count)`` writes as far as it can fail.
@@ -117,16 +126,18 @@ class Bodies:
         return replace(policy, dimensions=objects.dimensions, extras=objects.extras(policy.extras))
 
     def _said(self, policy: Alarm, holes: Holes) -> Said:
-        draft, (state, occurrence) = self._draft, self._moment
-        ages, over = durations_s(policy, state, occurrence), state is State.RESOLVED
+        draft, moment = self._draft, self._moment
+        ages, over, again = ages_s(policy, moment), moment.state is State.RESOLVED, again_s(policy, moment)
         age: Piece = str(ages[0]) if len(ages) == 1 else Words(draft.age, tuple(map(str, ages)))
-        metric, instant = policy.metric, Clock(Plan.CLOCK, millis=True)
+        metric, instant = policy.metric, Clock(Plan.CLOCK, (again,), millis=True)
         measured = metric is not None and metric.calc_type is not None
         return Said(
             session_id=holes.text(draft.session_pieces(policy, self._form)),
-            first_occur=holes.text(clock_pieces(Plan.CLOCK)),
+            first_occur=holes.text([Clock(Plan.CLOCK, (again,))] if again else clock_pieces(Plan.CLOCK)),
             duration_s=holes.dig([age], [age]),
-            recover_time=holes.text([Clock(Plan.CLOCK, ages, draft.age)]) if over else NOT_RECOVERED,
+            recover_time=holes.text([Clock(Plan.CLOCK, tuple(again + one for one in ages), draft.age)])
+            if over
+            else NOT_RECOVERED,
             current_value=holes.text([_value(metric, draft.current, beyond=not over)]) if metric and measured else "",
             first_occur_ms=holes.dig([instant], [instant]),
             history_value=holes.text([_value(metric, draft.history, beyond=False)]) if metric and measured else "",

@@ -12,7 +12,8 @@ from tcop_mock.generate.policies import Ask, draw_policy
 from tcop_mock.model.form import Form
 
 if TYPE_CHECKING:
-    from tcop_mock.model.alarm import Alarm, State
+    from tcop_mock.generate.ages import Moment
+    from tcop_mock.model.alarm import Alarm
     from tcop_mock.model.shape import Lang, Shape
 
 LANES = 16
@@ -45,13 +46,6 @@ def serial_of_own_policy(number: int) -> int:
     return epoch * LANES * ROWS * _LANE_BLOCKS + lane
 
 
-class Moment(NamedTuple):
-    """One state of an alarm; columns of chance behind those of the alarm decide what is said then."""
-
-    state: State
-    occurrence: int
-
-
 class Draft:
     """Draws one shape's alarms of one seed."""
 
@@ -70,8 +64,9 @@ class Draft:
         return draw_policy(self.shape, self.lang, ask, self.seed, self.shape.id, "policy", number)
 
     def _block(self, policy: int, number: int, moment: Moment) -> bytes:
+        """Draw a block: columns of the alarms, and behind them those that decide what is said at a moment."""
         key = (self.seed, self.shape.id, policy, number)
-        return block_of(self.plan.width, *key) + block_of(self.age + 1 - self.plan.width, *key, *moment)
+        return block_of(self.plan.width, *key) + block_of(self.age + 1 - self.plan.width, *key, *moment.key)
 
     @staticmethod
     def built_in(policy: Alarm) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tcop_mock.errors import UsageError
-from tcop_mock.generate.ages import durations_s
+from tcop_mock.generate.ages import Moment, again_s, ages_s
 from tcop_mock.generate.cells import ROWS, Clock, text_of
-from tcop_mock.generate.draft import Draft, Moment, place_of
+from tcop_mock.generate.draft import Draft, place_of
 from tcop_mock.generate.plan import Plan
 from tcop_mock.generate.policies import Ask, require, require_form
 from tcop_mock.generate.thresholds import values
@@ -19,6 +20,7 @@ from tcop_mock.model.shape import Lang
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tcop_mock.model.alarm import Notify
     from tcop_mock.model.shape import Shape
 
 
@@ -53,6 +55,7 @@ class Generator:
         metric: str | None = None,
         event: str | None = None,
         threshold: bool = True,
+        notify: Notify | None = None,
         reaching: State = State.FIRING,
     ) -> Alarm:
         """Draw one alarm.
@@ -63,6 +66,7 @@ class Generator:
             metric: metric by name; drawn where it is not given.
             event: event by name; drawn where it is not given.
             threshold: ``False`` for an alarm without a threshold (its conditions have no threshold fields).
+            notify: whether and how often it is told again; drawn where it is not given.
             reaching: the state it must be able to reach: repeated, resolved.
 
         Raises:
@@ -71,8 +75,8 @@ class Generator:
         """
         require_form(shape, self.form)
         draft, place = self.draft(shape), place_of(serial)
-        policy = draft.policy(place.policy, Ask(metric, event, threshold, reaching))
-        block = draft.block(place.policy, place.block, Moment(State.FIRING, 1))
+        policy = draft.policy(place.policy, Ask(metric, event, threshold, notify, reaching))
+        block = draft.block(place.policy, place.block, Moment())
         drawn = draft.plan.values(block, place.row, self.lang) | draft.built_in(policy)
         objects = draft.plan.objects(drawn, self.lang)
         return replace(
@@ -83,13 +87,14 @@ class Generator:
             extras=objects.extras(policy.extras),
         )
 
-    def callback(self, alarm: Alarm, state: State, occurrence: int = 1) -> Callback:
+    def callback(self, alarm: Alarm, state: State, occurrence: int = 1, before: tuple[int, ...] = ()) -> Callback:
         """Draw an alarm's callback at one moment of its life.
 
         Args:
             alarm: drawn by this generator.
             state: firing, repeated or resolved.
             occurrence: which repeat it is, from 1; for a resolve, how many repeats it outlived, and one.
+            before: occurrences of the resolves behind it, where it fires again; see :class:`ages.Moment`.
 
         Raises:
             UsageError: the alarm has no such state, or is none of this generator's.
@@ -98,8 +103,11 @@ class Generator:
         if alarm.shape_id not in self._drafts:
             raise UsageError(f"this generator has drawn no alarm of {alarm.shape_id}; ask the one that has")
         draft, place = self._drafts[alarm.shape_id], place_of(alarm.serial)
-        block = draft.block(place.policy, place.block, Moment(state, occurrence))
-        ages = durations_s(alarm, state, occurrence)
+        moment = Moment(state, occurrence, before)
+        block = draft.block(place.policy, place.block, moment)
+        ages = ages_s(alarm, moment)
+        if before:
+            alarm = replace(alarm, first_occur=alarm.first_occur + timedelta(seconds=again_s(alarm, moment)))
 
         def byte(column: int) -> int:
             return block[column * ROWS + place.row]

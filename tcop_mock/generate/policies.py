@@ -10,13 +10,14 @@ from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.generate.cells import ALNUM, FIRST_DAY, LOWER_ALNUM
 from tcop_mock.generate.entropy import Entropy
 from tcop_mock.generate.pools import names, regions
-from tcop_mock.model.alarm import Account, Alarm, Extras, NotifyType, State
+from tcop_mock.model.alarm import REPEAT_PERIODS_S, Account, Alarm, Extras, NotifyType, State
 from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Event, Kind, Lang, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from tcop_mock.model.alarm import Notify
     from tcop_mock.model.shape import Shape
 
     Named = TypeVar("Named", Metric, Event)
@@ -25,7 +26,6 @@ _POLICY_CHARS = 8
 _LINK_CHARS = 12
 _PERIODS_S = (60, 300)
 _PERIOD_NUMS = (1, 2, 3, 4, 5)
-_REPEAT_PERIODS_S = (300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 _APP_ID = (1_250_000_000, 1_259_999_999)
 _UIN = (100_000_000_000, 100_099_999_999)
 _LEVELS = ("", "", "", "Remind")
@@ -41,6 +41,7 @@ class Ask:
     event: str | None = None
     threshold: bool = True
     """``False`` for an alarm without a threshold (its conditions have no threshold fields)."""
+    notify: Notify | None = None
     reaching: State = State.FIRING
     """The state it must be able to reach: repeated, resolved."""
 
@@ -128,7 +129,7 @@ def _notified(alarm: Alarm, entropy: Entropy) -> Alarm:
     """Draw the policy's periods and how it repeats."""
     period_s, period_num = entropy.pick(_PERIODS_S), entropy.pick(_PERIOD_NUMS)
     notify_type = entropy.pick(tuple(NotifyType))
-    every_s = entropy.pick(_REPEAT_PERIODS_S)
+    every_s = entropy.pick(REPEAT_PERIODS_S)
     return replace(
         alarm,
         period_s=period_s,
@@ -157,8 +158,11 @@ def _about_metric(alarm: Alarm, shape: Shape, ask: Ask, subject: int) -> Alarm:
     if not ask.threshold:
         metric = replace(metric, calc_type=None, calc_value=None)
     alarm = replace(alarm, metric=metric, namespace=metric.namespace or alarm.namespace)
+    if ask.notify:
+        alarm = replace(alarm, notify_type=ask.notify.type, notify_period_s=ask.notify.every_s)
+        require(alarm, ask.reaching)
     if ask.reaching is State.REPEATED and not alarm.repeats:
-        every_s = _REPEAT_PERIODS_S[subject % len(_REPEAT_PERIODS_S)]
+        every_s = REPEAT_PERIODS_S[subject % len(REPEAT_PERIODS_S)]
         return replace(alarm, notify_type=NotifyType.CONTINUOUS, notify_period_s=every_s)
     return alarm
 
@@ -170,6 +174,8 @@ def _about_event(alarm: Alarm, shape: Shape, ask: Ask, subject: int) -> Alarm:
         following = itertools.chain(shape.events[at:], shape.events[:at])
         event = next((other for other in following if other.recoverable), event)
     alarm = replace(alarm, event=event)
+    if ask.notify and ask.notify.type is not NotifyType.SINGLE:
+        raise UsageError(f"{shape.id}: event alarms never repeat, so they are told once: single")
     require(alarm, ask.reaching)
     return alarm
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.model.form import Form, Wire
 from tcop_mock.model.shape import Kind, Lang
@@ -31,6 +31,18 @@ class NotifyType(StrEnum):
     SINGLE = "singleAlarm"
     CONTINUOUS = "continuousAlarm"
     EXPONENTIAL = "exponentialAlarm"
+
+
+REPEAT_PERIODS_S = (300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+"""How often an unresolved alarm can be told again in its first day: the API's ``NoticeFrequency``, without its 0."""
+
+
+class Notify(NamedTuple):
+    """Whether, how and how often an unresolved alarm is told again."""
+
+    type: NotifyType
+    every_s: int
+    """One of ``REPEAT_PERIODS_S``; 0 for an alarm that is told once."""
 
 
 @dataclass(frozen=True, slots=True)

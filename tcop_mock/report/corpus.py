@@ -12,6 +12,7 @@ from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.contract.schemas import accept_schema, emit_schema
 from tcop_mock.contract.workshop import PLAIN_SHAPE
 from tcop_mock.generate import Generator
+from tcop_mock.generate.ages import Moment
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.policies import Ask, forms
 from tcop_mock.model.alarm import State
@@ -113,7 +114,7 @@ class Corpus:
                 for lang in self._langs:
                     generator = Generator(self._seed, lang, form=form, wire=self._profile.wire)
                     for state in _states(shape):
-                        body = Bodies(generator, shape, state, ask=Ask(reaching=state)).body(0)
+                        body = Bodies(generator, shape, Moment(state), ask=Ask(reaching=state)).body(0)
                         path = f"callbacks/{form}/{lang}/{shape.id}/{state}.json"
                         yield CorpusFile(path, body, _facts(shape) | {"state": state, "form": form, "lang": lang})
 
@@ -121,7 +122,7 @@ class Corpus:
         for mutator in load_mutators().values():
             shape = self._catalog.get(mutator.shape or PLAIN_SHAPE)
             ask = Ask(threshold=mutator.threshold, reaching=mutator.state)
-            bodies = Bodies(Generator(self._seed, wire=self._profile.wire), shape, mutator.state, ask=ask)
+            bodies = Bodies(Generator(self._seed, wire=self._profile.wire), shape, Moment(mutator.state), ask=ask)
             body = mutator.change(json.loads(bodies.body(0)))
             verb = "take" if mutator.accepted else "refuse"
             facts = {"mutator": mutator.name, "clause": mutator.clause, "accepted": mutator.accepted}

@@ -15,6 +15,7 @@ from tcop_mock.contract.bodies import BodyJudge
 from tcop_mock.contract.parsing import MOST_BYTES, MOST_DEPTH, MOST_FLAWS, Note, parse
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.generate import Generator
+from tcop_mock.generate.ages import Moment
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.policies import Ask, forms
@@ -52,7 +53,7 @@ KEYS = (
 
 def body_of(shape: Shape, state: State = State.FIRING, form: Form = Form.DOCUMENTED) -> Any:  # noqa: ANN401
     """Return one body."""
-    return json.loads(Bodies(Generator(3, form=form), shape, state, ask=Ask(reaching=state)).body(0))
+    return json.loads(Bodies(Generator(3, form=form), shape, Moment(state), ask=Ask(reaching=state)).body(0))
 
 
 def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes]]:
@@ -60,7 +61,7 @@ def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes
     states = [State.FIRING, *([State.RESOLVED] if shape.recovers else [])]
     for at, (state, lang) in enumerate((state, lang) for state in states for lang in Lang):
         generator = Generator(at, lang, form=form, wire=load_profile(profile).wire)
-        yield state, Bodies(generator, shape, state, ask=Ask(threshold=at % 2 == 0, reaching=state)).body(at)
+        yield state, Bodies(generator, shape, Moment(state), ask=Ask(threshold=at % 2 == 0, reaching=state)).body(at)
 
 
 @pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
@@ -280,7 +281,7 @@ def test_times_that_do_not_fit_are_deviations() -> None:
         ("2001-01-01 00:00:00", "is before firstOccurTime"),
     ):
         assert JUDGE.judge_tree(with_value(body, "recoverTime", value)).deviations == (Note("recoverTime", message),)
-    old = json.loads(Bodies(Generator(3, wire=load_profile("2019-ack").wire), CVM, State.RESOLVED).body(0))
+    old = json.loads(Bodies(Generator(3, wire=load_profile("2019-ack").wire), CVM, Moment(State.RESOLVED)).body(0))
     path = "alarmPolicyInfo.recoverTime"
     verdict = JUDGES["2019-ack"].judge_tree(with_value(old, path, "0"))
     assert verdict.deviations == (Note(path, "is not told by an alarm that is resolved"),)

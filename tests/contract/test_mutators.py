@@ -15,6 +15,7 @@ from tcop_mock.contract.players import PLAYERS
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.contract.workshop import PLAIN_SHAPE, Workshop
 from tcop_mock.generate import Generator
+from tcop_mock.generate.ages import Moment
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.policies import Ask
 
@@ -27,7 +28,7 @@ def mutated(mutator: Mutator) -> bytes:
     """Return the body of the callback that the clause changes."""
     shape = CATALOG.get(mutator.shape or PLAIN_SHAPE)
     ask = Ask(threshold=mutator.threshold, reaching=mutator.state)
-    return mutator.change(json.loads(Bodies(Generator(2), shape, mutator.state, ask=ask).body(0)))
+    return mutator.change(json.loads(Bodies(Generator(2), shape, Moment(mutator.state), ask=ask).body(0)))
 
 
 @pytest.mark.parametrize("mutator", MUTATORS, ids=lambda mutator: mutator.name)

@@ -18,6 +18,7 @@ from tcop_mock.catalog import Catalog
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.contract.schemas import accept_schema, dimensions_schema, emit_schema, open_schema
 from tcop_mock.generate import Generator
+from tcop_mock.generate.ages import Moment
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.edits import with_value, without
 from tcop_mock.generate.policies import Ask, forms
@@ -55,7 +56,8 @@ def drawn(shape: Shape, form: Form, profile: str, *, count: int = 2) -> Iterator
         for at, state in enumerate(states(shape)):
             ask = Ask(threshold=(at + (lang is Lang.EN)) % 2 == 0, reaching=state)
             yield from map(
-                json.loads, Bodies(Generator(at, lang, form=form, wire=wire), shape, state, 2, ask=ask).bodies(0, count)
+                json.loads,
+                Bodies(Generator(at, lang, form=form, wire=wire), shape, Moment(state, 2), ask=ask).bodies(0, count),
             )
 
 
@@ -84,7 +86,7 @@ def test_every_generation_is_accepted(shape: Shape, profile: str) -> None:
 
 def body_of(shape: Shape, state: State = State.FIRING) -> Any:  # noqa: ANN401 - a JSON tree
     """Return one body with a threshold."""
-    return json.loads(Bodies(Generator(3), shape, state).body(0))
+    return json.loads(Bodies(Generator(3), shape, Moment(state)).body(0))
 
 
 FINE = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from tcop_mock.catalog import Catalog
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.generate import Generator
+from tcop_mock.generate.ages import Moment
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.draft import LANES, place_of, serial_of_own_policy
 from tcop_mock.generate.edits import with_value, without
@@ -32,6 +34,8 @@ CVM = CATALOG.get("cvm/basic-monitoring")
 PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
 SEEDS = st.integers(min_value=-(2**63), max_value=2**63)
 SERIALS = st.integers(min_value=0, max_value=10**6)
+OCCURRENCES = st.integers(min_value=1, max_value=12)
+MOMENTS = st.builds(Moment, st.sampled_from(State), OCCURRENCES, st.lists(OCCURRENCES, max_size=2).map(tuple))
 
 
 def able(shape: Shape, state: State) -> bool:
@@ -44,8 +48,7 @@ def able(shape: Shape, state: State) -> bool:
 @given(
     SEEDS,
     SERIALS,
-    st.sampled_from(State),
-    st.integers(min_value=1, max_value=12),
+    MOMENTS,
     st.sampled_from(Lang),
     st.sampled_from(PROFILES),
     st.booleans(),
@@ -55,21 +58,23 @@ def test_one_body_many_bodies_and_the_callback_are_the_same_bytes(  # noqa: PLR0
     shape: Shape,
     seed: int,
     serial: int,
-    state: State,
-    occurrence: int,
+    moment: Moment,
     lang: Lang,
     profile: str,
     threshold: bool,  # noqa: FBT001 - drawn
     data: st.DataObject,
 ) -> None:
     """Whatever is asked, the three ways to a body write the same."""
-    if not able(shape, state):
+    if not able(shape, moment.state):
         return
     form = data.draw(st.sampled_from(forms(shape)))
     generator = Generator(seed, lang, form=form, wire=load_profile(profile).wire)
-    alarm = generator.alarm(shape, serial, threshold=threshold, reaching=state)
-    expected = generator.callback(alarm, state, occurrence).body()
-    bodies = Bodies(generator, shape, state, occurrence, ask=Ask(threshold=threshold, reaching=state))
+    alarm = generator.alarm(shape, serial, threshold=threshold, reaching=moment.state)
+    callback = generator.callback(alarm, *moment)
+    expected = callback.body()
+    bodies = Bodies(generator, shape, moment, ask=Ask(threshold=threshold, reaching=moment.state))
+    told = callback.alarm.first_occur + timedelta(seconds=callback.duration_s)
+    assert alarm.first_occur + timedelta(seconds=bodies.told_s(serial)) == told
     assert bodies.body(serial) == expected
     first = max(0, serial - 2)
     assert bodies.bodies(first, 4)[serial - first] == expected
@@ -147,7 +152,7 @@ def test_a_state_that_alarms_do_not_have_is_refused() -> None:
     """Events do not repeat, however many bodies are asked for."""
     events = CATALOG.get("cvm/events")
     with pytest.raises(UsageError, match="event alarms never repeat"):
-        Bodies(Generator(1), events, State.REPEATED).bodies(0, 1)
+        Bodies(Generator(1), events, Moment(State.REPEATED)).bodies(0, 1)
 
 
 @pytest.mark.parametrize("form", [Form.EVENTBRIDGE, Form.CLOUDEVENTS])

@@ -14,7 +14,6 @@ from tcop_mock.errors import EntryError
 from tcop_mock.generate import Generator, faking
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.generate.sample import could_draw
-from tcop_mock.model.alarm import State
 from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def test_a_value_keeps_its_json_type(tmp_path: Path, params: str, kind: type, js
     shape = entry(tmp_path, params)
 
     drawn = dimensions(shape)
-    body = json.loads(Bodies(Generator(1), shape, State.FIRING).body(0))["alarmObjInfo"]["dimensions"]
+    body = json.loads(Bodies(Generator(1), shape).body(0))["alarmObjInfo"]["dimensions"]
     schema = emit_schema(shape)["properties"]["alarmObjInfo"]["properties"]["dimensions"]["properties"]["host"]
 
     assert all(isinstance(one["host"], kind) for one in drawn)

@@ -229,15 +229,28 @@ def test_not_equal_at_the_top_of_the_range_goes_below() -> None:
 @pytest.mark.parametrize(
     "text, moments",
     [
-        ("fire", [(State.FIRING, 1)]),
-        ("fire,resolve", [(State.FIRING, 1), (State.RESOLVED, 1)]),
-        ("fire, repeat:2, resolve", [(State.FIRING, 1), (State.REPEATED, 1), (State.REPEATED, 2), (State.RESOLVED, 3)]),
-        ("repeat,repeat", [(State.REPEATED, 1), (State.REPEATED, 2)]),
+        ("fire", [(State.FIRING, 1, ())]),
+        ("fire,resolve", [(State.FIRING, 1, ()), (State.RESOLVED, 1, ())]),
+        (
+            "fire, repeat:2, resolve",
+            [(State.FIRING, 1, ()), (State.REPEATED, 1, ()), (State.REPEATED, 2, ()), (State.RESOLVED, 3, ())],
+        ),
+        ("repeat,repeat", [(State.REPEATED, 1, ()), (State.REPEATED, 2, ())]),
+        (
+            "repeat,resolve,fire,resolve,fire",
+            [
+                (State.REPEATED, 1, ()),
+                (State.RESOLVED, 2, ()),
+                (State.FIRING, 1, (2,)),
+                (State.RESOLVED, 1, (2,)),
+                (State.FIRING, 1, (2, 1)),
+            ],
+        ),
     ],
 )
-def test_lifecycles_are_read(text: str, moments: list[tuple[State, int]]) -> None:
-    """Steps become states with the number of their occurrence."""
-    assert list(parse_lifecycle(text)) == moments
+def test_lifecycles_are_read(text: str, moments: list[tuple[State, int, tuple[int, ...]]]) -> None:
+    """Steps become states with the number of their occurrence and the resolves that a new firing follows."""
+    assert [tuple(moment) for moment in parse_lifecycle(text)] == moments
 
 
 @pytest.mark.parametrize(
@@ -246,8 +259,9 @@ def test_lifecycles_are_read(text: str, moments: list[tuple[State, int]]) -> Non
         ("", "'' is no step"),
         ("fire,resovle", "did you mean 'resolve'"),
         ("fire:2", "only repeat takes a count"),
-        ("resolve,fire", "in this order"),
-        ("fire,fire", "once each"),
+        ("resolve,repeat", "behind a resolve comes nothing, or fire"),
+        ("resolve,resolve", "behind a resolve comes nothing, or fire"),
+        ("fire,fire", "fires again when it has been resolved"),
         ("repeat:x", "'repeat:x' is no step"),
     ],
 )

@@ -17,7 +17,7 @@ from tcop_mock.generate import Generator
 from tcop_mock.generate.pools import regions
 from tcop_mock.generate.sample import could_draw
 from tcop_mock.generate.thresholds import is_beyond
-from tcop_mock.model.alarm import Alarm, State
+from tcop_mock.model.alarm import REPEAT_PERIODS_S, Alarm, Notify, NotifyType, State
 from tcop_mock.model.shape import Kind, Lang, Shape
 
 CATALOG = Catalog.load()
@@ -214,3 +214,55 @@ def test_cvm_network_metrics_have_the_namespace_of_the_load_balancer(seed: int, 
     assert alarm.metric is not None
     network = alarm.metric.name.startswith(("wan_", "acc_out", "outratio"))
     assert alarm.namespace == ("qce/lb" if network else "qce/cvm")
+
+
+@given(SEEDS, SERIALS, RECOVERING, st.lists(st.integers(min_value=1, max_value=40), min_size=1, max_size=3))
+def test_an_alarm_that_fires_again_does_so_after_its_end(
+    seed: int, serial: int, shape: Shape, outlived: list[int]
+) -> None:
+    """A new life has a new first time behind the recovery of the last one, its own session, and the same object."""
+    generator = Generator(seed)
+    alarm = generator.alarm(shape, serial, reaching=State.RESOLVED)
+    sessions = set()
+    over = alarm.first_occur
+    for number, occurrence in enumerate(outlived):
+        before = tuple(outlived[:number])
+        fired = generator.callback(alarm, State.FIRING, 1, before)
+        resolved = generator.callback(alarm, State.RESOLVED, occurrence, before)
+        assert fired.alarm.first_occur == resolved.alarm.first_occur
+        assert fired.alarm.first_occur > over if before else fired.alarm.first_occur == alarm.first_occur
+        assert (fired.alarm.policy_id, fired.alarm.dimensions) == (alarm.policy_id, alarm.dimensions)
+        assert resolved.recovered is not None
+        over = resolved.recovered
+        sessions |= {fired.session_id, resolved.session_id}
+    assert len(sessions) == 2 * len(outlived)
+
+
+@pytest.mark.parametrize("every_s", REPEAT_PERIODS_S)
+@pytest.mark.parametrize("kind", NotifyType)
+def test_an_alarm_is_told_as_often_as_is_asked(kind: NotifyType, every_s: int) -> None:
+    """Every documented frequency: its repeats have the ages that the documentation of triggering gives them."""
+    shape = next(shape for shape in CATALOG if shape.kind is Kind.METRIC)
+    generator = Generator(3)
+    single = kind is NotifyType.SINGLE
+    alarm = generator.alarm(shape, notify=Notify(kind, 0 if single else every_s))
+    if single:
+        with pytest.raises(UsageError, match="its alarmNotifyType is singleAlarm"):
+            generator.callback(alarm, State.REPEATED)
+        return
+    ages = [generator.callback(alarm, State.REPEATED, number).duration_s for number in range(1, 300)]
+    occurrences = [2**n for n in range(1, 300)] if kind is NotifyType.EXPONENTIAL else range(2, 301)
+    told = [(occurrence - 1) * every_s for occurrence in occurrences]
+    first_day = [age for age in told if age <= 86_400]
+    later = [first_day[-1] + 86_400 * day for day in range(1, 300)]
+    assert ages == (first_day + later)[:299]
+    conditions = _body(generator.callback(alarm, State.REPEATED))["alarmPolicyInfo"]["conditions"]
+    assert (conditions["alarmNotifyType"], conditions["alarmNotifyPeriod"]) == (kind.value, every_s)
+
+
+def test_events_are_told_once() -> None:
+    """An event asked to repeat is an error, one asked not to is as it is."""
+    shape = next(shape for shape in CATALOG if shape.kind is Kind.EVENT)
+    assert Generator(1).alarm(shape, notify=Notify(NotifyType.SINGLE, 0)) == Generator(1).alarm(shape)
+    with pytest.raises(UsageError, match="event alarms never repeat, so they are told once: single"):
+        Generator(1).alarm(shape, notify=Notify(NotifyType.CONTINUOUS, 300))
