@@ -12,7 +12,7 @@ import click
 
 from tcop_mock import __version__
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, drawing, header, insecure
+from tcop_mock.cli.flags import common, delivering, drawing, header, insecure
 from tcop_mock.errors import did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.form import Form
@@ -176,28 +176,7 @@ cli.add_command(
         short_help="Deliver a callback as TCOP does: deadline, retries, BasicAuth.",
         params=[
             click.Argument(["source"], metavar="ID|FILE|-"),
-            click.Option(
-                ["--to"], metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
-            ),
-            click.Option(
-                ["--attempts"], type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]"
-            ),
-            click.Option(
-                ["--timeout"],
-                type=positive_duration,
-                metavar="TIME",
-                help="Total deadline of one POST.  [default: the profile's]",
-            ),
-            click.Option(
-                ["--time-scale"],
-                type=click.FloatRange(min=0),
-                default=1.0,
-                show_default=True,
-                help="Times the pauses.",
-            ),
-            insecure(),
-            header(),
-            click.Option(["--dry-run"], is_flag=True, help="Show what would be sent, send nothing."),
+            *delivering(),
             *drawing(),
             *common(),
         ],

@@ -6,7 +6,9 @@ import re
 
 import click
 
+from tcop_mock.errors import did_you_mean
 from tcop_mock.model.alarm import REPEAT_PERIODS_S, Notify, NotifyType
+from tcop_mock.model.profile import RETRIED
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _TYPES = {kind.removesuffix("Alarm"): kind for kind in NotifyType}
@@ -35,6 +37,30 @@ def positive_duration(text: str) -> float:
     if not seconds:
         raise click.BadParameter("it must be more than 0")
     return seconds
+
+
+def durations(text: str) -> tuple[float, ...]:
+    """Return the seconds of durations with commas between them.
+
+    Raises:
+        click.BadParameter: one is no duration.
+    """
+    return tuple(map(duration, text.split(",")))
+
+
+def retry_on(text: str) -> tuple[str, ...]:
+    """Return outcomes, or classes of status, with commas between them; ``none`` is no outcome.
+
+    Raises:
+        click.BadParameter: one is nothing of the kind.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip() != "none")
+    for name in names:
+        if name not in RETRIED:
+            near = did_you_mean(name, RETRIED)
+            hint = f"; did you mean {near}?" if near else ""
+            raise click.BadParameter(f"{name!r} is no outcome{hint}; one of {', '.join(RETRIED)}, or none")
+    return names
 
 
 def notify(text: str) -> Notify:

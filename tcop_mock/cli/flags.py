@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from tcop_mock.cli.durations import notify
+from tcop_mock.cli.durations import durations, notify, positive_duration, retry_on
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
-from tcop_mock.model.profile import DEFAULT_PROFILE
+from tcop_mock.model.profile import DEFAULT_PROFILE, Accept
 from tcop_mock.model.shape import Lang
 
 
@@ -70,6 +70,67 @@ def drawing() -> list[click.Parameter]:
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
         click.Option(["--template"], metavar="FILE", help="Your own notice in place of the body: {{.content}} ..."),
         click.Option(["--mutate"], metavar="NAME", help="Change the body as a clause does; see list --mutators."),
+    ]
+
+
+def delivering() -> list[click.Parameter]:
+    """Return the flags that say where to and how to deliver."""
+    return [
+        click.Option(
+            ["--to"], metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
+        ),
+        click.Option(
+            ["--target", "end"],
+            type=click.Choice(["webhook", "pagerduty", "wecom"]),
+            default="webhook",
+            show_default=True,
+            help="What kind of end it is: PagerDuty's Events API v2 and WeCom's robots get messages of their own.",
+        ),
+        click.Option(
+            ["--integration-key"],
+            metavar="KEY|@FILE",
+            help="Of PagerDuty.  [default: $TCOP_MOCK_INTEGRATION_KEY]",
+        ),
+        click.Option(
+            ["--per-minute"],
+            type=click.IntRange(min=0),
+            help="POSTs a minute at the most; 0: any number.  [default: 20 for wecom, else 0]",
+        ),
+        click.Option(["--attempts"], type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]"),
+        click.Option(
+            ["--timeout"],
+            type=positive_duration,
+            metavar="TIME",
+            help="Total deadline of one POST.  [default: the profile's]",
+        ),
+        click.Option(
+            ["--retry-on"],
+            type=retry_on,
+            metavar="OUTCOME,...",
+            help="What is pushed again: timed_out, 5xx, ... or none.  [default: the profile's]",
+        ),
+        click.Option(
+            ["--pause"],
+            type=durations,
+            metavar="TIME,...",
+            help="Before the second, third, ... POST; the last one holds on.  [default: the profile's]",
+        ),
+        click.Option(
+            ["--accept"],
+            type=click.Choice([accept.value for accept in Accept]),
+            help="Which answers accept a callback.  [default: the profile's]",
+        ),
+        click.Option(
+            ["--verify/--no-verify"], default=True, help="Whether a profile that verifies the URL does so first."
+        ),
+        click.Option(
+            ["--time-scale"],
+            type=click.FloatRange(min=0, max=1e6),
+            help="Times all waiting of TCOP's.  [default: 1 between POSTs, 0 between notifications]",
+        ),
+        insecure(),
+        header(),
+        click.Option(["--dry-run"], is_flag=True, help="Show what would be sent, send nothing."),
     ]
 
 

@@ -20,6 +20,7 @@ from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UsageError
 from tcop_mock.lint import lint
+from tcop_mock.model.secret import Secret
 from tcop_mock.model.target import Target
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tcop_mock.model.profile import DeliveryRules, Profile
 
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
+INTEGRATION_KEY_VARIABLE = "TCOP_MOCK_INTEGRATION_KEY"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2; the page on templates lists the same
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "authorization"})
@@ -125,14 +127,30 @@ def target_of(given: str | None, *, flag: str) -> Target:
 
 
 def _target_in(name: str) -> str:
+    return _text_in(name, "target", "the URL")
+
+
+def secret_of(given: str | None, variable: str, what: str) -> Secret | None:
+    """Return the secret of an option, of ``@FILE``, or of the environment; ``None`` where there is none.
+
+    Raises:
+        UsageError: the file cannot be read, or holds nothing.
+    """
+    text = (given or os.environ.get(variable, "")).strip()
+    if text.startswith("@"):
+        return Secret(_text_in(text[1:], what, "it"))
+    return Secret(text) if text else None
+
+
+def _text_in(name: str, what: str, content: str) -> str:
     if not name:
-        raise UsageError("target '@' names no file; write @FILE")
+        raise UsageError(f"{what} '@' names no file; write @FILE")
     try:
         text = read_input(name).decode().strip()
     except UnicodeDecodeError:
-        raise UsageError(f"target file {name!r} is not UTF-8") from None
+        raise UsageError(f"{what} file {name!r} is not UTF-8") from None
     if not text:
-        raise UsageError(f"target file {name!r} is empty; write the URL into it")
+        raise UsageError(f"{what} file {name!r} is empty; write {content} into it")
     return text
 
 

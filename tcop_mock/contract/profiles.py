@@ -7,7 +7,6 @@ from typing import Any
 from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import UnknownNameError
-from tcop_mock.model.delivery import Outcome
 from tcop_mock.model.form import Envelope, Scalar, Times, Wire
 from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, DeliveryRules, Profile
 
@@ -33,16 +32,17 @@ def _parse(name: str, table: dict[str, Any]) -> Profile:
         name=name,
         title=table["title"],
         source=table["source"],
-        assumptions=tuple(table["assumed"].values()),
+        assumed=table["assumed"],
         wire=Wire(_envelope(table["wire"]["documented"]), _envelope(table["wire"]["observed"])),
         delivery=DeliveryRules(
             attempts=delivery["attempts"],
             timeout_s=float(delivery["timeout_s"]),
             accept=Accept(delivery["accept"]),
             answer_cap_bytes=delivery["answer_cap_bytes"],
-            retry_on=frozenset(map(Outcome, delivery["retry_on"])),
+            retry_on=frozenset(delivery["retry_on"]),
             pauses_s=tuple(map(float, delivery["pauses_s"])),
             headers=tuple((str(key), str(value)) for key, value in delivery["headers"].items()),
+            probe=delivery["probe"].encode() if "probe" in delivery else None,
         ),
     )
 

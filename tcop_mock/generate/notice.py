@@ -8,16 +8,17 @@ after rendering: page on notification content templates, 2025-01-22. What the va
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.generate.pools import regions
 from tcop_mock.model.alarm import State
 from tcop_mock.model.shape import Lang
+from tcop_mock.model.told import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from tcop_mock.model.shape import Shape
 
@@ -31,7 +32,6 @@ ASSUMED = (
 """What no source says of templates."""
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _VARIABLE = re.compile(r"\.([A-Za-z_]+)")
-_BEIJING = timezone(timedelta(hours=8))
 _STATUS_FMT = {
     State.FIRING: ("Triggered", "触发"),
     State.REPEATED: ("Lasting", "持续"),
@@ -87,10 +87,8 @@ class _Notice:
 
     def __init__(self, shape: Shape, state: State, lang: Lang, body: dict[str, Any]) -> None:
         self.shape, self.state, self.zh = shape, state, lang is Lang.ZH
-        self.about, self.policy = body.get("alarmObjInfo", {}), body.get("alarmPolicyInfo", {})
-        self.conditions = self.policy.get("conditions", {})
-        self.times = {**self.policy, **body}
-        self.region = next((one for one in regions() if one.code == self.about.get("region")), None)
+        self.told = Told(body)
+        self.region = next((one for one in regions() if one.code == self.told.about.get("region")), None)
 
     def either(self, english: str, chinese: str) -> str:
         return chinese if self.zh else english
@@ -101,35 +99,9 @@ class _Notice:
     def status_fmt(self) -> str:
         return self.either(*_STATUS_FMT[self.state])
 
-    def object(self) -> str:
-        dimensions = self.about.get("dimensions", {})
-        named = dimensions.get("objName") or dimensions.get("unInstanceId")
-        return str(named) if named else ", ".join(f"{key}={value}" for key, value in dimensions.items())
-
-    def content(self) -> str:
-        told = self.conditions
-        name = told.get("metricShowName", told.get("eventShowName", ""))
-        limit = f" {told['calcType']} {told['calcValue']}{told.get('unit', '')}" if "calcType" in told else ""
-        return f"{name}{limit}"
-
-    def current(self) -> str:
-        return f"{self.conditions.get('currentValue', '')}{self.conditions.get('unit', '')}"
-
-    def duration_s(self) -> int:
-        return int(self.times.get("durationTime", 0))
-
     def duration_fmt(self) -> str:
-        minutes = self.duration_s() // 60
+        minutes = self.told.duration_s // 60
         return self.either(f"{minutes} min", f"{minutes}分钟")
-
-    def first(self) -> datetime:
-        return datetime.fromisoformat(self.times["firstOccurTime"]).replace(tzinfo=_BEIJING)
-
-    def now(self) -> datetime:
-        return self.first() + timedelta(seconds=self.duration_s())
-
-    def recovery(self) -> datetime | None:
-        return self.now() if self.state is State.RESOLVED else None
 
 
 def _seconds(moment: datetime | None) -> str:
@@ -141,25 +113,25 @@ def _written(moment: datetime | None) -> str:
 
 
 _VALUES: dict[str, Callable[[_Notice], object]] = {
-    "app_id": lambda notice: notice.about.get("appId", ""),
-    "console_link": lambda notice: f"https://console.example/{notice.policy.get('policyId', '')}",
-    "content": _Notice.content,
+    "app_id": lambda notice: notice.told.about.get("appId", ""),
+    "console_link": lambda notice: f"https://console.example/{notice.told.policy.get('policyId', '')}",
+    "content": lambda notice: notice.told.content,
     "current_level": lambda _: "",
     "current_level_fmt": lambda _: "",
-    "current_value_content": _Notice.current,
-    "duration": _Notice.duration_s,
+    "current_value_content": lambda notice: notice.told.current,
+    "duration": lambda notice: notice.told.duration_s,
     "duration_fmt": _Notice.duration_fmt,
-    "first_trigger_time": lambda notice: _seconds(notice.first()),
-    "first_trigger_time_fmt": lambda notice: _written(notice.first()),
+    "first_trigger_time": lambda notice: _seconds(notice.told.first),
+    "first_trigger_time_fmt": lambda notice: _written(notice.told.first),
     "last_level": lambda _: "",
     "last_level_fmt": lambda _: "",
-    "miniprogram_link": lambda notice: f"https://mp.example/{notice.policy.get('policyId', '')}",
-    "object": _Notice.object,
-    "policy_id": lambda notice: notice.policy.get("policyId", ""),
-    "policy_name": lambda notice: notice.policy.get("policyName", ""),
+    "miniprogram_link": lambda notice: f"https://mp.example/{notice.told.policy.get('policyId', '')}",
+    "object": lambda notice: notice.told.object,
+    "policy_id": lambda notice: notice.told.policy.get("policyId", ""),
+    "policy_name": lambda notice: notice.told.policy.get("policyName", ""),
     "project_name": lambda notice: notice.either("Default project", "默认项目"),
-    "recovery_time": lambda notice: _seconds(notice.recovery()),
-    "recovery_time_fmt": lambda notice: _written(notice.recovery()),
+    "recovery_time": lambda notice: _seconds(notice.told.recovered),
+    "recovery_time_fmt": lambda notice: _written(notice.told.recovered),
     "region": lambda notice: notice.region.full if notice.region else "",
     "region_fmt": lambda notice: notice.either(notice.region.city, notice.region.city_zh) if notice.region else "",
     "server_name": lambda notice: notice.either(notice.shape.policy.name.en, notice.shape.policy.name.zh),
@@ -168,8 +140,8 @@ _VALUES: dict[str, Callable[[_Notice], object]] = {
     "status_level_fmt": _Notice.status_fmt,
     "tag_fmt": lambda _: "",
     "tooltip_text": lambda _: "",
-    "trigger_time": lambda notice: _seconds(notice.now()),
-    "trigger_time_fmt": lambda notice: _written(notice.now()),
+    "trigger_time": lambda notice: _seconds(notice.told.now),
+    "trigger_time_fmt": lambda notice: _written(notice.told.now),
 }
 VARIABLES = tuple(_VALUES)
 """Names of all variables."""

@@ -54,7 +54,8 @@ class Push:
         UsageError: a method, header or size of segments that no request can have.
     """
 
-    body: bytes
+    body: bytes = field(repr=False)
+    """May hold the key of the end that it is written for."""
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
     """Each overrides what the sender writes by itself: Host, Content-Length, Connection and Authorization."""

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tcop_mock.model.delivery import Outcome
+
 if TYPE_CHECKING:
-    from tcop_mock.model.delivery import Outcome
+    from collections.abc import Mapping
+
+    from tcop_mock.model.delivery import Attempt
     from tcop_mock.model.form import Wire
 
 
@@ -21,6 +25,8 @@ class Accept(StrEnum):
     EXACTLY_200 = "200"
     RET_CODE = "retCode"
     """Status 2xx and a JSON object with the callback's ``sessionId`` and ``retCode`` 0."""
+    ERRCODE = "errcode"
+    """Status 2xx and a JSON object with ``errcode`` 0, as group robots answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +41,23 @@ class DeliveryRules:
     """Which of the answers that came in full and in time accept it."""
     answer_cap_bytes: int
     """How much of an answer's body is read before the socket is closed."""
-    retry_on: frozenset[Outcome]
-    """Outcomes after which the callback is pushed again."""
+    retry_on: frozenset[str]
+    """Outcomes after which the callback is pushed again; ``4xx`` and ``5xx`` for rejections by class of status."""
     pauses_s: tuple[float, ...]
     """Pause before the second, third, ... attempt; the last one holds for all that follow."""
     headers: tuple[tuple[str, str], ...]
+    probe: bytes | None = None
+    """What verifies the URL when it is saved, in one POST that must be answered 200; ``None``: nothing does."""
+
+    def retries(self, attempt: Attempt) -> bool:
+        """Tell whether the callback is pushed again after an attempt, where attempts are left."""
+        if attempt.outcome in self.retry_on:
+            return True
+        return attempt.outcome is Outcome.REJECTED and f"{(attempt.status or 0) // 100}xx" in self.retry_on
+
+
+RETRIED = (*(outcome.value for outcome in Outcome if outcome not in {Outcome.ACKED, Outcome.CANCELLED}), "4xx", "5xx")
+"""What ``retry_on`` can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +69,10 @@ class Profile:
     source: str
     delivery: DeliveryRules
     wire: Wire
-    assumptions: tuple[str, ...]
-    """What no source says and this profile had to decide, a sentence each; printed in every report."""
+    assumed: Mapping[str, str]
+    """What no source says and this profile had to decide: what it is about, and a sentence."""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """The sentences of ``assumed``; printed in every report."""
+        return tuple(self.assumed.values())

@@ -21,6 +21,8 @@ _NETLOC = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
+_KEY = re.compile(r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password)=)[^&]+", re.IGNORECASE)
+"""The secret of a robot's URL stands in its query."""
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
@@ -80,7 +82,8 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        return self.url.replace("://", f"://{MASK}@", 1) if self.credentials else self.url
+        url = _KEY.sub(rf"\g<1>{MASK}", self.url)
+        return url.replace("://", f"://{MASK}@", 1) if self.credentials else url
 
 
 def _without_userinfo(text: str) -> tuple[Secret | None, str, str]:

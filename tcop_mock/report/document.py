@@ -48,18 +48,39 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def deliveries_document(deliveries: Iterable[Delivery]) -> dict[str, Any]:
-    """Return what ``send --json`` prints. ``started_s`` counts from the delivery's first attempt."""
+def deliveries_document(  # noqa: PLR0913 - each is one key
+    deliveries: Iterable[tuple[str, float, Delivery]],
+    *,
+    target: str,
+    profile: str,
+    seed: int,
+    assumptions: list[str],
+    probe: Delivery | None,
+) -> dict[str, Any]:
+    """Return what ``send --json`` prints. ``started_s`` counts from the delivery's first attempt.
+
+    Args:
+        deliveries: each with the name of its callback, and when in its alarm's life that was told, in seconds.
+        target: without credentials.
+        profile: by name.
+        seed: of what was drawn.
+        assumptions: what no source says of the profile's delivery.
+        probe: the verification of the URL, where there was one.
+    """
     return {
         "version": VERSION,
-        "deliveries": [
-            {
-                "accepted": delivery.accepted,
-                "attempts": [_attempt(one, delivery.attempts[0].started_s) for one in delivery.attempts],
-            }
-            for delivery in deliveries
-        ],
+        "target": target,
+        "profile": profile,
+        "seed": seed,
+        "assumptions": assumptions,
+        "probe": _delivery(probe) if probe else None,
+        "deliveries": [{"name": name, "at_s": at_s, **_delivery(delivery)} for name, at_s, delivery in deliveries],
     }
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    attempts = [_attempt(one, delivery.attempts[0].started_s) for one in delivery.attempts]
+    return {"accepted": delivery.accepted, "attempts": attempts}
 
 
 def mutators_document(mutators: Iterable[Mutator]) -> dict[str, Any]:

@@ -1,86 +1,148 @@
-"""Push a callback until it is accepted or the profile's attempts are used up."""
+"""Push callbacks until they are accepted or the profile's attempts are used up, each at its time in its alarm's life.
+
+Alarm time is virtual: while nothing is under way it runs as fast as is asked, and while a request is under way as fast
+as the world. So a day of repeats plays in a second, and yet what overlaps in life overlaps here: an attempt that is
+repeated after seconds comes behind a later notification of the same alarm exactly when TCOP's would.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+import asyncio
+import heapq
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.model.delivery import Delivery, Outcome
-from tcop_mock.model.profile import Accept
+from tcop_mock.model.delivery import Delivery
+from tcop_mock.send.acceptance import held_to
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 
     from tcop_mock.model.delivery import Attempt, Post, Push
     from tcop_mock.model.profile import DeliveryRules
 
 
-async def deliver(  # noqa: PLR0913 - ports are handed in one by one
-    push: Push,
-    *,
-    post: Post,
-    rules: DeliveryRules,
-    clock: Callable[[], float],
-    sleep: Callable[[float], Awaitable[None]],
-    time_scale: float = 1.0,
-) -> Delivery:
-    """Push the same bytes as often as the rules want it.
+class Notification(NamedTuple):
+    """A callback that is to be delivered."""
+
+    at_s: float
+    """When, in alarm time: seconds, from any moment on."""
+    push: Push
+
+
+class Delivered(NamedTuple):
+    """One delivery that has come to its end."""
+
+    number: int
+    """Which of the notifications it was, from 0."""
+    delivery: Delivery
+
+
+class _Due(NamedTuple):
+    """An attempt that is to be made; the earliest first, and of two at once the one that was thought of first."""
+
+    at_s: float
+    """Alarm time."""
+    order: int
+    number: int
+    """Of the notification."""
+
+
+class _Stretch(NamedTuple):
+    """A stretch of alarm time, and what it took."""
+
+    began_s: float
+    """On the real clock."""
+    start_s: float
+    end_s: float
+    rate: float
+    """Real seconds to a second of alarm time."""
+    landed: set[asyncio.Future[Attempt]]
+
+    def real_s(self, at_s: float) -> float:
+        """Return when a moment of alarm time should have come on the real clock."""
+        return self.began_s + (at_s - self.start_s) * self.rate
+
+
+@dataclass(slots=True)
+class Courier:
+    """Delivers notifications.
 
     Args:
-        push: what to send.
         post: the port.
         rules: attempts, deadline, outcomes after which it is pushed again, pauses.
         clock: seconds, the port's own.
-        sleep: waits out the pauses.
-        time_scale: times the pauses; 0 leaves them out. The deadline is not scaled.
+        sleep: waits out what alarm time there is to wait.
+        pause_scale: seconds that a second of alarm time takes while a callback waits to be pushed again; 0: none.
+            The deadline is not scaled.
+        gap_scale: the same while none does, so between one notification and the next.
     """
-    attempts: list[Attempt] = []
-    intended_s = clock()
-    for number in range(rules.attempts):
-        if number:
-            pause_s = _pause_s(rules.pauses_s, number) * time_scale
-            intended_s = attempts[-1].ended_s + pause_s
-            if pause_s:
-                await sleep(pause_s)
-        attempt = await post(push, deadline_s=rules.timeout_s, intended_s=intended_s)
-        attempts.append(held_to(rules.accept, push, attempt))
-        if attempts[-1].outcome not in rules.retry_on:
-            break
-    return Delivery(tuple(attempts))
 
+    post: Post
+    rules: DeliveryRules
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    pause_scale: float = 1.0
+    gap_scale: float = 0.0
+    _attempts: dict[int, list[Attempt]] = field(init=False, repr=False, default_factory=dict)
+    """Of the notifications that have been pushed, and may be again."""
 
-def held_to(accept: Accept, push: Push, attempt: Attempt) -> Attempt:
-    """Return an attempt as a profile counts it: one that was acked may still not be the answer that it wants."""
-    if attempt.outcome is not Outcome.ACKED or accept is Accept.ANY_2XX:
-        return attempt
-    if accept is Accept.EXACTLY_200:
-        wrong = "" if attempt.status == HTTPStatus.OK else f"the status is {attempt.status}, and this profile wants 200"
-    else:
-        wrong = _not_acknowledged(push.body, attempt.body)
-    return replace(attempt, outcome=Outcome.REJECTED, detail=wrong) if wrong else attempt
+    async def deliver(self, push: Push) -> Delivery:
+        """Deliver one callback now."""
+        [delivered] = [one async for one in self.deliver_all([Notification(0.0, push)])]
+        return delivered.delivery
 
+    async def deliver_all(self, notifications: Sequence[Notification]) -> AsyncGenerator[Delivered]:
+        """Deliver all, each at its time, and yield each when it has been accepted or given up."""
+        self._attempts = {}
+        order = itertools.count()
+        due = [_Due(one.at_s, next(order), number) for number, one in enumerate(notifications)]
+        heapq.heapify(due)
+        flying: dict[asyncio.Future[Attempt], int] = {}
+        now_s = due[0].at_s if due else 0.0
+        try:
+            while due or flying:
+                stretch = await self._wait(due, flying, now_s)
+                now_s = stretch.end_s
+                for landed in sorted(stretch.landed, key=flying.__getitem__):
+                    number = flying.pop(landed)
+                    pause_s = self._pause_s(number, notifications[number].push, landed.result())
+                    if pause_s is None:
+                        yield Delivered(number, Delivery(tuple(self._attempts.pop(number))))
+                    else:
+                        heapq.heappush(due, _Due(now_s + pause_s, next(order), number))
+                while due and due[0].at_s <= now_s:
+                    at_s, _, number = heapq.heappop(due)
+                    attempt = self.post(
+                        notifications[number].push,
+                        deadline_s=self.rules.timeout_s,
+                        intended_s=stretch.real_s(at_s),
+                    )
+                    flying[asyncio.ensure_future(attempt)] = number
+        finally:
+            for one in flying:
+                one.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
 
-def _not_acknowledged(body: bytes, answer: bytes) -> str:
-    """Return why an answer is not the one that the pages of 2018 and 2019 want, or an empty string."""
-    said, heard = _object(body), _object(answer)
-    if heard is None:
-        return "the answer is no JSON object, and this profile wants sessionId and retCode"
-    if heard.get("sessionId") != (said or {}).get("sessionId"):
-        return "the answer does not have the callback's sessionId, and this profile wants it"
-    if heard.get("retCode") != 0 or isinstance(heard["retCode"], bool):
-        return "the answer's retCode is not 0"
-    return ""
+    async def _wait(self, due: list[_Due], flying: Collection[asyncio.Future[Attempt]], now_s: float) -> _Stretch:
+        """Wait until an attempt has landed or the next one is due."""
+        began_s = self.clock()
+        if flying:
+            timeout_s = due[0].at_s - now_s if due else None
+            landed, _ = await asyncio.wait(flying, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            end_s = now_s + self.clock() - began_s
+            return _Stretch(began_s, now_s, end_s if landed else max(end_s, due[0].at_s), 1.0, landed)
+        scale = self.pause_scale if self._attempts else self.gap_scale
+        if pause_s := (due[0].at_s - now_s) * scale:
+            await self.sleep(pause_s)
+        return _Stretch(began_s, now_s, due[0].at_s, scale, set())
 
-
-def _object(text: bytes) -> dict[str, object] | None:
-    try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return tree if isinstance(tree, dict) else None
-
-
-def _pause_s(pauses_s: tuple[float, ...], number: int) -> float:
-    return pauses_s[min(number, len(pauses_s)) - 1] if pauses_s else 0.0
+    def _pause_s(self, number: int, push: Push, attempt: Attempt) -> float | None:
+        """Record an attempt; return how long to wait for the next one, or ``None`` where there is none."""
+        attempts = self._attempts.setdefault(number, [])
+        attempts.append(held_to(self.rules.accept, push, attempt))
+        if not self.rules.retries(attempts[-1]) or len(attempts) >= self.rules.attempts:
+            return None
+        pauses_s = self.rules.pauses_s
+        return pauses_s[min(len(attempts), len(pauses_s)) - 1] if pauses_s else 0.0

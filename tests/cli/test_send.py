@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 import re
+import threading
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 CVM = "cvm/basic-monitoring"
 SEED = ("--seed", "7")
+NOT_OVERRIDDEN = ("accept", "retry_on", "pauses_s", "answer_cap_bytes", "headers", "redirects")
+ASSUMED = (
+    "profile 2023, of which assumed: attempts, accept, retry_on, pauses_s, timeout_s, answer_cap_bytes, headers, "
+    "redirects; --dry-run tells them\n"
+)
 SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token().reveal()}
 """No spelling of the password may show."""
 
@@ -55,7 +62,7 @@ def test_the_bytes_that_emit_writes_are_delivered(tcop: Call, opened: Callable[[
     assert request.body.decode() + "\n" == tcop("emit", CVM, *options).out
     assert (request.method, request.path) == ("POST", "/hook?tenant=1")
     assert request.header("content-type") == "application/json"
-    assert (done.code, done.err) == (0, "seed 7\n")
+    assert (done.code, done.err) == (0, f"seed 7\n{ASSUMED}")
     first, last = done.out.splitlines()
     assert first.startswith("attempt 1: acked 204 after ")
     assert last == f"{CVM} resolved to {url}: accepted"
@@ -78,7 +85,7 @@ def test_a_file_is_sent_as_it_is(tcop: Call, opened: Callable[[Opening], str], t
     from_file = tcop("send", str(tmp_path / "body"), "--to", url)
     from_stdin = tcop("send", "-", "--to", url, stdin=body)
     assert [request.body for request in recorder.received] == [body, body]
-    assert (from_file.code, from_stdin.code, from_file.err) == (0, 0, "")
+    assert (from_file.code, from_stdin.code, from_file.err) == (0, 0, ASSUMED)
     assert from_stdin.out.endswith(f"standard input to {url}/: accepted\n")
 
 
@@ -141,7 +148,9 @@ def test_the_deadline_is_total(tcop: Call, silent: socket.socket) -> None:
 def test_json_is_the_documented_document(tcop: Call, opened: Callable[[Opening], str]) -> None:
     """With --json standard output is one document of the fixed form."""
     done = tcop("send", CVM, "--to", opened(Recorder(500, 200).opening()), "--time-scale", "0", "--json", *SEED)
-    assert list(done.document) == ["version", "deliveries"]
+    assert list(done.document) == ["version", "target", "profile", "seed", "assumptions", "probe", "deliveries"]
+    assert (done.document["profile"], done.document["seed"], done.document["probe"]) == ("2023", 7, None)
+    assert len(done.document["assumptions"]) == 8
     [delivery] = done.document["deliveries"]
     assert (done.document["version"], delivery["accepted"]) == (1, True)
     keys = ["outcome", "status", "started_s", "duration_s", "connected", "bytes", "truncated"]
@@ -150,7 +159,7 @@ def test_json_is_the_documented_document(tcop: Call, opened: Callable[[Opening],
         ("rejected", 500),
         ("acked", 200),
     ]
-    assert (done.code, done.err) == (0, "seed 7\n")
+    assert (done.code, done.err) == (0, f"seed 7\n{ASSUMED}")
 
 
 def test_a_target_that_refuses_is_told(tcop: Call, closed_url: str) -> None:
@@ -200,7 +209,9 @@ def test_dry_run_sends_nothing(tcop: Call, opened: Callable[[Opening], str]) -> 
     recorder = Recorder(200)
     url = opened(recorder.opening())
     done = tcop("send", "-", "--to", url, "--dry-run", "--attempts", "2", "--timeout", "3s", stdin=b'{"a":\x1b}\xff')
-    assert done.out.splitlines() == [
+    told = done.out.splitlines()
+    assert [line.split(":")[1] for line in told[3:]] == [f" {key}" for key in NOT_OVERRIDDEN]
+    assert told[:3] == [
         f"would POST 8 bytes (standard input) to {url}/",
         "  Content-Type: application/json; 2 attempts at the most, 3 s each",
         '  {"a":\\x1b}\\xff',
@@ -210,21 +221,21 @@ def test_dry_run_sends_nothing(tcop: Call, opened: Callable[[Opening], str]) -> 
 
 def test_dry_run_shows_the_whole_body(tcop: Call) -> None:
     """A long body is shown to its end."""
-    shown = tcop("send", CVM, "--to", "h", "--dry-run", *SEED).out.splitlines()[-1]
+    shown = tcop("send", CVM, "--to", "h", "--dry-run", *SEED).out.splitlines()[2]
     assert shown.strip() == tcop("emit", CVM, *SEED).out.strip()
 
 
 def test_dry_run_as_json_delivers_nothing(tcop: Call) -> None:
     """With --json the document has no delivery, and what would be sent is on standard error."""
     done = tcop("send", CVM, "--to", "h", "--dry-run", "--json")
-    assert (done.code, done.document) == (0, {"version": 1, "deliveries": []})
+    assert (done.code, done.document["deliveries"]) == (0, [])
     assert "would POST" in done.err
 
 
 def test_insecure_is_loud(tcop: Call, opened: Callable[[Opening], str]) -> None:
     """--insecure says on standard error that no certificate is verified."""
     done = tcop("send", CVM, "--to", opened(SINKS["answers-200"]), "--insecure", *SEED)
-    assert done.err == "seed 7\nwarning: the receiver's certificate is not verified (--insecure)\n"
+    assert done.err == f"seed 7\nwarning: the receiver's certificate is not verified (--insecure)\n{ASSUMED}"
 
 
 USAGE = "write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]"
@@ -249,8 +260,21 @@ REFUSED = {
     f"{CVM} --to h --timeout 0": ("Invalid value for '--timeout': it must be more than 0",),
     f"{CVM} --to h --timeout 5x": ("'5x' is no duration; write 500ms, 30s, 10m or bare seconds",),
     f"{CVM} --to h --time-scale -1": ("Invalid value for '--time-scale'",),
-    f"{CVM} --to h --time-scale nan": ("--time-scale must be a finite number",),
-    f"{CVM} --to h --time-scale inf": ("--time-scale must be a finite number",),
+    f"{CVM} --to h --time-scale nan": ("--time-scale nan: write a number, as in 0.01",),
+    f"{CVM} --to h --time-scale inf": ("Invalid value for '--time-scale'",),
+    f"{CVM} --to h --retry-on 5xx,timedout": ("'timedout' is no outcome; did you mean 'timed_out'", "or none"),
+    f"{CVM} --to h --retry-on nil,x": ("'nil' is no outcome; one of rejected, ",),
+    f"{CVM} --to h --pause 1s,soon": ("'soon' is no duration",),
+    f"{CVM} --to h --notify daily": ("'daily' is none of single, continuous:TIME, exponential:TIME",),
+    f"{CVM} --to h --notify single:5m": ("'single:5m' is none of single",),
+    f"{CVM} --to h --notify continuous:7m": ("no policy repeats every 7m; one of 5m, 10m, 15m, 30m, 1h, 2h",),
+    f"{CVM} --to h --notify single --lifecycle fire,repeat": ("its alarmNotifyType is singleAlarm",),
+    f"{CVM} --to h --integration-key k": ("--integration-key goes with --target pagerduty",),
+    f"{CVM} --to h --target pagerduty": ("--target pagerduty needs --integration-key KEY, @FILE, or",),
+    f"{CVM} --to h --target pagerduty --integration-key @empty": ("integration key file 'empty' is empty",),
+    "list --to h --target wecom": ("list is no JSON object: --target wecom tells callbacks only",),
+    "body --to h --target wecom --lang zh --state firing": ("a body that is given is sent as it is",),
+    "text --to h --target wecom": ("text is no JSON object: --target wecom tells callbacks only",),
     f"{CVM} --to h --metric x": (f"unknown metric 'x' in {CVM}",),
 }
 
@@ -262,7 +286,8 @@ def test_what_cannot_be_sent_is_refused(
     """A wrong source, target or value gives one line that says what to write, code 2, and nothing on stdout."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").touch()
-    (tmp_path / "body").write_text("{}", encoding="utf-8")
+    for name, text in {"body": "{}", "list": "[]", "text": "x"}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "latin").write_bytes(b"http://h\xe4/")
     done = tcop("send", *arguments.split())
     assert [part for part in parts if part not in done.complaint] == []
@@ -278,3 +303,147 @@ def test_a_bad_target_does_not_give_its_password_away(tcop: Call, command: list[
     assert "s3cr3t" not in done.complaint
     assert "alice" not in done.complaint
     assert base64.b64encode(b"alice:s3cr3t").decode() not in done.complaint
+
+
+def test_a_life_is_told_with_its_times(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """A week of repeats and a second life play at once; each callback tells when it was, and is that old."""
+    recorder = Recorder(200)
+    life = ("--lifecycle", "fire,repeat:10,resolve,fire,resolve", "--notify", "exponential:12h")
+    done = tcop("send", CVM, "--to", opened(recorder.opening()), *life, "--json", *SEED)
+    bodies = [json.loads(request.body) for request in recorder.received]
+    first = datetime.fromisoformat(bodies[0]["firstOccurTime"])
+    ages = [
+        (datetime.fromisoformat(body["firstOccurTime"]) - first).total_seconds() + int(body["durationTime"])
+        for body in bodies
+    ]
+    assert [one["at_s"] for one in done.document["deliveries"]] == ages
+    assert ages[:5] == [0, 43_200, 129_600, 216_000, 302_400]
+    assert ages == sorted(ages)
+    assert len({body["sessionId"] for body in bodies}) == len(bodies) == 14
+    assert [one["name"] for one in done.document["deliveries"]][-2:] == [f"{CVM} firing", f"{CVM} resolved"]
+
+
+def test_what_the_profile_assumes_can_be_said_otherwise(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """--retry-on, --pause, --accept, --attempts and --timeout take the place of assumptions, which are told no more."""
+    recorder = Recorder(404, 503, 202, 200)
+    url = opened(recorder.opening())
+    rules = (
+        "--retry-on",
+        "5xx",
+        "--pause",
+        "0s,1ms",
+        "--attempts",
+        "9",
+        "--timeout",
+        "9s",
+        "--accept",
+        "200",
+        "--json",
+    )
+    outcomes = []
+    for _ in range(3):
+        [delivery] = tcop("send", CVM, "--to", url, *rules).document["deliveries"]
+        outcomes.append([attempt["status"] for attempt in delivery["attempts"]])
+    assert outcomes == [[404], [503, 202], [200]]
+    told = tcop("send", CVM, "--to", url, *rules).document["assumptions"]
+    assert not [text for text in told if "pushed again" in text or "pauses" in text or "POSTs" in text]
+    assert len(told) == 3
+    done = tcop("send", CVM, "--to", url, "--retry-on", "none")
+    assert "retry_on" not in done.err
+
+
+def test_a_url_is_verified_before_it_is_pushed_to(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """In profile 2021-verify one probe comes first; nothing is pushed where it is not answered exactly 200."""
+    recorder = Recorder(200, 500, 200, 202, 200)
+    url = opened(recorder.opening())
+    done = tcop("send", CVM, "--to", url, "--profile", "2021-verify", "--time-scale", "0")
+    assert [request.body == b"{}" for request in recorder.received] == [True, False, False]
+    assert [line.split(" after ")[0] for line in done.out.splitlines()] == [
+        "attempt 1: acked 200",
+        f"URL verification to {url}/: accepted",
+        "attempt 1: rejected 500",
+        "attempt 2: acked 200",
+        f"{CVM} firing to {url}/: accepted",
+    ]
+    refused = tcop("send", CVM, "--to", url, "--profile", "2021-verify", "--json")
+    assert (refused.code, refused.document["deliveries"]) == (1, [])
+    assert refused.document["probe"]["accepted"] is False
+    assert "URL verification was not answered 200, so TCOP would push nothing: nothing was sent" in refused.err
+    shown = tcop("send", CVM, "--to", url, "--profile", "2021-verify", "--dry-run")
+    assert shown.out.startswith(f"would first POST 2 bytes (URL verification) to {url}/, once\n")
+    assert len(recorder.received) == 4
+    assert tcop("send", CVM, "--to", url, "--profile", "2021-verify", "--no-verify").code == 0
+    assert len(recorder.received) == 5
+
+
+KEY = "0123456789abcdef0123456789ABCDEF"
+
+
+def test_pagerduty_gets_events(
+    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A life is triggers and a resolve of one dedup_key; the integration key is in them and in no output."""
+    recorder = Recorder(202)
+    target = ("--to", opened(recorder.opening("/v2/enqueue")), "--target", "pagerduty")
+    life = ("--lifecycle", "fire,repeat,resolve", "--seed", "7")
+    (tmp_path / "key").write_text(f"{KEY}\n", encoding="utf-8")
+    done = [
+        tcop("send", CVM, *target, *life, "--integration-key", f"@{tmp_path / 'key'}", *more)
+        for more in ([], ["--dry-run"])
+    ]
+    monkeypatch.setenv("TCOP_MOCK_INTEGRATION_KEY", KEY)
+    (tmp_path / "body").write_bytes(tcop("emit", CVM, "--seed", "7").out.encode())
+    done.append(tcop("send", str(tmp_path / "body"), *target, "--json"))
+    assert [one.code for one in done] == [0, 0, 0]
+    assert [one for one in done if KEY in one.out + one.err] == []
+    assert '"routing_key":"***"' in done[1].out
+    events = [json.loads(request.body) for request in recorder.received]
+    assert [event["event_action"] for event in events] == ["trigger", "trigger", "resolve", "trigger"]
+    assert len({event["dedup_key"] for event in events}) == 1
+    assert {event["routing_key"] for event in events} == {KEY}
+    assert "assumed: pagerduty: texts, severity" in done[1].out
+
+
+def test_wecom_gets_messages_and_says_what_it_thinks_of_them(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """A robot's 200 with an errcode is a failed push; its key is shown nowhere; messages are in either language."""
+    received: list[Received] = []
+
+    def robot(request: Received) -> Reply:
+        received.append(request)
+        return Reply(200, b'{"errcode":%d,"errmsg":"?"}' % (45009 if len(received) == 1 else 0))
+
+    url = opened(through_sink(lambda: robot, path="/cgi-bin/webhook/send?debug=1&key=693a91f6-7xxx"))
+    done = tcop("send", CVM, "--to", url, "--target", "wecom", "--time-scale", "0", *SEED)
+    assert [line.split(" after ")[0] for line in done.out.splitlines()][:2] == [
+        "attempt 1: rejected 200",
+        "attempt 2: acked 200",
+    ]
+    assert ": the robot answers errcode 45009" in done.out
+    assert done.out.endswith("/cgi-bin/webhook/send?debug=1&key=***: accepted\n")
+    body = tcop("emit", CVM, *SEED).out.encode()
+    chinese = tcop("send", "-", "--to", url, "--target", "wecom", "--lang", "zh", "--json", stdin=body)
+    assert chinese.code == 0
+    assert "693a91f6" not in done.out + done.err + chinese.out + chinese.err
+    english, _, zh = (json.loads(request.body)["markdown"]["content"] for request in received)
+    assert '<font color="warning">Alarm triggered</font>' in english
+    assert "告警触发" in zh
+
+
+def test_an_interrupted_run_tells_what_was_delivered(
+    tcop: Call, opened: Callable[[Opening], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C between two callbacks: the document has the first, and the code is 130."""
+    recorder = Recorder(200)
+    url = opened(recorder.opening())
+
+    passing = asyncio.sleep
+
+    async def interrupted(seconds: float) -> None:
+        if threading.current_thread() is threading.main_thread():  # the receiver has a thread of its own
+            raise KeyboardInterrupt
+        await passing(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", interrupted)
+    done = tcop("send", CVM, "--to", url, "--lifecycle", "fire,resolve", "--time-scale", "1", "--json")
+    assert done.code == 130
+    assert [one["name"] for one in json.loads(done.out)["deliveries"]] == [f"{CVM} firing"]

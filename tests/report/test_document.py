@@ -141,6 +141,17 @@ def test_the_schema_refuses_other_documents(change: Callable[[dict[str, Any]], N
     assert problems(document, "check-report") != []
 
 
+ACKED = {
+    "outcome": "acked",
+    "status": 200,
+    "started_s": 1.123457,
+    "duration_s": 0.376543,
+    "connected": True,
+    "bytes": 70,
+    "truncated": True,
+}
+
+
 def test_deliveries_as_json() -> None:
     """Times of attempts count from the delivery's first one, to the microsecond."""
     refused = Attempt(Outcome.REFUSED, intended_s=7.0, started_s=7.0, ended_s=7.0000014)
@@ -154,12 +165,22 @@ def test_deliveries_as_json() -> None:
         received_bytes=70,
         body_truncated=True,
     )
-    document = deliveries_document([Delivery((refused, acked)), Delivery(())])
+    told = [("a firing", 0, Delivery((refused, acked))), ("a resolve", 300, Delivery(()))]
+    document = deliveries_document(
+        told, target="http://h/", profile="2021-verify", seed=7, assumptions=["a guess"], probe=Delivery((acked,))
+    )
     assert problems(document, "send-report") == []
     assert document == {
         "version": 1,
+        "target": "http://h/",
+        "profile": "2021-verify",
+        "seed": 7,
+        "assumptions": ["a guess"],
+        "probe": {"accepted": True, "attempts": [{**ACKED, "started_s": 0.0}]},
         "deliveries": [
             {
+                "name": "a firing",
+                "at_s": 0,
                 "accepted": True,
                 "attempts": [
                     {
@@ -171,18 +192,10 @@ def test_deliveries_as_json() -> None:
                         "bytes": 0,
                         "truncated": False,
                     },
-                    {
-                        "outcome": "acked",
-                        "status": 200,
-                        "started_s": 1.123457,
-                        "duration_s": 0.376543,
-                        "connected": True,
-                        "bytes": 70,
-                        "truncated": True,
-                    },
+                    ACKED,
                 ],
             },
-            {"accepted": False, "attempts": []},
+            {"name": "a resolve", "at_s": 300, "accepted": False, "attempts": []},
         ],
     }
 
@@ -191,7 +204,9 @@ def test_deliveries_as_json() -> None:
 def test_every_delivery_keeps_the_schema(attempts: list[Attempt]) -> None:
     """Whatever became of the attempts of a delivery, its document keeps its schema."""
     attempts.sort(key=lambda attempt: attempt.started_s)
-    assert problems(deliveries_document([Delivery(tuple(attempts))]), "send-report") == []
+    told = [("shape", 0.0, Delivery(tuple(attempts)))]
+    document = deliveries_document(told, target="http://h/", profile="2023", seed=7, assumptions=[], probe=None)
+    assert problems(document, "send-report") == []
 
 
 def test_the_catalogue_as_json() -> None:

@@ -1,57 +1,88 @@
-"""Attempts, retries and pauses, on a clock that only moves when somebody waits."""
+"""Attempts, retries, pauses and alarm time, in a loop whose time only passes when somebody waits."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_time import run_virtually
 
 from tcop_mock.model.delivery import Attempt, Delivery, Outcome, Push
 from tcop_mock.model.profile import Accept, DeliveryRules
-from tcop_mock.send.deliver import deliver, held_to
+from tcop_mock.send.deliver import Courier, Notification
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
+
+    from tcop_mock.model.delivery import Post
 
 RETRIED = frozenset({Outcome.TIMED_OUT, Outcome.REJECTED})
-TOOK_S = 2.0
-OVERHEAD_S = 0.25
+DAY_S = 86_400
 
 
+@dataclass
 class World:
-    """A port that ends as told, and the time that passes meanwhile."""
+    """A port that ends as told, by the body that is pushed."""
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        self.now_s, self.slept_s, self.pushes, self.deadlines_s = 100.0, list[float](), list[Push](), list[float]()
-        self._outcomes = iter(outcomes)
+    ends: dict[bytes, list[tuple[Outcome, float]]]
+    """Outcomes and how long they take, attempt by attempt; what is not told is acked at once."""
+    posted: list[tuple[float, bytes]] = field(default_factory=list)
+    """When which body was pushed, by the real clock."""
+    deadlines_s: set[float] = field(default_factory=set)
+    pushes: set[int] = field(default_factory=set)
+    cancelled: int = 0
+    over_s: float = 0.0
 
-    def clock(self) -> float:
-        """Return the time."""
-        return self.now_s
-
-    async def sleep(self, pause_s: float) -> None:
-        """Wake a little late, as real sleeps do."""
-        self.slept_s.append(pause_s)
-        self.now_s += pause_s + OVERHEAD_S
-
-    async def post(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
-        """End as told after two seconds."""
-        self.pushes.append(push)
-        self.deadlines_s.append(deadline_s)
-        assert intended_s is not None
-        started_s, self.now_s = self.now_s, self.now_s + TOOK_S
-        sha256 = hashlib.sha256(push.body).hexdigest()
-        return Attempt(next(self._outcomes), intended_s, started_s, self.now_s, request_sha256=sha256)
-
-    def play(self, *, pauses_s: tuple[float, ...] = (), attempts: int = 4, time_scale: float = 1.0) -> Delivery:
-        """Deliver one callback."""
+    def play(
+        self,
+        *notifications: tuple[float, bytes],
+        pauses_s: tuple[float, ...] = (1, 2, 4),
+        attempts: int = 4,
+        pause_scale: float = 1.0,
+        gap_scale: float = 0.0,
+    ) -> list[Delivery]:
+        """Deliver all; return their deliveries in the order of the notifications."""
         rules = DeliveryRules(attempts, 5.0, Accept.ANY_2XX, 65_536, RETRIED, pauses_s, ())
-        work = deliver(
-            Push(b"{}"), post=self.post, rules=rules, clock=self.clock, sleep=self.sleep, time_scale=time_scale
-        )
-        return asyncio.run(work)
+
+        async def all_of_them(clock: Callable[[], float]) -> list[Delivery]:
+            courier = Courier(self.port(clock), rules, clock, asyncio.sleep, pause_scale, gap_scale)
+            sent = [Notification(at_s, Push(body)) for at_s, body in notifications]
+            ended = [one async for one in courier.deliver_all(sent)]
+            self.over_s = clock()
+            return [one.delivery for one in sorted(ended)]
+
+        return run_virtually(all_of_them)
+
+    def port(self, clock: Callable[[], float]) -> Post:
+        """Return the port of a loop with a clock."""
+        left = {body: iter(ends) for body, ends in self.ends.items()}
+
+        async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+            outcome, took_s = next(left.get(push.body, iter(())), (Outcome.ACKED, 0.0))
+            assert intended_s is not None
+            started_s = clock()
+            self.posted.append((started_s, push.body))
+            self.deadlines_s.add(deadline_s)
+            self.pushes.add(id(push))
+            try:
+                await asyncio.sleep(took_s)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+            sha256 = hashlib.sha256(push.body).hexdigest()
+            return Attempt(outcome, intended_s, started_s, clock(), request_sha256=sha256)
+
+        return post
+
+
+def failing(*outcomes: Outcome, took_s: float = 2.0) -> World:
+    """Return a world in which the body ``one`` ends so."""
+    return World({b"one": [(outcome, took_s) for outcome in outcomes]})
 
 
 @pytest.mark.parametrize(
@@ -60,105 +91,131 @@ class World:
         ([Outcome.ACKED], 1, True),
         ([Outcome.TIMED_OUT, Outcome.REJECTED, Outcome.ACKED], 3, True),
         ([Outcome.TIMED_OUT, Outcome.REDIRECTED], 2, False),
-        ([Outcome.TIMED_OUT] * 4, 4, False),
+        ([Outcome.TIMED_OUT] * 5, 4, False),
     ],
 )
 def test_it_is_pushed_until_an_outcome_that_is_not_retried(
     outcomes: list[Outcome], made: int, *, accepted: bool
 ) -> None:
     """Only outcomes in retry_on are pushed again, at the most as often as the rules say."""
-    delivery = World(outcomes).play()
+    [delivery] = failing(*outcomes).play((0, b"one"))
     assert [attempt.outcome for attempt in delivery.attempts] == outcomes[:made]
     assert delivery.accepted == accepted
 
 
-def test_no_attempts_are_no_acceptance() -> None:
-    """Rules without attempts push nothing, and nothing was accepted."""
-    assert World([]).play(attempts=0) == Delivery(())
+def test_nothing_to_deliver_is_nothing() -> None:
+    """No notifications, no deliveries, no waiting; and what was never pushed was not accepted."""
+    assert World({}).play() == []
     assert not Delivery(()).accepted
 
 
 def test_each_attempt_sends_the_same_bytes_with_the_same_deadline() -> None:
     """One Push, one hash, and the deadline is not scaled."""
-    world = World([Outcome.TIMED_OUT] * 4)
-    delivery = world.play(time_scale=0.1, pauses_s=(1,))
-    assert len({id(push) for push in world.pushes}) == 1
-    assert {attempt.request_sha256 for attempt in delivery.attempts} == {hashlib.sha256(b"{}").hexdigest()}
-    assert world.deadlines_s == [5.0] * 4
+    world = failing(*[Outcome.TIMED_OUT] * 4)
+    [delivery] = world.play((0, b"one"), pause_scale=0.1)
+    assert len(world.pushes) == 1
+    assert {attempt.request_sha256 for attempt in delivery.attempts} == {hashlib.sha256(b"one").hexdigest()}
+    assert world.deadlines_s == {5.0}
 
 
 @pytest.mark.parametrize(
-    "pauses_s, time_scale, slept_s",
+    "pauses_s, scale, starts_s",
     [
-        ((), 1.0, []),
-        ((10.0, 20.0), 1.0, [10.0, 20.0, 20.0]),
-        ((10.0, 20.0, 30.0, 40.0), 1.0, [10.0, 20.0, 30.0]),
-        ((10.0, 0.0, 30.0), 1.0, [10.0, 30.0]),
-        ((10.0,), 0.5, [5.0, 5.0, 5.0]),
-        ((10.0,), 0.0, []),
+        ((), 1.0, [0, 2, 4, 6]),
+        ((10.0, 20.0), 1.0, [0, 12, 34, 56]),
+        ((10.0, 20.0, 30.0, 40.0), 1.0, [0, 12, 34, 66]),
+        ((10.0, 0.0, 30.0), 1.0, [0, 12, 14, 46]),
+        ((10.0,), 0.5, [0, 7, 14, 21]),
+        ((10.0,), 0.0, [0, 2, 4, 6]),
     ],
 )
 def test_pauses_are_scaled_and_the_last_one_holds(
-    pauses_s: tuple[float, ...], time_scale: float, slept_s: list[float]
+    pauses_s: tuple[float, ...], scale: float, starts_s: list[float]
 ) -> None:
-    """A pause of nothing is no pause."""
-    world = World([Outcome.TIMED_OUT] * 4)
-    world.play(pauses_s=pauses_s, time_scale=time_scale)
-    assert world.slept_s == slept_s
+    """An attempt starts, and was intended to, one scaled pause after the end of the one before, which took 2 s."""
+    world = failing(*[Outcome.TIMED_OUT] * 4)
+    [delivery] = world.play((0, b"one"), pauses_s=pauses_s, pause_scale=scale)
+    assert [attempt.started_s for attempt in delivery.attempts] == starts_s
+    assert [attempt.intended_s for attempt in delivery.attempts] == starts_s
 
 
-@pytest.mark.parametrize("pause_s", [0.0, 10.0])
-def test_a_retry_is_intended_when_its_pause_is_over(pause_s: float) -> None:
-    """The first attempt is intended now, each other one pause after the end of the one before; lateness shows."""
-    delivery = World([Outcome.TIMED_OUT] * 3).play(pauses_s=(pause_s,), attempts=3)
-    first, *others = delivery.attempts
-    assert first.intended_s == first.started_s == 100.0
-    for before, after in zip(delivery.attempts, others, strict=False):
-        assert after.intended_s == before.ended_s + pause_s
-        assert after.started_s - after.intended_s == (OVERHEAD_S if pause_s else 0)
-        assert after.duration_s == TOOK_S
+def test_a_day_of_repeats_takes_no_longer_than_its_requests() -> None:
+    """Between notifications nothing is waited for, unless it is asked for."""
+    told = [(at, b"%d" % at) for at in range(0, DAY_S + 1, 300)]
+    at_once = World({})
+    assert all(delivery.accepted for delivery in at_once.play(*told))
+    assert (len(at_once.posted), at_once.over_s) == (289, 0)
+    in_real_time = World({})
+    in_real_time.play(*told, gap_scale=1)
+    assert in_real_time.posted == told
+    assert in_real_time.over_s == DAY_S
 
 
-def acked(status: int, body: bytes) -> Attempt:
-    """Return an attempt whose answer came in full."""
-    return Attempt(Outcome.ACKED, 0.0, 0.0, 1.0, status=status, body=body)
+def test_a_firing_that_is_pushed_again_can_come_behind_its_resolve() -> None:
+    """Attempts overlap with later notifications of the alarm as they would in life."""
+    world = World({b"fire": [(Outcome.TIMED_OUT, 5.0)]})
+    fired, resolved = world.play((0, b"fire"), (3, b"resolve"))
+    assert world.posted == [(0, b"fire"), (3, b"resolve"), (6, b"fire")]
+    assert fired.accepted
+    assert resolved.accepted
 
 
-@pytest.mark.parametrize(
-    "accept, status, answer, wrong",
-    [
-        (Accept.ANY_2XX, 204, b"", ""),
-        (Accept.EXACTLY_200, 200, b"", ""),
-        (Accept.EXACTLY_200, 202, b"", "the status is 202, and this profile wants 200"),
-        (Accept.RET_CODE, 200, b'{"sessionId": "abc", "retCode": 0}', ""),
-        (Accept.RET_CODE, 201, b'{"retCode": 0, "sessionId": "abc", "more": 1}', ""),
-        (Accept.RET_CODE, 200, b"ok", "the answer is no JSON object, and this profile wants sessionId and retCode"),
-        (Accept.RET_CODE, 200, b"[]", "the answer is no JSON object, and this profile wants sessionId and retCode"),
-        (
-            Accept.RET_CODE,
-            200,
-            b'{"sessionId": "abd", "retCode": 0}',
-            "the answer does not have the callback's sessionId, and this profile wants it",
-        ),
-        (Accept.RET_CODE, 200, b'{"sessionId": "abc", "retCode": 1}', "the answer's retCode is not 0"),
-        (Accept.RET_CODE, 200, b'{"sessionId": "abc", "retCode": false}', "the answer's retCode is not 0"),
-        (Accept.RET_CODE, 200, b'{"sessionId": "abc"}', "the answer's retCode is not 0"),
-    ],
+def test_only_what_waits_to_be_pushed_again_is_waited_for() -> None:
+    """While a callback waits for its next attempt time runs as pauses do; then it jumps to the next notification."""
+    world = World({b"fire": [(Outcome.REJECTED, 0.0)] * 2})
+    world.play((0, b"fire"), (2, b"repeat"), (60, b"resolve"))
+    assert world.posted == [(0, b"fire"), (1, b"fire"), (2, b"repeat"), (3, b"fire"), (3, b"resolve")]
+
+
+ENDS = st.lists(st.tuples(st.sampled_from(sorted({*RETRIED, Outcome.ACKED})), st.sampled_from([0, 0.5, 5])), max_size=4)
+"""How the attempts of a callback end, and about how long they take."""
+
+
+@given(
+    st.dictionaries(st.integers(0, 12), ENDS, min_size=1, max_size=6),
+    st.sampled_from([0.0, 0.01, 1.0, 3.0]),
+    st.sampled_from([0.0, 0.01, 1.0, 3.0]),
 )
-def test_each_profile_counts_answers_as_its_pages_say(accept: Accept, status: int, answer: bytes, wrong: str) -> None:
-    """An answer that the profile does not want is a failed push, and the attempt says why."""
-    attempt = held_to(accept, Push(b'{"sessionId":"abc"}'), acked(status, answer))
-    assert attempt.outcome is (Outcome.REJECTED if wrong else Outcome.ACKED)
-    assert attempt.detail == wrong
+def test_the_order_is_the_same_at_any_speed(
+    told: dict[int, list[tuple[Outcome, float]]], pause_scale: float, gap_scale: float
+) -> None:
+    """How fast time is played changes nothing of what is pushed and in which order."""
+    notifications = [(at_s, b"%d" % at_s) for at_s in told]
+    ends = {  # no two things happen at once
+        b"%d" % at_s: [(outcome, took_s + 0.0007 * (at_s + 1)) for outcome, took_s in ends]
+        for at_s, ends in told.items()
+    }
+    as_in_life, played = World(ends), World(ends)
+    expected = as_in_life.play(*notifications, gap_scale=1)
+    deliveries = played.play(*notifications, pause_scale=pause_scale, gap_scale=gap_scale)
+    assert [body for _, body in played.posted] == [body for _, body in as_in_life.posted]
+    assert [[one.outcome for one in delivery.attempts] for delivery in deliveries] == [
+        [one.outcome for one in delivery.attempts] for delivery in expected
+    ]
 
 
-@pytest.mark.parametrize("accept", Accept)
-def test_what_failed_is_not_made_better(accept: Accept) -> None:
-    """An attempt that was not acked stays as it is, whatever its profile wants."""
-    timed_out = Attempt(Outcome.TIMED_OUT, 0.0, 0.0, 5.0)
-    assert held_to(accept, Push(b"{}"), timed_out) is timed_out
+def test_who_stops_listening_cancels_what_is_under_way() -> None:
+    """A consumer that leaves ends the attempts that have not ended."""
+    world = World({b"slow": [(Outcome.ACKED, 5.0)]})
+    rules = DeliveryRules(1, 5.0, Accept.ANY_2XX, 65_536, RETRIED, (), ())
+
+    async def first_only(clock: Callable[[], float]) -> int:
+        courier = Courier(world.port(clock), rules, clock, asyncio.sleep)
+        ended = courier.deliver_all([Notification(0, Push(b"slow")), Notification(0, Push(b"fast"))])
+        first = await anext(ended)
+        await ended.aclose()
+        return first.number
+
+    assert run_virtually(first_only) == 1
+    assert world.cancelled == 1
 
 
-def test_a_body_without_a_session_wants_none_back() -> None:
-    """Who sends a body of their own that is no callback is answered well without a sessionId."""
-    assert held_to(Accept.RET_CODE, Push(b"x"), acked(200, b'{"retCode":0}')).outcome is Outcome.ACKED
+def test_one_callback_is_delivered_now() -> None:
+    """The short form for one."""
+    world = failing(Outcome.REJECTED, Outcome.ACKED)
+    rules = DeliveryRules(4, 5.0, Accept.ANY_2XX, 65_536, RETRIED, (1,), ())
+
+    async def one(clock: Callable[[], float]) -> Delivery:
+        return await Courier(world.port(clock), rules, clock, asyncio.sleep).deliver(Push(b"one"))
+
+    assert [attempt.started_s for attempt in run_virtually(one).attempts] == [0, 3]

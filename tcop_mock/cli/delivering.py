@@ -1,0 +1,273 @@
+"""How to deliver, as ``send`` and ``replay`` are told; and the delivering."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from tcop_mock.cli.options import INTEGRATION_KEY_VARIABLE, secret_of, target_of, with_headers
+from tcop_mock.cli.stdout import reader_may_leave
+from tcop_mock.errors import UsageError
+from tcop_mock.model.delivery import Delivery, Push
+from tcop_mock.model.profile import Accept
+from tcop_mock.model.shape import Lang
+from tcop_mock.model.told import Told
+from tcop_mock.report.document import deliveries_document, write_json
+from tcop_mock.report.safe import one_line
+from tcop_mock.send import pagerduty, wecom
+from tcop_mock.send.deliver import Courier, Notification
+from tcop_mock.send.http import HttpPost
+from tcop_mock.send.paced import Paced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tcop_mock.cli.options import Common
+    from tcop_mock.model.delivery import Post
+    from tcop_mock.model.profile import DeliveryRules
+    from tcop_mock.model.secret import Secret
+    from tcop_mock.model.target import Target
+
+_NOT_ACCEPTED = 1
+_PROBE = "URL verification"
+
+
+class Parcel(NamedTuple):
+    """One callback to deliver, and what to call it."""
+
+    name: str
+    body: bytes
+    at_s: float = 0.0
+    """When it is told in the life of its alarm."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Which it has instead of the rules' own of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """Where to and how, with all that options changed in the profile."""
+
+    target: Target
+    end: str
+    """``webhook``, ``pagerduty`` or ``wecom``."""
+    key: Secret | None
+    rules: DeliveryRules
+    assumed: Mapping[str, str]
+    """What of the rules no source says."""
+    time_scale: float | None
+    per_minute: int
+    insecure: bool
+    dry_run: bool
+
+    def run(self, lives: Sequence[Sequence[Parcel]], common: Common, lang: Lang = Lang.EN) -> int:
+        """Deliver alarm by alarm, and tell; return the exit code.
+
+        Args:
+            lives: the callbacks of each alarm, which keep their distances.
+            common: what every verb is told.
+            lang: of texts that are written for people.
+
+        Raises:
+            UsageError: a body cannot be told to this end.
+        """
+        pushes = [[self._push(parcel, lang, self.key) for parcel in life] for life in lives]
+        if self.dry_run:
+            self._show([parcel for life in lives for parcel in life], common, lang)
+            return 0
+        if self.insecure:
+            common.tell("warning: the receiver's certificate is not verified (--insecure)")
+        common.tell(f"profile {common.profile.name}, of which assumed: {', '.join(self.assumed)}; --dry-run tells them")
+        told = _Told(self, lives, common)
+        try:
+            asyncio.run(self._deliver(pushes, told))
+        finally:
+            told.close()
+        return 0 if told.accepted else _NOT_ACCEPTED
+
+    async def _deliver(self, pushes: Sequence[Sequence[Push]], told: _Told) -> None:
+        post = self._post(told.common)
+        if self.rules.probe is not None and self.end == "webhook":
+            once = self._courier(post, replace(self.rules, attempts=1, accept=Accept.EXACTLY_200))
+            verification = await once.deliver(replace(pushes[0][0], body=self.rules.probe))
+            told.probed(verification)
+            if not verification.accepted:
+                return
+        for life, its_pushes in enumerate(pushes):
+            at_s = (parcel.at_s for parcel in told.lives[life])
+            courier = self._courier(post, self.rules)
+            async for number, delivery in courier.deliver_all(list(map(Notification, at_s, its_pushes))):
+                told.delivered(life, number, delivery)
+
+    def _courier(self, post: Post, rules: DeliveryRules) -> Courier:
+        pause_scale, gap_scale = (1.0, 0.0) if self.time_scale is None else (self.time_scale, self.time_scale)
+        return Courier(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
+
+    def _post(self, common: Common) -> Post:
+        cap = self.rules.answer_cap_bytes
+        post = HttpPost(self.target, answer_cap_bytes=cap, insecure=self.insecure, clock=time.perf_counter)
+        if not self.per_minute:
+            return post
+
+        def tell(wait_s: float) -> None:
+            common.tell(f"waiting {wait_s:.0f} s: {self.per_minute} messages a minute (--per-minute)")
+
+        return Paced(post, self.per_minute, clock=time.perf_counter, sleep=asyncio.sleep, tell=tell)
+
+    def _push(self, parcel: Parcel, lang: Lang, key: Secret | None) -> Push:
+        own = {name.lower() for name, _ in parcel.headers}
+        headers = [pair for pair in self.rules.headers if pair[0].lower() not in own]
+        body = self._body(parcel, lang, key)
+        return Push(body, headers=(*headers, *parcel.headers), credentials=self.target.credentials)
+
+    def _body(self, parcel: Parcel, lang: Lang, key: Secret | None) -> bytes:
+        if self.end == "webhook":
+            return parcel.body
+        try:
+            tree = json.loads(parcel.body)
+        except (ValueError, RecursionError):
+            tree = None
+        if not isinstance(tree, dict):
+            raise UsageError(f"{parcel.name} is no JSON object: --target {self.end} tells callbacks only")
+        return pagerduty.event(Told(tree), key) if self.end == "pagerduty" else wecom.message(Told(tree), lang)
+
+    def _show(self, parcels: Sequence[Parcel], common: Common, lang: Lang) -> None:
+        """Say what would be sent; on standard error where standard output is for the document, which is empty."""
+        say = common.tell if common.as_json else click.echo
+        if self.rules.probe is not None and self.end == "webhook":
+            say(f"would first POST {len(self.rules.probe)} bytes ({_PROBE}) to {self.target}, once")
+        for parcel in parcels:
+            push = self._push(parcel, lang, None)
+            headers = "; ".join(f"{name}: {value}" for name, value in push.headers)
+            say(f"would POST {len(push.body)} bytes ({parcel.name}) to {self.target}")
+            say(f"  {headers}; {self.rules.attempts} attempts at the most, {self.rules.timeout_s:g} s each")
+            say(f"  {one_line(push.body.decode('utf-8', 'backslashreplace'), sys.maxsize)}")
+        for key, text in self.assumed.items():
+            say(f"assumed: {key}: {text}")
+        if common.as_json:
+            _Told(self, (), common).close()
+
+
+class _Told:
+    """What has been delivered so far, told as it comes or as one document at the end, however that comes."""
+
+    def __init__(self, delivering: Delivering, lives: Sequence[Sequence[Parcel]], common: Common) -> None:
+        self.common, self.lives = common, lives
+        self._delivering = delivering
+        self._probe: Delivery | None = None
+        self._ended: dict[tuple[int, int], Delivery] = {}
+
+    @property
+    def accepted(self) -> bool:
+        """Whether all that there was to deliver has been accepted."""
+        all_there = len(self._ended) == sum(map(len, self.lives))
+        return all_there and all(delivery.accepted for delivery in self._ended.values())
+
+    def probed(self, delivery: Delivery) -> None:
+        self._probe = delivery
+        self._tell(_PROBE, delivery)
+        if not delivery.accepted:
+            self.common.tell(f"{_PROBE} was not answered 200, so TCOP would push nothing: nothing was sent")
+
+    def delivered(self, life: int, number: int, delivery: Delivery) -> None:
+        self._ended[life, number] = delivery
+        self._tell(self.lives[life][number].name, delivery)
+
+    def close(self) -> None:
+        """Write the document, if one is wanted."""
+        if self.common.as_json:
+            told = self._delivering
+            parcels = [self.lives[life][number] for life, number in sorted(self._ended)]
+            document = deliveries_document(
+                [(one.name, one.at_s, self._ended[at]) for one, at in zip(parcels, sorted(self._ended), strict=True)],
+                target=str(told.target),
+                profile=self.common.profile.name,
+                seed=self.common.seed,
+                assumptions=list(told.assumed.values()),
+                probe=self._probe,
+            )
+            with reader_may_leave():
+                write_json(document, sys.stdout)
+
+    def _tell(self, name: str, delivery: Delivery) -> None:
+        if self.common.as_json:
+            return
+        with reader_may_leave():
+            for number, attempt in enumerate(delivery.attempts, start=1):
+                status = f" {attempt.status}" if attempt.status is not None else ""
+                detail = f": {one_line(attempt.detail, 200)}" if attempt.detail else ""
+                click.echo(f"attempt {number}: {attempt.outcome}{status} after {attempt.duration_s:.3f} s{detail}")
+            verdict = "accepted" if delivery.accepted else "not accepted"
+            click.echo(f"{name} to {self._delivering.target}: {verdict}")
+
+
+def with_delivering(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand a verb one ``delivering`` in place of the flags that say how to deliver."""
+
+    @functools.wraps(verb)
+    def gathered(  # noqa: PLR0913 - click hands them in one by one
+        *,
+        to: str | None,
+        end: str,
+        integration_key: str | None,
+        per_minute: int | None,
+        attempts: int | None,
+        timeout: float | None,
+        retry_on: tuple[str, ...] | None,
+        pause: tuple[float, ...] | None,
+        accept: str | None,
+        verify: bool,
+        time_scale: float | None,
+        insecure: bool,
+        headers: tuple[str, ...],
+        dry_run: bool,
+        common: Common,
+        **given: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        if time_scale is not None and math.isnan(time_scale):
+            raise UsageError("--time-scale nan: write a number, as in 0.01")
+        key = _integration_key(end, integration_key)
+        changed = {
+            "attempts": attempts,
+            "timeout_s": timeout,
+            "retry_on": None if retry_on is None else frozenset(retry_on),
+            "pauses_s": pause,
+            "accept": Accept(accept) if accept else Accept.ERRCODE if end == "wecom" else None,
+        }
+        changes: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
+        rules = replace(with_headers(common.profile.delivery, headers), **changes)
+        assumed = {key: text for key, text in common.profile.assumed.items() if key not in changes}
+        assumed |= {"pagerduty": pagerduty.ASSUMED} if end == "pagerduty" else {}
+        assumed |= {"wecom": wecom.ASSUMED} if end == "wecom" else {}
+        delivering = Delivering(
+            target=target_of(to, flag="--to URL"),
+            end=end,
+            key=key,
+            rules=rules if verify else replace(rules, probe=None),
+            assumed=assumed,
+            time_scale=time_scale,
+            per_minute=(wecom.PER_MINUTE if end == "wecom" else 0) if per_minute is None else per_minute,
+            insecure=insecure,
+            dry_run=dry_run,
+        )
+        return verb(delivering=delivering, common=common, **given)
+
+    return gathered
+
+
+def _integration_key(end: str, given: str | None) -> Secret | None:
+    if end != "pagerduty":
+        if given:
+            raise UsageError("--integration-key goes with --target pagerduty")
+        return None
+    key = secret_of(given, INTEGRATION_KEY_VARIABLE, "integration key")
+    if key is None:
+        raise UsageError(f"--target pagerduty needs --integration-key KEY, @FILE, or {INTEGRATION_KEY_VARIABLE}")
+    return key
