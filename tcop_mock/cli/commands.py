@@ -12,7 +12,7 @@ import click
 
 from tcop_mock import __version__
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, delivering, drawing, header, insecure
+from tcop_mock.cli.flags import common, delivering, destination, drawing, header, insecure
 from tcop_mock.errors import did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.form import Form
@@ -176,6 +176,7 @@ cli.add_command(
         short_help="Deliver a callback as TCOP does: deadline, retries, BasicAuth.",
         params=[
             click.Argument(["source"], metavar="ID|FILE|-"),
+            *destination(),
             *delivering(),
             *drawing(),
             *common(),

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 _NOT_ACCEPTED = 1
 _PROBE = "URL verification"
+_ACCEPT = {"wecom": Accept.ERRCODE}
+_ASSUMED_OF = {"pagerduty": {"pagerduty": pagerduty.ASSUMED}, "wecom": {"wecom": wecom.ASSUMED}}
+_PER_MINUTE = {"wecom": wecom.PER_MINUTE}
 
 
 class Parcel(NamedTuple):
@@ -208,56 +211,63 @@ class _Told:
             click.echo(f"{name} to {self._delivering.target}: {verdict}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Flags:
+    """The flags of ``destination()`` and ``delivering()`` in ``cli/flags.py``, as click hands them in."""
+
+    to: str | None
+    end: str
+    integration_key: str | None
+    per_minute: int | None
+    insecure: bool
+    headers: tuple[str, ...]
+    dry_run: bool
+    attempts: int | None
+    timeout: float | None
+    retry_on: tuple[str, ...] | None
+    pause: tuple[float, ...] | None
+    accept: str | None
+    verify: bool
+    time_scale: float | None
+
+    def delivering(self, common: Common) -> Delivering:
+        """Put what is given in place of what the profile says."""
+        if self.time_scale is not None and math.isnan(self.time_scale):
+            raise UsageError("--time-scale nan: write a number, as in 0.01")
+        key, changes = _integration_key(self.end, self.integration_key), self._changes()
+        rules = replace(with_headers(common.profile.delivery, self.headers), **changes)
+        assumed = {name: text for name, text in common.profile.assumed.items() if name not in changes}
+        return Delivering(
+            target=target_of(self.to, flag="--to URL"),
+            end=self.end,
+            key=key,
+            rules=rules if self.verify else replace(rules, probe=None),
+            assumed=assumed | _ASSUMED_OF.get(self.end, {}),
+            time_scale=self.time_scale,
+            per_minute=_PER_MINUTE.get(self.end, 0) if self.per_minute is None else self.per_minute,
+            insecure=self.insecure,
+            dry_run=self.dry_run,
+        )
+
+    def _changes(self) -> dict[str, Any]:
+        changes = {
+            "attempts": self.attempts,
+            "timeout_s": self.timeout,
+            "retry_on": None if self.retry_on is None else frozenset(self.retry_on),
+            "pauses_s": self.pause,
+            "accept": Accept(self.accept) if self.accept else _ACCEPT.get(self.end),
+        }
+        return {name: value for name, value in changes.items() if value is not None}
+
+
 def with_delivering(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand a verb one ``delivering`` in place of the flags that say how to deliver."""
+    """Hand a verb one ``delivering`` in place of the flags that say where to and how to deliver."""
+    names = [flag.name for flag in fields(_Flags)]
 
     @functools.wraps(verb)
-    def gathered(  # noqa: PLR0913 - click hands them in one by one
-        *,
-        to: str | None,
-        end: str,
-        integration_key: str | None,
-        per_minute: int | None,
-        attempts: int | None,
-        timeout: float | None,
-        retry_on: tuple[str, ...] | None,
-        pause: tuple[float, ...] | None,
-        accept: str | None,
-        verify: bool,
-        time_scale: float | None,
-        insecure: bool,
-        headers: tuple[str, ...],
-        dry_run: bool,
-        common: Common,
-        **given: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        if time_scale is not None and math.isnan(time_scale):
-            raise UsageError("--time-scale nan: write a number, as in 0.01")
-        key = _integration_key(end, integration_key)
-        changed = {
-            "attempts": attempts,
-            "timeout_s": timeout,
-            "retry_on": None if retry_on is None else frozenset(retry_on),
-            "pauses_s": pause,
-            "accept": Accept(accept) if accept else Accept.ERRCODE if end == "wecom" else None,
-        }
-        changes: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
-        rules = replace(with_headers(common.profile.delivery, headers), **changes)
-        assumed = {key: text for key, text in common.profile.assumed.items() if key not in changes}
-        assumed |= {"pagerduty": pagerduty.ASSUMED} if end == "pagerduty" else {}
-        assumed |= {"wecom": wecom.ASSUMED} if end == "wecom" else {}
-        delivering = Delivering(
-            target=target_of(to, flag="--to URL"),
-            end=end,
-            key=key,
-            rules=rules if verify else replace(rules, probe=None),
-            assumed=assumed,
-            time_scale=time_scale,
-            per_minute=(wecom.PER_MINUTE if end == "wecom" else 0) if per_minute is None else per_minute,
-            insecure=insecure,
-            dry_run=dry_run,
-        )
-        return verb(delivering=delivering, common=common, **given)
+    def gathered(*, common: Common, **given: Any) -> Any:  # noqa: ANN401
+        flags = _Flags(**{name: given.pop(name) for name in names})
+        return verb(delivering=flags.delivering(common), common=common, **given)
 
     return gathered
 

@@ -73,8 +73,8 @@ def drawing() -> list[click.Parameter]:
     ]
 
 
-def delivering() -> list[click.Parameter]:
-    """Return the flags that say where to and how to deliver."""
+def destination() -> list[click.Parameter]:
+    """Return the flags that say where to deliver."""
     return [
         click.Option(
             ["--to"], metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
@@ -96,6 +96,15 @@ def delivering() -> list[click.Parameter]:
             type=click.IntRange(min=0),
             help="POSTs a minute at the most; 0: any number.  [default: 20 for wecom, else 0]",
         ),
+        insecure(),
+        header(),
+        click.Option(["--dry-run"], is_flag=True, help="Show what would be sent, send nothing."),
+    ]
+
+
+def delivering() -> list[click.Parameter]:
+    """Return the flags that say how to deliver, in place of the profile."""
+    return [
         click.Option(["--attempts"], type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]"),
         click.Option(
             ["--timeout"],
@@ -128,9 +137,6 @@ def delivering() -> list[click.Parameter]:
             type=click.FloatRange(min=0, max=1e6),
             help="Times all waiting of TCOP's.  [default: 1 between POSTs, 0 between notifications]",
         ),
-        insecure(),
-        header(),
-        click.Option(["--dry-run"], is_flag=True, help="Show what would be sent, send nothing."),
     ]
 
 

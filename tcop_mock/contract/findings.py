@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.offers import is_near_miss
 from tcop_mock.contract.reproduce import Source, curl, our_own
 from tcop_mock.model.secret import MASK
 from tcop_mock.model.verdict import Finding, Reproduction
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.model.case import Case
     from tcop_mock.model.delivery import Attempt
+    from tcop_mock.model.secret import Credentials
     from tcop_mock.model.target import Target
 
 _MOST_SENT_CHARS = 200
@@ -65,12 +67,19 @@ def evidence(case: Case, attempt: Attempt, target: Target) -> str:
         lines.append(f"> Authorization: Basic {MASK} ({case.offer} credentials)")
     lines += [f"> {name}: {value}" for name, value in push.headers]
     lines += [f"> Content-Length: {len(push.body)}", ">", *_quoted(">", push.body, _MOST_SENT_CHARS)]
-    return "\n".join([*lines, *(mask(line, target) for line in _answer(attempt))])
+    answer = "\n".join(_answer(attempt))
+    if is_near_miss(case.offer) and push.credentials:
+        answer = _masked(answer, push.credentials)
+    return "\n".join([*lines, mask(answer, target)])
 
 
 def mask(text: str, target: Target) -> str:
     """Replace every spelling of the target's credentials."""
-    for trace in target.credentials.traces() if target.credentials else ():
+    return _masked(text, target.credentials) if target.credentials else text
+
+
+def _masked(text: str, credentials: Credentials) -> str:
+    for trace in credentials.traces():
         text = text.replace(trace, MASK)
     return text
 

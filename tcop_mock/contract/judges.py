@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from tcop_mock.model.delivery import Attempt, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _NO_ANSWER = {
     Outcome.TIMED_OUT: "no answer inside the deadline",
@@ -18,7 +21,11 @@ _NO_ANSWER = {
 }
 
 
+_JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 NOT_EVEN_PLAIN = "not even a plain callback is answered inside the deadline (TCM102)"
+
+
+RATE_LIMITED = "answered 429, also after a pause: it takes fewer callbacks a second than this (TCM515)"
 
 
 class Context(NamedTuple):
@@ -92,9 +99,18 @@ def no_echo(attempt: Attempt, context: Context) -> str | None:
     head = "\n".join(f"{name}: {value}" for name, value in attempt.headers)
     body = attempt.body.decode("utf-8", "replace")
     for place, text in (("head", head), ("body", body)):
-        if any(sentinel in text for sentinel in context.sentinels):
+        if any(sentinel in spelling for spelling in _spellings(text) for sentinel in context.sentinels):
             return f"the {place} of the answer repeats the credentials"
     return None
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """Yield a text as it is, and read as JSON, as HTML and as a URL: each escapes other signs of a secret."""
+    yield text
+    plain = text.replace("\\/", "/").replace('\\"', '"').replace("\\\\", "\\")
+    yield _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)), plain)
+    yield html.unescape(text)
+    yield unquote(text)
 
 
 def no_answer(attempt: Attempt) -> str:

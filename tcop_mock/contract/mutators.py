@@ -70,10 +70,11 @@ def find_mutator(name: str) -> Mutator:
 
 
 def _variants(clause: Clause) -> Iterator[Mutator]:
+    usual = clause.play.params.get("given") or {}
     for variant in clause.play.params["variants"]:
 
         def change(tree: Any, variant: Mapping[str, Any] = variant) -> bytes:  # noqa: ANN401 - a JSON tree
-            tree = changed(tree, variant)
+            tree = changed(changed(tree, {"set": variant.get("given", usual)}), variant)
             return json.dumps(tree).encode() if variant.get("ascii") else wire_bytes(tree)
 
         yield Mutator(

@@ -9,20 +9,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.changes import changed, raw_body, retyped
+from tcop_mock.contract.offers import NOBODY, TITLES, can_offer, offering, unmistakable
 from tcop_mock.contract.workshop import PLAIN_SHAPE
-from tcop_mock.generate.edits import with_value
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tcop_mock.contract.workshop import Workshop
-    from tcop_mock.model.delivery import Push
-    from tcop_mock.model.shape import Shape
+    from tcop_mock.model.alarm import Alarm
+    from tcop_mock.model.secret import Credentials
 
-_LEAST_TOKEN_CHARS = 12
-"""A shorter one could stand in an answer by chance."""
+_ASCII = 0x80
+"""Where bytes of characters begin that UTF-8 writes in several."""
 _BROKEN_JSON = b'{"sessionId":"broken","alarmStatus":'
 
 
@@ -44,7 +44,7 @@ def catalogue(
         deadline_factor: how many deadlines an attempt may take.
     """
     cases = [
-        _stated(shop, shape, state)
+        shop.case(f"{shape.id} {state}", shop.tree(shop.alarm(shape, reaching=state), state), shape)
         for shape in shop.shapes(shapes)
         for state in map(State, states)
         if state is not State.RESOLVED or shape.recovers
@@ -65,20 +65,17 @@ def variants(
     Args:
         shop: makes the cases.
         variants: tables of ``title``; ``shape`` and ``state`` where they are not the usual ones; and what changes:
-            ``set`` (path to value), ``unset`` (paths), ``fill`` (path, text and bytes: repeat the text until the body
-            is that long), ``threshold = false``, ``ascii = true`` (write ``\u`` escapes).
+            ``set`` (path to value), ``null`` (paths), ``unset`` (paths), ``fill`` (paths, text and bytes: repeat the
+            text in all of these places until the body is that long), ``threshold = false``, ``ascii = true`` (write
+            ``\u`` escapes).
         shape: the usual shape.
-        given: path to value of what the unchanged body has as well.
+        given: path to value of what the unchanged body has as well; a variant may have its own.
     """
-    by_control: dict[tuple[str, State], list[Case]] = {}
+    alike: dict[str, list[Mapping[str, Any]]] = {}
     for variant in variants:
-        key = (variant.get("shape", shape), State(variant.get("state", State.FIRING)))
-        by_control.setdefault(key, []).append(_varied(shop, *key, {"given": given, **variant}))
-    scenes = [
-        Scene(tuple(cases), _varied(shop, *key, {"given": given, "title": " ".join(key)}))
-        for key, cases in by_control.items()
-    ]
-    return Play(tuple(scenes))
+        full = {"shape": shape, "state": State.FIRING, "given": given or {}, **variant}
+        alike.setdefault("{shape} {state} {given}".format_map(full), []).append(full)
+    return Play(tuple(_varied(shop, group) for group in alike.values()))
 
 
 def spellings(shop: Workshop, *, fields: Sequence[Mapping[str, Any]]) -> Play:
@@ -93,7 +90,8 @@ def spellings(shop: Workshop, *, fields: Sequence[Mapping[str, Any]]) -> Play:
     for field in fields:
         shape = shop.catalog.get(field.get("shape", PLAIN_SHAPE))
         for state in map(State, field.get("states", (State.FIRING,))):
-            cases = tuple(_retyped(shop, shape, state, field["path"], kind) for kind in field["types"])
+            alarm = shop.alarm(shape, reaching=state)
+            cases = tuple(_retyped(shop, alarm, state, field["path"], kind) for kind in field["types"])
             scenes.append(Scene(cases, spellings=True))
     return Play(tuple(scenes))
 
@@ -108,35 +106,42 @@ def bodies(shop: Workshop, *, bodies: Sequence[Mapping[str, str]], then_plain: b
     """
     cases = tuple(Case(raw["title"], shop.push(raw_body(raw)), judged=not then_plain) for raw in bodies)
     if then_plain:
-        return Play(
-            (
-                Scene(
-                    (*cases, shop.plain("a plain callback after all of these")),
-                ),
-            ),
-            pace=Pace.IN_TURN,
-        )
+        scene = Scene((*cases, shop.plain("a plain callback after all of these")))
+        return Play((scene,), pace=Pace.IN_TURN)
     return Play((Scene(cases, shop.plain()),))
 
 
-def methods(shop: Workshop, *, methods: Sequence[str]) -> Play:
-    """Send requests of other methods than POST, without a body."""
+def methods(shop: Workshop, *, methods: Sequence[str], with_callback: Sequence[str] = ()) -> Play:
+    """Send requests of other methods than POST.
+
+    Args:
+        shop: makes the cases.
+        methods: to be sent without a body.
+        with_callback: to be sent with a callback as body.
+    """
     cases = [Case(f"a {method} request", replace(shop.push(b""), method=method, headers=())) for method in methods]
+    for method in with_callback:
+        case = shop.plain(f"a {method} request with a callback in it")
+        cases.append(replace(case, push=replace(case.push, method=method)))
     return Play((Scene(tuple(cases), shop.plain()),))
 
 
 def segments(shop: Workshop, *, segments: Sequence[Mapping[str, Any]]) -> Play:
-    """Post the plain body in separate TCP segments, after posting one in a single write.
+    """Post a body in separate TCP segments, after posting one with the same text in a single write.
 
     Args:
         shop: makes the cases.
-        segments: tables of ``title`` and ``sizes`` (bytes of each segment of the body; the last one repeats).
+        segments: tables of ``title``; ``set`` (path to value) where it is not the plain body; and ``sizes`` (bytes of
+            each segment of the body; the last one repeats), without which the body is cut inside its first character
+            of several bytes.
     """
-    cases = []
+    shape, scenes = shop.catalog.get(PLAIN_SHAPE), []
+    alarm = shop.alarm(shape)
     for cut in segments:
-        case = shop.plain(cut["title"])
-        cases.append(replace(case, push=replace(case.push, segments=tuple(cut["sizes"]))))
-    return Play((Scene(tuple(cases), shop.plain()),))
+        control, case = (shop.case(cut["title"], changed(shop.tree(alarm, State.FIRING), cut), shape) for _ in range(2))
+        sizes = cut.get("sizes") or (_inside_a_character(case.push.body), len(case.push.body))
+        scenes.append(Scene((replace(case, push=replace(case.push, segments=tuple(sizes))),), control))
+    return Play(tuple(scenes))
 
 
 def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] = ("plain",)) -> Play:
@@ -144,19 +149,23 @@ def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] 
 
     Args:
         shop: makes the cases.
-        offers: names of :class:`~tcop_mock.model.case.Offer`.
+        offers: names of :class:`~tcop_mock.model.case.Offer`; those that the right password does not allow are left
+            out (one of another case, where it has no letters).
         bodies: ``plain`` (a callback) and ``malformed`` (broken JSON; alone, it is left out where a callback with
             these credentials is let in).
     """
-    sentinel = f"sentinel-{shop.alarm(shop.catalog.get(PLAIN_SHAPE)).policy_id}"
-    scenes = []
+    right, scenes = shop.credentials or NOBODY, []
     for offer in map(Offer, offers):
-        plain = shop.offering(shop.plain(f"a callback with {_OFFERED[offer]}"), offer, sentinel)
-        broken = Case(f"broken JSON with {_OFFERED[offer]}", shop.push(_BROKEN_JSON))
-        cases = {"plain": plain, "malformed": shop.offering(broken, offer, sentinel)}
+        if not can_offer(right, offer):
+            continue
+        offered = offering(right, offer, shop.sentinel)
+        plain = _showing(shop.plain(f"a callback with {TITLES[offer]}"), offer, offered)
+        broken = _showing(Case(f"broken JSON with {TITLES[offer]}", shop.push(_BROKEN_JSON)), offer, offered)
+        cases = {"plain": plain, "malformed": broken}
         gate = None if "plain" in bodies or offer is Offer.RIGHT else plain
         scenes.append(Scene(tuple(cases[body] for body in bodies), shop.plain(), gate))
-    return Play(tuple(scenes), sentinels=(sentinel, *_tokens(case for scene in scenes for case in scene.cases)))
+    shown = [case.push.credentials for scene in scenes for case in scene.cases if case.push.credentials]
+    return Play(tuple(scenes), sentinels=(shop.sentinel, *unmistakable(shown)))
 
 
 def burst(shop: Workshop, *, count: int, over_s: float) -> Play:
@@ -176,33 +185,30 @@ PLAYERS: dict[str, Callable[..., Play]] = {
     for player in (catalogue, variants, spellings, bodies, methods, segments, credentials, burst)
 }
 
-_OFFERED = {
-    Offer.RIGHT: "the right credentials",
-    Offer.NONE: "no credentials",
-    Offer.WRONG_USER: "a wrong user",
-    Offer.WRONG_PASSWORD: "a wrong password",
-    Offer.EMPTY_PASSWORD: "an empty password",
-}
+
+def _varied(shop: Workshop, variants: Sequence[Mapping[str, Any]]) -> Scene:
+    """Return the scene of variants of one shape and state: all of the same alarm, and its control, too."""
+    shape, state, given = shop.catalog.get(variants[0]["shape"]), State(variants[0]["state"]), variants[0]["given"]
+    alarm = shop.alarm(shape, reaching=state)
+
+    def case(variant: Mapping[str, Any]) -> Case:
+        threshold = variant.get("threshold", True)
+        told = alarm if threshold else shop.alarm(shape, reaching=state, threshold=False, like=alarm)
+        tree = changed(changed(shop.tree(told, state), {"set": given}), variant)
+        return shop.case(variant["title"], tree, shape, ascii_only=variant.get("ascii", False))
+
+    return Scene(tuple(map(case, variants)), case({"title": f"{shape.id} {state}"}))
 
 
-def _stated(shop: Workshop, shape: Shape, state: State) -> Case:
-    return shop.case(f"{shape.id} {state}", shop.tree(shape, state), shape)
+def _retyped(shop: Workshop, alarm: Alarm, state: State, path: str, kind: str) -> Case:
+    title = f"{alarm.shape_id} {state} with {path.rpartition('.')[2]} as {kind}"
+    return shop.case(title, retyped(shop.tree(alarm, state), path, kind), shop.catalog.get(alarm.shape_id))
 
 
-def _varied(shop: Workshop, shape_id: str, state: State, variant: Mapping[str, Any]) -> Case:
-    shape = shop.catalog.get(shape_id)
-    tree: Any = shop.tree(shape, state, threshold=variant.get("threshold", True))
-    for path, value in (variant["given"] or {}).items():
-        tree = with_value(tree, path, value, create=True)
-    return shop.case(variant["title"], changed(tree, variant), shape, ascii_only=variant.get("ascii", False))
+def _showing(case: Case, offer: Offer, offered: Credentials | None) -> Case:
+    return replace(case, offer=offer, push=replace(case.push, credentials=offered))
 
 
-def _retyped(shop: Workshop, shape: Shape, state: State, path: str, kind: str) -> Case:
-    title = f"{shape.id} {state} with {path.rpartition('.')[2]} as {kind}"
-    return shop.case(title, retyped(shop.tree(shape, state), path, kind), shape)
-
-
-def _tokens(cases: Iterable[Case]) -> list[str]:
-    pushes: list[Push] = [case.push for case in cases]
-    tokens = [push.credentials.token().reveal() for push in pushes if push.credentials]
-    return [token for token in tokens if len(token) >= _LEAST_TOKEN_CHARS]
+def _inside_a_character(body: bytes) -> int:
+    """Return how many bytes there are up to and with the first of a character that has several."""
+    return next(at for at, byte in enumerate(body) if byte >= _ASCII) + 1

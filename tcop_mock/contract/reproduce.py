@@ -9,7 +9,7 @@ import shlex
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.model.case import Offer
+from tcop_mock.contract.offers import userpass
 
 if TYPE_CHECKING:
     from tcop_mock.model.case import Case
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 _END = "TCOP_BODY"
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Characters that a terminal acts on, by their Unicode category: nobody should paste them."""
-_USERPASS = {
-    Offer.RIGHT: '"$TCOP_USER:$TCOP_PASSWORD"',
-    Offer.WRONG_USER: '"tcop-mock-stranger:$TCOP_PASSWORD"',
-    Offer.WRONG_PASSWORD: '"$TCOP_USER:tcop-mock-wrong"',
-    Offer.EMPTY_PASSWORD: '"$TCOP_USER:"',
-}
 
 
 class Source(NamedTuple):
@@ -55,8 +49,9 @@ def curl(case: Case, target: Target) -> str:
     """
     push = case.push
     options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(target.url)]
-    if target.credentials and case.offer in _USERPASS:
-        options += ["-u", _USERPASS[case.offer]]
+    pair = userpass(case.offer, target.credentials) if target.credentials else None
+    if pair:
+        options += ["-u", pair]
     for name, value in push.headers:
         options += ["-H", shlex.quote(f"{name}: {value}")]
     if not push.headers and not push.body:

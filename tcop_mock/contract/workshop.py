@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.generate.draft import serial_of_own_policy
 from tcop_mock.model.alarm import State
-from tcop_mock.model.case import Case, Offer
+from tcop_mock.model.case import Case
 from tcop_mock.model.delivery import Push
-from tcop_mock.model.secret import Credentials, Secret
 from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
@@ -19,20 +18,35 @@ if TYPE_CHECKING:
     from tcop_mock.catalog import Catalog
     from tcop_mock.generate import Generator
     from tcop_mock.model.alarm import Alarm
+    from tcop_mock.model.secret import Credentials
     from tcop_mock.model.shape import Shape
 
 PLAIN_SHAPE = "cvm/basic-monitoring"
 """The shape that receivers know if they know any: the page's first and only complete sample."""
 PLAIN_METRIC = "cpu_usage"
 _POLICIES_PER_CLAUSE = 10_000
+_POLICIES_PER_TAKE = 5_000
+_PLAIN_REGION = "gz"
+"""That of the page's sample; some that are drawn are edge zones, which not every receiver knows."""
+_PLAIN_SERIAL = serial_of_own_policy(0)
+"""Of the alarm that all plain callbacks of a run tell, so that nothing but what a clause tries tells them apart."""
 
 
 @dataclass(slots=True)
 class Workshop:
     """Makes the cases of one clause.
 
-    Each alarm it draws has ids of its own that no other clause's alarms have, whichever clauses run beside it: another
-    object of another policy.
+    Each callback it writes has a session and a policy of its own that no other callback of the run has, whichever
+    clauses are played beside it; what else it tells comes from the alarm, so that callbacks of one alarm differ in
+    what the clause changes and nowhere else.
+
+    Args:
+        catalog: the shapes.
+        generator: draws the alarms.
+        code: of the clause.
+        credentials: that the receiver wants.
+        headers: of each request.
+        take: how often the clause has been played before: the same alarms, told by other policies.
     """
 
     catalog: Catalog
@@ -40,19 +54,37 @@ class Workshop:
     code: str
     credentials: Credentials | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    take: int = 0
     _drawn: int = 0
+    _told: int = 0
 
-    def alarm(self, shape: Shape, *, threshold: bool = True, reaching: State = State.FIRING) -> Alarm:
-        """Draw the clause's next alarm; of the plain shape always the plain metric."""
-        serial = serial_of_own_policy(_POLICIES_PER_CLAUSE * int(self.code.removeprefix("TCM")) + self._drawn)
-        self._drawn += 1
-        metric = PLAIN_METRIC if shape.id == PLAIN_SHAPE else None
-        return self.generator.alarm(shape, serial, metric=metric, threshold=threshold, reaching=reaching)
+    def alarm(
+        self, shape: Shape, *, reaching: State = State.FIRING, threshold: bool = True, like: Alarm | None = None
+    ) -> Alarm:
+        """Draw the clause's next alarm; of the plain shape always the run's plain one.
 
-    def tree(self, shape: Shape, state: State, *, threshold: bool = True) -> dict[str, Any]:
-        """Return the body of a new alarm's callback as a tree."""
-        alarm = self.alarm(shape, threshold=threshold, reaching=state)
-        return self.generator.callback(alarm, state).to_wire()
+        Args:
+            shape: what product it is about.
+            reaching: the state it must be able to reach.
+            threshold: whether its metric has a threshold.
+            like: an alarm of this shape, for the same one with or without a threshold.
+        """
+        plain = shape.id == PLAIN_SHAPE
+        if like is None and not plain:
+            self._drawn += 1
+        serial = like.serial if like else _PLAIN_SERIAL if plain else self._serial(self._drawn)
+        metric = PLAIN_METRIC if plain else None
+        alarm = self.generator.alarm(shape, serial, metric=metric, threshold=threshold, reaching=reaching)
+        return replace(alarm, region=_PLAIN_REGION) if plain else alarm
+
+    def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
+        """Return an alarm's callback as a tree, as a policy tells it that has told nothing else."""
+        self._told += 1
+        shape, serial = self.catalog.get(alarm.shape_id), self._serial(_POLICIES_PER_TAKE * self.take + self._told)
+        own = self.generator.alarm(shape, serial, reaching=state)
+        session_id = self.generator.callback(own, state).session_id
+        callback = self.generator.callback(replace(alarm, policy_id=own.policy_id), state)
+        return replace(callback, session_id=session_id).to_wire()
 
     def shapes(self, globs: Sequence[str]) -> list[Shape]:
         """Return the shapes that globs name, each once."""
@@ -66,22 +98,17 @@ class Workshop:
     def plain(self, title: str = "a plain firing callback") -> Case:
         """Return the case of posting the body that every receiver takes."""
         shape = self.catalog.get(PLAIN_SHAPE)
-        return self.case(title, self.tree(shape, State.FIRING), shape)
+        return self.case(title, self.tree(self.alarm(shape), State.FIRING), shape)
 
     def push(self, body: bytes) -> Push:
         """Return the POST of a body as the profile sends it."""
         return Push(body, headers=self.headers, credentials=self.credentials)
 
-    def offering(self, case: Case, offer: Offer, sentinel: str) -> Case:
-        """Return the case with other credentials; what is made up is ``sentinel``."""
-        return replace(case, offer=offer, push=replace(case.push, credentials=self._offered(offer, sentinel)))
+    @property
+    def sentinel(self) -> str:
+        """What a made-up user or password is: nothing else that the run sends or the receiver knows."""
+        own = self.generator.alarm(self.catalog.get(PLAIN_SHAPE), self._serial(0))
+        return f"sentinel-{own.policy_id}"
 
-    def _offered(self, offer: Offer, sentinel: str) -> Credentials | None:
-        right = self.credentials or Credentials(Secret(""), Secret(""))
-        return {
-            Offer.RIGHT: self.credentials,
-            Offer.NONE: None,
-            Offer.WRONG_USER: Credentials(Secret(sentinel), right.password),
-            Offer.WRONG_PASSWORD: Credentials(right.user, Secret(sentinel)),
-            Offer.EMPTY_PASSWORD: Credentials(right.user, Secret("")),
-        }[offer]
+    def _serial(self, number: int) -> int:
+        return serial_of_own_policy(_POLICIES_PER_CLAUSE * int(self.code.removeprefix("TCM")) + number)

@@ -19,6 +19,12 @@ class Offer(StrEnum):
     WRONG_USER = "wrong-user"
     WRONG_PASSWORD = "wrong-password"  # noqa: S105 - the name of a case
     EMPTY_PASSWORD = "empty-password"  # noqa: S105 - the name of a case
+    LONGER_PASSWORD = "longer-password"  # noqa: S105 - the name of a case
+    SHORTER_PASSWORD = "shorter-password"  # noqa: S105 - the name of a case
+    SIMILAR_PASSWORD = "similar-password"  # noqa: S105 - the name of a case
+    OTHER_CASE_PASSWORD = "other-case-password"  # noqa: S105 - the name of a case
+    BLANK_BEFORE_PASSWORD = "blank-before-password"  # noqa: S105 - the name of a case
+    BLANK_AFTER_PASSWORD = "blank-after-password"  # noqa: S105 - the name of a case
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,17 @@ class Need(StrEnum):
 
 
 class Stage(StrEnum):
-    """When a clause is played. Stages follow each other; the clauses of ``MAIN`` and ``ABUSE`` run side by side."""
+    """When a clause is played. Stages follow each other in this order; the clauses of one are played side by side."""
 
     MAIN = "main"
     ABUSE = "abuse"
     """Broken input: after ``MAIN``, so that a receiver that dies of it takes no other clause with it."""
+    LAST = "last"
+    """After broken input: is the receiver still alive?"""
     BURST = "burst"
     """Alone, because it would make every other answer late."""
-    LAST = "last"
-    """After all others: is the receiver still alive?"""
+    AUTH = "auth"
+    """Wrong credentials: after all that needs the right ones, because a receiver may lock out who offers wrong ones."""
 
 
 @dataclass(frozen=True, slots=True)

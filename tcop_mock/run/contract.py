@@ -15,13 +15,15 @@ from tcop_mock.generate import Generator
 from tcop_mock.model.clause import Clause, Need, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
 from tcop_mock.model.verdict import ClauseResult, Result, Verdict
+from tcop_mock.run.hearing import Hearing, narrowed
 from tcop_mock.run.preflight import find_footing
-from tcop_mock.run.stagehand import Ruling, Stagehand
+from tcop_mock.run.stagehand import Stagehand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tcop_mock.catalog import Catalog
+    from tcop_mock.contract.findings import Problem
     from tcop_mock.model.case import Play
     from tcop_mock.model.delivery import Post, Push
     from tcop_mock.model.profile import Profile
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
 _SPARE_REQUESTS = 12
 _PLAIN_CODE = "TCM000"
+_ALONE_ANYWAY = frozenset({Stage.LAST, Stage.BURST})
+_AFTER_ABUSE = frozenset({Stage.BURST, Stage.AUTH})
+_LOOKS = 2
+_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 _OUT_OF_TIME = "not finished within --max-time"
 
 
@@ -59,6 +65,9 @@ class ContractRun:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     _results: dict[str, ClauseResult] = field(default_factory=dict)
+    _spent_s: dict[str, float] = field(default_factory=dict)
+    _crowding: list[Problem] = field(default_factory=list)
+    """What was refused beside other requests, and taken alone."""
 
     def verdict(self, missing: str) -> Verdict:
         """Return what has been found so far; clauses that have no result yet are errors for the reason given."""
@@ -82,22 +91,34 @@ class ContractRun:
         """
         plan, until = self.plan, self.clock() + self.plan.max_time_s
         shop = self._shop(_PLAIN_CODE)
-        plain = shop.plain().push
-        footing = await self._footing(plain)
+        footing = await self._footing(shop.plain().push)
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
         hand = Stagehand(self.post, self.sleep, footing.deadline_s, Context(slow=footing.slow), footing.in_flight)
+        alone = hand.alone() if footing.attempt.accepted else None
         for clause in plan.clauses:
             settled = self._settled_already(clause, footing)
             if settled is not None:
                 yield self._finish(settled)
-        for stage in (Stage.MAIN, Stage.ABUSE, Stage.LAST, Stage.BURST):
+        for stage in Stage:
             clauses = [clause for clause in plan.clauses if clause.stage is stage and clause.code not in self._results]
             if clauses and stage is Stage.ABUSE:
-                standing = (await self.post(plain, deadline_s=footing.deadline_s)).accepted
+                standing = (await self.post(shop.plain().push, deadline_s=footing.deadline_s)).accepted
                 hand.context = hand.context._replace(standing=standing)
-            async for event in self._stage(clauses, hand, until):
+            if clauses and stage in _AFTER_ABUSE and not await self._alive(shop, footing):
+                for clause in clauses:
+                    yield self._finish(ClauseResult(clause, Result.ERROR, reason=_DEAD))
+                continue
+            async for event in self._stage(clauses, hand, None if stage in _ALONE_ANYWAY else alone, until):
                 yield event
         yield RunFinished(self.verdict(_OUT_OF_TIME))
+
+    async def _alive(self, shop: Workshop, footing: Footing) -> bool:
+        """Look whether a receiver that has answered before still does, with time to work off what it has been sent."""
+        for _ in range(_LOOKS):
+            attempt = await self.post(shop.plain().push, deadline_s=footing.deadline_s)
+            if attempt.status is not None or footing.slow:
+                return True
+        return False
 
     async def _footing(self, plain: Push) -> Footing:
         plan = self.plan
@@ -117,27 +138,32 @@ class ContractRun:
                 f"{plan.target} did not answer a plain callback inside --max-time {plan.max_time_s:g}s; give it more"
             ) from None
 
-    async def _stage(self, clauses: list[Clause], hand: Stagehand, until: float) -> AsyncIterator[RunEvent]:
-        """Play clauses side by side; those that had no answer in company are heard again alone."""
+    async def _stage(
+        self, clauses: list[Clause], hand: Stagehand, alone: Stagehand | None, until: float
+    ) -> AsyncIterator[RunEvent]:
+        """Play clauses side by side; what went wrong in company is heard again alone, where there is who can."""
         told: asyncio.Queue[RunEvent] = asyncio.Queue()
         plays = {clause.code: self._written(clause) for clause in clauses}
         requests = _SPARE_REQUESTS + sum(len(scene.cases) + 2 for play in plays.values() for scene in play.scenes)
-        unanswered: list[tuple[Clause, Ruling]] = []
+        doubtful: list[tuple[Clause, Hearing, Stagehand]] = []
 
         async def one(clause: Clause) -> None:
             told.put_nowait(ClauseStarted(clause))
-            ruling = await self._play(clause, plays[clause.code], hand, requests)
-            if ruling.unanswered and not hand.context.slow and clause.stage is not Stage.BURST:
-                unanswered.append((clause, ruling))
+            hearing = await self._play(clause, plays[clause.code], hand, requests)
+            if hearing.doubtful and alone:
+                doubtful.append((clause, hearing, alone))
             else:
-                told.put_nowait(self._finish(ruling.result))
+                told.put_nowait(self._finish(self._result(clause, hearing)))
 
         async def all_of_them() -> None:
             await asyncio.gather(*map(one, clauses))
-            for clause, in_company in unanswered:
-                # no answer in company proves nothing: the receiver may serve one by one, or have died of another's body
-                alone = await self._play(clause, plays[clause.code], hand.alone(), requests)
-                told.put_nowait(self._finish(in_company.result if alone.unanswered else alone.result))
+            for clause, in_company, other in doubtful:
+                # what went wrong in company proves nothing about the clause: the receiver may serve one by one, lose a
+                # race, limit the rate, or have died of another's body
+                again = narrowed(self._written(clause, take=1), in_company.doubtful)
+                hearing = await self._play(clause, again, other, requests)
+                self._crowding += in_company.crowding(hearing)
+                told.put_nowait(self._finish(self._result(clause, in_company.settled_by(hearing))))
 
         work = asyncio.create_task(all_of_them())
         try:
@@ -150,24 +176,29 @@ class ContractRun:
             if clause.code not in self._results:
                 yield self._finish(ClauseResult(clause, Result.ERROR, reason=_OUT_OF_TIME))
 
-    async def _play(self, clause: Clause, play: Play, hand: Stagehand, requests: int) -> Ruling:
+    async def _play(self, clause: Clause, play: Play, hand: Stagehand, requests: int) -> Hearing:
         """Play one clause inside a limit of its own: as if all requests beside it had to be waited for in full."""
-        plan = self.plan
-        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders)
         limit_s = hand.deadline_s * play.deadline_factor * requests
         started_s = self.clock()
         try:
             async with asyncio.timeout(limit_s):
-                ruling = await hand.play(clause, play, source)
+                return await hand.play(clause, play)
         except TimeoutError:
-            reason = f"not finished within its own limit of {limit_s:g} s"
-            ruling = Ruling(ClauseResult(clause, Result.ERROR, reason=reason), unanswered=False)
-        return ruling._replace(result=replace(ruling.result, duration_s=self.clock() - started_s))
+            return Hearing(blind=(f"not finished within its own limit of {limit_s:g} s",))
+        finally:
+            self._spent_s[clause.code] = self._spent_s.get(clause.code, 0.0) + self.clock() - started_s
 
-    def _written(self, clause: Clause) -> Play:
-        return PLAYERS[clause.play.name](self._shop(clause.code), **clause.play.params)
+    def _result(self, clause: Clause, hearing: Hearing) -> ClauseResult:
+        plan = self.plan
+        if clause.stage is Stage.BURST:
+            hearing = hearing.with_problems(self._crowding)
+        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders)
+        return replace(hearing.result(source), duration_s=self._spent_s[clause.code])
 
-    def _shop(self, code: str) -> Workshop:
+    def _written(self, clause: Clause, take: int = 0) -> Play:
+        return PLAYERS[clause.play.name](self._shop(clause.code, take), **clause.play.params)
+
+    def _shop(self, code: str, take: int = 0) -> Workshop:
         plan = self.plan
         return Workshop(
             plan.catalog,
@@ -175,6 +206,7 @@ class ContractRun:
             code,
             credentials=plan.target.credentials,
             headers=plan.profile.delivery.headers,
+            take=take,
         )
 
     def _settled_already(self, clause: Clause, footing: Footing) -> ClauseResult | None:

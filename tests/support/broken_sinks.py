@@ -57,6 +57,28 @@ class ReadsOnce(Sink):
         await super()._serve(once, writer)
 
 
+class DecodesEachChunk(Sink):
+    """Decodes what each read of the socket gives by itself, so that a character that is cut breaks it."""
+
+    def __init__(self) -> None:
+        super().__init__(careful)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        whole = asyncio.StreamReader()
+
+        async def relay() -> None:
+            while data := await reader.read(_READ_BYTES):
+                whole.feed_data(data.decode("utf-8", "ignore").encode())
+            whole.feed_eof()
+
+        relaying = asyncio.create_task(relay())
+        try:
+            await super()._serve(whole, writer)
+        finally:
+            relaying.cancel()
+            await asyncio.wait([relaying])
+
+
 class OneClientAtATime(Sink):
     """Serves a connection to its end before it looks at the next."""
 

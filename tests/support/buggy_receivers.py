@@ -5,26 +5,38 @@ Each is ``careful`` with one thing wrong. A clause has to find the mistake in it
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from broken_sinks import AnswersWithoutEnd, ExitsOnMalformed, HoldsLastByte, OneClientAtATime, ReadsOnce
+from broken_sinks import (
+    AnswersWithoutEnd,
+    DecodesEachChunk,
+    ExitsOnMalformed,
+    HoldsLastByte,
+    OneClientAtATime,
+    ReadsOnce,
+)
 from careful_but import (
     ABSENT,
     FAULT,
     UNPROCESSABLE,
+    accepted_with,
     answering,
     at,
     changed,
     dead_after,
     formatted_twice,
     guarded_but,
+    guarded_like,
     in_turn,
     keys,
+    limited_to,
     needing,
     no_number,
     offered,
+    one_or_busy,
     parsing_first,
     read_as_latin_1,
     recovering,
@@ -54,6 +66,7 @@ if TYPE_CHECKING:
 TOO_LATE_S = 6.0
 """Longer than TCOP waits for an answer."""
 ACK = Reply(200, b"ok\n")
+PASSWORD = CREDENTIALS.password.reveal()
 POLICY, CONDITIONS, INFO = "alarmPolicyInfo", "alarmPolicyInfo.conditions", "alarmObjInfo"
 DIMENSIONS = "alarmObjInfo.dimensions"
 TOP_KEYS = {
@@ -144,6 +157,12 @@ PAYLOAD: dict[str, Handler] = {
         lambda alarm: bool(keys(alarm, CONDITIONS) - CONDITION_KEYS), UNPROCESSABLE
     ),
     "TCM304-forbids-extra-dimensions": refusing(unknown_dimension, UNPROCESSABLE),
+    "TCM304-strips-what-is-new": refusing(
+        lambda alarm: any(value is None or isinstance(value, bool) for value in alarm.values())
+    ),
+    "TCM304-knows-the-types-of-today": refusing(
+        lambda alarm: any(isinstance(value, int) for key, value in alarm.items() if key not in TOP_KEYS)
+    ),
     "TCM305-needs-one-spelling-of-the-instance-id": refusing(
         lambda alarm: (
             at(alarm, f"{POLICY}.policyType") == "cvm_device"
@@ -152,6 +171,9 @@ PAYLOAD: dict[str, Handler] = {
         )
     ),
     "TCM306-refuses-unknown-products": refusing(unknown_product, UNPROCESSABLE),
+    "TCM306-looks-the-product-of-events-up": refusing(
+        lambda alarm: at(alarm, f"{CONDITIONS}.productName") == "quantum_relay"
+    ),
     "TCM307-knows-no-events": refusing(lambda alarm: at(alarm, "alarmType") == "event"),
     "TCM308-knows-two-types": refusing(lambda alarm: at(alarm, "alarmType") not in ("metric", "event", ABSENT)),
     "TCM309-reads-ascii": changed(
@@ -191,6 +213,7 @@ BUGS: dict[str, Opening] = {
         changed(lambda _, reply: Reply(200, bytes(102_400)) if reply.status == 200 else None)
     ),
     "TCM106-acknowledges-get": _of(whenever(lambda request: request.method == "GET", ACK)),
+    "TCM106-takes-any-method": _of(whenever(lambda request: request.method == "PUT" and bool(request.body), ACK)),
     "TCM106-breaks-on-put": _of(whenever(lambda request: request.method == "PUT", FAULT)),
     "TCM111-wants-the-bare-content-type": _of(
         whenever(lambda request: request.header("content-type") != "application/json", Reply(415))
@@ -198,6 +221,7 @@ BUGS: dict[str, Opening] = {
     "TCM112-breaks-on-chunks": _of(whenever(lambda request: request.header("transfer-encoding") != "", FAULT)),
     "TCM113-knows-its-bare-path-only": _of(whenever(lambda request: "?" in request.path, Reply(404))),
     "TCM114-reads-once": through_sink(ReadsOnce),
+    "TCM114-decodes-each-chunk": through_sink(DecodesEachChunk),
     "TCM115-reads-one-kib": reads_first(1024),
     "TCM201-lets-in-without-credentials": _guarded(guarded_but(lambda request: not request.header("authorization"))),
     "TCM202-lets-in-without-password": _guarded(
@@ -207,16 +231,33 @@ BUGS: dict[str, Opening] = {
         guarded_but(lambda request: offered(request)[0] == CREDENTIALS.user.reveal())
     ),
     "TCM202-lets-in-any-credentials": _guarded(guarded_but(lambda request: request.header("authorization") != "")),
+    "TCM202-compares-eight-characters": _guarded(guarded_like(lambda pair: pair[1][:8] == PASSWORD[:8])),
+    "TCM202-compares-beginnings": _guarded(guarded_like(lambda pair: bool(pair[1]) and PASSWORD.startswith(pair[1]))),
+    "TCM202-compares-the-beginning": _guarded(guarded_like(lambda pair: pair[1].startswith(PASSWORD))),
+    "TCM202-ignores-case": _guarded(guarded_like(lambda pair: pair[1].lower() == PASSWORD.lower())),
+    "TCM202-strips": _guarded(guarded_like(lambda pair: pair[1].strip() == PASSWORD)),
+    "TCM202-strips-the-end": _guarded(guarded_like(lambda pair: pair[1].rstrip() == PASSWORD)),
+    "TCM202-compares-lengths": _guarded(guarded_like(lambda pair: len(pair[1]) == len(PASSWORD))),
     "TCM203-splits-at-every-colon": _guarded(split_at_every_colon),
     "TCM203-reads-latin-1": _guarded(read_as_latin_1),
     "TCM204-parses-first": _guarded(parsing_first),
     "TCM205-echoes-the-header": _guarded(refused_with(lambda request: request.header("authorization"))),
     "TCM205-echoes-the-password": _guarded(refused_with(lambda request: f"wrong password {offered(request)[1]!r}")),
+    "TCM205-greets-with-the-password": _guarded(accepted_with(lambda request: f"taken with {offered(request)[1]}")),
+    "TCM205-tells-the-token-as-json": _guarded(
+        refused_with(lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d"))
+    ),
+    "TCM205-tells-the-token-without-padding": _guarded(
+        refused_with(lambda request: request.header("authorization").rstrip("="))
+    ),
     "TCM315-takes-32-kib": through_sink(lambda: Sink(careful, body_cap_bytes=32_768)),
     "TCM405-is-dead-after-depth": through_sink(partial(dead_after, "depth")),
     "TCM407-serves-one-client-at-a-time": through_sink(OneClientAtATime),
     "TCM409-is-dead-after-a-malformed-body": through_sink(partial(dead_after, "json", "encoding", "depth")),
     "TCM409-exits-on-a-malformed-body": through_sink(ExitsOnMalformed),
     "TCM515-serves-one-request-at-a-time": serialises(0.1),
+    "TCM515-refuses-while-it-serves": through_sink(partial(one_or_busy, Reply(503))),
+    "TCM515-breaks-while-it-serves": through_sink(partial(one_or_busy, FAULT)),
+    "TCM515-limits-the-rate": through_sink(partial(limited_to, 60, 0.5)),
 }
 """All of them, by clause and mistake."""

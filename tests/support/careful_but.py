@@ -7,8 +7,11 @@ import base64
 import contextlib
 import inspect
 import json
+import re
 import sqlite3
+import time
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import cache
@@ -239,6 +242,51 @@ def in_turn(seconds: float) -> Handler:
     return handler
 
 
+def one_or_busy(busy: Reply) -> Handler:
+    """Return ``careful`` that has another reply for whoever comes while it serves somebody."""
+    serving = False
+
+    async def handler(request: Received) -> Reply:
+        nonlocal serving
+        if serving:
+            return busy
+        serving = True
+        try:
+            await asyncio.sleep(0.012)
+            return careful(request)
+        finally:
+            serving = False
+
+    return handler
+
+
+def limited_to(count: int, per_s: float) -> Handler:
+    """Return ``careful`` that answers 429 to more than so many requests in so many seconds."""
+    served: deque[float] = deque()
+
+    def handler(request: Received) -> Reply:
+        now_s = time.monotonic()
+        while served and now_s - served[0] > per_s:
+            served.popleft()
+        if len(served) >= count:
+            return Reply(429, headers=(("Retry-After", "1"),))
+        served.append(now_s)
+        return careful(request)
+
+    return handler
+
+
+def resolves_slowly(seconds: float) -> Handler:
+    """Return ``careful`` that takes some seconds for each resolve."""
+
+    async def handler(request: Received) -> Reply:
+        if re.search(rb'"alarmStatus": ?"?0', request.body):
+            await asyncio.sleep(seconds)
+        return careful(request)
+
+    return handler
+
+
 def whenever(condition: Callable[[Received], bool], instead: Reply) -> Handler:
     """Return ``careful`` that gives one reply to all requests of some kind."""
     return changed(lambda request, _: instead if condition(request) else None)
@@ -266,6 +314,25 @@ def parsing_first(request: Received) -> Reply | Awaitable[Reply]:
     """Refuse a bad body before asking who sends it."""
     reply = careful(request)
     return reply if reply.status == 400 else guarded(careful, CREDENTIALS)(request)
+
+
+def guarded_like(right: Callable[[tuple[str, str]], bool]) -> Handler:
+    """Return ``careful`` behind authentication that compares user and password in a way of its own."""
+    guard = guarded(careful, CREDENTIALS)
+    return lambda request: careful(request) if right(offered(request)) else guard(request)
+
+
+def accepted_with(body: Callable[[Received], str]) -> Handler:
+    """Return ``careful`` behind authentication that says more in what it accepts."""
+    guard = guarded(careful, CREDENTIALS)
+
+    async def handler(request: Received) -> Reply:
+        reply = guard(request)
+        assert inspect.isawaitable(reply)
+        answer = await reply
+        return replace(answer, body=body(request).encode()) if answer.status == 200 else answer
+
+    return handler
 
 
 def refused_with(body: Callable[[Received], str]) -> Handler:

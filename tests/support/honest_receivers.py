@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 import threading
@@ -99,6 +100,19 @@ def _forbidding(status: int) -> Callable[[], Handler]:
     return lambda: handler
 
 
+def _knowing_its_sessions() -> Handler:
+    seen: set[object] = set()
+
+    def change(request: Received, usual: Reply) -> Reply | None:
+        session = json.loads(request.body).get("sessionId") if usual.status == 200 else None
+        if session is None or session not in seen:
+            seen.add(session)
+            return None
+        return Reply(409)
+
+    return changed(change)
+
+
 SINKS: dict[str, Opening] = {
     "answers-200": _of(careful),
     "answers-200-without-body": answering_ok(Reply(200)),
@@ -108,6 +122,7 @@ SINKS: dict[str, Opening] = {
     "answers-204": answering_ok(Reply(204)),
     "answers-chunked": _of(_with_headers(("Transfer-Encoding", "chunked"))),
     "answers-and-closes": _of(_with_headers(("Connection", "close"))),
+    "answers-409-to-a-session-it-has-seen": through_sink(_knowing_its_sessions),
     "answers-in-300-ms": through_sink(partial(slow, 0.3)),
     "refuses-with-422": _of(_refusing_with(422)),
     "asks-for-credentials-with-401": through_sink(_forbidding(401), CREDENTIALS),
