@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,7 @@ from tcop_mock.model.target import Target
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+    from tcop_mock.model.case import Play
     from tcop_mock.model.clause import Clause
 
 CLAUSES = load_clauses()
@@ -65,7 +67,7 @@ def test_every_profile_file_keeps_its_schema(file: Traversable) -> None:
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_every_clause_can_be_written_down(clause: Clause) -> None:
     """Each clause's player takes its parameters and writes at least one judged case, the same twice."""
-    one, two = (PLAYERS[clause.play.name](_shop(clause), **clause.play.params) for _ in range(2))
+    one, two = (_play(clause, _shop(clause)) for _ in range(2))
     assert one == two
     assert any(case.judged for scene in one.scenes for case in scene.cases)
 
@@ -74,12 +76,33 @@ def test_no_two_clauses_share_an_object() -> None:
     """Every alarm of every clause has a policy id of its own, so clauses can run side by side."""
     ids: list[str] = []
     for clause in CLAUSES:
-        play = PLAYERS[clause.play.name](_shop(clause), **clause.play.params)
+        play = _play(clause, _shop(clause))
         for scene in play.scenes:
             for case in filter(None, (*scene.cases, scene.control)):
                 ids += re.findall(r'"policyId": ?"(policy-\w{8})"', case.push.body.decode("utf-8", "replace"))
     assert len(ids) > 300
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
+def test_a_case_is_known_by_its_title(clause: Clause) -> None:
+    """No two cases of a clause have one title, and hearing them again changes sessions and policies and nothing else."""
+    shops = (_shop(clause), replace(_shop(clause), take=1))
+    first, again = ([case for scene in _play(clause, shop).scenes for case in scene.cases] for shop in shops)
+    assert [case.title for case in first] == [case.title for case in again]
+    assert len({case.title for case in first}) == len(first)
+    for one, other in zip(first, again, strict=True):
+        assert _without_ids(one.push.body) == _without_ids(other.push.body)
+        if b'"policyId"' in one.push.body and b"sessionId" in one.push.body:
+            assert one.push.body != other.push.body
+
+
+def _play(clause: Clause, shop: Workshop) -> Play:
+    return PLAYERS[clause.play.name](shop, **clause.play.params)
+
+
+def _without_ids(body: bytes) -> bytes:
+    return re.sub(rb'"(sessionId|policyId)": ?"[^"]*"', b"", body)
 
 
 def test_codes_are_in_order_and_unique() -> None:

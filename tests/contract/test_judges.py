@@ -29,6 +29,15 @@ def _attempt(**fields: Any) -> Attempt:  # noqa: ANN401
 
 
 @pytest.mark.parametrize(
+    "told", ['"a\\\\\\"b<c/d=e"', "a\\u005c\\u0022b\\u003cc\\/d=e", "a\\&quot;b&lt;c/d=e", "a%5C%22b%3Cc%2Fd%3De"]
+)
+def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
+    """JSON, HTML and URLs each write some signs of a secret in another way."""
+    context = Context(sentinels=('a\\"b<c/d=e',))
+    assert JUDGES["no_echo"].check(_attempt(status=401, body=f"no: {told}".encode()), context)
+
+
+@pytest.mark.parametrize(
     "judge, params, fields, problem",
     [
         ("status", {"allow": ["2xx"]}, ACKED, None),

@@ -297,6 +297,37 @@ def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> Non
     assert "before the broken bodies" in results["TCM409"].reason
 
 
+def test_a_receiver_that_wants_a_pause_gets_it_when_it_is_heard_alone() -> None:
+    """Who answers 429 in company is asked again after the time it wants, and keeps the clause."""
+    post = FakePost(lambda _push, number: (Outcome.REJECTED, 429, 0.0) if 0 < number < 5 else OK)
+    run = _run(post, ["TCM302"])
+    _play(run)
+    assert [item.result for item in run.verdict("-").results] == [Result.PASS]
+    assert post.slept_s == [1.0]
+
+
+def test_a_receiver_that_is_dead_is_not_asked_for_more() -> None:
+    """Where no plain callback is answered after the broken bodies, what follows is an error without its requests."""
+    post = FakePost(lambda _push, number: SILENCE if number else OK)
+    run = _run(post, ["TCM515", "TCM201"], GUARDED)
+    _play(run)
+    assert {item.reason for item in run.verdict("-").results} == {
+        "the receiver no longer answers a plain callback (TCM409, TCM515)"
+    }
+    assert len(post.pushes) == 1 + 2 + 2
+
+
+def test_silences_are_not_waited_for_without_end() -> None:
+    """Twelve cases without an answer in company, and two alone, leave the rest of a clause out."""
+    post = FakePost(lambda push, _number: SILENCE if b'"alarmStatus":"0"' in push.body else OK)
+    run = _run(post, ["TCM101"])
+    _play(run)
+    [item] = run.verdict("-").results
+    assert item.result is Result.FAIL
+    silent = sum(b'"alarmStatus":"0"' in push.body for push in post.pushes)
+    assert 12 + 2 <= silent <= 12 + 4 + 2
+
+
 def test_the_burst_starts_on_a_schedule() -> None:
     """Two hundred callbacks are started evenly over a second, whatever the answers do."""
     post = FakePost(lambda _push, _number: OK)
