@@ -86,7 +86,7 @@ def test_no_two_clauses_share_an_object() -> None:
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_case_is_known_by_its_title(clause: Clause) -> None:
-    """No two cases of a clause have one title; heard again they have other sessions and policies, and all else alike."""
+    """No two cases of a clause have one title; heard again, only their sessions and policies are other ones."""
     shops = (_shop(clause), replace(_shop(clause), take=1))
     first, again = ([case for scene in _play(clause, shop).scenes for case in scene.cases] for shop in shops)
     assert [case.title for case in first] == [case.title for case in again]
