@@ -12,7 +12,7 @@ import click
 
 from tcop_mock import __version__
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, delivering, destination, drawing, header, insecure
+from tcop_mock.cli.flags import common, delivering, destination, drawing, header, insecure, listening
 from tcop_mock.errors import did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.form import Form
@@ -236,6 +236,21 @@ cli.add_command(
             click.Option(
                 ["--list", "only_list"], is_flag=True, help="List the clauses that would be run, and run none."
             ),
+            *common(),
+        ],
+    )
+)
+cli.add_command(
+    click.Command(
+        "listen",
+        callback=_calling("listen", "listen"),
+        help="Receive callbacks, and what receivers forward; tell each as it comes, and what validate says of it.\n\n"
+        "The first line of output is the address. Under /wecom, /dingtalk, /feishu, /slack, /pagerduty and /json, "
+        "whatever follows, it answers as these ends do; elsewhere as --as says. Ctrl-C ends it. Exit code 0: ended as "
+        "asked for, 1: --max-time was over before --count requests had come.",
+        short_help="Receive callbacks, tell and record them, misbehave on request.",
+        params=[
+            *listening(),
             *common(),
         ],
     )

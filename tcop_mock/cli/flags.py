@@ -140,6 +140,43 @@ def delivering() -> list[click.Parameter]:
     ]
 
 
+def listening() -> list[click.Parameter]:
+    """Return the flags that say how to listen, and what is to go wrong."""
+    return [
+        click.Option(["--host"], default="127.0.0.1", show_default=True, help="Where to listen."),
+        click.Option(["--port"], type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one."),
+        click.Option(
+            ["--as", "end"],
+            type=click.Choice(["webhook", "pagerduty", "wecom", "dingtalk", "feishu", "slack", "json"]),
+            default="webhook",
+            show_default=True,
+            help="The end that answers where the path names none.",
+        ),
+        click.Option(
+            ["--auth"],
+            metavar="USER:PASS|@FILE",
+            help="Ask for these credentials.  [default: $TCOP_MOCK_AUTH]",
+        ),
+        click.Option(["--record"], metavar="FILE", help="Add a line of JSON for each request, before it is answered."),
+        click.Option(
+            ["--fault", "faults"],
+            multiple=True,
+            metavar="NAME[:ARG][:WHEN]",
+            help="What goes wrong: status:503, delay:6s, delay-headers:6s, drip-headers, drip-body, endless-body, "
+            "reset, reset-after-request, empty, garbage, redirect, 401, wrong-length:-5. WHEN: 3 (the first three), "
+            "0.1 (each with that probability), #2-5, %4 (every fourth), @10s-30s. Repeatable; the first that is "
+            "due.",
+        ),
+        click.Option(
+            ["--fault-file"],
+            metavar="FILE",
+            help="A script: a line for each request in turn, ok or a fault; :N at its end for N requests.",
+        ),
+        click.Option(["--count"], type=click.IntRange(min=1), help="End after so many requests."),
+        click.Option(["--max-time"], type=positive_duration, metavar="TIME", help="End after that time."),
+    ]
+
+
 def insecure() -> click.Option:
     """Return the flag of verbs that open connections."""
     return click.Option(["--insecure"], is_flag=True, help="Do not verify the receiver's certificate.")

@@ -6,11 +6,14 @@ import base64
 import hmac
 import html
 import json
+import re
 from dataclasses import dataclass
 from typing import final
 from urllib.parse import quote
 
 MASK = "***"
+_KEY = re.compile(r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password|routing_key)=)[^&#]+", re.IGNORECASE)
+"""Names under which robots' addresses and others carry a secret in the query."""
 
 
 @final
@@ -77,6 +80,11 @@ class Credentials:
             as_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
             spellings |= {text, encoded, encoded.lower(), *as_json, html.escape(text)}
         return tuple(sorted(spellings - {""}, key=lambda spelling: (-len(spelling), spelling)))
+
+
+def without_keys(url: str) -> str:
+    """Return a URL, or a path with a query, with the secrets in its query masked. For showing only."""
+    return _KEY.sub(rf"\g<1>{MASK}", url)
 
 
 def _octets(text: str) -> bytes:

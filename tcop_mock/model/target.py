@@ -12,7 +12,7 @@ from ipaddress import IPv6Address
 from urllib.parse import quote, unquote, urlsplit
 
 from tcop_mock.errors import UsageError
-from tcop_mock.model.secret import MASK, Credentials, Secret
+from tcop_mock.model.secret import MASK, Credentials, Secret, without_keys
 
 _PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65_535
@@ -21,8 +21,6 @@ _NETLOC = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
-_KEY = re.compile(r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password)=)[^&]+", re.IGNORECASE)
-"""The secret of a robot's URL stands in its query."""
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
@@ -82,7 +80,7 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        url = _KEY.sub(rf"\g<1>{MASK}", self.url)
+        url = without_keys(self.url)
         return url.replace("://", f"://{MASK}@", 1) if self.credentials else url
 
 

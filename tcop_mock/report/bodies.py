@@ -83,7 +83,7 @@ class Tally:
     def lines(self, *, quiet: bool) -> Iterator[str]:
         """Yield what ``validate`` prints; quiet, only what is wrong."""
         if self.count == 1 and self._only:
-            yield from _told(self._only, quiet=quiet)
+            yield from body_lines(self._only, quiet=quiet)
             return
         groups = [("problem", self._problems)] + ([] if quiet else [("deviation", self._deviations)])
         for word, seen in groups:
@@ -96,7 +96,8 @@ class Tally:
         yield f"{bodies} of {what}: {self.count - self.invalid} valid, {self.invalid} invalid"
 
 
-def _told(verdict: BodyVerdict, *, quiet: bool) -> Iterator[str]:
+def body_lines(verdict: BodyVerdict, *, quiet: bool) -> Iterator[str]:
+    """Yield what is told of one body; quiet, only what is wrong."""
     head = "valid" if verdict.valid else "invalid"
     if not (quiet and verdict.valid):
         what = {"unknown": "no callback", "template": "body of a template"}.get(

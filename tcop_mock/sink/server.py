@@ -11,7 +11,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import responses
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -43,6 +43,8 @@ class Received:
     """Without the framing of chunks."""
     received_s: float
     """When its last byte had been read, on the sink's clock."""
+    decided: object = None
+    """What was decided about it when its head had come; see ``Sink._decide``."""
 
     def header(self, name: str) -> str:
         """Return the first header of that name (in lower case), or an empty string."""
@@ -162,24 +164,38 @@ class Sink:
 
     async def _exchange(self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; say whether the connection may carry another."""
-        method = ""
         try:
             async with asyncio.timeout(self._timeout_s):
                 received = await self._receive(http, reader, writer)
         except h11.RemoteProtocolError as problem:
-            response, body = _refusal(problem.error_status_hint)
+            refusal = _refusal(problem.error_status_hint)
         except TimeoutError:
             if http.their_state is h11.IDLE and not http.trailing_data[0]:
                 return False  # it waited between two requests
-            response, body = _refusal(HTTPStatus.REQUEST_TIMEOUT)
+            refusal = _refusal(HTTPStatus.REQUEST_TIMEOUT)
         else:
             if received is None:
                 return False
-            method = received.method
-            response, body = await self._answer(received)
+            await self._respond(received, lambda reply: _wire(http, received.method, reply), writer)
+            return http.our_state is h11.DONE and http.their_state is h11.DONE
         async with asyncio.timeout(self._timeout_s):
-            await self._write(writer, _wire(http, method, response, body))
-        return http.our_state is h11.DONE and http.their_state is h11.DONE
+            await self._write(writer, _wire(http, "", refusal))
+        return False
+
+    async def _respond(self, received: Received, wired: Callable[[Reply], bytes], writer: asyncio.StreamWriter) -> None:
+        """Answer a whole request.
+
+        Args:
+            received: the request.
+            wired: gives a reply's bytes; once.
+            writer: of the connection.
+        """
+        answer = wired(await self._answer(received))
+        async with asyncio.timeout(self._timeout_s):
+            await self._write(writer, answer)
+
+    def _decide(self, head: Received, writer: asyncio.StreamWriter) -> object:
+        """Decide about a request whose head has come; an ``OSError`` hangs up."""
 
     async def _write(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
         writer.write(answer)
@@ -195,25 +211,28 @@ class Sink:
         if head.method == b"CONNECT":
             raise h11.RemoteProtocolError("this is no proxy", error_status_hint=HTTPStatus.NOT_IMPLEMENTED)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
+        request = Received(head.method.decode(), head.target.decode("latin-1"), headers, b"", self._clock())
+        decided = self._decide(request, writer)
         body = bytearray()
         self._hold_to_cap(next((int(value) for name, value in headers if name == "content-length"), 0))
         while isinstance(part := await _next_event(http, reader, writer), h11.Data):
             body += part.data
             self._hold_to_cap(len(body))
-        return Received(head.method.decode(), head.target.decode("latin-1"), headers, bytes(body), self._clock())
+        return replace(request, body=bytes(body), received_s=self._clock(), decided=decided)
 
     def _hold_to_cap(self, size: int) -> None:
         if size > self._body_cap_bytes:
             raise h11.RemoteProtocolError("body over the cap", error_status_hint=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
-    async def _answer(self, received: Received) -> tuple[h11.Response, bytes]:
+    async def _answer(self, received: Received) -> Reply:
         try:
             answer = self._handler(received)
             reply = await answer if inspect.isawaitable(answer) else answer
-            return _response(reply), reply.body
+            _response(reply)  # raises where it cannot be written
         except Exception:  # noqa: BLE001 - whatever is wrong with a handler, its client gets a 500 and no trace
             _log.debug("the handler raised", exc_info=True)
-            return _response(Reply(HTTPStatus.INTERNAL_SERVER_ERROR)), b""
+            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return reply
 
 
 async def _next_event(
@@ -234,14 +253,14 @@ def _response(reply: Reply) -> h11.Response:
     return h11.Response(status_code=reply.status, headers=headers, reason=responses.get(reply.status, ""))
 
 
-def _refusal(status: int) -> tuple[h11.Response, bytes]:
-    return _response(Reply(status, headers=(("Connection", "close"),))), b""
+def _refusal(status: int) -> Reply:
+    return Reply(status, headers=(("Connection", "close"),))
 
 
-def _wire(http: h11.Connection, method: str, response: h11.Response, body: bytes) -> bytes:
-    events: list[h11.Event] = [response, h11.EndOfMessage()]
-    if body and method != "HEAD" and response.status_code not in _NO_BODY_STATUS:
-        events.insert(1, h11.Data(data=body))
+def _wire(http: h11.Connection, method: str, reply: Reply) -> bytes:
+    events: list[h11.Event] = [_response(reply), h11.EndOfMessage()]
+    if reply.body and method != "HEAD" and reply.status not in _NO_BODY_STATUS:
+        events.insert(1, h11.Data(data=reply.body))
     return b"".join(http.send(event) or b"" for event in events)
 
 

@@ -9,9 +9,7 @@ from tcop_mock.sink.demo import careful
 from tcop_mock.sink.server import Sink
 
 if TYPE_CHECKING:
-    import h11
-
-    from tcop_mock.sink.server import Received
+    from tcop_mock.sink.server import Received, Reply
 
 _READ_BYTES = 65_536
 
@@ -97,8 +95,8 @@ class ExitsOnMalformed(Sink):
     def __init__(self) -> None:
         super().__init__(careful)
 
-    async def _answer(self, received: Received) -> tuple[h11.Response, bytes]:
-        response, body = await super()._answer(received)
-        if response.status_code == 400 and self._server is not None:
+    async def _answer(self, received: Received) -> Reply:
+        reply = await super()._answer(received)
+        if reply.status == 400 and self._server is not None:
             self._server.close()
-        return response, body
+        return reply

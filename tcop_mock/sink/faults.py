@@ -1,0 +1,228 @@
+"""What goes wrong at our end on request: ``NAME[:ARG][:WHEN]``, and when it does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.generate.entropy import Entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_TIME = r"(?:\d+(?:\.\d+)?|\.\d+)(?:ms|s|m|h)"
+_WHEN = re.compile(
+    rf"(?P<first>\d+)|(?P<share>\d*\.\d+)|#(?P<one>\d+)(?:-(?P<last>\d+))?|%(?P<each>\d+)|@(?P<at>{_TIME})-(?P<to>{_TIME})"
+)
+_GRAIN = 1 << 32
+_WELL = "ok"
+_HOW = (
+    "write NAME[:ARG][:WHEN]; WHEN is 3 (the first three), 0.1 (each with that probability), #2 or #2-5 (the second, "
+    "to the fifth), %4 (every fourth) or @10s-30s (so long after the start)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Which requests a fault is played on; what is not limited holds for all."""
+
+    numbers: range = range(1, 1 << 62)
+    """By number, from 1."""
+    share: float = 1.0
+    """The probability of each."""
+    seconds: tuple[float, float] | None = None
+    """After the start."""
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it holds for the first so many requests, or for all."""
+        return self.numbers.start == self.numbers.step == self.share == 1 and self.seconds is None
+
+    def applies(self, number: int, at_s: float, chance: float) -> bool:
+        """Whether it is this request's turn; ``chance`` is drawn for it, from 0 to 1."""
+        in_time = self.seconds is None or self.seconds[0] <= at_s < self.seconds[1]
+        return number in self.numbers and in_time and chance < self.share
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    name: str
+    arg: float | str = ""
+    """Seconds, a status, bytes or a place, as the name wants it."""
+    when: When = When()
+    text: str = ""
+    """As it was written, without WHEN."""
+
+
+class FaultPlan:
+    """Chooses what goes wrong with each request.
+
+    Args:
+        faults: of those that are due, the first one is played.
+        script: what is played on the first requests, in order (``None``: nothing); after them, ``faults``.
+        seed: what probabilities are drawn from: the same one chooses the same requests.
+    """
+
+    def __init__(self, faults: Sequence[Fault] = (), script: Sequence[Fault | None] = (), seed: int = 0) -> None:
+        self._faults, self._script, self._seed = faults, script, seed
+
+    def choose(self, number: int, at_s: float) -> Fault | None:
+        """Return what goes wrong with a request.
+
+        Args:
+            number: of the request, from 1.
+            at_s: seconds since the start.
+        """
+        if number <= len(self._script):
+            return self._script[number - 1]
+        for index, fault in enumerate(self._faults):
+            chance = Entropy("fault", self._seed, index, number).below(_GRAIN) / _GRAIN
+            if fault.when.applies(number, at_s, chance):
+                return fault
+        return None
+
+
+def parse_fault(text: str, where: str = "--fault") -> Fault:
+    """Read ``NAME[:ARG][:WHEN]``.
+
+    Args:
+        text: as the user wrote it.
+        where: it stands, for messages.
+
+    Raises:
+        UsageError: no such fault, or one that cannot be understood.
+    """
+    name, *rest = text.strip().split(":")
+    if name not in FAULTS:
+        near = did_you_mean(name, FAULTS)
+        hint = f"; did you mean {near}?" if near else f"; one of {', '.join(FAULTS)}"
+        raise UsageError(f"{where} {text!r}: unknown fault {name!r}{hint}")
+    kind = FAULTS[name]
+    when = _WHEN.fullmatch(rest[-1]) if len(rest) > kind.needs_arg else None
+    arg = ":".join(rest[:-1] if when else rest)
+    try:
+        value = kind.read(arg) if arg or kind.needs_arg else kind.usual
+        return Fault(name, value, _when(when), f"{name}:{arg}" if arg else name)
+    except ValueError:
+        raise UsageError(f"{where} {text!r}: {kind.form}; {_HOW}") from None
+
+
+def parse_script(text: str, where: str) -> list[Fault | None]:
+    """Read a script: a line for each request, ``ok`` or a fault; ``:N`` at its end for N requests; ``#`` comments.
+
+    Raises:
+        UsageError: a line is nothing of the kind; says which.
+    """
+    script: list[Fault | None] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        said = line.split("#", 1)[0].strip()
+        if not said:
+            continue
+        at = f"{where}, line {number}:"
+        name, _, times = said.partition(":")
+        if name == _WELL:
+            if times and not times.isdecimal():
+                raise UsageError(f"{at} {said!r}: write ok, or ok:N for N requests")
+            script += [None] * int(times or 1)
+            continue
+        fault = parse_fault(said, at)
+        if not fault.when.is_count:
+            raise UsageError(f"{at} {said!r}: in a script a fault can end in :N only, for N requests")
+        script += [fault] * (1 if fault.when == When() else len(fault.when.numbers))
+    return script
+
+
+def _when(match: re.Match[str] | None) -> When:
+    if match is None:
+        return When()
+    first, share, one, last, each = match.group("first", "share", "one", "last", "each")
+    if share:
+        return When(share=float(share))
+    if match["at"]:
+        return When(seconds=(_seconds(match["at"]), _seconds(match["to"])))
+    numbers = When().numbers
+    if first:
+        numbers = range(1, int(first) + 1)
+    elif one:
+        numbers = range(int(one), int(last or one) + 1)
+    else:
+        numbers = range(int(each), numbers.stop, int(each))  # ValueError: every 0th
+    if not numbers or not numbers.start:
+        raise ValueError
+    return When(numbers)
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds of a duration; ``ValueError``: it is none."""
+    number = text.rstrip("msh")
+    return float(number) * _UNITS_S.get(text.removeprefix(number), float("nan"))
+
+
+def _duration(text: str) -> float:
+    seconds = _seconds(text)
+    if not seconds > 0:  # also what is no number
+        raise ValueError
+    return seconds
+
+
+def _duration_with_unit(text: str) -> float:
+    if text[-1:].isdecimal():
+        raise ValueError
+    return _duration(text)
+
+
+def _status(text: str) -> float:
+    if not re.fullmatch("[2-5][0-9][0-9]", text):
+        raise ValueError
+    return float(text)
+
+
+def _place(text: str) -> str:
+    if not re.fullmatch(r"(https?://[^/\s]+)?/[!-~]*", text):
+        raise ValueError
+    return text
+
+
+def _difference(text: str) -> float:
+    if not re.fullmatch(r"[+-]\d{1,6}", text):
+        raise ValueError
+    return float(text)
+
+
+def _nothing(_text: str) -> str:
+    raise ValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a fault is written."""
+
+    read: Callable[[str], float | str]
+    usual: float | str
+    form: str
+    needs_arg: bool = False
+
+
+_BARE = "it has no argument"
+_GAP_S = 0.1
+FAULTS: dict[str, Kind] = {
+    "status": Kind(_status, "", "write a status, as in status:503", needs_arg=True),
+    "delay": Kind(_duration, "", "write a duration, as in delay:6s", needs_arg=True),
+    "delay-headers": Kind(_duration, "", "write a duration, as in delay-headers:6s", needs_arg=True),
+    "drip-headers": Kind(_duration_with_unit, _GAP_S, "the time between bytes has a unit, as in drip-headers:100ms"),
+    "drip-body": Kind(_duration_with_unit, _GAP_S, "the time between bytes has a unit, as in drip-body:100ms"),
+    "endless-body": Kind(_nothing, "", _BARE),
+    "reset": Kind(_nothing, "", _BARE),
+    "reset-after-request": Kind(_nothing, "", _BARE),
+    "empty": Kind(_nothing, "", _BARE),
+    "garbage": Kind(_nothing, "", _BARE),
+    "redirect": Kind(_place, "/elsewhere", "write a path or a URL with one, as in redirect:/elsewhere"),
+    "401": Kind(_nothing, "", _BARE),
+    "wrong-length": Kind(_difference, 10.0, "write how many bytes too many or too few, as in wrong-length:-5"),
+}
+"""What can go wrong."""
