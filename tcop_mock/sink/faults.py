@@ -17,6 +17,7 @@ _TIME = r"(?:\d+(?:\.\d+)?|\.\d+)(?:ms|s|m|h)"
 _WHEN = re.compile(
     rf"(?P<first>\d+)|(?P<share>\d*\.\d+)|#(?P<one>\d+)(?:-(?P<last>\d+))?|%(?P<each>\d+)|@(?P<at>{_TIME})-(?P<to>{_TIME})"
 )
+_COMMENT = re.compile(r"(?:^|\s)#.*")
 _GRAIN = 1 << 32
 _WELL = "ok"
 _HOW = (
@@ -104,9 +105,10 @@ def parse_fault(text: str, where: str = "--fault") -> Fault:
         raise UsageError(f"{where} {text!r}: unknown fault {name!r}{hint}")
     kind = FAULTS[name]
     when = _WHEN.fullmatch(rest[-1]) if len(rest) > kind.needs_arg else None
-    arg = ":".join(rest[:-1] if when else rest)
+    args = rest[:-1] if when else rest
+    arg = ":".join(args)
     try:
-        value = kind.read(arg) if arg or kind.needs_arg else kind.usual
+        value = kind.read(arg) if args or kind.needs_arg else kind.usual
         return Fault(name, value, _when(when), f"{name}:{arg}" if arg else name)
     except ValueError:
         raise UsageError(f"{where} {text!r}: {kind.form}; {_HOW}") from None
@@ -120,7 +122,7 @@ def parse_script(text: str, where: str) -> list[Fault | None]:
     """
     script: list[Fault | None] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        said = line.split("#", 1)[0].strip()
+        said = _COMMENT.sub("", line).strip()
         if not said:
             continue
         at = f"{where}, line {number}:"

@@ -63,7 +63,7 @@ class Standins:
 
     def end_of(self, path: str) -> str:
         """Return which end a path leads to."""
-        first = urlsplit(path).path.strip("/").split("/")[0]
+        first = path.partition("?")[0].strip("/").split("/")[0]
         return first if first in ENDS else self.usual
 
     def answer(self, received: Received) -> Answered:

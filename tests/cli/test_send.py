@@ -429,6 +429,23 @@ def test_wecom_gets_messages_and_says_what_it_thinks_of_them(tcop: Call, opened:
     assert "告警触发" in zh
 
 
+def test_more_messages_than_a_minute_bears_wait_for_their_turn(
+    tcop: Call, opened: Callable[[Opening], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long is told before it is waited."""
+    waited_s: list[float] = []
+
+    async def sleep(pause_s: float) -> None:
+        waited_s.append(pause_s)
+
+    url = opened(SINKS["answers-200"])
+    monkeypatch.setattr("tcop_mock.cli.delivering.asyncio.sleep", sleep)
+    done = tcop("send", CVM, "--to", url, "--lifecycle", "fire,resolve", "--per-minute", "1")
+    assert done.code == 0
+    assert "waiting 60 s: 1 messages a minute (--per-minute)\n" in done.err
+    assert 59.0 < max(waited_s) <= 60.0
+
+
 def test_an_interrupted_run_tells_what_was_delivered(
     tcop: Call, opened: Callable[[Opening], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

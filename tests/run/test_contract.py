@@ -328,6 +328,15 @@ def test_silences_are_not_waited_for_without_end() -> None:
     assert 12 + 2 <= silent <= 12 + 4 + 2
 
 
+def test_scenes_are_not_begun_after_silences() -> None:
+    """A clause whose controls are answered no more leaves its other scenes out."""
+    post = FakePost(lambda push, number: SILENCE if number and b'"alarmType":"event"' not in push.body else OK)
+    run = _run(post, ["TCM302"])
+    _play(run)
+    [item] = run.verdict("-").results
+    assert "after others had no answer" in item.reason
+
+
 def test_the_burst_starts_on_a_schedule() -> None:
     """Two hundred callbacks are started evenly over a second, whatever the answers do."""
     post = FakePost(lambda _push, _number: OK)

@@ -1,0 +1,245 @@
+"""``listen``: the other end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tcop_mock.entries import read_schema
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Call
+
+    Start = Callable[..., subprocess.Popen[str]]
+
+CVM = "cvm/basic-monitoring"
+SECRET = "pä:ss/w%rd-7Kq2"
+USERINFO = "alarms:p%C3%A4%3Ass%2Fw%25rd-7Kq2@"
+RECORD = Draft202012Validator(read_schema("recording"))
+_BOUND_S = 30
+
+
+def _url(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    return str(json.loads(line)["url"]) if line.startswith("{") else line
+
+
+def _told(process: subprocess.Popen[str]) -> tuple[str, str]:
+    return process.communicate(timeout=_BOUND_S)
+
+
+def test_callbacks_are_told_recorded_and_acknowledged(start: Start, tcop: Call, tmp_path: Path) -> None:
+    """A life sent by ``send``: each callback on two lines; the recording keeps its bytes and no password."""
+    listening = start("listen", "--auth", f"alarms:{SECRET}", "--record", "r.jsonl", "--count", "4")
+    target = _url(listening).replace("://", f"://{USERINFO}") + "/hook?key=hidden"
+    sent = tcop("send", CVM, "--to", target, "--lifecycle", "fire,repeat:2,resolve", "--seed", "3", "--json")
+    out, err = _told(listening)
+    assert (sent.code, listening.returncode) == (0, 0)
+    lines = out.splitlines()
+    assert [line.split(" ", 1)[1] for line in lines[::2]] == ["POST /hook?key=*** 200, credentials: right"] * 4
+    assert lines[1::2] == [f"  valid: metric callback of {CVM}, {state}" for state in ("firing",) * 3 + ("resolved",)]
+    assert err.splitlines()[-1] == "4 requests received"
+    recorded = (tmp_path / "r.jsonl").read_text(encoding="utf-8")
+    records = [json.loads(line) for line in recorded.splitlines()]
+    for record in records:
+        RECORD.validate(record)
+    drawn = tcop("emit", CVM, "--lifecycle", "fire,repeat:2,resolve", "--seed", "3").out.splitlines()
+    assert [record["body"] for record in records] == drawn
+    for text in (out, err, recorded, sent.out, sent.err):
+        assert not any(part in text for part in ("7Kq2", "p%C3", "hidden", "YWxhcm1z"))
+
+
+def test_a_lost_answer_is_a_duplicate(start: Start, tcop: Call, tmp_path: Path) -> None:
+    """The request whose answer is lost is recorded, and comes again with the same bytes."""
+    listening = start("listen", "--json", "--record", "r.jsonl", "--count", "2", "--fault", "reset-after-request:1")
+    sent = tcop("send", CVM, "--to", _url(listening), "--time-scale", "0")
+    out, _ = _told(listening)
+    assert sent.code == 0
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert (first["fault"], first["status"], second["fault"], second["status"]) == (
+        "reset-after-request",
+        None,
+        None,
+        200,
+    )
+    assert first["body"] == second["body"]
+    assert out == (tmp_path / "r.jsonl").read_text(encoding="utf-8")
+
+
+def test_wrong_credentials_are_refused_and_told(start: Start, tcop: Call) -> None:
+    """401, and the word wrong; none where none came; given where none are asked for."""
+    for options, userinfo, said in (
+        (("--auth", "a:right-password"), "a:wrong-password@", "401, credentials: wrong"),
+        (("--auth", "a:right-password"), "", "401"),
+        ((), "a:b@", "200, credentials: given"),
+    ):
+        listening = start("listen", *options, "--count", "1")
+        tcop("send", CVM, "--to", _url(listening).replace("://", f"://{userinfo}"), "--attempts", "1")
+        out, err = _told(listening)
+        assert out.splitlines()[0].endswith(f"POST / {said}")
+        assert "password" not in out + err
+
+
+def test_what_is_no_callback_is_told_with_its_problems(start: Start, tcop: Call) -> None:
+    """Problems and deviations stand below the request, bounded; bytes that are no UTF-8 are kept as base64."""
+    listening = start("listen", "--count", "2", "--record", "r.jsonl", "--quiet")
+    url = _url(listening)
+    bad = json.dumps({"alarmStatus": 7, "alarmObjInfo": {}, "alarmPolicyInfo": {}}).encode()
+    tcop("send", "-", "--to", url, "--attempts", "1", stdin=bad)
+    tcop("send", "-", "--to", url, "--attempts", "1", stdin=b"\xff\x00")
+    out, err = _told(listening)
+    assert "  invalid: " in out
+    assert "  problem    alarmStatus" in out
+    assert " POST / 400" in out
+    assert err == ""
+
+
+def test_bytes_that_are_no_text_are_kept(start: Start, tcop: Call) -> None:
+    """As base64, whole."""
+    listening = start("listen", "--count", "1", "--json")
+    tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"\xff\x00")
+    [record] = map(json.loads, _told(listening)[0].splitlines())
+    RECORD.validate(record)
+    assert (record["body_base64"], record["status"]) == ("/wA=", 400)
+
+
+def test_stand_ins_answer_under_their_paths(start: Start, tcop: Call) -> None:
+    """What our targets send is taken; keys are shown nowhere, in the recording neither."""
+    listening = start("listen", "--count", "3", "--json", "--record", "r.jsonl")
+    url, key = _url(listening), "0123456789abcdef0123456789abcdef"
+    pagerduty = tcop(
+        "send", CVM, "--to", f"{url}/pagerduty/v2/enqueue", "--target", "pagerduty", "--integration-key", key
+    )
+    wecom = tcop("send", CVM, "--to", f"{url}/wecom/cgi-bin/webhook/send?key={key}", "--target", "wecom")
+    tcop("send", "-", "--to", f"{url}/feishu/open-apis/bot/v2/hook/{key}", "--attempts", "1", stdin=b"{}")
+    out, err = _told(listening)
+    assert (pagerduty.code, wecom.code) == (0, 0)
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [(record["as"], record["status"]) for record in records] == [
+        ("pagerduty", 202),
+        ("wecom", 200),
+        ("feishu", 200),
+    ]
+    assert records[0]["said"].startswith("trigger tcop-")
+    assert [record["said"] for record in records[1:]] == ["errcode 0", "code 9499"]
+    assert key not in out + err
+
+
+def test_another_end_may_be_the_usual_one(start: Start, tcop: Call) -> None:
+    """``--as`` answers where the path names none; what it makes of the request stands beside it."""
+    listening = start("listen", "--as", "slack", "--count", "1")
+    done = tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"[]")
+    assert done.code == 1
+    assert _told(listening)[0].endswith("POST / 400: slack invalid_payload\n")
+
+
+def test_a_script_says_what_goes_wrong(start: Start, tcop: Call, tmp_path: Path) -> None:
+    """A line for each request in turn."""
+    (tmp_path / "script").write_text("ok\nstatus:503\n", encoding="utf-8")
+    listening = start("listen", "--fault-file", "script", "--count", "3")
+    url = _url(listening)
+    for _ in range(2):
+        assert tcop("send", CVM, "--to", url, "--time-scale", "0").code == 0
+    out = _told(listening)[0]
+    assert [line.split("POST / ")[1] for line in out.splitlines() if "POST" in line] == [
+        "200",
+        "503 (status:503)",
+        "200",
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well(start: Start, number: int) -> None:
+    """Ctrl-C is how it usually ends: what came is counted, and all is well."""
+    listening = start("listen")
+    _url(listening)
+    listening.send_signal(number)
+    assert _told(listening)[1].splitlines()[-1] == "0 requests received"
+    assert listening.returncode == 0
+
+
+def test_a_recording_survives_a_kill(start: Start, tcop: Call, tmp_path: Path) -> None:
+    """What was acknowledged is in the file, whole, and a second run adds to it."""
+    for _ in range(2):
+        listening = start("listen", "--record", "r.jsonl")
+        assert tcop("send", CVM, "--to", _url(listening)).code == 0
+        listening.kill()
+        _told(listening)
+    records = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(records) == 2
+
+
+def test_fewer_than_asked_for_is_told(tcop: Call) -> None:
+    """Time over before count: exit code 1."""
+    done = tcop("listen", "--count", "1", "--max-time", "50ms")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "0 requests received")
+    assert tcop("listen", "--max-time", "50ms").code == 0
+
+
+def test_it_listens_outside_the_main_thread(tcop: Call) -> None:
+    """Where no signal can be handled, time ends it all the same."""
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(tcop("listen", "--max-time", "50ms").code))
+    thread.start()
+    thread.join(_BOUND_S)
+    assert codes == [0]
+
+
+def test_who_has_read_enough_ends_it(start: Start, tcop: Call) -> None:
+    """``| head -1``: nobody reads on and nothing is recorded, so there is nothing left to do."""
+    listening = start("listen")
+    url = _url(listening)
+    assert listening.stdout is not None
+    listening.stdout.close()
+    tcop("send", CVM, "--to", url, "--attempts", "1")
+    assert listening.wait(_BOUND_S) == 0
+
+
+def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: Call, tmp_path: Path) -> None:
+    """With ``--record`` the file is what counts."""
+    listening = start("listen", "--record", "r.jsonl", "--count", "2")
+    url = _url(listening)
+    assert listening.stdout is not None
+    listening.stdout.close()
+    for _ in range(2):
+        assert tcop("send", CVM, "--to", url, "--attempts", "1").code == 0
+    assert listening.wait(_BOUND_S) == 0
+    assert len((tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: Call) -> None:
+    """A full disk ends it with exit code 2, and the callback comes again elsewhere."""
+    listening = start("listen", "--record", "/dev/full")
+    done = tcop("send", CVM, "--to", _url(listening), "--attempts", "1")
+    assert done.code == 1
+    _, err = _told(listening)
+    assert listening.returncode == 2
+    assert "--record cannot be written: No space left on device" in err
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        ("--auth nocolon", "--auth: write USER:PASSWORD, @FILE with it, or set TCOP_MOCK_AUTH"),
+        ("--record /no/such/file", "--record '/no/such/file' cannot be written: No such file or directory"),
+        ("--fault rest", "--fault 'rest': unknown fault 'rest'; did you mean 'reset'?"),
+        ("--fault-file /no/such", "file '/no/such' cannot be read: No such file or directory"),
+        ("--host 203.0.113.1", "cannot listen on 203.0.113.1:0: "),
+        ("--port 70000", "Invalid value for '--port': 70000 is not in the range"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tcop: Call, arguments: str, complaint: str) -> None:
+    """Exit code 2, nothing on standard output."""
+    done = tcop("listen", "--quiet", *arguments.split())
+    assert done.code == 2
+    assert complaint in done.complaint
