@@ -185,6 +185,26 @@ cli.add_command(
 )
 cli.add_command(
     click.Command(
+        "replay",
+        callback=_calling("replay", "replay"),
+        help="Send again what a FILE holds (-: standard input), byte for byte: what listen --record wrote, a report of "
+        "check, what emit printed, a HAR, captured HTTP requests, curl lines, bodies; or the case CODE[/NUMBER] of a "
+        "clause, as check sends it by the same --seed.\n\n"
+        "Where the file has times, --time-scale 1 keeps the gaps between requests. Exit code 0: all accepted, 1: not.",
+        short_help="Send again what was recorded, captured or judged.",
+        params=[
+            click.Argument(["source"], metavar="FILE|-|CASE"),
+            click.Option(["--now"], is_flag=True, help="Move all times of callbacks so that the first is told now."),
+            click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
+            click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
+            *destination(),
+            *delivering(),
+            *common(),
+        ],
+    )
+)
+cli.add_command(
+    click.Command(
         "check",
         callback=_calling("check", "check"),
         help="Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract.\n\n"

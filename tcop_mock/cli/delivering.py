@@ -52,6 +52,8 @@ class Parcel(NamedTuple):
     """When it is told in the life of its alarm."""
     headers: tuple[tuple[str, str], ...] = ()
     """Which it has instead of the rules' own of the same name."""
+    like: Push | None = None
+    """What it is sent as, but for body and headers; a POST with the target's credentials, where it is not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,8 @@ class Delivering:
     def _push(self, parcel: Parcel, lang: Lang, key: Secret | None) -> Push:
         own = {name.lower() for name, _ in parcel.headers}
         headers = [pair for pair in self.rules.headers if pair[0].lower() not in own]
-        body = self._body(parcel, lang, key)
-        return Push(body, headers=(*headers, *parcel.headers), credentials=self.target.credentials)
+        like = parcel.like or Push(b"", credentials=self.target.credentials)
+        return replace(like, body=self._body(parcel, lang, key), headers=(*headers, *parcel.headers))
 
     def _body(self, parcel: Parcel, lang: Lang, key: Secret | None) -> bytes:
         if self.end == "webhook":
@@ -149,7 +151,7 @@ class Delivering:
         for parcel in parcels:
             push = self._push(parcel, lang, None)
             headers = "; ".join(f"{name}: {value}" for name, value in push.headers)
-            say(f"would POST {len(push.body)} bytes ({parcel.name}) to {self.target}")
+            say(f"would {push.method} {len(push.body)} bytes ({parcel.name}) to {self.target}")
             say(f"  {headers}; {self.rules.attempts} attempts at the most, {self.rules.timeout_s:g} s each")
             say(f"  {one_line(push.body.decode('utf-8', 'backslashreplace'), sys.maxsize)}")
         for key, text in self.assumed.items():

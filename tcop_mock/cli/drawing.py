@@ -185,7 +185,7 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         template: str | None,
         **given: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        edits = tuple(map(_parse_edit, sets))
+        edits = tuple(map(parse_edit, sets))
         own = Template(read_text(template), template) if template else None
         drawing = Drawing(
             state, lifecycle, metric, event, not no_threshold, notify, lang, form, edits, unset, mutate, own
@@ -195,7 +195,12 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
     return gathered
 
 
-def _parse_edit(text: str) -> tuple[str, Any]:
+def parse_edit(text: str) -> tuple[str, Any]:
+    """Return path and value of ``--set PATH=JSON``.
+
+    Raises:
+        UsageError: it is nothing of the kind.
+    """
     path, equals, value = text.partition("=")
     if not equals or not path:
         raise UsageError(f"--set {text!r}: write PATH=JSON, as in alarmStatus=1")

@@ -35,8 +35,28 @@ class _Content(NamedTuple):
     problem: str = ""
 
 
+class Captured(NamedTuple):
+    """One captured request."""
+
+    line: bytes
+    headers: Message
+    content: _Content
+
+
 def of_requests(raw: bytes) -> Iterator[Parsed]:
     """Yield the body of each captured request; what is wrong with a request beside its body is told, too."""
+    end = 0
+    for line, headers, content in captured(raw):
+        parsed = parse(content.body)
+        problems, deviations = tuple(_problems(line, headers, content)), tuple(_deviations(headers))
+        yield parsed._replace(problems=(*problems, *parsed.problems), deviations=(*deviations, *parsed.deviations))
+        end = _past_blanks(raw, content.end)
+    if end < len(raw):
+        yield Parsed(None, (Note("", "is no HTTP request, and stands behind one"),), is_json=False)
+
+
+def captured(raw: bytes) -> Iterator[Captured]:
+    """Yield captured requests that stand one behind the other, up to what is none."""
     at = 0
     while True:
         line_end = raw.find(b"\n", at) + 1
@@ -44,14 +64,10 @@ def of_requests(raw: bytes) -> Iterator[Parsed]:
         head_end, start = blank.span() if blank else (len(raw), len(raw))
         headers = BytesHeaderParser().parsebytes(raw[line_end:head_end])
         content = _content(raw, start, headers)
-        parsed = parse(content.body)
-        problems, deviations = tuple(_problems(raw[at:line_end], headers, content)), tuple(_deviations(headers))
-        yield parsed._replace(problems=(*problems, *parsed.problems), deviations=(*deviations, *parsed.deviations))
+        yield Captured(raw[at:line_end], headers, content)
         at = _past_blanks(raw, content.end)
         if not REQUEST.match(raw, at):
             break
-    if at < len(raw):
-        yield Parsed(None, (Note("", "is no HTTP request, and stands behind one"),), is_json=False)
 
 
 def _problems(line: bytes, headers: Message, content: _Content) -> Iterator[Note]:

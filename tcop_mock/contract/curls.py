@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.errors import UsageError
 
@@ -37,8 +37,25 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v
 _ESCAPED |= {one: one for one in "\\'\"?"}
 
 
+class Sent(NamedTuple):
+    """What a curl command sends."""
+
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
 def bodies_of_curl(raw: bytes) -> Iterator[bytes]:
     """Yield the body of each curl command.
+
+    Raises:
+        UsageError: as :func:`requests_of_curl`.
+    """
+    return (sent.body for sent in requests_of_curl(raw))
+
+
+def requests_of_curl(raw: bytes) -> Iterator[Sent]:
+    """Yield what each curl command sends; credentials are left where they are.
 
     Raises:
         UsageError: there are too many commands, their quotes do not match, one has no body, or it is in a file.
@@ -51,7 +68,20 @@ def bodies_of_curl(raw: bytes) -> Iterator[bytes]:
     except ValueError as problem:
         raise UsageError(f"this curl line cannot be read: {str(problem).lower()}; quote it as for a shell") from None
     for command in _parted(words):
-        yield _body(command).encode("utf-8", "surrogateescape")
+        headers = tuple(
+            (name.strip(), value.strip())
+            for name, colon, value in (text.partition(":") for text in _values(command, "-H", "--header"))
+            if colon
+        )
+        method = next(iter(_values(command, "-X", "--request")), "POST")
+        yield Sent(method, headers, _body(command).encode("utf-8", "surrogateescape"))
+
+
+def _values(words: list[str], short: str, long: str) -> list[str]:
+    """Return the values of a flag, however it is written."""
+    found = [after for word, after in itertools.pairwise(words) if word in (short, long)]
+    joined = [word.removeprefix(f"{long}=") for word in words if word.startswith(f"{long}=")]
+    return [*found, *joined, *(word[2:] for word in words if word.startswith(short) and len(word) > len(short))]
 
 
 def _for_shlex(piece: re.Match[str]) -> str:

@@ -73,7 +73,7 @@ class Hearing:
         """Return the clause's result."""
         clause, left_out = source.clause, [*self.left_out]
         if self.unheard:
-            left_out.append(f"{len(self.unheard)} cases, after others had no answer")
+            left_out.append(f"{_cases(len(self.unheard))}, after others had no answer")
         if self.problems:
             return ClauseResult(clause, Result.FAIL, findings=findings(self.problems, len(self.judged), source))
         if self.blind or not self.judged:
@@ -94,3 +94,7 @@ def narrowed(play: Play, titles: Collection[str]) -> Play:
 
 def _each_once(reasons: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(reasons))
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"

@@ -330,11 +330,13 @@ def test_silences_are_not_waited_for_without_end() -> None:
 
 def test_scenes_are_not_begun_after_silences() -> None:
     """A clause whose controls are answered no more leaves its other scenes out."""
-    post = FakePost(lambda push, number: SILENCE if number and b'"alarmType":"event"' not in push.body else OK)
-    run = _run(post, ["TCM302"])
+    post = FakePost(lambda _push, number: SILENCE if number else OK)
+    run = _run(post, ["TCM303"])
     _play(run)
     [item] = run.verdict("-").results
-    assert "after others had no answer" in item.reason
+    assert item.result is Result.ERROR
+    assert "1 case, after others had no answer" in item.reason
+    assert len(post.pushes) == 1 + 3 + 2
 
 
 def test_the_burst_starts_on_a_schedule() -> None:

@@ -1,0 +1,90 @@
+"""``tcop-mock replay``: what was kept is sent again, byte for byte."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcop_mock.cli.delivering import Delivering, Parcel, with_delivering
+from tcop_mock.cli.drawing import parse_edit
+from tcop_mock.cli.options import read_input, with_common
+from tcop_mock.contract.clauses import find, load_clauses
+from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.requests import Kept, edited, requests_in, retimed
+from tcop_mock.contract.workshop import Workshop
+from tcop_mock.errors import UsageError
+from tcop_mock.generate import Generator
+from tcop_mock.model.delivery import Push
+
+if TYPE_CHECKING:
+    from tcop_mock.cli.options import Common
+
+_BEIJING = timezone(timedelta(hours=8))
+_CASE = re.compile(r"(TCM\d{3})(?:/(\d+))?", re.IGNORECASE)
+
+
+@with_common
+@with_delivering
+def replay(  # noqa: PLR0913 - click hands them in one by one
+    source: str,
+    *,
+    now: bool,
+    sets: tuple[str, ...],
+    unset: tuple[str, ...],
+    delivering: Delivering,
+    common: Common,
+) -> int:
+    """Send again what listen --record, check, emit, a HAR, a capture or a curl line holds; or a case of a clause.
+
+    Exit code 0: all accepted, 1: not.
+    """
+    case = _CASE.fullmatch(source)
+    if case and not Path(source).exists():
+        parcels = _of_clause(case, delivering, common)
+    else:
+        parcels = _of_file(source, delivering, common)
+    if sets or unset:
+        edits = list(map(parse_edit, sets))
+        parcels = [one._replace(body=edited(one.body, edits, unset, one.name or source)) for one in parcels]
+    if now:
+        bodies = retimed([one.body for one in parcels], datetime.now(_BEIJING).replace(tzinfo=None))
+        parcels = [one._replace(body=body) for one, body in zip(parcels, bodies, strict=True)]
+    return delivering.run([parcels], common)
+
+
+def _of_file(source: str, delivering: Delivering, common: Common) -> list[Parcel]:
+    kept, warning = requests_in(read_input(source), source)
+    if warning:
+        common.tell(f"warning: {source}: {warning}")
+    first = next((one.at for one in kept if one.at), None)
+    like = Push(b"", credentials=delivering.target.credentials)
+    return [_parcel(one, source, first, like) for one in kept]
+
+
+def _parcel(kept: Kept, source: str, first: datetime | None, like: Push) -> Parcel:
+    at_s = (kept.at - first).total_seconds() if kept.at and first else 0.0
+    sent_as = replace(like, method=kept.method)
+    return Parcel(f"{source} {kept.name}".rstrip(), kept.body, max(0.0, at_s), kept.headers, sent_as)
+
+
+def _of_clause(case: re.Match[str], delivering: Delivering, common: Common) -> list[Parcel]:
+    """Return the requests of a clause as check sends them: the same bytes, methods, segments and credentials."""
+    clause = find(load_clauses(), case[1])
+    generator = Generator(common.seed, wire=common.profile.wire)
+    headers = delivering.rules.headers
+    shop = Workshop(common.catalog(), generator, clause.code, delivering.target.credentials, headers)
+    play = PLAYERS[clause.play.name](shop, **clause.play.params)
+    cases = [one for scene in play.scenes for one in scene.cases]
+    if case[2]:
+        number = int(case[2])
+        if not 0 < number <= len(cases):
+            raise UsageError(
+                f"{clause.code} has {len(cases)} cases; write {clause.code}/1 to {clause.code}/{len(cases)}"
+            )
+        cases = [cases[number - 1]]
+    return [
+        Parcel(f"{clause.code} {one.title}", one.push.body, headers=one.push.headers, like=one.push) for one in cases
+    ]
