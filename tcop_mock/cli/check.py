@@ -25,7 +25,7 @@ from tcop_mock.report.ruling import Ruling, rule
 from tcop_mock.report.terminal import terminal_report
 from tcop_mock.report.text import whole_text
 from tcop_mock.run.contract import CheckPlan, ContractRun
-from tcop_mock.send.http import HttpPost
+from tcop_mock.send.opening import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,10 +96,9 @@ def _judge_and_report(
     plan: CheckPlan, files: Sequence[ReportFile], level: Level, common: Common, *, insecure: bool
 ) -> int:
     cap = plan.profile.delivery.answer_cap_bytes
-    post = HttpPost(plan.target, answer_cap_bytes=cap, insecure=insecure, clock=time.perf_counter)
-    run, started = ContractRun(plan, post, time.perf_counter, asyncio.sleep), datetime.now(UTC)
-    with telling(level, common) as tell:
-        verdict, code = judge(run, tell)
+    started = datetime.now(UTC)
+    with opened(plan.target, cap, insecure=insecure) as post, telling(level, common) as tell:
+        verdict, code = judge(ContractRun(plan, post, time.perf_counter, asyncio.sleep), tell)
     if common.as_json:
         with reader_may_leave():
             write_json(check_document(verdict), sys.stdout)

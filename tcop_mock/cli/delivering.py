@@ -21,22 +21,23 @@ from tcop_mock.model.profile import Accept
 from tcop_mock.model.shape import Lang
 from tcop_mock.model.told import Told
 from tcop_mock.report.document import deliveries_document, write_json
-from tcop_mock.report.safe import one_line
+from tcop_mock.report.safe import lines, one_line
 from tcop_mock.send import pagerduty, wecom
 from tcop_mock.send.deliver import Courier, Notification
-from tcop_mock.send.http import HttpPost
+from tcop_mock.send.opening import opened
 from tcop_mock.send.paced import Paced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tcop_mock.cli.options import Common
-    from tcop_mock.model.delivery import Post
+    from tcop_mock.model.delivery import Attempt, Post
     from tcop_mock.model.profile import DeliveryRules
     from tcop_mock.model.secret import Secret
     from tcop_mock.model.target import Target
 
 _NOT_ACCEPTED = 1
+_MOST_TRACE_CHARS, _MOST_TRACE_LINES = 20_000, 60
 _PROBE = "URL verification"
 _ACCEPT = {"wecom": Accept.ERRCODE}
 _ASSUMED_OF = {"pagerduty": {"pagerduty": pagerduty.ASSUMED}, "wecom": {"wecom": wecom.ASSUMED}}
@@ -92,13 +93,14 @@ class Delivering:
         common.tell(f"profile {common.profile.name}, of which assumed: {', '.join(self.assumed)}; --dry-run tells them")
         told = _Told(self, lives, common)
         try:
-            asyncio.run(self._deliver(pushes, told))
+            with opened(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
+                asyncio.run(self._deliver(port, pushes, told))
         finally:
             told.close()
         return 0 if told.accepted else _NOT_ACCEPTED
 
-    async def _deliver(self, pushes: Sequence[Sequence[Push]], told: _Told) -> None:
-        post = self._post(told.common)
+    async def _deliver(self, port: Post, pushes: Sequence[Sequence[Push]], told: _Told) -> None:
+        post = self._paced(port, told.common)
         if self.rules.probe is not None and self.end == "webhook":
             once = self._courier(post, replace(self.rules, attempts=1, accept=Accept.EXACTLY_200))
             verification = await once.deliver(replace(pushes[0][0], body=self.rules.probe))
@@ -115,9 +117,7 @@ class Delivering:
         pause_scale, gap_scale = (1.0, 0.0) if self.time_scale is None else (self.time_scale, self.time_scale)
         return Courier(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
 
-    def _post(self, common: Common) -> Post:
-        cap = self.rules.answer_cap_bytes
-        post = HttpPost(self.target, answer_cap_bytes=cap, insecure=self.insecure, clock=time.perf_counter)
+    def _paced(self, post: Post, common: Common) -> Post:
         if not self.per_minute:
             return post
 
@@ -204,13 +204,20 @@ class _Told:
     def _tell(self, name: str, delivery: Delivery) -> None:
         if self.common.as_json:
             return
+        told = self._delivering
         with reader_may_leave():
             for number, attempt in enumerate(delivery.attempts, start=1):
                 status = f" {attempt.status}" if attempt.status is not None else ""
                 detail = f": {one_line(attempt.detail, 200)}" if attempt.detail else ""
                 click.echo(f"attempt {number}: {attempt.outcome}{status} after {attempt.duration_s:.3f} s{detail}")
+                for line in _trace(attempt):
+                    click.echo(f"  {line}")
             verdict = "accepted" if delivery.accepted else "not accepted"
-            click.echo(f"{name} to {self._delivering.target}: {verdict}")
+            click.echo(f"{name} to {told.target}: {verdict}")
+
+
+def _trace(attempt: Attempt) -> list[str]:
+    return lines(attempt.trace.rstrip(), _MOST_TRACE_CHARS, _MOST_TRACE_LINES) if attempt.trace else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,12 @@ def emit(  # noqa: PLR0913 - one parameter an option
 
 
 def _receiver(to: str | None) -> Target:
-    return target_of(to, flag="--to URL") if to or os.environ.get(TARGET_VARIABLE) else Target.parse(_NEAR)
+    if not to and not os.environ.get(TARGET_VARIABLE):
+        return Target.parse(_NEAR)
+    target = target_of(to, flag="--to URL")
+    if target.app:
+        raise UsageError(f"--to {target}: an app in this process has no address; write the URL that it is served at")
+    return target
 
 
 def _indented(body: bytes) -> bytes:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from tcop_mock.model.case import Case
     from tcop_mock.model.delivery import Attempt
-    from tcop_mock.model.secret import Credentials
     from tcop_mock.model.target import Target
 
 _MOST_SENT_CHARS = 200
 """The whole body stands in the curl line."""
 _MOST_ANSWER_CHARS = 1500
+_MOST_TRACE_CHARS = 2000
 _MOST_NAMED_CASES = 12
 
 
@@ -69,19 +69,13 @@ def evidence(case: Case, attempt: Attempt, target: Target) -> str:
     lines += [f"> Content-Length: {len(push.body)}", ">", *_quoted(">", push.body, _MOST_SENT_CHARS)]
     answer = "\n".join(_answer(attempt))
     if is_near_miss(case.offer) and push.credentials:
-        answer = _masked(answer, push.credentials)
+        answer = push.credentials.masked_in(answer)
     return "\n".join([*lines, mask(answer, target)])
 
 
 def mask(text: str, target: Target) -> str:
     """Replace every spelling of the target's credentials."""
-    return _masked(text, target.credentials) if target.credentials else text
-
-
-def _masked(text: str, credentials: Credentials) -> str:
-    for trace in credentials.traces():
-        text = text.replace(trace, MASK)
-    return text
+    return target.credentials.masked_in(text) if target.credentials else text
 
 
 def _answer(attempt: Attempt) -> Iterator[str]:
@@ -95,6 +89,7 @@ def _answer(attempt: Attempt) -> Iterator[str]:
     yield f"outcome: {attempt.outcome} after {attempt.duration_s:.3f} s"
     if attempt.detail:
         yield f"detail: {attempt.detail}"
+    yield from attempt.trace[-_MOST_TRACE_CHARS:].splitlines()
 
 
 def _quoted(mark: str, body: bytes, limit: int) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.target import Target
 
+_SERVED = "http://127.0.0.1:8000"
+"""Where an app of this process would be served."""
 _END = "TCOP_BODY"
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Characters that a terminal acts on, by their Unicode category: nobody should paste them."""
@@ -48,7 +50,8 @@ def curl(case: Case, target: Target) -> str:
     Where the target has credentials, ``TCOP_USER`` and ``TCOP_PASSWORD`` must hold them when it is run.
     """
     push = case.push
-    options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(target.url)]
+    address = f"{_SERVED}{target.path}" if target.app else target.url
+    options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(address)]
     pair = userpass(case.offer, target.credentials) if target.credentials else None
     if pair:
         options += ["-u", pair]

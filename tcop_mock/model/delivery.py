@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Protocol
 
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tcop_mock.model.secret import Credentials
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -45,6 +48,15 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     """We stopped waiting: interrupted, or the run's time was up."""
 
+    @classmethod
+    def of_status(cls, status: int | None) -> Outcome:
+        """Return the outcome of a whole answer."""
+        if status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return cls.ACKED
+        if status is not None and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            return cls.REDIRECTED
+        return cls.REJECTED
+
 
 @dataclass(frozen=True, slots=True)
 class Push:
@@ -64,6 +76,14 @@ class Push:
     """Sizes in bytes of the body's TCP segments, the head being one of its own; empty: head and body in one write."""
     patience_s: float | None = None
     """How long the body of the answer may take after its head; ``None``: as long as the deadline allows."""
+
+    def parts(self) -> Iterator[bytes]:
+        """Cut the body into its segments, the last size holding for the rest; one that is not cut is one part."""
+        at, sizes = 0, chain(self.segments, repeat(self.segments[-1] if self.segments else len(self.body)))
+        while at < len(self.body):
+            size = next(sizes)
+            yield self.body[at : at + size]
+            at += size
 
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.method):
@@ -101,6 +121,8 @@ class Attempt:
     request_sha256: str = ""
     detail: str = ""
     """One line on what went wrong; never holds credentials."""
+    trace: str = field(default="", repr=False)
+    """Traceback of an app in this process that raised."""
 
     @property
     def duration_s(self) -> float:

@@ -81,6 +81,12 @@ class Credentials:
             spellings |= {text, encoded, encoded.lower(), *as_json, html.escape(text)}
         return tuple(sorted(spellings - {""}, key=lambda spelling: (-len(spelling), spelling)))
 
+    def masked_in(self, text: str) -> str:
+        """Return a text in which no spelling of these credentials is left."""
+        for trace in self.traces():
+            text = text.replace(trace, MASK)
+        return text
+
 
 def without_keys(url: str) -> str:
     """Return a URL, or a path with a query, with the secrets in its query masked. For showing only."""

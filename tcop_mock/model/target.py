@@ -18,6 +18,7 @@ _PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65_535
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NETLOC = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
+_APP = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))?", re.ASCII)
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
@@ -35,6 +36,8 @@ class Target:
     path: str
     """Request target: the path, at least ``/``, with the query where there is one."""
     credentials: Credentials | None = field(default=None, repr=False)
+    app: str = ""
+    """``module:app`` of an app in this process, which nobody dials."""
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -44,6 +47,7 @@ class Target:
             UsageError: what is wrong with it and how it should look. The message never holds the userinfo.
         """
         userinfo, url, shown = _without_userinfo(text.strip())
+        is_url = _SCHEME.match(text.strip()) is not None
         del text  # so that no frame of ours holds the userinfo when this raises
         if _UNUSABLE.search(url) or (userinfo and _UNUSABLE.search(userinfo.reveal())):
             raise _bad(shown, "blanks and control characters must be percent-encoded")
@@ -53,13 +57,15 @@ class Target:
             raise _bad(shown, "its host is no valid name or address") from None
         if parts.scheme not in _PORTS:
             raise _bad(shown, f"the scheme must be http or https, not {parts.scheme!r}")
-        host, port = _host_and_port(shown, parts.netloc)
+        app = None if is_url else _APP.fullmatch(parts.netloc)
+        host, port = ("localhost", None) if app else _host_and_port(shown, parts.netloc)
         return cls(
             scheme=parts.scheme,
             host=host,
             port=port or _PORTS[parts.scheme],
             path=_percent_encoded((parts.path or "/") + (f"?{parts.query}" if parts.query else "")),
             credentials=None if userinfo is None else _credentials(shown, userinfo),
+            app=parts.netloc if app else "",
         )
 
     @property
@@ -72,7 +78,9 @@ class Target:
 
     @property
     def url(self) -> str:
-        """The URL without userinfo."""
+        """The URL without userinfo; of an app, its name and the path."""
+        if self.app:
+            return self.app + ("" if self.path == "/" else self.path)
         return f"{self.scheme}://{self._netloc(self.host.replace('%', '%25'))}{self.path}"
 
     def _netloc(self, host: str) -> str:
@@ -81,7 +89,9 @@ class Target:
 
     def __str__(self) -> str:
         url = without_keys(self.url)
-        return url.replace("://", f"://{MASK}@", 1) if self.credentials else url
+        if not self.credentials:
+            return url
+        return f"{MASK}@{url}" if self.app else url.replace("://", f"://{MASK}@", 1)
 
 
 def _without_userinfo(text: str) -> tuple[Secret | None, str, str]:

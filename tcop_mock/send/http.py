@@ -12,8 +12,6 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.model.delivery import Attempt, Outcome
@@ -21,7 +19,7 @@ from tcop_mock.send.answer import Answer, BadAnswerError
 from tcop_mock.send.dial import Line, ResolveError, dial
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from tcop_mock.model.delivery import Push
     from tcop_mock.model.target import Target
@@ -95,7 +93,7 @@ class HttpPost:
             return _broken(course), "the receiver closed the connection"
         except OSError as problem:
             return _broken(course, problem), getattr(problem, "verify_message", "") or problem.strerror or str(problem)
-        return _by_status(course.answer.status), ""
+        return Outcome.of_status(course.answer.status), ""
 
     async def _exchange(self, push: Push, course: _Course) -> None:
         line = await dial(self._target, self._tls, self._resolve)
@@ -120,7 +118,7 @@ class HttpPost:
     async def _write(self, push: Push, course: _Course, writer: asyncio.StreamWriter) -> None:
         course.sent_bytes = self._write_start(push, writer)
         await writer.drain()
-        for segment in _segments(push):
+        for segment in push.parts() if push.segments else ():
             await self._sleep(_BETWEEN_SEGMENTS_S)
             writer.write(segment)
             course.sent_bytes += len(segment)
@@ -188,25 +186,6 @@ def _tls_context(*, insecure: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _segments(push: Push) -> Iterator[bytes]:
-    """Cut the body into the sizes that were asked for, the last one holding for the rest."""
-    if not push.segments:
-        return
-    at, sizes = 0, chain(push.segments, repeat(push.segments[-1]))
-    while at < len(push.body):
-        size = next(sizes)
-        yield push.body[at : at + size]
-        at += size
-
-
-def _by_status(status: int | None) -> Outcome:
-    if status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Outcome.ACKED
-    if status is not None and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Outcome.REDIRECTED
-    return Outcome.REJECTED
 
 
 def _broken(course: _Course, problem: OSError | None = None) -> Outcome:
