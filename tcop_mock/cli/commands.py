@@ -207,8 +207,8 @@ cli.add_command(
     click.Command(
         "check",
         callback=_calling("check", "check"),
-        help="Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract; or an ASGI or "
-        "WSGI app in this process, module:app[/PATH].\n\n"
+        help="Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract; or an app in "
+        "this process (ASGI, WSGI), module:app[/PATH].\n\n"
         "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
         "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
         short_help="Judge a receiver by the contract.",
