@@ -17,7 +17,7 @@ from tcop_mock.cli.options import INTEGRATION_KEY_VARIABLE, secret_of, target_of
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.errors import UsageError
 from tcop_mock.model.delivery import Delivery, Push
-from tcop_mock.model.profile import Accept
+from tcop_mock.model.profile import Accept, RetryAfter
 from tcop_mock.model.shape import Lang
 from tcop_mock.model.told import Told
 from tcop_mock.report.document import deliveries_document, write_json
@@ -235,6 +235,7 @@ class _Flags:
     timeout: float | None
     retry_on: tuple[str, ...] | None
     pause: tuple[float, ...] | None
+    retry_after: str | None
     accept: str | None
     verify: bool
     time_scale: float | None
@@ -264,6 +265,7 @@ class _Flags:
             "timeout_s": self.timeout,
             "retry_on": None if self.retry_on is None else frozenset(self.retry_on),
             "pauses_s": self.pause,
+            "retry_after": RetryAfter(self.retry_after) if self.retry_after else None,
             "accept": Accept(self.accept) if self.accept else _ACCEPT.get(self.end),
         }
         return {name: value for name, value in changes.items() if value is not None}

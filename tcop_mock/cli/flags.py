@@ -7,7 +7,7 @@ import click
 from tcop_mock.cli.durations import durations, notify, positive_duration, retry_on
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
-from tcop_mock.model.profile import DEFAULT_PROFILE, Accept
+from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.model.shape import Lang
 
 
@@ -123,6 +123,11 @@ def delivering() -> list[click.Parameter]:
             type=durations,
             metavar="TIME,...",
             help="Before the second, third, ... POST; the last one holds on.  [default: the profile's]",
+        ),
+        click.Option(
+            ["--retry-after"],
+            type=click.Choice([one.value for one in RetryAfter]),
+            help="Whether an answer's Retry-After lengthens a pause.  [default: the profile's]",
         ),
         click.Option(
             ["--accept"],

@@ -8,7 +8,7 @@ from tcop_mock._data import data_root, walk
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import UnknownNameError
 from tcop_mock.model.form import Envelope, Scalar, Times, Wire
-from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, DeliveryRules, Profile
+from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, DeliveryRules, Profile, RetryAfter
 
 SCHEMA = "profile"
 
@@ -42,6 +42,7 @@ def _parse(name: str, table: dict[str, Any]) -> Profile:
             retry_on=frozenset(delivery["retry_on"]),
             pauses_s=tuple(map(float, delivery["pauses_s"])),
             headers=tuple((str(key), str(value)) for key, value in delivery["headers"].items()),
+            retry_after=RetryAfter(delivery["retry_after"]),
             probe=delivery["probe"].encode() if "probe" in delivery else None,
         ),
     )

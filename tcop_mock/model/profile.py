@@ -29,6 +29,14 @@ class Accept(StrEnum):
     """Status 2xx and a JSON object with ``errcode`` 0, as group robots answer."""
 
 
+class RetryAfter(StrEnum):
+    """What an answer's ``Retry-After`` (RFC 9110, 10.2.3; in seconds, not as a date) does."""
+
+    IGNORED = "ignored"
+    HONOURED = "honoured"
+    """The pause before the next attempt is at least that long."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
     """How TCOP pushes one callback."""
@@ -46,8 +54,17 @@ class DeliveryRules:
     pauses_s: tuple[float, ...]
     """Pause before the second, third, ... attempt; the last one holds for all that follow."""
     headers: tuple[tuple[str, str], ...]
+    retry_after: RetryAfter = RetryAfter.IGNORED
+    """What an answer's ``Retry-After`` does to the pause."""
     probe: bytes | None = None
     """What verifies the URL when it is saved, in one POST that must be answered 200; ``None``: nothing does."""
+
+    def pause_s(self, attempt: Attempt, number: int) -> float:
+        """Return how long to wait after the attempt with a number, from 1."""
+        pause_s = self.pauses_s[min(number, len(self.pauses_s)) - 1] if self.pauses_s else 0.0
+        wanted = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
+        honoured = self.retry_after is RetryAfter.HONOURED and wanted.isdecimal()
+        return max(pause_s, float(wanted)) if honoured else pause_s
 
     def retries(self, attempt: Attempt) -> bool:
         """Tell whether the callback is pushed again after an attempt, where attempts are left."""

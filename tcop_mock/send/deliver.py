@@ -144,5 +144,4 @@ class Courier:
         attempts.append(held_to(self.rules.accept, push, attempt))
         if not self.rules.retries(attempts[-1]) or len(attempts) >= self.rules.attempts:
             return None
-        pauses_s = self.rules.pauses_s
-        return pauses_s[min(len(attempts), len(pauses_s)) - 1] if pauses_s else 0.0
+        return self.rules.pause_s(attempt, len(attempts))

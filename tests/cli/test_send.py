@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 CVM = "cvm/basic-monitoring"
 SEED = ("--seed", "7")
-NOT_OVERRIDDEN = ("accept", "retry_on", "pauses_s", "answer_cap_bytes", "headers", "redirects")
+NOT_OVERRIDDEN = ("accept", "retry_on", "pauses_s", "retry_after", "answer_cap_bytes", "headers", "redirects")
 ASSUMED = (
-    "profile 2023, of which assumed: attempts, accept, retry_on, pauses_s, timeout_s, answer_cap_bytes, headers, "
-    "redirects; --dry-run tells them\n"
+    "profile 2023, of which assumed: attempts, accept, retry_on, pauses_s, retry_after, timeout_s, answer_cap_bytes, "
+    "headers, redirects; --dry-run tells them\n"
 )
 SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token().reveal()}
 """No spelling of the password may show."""
@@ -150,7 +150,7 @@ def test_json_is_the_documented_document(tcop: Call, opened: Callable[[Opening],
     done = tcop("send", CVM, "--to", opened(Recorder(500, 200).opening()), "--time-scale", "0", "--json", *SEED)
     assert list(done.document) == ["version", "target", "profile", "seed", "assumptions", "probe", "deliveries"]
     assert (done.document["profile"], done.document["seed"], done.document["probe"]) == ("2023", 7, None)
-    assert len(done.document["assumptions"]) == 8
+    assert len(done.document["assumptions"]) == 9
     [delivery] = done.document["deliveries"]
     assert (done.document["version"], delivery["accepted"]) == (1, True)
     keys = ["outcome", "status", "started_s", "duration_s", "connected", "bytes", "truncated"]
@@ -338,6 +338,8 @@ def test_what_the_profile_assumes_can_be_said_otherwise(tcop: Call, opened: Call
         "9s",
         "--accept",
         "200",
+        "--retry-after",
+        "honoured",
         "--json",
     )
     outcomes = []

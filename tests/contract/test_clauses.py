@@ -190,7 +190,7 @@ def test_the_default_profile_is_that_of_2023() -> None:
     profile = load_profile()
     assert (profile.name, profile.delivery.attempts, profile.delivery.timeout_s) == ("2023", 4, 5.0)
     assert profile.delivery.retry_on == set(Outcome) - {Outcome.ACKED, Outcome.CANCELLED}
-    assert len(profile.assumptions) == 8
+    assert len(profile.assumptions) == 9
 
 
 def test_an_unknown_profile_is_an_error() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import run_virtually
 
+from tcop_mock.contract.profiles import load_profile
 from tcop_mock.model.delivery import Attempt, Delivery, Outcome, Push
-from tcop_mock.model.profile import Accept, DeliveryRules
+from tcop_mock.model.profile import Accept, DeliveryRules, RetryAfter
 from tcop_mock.send.deliver import Courier, Notification
 
 if TYPE_CHECKING:
@@ -137,6 +138,25 @@ def test_pauses_are_scaled_and_the_last_one_holds(
     [delivery] = world.play((0, b"one"), pauses_s=pauses_s, pause_scale=scale)
     assert [attempt.started_s for attempt in delivery.attempts] == starts_s
     assert [attempt.intended_s for attempt in delivery.attempts] == starts_s
+
+
+@pytest.mark.parametrize(
+    "retry_after, wanted, pause_s",
+    [
+        (RetryAfter.IGNORED, "30", 10.0),
+        (RetryAfter.HONOURED, "30", 30.0),
+        (RetryAfter.HONOURED, "5", 10.0),
+        (RetryAfter.HONOURED, "Wed, 21 Oct 2026 07:28:00 GMT", 10.0),
+        (RetryAfter.HONOURED, None, 10.0),
+    ],
+)
+def test_retry_after_lengthens_a_pause_where_the_profile_honours_it(
+    retry_after: RetryAfter, wanted: str | None, pause_s: float
+) -> None:
+    """In seconds; a date, and what is shorter than the pause, change nothing."""
+    rules = replace(load_profile().delivery, pauses_s=(10.0,), retry_after=retry_after)
+    headers = (("retry-after", wanted),) if wanted else ()
+    assert rules.pause_s(Attempt(Outcome.REJECTED, 0.0, 0.0, 0.1, status=503, headers=headers), 1) == pause_s
 
 
 def test_a_day_of_repeats_takes_no_longer_than_its_requests() -> None:

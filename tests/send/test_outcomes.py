@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tcop_mock.errors import UsageError
 from tcop_mock.model.delivery import Attempt, Outcome, Push
+from tcop_mock.model.target import Target
+from tcop_mock.send.http import HttpPost
+from tcop_mock.sink.server import Reply, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,13 +201,72 @@ def test_a_compressed_body_is_not_unpacked(serve: Serve, post: PostOnce) -> None
     assert (attempt.outcome, attempt.body, attempt.body_truncated) == (Outcome.ACKED, bomb, False)
 
 
-def test_a_redirect_is_not_followed(serve: Serve, post: PostOnce) -> None:
-    """The place a 307 names gets no connection."""
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(serve: Serve, post: PostOnce, status: int) -> None:
+    """The place that a redirect of any kind names gets no connection."""
     elsewhere = serve(lambda peer: peer.answer(OK))
-    head = b"HTTP/1.1 307 X\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % elsewhere.url.encode()
+    head = b"HTTP/1.1 %d X\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % (status, elsewhere.url.encode())
     attempt = post(serve(lambda peer: peer.answer(head)).url)
     assert (attempt.outcome, elsewhere.connections) == (Outcome.REDIRECTED, 0)
     assert ("location", elsewhere.url) in attempt.headers
+
+
+def test_every_status_of_a_final_answer_is_recorded() -> None:
+    """From 200 to 599, also those that nobody has named."""
+    statuses = range(200, 600)
+
+    async def scenario() -> list[Attempt]:
+        answers = iter(statuses)
+        async with Sink(lambda _: Reply(next(answers))) as sink:
+            post = HttpPost(Target.parse(sink.url))
+            return [await post(Push(b"{}"), deadline_s=25) for _ in statuses]
+
+    attempts = asyncio.run(scenario())
+    assert [attempt.status for attempt in attempts] == list(statuses)
+    assert [attempt.outcome for attempt in attempts] == [Outcome.of_status(status) for status in statuses]
+
+
+def test_a_thousand_at_once_are_all_answered() -> None:
+    """Each on a connection of its own."""
+
+    async def scenario() -> list[Attempt]:
+        async with Sink(lambda _: Reply(204)) as sink:
+            post = HttpPost(Target.parse(sink.url))
+            return list(await asyncio.gather(*(post(Push(b"{}"), deadline_s=25) for _ in range(1000))))
+
+    assert {attempt.outcome for attempt in asyncio.run(scenario())} == {Outcome.ACKED}
+
+
+def test_a_head_without_measure_is_a_bad_answer(serve: Serve, post: PostOnce) -> None:
+    """A hundred kilobytes of headers are read, and no more."""
+    header = b"X: " + b"y" * 997 + b"\r\n"
+    attempt = post(serve(lambda peer: peer.answer(b"HTTP/1.1 200 OK\r\n" + header * 200)).url)
+    assert (attempt.outcome, attempt.status) == (Outcome.BAD_ANSWER, None)
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + header * 90 + b"\r\n"
+    fine = post(serve(lambda peer: peer.answer(long)).url)
+    assert fine.outcome is Outcome.ACKED
+
+
+def test_an_ipv6_literal_is_dialled() -> None:
+    """Where the machine has IPv6."""
+
+    async def scenario() -> Attempt:
+        async with Sink(lambda _: Reply(204), host="::1") as sink:
+            return await HttpPost(Target.parse(sink.url))(Push(b"{}"), deadline_s=25)
+
+    if socket.has_ipv6 and _has_loopback_6():
+        assert asyncio.run(scenario()).outcome is Outcome.ACKED
+    with pytest.raises(UsageError, match="no valid name or address"):
+        Target.parse("http://[::1%]/")
+
+
+def _has_loopback_6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_no_proxy_of_the_environment_is_used(serve: Serve, post: PostOnce, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,145 @@
+"""One password through every verb, every output format and every failure: it is found nowhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from careful_but import guarded_but
+from receivers import CREDENTIALS, through_sink, with_userinfo
+
+from tcop_mock.model.target import Target
+from tcop_mock.run.contract import ContractRun
+from tcop_mock.sink.demo import guarded
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    from commands import Call
+    from receivers import Opening
+
+CVM = "cvm/basic-monitoring"
+SPELLINGS = {*CREDENTIALS.traces(), "7Kq2", "ss/w%rd", "YWxhcm1zQGV4YW1wbGU6"} - {CREDENTIALS.user.reveal()}
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def _telling(request: Received) -> Reply:
+    """Take and refuse by the right credentials, and tell all that was shown."""
+    right = request.header("authorization") == f"Basic {CREDENTIALS.token().reveal()}"
+    return Reply(200 if right else 401, repr(request.headers).encode(), (("X-Seen", request.header("authorization")),))
+
+
+RECEIVERS = {
+    "keeps": lambda: guarded(lambda _: Reply(200), CREDENTIALS),
+    "lets-in": lambda: guarded_but(lambda request: bool(request.header("authorization"))),
+    "tells": lambda: _telling,
+}
+CALLS = [
+    ("check", "{url}", "--clauses", "TCM2*,TCM302", "--seed", "7"),
+    ("check", "{url}", "--clauses", "TCM2*,TCM302", "--seed", "7", "--json"),
+    ("check", "{url}", "--clauses", "TCM2*", "--report", "json={tmp}/r.json", "--report", "junit={tmp}/r.xml"),
+    ("check", "{url}", "--clauses", "TCM2*", "--report", "text={tmp}/r.txt", "--quiet", "--debug"),
+    ("send", CVM, "--to", "{url}", "--time-scale", "0", "--lifecycle", "fire,resolve"),
+    ("send", CVM, "--to", "{url}", "--time-scale", "0", "--json"),
+    ("send", CVM, "--to", "{url}", "--dry-run"),
+    ("send", CVM, "--to", "{url}", "--dry-run", "--json", "--debug"),
+    ("send", CVM, "--to", "{url}", "--target", "pagerduty", "--integration-key", KEY, "--attempts", "1"),
+    ("send", CVM, "--to", "{url}", "--target", "pagerduty", "--integration-key", KEY, "--dry-run"),
+    ("send", CVM, "--to", "{url}?key=" + KEY, "--target", "wecom", "--attempts", "1", "--json"),
+    ("replay", "TCM202", "--to", "{url}", "--attempts", "1"),
+    ("replay", "TCM205", "--to", "{url}", "--attempts", "1", "--json", "--debug"),
+    ("replay", "TCM201", "--to", "{url}", "--dry-run"),
+    ("emit", CVM, "--to", "{url}", "--format", "curl"),
+    ("emit", CVM, "--to", "{url}", "--format", "http"),
+    ("emit", CVM, "--to", "{url}", "--format", "vegeta"),
+    ("emit", CVM, "--to", "{url}", "--format", "k6"),
+    ("emit", CVM, "--to", "{url}", "--format", "pytest"),
+]
+WRONG = [
+    "http://{userinfo}host:99999/",
+    "http://{userinfo}ho st/",
+    "ftp://{userinfo}host/",
+    "{userinfo}",
+    "{userinfo}nosuch_module:app",
+    "http://{raw}@host/",
+]
+
+
+def _found(*texts: str) -> list[str]:
+    return [spelling for text in texts for spelling in {*SPELLINGS, KEY} if spelling in text]
+
+
+@pytest.mark.parametrize("receiver", RECEIVERS)
+def test_no_verb_shows_it(
+    receiver: str,
+    tcop: Call,
+    opened: Callable[[Opening], str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """On standard output and error, in reports and logs, whatever the receiver does, repeating it included."""
+    caplog.set_level(logging.DEBUG)
+    url = opened(through_sink(RECEIVERS[receiver], CREDENTIALS))
+    for call in CALLS:
+        done = tcop(*(part.format(url=url, tmp=tmp_path) for part in call))
+        assert done.code in {0, 1, 2, 3}, call  # 2: formats that would have to hold it
+        assert (call, _found(done.out, done.err, caplog.text)) == (call, [])
+    files = {file: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
+    assert {file.suffix for file in files} == {".json", ".xml", ".txt"}
+    assert _found(*files.values()) == []
+
+
+def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop: Call, tmp_path: Path) -> None:
+    """What listen records, and what is replayed from it, with the right and with wrong credentials."""
+    password = CREDENTIALS.password.reveal()
+    (tmp_path / "auth").write_text(f"{CREDENTIALS.user.reveal()}:{password}", encoding="utf-8")
+    listening = start("listen", "--auth", "@auth", "--record", "r.jsonl", "--count", "2", "--json")
+    assert listening.stdout is not None
+    url = with_userinfo(json.loads(listening.stdout.readline())["url"], CREDENTIALS)
+    cmdline = Path(f"/proc/{listening.pid}/cmdline")
+    assert not cmdline.exists() or _found(cmdline.read_text(encoding="utf-8")) == []
+    sent = tcop("send", CVM, "--to", url)
+    tcop("replay", "TCM202/4", "--to", url, "--attempts", "1")
+    out, err = listening.communicate(timeout=30)
+    recorded = (tmp_path / "r.jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line)["auth"] for line in recorded.splitlines()] == ["right", "wrong"]
+    again = tcop("replay", str(tmp_path / "r.jsonl"), "--to", url, "--dry-run")
+    assert _found(sent.out, sent.err, out, err, recorded, again.out, again.err) == []
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("verb", ["check {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}"])
+def test_no_complaint_shows_it(verb: str, wrong: str, tcop: Call) -> None:
+    """About a target that cannot be used, or cannot be reached."""
+    userinfo = with_userinfo("://", CREDENTIALS).removeprefix("://")
+    target = wrong.format(userinfo=userinfo, raw=f"u:{CREDENTIALS.password.reveal()}")
+    done = tcop(*(part.format(target) for part in verb.split()), "--debug")
+    assert done.code == 2
+    assert _found(done.out, done.err) == []
+
+
+def test_no_crash_shows_it(tcop: Call, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a receiver that is not there, nor an error of ours, with its traceback."""
+    target = with_userinfo(closed_url, CREDENTIALS)
+    away = tcop("check", target, "--debug")
+
+    def broken(self: ContractRun) -> None:
+        raise ZeroDivisionError(f"{self.plan} {self.plan.target!r}")
+
+    monkeypatch.setattr(ContractRun, "events", broken)
+    ours = tcop("check", target, "--debug")
+    assert (away.code, ours.code) == (3, 4)
+    assert "Traceback" in ours.err
+    assert _found(away.out, away.err, ours.out, ours.err) == []
+
+
+def test_no_copy_holds_it() -> None:
+    """A pickled target has lost its password, and its repr and str never had it."""
+    target = Target.parse(with_userinfo("http://h/", CREDENTIALS))
+    assert _found(pickle.dumps(target).decode("latin-1"), repr(target), str(target), repr(target.credentials)) == []
