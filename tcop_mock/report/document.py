@@ -151,7 +151,7 @@ def _attempt(attempt: Attempt, first_s: float) -> dict[str, Any]:
         "connected": attempt.connected_s is not None,
         "bytes": attempt.received_bytes,
         "truncated": attempt.body_truncated,
-        **({"trace": attempt.trace} if attempt.trace else {}),
+        "trace": attempt.trace,
     }
 
 
