@@ -153,7 +153,7 @@ def test_json_is_the_documented_document(tcop: Call, opened: Callable[[Opening],
     assert len(done.document["assumptions"]) == 9
     [delivery] = done.document["deliveries"]
     assert (done.document["version"], delivery["accepted"]) == (1, True)
-    keys = ["outcome", "status", "started_s", "duration_s", "connected", "bytes", "truncated"]
+    keys = ["outcome", "status", "started_s", "duration_s", "connected", "bytes", "truncated", "trace"]
     assert [list(attempt) for attempt in delivery["attempts"]] == [keys, keys]
     assert [(attempt["outcome"], attempt["status"]) for attempt in delivery["attempts"]] == [
         ("rejected", 500),

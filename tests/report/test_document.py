@@ -149,6 +149,7 @@ ACKED = {
     "connected": True,
     "bytes": 70,
     "truncated": True,
+    "trace": "",
 }
 
 
@@ -191,6 +192,7 @@ def test_deliveries_as_json() -> None:
                         "connected": False,
                         "bytes": 0,
                         "truncated": False,
+                        "trace": "",
                     },
                     ACKED,
                 ],
