@@ -105,6 +105,7 @@ def destination() -> list[click.Parameter]:
 def delivering() -> list[click.Parameter]:
     """Return the flags that say how to deliver, in place of the profile."""
     return [
+        *_pauses(),
         click.Option(["--attempts"], type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]"),
         click.Option(
             ["--timeout"],
@@ -119,6 +120,19 @@ def delivering() -> list[click.Parameter]:
             help="What is pushed again: timed_out, 5xx, ... or none.  [default: the profile's]",
         ),
         click.Option(
+            ["--accept"],
+            type=click.Choice([accept.value for accept in Accept]),
+            help="Which answers accept a callback.  [default: the profile's]",
+        ),
+        click.Option(
+            ["--verify/--no-verify"], default=True, help="Whether a profile that verifies the URL does so first."
+        ),
+    ]
+
+
+def _pauses() -> list[click.Parameter]:
+    return [
+        click.Option(
             ["--pause"],
             type=durations,
             metavar="TIME,...",
@@ -128,14 +142,6 @@ def delivering() -> list[click.Parameter]:
             ["--retry-after"],
             type=click.Choice([one.value for one in RetryAfter]),
             help="Whether an answer's Retry-After lengthens a pause.  [default: the profile's]",
-        ),
-        click.Option(
-            ["--accept"],
-            type=click.Choice([accept.value for accept in Accept]),
-            help="Which answers accept a callback.  [default: the profile's]",
-        ),
-        click.Option(
-            ["--verify/--no-verify"], default=True, help="Whether a profile that verifies the URL does so first."
         ),
         click.Option(
             ["--time-scale"],

@@ -55,7 +55,7 @@ def test_the_whole_corpus(tcop: Call, tmp_path: Path) -> None:
     rows = {
         kind: [row for row in manifest["files"] if row["kind"] == kind] for kind in ("callback", "mutation", "schema")
     }
-    for row in rows["callback"]:
+    for row in rows["callback"][::5]:  # that all are valid is what test_validate.py holds
         raw = (folder / row["path"]).read_bytes()
         verdict = judge.judge(raw)
         assert verdict.problems == ()
