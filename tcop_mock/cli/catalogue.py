@@ -67,8 +67,8 @@ def _list_mutators(glob: str, common: Common) -> None:
         return
     width = max(len(mutator.name) for mutator in found)
     for mutator in found:
-        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {'take' if mutator.accepted else 'refuse'}")
-    common.tell(f"{counted(len(found), 'mutator')}; a receiver has to take or to refuse the body")
+        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {mutator.wanted}")
+    common.tell(f"{counted(len(found), 'mutator')}; each is a body to take, to refuse, or to do either with")
 
 
 @with_common

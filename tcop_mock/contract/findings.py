@@ -62,11 +62,11 @@ def _finding(text: str, same: Sequence[Problem], judged: int, source: Source) ->
 def evidence(case: Case, attempt: Attempt, target: Target) -> str:
     """Show a request (``>``) and its answer (``<``), bounded, without credentials."""
     push = case.push
-    lines = [f"> {push.method} {target.path} HTTP/1.1", f"> Host: {target.authority}"]
+    lines = [f"> {push.method} {target.path_with(push.query)} HTTP/1.1", f"> Host: {target.authority}"]
     if push.credentials:
         lines.append(f"> Authorization: Basic {MASK} ({case.offer} credentials)")
     lines += [f"> {name}: {value}" for name, value in push.headers]
-    lines += [f"> Content-Length: {len(push.body)}", ">", *_quoted(">", push.body, _MOST_SENT_CHARS)]
+    lines += ["> " + ": ".join(push.framing), ">", *_quoted(">", push.body, _MOST_SENT_CHARS)]
     answer = "\n".join(_answer(attempt))
     if is_near_miss(case.offer) and push.credentials:
         answer = push.credentials.masked_in(answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
@@ -21,6 +22,15 @@ _NO_ANSWER = {
 }
 
 
+_TRACE = re.compile(
+    rb"Traceback \(most recent call last\)|File [^\n]{1,300}, line \d+, in |"  # Python
+    rb"(?:^\s+|&nbsp;)at [^\n]{1,300}(?::\d+|:line \d+|\([\w. ]+\))\)?\s*$|node_modules/|"  # JavaScript, C#, Java
+    rb"goroutine \d+ \[|\.go:\d+ \+0x|"  # Go
+    rb"#\d+ [^\n]{1,300}\.php\(\d+\)|"  # PHP
+    rb"[^\n]{1,300}\.rb:\d+:in [`']",  # Ruby
+    re.MULTILINE,
+)
+"""How traces look."""
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 NOT_EVEN_PLAIN = "not even a plain callback is answered inside the deadline (TCM102)"
 
@@ -37,6 +47,9 @@ class Context(NamedTuple):
     """A plain callback was taken just before the broken input came."""
     sentinels: tuple[str, ...] = ()
     """Secrets that must not come back."""
+    deadline_s: float = 5.0
+    sent: bytes = b""
+    """The body to which the attempt is the answer."""
 
 
 def status(
@@ -45,7 +58,7 @@ def status(
     *,
     allow: Sequence[str] = (),
     forbid: Sequence[str] = (),
-    besides: Sequence[int] = (),
+    besides: Sequence[str] = (),
     silence_ok: bool = False,
 ) -> str | None:
     """Judge the status by class (``2xx``) or number (``401``).
@@ -55,17 +68,21 @@ def status(
         _context: not needed.
         allow: the status must be one of these, where any are given.
         forbid: the status must be none of these.
-        besides: numbers that are fine, whatever the other lists say.
+        besides: classes or numbers that are fine, whatever the other lists say.
         silence_ok: a missing answer is another clause's business.
     """
     if attempt.status is None:
         return None if silence_ok else no_answer(attempt)
-    if attempt.status in besides:
+    if is_one_of(attempt.status, besides):
         return None
-    spellings = {f"{attempt.status // 100}xx", str(attempt.status)}
-    if (allow and not spellings.intersection(allow)) or spellings.intersection(forbid):
+    if (allow and not is_one_of(attempt.status, allow)) or is_one_of(attempt.status, forbid):
         return f"answered {attempt.status}"
     return None
+
+
+def is_one_of(status: int | None, spellings: Sequence[str]) -> bool:
+    """Say whether a status is one of these numbers (``401``) or of one of these classes (``2xx``)."""
+    return status is not None and not {f"{status // 100}xx", str(status)}.isdisjoint(spellings)
 
 
 def in_time(attempt: Attempt, _context: Context) -> str | None:
@@ -113,6 +130,36 @@ def _spellings(text: str) -> Iterator[str]:
     yield unquote(text)
 
 
+def quick(attempt: Attempt, context: Context, *, share: float) -> str | None:
+    """Judge whether a whole answer came inside a share of the deadline; one that never came is another's business."""
+    if (
+        attempt.outcome is Outcome.TIMED_OUT
+        or attempt.status is None
+        or attempt.duration_s <= share * context.deadline_s
+    ):
+        return None
+    return f"answered after more than {share * context.deadline_s:g} s"
+
+
+def ret_code(attempt: Attempt, context: Context) -> str | None:
+    """Judge whether the answer is what the pages of 2019 want: the callback's own ``sessionId``, and ``retCode`` 0."""
+    if attempt.status is None:
+        return no_answer(attempt)
+    try:
+        answer, sent = json.loads(attempt.body), json.loads(context.sent)
+    except (ValueError, RecursionError):
+        return f"answered {attempt.status} with a body that is no JSON"
+    if not isinstance(answer, dict) or answer.get("sessionId") != sent["sessionId"]:
+        return "the answer does not repeat the sessionId"
+    code = answer.get("retCode")
+    return None if code == 0 and code is not False else "the answer's retCode is not 0"
+
+
+def no_trace(attempt: Attempt, _context: Context) -> str | None:
+    """Judge whether the answer is free of stack traces."""
+    return "the answer shows a stack trace" if _TRACE.search(attempt.body) else None
+
+
 def no_answer(attempt: Attempt) -> str:
     """Say why there is no status."""
     return _NO_ANSWER.get(attempt.outcome, f"no answer ({attempt.outcome})")
@@ -136,6 +183,9 @@ JUDGES = {
     "bounded": Judge(bounded, whole_answer=True),
     "in_time": Judge(in_time, whole_answer=True, about_time=True),
     "no_echo": Judge(no_echo, whole_answer=True),
+    "no_trace": Judge(no_trace, whole_answer=True),
+    "quick": Judge(quick, whole_answer=True),
+    "ret_code": Judge(ret_code, whole_answer=True),
     "status": Judge(status),
 }
 

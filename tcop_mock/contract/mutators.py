@@ -5,13 +5,13 @@ They are read from the clauses themselves, so that a body which breaks a receive
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.contract.changes import changed, raw_body, retyped
+from tcop_mock.contract.changes import changed, raw_body, retyped, written
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.errors import UnknownNameError
 from tcop_mock.model.alarm import State
@@ -28,6 +28,14 @@ _ARTICLE = re.compile(r"^an?-")
 _LISTING = "`tcop-mock list --mutators` shows all mutators"
 
 
+class Wanted(StrEnum):
+    """What a receiver has to do with a body: take it, refuse it, or either, as long as it does not break."""
+
+    TAKE = "take"
+    REFUSE = "refuse"
+    EITHER = "either"
+
+
 @dataclass(frozen=True, slots=True)
 class Mutator:
     """One change of a body."""
@@ -36,8 +44,8 @@ class Mutator:
     title: str
     clause: str
     """Code of the clause that it serves."""
-    accepted: bool
-    """Whether a receiver has to take the body; it has to refuse the others."""
+    wanted: Wanted
+    """What a receiver has to do with the body."""
     change: Callable[[Any], bytes]
     """From the body's tree to the bytes in its place; raises ``UnknownNameError`` where the tree lacks the path."""
     state: State = State.FIRING
@@ -74,14 +82,13 @@ def _variants(clause: Clause) -> Iterator[Mutator]:
     for variant in clause.play.params["variants"]:
 
         def change(tree: Any, variant: Mapping[str, Any] = variant) -> bytes:  # noqa: ANN401 - a JSON tree
-            tree = changed(changed(tree, {"set": variant.get("given", usual)}), variant)
-            return json.dumps(tree).encode() if variant.get("ascii") else wire_bytes(tree)
+            return written(changed(changed(tree, {"set": variant.get("given", usual)}), variant), variant)
 
         yield Mutator(
             _named(variant["title"]),
             variant["title"],
             clause.code,
-            accepted=True,
+            wanted=Wanted.EITHER if "besides" in variant else _wanted(clause),
             change=change,
             state=State(variant.get("state", State.FIRING)),
             threshold=variant.get("threshold", True),
@@ -98,7 +105,7 @@ def _spellings(clause: Clause) -> Iterator[Mutator]:
                 return wire_bytes(retyped(tree, path, kind))
 
             title = f"{path.rpartition('.')[2]} as {kind}"
-            yield Mutator(_named(title), title, clause.code, accepted=True, change=change, shape=field.get("shape", ""))
+            yield Mutator(_named(title), title, clause.code, Wanted.TAKE, change=change, shape=field.get("shape", ""))
 
 
 def _bodies(clause: Clause) -> Iterator[Mutator]:
@@ -107,7 +114,15 @@ def _bodies(clause: Clause) -> Iterator[Mutator]:
         def change(_tree: Any, raw: Mapping[str, str] = raw) -> bytes:  # noqa: ANN401 - a JSON tree
             return raw_body(raw)
 
-        yield Mutator(_named(raw["title"]), raw["title"], clause.code, accepted=False, change=change)
+        yield Mutator(_named(raw["title"]), raw["title"], clause.code, Wanted.REFUSE, change=change)
+
+
+def _wanted(clause: Clause) -> Wanted:
+    """Say what a clause expects of its bodies: one that only forbids a crash leaves the choice."""
+    allowed = {status for call in clause.expect for status in call.params.get("allow", ())}
+    if not allowed:
+        return Wanted.EITHER
+    return Wanted.TAKE if "2xx" in allowed else Wanted.REFUSE
 
 
 def _none(_clause: Clause) -> Iterator[Mutator]:

@@ -5,12 +5,15 @@ A file of ``contracts/clauses/`` names a player and gives its parameters as keyw
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.contract.changes import changed, raw_body, retyped
+from tcop_mock.contract.changes import changed, raw_body, retyped, written
 from tcop_mock.contract.offers import NOBODY, TITLES, can_offer, offering, unmistakable
 from tcop_mock.contract.workshop import PLAIN_SHAPE
+from tcop_mock.errors import UnknownNameError
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
 
@@ -66,8 +69,10 @@ def variants(
         shop: makes the cases.
         variants: tables of ``title``; ``shape`` and ``state`` where they are not the usual ones; and what changes:
             ``set`` (path to value), ``null`` (paths), ``unset`` (paths), ``fill`` (paths, text and bytes: repeat the
-            text in all of these places until the body is that long), ``threshold = false``, ``ascii = true`` (write
-            ``\u`` escapes).
+            text in all of these places until the body is that long), ``threshold = false``; how it is written:
+            ``ascii = true`` (``\u`` escapes), ``order`` (``sorted``, ``reversed``), ``indent``, ``twice`` (a key),
+            ``encoding``, ``bom = true``, ``cut`` (a text, which loses its last byte); and ``besides``, statuses that
+            are fine for this one.
         shape: the usual shape.
         given: path to value of what the unchanged body has as well; a variant may have its own.
     """
@@ -91,17 +96,18 @@ def spellings(shop: Workshop, *, fields: Sequence[Mapping[str, Any]]) -> Play:
         shape = shop.catalog.get(field.get("shape", PLAIN_SHAPE))
         for state in map(State, field.get("states", (State.FIRING,))):
             alarm = shop.alarm(shape, reaching=state)
-            cases = tuple(_retyped(shop, alarm, state, field["path"], kind) for kind in field["types"])
+            cases = _possible(partial(_retyped, shop, alarm, state, field["path"]), field["types"])
             scenes.append(Scene(cases, spellings=True))
     return Play(tuple(scenes))
 
 
-def bodies(shop: Workshop, *, bodies: Sequence[Mapping[str, str]], then_plain: bool = False) -> Play:
+def bodies(shop: Workshop, *, bodies: Sequence[Mapping[str, Any]], then_plain: bool = False) -> Play:
     """Post raw bodies, after a plain callback.
 
     Args:
         shop: makes the cases.
-        bodies: tables of ``title`` and ``text`` or ``hex``.
+        bodies: tables of ``title`` and of ``text``, ``hex``, or what is nested (``open``, ``inner``, ``close``,
+            ``times``).
         then_plain: send them in turn, judge none of them, and judge a plain callback after them.
     """
     cases = tuple(Case(raw["title"], shop.push(raw_body(raw)), judged=not then_plain) for raw in bodies)
@@ -109,6 +115,43 @@ def bodies(shop: Workshop, *, bodies: Sequence[Mapping[str, str]], then_plain: b
         scene = Scene((*cases, shop.plain("a plain callback after all of these")))
         return Play((scene,), pace=Pace.IN_TURN)
     return Play((Scene(cases, shop.plain()),))
+
+
+def plain(shop: Workshop, *, count: int) -> Play:
+    """Post some plain callbacks, each an alarm of another policy."""
+    return Play((Scene(tuple(shop.plain(f"plain callback {number}") for number in range(1, count + 1))),))
+
+
+def headers(shop: Workshop, *, variants: Sequence[Mapping[str, Any]]) -> Play:
+    """Post a plain callback with other headers, after one with the usual ones.
+
+    Args:
+        shop: makes the cases.
+        variants: tables of ``title`` and ``headers`` (name to value), which take the place of those of the same name.
+    """
+    cases = []
+    for variant in variants:
+        case, own = shop.plain(variant["title"]), tuple(variant["headers"].items())
+        names = {name.lower() for name, _ in own}
+        kept = tuple(pair for pair in case.push.headers if pair[0].lower() not in names)
+        cases.append(replace(case, push=replace(case.push, headers=(*kept, *own))))
+    return Play((Scene(tuple(cases), shop.plain()),))
+
+
+def chunked(shop: Workshop) -> Play:
+    """Post a plain callback in chunks, in one and in several, after one with its length told."""
+    one, several = shop.plain("a body in one chunk"), shop.plain("a body in chunks of 100 bytes")
+    cases = (
+        replace(one, push=replace(one.push, chunked=True)),
+        replace(several, push=replace(several.push, chunked=True, segments=(100,))),
+    )
+    return Play((Scene(cases, shop.plain()),))
+
+
+def query(shop: Workshop, *, query: str) -> Play:
+    """Post a plain callback to the URL with a query behind it, after one to the URL as it is."""
+    case = shop.plain("a query behind the URL")
+    return Play((Scene((replace(case, push=replace(case.push, query=query)),), shop.plain()),))
 
 
 def methods(shop: Workshop, *, methods: Sequence[str], with_callback: Sequence[str] = ()) -> Play:
@@ -182,7 +225,20 @@ def burst(shop: Workshop, *, count: int, over_s: float) -> Play:
 
 PLAYERS: dict[str, Callable[..., Play]] = {
     player.__name__: player
-    for player in (catalogue, variants, spellings, bodies, methods, segments, credentials, burst)
+    for player in (
+        bodies,
+        burst,
+        catalogue,
+        chunked,
+        credentials,
+        headers,
+        methods,
+        plain,
+        query,
+        segments,
+        spellings,
+        variants,
+    )
 }
 
 
@@ -195,9 +251,19 @@ def _varied(shop: Workshop, variants: Sequence[Mapping[str, Any]]) -> Scene:
         threshold = variant.get("threshold", True)
         told = alarm if threshold else shop.alarm(shape, reaching=state, threshold=False, like=alarm)
         tree = changed(changed(shop.tree(told, state), {"set": given}), variant)
-        return shop.case(variant["title"], tree, shape, ascii_only=variant.get("ascii", False))
+        push = shop.push(written(tree, variant))
+        return Case(variant["title"], push, shape.id, besides=tuple(variant.get("besides", ())))
 
-    return Scene(tuple(map(case, variants)), case({"title": f"{shape.id} {state}"}))
+    return Scene(_possible(case, variants), case({"title": f"{shape.id} {state}"}))
+
+
+def _possible(case: Callable[[Any], Case], ways: Sequence[Any]) -> tuple[Case, ...]:
+    """Return the cases of these ways, without those that change what callbacks of the profile do not have."""
+    cases = []
+    for way in ways:
+        with contextlib.suppress(UnknownNameError):
+            cases.append(case(way))
+    return tuple(cases)
 
 
 def _retyped(shop: Workshop, alarm: Alarm, state: State, path: str, kind: str) -> Case:

@@ -5,6 +5,8 @@ Neither ever holds credentials: they are taken from the environment when the com
 
 from __future__ import annotations
 
+import base64
+import gzip
 import shlex
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 _SERVED = "http://127.0.0.1:8000"
 """Where an app of this process would be served."""
 _END = "TCOP_BODY"
+_MOST_READABLE_BYTES = 8192
+"""A longer body is packed: nobody reads it, and it would fill the screen."""
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Characters that a terminal acts on, by their Unicode category: nobody should paste them."""
 
@@ -50,12 +54,13 @@ def curl(case: Case, target: Target) -> str:
     Where the target has credentials, ``TCOP_USER`` and ``TCOP_PASSWORD`` must hold them when it is run.
     """
     push = case.push
-    address = f"{_SERVED}{target.path}" if target.app else target.url
+    path = target.path_with(push.query)
+    address = f"{_SERVED if target.app else target.url.removesuffix(target.path)}{path}"
     options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(address)]
     pair = userpass(case.offer, target.credentials) if target.credentials else None
     if pair:
         options += ["-u", pair]
-    for name, value in push.headers:
+    for name, value in (*push.headers, *([push.framing] if push.chunked else [])):
         options += ["-H", shlex.quote(f"{name}: {value}")]
     if not push.headers and not push.body:
         return " ".join(options)
@@ -66,10 +71,13 @@ def _with_body(command: str, body: bytes) -> str:
     if not body:
         return f"{command} --data-binary ''"
     try:
-        text = body.decode()
+        text = body.decode() if len(body) <= _MOST_READABLE_BYTES else ""
     except UnicodeDecodeError:
         text = ""
     if text and _END not in text and not any(unicodedata.category(char) in _OBEYED for char in text.replace("\n", "")):
         return f"{command} --data-binary @- <<'{_END}'\n{text}\n{_END}"
+    if len(body) > _MOST_READABLE_BYTES:
+        packed = base64.b64encode(gzip.compress(body, mtime=0)).decode()
+        return f"printf '{packed}' | base64 -d | gunzip -c | {command} --data-binary @-"
     octal = "".join(f"\\{byte:03o}" for byte in body)
     return f"printf '{octal}' | {command} --data-binary @-"

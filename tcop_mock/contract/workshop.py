@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -90,10 +89,9 @@ class Workshop:
         """Return the shapes that globs name, each once."""
         return list({shape.id: shape for glob in globs for shape in self.catalog.match(glob)}.values())
 
-    def case(self, title: str, tree: Any, shape: Shape | None = None, *, ascii_only: bool = False) -> Case:  # noqa: ANN401
+    def case(self, title: str, tree: Any, shape: Shape) -> Case:  # noqa: ANN401 - a JSON tree
         """Return the case of posting a body with the right credentials."""
-        body = json.dumps(tree).encode() if ascii_only else wire_bytes(tree)
-        return Case(title, self.push(body), shape.id if shape else None)
+        return Case(title, self.push(wire_bytes(tree)), shape.id)
 
     def plain(self, title: str = "a plain firing callback") -> Case:
         """Return the case of posting the body that every receiver takes."""

@@ -38,6 +38,8 @@ class Case:
     offer: Offer = Offer.RIGHT
     judged: bool = True
     """``False`` for a request that only prepares the ground."""
+    besides: tuple[str, ...] = ()
+    """Statuses (``413``) or classes of them (``2xx``) that are fine for this one, whatever the clause expects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Stage(StrEnum):
     """Broken input: after ``MAIN``, so that a receiver that dies of it takes no other clause with it."""
     LAST = "last"
     """After broken input: is the receiver still alive?"""
+    DEPTH = "depth"
+    """Input that stops parsers of some kinds, and a look whether the receiver is alive after that, too."""
     BURST = "burst"
     """Alone, because it would make every other answer late."""
     AUTH = "auth"

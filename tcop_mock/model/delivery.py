@@ -74,6 +74,10 @@ class Push:
     credentials: Credentials | None = field(default=None, repr=False)
     segments: tuple[int, ...] = ()
     """Sizes in bytes of the body's TCP segments, the head being one of its own; empty: head and body in one write."""
+    chunked: bool = False
+    """Whether the body is framed in chunks (RFC 9112, 7.1), one a segment, all in one write; its length is not told."""
+    query: str = ""
+    """What is added to the query of the target, as ``key=value``."""
     patience_s: float | None = None
     """How long the body of the answer may take after its head; ``None``: as long as the deadline allows."""
 
@@ -84,6 +88,17 @@ class Push:
             size = next(sizes)
             yield self.body[at : at + size]
             at += size
+
+    @property
+    def framing(self) -> tuple[str, str]:
+        """The header that says where the body ends."""
+        return ("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(len(self.body)))
+
+    def framed(self) -> bytes:
+        """Return the body as it stands behind the head."""
+        if not self.chunked:
+            return self.body
+        return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in self.parts()) + b"0\r\n\r\n"
 
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.method):

@@ -68,6 +68,10 @@ class Target:
             app=parts.netloc if app else "",
         )
 
+    def path_with(self, query: str) -> str:
+        """Return the request target with more in its query, where there is more."""
+        return f"{self.path}{'&' if '?' in self.path else '?'}{query}" if query else self.path
+
     @property
     def authority(self) -> str:
         """Value of the ``Host`` header: host, and port where it is not the scheme's own.

@@ -124,9 +124,8 @@ class Corpus:
             ask = Ask(threshold=mutator.threshold, reaching=mutator.state)
             bodies = Bodies(Generator(self._seed, wire=self._profile.wire), shape, Moment(mutator.state), ask=ask)
             body = mutator.change(json.loads(bodies.body(0)))
-            verb = "take" if mutator.accepted else "refuse"
-            facts = {"mutator": mutator.name, "clause": mutator.clause, "accepted": mutator.accepted}
-            path = f"mutations/{verb}/{mutator.clause}-{mutator.name}.body"
+            facts = {"mutator": mutator.name, "clause": mutator.clause, "wanted": mutator.wanted}
+            path = f"mutations/{mutator.wanted}/{mutator.clause}-{mutator.name}.body"
             yield CorpusFile(path, body, {"kind": "mutation", "shape": shape.id, **facts})
 
     def _schemas(self) -> Iterator[CorpusFile]:

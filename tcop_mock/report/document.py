@@ -88,7 +88,7 @@ def mutators_document(mutators: Iterable[Mutator]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "mutators": [
-            {"name": one.name, "title": one.title, "clause": one.clause, "accepted": one.accepted} for one in mutators
+            {"name": one.name, "title": one.title, "clause": one.clause, "wanted": one.wanted} for one in mutators
         ],
     }
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 _SPARE_REQUESTS = 12
 _PLAIN_CODE = "TCM000"
-_ALONE_ANYWAY = frozenset({Stage.LAST, Stage.BURST})
+_ALONE_ANYWAY = frozenset({Stage.LAST, Stage.DEPTH, Stage.BURST})
+_STANDING_BEFORE = frozenset({Stage.ABUSE, Stage.DEPTH})
 _AFTER_ABUSE = frozenset({Stage.BURST, Stage.AUTH})
 _LOOKS = 2
 _DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
@@ -99,15 +100,16 @@ class ContractRun:
             settled = self._settled_already(clause, footing)
             if settled is not None:
                 yield self._finish(settled)
+        looked = False
         for stage in Stage:
             clauses = [clause for clause in plan.clauses if clause.stage is stage and clause.code not in self._results]
-            if clauses and stage is Stage.ABUSE:
-                standing = (await self.post(shop.plain().push, deadline_s=footing.deadline_s)).accepted
-                hand.context = hand.context._replace(standing=standing)
             if clauses and stage in _AFTER_ABUSE and not await self._alive(shop, footing):
                 for clause in clauses:
                     yield self._finish(ClauseResult(clause, Result.ERROR, reason=_DEAD))
                 continue
+            if clauses and (stage in _STANDING_BEFORE or (stage is Stage.LAST and not looked)):
+                standing = (await self.post(shop.plain().push, deadline_s=footing.deadline_s)).accepted
+                hand.context, looked = hand.context._replace(standing=standing), True
             async for event in self._stage(clauses, hand, None if stage in _ALONE_ANYWAY else alone, until):
                 yield event
         yield RunFinished(self.verdict(_OUT_OF_TIME))

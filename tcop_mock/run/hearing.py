@@ -74,6 +74,9 @@ class Hearing:
         clause, left_out = source.clause, [*self.left_out]
         if self.unheard:
             left_out.append(f"{_cases(len(self.unheard))}, after others had no answer")
+        if not (self.doubtful or self.judged or left_out):
+            reason = f"callbacks of profile {source.profile} have nothing that it could change"
+            return ClauseResult(clause, Result.NOT_RUN, reason=reason)
         if self.problems:
             return ClauseResult(clause, Result.FAIL, findings=findings(self.problems, len(self.judged), source))
         if self.blind or not self.judged:

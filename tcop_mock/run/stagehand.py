@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.findings import Problem
-from tcop_mock.contract.judges import JUDGES, RATE_LIMITED, Context, no_answer, unjudgeable
+from tcop_mock.contract.judges import JUDGES, RATE_LIMITED, Context, is_one_of, no_answer, unjudgeable
 from tcop_mock.model.case import Offer, Pace
 from tcop_mock.model.delivery import Attempt, Outcome
 from tcop_mock.run.hearing import Hearing
@@ -96,11 +96,12 @@ class Stagehand:
 
     def _judged(self, clause: Clause, play: Play, played: Sequence[Played], left_out: Mapping[str, str]) -> Hearing:
         judges = [(JUDGES[call.name], call.params) for call in clause.expect]
-        context = self.context._replace(sentinels=play.sentinels)
+        context = self.context._replace(sentinels=play.sentinels, deadline_s=self.deadline_s)
         problems: list[Problem] = []
         blind: dict[str, str] = {}
         for case, attempt in (one for one in played if one.case.judged):
-            for judge, params in judges:
+            context = context._replace(sent=case.push.body)
+            for judge, params in () if is_one_of(attempt.status, case.besides) else judges:
                 unknown = unjudgeable(judge, attempt, context)
                 text = None if unknown else judge.check(attempt, context, **params)
                 if text and attempt.status == HTTPStatus.TOO_MANY_REQUESTS and play.pace is not Pace.BURST:

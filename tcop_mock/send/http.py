@@ -118,7 +118,7 @@ class HttpPost:
     async def _write(self, push: Push, course: _Course, writer: asyncio.StreamWriter) -> None:
         course.sent_bytes = self._write_start(push, writer)
         await writer.drain()
-        for segment in push.parts() if push.segments else ():
+        for segment in push.parts() if _is_cut(push) else ():
             await self._sleep(_BETWEEN_SEGMENTS_S)
             writer.write(segment)
             course.sent_bytes += len(segment)
@@ -130,7 +130,7 @@ class HttpPost:
         Only here, where nothing is awaited and nothing raises, does a frame hold the credentials in the clear: a
         traceback that shows local variables never shows them.
         """
-        start = self._head(push) + (b"" if push.segments else push.body)
+        start = self._head(push) + (b"" if _is_cut(push) else push.framed())
         writer.write(start)
         return len(start)
 
@@ -151,13 +151,14 @@ class HttpPost:
         target = self._target
         fields = {
             "host": ("Host", target.authority),
-            "content-length": ("Content-Length", str(len(push.body))),
+            "content-length": push.framing,
             "connection": ("Connection", "close"),  # RFC 9112, 9.6: said by who will not use the connection again
         }
         if push.credentials is not None:
             fields["authorization"] = ("Authorization", f"Basic {push.credentials.token().reveal()}")
         fields |= {name.lower(): (name, value) for name, value in push.headers}
-        lines = [f"{push.method} {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.values())]
+        start = f"{push.method} {target.path_with(push.query)} HTTP/1.1"
+        lines = [start, *(f"{name}: {value}" for name, value in fields.values())]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def _attempt(self, push: Push, course: _Course, outcome: Outcome, detail: str) -> Attempt:
@@ -186,6 +187,11 @@ def _tls_context(*, insecure: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _is_cut(push: Push) -> bool:
+    """Whether the body goes out in writes of its own."""
+    return bool(push.segments) and not push.chunked
 
 
 def _broken(course: _Course, problem: OSError | None = None) -> Outcome:

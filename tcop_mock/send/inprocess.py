@@ -42,7 +42,7 @@ class Exchange:
 
     def __init__(self, target: Target, push: Push, cap_bytes: int, clock: Callable[[], float]) -> None:
         self.push, self._cap, self._clock = push, cap_bytes, clock
-        self.raw_path, _, self.query = target.path.partition("?")
+        self.raw_path, _, self.query = target.path_with(push.query).partition("?")
         self.path = unquote(self.raw_path)
         self.host = target.authority
         self.status: int | None = None
@@ -59,7 +59,7 @@ class Exchange:
         push = self.push
         fields = {
             "host": ("Host", self.host),
-            "content-length": ("Content-Length", str(len(push.body))),
+            "content-length": push.framing,
             "connection": ("Connection", "close"),
         }
         if push.credentials is not None:

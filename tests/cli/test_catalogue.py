@@ -208,5 +208,7 @@ def test_mutators_are_listed(tcop: Call) -> None:
         ["emoji", "TCM309", "take"],
         ["empty-body", "TCM402", "refuse"],
     ]
-    assert tcop("list", "--mutators").err.endswith(" mutators; a receiver has to take or to refuse the body\n")
+    assert tcop("list", "--mutators").err.endswith(
+        " mutators; each is a body to take, to refuse, or to do either with\n"
+    )
     assert tcop("list", "emojo", "--mutators").complaint == "unknown mutator 'emojo'; did you mean 'emoji'?"

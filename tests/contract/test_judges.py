@@ -21,7 +21,7 @@ SILENT = {"outcome": Outcome.TIMED_OUT}
 CUT_OFF = {"outcome": Outcome.RESET_IN_ANSWER, "status": 200}
 REFUSED = {"outcome": Outcome.REFUSED}
 DROPPED = {"outcome": Outcome.RESET_BEFORE_ANSWER}
-CONTEXT = Context(sentinels=("sentinel-4711",))
+CONTEXT = Context(sentinels=("sentinel-4711",), sent=b'{"sessionId": "s-1"}')
 
 
 def _attempt(**fields: Any) -> Attempt:  # noqa: ANN401
@@ -58,9 +58,9 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
             "answered 308",
         ),
         ("status", {"forbid": ["3xx"], "silence_ok": True}, SILENT, None),
-        ("status", {"forbid": ["2xx", "5xx"], "besides": [501]}, {"status": 501}, None),
-        ("status", {"forbid": ["2xx", "5xx"], "besides": [501]}, {"status": 500}, "answered 500"),
-        ("status", {"forbid": ["2xx", "5xx"], "besides": [501]}, {"status": 405}, None),
+        ("status", {"forbid": ["2xx", "5xx"], "besides": ["501"]}, {"status": 501}, None),
+        ("status", {"forbid": ["2xx", "5xx"], "besides": ["5xx"]}, {"status": 500}, None),
+        ("status", {"forbid": ["2xx", "5xx"], "besides": ["501"]}, {"status": 405}, None),
         ("alive", {"allow": ["2xx"]}, REFUSED, "the connection was refused"),
         ("in_time", {}, ACKED, None),
         ("in_time", {}, {"status": 500}, None),
@@ -76,6 +76,18 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ("acked", {}, {"status": 503}, "answered 503"),
         ("acked", {}, LATE_BODY, "the head came in time, the body did not"),
         ("acked", {}, DROPPED, "the connection was closed without an answer"),
+        ("no_trace", {}, {"status": 400, "body": b"no JSON\n"}, None),
+        ("quick", {"share": 0.2}, ACKED, None),
+        ("quick", {"share": 0.2}, ACKED | {"ended_s": 1.1}, "answered after more than 1 s"),
+        ("quick", {"share": 0.2}, LATE_BODY | {"ended_s": 5.0}, None),
+        ("quick", {"share": 0.2}, DROPPED | {"ended_s": 3.0}, None),
+        ("ret_code", {}, ACKED | {"body": b'{"sessionId": "s-1", "retCode": 0}'}, None),
+        ("ret_code", {}, ACKED | {"body": b'{"sessionId": "s-1", "retCode": false}'}, "the answer's retCode is not 0"),
+        ("ret_code", {}, ACKED | {"body": b'{"sessionId": "s-1"}'}, "the answer's retCode is not 0"),
+        ("ret_code", {}, ACKED | {"body": b'{"retCode": 0}'}, "the answer does not repeat the sessionId"),
+        ("ret_code", {}, ACKED | {"body": b"[]"}, "the answer does not repeat the sessionId"),
+        ("ret_code", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is no JSON"),
+        ("ret_code", {}, SILENT, "no answer inside the deadline"),
         ("no_echo", {}, ACKED | {"body": b"hello"}, None),
         (
             "no_echo",
@@ -94,6 +106,33 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
 def test_judgements(judge: str, params: dict[str, Any], fields: dict[str, Any], problem: str | None) -> None:
     """Each judge finds its own fault and overlooks those of others."""
     assert JUDGES[judge].check(_attempt(**fields), CONTEXT, **params) == problem
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        'Traceback (most recent call last):\n  File "/srv/app.py", line 3, in hook\nKeyError',
+        "<pre>SyntaxError: Unexpected token<br> &nbsp; &nbsp;at hook (/srv/app/hook.js:92:19)\n</pre>",
+        "SyntaxError: Unexpected token\n    at hook (/srv/app/hook.js:92:19)\n",
+        "java.lang.NullPointerException\n\tat com.example.Hook.receive(Hook.java:42)\n",
+        "panic: nil\n\ngoroutine 18 [running]:\nmain.hook(0xc0000)\n\t/srv/main.go:31 +0x1d",
+        "PHP Fatal error: Uncaught\n#0 /srv/hook.php(12): handle()\n#1 {main}",
+        "/srv/hook.rb:7:in `call': undefined method (NoMethodError)\n\tfrom /srv/config.ru:3:in `block'",
+        "System.NullReferenceException: x\n   at Hooks.Receive(String body) in /srv/Hook.cs:line 12",
+    ],
+    ids=["python", "express", "node", "java", "go", "php", "ruby", "csharp"],
+)
+def test_traces_of_many_languages_are_known(trace: str) -> None:
+    """And sentences that mention files, lines or times are none."""
+    assert JUDGES["no_trace"].check(_attempt(status=500, body=trace.encode()), CONTEXT)
+    for sentence in (
+        "unexpected token at line 3, column 7",
+        "look at http://127.0.0.1:8000/docs",
+        "at 2023-08-07 12:00:01 the body was empty",
+        '{"detail":[{"type":"json_invalid","loc":["body",13],"msg":"JSON decode error"}]}',
+        "File too large (line 2, in hook)",
+    ):
+        assert JUDGES["no_trace"].check(_attempt(status=400, body=sentence.encode()), CONTEXT) is None
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,28 @@ import pytest
 from buggy_receivers import BUGS, acks_after, holds_last_byte, serialises
 from careful_but import limited_to, resolves_slowly
 from honest_receivers import PROCESSES, SINKS, running
-from judging import DEADLINE_S, broken, judged
+from judging import DEADLINE_S, HURRIED, broken, judged
 from receivers import in_thread, through_sink
 
 from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.profiles import load_profile
 from tcop_mock.model.clause import Level, Need
+from tcop_mock.model.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.model.verdict import Result
 
 CLAUSES = {clause.code: clause for clause in load_clauses()}
-SLOW = {"TCM102-holds-the-last-byte", "TCM102-answers-late", "TCM515-serves-one-request-at-a-time"}
+SLOW = {
+    "TCM102-holds-the-last-byte",
+    "TCM102-answers-late",
+    "TCM103-answers-in-one-and-a-half-seconds",
+    "TCM515-serves-one-request-at-a-time",
+}
 """Played below with a deadline of a second, so that they cost seconds and not minutes."""
 DYING = {name for name in BUGS if name.startswith("TCM409")}
 ALSO = {
     "TCM104-redirects-to-a-slash": {"TCM101"},
-    "TCM115-reads-one-kib": {"TCM101"},
+    "TCM115-reads-one-kib": {"TCM101", "TCM311", "TCM312", "TCM315"},
+    "TCM114-reads-once": {"TCM315"},
     "TCM301-status-must-be-a-number": {"TCM101"},
     "TCM301-vport-must-be-text": {"TCM101"},
     "TCM303-needs-region": {"TCM101"},
@@ -31,11 +39,17 @@ ALSO = {
 PLAYED = sorted(name for name in BUGS if name[:6] in CLAUSES and name not in SLOW | DYING)
 
 
+def profile_of(name: str) -> Profile:
+    """Return the profile in which a bug's clause is played."""
+    return load_profile(next(iter(CLAUSES[name[:6]].profiles), DEFAULT_PROFILE))
+
+
 @pytest.mark.parametrize("name", PLAYED)
 def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
     """A receiver with exactly one bug breaks exactly the clause of that bug (and what that bug breaks by its words)."""
     with in_thread(BUGS[name]) as url:
-        verdict = judged(url, skip=() if name.startswith("TCM515") else ["TCM515"])
+        skip = () if name.startswith("TCM515") else ["TCM515"]
+        verdict = judged(url, skip=skip, profile=profile_of(name))
     assert broken(verdict) == {name[:6]} | ALSO.get(name, set())
 
 
@@ -47,7 +61,8 @@ def test_no_clause_blames_an_honest_receiver(name: str) -> None:
     assert broken(verdict) == set()
     needing_auth = {code for code, clause in CLAUSES.items() if Need.AUTH in clause.needs}
     left_out = {item.clause.code for item in verdict.results if item.result is not Result.PASS}
-    assert left_out == (set() if "@" in url else needing_auth)
+    other_profiles = {code for code, clause in CLAUSES.items() if DEFAULT_PROFILE not in (clause.profiles or {"2023"})}
+    assert left_out == other_profiles | (set() if "@" in url else needing_auth)
 
 
 @pytest.mark.parametrize("name", sorted(PROCESSES))
@@ -64,7 +79,7 @@ def test_no_must_clause_blames_an_honest_server(name: str) -> None:
 def test_a_receiver_that_dies_of_broken_bodies_is_found_by_tcm409_alone(name: str) -> None:
     """Who answers nothing after a malformed body breaks TCM409; the clauses that found it dead are errors."""
     with in_thread(BUGS[name]) as url:
-        verdict = judged(url, ["TCM4*", "TCM102"], deadline_s=DEADLINE_S)
+        verdict = judged(url, ["TCM401", "TCM403", "TCM409", "TCM102"], profile=HURRIED)
     assert broken(verdict) == {"TCM409"}
 
 
@@ -73,21 +88,38 @@ def test_a_late_receiver_breaks_tcm102_alone(opening: object) -> None:
     """Whose head or last byte comes after the deadline breaks TCM102 and nothing else."""
     assert callable(opening)
     with in_thread(opening(DEADLINE_S * 1.3)) as url:
-        verdict = judged(url, skip=["TCM515"], deadline_s=DEADLINE_S)
+        verdict = judged(url, ["TCM10?", "TCM302", "TCM401"], profile=HURRIED)
     assert broken(verdict) == {"TCM102"}
 
 
+@pytest.mark.parametrize("name", ["2019-ack", "2021-verify", "2025"])
+def test_careful_keeps_the_contract_of_every_profile(name: str) -> None:
+    """Callbacks of other generations have other fields; what they lack is not played, and said so."""
+    with in_thread(SINKS["answers-200"]) as url:
+        verdict = judged(url, skip=["TCM515"], profile=load_profile(name))
+    for item in verdict.results:
+        played = name in (item.clause.profiles or (name,)) and Need.AUTH not in item.clause.needs
+        assert item.result is (Result.PASS if played else Result.NOT_RUN), item.reason
+
+
+def test_a_receiver_that_needs_most_of_the_deadline_breaks_tcm103_alone() -> None:
+    """Who answers in time, but only just, is told that there is little left."""
+    with in_thread(acks_after(DEADLINE_S * 0.3)) as url:
+        verdict = judged(url, ["TCM102", "TCM103", "TCM104"], profile=HURRIED)
+    assert broken(verdict) == {"TCM103"}
+
+
 def test_a_receiver_that_serves_one_by_one_breaks_the_burst_only() -> None:
-    """Who works 0.1 s on each request, one at a time, is late in a storm and nowhere else."""
-    with in_thread(serialises(0.1)) as url:
-        verdict = judged(url, ["TCM515", "TCM102", "TCM30*"])
+    """Who works 0.05 s on each request, one at a time, is late in a storm and nowhere else."""
+    with in_thread(serialises(0.05)) as url:
+        verdict = judged(url, ["TCM515", "TCM102", "TCM302"])
     assert broken(verdict) == {"TCM515"}
 
 
 def test_a_receiver_that_serves_one_by_one_is_not_blamed_for_being_late_in_company() -> None:
     """A receiver that needs most of the deadline for each request, one at a time, is heard alone and passes."""
     with in_thread(serialises(DEADLINE_S * 0.3)) as url:
-        verdict = judged(url, ["TCM102", "TCM104", "TCM302"], deadline_s=DEADLINE_S)
+        verdict = judged(url, ["TCM102", "TCM104", "TCM302"], profile=HURRIED)
     assert [item.result for item in verdict.results] == [Result.PASS] * 3
 
 
@@ -102,7 +134,7 @@ def test_a_receiver_that_is_late_with_every_resolve_is_found_in_bounded_time() -
     Those without an answer are heard again alone, two of each clause; the others are left out, and told so.
     """
     with in_thread(through_sink(partial(resolves_slowly, DEADLINE_S * 1.3))) as url:
-        verdict = judged(url, ["TCM101", "TCM302", "TCM306", "TCM309"], deadline_s=DEADLINE_S)
+        verdict = judged(url, ["TCM101", "TCM302", "TCM306", "TCM309"], profile=HURRIED)
     assert broken(verdict) == {"TCM101"}
     assert not [item.reason for item in verdict.results if "--max-time" in item.reason]
     late = next(item for item in verdict.results if item.clause.code == "TCM101").findings[0]

@@ -37,6 +37,7 @@ BODIES = {
     "control characters": b'{"a":"\x00\x01\x7f\r"}',
     "not UTF-8": b'{"a":"\xff\xfe"}',
     "a percent sign and a backslash that are no UTF-8": b"%s\\\xff",
+    "a mebibyte": b'{"extension":"' + b"0123456789abcdef" * 65_535 + b'"}',
     "nothing": b"",
 }
 
@@ -56,9 +57,11 @@ def _run(command: str, folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_the_curl_line_sends_the_same_body(body: bytes, tmp_path: Path) -> None:
     """Bash gives curl the case's bytes (a here-document ends in a line break), the URL and the headers."""
-    seen = _run(curl(Case("x", Push(body)), TARGET), tmp_path)
+    line = curl(Case("x", Push(body)), TARGET)
+    seen = _run(line, tmp_path)
     sent = bytes.fromhex(seen["body"])
     assert sent in {body, body + b"\n"}
+    assert len(line) < 12_000
     assert TARGET.url in seen["arguments"]
     assert "Content-Type: application/json" in seen["arguments"]
 
@@ -67,6 +70,13 @@ def test_other_methods_are_sent_without_a_body(tmp_path: Path) -> None:
     """A GET is a GET, without data."""
     seen = _run(curl(Case("x", Push(b"", method="GET", headers=())), TARGET), tmp_path)
     assert seen["arguments"] == ["-sS", "-i", "-X", "GET", TARGET.url]
+
+
+def test_a_query_and_chunks_are_sent_as_the_case_has_them(tmp_path: Path) -> None:
+    """The query stands behind the target's own; curl frames the body in chunks where its header says so."""
+    seen = _run(curl(Case("x", Push(b"{}", query="from=tcop", chunked=True)), TARGET), tmp_path)
+    assert f"{TARGET.url}&from=tcop" in seen["arguments"]
+    assert "Transfer-Encoding: chunked" in seen["arguments"]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from receivers import in_thread, through_sink
 
 from tcop_mock.errors import UsageError
 from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.secret import Credentials, Secret
 from tcop_mock.model.target import Target
 from tcop_mock.send.http import HttpPost
+from tcop_mock.sink.server import Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +144,38 @@ def test_segments_cut_the_same_bytes(body: bytes, segments: tuple[int, ...]) -> 
         assert len(pieces) == 1 or len(pieces[-1]) <= sizes[len(pieces) - 2]
     else:
         assert len(pieces) == 1
+
+
+@pytest.mark.parametrize(
+    "body, segments, framed",
+    [
+        (b"abcdefghijklmnop", (), b"10\r\nabcdefghijklmnop\r\n0\r\n\r\n"),
+        (b"abcdef", (4,), b"4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n"),
+        (b"", (), b"0\r\n\r\n"),
+    ],
+)
+def test_a_body_in_chunks(body: bytes, segments: tuple[int, ...], framed: bytes) -> None:
+    """One chunk for each segment and an empty one at the end (RFC 9112, 7.1), in one write; no length is told."""
+    push = Push(body, segments=segments, chunked=True)
+    head = HttpPost(Target.parse("127.0.0.1:9"))._head(push)
+    assert b"\r\nTransfer-Encoding: chunked\r\n" in head
+    assert b"content-length" not in head.lower()
+    assert push.framed() == framed
+
+
+def test_chunks_are_read_by_a_server(post: PostOnce) -> None:
+    """A receiver that knows chunks has the body whole, and the query behind the target's own."""
+    seen: list[Received] = []
+    push = Push("名前".encode() * 99, segments=(100,), chunked=True, query="from=tcop")
+
+    def handler(request: Received) -> Reply:
+        seen.append(request)
+        return Reply(204)
+
+    with in_thread(through_sink(lambda: handler)) as url:
+        assert post(f"{url}?a=1", push).status == 204
+    assert seen[0].body == push.body
+    assert seen[0].path.endswith("?a=1&from=tcop")
 
 
 def test_segments_work_with_the_real_pause(request_of: Callable[[Push], bytes]) -> None:

@@ -66,7 +66,7 @@ class DecodesEachChunk(Sink):
 
         async def relay() -> None:
             while data := await reader.read(_READ_BYTES):
-                whole.feed_data(data.decode("utf-8", "ignore").encode())
+                whole.feed_data(data.decode("utf-8", "replace").encode())
             whole.feed_eof()
 
         relaying = asyncio.create_task(relay())

@@ -5,6 +5,7 @@ Each is ``careful`` with one thing wrong. A clause has to find the mistake in it
 
 from __future__ import annotations
 
+import codecs
 import json
 from dataclasses import replace
 from functools import partial
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
 
 TOO_LATE_S = 6.0
 """Longer than TCOP waits for an answer."""
+TOO_LONG_S = 1.5
+"""Longer than a fifth of that."""
 ACK = Reply(200, b"ok\n")
 PASSWORD = CREDENTIALS.password.reveal()
 POLICY, CONDITIONS, INFO = "alarmPolicyInfo", "alarmPolicyInfo.conditions", "alarmObjInfo"
@@ -177,7 +180,9 @@ PAYLOAD: dict[str, Handler] = {
     "TCM307-knows-no-events": refusing(lambda alarm: at(alarm, "alarmType") == "event"),
     "TCM308-knows-two-types": refusing(lambda alarm: at(alarm, "alarmType") not in ("metric", "event", ABSENT)),
     "TCM309-reads-ascii": changed(
-        lambda request, reply: FAULT if reply.status == 200 and not request.body.isascii() else None
+        lambda request, reply: (
+            FAULT if reply.status == 200 and not request.body.removeprefix(codecs.BOM_UTF8).isascii() else None
+        )
     ),
     "TCM309-chokes-on-emoji": refusing(lambda alarm: any(char > "\uffff" for char in str(alarm))),
     "TCM310-builds-json-by-formatting": refusing(unescaped),
@@ -196,6 +201,9 @@ PAYLOAD: dict[str, Handler] = {
     "TCM402-breaks-on-an-empty-body": answering(500, "empty"),
     "TCM403-breaks-on-an-array": answering(500, "list"),
     "TCM403-acknowledges-null": answering(200, "NoneType"),
+    "TCM404-decodes-what-it-can": lambda request: careful(
+        replace(request, body=request.body.decode("utf-8", "replace").encode())
+    ),
     "TCM404-acknowledges-a-wrong-encoding": answering(200, "encoding"),
     "TCM404-breaks-on-a-wrong-encoding": answering(500, "encoding"),
     "TCM408-shows-its-trace": changed(telling_all),
@@ -206,7 +214,7 @@ BUGS: dict[str, Opening] = {
     **{name: _of(handler) for name, handler in PAYLOAD.items()},
     "TCM102-holds-the-last-byte": holds_last_byte(TOO_LATE_S),
     "TCM102-answers-late": acks_after(TOO_LATE_S),
-    "TCM103-answers-in-one-and-a-half-seconds": acks_after(1.5),
+    "TCM103-answers-in-one-and-a-half-seconds": acks_after(TOO_LONG_S),
     "TCM104-redirects-to-a-slash": _of(changed(_to_slash), path="/alarms"),
     "TCM105-answers-without-end": through_sink(AnswersWithoutEnd),
     "TCM105-answers-100-kib": _of(
@@ -215,6 +223,21 @@ BUGS: dict[str, Opening] = {
     "TCM106-acknowledges-get": _of(whenever(lambda request: request.method == "GET", ACK)),
     "TCM106-takes-any-method": _of(whenever(lambda request: request.method == "PUT" and bool(request.body), ACK)),
     "TCM106-breaks-on-put": _of(whenever(lambda request: request.method == "PUT", FAULT)),
+    "TCM107-answers-202": _of(changed(lambda _, reply: replace(reply, status=202) if reply.status == 200 else None)),
+    "TCM108-answers-ok": _of(changed(lambda _, reply: ACK if reply.status == 200 else None)),
+    "TCM108-answers-another-session": _of(
+        changed(
+            lambda _, reply: replace(reply, body=b'{"sessionId": "1", "retCode": 0}') if reply.status == 200 else None
+        )
+    ),
+    "TCM108-answers-true": _of(
+        changed(
+            lambda _, reply: (
+                replace(reply, body=reply.body.replace(b": 0", b": false")) if reply.status == 200 else None
+            )
+        )
+    ),
+    "TCM109-breaks-on-the-verification": _of(whenever(lambda request: request.body == b"{}", FAULT)),
     "TCM111-wants-the-bare-content-type": _of(
         whenever(lambda request: request.header("content-type") != "application/json", Reply(415))
     ),

@@ -123,7 +123,7 @@ SINKS: dict[str, Opening] = {
     "answers-chunked": _of(_with_headers(("Transfer-Encoding", "chunked"))),
     "answers-and-closes": _of(_with_headers(("Connection", "close"))),
     "answers-409-to-a-session-it-has-seen": through_sink(_knowing_its_sessions),
-    "answers-in-300-ms": through_sink(partial(slow, 0.3)),
+    "answers-in-100-ms": through_sink(partial(slow, 0.1)),
     "refuses-with-422": _of(_refusing_with(422)),
     "asks-for-credentials-with-401": through_sink(_forbidding(401), CREDENTIALS),
     "asks-for-credentials-with-403": through_sink(_forbidding(403), CREDENTIALS),

@@ -18,20 +18,26 @@ from tcop_mock.send.http import HttpPost
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tcop_mock.model.profile import Profile
     from tcop_mock.model.verdict import Verdict
 
 DEADLINE_S = 1.0
 """A fifth of the real one, for receivers that are late on purpose."""
+HURRIED = replace(load_profile(), delivery=replace(load_profile().delivery, timeout_s=DEADLINE_S))
+"""The usual profile with that deadline."""
 
 
 def judged(
-    url: str, clauses: Sequence[str] = (), *, skip: Sequence[str] = (), deadline_s: float | None = None, seed: int = 7
+    url: str,
+    clauses: Sequence[str] = (),
+    *,
+    skip: Sequence[str] = (),
+    seed: int = 7,
+    profile: Profile | None = None,
 ) -> Verdict:
     """Return the verdict on the receiver at ``url``."""
-    target, profile = Target.parse(url), load_profile()
-    if deadline_s is not None:
-        profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
-    plan = CheckPlan(target, Catalog.load(), select(load_clauses(), clauses, skip), profile, seed)
+    target = Target.parse(url)
+    plan = CheckPlan(target, Catalog.load(), select(load_clauses(), clauses, skip), profile or load_profile(), seed)
     run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
 
     async def play() -> None:
