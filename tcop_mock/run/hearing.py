@@ -74,7 +74,7 @@ class Hearing:
         clause, left_out = source.clause, [*self.left_out]
         if self.unheard:
             left_out.append(f"{_cases(len(self.unheard))}, after others had no answer")
-        if not (self.doubtful or self.judged or left_out):
+        if not (self.doubtful or self.judged or self.blind or left_out):
             reason = f"callbacks of profile {source.profile} have nothing that it could change"
             return ClauseResult(clause, Result.NOT_RUN, reason=reason)
         if self.problems:

@@ -83,6 +83,7 @@ BREAKING: dict[str, bytes] = {
     "TCM402-breaks-on-an-empty-body": b" \n",
     "TCM403-breaks-on-an-array": b"[]",
     "TCM403-acknowledges-null": b"null",
+    "TCM404-decodes-what-it-can": b'{"a":"\xff"}',
     "TCM404-acknowledges-a-wrong-encoding": b'{"a":"\xff"}',
     "TCM404-breaks-on-a-wrong-encoding": b'{"a":"\xff"}',
     "TCM408-shows-its-trace": b"{",

@@ -88,6 +88,7 @@ def test_an_honest_sink_takes_callbacks_and_refuses_the_rest(name: str, opened: 
 LATE = {"TCM102-holds-the-last-byte", "TCM102-answers-late", "TCM103-answers-in-one-and-a-half-seconds"}
 OTHERWISE = {
     "TCM104-redirects-to-a-slash": 308,
+    "TCM107-answers-202": 202,
     "TCM203-splits-at-every-colon": 500,
     "TCM203-reads-latin-1": 401,
     "TCM301-status-must-be-a-number": 422,
