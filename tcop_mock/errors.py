@@ -7,7 +7,8 @@ and what to do next::
     ├── UsageError                a flag, a name, a URL, an edit, a body: exit code 2
     │   ├── UnknownNameError      a shape, metric, event, clause or profile that is not there
     │   └── EntryError            a catalogue entry, clause or profile file that does not keep its schema
-    └── TargetError               the target cannot be used, so nothing could be judged: exit code 3
+    ├── TargetError               the target cannot be used, so nothing could be judged: exit code 3
+    └── ObserverError             what a receiver does cannot be seen: exit code 3
 """
 
 from __future__ import annotations
@@ -50,6 +51,12 @@ class EntryError(UsageError):
 
 class TargetError(TcopMockError):
     """The target cannot be used (refused, not resolved, wants other credentials): nothing could be judged."""
+
+    exit_code = 3
+
+
+class ObserverError(TcopMockError):
+    """An observer shows nothing that could be read: what it is, and what went wrong."""
 
     exit_code = 3
 

@@ -8,10 +8,11 @@ import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tcop_mock.cli.observing import Asked, listening, observing
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import load_clauses, select
@@ -30,6 +31,7 @@ from tcop_mock.send.opening import opened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tcop_mock.cli.observing import Ends
     from tcop_mock.cli.options import Common
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.events import RunEvent
@@ -62,6 +64,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     insecure: bool,
     only_list: bool,
     common: Common,
+    **observed: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing()
 ) -> int:
     """Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract.
 
@@ -75,6 +78,7 @@ def check(  # noqa: PLR0913 - one parameter an option
         _list(clauses, common)
         return 0
     files = [_report_file(text) for text in reports]
+    found, ends = observing(Asked(**observed))
     aim = target_of(target, flag="TARGET")
     plan = CheckPlan(
         aim,
@@ -85,20 +89,21 @@ def check(  # noqa: PLR0913 - one parameter an option
         judge_auth,
         wait_s=wait,
         max_time_s=max_time,
+        observing=found,
         catalog_folders=common.catalog_folders,
     )
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    return _judge_and_report(plan, files, Level(fail_on), common, insecure=insecure)
+    return _judge_and_report(plan, ends, files, Level(fail_on), common, insecure=insecure)
 
 
-def _judge_and_report(
-    plan: CheckPlan, files: Sequence[ReportFile], level: Level, common: Common, *, insecure: bool
+def _judge_and_report(  # noqa: PLR0913 - what check was told
+    plan: CheckPlan, ends: Ends | None, files: Sequence[ReportFile], level: Level, common: Common, *, insecure: bool
 ) -> int:
     cap = plan.profile.delivery.answer_cap_bytes
     started = datetime.now(UTC)
     with opened(plan.target, cap, insecure=insecure) as post, telling(level, common) as tell:
-        verdict, code = judge(ContractRun(plan, post, time.perf_counter, asyncio.sleep), tell)
+        verdict, code = judge(ContractRun(plan, post, time.perf_counter, asyncio.sleep), tell, ends)
     if common.as_json:
         with reader_may_leave():
             write_json(check_document(verdict), sys.stdout)
@@ -123,12 +128,13 @@ def telling(level: Level, common: Common) -> Iterator[Listener]:
         yield tell
 
 
-def judge(run: ContractRun, tell: Listener) -> tuple[Verdict, int | None]:
+def judge(run: ContractRun, tell: Listener, ends: Ends | None = None) -> tuple[Verdict, int | None]:
     """Play a run to its end or to an interrupt; return the verdict, and 130 where it was interrupted."""
 
     async def play() -> None:
-        async for event in run.events():
-            tell(event)
+        async with listening(run.plan.observing, ends):
+            async for event in run.events():
+                tell(event)
 
     try:
         asyncio.run(play())

@@ -12,7 +12,7 @@ import click
 
 from tcop_mock import __version__
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, delivering, destination, drawing, header, insecure, listening
+from tcop_mock.cli.flags import common, delivering, destination, drawing, header, insecure, listening, observing
 from tcop_mock.errors import did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.form import Form
@@ -253,6 +253,7 @@ cli.add_command(
                 metavar="TIME",
                 help="Limit of the run.",
             ),
+            *observing(),
             insecure(),
             click.Option(
                 ["--list", "only_list"], is_flag=True, help="List the clauses that would be run, and run none."

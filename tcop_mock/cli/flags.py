@@ -188,6 +188,40 @@ def listening() -> list[click.Parameter]:
     ]
 
 
+def observing() -> list[click.Parameter]:
+    """Return the flags that say how a receiver's effects are seen."""
+    return [
+        click.Option(
+            ["--observe-url", "url"],
+            metavar="URL",
+            help="Shows what the receiver did, as JSON; {token} in it is an alarm's object.",
+        ),
+        click.Option(["--observe-cmd", "command"], metavar="CMD", help="A command that prints it; {token} as above."),
+        click.Option(
+            ["--observe-call", "call"], metavar="MODULE:CALLABLE", help="A callable that returns it; gets the token."
+        ),
+        click.Option(
+            ["--observe-all", "effects"], metavar="JSONPATH", help="All effects in it: rows, messages, incidents."
+        ),
+        click.Option(["--observe-open", "open"], metavar="JSONPATH", help="The incidents in it that are open."),
+        click.Option(
+            ["--downstream"],
+            metavar="HOST:PORT",
+            help="Listen as the ends that the receiver forwards to (/wecom, /dingtalk, /feishu, /slack, /pagerduty, "
+            "/json), and see effects there.",
+        ),
+        click.Option(["--restart-cmd", "restart"], metavar="CMD", help="Restarts the receiver, for TCM518."),
+        click.Option(
+            ["--settle", "settle_s"],
+            type=positive_duration,
+            default="5s",
+            show_default=True,
+            metavar="TIME",
+            help="How long an effect may take to appear.",
+        ),
+    ]
+
+
 def insecure() -> click.Option:
     """Return the flag of verbs that open connections."""
     return click.Option(["--insecure"], is_flag=True, help="Do not verify the receiver's certificate.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock._data import data_root, walk
 from tcop_mock.contract.judges import JUDGES
 from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.witness import STORY_JUDGES
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import EntryError, UnknownNameError
 from tcop_mock.model.clause import Call, Clause, Level, Need, Stage
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "clause"
 _CHECKS = {name: judge.check for name, judge in JUDGES.items()}
-_HANDED_IN = {"player": ("workshop",), "judge": ("attempt", "context")}
+_HANDED_IN = {"player": ("workshop",), "judge": ("attempt", "context"), "judge of stories": ("told",)}
+_STORIES = "stories"
 _LISTING = "`tcop-mock check --list` shows all clauses"
 
 
@@ -36,7 +38,8 @@ def parse_clause(name: str, table: dict[str, Any]) -> Clause:
     """
     code, _, slug = name.partition("-")
     play = _call(name, "play", table["play"], "player", PLAYERS)
-    expect = tuple(_call(name, "expect", call, "judge", _CHECKS) for call in table["expect"])
+    what, judges = ("judge of stories", STORY_JUDGES) if play.name == _STORIES else ("judge", _CHECKS)
+    expect = tuple(_call(name, "expect", call, what, judges) for call in table["expect"])
     return Clause(
         code=code,
         slug=slug,
@@ -85,10 +88,11 @@ def find(clauses: Sequence[Clause], code: str) -> Clause:
 
 
 def _call(file: str, key: str, table: dict[str, Any], what: str, known: Mapping[str, Callable[..., object]]) -> Call:
-    name = table[what]
+    key_of_name = what.partition(" ")[0]
+    name = table[key_of_name]
     if name not in known:
-        raise EntryError(f"{file}.toml", f"{key}.{what}", str(UnknownNameError(what, name, known)))
-    params = {param: value for param, value in table.items() if param != what}
+        raise EntryError(f"{file}.toml", f"{key}.{key_of_name}", str(UnknownNameError(what, name, known)))
+    params = {param: value for param, value in table.items() if param != key_of_name}
     try:
         inspect.signature(known[name]).bind(*_HANDED_IN[what], **params)
     except TypeError as problem:

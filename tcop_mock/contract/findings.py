@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.model.case import Case
     from tcop_mock.model.delivery import Attempt
+    from tcop_mock.model.story import ActTold, StoryTold
     from tcop_mock.model.target import Target
 
 _MOST_SENT_CHARS = 200
@@ -21,6 +22,9 @@ _MOST_SENT_CHARS = 200
 _MOST_ANSWER_CHARS = 1500
 _MOST_TRACE_CHARS = 2000
 _MOST_NAMED_CASES = 12
+_MOST_CURLS = 4
+_MOST_EFFECTS = 3
+_MOST_EFFECT_CHARS = 400
 
 
 class Problem(NamedTuple):
@@ -29,6 +33,13 @@ class Problem(NamedTuple):
     case: Case
     attempt: Attempt
     text: str
+    story: StoryTold | None = None
+    """What the case was the last push of."""
+
+    @property
+    def title(self) -> str:
+        """By what it is known in its clause."""
+        return self.story.story.title if self.story else self.case.title
 
 
 def findings(problems: Sequence[Problem], judged: int, source: Source) -> tuple[Finding, ...]:
@@ -48,15 +59,42 @@ def findings(problems: Sequence[Problem], judged: int, source: Source) -> tuple[
 def _finding(text: str, same: Sequence[Problem], judged: int, source: Source) -> Finding:
     first = same[0]
     more = f" and {len(same) - 1} more" if len(same) > 1 else ""
-    names = [problem.case.title for problem in same[:_MOST_NAMED_CASES]]
+    names = [problem.title for problem in same[:_MOST_NAMED_CASES]]
     rest = f", and {len(same) - len(names)} more" if len(same) > len(names) else ""
     return Finding(
-        title=f"{first.case.title}{more}: {text}",
+        title=f"{first.title}{more}: {text}",
         detail=f"{len(same)} of {judged} cases: {text}. {'; '.join(names)}{rest}",
         shape=first.case.shape,
-        evidence=evidence(first.case, first.attempt, source.target),
-        reproduce=Reproduction(curl(first.case, source.target), our_own(source)),
+        evidence=_evidence(first, source.target),
+        reproduce=Reproduction(_curls(first, source.target), our_own(source)),
     )
+
+
+def _curls(problem: Problem, target: Target) -> str:
+    """Return curl commands for the case, or for all pushes of its story in order."""
+    acts = problem.story.acts if problem.story else ()
+    cases = [case for told in acts for case in told.act.cases] or [problem.case]
+    return "\n".join(curl(case, target) for case in cases[:_MOST_CURLS])
+
+
+def _evidence(problem: Problem, target: Target) -> str:
+    shown = evidence(problem.case, problem.attempt, target)
+    if problem.story is None:
+        return shown
+    lines = [_act_line(told) for told in problem.story.acts]
+    effects = problem.story.acts[-1].after.effects[-_MOST_EFFECTS:]
+    lines += [
+        f"seen{f' at {effect.place}' if effect.place else ''}: {effect.text[:_MOST_EFFECT_CHARS]}" for effect in effects
+    ]
+    told = "\n".join(lines)
+    return f"{shown}\n{target.credentials.masked_in(told) if target.credentials else told}"
+
+
+def _act_line(told: ActTold) -> str:
+    said = ", ".join(str(attempt.status or attempt.outcome) for attempt in told.attempts[:_MOST_NAMED_CASES])
+    is_open = "" if told.after.open is None else f", {told.after.open_count} open"
+    effects = "1 effect" if told.after.count == 1 else f"{told.after.count} effects"
+    return f"{told.act.title}: answered {said}; {effects}{is_open}"
 
 
 def evidence(case: Case, attempt: Attempt, target: Target) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.changes import changed, raw_body, retyped, written
 from tcop_mock.contract.offers import NOBODY, TITLES, can_offer, offering, unmistakable
+from tcop_mock.contract.stories import stories
 from tcop_mock.contract.workshop import PLAIN_SHAPE
 from tcop_mock.errors import UnknownNameError
 from tcop_mock.model.alarm import State
@@ -237,6 +238,7 @@ PLAYERS: dict[str, Callable[..., Play]] = {
         query,
         segments,
         spellings,
+        stories,
         variants,
     )
 }

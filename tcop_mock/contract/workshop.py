@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.generate import Generator
 from tcop_mock.generate.draft import serial_of_own_policy
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcop_mock.catalog import Catalog
-    from tcop_mock.generate import Generator
     from tcop_mock.model.alarm import Alarm
+    from tcop_mock.model.form import Form
     from tcop_mock.model.secret import Credentials
     from tcop_mock.model.shape import Shape
 
@@ -25,6 +26,7 @@ PLAIN_SHAPE = "cvm/basic-monitoring"
 PLAIN_METRIC = "cpu_usage"
 _POLICIES_PER_CLAUSE = 10_000
 _POLICIES_PER_TAKE = 5_000
+_POLICIES_PER_FORM = 1_000
 _PLAIN_REGION = "gz"
 """That of the page's sample; some that are drawn are edge zones, which not every receiver knows."""
 _PLAIN_SERIAL = serial_of_own_policy(0)
@@ -75,6 +77,29 @@ class Workshop:
         metric = PLAIN_METRIC if plain else None
         alarm = self.generator.alarm(shape, serial, metric=metric, threshold=threshold, reaching=reaching)
         return replace(alarm, region=_PLAIN_REGION) if plain else alarm
+
+    def own_alarm(self, shape: Shape, *, recovers: bool = True) -> Alarm:
+        """Draw an alarm with objects, a policy and sessions that no other alarm of the run has.
+
+        Args:
+            shape: what product it is about.
+            recovers: whether it ends, where that is up to the event.
+        """
+        self._drawn += 1
+        serial = self._serial(_POLICIES_PER_TAKE * self.take + self._drawn)
+        event = None
+        if shape.events:
+            event = next((event.name for event in shape.events if event.recoverable is recovers), None)
+        reaching = State.REPEATED if shape.metrics else State.FIRING
+        alarm = self.generator.alarm(shape, serial, event=event, reaching=reaching)
+        return replace(alarm, policy_name=f"{alarm.policy_name} {alarm.policy_id.rpartition('-')[2]}")
+
+    def writing(self, form: Form) -> Workshop:
+        """Return a workshop that writes callbacks of another form, about objects of their own."""
+        if form is self.generator.form:
+            return self
+        generator = Generator(self.generator.seed, self.generator.lang, form=form, wire=self.generator.wire)
+        return replace(self, generator=generator, _drawn=self._drawn + _POLICIES_PER_FORM)
 
     def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
         """Return an alarm's callback as a tree, as a policy tells it that has told nothing else."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tcop_mock.model.delivery import Push
+    from tcop_mock.model.story import Story
 
 
 class Offer(StrEnum):
@@ -77,5 +78,7 @@ class Play:
     """Time in which a burst is started, evenly."""
     deadline_factor: float = 1.0
     """How many of the profile's deadlines each attempt may take (more than one only to see whether it ends at all)."""
+    stories: tuple[Story, ...] = ()
+    """In place of scenes, where effects are looked at."""
     sentinels: tuple[str, ...] = field(default=(), repr=False)
     """Made-up secrets that were shown to the receiver and must not come back."""

@@ -23,12 +23,26 @@ class Need(StrEnum):
 
     AUTH = "auth"
     """The target's userinfo says which credentials the receiver wants."""
+    OBSERVER = "observer"
+    """What the receiver does behind its answers can be seen."""
+    OPEN = "open"
+    """It can be seen which incidents are open."""
+    DOWNSTREAM = "downstream"
+    """The receiver forwards to our ends."""
+    PAGERDUTY = "pagerduty"
+    """It forwards to PagerDuty's."""
+    WECOM = "wecom"
+    """It forwards to WeCom's."""
+    RESTART = "restart"
+    """It can be restarted."""
 
 
 class Stage(StrEnum):
     """When a clause is played. Stages follow each other in this order; the clauses of one are played side by side."""
 
     MAIN = "main"
+    EFFECTS = "effects"
+    """Stories of alarms, and what the receiver makes of them."""
     ABUSE = "abuse"
     """Broken input: after ``MAIN``, so that a receiver that dies of it takes no other clause with it."""
     LAST = "last"
@@ -39,6 +53,8 @@ class Stage(StrEnum):
     """Alone, because it would make every other answer late."""
     AUTH = "auth"
     """Wrong credentials: after all that needs the right ones, because a receiver may lock out who offers wrong ones."""
+    PATIENCE = "patience"
+    """Stories in which something may be told late: at the end, because it may be waited for until the run is over."""
 
 
 @dataclass(frozen=True, slots=True)

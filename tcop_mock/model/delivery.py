@@ -78,6 +78,8 @@ class Push:
     """Whether the body is framed in chunks (RFC 9112, 7.1), one a segment, all in one write; its length is not told."""
     query: str = ""
     """What is added to the query of the target, as ``key=value``."""
+    hang_up_s: float | None = None
+    """So long after the request is out the connection is closed, whatever has come (in-process apps: is not waited)."""
     patience_s: float | None = None
     """How long the body of the answer may take after its head; ``None``: as long as the deadline allows."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tcop_mock.contract.judges import JUDGES, NOT_EVEN_PLAIN, Context
 from tcop_mock.contract.players import PLAYERS
 from tcop_mock.contract.reproduce import Source
+from tcop_mock.contract.stories import texts
 from tcop_mock.contract.workshop import Workshop
 from tcop_mock.errors import TargetError
 from tcop_mock.generate import Generator
@@ -18,6 +19,7 @@ from tcop_mock.model.verdict import ClauseResult, Result, Verdict
 from tcop_mock.run.hearing import Hearing, narrowed
 from tcop_mock.run.preflight import find_footing
 from tcop_mock.run.stagehand import Stagehand
+from tcop_mock.run.viewing import Observing, View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,10 +31,17 @@ if TYPE_CHECKING:
     from tcop_mock.model.profile import Profile
     from tcop_mock.model.target import Target
     from tcop_mock.run.preflight import Footing
+    from tcop_mock.run.storyteller import Storyteller
+
+    Player: TypeAlias = Stagehand | Storyteller
 
 _SPARE_REQUESTS = 12
 _PLAIN_CODE = "TCM000"
-_ALONE_ANYWAY = frozenset({Stage.LAST, Stage.DEPTH, Stage.BURST})
+_CONTROL_CODE = "TCM001"
+_WITH_EFFECTS = frozenset({Stage.EFFECTS, Stage.PATIENCE})
+_REQUESTS_AN_ACT = 10
+_ALONE_ANYWAY = frozenset({Stage.EFFECTS, Stage.LAST, Stage.DEPTH, Stage.BURST, Stage.PATIENCE})
+"""Stages whose clauses are not heard a second time."""
 _STANDING_BEFORE = frozenset({Stage.ABUSE, Stage.DEPTH})
 _AFTER_ABUSE = frozenset({Stage.BURST, Stage.AUTH})
 _LOOKS = 2
@@ -53,6 +62,7 @@ class CheckPlan:
     """Whether the target's userinfo says which credentials the receiver wants."""
     wait_s: float = 0.0
     max_time_s: float = 300.0
+    observing: Observing = field(default_factory=Observing)
     catalog_folders: tuple[str, ...] = ()
     """The user's own, to be named again by whoever wants to see a finding again."""
 
@@ -101,18 +111,48 @@ class ContractRun:
             if settled is not None:
                 yield self._finish(settled)
         looked = False
+        view = await self._view(footing, until)
         for stage in Stage:
-            clauses = [clause for clause in plan.clauses if clause.stage is stage and clause.code not in self._results]
-            if clauses and stage in _AFTER_ABUSE and not await self._alive(shop, footing):
-                for clause in clauses:
-                    yield self._finish(ClauseResult(clause, Result.ERROR, reason=_DEAD))
-                continue
+            for result in await self._unplayable(stage, view, shop, footing):
+                yield self._finish(result)
+            clauses = self._open_clauses(stage)
             if clauses and (stage in _STANDING_BEFORE or (stage is Stage.LAST and not looked)):
                 standing = (await self.post(shop.plain().push, deadline_s=footing.deadline_s)).accepted
                 hand.context, looked = hand.context._replace(standing=standing), True
-            async for event in self._stage(clauses, hand, None if stage in _ALONE_ANYWAY else alone, until):
+            async for event in self._stage(
+                clauses,
+                view.teller if view and stage in _WITH_EFFECTS else hand,
+                None if stage in _ALONE_ANYWAY else alone,
+                until,
+            ):
                 yield event
         yield RunFinished(self.verdict(_OUT_OF_TIME))
+
+    def _open_clauses(self, *stages: Stage) -> list[Clause]:
+        """Return the clauses of some stages that have no result yet."""
+        return [clause for clause in self.plan.clauses if clause.stage in stages and clause.code not in self._results]
+
+    async def _unplayable(
+        self, stage: Stage, view: View | None, shop: Workshop, footing: Footing
+    ) -> list[ClauseResult]:
+        """Return the results of clauses that cannot be played now: nothing is to be seen, or the receiver is dead."""
+        clauses = self._open_clauses(stage)
+        if view and stage in _WITH_EFFECTS:
+            return list(filter(None, map(view.settled, clauses)))
+        if clauses and stage in _AFTER_ABUSE and not await self._alive(shop, footing):
+            return [ClauseResult(clause, Result.ERROR, reason=_DEAD) for clause in clauses]
+        return []
+
+    async def _view(self, footing: Footing, until: float) -> View | None:
+        """Look what is to be seen of the receiver's effects, where a clause needs it and somebody can see."""
+        observing = self.plan.observing
+        observer = observing.observer or observing.downstream
+        if observer is None or not self._open_clauses(*_WITH_EFFECTS):
+            return None
+        view = View(observing, observer, self.post, self.clock, self.sleep, footing, until)
+        view.teller.said = "\n".join(text for clause in self.plan.clauses for text in texts(self._written(clause)))
+        await view.open(self._shop(_CONTROL_CODE))
+        return view
 
     async def _alive(self, shop: Workshop, footing: Footing) -> bool:
         """Look whether a receiver that has answered before still does, with time to work off what it has been sent."""
@@ -141,13 +181,13 @@ class ContractRun:
             ) from None
 
     async def _stage(
-        self, clauses: list[Clause], hand: Stagehand, alone: Stagehand | None, until: float
+        self, clauses: list[Clause], hand: Player, alone: Player | None, until: float
     ) -> AsyncIterator[RunEvent]:
         """Play clauses side by side; what went wrong in company is heard again alone, where there is who can."""
         told: asyncio.Queue[RunEvent] = asyncio.Queue()
         plays = {clause.code: self._written(clause) for clause in clauses}
-        requests = _SPARE_REQUESTS + sum(len(scene.cases) + 2 for play in plays.values() for scene in play.scenes)
-        doubtful: list[tuple[Clause, Hearing, Stagehand]] = []
+        requests = _SPARE_REQUESTS + sum(map(_requests, plays.values()))
+        doubtful: list[tuple[Clause, Hearing, Player]] = []
 
         async def one(clause: Clause) -> None:
             told.put_nowait(ClauseStarted(clause))
@@ -178,7 +218,7 @@ class ContractRun:
             if clause.code not in self._results:
                 yield self._finish(ClauseResult(clause, Result.ERROR, reason=_OUT_OF_TIME))
 
-    async def _play(self, clause: Clause, play: Play, hand: Stagehand, requests: int) -> Hearing:
+    async def _play(self, clause: Clause, play: Play, hand: Player, requests: int) -> Hearing:
         """Play one clause inside a limit of its own: as if all requests beside it had to be waited for in full."""
         limit_s = hand.deadline_s * play.deadline_factor * requests
         started_s = self.clock()
@@ -220,13 +260,22 @@ class ContractRun:
         if Need.AUTH in clause.needs and not (plan.target.credentials and plan.judge_auth):
             reason = "needs auth: put the receiver's USER:PASSWORD@ into the target"
             return ClauseResult(clause, Result.NOT_RUN, reason=reason)
-        if footing.mute and not any(JUDGES[call.name].about_time for call in clause.expect):
+        unmet = plan.observing.unmet(clause)
+        if unmet:
+            return ClauseResult(clause, Result.NOT_RUN, reason=unmet)
+        if footing.mute and not any(call.name in JUDGES and JUDGES[call.name].about_time for call in clause.expect):
             return ClauseResult(clause, Result.ERROR, reason=NOT_EVEN_PLAIN)
         return None
 
     def _finish(self, result: ClauseResult) -> ClauseFinished:
         self._results[result.clause.code] = result
         return ClauseFinished(result)
+
+
+def _requests(play: Play) -> int:
+    """Return of how many requests a play takes the time, at the most."""
+    scenes = sum(len(scene.cases) + 2 for scene in play.scenes)
+    return scenes + sum(len(act.cases) + _REQUESTS_AN_ACT for story in play.stories for act in story.acts)
 
 
 async def _until_done(

@@ -36,6 +36,8 @@ class Hearing:
     """Why what was sent could not be judged."""
     left_out: tuple[str, ...] = ()
     """Why cases were not sent."""
+    absent: tuple[str, ...] = ()
+    """What the receiver does not do that cases are about."""
     judged: frozenset[str] = frozenset()
     unheard: frozenset[str] = frozenset()
     """Cases that were not sent because others had no answer."""
@@ -47,17 +49,17 @@ class Hearing:
 
         What was without an answer in company and is not heard alone, because others had no answer there either, stays.
         """
-        kept = tuple(problem for problem in self.problems if problem.case.title in alone.unheard)
-        judged = (self.judged - self.doubtful) | alone.judged | {problem.case.title for problem in kept}
+        kept = tuple(problem for problem in self.problems if problem.title in alone.unheard)
+        judged = (self.judged - self.doubtful) | alone.judged | {problem.title for problem in kept}
         return replace(alone, problems=(*alone.problems, *kept), judged=judged)
 
     def crowding(self, alone: Hearing) -> tuple[Problem, ...]:
         """Return what was refused in company and taken alone: what a receiver gets wrong under load and not else."""
-        found_alone = {problem.case.title for problem in alone.problems}
+        found_alone = {problem.title for problem in alone.problems}
         return tuple(
             problem._replace(text=f"answered {problem.attempt.status} beside other callbacks, and not alone")
             for problem in self.problems
-            if problem.case.title in alone.judged - found_alone
+            if problem.title in alone.judged - found_alone
             and problem.attempt.status is not None
             and problem.attempt.status >= HTTPStatus.BAD_REQUEST
             and problem.attempt.status not in _BUSY
@@ -66,7 +68,7 @@ class Hearing:
 
     def with_problems(self, problems: Sequence[Problem]) -> Hearing:
         """Return the same with problems that others have found."""
-        titles = {problem.case.title for problem in problems}
+        titles = {problem.title for problem in problems}
         return replace(self, problems=(*self.problems, *problems), judged=self.judged | titles)
 
     def result(self, source: Source) -> ClauseResult:
@@ -74,6 +76,8 @@ class Hearing:
         clause, left_out = source.clause, [*self.left_out]
         if self.unheard:
             left_out.append(f"{_cases(len(self.unheard))}, after others had no answer")
+        if self.absent and not (self.problems or self.blind or self.judged or left_out):
+            return ClauseResult(clause, Result.NOT_RUN, reason=_each_once(self.absent))
         if not (self.doubtful or self.judged or self.blind or left_out):
             reason = f"callbacks of profile {source.profile} have nothing that it could change"
             return ClauseResult(clause, Result.NOT_RUN, reason=reason)
@@ -92,7 +96,8 @@ def narrowed(play: Play, titles: Collection[str]) -> Play:
         whole = scene.spellings or play.pace is not Pace.ANY
         if cases:
             scenes.append(scene if whole else replace(scene, cases=cases))
-    return replace(play, scenes=tuple(scenes))
+    stories = tuple(story for story in play.stories if story.title in titles)
+    return replace(play, scenes=tuple(scenes), stories=stories)
 
 
 def _each_once(reasons: Iterable[str]) -> str:

@@ -118,7 +118,7 @@ class Stagehand:
             left_out=tuple(left_out.values()),
             judged=heard - blind.keys(),
             unheard=all_of_them - heard - left_out.keys(),
-            doubtful=all_of_them - heard | blind.keys() | {problem.case.title for problem in problems},
+            doubtful=all_of_them - heard | blind.keys() | {problem.title for problem in problems},
         )
 
     async def _control_refused(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> str | None:

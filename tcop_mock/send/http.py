@@ -41,6 +41,10 @@ class _Course:
     sent_bytes: int = 0
 
 
+class HungUpError(Exception):
+    """The connection is to be closed, as the push asks for."""
+
+
 class HttpPost:
     """The ``Post`` port over real sockets: a fresh connection per attempt, no proxy, no redirect, no retry.
 
@@ -87,6 +91,8 @@ class HttpPost:
                 await self._exchange(push, course)
         except TimeoutError:
             return Outcome.TIMED_OUT, _what_was_late(course, deadline_s)
+        except HungUpError:
+            return Outcome.CANCELLED, "hung up, as asked for"
         except BadAnswerError as problem:
             return Outcome.BAD_ANSWER, str(problem)
         except EOFError:
@@ -105,6 +111,10 @@ class HttpPost:
 
     async def _talk(self, push: Push, course: _Course, line: Line) -> None:
         """Write and read side by side: an answer may come before the request is written (413, 401)."""
+        if push.hang_up_s is not None:
+            await self._write(push, course, line.writer)
+            await self._sleep(push.hang_up_s)
+            raise HungUpError
         writing = asyncio.create_task(self._write(push, course, line.writer))
         try:
             await self._read(push, course, line.reader)

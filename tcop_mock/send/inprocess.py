@@ -100,6 +100,9 @@ class Exchange:
 
     async def outcome(self, deadline_s: float) -> tuple[Outcome, str]:
         """Wait for the answer, and say how the attempt ended."""
+        if self.push.hang_up_s is not None:
+            await asyncio.sleep(self.push.hang_up_s)
+            return Outcome.CANCELLED, "hung up, as asked for"
         try:
             async with asyncio.timeout(deadline_s):
                 await asyncio.shield(asyncio.wrap_future(self.head))

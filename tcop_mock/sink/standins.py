@@ -46,6 +46,8 @@ class Answered(NamedTuple):
 
     reply: Reply
     said: str = ""
+    taken: bool = True
+    """Whether the real end would have shown it."""
 
 
 @dataclass(slots=True)
@@ -55,10 +57,12 @@ class Standins:
     Args:
         usual: the end of all other paths.
         clock: seconds; for limits by the minute.
+        per_minute: how many messages each end takes in one; ends that are not named take any number.
     """
 
     usual: str = "webhook"
     clock: Callable[[], float] = time.monotonic
+    per_minute: Mapping[str, int] = field(default_factory=lambda: PER_MINUTE)
     _turns: OrderedDict[tuple[str, str], deque[float]] = field(default_factory=OrderedDict)
 
     def end_of(self, path: str) -> str:
@@ -72,7 +76,9 @@ class Standins:
         if end == "webhook":
             return Answered(careful(received))
         if received.method != "POST":
-            return Answered(Reply(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", (("Allow", "POST"),)), "no POST")
+            return Answered(
+                Reply(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", (("Allow", "POST"),)), "no POST", taken=False
+            )
         try:
             body = json.loads(received.body)
         except (ValueError, RecursionError):
@@ -83,7 +89,7 @@ class Standins:
         return answered
 
     def _too_many(self, end: str, received: Received, body: Any) -> bool:  # noqa: ANN401 - any JSON value
-        if end not in PER_MINUTE:
+        if end not in self.per_minute:
             return False
         key = (end, str(body.get("routing_key")) if end == "pagerduty" else received.path)
         turns = self._turns.setdefault(key, deque())
@@ -93,7 +99,7 @@ class Standins:
         now_s = self.clock()
         while turns and now_s - turns[0] >= _MINUTE_S:
             turns.popleft()
-        if len(turns) >= PER_MINUTE[end]:
+        if len(turns) >= self.per_minute[end]:
             return True
         turns.append(now_s)
         return False
@@ -101,12 +107,13 @@ class Standins:
 
 def _json(status: int, document: Mapping[str, Any], said: str = "", *headers: tuple[str, str]) -> Answered:
     body = json.dumps(document, ensure_ascii=False).encode()
-    return Answered(Reply(status, body, (("Content-Type", "application/json"), *headers)), said)
+    taken = status < HTTPStatus.BAD_REQUEST and not (document.get("errcode") or document.get("code"))
+    return Answered(Reply(status, body, (("Content-Type", "application/json"), *headers)), said, taken)
 
 
 def _pagerduty(received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
     if len(received.body) > _MOST_EVENT_BYTES:
-        return Answered(Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE), "an event of more than 512 KiB")
+        return Answered(Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE), "an event of more than 512 KiB", taken=False)
     errors = list(_event_errors(body)) if isinstance(body, dict) else ["JSON object expected"]
     if errors:
         refusal = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
@@ -183,9 +190,9 @@ def _feishu(received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JS
 
 def _slack(_received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
     if not isinstance(body, dict):
-        return Answered(Reply(HTTPStatus.BAD_REQUEST, b"invalid_payload"), "invalid_payload")
+        return Answered(Reply(HTTPStatus.BAD_REQUEST, b"invalid_payload"), "invalid_payload", taken=False)
     if not any(body.get(key) for key in ("text", "blocks", "attachments")):
-        return Answered(Reply(HTTPStatus.BAD_REQUEST, b"no_text"), "no_text")
+        return Answered(Reply(HTTPStatus.BAD_REQUEST, b"no_text"), "no_text", taken=False)
     return Answered(Reply(HTTPStatus.OK, b"ok"), "ok")
 
 
@@ -218,7 +225,7 @@ _TOO_MANY = {
     "wecom": _errcode(45009, "api freq out of limit"),
     "dingtalk": _errcode(130101, "send too fast, exceed 20 times per minute"),
     "feishu": _json(HTTPStatus.OK, {"code": 11232, "msg": "frequency limited", "data": {}}, "code 11232"),
-    "slack": Answered(Reply(HTTPStatus.TOO_MANY_REQUESTS, b"rate_limited", (_AGAIN,)), "rate_limited"),
+    "slack": Answered(Reply(HTTPStatus.TOO_MANY_REQUESTS, b"rate_limited", (_AGAIN,)), "rate_limited", taken=False),
 }
 ENDS: dict[str, Callable[[Received, Any], Answered]] = {
     "wecom": _wecom,

@@ -87,7 +87,8 @@ def test_each_end_takes_posts_only(path: str) -> None:
 )
 def test_pagerduty_refuses_what_its_api_refuses(change: dict[str, Any], error: str) -> None:
     """400 with all errors in a list."""
-    reply, said = _asked(PAGERDUTY, EVENT | change)
+    reply, said, taken = _asked(PAGERDUTY, EVENT | change)
+    assert not taken
     assert reply.status == 400
     document = _document(reply)
     assert document["status"] == "invalid event"

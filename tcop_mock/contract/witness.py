@@ -1,0 +1,261 @@
+"""Judges of stories: what the effects of a few alarms say about a clause."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcop_mock.contract.casting import tokens_of_body
+from tcop_mock.contract.judges import is_one_of, no_answer
+from tcop_mock.contract.times import shifts_s, shown_times
+from tcop_mock.model.delivery import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tcop_mock.model.effect import Effect
+    from tcop_mock.model.story import ActTold, StoryTold
+
+_HOUR_S = 3600
+_EMPTY_WORDS = re.compile(r"\b(?:null|undefined|None|NaN|nil|\[object Object\])(?!\w)|<no value>|\[object Object\]")
+_UNFILLED = re.compile(r"\{\{[^{}]{0,80}\}\}|\$\{[^{}]{1,80}\}|%\([a-zA-Z_]+\)s")
+_RAW_DICT = re.compile(r"\{'[A-Za-z_]+': |map\[[a-zA-Z]+:")
+_VALUES = re.compile(r"\d+(?:[.:,-]\d+)*")
+_MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|<at id=\"?all\"?", re.IGNORECASE)
+_EVENT_ENDS = frozenset({"/pagerduty"})
+UNTOLD = "no effect of its first push is to be seen (TCM519)"
+
+
+class Unclear(NamedTuple):
+    """Why a story tells nothing about the clause."""
+
+    reason: str
+    absent: bool = False
+    """Whether the receiver just does not do what the clause is about."""
+
+
+def as_told(told: StoryTold, *, dropped: bool = False) -> str | Unclear | None:
+    """Judge whether effects and open incidents are what each act says.
+
+    Args:
+        told: the story.
+        dropped: whether it is this clause's business that there is no effect at all.
+    """
+    for number, act in enumerate(told.acts):
+        tells_open = act.after.open is not None
+        for what, wanted, before, after in (
+            ("effect", act.act.effects, act.before.count, act.after.count),
+            ("open incident", act.act.open if tells_open else "", act.before.open_count, act.after.open_count),
+        ):
+            if not holds(wanted, before, after):
+                if number == 0 and after == 0 and not dropped:
+                    return Unclear(UNTOLD)
+                return _off(act, what, wanted, before, after)
+    return None
+
+
+def holds(wanted: str, before: int, after: int) -> bool:
+    """Say whether a count is what an act wants: ``=1``, ``>=1``, ``more``, ``less``, ``same``; empty: whatever."""
+    if wanted.startswith((">=", "=")):
+        number = int(wanted.lstrip(">="))
+        return after >= number if wanted.startswith(">") else after == number
+    return {"": True, "more": after > before, "less": after < before, "same": after == before}[wanted]
+
+
+def answers(told: StoryTold, *, allow: Sequence[str] = ("2xx",)) -> str | None:
+    """Judge whether each push was answered with one of these statuses."""
+    for act in told.acts:
+        for attempt in act.attempts:
+            if not is_one_of(attempt.status, allow):
+                said = no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
+                return f"{act.act.title}: {said}"
+    return None
+
+
+def in_time(told: StoryTold) -> str | None:
+    """Judge whether each push was answered inside the deadline, whatever its status."""
+    for act in told.acts:
+        if any(attempt.outcome is Outcome.TIMED_OUT for attempt in act.attempts):
+            return f"{act.act.title}: no answer inside the deadline"
+    return None
+
+
+def not_lost(told: StoryTold) -> str | None:
+    """Judge whether what could not be passed on was not acknowledged, or has been passed on later."""
+    first = told.acts[0]
+    if any(attempt.accepted for attempt in first.attempts) and not told.acts[-1].after.count:
+        return f"{first.act.title}: answered {first.attempts[0].status}, and never told afterwards"
+    return None
+
+
+def whole(told: StoryTold) -> str | Unclear | None:
+    """Judge whether each message names object and metric or event, and nothing in it is empty or unfilled."""
+    effects = told.acts[-1].after.effects
+    if not effects:
+        return Unclear(UNTOLD)
+    facts = told.story.facts
+    for effect in effects:
+        leaves = list(_leaves(effect.text))
+        text = "\n".join(leaves)
+        low = text.casefold()
+        if not any(name.casefold() in low for name in facts.objects):
+            return f"the message to {effect.place} names no object"
+        if not any(name.casefold() in low for name in facts.whats):
+            return f"the message to {effect.place} names neither metric nor event"
+        for leaf in leaves:
+            for pattern, what in (
+                (_EMPTY_WORDS, "an empty value"),
+                (_UNFILLED, "a placeholder"),
+                (_RAW_DICT, "a dict"),
+            ):
+                found = pattern.search(leaf)
+                if found and found[0] not in facts.sent:
+                    return f"the message to {effect.place} shows {what}: {found[0]}"
+    return None
+
+
+def told_apart(told: StoryTold) -> str | Unclear | None:
+    """Judge whether the messages of the last act say something else than those before it, numbers and times aside."""
+    before, after = told.acts[-1].before.effects, told.acts[-1].after.effects
+    if not before:
+        return Unclear(UNTOLD)
+    new = after[len(before) :]
+    if not new:
+        return f"{told.acts[-1].act.title}: nothing is told of it"
+    names = sorted(told.story.tokens, key=len, reverse=True)
+    known = {(effect.place, _bare(effect, names)) for effect in before}
+    if all((effect.place, _bare(effect, names)) in known for effect in new):
+        return f"{told.acts[-1].act.title}: told in the words that told its firing"
+    return None
+
+
+def same_instants(told: StoryTold, *, with_offset: bool = False) -> str | Unclear | None:
+    """Judge whether times are shown as the instants that were sent.
+
+    Args:
+        told: the story.
+        with_offset: whether only times with an offset from UTC are judged.
+    """
+    facts = told.story.facts
+    texts = [effect.text for effect in told.acts[-1].after.effects]
+    shown = [time for text in texts for time in shown_times(text) if time.offset_known or not with_offset]
+    spans = [shifts_s(shown, instant) for instant in (facts.started, facts.recovered) if instant]
+    if not any(spans):
+        return Unclear(
+            f"no time of the alarm is shown{' with its offset from UTC' if with_offset else ''}", absent=True
+        )
+    for name, span in zip(("firstOccurTime", "recoverTime"), spans, strict=False):
+        known = {shift for shift, offset_known in span if offset_known}
+        if known and 0 not in known:
+            return f"{name} is shown {_hours(min(known, key=abs))}"
+        loose = {shift for shift, offset_known in span if not offset_known}
+        if loose and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in loose):
+            return f"{name} is shown {_hours(min(loose, key=abs))}"
+    return None
+
+
+def nothing_refused(told: StoryTold, *, end: str) -> str | Unclear | None:
+    """Judge whether an end took all that came."""
+    refused = [effect for act in told.acts for effect in act.after.refused if effect.place == f"/{end}"]
+    if refused:
+        return f"/{end} refuses what the receiver sends: {refused[0].key}"
+    taken = any(effect.place == f"/{end}" for effect in told.acts[-1].after.effects)
+    return None if taken else Unclear(UNTOLD)
+
+
+def no_mention(told: StoryTold) -> str | None:
+    """Judge whether no message repeats a mention of everybody that stands in a text of the alarm."""
+    for effect in told.acts[-1].after.effects:
+        if any(_MENTION_ALL.search(leaf) for leaf in _leaves(effect.text)):
+            return f"a message to {effect.place} mentions everybody, because a text of the alarm says so"
+    return None
+
+
+def each_told(told: StoryTold) -> str | Unclear | None:
+    """Judge whether each alarm that was acknowledged has an effect."""
+    [act] = told.acts
+    pairs = zip(act.act.cases, act.attempts, strict=True)
+    acked = [tokens_of_body(case.push.body) for case, attempt in pairs if attempt.accepted]
+    if not acked:
+        return Unclear("no push was taken (TCM515)")
+    lost = [tokens for tokens in acked if not any(effect.mentions(tokens) for effect in act.after.effects)]
+    return f"{len(lost)} of {len(acked)} acknowledged alarms have no effect" if lost else None
+
+
+def one_key(told: StoryTold) -> str | Unclear | None:
+    """Judge whether all events of the first alarm share a ``dedup_key``, and those of the last act have another."""
+    keys = [_dedup_keys(act.after.effects[len(act.before.effects) :]) for act in told.acts]
+    if not keys[0]:
+        return "the trigger has no dedup_key, so that nothing can close it"
+    of_one, of_other = set().union(*keys[:-1]), keys[-1]
+    if len(of_one) > 1:
+        return "trigger, repeat and resolve have different dedup_keys"
+    if of_one & of_other:
+        return "another instance has the same dedup_key"
+    return None
+
+
+def _dedup_keys(effects: Sequence[Effect]) -> set[str]:
+    return {effect.key.partition(" ")[2] for effect in effects if effect.place in _EVENT_ENDS and effect.key}
+
+
+def _off(act: ActTold, what: str, wanted: str, before: int, after: int) -> str:
+    if wanted.startswith((">=", "=")):
+        number = wanted.lstrip(">=")
+        phrase = f"{'at least ' if wanted.startswith('>') else ''}{number}"
+        return f"{act.act.title}: {_counted(after, what)} in place of {phrase}"
+    relation = {"more": "no more", "less": "no fewer", "same": f"{'more' if after > before else 'fewer'}"}[wanted]
+    return f"{act.act.title}: {_counted(after, what)}, {relation} than the {before} before it"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number or 'no'} {what}s"
+
+
+def _hours(shift_s: float) -> str:
+    return f"{abs(shift_s) / _HOUR_S:g} hours too {'late' if shift_s > 0 else 'early'}"
+
+
+def _bare(effect: Effect, names: Sequence[str]) -> str:
+    """Return what a message says, without the names, numbers and times that differ from one to the next anyway."""
+    text = effect.text
+    for name in names:
+        text = text.replace(name, "")
+    return _VALUES.sub("", text)
+
+
+def _leaves(text: str) -> Iterator[str]:
+    """Yield the texts in a JSON text, or the text itself."""
+    try:
+        values: list[Any] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        yield text
+        return
+    for value in values:
+        if isinstance(value, dict):
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+        elif isinstance(value, str) and value.startswith(("{", "[")):
+            yield from _leaves(value)
+        elif isinstance(value, str):
+            yield value
+
+
+STORY_JUDGES: dict[str, Callable[..., str | Unclear | None]] = {
+    judge.__name__: judge
+    for judge in (
+        as_told,
+        answers,
+        in_time,
+        not_lost,
+        whole,
+        told_apart,
+        same_instants,
+        nothing_refused,
+        no_mention,
+        each_told,
+        one_key,
+    )
+}

@@ -1,0 +1,75 @@
+"""What a receiver did with what it was sent, as an observer sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One thing that a receiver did: a row that it keeps, a message that it sent."""
+
+    text: str
+    """All that it says, as text; JSON without escapes."""
+    place: str = ""
+    """Where it was seen, for observers that look at several places."""
+    key: str = ""
+    """Effects of one place with the same key are one to whoever gets them; empty: each is one of its own."""
+
+    def mentions(self, tokens: Collection[str]) -> bool:
+        """Say whether it names one of these, also where markdown or JSON has put backslashes into it."""
+        plain = self.text.replace("\\", "")
+        return any(token in self.text or token in plain for token in tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that an observer sees at one moment."""
+
+    effects: tuple[Effect, ...] = ()
+    open: tuple[Effect, ...] | None = None
+    """Incidents that are open; ``None`` where the observer cannot tell."""
+    refused: tuple[Effect, ...] = ()
+    """What the receiver sent to an end that did not take it; ``key`` is what the end said."""
+
+    def of(self, tokens: Collection[str]) -> Sight:
+        """Return what mentions one of these."""
+        is_open = None if self.open is None else tuple(one for one in self.open if one.mentions(tokens))
+        effects, refused = (tuple(one for one in some if one.mentions(tokens)) for some in (self.effects, self.refused))
+        return Sight(effects, is_open, refused)
+
+    @property
+    def count(self) -> int:
+        """How many effects there are, where most of them are."""
+        return _most(self.effects)
+
+    @property
+    def open_count(self) -> int:
+        """How many incidents are open, where most of them are."""
+        return _most(self.open or ())
+
+
+class Observer(Protocol):
+    """Sees what a receiver did."""
+
+    async def look(self, token: str) -> Sight:
+        """Return what there is to be seen now.
+
+        Args:
+            token: the object that is looked for, for whoever has to ask for it; what is returned may hold more.
+
+        Raises:
+            ObserverError: nothing could be seen, and why.
+        """
+        ...
+
+
+def _most(effects: Collection[Effect]) -> int:
+    seen: dict[str, set[str]] = {}
+    for number, effect in enumerate(effects):
+        seen.setdefault(effect.place, set()).add(effect.key or f"\0{number}")
+    return max(map(len, seen.values()), default=0)

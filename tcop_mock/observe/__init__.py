@@ -1,0 +1,1 @@
+"""Observers: how the harness sees what a receiver does behind its answers."""

@@ -1,0 +1,197 @@
+"""Tells the stories of one clause, looks at what becomes of them, and has them judged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tcop_mock.contract.findings import Problem
+from tcop_mock.contract.judges import no_answer
+from tcop_mock.contract.witness import STORY_JUDGES, Unclear, holds
+from tcop_mock.errors import ObserverError
+from tcop_mock.model.clause import Need
+from tcop_mock.model.story import Act, ActTold, Manner, StoryTold
+from tcop_mock.run.hearing import Hearing
+from tcop_mock.sink.downstream import TROUBLES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from tcop_mock.model.case import Case, Play
+    from tcop_mock.model.clause import Clause
+    from tcop_mock.model.delivery import Attempt, Post, Push
+    from tcop_mock.model.effect import Sight
+    from tcop_mock.model.story import Story
+    from tcop_mock.run.watch import Watch
+    from tcop_mock.sink.downstream import Downstream
+
+_ABOUT_ENDS = frozenset({Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM})
+_MOST_STORIES = 64
+"""So many are told side by side; most of the time they wait for effects to settle."""
+_HANG_UP_S = 0.05
+_BETWEEN_TRIES_S = 0.25
+_MOST_TRIES = 240
+
+
+@dataclass(slots=True)
+class Storyteller:
+    """Tells stories to one receiver.
+
+    Args:
+        post: the port.
+        watch: sees the effects.
+        ends: sees what comes to the ends that the receiver forwards to; clauses about messages look there.
+        sleep: pauses.
+        deadline_s: of one attempt.
+        in_flight: how many pushes may be under way at once.
+        patience_until_s: on the clock, how long what is told late is waited for.
+        downstream: the ends that the receiver forwards to.
+        restart: restarts the receiver.
+        said: all that the run sends, as text: what names something else, too, tells nothing.
+    """
+
+    post: Post
+    watch: Watch
+    ends: Watch
+    sleep: Callable[[float], Awaitable[None]]
+    deadline_s: float
+    in_flight: int
+    patience_until_s: float
+    downstream: Downstream | None = None
+    restart: Callable[[], Awaitable[None]] | None = None
+    said: str = field(default="", repr=False)
+    _gate: asyncio.Semaphore = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._gate = asyncio.Semaphore(self.in_flight)
+
+    async def play(self, clause: Clause, play: Play) -> Hearing:
+        """Tell all stories of a clause and judge them."""
+        watch = self.ends if clause.needs & _ABOUT_ENDS else self.watch
+        gate = asyncio.Semaphore(_MOST_STORIES)
+
+        async def one(story: Story) -> tuple[Story, StoryTold | str]:
+            async with gate:
+                try:
+                    return story, await self.tell(story, watch)
+                except ObserverError as problem:
+                    return story, str(problem)
+
+        return _heard(clause, await asyncio.gather(*map(one, play.stories)))
+
+    async def tell(self, story: Story, watch: Watch) -> StoryTold | str:
+        """Tell one story up to its end, or to the act that went wrong; return why it could not be told.
+
+        Args:
+            story: what is played.
+            watch: sees what becomes of it.
+
+        Raises:
+            ObserverError: its effects cannot be seen.
+        """
+        told_apart = frozenset(name for name in story.names if self.said.count(name) == story.facts.sent.count(name))
+        only = story.tokens
+        story = replace(story, tokens=only | told_apart)
+        before = await watch.now(story)
+        if before.effects:
+            story = replace(story, tokens=only)
+            before = await watch.now(story)
+        if before.effects:
+            return "the receiver knows the alarms of this seed already; leave --seed out, or give it another one"
+        told: list[ActTold] = []
+        for act in story.acts:
+            attempts = await self._sent_in_trouble(story, act) if act.trouble else await self._sent(act)
+            refused = next((one for one in attempts if not one.accepted), None)
+            if refused and not act.any_answer and act.manner not in {Manner.LOST, Manner.RESTARTED}:
+                said = no_answer(refused) if refused.status is None else f"answered {refused.status}"
+                return f"{act.title}: {said} (TCM101)"
+            after = await self._seen(watch, story, act, before, attempts)
+            told.append(ActTold(act, tuple(attempts), before, after))
+            if not _as_wanted(act, before, after):
+                break
+            before = after
+        return StoryTold(story, tuple(told))
+
+    async def _seen(self, watch: Watch, story: Story, act: Act, before: Sight, attempts: Sequence[Attempt]) -> Sight:
+        until_s = None
+        if act.trouble:
+            if not any(attempt.accepted for attempt in attempts):
+                return await watch.now(story)
+            until_s = self.patience_until_s
+        return await watch.settled(story, lambda after: _as_wanted(act, before, after), until_s=until_s)
+
+    async def _sent_in_trouble(self, story: Story, act: Act) -> list[Attempt]:
+        """Send while the ends fail, which they do until the receiver has met with it, be it after its answer."""
+        if self.downstream is None:
+            return []
+        with self.downstream.trouble(story.tokens, TROUBLES[act.trouble]) as trouble:
+            attempts = await self._sent(act)
+            if any(attempt.accepted for attempt in attempts):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.watch.settle_s):
+                        await trouble.met.wait()
+        return attempts
+
+    async def _sent(self, act: Act) -> list[Attempt]:
+        if act.manner is Manner.AT_ONCE:
+            together = (self.post(case.push, deadline_s=self.deadline_s) for case in act.cases)
+            return list(await asyncio.gather(*together))
+        if act.manner is Manner.LOST:
+            return [await self._post(replace(case.push, hang_up_s=_HANG_UP_S)) for case in act.cases]
+        if act.manner is Manner.RESTARTED and self.restart is not None:
+            return await self._sent_while(asyncio.ensure_future(self.restart()), act.cases[0])
+        return [await self._post(case.push) for case in act.cases]
+
+    async def _sent_while(self, restarting: asyncio.Future[None], case: Case) -> list[Attempt]:
+        """Push while the receiver is restarted until it takes the push, as TCOP's retries may."""
+        attempts: list[Attempt] = []
+        try:
+            while not (restarting.done() and attempts and attempts[-1].accepted) and len(attempts) < _MOST_TRIES:
+                attempts.append(await self._post(case.push))
+                await self.sleep(_BETWEEN_TRIES_S)
+            await restarting
+        finally:
+            restarting.cancel()
+        return attempts
+
+    async def _post(self, push: Push) -> Attempt:
+        async with self._gate:
+            return await self.post(push, deadline_s=self.deadline_s)
+
+
+def _as_wanted(act: Act, before: Sight, after: Sight) -> bool:
+    opened = after.open is None or holds(act.open, before.open_count, after.open_count)
+    return opened and holds(act.effects, before.count, after.count)
+
+
+def _heard(clause: Clause, ends: Sequence[tuple[Story, StoryTold | str]]) -> Hearing:
+    problems: list[Problem] = []
+    blind: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    judged: set[str] = set()
+    for story, end in ends:
+        if isinstance(end, str):
+            (left_out if end.endswith(")") else blind)[story.title] = end
+            continue
+        verdicts = [STORY_JUDGES[call.name](end, **call.params) for call in clause.expect]
+        unclear = [verdict for verdict in verdicts if isinstance(verdict, Unclear)]
+        texts = [verdict for verdict in verdicts if isinstance(verdict, str)]
+        if texts:
+            judged.add(story.title)
+            last = end.acts[-1]
+            problems += [Problem(last.act.cases[-1], last.attempts[-1], text, end) for text in texts]
+        elif unclear:
+            (absent if unclear[0].absent else left_out)[story.title] = unclear[0].reason
+        else:
+            judged.add(story.title)
+    return Hearing(
+        problems=tuple(problems),
+        blind=tuple(blind.values()),
+        left_out=tuple(left_out.values()),
+        absent=tuple(absent.values()),
+        judged=frozenset(judged),
+        doubtful=frozenset(blind.keys() | {problem.title for problem in problems}),
+    )

@@ -1,0 +1,222 @@
+"""A receiver that keeps incidents and tells people, and can have one mistake in how it does that."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.model.delivery import Push
+from tcop_mock.model.target import Target
+from tcop_mock.send.http import HttpPost
+from tcop_mock.sink.demo import careful
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BEIJING = timezone(timedelta(hours=8))
+_TRIES = 200
+_AGAIN_S = 0.1
+_TELLS_ALL = frozenset({"forwards-each-attempt", "looks-before-it-writes"})
+"""Mistakes that only those show who keep no incidents beside."""
+
+
+def told(alarm: dict[str, Any]) -> dict[str, Any]:
+    """Return what people are told of an alarm, in order."""
+    info, conditions = alarm["alarmObjInfo"], alarm["alarmPolicyInfo"]["conditions"]
+    dimensions = info["dimensions"]
+    what = conditions.get("metricShowName") or conditions.get("eventShowName")
+    names = [dimensions.get(key) for key in ("objName", "objId", "unInstanceId")]
+    state = "resolved" if str(alarm["alarmStatus"]) == "0" else "firing"
+    return {
+        "state": state,
+        "what": what,
+        "object": next(filter(None, names), json.dumps(dimensions)),
+        "policy": alarm["alarmPolicyInfo"]["policyName"],
+        "since": _instant(alarm["firstOccurTime"]),
+    }
+
+
+def _instant(text: str) -> str:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_BEIJING).isoformat()
+
+
+@dataclass
+class Desk:
+    """Keeps incidents, writes notices, forwards them.
+
+    Args:
+        bug: what it gets wrong; empty: nothing.
+        forward: from a notice to where it is posted and what.
+        delay_s: how long after the answer it does its work.
+        inside: whether it forwards before it answers.
+    """
+
+    bug: str = ""
+    forward: Callable[[Desk, dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
+    delay_s: float = 0.0
+    inside: bool = False
+    downstream: str = ""
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sessions: set[str] = field(default_factory=set)
+    over: set[str] = field(default_factory=set)
+    working: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def __call__(self, received: Received) -> Reply:
+        """Answer a callback, or show the state."""
+        if received.method == "GET" and received.path.startswith("/state"):
+            state = {"notices": self.notices, "incidents": list(self.incidents.values())}
+            return Reply(200, json.dumps(state).encode(), (("Content-Type", "application/json"),))
+        reply = careful(received)
+        alarm = json.loads(received.body) if reply.status == 200 else {}
+        if reply.status != 200 or "alarmPolicyInfo" not in alarm:
+            return Reply(400) if reply.status == 200 else reply
+        if self.bug == "drops-tke" and "tke" in str(alarm["alarmObjInfo"].get("namespace")):
+            return reply
+        if (
+            self.bug == "refuses-orphans"
+            and str(alarm["alarmStatus"]) == "0"
+            and not self.incidents.get(self.key(alarm))
+        ):
+            return Reply(404)
+        work = asyncio.create_task(self._work(alarm))
+        self.working.add(work)
+        work.add_done_callback(self.working.discard)
+        if self.inside:
+            await work
+        return reply
+
+    def key(self, alarm: dict[str, Any]) -> str:
+        """Return what makes an alarm the same alarm."""
+        info, policy = alarm["alarmObjInfo"], alarm["alarmPolicyInfo"]
+        conditions = policy["conditions"]
+        parts = {
+            "account": info.get("appId"),
+            "region": info.get("region"),
+            "policy": policy.get("policyId"),
+            "object": info["dimensions"],
+            "what": conditions.get("metricName") or conditions.get("eventName"),
+            "since": alarm["firstOccurTime"],
+        }
+        if self.bug == "merges-by-object-id":
+            parts["object"] = info["dimensions"].get("objId")
+        if self.bug == "merges-instances":
+            parts["object"] = info.get("namespace")
+        for name in ("account", "region", "policy", "what", "since"):
+            if self.bug == f"key-without-{name}":
+                del parts[name]
+        if self.bug == "key-with-session":
+            parts["session"] = alarm["sessionId"]
+        return json.dumps(parts, sort_keys=True)
+
+    async def _work(self, alarm: dict[str, Any]) -> None:
+        await asyncio.sleep(self.delay_s)
+        if self.bug == "loses-in-a-burst" and len(self.working) > 4:
+            return
+        known = alarm["sessionId"] in self.sessions
+        if self.bug == "looks-before-it-writes":
+            await asyncio.sleep(0.02)
+        self.sessions.add(alarm["sessionId"])
+        if known and self.bug != "forwards-each-attempt":
+            return
+        resolved = str(alarm["alarmStatus"]) == "0"
+        if (self._close if resolved else self._open)(alarm) or self.bug in _TELLS_ALL:
+            notice = self._notice(alarm)
+            self.notices += [notice] * (2 if self.bug == "tells-twice" else 1)
+            if self.forward:
+                await self._forwarded(alarm, notice)
+
+    def _close(self, alarm: dict[str, Any]) -> bool:
+        """Close the incident of a resolve; say whether there was one."""
+        key = self.key(alarm)
+        opened = self.incidents.get(key)
+        if self.bug == "ignores-resolves":
+            return False
+        if self.bug != "forgets-resolves":
+            self.over.add(key)
+        if opened is not None and opened["status"] == "open":
+            opened["status"] = "closed"
+            return True
+        if self.bug == "opens-orphans":
+            self.incidents[key] = {"status": "open", **told(alarm), "alarm": alarm}
+        return False
+
+    def _open(self, alarm: dict[str, Any]) -> bool:
+        """Open an incident where there is none and it is not over; say whether it was opened."""
+        key = self.key(alarm)
+        if key in self.over and self.bug != "reopens-what-is-over":
+            return False
+        if self.incidents.get(key, {}).get("status") == "open":
+            return False
+        self.incidents[key] = {"status": "open", **told(alarm), "alarm": alarm}
+        return True
+
+    def _notice(self, alarm: dict[str, Any]) -> dict[str, Any]:
+        """Return what is told."""
+        notice = told(alarm)
+        if self.bug == "reads-utc":
+            notice["since"] = alarm["firstOccurTime"].replace(" ", "T") + "+00:00"
+        if self.bug == "shifts-twice":
+            start = datetime.strptime(alarm["firstOccurTime"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the mistake
+            notice["since"] = str(start + timedelta(hours=8))
+        return notice
+
+    async def _forwarded(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
+        assert self.forward
+        path, message = self.forward(self, alarm, notice)
+        target = Target.parse(f"{self.downstream}{path}")
+        push = Push(json.dumps(message, ensure_ascii=False).encode())
+        for _ in range(1 if self.bug == "forgets-what-was-refused" else _TRIES):
+            attempt = await HttpPost(target)(push, deadline_s=10.0)
+            answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
+            if attempt.accepted and (not answer.get("errcode") or self.bug == "reads-no-errcode"):
+                return
+            await asyncio.sleep(_AGAIN_S)
+
+
+def as_wecom(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a message to a group robot."""
+    name = str(notice["object"]).replace("<", "&lt;")
+    state = "" if desk.bug == "tells-no-state" else f"**{notice['state'].upper()}** "
+    text = f"{state}{notice['what']} of {name[:1000]}\nPolicy: {notice['policy']}\nSince: {notice['since']}"
+    if desk.bug == "mentions-everybody":
+        text = text.replace("&lt;", "<")
+    if desk.bug == "cuts-nothing":
+        text += name * 5
+    if desk.bug == "shows-undefined":
+        text += f"\nNode: {alarm['alarmObjInfo']['dimensions'].get('node')}"
+    if desk.bug == "names-no-object":
+        text = f"{state}{notice['what']}\nPolicy: {notice['policy']}"
+    if desk.bug == "names-no-metric":
+        text = f"{state}{name}\nPolicy: {notice['policy']}"
+    if desk.bug == "leaves-placeholders":
+        text += "\n{{ region }}"
+    return "/wecom/cgi-bin/webhook/send?key=k", {"msgtype": "markdown", "markdown": {"content": text}}
+
+
+def as_pagerduty(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return an event to PagerDuty."""
+    severity = "fatal" if desk.bug == "invents-severities" else "critical"
+    key = desk.key(alarm)
+    if desk.bug == "dedup-by-session":
+        key = alarm["sessionId"]
+    if desk.bug == "dedup-by-policy":
+        key = str(alarm["alarmPolicyInfo"].get("policyId"))
+    summary = f"{notice['what']} of {notice['object']}"
+    event = {
+        "routing_key": "R" * 32,
+        "event_action": "resolve" if notice["state"] == "resolved" else "trigger",
+        "dedup_key": hashlib.sha256(key.encode()).hexdigest(),
+        "payload": {
+            "summary": summary if desk.bug == "cuts-no-summary" else summary[:1000],
+            "source": str(notice["object"])[:200],
+            "severity": severity,
+            "custom_details": notice,
+        },
+    }
+    return "/pagerduty/v2/enqueue", event
