@@ -19,7 +19,8 @@ from tcop_mock import Catalog
 from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.model.target import Target
-from tcop_mock.run.contract import CheckPlan, ContractRun
+from tcop_mock.run.contract import ContractRun
+from tcop_mock.run.plan import CheckPlan
 from tcop_mock.send.http import HttpPost
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from tcop_mock.report.junit import junit_document
 from tcop_mock.report.ruling import Ruling, rule
 from tcop_mock.report.terminal import terminal_report
 from tcop_mock.report.text import whole_text
-from tcop_mock.run.contract import CheckPlan, ContractRun
+from tcop_mock.run.contract import ContractRun
+from tcop_mock.run.plan import CheckPlan
 from tcop_mock.send.opening import opened
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from tcop_mock.model.target import Target
 from tcop_mock.model.verdict import Result
 from tcop_mock.report.document import check_document, write_json
 from tcop_mock.report.ruling import Ruling, rule
-from tcop_mock.run.contract import CheckPlan, ContractRun
+from tcop_mock.run.contract import ContractRun
+from tcop_mock.run.plan import CheckPlan
 from tcop_mock.send.http import HttpPost
 from tcop_mock.sink.demo import careful, hasty
 from tcop_mock.sink.server import Sink

@@ -52,7 +52,7 @@ class Context(NamedTuple):
     """The body to which the attempt is the answer."""
 
 
-def status(
+def status(  # noqa: PLR0913 - the keys of a clause file
     attempt: Attempt,
     _context: Context,
     *,
@@ -60,6 +60,7 @@ def status(
     forbid: Sequence[str] = (),
     besides: Sequence[str] = (),
     silence_ok: bool = False,
+    closed_ok: bool = False,
 ) -> str | None:
     """Judge the status by class (``2xx``) or number (``401``).
 
@@ -70,7 +71,10 @@ def status(
         forbid: the status must be none of these.
         besides: classes or numbers that are fine, whatever the other lists say.
         silence_ok: a missing answer is another clause's business.
+        closed_ok: a connection that is closed before any answer is fine.
     """
+    if closed_ok and attempt.outcome is Outcome.RESET_BEFORE_ANSWER:
+        return None
     if attempt.status is None:
         return None if silence_ok else no_answer(attempt)
     if is_one_of(attempt.status, besides):

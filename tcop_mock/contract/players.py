@@ -13,6 +13,17 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.contract.changes import changed, raw_body, retyped, written
 from tcop_mock.contract.offers import NOBODY, TITLES, can_offer, offering, unmistakable
 from tcop_mock.contract.stories import stories
+from tcop_mock.contract.transport import (
+    BROKEN_JSON,
+    beside_a_slow_one,
+    chunked,
+    headers,
+    keep_alive,
+    methods,
+    query,
+    segments,
+    truncated,
+)
 from tcop_mock.contract.workshop import PLAIN_SHAPE
 from tcop_mock.errors import UnknownNameError
 from tcop_mock.model.alarm import State
@@ -24,10 +35,6 @@ if TYPE_CHECKING:
     from tcop_mock.contract.workshop import Workshop
     from tcop_mock.model.alarm import Alarm
     from tcop_mock.model.secret import Credentials
-
-_ASCII = 0x80
-"""Where bytes of characters begin that UTF-8 writes in several."""
-_BROKEN_JSON = b'{"sessionId":"broken","alarmStatus":'
 
 
 def catalogue(
@@ -123,71 +130,6 @@ def plain(shop: Workshop, *, count: int) -> Play:
     return Play((Scene(tuple(shop.plain(f"plain callback {number}") for number in range(1, count + 1))),))
 
 
-def headers(shop: Workshop, *, variants: Sequence[Mapping[str, Any]]) -> Play:
-    """Post a plain callback with other headers, after one with the usual ones.
-
-    Args:
-        shop: makes the cases.
-        variants: tables of ``title`` and ``headers`` (name to value), which take the place of those of the same name.
-    """
-    cases = []
-    for variant in variants:
-        case, own = shop.plain(variant["title"]), tuple(variant["headers"].items())
-        names = {name.lower() for name, _ in own}
-        kept = tuple(pair for pair in case.push.headers if pair[0].lower() not in names)
-        cases.append(replace(case, push=replace(case.push, headers=(*kept, *own))))
-    return Play((Scene(tuple(cases), shop.plain()),))
-
-
-def chunked(shop: Workshop) -> Play:
-    """Post a plain callback in chunks, in one and in several, after one with its length told."""
-    one, several = shop.plain("a body in one chunk"), shop.plain("a body in chunks of 100 bytes")
-    cases = (
-        replace(one, push=replace(one.push, chunked=True)),
-        replace(several, push=replace(several.push, chunked=True, segments=(100,))),
-    )
-    return Play((Scene(cases, shop.plain()),))
-
-
-def query(shop: Workshop, *, query: str) -> Play:
-    """Post a plain callback to the URL with a query behind it, after one to the URL as it is."""
-    case = shop.plain("a query behind the URL")
-    return Play((Scene((replace(case, push=replace(case.push, query=query)),), shop.plain()),))
-
-
-def methods(shop: Workshop, *, methods: Sequence[str], with_callback: Sequence[str] = ()) -> Play:
-    """Send requests of other methods than POST.
-
-    Args:
-        shop: makes the cases.
-        methods: to be sent without a body.
-        with_callback: to be sent with a callback as body.
-    """
-    cases = [Case(f"a {method} request", replace(shop.push(b""), method=method, headers=())) for method in methods]
-    for method in with_callback:
-        case = shop.plain(f"a {method} request with a callback in it")
-        cases.append(replace(case, push=replace(case.push, method=method)))
-    return Play((Scene(tuple(cases), shop.plain()),))
-
-
-def segments(shop: Workshop, *, segments: Sequence[Mapping[str, Any]]) -> Play:
-    """Post a body in separate TCP segments, after posting one with the same text in a single write.
-
-    Args:
-        shop: makes the cases.
-        segments: tables of ``title``; ``set`` (path to value) where it is not the plain body; and ``sizes`` (bytes of
-            each segment of the body; the last one repeats), without which the body is cut inside its first character
-            of several bytes.
-    """
-    shape, scenes = shop.catalog.get(PLAIN_SHAPE), []
-    alarm = shop.alarm(shape)
-    for cut in segments:
-        control, case = (shop.case(cut["title"], changed(shop.tree(alarm, State.FIRING), cut), shape) for _ in range(2))
-        sizes = cut.get("sizes") or (_inside_a_character(case.push.body), len(case.push.body))
-        scenes.append(Scene((replace(case, push=replace(case.push, segments=tuple(sizes))),), control))
-    return Play(tuple(scenes))
-
-
 def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] = ("plain",)) -> Play:
     """Post with other credentials than the right ones, after posting with the right ones.
 
@@ -204,7 +146,7 @@ def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] 
             continue
         offered = offering(right, offer, shop.sentinel)
         plain = _showing(shop.plain(f"a callback with {TITLES[offer]}"), offer, offered)
-        broken = _showing(Case(f"broken JSON with {TITLES[offer]}", shop.push(_BROKEN_JSON)), offer, offered)
+        broken = _showing(Case(f"broken JSON with {TITLES[offer]}", shop.push(BROKEN_JSON)), offer, offered)
         cases = {"plain": plain, "malformed": broken}
         gate = None if "plain" in bodies or offer is Offer.RIGHT else plain
         scenes.append(Scene(tuple(cases[body] for body in bodies), shop.plain(), gate))
@@ -229,16 +171,19 @@ PLAYERS: dict[str, Callable[..., Play]] = {
     for player in (
         bodies,
         burst,
+        beside_a_slow_one,
         catalogue,
         chunked,
         credentials,
         headers,
+        keep_alive,
         methods,
         plain,
         query,
         segments,
         spellings,
         stories,
+        truncated,
         variants,
     )
 }
@@ -275,8 +220,3 @@ def _retyped(shop: Workshop, alarm: Alarm, state: State, path: str, kind: str) -
 
 def _showing(case: Case, offer: Offer, offered: Credentials | None) -> Case:
     return replace(case, offer=offer, push=replace(case.push, credentials=offered))
-
-
-def _inside_a_character(body: bytes) -> int:
-    """Return how many bytes there are up to and with the first of a character that has several."""
-    return next(at for at, byte in enumerate(body) if byte >= _ASCII) + 1

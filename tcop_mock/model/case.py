@@ -56,6 +56,8 @@ class Scene:
     control: Case | None = None
     gate: Case | None = None
     spellings: bool = False
+    meanwhile: Case | None = None
+    """Sent before the cases and for as long as they take; nobody waits for its answer."""
 
 
 class Pace(StrEnum):

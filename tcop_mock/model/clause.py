@@ -23,6 +23,10 @@ class Need(StrEnum):
 
     AUTH = "auth"
     """The target's userinfo says which credentials the receiver wants."""
+    ODD_CREDENTIALS = "odd-credentials"
+    """They hold signs that have to be percent-encoded in the URL."""
+    HTTP = "http"
+    """The receiver has connections of its own: it is no app in this process."""
     OBSERVER = "observer"
     """What the receiver does behind its answers can be seen."""
     OPEN = "open"

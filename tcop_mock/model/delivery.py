@@ -78,6 +78,14 @@ class Push:
     """Whether the body is framed in chunks (RFC 9112, 7.1), one a segment, all in one write; its length is not told."""
     query: str = ""
     """What is added to the query of the target, as ``key=value``."""
+    gap_s: float = 0.005
+    """Time between segments: long enough that a receiver on the same machine sees them one by one."""
+    cut: int | None = None
+    """So many bytes of the body are sent before our side is closed; fewer than are promised."""
+    keeps: bool = False
+    """The connection stays open for the next push."""
+    reuses: bool = False
+    """It goes out on the connection that was left open, where there is one."""
     hang_up_s: float | None = None
     """So long after the request is out the connection is closed, whatever has come (in-process apps: is not waited)."""
     patience_s: float | None = None

@@ -13,23 +13,21 @@ from tcop_mock.contract.stories import texts
 from tcop_mock.contract.workshop import Workshop
 from tcop_mock.errors import TargetError
 from tcop_mock.generate import Generator
-from tcop_mock.model.clause import Clause, Need, Stage
+from tcop_mock.model.clause import Clause, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
 from tcop_mock.model.verdict import ClauseResult, Result, Verdict
 from tcop_mock.run.hearing import Hearing, narrowed
 from tcop_mock.run.preflight import find_footing
 from tcop_mock.run.stagehand import Stagehand
-from tcop_mock.run.viewing import Observing, View
+from tcop_mock.run.viewing import View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from tcop_mock.catalog import Catalog
     from tcop_mock.contract.findings import Problem
     from tcop_mock.model.case import Play
     from tcop_mock.model.delivery import Post, Push
-    from tcop_mock.model.profile import Profile
-    from tcop_mock.model.target import Target
+    from tcop_mock.run.plan import CheckPlan
     from tcop_mock.run.preflight import Footing
     from tcop_mock.run.storyteller import Storyteller
 
@@ -47,24 +45,6 @@ _AFTER_ABUSE = frozenset({Stage.BURST, Stage.AUTH})
 _LOOKS = 2
 _DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 _OUT_OF_TIME = "not finished within --max-time"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckPlan:
-    """What is to be judged, and by what."""
-
-    target: Target
-    catalog: Catalog
-    clauses: tuple[Clause, ...]
-    profile: Profile
-    seed: int
-    judge_auth: bool = True
-    """Whether the target's userinfo says which credentials the receiver wants."""
-    wait_s: float = 0.0
-    max_time_s: float = 300.0
-    observing: Observing = field(default_factory=Observing)
-    catalog_folders: tuple[str, ...] = ()
-    """The user's own, to be named again by whoever wants to see a finding again."""
 
 
 @dataclass(slots=True)
@@ -253,16 +233,9 @@ class ContractRun:
 
     def _settled_already(self, clause: Clause, footing: Footing) -> ClauseResult | None:
         """Return the result of a clause that need not be played."""
-        plan = self.plan
-        if clause.profiles and plan.profile.name not in clause.profiles:
-            reason = f"holds in profile {', '.join(clause.profiles)} only"
-            return ClauseResult(clause, Result.NOT_RUN, reason=reason)
-        if Need.AUTH in clause.needs and not (plan.target.credentials and plan.judge_auth):
-            reason = "needs auth: put the receiver's USER:PASSWORD@ into the target"
-            return ClauseResult(clause, Result.NOT_RUN, reason=reason)
-        unmet = plan.observing.unmet(clause)
-        if unmet:
-            return ClauseResult(clause, Result.NOT_RUN, reason=unmet)
+        missing = self.plan.missing(clause)
+        if missing:
+            return ClauseResult(clause, Result.NOT_RUN, reason=missing)
         if footing.mute and not any(call.name in JUDGES and JUDGES[call.name].about_time for call in clause.expect):
             return ClauseResult(clause, Result.ERROR, reason=NOT_EVEN_PLAIN)
         return None

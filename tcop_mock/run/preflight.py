@@ -113,7 +113,8 @@ def _refuse_unusable(attempt: Attempt, target: Target, wait_s: float) -> None:
         have = "other credentials than these" if target.credentials else "credentials"
         raise TargetError(
             f"{target} answers {attempt.status} to a plain callback, so it wants {have}: "
-            "put USER:PASSWORD@ before the host (TCOP_MOCK_TARGET or @FILE keep them out of the process list)"
+            "put USER:PASSWORD@ before the host (TCOP_MOCK_TARGET or @FILE keep them out of the process list), "
+            "with @ : / % and signs beyond ASCII percent-encoded"
         )
     if attempt.status in _WRONG_ADDRESS:
         raise TargetError(f"{target} answers {attempt.status} to a plain callback: is the path right?")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 0.25
 """How long a body may take after its head where only the head is judged."""
+_HEAD_START_S = 0.2
+"""So long what is sent meanwhile is alone."""
 _UNJUDGED_S = 1.0
 """How long an answer that nobody judges is waited for."""
 _SILENCES = 12
@@ -85,7 +87,7 @@ class Stagehand:
             if self._silent[clause.code] >= self.silences:
                 break
             reason = await self._control_refused(clause, scene, play, whole=whole) or await self._gate_open(scene)
-            sent = [] if reason else await self._send_all(clause, scene, play, whole=whole)
+            sent = [] if reason else await self._send_meanwhile(clause, scene, play, whole=whole)
             if scene.spellings and sent and not any(attempt.accepted for _, attempt in sent):
                 reason = f"{scene.cases[0].title}: {_answered(sent[0].attempt)} (TCM101)"
             if reason:
@@ -140,6 +142,18 @@ class Stagehand:
         if scene.gate is None or not (await self._send(scene.gate, self.deadline_s, whole=False)).accepted:
             return None
         return f"{scene.gate.title} is let in (TCM201, TCM202)"
+
+    async def _send_meanwhile(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
+        if scene.meanwhile is None:
+            return await self._send_all(clause, scene, play, whole=whole)
+        limit_s = (len(scene.cases) + 1) * self.deadline_s
+        beside = asyncio.ensure_future(self.post(scene.meanwhile.push, deadline_s=limit_s))
+        try:
+            await self.sleep(_HEAD_START_S)
+            return await self._send_all(clause, scene, play, whole=whole)
+        finally:
+            beside.cancel()
+            await asyncio.wait({beside})
 
     async def _send_all(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
         deadline_s = self.deadline_s * play.deadline_factor

@@ -29,6 +29,11 @@ class Answer:
         self._parser.send(h11.Request(method=method, target="/", headers=[("Host", "-")]))
         self._parser.send(h11.EndOfMessage())
 
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow on the same connection."""
+        return self.complete and self._parser.their_state is h11.DONE
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes; none mean that the receiver closed.
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from tcop_mock.model.target import Target
 
 _READ_BYTES = 65_536
-_BETWEEN_SEGMENTS_S = 0.005
-"""Long enough that a receiver on the same machine sees the segments one by one."""
 
 
 @dataclass(slots=True)
@@ -72,6 +70,7 @@ class HttpPost:
         self._clock = clock
         self._sleep = sleep
         self._resolve = resolve
+        self._kept: Line | None = None
         self._tls = _tls_context(insecure=insecure) if target.scheme == "https" else None
 
     async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
@@ -102,12 +101,16 @@ class HttpPost:
         return Outcome.of_status(course.answer.status), ""
 
     async def _exchange(self, push: Push, course: _Course) -> None:
-        line = await dial(self._target, self._tls, self._resolve)
+        kept, self._kept = (self._kept, None) if push.reuses else (None, self._kept)
+        line = kept or await dial(self._target, self._tls, self._resolve)
         try:
             course.connected_s = self._clock()
             await self._talk(push, course, line)
         finally:
-            line.writer.transport.abort()  # close() would wait for a peer that does not read
+            if push.keeps and course.answer.reusable:
+                self._kept = line
+            else:
+                line.writer.transport.abort()  # close() would wait for a peer that does not read
 
     async def _talk(self, push: Push, course: _Course, line: Line) -> None:
         """Write and read side by side: an answer may come before the request is written (413, 401)."""
@@ -129,10 +132,12 @@ class HttpPost:
         course.sent_bytes = self._write_start(push, writer)
         await writer.drain()
         for segment in push.parts() if _is_cut(push) else ():
-            await self._sleep(_BETWEEN_SEGMENTS_S)
+            await self._sleep(push.gap_s)
             writer.write(segment)
             course.sent_bytes += len(segment)
             await writer.drain()
+        if push.cut is not None and writer.can_write_eof():
+            writer.write_eof()
 
     def _write_start(self, push: Push, writer: asyncio.StreamWriter) -> int:
         """Write the head, with the body unless that is segmented.
@@ -140,7 +145,7 @@ class HttpPost:
         Only here, where nothing is awaited and nothing raises, does a frame hold the credentials in the clear: a
         traceback that shows local variables never shows them.
         """
-        start = self._head(push) + (b"" if _is_cut(push) else push.framed())
+        start = self._head(push) + (b"" if _is_cut(push) else push.framed()[: push.cut])
         writer.write(start)
         return len(start)
 
@@ -162,7 +167,8 @@ class HttpPost:
         fields = {
             "host": ("Host", target.authority),
             "content-length": push.framing,
-            "connection": ("Connection", "close"),  # RFC 9112, 9.6: said by who will not use the connection again
+            # RFC 9112, 9.6: "close" is said by who will not use the connection again
+            "connection": ("Connection", "keep-alive" if push.keeps else "close"),
         }
         if push.credentials is not None:
             fields["authorization"] = ("Authorization", f"Basic {push.credentials.token().reveal()}")

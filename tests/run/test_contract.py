@@ -16,7 +16,8 @@ from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
 from tcop_mock.model.target import Target
 from tcop_mock.model.verdict import Result
-from tcop_mock.run.contract import CheckPlan, ContractRun
+from tcop_mock.run.contract import ContractRun
+from tcop_mock.run.plan import CheckPlan
 from tcop_mock.run.preflight import Footing, find_footing
 
 if TYPE_CHECKING:

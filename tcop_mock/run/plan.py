@@ -1,0 +1,51 @@
+"""What is to be judged, and by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tcop_mock.model.clause import Clause, Need
+from tcop_mock.run.viewing import Observing
+
+if TYPE_CHECKING:
+    from tcop_mock.catalog import Catalog
+    from tcop_mock.model.profile import Profile
+    from tcop_mock.model.secret import Credentials
+    from tcop_mock.model.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What is to be judged, and by what."""
+
+    target: Target
+    catalog: Catalog
+    clauses: tuple[Clause, ...]
+    profile: Profile
+    seed: int
+    judge_auth: bool = True
+    """Whether the target's userinfo says which credentials the receiver wants."""
+    wait_s: float = 0.0
+    max_time_s: float = 300.0
+    observing: Observing = field(default_factory=Observing)
+    catalog_folders: tuple[str, ...] = ()
+    """The user's own, to be named again by whoever wants to see a finding again."""
+
+    def missing(self, clause: Clause) -> str:
+        """Say why a clause is not played, whatever the receiver is like; empty: it is."""
+        if clause.profiles and self.profile.name not in clause.profiles:
+            return f"holds in profile {', '.join(clause.profiles)} only"
+        if Need.AUTH in clause.needs and not (self.target.credentials and self.judge_auth):
+            return "needs auth: put the receiver's USER:PASSWORD@ into the target"
+        if Need.ODD_CREDENTIALS in clause.needs and not _are_odd(self.target.credentials):
+            return "needs a user or password with @ : / % or signs beyond ASCII, which are the ones that get lost"
+        if Need.HTTP in clause.needs and self.target.app:
+            return "needs http: an app in this process has no connections"
+        return self.observing.unmet(clause)
+
+
+def _are_odd(credentials: Credentials | None) -> bool:
+    """Say whether credentials need to be percent-encoded in a URL, or told in an encoding."""
+    text = "".join(part.reveal() for part in (credentials.user, credentials.password)) if credentials else ""
+    return not text.isascii() or not set(text).isdisjoint("@:/%")
