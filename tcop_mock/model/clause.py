@@ -53,6 +53,8 @@ class Stage(StrEnum):
     """After broken input: is the receiver still alive?"""
     DEPTH = "depth"
     """Input that stops parsers of some kinds, and a look whether the receiver is alive after that, too."""
+    DRIP = "drip"
+    """A sender that drips, and nobody else beside."""
     BURST = "burst"
     """Alone, because it would make every other answer late."""
     AUTH = "auth"

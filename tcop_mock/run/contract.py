@@ -38,10 +38,10 @@ _PLAIN_CODE = "TCM000"
 _CONTROL_CODE = "TCM001"
 _WITH_EFFECTS = frozenset({Stage.EFFECTS, Stage.PATIENCE})
 _REQUESTS_AN_ACT = 10
-_ALONE_ANYWAY = frozenset({Stage.EFFECTS, Stage.LAST, Stage.DEPTH, Stage.BURST, Stage.PATIENCE})
+_ALONE_ANYWAY = frozenset({Stage.EFFECTS, Stage.LAST, Stage.DEPTH, Stage.DRIP, Stage.BURST, Stage.PATIENCE})
 """Stages whose clauses are not heard a second time."""
 _STANDING_BEFORE = frozenset({Stage.ABUSE, Stage.DEPTH})
-_AFTER_ABUSE = frozenset({Stage.BURST, Stage.AUTH})
+_AFTER_ABUSE = frozenset({Stage.DRIP, Stage.BURST, Stage.AUTH})
 _LOOKS = 2
 _DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 _OUT_OF_TIME = "not finished within --max-time"

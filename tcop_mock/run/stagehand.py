@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 0.25
 """How long a body may take after its head where only the head is judged."""
+_A_LONG_TIME_S = 3600.0
 _HEAD_START_S = 0.2
 """So long what is sent meanwhile is alone."""
 _UNJUDGED_S = 1.0
@@ -146,8 +147,7 @@ class Stagehand:
     async def _send_meanwhile(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
         if scene.meanwhile is None:
             return await self._send_all(clause, scene, play, whole=whole)
-        limit_s = (len(scene.cases) + 1) * self.deadline_s
-        beside = asyncio.ensure_future(self.post(scene.meanwhile.push, deadline_s=limit_s))
+        beside = asyncio.ensure_future(self.post(scene.meanwhile.push, deadline_s=_A_LONG_TIME_S))
         try:
             await self.sleep(_HEAD_START_S)
             return await self._send_all(clause, scene, play, whole=whole)

@@ -69,7 +69,7 @@ def test_every_clause_can_be_written_down(clause: Clause) -> None:
     """Each clause's player takes its parameters and writes at least one judged case, the same twice."""
     one, two = (_play(clause, _shop(clause)) for _ in range(2))
     assert one == two
-    assert any(case.judged for scene in one.scenes for case in scene.cases)
+    assert one.stories or any(case.judged for scene in one.scenes for case in scene.cases)
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
@@ -132,7 +132,7 @@ def test_the_schema_knows_every_player() -> None:
     [
         ([], [], {clause.code for clause in CLAUSES}),
         (["TCM302"], [], {"TCM302"}),
-        (["tcm40?"], ["TCM402"], {"TCM401", "TCM403", "TCM404", "TCM405", "TCM408", "TCM409"}),
+        (["tcm40?"], ["TCM402"], {"TCM401", "TCM403", *(f"TCM40{number}" for number in range(4, 10))}),
         (["recover-*", "TCM101-accepts-catalogue"], [], {"TCM302", "TCM101"}),
         (["TCM2*"], ["*"], set()),
     ],

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Sink
+from tcop_mock.sink.server import Received, Sink
 
 if TYPE_CHECKING:
-    from tcop_mock.sink.server import Received, Reply
+    from collections.abc import Callable
+
+    import h11
+
+    from tcop_mock.sink.server import Reply
 
 _READ_BYTES = 65_536
 
@@ -100,3 +107,48 @@ class ExitsOnMalformed(Sink):
         if reply.status == 400 and self._server is not None:
             self._server.close()
         return reply
+
+
+class LeavesTheRest(Sink):
+    """Refuses without reading the body to its end, so that the next request on the connection begins with its rest."""
+
+    def __init__(self) -> None:
+        super().__init__(careful)
+        self._with_a_rest: set[asyncio.StreamWriter] = set()
+
+    async def _respond(self, received: Received, wired: Callable[[Reply], bytes], writer: asyncio.StreamWriter) -> None:
+        def told(reply: Reply) -> bytes:
+            if reply.status == 400:
+                self._with_a_rest.add(writer)
+            return wired(reply)
+
+        await super()._respond(received, told, writer)
+
+    async def _receive(
+        self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Received | None:
+        received = await super()._receive(http, reader, writer)
+        if received is not None and writer in self._with_a_rest:
+            self._with_a_rest.discard(writer)
+            return replace(received, body=b"rest" + received.body)
+        return received
+
+
+class TakesWhatComes(Sink):
+    """Takes what it has read for the whole body when the client says no more."""
+
+    def __init__(self) -> None:
+        super().__init__(careful)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+            body = b""
+            while len(body) < int(length[1] if length else 0) and (data := await reader.read(_READ_BYTES)):
+                body += data
+            method, path, _ = head.split(" ", 2)
+            reply = careful(Received(method, path, (), body, 0.0))
+            start = f"HTTP/1.1 {reply.status} -\r\nContent-Length: {len(reply.body)}\r\nConnection: close\r\n\r\n"
+            await self._write(writer, start.encode() + reply.body)
+        writer.close()

@@ -16,8 +16,10 @@ from broken_sinks import (
     DecodesEachChunk,
     ExitsOnMalformed,
     HoldsLastByte,
+    LeavesTheRest,
     OneClientAtATime,
     ReadsOnce,
+    TakesWhatComes,
 )
 from careful_but import (
     ABSENT,
@@ -238,6 +240,7 @@ BUGS: dict[str, Opening] = {
         )
     ),
     "TCM109-breaks-on-the-verification": _of(whenever(lambda request: request.body == b"{}", FAULT)),
+    "TCM110-leaves-the-rest-of-what-it-refuses": through_sink(LeavesTheRest),
     "TCM111-wants-the-bare-content-type": _of(
         whenever(lambda request: request.header("content-type") != "application/json", Reply(415))
     ),
@@ -275,6 +278,7 @@ BUGS: dict[str, Opening] = {
     ),
     "TCM315-takes-32-kib": through_sink(lambda: Sink(careful, body_cap_bytes=32_768)),
     "TCM405-is-dead-after-depth": through_sink(partial(dead_after, "depth")),
+    "TCM406-takes-what-comes": through_sink(TakesWhatComes),
     "TCM407-serves-one-client-at-a-time": through_sink(OneClientAtATime),
     "TCM409-is-dead-after-a-malformed-body": through_sink(partial(dead_after, "json", "encoding", "depth")),
     "TCM409-exits-on-a-malformed-body": through_sink(ExitsOnMalformed),
