@@ -181,7 +181,7 @@ def _heard(clause: Clause, ends: Sequence[tuple[Story, StoryTold | str]]) -> Hea
         texts = [verdict for verdict in verdicts if isinstance(verdict, str)]
         if texts:
             judged.add(story.title)
-            last = end.acts[-1]
+            last = next(act for act in reversed(end.acts) if act.attempts)
             problems += [Problem(last.act.cases[-1], last.attempts[-1], text, end) for text in texts]
         elif unclear:
             (absent if unclear[0].absent else left_out)[story.title] = unclear[0].reason

@@ -69,27 +69,40 @@ class Desk:
 
     async def __call__(self, received: Received) -> Reply:
         """Answer a callback, or show the state."""
-        if received.method == "GET" and received.path.startswith("/state"):
-            state = {"notices": self.notices, "incidents": list(self.incidents.values())}
-            return Reply(200, json.dumps(state).encode(), (("Content-Type", "application/json"),))
+        if received.method == "GET":
+            return self._state() if received.path.startswith("/state") else Reply(404)
         reply = careful(received)
         alarm = json.loads(received.body) if reply.status == 200 else {}
-        if reply.status != 200 or "alarmPolicyInfo" not in alarm:
+        if "alarmPolicyInfo" not in alarm:
             return Reply(400) if reply.status == 200 else reply
-        if self.bug == "drops-tke" and "tke" in str(alarm["alarmObjInfo"].get("namespace")):
-            return reply
-        if (
-            self.bug == "refuses-orphans"
-            and str(alarm["alarmStatus"]) == "0"
-            and not self.incidents.get(self.key(alarm))
-        ):
-            return Reply(404)
+        early = self._early(alarm, reply)
+        if early is not None:
+            return early
         work = asyncio.create_task(self._work(alarm))
         self.working.add(work)
         work.add_done_callback(self.working.discard)
         if self.inside:
             await work
         return reply
+
+    def _state(self) -> Reply:
+        """Show what has been done, and what is open."""
+        if self.bug == "hides-its-state":
+            return Reply(404)
+        state = {"notices": self.notices, "incidents": list(self.incidents.values())}
+        shown = {"shows-nothing": {}, "opens-nothing": {**state, "incidents": []}}.get(self.bug, state)
+        return Reply(200, json.dumps(shown).encode(), (("Content-Type", "application/json"),))
+
+    def _early(self, alarm: dict[str, Any], reply: Reply) -> Reply | None:
+        """Return the answer to what is not worked on, by mistake."""
+        is_event, resolved = alarm.get("alarmType") == "event", str(alarm["alarmStatus"]) == "0"
+        is_tke = alarm["alarmPolicyInfo"]["policyType"].startswith("k8s")
+        if (self.bug == "drops-tke" and is_tke) or (self.bug == "drops-events" and is_event):
+            return reply
+        if self.bug == "refuses-events" and is_event:
+            return Reply(422)
+        unknown = resolved and self.key(alarm) not in self.incidents
+        return Reply(404) if self.bug == "refuses-orphans" and unknown else None
 
     def key(self, alarm: dict[str, Any]) -> str:
         """Return what makes an alarm the same alarm."""
@@ -139,6 +152,11 @@ class Desk:
             return False
         if self.bug != "forgets-resolves":
             self.over.add(key)
+        if self.bug == "closes-all-of-a-policy":
+            for one in self.incidents.values():
+                if one["policy"] == alarm["alarmPolicyInfo"]["policyName"]:
+                    one["status"] = "closed"
+            return True
         if opened is not None and opened["status"] == "open":
             opened["status"] = "closed"
             return True
@@ -168,6 +186,8 @@ class Desk:
 
     async def _forwarded(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
         assert self.forward
+        if self.bug == "forwards-nothing":
+            return
         path, message = self.forward(self, alarm, notice)
         target = Target.parse(f"{self.downstream}{path}")
         push = Push(json.dumps(message, ensure_ascii=False).encode())
@@ -196,7 +216,8 @@ def as_wecom(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> tuple
         text = f"{state}{name}\nPolicy: {notice['policy']}"
     if desk.bug == "leaves-placeholders":
         text += "\n{{ region }}"
-    return "/wecom/cgi-bin/webhook/send?key=k", {"msgtype": "markdown", "markdown": {"content": text}}
+    place = "/wecom/cgi-bin/webhook/send" + ("" if desk.bug == "has-no-key" else "?key=k")
+    return place, {"msgtype": "markdown", "markdown": {"content": text}}
 
 
 def as_pagerduty(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -219,4 +240,6 @@ def as_pagerduty(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> t
             "custom_details": notice,
         },
     }
+    if desk.bug == "no-dedup-key":
+        del event["dedup_key"]
     return "/pagerduty/v2/enqueue", event
