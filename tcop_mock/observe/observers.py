@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "TCOP_MOCK_TOKEN"  # noqa: S105 - an alarm's object, no secret
 _PLACE = "{token}"
-_QUOTED_PLACE = quote(_PLACE, safe="")
 _DEADLINE_S = 10.0
 MOST_BYTES = 32 * 1024 * 1024
 """As much of what a URL answers is read."""
@@ -59,7 +58,7 @@ class UrlObserver:
         Raises:
             ObserverError: it is not there, or no JSON.
         """
-        target = replace(self.target, path=self.target.path.replace(_QUOTED_PLACE, quote(token, safe="")))
+        target = replace(self.target, path=self.target.path.replace(_PLACE, quote(token, safe="")))
         push = Push(b"", method="GET", headers=(("Accept", "application/json"),), credentials=target.credentials)
         attempt = await self.port(target)(push, deadline_s=_DEADLINE_S)
         source = f"what {self.target} answers"

@@ -1,0 +1,133 @@
+"""``check`` with somebody who sees what a receiver does."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from desk import Desk, as_wecom
+from receivers import in_thread, through_sink
+
+from tcop_mock.cli.observing import Asked, observing
+from tcop_mock.errors import ObserverError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Call
+    from receivers import Opening
+
+CLAUSES = ("--clauses", "TCM501,TCM505", "--settle", "1s", "--seed", "7")
+PATHS = ("--observe-all", "$.notices[*]", "--observe-open", '$.incidents[?@.status=="open"]')
+
+
+def results(document: dict[str, object]) -> dict[str, str]:
+    """Return the results by code."""
+    rows = document["clauses"]
+    assert isinstance(rows, list)
+    return {row["code"]: row["result"] for row in rows}
+
+
+def test_a_url_shows_what_a_receiver_does(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """A receiver that ignores resolves is told so, with a code of 1."""
+    url = opened(through_sink(lambda: Desk("ignores-resolves")))
+    done = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES, "--json")
+    assert (done.code, results(done.document)) == (1, {"TCM501": "pass", "TCM505": "fail"})
+    shown = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES[:4])
+    assert "it is resolved: 1 open incident in place of 0" in shown.out
+    assert "answered 200; 1 effect, 1 open" in shown.out
+
+
+def test_a_command_shows_what_a_receiver_does(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """A command that asks the receiver, with the object in its environment."""
+    url = opened(through_sink(Desk))
+    code = f"import urllib.request as r; print(r.urlopen('{url}/state').read().decode())"
+    done = tcop("check", url, "--observe-cmd", f'{sys.executable} -c "{code}"', *PATHS, *CLAUSES, "--json")
+    assert (done.code, results(done.document)) == (0, {"TCM501": "pass", "TCM505": "pass"})
+
+
+def test_a_callable_shows_what_a_receiver_does(
+    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module beside the receiver."""
+    url = opened(through_sink(lambda: Desk("tells-twice")))
+    lines = ["import json, urllib.request", f"STATE = '{url}/state'", "class State:", "    @staticmethod"]
+    lines += ["    def look(token): return json.load(urllib.request.urlopen(STATE))"]
+    (tmp_path / "looking.py").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    done = tcop("check", url, "--observe-call", "looking:State.look", *PATHS, *CLAUSES, "--json")
+    assert (done.code, results(done.document)) == (1, {"TCM501": "fail", "TCM505": "pass"})
+
+
+def test_ends_show_what_a_receiver_forwards(tcop: Call) -> None:
+    """The receiver is told to forward to --downstream, and no more."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    desk = Desk("tells-no-state", forward=as_wecom, downstream=f"http://127.0.0.1:{port}")
+    with in_thread(through_sink(lambda: desk)) as url:
+        done = tcop("check", url, "--downstream", f":{port}", "--clauses", "TCM501,TCM522", "--settle", "1s", "--json")
+    assert (done.code, results(done.document)) == (1, {"TCM501": "pass", "TCM522": "fail"})
+
+
+def test_a_receiver_is_restarted(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+    """The command is run in a shell while pushes go on; one that fails makes the clause an error."""
+    url = opened(through_sink(Desk))
+    look = ("--observe-url", f"{url}/state", *PATHS, "--clauses", "TCM518", "--settle", "1s", "--json")
+    done = tcop("check", url, *look, "--restart-cmd", f"echo again > {tmp_path / 'restarted'}")
+    assert (done.code, results(done.document)) == (3, {"TCM518": "pass"})
+    assert (tmp_path / "restarted").exists()
+    failed = tcop("check", url, *look, "--restart-cmd", "exit 7")
+    assert results(failed.document) == {"TCM518": "error"}
+    assert "--restart-cmd 'exit 7' ended with code 7" in json.dumps(failed.document)
+
+
+def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit in the message."""
+    monkeypatch.setattr("tcop_mock.cli.observing._RESTART_S", 0.1)
+    found, _ = observing(Asked(restart="sleep 30"))
+    assert found.restart is not None
+
+    async def restart() -> None:
+        assert found.restart is not None
+        await found.restart()
+
+    with pytest.raises(ObserverError, match=r"--restart-cmd 'sleep 30' took more than 0\.1 s"):
+        __import__("asyncio").run(restart())
+
+
+@pytest.mark.parametrize(
+    "asked, message",
+    [
+        (Asked(url="http://h/", command="x"), "--observe-url and --observe-cmd: one observer is enough"),
+        (Asked(effects="$.x"), "give --observe-url, too"),
+        (Asked(url="http://h/"), "--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both"),
+        (Asked(url="http://h/", effects="x"), "--observe-all 'x' is no JSONPath"),
+        (Asked(url="ftp://h/", effects="$"), "the scheme must be http or https"),
+        (Asked(command="'"), "--observe-cmd"),
+        (Asked(call="json"), "--observe-call 'json': write MODULE:CALLABLE"),
+        (Asked(call="no_such_module:f"), "--observe-call 'no_such_module:f': No module named"),
+        (Asked(call="json:no_such"), "has no attribute 'no_such'"),
+        (Asked(call="json:__name__"), "is not callable"),
+        (Asked(downstream="9100"), "--downstream '9100': write HOST:PORT, as in 127.0.0.1:9100"),
+        (Asked(downstream="h:x"), "--downstream 'h:x': write HOST:PORT"),
+    ],
+)
+def test_what_does_not_fit_is_told(asked: Asked, message: str) -> None:
+    """In a line, before anything is sent."""
+    with pytest.raises(UsageError) as problem:
+        observing(asked)
+    assert message in str(problem.value)
+
+
+def test_nothing_is_seen_where_nobody_asks() -> None:
+    """Without flags there is no observer and no end; a command or a callable needs no paths."""
+    assert observing(Asked())[0].observer is None
+    assert observing(Asked(command="true"))[0].observer is not None
+    assert observing(Asked(call="json:dumps"))[0].observer is not None
+    assert observing(Asked(downstream="[::1]:0"))[1] == ("::1", 0)
