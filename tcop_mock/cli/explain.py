@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _WIDTH = 78
 
 
+_IN_LINES = textwrap.TextWrapper(
+    _WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+)
+
+
 @with_common
 def explain(code: str, *, common: Common) -> None:
     """Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it."""
@@ -36,7 +41,7 @@ def explain(code: str, *, common: Common) -> None:
         ("Holds", holds + needs),
     ):
         click.echo(f"\n{head}")
-        click.echo(textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False))
+        click.echo(_IN_LINES.fill(text))
 
 
 def _document(clause: Clause) -> dict[str, object]:

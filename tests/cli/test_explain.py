@@ -24,7 +24,8 @@ def test_every_clause_is_explained(tcop: Call, clause: Clause) -> None:
     assert done.out.startswith(f"{clause.code} {clause.slug} [{clause.level}]\n")
     for text in (clause.requirement, clause.source, clause.why, clause.fix):
         assert " ".join(text.split()) in " ".join(done.out.split())
-    assert ("Needs auth." in done.out) == bool(clause.needs)
+    needs = f"Needs {', '.join(sorted(clause.needs))}." if clause.needs else "Needs nothing but the target."
+    assert needs in " ".join(done.out.split())
     assert all(len(line) <= 80 or " " not in line.strip() for line in done.out.splitlines())
     assert (done.code, done.err) == (0, "")
 
@@ -64,7 +65,10 @@ def test_a_clause_of_some_profiles_names_them(tcop: Call, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     "name, hint",
-    [("recover-time", "did you mean 'recover-time-zero'?"), ("zzz", "`tcop-mock check --list` shows all clauses")],
+    [
+        ("recover-time", "did you mean 'recover-time-zero' or 'recovers-after-outage'?"),
+        ("zzz", "`tcop-mock check --list` shows all clauses"),
+    ],
 )
 def test_an_unknown_clause_is_refused(tcop: Call, name: str, hint: str) -> None:
     """A clause that is not there gives one line with the nearest that are, or how to list them, and code 2."""
