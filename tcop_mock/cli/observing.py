@@ -133,8 +133,12 @@ def _restarting(command: str) -> Callable[[], Awaitable[None]]:
             async with asyncio.timeout(_RESTART_S):
                 code = await process.wait()
         except TimeoutError:
-            process.kill()
             raise ObserverError(f"--restart-cmd {command!r} took more than {_RESTART_S:g} s") from None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
         if code:
             raise ObserverError(f"--restart-cmd {command!r} ended with code {code}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass, field, replace
@@ -125,12 +126,10 @@ def texts_of(alarm: Alarm) -> Iterator[str]:
             yield value
 
 
-def moments(roles: Iterable[Role]) -> tuple[datetime | None, datetime | None]:
+def moments(roles: Iterable[Role]) -> tuple[datetime, datetime | None]:
     """Return when the first of these alarms began and ended."""
-    for role in roles:
-        ended = [callback.recovered for callback in role.told if callback.recovered]
-        return role.alarm.first_occur, next(iter(ended), None)
-    return None, None
+    first = next(iter(roles))
+    return first.alarm.first_occur, next((told.recovered for told in first.told if told.recovered), None)
 
 
 def sent(roles: Iterable[Role]) -> str:
@@ -161,9 +160,8 @@ def _like(model: Alarm, own: Alarm, others: Sequence[str], shop: Workshop, shape
 
 def _another(model: Alarm, key: str, shop: Workshop, shape: Shape) -> Any:  # noqa: ANN401 - a JSON value
     """Draw another value of a dimension."""
-    while (value := shop.own_alarm(shape).dimensions[key]) == model.dimensions[key]:
-        continue
-    return value
+    drawn = (shop.own_alarm(shape).dimensions[key] for _ in itertools.count())
+    return next(value for value in drawn if value != model.dimensions[key])
 
 
 def _another_region(model: Alarm) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.casting import cast, moments, names, sent, texts_of, tokens
 from tcop_mock.contract.workshop import PLAIN_SHAPE
-from tcop_mock.generate.policies import forms
 from tcop_mock.model.case import Case, Play
 from tcop_mock.model.form import Form
 from tcop_mock.model.story import Act, Facts, Manner, Story
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from tcop_mock.contract.casting import Role
     from tcop_mock.contract.workshop import Workshop
     from tcop_mock.model.alarm import Alarm
-    from tcop_mock.model.shape import Shape
+    from tcop_mock.model.shape import Event, Metric, Shape
 
 _MOST_BYTES = 65_536
 _LEAST_NAME_CHARS = 4
@@ -56,10 +55,8 @@ def _told(shop: Workshop, table: Mapping[str, Any]) -> Iterator[Story]:
     for form in map(Form, table.get("forms", (Form.DOCUMENTED,))):
         writer = shop.writing(form)
         for shape in shop.shapes(table.get("shapes", (PLAIN_SHAPE,))):
-            lives = "resolves" in str(table["acts"])
-            if form in forms(shape) and (shape.recovers or not lives):
-                named = [shape.id, form if "forms" in table else "", table.get("title", "")]
-                yield _story(writer, shape, ", ".join(filter(None, named)), table)
+            named = [shape.id, form if "forms" in table else "", table.get("title", "")]
+            yield _story(writer, shape, ", ".join(filter(None, named)), table)
 
 
 def _story(shop: Workshop, shape: Shape, title: str, table: Mapping[str, Any]) -> Story:
@@ -98,7 +95,7 @@ def _act(shop: Workshop, shape: Shape, roles: Mapping[str, Role], table: Mapping
 
 
 def _names(alarm: Alarm) -> Iterator[str]:
-    what = alarm.metric or alarm.event
-    if what is not None:
+    whats: list[Metric | Event] = [what for what in (alarm.metric, alarm.event) if what is not None]
+    for what in whats:
         yield what.name
         yield what.show_name.in_(alarm.lang).strip()

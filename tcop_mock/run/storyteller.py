@@ -102,7 +102,8 @@ class Storyteller:
             return "the receiver knows the alarms of this seed already; leave --seed out, or give it another one"
         told: list[ActTold] = []
         for act in story.acts:
-            attempts = await self._sent_in_trouble(story, act) if act.trouble else await self._sent(act)
+            troubled = self.downstream if act.trouble else None
+            attempts = await (self._sent_in_trouble(story, act, troubled) if troubled else self._sent(act))
             refused = next((one for one in attempts if not one.accepted), None)
             if refused and not act.any_answer and act.manner not in {Manner.LOST, Manner.RESTARTED}:
                 said = no_answer(refused) if refused.status is None else f"answered {refused.status}"
@@ -122,11 +123,9 @@ class Storyteller:
             until_s = self.patience_until_s
         return await watch.settled(story, lambda after: _as_wanted(act, before, after), until_s=until_s)
 
-    async def _sent_in_trouble(self, story: Story, act: Act) -> list[Attempt]:
+    async def _sent_in_trouble(self, story: Story, act: Act, ends: Downstream) -> list[Attempt]:
         """Send while the ends fail, which they do until the receiver has met with it, be it after its answer."""
-        if self.downstream is None:
-            return []
-        with self.downstream.trouble(story.tokens, TROUBLES[act.trouble]) as trouble:
+        with ends.trouble(story.tokens, TROUBLES[act.trouble]) as trouble:
             attempts = await self._sent(act)
             if any(attempt.accepted for attempt in attempts):
                 with contextlib.suppress(TimeoutError):

@@ -61,6 +61,8 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ("status", {"forbid": ["2xx", "5xx"], "besides": ["501"]}, {"status": 501}, None),
         ("status", {"forbid": ["2xx", "5xx"], "besides": ["5xx"]}, {"status": 500}, None),
         ("status", {"forbid": ["2xx", "5xx"], "besides": ["501"]}, {"status": 405}, None),
+        ("status", {"allow": ["2xx"], "closed_ok": True}, DROPPED, None),
+        ("status", {"allow": ["2xx"], "closed_ok": True}, SILENT, "no answer inside the deadline"),
         ("alive", {"allow": ["2xx"]}, REFUSED, "the connection was refused"),
         ("in_time", {}, ACKED, None),
         ("in_time", {}, {"status": 500}, None),

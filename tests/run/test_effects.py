@@ -126,6 +126,16 @@ def test_a_refused_alarm_tells_nothing_about_effects() -> None:
     assert "answered 422 (TCM101)" in item.reason
 
 
+def test_what_a_receiver_does_not_do_is_not_run() -> None:
+    """Who shows no offset is not judged on offsets; who cannot be restarted not on restarts."""
+    verdict = observed(Desk("shifts-twice"), ["TCM102", "TCM513", "TCM518"])
+    reasons = {item.clause.code: item.reason for item in verdict.results if item.result is Result.NOT_RUN}
+    assert reasons == {
+        "TCM513": "no time of the alarm is shown with its offset from UTC",
+        "TCM518": "needs restart: give --restart-cmd, a command that restarts the receiver",
+    }
+
+
 def test_a_broken_key_is_one_finding_over_its_shapes() -> None:
     """The same cause on several products is told once."""
     [item] = observed(Desk("merges-by-object-id"), ["TCM506"]).results

@@ -400,3 +400,21 @@ def test_two_hundred_at_once_are_all_answered() -> None:
 
     post = WsgiPost(wsgi, TARGET, answer_cap_bytes=10, clock=time.perf_counter)
     assert {attempt.outcome for attempt in asyncio.run(storm(post))} == {Outcome.ACKED}
+
+
+def test_who_hangs_up_waits_for_no_answer() -> None:
+    """The app goes on; the attempt is over."""
+    ended = threading.Event()
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401
+        if scope["type"] == "lifespan":
+            raise RuntimeError
+        await receive()
+        await asyncio.sleep(0.05)
+        ended.set()
+        await _answer(send, 204)
+
+    with AsgiPost(app, TARGET, answer_cap_bytes=10, clock=time.perf_counter) as post:
+        attempt = asyncio.run(post(Push(b"{}", hang_up_s=0.01), deadline_s=5.0))
+        assert ended.wait(5.0)
+    assert (attempt.outcome, attempt.status) == (Outcome.CANCELLED, None)
