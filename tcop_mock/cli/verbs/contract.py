@@ -1,0 +1,82 @@
+"""Verbs about the contract of receivers."""
+
+from __future__ import annotations
+
+import click
+
+from tcop_mock.cli.durations import duration, positive_duration
+from tcop_mock.cli.flags import common, insecure, observing
+from tcop_mock.cli.verbs.calling import calling
+from tcop_mock.model.clause import Level
+
+CHECK = click.Command(
+    "check",
+    callback=calling("check", "check"),
+    help="Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract; or an app in "
+    "this process (ASGI, WSGI), module:app[/PATH].\n\n"
+    "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
+    "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
+    short_help="Judge a receiver by the contract.",
+    params=[
+        click.Argument(["target"], required=False, metavar="[TARGET]"),
+        click.Option(
+            ["--clauses", "globs"],
+            multiple=True,
+            metavar="GLOB,...",
+            help="Only these: TCM3*, recover-*; repeatable.",
+        ),
+        click.Option(["--skip"], multiple=True, metavar="GLOB,...", help="Not these; repeatable."),
+        click.Option(
+            ["--fail-on"],
+            type=click.Choice([Level.MUST.value, Level.SHOULD.value]),
+            default=Level.MUST.value,
+            show_default=True,
+            help="The least level whose broken clauses fail the run.",
+        ),
+        click.Option(
+            ["--auth-from-url/--no-auth-from-url", "judge_auth"],
+            default=True,
+            show_default=True,
+            help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on them.",
+        ),
+        click.Option(
+            ["--report", "reports"], multiple=True, metavar="KIND=PATH", help="Also write json, junit or text."
+        ),
+        click.Option(
+            ["--wait"],
+            type=duration,
+            default="0s",
+            metavar="TIME",
+            help="Time that a starting receiver is given.",
+        ),
+        click.Option(
+            ["--max-time"],
+            type=positive_duration,
+            default="300s",
+            show_default=True,
+            metavar="TIME",
+            help="Limit of the run.",
+        ),
+        *observing(),
+        insecure(),
+        click.Option(["--list", "only_list"], is_flag=True, help="List the clauses that would be run, and run none."),
+        *common(),
+    ],
+)
+
+EXPLAIN = click.Command(
+    "explain",
+    callback=calling("explain", "explain"),
+    help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
+    short_help="Explain a clause: what it demands, by which source, and how to keep it.",
+    params=[click.Argument(["code"]), *common()],
+)
+
+DEMO = click.Command(
+    "demo",
+    callback=calling("demo", "demo"),
+    help="Send callbacks to a receiver with planted bugs, judge it, then judge the corrected one; all on "
+    "loopback.\n\nExit code 0: the first was found broken and the second whole, as they are.",
+    short_help="Judge a built-in receiver with planted bugs, then the corrected one.",
+    params=common(),
+)

@@ -1,0 +1,57 @@
+"""Verbs that deliver callbacks, and that receive them."""
+
+from __future__ import annotations
+
+import click
+
+from tcop_mock.cli.flags import common, delivering, destination, drawing, listening
+from tcop_mock.cli.verbs.calling import calling
+
+SEND = click.Command(
+    "send",
+    callback=calling("send", "send"),
+    help="Deliver a callback: of the shape ID, from a FILE, or from standard input (-).\n\n"
+    "The body goes out as one POST; a failed one is pushed again as the profile says. Exit code 0: accepted, "
+    "1: not.",
+    short_help="Deliver a callback as TCOP does: deadline, retries, BasicAuth.",
+    params=[
+        click.Argument(["source"], metavar="ID|FILE|-"),
+        *destination(),
+        *delivering(),
+        *drawing(),
+        *common(),
+    ],
+)
+
+REPLAY = click.Command(
+    "replay",
+    callback=calling("replay", "replay"),
+    help="Send again what a FILE holds (-: standard input), byte for byte: what listen --record wrote, a report of "
+    "check, what emit printed, a HAR, captured HTTP requests, curl lines, bodies; or the case CODE[/NUMBER] of a "
+    "clause, as check sends it by the same --seed.\n\n"
+    "Where the file has times, --time-scale 1 keeps the gaps between requests. Exit code 0: all accepted, 1: not.",
+    short_help="Send again what was recorded, captured or judged.",
+    params=[
+        click.Argument(["source"], metavar="FILE|-|CASE"),
+        click.Option(["--now"], is_flag=True, help="Move all times of callbacks so that the first is told now."),
+        click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
+        click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
+        *destination(),
+        *delivering(),
+        *common(),
+    ],
+)
+
+LISTEN = click.Command(
+    "listen",
+    callback=calling("listen", "listen"),
+    help="Receive callbacks, and what receivers forward; tell each as it comes, and what validate says of it.\n\n"
+    "The first line of output is the address. Under /wecom, /dingtalk, /feishu, /slack, /pagerduty and /json, "
+    "whatever follows, it answers as these ends do; elsewhere as --as says. Ctrl-C ends it. Exit code 0: ended as "
+    "asked for, 1: --max-time was over before --count requests had come.",
+    short_help="Receive callbacks, tell and record them, misbehave on request.",
+    params=[
+        *listening(),
+        *common(),
+    ],
+)
