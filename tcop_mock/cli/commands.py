@@ -55,6 +55,7 @@ for _verb in (
     delivery.REPLAY,
     contract.CHECK,
     delivery.LISTEN,
+    delivery.RECONCILE,
     contract.EXPLAIN,
     contract.DEMO,
 ):

@@ -1,4 +1,4 @@
-"""Verbs that deliver callbacks, and that receive them."""
+"""Verbs that deliver callbacks, that receive them, and that compare the two."""
 
 from __future__ import annotations
 
@@ -52,6 +52,29 @@ LISTEN = click.Command(
     short_help="Receive callbacks, tell and record them, misbehave on request.",
     params=[
         *listening(),
+        *common(),
+    ],
+)
+
+RECONCILE = click.Command(
+    "reconcile",
+    callback=calling("reconcile", "reconcile"),
+    help="Compare the LEDGER of a load (load --ledger) with what the receiver says it has, RECEIVED: what was "
+    "acknowledged and is lost, what is there too often, out of order, or unknown, by object. -: standard input.\n\n"
+    "RECEIVED holds a JSON object a line: a body, an object with its ids (sessionId or session; objId, unInstanceId "
+    "or object, and state), or what listen recorded. Exit code 0: they agree, 1: they differ, 2: a line cannot be "
+    "read.",
+    short_help="Compare what was delivered with what the receiver has.",
+    params=[
+        click.Argument(["ledger"], metavar="LEDGER"),
+        click.Argument(["received"], metavar="RECEIVED"),
+        click.Option(
+            ["--most"],
+            type=click.IntRange(min=0),
+            default=20,
+            show_default=True,
+            help="Objects that are told of each kind of difference.",
+        ),
         *common(),
     ],
 )

@@ -1,0 +1,57 @@
+"""Ledgers, and what receivers have, as files hold them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tcop_mock.model.wire import wire_bytes
+
+Rows = list[dict[str, Any]]
+
+
+def entry(session: str, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """Return a line of a ledger about the object ``ins-1``, acked at once."""
+    return {
+        "version": 1,
+        "alarm": "policy-1/cpu_usage/ins-1",
+        "object": "ins-1",
+        "session": session,
+        "state": "firing",
+        "outcome": "acked",
+        "attempts": 1,
+        "started_s": 1.0,
+        "ended_s": 1.5,
+    } | changed
+
+
+def callback(session: str, thing: str = "ins-1") -> dict[str, Any]:
+    """Return what of a body tells it from others."""
+    return {"sessionId": session, "alarmStatus": "1", "alarmObjInfo": {"dimensions": {"objId": thing}}}
+
+
+def record(body: dict[str, Any] | None, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """Return a line of a recording of ``listen``."""
+    return {
+        "version": 1,
+        "received": "2026-11-23T22:31:05.123+00:00",
+        "method": "POST",
+        "path": "/",
+        "headers": [],
+        "body": wire_bytes(body).decode() if body else "",
+        "auth": "none",
+        "as": "webhook",
+        "status": 200,
+        "fault": None,
+        "said": "",
+        "kind": None,
+        "shape": None,
+        "valid": None,
+        "problems": [],
+        "deviations": [],
+    } | changed
+
+
+def jsonl(rows: Rows) -> bytes:
+    """Return rows as a file has them, one a line."""
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
