@@ -24,11 +24,13 @@ from tcop_mock.report.safe import escaped, one_line
 from tcop_mock.report.words import MOST_REASON_CHARS, named, sentence, tally
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from tcop_mock.model.verdict import ClauseResult, Verdict
 
-_SUITE = "tcop-mock"
+SUITE = "tcop-mock"
+"""Name of the suite, and of what its classes begin with."""
 _WIDTH = 100
 _NOTHING = "\n"
 _TAGS = ("failure", "error", "skipped")
@@ -64,19 +66,39 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
     cases = [_case(result, fail_on) for result in verdict.results]
     if not judged_a_must(verdict):
         message = sentence(verdict, Level.MUST)
-        cases.append(Case(f"{_SUITE}.run", "a must clause is judged", 0.0, "error", "unjudged", message, message))
-    root = ET.Element("testsuites", {"name": _SUITE, **_numbers(cases)})
+        cases.append(Case(f"{SUITE}.run", "a must clause is judged", 0.0, "error", "unjudged", message, message))
+    said = [f"{tally(verdict)}. {sentence(verdict, fail_on)}", *(f"Assumed: {text}" for text in verdict.assumptions)]
+    about = {
+        "target": verdict.target,
+        "profile": verdict.profile,
+        "seed": str(verdict.seed),
+        "fail-on": fail_on.value,
+    }
+    return suite_document(cases, about, said, started)
+
+
+def suite_document(cases: list[Case], about: Mapping[str, str], said: Iterable[str], started: datetime) -> bytes:
+    """Return cases as one suite of JUnit XML in UTF-8.
+
+    Args:
+        cases: in the order in which they are listed; texts of theirs are printable.
+        about: properties of the suite, beside our version.
+        said: lines of its output.
+        started: as for :func:`junit_document`.
+    """
+    root = ET.Element("testsuites", {"name": SUITE, **_numbers(cases)})
     stamp = started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     suite = ET.SubElement(
         root,
         "testsuite",
-        {"name": _SUITE, "package": _SUITE, "id": "0", "hostname": "localhost", "timestamp": stamp, **_numbers(cases)},
+        {"name": SUITE, "package": SUITE, "id": "0", "hostname": "localhost", "timestamp": stamp, **_numbers(cases)},
     )
     suite.set("skipped", str(sum(case.tag == "skipped" for case in cases)))
-    _write_properties(suite, verdict, fail_on)
+    table = ET.SubElement(suite, "properties")
+    for name, value in {"version": __version__, **about}.items():
+        ET.SubElement(table, "property", {"name": name, "value": one_line(value, MOST_REASON_CHARS)})
     for case in cases:
         _write_case(suite, case)
-    said = [f"{tally(verdict)}. {sentence(verdict, fail_on)}", *(f"Assumed: {text}" for text in verdict.assumptions)]
     ET.SubElement(suite, "system-out").text = "\n".join(map(escaped, said))
     ET.SubElement(suite, "system-err").text = _NOTHING
     ET.indent(root)
@@ -86,7 +108,7 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
 
 def _case(result: ClauseResult, fail_on: Level) -> Case:
     clause = result.clause
-    case = Case(f"{_SUITE}.{clause.level}", named(clause), result.duration_s, type=clause.level.value)
+    case = Case(f"{SUITE}.{clause.level}", named(clause), result.duration_s, type=clause.level.value)
     reason = one_line(result.reason, MOST_REASON_CHARS)
     if result.result is Result.PASS:
         return case
@@ -107,18 +129,6 @@ def _numbers(cases: list[Case]) -> dict[str, str]:
     failures, errors, _ = (str(sum(case.tag == tag for case in cases)) for tag in _TAGS)
     time = f"{sum(case.time_s for case in cases):.3f}"
     return {"tests": str(len(cases)), "failures": failures, "errors": errors, "time": time}
-
-
-def _write_properties(suite: ET.Element, verdict: Verdict, fail_on: Level) -> None:
-    table = ET.SubElement(suite, "properties")
-    for name, value in (
-        ("version", __version__),
-        ("target", verdict.target),
-        ("profile", verdict.profile),
-        ("seed", str(verdict.seed)),
-        ("fail-on", fail_on.value),
-    ):
-        ET.SubElement(table, "property", {"name": name, "value": one_line(value, MOST_REASON_CHARS)})
 
 
 def _write_case(suite: ET.Element, case: Case) -> None:

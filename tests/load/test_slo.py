@@ -1,0 +1,121 @@
+"""Objectives, and loads that are held to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from loads import SUMMARY
+
+from tcop_mock.errors import UsageError
+from tcop_mock.load.slo import NAMES, hold, parse_objectives
+from tcop_mock.model.loaded import LIMIT_S, Distribution
+
+if TYPE_CHECKING:
+    from tcop_mock.model.slo import Objective
+
+_TOLD = {
+    "p50<50ms": "p50<50ms: kept, 20 ms",
+    "p99<500ms": "p99<500ms: broken, 2 s",
+    "p99.9 <= 2s": "p99.9 <= 2s: kept, 2 s",
+    "p75<0.1s": "p75<0.1s: kept, 20 ms",
+    "max<1m": "max<1m: kept, 2 s",
+    "mean>1ms": "mean>1ms: kept, 218 ms",
+    "errors<20%": "errors<20%: kept, 20 of 120 (16.67%)",
+    "errors<20": "errors<20: broken, 20 of 120",
+    "acked>=100": "acked>=100: kept, 100 of 120",
+    "lost=0": "lost=0: broken, 2 of 102",
+    "lost==2": "lost==2: kept, 2 of 102",
+    "late<1%": "late<1%: kept, 1 of 120 (0.8333%)",
+    "over5s=0%": "over5s=0%: broken, 12 of 120 (10%)",
+    "dropped=0": "dropped=0: kept, 0 of 120",
+    "duplicates<20%": "duplicates<20%: kept, 12 of 102 (11.76%)",
+    "rate>100/s": "rate>100/s: broken, 2",
+    "rate>1": "rate>1: kept, 2",
+    "amplification<1.2": "amplification<1.2: kept, 1.176",
+    "recovery<=6s": "recovery<=6s: kept, 5.5 s",
+}
+
+
+def test_a_load_is_held_to_its_objectives() -> None:
+    """Each is kept or broken by what was measured, and says so."""
+    held = hold(parse_objectives([",".join(_TOLD)], scenario=True), SUMMARY)
+    assert [one.sentence for one in held] == list(_TOLD.values())
+    assert [one.kept for one in held] == [": kept," in one for one in _TOLD.values()]
+
+
+def test_what_was_not_measured_is_broken() -> None:
+    """Without acks no time is kept, without attempts no share, without an end no recovery; a count of nothing is 0."""
+    nothing = replace(
+        SUMMARY,
+        acks=Distribution(),
+        attempts=0,
+        outcomes={},
+        notifications=0,
+        lost=0,
+        late=0,
+        duplicates=0,
+        recovery_s=None,
+    )
+    asked = "p99<1s,max<1s,mean<1s,errors<1%,rate>=0,amplification<2,recovery<1m,lost=0"
+    held = hold(parse_objectives([asked], scenario=True), nothing)
+    assert [one.kept for one in held] == [False] * 7 + [True]
+    assert [one.measured for one in held] == [
+        *["nothing was acked"] * 3,
+        *["nothing was sent"] * 3,
+        "the storm did not come to its end",
+        "0 of 0",
+    ]
+
+
+def test_over_five_seconds_is_what_it_says() -> None:
+    """The name of the objective is the limit of the page."""
+    assert f"over{LIMIT_S:g}s" in NAMES
+
+
+def test_several_flags_add_up() -> None:
+    """--slo may be given again."""
+    assert [one.name for one in parse_objectives(["lost=0", "p99<1s, late<1%"], scenario=False)] == [
+        "lost",
+        "p99",
+        "late",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
+    """With its own unit, or a bare number."""
+    taken: list[Objective] = []
+    for bound in ("1s", "1"):
+        try:
+            taken += parse_objectives([f"{name}<{bound}"], scenario=True)
+        except UsageError:
+            continue
+    assert [one.name for one in taken] == [name]
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("", "--slo '': write NAME, a relation and a bound, as in p99<500ms,errors<0.1%,lost=0"),
+        ("p99<500ms,", "--slo '': write NAME, a relation and a bound, as in p99<500ms,errors<0.1%,lost=0"),
+        ("p99", "--slo 'p99': write NAME, a relation and a bound, as in p99<500ms,errors<0.1%,lost=0"),
+        ("p99<500h", "--slo 'p99<500h': write NAME, a relation and a bound, as in p99<500ms,errors<0.1%,lost=0"),
+        ("p99<500", "--slo 'p99<500': p99 is a time: write 500ms, 2s or 1m"),
+        ("p99<5%", "--slo 'p99<5%': p99 is a time: write 500ms, 2s or 1m"),
+        ("error<1%", "--slo 'error<1%': nothing called 'error' is measured; did you mean 'errors'?"),
+        ("x<1", f"--slo 'x<1': nothing called 'x' is measured; one of {', '.join(NAMES)}"),
+        ("p101<1s", f"--slo 'p101<1s': nothing called 'p101' is measured; one of {', '.join(NAMES)}"),
+        ("errors<0.1", "--slo 'errors<0.1': errors is counted: write a share as in 0.1%, or a whole number"),
+        ("lost=0s", "--slo 'lost=0s': lost is counted: write a share as in 0.1%, or a whole number"),
+        ("rate>5%", "--slo 'rate>5%': rate is a number a second: write 1000 or 1000/s"),
+        ("amplification<2s", "--slo 'amplification<2s': amplification is a ratio: write a number as in 1.5"),
+        ("recovery<1s", "--slo recovery: it is measured of a storm's end: play one with --scenario"),
+    ],
+)
+def test_what_is_no_objective_is_refused(text: str, complaint: str) -> None:
+    """What is wrong and how it should look, in one line, before anything is sent."""
+    with pytest.raises(UsageError) as told:
+        parse_objectives([text], scenario=False)
+    assert str(told.value) == complaint
