@@ -62,10 +62,15 @@ class Bodies:
         self._draft = generator.draft(shape)
         self._stencil = lru_cache(maxsize=1024)(self._compiled)
 
-    def body(self, serial: int) -> bytes:
-        """Return one alarm's body."""
+    def body(self, serial: int, moment: Moment | None = None) -> bytes:
+        """Return one alarm's body.
+
+        Args:
+            serial: of the alarm.
+            moment: another of the same state, whose chance it is drawn by; its times stay those of this one's moment.
+        """
         policy, number, row = place_of(serial)
-        return self._stencil(policy).body(self._draft.block(policy, number, self._moment), row)
+        return self._stencil(policy).body(self._draft.block(policy, number, moment or self._moment), row)
 
     def bodies(self, first: int, count: int) -> list[bytes]:
         """Return the bodies of ``count`` alarms in a row, in their order."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.generate.cells import ALNUM, FIRST_DAY, LOWER_ALNUM
 from tcop_mock.generate.entropy import Entropy
-from tcop_mock.generate.pools import names, regions
+from tcop_mock.generate.pools import names, region_of, regions
 from tcop_mock.model.alarm import REPEAT_PERIODS_S, Account, Alarm, Extras, NotifyType, State
 from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Event, Kind, Lang, Metric
@@ -33,6 +33,21 @@ _LEVELS = ("", "", "", "Remind")
 _TAGS = ((), (("env", "prod"),), (("team", "payments"), ("env", "test")))
 
 
+class Setting(NamedTuple):
+    """Where policies are, whose they are and how they watch; what is not said is drawn."""
+
+    account: Account | None = None
+    region: str = ""
+    """Short code of the region; of no account to products without regions."""
+    period_s: int | None = None
+    """Statistical period."""
+    period_num: int | None = None
+    """How many breaching periods it takes to fire."""
+
+
+_ANYWHERE = Setting()
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What is asked of an alarm beyond its shape; what is not asked is drawn."""
@@ -44,6 +59,7 @@ class Ask:
     notify: Notify | None = None
     reaching: State = State.FIRING
     """The state it must be able to reach: repeated, resolved."""
+    setting: Setting = _ANYWHERE
 
 
 def draw_policy(shape: Shape, lang: Lang, ask: Ask, *key: object) -> Alarm:
@@ -60,14 +76,17 @@ def draw_policy(shape: Shape, lang: Lang, ask: Ask, *key: object) -> Alarm:
         UsageError: its alarms can never reach the state: events do not repeat, some have no recovery.
     """
     entropy = Entropy(*key)
-    account = Account(entropy.between(*_APP_ID), str(entropy.between(*_UIN)))
+    account = _account(entropy)
     region = entropy.pick(regions())
+    setting = ask.setting
+    if setting.region:
+        region = region_of(setting.region)
     first = Alarm(
         shape_id=shape.id,
         serial=0,
         kind=shape.kind,
         lang=lang,
-        account=account,
+        account=setting.account or account,
         region=region.code if shape.regional else None,
         namespace=shape.namespace,
         dimensions={},
@@ -79,10 +98,24 @@ def draw_policy(shape: Shape, lang: Lang, ask: Ask, *key: object) -> Alarm:
     )
     subject = entropy.below(1 << 32)
     notified = _notified(first, entropy)
+    notified = replace(
+        notified,
+        period_s=setting.period_s or notified.period_s,
+        period_num=setting.period_num or notified.period_num,
+    )
     drawn = replace(notified, extras=_extras(shape, region.full, region.code, entropy))
     if shape.kind is Kind.EVENT:
         return _about_event(drawn, shape, ask, subject)
     return _about_metric(drawn, shape, ask, subject)
+
+
+def draw_account(*key: object) -> Account:
+    """Draw a customer's account."""
+    return _account(Entropy(*key))
+
+
+def _account(entropy: Entropy) -> Account:
+    return Account(entropy.between(*_APP_ID), str(entropy.between(*_UIN)))
 
 
 def forms(shape: Shape) -> tuple[Form, ...]:

@@ -30,6 +30,19 @@ def regions() -> tuple[Region, ...]:
     )
 
 
+def region_of(code: str) -> Region:
+    """Return a region by its short code.
+
+    Raises:
+        UnknownNameError: callbacks come from no such region.
+    """
+    found = next((region for region in regions() if region.code == code), None)
+    if found is None:
+        known = [region.code for region in regions()]
+        raise UnknownNameError("region", code, known, listing=f"one of {', '.join(known)}")
+    return found
+
+
 @cache
 def names(pool: str, lang: Lang) -> tuple[str, ...]:
     """Return one pool of names in a language; a pool of technical names has English ones only.

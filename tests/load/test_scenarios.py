@@ -1,0 +1,241 @@
+"""The scenarios, by being there, and what is wrong with users' own."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tcop_mock._data import data_root, walk
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.bodies import BodyJudge
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.entries import read_entry, read_schema
+from tcop_mock.errors import EntryError, UnknownNameError
+from tcop_mock.generate import Generator
+from tcop_mock.load.scenarios import SCHEMA, load_scenario, parse_scenario, scenario_names
+from tcop_mock.load.storm import Storm
+from tcop_mock.model.identity import identity_of
+from tcop_mock.model.told import Told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcop_mock.model.load import Due
+    from tcop_mock.model.scenario import Scenario
+
+CATALOG = Catalog.load()
+FILES = dict(walk(data_root("contracts") / "scenarios", ".toml"))
+_NUMBERS = {"alarms", "start_s", "within_s", "lasts_s", "over_s", "lives", "between_s", "period_s", "period_num"}
+_FEW = 10
+_GROUP: dict[str, Any] = {"title": "some", "shapes": ["cvm/basic-monitoring"], "alarms": 3, "within_s": 5}
+
+
+def small(name: str) -> Scenario:
+    """Return a shipped scenario with few alarms."""
+    table = read_entry(FILES[name], SCHEMA, check=True)
+    for group in table["groups"]:
+        group["alarms"] = min(group["alarms"], _FEW)
+    return parse_scenario(name, "", table)
+
+
+@cache
+def played(name: str) -> list[Due]:
+    """Return all that a small one of a scenario tells."""
+    return list(Storm(small(name), CATALOG, Generator(3)).script())
+
+
+def test_the_shipped_scenarios_are_those_of_the_folder() -> None:
+    """One file is one scenario; the ones that are promised are there."""
+    assert scenario_names() == tuple(FILES)
+    assert set(FILES) >= {"zone-outage", "flapping", "daily-repeats", "deploy-noise"}
+    Draft202012Validator.check_schema(read_schema(SCHEMA))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_number_is_sourced_or_assumed(name: str) -> None:
+    """Each number of a shipped scenario, and its region, has a sentence under ``assumed``, which reports print."""
+    table = read_entry(FILES[name], SCHEMA, check=True)
+    numbers = {key for group in table["groups"] for key in group if key in _NUMBERS or key == "repeats"}
+    numbers |= {key for key in ("region", "ends_s") if key in table}
+    assert numbers == set(table["assumed"])
+    assert "assumed" in table["source"]
+    assert load_scenario(name).assumptions == tuple(table["assumed"].values())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_storm_is_told_in_order_by_bodies_that_are_valid(name: str) -> None:
+    """The earliest first; every body could have come from TCOP, says what its script says, and no two are the same."""
+    dues = played(name)
+    judge = BodyJudge(CATALOG, load_profile())
+    assert all(before.at_s <= after.at_s for before, after in pairwise(dues))
+    assert len({due.session_id for due in dues}) == len({due.body for due in dues}) == len(dues)
+    for due in dues[:: max(1, len(dues) // 30)]:
+        verdict = judge.judge(due.body)
+        assert (verdict.valid, verdict.deviations) == (True, ())
+        alarm, thing, session, _ = identity_of(due.body)
+        assert (due.alarm, due.object_id, due.session_id) == (alarm, thing, session)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_alarms_of_a_storm_live_true_lives(name: str) -> None:
+    """Fired before they are repeated or resolved, of one age with the storm's clock, all of one account and region."""
+    dues = played(name)
+    lives: dict[str, list[Due]] = {}
+    for due in dues:
+        lives.setdefault(due.alarm, []).append(due)
+    for life in lives.values():
+        states = " ".join(due.state for due in life)
+        assert re.fullmatch(r"(firing( repeated)*( resolved|$) ?)+", states)
+    for due in dues[::25]:
+        told = Told(json.loads(due.body))
+        fired = next(one for one in reversed(lives[due.alarm]) if one.state == "firing" and one.at_s <= due.at_s)
+        if "metricName" in told.conditions:
+            assert told.duration_s == round(due.at_s - fired.at_s)
+        assert told.first == Told(json.loads(fired.body)).first
+        assert told.resolved == (due.state == "resolved")
+        if told.resolved:
+            assert (told.recovered - told.first).total_seconds() == round(due.at_s - fired.at_s)  # type: ignore[operator]  # both are there
+    abouts = [json.loads(due.body)["alarmObjInfo"] for due in dues]
+    assert len({about["appId"] for about in abouts if "appId" in about}) == 1
+    if region := small(name).region:
+        assert {about["region"] for about in abouts if "region" in about} == {region}
+
+
+def test_the_same_seed_gives_the_same_storm() -> None:
+    """Byte for byte; another seed gives another one, and so does another scenario of the same groups."""
+    scenario = small("deploy-noise")
+    first, again, other = (list(Storm(scenario, CATALOG, Generator(seed)).script()) for seed in (3, 3, 4))
+    assert first == again
+    assert not {due.body for due in first} & {due.body for due in other}
+    renamed = list(Storm(replace(scenario, name="mine"), CATALOG, Generator(3)).script())
+    assert [due.at_s for due in renamed] != [due.at_s for due in first]
+
+
+def test_time_can_be_compressed() -> None:
+    """Scaled are the times at which things are due, not those that bodies tell."""
+    storm = Storm(small("flapping"), CATALOG, Generator(3))
+    whole, fast = list(storm.script()), list(storm.script(0.01))
+    assert [due.body for due in whole] == [due.body for due in fast]
+    assert [due.at_s for due in fast] == pytest.approx([due.at_s / 100 for due in whole])
+    assert storm.count() == (len(whole), whole[-1].at_s)
+
+
+def own(*groups: dict[str, Any], **scenario: Any) -> Scenario:  # noqa: ANN401 - any JSON value
+    """Return a scenario of groups of one's own."""
+    table = {"title": "mine", "source": "ours", "groups": [_GROUP | group for group in groups], **scenario}
+    return parse_scenario("mine", "mine.toml", table)
+
+
+def test_what_is_never_over_ends_with_the_scenario() -> None:
+    """Repeats go on until ``ends_s``; of a group that is told once, one firing is all there is."""
+    forever = own({"repeats": {"type": "exponential", "every_s": 300}}, ends_s=4000)
+    dues = list(Storm(forever, CATALOG, Generator(1)).script())
+    assert max(due.at_s for due in dues) <= 4000
+    assert [due.state for due in dues].count("repeated") == 3 * 3
+    once = list(Storm(own({}), CATALOG, Generator(1)).script())
+    assert [due.state for due in once] == ["firing"] * 3
+
+
+def test_groups_of_one_shape_have_policies_of_their_own() -> None:
+    """No policy watches two metrics, and events that do not recover are not resolved."""
+    scenario = own(
+        {"metric": "cpu_usage", "lasts_s": [1, 2]},
+        {"metric": "mem_used", "lasts_s": [1, 2]},
+        {"shapes": ["cvm/events"], "event": "ping_unreachable", "lasts_s": [1, 2]},
+        {"shapes": ["cvm/events"], "event": "guest_reboot", "over_s": 60},
+        {"shapes": ["cvm/events"], "over_s": 60},
+    )
+    dues = list(Storm(scenario, CATALOG, Generator(1)).script())
+    watched: dict[str, set[str]] = {}
+    for due in dues:
+        told = Told(json.loads(due.body))
+        watched.setdefault(str(told.policy["policyId"]), set()).add(told.name)
+    assert {name for names in watched.values() for name in names} >= {"cpu_usage", "mem_used"}
+    assert all(len(names) == 1 for names in watched.values())
+    resolved = {Told(json.loads(due.body)).name for due in dues if due.state == "resolved"}
+    assert "ping_unreachable" in resolved
+    assert "guest_reboot" not in resolved
+
+
+@pytest.mark.parametrize(
+    "groups, scenario, complaint",
+    [
+        ([{"lasts_s": [9, 3]}], {}, "groups.0.lasts_s: 9 is more than 3; the least comes first"),
+        ([{}, {"between_s": [9, 3]}], {}, "groups.1.between_s: 9 is more than 3; the least comes first"),
+        ([{"lasts_s": [1, 2], "over_s": 9}], {}, "groups.0.over_s: does not go with lasts_s: alarms end each by "),
+        ([{"over_s": 5}], {}, "groups.0.over_s: 5 is not after the last firing, which may come at 5"),
+        ([{"lives": 2}], {}, "groups.0.lives: needs lasts_s: each life has to end before the next one begins"),
+        (
+            [{"repeats": {"type": "continuous", "every_s": 300}}],
+            {},
+            "groups.0.repeats: its alarms are never over: give lasts_s or over_s, or the scenario ends_s",
+        ),
+        ([{}], {"assumed": {"alarm": "x"}}, "assumed.alarm: is no key of a group or of the scenario; did you mean "),
+        ([{}], {"assumed": {"zzz": "x"}}, "assumed.zzz: is no key of a group or of the scenario"),
+        ([{}], {"region": "zz"}, "region: unknown region 'zz'; one of "),
+    ],
+)
+def test_what_does_not_fit_together_is_told(groups: Any, scenario: Any, complaint: str) -> None:  # noqa: ANN401 - JSON
+    """File, key, and what is wrong with it."""
+    with pytest.raises(EntryError) as told:
+        own(*groups, **scenario)
+    assert str(told.value).startswith(f"mine.toml: {complaint}")
+
+
+@pytest.mark.parametrize(
+    "group, complaint",
+    [
+        ({"shapes": ["cvm/basic"]}, "groups.0.shapes: unknown shape 'cvm/basic'; did you mean "),
+        ({"metric": "cpu_usages"}, "groups.0.metric: unknown metric 'cpu_usages' in cvm/basic-monitoring; did you"),
+        ({"event": "ping_unreachable"}, "groups.0.event: cvm/basic-monitoring is of metric alarms"),
+        ({"shapes": ["cvm/events"], "metric": "cpu_usage"}, "groups.0.metric: cvm/events is of event alarms"),
+        (
+            {"shapes": ["cvm/events"], "repeats": {"type": "continuous", "every_s": 300}, "over_s": 9},
+            "groups.0.repeats: cvm/events: event alarms never repeat, so they are told once: single",
+        ),
+    ],
+)
+def test_what_is_not_in_the_catalogue_is_told(group: dict[str, Any], complaint: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(EntryError) as told:
+        Storm(own(group), CATALOG, Generator(1))
+    assert str(told.value).startswith(f"mine.toml: {complaint}")
+
+
+@pytest.mark.parametrize(
+    "changed, complaint",
+    [
+        ("alarms = 3.5", "groups.0.alarms: is a number, not an integer"),
+        ('alarms = "3"', "groups.0.alarms: is a text, not an integer (How many.)"),
+        ("alarms = 3\nlast_s = [1, 2]", "groups.0: 'last_s' is an unknown key; did you mean 'lasts_s'"),
+        ("alarms = 3\nlasts_s = [1]", "groups.0.lasts_s: "),
+        ("alarms =", "is not TOML: "),
+    ],
+)
+def test_a_file_of_ones_own_keeps_the_format(tmp_path: Path, changed: str, complaint: str) -> None:
+    """The same format as the shipped ones, read from a path; what breaks it is told by file and key."""
+    text = 'title = "mine"\nsource = "ours"\n[[groups]]\ntitle = "x"\nshapes = ["cvm/events"]\nwithin_s = 1\n'
+    file = tmp_path / "mine.toml"
+    file.write_text(f"{text}alarms = 3\n", encoding="utf-8")
+    scenario = load_scenario(str(file))
+    assert (scenario.name, scenario.alarms, scenario.where) == ("mine", 3, str(file))
+    file.write_text(f"{text}{changed}\n", encoding="utf-8")
+    with pytest.raises(EntryError) as told:
+        load_scenario(str(file))
+    assert str(told.value).startswith(f"{file}: {complaint}")
+
+
+def test_a_name_that_is_not_there_is_refused() -> None:
+    """With the nearest ones, or all of them."""
+    with pytest.raises(UnknownNameError, match="unknown scenario 'zone-outgae'; did you mean 'zone-outage'"):
+        load_scenario("zone-outgae")
+    with pytest.raises(UnknownNameError, match=r"unknown scenario 'xx'; there is daily-repeats, .*; or name a file"):
+        load_scenario("xx")
+    assert load_scenario("flapping").where == "flapping"
