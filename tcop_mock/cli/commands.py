@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock import __version__
-from tcop_mock.cli.verbs import catalogue, contract, delivery
+from tcop_mock.cli.verbs import catalogue, contract, delivery, load
 from tcop_mock.errors import did_you_mean
 
 _USAGE = 2
@@ -54,8 +54,9 @@ for _verb in (
     delivery.SEND,
     delivery.REPLAY,
     contract.CHECK,
-    delivery.LISTEN,
+    load.LOAD,
     delivery.RECONCILE,
+    delivery.LISTEN,
     contract.EXPLAIN,
     contract.DEMO,
 ):

@@ -130,6 +130,8 @@ class LoadPlan:
     """The most attempts under way at once; what is due beyond waits, and is late."""
     warm_up_s: float = 0.0
     """What is due before counts for nothing but the series."""
+    pause_scale: float = 1.0
+    """Of a script: seconds that a second of the profile's pauses takes. Deadlines are not scaled."""
     workers: int = 1
     insecure: bool = False
     mix: tuple[tuple[str, float], ...] = ()

@@ -26,8 +26,9 @@ VERBS = [
     "send",
     "replay",
     "check",
-    "listen",
+    "load",
     "reconcile",
+    "listen",
     "explain",
     "demo",
 ]
