@@ -6,20 +6,26 @@ import asyncio
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from tcop_mock.cli.loading import Asked
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
+from tcop_mock.cli.storming import Outcome, Storming, write_reports
 from tcop_mock.generate import Generator
 from tcop_mock.generate.bodies import Bodies
 from tcop_mock.load.bodies import shapes_of
 from tcop_mock.load.limits import require_descriptors
 from tcop_mock.load.loops import factory_of
 from tcop_mock.load.running import LoadRun
+from tcop_mock.load.slo import hold
 from tcop_mock.model.delivery import Push
 from tcop_mock.model.form import Form
-from tcop_mock.model.load import Model
+from tcop_mock.model.load import Due, Model, Notified, Pushed
 from tcop_mock.model.loaded import LoadFinished
 from tcop_mock.model.shape import Lang
 from tcop_mock.report.document import write_json
@@ -32,47 +38,83 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcop_mock.cli.options import Common
+    from tcop_mock.cli.storming import ReportFile
     from tcop_mock.model.load import LoadPlan
     from tcop_mock.model.loaded import LoadEvent, LoadSummary
 
-_NOTHING_ACKED, _INTERRUPTED = 1, 130
+_NOT_KEPT, _INTERRUPTED = 1, 130
 
 
 @with_common
 def load(target: str | None, *, lang: str, form: str, loop: str, common: Common, **given: Any) -> int:  # noqa: ANN401
     """Send many callbacks to TARGET, and tell how it bore them.
 
-    Exit code 0: carried out, 1: nothing was acked, 3: target unusable, 130: interrupted.
+    Exit code 0: carried out, 1: an objective was not kept, or nothing was acked, 3: target unusable, 130: interrupted.
     """
     make_loop = factory_of(loop)
-    plan = Asked(**given).plan(target_of(target, flag="TARGET"), common)
-    require_descriptors(plan.concurrency if plan.model is Model.CLOSED else plan.max_inflight)
+    storming = Storming(**{field.name: given.pop(field.name) for field in fields(Storming)})
+    asked, aim = Asked(**given), target_of(target, flag="TARGET")
+    objectives, files = storming.objectives(), storming.files()
     catalog = common.catalog()
     generator = Generator(common.seed, Lang(lang), form=Form(form), wire=common.profile.wire)
-    shape, _ = shapes_of(catalog, plan.mix)[0]
+    storm = storming.storm(catalog, generator)
+    plan = storming.plan(storm, asked, asked.base(aim, common)) if storm else asked.plan(aim, common)
+    require_descriptors(plan.concurrency if plan.model is Model.CLOSED else plan.max_inflight)
     if plan.insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    require_usable(plan, Bodies(generator, shape).body(0))
-    run = LoadRun(plan, catalog, generator, catalog_folders=common.catalog_folders, loop=loop)
-    with telling(common) as tell:
-        summary = play(run, tell, make_loop)
-    if common.as_json:
-        with reader_may_leave():
-            write_json(load_document(summary), sys.stdout)
-    if summary.interrupted:
+    script = storming.script(storm) if storm else None
+    shape, _ = shapes_of(catalog, plan.mix)[0]
+    keeper = storming.keeper()
+    run = LoadRun(
+        plan,
+        catalog,
+        generator,
+        catalog_folders=common.catalog_folders,
+        loop=loop,
+        script=script,
+        told=keeper if storming.keeps else None,
+    )
+    try:
+        keeper(require_usable(plan, Bodies(generator, shape).body(0)))
+        started = datetime.now(UTC)
+        with telling(common) as tell:
+            summary = play(run, tell, make_loop)
+        told = Outcome(summary, hold(objectives, summary), keeper.attempts, started)
+        return conclude(told, files, common)
+    finally:
+        keeper.close()
+
+
+def conclude(told: Outcome, files: list[ReportFile], common: Common) -> int:
+    """Tell and write what a load came to; return the exit code.
+
+    Raises:
+        UsageError: a report cannot be written.
+    """
+    with reader_may_leave():
+        if common.as_json:
+            write_json(load_document(told.summary, told.held, told.attempts), sys.stdout)
+        else:
+            for one in told.held:
+                click.echo(f"objective {one.sentence}")
+    write_reports(files, told)
+    if told.summary.interrupted:
         return _INTERRUPTED
-    return 0 if summary.acked else _NOTHING_ACKED
+    return 0 if told.summary.acked and all(one.kept for one in told.held) else _NOT_KEPT
 
 
-def require_usable(plan: LoadPlan, body: bytes) -> None:
-    """Send one callback, as TCOP would.
+def require_usable(plan: LoadPlan, body: bytes) -> Notified:
+    """Send one callback, as TCOP would, and return what became of it: it counts for nothing, but the receiver has it.
 
     Raises:
         TargetError: the target cannot be reached, wants other credentials, or has nothing at that path.
     """
     post = HttpPost(plan.target, answer_cap_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
     push = Push(body, headers=plan.rules.headers, credentials=plan.target.credentials)
-    refuse_unusable(asyncio.run(post(push, deadline_s=plan.rules.timeout_s)), plan.target)
+    attempt = asyncio.run(post(push, deadline_s=plan.rules.timeout_s))
+    refuse_unusable(attempt, plan.target)
+    spent_s = attempt.duration_s
+    return Notified(Due(-spent_s, body), (Pushed(-spent_s, -spent_s, 0.0, attempt.outcome, attempt.status),))
 
 
 def play(

@@ -59,9 +59,20 @@ class Asked:
         Raises:
             UsageError: flags that do not go together, a target that was not allowed, more than the ceilings.
         """
+        plan = self.base(target, common)
+        plan = replace(plan, assumptions=self._assumed(common.profile.assumed, _RESTS_ON))
+        return self._closed(plan, self.concurrency) if self.concurrency else self._open(plan)
+
+    def base(self, target: Target, common: Common) -> LoadPlan:
+        """Return what all kinds of load have in common; its assumptions are those of a load with retries.
+
+        Raises:
+            UsageError: a target that was not allowed, a header or a mix that is none.
+        """
         require_allowed(target, self.allow_host)
         rules = with_headers(common.profile.delivery, self.headers)
-        plan = LoadPlan(
+        assumed = common.profile.assumed
+        return LoadPlan(
             target=target,
             rules=rules if self.timeout is None else replace(rules, timeout_s=self.timeout),
             profile=common.profile.name,
@@ -72,14 +83,13 @@ class Asked:
             workers=self.workers,
             insecure=self.insecure,
             mix=parse_mix(self.mixes),
-            assumptions=self._assumed(common.profile.assumed),
+            assumptions=self._assumed(assumed, frozenset(assumed) - {"headers"}),
         )
-        return self._closed(plan, self.concurrency) if self.concurrency else self._open(plan)
 
-    def _assumed(self, assumed: Mapping[str, str]) -> tuple[str, ...]:
-        """Return what of a profile's assumptions a load without retries rests on."""
+    def _assumed(self, assumed: Mapping[str, str], rests_on: frozenset[str]) -> tuple[str, ...]:
+        """Return what of a profile's assumptions a load rests on, and its own."""
         own = {"timeout_s"} if self.timeout is not None else set()
-        return (*(text for name, text in assumed.items() if name in _RESTS_ON - own), _KEPT)
+        return (*(text for name, text in assumed.items() if name in rests_on - own), _KEPT)
 
     def _closed(self, plan: LoadPlan, concurrency: int) -> LoadPlan:
         given = {"--rate": self.rate, "--ramp": self.ramp, "--stages": self.stages}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from tcop_mock.load.beats import Beat, Recorder
 from tcop_mock.load.wire import Wire
 from tcop_mock.model.delivery import Outcome, Push
+from tcop_mock.model.load import Due, Notified, Pushed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,7 @@ class Driver:
         tell: is told each second.
         clock: seconds, monotonic.
         line: what the wire makes its lines of, where it is not the usual one.
+        told: is told what became of each push of a load without a script, where anybody wants to know.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Driver:
         *,
         clock: Callable[[], float] = time.perf_counter,
         line: type[Line] | None = None,
+        told: Callable[[Notified], None] | None = None,
     ) -> None:
         self.plan, self.clock = plan, clock
         self.began_s = 0.0
@@ -82,7 +85,7 @@ class Driver:
             insecure=plan.insecure,
             **({"line": line} if line else {}),
         )
-        self._tell = tell
+        self._tell, self._told = tell, told
         self._warm_until_s = 0.0
         self._seconds = 0
         self._timers: list[asyncio.TimerHandle] = []
@@ -139,6 +142,17 @@ class Driver:
             recorder.acked(line.status, now_s - intended_s, now_s - line.started_s)
         else:
             recorder.failed(line.outcome, line.status)
+        if self._told is not None:
+            began_s = self.began_s
+            pushed = Pushed(
+                intended_s - began_s,
+                line.started_s - began_s,
+                now_s - began_s,
+                line.outcome,
+                line.status,
+                line.replayed,
+            )
+            self._told(Notified(Due(pushed.intended_s, line.body), (pushed,)))
 
     def _expire(self) -> None:
         self.wire.expire(self.clock())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.entries import check_entry
@@ -14,7 +16,7 @@ from tcop_mock.model.reconciliation import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from typing import BinaryIO, TextIO
 
     from tcop_mock.model.load import Notified
 
@@ -55,6 +57,62 @@ def entry_of(notified: Notified) -> Entry:
         started_s=min((one.started_s for one in pushes), default=due.at_s),
         ended_s=max((one.ended_s for one in pushes), default=due.at_s),
     )
+
+
+class Ledger:
+    """A ledger that is written while a load runs, and how many attempts each alarm has taken.
+
+    What goes wrong with the file is kept until the end: a load is not broken off for it.
+
+    Args:
+        path: of the file, which is emptied; none where only attempts are counted.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._problem: OSError | None = None
+        self._attempts: Counter[str] = Counter()
+        self._file: TextIO | None = None
+        try:
+            self._file = TextIOWrapper(BufferedWriter(FileIO(path, "w")), encoding="utf-8") if path else None
+        except OSError as problem:
+            raise _unwritable(path, problem) from None
+
+    def __call__(self, notified: Notified) -> None:
+        """Take what became of a notification."""
+        if notified.due.alarm:
+            self._attempts[notified.due.alarm] += len(notified.pushes)
+        if self._file is not None and self._problem is None:
+            try:
+                self._file.write(ledger_line(entry_of(notified)))
+            except OSError as problem:
+                self._problem = problem
+
+    @property
+    def attempts(self) -> dict[int, int]:
+        """How many alarms took how many attempts, in rising order."""
+        return dict(sorted(Counter(self._attempts.values()).items()))
+
+    def close(self) -> None:
+        """Write what is left.
+
+        Raises:
+            UsageError: not all could be written.
+        """
+        try:
+            if self._file is not None:
+                self._file.close()
+        except OSError as problem:
+            self._problem = self._problem or problem
+        if self._problem is not None:
+            raise _unwritable(self._path, self._problem)
+
+
+def _unwritable(path: str | None, problem: OSError) -> UsageError:
+    return UsageError(f"--ledger {path!r} cannot be written: {problem.strerror}")
 
 
 def ledger_line(entry: Entry) -> str:

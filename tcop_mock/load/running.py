@@ -35,7 +35,7 @@ class LoadRun:
         catalog_folders: of the user's own entries; processes of their own read them again.
         loop: name of the event loop of processes of their own.
         script: notifications, for a plan of the model ``script``.
-        told: is told what became of each notification of a script.
+        told: is told what became of each notification, where anybody wants to know; by one process.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
@@ -47,10 +47,12 @@ class LoadRun:
         catalog_folders: Sequence[str] = (),
         loop: str = "asyncio",
         script: Script | None = None,
-        told: Callable[[Notified], None] = lambda _: None,
+        told: Callable[[Notified], None] | None = None,
     ) -> None:
         if plan.model is Model.SCRIPT and plan.workers > 1:
             raise UsageError("a scenario is played by one process: leave --workers out")
+        if told and plan.workers > 1:
+            raise UsageError("--ledger is written by one process: leave --workers out")
         self.plan = plan
         self._catalog, self._generator, self._folders = catalog, generator, tuple(catalog_folders)
         self._loop, self._script, self._told = loop, script, told
@@ -96,10 +98,16 @@ class LoadRun:
         if plan.workers > 1:
             await Workers(plan, self._generator, self._folders, self._loop).run(lambda *told: beats.put_nowait(told))
             return
-        driver = Driver(plan, lambda beat: beats.put_nowait((0, beat)), line=line_for(plan))
-        if plan.model is Model.SCRIPT:
+        scripted = plan.model is Model.SCRIPT
+        told = None if scripted else self._told
+        driver = Driver(plan, lambda beat: beats.put_nowait((0, beat)), line=line_for(plan), told=told)
+        if scripted:
             assert self._script is not None  # noqa: S101 - who asks for this model hands one in
-            work = self._work = ScriptLoad(driver, self._script, self._told)
+            work = self._work = ScriptLoad(driver, self._script, self._told or _nobody)
             await driver.run(work)
         else:
             await driver.run(steady(driver, self._catalog, self._generator, lane=0))
+
+
+def _nobody(_notified: Notified) -> None:
+    """Listen to nothing."""

@@ -47,7 +47,8 @@ class _Next(NamedTuple):
 class ScriptLoad:
     """Plays a script.
 
-    What is due while ``max_inflight`` attempts are under way waits and is late; nothing is dropped.
+    What is due while ``max_inflight`` attempts are under way waits and is late; nothing is dropped. Stretches in which
+    nothing happens are passed over where the plan says so: what comes behind them is then due sooner, all of it.
 
     Args:
         driver: what pushes.
@@ -71,6 +72,7 @@ class ScriptLoad:
         self._due: Due | None = None
         self._stopped = False
         self._alarms: set[str] = set()
+        self._passed_over_s = 0.0
         self.last_due_s = 0.0
         """When the last notification that has begun was due, in seconds since the start."""
 
@@ -142,7 +144,19 @@ class ScriptLoad:
 
     def _advance(self) -> None:
         due = next(self._script, None)
+        if due is not None and self._passed_over_s:
+            due = due._replace(at_s=due.at_s - self._passed_over_s)
         self._due = None if due is None or due.at_s >= self._until_s else due
+
+    def _pass_over(self, next_s: float, now_s: float) -> float:
+        """Cut a quiet stretch down, where there is one; return when something is due next."""
+        quiet_s, due = self._driver.plan.quiet_s, self._due
+        if quiet_s is None or due is None or self._again or self._driver.wire.flying or next_s - now_s <= quiet_s:
+            return next_s
+        cut_s = next_s - now_s - quiet_s
+        self._passed_over_s += cut_s
+        self._due = due._replace(at_s=due.at_s - cut_s)
+        return next_s - cut_s
 
     def _next_s(self) -> float:
         """Return when something is due next, on the clock."""
@@ -162,7 +176,7 @@ class ScriptLoad:
         if self.over:
             driver.maybe_over()
         elif next_s < math.inf:
-            self._pacer.set(max(0.0, next_s - now_s))
+            self._pacer.set(max(0.0, self._pass_over(next_s, now_s) - now_s))
 
     def _pop(self, next_s: float) -> _Story:
         if self._again and self._again[0].at_s == next_s:

@@ -42,6 +42,16 @@ _RECOVERED = re.compile(rb'(?<="recoverTime":")\d{4}-[^"]*')
 _AGE = re.compile(rb'(?<="durationTime":)\d+')
 
 
+class Extent(NamedTuple):
+    """How much a storm is."""
+
+    notifications: int
+    last_s: float
+    """When the last one is due."""
+    most: int
+    """The most that are due in one second."""
+
+
 class _Telling(NamedTuple):
     """One callback of an alarm; seconds of the storm."""
 
@@ -96,12 +106,14 @@ class Storm:
             at_s, _, telling, life, _ = upcoming
             yield life.due(telling, at_s * time_scale, self._first_day)
 
-    def count(self) -> tuple[int, float]:
-        """Return how many notifications it has, and when the last one is due; draws none of them."""
-        number, last_s = 0, 0.0
+    def extent(self, time_scale: float = 1.0) -> Extent:
+        """Return how much it is; draws none of it."""
+        number, last_s, second, in_second, most = 0, 0.0, 0, 0, 0
         for upcoming in self._tellings():
-            number, last_s = number + 1, upcoming.at_s
-        return number, last_s
+            number, last_s = number + 1, upcoming.at_s * time_scale
+            in_second = in_second + 1 if int(last_s) == second else 1
+            second, most = int(last_s), max(most, in_second)
+        return Extent(number, last_s, most)
 
     def _tellings(self) -> Iterator[_Next]:
         ends_s = math.inf if self.scenario.ends_s is None else self.scenario.ends_s

@@ -132,6 +132,8 @@ class LoadPlan:
     """What is due before counts for nothing but the series."""
     pause_scale: float = 1.0
     """Of a script: seconds that a second of the profile's pauses takes. Deadlines are not scaled."""
+    quiet_s: float | None = None
+    """Of a script: while nothing is under way, a longer stretch in which nothing is due is cut down to this."""
     workers: int = 1
     insecure: bool = False
     mix: tuple[tuple[str, float], ...] = ()

@@ -73,7 +73,7 @@ def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s:
 
 
 def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequence[str] = ()) -> None:
-    """Add bars, the parts of each stacked; ``names`` are those of the parts, where there are several."""
+    """Add bars, the parts of each stacked; ``names`` are those of the parts, empty for one that is not told."""
     svg = _figure(parent, title)
     most = max((sum(bar.parts) for bar in bars), default=0.0) or 1.0
     for share in (0.0, 0.5, 1.0):
@@ -123,7 +123,8 @@ def _along(svg: ET.Element, labels: Sequence[tuple[float, str]], whole: float) -
 
 
 def _key(svg: ET.Element, names: Sequence[str], kind: str) -> None:
-    for number, (cls, name) in enumerate(zip(_CLASSES, names, strict=False)):
+    shown = [(cls, name) for cls, name in zip(_CLASSES, names, strict=False) if name]
+    for number, (cls, name) in enumerate(shown):
         x = _LEFT + 105 * number
         if kind == "line":
             ET.SubElement(svg, "polyline", {"class": f"line {cls}", "points": f"{x},10 {x + 18},10"})

@@ -8,15 +8,26 @@ from tcop_mock import __version__
 from tcop_mock.report.document import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from tcop_mock.model.load import LoadPlan
     from tcop_mock.model.loaded import Distribution, LoadPoint, LoadSummary
+    from tcop_mock.model.slo import Held
 
 _DECIMALS = 6
 _PERCENTILES = {"p50_s": 50.0, "p90_s": 90.0, "p95_s": 95.0, "p99_s": 99.0, "p99_9_s": 99.9}
 
 
-def load_document(summary: LoadSummary) -> dict[str, Any]:
-    """Return what ``load --json`` prints."""
+def load_document(
+    summary: LoadSummary, held: Iterable[Held] = (), attempts: Mapping[int, int] | None = None
+) -> dict[str, Any]:
+    """Return what ``load --json`` prints.
+
+    Args:
+        summary: what the load came to.
+        held: its objectives.
+        attempts: of a scenario, how many alarms took how many attempts.
+    """
     plan = summary.plan
     return {
         "version": VERSION,
@@ -32,6 +43,8 @@ def load_document(summary: LoadSummary) -> dict[str, Any]:
         "lateness": _times(summary.lateness),
         "series": [_point(point) for point in summary.series],
         "notes": list(summary.notes),
+        "objectives": [{"objective": one.objective.text, "kept": one.kept, "measured": one.measured} for one in held],
+        "attempts_of_alarms": [{"attempts": number, "alarms": alarms} for number, alarms in (attempts or {}).items()],
     }
 
 

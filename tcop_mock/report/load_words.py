@@ -21,7 +21,7 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 _ROWS = 12
 _BAR = 44
 _LABEL = 14
-_HEADINGS = {
+HEADINGS = {
     Model.OPEN: "Time to an ack, from the intended start of each callback (no coordinated omission)",
     Model.SCRIPT: "Time to an ack, from the intended start of each notification, retries included",
     Model.CLOSED: "Time to an ack. A closed load: stalls held up what was to come, and hardly show here",
@@ -109,7 +109,7 @@ def _opened(summary: LoadSummary) -> str:
 
 
 def _times(summary: LoadSummary, width: int) -> Iterator[Line]:
-    yield from (say(str(line), Tone.HEADING) for line in paragraph(_HEADINGS[summary.plan.model], width))
+    yield from (say(str(line), Tone.HEADING) for line in paragraph(HEADINGS[summary.plan.model], width))
     acks = summary.acks
     yield say(
         "  ".join(f"p{share:g} {span(acks.percentile(share))}" for share in PERCENTILES) + f"  max {span(acks.max_s)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -124,7 +125,8 @@ def test_time_can_be_compressed() -> None:
     whole, fast = list(storm.script()), list(storm.script(0.01))
     assert [due.body for due in whole] == [due.body for due in fast]
     assert [due.at_s for due in fast] == pytest.approx([due.at_s / 100 for due in whole])
-    assert storm.count() == (len(whole), whole[-1].at_s)
+    assert storm.extent() == (len(whole), whole[-1].at_s, max(Counter(int(due.at_s) for due in whole).values()))
+    assert storm.extent(0.0) == (len(whole), 0.0, len(whole))
 
 
 def own(*groups: dict[str, Any], **scenario: Any) -> Scenario:  # noqa: ANN401 - any JSON value

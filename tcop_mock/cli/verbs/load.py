@@ -17,8 +17,8 @@ count from then on. So a receiver that stalls is seen to stall all that came mea
 began late or was dropped is told, never hidden. --concurrency asks for a closed load, in which the next callback waits
 for the answer before it: that measures throughput, and hides stalls.
 
-@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Exit code 0: carried out, 1: nothing was
-acked, 3: target unusable, 130: interrupted, with a report of what was until then."""
+@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Exit code 0: carried out, 1: an objective
+was not kept, or nothing was acked, 3: target unusable, 130: interrupted, with a report of what was until then."""
 
 
 def _schedule() -> list[click.Parameter]:
@@ -88,6 +88,41 @@ def _safety() -> list[click.Parameter]:
     ]
 
 
+def _storms() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--scenario"],
+            metavar="NAME|FILE",
+            help="A storm in place of a rate, with the profile's retries: zone-outage, flapping, daily-repeats, "
+            "deploy-noise, or a file of your own.",
+        ),
+        click.Option(
+            ["--time-scale"],
+            type=click.FloatRange(min=0, max=1e6),
+            help="Times all waiting of a scenario, pauses between retries included; deadlines stay. Stretches in "
+            "which nothing happens are passed over.  [default: 1]",
+        ),
+        click.Option(
+            ["--slo"],
+            multiple=True,
+            metavar="BOUND,...",
+            help="What the load is held to: p99<500ms,errors<0.1%,lost=0,late<1%; repeatable. Also pN, max, mean, "
+            "recovery, acked, over5s, dropped, duplicates, rate, amplification.",
+        ),
+        click.Option(
+            ["--ledger"],
+            metavar="FILE",
+            help="Write a line of JSON for each notification: what it was and what became of it; see reconcile.",
+        ),
+        click.Option(
+            ["--report", "reports"],
+            multiple=True,
+            metavar="KIND=PATH",
+            help="Also write html, json, csv (the course, by seconds) or junit (objectives); repeatable.",
+        ),
+    ]
+
+
 def _bodies() -> list[click.Parameter]:
     return [
         click.Option(
@@ -122,6 +157,7 @@ LOAD = click.Command(
     params=[
         click.Argument(["target"], required=False, metavar="[TARGET]"),
         *_schedule(),
+        *_storms(),
         *_bodies(),
         click.Option(
             ["--timeout"],

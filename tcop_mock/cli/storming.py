@@ -1,0 +1,196 @@
+"""What a load is told beyond rates: the storm that it plays, what it is held to, and where that is written."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcop_mock.cli.loading import parse_rate
+from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.load.ledger import Ledger
+from tcop_mock.load.scenarios import load_scenario
+from tcop_mock.load.slo import parse_objectives
+from tcop_mock.load.storm import Storm
+from tcop_mock.model.load import Model
+from tcop_mock.report.document import json_text
+from tcop_mock.report.files import require_writable, write_report
+from tcop_mock.report.load_csv import load_csv
+from tcop_mock.report.load_document import load_document
+from tcop_mock.report.load_html import load_html
+from tcop_mock.report.objectives import objectives_junit
+from tcop_mock.report.safe import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from tcop_mock.catalog import Catalog
+    from tcop_mock.cli.loading import Asked
+    from tcop_mock.generate import Generator
+    from tcop_mock.model.load import LoadPlan, Script
+    from tcop_mock.model.loaded import LoadSummary
+    from tcop_mock.model.slo import Held, Objective
+
+_QUIET_S = 1.0
+"""A longer stretch in which nothing is under way or due is passed over."""
+_PREPARED = 20_000
+"""So many notifications are drawn before the storm begins: drawing one takes some 0.2 ms, in which nothing is sent."""
+
+
+class Outcome(NamedTuple):
+    """What a load came to, with all that is told of it."""
+
+    summary: LoadSummary
+    held: tuple[Held, ...]
+    attempts: dict[int, int]
+    """How many alarms took how many attempts."""
+    started: datetime
+
+
+_KINDS: dict[str, Callable[[Outcome], bytes]] = {
+    "csv": lambda told: load_csv(told.summary.series).encode(),
+    "html": lambda told: load_html(told.summary, told.held, told.attempts, told.started).encode(),
+    "json": lambda told: json_text(load_document(told.summary, told.held, told.attempts)).encode(),
+    "junit": lambda told: objectives_junit(told.summary, told.held, told.started),
+}
+
+
+class ReportFile(NamedTuple):
+    """One ``--report KIND=PATH``."""
+
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Storming:
+    """The flags beyond rates, as click hands them in."""
+
+    scenario: str | None
+    time_scale: float | None
+    slo: tuple[str, ...]
+    ledger: str | None
+    reports: tuple[str, ...]
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Return what the load is held to.
+
+        Raises:
+            UsageError: one is none, or is measured of storms only.
+        """
+        return parse_objectives(self.slo, scenario=self.scenario is not None)
+
+    def files(self) -> list[ReportFile]:
+        """Return the reports that are to be written.
+
+        Raises:
+            UsageError: a kind or a place that is none, or one that has nothing to tell.
+        """
+        files = [_report_file(text) for text in self.reports]
+        if not self.slo and any(file.kind == "junit" for file in files):
+            raise UsageError("--report junit tells of objectives, each a case: give some with --slo")
+        return files
+
+    def keeper(self) -> Ledger:
+        """Return what listens to the fate of each notification.
+
+        Raises:
+            UsageError: the ledger cannot be written.
+        """
+        return Ledger(self.ledger)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anybody wants to know the fate of each notification."""
+        return self.ledger is not None or self.scenario is not None
+
+    def storm(self, catalog: Catalog, generator: Generator) -> Storm | None:
+        """Return the storm that is to be played, where one is.
+
+        Raises:
+            UsageError: there is no such scenario, or it cannot be played.
+        """
+        if self.scenario is None:
+            if self.time_scale is not None:
+                raise UsageError("--time-scale goes with --scenario: a rate says by itself how fast it goes")
+            return None
+        return Storm(load_scenario(self.scenario), catalog, generator)
+
+    @property
+    def scale(self) -> float:
+        """Seconds that a second of the storm takes."""
+        return 1.0 if self.time_scale is None else self.time_scale
+
+    def plan(self, storm: Storm, asked: Asked, base: LoadPlan) -> LoadPlan:
+        """Return the plan of a storm.
+
+        Args:
+            storm: that is to be played.
+            asked: flags about rates, of which most do not go with it.
+            base: what all plans have in common.
+
+        Raises:
+            UsageError: a flag that does not go with it, or more than the ceilings.
+        """
+        for flag, given in (
+            ("--rate", asked.rate),
+            ("--stages", asked.stages),
+            ("--ramp", asked.ramp),
+            ("--concurrency", asked.concurrency),
+            ("--mix", asked.mixes),
+        ):
+            if given:
+                raise UsageError(f"--scenario says what is due when: leave {flag} out")
+        extent, scenario = storm.extent(self.scale), storm.scenario
+        ceiling = parse_rate(asked.max_rate)
+        if extent.most > ceiling:
+            raise UsageError(
+                f"{extent.most} notifications in a second are over the ceiling of {ceiling:g}/s; raise it with "
+                f"--max-rate {extent.most}/s, or --time-scale"
+            )
+        if extent.notifications > asked.max_count:
+            raise UsageError(
+                f"{extent.notifications} notifications are over the ceiling of {asked.max_count}; raise it with "
+                f"--max-count {extent.notifications}"
+            )
+        much = f"{counted(scenario.alarms, 'alarm')}, {counted(extent.notifications, 'notification')}"
+        scaled = "" if self.scale == 1 else f", a second of it in {self.scale:g} s"
+        return replace(
+            base,
+            model=Model.SCRIPT,
+            duration_s=asked.duration,
+            pause_scale=self.scale,
+            quiet_s=_QUIET_S,
+            title=f"{scenario.name}, {much}{scaled}",
+            assumptions=(*base.assumptions, *scenario.assumptions),
+        )
+
+    def script(self, storm: Storm) -> Script:
+        """Return what is due; the beginning of it is drawn before the clock runs."""
+        script = storm.script(self.scale)
+        return itertools.chain(list(itertools.islice(script, _PREPARED)), script)
+
+
+def write_reports(files: list[ReportFile], told: Outcome) -> None:
+    """Write all reports.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    for file in files:
+        write_report(file.path, _KINDS[file.kind](told))
+
+
+def _report_file(text: str) -> ReportFile:
+    kind, equals, path = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--report {text!r}: write KIND=PATH, as in html=load.html")
+    if kind not in _KINDS:
+        near = did_you_mean(kind, _KINDS)
+        hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
+        raise UsageError(f"--report {text!r}: no report {kind!r} of a load; {hint}")
+    if path == "-":
+        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
+    require_writable(path)
+    return ReportFile(kind, path)
