@@ -130,6 +130,8 @@ class Driver:
 
     def _settled(self, line: Line) -> None:
         now_s = self.clock()
+        if self.wire.fault and not self._done.done():
+            self._done.set_exception(self.wire.fault)
         self._work.ended(line, now_s)
         if not self.wire.flying:
             self.maybe_over()

@@ -148,6 +148,7 @@ class Line(asyncio.BufferedProtocol):
         try:
             answer.feed(data)
         except BadAnswerError as problem:
+            self.status = answer.status  # its head may have come before what is bad
             self.fail(Outcome.BAD_ANSWER, str(problem))
             return
         self.status = answer.status

@@ -108,6 +108,8 @@ class PooledPost:
         while not over.done():
             await asyncio.wait([over], timeout=max(_TICK_S, started_s + deadline_s - self._clock()))
             wire.expire(self._clock())
+        if wire.fault:
+            raise wire.fault
         return line.attempt()
 
     async def close(self) -> None:

@@ -87,6 +87,8 @@ class Wire:
         """Attempts that were sent again, because their connection had gone."""
         self.exhausted = ""
         """Why this machine could open no further connection, when that was so."""
+        self.fault: Exception | None = None
+        """What of ours failed, and is to be raised."""
         self._target, self._deadline_s = target, deadline_s
         self.clock, self._ended, self._resolve, self._make = clock, ended, resolve, line
         self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
@@ -177,6 +179,9 @@ class Wire:
             await connect(lambda: line, self._target, self._tls, self._addresses)
         except OSError as problem:
             self._not_connected(line, problem)
+        except Exception as problem:  # noqa: BLE001 - a fault of ours, which whoever pushes raises
+            self.fault = problem
+            line.fail(Outcome.CANCELLED, "a fault of ours")
         else:
             self.connections += 1
             line.write()

@@ -33,6 +33,12 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.fixture
+def post(sender: PostOnce) -> PostOnce:
+    """Push with the sender: the wire of loads knows no segments, chunks or methods."""
+    return sender
+
+
+@pytest.fixture
 def request_of(serve: Serve, post: PostOnce) -> Callable[[Push], bytes]:
     """Return the bytes that a receiver gets for a push."""
 
