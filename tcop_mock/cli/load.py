@@ -62,7 +62,7 @@ def load(target: str | None, *, lang: str, form: str, loop: str, common: Common,
     require_descriptors(plan.concurrency if plan.model is Model.CLOSED else plan.max_inflight)
     if plan.insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    script = storming.script(storm) if storm else None
+    script = storming.script(storm, plan.count) if storm else None
     shape, _ = shapes_of(catalog, plan.mix)[0]
     keeper = storming.keeper()
     run = LoadRun(

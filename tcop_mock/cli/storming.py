@@ -166,9 +166,9 @@ class Storming:
             assumptions=(*base.assumptions, *scenario.assumptions),
         )
 
-    def script(self, storm: Storm) -> Script:
-        """Return what is due; the beginning of it is drawn before the clock runs."""
-        script = storm.script(self.scale)
+    def script(self, storm: Storm, count: int | None) -> Script:
+        """Return what is due, ``count`` at the most; the beginning of it is drawn before the clock runs."""
+        script = itertools.islice(storm.script(self.scale), count)
         return itertools.chain(list(itertools.islice(script, _PREPARED)), script)
 
 

@@ -28,7 +28,7 @@ _COUNTS: dict[str, Callable[[LoadSummary], tuple[int, int]]] = {
     "errors": lambda load: (load.failed, load.attempts),
     "acked": lambda load: (load.acked, load.attempts),
     "late": lambda load: (load.late, load.attempts),
-    "over5s": lambda load: (load.over_limit, load.attempts),
+    "over5s": lambda load: (load.over_limit, load.over_limit_of),
     "dropped": lambda load: (load.dropped, load.attempts + load.dropped),
     "lost": lambda load: (load.lost, load.notifications),
     "duplicates": lambda load: (load.duplicates, load.notifications),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.load import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,8 +156,15 @@ class LoadSummary:
 
     @property
     def over_limit(self) -> int:
-        """Attempts that took longer than ``LIMIT_S`` from the intended start to the ack, or timed out."""
+        """Attempts acked over ``LIMIT_S`` after they were due, or timed out; of a script, notifications."""
+        if self.plan.model is Model.SCRIPT:
+            return self.acks.over(LIMIT_S) + self.lost
         return self.acks.over(LIMIT_S) + self.outcomes.get(Outcome.TIMED_OUT, 0)
+
+    @property
+    def over_limit_of(self) -> int:
+        """Of how many: attempts, or of a script notifications."""
+        return self.notifications if self.plan.model is Model.SCRIPT else self.attempts
 
 
 @dataclass(frozen=True, slots=True)

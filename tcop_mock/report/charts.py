@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STYLE = """
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+.charts {
+  display: grid; gap: 1.5rem; margin-top: 1.5rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
+}
 figure { margin: 0; break-inside: avoid; }
 figcaption { font-weight: 600; }
 svg { display: block; width: 100%; height: auto; font: 11px system-ui, sans-serif; }
@@ -33,6 +36,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 22, 24
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 _CLASSES = ("a", "b", "c")
 _MOST_LABELS = 6
+_THOUSAND = 1000
 
 
 class Curve(NamedTuple):
@@ -77,7 +81,7 @@ def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequen
     svg = _figure(parent, title)
     most = max((sum(bar.parts) for bar in bars), default=0.0) or 1.0
     for share in (0.0, 0.5, 1.0):
-        _rule(svg, _TOP + _PLOT_HEIGHT * (1 - share), f"{most * share:.3g}")
+        _rule(svg, _TOP + _PLOT_HEIGHT * (1 - share), _number(most * share))
     step = _PLOT_WIDTH / max(1, len(bars))
     for number, bar in enumerate(bars):
         base = float(_TOP + _PLOT_HEIGHT)
@@ -89,6 +93,10 @@ def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequen
     every = max(1, math.ceil(len(bars) / _MOST_LABELS))
     _along(svg, [(number + 0.5, bar.name) for number, bar in enumerate(bars) if number % every == 0], len(bars))
     _key(svg, names, "bar")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= _THOUSAND else f"{value:.3g}"
 
 
 def short_time(seconds: float) -> str:

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from tcop_mock import __version__
-from tcop_mock.model.delivery import Outcome
 from tcop_mock.model.load import Model
 from tcop_mock.model.loaded import LATE_S, LIMIT_S
 from tcop_mock.report import charts
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from tcop_mock.model.slo import Held
 
 _BARS = 24
+_WHOLE = 100.0
 _MOST_POINTS = 300
 
 
@@ -67,7 +67,7 @@ def _facts(load: LoadSummary, started: datetime) -> Iterator[tuple[str, str]]:
     plan = load.plan
     yield "Target", str(plan.target)
     yield "Began", f"{started:%Y-%m-%d %H:%M:%S %Z}"
-    yield "Lasted", f"{load.elapsed_s:.1f} s, {load.rate:.4g} attempts a second"
+    yield "Lasted", f"{load.elapsed_s:.1f} s, {load.rate:,.1f} attempts a second"
     yield "Profile", f"{plan.profile}, deadline {plan.rules.timeout_s:g} s"
     yield "Seed", f"{plan.seed}"
     yield "Made by", f"tcop-mock {__version__}"
@@ -93,7 +93,8 @@ def _numbers(main: ET.Element, load: LoadSummary) -> None:
 
 
 def _counts(load: LoadSummary) -> Iterator[tuple[str, str]]:
-    if load.plan.model is Model.SCRIPT:
+    scripted = load.plan.model is Model.SCRIPT
+    if scripted:
         yield "Alarms", f"{load.alarms}"
         yield "Notifications", f"{load.notifications}"
         yield "Attempts", f"{load.attempts}"
@@ -111,8 +112,8 @@ def _counts(load: LoadSummary) -> Iterator[tuple[str, str]]:
         yield outcome.value.replace("_", " ").capitalize(), f"{times} ({_share(times, load.attempts)})"
     if load.statuses:
         yield "Statuses", ", ".join(f"{times} of {status}" for status, times in load.statuses.items())
-    ended = load.acks.count + load.outcomes.get(Outcome.TIMED_OUT, 0)
-    yield f"Over {LIMIT_S:g} s", f"{load.over_limit} ({_share(load.over_limit, ended)}), timed out or acked too late"
+    over = "not acked so soon after they were due" if scripted else "timed out, or acked later than that"
+    yield f"Over {LIMIT_S:g} s", f"{load.over_limit} ({_share(load.over_limit, load.over_limit_of)}) {over}"
     yield (
         "Late",
         f"{load.late} begun over {LATE_S * 1e3:.0f} ms after they were due ({_share(load.late, load.attempts)})",
@@ -122,15 +123,15 @@ def _counts(load: LoadSummary) -> Iterator[tuple[str, str]]:
 
 
 def _times(load: LoadSummary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    rows = [("To the ack", load.acks), ("From the actual start", load.services), ("Begun late by", load.lateness)]
-    heads = ("", *(f"p{share:g}" for share in PERCENTILES), "max")
-    return heads, [(name, *_percentiles(times)) for name, times in rows]
+    """Return a table that is narrow enough for a phone."""
+    columns = [("To the ack", load.acks), ("From the actual start", load.services), ("Begun late by", load.lateness)]
+    rows = [(f"p{share:g}", *(_percentile(times, share) for _, times in columns)) for share in PERCENTILES]
+    longest = ("max", *(_percentile(times, _WHOLE) for _, times in columns))
+    return ("", *(name for name, _ in columns)), [*rows, longest]
 
 
-def _percentiles(times: Distribution) -> list[str]:
-    if not times.count:
-        return ["-"] * (len(PERCENTILES) + 1)
-    return [*(span(times.percentile(share)) for share in PERCENTILES), span(times.max_s)]
+def _percentile(times: Distribution, share: float) -> str:
+    return span(times.percentile(share)) if times.count else "-"
 
 
 def _charts(parent: ET.Element, load: LoadSummary, attempts: Mapping[int, int]) -> None:

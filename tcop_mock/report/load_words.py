@@ -121,9 +121,9 @@ def _times(summary: LoadSummary, width: int) -> Iterator[Line]:
             f"p99 {span(seen.percentile(99))}, max {span(seen.max_s)}",
             Tone.FAINT,
         )
-    over = summary.over_limit
-    share = _share(over, summary.acks.count + over)
-    yield say(f"over {LIMIT_S:g} s, or timed out: {over} ({share})", Tone.BAD if over else Tone.PLAIN)
+    over, whole = summary.over_limit, summary.over_limit_of
+    what = "not acked within" if summary.plan.model is Model.SCRIPT else "timed out, or acked after more than"
+    yield say(f"{what} {LIMIT_S:g} s: {over} ({_share(over, whole)})", Tone.BAD if over else Tone.PLAIN)
 
 
 def _plot(acks: Distribution) -> Iterator[Line]:

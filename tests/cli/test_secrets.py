@@ -55,6 +55,10 @@ CALLS = [
     ("replay", "TCM202", "--to", "{url}", "--attempts", "1"),
     ("replay", "TCM205", "--to", "{url}", "--attempts", "1", "--json", "--debug"),
     ("replay", "TCM201", "--to", "{url}", "--dry-run"),
+    ("load", "{url}", "--scenario", "deploy-noise", "--time-scale", "0", "--count", "2", "--ledger", "{tmp}/l.jsonl"),
+    ("load", "{url}", "--scenario", "deploy-noise", "--time-scale", "0", "--count", "2", "--json", "--debug"),
+    ("load", "{url}", "--scenario", "flapping", "--time-scale", "0", "--count", "1", "--report", "html={tmp}/l.html"),
+    ("load", "{url}", "--count", "2", "--rate", "100", "--slo", "lost=0", "--report", "junit={tmp}/l.xml"),
     ("emit", CVM, "--to", "{url}", "--format", "curl"),
     ("emit", CVM, "--to", "{url}", "--format", "http"),
     ("emit", CVM, "--to", "{url}", "--format", "vegeta"),
@@ -91,7 +95,7 @@ def test_no_verb_shows_it(
         assert done.code in {0, 1, 2, 3}, call  # 2: formats that would have to hold it
         assert (call, _found(done.out, done.err, caplog.text)) == (call, [])
     files = {file: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
-    assert {file.suffix for file in files} == {".json", ".xml", ".txt"}
+    assert {file.suffix for file in files} == {".json", ".xml", ".txt", ".html", ".jsonl"}
     assert _found(*files.values()) == []
 
 

@@ -28,7 +28,7 @@ _TOLD = {
     "lost=0": "lost=0: broken, 2 of 102",
     "lost==2": "lost==2: kept, 2 of 102",
     "late<1%": "late<1%: kept, 1 of 120 (0.8333%)",
-    "over5s=0%": "over5s=0%: broken, 12 of 120 (10%)",
+    "over5s=0%": "over5s=0%: broken, 2 of 102 (1.961%)",
     "dropped=0": "dropped=0: kept, 0 of 120",
     "duplicates<20%": "duplicates<20%: kept, 12 of 102 (11.76%)",
     "rate>100/s": "rate>100/s: broken, 2",

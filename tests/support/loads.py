@@ -32,7 +32,7 @@ SUMMARY = LoadSummary(
     connections=120,
     series=tuple(
         LoadPoint(
-            float(at), 1.0, 2, 2 if at % 3 else 1, at % 3 == 0, 0, 0, at % 4, 0.02, 0.02 + at / 30, 0.03 + at / 30
+            float(at), 1.0, 2, 2 if at % 3 else 1, int(at % 3 == 0), 0, 0, at % 4, 0.02, 0.02 + at / 30, 0.03 + at / 30
         )
         for at in range(60)
     ),

@@ -1,0 +1,102 @@
+"""The ledger while it is written, and what a load without a script tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from receivers import in_thread, through_sink
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.errors import UsageError
+from tcop_mock.generate import Generator
+from tcop_mock.load.ledger import Ledger
+from tcop_mock.load.running import LoadRun
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.identity import identity_of
+from tcop_mock.model.load import Due, LoadPlan, Model, Notified, Pushed, Stage
+from tcop_mock.model.target import Target
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PUSHED = Pushed(0.0, 0.0, 0.5, Outcome.ACKED, 200)
+_COUNT = 5
+
+
+def test_a_line_is_written_for_each_notification(tmp_path: Path) -> None:
+    """One after the other; attempts are counted by alarm, also where no file is wanted."""
+    file = tmp_path / "ledger.jsonl"
+    file.write_text("an older one\n", encoding="utf-8")
+    kept, counted = Ledger(str(file)), Ledger(None)
+    for ledger in (kept, counted):
+        ledger(Notified(Due(0.0, b"{}", "x", "ins-1", "firing", "s1"), (_PUSHED, _PUSHED)))
+        ledger(Notified(Due(1.0, b"{}", "x", "ins-1", "resolved", "s2"), (_PUSHED,)))
+        ledger(Notified(Due(1.0, b"{}", "y", "ins-2", "firing", "s3"), ()))
+        ledger(Notified(Due(1.0, b"{}"), (_PUSHED,)))
+        ledger.close()
+        assert ledger.attempts == {0: 1, 3: 1}
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [(row["session"][:6], row["attempts"]) for row in rows] == [("s1", 2), ("s2", 1), ("s3", 0), ("sha256", 1)]
+
+
+def test_a_ledger_that_cannot_be_begun_is_refused(tmp_path: Path) -> None:
+    """Before anything is sent."""
+    with pytest.raises(UsageError, match=r"--ledger '.*' cannot be written: Is a directory"):
+        Ledger(str(tmp_path))
+
+
+@pytest.mark.parametrize("lines", [1, 200], ids=["at the end", "on the way"])
+def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
+    """It is told when the load is over; what comes in between is counted on."""
+    ledger = Ledger("/dev/full")
+    for number in range(lines):
+        ledger(Notified(Due(0.0, b"{}", f"{number}", "ins-1", "firing", f"{number}"), (_PUSHED,)))
+    assert ledger.attempts == {1: lines}
+    with pytest.raises(UsageError, match="--ledger '/dev/full' cannot be written: No space left on device"):
+        ledger.close()
+
+
+@pytest.mark.parametrize("model", [Model.OPEN, Model.CLOSED])
+def test_loads_without_a_script_tell_of_each_push(model: Model) -> None:
+    """Each body that the receiver took is told once, with its outcome; by one process only."""
+    came: list[bytes] = []
+
+    def take(received: Received) -> Reply:
+        came.append(received.body)
+        return Reply(200)
+
+    told: list[Notified] = []
+    with in_thread(through_sink(lambda: take)) as url:
+        plan = LoadPlan(
+            Target.parse(url),
+            load_profile().delivery,
+            "2023",
+            1,
+            model=model,
+            stages=(Stage(1.0, 1000.0, 1000.0),),
+            concurrency=2,
+            count=_COUNT,
+            mix=(("cvm/basic-monitoring", 1.0),),
+        )
+        catalog, generator = Catalog.load(), Generator(1)
+
+        async def play() -> None:
+            async for _ in LoadRun(plan, catalog, generator, told=told.append).events():
+                pass
+
+        asyncio.run(play())
+    assert sorted(identity_of(one.due.body) for one in told) == sorted(map(identity_of, came))
+    assert [(one.acked, len(one.pushes)) for one in told] == [(True, 1)] * _COUNT
+    assert all(one.pushes[0].ended_s >= one.pushes[0].started_s >= 0 for one in told)
+
+
+def test_a_ledger_is_written_by_one_process() -> None:
+    """Several processes would have to agree on one file."""
+    plan = LoadPlan(Target.parse("http://127.0.0.1:1/"), load_profile().delivery, "2023", 1, workers=2)
+    with pytest.raises(UsageError, match="--ledger is written by one process: leave --workers out"):
+        LoadRun(plan, Catalog.load(), Generator(1), told=lambda _: None)
