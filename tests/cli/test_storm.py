@@ -7,9 +7,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
 from receivers import through_sink
 
+from tcop_mock.entries import read_schema
 from tcop_mock.sink.server import Received, Reply
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def test_a_receiver_that_refuses_is_amplified(tcop: Call, opened: Open, storm: s
     ledger = str(tmp_path / "ledger.jsonl")
     done = tcop("load", url, "--scenario", storm, *_FAST, "--slo", "lost=0", "--json", "--ledger", ledger)
     assert done.code == 1
+    Draft202012Validator(read_schema("load-report")).validate(done.document)
     summary = done.document["summary"]
     assert (summary["notifications"], summary["attempts"], summary["lost"]) == (18, 12 + 4 * 6, 6)
     assert done.document["attempts_of_alarms"] == [{"attempts": 6, "alarms": 6}]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from loads import SUMMARY
+from storms import SUMMARY
 
 from tcop_mock.errors import UsageError
 from tcop_mock.load.slo import NAMES, hold, parse_objectives

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
-from loads import PLAN, SUMMARY
+from storms import PLAN, SUMMARY
 
 from tcop_mock.load.slo import hold, parse_objectives
 from tcop_mock.model.delivery import Outcome

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from junitparser import Failure, JUnitXml
-from loads import PLAN, SUMMARY
+from storms import PLAN, SUMMARY
 
 from tcop_mock.load.slo import hold, parse_objectives
 from tcop_mock.report.objectives import objectives_junit

@@ -43,6 +43,11 @@ def _schedule() -> list[click.Parameter]:
             metavar="TIME:RATE,...",
             help="In place of --duration: 10s:500,1m:500,5s:0 goes evenly to each rate in its time, from --rate or 0.",
         ),
+    ]
+
+
+def _bounds() -> list[click.Parameter]:
+    return [
         click.Option(
             ["--concurrency"], type=click.IntRange(min=1), metavar="N", help="A closed load: N under way at any time."
         ),
@@ -157,6 +162,7 @@ LOAD = click.Command(
     params=[
         click.Argument(["target"], required=False, metavar="[TARGET]"),
         *_schedule(),
+        *_bounds(),
         *_storms(),
         *_bodies(),
         click.Option(
