@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tcop_mock.cli.loading import Asked
+from tcop_mock.cli.locusting import packed, require_locust, unleash
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.cli.storming import Outcome, Storming, write_reports
@@ -46,11 +47,22 @@ _NOT_KEPT, _INTERRUPTED = 1, 130
 
 
 @with_common
-def load(target: str | None, *, lang: str, form: str, loop: str, common: Common, **given: Any) -> int:  # noqa: ANN401
+def load(  # noqa: PLR0913 - click hands them in one by one
+    target: str | None,
+    *,
+    lang: str,
+    form: str,
+    loop: str,
+    engine: str,
+    common: Common,
+    **given: Any,  # noqa: ANN401
+) -> int:
     """Send many callbacks to TARGET, and tell how it bore them.
 
     Exit code 0: carried out, 1: an objective was not kept, or nothing was acked, 3: target unusable, 130: interrupted.
     """
+    if engine == "locust":
+        require_locust()
     make_loop = factory_of(loop)
     storming = Storming(**{field.name: given.pop(field.name) for field in fields(Storming)})
     asked, aim = Asked(**given), target_of(target, flag="TARGET")
@@ -59,28 +71,23 @@ def load(target: str | None, *, lang: str, form: str, loop: str, common: Common,
     generator = Generator(common.seed, Lang(lang), form=Form(form), wire=common.profile.wire)
     storm = storming.storm(catalog, generator)
     plan = storming.plan(storm, asked, asked.base(aim, common)) if storm else asked.plan(aim, common)
+    if engine == "locust":
+        return unleash(packed(plan, storm, storming, asked, common))
     require_descriptors(plan.concurrency if plan.model is Model.CLOSED else plan.max_inflight)
     if plan.insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     script = storming.script(storm, plan.count) if storm else None
     shape, _ = shapes_of(catalog, plan.mix)[0]
     keeper = storming.keeper()
-    run = LoadRun(
-        plan,
-        catalog,
-        generator,
-        catalog_folders=common.catalog_folders,
-        loop=loop,
-        script=script,
-        told=keeper if storming.keeps else None,
-    )
+    told = keeper if storming.keeps else None
+    folders = common.catalog_folders
+    run = LoadRun(plan, catalog, generator, catalog_folders=folders, loop=loop, script=script, told=told)
     try:
         keeper(require_usable(plan, Bodies(generator, shape).body(0)))
         started = datetime.now(UTC)
         with telling(common) as tell:
             summary = play(run, tell, make_loop)
-        told = Outcome(summary, hold(objectives, summary), keeper.attempts, started)
-        return conclude(told, files, common)
+        return conclude(Outcome(summary, hold(objectives, summary), keeper.attempts, started), files, common)
     finally:
         keeper.close()
 

@@ -177,6 +177,13 @@ LOAD = click.Command(
             ["--workers"], type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Processes."
         ),
         click.Option(
+            ["--engine"],
+            type=click.Choice(["own", "locust"]),
+            default="own",
+            show_default=True,
+            help="Locust, in so many processes as --workers says, for trial (the extra locust; docs/locust.md).",
+        ),
+        click.Option(
             ["--loop"],
             type=click.Choice(["asyncio", "uvloop"]),
             default="asyncio",
