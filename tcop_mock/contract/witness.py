@@ -149,7 +149,7 @@ def same_instants(told: StoryTold, *, with_offset: bool = False) -> str | Unclea
         known = {shift for shift, offset_known in span if offset_known}
         if known and 0 not in known:
             return f"{name} is shown {_hours(min(known, key=abs))}"
-        loose = {shift for shift, offset_known in span if not offset_known}
+        loose = {shift for shift, offset_known in span if not (offset_known or known)}
         if loose and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in loose):
             return f"{name} is shown {_hours(min(loose, key=abs))}"
     return None
