@@ -22,6 +22,7 @@ async def _restart() -> None:
     await asyncio.sleep(0)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", HONEST)
 def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     """Whatever it forwards to and however late, all clauses pass but those about what it does not do."""
@@ -40,6 +41,7 @@ def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     )
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", BUGS)
 def test_each_bug_is_found_by_its_clause(name: str) -> None:
     """A receiver with one mistake breaks the clause of that mistake."""
