@@ -81,6 +81,13 @@ def test_other_clauses_are_not_blamed_for_a_drop() -> None:
     assert "TCM519" in isolation.reason
 
 
+def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
+    """Who closes nothing breaks TCM505; what other clauses ask of the incidents that are open then is not judged."""
+    verdict = observed(Desk("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM511", "TCM512"])
+    assert broken(verdict) == {"TCM505"}
+    assert {item.reason for item in verdict.results[1:]} == {"its resolve does not close its incident (TCM505)"}
+
+
 def test_what_nobody_sees_is_an_error_with_advice() -> None:
     """An observer that shows nothing, ends that nothing comes to: an error for each clause, never a pass or a fail."""
     blind = observed(Desk("shows-nothing"), ["TCM501", "TCM505"], settle_s=0.3)
