@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.cli.verbs import catalogue, contract, delivery
 from tcop_mock.errors import did_you_mean
 
