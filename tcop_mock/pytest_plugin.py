@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from tcop_mock.testing.settings import require_options
         from tcop_mock.testing.usage import usage_errors
 
-        with usage_errors():
+        with usage_errors(config):
             require_options(config)
 
 
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from tcop_mock.testing.settings import require_settings
         from tcop_mock.testing.usage import usage_errors
 
-        with usage_errors():
+        with usage_errors(config):
             require_settings(config, ours)
 
 

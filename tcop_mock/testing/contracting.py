@@ -17,6 +17,7 @@ from tcop_mock.run.plan import CheckPlan
 from tcop_mock.run.viewing import SETTLE_S, Observing
 from tcop_mock.testing import telling
 from tcop_mock.testing.gathering import gathering
+from tcop_mock.testing.logs import few_logs
 from tcop_mock.testing.loops import blocking, require_asyncio
 from tcop_mock.testing.seeds import plain_id, seed_of
 from tcop_mock.testing.settings import settings_of
@@ -129,13 +130,13 @@ class Contract:
         found = gathering(self._request.config)
         try:
             if plan.check.clauses:
-                with unusable_told():
+                with unusable_told(), few_logs():
                     blocking(_play(run))
         except KeyboardInterrupt:
-            found.add(self._node.nodeid, self._verdict(plan, run.verdict("interrupted")), self._settings.fail_on)
+            found.add(plain_id(self._node), self._verdict(plan, run.verdict("interrupted")), self._settings.fail_on)
             raise
         verdict = self._verdict(plan, run.verdict("not run"))
-        found.add(self._node.nodeid, verdict, self._settings.fail_on)
+        found.add(plain_id(self._node), verdict, self._settings.fail_on)
         return verdict
 
     def _verdict(self, plan: _Plan, verdict: Verdict) -> Verdict:

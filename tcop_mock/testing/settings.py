@@ -12,6 +12,7 @@ from tcop_mock.errors import UsageError
 from tcop_mock.model.clause import Level
 from tcop_mock.model.form import Form
 from tcop_mock.model.profile import DEFAULT_PROFILE
+from tcop_mock.model.target import Target
 from tcop_mock.testing.gathering import gathering
 from tcop_mock.testing.marks import Skip, said_by
 from tcop_mock.testing.options import TARGET_VARIABLE, level_of, one, seed_given, several, target_text
@@ -82,25 +83,27 @@ def _settings(node: pytest.Item) -> Settings:
     )
 
 
-def configured_target(config: pytest.Config) -> str:
-    """Return the target that was given, ``@FILE`` read.
+def configured_target(config: pytest.Config) -> Target:
+    """Return the target that was given, in a type that shows no password.
 
     Raises:
-        Failed: there is none, or the file cannot be read.
+        Failed: there is none, it is none, or its file cannot be read.
     """
     with misuse_told():
         text = target_text(config)
-    if not text:
-        misuse(_HOW)
-    if not text.startswith("@"):
-        return text
+        if not text:
+            misuse(_HOW)
+        return Target.parse(_read(text[1:]) if text.startswith("@") else text)
+
+
+def _read(name: str) -> str:
     try:
-        inside = Path(text[1:]).read_text(encoding="utf-8").strip()
+        text = Path(name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as problem:
-        misuse(f"the target's file {text[1:]!r} cannot be read: {problem}")
-    if not inside:
-        misuse(f"the target's file {text[1:]!r} is empty; write the URL into it")
-    return inside
+        raise UsageError(f"the target's file {name!r} cannot be read: {problem}") from None
+    if not text:
+        raise UsageError(f"the target's file {name!r} is empty; write the URL into it")
+    return text
 
 
 def require_options(config: pytest.Config) -> None:
