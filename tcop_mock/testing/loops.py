@@ -21,21 +21,21 @@ def blocking(work: Coroutine[Any, Any, T]) -> T:
     So the test's own loop, where it has one, and the thread's policy stay as they are. Whatever interrupts the waiting
     (Ctrl-C, a timeout of the test) cancels the work.
     """
-    at_work: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+    at_work: Future[asyncio.Task[T]] = Future()
 
     async def run() -> T:
-        at_work.set_result((asyncio.get_running_loop(), asyncio.current_task()))
-        return await work
+        task = asyncio.ensure_future(work)
+        at_work.set_result(task)
+        return await task
 
     with ThreadPoolExecutor(1, thread_name_prefix="tcop-mock") as pool:
         done = pool.submit(asyncio.run, run())
         try:
             return done.result()
         except BaseException:
-            loop, task = at_work.result()
-            if task is not None:
-                with contextlib.suppress(RuntimeError):  # the loop is closed: the work itself has raised
-                    loop.call_soon_threadsafe(task.cancel)
+            task = at_work.result()
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the work itself has raised
+                task.get_loop().call_soon_threadsafe(task.cancel)
             raise
 
 
