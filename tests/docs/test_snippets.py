@@ -27,7 +27,6 @@ PAGES = {
     page.relative_to(ROOT / "docs").as_posix(): blocks(page.read_text(encoding="utf-8"))
     for page in sorted((ROOT / "docs").rglob("*.md"))
 }
-"""None in the run against the wheel, where docs/ is not."""
 BLOCKS = [pytest.param(block, id=f"{page}:{block.line}") for page, found in PAGES.items() for block in found]
 
 
@@ -48,7 +47,7 @@ def _run(found: list[Block]) -> list[Block]:
     return [block for block in found if block.lang in {"sh", "python"} and not (block.not_run or block.file)]
 
 
-@pytest.mark.checkout
+@pytest.mark.proof
 @pytest.mark.parametrize("page", [page for page, found in PAGES.items() if _run(found)])
 def test_a_page_runs_as_written(page: str, tmp_path: Path) -> None:
     """The blocks of a page, in order and in one shell, do what is said there; its files are there, and used."""
