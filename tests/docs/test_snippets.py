@@ -58,6 +58,14 @@ def test_a_page_runs_as_written(page: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.checkout
+@pytest.mark.parametrize("page", PAGES)
+def test_no_fence_escapes(page: str) -> None:
+    """Every fence of a page belongs to a block that is known here: it says its language, and stands at a line's start."""
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    assert sum(line.lstrip().startswith(("```", "~~~")) for line in lines) == 2 * len(PAGES[page])
+
+
+@pytest.mark.checkout
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_says_what_it_is(block: Block) -> None:
     """A title is a file's name, an exit code, or why the block is not run; with an exit code it is one command."""

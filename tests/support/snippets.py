@@ -1,7 +1,7 @@
 """The code blocks of a Markdown page, and a shell that runs them.
 
 A title says what a block is: ``title="app.py"`` is a file, ``title="exits with 1"`` a command whose code is not 0, and
-``title="not run: ..."`` is run by nobody, for the reason given. On the site the titles stand over the blocks.
+``title="not run by the tests: ..."`` is left out, for the reason given. On the site the titles stand over the blocks.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BLOCK = re.compile(r'^```(?P<lang>\w+)(?: title="(?P<title>[^"\n]+)")?\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 _EXIT = re.compile(r"exits with (\d+)")
+_NOT_RUN = "not run by the tests: "
 _FILE = re.compile(r"[\w./-]+\.\w+")
 _PORTS = re.compile(r"\b808\d\b")
 """Every port of a page."""
@@ -41,7 +42,7 @@ class Block:
     @property
     def not_run(self) -> str:
         """Why nobody runs it; empty: it is run."""
-        return self.title.removeprefix("not run: ") if self.title.startswith("not run: ") else ""
+        return self.title.removeprefix(_NOT_RUN) if self.title.startswith(_NOT_RUN) else ""
 
     @property
     def file(self) -> str:
