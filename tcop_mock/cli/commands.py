@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock import __version__
-from tcop_mock.cli.verbs import catalogue, contract, delivery
+from tcop_mock.cli.verbs import catalogue, contract, delivery, setup
 from tcop_mock.errors import did_you_mean
 
 _USAGE = 2
@@ -43,6 +43,9 @@ def cli(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(_USAGE)
+    from tcop_mock.cli.settings import Settings  # noqa: PLC0415 - help and version need none
+
+    context.default_map = Settings(cli)
 
 
 for _verb in (
@@ -57,5 +60,6 @@ for _verb in (
     delivery.LISTEN,
     contract.EXPLAIN,
     contract.DEMO,
+    setup.CONFIG,
 ):
     cli.add_command(_verb)

@@ -17,7 +17,7 @@ from tcop_mock.cli.commands import cli
 if TYPE_CHECKING:
     from commands import Call
 
-VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "listen", "explain", "demo"]
+VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "listen", "explain", "demo", "config"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]

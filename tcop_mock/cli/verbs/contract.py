@@ -18,7 +18,7 @@ CHECK = click.Command(
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
     short_help="Judge a receiver by the contract.",
     params=[
-        click.Argument(["target"], required=False, metavar="[TARGET]"),
+        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
