@@ -60,6 +60,7 @@ for _verb in (
     delivery.LISTEN,
     contract.EXPLAIN,
     contract.DEMO,
+    setup.DOCTOR,
     setup.CONFIG,
 ):
     cli.add_command(_verb)

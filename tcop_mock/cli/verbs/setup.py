@@ -1,11 +1,35 @@
-"""Verbs that set up: what is configured and where that came from."""
+"""Verbs that set up: is the way free, what is configured and where that came from."""
 
 from __future__ import annotations
 
 import click
 
-from tcop_mock.cli.flags import common
+from tcop_mock.cli.durations import positive_duration
+from tcop_mock.cli.flags import common, insecure
 from tcop_mock.cli.verbs.calling import calling
+
+DOCTOR = click.Command(
+    "doctor",
+    callback=calling("doctor", "doctor"),
+    help="Look at the way from here to the receiver at URL: DNS, TCP, TLS, port, proxies; bring one harmless "
+    "callback (a resolved alarm, marked as a test), and look at the answer, its time, credentials, redirects and "
+    "clock.\n\n"
+    "Of a URL with USER:PASSWORD@ the same callback is sent once more without. Each line says what it means and what "
+    "to do; --quiet tells problems only. @FILE reads URL from a file; without one it comes from TCOP_MOCK_TARGET. "
+    "Exit code 0: no problem, 1: problems, 3: the receiver cannot be reached.",
+    short_help="Look at the way to a receiver: DNS, TLS, time, credentials, clock.",
+    params=[
+        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[URL]"),
+        click.Option(
+            ["--timeout"],
+            type=positive_duration,
+            metavar="TIME",
+            help="Limit of each step.  [default: the profile's, of one POST]",
+        ),
+        insecure(),
+        *common(),
+    ],
+)
 
 CONFIG = click.Command(
     "config",
