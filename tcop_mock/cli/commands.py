@@ -61,6 +61,7 @@ for _verb in (
     contract.EXPLAIN,
     contract.DEMO,
     setup.DOCTOR,
+    setup.INIT,
     setup.CONFIG,
 ):
     cli.add_command(_verb)

@@ -17,21 +17,8 @@ from tcop_mock.cli.commands import cli
 if TYPE_CHECKING:
     from commands import Call
 
-VERBS = [
-    "list",
-    "show",
-    "emit",
-    "validate",
-    "export",
-    "send",
-    "replay",
-    "check",
-    "listen",
-    "explain",
-    "demo",
-    "doctor",
-    "config",
-]
+VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "listen", "explain", "demo"]
+VERBS += ["doctor", "init", "config"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]

@@ -1,4 +1,4 @@
-"""Verbs that set up: is the way free, what is configured and where that came from."""
+"""Verbs that set up: is the way to a receiver free, what does a project need, what is configured."""
 
 from __future__ import annotations
 
@@ -27,6 +27,34 @@ DOCTOR = click.Command(
             help="Limit of each step.  [default: the profile's, of one POST]",
         ),
         insecure(),
+        *common(),
+    ],
+)
+
+INIT = click.Command(
+    "init",
+    callback=calling("init", "init"),
+    help="Write what judges the receiver in the current folder: a commented tcop-mock.toml, a test for pytest "
+    "(FastAPI, Flask, Starlette, Django), and a CI job. The framework is found by what is there (also aiohttp, "
+    "Express, Spring, Go).\n\n"
+    "Nothing is ever written over: where one of the files is there already, none is written, and the exit code is 2.",
+    short_help="Write settings, a test and a CI job for the receiver in this folder.",
+    params=[
+        click.Option(
+            ["--framework"],
+            type=click.Choice(
+                ["fastapi", "starlette", "flask", "django", "aiohttp", "express", "spring", "go", "other"]
+            ),
+            help="Of the receiver.  [default: found by what is there]",
+        ),
+        click.Option(
+            ["--ci"],
+            type=click.Choice(["github", "gitlab", "none"]),
+            default="github",
+            show_default=True,
+            help="Whose job to write.",
+        ),
+        click.Option(["--dry-run"], is_flag=True, help="Show what would be written, write nothing."),
         *common(),
     ],
 )
