@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tcop_mock.model.clause import Clause
+    from tcop_mock.model.shape import Shape
 
 
 class Result(StrEnum):
@@ -54,6 +57,21 @@ class ClauseResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """When, how long and on what a run ran."""
+
+    started: datetime
+    """With its time zone."""
+    started_s: float
+    """What the run's own clock said then."""
+    duration_s: float
+    deadline_s: float
+    """Of one attempt, by the profile."""
+    shapes: tuple[Shape, ...] = field(default=(), repr=False)
+    """The catalogue in use, the user's own shapes included."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a whole run found."""
 
@@ -63,6 +81,8 @@ class Verdict:
     seed: int
     assumptions: tuple[str, ...]
     results: tuple[ClauseResult, ...]
+    ran: Ran | None = None
+    """``None`` where nobody looked at a clock."""
 
     def count(self, result: Result) -> int:
         """Return how many clauses ended so."""

@@ -10,9 +10,9 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tcop_mock import __version__
 from tcop_mock.generate.policies import forms
 from tcop_mock.model.verdict import Result
+from tcop_mock.report.facts import catalogue_sha256, instant, left_out, tool_document
 from tcop_mock.report.safe import UNSAFE
 
 if TYPE_CHECKING:
@@ -32,19 +32,37 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
     """Return what ``check --json`` prints. Texts are those of the findings, whole and unescaped."""
     return {
         "version": VERSION,
-        "tool": {"name": "tcop-mock", "version": __version__},
+        "tool": tool_document(),
         "target": verdict.target,
         "profile": verdict.profile,
         "seed": verdict.seed,
         "assumptions": list(verdict.assumptions),
-        "clauses": [_clause(result) for result in verdict.results],
-        "summary": {
-            "passed": verdict.count(Result.PASS),
-            "failed": verdict.count(Result.FAIL),
-            "errors": verdict.count(Result.ERROR),
-            "not_run": verdict.count(Result.NOT_RUN),
-            "known": 0,
-        },
+        **_ran(verdict),
+        "clauses": [clause_document(result) for result in verdict.results],
+        "not_run": [{"reason": reason, "clauses": list(codes)} for reason, codes in left_out(verdict.results)],
+        "summary": summary_document(verdict),
+    }
+
+
+def summary_document(verdict: Verdict) -> dict[str, int]:
+    """Return how many clauses ended how."""
+    return {
+        "passed": verdict.count(Result.PASS),
+        "failed": verdict.count(Result.FAIL),
+        "errors": verdict.count(Result.ERROR),
+        "not_run": verdict.count(Result.NOT_RUN),
+        "known": 0,
+    }
+
+
+def _ran(verdict: Verdict) -> dict[str, Any]:
+    ran = verdict.ran
+    if ran is None:
+        return {"started": None, "duration_s": None, "catalogue": None}
+    return {
+        "started": instant(ran.started),
+        "duration_s": round(ran.duration_s, _DECIMALS),
+        "catalogue": {"sha256": catalogue_sha256(ran.shapes), "shapes": len(ran.shapes)},
     }
 
 
@@ -121,7 +139,8 @@ def _json_escape(match: re.Match[str]) -> str:
     return json.dumps(match.group())[1:-1]
 
 
-def _clause(result: ClauseResult) -> dict[str, Any]:
+def clause_document(result: ClauseResult) -> dict[str, Any]:
+    """Return what became of one clause."""
     return {
         "code": result.clause.code,
         "slug": result.clause.slug,

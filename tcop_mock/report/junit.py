@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcop_mock import __version__
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import Result
+from tcop_mock.report.facts import rows
 from tcop_mock.report.findings import broken, headline
 from tcop_mock.report.ruling import counts, judged_a_must
 from tcop_mock.report.safe import escaped, one_line
@@ -111,13 +112,8 @@ def _numbers(cases: list[Case]) -> dict[str, str]:
 
 def _write_properties(suite: ET.Element, verdict: Verdict, fail_on: Level) -> None:
     table = ET.SubElement(suite, "properties")
-    for name, value in (
-        ("version", __version__),
-        ("target", verdict.target),
-        ("profile", verdict.profile),
-        ("seed", str(verdict.seed)),
-        ("fail-on", fail_on.value),
-    ):
+    facts = ((name.lower().replace(" ", "-"), value) for name, value in rows(verdict))
+    for name, value in (("version", __version__), *facts, ("fail-on", fail_on.value)):
         ET.SubElement(table, "property", {"name": name, "value": one_line(value, MOST_REASON_CHARS)})
 
 

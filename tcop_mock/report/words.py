@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tcop_mock import __version__
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import Result
+from tcop_mock.report import facts
 from tcop_mock.report.columns import wrap
 from tcop_mock.report.ruling import Ruling, counts, judged_a_must, rule
 from tcop_mock.report.safe import counted, escaped, one_line
@@ -105,15 +106,22 @@ def finished(result: ClauseResult, width: int, fail_on: Level) -> list[Line]:
 
 def left_out(results: Iterable[ClauseResult], width: int) -> list[Line]:
     """Return the clauses that were not run, those of one reason together."""
-    codes: dict[str, list[str]] = {}
-    for one in results:
-        codes.setdefault(one.reason, []).append(one.clause.code)
     out: list[Line] = []
-    for reason, same in codes.items():
-        text = f"not-run: {one_line(reason, MOST_REASON_CHARS)} ({', '.join(same)})"
+    for reason, codes in facts.left_out(results):
+        text = f"not-run: {one_line(reason, MOST_REASON_CHARS)} ({', '.join(codes)})"
         label = LABELS[Result.NOT_RUN].ljust(_LABEL_WIDTH)
         out += [say(line, Tone.FAINT) for line in wrap(text, width, label, _HANGING)]
     return out
+
+
+def ran(verdict: Verdict, width: int) -> list[Line]:
+    """Return by whom, on what and when was judged; nothing where nobody looked at a clock."""
+    if verdict.ran is None:
+        return []
+    told = dict(facts.rows(verdict))
+    rest = ". ".join(f"{name}: {told[name]}" for name in ("Libraries", "Catalogue", "Started"))
+    text = f"{told['Judged by']}. {rest}."
+    return [*(say(line, Tone.FAINT) for line in wrap(one_line(text, len(text)), width)), say()]
 
 
 def assumed(verdict: Verdict, width: int) -> list[Line]:

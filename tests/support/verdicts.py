@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from tcop_mock.model.clause import Call, Clause, Level, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
-from tcop_mock.model.verdict import ClauseResult, Finding, Reproduction, Result, Verdict
+from tcop_mock.model.verdict import ClauseResult, Finding, Ran, Reproduction, Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,10 @@ LEFT_OUT = tuple(
     for code, slug in (("TCM201", "auth-missing-401"), ("TCM202", "auth-wrong-401"))
 )
 ASSUMPTIONS = ("Any status from 200 to 299 is success: the page does not say what is.", "重试间隔没有文档说明。")
+
+
+RAN = Ran(datetime(2026, 11, 23, 18, 30, 59, tzinfo=timezone(timedelta(hours=8))), 100.0, 12.25, 5.0)
+"""A run that took a while, on no shapes."""
 
 
 def verdict(*results: ClauseResult, target: str = "http://***@127.0.0.1:8080/alarm") -> Verdict:
