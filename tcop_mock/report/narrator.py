@@ -8,7 +8,7 @@ from tcop_mock.model.clause import Level
 from tcop_mock.model.events import ClauseFinished, RunFinished, RunStarted
 from tcop_mock.model.verdict import Result
 from tcop_mock.report import words
-from tcop_mock.report.findings import broken
+from tcop_mock.report.findings import broken, listed
 
 if TYPE_CHECKING:
     from tcop_mock.model.events import RunEvent
@@ -50,5 +50,6 @@ class Narrator:
         for result in verdict.results:
             if result.result is Result.FAIL:
                 out += broken(result, self._width)
+        out += listed(verdict, self._width)
         out += [*words.assumed(verdict, self._width), *words.ran(verdict, self._width)]
         return [*out, *words.last(verdict, self._width, self._fail_on)]

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from tcop_mock.model.verdict import ClauseResult, Verdict
 
 MOST_REASON_CHARS = 500
-LABELS = {Result.PASS: "PASS", Result.FAIL: "FAIL", Result.ERROR: "ERROR", Result.NOT_RUN: "--"}
+LABELS = {
+    Result.PASS: "PASS",
+    Result.FAIL: "FAIL",
+    Result.ERROR: "ERROR",
+    Result.NOT_RUN: "--",
+    Result.KNOWN: "KNOWN",
+}
 _LABEL_WIDTH = 6
 _HANGING = " " * _LABEL_WIDTH
 
@@ -93,7 +99,8 @@ def finished(result: ClauseResult, width: int, fail_on: Level) -> list[Line]:
     label, tone = LABELS[result.result], Tone.GOOD
     text = named(result.clause)
     if result.result is not Result.PASS:
-        tone = Tone.BAD if counts(result.clause.level, fail_on) else Tone.WARNING
+        is_bad = result.result is not Result.KNOWN and counts(result.clause.level, fail_on)
+        tone = Tone.BAD if is_bad else Tone.WARNING
         text += f" [{result.clause.level}]"
     if result.reason:
         text += f": {one_line(result.reason, MOST_REASON_CHARS)}"
@@ -142,9 +149,10 @@ def last(verdict: Verdict, width: int, fail_on: Level) -> list[Line]:
 def tally(verdict: Verdict) -> str:
     """Return the counts."""
     passed, failed, errors, not_run = map(verdict.count, (Result.PASS, Result.FAIL, Result.ERROR, Result.NOT_RUN))
+    known = f", {verdict.count(Result.KNOWN)} known" if verdict.baseline else ""
     return (
         f"{counted(len(verdict.results), 'clause')}: {passed} passed, {failed} failed, "
-        f"{counted(errors, 'error')}, {not_run} not run"
+        f"{counted(errors, 'error')}, {not_run} not run{known}"
     )
 
 
@@ -160,6 +168,8 @@ def sentence(verdict: Verdict, fail_on: Level) -> str:
         said = f"Undecided: {unjudged[True]} could not be judged."
     else:
         said = "The contract is kept."
+        if verdict.count(Result.KNOWN):
+            said = "The contract is kept but for what is known."
     return f"{said} Broken without counting: {broken[False]}." if broken[False] else said
 
 

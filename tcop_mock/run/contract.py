@@ -228,7 +228,8 @@ class ContractRun:
         plan = self.plan
         if clause.stage is Stage.BURST:
             hearing = hearing.with_problems(self._crowding)
-        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders)
+        play = self._written(clause) if hearing.problems else None
+        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders, play)
         return replace(hearing.result(source), duration_s=self._spent_s[clause.code])
 
     def _written(self, clause: Clause, take: int = 0) -> Play:

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from verdicts import CLI, CURL, ERROR, FAILED, FINDING, LEFT_OUT, PASSED, RAN, SHOULD, verdict
+from verdicts import CLI, CURL, ERROR, FAILED, FINDING, KNOWN, LEFT_OUT, LISTED, PASSED, RAN, SHOULD, verdict
 
 from tcop_mock.catalog import Catalog
 from tcop_mock.entries import read_schema
 from tcop_mock.model.delivery import Attempt, Delivery, Outcome
+from tcop_mock.model.verdict import Baseline
 from tcop_mock.report.document import check_document, deliveries_document, json_text, shapes_document, write_json
 from tcop_mock.report.facts import tool_document
 from tcop_mock.report.safe import UNSAFE
@@ -103,7 +104,9 @@ def test_a_verdict_as_json() -> None:
                         "detail": FINDING.detail,
                         "shape": "cvm/basic-monitoring",
                         "evidence": FINDING.evidence,
-                        "reproduce": {"curl": CURL, "cli": CLI},
+                        "reproduce": {"curl": CURL, "cli": CLI, "replay": None, "pytest": None},
+                        "fingerprint": None,
+                        "known": None,
                     }
                 ],
             },
@@ -117,16 +120,22 @@ def test_a_verdict_as_json() -> None:
             },
         ],
         "not_run": [],
+        "baseline": None,
         "summary": {"passed": 0, "failed": 1, "errors": 1, "not_run": 0, "known": 0},
     }
 
 
 def test_every_result_keeps_the_schema() -> None:
     """A run with clauses of all results makes a document that keeps its schema, and its summary adds up."""
-    document = check_document(replace(_ALL, ran=RAN))
+    of = replace(_ALL, results=(*_ALL.results, KNOWN), ran=RAN, baseline=Baseline("known.json", 2, (LISTED,)))
+    document = check_document(of)
     assert problems(document, "check-report") == []
+    dates = {"first_seen": "2026-11-01", "expires": None}
+    assert document["clauses"][-1]["findings"][0]["known"] == {**dates, "counts": False}
+    stale = {"clause": "TCM105", "fingerprint": "0123456789abcdef", "title": "", **dates}
+    assert document["baseline"] == {"path": "known.json", "listed": 2, "stale": [stale]}
     assert document["not_run"] == [{"reason": LEFT_OUT[0].reason, "clauses": ["TCM201", "TCM202"]}]
-    assert document["summary"] == {"passed": 1, "failed": 2, "errors": 1, "not_run": 2, "known": 0}
+    assert document["summary"] == {"passed": 1, "failed": 2, "errors": 1, "not_run": 2, "known": 1}
 
 
 @pytest.mark.parametrize(
