@@ -15,10 +15,11 @@ import xml.etree.ElementTree as ET
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import Result
-from tcop_mock.report.findings import broken, headline
+from tcop_mock.report.facts import rows
+from tcop_mock.report.findings import broken, headline, stale, standing
 from tcop_mock.report.ruling import counts, judged_a_must
 from tcop_mock.report.safe import escaped, one_line
 from tcop_mock.report.words import MOST_REASON_CHARS, named, sentence, tally
@@ -68,12 +69,8 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
         message = sentence(verdict, Level.MUST)
         cases.append(Case(f"{SUITE}.run", "a must clause is judged", 0.0, "error", "unjudged", message, message))
     said = [f"{tally(verdict)}. {sentence(verdict, fail_on)}", *(f"Assumed: {text}" for text in verdict.assumptions)]
-    about = {
-        "target": verdict.target,
-        "profile": verdict.profile,
-        "seed": str(verdict.seed),
-        "fail-on": fail_on.value,
-    }
+    said += [f"Stale: {text}" for text in stale(verdict)]
+    about = {name.lower().replace(" ", "-"): value for name, value in rows(verdict)} | {"fail-on": fail_on.value}
     return suite_document(cases, about, said, started)
 
 
@@ -114,6 +111,10 @@ def _case(result: ClauseResult, fail_on: Level) -> Case:
         return case
     if result.result is Result.NOT_RUN:
         return case._replace(tag="skipped", type=Result.NOT_RUN.value, message=reason, text=reason)
+    if result.result is Result.KNOWN:
+        text = "\n".join(map(str, broken(result, _WIDTH)))
+        since = one_line(standing(result.findings[0]), MOST_REASON_CHARS)
+        return case._replace(tag="skipped", type=Result.KNOWN.value, message=f"{since}: {headline(result)}", text=text)
     if result.result is Result.ERROR:
         wrong, case = "could not be judged", case._replace(tag="error", message=reason, text=reason)
     else:

@@ -17,21 +17,8 @@ from tcop_mock.cli.commands import cli
 if TYPE_CHECKING:
     from commands import Call
 
-VERBS = [
-    "list",
-    "show",
-    "emit",
-    "validate",
-    "export",
-    "send",
-    "replay",
-    "check",
-    "load",
-    "reconcile",
-    "listen",
-    "explain",
-    "demo",
-]
+VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "load", "reconcile", "listen"]
+VERBS += ["explain", "demo", "doctor", "init", "config"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]
