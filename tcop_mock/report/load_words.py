@@ -86,9 +86,11 @@ def _counts(summary: LoadSummary) -> Iterator[Line]:
     elif summary.dropped:
         yield Line.of((_label("dropped"), Tone.BAD), (f"{summary.dropped}: due, and never begun", Tone.PLAIN))
     if summary.plan.model is not Model.CLOSED:
-        begun, late = summary.lateness, f"{summary.late} over {LATE_S * 1e3:.0f} ms"
-        worst = f"p50 {span(begun.percentile(50))}, p99 {span(begun.percentile(99))}, max {span(begun.max_s)}"
-        yield _row("late", f"{late} ({_share(summary.late, summary.attempts)}); begun late by {worst}")
+        begun = summary.lateness
+        yield _row("late", f"{summary.late} over {LATE_S * 1e3:.0f} ms ({_share(summary.late, begun.count)})")
+        yield _row(
+            "began after", f"p50 {span(begun.percentile(50))}, p99 {_p99_and_max(begun)} from the intended start"
+        )
     if summary.excluded:
         yield _row("warm-up", f"{counted(summary.excluded, 'attempt')} left out of all this")
 
@@ -117,12 +119,11 @@ def _times(summary: LoadSummary, width: int) -> Iterator[Line]:
     if summary.plan.model is Model.OPEN:
         seen = summary.services
         yield say(
-            f"from the actual start, as a closed load counts: p50 {span(seen.percentile(50))}, "
-            f"p99 {span(seen.percentile(99))}, max {span(seen.max_s)}",
+            f"from the actual start, as closed loads do: p50 {span(seen.percentile(50))}, p99 {_p99_and_max(seen)}",
             Tone.FAINT,
         )
     over = summary.over_limit
-    share = _share(over, summary.acks.count + over)
+    share = _share(over, acks.count + over - acks.over(LIMIT_S))
     yield say(f"over {LIMIT_S:g} s, or timed out: {over} ({share})", Tone.BAD if over else Tone.PLAIN)
 
 
@@ -153,6 +154,10 @@ def _course(series: tuple[LoadPoint, ...]) -> Iterator[Line]:
         bar = "#" * round(28 * p99_s / worst)
         rate = sum(point.started for point in row) / span_s
         yield say(f"{row[0].at_s:>7.0f} s {rate:>8.0f} {failed:>9} {dropped:>8} {span(p99_s):>8} {bar}".rstrip())
+
+
+def _p99_and_max(times: Distribution) -> str:
+    return f"{span(times.percentile(99))}, max {span(times.max_s)}"
 
 
 def _row(name: str, *texts: str) -> Line:

@@ -57,7 +57,7 @@ def test_the_systems_own_limit_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_loops_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """asyncio's own, and uvloop's where it is installed; where not, that is told."""
+    """Asyncio's own, and uvloop's where it is installed; where not, that is told."""
     factory_of("asyncio")().close()
     real = builtins.__import__
 
