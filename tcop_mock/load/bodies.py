@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from tcop_mock.generate.bodies import Bodies
@@ -23,17 +24,20 @@ _PROCESS_TURNS = 1 << 40
 
 
 class _Source:
-    """Alarms of one policy at a time, of one shape."""
+    """Alarms of one shape, of one policy after the other."""
 
-    def __init__(self, bodies: Bodies, serial: int, weight: float) -> None:
-        self._bodies, self._serial = bodies, serial
-        self.weight = weight
+    def __init__(self, bodies: Bodies, weight: float, lanes: int, process: int) -> None:
+        self._bodies, self.weight = bodies, weight
+        first = process * _PROCESS_TURNS * LANES
+        self._serials = list(range(first, first + lanes))
+        self._turns = itertools.cycle(range(lanes))
         self.credit = 0.0
 
     def piece(self) -> list[bytes]:
         """Return the next bodies."""
-        drawn = self._bodies.lane(self._serial, PIECE)
-        self._serial += PIECE * LANES
+        lane = next(self._turns)
+        drawn = self._bodies.lane(self._serials[lane], PIECE)
+        self._serials[lane] += PIECE * LANES
         return drawn
 
 
@@ -48,13 +52,10 @@ def mixed(generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: 
         process: with several processes, which of them this is: none draws what another one does.
     """
     lanes = max(1, LANES // len(mix))
-    sources = [
-        _Source(Bodies(generator, shape), process * _PROCESS_TURNS * LANES + lane, weight / lanes)
-        for shape, weight in mix
-        for lane in range(lanes)
-    ]
+    sources = [_Source(Bodies(generator, shape), weight, lanes, process) for shape, weight in mix]
     for source in sources:
-        source.piece()
+        for _ in range(lanes):
+            source.piece()
     total = sum(source.weight for source in sources)
 
     def next_piece() -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.load import Model
 from tcop_mock.model.loaded import LATE_S, LIMIT_S
 from tcop_mock.report.safe import counted, one_line
@@ -86,9 +86,11 @@ def _counts(summary: LoadSummary) -> Iterator[Line]:
     elif summary.dropped:
         yield Line.of((_label("dropped"), Tone.BAD), (f"{summary.dropped}: due, and never begun", Tone.PLAIN))
     if summary.plan.model is not Model.CLOSED:
-        begun, late = summary.lateness, f"{summary.late} over {LATE_S * 1e3:.0f} ms"
-        worst = f"p50 {span(begun.percentile(50))}, p99 {span(begun.percentile(99))}, max {span(begun.max_s)}"
-        yield _row("late", f"{late} ({_share(summary.late, summary.attempts)}); begun late by {worst}")
+        begun = summary.lateness
+        yield _row("late", f"{summary.late} over {LATE_S * 1e3:.0f} ms ({_share(summary.late, begun.count)})")
+        yield _row(
+            "began after", f"p50 {span(begun.percentile(50))}, p99 {_p99_and_max(begun)} from the intended start"
+        )
     if summary.excluded:
         yield _row("warm-up", f"{counted(summary.excluded, 'attempt')} left out of all this")
 
@@ -117,13 +119,14 @@ def _times(summary: LoadSummary, width: int) -> Iterator[Line]:
     if summary.plan.model is Model.OPEN:
         seen = summary.services
         yield say(
-            f"from the actual start, as a closed load counts: p50 {span(seen.percentile(50))}, "
-            f"p99 {span(seen.percentile(99))}, max {span(seen.max_s)}",
+            f"from the actual start, as closed loads do: p50 {span(seen.percentile(50))}, p99 {_p99_and_max(seen)}",
             Tone.FAINT,
         )
     over, whole = summary.over_limit, summary.over_limit_of
-    what = "not acked within" if summary.plan.model is Model.SCRIPT else "timed out, or acked after more than"
-    yield say(f"{what} {LIMIT_S:g} s: {over} ({_share(over, whole)})", Tone.BAD if over else Tone.PLAIN)
+    what = f"not acked within {LIMIT_S:g} s"
+    if summary.plan.model is not Model.SCRIPT:
+        what, whole = f"over {LIMIT_S:g} s, or timed out", acks.count + over - acks.over(LIMIT_S)
+    yield say(f"{what}: {over} ({_share(over, whole)})", Tone.BAD if over else Tone.PLAIN)
 
 
 def _plot(acks: Distribution) -> Iterator[Line]:
@@ -153,6 +156,10 @@ def _course(series: tuple[LoadPoint, ...]) -> Iterator[Line]:
         bar = "#" * round(28 * p99_s / worst)
         rate = sum(point.started for point in row) / span_s
         yield say(f"{row[0].at_s:>7.0f} s {rate:>8.0f} {failed:>9} {dropped:>8} {span(p99_s):>8} {bar}".rstrip())
+
+
+def _p99_and_max(times: Distribution) -> str:
+    return f"{span(times.percentile(99))}, max {span(times.max_s)}"
 
 
 def _row(name: str, *texts: str) -> Line:

@@ -101,5 +101,5 @@ def summary_of(**changes: Any) -> LoadSummary:  # noqa: ANN401 - any field
     return replace(summary, **changes)
 
 
-SCRIPTED = {"model": Model.SCRIPT, "stages": ()}
+SCRIPTED: dict[str, Any] = {"model": Model.SCRIPT, "stages": ()}
 """What makes a plan one of a script."""
