@@ -78,7 +78,7 @@ def load(  # noqa: PLR0913 - click hands them in one by one
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     script = storming.script(storm, plan.count) if storm else None
     shape, _ = shapes_of(catalog, plan.mix)[0]
-    keeper = storming.keeper()
+    keeper = storming.keeper(plan)
     told = keeper if storming.keeps else None
     folders = common.catalog_folders
     run = LoadRun(plan, catalog, generator, catalog_folders=folders, loop=loop, script=script, told=told)

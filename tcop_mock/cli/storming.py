@@ -92,12 +92,14 @@ class Storming:
             raise UsageError("--report junit tells of objectives, each a case: give some with --slo")
         return files
 
-    def keeper(self) -> Ledger:
+    def keeper(self, plan: LoadPlan) -> Ledger:
         """Return what listens to the fate of each notification.
 
         Raises:
-            UsageError: the ledger cannot be written.
+            UsageError: the ledger cannot be written, or several processes would have to.
         """
+        if self.ledger and plan.workers > 1:
+            raise UsageError("--ledger is written by one process: leave --workers out")
         return Ledger(self.ledger)
 
     @property

@@ -51,8 +51,6 @@ class LoadRun:
     ) -> None:
         if plan.model is Model.SCRIPT and plan.workers > 1:
             raise UsageError("a scenario is played by one process: leave --workers out")
-        if told and plan.workers > 1:
-            raise UsageError("--ledger is written by one process: leave --workers out")
         self.plan = plan
         self._catalog, self._generator, self._folders = catalog, generator, tuple(catalog_folders)
         self._loop, self._script, self._told = loop, script, told

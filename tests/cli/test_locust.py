@@ -165,7 +165,7 @@ def test_a_swarm_on_this_machine(start: Callable[..., subprocess.Popen[str]], mo
     listening = start("listen", "--auth", "u:swordfish", "--json", "--max-time", f"{_BOUND_S}s")
     assert listening.stdout is not None
     url = json.loads(listening.stdout.readline())["url"].replace("://", "://u:swordfish@")
-    flags = ("--rate", "20", "--duration", "3s", "--workers", "2", "--mix", "cvm/basic-monitoring", "--seed", "5")
+    flags = ("--rate", "4", "--duration", "12s", "--workers", "2", "--mix", "cvm/basic-monitoring", "--seed", "5")
     swarm = start("load", url, *_LOCUST, *flags)
     out, err = swarm.communicate(timeout=_BOUND_S)
     assert swarm.returncode == 0, err

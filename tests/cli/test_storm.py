@@ -143,6 +143,7 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: Call, opened: Open, tmp_
         (["--report", "pdf=x"], "--report 'pdf=x': no report 'pdf' of a load; there is csv, html, json, junit"),
         (["--report", "csv=-"], "--report 'csv=-': a report is a file; --json writes the document to standard output"),
         (["--report", "junit=x"], "--report junit tells of objectives, each a case: give some with --slo"),
+        (["--ledger", "x", "--workers", "2"], "--ledger is written by one process: leave --workers out"),
         (["--ledger", "/"], "--ledger '/' cannot be written: Is a directory"),
         (["--report", "csv=/nosuch/x"], "report '/nosuch/x': there is no folder '/nosuch'; create it first"),
     ],

@@ -93,10 +93,3 @@ def test_loads_without_a_script_tell_of_each_push(model: Model) -> None:
     assert sorted(identity_of(one.due.body) for one in told) == sorted(map(identity_of, came))
     assert [(one.acked, len(one.pushes)) for one in told] == [(True, 1)] * _COUNT
     assert all(one.pushes[0].ended_s >= one.pushes[0].started_s >= 0 for one in told)
-
-
-def test_a_ledger_is_written_by_one_process() -> None:
-    """Several processes would have to agree on one file."""
-    plan = LoadPlan(Target.parse("http://127.0.0.1:1/"), load_profile().delivery, "2023", 1, workers=2)
-    with pytest.raises(UsageError, match="--ledger is written by one process: leave --workers out"):
-        LoadRun(plan, Catalog.load(), Generator(1), told=lambda _: None)
