@@ -77,14 +77,22 @@ class Bodies:
         drawn: list[bytes] = [b""] * count
         for lane_first in range(first, min(first + LANES, first + count)):
             serials = range(lane_first, first + count, LANES)
-            drawn[lane_first - first :: LANES] = self.lane(lane_first, len(serials))
+            column: list[bytes] = []
+            while len(column) < len(serials):
+                policy, number, low = place_of(serials[len(column)])
+                high = min(ROWS, low + len(serials) - len(column))
+                column += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
+            drawn[lane_first - first :: LANES] = column
         return drawn
 
-    def lane(self, first: int, count: int) -> list[bytes]:
-        """Return the bodies of ``count`` alarms, each ``LANES`` behind the one before: few policies, many objects."""
+    def of_policy(self, policy: int, first: int, count: int) -> list[bytes]:
+        """Return the bodies of ``count`` alarms in a row of one policy, which has alarms without end.
+
+        A policy's first alarms are those that have a serial: each ``LANES`` behind the one before.
+        """
         drawn: list[bytes] = []
         while len(drawn) < count:
-            policy, number, low = place_of(first + LANES * len(drawn))
+            number, low = divmod(first + len(drawn), ROWS)
             high = min(ROWS, low + count - len(drawn))
             drawn += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
         return drawn

@@ -19,26 +19,23 @@ PIECE = 64
 """Bodies that are drawn at once: some 60 µs."""
 _TRAYS = 16
 """Pieces that bodies are taken from in turn, so that neighbours are of different policies and shapes."""
-_PROCESS_TURNS = 1 << 40
-"""Alarms of one policy that each process has for its own."""
 
 
 class _Source:
-    """Alarms of one shape, of one policy after the other."""
+    """Alarms of one shape, of its policies in turn. These stay the same: what is compiled of them is a bounded lot."""
 
-    def __init__(self, bodies: Bodies, weight: float, lanes: int, process: int) -> None:
+    def __init__(self, bodies: Bodies, weight: float, policies: Sequence[int]) -> None:
         self._bodies, self.weight = bodies, weight
-        first = process * _PROCESS_TURNS * LANES
-        self._serials = list(range(first, first + lanes))
-        self._turns = itertools.cycle(range(lanes))
+        self._drawn = dict.fromkeys(policies, 0)
+        self._turns = itertools.cycle(policies)
         self.credit = 0.0
 
     def piece(self) -> list[bytes]:
         """Return the next bodies."""
-        lane = next(self._turns)
-        drawn = self._bodies.lane(self._serials[lane], PIECE)
-        self._serials[lane] += PIECE * LANES
-        return drawn
+        policy = next(self._turns)
+        first = self._drawn[policy]
+        self._drawn[policy] += PIECE
+        return self._bodies.of_policy(policy, first, PIECE)
 
 
 def mixed(generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: int = 0) -> Iterator[bytes]:
@@ -52,9 +49,10 @@ def mixed(generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: 
         process: with several processes, which of them this is: none draws what another one does.
     """
     lanes = max(1, LANES // len(mix))
-    sources = [_Source(Bodies(generator, shape), weight, lanes, process) for shape, weight in mix]
+    policies = range(process * LANES, process * LANES + lanes)  # each process has its own
+    sources = [_Source(Bodies(generator, shape), weight, policies) for shape, weight in mix]
     for source in sources:
-        for _ in range(lanes):
+        for _ in policies:
             source.piece()
     total = sum(source.weight for source in sources)
 

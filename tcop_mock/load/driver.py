@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from tcop_mock.load.beats import Beat, Recorder
+from tcop_mock.load.faults import raised_by
 from tcop_mock.load.wire import Wire
 from tcop_mock.model.delivery import Outcome, Push
 from tcop_mock.model.load import Due, Notified, Pushed
@@ -99,11 +100,12 @@ class Driver:
         self.began_s = self.clock()
         self._warm_until_s = self.began_s + self.plan.warm_up_s
         try:
-            work.begin()
-            self._expire()
-            self._beat_in(1.0)
-            self.maybe_over()
-            await self._done
+            with raised_by(self._done):
+                work.begin()
+                self._expire()
+                self._beat_in(1.0)
+                self.maybe_over()
+                await self._done
         finally:
             gc.unfreeze()
             work.stop()
@@ -130,8 +132,6 @@ class Driver:
 
     def _settled(self, line: Line) -> None:
         now_s = self.clock()
-        if self.wire.fault and not self._done.done():
-            self._done.set_exception(self.wire.fault)
         self._work.ended(line, now_s)
         if not self.wire.flying:
             self.maybe_over()

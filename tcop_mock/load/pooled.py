@@ -9,6 +9,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.load.faults import raised_by
 from tcop_mock.load.line import Line
 from tcop_mock.load.wire import Wire
 from tcop_mock.model.delivery import Attempt
@@ -105,11 +106,11 @@ class PooledPost:
         assert isinstance(line, KeepingLine)  # noqa: S101 - the wire makes no others
         over = asyncio.get_running_loop().create_future()
         line.due = over
-        while not over.done():
-            await asyncio.wait([over], timeout=max(_TICK_S, started_s + deadline_s - self._clock()))
-            wire.expire(self._clock())
-        if wire.fault:
-            raise wire.fault
+        with raised_by(over):
+            while not over.done():
+                await asyncio.wait([over], timeout=max(_TICK_S, started_s + deadline_s - self._clock()))
+                wire.expire(self._clock())
+        over.result()
         return line.attempt()
 
     async def close(self) -> None:
@@ -133,4 +134,5 @@ class PooledPost:
 
 def _tell(line: Line) -> None:
     assert isinstance(line.due, asyncio.Future)  # noqa: S101 - nobody else pushes on this wire
-    line.due.set_result(None)
+    if not line.due.done():
+        line.due.set_result(None)

@@ -175,7 +175,7 @@ class ScriptLoad:
             now_s = driver.clock()
         if self.over:
             driver.maybe_over()
-        elif next_s < math.inf:
+        else:
             self._pacer.set(max(0.0, self._pass_over(next_s, now_s) - now_s))
 
     def _pop(self, next_s: float) -> _Story:

@@ -14,6 +14,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.load.faults import fault
 from tcop_mock.load.heads import Heads
 from tcop_mock.load.line import BUFFER_BYTES, Line
 from tcop_mock.model.delivery import Outcome, Push
@@ -87,8 +88,6 @@ class Wire:
         """Attempts that were sent again, because their connection had gone."""
         self.exhausted = ""
         """Why this machine could open no further connection, when that was so."""
-        self.fault: Exception | None = None
-        """What of ours failed, and is to be raised."""
         self._target, self._deadline_s = target, deadline_s
         self.clock, self._ended, self._resolve, self._make = clock, ended, resolve, line
         self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
@@ -177,14 +176,12 @@ class Wire:
             if self._addresses is None:
                 self._addresses = await resolved(self._target.host, self._target.port, self._resolve)
             await connect(lambda: line, self._target, self._tls, self._addresses)
-        except OSError as problem:
-            self._not_connected(line, problem)
-        except Exception as problem:  # noqa: BLE001 - a fault of ours, which whoever pushes raises
-            self.fault = problem
-            line.fail(Outcome.CANCELLED, "a fault of ours")
-        else:
             self.connections += 1
             line.write()
+        except OSError as problem:
+            self._not_connected(line, problem)
+        except Exception as problem:  # noqa: BLE001 - a fault of ours, raised by whoever waits for the end
+            fault(problem)
         finally:
             del self._dialling[line]
 

@@ -62,8 +62,8 @@ def test_processes_do_not_draw_each_others() -> None:
     assert first == taken(5000, (CVM, 1.0))
 
 
-@pytest.mark.parametrize("first", [0, 5, 4090])
-def test_a_lane_is_every_16th_alarm(first: int) -> None:
-    """What is drawn of one policy at a time is what is drawn one by one, also across blocks."""
+def test_the_first_alarms_of_a_policy_have_a_serial() -> None:
+    """What is drawn of one policy at a time is what is drawn one by one, also across blocks; and it never ends."""
     bodies = Bodies(Generator(3), CATALOG.get(CVM))
-    assert bodies.lane(first, 300) == [bodies.body(first + LANES * number) for number in range(300)]
+    assert bodies.of_policy(5, 100, 300) == [bodies.body(5 + LANES * number) for number in range(100, 400)]
+    assert not set(bodies.of_policy(5, 1 << 40, 300)) & set(bodies.of_policy(5, 0, 300))

@@ -12,6 +12,7 @@ from loads import CATALOG, SCRIPTED, level, loaded, plan_of
 
 from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
+from tcop_mock.load.driver import Driver
 from tcop_mock.load.running import LoadRun
 from tcop_mock.model.delivery import Outcome
 from tcop_mock.model.load import Due, Model
@@ -286,5 +287,17 @@ def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
         raise LookupError("ours")
 
     monkeypatch.setattr("tcop_mock.load.wire.connect", broken)
+    with pytest.raises(LookupError, match="ours"):
+        loaded(lambda _: ACK, plan_of(stages=level(10, 1)))
+
+
+@pytest.mark.parametrize("place", ["count", "push"])
+def test_a_fault_of_ours_in_a_callback_is_raised(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an event loop would log it and wait on: while an answer is taken in, and while a push is begun."""
+
+    def broken(*_: object) -> None:
+        raise LookupError("ours")
+
+    monkeypatch.setattr(Driver, place, broken)
     with pytest.raises(LookupError, match="ours"):
         loaded(lambda _: ACK, plan_of(stages=level(10, 1)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tcop_mock.load.pooled import PooledPost
 from tcop_mock.load.wire import Requests, Wire
 from tcop_mock.model.delivery import Outcome, Push
 from tcop_mock.model.target import Target
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from scripted_server import Peer, ScriptedServer
 
     from tcop_mock.load.line import Line
+    from tcop_mock.model.delivery import Attempt
 
     Serve = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -90,15 +92,15 @@ def test_a_connection_is_kept(serve: Serve, answer: bytes) -> None:
     assert (wired.connections, wired.replayed) == (1, 0)
 
 
-@pytest.mark.parametrize("at", [1, 20, len(OK) - 1])
-def test_an_answer_in_two_pieces_keeps_the_connection(serve: Serve, at: int) -> None:
+@pytest.mark.parametrize("at", [1, 20, len(OK) - 2])
+def test_an_answer_in_pieces_keeps_the_connection(serve: Serve, at: int) -> None:
     """Wherever it is cut: in the head, which a parser reads then, or in the body, whose rest is only counted."""
 
     def script(peer: Peer) -> None:
         while True:
             peer.answer(OK[:at])
             time.sleep(0.02)  # so that the pieces are read one by one; if not, nothing is missed but the case
-            peer.send(OK[at:])
+            peer.drip(OK[at:])
 
     wired = one_by_one(serve(script).url, 3)
     assert [(one.outcome, one.status) for one in wired.ended] == [(Outcome.ACKED, 200)] * 3
@@ -288,3 +290,39 @@ def test_request_heads_do_not_show() -> None:
     assert b"Content-Length: 7\r\n" in requests[7]
     assert b"Connection: keep-alive\r\n" in requests[7]
     assert repr(requests) == "<1 heads>"
+
+
+def test_one_attempt_after_the_other_on_a_kept_connection(serve: Serve) -> None:
+    """The port tells of each what came, and nothing of what came before, or in between."""
+
+    def script(peer: Peer) -> None:
+        peer.answer(OK)
+        peer.answer(b"HTTP/1.1 503 X\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy")
+        time.sleep(0.02)  # so that it comes when nobody waits for it; if not, nothing is missed but the case
+        peer.send(b"stray")
+        peer.hold()
+
+    async def run() -> list[Attempt]:
+        port = PooledPost(Target.parse(server.url))
+        await port.close()  # before it was used there is nothing to close
+        attempts = [await port(Push(b"{}"), deadline_s=25, intended_s=-1.0), await port(Push(b"{}"), deadline_s=25)]
+        await asyncio.sleep(0.1)
+        await port.close()
+        return attempts
+
+    server = serve(script)
+    first, second = asyncio.run(run())
+    assert (first.body, first.intended_s, second.body) == (b"ok", -1.0, b"busy")
+    assert ("retry-after", "7") in second.headers
+    assert (second.outcome, second.received_bytes) == (Outcome.REJECTED, 57)
+    assert server.connections == 1
+
+
+def test_a_fault_of_the_resolver_is_raised() -> None:
+    """What is no answer of a resolver is ours."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError("ours")
+
+    with pytest.raises(LookupError, match="ours"):
+        asyncio.run(PooledPost(Target.parse("http://callback.test"), resolve=broken)(Push(b"{}"), deadline_s=25))

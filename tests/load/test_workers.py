@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 from loads import level, loaded, plan_of
 
-from tcop_mock.errors import TcopMockError
+from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.generate import Generator
+from tcop_mock.load import worker
 from tcop_mock.load.workers import Workers, framed
 from tcop_mock.model.delivery import Outcome
 from tcop_mock.model.load import Model
@@ -91,3 +92,16 @@ def test_who_started_a_worker_may_leave() -> None:
     assert b"0 bytes read on a total of 4 expected bytes" in done.stdout
     assert done.stderr == b""
     assert len(framed("x")) > 4
+
+
+def test_what_a_worker_cannot_begin_is_told(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it has not even an event loop."""
+
+    def missing(name: str) -> None:
+        raise UsageError(f"no {name}")
+
+    monkeypatch.setattr(worker, "factory_of", missing)
+    worker.main("uvloop")
+    assert capsysbinary.readouterr().out == framed("no uvloop")

@@ -96,7 +96,7 @@ def test_an_open_load_is_told_whole() -> None:
         "timed out     1 (0.33 %)",
         "statuses      297 of 200, 2 of 503",
         "late          1 over 10 ms (50.00 %)",
-        "began after   p50 100 us, p99 20.0 ms, max 20.0 ms from its time on",
+        "began after   p50 100 us, p99 20.0 ms, max 20.0 ms from the intended start",
         "(no coordinated",
         "p50 1.00 ms  p90 10.0 ms  p95 10.0 ms  p99 5.90 s  p99.9 5.90 s  max 5.90 s",
         "over 5 s, or timed out: 8 (2.68 %)",
