@@ -60,7 +60,7 @@ def test_a_page_runs_as_written(page: str, tmp_path: Path) -> None:
 @pytest.mark.checkout
 @pytest.mark.parametrize("page", PAGES)
 def test_no_fence_escapes(page: str) -> None:
-    """Every fence of a page belongs to a block that is known here: it says its language, and stands at a line's start."""
+    """Every fence of a page belongs to a block that is known here: it says its language, at a line's start."""
     lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
     assert sum(line.lstrip().startswith(("```", "~~~")) for line in lines) == 2 * len(PAGES[page])
 
