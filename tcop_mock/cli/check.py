@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.observing import Ends
     from tcop_mock.cli.options import Common
-    from tcop_mock.cli.reports import Baseline, ReportFile, Reporting
+    from tcop_mock.cli.reports import Baseline, Reporting
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.events import RunEvent
     from tcop_mock.model.verdict import Verdict
+    from tcop_mock.report.kinds import ReportFile
     from tcop_mock.report.terminal import Listener
 
 EXIT_CODES = {Ruling.KEPT: 0, Ruling.BROKEN: 1, Ruling.UNJUDGED: 3}

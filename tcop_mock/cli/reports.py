@@ -13,7 +13,7 @@ from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.report.baseline import Comparison
 from tcop_mock.report.baseline_file import read_baseline, write_baseline
 from tcop_mock.report.files import require_writable, write_report
-from tcop_mock.report.kinds import MARKDOWN, STREAMED, render, require_kind
+from tcop_mock.report.kinds import MARKDOWN, STREAMED, ReportFile, render, report_file
 from tcop_mock.report.ndjson import NdjsonFile
 
 if TYPE_CHECKING:
@@ -23,27 +23,6 @@ if TYPE_CHECKING:
     from tcop_mock.model.events import RunEvent
     from tcop_mock.model.verdict import Known, Verdict
     from tcop_mock.report.terminal import Listener
-
-
-class ReportFile(NamedTuple):
-    """One ``--report KIND=PATH``."""
-
-    kind: str
-    path: str
-
-
-def _report_file(text: str) -> ReportFile:
-    kind, equals, path = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--report {text!r}: write KIND=PATH, as in junit=report.xml")
-    try:
-        require_kind(kind)
-    except UsageError as problem:
-        raise UsageError(f"--report {text!r}: {problem}") from None
-    if path == "-":
-        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
-    require_writable(path)
-    return ReportFile(kind, path)
 
 
 @contextmanager
@@ -137,7 +116,7 @@ class Reporting(NamedTuple):
         Raises:
             UsageError: no kind of ours, no file, or none that can be written.
         """
-        return [_report_file(text) for text in self.reports]
+        return [report_file(text, "--report") for text in self.reports]
 
     def baseline(self) -> Baseline | None:
         """Read the baseline; one that is not there yet is empty where it is to be written.

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.entries import read_schema
 from tcop_mock.errors import UsageError
 from tcop_mock.model.verdict import Known

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.verdict import Result
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.secret import MASK
 from tcop_mock.report.facts import TOOL
 from tcop_mock.report.safe import one_line

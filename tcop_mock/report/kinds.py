@@ -7,11 +7,12 @@ Shells (command line, pytest) need no more than :func:`render` and, for a file t
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.report.document import check_document, json_text
+from tcop_mock.report.files import require_writable
 from tcop_mock.report.har import har_document
 from tcop_mock.report.html import html_document
 from tcop_mock.report.junit import junit_document
@@ -30,6 +31,34 @@ STREAMED = "ndjson"
 MARKDOWN = "markdown"
 
 
+class ReportFile(NamedTuple):
+    """One ``KIND=PATH``."""
+
+    kind: str
+    path: str
+
+
+def report_file(text: str, flag: str) -> ReportFile:
+    """Read ``KIND=PATH``.
+
+    Args:
+        text: as it was written.
+        flag: where, for messages.
+
+    Raises:
+        UsageError: no such kind, or a file that cannot be written.
+    """
+    kind, equals, path = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"{flag} {text!r}: write KIND=PATH, as in junit=report.xml")
+    if kind not in KINDS:
+        raise UsageError(f"{flag} {text!r}: {_unknown(kind)}")
+    if path == "-":
+        raise UsageError(f"{flag} {text!r}: a report is a file; --json writes the document to standard output")
+    require_writable(path)
+    return ReportFile(kind, path)
+
+
 def render(kind: str, verdict: Verdict, *, fail_on: Level = Level.MUST) -> bytes:
     """Return a verdict as a report of some kind.
 
@@ -41,21 +70,14 @@ def render(kind: str, verdict: Verdict, *, fail_on: Level = Level.MUST) -> bytes
     Raises:
         UsageError: there is no such kind; names the near ones.
     """
-    return KINDS[require_kind(kind)](verdict, fail_on)
-
-
-def require_kind(kind: str) -> str:
-    """Return the name of a kind.
-
-    Raises:
-        UsageError: there is no such kind; names the near ones.
-    """
     if kind not in KINDS:
-        near = did_you_mean(kind, KINDS)
-        raise UsageError(
-            f"no report {kind!r}; " + (f"did you mean {near}?" if near else f"there is {', '.join(KINDS)}")
-        )
-    return kind
+        raise UsageError(_unknown(kind))
+    return KINDS[kind](verdict, fail_on)
+
+
+def _unknown(kind: str) -> str:
+    near = did_you_mean(kind, KINDS)
+    return f"no report {kind!r}; " + (f"did you mean {near}?" if near else f"there is {', '.join(KINDS)}")
 
 
 def _junit(verdict: Verdict, fail_on: Level) -> bytes:

@@ -11,7 +11,7 @@ import gzip
 import re
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.contract.judges import TRACE
 from tcop_mock.model.secret import MASK
 from tcop_mock.report.facts import TOOL
