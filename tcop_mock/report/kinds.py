@@ -31,6 +31,34 @@ STREAMED = "ndjson"
 MARKDOWN = "markdown"
 
 
+def render(kind: str, verdict: Verdict, *, fail_on: Level = Level.MUST) -> bytes:
+    """Return a verdict as a report of some kind.
+
+    Args:
+        kind: one of ``KINDS``.
+        verdict: what a run found, compared with a baseline or not.
+        fail_on: clauses down to this level decide on the run.
+
+    Raises:
+        UsageError: there is no such kind; names the near ones.
+    """
+    return KINDS[require_kind(kind)](verdict, fail_on)
+
+
+def require_kind(kind: str) -> str:
+    """Return the name of a kind.
+
+    Raises:
+        UsageError: there is no such kind; names the near ones.
+    """
+    if kind not in KINDS:
+        near = did_you_mean(kind, KINDS)
+        raise UsageError(
+            f"no report {kind!r}; " + (f"did you mean {near}?" if near else f"there is {', '.join(KINDS)}")
+        )
+    return kind
+
+
 class ReportFile(NamedTuple):
     """One ``KIND=PATH``."""
 
@@ -51,33 +79,14 @@ def report_file(text: str, flag: str) -> ReportFile:
     kind, equals, path = text.partition("=")
     if not equals or not path:
         raise UsageError(f"{flag} {text!r}: write KIND=PATH, as in junit=report.xml")
-    if kind not in KINDS:
-        raise UsageError(f"{flag} {text!r}: {_unknown(kind)}")
+    try:
+        require_kind(kind)
+    except UsageError as problem:
+        raise UsageError(f"{flag} {text!r}: {problem}") from None
     if path == "-":
         raise UsageError(f"{flag} {text!r}: a report is a file; --json writes the document to standard output")
     require_writable(path)
     return ReportFile(kind, path)
-
-
-def render(kind: str, verdict: Verdict, *, fail_on: Level = Level.MUST) -> bytes:
-    """Return a verdict as a report of some kind.
-
-    Args:
-        kind: one of ``KINDS``.
-        verdict: what a run found, compared with a baseline or not.
-        fail_on: clauses down to this level decide on the run.
-
-    Raises:
-        UsageError: there is no such kind; names the near ones.
-    """
-    if kind not in KINDS:
-        raise UsageError(_unknown(kind))
-    return KINDS[kind](verdict, fail_on)
-
-
-def _unknown(kind: str) -> str:
-    near = did_you_mean(kind, KINDS)
-    return f"no report {kind!r}; " + (f"did you mean {near}?" if near else f"there is {', '.join(KINDS)}")
 
 
 def _junit(verdict: Verdict, fail_on: Level) -> bytes:

@@ -125,10 +125,8 @@ def merged(verdicts: list[Verdict], seed: int) -> Verdict:
 
 def _together(all_of_them: list[Ran]) -> Ran | None:
     """Return several runs as one that began with the first and took as long as all of them."""
-    if not all_of_them:
-        return None
-    first = min(all_of_them, key=lambda ran: ran.started)
-    return replace(first, duration_s=sum(ran.duration_s for ran in all_of_them))
+    first = min(all_of_them, key=lambda ran: ran.started, default=None)
+    return first and replace(first, duration_s=sum(ran.duration_s for ran in all_of_them))
 
 
 def _worst(results: list[ClauseResult]) -> ClauseResult:
