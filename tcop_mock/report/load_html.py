@@ -11,7 +11,7 @@ from tcop_mock.model.loaded import LATE_S, LIMIT_S
 from tcop_mock.report import charts
 from tcop_mock.report.charts import Bar, Curve, bar_chart, short_time, time_chart
 from tcop_mock.report.html_style import STYLE
-from tcop_mock.report.load_words import HEADINGS, PERCENTILES, span
+from tcop_mock.report.load_words import HEADINGS, PERCENTILES, grown, span
 from tcop_mock.report.page import add, add_list, add_pairs, add_table, framed, written
 from tcop_mock.report.safe import counted
 
@@ -144,7 +144,11 @@ def _charts(parent: ET.Element, load: LoadSummary, attempts: Mapping[int, int]) 
         time_chart(parent, f"Ack time over time; the line is TCOP's {LIMIT_S:g} s", curves, LIMIT_S)
         bar_chart(parent, "Attempts a second, by their end", _rates(load.series), ("acked", "", "failed"))
     if load.acks.count:
-        bar_chart(parent, "Acks by the time that they took", _histogram(load.acks))
+        bar_chart(
+            parent,
+            "Acks by the time that they took",
+            [Bar(short_time(at_s), (float(times),)) for at_s, times in grown(load.acks, _BARS)],
+        )
     if attempts:
         bars = [Bar(f"{number}", (float(alarms),)) for number, alarms in attempts.items()]
         bar_chart(parent, "Alarms by the attempts that all their notifications took", bars)
@@ -159,17 +163,6 @@ def _rates(series: Sequence[LoadPoint]) -> list[Bar]:
         acked, failed = sum(point.acked for point in row), sum(point.failed for point in row)
         bars.append(Bar(f"{row[0].at_s:.3g} s", (acked / span_s, 0.0, failed / span_s)))
     return bars
-
-
-def _histogram(acks: Distribution) -> list[Bar]:
-    """Return bars of times that grow by the same factor, to the longest."""
-    least = max(acks.buckets[0].up_to_s, 1e-6)
-    factor = max((acks.max_s / least) ** (1 / (_BARS - 1)), 1.0 + 1e-9)
-    rows = [0] * _BARS
-    for bucket in acks.buckets:
-        at = math.log(max(bucket.up_to_s, least) / least) / math.log(factor)
-        rows[min(_BARS - 1, max(0, math.ceil(at - 1e-6)))] += bucket.times
-    return [Bar(short_time(least * factor**number), (float(times),)) for number, times in enumerate(rows)]
 
 
 def _share(part: int, whole: int) -> str:

@@ -129,18 +129,23 @@ def _times(summary: LoadSummary, width: int) -> Iterator[Line]:
     yield say(f"{what}: {over} ({_share(over, whole)})", Tone.BAD if over else Tone.PLAIN)
 
 
-def _plot(acks: Distribution) -> Iterator[Line]:
-    """Yield a histogram: rows of times that grow by the same factor, to the longest."""
+def grown(acks: Distribution, count: int) -> list[tuple[float, int]]:
+    """Return so many rows of a histogram, of some times: bounds that grow by the same factor to the longest time."""
     least = max(acks.buckets[0].up_to_s, 1e-6)
-    factor = max((acks.max_s / least) ** (1 / (_ROWS - 1)), 1.0 + 1e-9)
-    rows = [0] * _ROWS
+    factor = max((acks.max_s / least) ** (1 / (count - 1)), 1.0 + 1e-9)
+    rows = [0] * count
     for bucket in acks.buckets:
         at = math.log(max(bucket.up_to_s, least) / least) / math.log(factor)
-        rows[min(_ROWS - 1, max(0, math.ceil(at - 1e-6)))] += bucket.times
-    most = max(rows)
-    for number, times in enumerate(rows):
+        rows[min(count - 1, max(0, math.ceil(at - 1e-6)))] += bucket.times
+    return [(least * factor**number, times) for number, times in enumerate(rows)]
+
+
+def _plot(acks: Distribution) -> Iterator[Line]:
+    rows = grown(acks, _ROWS)
+    most = max(times for _, times in rows)
+    for bound_s, times in rows:
         bar = "#" * max(1 if times else 0, round(_BAR * times / most))
-        yield say(f"{span(least * factor**number):>8} {bar:<{_BAR}} {times:>9} {_share(times, acks.count):>8}".rstrip())
+        yield say(f"{span(bound_s):>8} {bar:<{_BAR}} {times:>9} {_share(times, acks.count):>8}".rstrip())
 
 
 def _course(series: tuple[LoadPoint, ...]) -> Iterator[Line]:

@@ -55,7 +55,7 @@ def add_pairs(parent: ET.Element, pairs: Iterable[tuple[str, str]]) -> None:
     table = add(parent, "dl")
     for name, value in pairs:
         add(table, "dt", name)
-        add(table, "dd", one_line(value, MOST_CHARS))
+        add(table, "dd", one_line(" ".join(value.split()), MOST_CHARS))
 
 
 def add_list(parent: ET.Element, title: str, texts: Iterable[str]) -> None:

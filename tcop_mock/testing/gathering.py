@@ -13,7 +13,7 @@ import pytest
 
 from tcop_mock.errors import TcopMockError
 from tcop_mock.model.clause import Level
-from tcop_mock.model.verdict import ClauseResult, Result, Verdict
+from tcop_mock.model.verdict import ClauseResult, Ran, Result, Verdict
 from tcop_mock.report.files import write_report
 from tcop_mock.report.kinds import ReportFile, render, report_file
 from tcop_mock.report.ruling import counts
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NAME = "tcop_mock.gathering"
-_WORST = (Result.FAIL, Result.ERROR, Result.PASS, Result.NOT_RUN)
+_WORST = (Result.FAIL, Result.ERROR, Result.KNOWN, Result.PASS, Result.NOT_RUN)
 
 
 class Found(NamedTuple):
@@ -119,7 +119,14 @@ def merged(verdicts: list[Verdict], seed: int) -> Verdict:
         seed=seed,
         assumptions=tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.assumptions)),
         results=tuple(_worst(results[code]) for code in sorted(results)),
+        ran=_together([verdict.ran for verdict in verdicts if verdict.ran]),
     )
+
+
+def _together(all_of_them: list[Ran]) -> Ran | None:
+    """Return several runs as one that began with the first and took as long as all of them."""
+    first = min(all_of_them, key=lambda ran: ran.started, default=None)
+    return first and replace(first, duration_s=sum(ran.duration_s for ran in all_of_them))
 
 
 def _worst(results: list[ClauseResult]) -> ClauseResult:
