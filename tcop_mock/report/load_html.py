@@ -144,11 +144,9 @@ def _charts(parent: ET.Element, load: LoadSummary, attempts: Mapping[int, int]) 
         time_chart(parent, f"Ack time over time; the line is TCOP's {LIMIT_S:g} s", curves, LIMIT_S)
         bar_chart(parent, "Attempts a second, by their end", _rates(load.series), ("acked", "", "failed"))
     if load.acks.count:
-        bar_chart(
-            parent,
-            "Acks by the time that they took",
-            [Bar(short_time(at_s), (float(times),)) for at_s, times in grown(load.acks, _BARS)],
-        )
+        rows = grown(load.acks, _BARS)
+        bars = [Bar(short_time(bound_s), (float(times),)) for bound_s, times in rows]
+        bar_chart(parent, "Acks by the time that they took", bars)
     if attempts:
         bars = [Bar(f"{number}", (float(alarms),)) for number, alarms in attempts.items()]
         bar_chart(parent, "Alarms by the attempts that all their notifications took", bars)
