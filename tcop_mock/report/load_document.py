@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.report.document import VERSION
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.load import Model
 from tcop_mock.model.loaded import LATE_S, LIMIT_S
 from tcop_mock.report.safe import counted, one_line

@@ -20,6 +20,7 @@ from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.model.clause import Level, Need
 from tcop_mock.model.profile import DEFAULT_PROFILE
+from tcop_mock.report.kinds import KINDS
 from tcop_mock.sink.demo import careful, guarded
 from tcop_mock.sink.server import Received, Reply, Sink
 
@@ -38,8 +39,9 @@ GUARDED_CODES = [clause.code for clause in PLAYED if not clause.needs - {Need.HT
 SEED = ("--seed", "7")
 SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token().reveal()}
 """No spelling of the password may show."""
+MUST = "TCM104"
 SHOULD = "TCM106"
-"""A clause of level should, which needs nothing."""
+"""A clause of either level, which needs nothing."""
 ACKNOWLEDGES_GET = BUGS["TCM106-acknowledges-get"]
 QUICK = ("--clauses", "TCM104", "--quiet")
 """One clause, few requests."""
@@ -50,6 +52,7 @@ def failed(done: Done) -> set[str]:
     return {item["code"] for item in done.document["clauses"] if item["result"] == "fail"}
 
 
+@pytest.mark.proof
 def test_an_honest_receiver_keeps_the_contract(tcop: Call, opened: Callable[[Opening], str]) -> None:
     """A receiver without credentials passes every clause that can be run, is told so in the end, and the code is 0."""
     done = tcop("check", opened(SINKS["answers-200"]), *SEED)
@@ -59,6 +62,7 @@ def test_an_honest_receiver_keeps_the_contract(tcop: Call, opened: Callable[[Ope
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.proof
 def test_a_guarded_receiver_is_judged_on_credentials(tcop: Call, opened: Callable[[Opening], str]) -> None:
     """With userinfo in the target all clauses are run, and no output holds the password."""
     url = opened(SINKS["asks-for-credentials-with-401"])
@@ -69,6 +73,7 @@ def test_a_guarded_receiver_is_judged_on_credentials(tcop: Call, opened: Callabl
     assert [secret for one in (text, document) for secret in SECRETS if secret in one.out + one.err] == []
 
 
+@pytest.mark.proof
 def test_no_auth_from_url_leaves_credentials_unjudged(tcop: Call, opened: Callable[[Opening], str]) -> None:
     """With --no-auth-from-url the credentials are sent and the clauses on them are not run."""
     url = opened(SINKS["asks-for-credentials-with-401"])
@@ -78,6 +83,7 @@ def test_no_auth_from_url_leaves_credentials_unjudged(tcop: Call, opened: Callab
     assert done.code == 0
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "bug, codes",
     [
@@ -98,7 +104,7 @@ def test_findings_of_a_guarded_receiver_hide_its_password(
 ) -> None:
     """Findings, the lines that show them again and every report have a placeholder where the password stood."""
     url = opened(BUGS["TCM205-echoes-the-password"])
-    files = [tmp_path / kind for kind in ("json", "junit", "text")]
+    files = [tmp_path / kind for kind in KINDS]
     done = tcop("check", url, *SEED, *(f"--report={file.name}={file}" for file in files))
     told = [done.out, done.err, *(file.read_text(encoding="utf-8") for file in files)]
     assert done.code == 1
@@ -121,11 +127,11 @@ def test_a_body_that_does_not_end_is_late(
 @pytest.mark.parametrize(
     "options, code",
     [
-        (["--fail-on", "must"], 0),
-        (["--fail-on", "should"], 1),
+        (["--fail-on", "must", "--clauses", f"{MUST},{SHOULD}"], 0),
+        (["--fail-on", "should", "--clauses", f"{MUST},{SHOULD}"], 1),
         (["--fail-on", "must", "--clauses", SHOULD], 3),
         (["--fail-on", "should", "--clauses", SHOULD], 1),
-        (["--fail-on", "should", "--skip", SHOULD], 0),
+        (["--fail-on", "should", "--clauses", f"{MUST},{SHOULD}", "--skip", SHOULD], 0),
     ],
 )
 def test_fail_on_says_what_counts(
@@ -210,14 +216,20 @@ def test_quiet_tells_no_progress(tcop: Call, opened: Callable[[Opening], str]) -
 
 
 def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
-    """Each --report writes a file: the JSON document, JUnit, and the text as it is told."""
-    files = {kind: tmp_path / f"report.{kind}" for kind in ("json", "junit", "text")}
+    """Each --report writes a file: the JSON document, JUnit, the text as it is told, and every other kind."""
+    files = {kind: tmp_path / f"report.{kind}" for kind in KINDS}
     options = [f"--report={kind}={file}" for kind, file in files.items()]
     done = tcop("check", opened(ACKNOWLEDGES_GET), "--clauses", f"{SHOULD},TCM104", "--json", *options, *SEED)
     assert json.loads(files["json"].read_bytes()) == done.document
     suite = ET.fromstring(files["junit"].read_bytes())  # noqa: S314 - it is ours
     assert len(list(suite.iter("testcase"))) == 2
-    assert "2 clauses: 1 passed, 1 failed" in files["text"].read_text(encoding="utf-8")
+    for kind in ("html", "markdown", "text"):
+        assert "2 clauses: 1 passed, 1 failed" in files[kind].read_text(encoding="utf-8")
+    last = json.loads(files["ndjson"].read_text(encoding="utf-8").splitlines()[-1])
+    assert last["report"]["summary"] == done.document["summary"]
+    assert f"def test_{SHOULD}_" in files["pytest"].read_text(encoding="utf-8")
+    assert len(json.loads(files["har"].read_bytes())["log"]["entries"]) == 1
+    assert tcop("replay", str(files["har"]), "--to", opened(ACKNOWLEDGES_GET), "--dry-run").code == 0
     assert done.code == 0
 
 
@@ -341,7 +353,9 @@ REFUSED = {
     "h --report junit": ("--report 'junit': write KIND=PATH, as in junit=report.xml",),
     "h --report junit=": ("--report 'junit=': write KIND=PATH",),
     "h --report jnit=x": ("--report 'jnit=x': no report 'jnit'; did you mean 'junit'?",),
-    "h --report pdf=x": ("--report 'pdf=x': no report 'pdf'; there is json, junit, text",),
+    "h --report pdf=x": (
+        "--report 'pdf=x': no report 'pdf'; there is har, html, json, junit, markdown, ndjson, pytest, text",
+    ),
     "h --report json=-": ("--report 'json=-': a report is a file", NO_FILE),
     "h --report json=.": ("is a folder; name a file",),
     "h --report json=nosuch/x": ("nosuch/x", "there is no folder"),
