@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -21,7 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peers.load_clients import CONNECTIONS, RATES, body
+from peers.load_clients import CONNECTIONS, RATES, Measured, body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,29 +80,38 @@ def on(core: int) -> Callable[[], None]:
     return lambda: os.sched_setaffinity(0, {_CORES[core]})
 
 
-def rates(url: str, rounds: int, seconds: int, folder: Path) -> dict[str, float]:
-    """Return the median rate of each client."""
+def rates(url: str, rounds: int, seconds: int, folder: Path) -> dict[str, Measured]:
+    """Return the medians of each client."""
     installed = programs(url, seconds, folder)
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[Measured]] = {}
     for _ in range(rounds):
         for name, (command, pattern) in installed.items():
+            used_s = processor_s()
             match = re.search(pattern, said(command), re.DOTALL)
-            found.setdefault(name, []).append(float(match[1]) if match else 0.0)
+            rate = float(match[1]) if match else math.nan
+            found.setdefault(name, []).append(Measured(rate, 1e6 * (processor_s() - used_s) / (rate * seconds)))
         for name in RATES:
             told = said([sys.executable, str(_PEERS / "load_clients.py"), name, url, str(seconds)])
-            found.setdefault(name, []).append(json.loads(told.splitlines()[-1])["rate"])
-    return {name: statistics.median(all_of_it) for name, all_of_it in found.items()}
+            found.setdefault(name, []).append(Measured(**json.loads(told.splitlines()[-1])))
+    return {name: Measured(*map(statistics.median, zip(*rows, strict=True))) for name, rows in found.items()}
 
 
-def table(found: dict[str, float]) -> Iterator[str]:
+def processor_s() -> float:
+    """Return the processor time of all commands so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def table(found: dict[str, Measured]) -> Iterator[str]:
     """Yield the lines of the ratios."""
     base = found.get("wrk") or max(found.values())
-    yield f"{'callbacks on one core':<30}{'/s':>10}{'of wrk':>10}"
-    for name, rate in sorted(found.items(), key=lambda row: -row[1]):
-        yield f"  {name:<28}{rate:>10,.0f}{rate / base:>10.2f}"
+    yield f"{'callbacks on one core':<30}{'/s':>10}{'of wrk':>10}{'processor, us':>16}"
+    for name, row in sorted(found.items(), key=lambda item: -item[1].rate):
+        yield f"  {name:<28}{row.rate:>10,.0f}{row.rate / base.rate:>10.2f}{row.cost_us:>16.1f}"
     mine = found["ours, asyncio"]
     for name in ("aiohttp", "httpx", "locust FastHttpUser"):
-        yield f"  ours, asyncio: {mine / found[name]:.1f} times {name}"
+        by_rate, by_cost = mine.rate / found[name].rate, found[name].cost_us / mine.cost_us
+        yield f"  ours, asyncio: {by_rate:.1f} times {name}; by processor time {by_cost:.1f} times"
 
 
 def lateness(url: str, rounds: int, seconds: int) -> Iterator[str]:

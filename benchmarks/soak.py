@@ -47,7 +47,7 @@ def main() -> None:
         url = receiver.stdout.readline().strip()
         threading.Thread(target=watch, daemon=True).start()
         began_s = time.perf_counter()
-        summary = ours(url, seconds, loop="asyncio")
+        summary, _ = ours(url, seconds, loop="asyncio")
         over.set()
     finally:
         receiver.kill()

@@ -11,7 +11,7 @@ import itertools
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.catalog import Catalog
 from tcop_mock.contract.profiles import load_profile
@@ -35,13 +35,24 @@ MIX = (("cvm/basic-monitoring", 1.0),)
 PREPARED = 4096
 
 
+class Measured(NamedTuple):
+    """What a client does."""
+
+    rate: float
+    """Callbacks a second."""
+    cost_us: float
+    """Processor time of each, which other work of the machine does not change much."""
+
+
 def body() -> bytes:
     """Return one body, for who sends the same again and again."""
     return next(mixed(Generator(1), shapes_of(Catalog.load(), MIX)))
 
 
-def ours(url: str, seconds: float, *, loop: str, prepared: bool = False, rate: float = 0.0) -> LoadSummary:
-    """Run a load of ours: closed without a rate, else open with drawn arrivals."""
+def ours(
+    url: str, seconds: float, *, loop: str, prepared: bool = False, rate: float = 0.0
+) -> tuple[LoadSummary, float]:
+    """Run a load of ours, closed without a rate, else open with drawn arrivals; return the processor time, too."""
     stages = (Stage(seconds, rate, rate),)
     model = Model.OPEN if rate else Model.CLOSED
     rules = load_profile("2023").delivery
@@ -69,18 +80,30 @@ def ours(url: str, seconds: float, *, loop: str, prepared: bool = False, rate: f
         await driver.run((OpenLoad if rate else ClosedLoad)(driver, given))
 
     with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
+        used_s = time.process_time()
         runner.run(run())
-    return tally.summary()
+        used_s = time.process_time() - used_s
+    return tally.summary(), used_s
 
 
-def one_by_one(url: str, seconds: float, session: Callable[[], Any]) -> float:
+def measured(sent: int, began_s: float, used_s: float) -> Measured:
+    """Return what was sent since two clocks, of the wall and of the processor, showed this."""
+    return Measured(sent / (time.perf_counter() - began_s), 1e6 * (time.process_time() - used_s) / sent)
+
+
+def of_ours(url: str, seconds: float, **how: Any) -> Measured:  # noqa: ANN401 - of ours()
+    """Return the rate of a load of ours."""
+    summary, used_s = ours(url, seconds, **how)
+    return Measured(summary.rate, 1e6 * used_s / summary.attempts)
+
+
+def one_by_one(url: str, seconds: float, session: Callable[[], Any]) -> Measured:
     """Return the rate of so many tasks that send one after the other with a client of theirs."""
     sent, content = 0, body()
 
-    async def run() -> float:
-        nonlocal sent
+    async def run() -> Measured:
         async with session() as client:
-            began_s = time.perf_counter()
+            began_s, used_s = time.perf_counter(), time.process_time()
 
             async def send() -> None:
                 nonlocal sent
@@ -90,19 +113,19 @@ def one_by_one(url: str, seconds: float, session: Callable[[], Any]) -> float:
                     sent += 1
 
             await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
-            return sent / (time.perf_counter() - began_s)
+            return measured(sent, began_s, used_s)
 
     return asyncio.run(run())
 
 
-def with_aiohttp(url: str, seconds: float) -> float:
+def with_aiohttp(url: str, seconds: float) -> Measured:
     """Return the rate of aiohttp."""
     import aiohttp  # noqa: PLC0415 - each client loads its own
 
     return one_by_one(url, seconds, aiohttp.ClientSession)
 
 
-def with_httpx(url: str, seconds: float) -> float:
+def with_httpx(url: str, seconds: float) -> Measured:
     """Return the rate of httpx."""
     import httpx  # noqa: PLC0415 - each client loads its own
 
@@ -114,14 +137,14 @@ def with_httpx(url: str, seconds: float) -> float:
     return one_by_one(url, seconds, lambda: Client(limits=limits, trust_env=False))
 
 
-def with_locust(url: str, seconds: float) -> float:
+def with_locust(url: str, seconds: float) -> Measured:
     """Return the rate of locust's FastHttpUser's client."""
     from locust.contrib.fasthttp import FastHttpSession  # noqa: PLC0415 - each client loads its own
     from locust.env import Environment  # noqa: PLC0415 - as above
 
     gevent: Any = importlib.import_module("gevent")  # has no types
     content, sent, events = body().decode(), 0, Environment().events
-    began_s = time.perf_counter()
+    began_s, used_s = time.perf_counter(), time.process_time()
 
     def send() -> None:
         nonlocal sent
@@ -131,14 +154,14 @@ def with_locust(url: str, seconds: float) -> float:
             sent += 1
 
     gevent.joinall([gevent.spawn(send) for _ in range(CONNECTIONS)], raise_error=True)
-    return sent / (time.perf_counter() - began_s)
+    return measured(sent, began_s, used_s)
 
 
-RATES: dict[str, Callable[[str, float], float]] = {
-    "ours, asyncio": lambda url, seconds: ours(url, seconds, loop="asyncio").rate,
-    "ours, asyncio, prepared": lambda url, seconds: ours(url, seconds, loop="asyncio", prepared=True).rate,
-    "ours, uvloop": lambda url, seconds: ours(url, seconds, loop="uvloop").rate,
-    "ours, uvloop, prepared": lambda url, seconds: ours(url, seconds, loop="uvloop", prepared=True).rate,
+RATES: dict[str, Callable[[str, float], Measured]] = {
+    "ours, asyncio": lambda url, seconds: of_ours(url, seconds, loop="asyncio"),
+    "ours, asyncio, prepared": lambda url, seconds: of_ours(url, seconds, loop="asyncio", prepared=True),
+    "ours, uvloop": lambda url, seconds: of_ours(url, seconds, loop="uvloop"),
+    "ours, uvloop, prepared": lambda url, seconds: of_ours(url, seconds, loop="uvloop", prepared=True),
     "aiohttp": with_aiohttp,
     "httpx": with_httpx,
     "locust FastHttpUser": with_locust,
@@ -148,9 +171,9 @@ RATES: dict[str, Callable[[str, float], float]] = {
 def main(name: str, url: str, seconds: float, rate: float = 0.0) -> None:
     """Run one client."""
     if not rate:
-        print(json.dumps({"rate": RATES[name](url, seconds)}))
+        print(json.dumps(RATES[name](url, seconds)._asdict()))
         return
-    summary = ours(url, seconds, loop=name, rate=rate)
+    summary, _ = ours(url, seconds, loop=name, rate=rate)
     late = {f"p{share:g}": 1e3 * summary.lateness.percentile(share) for share in (50, 99, 99.9)}
     acks = {f"ack p{share:g}": 1e3 * summary.acks.percentile(share) for share in (50, 99)}
     print(json.dumps({"rate": summary.rate, **late, "max": 1e3 * summary.lateness.max_s, **acks}))

@@ -158,9 +158,8 @@ LOAD = click.Command(
     "load",
     callback=calling("load", "load"),
     help=_HELP,
-    short_help="Send many callbacks: alarm storms, at the speed of the machine.",
     params=[
-        click.Argument(["target"], required=False, metavar="[TARGET]"),
+        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
         *_schedule(),
         *_bounds(),
         *_storms(),
