@@ -26,6 +26,9 @@ _VERBS = {
     "listen": ("delivery", "Receive callbacks, tell and record them, misbehave on request."),
     "explain": ("contract", "Explain a clause: what it demands, by which source, and how to keep it."),
     "demo": ("contract", "Judge a built-in receiver with planted bugs, then the corrected one."),
+    "doctor": ("setup", "Look at the way to a receiver: DNS, TLS, time, credentials, clock."),
+    "init": ("setup", "Write settings, a test and a CI job for the receiver in this folder."),
+    "config": ("setup", "Show every setting and where its value came from."),
 }
 """Of each verb the module of ``tcop_mock.cli.verbs`` that has it, by its name in capitals, and a word on it."""
 
@@ -87,3 +90,6 @@ def cli(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(_USAGE)
+    from tcop_mock.cli.settings import Settings  # noqa: PLC0415 - help and version need none
+
+    context.default_map = Settings(cli)

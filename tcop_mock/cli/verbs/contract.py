@@ -17,7 +17,7 @@ CHECK = click.Command(
     "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
     params=[
-        click.Argument(["target"], required=False, metavar="[TARGET]"),
+        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
