@@ -39,8 +39,21 @@ CHECK = click.Command(
             help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on them.",
         ),
         click.Option(
-            ["--report", "reports"], multiple=True, metavar="KIND=PATH", help="Also write json, junit or text."
+            ["--report", "reports"],
+            multiple=True,
+            metavar="KIND=PATH",
+            help="Also write har, html, json, junit, markdown, ndjson (as the run goes), pytest or text; repeatable. "
+            "markdown is also appended to GITHUB_STEP_SUMMARY, and in GitHub Actions told as annotations.",
         ),
+        click.Option(
+            ["--baseline"],
+            metavar="FILE",
+            help="Known findings: they count as known, and what is new beside them still fails the run.",
+        ),
+        click.Option(
+            ["--baseline-update"], is_flag=True, help="Add what is found to the baseline, from today on known."
+        ),
+        click.Option(["--baseline-prune"], is_flag=True, help="Take out of it what is not found any more."),
         click.Option(
             ["--wait"],
             type=duration,
