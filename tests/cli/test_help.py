@@ -134,7 +134,12 @@ class Full(io.StringIO):
 def test_help_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the short way cannot write, the long one is taken, which knows what to do."""
     asked: list[list[str]] = []
-    monkeypatch.setattr("tcop_mock.cli.main", lambda arguments: asked.append(arguments) or 7)
+
+    def long_way(arguments: list[str]) -> int:
+        asked.append(arguments)
+        return 7
+
+    monkeypatch.setattr("tcop_mock.cli.main", long_way)
     with contextlib.redirect_stdout(Full()):
         assert short_way(["--version"]) == 7
     assert asked == [["--version"]]
