@@ -87,8 +87,6 @@ def _whole(result: ClauseResult) -> str:
 
 
 def _one_line(result: ClauseResult) -> str:
-    if result.result is Result.NOT_RUN:
-        return _reason(result)
     return f"{named(result.clause)} [{result.clause.level}] {_reason(result)}"
 
 
