@@ -63,5 +63,6 @@ for _verb in (
     setup.DOCTOR,
     setup.INIT,
     setup.CONFIG,
+    setup.COMPLETION,
 ):
     cli.add_command(_verb)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.durations import durations, notify, positive_duration, retry_on
+from tcop_mock.cli.verbs import completing
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, RetryAfter
@@ -18,7 +19,11 @@ def common(*, seed: int | None = None) -> list[click.Parameter]:
         click.Option(["--json", "as_json"], is_flag=True, help="One versioned JSON document on standard output."),
         click.Option(["--seed"], type=int, default=seed, help=f"What all chance comes from.  [default: {usual}]"),
         click.Option(
-            ["--profile"], default=DEFAULT_PROFILE, show_default=True, help="Generation of the callback contract."
+            ["--profile"],
+            default=DEFAULT_PROFILE,
+            show_default=True,
+            shell_complete=completing.profiles,
+            help="Generation of the callback contract.",
         ),
         click.Option(
             ["--catalog", "catalog_folders"],
@@ -68,7 +73,12 @@ def drawing() -> list[click.Parameter]:
         ),
         click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
-        click.Option(["--template"], metavar="FILE", help="Your own notice in place of the body: {{.content}} ..."),
+        click.Option(
+            ["--template"],
+            metavar="FILE",
+            shell_complete=completing.files,
+            help="Your own notice in place of the body: {{.content}} ...",
+        ),
         click.Option(["--mutate"], metavar="NAME", help="Change the body as a clause does; see list --mutators."),
     ]
 
@@ -171,7 +181,12 @@ def listening() -> list[click.Parameter]:
             metavar="USER:PASS|@FILE",
             help="Ask for these credentials.  [default: $TCOP_MOCK_AUTH]",
         ),
-        click.Option(["--record"], metavar="FILE", help="Add a line of JSON for each request, before it is answered."),
+        click.Option(
+            ["--record"],
+            metavar="FILE",
+            shell_complete=completing.files,
+            help="Add a line of JSON for each request, before it is answered.",
+        ),
         click.Option(
             ["--fault", "faults"],
             multiple=True,
@@ -184,6 +199,7 @@ def listening() -> list[click.Parameter]:
         click.Option(
             ["--fault-file"],
             metavar="FILE",
+            shell_complete=completing.files,
             help="A script: a line for each request in turn, ok or a fault; :N at its end for N requests.",
         ),
         click.Option(["--count"], type=click.IntRange(min=1), help="End after so many requests."),

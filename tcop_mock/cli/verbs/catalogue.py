@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.flags import common, drawing, header
+from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Lang
@@ -16,7 +17,7 @@ LIST = click.Command(
     "--lint tells all that is wrong with your own entries. Exit code 0: nothing, or warnings only, 1: errors.",
     short_help="List the shapes of the catalogue, or the mutators; check your own entries.",
     params=[
-        click.Argument(["glob"], default="*"),
+        click.Argument(["glob"], default="*", shell_complete=completing.shapes),
         click.Option(["--mutators"], is_flag=True, help="What emit --mutate can do to bodies, by which clause."),
         click.Option(["--lint", "only_lint"], is_flag=True, help="Check the entries of --catalog; list none."),
         *common(),
@@ -31,7 +32,7 @@ SHOW = click.Command(
     "to accept, which is every form and generation of them.",
     short_help="Show one shape: dimensions, metrics or events, sources; or its JSON Schemas.",
     params=[
-        click.Argument(["shape_id"], metavar="ID"),
+        click.Argument(["shape_id"], metavar="ID", shell_complete=completing.shapes),
         click.Option(["--schema"], type=click.Choice(["emit", "accept"]), help="Print a JSON Schema."),
         *common(),
     ],
@@ -44,7 +45,7 @@ EMIT = click.Command(
     "The same seed gives the same bytes, on every machine.",
     short_help="Write callbacks to standard output.",
     params=[
-        click.Argument(["pattern"], metavar="ID|GLOB"),
+        click.Argument(["pattern"], metavar="ID|GLOB", shell_complete=completing.shapes),
         click.Option(
             ["-n", "count"], type=click.IntRange(min=1), default=1, show_default=True, help="Alarms of each shape."
         ),
@@ -73,7 +74,7 @@ VALIDATE = click.Command(
     "FILE holds JSON, a body a line, captured HTTP requests, or curl lines. A problem is what no callback has; "
     "unknown fields, metrics and products are deviations. Exit code 0: all could have come from TCOP, 1: not.",
     short_help="Say what a body is, what is wrong with it, what deviates.",
-    params=[click.Argument(["source"], metavar="FILE|-"), *common()],
+    params=[click.Argument(["source"], metavar="FILE|-", shell_complete=completing.files), *common()],
 )
 
 EXPORT = click.Command(
@@ -85,8 +86,15 @@ EXPORT = click.Command(
     "or an earlier export, of which what does not belong any more is removed.",
     short_help="Write callbacks, changed ones, schemas and a manifest to files.",
     params=[
-        click.Argument(["folder"], metavar="DIR"),
-        click.Option(["--shapes"], default="*", show_default=True, metavar="GLOB", help="Only these shapes."),
+        click.Argument(["folder"], metavar="DIR", shell_complete=completing.folders),
+        click.Option(
+            ["--shapes"],
+            default="*",
+            show_default=True,
+            metavar="GLOB",
+            shell_complete=completing.shapes,
+            help="Only these shapes.",
+        ),
         click.Option(
             ["--lang", "langs"],
             type=click.Choice([lang.value for lang in Lang]),

@@ -6,6 +6,7 @@ import click
 
 from tcop_mock.cli.durations import duration, positive_duration
 from tcop_mock.cli.flags import common, insecure, observing
+from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.clause import Level
 
@@ -23,9 +24,16 @@ CHECK = click.Command(
             ["--clauses", "globs"],
             multiple=True,
             metavar="GLOB,...",
+            shell_complete=completing.clauses,
             help="Only these: TCM3*, recover-*; repeatable.",
         ),
-        click.Option(["--skip"], multiple=True, metavar="GLOB,...", help="Not these; repeatable."),
+        click.Option(
+            ["--skip"],
+            multiple=True,
+            metavar="GLOB,...",
+            shell_complete=completing.clauses,
+            help="Not these; repeatable.",
+        ),
         click.Option(
             ["--fail-on"],
             type=click.Choice([Level.MUST.value, Level.SHOULD.value]),
@@ -69,7 +77,7 @@ EXPLAIN = click.Command(
     callback=calling("explain", "explain"),
     help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
     short_help="Explain a clause: what it demands, by which source, and how to keep it.",
-    params=[click.Argument(["code"]), *common()],
+    params=[click.Argument(["code"], shell_complete=completing.clauses), *common()],
 )
 
 DEMO = click.Command(
