@@ -38,12 +38,15 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	! grep -n '://' requirements/*
 	.venv/bin/python scripts/pools.py --check
 	.venv/bin/python scripts/cli_docs.py --check
+	.venv/bin/python scripts/documents.py --check
 	.venv/bin/python scripts/errata.py --check
 	.venv/bin/python scripts/openapi.py --check
+	.venv/bin/python scripts/profiles.py --check
+	.venv/bin/python scripts/shapes.py --check
 
-unit: .venv/.dev ## Run the tests on the checkout; branch coverage must be 100 %
+unit: .venv/.dev ## Run the tests on the checkout, but the long proofs; branch coverage must be 100 %
 	.venv/bin/coverage erase
-	set -o pipefail; .venv/bin/coverage run -m pytest $(PYTEST_FLAGS) | tee .venv/unit.log
+	set -o pipefail; .venv/bin/coverage run -m pytest -m "not proof" $(PYTEST_FLAGS) | tee .venv/unit.log
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 
@@ -51,7 +54,7 @@ wheel: .venv/.dev ## Build the source archive and, from it, the wheel: dist/
 	rm -rf dist
 	.venv/bin/python -m build --no-isolation
 
-wheel-suite: wheel .venv-wheel/.dev ## Run the tests once more, against the built wheel and without the sources
+wheel-suite: wheel .venv-wheel/.dev ## Run all tests, the proofs too, against the built wheel and without the sources
 	$(call install,.venv-wheel) --no-deps --force-reinstall dist/*.whl
 	set -o pipefail; scripts/wheel_suite.sh .venv-wheel/bin/python $(PYTEST_FLAGS) | tee .venv-wheel/unit.log
 
@@ -61,10 +64,14 @@ bench: .venv/.dev ## Run the benchmarks
 pools: .venv/.dev ## Draw the pools of names anew
 	.venv/bin/python scripts/pools.py
 
-docs: .venv/.dev ## Write the generated pages of docs/ anew
+docs: .venv/.dev ## Write the generated pages of docs/ anew and build the site: build/site
 	.venv/bin/python scripts/cli_docs.py
+	.venv/bin/python scripts/documents.py
 	.venv/bin/python scripts/errata.py
 	.venv/bin/python scripts/openapi.py
+	.venv/bin/python scripts/profiles.py
+	.venv/bin/python scripts/shapes.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)

@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,15 +16,14 @@ from tcop_mock.cli.observing import Asked, listening, observing
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.errors import UsageError
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
-from tcop_mock.report.document import check_document, json_text, write_json
-from tcop_mock.report.files import require_writable, write_report
-from tcop_mock.report.junit import junit_document
+from tcop_mock.report.document import check_document, write_json
+from tcop_mock.report.files import write_report
+from tcop_mock.report.kinds import rendered, report_file
 from tcop_mock.report.ruling import Ruling, rule
 from tcop_mock.report.terminal import terminal_report
-from tcop_mock.report.text import whole_text
 from tcop_mock.run.contract import ContractRun
 from tcop_mock.run.plan import CheckPlan
 from tcop_mock.send.opening import opened
@@ -37,18 +36,11 @@ if TYPE_CHECKING:
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.events import RunEvent
     from tcop_mock.model.verdict import Verdict
+    from tcop_mock.report.kinds import ReportFile
     from tcop_mock.report.terminal import Listener
 
 EXIT_CODES = {Ruling.KEPT: 0, Ruling.BROKEN: 1, Ruling.UNJUDGED: 3}
 _INTERRUPTED = 130
-_KINDS = ("json", "junit", "text")
-
-
-class ReportFile(NamedTuple):
-    """One ``--report KIND=PATH``."""
-
-    kind: str
-    path: str
 
 
 @with_common
@@ -78,7 +70,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     if only_list:
         _list(clauses, common)
         return 0
-    files = [_report_file(text) for text in reports]
+    files = [report_file(text, "--report") for text in reports]
     found, ends = observing(Asked(**observed))
     aim = target_of(target, flag="TARGET")
     plan = CheckPlan(
@@ -109,7 +101,7 @@ def _judge_and_report(  # noqa: PLR0913 - what check was told
         with reader_may_leave():
             write_json(check_document(verdict), sys.stdout)
     for file in files:
-        write_report(file.path, _rendered(file.kind, verdict, level, started))
+        write_report(file.path, rendered(file.kind, verdict, level, started))
     return EXIT_CODES[rule(verdict, level)] if code is None else code
 
 
@@ -146,12 +138,6 @@ def judge(run: ContractRun, tell: Listener, ends: Ends | None = None) -> tuple[V
     return run.verdict("not run"), None
 
 
-def _rendered(kind: str, verdict: Verdict, level: Level, started: datetime) -> bytes:
-    if kind == "junit":
-        return junit_document(verdict, fail_on=level, started=started)
-    return (json_text(check_document(verdict)) if kind == "json" else whole_text(verdict, fail_on=level)).encode()
-
-
 def _list(clauses: Sequence[Clause], common: Common) -> None:
     if common.as_json:
         rows = [{"code": clause.code, "slug": clause.slug, "level": clause.level} for clause in clauses]
@@ -167,17 +153,3 @@ def _split(flag: str, globs: Sequence[str]) -> list[str]:
     if globs and not split:
         raise UsageError(f"{flag} names no clause; write TCM302, TCM3* or recover-*, several with commas")
     return split
-
-
-def _report_file(text: str) -> ReportFile:
-    kind, equals, path = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--report {text!r}: write KIND=PATH, as in junit=report.xml")
-    if kind not in _KINDS:
-        near = did_you_mean(kind, _KINDS)
-        hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
-        raise UsageError(f"--report {text!r}: no report {kind!r}; {hint}")
-    if path == "-":
-        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
-    require_writable(path)
-    return ReportFile(kind, path)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.contract.schemas import accept_schema, emit_schema
 from tcop_mock.contract.workshop import PLAIN_SHAPE

@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.generate.policies import forms
 from tcop_mock.model.verdict import Result
 from tcop_mock.report.safe import UNSAFE

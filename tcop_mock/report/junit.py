@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ET
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import Result
 from tcop_mock.report.findings import broken, headline

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import Result
 from tcop_mock.report.columns import wrap

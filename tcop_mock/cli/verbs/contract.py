@@ -17,7 +17,6 @@ CHECK = click.Command(
     "this process (ASGI, WSGI), module:app[/PATH].\n\n"
     "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
-    short_help="Judge a receiver by the contract.",
     params=[
         click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
         click.Option(
@@ -76,7 +75,6 @@ EXPLAIN = click.Command(
     "explain",
     callback=calling("explain", "explain"),
     help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
-    short_help="Explain a clause: what it demands, by which source, and how to keep it.",
     params=[click.Argument(["code"], shell_complete=completing.clauses), *common()],
 )
 
@@ -85,6 +83,5 @@ DEMO = click.Command(
     callback=calling("demo", "demo"),
     help="Send callbacks to a receiver with planted bugs, judge it, then judge the corrected one; all on "
     "loopback.\n\nExit code 0: the first was found broken and the second whole, as they are.",
-    short_help="Judge a built-in receiver with planted bugs, then the corrected one.",
     params=common(),
 )

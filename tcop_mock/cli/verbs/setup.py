@@ -18,7 +18,6 @@ DOCTOR = click.Command(
     "Of a URL with USER:PASSWORD@ the same callback is sent once more without. Each line says what it means and what "
     "to do; --quiet tells problems only. @FILE reads URL from a file; without one it comes from TCOP_MOCK_TARGET. "
     "Exit code 0: no problem, 1: problems, 3: the receiver cannot be reached.",
-    short_help="Look at the way to a receiver: DNS, TLS, time, credentials, clock.",
     params=[
         click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[URL]"),
         click.Option(
@@ -39,7 +38,6 @@ INIT = click.Command(
     "(FastAPI, Flask, Starlette, Django), and a CI job. The framework is found by what is there (also aiohttp, "
     "Express, Spring, Go).\n\n"
     "Nothing is ever written over: where one of the files is there already, none is written, and the exit code is 2.",
-    short_help="Write settings, a test and a CI job for the receiver in this folder.",
     params=[
         click.Option(
             ["--framework"],
@@ -67,7 +65,6 @@ CONFIG = click.Command(
     "A flag is a setting: --fail-on of check is fail-on in the table [check] of tcop-mock.toml, or of "
     "[tool.tcop-mock.check] in pyproject.toml, and the variable TCOP_MOCK_FAIL_ON. What all verbs have, target, and "
     "clauses stand above the tables. A flag beats a variable, and that the file. Passwords and keys are not shown.",
-    short_help="Show every setting and where its value came from.",
     params=[click.Argument(["verb"], required=False, metavar="[VERB]", shell_complete=completing.verbs), *common()],
 )
 
@@ -77,6 +74,5 @@ COMPLETION = click.Command(
     help="Print the script that lets a shell complete verbs, flags, ids of shapes, codes of clauses and profiles.\n\n"
     'bash: put eval "$(tcop-mock completion bash)" into ~/.bashrc; zsh: the same with zsh into ~/.zshrc; fish: '
     "tcop-mock completion fish > ~/.config/fish/completions/tcop-mock.fish",
-    short_help="Print the script that lets bash, zsh or fish complete.",
     params=[click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"])), *common()],
 )
