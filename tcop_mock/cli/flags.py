@@ -73,14 +73,13 @@ def drawing() -> list[click.Parameter]:
         ),
         click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
-        click.Option(
-            ["--template"],
-            metavar="FILE",
-            shell_complete=completing.files,
-            help="Your own notice in place of the body: {{.content}} ...",
-        ),
+        _file("--template", "Your own notice in place of the body: {{.content}} ..."),
         click.Option(["--mutate"], metavar="NAME", help="Change the body as a clause does; see list --mutators."),
     ]
+
+
+def _file(flag: str, text: str) -> click.Option:
+    return click.Option([flag], metavar="FILE", shell_complete=completing.files, help=text)
 
 
 def destination() -> list[click.Parameter]:
@@ -181,12 +180,7 @@ def listening() -> list[click.Parameter]:
             metavar="USER:PASS|@FILE",
             help="Ask for these credentials.  [default: $TCOP_MOCK_AUTH]",
         ),
-        click.Option(
-            ["--record"],
-            metavar="FILE",
-            shell_complete=completing.files,
-            help="Add a line of JSON for each request, before it is answered.",
-        ),
+        _file("--record", "Add a line of JSON for each request, before it is answered."),
         click.Option(
             ["--fault", "faults"],
             multiple=True,
@@ -196,11 +190,8 @@ def listening() -> list[click.Parameter]:
             "0.1 (each with that probability), #2-5, %4 (every fourth), @10s-30s. Repeatable; the first that is "
             "due.",
         ),
-        click.Option(
-            ["--fault-file"],
-            metavar="FILE",
-            shell_complete=completing.files,
-            help="A script: a line for each request in turn, ok or a fault; :N at its end for N requests.",
+        _file(
+            "--fault-file", "A script: a line for each request in turn, ok or a fault; :N at its end for N requests."
         ),
         click.Option(["--count"], type=click.IntRange(min=1), help="End after so many requests."),
         click.Option(["--max-time"], type=positive_duration, metavar="TIME", help="End after that time."),

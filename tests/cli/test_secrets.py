@@ -116,7 +116,9 @@ def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("verb", ["check {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}", "doctor {}"])
+@pytest.mark.parametrize(
+    "verb", ["check {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}", "doctor {}"]
+)
 def test_no_complaint_shows_it(verb: str, wrong: str, tcop: Call) -> None:
     """About a target that cannot be used, or cannot be reached."""
     userinfo = with_userinfo("://", CREDENTIALS).removeprefix("://")
