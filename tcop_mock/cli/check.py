@@ -7,21 +7,20 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tcop_mock.cli.github import commands_stopped
 from tcop_mock.cli.observing import Asked, listening, observing
 from tcop_mock.cli.options import target_of, with_common
+from tcop_mock.cli.reports import streaming, with_reporting, write_reports
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.errors import UsageError
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
 from tcop_mock.report.document import check_document, write_json
-from tcop_mock.report.files import write_report
-from tcop_mock.report.kinds import rendered, report_file
 from tcop_mock.report.ruling import Ruling, rule
 from tcop_mock.report.terminal import terminal_report
 from tcop_mock.run.contract import ContractRun
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.observing import Ends
     from tcop_mock.cli.options import Common
+    from tcop_mock.cli.reports import Baseline, Reporting
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.events import RunEvent
     from tcop_mock.model.verdict import Verdict
@@ -44,6 +44,7 @@ _INTERRUPTED = 130
 
 
 @with_common
+@with_reporting
 def check(  # noqa: PLR0913 - one parameter an option
     target: str | None,
     *,
@@ -51,11 +52,11 @@ def check(  # noqa: PLR0913 - one parameter an option
     skip: tuple[str, ...],
     fail_on: str,
     judge_auth: bool,
-    reports: tuple[str, ...],
     wait: float,
     max_time: float,
     insecure: bool,
     only_list: bool,
+    reporting: Reporting,
     common: Common,
     **observed: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing()
 ) -> int:
@@ -70,7 +71,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     if only_list:
         _list(clauses, common)
         return 0
-    files = [report_file(text, "--report") for text in reports]
+    files, baseline = reporting.files(), reporting.baseline()
     found, ends = observing(Asked(**observed))
     aim = target_of(target, flag="TARGET")
     plan = CheckPlan(
@@ -87,21 +88,36 @@ def check(  # noqa: PLR0913 - one parameter an option
     )
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    return _judge_and_report(plan, ends, files, Level(fail_on), common, insecure=insecure)
+    return _judge_and_report(plan, ends, _Told(files, baseline, Level(fail_on), common), insecure=insecure)
 
 
-def _judge_and_report(  # noqa: PLR0913 - what check was told
-    plan: CheckPlan, ends: Ends | None, files: Sequence[ReportFile], level: Level, common: Common, *, insecure: bool
-) -> int:
-    cap = plan.profile.delivery.answer_cap_bytes
-    started = datetime.now(UTC)
-    with opened(plan.target, cap, insecure=insecure) as post, telling(level, common) as tell:
-        verdict, code = judge(ContractRun(plan, post, time.perf_counter, asyncio.sleep), tell, ends)
+class _Told(NamedTuple):
+    """Who is told what of a run."""
+
+    files: Sequence[ReportFile]
+    baseline: Baseline | None
+    level: Level
+    common: Common
+
+
+def _judge_and_report(plan: CheckPlan, ends: Ends | None, told: _Told, *, insecure: bool) -> int:
+    cap, level, common = plan.profile.delivery.answer_cap_bytes, told.level, told.common
+    comparison = told.baseline.comparison() if told.baseline else None
+    with (
+        opened(plan.target, cap, insecure=insecure) as post,
+        telling(level, common) as tell,
+        streaming(told.files, tell) as tell_all,
+    ):
+        run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
+        verdict, code = judge(run, comparison.heard_by(tell_all) if comparison else tell_all, ends)
+    if comparison:
+        verdict = comparison.verdict(verdict)
     if common.as_json:
         with reader_may_leave():
             write_json(check_document(verdict), sys.stdout)
-    for file in files:
-        write_report(file.path, rendered(file.kind, verdict, level, started))
+    write_reports(told.files, verdict, level)
+    if comparison and told.baseline and (told.baseline.update or told.baseline.prune):
+        common.tell(told.baseline.keep(comparison, verdict, interrupted=code is not None))
     return EXIT_CODES[rule(verdict, level)] if code is None else code
 
 
@@ -111,7 +127,7 @@ def telling(level: Level, common: Common) -> Iterator[Listener]:
     if common.as_json:
         yield lambda _event: None
         return
-    with terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
+    with commands_stopped(), terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
 
         def tell(event: RunEvent) -> None:
             if isinstance(event, RunFinished) or not common.quiet:

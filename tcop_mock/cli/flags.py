@@ -87,7 +87,6 @@ def destination() -> list[click.Parameter]:
     return [
         click.Option(
             ["--to"],
-            envvar="TCOP_MOCK_TARGET",
             metavar="URL",
             help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]",
         ),

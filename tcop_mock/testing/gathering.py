@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -16,7 +15,7 @@ from tcop_mock.errors import TcopMockError
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import ClauseResult, Result, Verdict
 from tcop_mock.report.files import write_report
-from tcop_mock.report.kinds import ReportFile, rendered, report_file
+from tcop_mock.report.kinds import ReportFile, render, report_file
 from tcop_mock.report.ruling import counts
 from tcop_mock.report.words import named
 from tcop_mock.testing.options import seed_given, several
@@ -49,7 +48,6 @@ class Gathering:
         self._config = config
         self._found: list[Found] = []
         self._said: list[str] = []
-        self._started = datetime.now(UTC)
         self._files: list[ReportFile] = [report_file(given.value, given.where) for given in several(config, "report")]
 
     def add(self, test: str, verdict: Verdict, fail_on: Level) -> None:
@@ -88,7 +86,7 @@ class Gathering:
             return
         level = max((one.fail_on for one in self._found), key=tuple(Level).index)
         verdict = merged([one.verdict for one in self._found], seed_given(self._config))
-        write_report(file.path, rendered(file.kind, verdict, level, self._started))
+        write_report(file.path, render(file.kind, verdict, fail_on=level))
         self._said.append(f"report {file.kind}={file.path} written")
 
 

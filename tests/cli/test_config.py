@@ -229,6 +229,15 @@ def test_the_target_of_the_environment(tcop: Call, closed_url: str, monkeypatch:
     assert tcop("check").complaint.startswith(f"{closed_url} cannot be reached")
 
 
+def test_the_target_of_the_file(tcop: Call, write: Write, closed_url: str) -> None:
+    """It is the receiver where a verb needs one; what the table of a verb says is for that verb alone."""
+    write(f'target = "http://h/"\n[check]\ntarget = "{closed_url}"\n')
+    assert tcop("check").complaint.startswith(f"{closed_url} cannot be reached")
+    assert "to http://h/" in tcop("send", CDN, "--dry-run").out
+    assert "http://h/" in tcop("emit", CDN, "--format", "curl").out
+    assert "to http://other/" in tcop("send", CDN, "--dry-run", "--to", "http://other/").out
+
+
 def test_no_secret_is_shown(tcop: Call, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords and keys are ***, in lines, in the document and in what is wrong with the file."""
     write(

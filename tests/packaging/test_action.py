@@ -79,15 +79,12 @@ def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:  # n
 
 
 def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:  # noqa: ANN401 - a YAML document
-    """The code is the step's and an output; the findings are in the summary, indented; reports are written."""
+    """The code is the step's and an output; the findings are in the summary; reports are written."""
     env = {"TCOP_MOCK_CLAUSES": "TCM302", "TCOP_MOCK_REPORT": "json=r.json\njunit=r.xml", "TCOP_MOCK_WAIT": "30s"}
     with in_thread(through_sink(lambda: hasty)) as url:
         code, output, summary = judge(action, tmp_path, TCOP_MOCK_TARGET=url, **env)
     assert (code, output) == (1, "exit-code=1\n")
-    head, _, rest = summary.partition("\n\n")
-    assert head == "### tcop-mock"
-    assert "TCM302" in rest
-    assert [line for line in rest.splitlines() if line and not line.startswith("    ")] == []
+    assert "TCM302" in summary
     assert (tmp_path / "r.json").exists()
     assert (tmp_path / "r.xml").exists()
 

@@ -18,7 +18,7 @@ CHECK = click.Command(
     "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
     params=[
-        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
+        click.Argument(["target"], required=False, metavar="[TARGET]"),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
@@ -47,8 +47,21 @@ CHECK = click.Command(
             help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on them.",
         ),
         click.Option(
-            ["--report", "reports"], multiple=True, metavar="KIND=PATH", help="Also write json, junit or text."
+            ["--report", "reports"],
+            multiple=True,
+            metavar="KIND=PATH",
+            help="Also write har, html, json, junit, markdown, ndjson (as the run goes), pytest or text; repeatable. "
+            "markdown is also appended to GITHUB_STEP_SUMMARY, and in GitHub Actions told as annotations.",
         ),
+        click.Option(
+            ["--baseline"],
+            metavar="FILE",
+            help="Known findings: they count as known, and what is new beside them still fails the run.",
+        ),
+        click.Option(
+            ["--baseline-update"], is_flag=True, help="Add what is found to the baseline, from today on known."
+        ),
+        click.Option(["--baseline-prune"], is_flag=True, help="Take out of it what is not found any more."),
         click.Option(
             ["--wait"],
             type=duration,

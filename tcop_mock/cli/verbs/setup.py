@@ -19,7 +19,7 @@ DOCTOR = click.Command(
     "to do; --quiet tells problems only. @FILE reads URL from a file; without one it comes from TCOP_MOCK_TARGET. "
     "Exit code 0: no problem, 1: problems, 3: the receiver cannot be reached.",
     params=[
-        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[URL]"),
+        click.Argument(["target"], required=False, metavar="[URL]"),
         click.Option(
             ["--timeout"],
             type=positive_duration,
