@@ -20,6 +20,7 @@ VERBS = {
     "doctor": ("setup", "Look at the way to a receiver: DNS, TLS, time, credentials, clock."),
     "init": ("setup", "Write settings, a test and a CI job for the receiver in this folder."),
     "config": ("setup", "Show every setting and where its value came from."),
+    "completion": ("setup", "Print the script that lets bash, zsh or fish complete."),
 }
 """Of each verb the module of ``tcop_mock.cli.verbs`` that has it, by its name in capitals, and a word on it."""
 MOST_COLUMNS = 100
