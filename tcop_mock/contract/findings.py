@@ -104,7 +104,7 @@ def _exchanges(same: Sequence[Problem], target: Target) -> Iterator[Exchange]:
 
 def exchange(case: Case, attempt: Attempt, target: Target) -> Exchange:
     """Return a request and its answer, with no spelling of the credentials that were shown or are right."""
-    shown = [pair for pair in (case.push.credentials if is_near_miss(case.offer) else None, target.credentials) if pair]
+    shown = [pair for pair in (case.push.credentials, target.credentials) if pair]
 
     def clean(text: str) -> str:
         for pair in shown:
