@@ -19,6 +19,7 @@ from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
+from tcop_mock.model.target import Parser, Target
 from tcop_mock.report.document import check_document, json_text, write_json
 from tcop_mock.report.files import require_writable, write_report
 from tcop_mock.report.junit import junit_document
@@ -55,6 +56,8 @@ class ReportFile(NamedTuple):
 def check(  # noqa: PLR0913 - one parameter an option
     target: str | None,
     *,
+    model: str | None,
+    schema: str | None,
     globs: tuple[str, ...],
     skip: tuple[str, ...],
     fail_on: str,
@@ -80,7 +83,7 @@ def check(  # noqa: PLR0913 - one parameter an option
         return 0
     files = [_report_file(text) for text in reports]
     found, ends = observing(Asked(**observed))
-    aim = target_of(target, flag="TARGET")
+    aim = _parser(target, model, schema) or target_of(target, flag="TARGET")
     plan = CheckPlan(
         aim,
         common.catalog(),
@@ -96,6 +99,17 @@ def check(  # noqa: PLR0913 - one parameter an option
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     return _judge_and_report(plan, ends, files, Level(fail_on), common, insecure=insecure)
+
+
+def _parser(target: str | None, model: str | None, schema: str | None) -> Target | None:
+    """Return the target that is a parser, where one is named."""
+    given = {"TARGET": target, "--model": model, "--schema": schema}
+    named = [flag for flag, text in given.items() if text is not None]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)}: one of them is judged at a time; leave out the others")
+    if schema is not None:
+        return Target.of_parser(Parser.SCHEMA, schema)
+    return None if model is None else Target.of_parser(Parser.MODEL, model)
 
 
 def _judge_and_report(  # noqa: PLR0913 - what check was told

@@ -13,6 +13,7 @@ from tcop_mock.contract.witness import STORY_JUDGES
 from tcop_mock.entries import read_entry
 from tcop_mock.errors import EntryError, UnknownNameError
 from tcop_mock.model.clause import Call, Clause, Level, Need, Stage
+from tcop_mock.model.target import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,6 +54,7 @@ def parse_clause(name: str, table: dict[str, Any]) -> Clause:
         fix=table["fix"],
         play=play,
         expect=expect,
+        parsers=frozenset(map(Parser, table.get("parsers", ()))),
     )
 
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _SERVED = "http://127.0.0.1:8000"
 """Where an app of this process would be served."""
+_PARSING = (
+    "python3 -c 'import json, sys; from tcop_mock.send.parser import {parser}_call as of; "
+    "of(sys.argv[1])(json.load(sys.stdin))' {name}"
+)
+"""How a parser is given a body without us."""
 _END = "TCOP_BODY"
 _MOST_READABLE_BYTES = 8192
 """A longer body is packed: nobody reads it, and it would fill the screen."""
@@ -44,6 +49,8 @@ def our_own(source: Source) -> str:
     """
     where = '"$TCOP_MOCK_TARGET"' if source.target.credentials else shlex.quote(source.target.url)
     folders = "".join(f" --catalog {shlex.quote(folder)}" for folder in source.catalog_folders)
+    if source.target.parser:
+        where = f"--{source.target.parser} {where}"
     clause, seed, profile = source.clause.code, source.seed, source.profile
     return f"tcop-mock check {where} --clauses {clause} --seed {seed} --profile {profile}{folders}"
 
@@ -51,9 +58,12 @@ def our_own(source: Source) -> str:
 def curl(case: Case, target: Target) -> str:
     """Return a curl command that sends the case's request in one write and shows head and body of the answer.
 
+    To a parser of this process it is handed by Python, which shows what that raises.
     Where the target has credentials, ``TCOP_USER`` and ``TCOP_PASSWORD`` must hold them when it is run.
     """
     push = case.push
+    if target.parser:
+        return _fed(_PARSING.format(parser=target.parser, name=shlex.quote(target.app)), push.body)
     path = target.path_with(push.query)
     address = f"{_SERVED if target.app else target.url.removesuffix(target.path)}{path}"
     options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(address)]
@@ -70,14 +80,19 @@ def curl(case: Case, target: Target) -> str:
 def _with_body(command: str, body: bytes) -> str:
     if not body:
         return f"{command} --data-binary ''"
+    return _fed(f"{command} --data-binary @-", body)
+
+
+def _fed(command: str, body: bytes) -> str:
+    """Return a command that reads the body from its standard input."""
     try:
         text = body.decode() if len(body) <= _MOST_READABLE_BYTES else ""
     except UnicodeDecodeError:
         text = ""
     if text and _END not in text and not any(unicodedata.category(char) in _OBEYED for char in text.replace("\n", "")):
-        return f"{command} --data-binary @- <<'{_END}'\n{text}\n{_END}"
+        return f"{command} <<'{_END}'\n{text}\n{_END}"
     if len(body) > _MOST_READABLE_BYTES:
         packed = base64.b64encode(gzip.compress(body, mtime=0)).decode()
-        return f"printf '{packed}' | base64 -d | gunzip -c | {command} --data-binary @-"
+        return f"printf '{packed}' | base64 -d | gunzip -c | {command}"
     octal = "".join(f"\\{byte:03o}" for byte in body)
-    return f"printf '{octal}' | {command} --data-binary @-"
+    return f"printf '{octal}' | {command}"

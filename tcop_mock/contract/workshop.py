@@ -47,6 +47,7 @@ class Workshop:
         code: of the clause.
         credentials: that the receiver wants.
         headers: of each request.
+        thorough: whether requests cost nothing, so that more may be sent.
         take: how often the clause has been played before: the same alarms, told by other policies.
     """
 
@@ -55,6 +56,7 @@ class Workshop:
     code: str
     credentials: Credentials | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    thorough: bool = False
     take: int = 0
     _drawn: int = 0
     _told: int = 0

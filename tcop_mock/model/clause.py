@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tcop_mock.model.target import Parser
+
 
 class Level(StrEnum):
     """How binding a clause is (RFC 2119)."""
@@ -89,6 +91,8 @@ class Clause:
     fix: str
     play: Call
     expect: tuple[Call, ...]
+    parsers: frozenset[Parser] = frozenset()
+    """Parsers of bodies that it is about, too: of those, only what becomes of a parsed body can be judged."""
 
     @property
     def id(self) -> str:

@@ -228,6 +228,7 @@ class ContractRun:
             code,
             credentials=plan.target.credentials,
             headers=plan.profile.delivery.headers,
+            thorough=plan.target.parser is not None,
             take=take,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.findings import Problem
+from tcop_mock.contract.findings import problems_of
 from tcop_mock.contract.judges import JUDGES, RATE_LIMITED, Context, is_one_of, no_answer, unjudgeable
 from tcop_mock.model.case import Offer, Pace
 from tcop_mock.model.delivery import Attempt, Outcome
@@ -17,6 +17,7 @@ from tcop_mock.run.hearing import Hearing
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from tcop_mock.contract.findings import Problem
     from tcop_mock.model.case import Case, Play, Scene
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.delivery import Post
@@ -112,7 +113,7 @@ class Stagehand:
                 if unknown:
                     blind[case.title] = unknown
                 elif text:
-                    problems.append(Problem(case, attempt, text))
+                    problems += problems_of(case, attempt, text)
         heard = frozenset(case.title for case, _ in played if case.judged)
         all_of_them = frozenset(case.title for scene in play.scenes for case in scene.cases if case.judged)
         return Hearing(
@@ -201,4 +202,6 @@ def _pause_s(attempt: Attempt) -> float:
 
 
 def _answered(attempt: Attempt) -> str:
+    if attempt.refusals:
+        return attempt.refusals[0].text
     return no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"

@@ -13,12 +13,19 @@ CHECK = click.Command(
     "check",
     callback=calling("check", "check"),
     help="Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract; or an app in "
-    "this process (ASGI, WSGI), module:app[/PATH].\n\n"
+    "this process (ASGI, WSGI), module:app[/PATH]; or a parser of bodies: which shapes and states would it refuse, and "
+    "why?\n\n"
     "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
     short_help="Judge a receiver by the contract.",
     params=[
         click.Argument(["target"], required=False, metavar="[TARGET]"),
+        click.Option(
+            ["--model"],
+            metavar="MODULE:CALLABLE",
+            help="In place of TARGET: a pydantic model, a dataclass, or what takes a parsed body and may raise.",
+        ),
+        click.Option(["--schema"], metavar="FILE", help="In place of TARGET: the receiver's own JSON Schema."),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
