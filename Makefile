@@ -41,9 +41,9 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	.venv/bin/python scripts/errata.py --check
 	.venv/bin/python scripts/openapi.py --check
 
-unit: .venv/.dev ## Run the tests on the checkout; branch coverage must be 100 %
+unit: .venv/.dev ## Run the tests on the checkout, but the long proofs; branch coverage must be 100 %
 	.venv/bin/coverage erase
-	set -o pipefail; .venv/bin/coverage run -m pytest $(PYTEST_FLAGS) | tee .venv/unit.log
+	set -o pipefail; .venv/bin/coverage run -m pytest -m "not proof" $(PYTEST_FLAGS) | tee .venv/unit.log
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report
 
@@ -51,7 +51,7 @@ wheel: .venv/.dev ## Build the source archive and, from it, the wheel: dist/
 	rm -rf dist
 	.venv/bin/python -m build --no-isolation
 
-wheel-suite: wheel .venv-wheel/.dev ## Run the tests once more, against the built wheel and without the sources
+wheel-suite: wheel .venv-wheel/.dev ## Run all tests, the proofs too, against the built wheel and without the sources
 	$(call install,.venv-wheel) --no-deps --force-reinstall dist/*.whl
 	set -o pipefail; scripts/wheel_suite.sh .venv-wheel/bin/python $(PYTEST_FLAGS) | tee .venv-wheel/unit.log
 

@@ -23,8 +23,10 @@ _UNFILLED = re.compile(r"\{\{[^{}]{0,80}\}\}|\$\{[^{}]{1,80}\}|%\([a-zA-Z_]+\)s"
 _RAW_DICT = re.compile(r"\{'[A-Za-z_]+': |map\[[a-zA-Z]+:")
 _VALUES = re.compile(r"\d+(?:[.:,-]\d+)*")
 _MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|<at id=\"?all\"?", re.IGNORECASE)
+_CLOSING = frozenset({"=0", "less"})
 _EVENT_ENDS = frozenset({"/pagerduty"})
 UNTOLD = "no effect of its first push is to be seen (TCM519)"
+UNCLOSED = "its resolve does not close its incident (TCM505)"
 
 
 class Unclear(NamedTuple):
@@ -35,12 +37,13 @@ class Unclear(NamedTuple):
     """Whether the receiver just does not do what the clause is about."""
 
 
-def as_told(told: StoryTold, *, dropped: bool = False) -> str | Unclear | None:
+def as_told(told: StoryTold, *, dropped: bool = False, unclosed: bool = False) -> str | Unclear | None:
     """Judge whether effects and open incidents are what each act says.
 
     Args:
         told: the story.
         dropped: whether it is this clause's business that there is no effect at all.
+        unclosed: whether it is its business that a resolve closes nothing.
     """
     for number, act in enumerate(told.acts):
         tells_open = act.after.open is not None
@@ -51,6 +54,8 @@ def as_told(told: StoryTold, *, dropped: bool = False) -> str | Unclear | None:
             if not holds(wanted, before, after):
                 if number == 0 and after == 0 and not dropped:
                     return Unclear(UNTOLD)
+                if what != "effect" and wanted in _CLOSING and after >= before > 0 and not unclosed:
+                    return Unclear(UNCLOSED)
                 return _off(act, what, wanted, before, after)
     return None
 
@@ -149,7 +154,7 @@ def same_instants(told: StoryTold, *, with_offset: bool = False) -> str | Unclea
         known = {shift for shift, offset_known in span if offset_known}
         if known and 0 not in known:
             return f"{name} is shown {_hours(min(known, key=abs))}"
-        loose = {shift for shift, offset_known in span if not offset_known}
+        loose = {shift for shift, offset_known in span if not (offset_known or known)}
         if loose and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in loose):
             return f"{name} is shown {_hours(min(loose, key=abs))}"
     return None

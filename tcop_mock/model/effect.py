@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator, MutableMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,23 @@ class Sight:
     refused: tuple[Effect, ...] = ()
     """What the receiver sent to an end that did not take it; ``key`` is what the end said."""
 
-    def of(self, tokens: Collection[str]) -> Sight:
-        """Return what mentions one of these."""
-        is_open = None if self.open is None else tuple(one for one in self.open if one.mentions(tokens))
-        effects, refused = (tuple(one for one in some if one.mentions(tokens)) for some in (self.effects, self.refused))
-        return Sight(effects, is_open, refused)
+    def of(self, tokens: Collection[str], known: MutableMapping[str, bool]) -> Sight:
+        """Return what mentions one of these.
+
+        Args:
+            tokens: what is looked for.
+            known: which texts mention one of them, and which none, as far as has been looked; is added to.
+        """
+
+        def about(some: Iterable[Effect]) -> Iterator[Effect]:
+            for one in some:
+                if one.text not in known:
+                    known[one.text] = one.mentions(tokens)
+                if known[one.text]:
+                    yield one
+
+        is_open = None if self.open is None else tuple(about(self.open))
+        return Sight(tuple(about(self.effects)), is_open, tuple(about(self.refused)))
 
     @property
     def count(self) -> int:

@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import shlex
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from tcop_mock.observe.document import own_paths
 from tcop_mock.send.http import HttpPost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tcop_mock.model.delivery import Post
     from tcop_mock.model.effect import Observer
@@ -32,6 +33,8 @@ _DEADLINE_S = 10.0
 MOST_BYTES = 32 * 1024 * 1024
 """As much of what a URL answers is read."""
 _MOST_ERROR_CHARS = 200
+_RESTS = 2.0
+"""So many times as long as a look took, there is none after it."""
 
 
 def _port(target: Target) -> Post:
@@ -172,15 +175,22 @@ class CallableObserver:
 class Shared:
     """One observer for many that look at the same time: whoever comes while one looks waits for the next look.
 
+    A look costs the receiver work, which must not make its answers late: after each it is left alone for a while.
+
     Args:
         observer: that looks.
         per_token: whether it shows the object that it is asked for only, so that nothing can be shared.
+        clock: seconds.
+        sleep: pauses.
     """
 
     observer: Observer
     per_token: bool = False
+    clock: Callable[[], float] = time.perf_counter
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _looking: asyncio.Task[Sight] | None = field(default=None, init=False)
     _next: asyncio.Task[Sight] | None = field(default=None, init=False)
+    _rest_until_s: float = field(default=0.0, init=False)
 
     async def look(self, token: str) -> Sight:
         """Return what is there to be seen after this call.
@@ -197,8 +207,14 @@ class Shared:
     async def _after(self, looking: asyncio.Task[Sight] | None, token: str) -> Sight:
         if looking is not None:
             await asyncio.wait({looking})
+        await self.sleep(self._rest_until_s - self.clock())
         self._looking, self._next = self._next, None
-        return await self.observer.look(token)
+        started_s = self.clock()
+        try:
+            return await self.observer.look(token)
+        finally:
+            ended_s = self.clock()
+            self._rest_until_s = ended_s + _RESTS * (ended_s - started_s)
 
 
 def _own(raw: bytes, source: str) -> Sight:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Watch:
     settle_s: float
     latency_s: float = 0.0
     """How long a first effect took to appear."""
+    _known: dict[frozenset[str], dict[str, bool]] = field(default_factory=dict, init=False)
+    """Of the tokens of each story: which texts mention one."""
 
     async def now(self, story: Story) -> Sight:
         """Return what is to be seen of a story now.
@@ -43,7 +45,8 @@ class Watch:
         Raises:
             ObserverError: nothing can be seen.
         """
-        return (await self.observer.look(story.token)).of(story.tokens)
+        sight = await self.observer.look(story.token)
+        return sight.of(story.tokens, self._known.setdefault(story.tokens, {}))
 
     async def settled(self, story: Story, wanted: Callable[[Sight], bool], *, until_s: float | None = None) -> Sight:
         """Return what is to be seen when it is as wanted, or has had its time, and nothing has changed for a while.

@@ -44,6 +44,7 @@ def manifest_of(folder: Path) -> Any:  # noqa: ANN401 - a document
     return manifest
 
 
+@pytest.mark.proof
 def test_the_whole_corpus(tcop: Call, tmp_path: Path) -> None:
     """Every shape in each state and form; callbacks are valid, mutations are what they say, schemas are there."""
     folder = tmp_path / "corpus"

@@ -102,6 +102,7 @@ def run_pytest(folder: Path, script: str, **env: str) -> subprocess.CompletedPro
     (folder / "test_callbacks.py").write_text(script, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("COV_")} | env
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # some reorder tests, some take seconds to load
     return subprocess.run(  # noqa: S603 - ours
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

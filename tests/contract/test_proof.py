@@ -18,11 +18,15 @@ from tcop_mock.model.clause import Clause, Level, Need
 from tcop_mock.model.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.model.verdict import Result
 
+pytestmark = pytest.mark.proof
+
 CLAUSES = {clause.code: clause for clause in load_clauses()}
 SLOW = {
     "TCM102-holds-the-last-byte",
     "TCM102-answers-late",
     "TCM103-answers-in-one-and-a-half-seconds",
+    "TCM405-is-dead-after-depth",
+    "TCM407-serves-one-client-at-a-time",
     "TCM515-serves-one-request-at-a-time",
 }
 """Played below with a deadline of a second, so that they cost seconds and not minutes."""
@@ -102,12 +106,20 @@ def test_credentials_that_are_read_wrongly_are_told_as_wrong_ones() -> None:
         judged(url, ["TCM203"])
 
 
+@pytest.mark.parametrize("name", ["TCM405-is-dead-after-depth", "TCM407-serves-one-client-at-a-time"])
+def test_a_receiver_that_answers_nobody_is_found_by_the_clause_that_stopped_it(name: str) -> None:
+    """Who is silent after a deep body, or while another sends slowly, breaks that clause and no other."""
+    with in_thread(BUGS[name]) as url:
+        verdict = judged(url, ["TCM101", "TCM302", "TCM4*"], profile=HURRIED)
+    assert broken(verdict) == {name[:6]}
+
+
 @pytest.mark.parametrize("opening", [holds_last_byte, acks_after], ids=lambda opening: opening.__name__)
 def test_a_late_receiver_breaks_tcm102_alone(opening: object) -> None:
     """Whose head or last byte comes after the deadline breaks TCM102 and nothing else."""
     assert callable(opening)
     with in_thread(opening(DEADLINE_S * 1.3)) as url:
-        verdict = judged(url, ["TCM10?", "TCM302", "TCM401"], profile=HURRIED)
+        verdict = judged(url, ["TCM101", "TCM102", "TCM302", "TCM401"], profile=HURRIED)
     assert broken(verdict) == {"TCM102"}
 
 

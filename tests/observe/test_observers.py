@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from receivers import in_thread, through_sink
+from virtual_time import run_virtually
 
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.model.effect import Effect, Sight
@@ -180,6 +181,26 @@ def test_many_share_a_look() -> None:
     sights = asyncio.run(many())
     assert counting.looks == 2
     assert [json.loads(sight.effects[0].text)[0] for sight in sights] == [1, 2, 2, 2, 2, 2]
+
+
+def test_a_receiver_is_left_alone_between_looks() -> None:
+    """Who looks all the time makes the answers late that it judges: two thirds of the time nobody looks."""
+
+    class Slow:
+        async def look(self, token: str) -> Sight:
+            """Look, which takes half a second."""
+            await asyncio.sleep(0.5)
+            return Sight((Effect(token),))
+
+    async def three(clock: Callable[[], float]) -> list[float]:
+        shared = Shared(Slow(), clock=clock)
+        ends = []
+        for _ in range(3):
+            await shared.look("a")
+            ends.append(clock())
+        return ends
+
+    assert run_virtually(three) == pytest.approx([0.5, 2.0, 3.5])
 
 
 def test_what_shows_one_object_only_is_not_shared() -> None:

@@ -22,6 +22,7 @@ async def _restart() -> None:
     await asyncio.sleep(0)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", HONEST)
 def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     """Whatever it forwards to and however late, all clauses pass but those about what it does not do."""
@@ -40,6 +41,7 @@ def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     )
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", BUGS)
 def test_each_bug_is_found_by_its_clause(name: str) -> None:
     """A receiver with one mistake breaks the clause of that mistake."""
@@ -77,6 +79,13 @@ def test_other_clauses_are_not_blamed_for_a_drop() -> None:
     assert broken(verdict) == {"TCM519"}
     [isolation] = [item for item in verdict.results if item.clause.code == "TCM506"]
     assert "TCM519" in isolation.reason
+
+
+def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
+    """Who closes nothing breaks TCM505; what other clauses ask of the incidents that are open then is not judged."""
+    verdict = observed(Desk("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM511", "TCM512"])
+    assert broken(verdict) == {"TCM505"}
+    assert {item.reason for item in verdict.results[1:]} == {"its resolve does not close its incident (TCM505)"}
 
 
 def test_what_nobody_sees_is_an_error_with_advice() -> None:
