@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tcop_mock.cli.aiming import aimed
 from tcop_mock.cli.observing import Asked, listening, observing
-from tcop_mock.cli.options import target_of, with_common
+from tcop_mock.cli.options import with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
-from tcop_mock.model.target import Parser, Target
+from tcop_mock.model.target import Parser
 from tcop_mock.report.document import check_document, json_text, write_json
 from tcop_mock.report.files import require_writable, write_report
 from tcop_mock.report.junit import junit_document
@@ -56,19 +57,14 @@ class ReportFile(NamedTuple):
 def check(  # noqa: PLR0913 - one parameter an option
     target: str | None,
     *,
-    model: str | None,
-    schema: str | None,
     globs: tuple[str, ...],
     skip: tuple[str, ...],
     fail_on: str,
-    judge_auth: bool,
     reports: tuple[str, ...],
-    wait: float,
-    max_time: float,
     insecure: bool,
     only_list: bool,
     common: Common,
-    **observed: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing()
+    **more: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing() and aiming()
 ) -> int:
     """Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract.
 
@@ -82,34 +78,22 @@ def check(  # noqa: PLR0913 - one parameter an option
         _list(clauses, common)
         return 0
     files = [_report_file(text) for text in reports]
-    found, ends = observing(Asked(**observed))
-    aim = _parser(target, model, schema) or target_of(target, flag="TARGET")
+    aim = aimed(target, {parser: more.pop(parser) for parser in Parser})
+    ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
+    found, ends = observing(Asked(**more))
     plan = CheckPlan(
         aim,
         common.catalog(),
         clauses,
         common.profile,
         common.seed,
-        judge_auth,
-        wait_s=wait,
-        max_time_s=max_time,
         observing=found,
         catalog_folders=common.catalog_folders,
+        **ways,
     )
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     return _judge_and_report(plan, ends, files, Level(fail_on), common, insecure=insecure)
-
-
-def _parser(target: str | None, model: str | None, schema: str | None) -> Target | None:
-    """Return the target that is a parser, where one is named."""
-    given = {"TARGET": target, "--model": model, "--schema": schema}
-    named = [flag for flag, text in given.items() if text is not None]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)}: one of them is judged at a time; leave out the others")
-    if schema is not None:
-        return Target.of_parser(Parser.SCHEMA, schema)
-    return None if model is None else Target.of_parser(Parser.MODEL, model)
 
 
 def _judge_and_report(  # noqa: PLR0913 - what check was told

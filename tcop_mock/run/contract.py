@@ -13,13 +13,16 @@ from tcop_mock.contract.stories import texts
 from tcop_mock.contract.workshop import Workshop
 from tcop_mock.errors import TargetError
 from tcop_mock.generate import Generator
+from tcop_mock.model.case import Pace
 from tcop_mock.model.clause import Clause, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
+from tcop_mock.model.story import Manner
 from tcop_mock.model.verdict import ClauseResult, Result, Verdict
 from tcop_mock.run.hearing import Hearing, narrowed
 from tcop_mock.run.preflight import find_footing
 from tcop_mock.run.stagehand import Stagehand
 from tcop_mock.run.viewing import View
+from tcop_mock.send.paced import Paced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -59,6 +62,10 @@ class ContractRun:
     _spent_s: dict[str, float] = field(default_factory=dict)
     _crowding: list[Problem] = field(default_factory=list)
     """What was refused beside other requests, and taken alone."""
+
+    def __post_init__(self) -> None:
+        if self.plan.gap_s:
+            self.post = Paced(self.post, 1, in_s=self.plan.gap_s, clock=self.clock, sleep=self.sleep)
 
     def verdict(self, missing: str) -> Verdict:
         """Return what has been found so far; clauses that have no result yet are errors for the reason given."""
@@ -235,6 +242,8 @@ class ContractRun:
     def _settled_already(self, clause: Clause, footing: Footing) -> ClauseResult | None:
         """Return the result of a clause that need not be played."""
         missing = self.plan.missing(clause)
+        if not missing and self.plan.gap_s and _is_crowd(self._written(clause)):
+            missing = "needs many requests at once, and --pace sends one after the other"
         if missing:
             return ClauseResult(clause, Result.NOT_RUN, reason=missing)
         if footing.mute and not any(call.name in JUDGES and JUDGES[call.name].about_time for call in clause.expect):
@@ -244,6 +253,11 @@ class ContractRun:
     def _finish(self, result: ClauseResult) -> ClauseFinished:
         self._results[result.clause.code] = result
         return ClauseFinished(result)
+
+
+def _is_crowd(play: Play) -> bool:
+    """Say whether a play is about requests that come at once."""
+    return play.pace is Pace.BURST or any(act.manner is Manner.AT_ONCE for one in play.stories for act in one.acts)
 
 
 def _requests(play: Play) -> int:

@@ -31,6 +31,8 @@ class CheckPlan:
     observing: Observing = field(default_factory=Observing)
     catalog_folders: tuple[str, ...] = ()
     """The user's own, to be named again by whoever wants to see a finding again."""
+    gap_s: float | None = None
+    """Time between the starts of two requests at the least, for receivers that limit the rate."""
 
     def missing(self, clause: Clause) -> str:
         """Say why a clause is not played, whatever the receiver is like; empty: it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, insecure, observing
+from tcop_mock.cli.flags import aiming, common, insecure, observing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.clause import Level
 
@@ -20,12 +20,7 @@ CHECK = click.Command(
     short_help="Judge a receiver by the contract.",
     params=[
         click.Argument(["target"], required=False, metavar="[TARGET]"),
-        click.Option(
-            ["--model"],
-            metavar="MODULE:CALLABLE",
-            help="In place of TARGET: a pydantic model, a dataclass, or what takes a parsed body and may raise.",
-        ),
-        click.Option(["--schema"], metavar="FILE", help="In place of TARGET: the receiver's own JSON Schema."),
+        *aiming(),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
@@ -50,14 +45,14 @@ CHECK = click.Command(
             ["--report", "reports"], multiple=True, metavar="KIND=PATH", help="Also write json, junit or text."
         ),
         click.Option(
-            ["--wait"],
+            ["--wait", "wait_s"],
             type=duration,
             default="0s",
             metavar="TIME",
             help="Time that a starting receiver is given.",
         ),
         click.Option(
-            ["--max-time"],
+            ["--max-time", "max_time_s"],
             type=positive_duration,
             default="300s",
             show_default=True,

@@ -1,0 +1,27 @@
+"""What ``check`` judges: a receiver, or what parses its bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcop_mock.cli.options import target_of
+from tcop_mock.errors import UsageError
+from tcop_mock.model.target import Parser, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
+    """Return what is judged: a receiver, or a parser where one is named.
+
+    Raises:
+        UsageError: nothing is named, or several things are.
+    """
+    named = {parser: name for parser, name in parsers.items() if name is not None}
+    given = ["TARGET"] * (target is not None) + [f"--{parser}" for parser in named]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)}: one of them is judged at a time; leave out the others")
+    for parser, name in named.items():
+        return Target.of_parser(parser, name)
+    return target_of(target, flag="TARGET")
