@@ -1,15 +1,22 @@
-"""What ``check`` judges: a receiver, or what parses its bodies."""
+"""What ``check`` judges, a receiver or what parses its bodies, and by which clauses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from tcop_mock.cli.options import target_of
+from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.own import own_clauses
 from tcop_mock.errors import UsageError
 from tcop_mock.model.target import Parser, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tcop_mock.cli.options import Common
+    from tcop_mock.model.clause import Clause
 
 
 def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
@@ -25,3 +32,19 @@ def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
     for parser, name in named.items():
         return Target.of_parser(parser, name)
     return target_of(target, flag="TARGET")
+
+
+def all_clauses(clause_files: tuple[str, ...], common: Common) -> tuple[Clause, ...]:
+    """Return all clauses: ours, and those of a team's own files.
+
+    Raises:
+        EntryError: the last problem of these files; those before it are told on standard error.
+    """
+    if not clause_files:
+        return load_clauses()
+    own, problems = own_clauses(clause_files, common.catalog())
+    for problem in problems[:-1]:
+        click.echo(f"tcop-mock: {problem}", err=True)
+    for problem in problems[-1:]:
+        raise problem
+    return (*load_clauses(), *own)

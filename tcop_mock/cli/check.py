@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tcop_mock.cli.aiming import aimed
+from tcop_mock.cli.aiming import aimed, all_clauses
 from tcop_mock.cli.observing import Asked, listening, observing
 from tcop_mock.cli.options import with_common
 from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.contract.clauses import load_clauses, select
+from tcop_mock.contract.clauses import select
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
@@ -71,7 +71,8 @@ def check(  # noqa: PLR0913 - one parameter an option
     @FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the process
     list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.
     """
-    clauses = select(load_clauses(), _split("--clauses", globs), _split("--skip", skip))
+    files_of_own = more.pop("clause_files")
+    clauses = select(all_clauses(files_of_own, common), _split("--clauses", globs), _split("--skip", skip))
     if not clauses:
         raise UsageError("--skip leaves no clause to judge")
     if only_list:
@@ -89,6 +90,7 @@ def check(  # noqa: PLR0913 - one parameter an option
         common.seed,
         observing=found,
         catalog_folders=common.catalog_folders,
+        clause_files=files_of_own,
         **ways,
     )
     if insecure:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcop_mock.cli.aiming import all_clauses
 from tcop_mock.cli.options import with_common
-from tcop_mock.contract.clauses import find, load_clauses
+from tcop_mock.contract.clauses import find
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
@@ -24,9 +25,9 @@ _IN_LINES = textwrap.TextWrapper(
 
 
 @with_common
-def explain(code: str, *, common: Common) -> None:
+def explain(code: str, *, clause_files: tuple[str, ...], common: Common) -> None:
     """Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it."""
-    clause = find(load_clauses(), code)
+    clause = find(all_clauses(clause_files, common), code)
     if common.as_json:
         click.echo(json.dumps({"version": 1, "clause": _document(clause)}, ensure_ascii=False, indent=2))
         return

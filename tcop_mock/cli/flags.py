@@ -188,6 +188,16 @@ def listening() -> list[click.Parameter]:
     ]
 
 
+def clause_files() -> click.Option:
+    """Return the flag that names a team's own clauses."""
+    return click.Option(
+        ["--clause-files"],
+        multiple=True,
+        metavar="GLOB",
+        help="Your own clauses, too: files like ACME101-our-rule.toml; repeatable.",
+    )
+
+
 def aiming() -> list[click.Parameter]:
     """Return the flags that name what is judged in place of a URL, and how fast it is asked."""
     return [

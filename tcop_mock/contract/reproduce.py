@@ -40,6 +40,7 @@ class Source(NamedTuple):
     seed: int
     profile: str
     catalog_folders: tuple[str, ...] = ()
+    clause_files: tuple[str, ...] = ()
 
 
 def our_own(source: Source) -> str:
@@ -51,6 +52,8 @@ def our_own(source: Source) -> str:
     folders = "".join(f" --catalog {shlex.quote(folder)}" for folder in source.catalog_folders)
     if source.target.parser:
         where = f"--{source.target.parser} {where}"
+    if not source.clause.code.startswith("TCM"):
+        folders += "".join(f" --clause-files {shlex.quote(files)}" for files in source.clause_files)
     clause, seed, profile = source.clause.code, source.seed, source.profile
     return f"tcop-mock check {where} --clauses {clause} --seed {seed} --profile {profile}{folders}"
 

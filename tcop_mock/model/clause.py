@@ -71,6 +71,8 @@ class Call:
 
     name: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    own: Any = None
+    """What an entry point of another package gives, where the name is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Clause:
     """One obligation of a receiver."""
 
     code: str
-    """``TCM`` and three digits; never changes its meaning, is never reused."""
+    """``TCM`` and three digits; never changes its meaning, is never reused. Own clauses have letters of their own."""
     slug: str
     level: Level
     profiles: tuple[str, ...]

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from tcop_mock.contract.judges import JUDGES, NOT_EVEN_PLAIN, Context
-from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.clauses import STORIES, judge_of, player_of
+from tcop_mock.contract.judges import NOT_EVEN_PLAIN, Context
 from tcop_mock.contract.reproduce import Source
 from tcop_mock.contract.stories import texts
 from tcop_mock.contract.workshop import Workshop
@@ -221,11 +221,11 @@ class ContractRun:
         plan = self.plan
         if clause.stage is Stage.BURST:
             hearing = hearing.with_problems(self._crowding)
-        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders)
+        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders, plan.clause_files)
         return replace(hearing.result(source), duration_s=self._spent_s[clause.code])
 
     def _written(self, clause: Clause, take: int = 0) -> Play:
-        return PLAYERS[clause.play.name](self._shop(clause.code, take), **clause.play.params)
+        return player_of(clause)(self._shop(clause.code, take), **clause.play.params)
 
     def _shop(self, code: str, take: int = 0) -> Workshop:
         plan = self.plan
@@ -246,7 +246,8 @@ class ContractRun:
             missing = "needs many requests at once, and --pace sends one after the other"
         if missing:
             return ClauseResult(clause, Result.NOT_RUN, reason=missing)
-        if footing.mute and not any(call.name in JUDGES and JUDGES[call.name].about_time for call in clause.expect):
+        about_time = clause.play.name != STORIES and any(judge_of(call).about_time for call in clause.expect)
+        if footing.mute and not about_time:
             return ClauseResult(clause, Result.ERROR, reason=NOT_EVEN_PLAIN)
         return None
 

@@ -31,6 +31,8 @@ class CheckPlan:
     observing: Observing = field(default_factory=Observing)
     catalog_folders: tuple[str, ...] = ()
     """The user's own, to be named again by whoever wants to see a finding again."""
+    clause_files: tuple[str, ...] = ()
+    """Globs of the user's own clauses, for the same reason."""
     gap_s: float | None = None
     """Time between the starts of two requests at the least, for receivers that limit the rate."""
 

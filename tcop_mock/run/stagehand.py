@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.clauses import judge_of
 from tcop_mock.contract.findings import problems_of
-from tcop_mock.contract.judges import JUDGES, RATE_LIMITED, Context, is_one_of, no_answer, unjudgeable
+from tcop_mock.contract.judges import RATE_LIMITED, Context, is_one_of, no_answer, unjudgeable
 from tcop_mock.model.case import Offer, Pace
 from tcop_mock.model.delivery import Attempt, Outcome
 from tcop_mock.run.hearing import Hearing
@@ -81,7 +82,7 @@ class Stagehand:
 
     async def play(self, clause: Clause, play: Play) -> Hearing:
         """Send all scenes of a clause and judge them."""
-        whole = any(JUDGES[call.name].whole_answer for call in clause.expect)
+        whole = any(judge_of(call).whole_answer for call in clause.expect)
         self._silent[clause.code] = 0
         played: list[Played] = []
         left_out: dict[str, str] = {}
@@ -99,7 +100,7 @@ class Stagehand:
         return self._judged(clause, play, played, left_out)
 
     def _judged(self, clause: Clause, play: Play, played: Sequence[Played], left_out: Mapping[str, str]) -> Hearing:
-        judges = [(JUDGES[call.name], call.params) for call in clause.expect]
+        judges = [(judge_of(call), call.params) for call in clause.expect]
         context = self.context._replace(sentinels=play.sentinels, deadline_s=self.deadline_s)
         problems: list[Problem] = []
         blind: dict[str, str] = {}

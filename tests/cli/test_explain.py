@@ -59,7 +59,7 @@ def test_a_clause_of_some_profiles_names_them(tcop: Call, monkeypatch: pytest.Mo
     """A clause that holds in some profiles only says in which."""
     assert "In every profile. Needs nothing but the target." in tcop("explain", "TCM302").out
     some = replace(CLAUSES[0], profiles=("2019-ack", "2023"))
-    monkeypatch.setattr("tcop_mock.cli.explain.load_clauses", lambda: (some,))
+    monkeypatch.setattr("tcop_mock.cli.aiming.load_clauses", lambda: (some,))
     assert "In profile 2019-ack, 2023. Needs nothing but the target." in tcop("explain", some.code).out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import aiming, common, insecure, observing
+from tcop_mock.cli.flags import aiming, clause_files, common, insecure, observing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.clause import Level
 
@@ -21,6 +21,7 @@ CHECK = click.Command(
     params=[
         click.Argument(["target"], required=False, metavar="[TARGET]"),
         *aiming(),
+        clause_files(),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
@@ -71,7 +72,7 @@ EXPLAIN = click.Command(
     callback=calling("explain", "explain"),
     help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
     short_help="Explain a clause: what it demands, by which source, and how to keep it.",
-    params=[click.Argument(["code"]), *common()],
+    params=[click.Argument(["code"]), clause_files(), *common()],
 )
 
 DEMO = click.Command(
