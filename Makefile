@@ -39,6 +39,7 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	.venv/bin/python scripts/pools.py --check
 	.venv/bin/python scripts/cli_docs.py --check
 	.venv/bin/python scripts/errata.py --check
+	.venv/bin/python scripts/clauses_docs.py --check
 	.venv/bin/python scripts/openapi.py --check
 
 unit: .venv/.dev ## Run the tests on the checkout, but the long proofs; branch coverage must be 100 %
@@ -64,6 +65,7 @@ pools: .venv/.dev ## Draw the pools of names anew
 docs: .venv/.dev ## Write the generated pages of docs/ anew
 	.venv/bin/python scripts/cli_docs.py
 	.venv/bin/python scripts/errata.py
+	.venv/bin/python scripts/clauses_docs.py
 	.venv/bin/python scripts/openapi.py
 
 PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \

@@ -67,7 +67,7 @@ def plugs(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("acme_gone", "no_such_module_of_acme:x", Group.JUDGES.value),
     ]
 
-    def found(**wanted: str) -> EntryPoints:
+    def found(**wanted: Any) -> EntryPoints:  # noqa: ANN401 - what entry_points() takes
         return EntryPoints(points).select(**wanted)
 
     monkeypatch.setattr("importlib.metadata.entry_points", found)

@@ -72,7 +72,16 @@ EXPLAIN = click.Command(
     callback=calling("explain", "explain"),
     help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
     short_help="Explain a clause: what it demands, by which source, and how to keep it.",
-    params=[click.Argument(["code"]), clause_files(), *common()],
+    params=[
+        click.Argument(["code"]),
+        click.Option(
+            ["--framework"],
+            type=click.Choice(["flask", "fastapi", "django", "express", "spring", "go"]),
+            help="Samples of the fix for this one only.",
+        ),
+        clause_files(),
+        *common(),
+    ],
 )
 
 DEMO = click.Command(
