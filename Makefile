@@ -38,9 +38,12 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	! grep -n '://' requirements/*
 	.venv/bin/python scripts/pools.py --check
 	.venv/bin/python scripts/cli_docs.py --check
+	.venv/bin/python scripts/documents.py --check
 	.venv/bin/python scripts/errata.py --check
 	.venv/bin/python scripts/clauses_docs.py --check
 	.venv/bin/python scripts/openapi.py --check
+	.venv/bin/python scripts/profiles.py --check
+	.venv/bin/python scripts/shapes.py --check
 
 unit: .venv/.dev ## Run the tests on the checkout, but the long proofs; branch coverage must be 100 %
 	.venv/bin/coverage erase
@@ -62,11 +65,15 @@ bench: .venv/.dev ## Run the benchmarks
 pools: .venv/.dev ## Draw the pools of names anew
 	.venv/bin/python scripts/pools.py
 
-docs: .venv/.dev ## Write the generated pages of docs/ anew
+docs: .venv/.dev ## Write the generated pages of docs/ anew and build the site: build/site
 	.venv/bin/python scripts/cli_docs.py
+	.venv/bin/python scripts/documents.py
 	.venv/bin/python scripts/errata.py
 	.venv/bin/python scripts/clauses_docs.py
 	.venv/bin/python scripts/openapi.py
+	.venv/bin/python scripts/profiles.py
+	.venv/bin/python scripts/shapes.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 PIN = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)

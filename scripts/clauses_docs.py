@@ -34,6 +34,7 @@ change their meaning. What a clause needs has to be there for it to be played; o
 | code | clause | level | needs | profiles |
 | --- | --- | --- | --- | --- |
 """
+_WHY = "not run by the tests: a part of a receiver, which tests of the fixes run"
 _LANGUAGES = {"flask": "python", "fastapi": "python", "django": "python", "express": "javascript", "spring": "java"}
 
 
@@ -72,7 +73,7 @@ def _section(clause: Clause) -> Iterator[str]:
 def _samples(fix: Fix) -> Iterator[str]:
     yield f"\n### {fix.title}"
     for name, sample in fix.samples.items():
-        yield f"\n{NAMES[name]}:\n\n```{_LANGUAGES.get(name, name)}\n{sample.rstrip()}\n```"
+        yield f'\n{NAMES[name]}:\n\n```{_LANGUAGES.get(name, name)} title="{_WHY}"\n{sample.rstrip()}\n```'
 
 
 def _anchor(fix: Fix) -> str:

@@ -26,20 +26,14 @@ _HEAD = """\
 <!-- Written by scripts/cli_docs.py from the commands' own help; change that and run `make docs`. -->
 
 Standard output has what was asked for and nothing else; everything beside it, the seed for one, goes to standard error,
-and `--quiet` leaves that out. With `--json` standard output is one versioned document; the forms of `list`, `send` and
-`check` are in [`contracts/schemas/`](../contracts/schemas).
+and `--quiet` leaves that out. With `--json` standard output is one versioned document; their forms are in
+[JSON documents and files](documents.md).
 
 An error is one line on standard error that begins with `tcop-mock:`; nothing is on standard output then. `--debug` adds
 where it comes from.
 
-| exit code | means |
-| --- | --- |
-| 0 | done: the contract is kept, the callbacks are accepted |
-| 1 | the contract is broken; for `send`: a callback was not accepted |
-| 2 | the call is wrong: a verb, a flag, a name, a file, a URL, a catalogue entry |
-| 3 | the target is unusable, or not all that counts could be judged |
-| 4 | our own fault, or the system's: a full disk |
-| 130 | interrupted; `check` reports what it had found until then |
+0 means done as asked, 1 that what was looked at is not right, 2 that the call is wrong, 3 that the target is unusable:
+[Exit codes](exit-codes.md) says it by verb.
 
 A target is `[http://][USER:PASSWORD@]HOST[:PORT][/PATH]`, as TCOP's console takes it. `@FILE` reads it from a file,
 `@-` from standard input, and without one it comes from `TCOP_MOCK_TARGET`: so a password stays out of the process list.

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import main
+from generated import main, row
 
 from tcop_mock._data import data_root
 from tcop_mock.catalog import Catalog
@@ -43,7 +43,9 @@ _SAMPLE_DISAGREES = "Kept as printed for reference; no drawn callback is like it
 def page() -> str:
     """Return the whole page."""
     text = (data_root("payload_catalog") / "_errata.toml").read_text(encoding="utf-8")
-    general = [_row(row["about"], row["page"], row["problem"], row["here"]) for row in tomllib.loads(text)["erratum"]]
+    general = [
+        row(item["about"], item["page"], item["problem"], item["here"]) for item in tomllib.loads(text)["erratum"]
+    ]
     return "\n".join([_HEAD + "\n".join(general), "", "## Shapes", *_sections()]) + "\n"
 
 
@@ -58,18 +60,9 @@ def _sections() -> Iterator[str]:
 def _rows(shape: Shape) -> Iterator[str]:
     if shape.sample and shape.sample.errata:
         kept = _SAMPLE_AGREES if shape.sample.agrees else _SAMPLE_DISAGREES
-        yield _row(_SAMPLE_PAGE, shape.sample.errata, kept)
+        yield row(_SAMPLE_PAGE, shape.sample.errata, kept)
     for erratum in shape.errata:
-        yield _row(erratum.page, erratum.problem, erratum.here)
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(map(_escaped, cells))} |"
-
-
-def _escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, in a cell of a table."""
-    return text.replace("|", "&#124;").replace("<", "&lt;").replace("_", r"\_")
+        yield row(erratum.page, erratum.problem, erratum.here)
 
 
 if __name__ == "__main__":

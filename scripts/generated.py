@@ -1,4 +1,4 @@
-"""What the scripts that write one page have in common: write it, or say that it is stale."""
+"""What the scripts that write one page have in common: write it, or say that it is stale; texts and tables in it."""
 
 from __future__ import annotations
 
@@ -31,3 +31,26 @@ def main(file: Path, page: Callable[[], str], source: str, doc: str | None) -> i
         return 0
     print(f"{file.name} is not {source}; run `make docs`", file=sys.stderr)
     return 1
+
+
+def row(*cells: str) -> str:
+    """Return a row of a table whose cells show these texts as they are."""
+    return markdown_row(*map(escaped, cells))
+
+
+def markdown_row(*cells: str) -> str:
+    """Return a row of a table whose cells are Markdown already."""
+    return f"| {' | '.join(cells)} |"
+
+
+def escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is, in a cell of a table."""
+    return text.replace("|", "&#124;").replace("<", "&lt;").replace("_", r"\_")
+
+
+def code(text: str) -> str:
+    """Return a text as code, also in a cell of a table; nothing of an empty one."""
+    if "|" not in text and "`" not in text:
+        return f"`{text}`" if text else ""
+    named = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
+    return f"<code>{named.replace('`', '&#96;').replace('_', '&#95;').replace('*', '&#42;')}</code>"

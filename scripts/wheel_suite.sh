@@ -9,7 +9,7 @@ shift
 
 elsewhere=$(mktemp -d)
 trap 'rm -rf "$elsewhere"' EXIT
-for kept in tests examples scripts README.md pyproject.toml; do cp -R "$sources/$kept" "$elsewhere"; done
+for kept in tests examples scripts docs README.md pyproject.toml; do cp -R "$sources/$kept" "$elsewhere"; done
 cd "$elsewhere"
 unset PYTHONPATH
 

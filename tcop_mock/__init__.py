@@ -5,27 +5,63 @@ Importing this package costs next to nothing: the public names load what they ne
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from tcop_mock._lazy import load
+from tcop_mock._version import __version__
 
 if TYPE_CHECKING:
     from tcop_mock.catalog import Catalog
-    from tcop_mock.errors import TcopMockError
+    from tcop_mock.errors import TcopMockError, UsageError
     from tcop_mock.generate import Generator
+    from tcop_mock.model.alarm import Callback, Notify, NotifyType, State
+    from tcop_mock.model.delivery import Delivery, Outcome
+    from tcop_mock.model.effect import Observer, Sight
+    from tcop_mock.model.form import Form
+    from tcop_mock.model.shape import Lang
+    from tcop_mock.model.verdict import Verdict
+    from tcop_mock.testing.parametrizing import parametrize
 
-__version__ = "0.1.0"
-__all__ = ["Catalog", "Generator", "TcopMockError", "__version__"]
+__all__ = [
+    "Callback",
+    "Catalog",
+    "Delivery",
+    "Form",
+    "Generator",
+    "Lang",
+    "Notify",
+    "NotifyType",
+    "Observer",
+    "Outcome",
+    "Sight",
+    "State",
+    "TcopMockError",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "parametrize",
+]
 
 _HOMES = {
+    "Callback": "tcop_mock.model.alarm",
     "Catalog": "tcop_mock.catalog",
+    "Delivery": "tcop_mock.model.delivery",
+    "Form": "tcop_mock.model.form",
     "Generator": "tcop_mock.generate",
+    "Lang": "tcop_mock.model.shape",
+    "Notify": "tcop_mock.model.alarm",
+    "NotifyType": "tcop_mock.model.alarm",
+    "Observer": "tcop_mock.model.effect",
+    "Outcome": "tcop_mock.model.delivery",
+    "Sight": "tcop_mock.model.effect",
+    "State": "tcop_mock.model.alarm",
     "TcopMockError": "tcop_mock.errors",
+    "UsageError": "tcop_mock.errors",
+    "Verdict": "tcop_mock.model.verdict",
+    "parametrize": "tcop_mock.testing.parametrizing",
 }
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be anything
     """Load a public name from the module that defines it."""
-    if name not in _HOMES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return load(__name__, _HOMES, name)

@@ -13,7 +13,6 @@ and what to do next::
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     A near miss may also be the last part of a path (``private-listener`` for ``clb/private-listener``).
     """
+    import difflib  # noqa: PLC0415 - loaded for mistakes only
+
     folded = {item.lower(): item for item in known}
     wanted, tail = name.lower(), name.lower().rpartition("/")[2]
     near = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.6)

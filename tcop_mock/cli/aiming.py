@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tcop_mock.cli.options import target_of
 from tcop_mock.contract.clauses import load_clauses
@@ -26,12 +27,17 @@ def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
         UsageError: nothing is named, or several things are.
     """
     named = {parser: name for parser, name in parsers.items() if name is not None}
-    given = ["TARGET"] * (target is not None) + [f"--{parser}" for parser in named]
+    given = ["TARGET"] * (target is not None and _is_typed("target")) + [f"--{parser}" for parser in named]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: one of them is judged at a time; leave out the others")
     for parser, name in named.items():
         return Target.of_parser(parser, name)
     return target_of(target, flag="TARGET")
+
+
+def _is_typed(name: str) -> bool:
+    """Say whether a value was given with the call: one of the environment or of a file is there for other calls."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def all_clauses(clause_files: tuple[str, ...], common: Common) -> tuple[Clause, ...]:

@@ -7,26 +7,24 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from tcop_mock.cli.aiming import aimed, all_clauses
+from tcop_mock.cli.github import commands_stopped
 from tcop_mock.cli.observing import Asked, listening, observing
 from tcop_mock.cli.options import with_common
+from tcop_mock.cli.reports import streaming, with_reporting, write_reports
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import select
-from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.errors import UsageError
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
 from tcop_mock.model.target import Parser
-from tcop_mock.report.document import check_document, json_text, write_json
-from tcop_mock.report.files import require_writable, write_report
-from tcop_mock.report.junit import junit_document
+from tcop_mock.report.document import check_document, write_json
 from tcop_mock.report.ruling import Ruling, rule
 from tcop_mock.report.terminal import terminal_report
-from tcop_mock.report.text import whole_text
 from tcop_mock.run.contract import ContractRun
 from tcop_mock.run.plan import CheckPlan
 from tcop_mock.send.opening import opened
@@ -36,33 +34,28 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.observing import Ends
     from tcop_mock.cli.options import Common
+    from tcop_mock.cli.reports import Baseline, Reporting
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.events import RunEvent
     from tcop_mock.model.verdict import Verdict
+    from tcop_mock.report.kinds import ReportFile
     from tcop_mock.report.terminal import Listener
 
 EXIT_CODES = {Ruling.KEPT: 0, Ruling.BROKEN: 1, Ruling.UNJUDGED: 3}
 _INTERRUPTED = 130
-_KINDS = ("json", "junit", "text")
-
-
-class ReportFile(NamedTuple):
-    """One ``--report KIND=PATH``."""
-
-    kind: str
-    path: str
 
 
 @with_common
+@with_reporting
 def check(  # noqa: PLR0913 - one parameter an option
     target: str | None,
     *,
     globs: tuple[str, ...],
     skip: tuple[str, ...],
     fail_on: str,
-    reports: tuple[str, ...],
     insecure: bool,
     only_list: bool,
+    reporting: Reporting,
     common: Common,
     **more: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing() and aiming()
 ) -> int:
@@ -78,7 +71,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     if only_list:
         _list(clauses, common)
         return 0
-    files = [_report_file(text) for text in reports]
+    files, baseline = reporting.files(), reporting.baseline()
     aim = aimed(target, {parser: more.pop(parser) for parser in Parser})
     ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
     found, ends = observing(Asked(**more))
@@ -95,21 +88,36 @@ def check(  # noqa: PLR0913 - one parameter an option
     )
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    return _judge_and_report(plan, ends, files, Level(fail_on), common, insecure=insecure)
+    return _judge_and_report(plan, ends, _Told(files, baseline, Level(fail_on), common), insecure=insecure)
 
 
-def _judge_and_report(  # noqa: PLR0913 - what check was told
-    plan: CheckPlan, ends: Ends | None, files: Sequence[ReportFile], level: Level, common: Common, *, insecure: bool
-) -> int:
-    cap = plan.profile.delivery.answer_cap_bytes
-    started = datetime.now(UTC)
-    with opened(plan.target, cap, insecure=insecure) as post, telling(level, common) as tell:
-        verdict, code = judge(ContractRun(plan, post, time.perf_counter, asyncio.sleep), tell, ends)
+class _Told(NamedTuple):
+    """Who is told what of a run."""
+
+    files: Sequence[ReportFile]
+    baseline: Baseline | None
+    level: Level
+    common: Common
+
+
+def _judge_and_report(plan: CheckPlan, ends: Ends | None, told: _Told, *, insecure: bool) -> int:
+    cap, level, common = plan.profile.delivery.answer_cap_bytes, told.level, told.common
+    comparison = told.baseline.comparison() if told.baseline else None
+    with (
+        opened(plan.target, cap, insecure=insecure) as post,
+        telling(level, common) as tell,
+        streaming(told.files, tell) as tell_all,
+    ):
+        run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
+        verdict, code = judge(run, comparison.heard_by(tell_all) if comparison else tell_all, ends)
+    if comparison:
+        verdict = comparison.verdict(verdict)
     if common.as_json:
         with reader_may_leave():
             write_json(check_document(verdict), sys.stdout)
-    for file in files:
-        write_report(file.path, _rendered(file.kind, verdict, level, started))
+    write_reports(told.files, verdict, level)
+    if comparison and told.baseline and (told.baseline.update or told.baseline.prune):
+        common.tell(told.baseline.keep(comparison, verdict, interrupted=code is not None))
     return EXIT_CODES[rule(verdict, level)] if code is None else code
 
 
@@ -119,7 +127,7 @@ def telling(level: Level, common: Common) -> Iterator[Listener]:
     if common.as_json:
         yield lambda _event: None
         return
-    with terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
+    with commands_stopped(), terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
 
         def tell(event: RunEvent) -> None:
             if isinstance(event, RunFinished) or not common.quiet:
@@ -146,12 +154,6 @@ def judge(run: ContractRun, tell: Listener, ends: Ends | None = None) -> tuple[V
     return run.verdict("not run"), None
 
 
-def _rendered(kind: str, verdict: Verdict, level: Level, started: datetime) -> bytes:
-    if kind == "junit":
-        return junit_document(verdict, fail_on=level, started=started)
-    return (json_text(check_document(verdict)) if kind == "json" else whole_text(verdict, fail_on=level)).encode()
-
-
 def _list(clauses: Sequence[Clause], common: Common) -> None:
     if common.as_json:
         rows = [{"code": clause.code, "slug": clause.slug, "level": clause.level} for clause in clauses]
@@ -167,17 +169,3 @@ def _split(flag: str, globs: Sequence[str]) -> list[str]:
     if globs and not split:
         raise UsageError(f"{flag} names no clause; write TCM302, TCM3* or recover-*, several with commas")
     return split
-
-
-def _report_file(text: str) -> ReportFile:
-    kind, equals, path = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--report {text!r}: write KIND=PATH, as in junit=report.xml")
-    if kind not in _KINDS:
-        near = did_you_mean(kind, _KINDS)
-        hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
-        raise UsageError(f"--report {text!r}: no report {kind!r}; {hint}")
-    if path == "-":
-        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
-    require_writable(path)
-    return ReportFile(kind, path)

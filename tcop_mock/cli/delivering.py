@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tcop_mock.cli.options import INTEGRATION_KEY_VARIABLE, secret_of, target_of, with_headers
+from tcop_mock.cli.options import INTEGRATION_KEY_VARIABLE, on_command_line, secret_of, target_of, with_headers
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.errors import UsageError
 from tcop_mock.model.delivery import Delivery, Push
@@ -285,7 +285,7 @@ def with_delivering(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def _integration_key(end: str, given: str | None) -> Secret | None:
     if end != "pagerduty":
-        if given:
+        if given and on_command_line("integration_key"):
             raise UsageError("--integration-key goes with --target pagerduty")
         return None
     key = secret_of(given, INTEGRATION_KEY_VARIABLE, "integration key")

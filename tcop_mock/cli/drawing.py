@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcop_mock.cli import flags
 from tcop_mock.cli.options import read_text
 from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.errors import UsageError
@@ -163,6 +164,10 @@ class Drawing:
         for path in self.removals:
             tree = without(tree, path)
         return tree
+
+
+DRAWING_FLAGS = tuple(str(option.name) for option in flags.drawing())
+"""What the flags that say which callbacks to draw are called where they are handed in."""
 
 
 def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:

@@ -77,7 +77,10 @@ def destination() -> list[click.Parameter]:
     """Return the flags that say where to deliver."""
     return [
         click.Option(
-            ["--to"], metavar="URL", help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]"
+            ["--to"],
+            envvar="TCOP_MOCK_TARGET",
+            metavar="URL",
+            help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]",
         ),
         click.Option(
             ["--target", "end"],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from tcop_mock._data import walk
 from tcop_mock.catalog import Catalog
@@ -110,6 +111,11 @@ def with_common(verb: Callable[..., Any]) -> Callable[..., Any]:
             return verb(common=common, **given)
 
     return gathered
+
+
+def on_command_line(name: str) -> bool:
+    """Tell whether a parameter of the verb that runs was given in the call, and not by environment or file."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def target_of(given: str | None, *, flag: str) -> Target:

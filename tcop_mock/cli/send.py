@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcop_mock.cli.delivering import Delivering, Parcel, with_delivering
-from tcop_mock.cli.drawing import Drawing, with_drawing
-from tcop_mock.cli.options import read_input, with_common
+from tcop_mock.cli.drawing import DRAWING_FLAGS, Drawing, with_drawing
+from tcop_mock.cli.options import on_command_line, read_input, with_common
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.model.shape import Lang
 
@@ -31,7 +31,8 @@ def send(source: str, *, delivering: Delivering, drawing: Drawing, common: Commo
 
 def _given(source: str, drawing: Drawing, delivering: Delivering) -> list[list[Parcel]]:
     asked = replace(drawing, lang=Drawing().lang) if delivering.end == "wecom" else drawing
-    if asked != Drawing():
+    refused = set(DRAWING_FLAGS) - ({"lang"} if delivering.end == "wecom" else set())
+    if asked != Drawing() and any(map(on_command_line, refused)):  # what is configured is for other calls
         raise UsageError("a body that is given is sent as it is; options that draw or change one are for an ID")
     body, name = read_input(source), "standard input" if source == "-" else source
     if not body:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.offers import is_near_miss
-from tcop_mock.contract.reproduce import Source, curl, our_own
-from tcop_mock.model.secret import MASK
-from tcop_mock.model.verdict import Finding, Reproduction
+from tcop_mock.contract.reproduce import SERVED, Source, curl, our_own, replayed
+from tcop_mock.model.secret import MASK, without_keys
+from tcop_mock.model.verdict import Exchange, Finding, Reproduction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.model.case import Case
+    from tcop_mock.model.case import Case, Play
     from tcop_mock.model.delivery import Attempt
     from tcop_mock.model.story import ActTold, StoryTold
     from tcop_mock.model.target import Target
@@ -23,6 +25,7 @@ _MOST_ANSWER_CHARS = 1500
 _MOST_TRACE_CHARS = 2000
 _MOST_NAMED_CASES = 12
 _MOST_CURLS = 4
+_MOST_EXCHANGES = 12
 _MOST_EFFECTS = 3
 _MOST_EFFECT_CHARS = 400
 
@@ -71,12 +74,66 @@ def _finding(text: str, same: Sequence[Problem], judged: int, source: Source) ->
     more = f" and {len(same) - 1} more" if len(same) > 1 else ""
     names = [problem.title for problem in same[:_MOST_NAMED_CASES]]
     rest = f", and {len(same) - len(names)} more" if len(same) > len(names) else ""
+    seen_in = _seen_in(same, judged, source.play)
     return Finding(
         title=f"{first.title}{more}: {text}",
-        detail=f"{len(same)} of {judged} cases: {text}. {'; '.join(names)}{rest}",
+        detail=f"{seen_in}: {text}. {'; '.join(names)}{rest}",
         shape=first.case.shape,
         evidence=_evidence(first, source.target),
-        reproduce=Reproduction(_curls(first, source.target), our_own(source)),
+        reproduce=Reproduction(
+            _curls(first, source.target),
+            our_own(source),
+            "" if first.story else replayed(first.case, source),
+        ),
+        cause=text,
+        cases=() if any(problem.attempt.status is None for problem in same) else tuple(one.title for one in same),
+        exchanges=tuple(itertools.islice(_exchanges(same, source.target), _MOST_EXCHANGES)),
+    )
+
+
+def _seen_in(same: Sequence[Problem], judged: int, play: Play | None) -> str:
+    """Say how often it went wrong; of several shapes: ``41 of 60 shapes (41 of 61 cases), first cvm/events``."""
+    of_cases = f"{len(same)} of {judged} cases"
+    broken = {problem.case.shape for problem in same}
+    if play is None or len(broken) == 1:
+        return of_cases
+    cases = [case for scene in play.scenes for case in scene.cases if case.judged]
+    sent = {case.shape for case in cases} | {story.shape for story in play.stories} | broken
+    return f"{len(broken)} of {len(sent)} shapes ({of_cases}), first {same[0].case.shape}"
+
+
+def _exchanges(same: Sequence[Problem], target: Target) -> Iterator[Exchange]:
+    for problem in same:
+        if problem.story is None:
+            yield exchange(problem.case, problem.attempt, target)
+            continue
+        for told in problem.story.acts:
+            for case, attempt in zip(told.act.cases, told.attempts, strict=False):  # a restart: one case, many attempts
+                yield exchange(case, attempt, target)
+
+
+def exchange(case: Case, attempt: Attempt, target: Target) -> Exchange:
+    """Return a request and its answer, with no spelling of the credentials that were shown or are right."""
+    shown = [pair for pair in (case.push.credentials if is_near_miss(case.offer) else None, target.credentials) if pair]
+
+    def clean(text: str) -> str:
+        for pair in shown:
+            text = pair.masked_in(text)
+        return text
+
+    path = target.path_with(case.push.query)
+    address = f"{SERVED if target.app else target.url.removesuffix(target.path)}{path}"
+    return Exchange(
+        without_keys(address),
+        replace(case, push=replace(case.push, credentials=None)),
+        replace(
+            attempt,
+            headers=tuple((clean(name), clean(value)) for name, value in attempt.headers),
+            body=clean(attempt.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
+            detail=clean(attempt.detail),
+            trace=clean(attempt.trace),
+        ),
+        authorized=case.push.credentials is not None,
     )
 
 

@@ -22,7 +22,7 @@ _NO_ANSWER = {
 }
 
 
-_TRACE = re.compile(
+TRACE = re.compile(
     rb"Traceback \(most recent call last\)|File [^\n]{1,300}, line \d+, in |"  # Python
     rb"(?:^\s+|&nbsp;)at [^\n]{1,300}(?::\d+|:line \d+|\([\w. ]+\))\)?\s*$|node_modules/|"  # JavaScript, C#, Java
     rb"goroutine \d+ \[|\.go:\d+ \+0x|"  # Go
@@ -161,7 +161,7 @@ def ret_code(attempt: Attempt, context: Context) -> str | None:
 
 def no_trace(attempt: Attempt, _context: Context) -> str | None:
     """Judge whether the answer is free of stack traces."""
-    return "the answer shows a stack trace" if _TRACE.search(attempt.body) else None
+    return "the answer shows a stack trace" if TRACE.search(attempt.body) else None
 
 
 def no_answer(attempt: Attempt) -> str:

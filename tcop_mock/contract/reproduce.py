@@ -12,13 +12,14 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.offers import userpass
+from tcop_mock.model.case import Pace
 
 if TYPE_CHECKING:
-    from tcop_mock.model.case import Case
+    from tcop_mock.model.case import Case, Play
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.target import Target
 
-_SERVED = "http://127.0.0.1:8000"
+SERVED = "http://127.0.0.1:8000"
 """Where an app of this process would be served."""
 _PARSING = (
     "python3 -c 'import json, sys; from tcop_mock.send.parser import {parser}_call as of; "
@@ -40,6 +41,8 @@ class Source(NamedTuple):
     seed: int
     profile: str
     catalog_folders: tuple[str, ...] = ()
+    play: Play | None = None
+    """All that the clause sends, where it is known."""
     clause_files: tuple[str, ...] = ()
 
 
@@ -48,14 +51,39 @@ def our_own(source: Source) -> str:
 
     Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
     """
-    where = '"$TCOP_MOCK_TARGET"' if source.target.credentials else shlex.quote(source.target.url)
-    folders = "".join(f" --catalog {shlex.quote(folder)}" for folder in source.catalog_folders)
+    return f"tcop-mock check {_where(source)} --clauses {source.clause.code} {_drawn_by(source)}"
+
+
+def replayed(case: Case, source: Source) -> str:
+    """Return a command of ours that sends this one case again; nothing where a case alone does not show what it did.
+
+    It does not where a clause looks at what comes before, beside or after the case.
+    """
+    if source.target.parser or source.play is None or not _stands_alone(case, source.play):
+        return ""
+    cases = [one.title for scene in source.play.scenes for one in scene.cases]
+    number = cases.index(case.title) + 1
+    return f"tcop-mock replay {source.clause.code}/{number} --to {_where(source)} --attempts 1 {_drawn_by(source)}"
+
+
+def _stands_alone(case: Case, play: Play) -> bool:
+    scene = next((scene for scene in play.scenes if any(one.title == case.title for one in scene.cases)), None)
+    if scene is None or play.pace is not Pace.ANY or scene.meanwhile or case.push.reuses:
+        return False
+    return all(one.judged for one in scene.cases)
+
+
+def _where(source: Source) -> str:
     if source.target.parser:
-        where = f"--{source.target.parser} {where}"
+        return f"--{source.target.parser} {shlex.quote(source.target.app)}"
+    return '"$TCOP_MOCK_TARGET"' if source.target.credentials else shlex.quote(source.target.url)
+
+
+def _drawn_by(source: Source) -> str:
+    folders = "".join(f" --catalog {shlex.quote(folder)}" for folder in source.catalog_folders)
     if not source.clause.code.startswith("TCM"):
         folders += "".join(f" --clause-files {shlex.quote(files)}" for files in source.clause_files)
-    clause, seed, profile = source.clause.code, source.seed, source.profile
-    return f"tcop-mock check {where} --clauses {clause} --seed {seed} --profile {profile}{folders}"
+    return f"--seed {source.seed} --profile {source.profile}{folders}"
 
 
 def curl(case: Case, target: Target) -> str:
@@ -68,7 +96,7 @@ def curl(case: Case, target: Target) -> str:
     if target.parser:
         return _fed(_PARSING.format(parser=target.parser, name=shlex.quote(target.app)), push.body)
     path = target.path_with(push.query)
-    address = f"{_SERVED if target.app else target.url.removesuffix(target.path)}{path}"
+    address = f"{SERVED if target.app else target.url.removesuffix(target.path)}{path}"
     options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(address)]
     pair = userpass(case.offer, target.credentials) if target.credentials else None
     if pair:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.contract.schemas import accept_schema, emit_schema
 from tcop_mock.contract.workshop import PLAIN_SHAPE
@@ -18,6 +17,7 @@ from tcop_mock.generate.policies import Ask, forms
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Kind, Lang
+from tcop_mock.report.facts import catalogue_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,14 +86,13 @@ class Corpus:
 
     def manifest(self, files: Sequence[CorpusFile]) -> dict[str, Any]:
         """Return the manifest of some files."""
-        shapes = json.dumps([dataclasses.asdict(shape) for shape in self._shapes], ensure_ascii=False, default=str)
         return {
             "version": 1,
             "tool": {"name": TOOL, "version": __version__},
             "seed": self._seed,
             "profile": self._profile.name,
             "assumptions": list(self._profile.assumptions),
-            "catalogue_sha256": hashlib.sha256(shapes.encode()).hexdigest(),
+            "catalogue_sha256": catalogue_sha256(self._shapes),
             "files": [
                 {"path": file.path, "sha256": hashlib.sha256(file.content).hexdigest(), **file.facts} for file in files
             ],

@@ -10,9 +10,10 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tcop_mock import __version__
 from tcop_mock.generate.policies import forms
 from tcop_mock.model.verdict import Result
+from tcop_mock.report.facts import catalogue_sha256, instant, left_out, tool_document
+from tcop_mock.report.pytest_module import pytest_of
 from tcop_mock.report.safe import UNSAFE
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tcop_mock.contract.mutators import Mutator
     from tcop_mock.model.delivery import Attempt, Delivery
     from tcop_mock.model.shape import Shape
-    from tcop_mock.model.verdict import ClauseResult, Finding, Verdict
+    from tcop_mock.model.verdict import Baseline, ClauseResult, Finding, Known, Verdict
 
 VERSION = 1
 _DECIMALS = 6
@@ -32,19 +33,38 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
     """Return what ``check --json`` prints. Texts are those of the findings, whole and unescaped."""
     return {
         "version": VERSION,
-        "tool": {"name": "tcop-mock", "version": __version__},
+        "tool": tool_document(),
         "target": verdict.target,
         "profile": verdict.profile,
         "seed": verdict.seed,
         "assumptions": list(verdict.assumptions),
-        "clauses": [_clause(result) for result in verdict.results],
-        "summary": {
-            "passed": verdict.count(Result.PASS),
-            "failed": verdict.count(Result.FAIL),
-            "errors": verdict.count(Result.ERROR),
-            "not_run": verdict.count(Result.NOT_RUN),
-            "known": 0,
-        },
+        **_ran(verdict),
+        "clauses": [clause_document(result) for result in verdict.results],
+        "not_run": [{"reason": reason, "clauses": list(codes)} for reason, codes in left_out(verdict.results)],
+        "baseline": _baseline(verdict.baseline),
+        "summary": summary_document(verdict),
+    }
+
+
+def summary_document(verdict: Verdict) -> dict[str, int]:
+    """Return how many clauses ended how."""
+    return {
+        "passed": verdict.count(Result.PASS),
+        "failed": verdict.count(Result.FAIL),
+        "errors": verdict.count(Result.ERROR),
+        "not_run": verdict.count(Result.NOT_RUN),
+        "known": verdict.count(Result.KNOWN),
+    }
+
+
+def _ran(verdict: Verdict) -> dict[str, Any]:
+    ran = verdict.ran
+    if ran is None:
+        return {"started": None, "duration_s": None, "catalogue": None}
+    return {
+        "started": instant(ran.started),
+        "duration_s": round(ran.duration_s, _DECIMALS),
+        "catalogue": {"sha256": catalogue_sha256(ran.shapes), "shapes": len(ran.shapes)},
     }
 
 
@@ -101,14 +121,29 @@ def shapes_document(shapes: Iterable[Shape]) -> dict[str, Any]:
 def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
     r"""Return a document as JSON, ending in a line break.
 
-    Chinese is written as it is, unless ``ascii_only``; what could act on a terminal as JSON's own escape (``\u202e``),
-    so that nothing is lost. A lone surrogate, which many readers refuse even escaped, becomes the text ``\ud800``.
+    Chinese is written as it is, unless ``ascii_only``; what could act on a terminal, or on a CI that reads commands out
+    of logs (``##[``), as JSON's own escape (``\u202e``), so that nothing is lost. A lone surrogate, which many readers
+    refuse even escaped, becomes the text ``\ud800``.
     """
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-    text = _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+    text = _without_surrogates(text)
     if ascii_only:
         return json.dumps(json.loads(text), indent=2) + "\n"
-    return "\n".join(UNSAFE.sub(_json_escape, line) for line in text.split("\n")) + "\n"
+    return "\n".join(map(_inert, text.split("\n"))) + "\n"
+
+
+def json_line(document: dict[str, Any]) -> str:
+    """Return a document as :func:`json_text` does, in a single line."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return _inert(_without_surrogates(text)) + "\n"
+
+
+def _without_surrogates(text: str) -> str:
+    return _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+
+
+def _inert(line: str) -> str:
+    return UNSAFE.sub(_json_escape, line).replace("##[", "#\\u0023[")
 
 
 def write_json(document: dict[str, Any], stream: TextIO) -> None:
@@ -121,24 +156,52 @@ def _json_escape(match: re.Match[str]) -> str:
     return json.dumps(match.group())[1:-1]
 
 
-def _clause(result: ClauseResult) -> dict[str, Any]:
+def clause_document(result: ClauseResult) -> dict[str, Any]:
+    """Return what became of one clause."""
     return {
         "code": result.clause.code,
         "slug": result.clause.slug,
         "level": result.clause.level.value,
         "result": result.result.value,
         "reason": result.reason,
-        "findings": [_finding(finding) for finding in result.findings],
+        "findings": [_finding(result, finding) for finding in result.findings],
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {
+        "path": baseline.path,
+        "listed": baseline.listed,
+        "stale": [
+            {"clause": one.clause, "fingerprint": one.fingerprint, "title": one.title, **_dates(one)}
+            for one in baseline.stale
+        ],
+    }
+
+
+def _dates(known: Known) -> dict[str, Any]:
+    return {
+        "first_seen": known.first_seen.isoformat(),
+        "expires": known.expires.isoformat() if known.expires else None,
+    }
+
+
+def _finding(result: ClauseResult, finding: Finding) -> dict[str, Any]:
     return {
         "title": finding.title,
         "detail": finding.detail,
         "shape": finding.shape,
         "evidence": finding.evidence,
-        "reproduce": {"curl": finding.reproduce.curl, "cli": finding.reproduce.cli},
+        "reproduce": {
+            "curl": finding.reproduce.curl,
+            "cli": finding.reproduce.cli,
+            "replay": finding.reproduce.replay or None,
+            "pytest": pytest_of(result, finding) or None,
+        },
+        "fingerprint": finding.fingerprint or None,
+        "known": {**_dates(finding.known), "counts": finding.counts} if finding.known else None,
     }
 
 

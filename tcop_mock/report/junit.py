@@ -15,10 +15,11 @@ import xml.etree.ElementTree as ET
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import Result
-from tcop_mock.report.findings import broken, headline
+from tcop_mock.report.facts import rows
+from tcop_mock.report.findings import broken, headline, stale, standing
 from tcop_mock.report.ruling import counts, judged_a_must
 from tcop_mock.report.safe import escaped, one_line
 from tcop_mock.report.words import MOST_REASON_CHARS, named, sentence, tally
@@ -77,6 +78,7 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
     for case in cases:
         _write_case(suite, case)
     said = [f"{tally(verdict)}. {sentence(verdict, fail_on)}", *(f"Assumed: {text}" for text in verdict.assumptions)]
+    said += [f"Stale: {text}" for text in stale(verdict)]
     ET.SubElement(suite, "system-out").text = "\n".join(map(escaped, said))
     ET.SubElement(suite, "system-err").text = _NOTHING
     ET.indent(root)
@@ -92,6 +94,10 @@ def _case(result: ClauseResult, fail_on: Level) -> Case:
         return case
     if result.result is Result.NOT_RUN:
         return case._replace(tag="skipped", type=Result.NOT_RUN.value, message=reason, text=reason)
+    if result.result is Result.KNOWN:
+        text = "\n".join(map(str, broken(result, _WIDTH)))
+        since = one_line(standing(result.findings[0]), MOST_REASON_CHARS)
+        return case._replace(tag="skipped", type=Result.KNOWN.value, message=f"{since}: {headline(result)}", text=text)
     if result.result is Result.ERROR:
         wrong, case = "could not be judged", case._replace(tag="error", message=reason, text=reason)
     else:
@@ -111,13 +117,8 @@ def _numbers(cases: list[Case]) -> dict[str, str]:
 
 def _write_properties(suite: ET.Element, verdict: Verdict, fail_on: Level) -> None:
     table = ET.SubElement(suite, "properties")
-    for name, value in (
-        ("version", __version__),
-        ("target", verdict.target),
-        ("profile", verdict.profile),
-        ("seed", str(verdict.seed)),
-        ("fail-on", fail_on.value),
-    ):
+    facts = ((name.lower().replace(" ", "-"), value) for name, value in rows(verdict))
+    for name, value in (("version", __version__), *facts, ("fail-on", fail_on.value)):
         ET.SubElement(table, "property", {"name": name, "value": one_line(value, MOST_REASON_CHARS)})
 
 

@@ -8,7 +8,7 @@ from tcop_mock.model.clause import Level
 from tcop_mock.model.events import ClauseFinished, RunFinished, RunStarted
 from tcop_mock.model.verdict import Result
 from tcop_mock.report import words
-from tcop_mock.report.findings import broken
+from tcop_mock.report.findings import broken, listed
 
 if TYPE_CHECKING:
     from tcop_mock.model.events import RunEvent
@@ -45,9 +45,11 @@ class Narrator:
     def _end(self, verdict: Verdict) -> list[Line]:
         """A run that was cut short has results that no event told of: they come first."""
         out = [line for result in verdict.results for line in self._clause(result)]
-        out += words.left_out((one for one in verdict.results if one.result is Result.NOT_RUN), self._width)
+        out += words.left_out(verdict.results, self._width)
         out.append(words.say())
         for result in verdict.results:
             if result.result is Result.FAIL:
                 out += broken(result, self._width)
-        return [*out, *words.assumed(verdict, self._width), *words.last(verdict, self._width, self._fail_on)]
+        out += listed(verdict, self._width)
+        out += [*words.assumed(verdict, self._width), *words.ran(verdict, self._width)]
+        return [*out, *words.last(verdict, self._width, self._fail_on)]

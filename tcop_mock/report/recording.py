@@ -46,6 +46,11 @@ def masked_path(path: str, end: str) -> str:
     return masked if end == "webhook" else _SECRET_PATH.sub(MASK, masked)
 
 
+def masked_body(body: bytes) -> bytes:
+    """Return a body without the keys that events of PagerDuty hold."""
+    return _SECRET_BODY.sub(rb"\g<1>***\g<2>", body)
+
+
 def told_lines(record: Mapping[str, Any], verdict: BodyVerdict | None, *, quiet: bool) -> Iterator[str]:
     """Yield what a person is told of a record."""
     when = record["received"][len("2026-11-23T") : len("2026-11-23T22:31:05.123")]
@@ -74,7 +79,7 @@ def record_of(  # noqa: PLR0913 - each is one key
     verdict: BodyVerdict | None,
 ) -> dict[str, Any]:
     """Return what is kept of one request; secrets in it are masked."""
-    shown = _SECRET_BODY.sub(rb"\g<1>***\g<2>", received.body)
+    shown = masked_body(received.body)
     try:
         text: str | None = shown.decode()
     except UnicodeDecodeError:

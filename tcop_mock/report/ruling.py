@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tcop_mock.model.verdict import Verdict
 
 _ORDER = tuple(Level)
-_JUDGED = frozenset({Result.PASS, Result.FAIL})
+_JUDGED = frozenset({Result.PASS, Result.FAIL, Result.KNOWN})
 
 
 class Ruling(StrEnum):
@@ -31,7 +31,7 @@ def counts(level: Level, fail_on: Level) -> bool:
 
 
 def judged_a_must(verdict: Verdict) -> bool:
-    """Return whether at least one must clause passed or failed."""
+    """Return whether at least one must clause was judged, whatever was found."""
     return any(one.clause.level is Level.MUST and one.result in _JUDGED for one in verdict.results)
 
 

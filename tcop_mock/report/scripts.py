@@ -10,7 +10,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.contract.reproduce import curl
 from tcop_mock.errors import UsageError
 from tcop_mock.model.case import Case

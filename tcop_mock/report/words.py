@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from tcop_mock import __version__
+from tcop_mock._version import __version__
 from tcop_mock.model.clause import Level
 from tcop_mock.model.verdict import Result
+from tcop_mock.report import facts
 from tcop_mock.report.columns import wrap
 from tcop_mock.report.ruling import Ruling, counts, judged_a_must, rule
 from tcop_mock.report.safe import counted, escaped, one_line
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from tcop_mock.model.verdict import ClauseResult, Verdict
 
 MOST_REASON_CHARS = 500
-LABELS = {Result.PASS: "PASS", Result.FAIL: "FAIL", Result.ERROR: "ERROR", Result.NOT_RUN: "--"}
+LABELS = {
+    Result.PASS: "PASS",
+    Result.FAIL: "FAIL",
+    Result.ERROR: "ERROR",
+    Result.NOT_RUN: "--",
+    Result.KNOWN: "KNOWN",
+}
 _LABEL_WIDTH = 6
 _HANGING = " " * _LABEL_WIDTH
 
@@ -92,7 +99,8 @@ def finished(result: ClauseResult, width: int, fail_on: Level) -> list[Line]:
     label, tone = LABELS[result.result], Tone.GOOD
     text = named(result.clause)
     if result.result is not Result.PASS:
-        tone = Tone.BAD if counts(result.clause.level, fail_on) else Tone.WARNING
+        is_bad = result.result is not Result.KNOWN and counts(result.clause.level, fail_on)
+        tone = Tone.BAD if is_bad else Tone.WARNING
         text += f" [{result.clause.level}]"
     if result.reason:
         text += f": {one_line(result.reason, MOST_REASON_CHARS)}"
@@ -105,15 +113,22 @@ def finished(result: ClauseResult, width: int, fail_on: Level) -> list[Line]:
 
 def left_out(results: Iterable[ClauseResult], width: int) -> list[Line]:
     """Return the clauses that were not run, those of one reason together."""
-    codes: dict[str, list[str]] = {}
-    for one in results:
-        codes.setdefault(one.reason, []).append(one.clause.code)
     out: list[Line] = []
-    for reason, same in codes.items():
-        text = f"not-run: {one_line(reason, MOST_REASON_CHARS)} ({', '.join(same)})"
+    for reason, codes in facts.left_out(results):
+        text = f"not-run: {one_line(reason, MOST_REASON_CHARS)} ({', '.join(codes)})"
         label = LABELS[Result.NOT_RUN].ljust(_LABEL_WIDTH)
         out += [say(line, Tone.FAINT) for line in wrap(text, width, label, _HANGING)]
     return out
+
+
+def ran(verdict: Verdict, width: int) -> list[Line]:
+    """Return by whom, on what and when was judged; nothing where nobody looked at a clock."""
+    if verdict.ran is None:
+        return []
+    told = dict(facts.rows(verdict))
+    rest = ". ".join(f"{name}: {told[name]}" for name in ("Libraries", "Catalogue", "Started"))
+    text = f"{told['Judged by']}. {rest}."
+    return [*(say(line, Tone.FAINT) for line in wrap(one_line(text, len(text)), width)), say()]
 
 
 def assumed(verdict: Verdict, width: int) -> list[Line]:
@@ -134,9 +149,10 @@ def last(verdict: Verdict, width: int, fail_on: Level) -> list[Line]:
 def tally(verdict: Verdict) -> str:
     """Return the counts."""
     passed, failed, errors, not_run = map(verdict.count, (Result.PASS, Result.FAIL, Result.ERROR, Result.NOT_RUN))
+    known = f", {verdict.count(Result.KNOWN)} known" if verdict.baseline else ""
     return (
         f"{counted(len(verdict.results), 'clause')}: {passed} passed, {failed} failed, "
-        f"{counted(errors, 'error')}, {not_run} not run"
+        f"{counted(errors, 'error')}, {not_run} not run{known}"
     )
 
 
@@ -152,6 +168,8 @@ def sentence(verdict: Verdict, fail_on: Level) -> str:
         said = f"Undecided: {unjudged[True]} could not be judged."
     else:
         said = "The contract is kept."
+        if verdict.count(Result.KNOWN):
+            said = "The contract is kept but for what is known."
     return f"{said} Broken without counting: {broken[False]}." if broken[False] else said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from tcop_mock.contract.clauses import STORIES, judge_of, player_of
@@ -17,7 +18,7 @@ from tcop_mock.model.case import Pace
 from tcop_mock.model.clause import Clause, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
 from tcop_mock.model.story import Manner
-from tcop_mock.model.verdict import ClauseResult, Result, Verdict
+from tcop_mock.model.verdict import ClauseResult, Ran, Result, Verdict
 from tcop_mock.run.hearing import Hearing, narrowed
 from tcop_mock.run.preflight import find_footing
 from tcop_mock.run.stagehand import Stagehand
@@ -50,6 +51,10 @@ _DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 _OUT_OF_TIME = "not finished within --max-time"
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class ContractRun:
     """One run of a contract: an iterator of events, and a verdict at any time, also of a run that was cut short."""
@@ -58,6 +63,9 @@ class ContractRun:
     post: Post
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    now: Callable[[], datetime] = _now
+    """When it is, for those who read the report."""
+    _started: tuple[datetime, float] | None = None
     _results: dict[str, ClauseResult] = field(default_factory=dict)
     _spent_s: dict[str, float] = field(default_factory=dict)
     _crowding: list[Problem] = field(default_factory=list)
@@ -70,6 +78,10 @@ class ContractRun:
     def verdict(self, missing: str) -> Verdict:
         """Return what has been found so far; clauses that have no result yet are errors for the reason given."""
         plan = self.plan
+        started, started_s = self._started or (self.now(), self.clock())
+        ran = Ran(
+            started, started_s, self.clock() - started_s, plan.profile.delivery.timeout_s, shapes=tuple(plan.catalog)
+        )
         return Verdict(
             target=str(plan.target),
             profile=plan.profile.name,
@@ -79,6 +91,7 @@ class ContractRun:
                 self._results.get(clause.code, ClauseResult(clause, Result.ERROR, reason=missing))
                 for clause in plan.clauses
             ),
+            ran=ran,
         )
 
     async def events(self) -> AsyncIterator[RunEvent]:
@@ -87,6 +100,7 @@ class ContractRun:
         Raises:
             TargetError: the target cannot be used, so nothing could be judged.
         """
+        self._started = self.now(), self.clock()
         plan, until = self.plan, self.clock() + self.plan.max_time_s
         shop = self._shop(_PLAIN_CODE)
         footing = await self._footing(shop.plain().push)
@@ -221,7 +235,9 @@ class ContractRun:
         plan = self.plan
         if clause.stage is Stage.BURST:
             hearing = hearing.with_problems(self._crowding)
-        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders, plan.clause_files)
+        play = self._written(clause) if hearing.problems else None
+        folders, files = plan.catalog_folders, plan.clause_files
+        source = Source(clause, plan.target, plan.seed, plan.profile.name, folders, play, files)
         return replace(hearing.result(source), duration_s=self._spent_s[clause.code])
 
     def _written(self, clause: Clause, take: int = 0) -> Play:

@@ -34,12 +34,23 @@ def app_post(target: Target, *, answer_cap_bytes: int, clock: Callable[[], float
     """
     with contextlib.redirect_stdout(sys.stderr):
         app = load_app(target.app)
-    with divided():
-        if _is_asgi(app):
-            with AsgiPost(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock) as post:
-                yield post
-        else:
-            yield WsgiPost(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock)
+    port = object_post(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock)
+    with divided(), port as post:
+        yield post
+
+
+@contextmanager
+def object_post(app: Any, target: Target, *, answer_cap_bytes: int, clock: Callable[[], float]) -> Iterator[Post]:  # noqa: ANN401 - any ASGI or WSGI app
+    """Give the port to an app that is at hand.
+
+    Raises:
+        TargetError: it does not start up.
+    """
+    if _is_asgi(app):
+        with AsgiPost(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock) as post:
+            yield post
+    else:
+        yield WsgiPost(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock)
 
 
 def divided() -> AbstractContextManager[Any]:

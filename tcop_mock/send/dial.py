@@ -42,7 +42,7 @@ async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[...
         ssl.SSLError: no TLS session.
         OSError: refused or unreachable.
     """
-    addresses = await _resolved(target.host, target.port, resolve)
+    addresses = await resolved(target.host, target.port, resolve)
     sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
     name = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
     try:
@@ -54,10 +54,13 @@ async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[...
         raise
 
 
-async def _resolved(host: str, port: int, resolve: Callable[..., Any]) -> Sequence[AddrInfoType]:
+async def resolved(host: str, port: int, resolve: Callable[..., Any]) -> Sequence[AddrInfoType]:
     """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit.
 
     An address needs no looking up, and so no thread.
+
+    Raises:
+        ResolveError: the name did not resolve.
     """
     with contextlib.suppress(OSError, UnicodeError):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)

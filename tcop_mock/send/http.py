@@ -84,6 +84,17 @@ class HttpPost:
         outcome, detail = await self._outcome(push, course, deadline_s)
         return self._attempt(push, course, outcome, detail)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the last attempt left a connection on which another request may follow."""
+        return self._kept is not None
+
+    def hang_up(self) -> None:
+        """Close the connection that was kept, if one was."""
+        if self._kept is not None:
+            self._kept.writer.transport.abort()
+            self._kept = None
+
     async def _outcome(self, push: Push, course: _Course, deadline_s: float) -> tuple[Outcome, str]:
         try:
             async with asyncio.timeout(deadline_s):

@@ -85,14 +85,14 @@ class Exchange:
             self.fail(_NO_ANSWER)
         settle(self.whole)
 
-    def fail(self, problem: BaseException | str) -> None:
+    def fail(self, problem: BaseException | str, status: int = HTTPStatus.INTERNAL_SERVER_ERROR) -> None:
         """Take it that the app has raised: as servers do it, 500 before the head, and the end of all behind it."""
         told = problem if isinstance(problem, str) else "".join(traceback.format_exception(problem))
         if self.push.credentials is not None:
             told = self.push.credentials.masked_in(told)
         self.trace = told[-_MOST_TRACE_CHARS:]
         if self.status is None:
-            self.begin(HTTPStatus.INTERNAL_SERVER_ERROR, ())
+            self.begin(status, ())
             settle(self.whole)
         else:
             self._broken = True

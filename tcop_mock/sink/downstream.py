@@ -34,6 +34,12 @@ class Message:
     said: str
     """What the end made of it."""
 
+    @classmethod
+    def of(cls, end: str, body: bytes, *, taken: bool, said: str) -> Message:
+        """Return the message of a body."""
+        document = _document(body)
+        return cls(end, _readable(body, document), document, taken, said)
+
     @property
     def effect(self) -> Effect:
         """What it is to whoever reads it: PagerDuty shows events of one key and action once."""
@@ -70,15 +76,7 @@ class Downstream:
 
     async def look(self, token: str) -> Sight:  # noqa: ARG002 - an observer's signature
         """Return what came and was taken; open is what PagerDuty was told of and not told to close."""
-        taken = [message for message in self.messages if message.taken]
-        tells = any(message.end == "pagerduty" for message in taken)
-        open_now: dict[str, Effect] = {}
-        for message in taken:
-            if message.end == "pagerduty":
-                _follow(message, open_now)
-        refused = [Effect(one.text, f"/{one.end}", one.said) for one in self.messages if not one.taken]
-        effects = tuple(message.effect for message in taken)
-        return Sight(effects, tuple(open_now.values()) if tells else None, tuple(refused))
+        return sight_of(self.messages)
 
     def refused(self) -> str:
         """Say what came and was refused, where nothing was taken."""
@@ -103,7 +101,7 @@ class Downstream:
     async def _answer(self, received: Received) -> Reply:
         end = self._ends.end_of(received.path)
         document = _document(received.body)
-        text = received.body.decode("utf-8", "replace") if document is None else _text(document)
+        text = _readable(received.body, document)
         named = Effect(text)
         for troubled in self._troubles:
             if named.mentions(troubled.tokens):
@@ -142,6 +140,19 @@ def is_late(seconds: float) -> Trouble:
     return late
 
 
+def sight_of(messages: Collection[Message]) -> Sight:
+    """Return what came and was taken; open is what PagerDuty was told of and not told to close."""
+    taken = [message for message in messages if message.taken]
+    tells = any(message.end == "pagerduty" for message in taken)
+    open_now: dict[str, Effect] = {}
+    for message in taken:
+        if message.end == "pagerduty":
+            _follow(message, open_now)
+    refused = [Effect(one.text, f"/{one.end}", one.said) for one in messages if not one.taken]
+    effects = tuple(message.effect for message in taken)
+    return Sight(effects, tuple(open_now.values()) if tells else None, tuple(refused))
+
+
 def _follow(message: Message, open_now: dict[str, Effect]) -> None:
     event = message.document
     key = str(event.get("dedup_key") or "")
@@ -157,6 +168,10 @@ def _document(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _readable(body: bytes, document: Any) -> str:  # noqa: ANN401 - any JSON value
+    return body.decode("utf-8", "replace") if document is None else _text(document)
 
 
 def _text(document: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from commands import Call
     from receivers import Opening
 
+_OF_CI = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
+"""By which a command knows that it runs in one, as these tests themselves may."""
+
 
 @pytest.fixture
 def tcop(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Give the command line, called inside this process, without a target in the environment."""
-    monkeypatch.delenv("TCOP_MOCK_TARGET", raising=False)
+    """Give the command line, called inside this process, without a target or a CI in the environment."""
+    for name in ("TCOP_MOCK_TARGET", *_OF_CI):
+        monkeypatch.delenv(name, raising=False)
 
     def call(*arguments: str, stdin: bytes = b"") -> Done:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
@@ -54,7 +58,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             process = subprocess.Popen(  # noqa: S603 - it is ours
                 [sys.executable, "-m", "tcop_mock", *arguments],
                 cwd=tmp_path,
-                env=os.environ | env,
+                env={name: value for name, value in os.environ.items() if name not in _OF_CI} | env,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout or subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -20,6 +20,7 @@ from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.model.clause import Level, Need
 from tcop_mock.model.profile import DEFAULT_PROFILE
+from tcop_mock.report.kinds import KINDS
 from tcop_mock.sink.demo import careful, guarded
 from tcop_mock.sink.server import Received, Reply, Sink
 
@@ -107,7 +108,7 @@ def test_findings_of_a_guarded_receiver_hide_its_password(
 ) -> None:
     """Findings, the lines that show them again and every report have a placeholder where the password stood."""
     url = opened(BUGS["TCM205-echoes-the-password"])
-    files = [tmp_path / kind for kind in ("json", "junit", "text")]
+    files = [tmp_path / kind for kind in KINDS]
     done = tcop("check", url, *SEED, *(f"--report={file.name}={file}" for file in files))
     told = [done.out, done.err, *(file.read_text(encoding="utf-8") for file in files)]
     assert done.code == 1
@@ -219,14 +220,20 @@ def test_quiet_tells_no_progress(tcop: Call, opened: Callable[[Opening], str]) -
 
 
 def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
-    """Each --report writes a file: the JSON document, JUnit, and the text as it is told."""
-    files = {kind: tmp_path / f"report.{kind}" for kind in ("json", "junit", "text")}
+    """Each --report writes a file: the JSON document, JUnit, the text as it is told, and every other kind."""
+    files = {kind: tmp_path / f"report.{kind}" for kind in KINDS}
     options = [f"--report={kind}={file}" for kind, file in files.items()]
     done = tcop("check", opened(ACKNOWLEDGES_GET), "--clauses", f"{SHOULD},TCM104", "--json", *options, *SEED)
     assert json.loads(files["json"].read_bytes()) == done.document
     suite = ET.fromstring(files["junit"].read_bytes())  # noqa: S314 - it is ours
     assert len(list(suite.iter("testcase"))) == 2
-    assert "2 clauses: 1 passed, 1 failed" in files["text"].read_text(encoding="utf-8")
+    for kind in ("html", "markdown", "text"):
+        assert "2 clauses: 1 passed, 1 failed" in files[kind].read_text(encoding="utf-8")
+    last = json.loads(files["ndjson"].read_text(encoding="utf-8").splitlines()[-1])
+    assert last["report"]["summary"] == done.document["summary"]
+    assert f"def test_{SHOULD}_" in files["pytest"].read_text(encoding="utf-8")
+    assert len(json.loads(files["har"].read_bytes())["log"]["entries"]) == 1
+    assert tcop("replay", str(files["har"]), "--to", opened(ACKNOWLEDGES_GET), "--dry-run").code == 0
     assert done.code == 0
 
 
@@ -350,7 +357,9 @@ REFUSED = {
     "h --report junit": ("--report 'junit': write KIND=PATH, as in junit=report.xml",),
     "h --report junit=": ("--report 'junit=': write KIND=PATH",),
     "h --report jnit=x": ("--report 'jnit=x': no report 'jnit'; did you mean 'junit'?",),
-    "h --report pdf=x": ("--report 'pdf=x': no report 'pdf'; there is json, junit, text",),
+    "h --report pdf=x": (
+        "--report 'pdf=x': no report 'pdf'; there is har, html, json, junit, markdown, ndjson, pytest, text",
+    ),
     "h --report json=-": ("--report 'json=-': a report is a file", NO_FILE),
     "h --report json=.": ("is a folder; name a file",),
     "h --report json=nosuch/x": ("nosuch/x", "there is no folder"),

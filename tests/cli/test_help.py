@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from commands import Call
 
 VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "listen", "explain", "demo"]
+VERBS += ["doctor", "init", "config"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]

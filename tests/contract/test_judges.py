@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.findings import Problem, evidence, findings
+from tcop_mock.contract.findings import Problem, evidence, exchange, findings
 from tcop_mock.contract.judges import JUDGES, Context, unjudgeable
+from tcop_mock.contract.offers import offering
 from tcop_mock.contract.reproduce import Source
-from tcop_mock.model.case import Case
+from tcop_mock.model.case import Case, Offer, Play, Scene
 from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.target import Target
 
@@ -171,6 +172,40 @@ def test_findings_are_one_per_cause() -> None:
     assert many.detail.endswith("shape 11, and 3 more")
     assert one.title == "shape 15: answered 404"
     assert one.detail == "1 of 20 cases: answered 404. shape 15"
+
+
+def test_findings_are_grouped_over_shapes() -> None:
+    """A cause that several shapes share says in how many of them, and which came first; each case is kept by title."""
+    cases = [Case(f"shape {number}", Push(b"{}"), shape=f"s/{number}") for number in range(20)]
+    play = Play((Scene(tuple(cases)),))
+    source = Source(find(load_clauses(), "TCM101"), TARGET, 7, "2023", play=play)
+    [many] = findings([Problem(case, _attempt(status=500), "answered 500") for case in cases[2:17]], 20, source)
+    assert many.detail.startswith("15 of 20 shapes (15 of 20 cases), first s/2: answered 500. shape 2; ")
+    assert (many.cause, many.cases) == ("answered 500", tuple(case.title for case in cases[2:17]))
+    assert len(many.exchanges) == 12
+    assert many.reproduce.replay.startswith("tcop-mock replay TCM101/3 ")
+    [silent] = findings([Problem(case, _attempt(**SILENT), "no answer") for case in cases[:2]], 20, source)
+    assert silent.cases == ()
+
+
+@pytest.mark.parametrize("offer", [Offer.RIGHT, Offer.LONGER_PASSWORD])
+def test_exchanges_hold_no_credentials(offer: Offer) -> None:
+    """Request and answer of a finding are whole but for every spelling of what was offered and of what is right."""
+    assert TARGET.credentials is not None
+    offered = offering(TARGET.credentials, offer, "")
+    assert offered is not None
+    tokens = [TARGET.credentials.token().reveal(), offered.token().reveal()]
+    answer = f"alice {offered.password.reveal()} {' '.join(tokens)} 云".encode() + b"\xff"
+    attempt = _attempt(status=500, headers=(("X-Auth", tokens[1]),), body=answer, detail=tokens[0], trace=tokens[1])
+    push = Push(b'{"a":1}', credentials=offered, query="access_token=abc&b=1")
+    kept = exchange(Case("x", push, offer=offer), attempt, TARGET)
+    assert kept.case.push.credentials is None
+    assert kept.case.push.body == b'{"a":1}'
+    assert kept.url.endswith("access_token=***&b=1")
+    assert kept.attempt.body.startswith(b"*** *** *** ***")
+    assert kept.attempt.body.endswith(" 云".encode() + b"\xff")
+    said = f"{kept.attempt} {kept.attempt.trace} {kept.attempt.body!r}"
+    assert not any(secret in said for secret in ("alice", "s3cr3t", *tokens))
 
 
 def test_evidence_is_bounded_and_without_credentials() -> None:

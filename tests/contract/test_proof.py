@@ -18,8 +18,6 @@ from tcop_mock.model.clause import Clause, Level, Need
 from tcop_mock.model.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.model.verdict import Result
 
-pytestmark = pytest.mark.proof
-
 CLAUSES = {clause.code: clause for clause in load_clauses()}
 SLOW = {
     "TCM102-holds-the-last-byte",
@@ -57,6 +55,7 @@ def played(clause: Clause, *, profile: str = DEFAULT_PROFILE, auth: bool = False
     return profile in (clause.profiles or (profile,)) and not needs
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", PLAYED)
 def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
     """A receiver with exactly one bug breaks exactly the clause of that bug (and what that bug breaks by its words)."""
@@ -66,6 +65,7 @@ def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
     assert broken(verdict) == {name[:6]} | ALSO.get(name, set())
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", sorted(SINKS))
 def test_no_clause_blames_an_honest_receiver(name: str) -> None:
     """However an honest receiver answers, no clause of any level fails, and none remains unjudged."""
@@ -76,6 +76,7 @@ def test_no_clause_blames_an_honest_receiver(name: str) -> None:
     assert left_out == {code for code, clause in CLAUSES.items() if not played(clause, auth="@" in url)}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", sorted(PROCESSES))
 def test_no_must_clause_blames_an_honest_server(name: str) -> None:
     """Receivers on real servers, each in a process of its own, keep every clause of level must."""
@@ -114,6 +115,7 @@ def test_a_receiver_that_answers_nobody_is_found_by_the_clause_that_stopped_it(n
     assert broken(verdict) == {name[:6]}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("opening", [holds_last_byte, acks_after], ids=lambda opening: opening.__name__)
 def test_a_late_receiver_breaks_tcm102_alone(opening: object) -> None:
     """Whose head or last byte comes after the deadline breaks TCM102 and nothing else."""
@@ -123,6 +125,7 @@ def test_a_late_receiver_breaks_tcm102_alone(opening: object) -> None:
     assert broken(verdict) == {"TCM102"}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["2019-ack", "2021-verify", "2025"])
 def test_careful_keeps_the_contract_of_every_profile(name: str) -> None:
     """Callbacks of other generations have other fields; what they lack is not played, and said so."""
@@ -160,6 +163,7 @@ def test_every_clause_has_a_bug_that_proves_it() -> None:
     assert {name[:6] for name in BUGS} >= CLAUSES.keys() - in_effects
 
 
+@pytest.mark.proof
 def test_a_receiver_that_is_late_with_every_resolve_is_found_in_bounded_time() -> None:
     """What half of all callbacks wait for in vain is told by the clauses that are about it, not by running out of time.
 

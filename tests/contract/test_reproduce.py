@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.reproduce import Source, curl, our_own
-from tcop_mock.model.case import Case, Offer
+from tcop_mock.contract.reproduce import Source, curl, our_own, replayed
+from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
 from tcop_mock.model.delivery import Push
 from tcop_mock.model.target import Target
 
@@ -107,3 +107,37 @@ def test_our_own_line_names_clause_seed_and_profile() -> None:
     flags = ["--clauses", "TCM302", "--seed", "7", "--profile", "2023", "--catalog", "my shapes"]
     assert words == ["tcop-mock", "check", TARGET.url, *flags]
     assert '"$TCOP_MOCK_TARGET"' in our_own(Source(clause, GUARDED, 7, "2023"))
+
+
+ONE, OTHER = Case("one", Push(b"1")), Case("other", Push(b"2"))
+SILENT = Case("only prepares", Push(b""), judged=False)
+REUSING = Case("reuses", Push(b"", reuses=True))
+
+
+def test_a_case_that_shows_it_alone_is_named_to_replay() -> None:
+    """The case is numbered as replay numbers it, and the target of a guarded receiver stays in the environment."""
+    source = Source(
+        find(load_clauses(), "TCM302"), TARGET, 7, "2023", ("my shapes",), Play((Scene((ONE,)), Scene((OTHER,))))
+    )
+    words = shlex.split(replayed(OTHER, source))
+    flags = ["--attempts", "1", "--seed", "7", "--profile", "2023", "--catalog", "my shapes"]
+    assert words == ["tcop-mock", "replay", "TCM302/2", "--to", TARGET.url, *flags]
+    assert ' --to "$TCOP_MOCK_TARGET" ' in replayed(ONE, source._replace(target=GUARDED))
+
+
+@pytest.mark.parametrize(
+    "case, play",
+    [
+        (ONE, None),
+        (OTHER, Play((Scene((ONE,)),))),
+        (ONE, Play((Scene((ONE,)),), pace=Pace.BURST)),
+        (ONE, Play((Scene((ONE,)),), pace=Pace.IN_TURN)),
+        (ONE, Play((Scene((ONE,), meanwhile=OTHER),))),
+        (ONE, Play((Scene((SILENT, ONE)),))),
+        (REUSING, Play((Scene((REUSING,)),))),
+    ],
+    ids=["unknown", "of another clause", "burst", "in turn", "beside another", "after others", "on their connection"],
+)
+def test_what_takes_more_than_one_request_is_not_replayed(case: Case, play: Play | None) -> None:
+    """Where what is sent before, beside or after makes the finding, one request is no way to see it again."""
+    assert replayed(case, Source(find(load_clauses(), "TCM302"), TARGET, 7, "2023", play=play)) == ""

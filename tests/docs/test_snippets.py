@@ -1,49 +1,119 @@
-"""The commands of the README run as they are written."""
+"""The code of the README and of the pages of docs/ runs as it is written."""
 
 from __future__ import annotations
 
-import os
-import re
-import socket
+import importlib
+import json
+import shutil
 import subprocess
-import sys
+import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from snippets import blocks, run_in, script_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from snippets import Block
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+README = [block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")) if block.lang == "sh"]
 INSTALLS = {"make demo\n", "python3 -m pip install .\n"}
 """Set-up: what the demo does is tested in tests/cli, that a built package installs in `make wheel-suite`."""
-_END_ALL = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
-RUNNABLE = [block for block in BLOCKS if block not in INSTALLS]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+RUNNABLE = [block for block in README if block.code not in INSTALLS]
+PAGES = {
+    page.relative_to(ROOT / "docs").as_posix(): blocks(page.read_text(encoding="utf-8"))
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+}
+BLOCKS = [pytest.param(block, id=f"{page}:{block.line}") for page, found in PAGES.items() for block in found]
 
 
 def test_the_set_up_is_what_we_think() -> None:
     """The blocks that are left out here are in the README, and there is more than them."""
-    assert set(BLOCKS) >= INSTALLS
+    assert {block.code for block in README} >= INSTALLS
     assert len(RUNNABLE) >= 3
 
 
-@pytest.mark.parametrize("block", RUNNABLE, ids=lambda block: block.split("\n")[-2][:40])
-def test_a_block_runs_as_written(block: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", RUNNABLE, ids=lambda block: block.code.split("\n")[-2][:40])
+def test_a_block_of_the_readme_runs_as_written(block: Block, tmp_path: Path) -> None:
     """Every line of a block succeeds; only the port is another, so that tests can run beside each other."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    scripts = str(Path(sys.executable).parent)
-    done = subprocess.run(  # noqa: S603 - the README's own commands
-        ["bash", "-euo", "pipefail", "-c", _END_ALL + block.replace("8080", str(_free_port()))],  # noqa: S607
-        cwd=tmp_path,
-        env=os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "TCOP_MOCK_TARGET": ""},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_in(tmp_path, [], block.code)
+
+
+def _run(found: list[Block]) -> list[Block]:
+    return [block for block in found if block.lang in {"sh", "python"} and not (block.not_run or block.file)]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("page", [page for page, found in PAGES.items() if _run(found)])
+def test_a_page_runs_as_written(page: str, tmp_path: Path) -> None:
+    """The blocks of a page, in order and in one shell, do what is said there; its files are there, and used."""
+    files, run = [block for block in PAGES[page] if block.file], _run(PAGES[page])
+    script = script_of(run)
+    assert [block.file for block in files if block.lang == "python" and Path(block.file).stem not in script] == []
+    run_in(tmp_path, files, script)
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("page", PAGES)
+def test_no_fence_escapes(page: str) -> None:
+    """Every fence of a page belongs to a known block: it says its language, and stands at the start of a line."""
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    assert sum(line.lstrip().startswith(("```", "~~~")) for line in lines) == 2 * len(PAGES[page])
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_says_what_it_is(block: Block) -> None:
+    """A title is a file's name, an exit code, or why the block is not run; with an exit code it is one command."""
+    assert block.is_understood
+    assert not block.exit_code or "\n" not in block.code.strip().replace("\\\n", "")
+    assert block.lang not in {"bash", "shell", "console", "py"}, "sh and python are run"
+
+
+def _python(code: str) -> None:
+    compile(code, "block", "exec")
+
+
+def _yaml(code: str) -> None:
+    importlib.import_module("yaml").safe_load(code)  # MkDocs brings it along; it has no types
+
+
+def _by(*command: str) -> Callable[[str], None]:
+    """Return a check by a program of the system's, which is left out where there is none."""
+
+    def check(code: str) -> None:
+        program = shutil.which(command[0])
+        if program is None:
+            pytest.skip(f"{command[0]} is not installed")
+        done = subprocess.run(  # noqa: S603 - it only reads
+            [program, *command[1:]], input=code, capture_output=True, encoding="utf-8", timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    return check
+
+
+SYNTAX: dict[str, Callable[[str], object]] = {
+    "go": _by("gofmt", "-e"),
+    "javascript": _by("node", "--check", "-"),
+    "json": json.loads,
+    "python": _python,
+    "sh": _by("bash", "-n"),
+    "toml": tomllib.loads,
+    "yaml": _yaml,
+}
+UNCHECKED = {"groovy", "java", "text"}
+"""Groovy and Java have no check without their libraries; text is what was printed."""
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_is_of_its_language(block: Block) -> None:
+    """Whatever a block is written in, it can be read as that, also where nobody runs it."""
+    assert block.lang in SYNTAX.keys() | UNCHECKED
+    if block.lang in SYNTAX:
+        SYNTAX[block.lang](block.code)

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from verdicts import CLI, CURL, ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOULD, verdict
+from verdicts import CLI, CURL, ERROR, FAILED, FINDING, KNOWN, LEFT_OUT, LISTED, PASSED, RAN, SHOULD, verdict
 
-from tcop_mock import __version__
 from tcop_mock.catalog import Catalog
 from tcop_mock.entries import read_schema
 from tcop_mock.model.delivery import Attempt, Delivery, Outcome
+from tcop_mock.model.verdict import Baseline
 from tcop_mock.report.document import check_document, deliveries_document, json_text, shapes_document, write_json
+from tcop_mock.report.facts import tool_document
 from tcop_mock.report.safe import UNSAFE
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def test_a_verdict_as_json() -> None:
     assert problems(document, "check-report") == []
     assert document == {
         "version": 1,
-        "tool": {"name": "tcop-mock", "version": __version__},
+        "tool": tool_document(),
         "target": "http://***@127.0.0.1:8080/alarm",
         "profile": "2023",
         "seed": 42,
@@ -87,6 +88,9 @@ def test_a_verdict_as_json() -> None:
             "Any status from 200 to 299 is success: the page does not say what is.",
             "重试间隔没有文档说明。",
         ],
+        "started": None,
+        "duration_s": None,
+        "catalogue": None,
         "clauses": [
             {
                 "code": "TCM302",
@@ -100,7 +104,9 @@ def test_a_verdict_as_json() -> None:
                         "detail": FINDING.detail,
                         "shape": "cvm/basic-monitoring",
                         "evidence": FINDING.evidence,
-                        "reproduce": {"curl": CURL, "cli": CLI},
+                        "reproduce": {"curl": CURL, "cli": CLI, "replay": None, "pytest": None},
+                        "fingerprint": None,
+                        "known": None,
                     }
                 ],
             },
@@ -113,15 +119,23 @@ def test_a_verdict_as_json() -> None:
                 "findings": [],
             },
         ],
+        "not_run": [],
+        "baseline": None,
         "summary": {"passed": 0, "failed": 1, "errors": 1, "not_run": 0, "known": 0},
     }
 
 
 def test_every_result_keeps_the_schema() -> None:
     """A run with clauses of all results makes a document that keeps its schema, and its summary adds up."""
-    document = check_document(_ALL)
+    of = replace(_ALL, results=(*_ALL.results, KNOWN), ran=RAN, baseline=Baseline("known.json", 2, (LISTED,)))
+    document = check_document(of)
     assert problems(document, "check-report") == []
-    assert document["summary"] == {"passed": 1, "failed": 2, "errors": 1, "not_run": 2, "known": 0}
+    dates = {"first_seen": "2026-11-01", "expires": None}
+    assert document["clauses"][-1]["findings"][0]["known"] == {**dates, "counts": False}
+    stale = {"clause": "TCM105", "fingerprint": "0123456789abcdef", "title": "", **dates}
+    assert document["baseline"] == {"path": "known.json", "listed": 2, "stale": [stale]}
+    assert document["not_run"] == [{"reason": LEFT_OUT[0].reason, "clauses": ["TCM201", "TCM202"]}]
+    assert document["summary"] == {"passed": 1, "failed": 2, "errors": 1, "not_run": 2, "known": 1}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from verdicts import CURL, ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOULD, cla
 
 from tcop_mock import __version__
 from tcop_mock.model.clause import Level
+from tcop_mock.report.facts import rows
 from tcop_mock.report.junit import junit_document
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def test_the_suite_tells_of_the_run() -> None:
         "profile": "2023",
         "seed": "42",
         "fail-on": "must",
+        "judged-by": dict(rows(_ALL))["Judged by"],
+        "libraries": dict(rows(_ALL))["Libraries"],
     }
     assert suite.findtext("system-out") == (
         "6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. "

@@ -41,7 +41,6 @@ def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     )
 
 
-@pytest.mark.proof
 @pytest.mark.parametrize("name", BUGS)
 def test_each_bug_is_found_by_its_clause(name: str) -> None:
     """A receiver with one mistake breaks the clause of that mistake."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from tcop_mock.model.case import Case
 from tcop_mock.model.clause import Call, Clause, Level, Stage
+from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
-from tcop_mock.model.verdict import ClauseResult, Finding, Reproduction, Result, Verdict
+from tcop_mock.model.verdict import ClauseResult, Exchange, Finding, Known, Ran, Reproduction, Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,30 @@ outcome: rejected after 0.003 s""",
     reproduce=Reproduction(CURL, CLI),
 )
 
+REPLAY = "tcop-mock replay TCM302/4 --to http://127.0.0.1:8080/alarm --attempts 1 --seed 42 --profile 2023"
+EXCHANGE = Exchange(
+    "http://127.0.0.1:8080/alarm",
+    Case('recoverTime "0" while firing', Push(b'{"recoverTime":"0"}'), "cvm/basic-monitoring"),
+    Attempt(
+        Outcome.REJECTED,
+        101.5,
+        101.5,
+        101.503,
+        first_byte_s=101.502,
+        status=500,
+        body="系统错误".encode(),
+        headers=(("Content-Type", "text/plain"), ("Location", "/elsewhere")),
+    ),
+)
+SHOWN = replace(
+    FINDING,
+    reproduce=Reproduction(CURL, CLI, REPLAY),
+    cause="answered 500",
+    cases=('recoverTime "0" while firing', 'recoverTime "0" while resolved'),
+    exchanges=(EXCHANGE,),
+)
+"""The finding with its request and answer, as a run has it."""
+
 
 def clause(code: str, slug: str, level: Level = Level.MUST) -> Clause:
     """Return a clause of which only what is printed matters."""
@@ -45,19 +72,30 @@ def clause(code: str, slug: str, level: Level = Level.MUST) -> Clause:
         why="Parsing it as a date answers 500 to firing alarms; those incidents never close, and nobody learns of it.",
         fix='Treat 0, "0" and "" as "not known" before you parse.',
         play=Call("variants"),
-        expect=(Call("status"),),
+        expect=(Call("status", {"allow": ["2xx"]}),),
     )
 
 
 PASSED = ClauseResult(clause("TCM101", "accepts-catalogue"), Result.PASS, duration_s=0.25)
 FAILED = ClauseResult(clause("TCM302", "recover-time-zero"), Result.FAIL, findings=(FINDING,), duration_s=1.5)
 SHOULD = replace(FAILED, clause=clause("TCM105", "response-bounded", Level.SHOULD))
+LISTED = Known("0123456789abcdef", "TCM105", date(2026, 11, 1), "answered 500")
+KNOWN = replace(SHOULD, result=Result.KNOWN, findings=(replace(FINDING, fingerprint=LISTED.fingerprint, known=LISTED),))
 ERROR = ClauseResult(clause("TCM515", "burst-acks"), Result.ERROR, reason="not finished within --max-time")
 LEFT_OUT = tuple(
     ClauseResult(clause(code, slug), Result.NOT_RUN, reason="needs auth: put USER:PASSWORD@ into the target")
     for code, slug in (("TCM201", "auth-missing-401"), ("TCM202", "auth-wrong-401"))
 )
 ASSUMPTIONS = ("Any status from 200 to 299 is success: the page does not say what is.", "重试间隔没有文档说明。")
+
+
+RAN = Ran(datetime(2026, 11, 23, 18, 30, 59, tzinfo=timezone(timedelta(hours=8))), 100.0, 12.25, 5.0)
+"""A run that took a while, on no shapes."""
+
+
+def broken(number: int) -> ClauseResult:
+    """Return a broken clause with so many findings."""
+    return replace(FAILED, findings=(SHOWN,) * number)
 
 
 def verdict(*results: ClauseResult, target: str = "http://***@127.0.0.1:8080/alarm") -> Verdict:

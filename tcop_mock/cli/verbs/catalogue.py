@@ -14,7 +14,6 @@ LIST = click.Command(
     callback=calling("catalogue", "list_shapes"),
     help="List the shapes whose id matches GLOB (all, where none is given), or the mutators.\n\n"
     "--lint tells all that is wrong with your own entries. Exit code 0: nothing, or warnings only, 1: errors.",
-    short_help="List the shapes of the catalogue, or the mutators; check your own entries.",
     params=[
         click.Argument(["glob"], default="*"),
         click.Option(["--mutators"], is_flag=True, help="What emit --mutate can do to bodies, by which clause."),
@@ -29,7 +28,6 @@ SHOW = click.Command(
     help="Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints.\n\n"
     "--schema prints a JSON Schema of its callbacks instead: what tcop-mock emits, exactly, or what a receiver has "
     "to accept, which is every form and generation of them.",
-    short_help="Show one shape: dimensions, metrics or events, sources; or its JSON Schemas.",
     params=[
         click.Argument(["shape_id"], metavar="ID"),
         click.Option(["--schema"], type=click.Choice(["emit", "accept"]), help="Print a JSON Schema."),
@@ -42,7 +40,6 @@ EMIT = click.Command(
     callback=calling("emit", "emit"),
     help="Write callbacks of a shape to standard output: one body, or one a line.\n\n"
     "The same seed gives the same bytes, on every machine.",
-    short_help="Write callbacks to standard output.",
     params=[
         click.Argument(["pattern"], metavar="ID|GLOB"),
         click.Option(
@@ -72,7 +69,6 @@ VALIDATE = click.Command(
     "and what deviates from the documentation.\n\n"
     "FILE holds JSON, a body a line, captured HTTP requests, or curl lines. A problem is what no callback has; "
     "unknown fields, metrics and products are deviations. Exit code 0: all could have come from TCOP, 1: not.",
-    short_help="Say what a body is, what is wrong with it, what deviates.",
     params=[click.Argument(["source"], metavar="FILE|-"), *common()],
 )
 
@@ -83,7 +79,6 @@ EXPORT = click.Command(
     "language, changed ones that a receiver has to take or to refuse, JSON Schemas, and manifest.json.\n\n"
     "The same call writes the same bytes on every machine, and nothing that is there already. DIR is empty, new, "
     "or an earlier export, of which what does not belong any more is removed.",
-    short_help="Write callbacks, changed ones, schemas and a manifest to files.",
     params=[
         click.Argument(["folder"], metavar="DIR"),
         click.Option(["--shapes"], default="*", show_default=True, metavar="GLOB", help="Only these shapes."),

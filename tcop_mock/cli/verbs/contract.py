@@ -17,9 +17,8 @@ CHECK = click.Command(
     "why?\n\n"
     "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
-    short_help="Judge a receiver by the contract.",
     params=[
-        click.Argument(["target"], required=False, metavar="[TARGET]"),
+        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
         *aiming(),
         clause_files(),
         click.Option(
@@ -43,8 +42,21 @@ CHECK = click.Command(
             help="Whether userinfo in TARGET says which credentials the receiver wants, so that it is judged on them.",
         ),
         click.Option(
-            ["--report", "reports"], multiple=True, metavar="KIND=PATH", help="Also write json, junit or text."
+            ["--report", "reports"],
+            multiple=True,
+            metavar="KIND=PATH",
+            help="Also write har, html, json, junit, markdown, ndjson (as the run goes), pytest or text; repeatable. "
+            "markdown is also appended to GITHUB_STEP_SUMMARY, and in GitHub Actions told as annotations.",
         ),
+        click.Option(
+            ["--baseline"],
+            metavar="FILE",
+            help="Known findings: they count as known, and what is new beside them still fails the run.",
+        ),
+        click.Option(
+            ["--baseline-update"], is_flag=True, help="Add what is found to the baseline, from today on known."
+        ),
+        click.Option(["--baseline-prune"], is_flag=True, help="Take out of it what is not found any more."),
         click.Option(
             ["--wait", "wait_s"],
             type=duration,
@@ -71,7 +83,6 @@ EXPLAIN = click.Command(
     "explain",
     callback=calling("explain", "explain"),
     help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
-    short_help="Explain a clause: what it demands, by which source, and how to keep it.",
     params=[
         click.Argument(["code"]),
         click.Option(
@@ -89,6 +100,5 @@ DEMO = click.Command(
     callback=calling("demo", "demo"),
     help="Send callbacks to a receiver with planted bugs, judge it, then judge the corrected one; all on "
     "loopback.\n\nExit code 0: the first was found broken and the second whole, as they are.",
-    short_help="Judge a built-in receiver with planted bugs, then the corrected one.",
     params=common(),
 )

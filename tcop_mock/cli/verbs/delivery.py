@@ -13,7 +13,6 @@ SEND = click.Command(
     help="Deliver a callback: of the shape ID, from a FILE, or from standard input (-).\n\n"
     "The body goes out as one POST; a failed one is pushed again as the profile says. Exit code 0: accepted, "
     "1: not.",
-    short_help="Deliver a callback as TCOP does: deadline, retries, BasicAuth.",
     params=[
         click.Argument(["source"], metavar="ID|FILE|-"),
         *destination(),
@@ -30,7 +29,6 @@ REPLAY = click.Command(
     "check, what emit printed, a HAR, captured HTTP requests, curl lines, bodies; or the case CODE[/NUMBER] of a "
     "clause, as check sends it by the same --seed.\n\n"
     "Where the file has times, --time-scale 1 keeps the gaps between requests. Exit code 0: all accepted, 1: not.",
-    short_help="Send again what was recorded, captured or judged.",
     params=[
         click.Argument(["source"], metavar="FILE|-|CASE"),
         click.Option(["--now"], is_flag=True, help="Move all times of callbacks so that the first is told now."),
@@ -49,7 +47,6 @@ LISTEN = click.Command(
     "The first line of output is the address. Under /wecom, /dingtalk, /feishu, /slack, /pagerduty and /json, "
     "whatever follows, it answers as these ends do; elsewhere as --as says. Ctrl-C ends it. Exit code 0: ended as "
     "asked for, 1: --max-time was over before --count requests had come.",
-    short_help="Receive callbacks, tell and record them, misbehave on request.",
     params=[
         *listening(),
         *common(),

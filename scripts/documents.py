@@ -1,0 +1,112 @@
+"""Write docs/documents.md, the reference of the JSON documents and files: each key with its type and what it holds.
+
+``python scripts/documents.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generated import code, escaped, main, markdown_row
+
+from tcop_mock._data import data_root, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILE = Path(__file__).parent.parent / "docs" / "documents.md"
+
+_HEAD = """\
+# JSON documents and files
+
+<!-- Written by scripts/documents.py from contracts/schemas/; change that and run `make docs`. -->
+
+What `--json` prints, what files hold that tcop-mock reads or writes, and what TCOP's bodies have in common. Each has a
+JSON Schema (2020-12) in `contracts/schemas/`, which is in the installed package, too; the schemas say more than these
+tables. Those of our documents are closed: no key beside these. Those of TCOP's bodies are open.
+
+`a[]` is each item of a list, `a.*` each value of a table with keys of its own. A key without *always* may be missing;
+*then* means always, where the object is there and of the kind told above it.
+"""
+_SUFFIX = ".schema.json"
+
+
+def page() -> str:
+    """Return the whole page."""
+    files = walk(data_root("contracts") / "schemas", _SUFFIX)
+    schemas = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files}
+    return "\n".join([_HEAD, *(line for name, schema in schemas.items() for line in _document(name, schema))])
+
+
+def _document(name: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"## {name}\n"
+    yield _sentence(schema["title"]) + "\n"
+    if "description" in schema:
+        yield _sentence(schema["description"]) + "\n"
+    yield "| key | type | always | holds |\n| --- | --- | --- | --- |"
+    yield from _rows(schema, "", schema.get("$defs", {}), "always")
+    yield ""
+
+
+def _sentence(text: str) -> str:
+    shown = text.replace("<", "&lt;")
+    return shown if shown.endswith(".") else f"{shown}."
+
+
+def _rows(schema: dict[str, Any], before: str, definitions: dict[str, Any], always: str) -> Iterator[str]:
+    """Yield the rows of an object's keys, each followed by what is below it."""
+    required = schema.get("required", [])
+    for key, one in schema.get("properties", {}).items():
+        resolved = _resolved(one, definitions)
+        told = always if key in required else ""
+        yield markdown_row(code(before + key), _type(resolved, definitions), told, _holds(resolved))
+        yield from _below(resolved, before + key, definitions)
+
+
+def _below(schema: dict[str, Any], path: str, definitions: dict[str, Any]) -> Iterator[str]:
+    yield from _rows(schema, f"{path}.", definitions, "always")
+    for way in _ways(schema):
+        yield from _rows(_resolved(way, definitions), f"{path}.", definitions, "then")
+    for key, suffix in (("items", "[]"), ("additionalProperties", ".*")):
+        for one in (schema, *(_resolved(way, definitions) for way in _ways(schema))):
+            if isinstance(one.get(key), dict):
+                yield from _below(_resolved(one[key], definitions), path + suffix, definitions)
+
+
+def _resolved(schema: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - a part of a schema
+    """Return a schema with the definition that it refers to written into it."""
+    if not isinstance(schema, dict):
+        return {}
+    reference = schema.get("$ref", "")
+    if not reference:
+        return schema
+    return _resolved(definitions[reference.rpartition("/")[2]], definitions) | {
+        key: value for key, value in schema.items() if key != "$ref"
+    }
+
+
+def _ways(schema: dict[str, Any]) -> list[Any]:
+    return [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
+
+
+def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "const" in schema:
+        return code(json.dumps(schema["const"], ensure_ascii=False))
+    if "enum" in schema:
+        return ", ".join(code(json.dumps(value, ensure_ascii=False)) for value in schema["enum"])
+    named = schema.get("type", [])
+    types = [named] if isinstance(named, str) else list(named)
+    types += [_type(_resolved(way, definitions), definitions) for way in _ways(schema)]
+    return " or ".join(dict.fromkeys(filter(None, types))) or "any"
+
+
+def _holds(schema: dict[str, Any]) -> str:
+    pattern = f"pattern {code(schema['pattern'])}" if "pattern" in schema else ""
+    return "; ".join(filter(None, [escaped(schema.get("description", "")).rstrip("."), pattern]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(FILE, page, "what contracts/schemas/ says", __doc__))

@@ -1,0 +1,92 @@
+"""Write docs/profiles.md, the reference of the profiles: how each delivers, what its bodies hold, what is assumed.
+
+``python scripts/profiles.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generated import code, escaped, main, markdown_row, row
+
+from tcop_mock._data import data_root, walk
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.model.profile import DEFAULT_PROFILE, Accept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tcop_mock.model.form import Envelope
+    from tcop_mock.model.profile import DeliveryRules, Profile
+
+FILE = Path(__file__).parent.parent / "docs" / "profiles.md"
+
+_HEAD = f"""\
+# Profiles
+
+<!-- Written by scripts/profiles.py from contracts/profiles/; change that and run `make docs`. -->
+
+A profile is one published generation of the callback contract: how callbacks are delivered and what their envelope
+holds. `--profile NAME` chooses one; the default is `{DEFAULT_PROFILE}`. What no source says is assumed, and printed
+with every verdict; [Why each assumption](explanation/assumptions.md) says how each was decided.
+"""
+_ACCEPTS = {
+    Accept.ANY_2XX: "any status 2xx",
+    Accept.EXACTLY_200: "status 200",
+    Accept.RET_CODE: "status 2xx and JSON with the same `sessionId` and `retCode` 0",
+    Accept.ERRCODE: "status 2xx and JSON with `errcode` 0",
+}
+
+
+def page() -> str:
+    """Return the whole page."""
+    names = [name for name, _ in walk(data_root("contracts") / "profiles", ".toml")]
+    return "\n".join([_HEAD, *(line for name in names for line in _profile(load_profile(name)))])
+
+
+def _profile(profile: Profile) -> Iterator[str]:
+    yield f"## {profile.name}\n"
+    yield f"{escaped(profile.title)}.\n"
+    yield f"Source: {escaped(profile.source)}.\n"
+    yield "| delivery | is |\n| --- | --- |"
+    for name, text in _delivery(profile.delivery):
+        yield markdown_row(name, text)
+    yield "\n| envelope of metric alarms | documented | observed |\n| --- | --- | --- |"
+    wire = profile.wire
+    for (name, documented), (_, observed) in zip(_envelope(wire.documented), _envelope(wire.observed), strict=True):
+        yield markdown_row(name, documented, observed)
+    yield "\n| assumed | what this profile does |\n| --- | --- |"
+    for key, text in profile.assumed.items():
+        yield row(key, text)
+    yield ""
+
+
+def _delivery(rules: DeliveryRules) -> Iterator[tuple[str, str]]:
+    yield "POSTs at the most", str(rules.attempts)
+    yield "deadline of each", f"{rules.timeout_s:g} s"
+    yield "accepted by", _ACCEPTS[rules.accept]
+    yield "pushed again after", _codes(sorted(rules.retry_on))
+    yield "pauses", ", ".join(f"{pause_s:g} s" for pause_s in rules.pauses_s)
+    yield "Retry-After", str(rules.retry_after)
+    yield "answer read up to", f"{rules.answer_cap_bytes // 1024} KiB"
+    yield "headers", _codes(f"{name}: {value}" for name, value in rules.headers)
+    yield "URL verified by", f"a POST of {code(rules.probe.decode())}, answered 200" if rules.probe else "nothing"
+
+
+def _envelope(envelope: Envelope) -> Iterator[tuple[str, str]]:
+    yield "`alarmStatus`", str(envelope.status)
+    yield "times stand in", "the root" if envelope.times == "root" else code(str(envelope.times))
+    yield "fields that came and went", _codes(sorted(envelope.fields)) or "none"
+    periods = ", ".join(map(str, envelope.notify_periods))
+    yield "`alarmNotifyPeriod`", f"{periods}, as captured" if periods else "seconds"
+    yield "`periodNum`", "seconds, as captured" if envelope.period_num_s else "count of periods"
+
+
+def _codes(texts: Iterable[str]) -> str:
+    return ", ".join(map(code, texts))
+
+
+if __name__ == "__main__":
+    sys.exit(main(FILE, page, "what contracts/profiles/ says", __doc__))

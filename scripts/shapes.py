@@ -1,0 +1,134 @@
+"""Write docs/shapes.md, the reference of the catalogue: each shape with its dimensions and its metrics or events.
+
+``python scripts/shapes.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generated import code, escaped, main, markdown_row
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.generate import Generator
+from tcop_mock.generate.policies import forms
+from tcop_mock.model.alarm import State
+from tcop_mock.model.form import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcop_mock.model.shape import Shape
+
+FILE = Path(__file__).parent.parent / "docs" / "shapes.md"
+
+_HEAD = """\
+# Shapes
+
+<!-- Written by scripts/shapes.py from payload_catalog/; change that and run `make docs`. -->
+
+A shape is what one product's callbacks look like: {shapes} of them, {metrics} metrics and {events} events.
+`tcop-mock show ID` tells one in full; `tcop-mock list` finds one.
+
+- Dimensions are the keys of `alarmObjInfo.dimensions` in the wire's order, with their JSON type and the values of one
+  alarm (`--seed 1`). Keys that only captured callbacks carry are marked *observed*.
+- The threshold is the one that alarms are drawn with, not a default of Tencent Cloud's.
+- *assumed* names what no page and no capture says; it is our guess. What the pages contradict is in
+  [What the documentation gets wrong](errata.md).
+"""
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def page() -> str:
+    """Return the whole page."""
+    shapes = list(Catalog.load())
+    counts = {
+        "shapes": len(shapes),
+        "metrics": len({(shape.policy.type, metric.name) for shape in shapes for metric in shape.metrics}),
+        "events": len({(shape.policy.type, event.name) for shape in shapes for event in shape.events}),
+    }
+    return "\n".join([_HEAD.format(**counts), *_products(shapes)])
+
+
+def _products(shapes: list[Shape]) -> Iterator[str]:
+    for product, of_it in groupby(shapes, key=lambda shape: shape.id.partition("/")[0]):
+        yield f"## {product}\n"
+        for shape in of_it:
+            yield from _shape(shape)
+
+
+def _shape(shape: Shape) -> Iterator[str]:
+    yield f"### {shape.id}\n"
+    yield f"{escaped(shape.title.en)} · {escaped(shape.title.zh)}\n"
+    region = "sent" if shape.regional else "not sent"
+    yield f"- namespace {code(shape.namespace)}, policy type {code(shape.policy.type)}, region {region}"
+    yield f"- {shape.kind} alarms; forms {', '.join(forms(shape))}"
+    yield f"- source: {escaped(shape.source)}"
+    yield from _assumed(shape)
+    yield "\n| dimension | JSON type | of one alarm |\n| --- | --- | --- |"
+    documented = dict(_leaves(_dimensions(shape, Form.DOCUMENTED)))
+    for key, value in documented.items():
+        yield _dimension(key, value, "")
+    for key, value in _leaves(_dimensions(shape, Form.OBSERVED)):
+        if key not in documented:
+            yield _dimension(key, value, ", observed")
+    yield ""
+    yield from _metrics(shape)
+    yield from _events(shape)
+
+
+def _assumed(shape: Shape) -> Iterator[str]:
+    others = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
+    if others:
+        yield f"- assumed: {', '.join(map(code, others))}"
+
+
+def _dimensions(shape: Shape, form: Form) -> dict[str, Any]:
+    generator = Generator(1, form=form)
+    body = generator.callback(generator.alarm(shape), State.FIRING).to_wire()
+    return dict(body["alarmObjInfo"]["dimensions"])
+
+
+def _leaves(tree: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
+
+
+def _dimension(key: str, value: Any, note: str) -> str:  # noqa: ANN401 - any JSON scalar
+    text = value if isinstance(value, str) else json.dumps(value)
+    return markdown_row(code(key), _TYPES[type(value)] + note, code(text))
+
+
+def _metrics(shape: Shape) -> Iterator[str]:
+    if shape.metrics:
+        yield "| metric | is | threshold | assumed |\n| --- | --- | --- | --- |"
+        for at, metric in enumerate(shape.metrics):
+            limit = f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".rstrip() if metric.calc_type else "none"
+            names = f"{escaped(metric.show_name.en)} · {escaped(metric.show_name.zh)}"
+            yield markdown_row(code(metric.name), names, escaped(limit), _assumed_of(shape, f"metrics.{at}."))
+        yield ""
+
+
+def _events(shape: Shape) -> Iterator[str]:
+    if shape.events:
+        yield "| event | is | resolved later | assumed |\n| --- | --- | --- | --- |"
+        for at, event in enumerate(shape.events):
+            names = f"{escaped(event.show_name.en)} · {escaped(event.show_name.zh)}"
+            recovers = "yes" if event.recoverable else "no"
+            yield markdown_row(code(event.name), names, recovers, _assumed_of(shape, f"events.{at}."))
+        yield ""
+
+
+def _assumed_of(shape: Shape, prefix: str) -> str:
+    return ", ".join(path.removeprefix(prefix) for path in shape.assumed if path.startswith(prefix))
+
+
+if __name__ == "__main__":
+    sys.exit(main(FILE, page, "what the catalogue says", __doc__))

@@ -1,0 +1,163 @@
+"""``tcop-mock config``: every setting, and where its value came from."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tcop_mock.cli.options import on_command_line, with_common
+from tcop_mock.cli.settings import PREFIX, Settings
+from tcop_mock.cli.settings_file import FILE_VARIABLE, home_of, looked_in
+from tcop_mock.errors import UnknownNameError, UsageError, did_you_mean
+from tcop_mock.model.secret import MASK, without_keys
+from tcop_mock.model.target import Target
+from tcop_mock.report.document import VERSION, write_json
+from tcop_mock.report.safe import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcop_mock.cli.options import Common
+    from tcop_mock.cli.settings import Key
+
+_USUAL = re.compile(r"\[default: (.+)\]")
+_USERINFO = re.compile(r"(?<=://).*@", re.DOTALL)
+_SECRET = ("KEY", "PASS")
+"""How a flag's help writes a value that nobody may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A setting as it is shown."""
+
+    verb: str
+    key: str
+    variable: str | None
+    value: Any
+    source: str
+    """``default``, ``file``, ``environment`` or ``flag``."""
+    where: str | None
+    """File and key, variable, or flag."""
+    note: str = ""
+    """What the default is, where it is no value."""
+
+    def line(self, width: int) -> str:
+        """Return it in a line."""
+        value = self.note or "-" if self.value is None else _written(self.value)
+        return f"  {self.key:<{width}}  {escaped(value)}  ({escaped(self.where or 'default')})"
+
+
+@with_common
+def config(verb: str | None, *, common: Common) -> int:
+    """Show every setting, of all verbs or of VERB, and where its value came from."""
+    settings = click.get_current_context().find_root().default_map
+    assert isinstance(settings, Settings)  # noqa: S101 - cli/commands.py sets it
+    if verb is not None and verb not in settings:
+        raise UnknownNameError("command", verb, settings, listing="tcop-mock --help lists them")
+    rows = [row for row in _rows(settings) if verb in {None, row.verb}]
+    for warning in _unknown_variables(settings):
+        common.tell(f"warning: {warning}")
+    if common.as_json:
+        file = str(settings.file.path) if settings.file else None
+        write_json({"version": VERSION, "file": file, "settings": [_document(row) for row in rows]}, sys.stdout)
+        return 0
+    for line in _lines(settings, rows, verb):
+        click.echo(line)
+    return 0
+
+
+def _rows(settings: Settings) -> Iterator[Row]:
+    for keys in settings.keys_of.values():
+        for key in keys.values():
+            yield _row(settings, key)
+
+
+def _row(settings: Settings, key: Key) -> Row:
+    context = click.get_current_context()
+    variable = key.variable or None
+    if key.name in settings.shared and on_command_line(key.param.name):
+        return Row(key.verb, key.name, variable, context.params[key.param.name], "flag", f"--{key.name}")
+    setting = settings.find(key)
+    if setting:
+        settings.require_fit(key, setting, context)
+        return Row(key.verb, key.name, variable, _redacted(key, setting.value), setting.source, setting.where)
+    default = key.param.to_info_dict()["default"]
+    match = _USUAL.search(getattr(key.param, "help", None) or "")
+    return Row(key.verb, key.name, variable, default, "default", None, match[1] if match else "")
+
+
+def _redacted(key: Key, value: Any) -> Any:  # noqa: ANN401 - a setting's value
+    if isinstance(value, tuple):
+        return tuple(_redacted(key, one) for one in value)
+    if not isinstance(value, str) or value.startswith("@"):
+        return value
+    if any(mark in key.kind for mark in _SECRET):
+        return MASK
+    if key.is_target:
+        return _target(value)
+    if key.name == "header":
+        return f"{value.partition(':')[0]}: {MASK}"
+    return without_keys(_USERINFO.sub(f"{MASK}@", value))
+
+
+def _target(text: str) -> str:
+    try:
+        return str(Target.parse(text))
+    except UsageError:
+        return MASK
+
+
+def _unknown_variables(settings: Settings) -> Iterator[str]:
+    known = {key.variable for keys in settings.keys_of.values() for key in keys.values()} | {FILE_VARIABLE}
+    for name in sorted(settings.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = did_you_mean(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))
+            near = near.replace(" '", f" '{PREFIX}").replace("'", f"'{PREFIX}", 1)
+            yield f"{escaped(name)} is no setting{f'; did you mean {near}?' if near else ''}"
+
+
+def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[str]:
+    yield f"file: {_told_file(settings)}"
+    width = max(len(row.key) for row in rows)
+    shared = {} if verb else {row.key: row for row in rows if row.verb == "config" and row.key in settings.shared}
+    if shared:
+        yield "every verb"
+        yield from (row.line(width) for row in shared.values())
+    for name in dict.fromkeys(row.verb for row in rows):
+        own = [row for row in rows if row.verb == name and not _same(row, shared.get(row.key))]
+        if own:
+            yield name
+            yield from (row.line(width) for row in own)
+
+
+def _told_file(settings: Settings) -> str:
+    if settings.file:
+        return escaped(str(settings.file.path))
+    folders = looked_in(settings.start, home_of(settings.environ))
+    places = " to ".join(dict.fromkeys([str(folders[0]), str(folders[-1])]))
+    return f"none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, from {escaped(places)})"
+
+
+def _same(row: Row, other: Row | None) -> bool:
+    return other is not None and (row.value, row.where) == (other.value, other.where)
+
+
+def _written(value: Any) -> str:  # noqa: ANN401 - a setting's value
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _document(row: Row) -> dict[str, Any]:
+    return {
+        "verb": row.verb,
+        "key": row.key,
+        "variable": row.variable,
+        "value": list(row.value) if isinstance(row.value, tuple) else row.value,
+        "source": row.source,
+        "where": row.where,
+    }

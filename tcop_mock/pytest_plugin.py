@@ -1,0 +1,211 @@
+"""The pytest plugin's outside: options, marks, fixtures. What they do is below ``tcop_mock.testing``.
+
+Each suite beside which tcop-mock is installed imports this, so it loads nothing but pytest, which is there; a fixture
+loads what it needs when it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcop_mock.catalog import Catalog
+    from tcop_mock.model.alarm import Callback
+    from tcop_mock.testing.aiming import Aim
+    from tcop_mock.testing.clock import Clock
+    from tcop_mock.testing.contracting import Contract
+    from tcop_mock.testing.drawing import AlarmFactory, LifecycleFactory
+    from tcop_mock.testing.receiving import Receiver
+    from tcop_mock.testing.sending import AsyncSender, Sender
+
+_PREFIX = "tcop_"
+_MARKS = ("tcop", "tcop_clauses", "tcop_skip_clause")
+_OPTIONS = (
+    ("target", "URL|MODULE:APP", False, "the receiver; @FILE reads it from a file (default: TCOP_MOCK_TARGET)"),
+    ("profile", "NAME", False, "generation of the callback contract (default: 2023)"),
+    ("clauses", "GLOB,...", True, "judge only these clauses: TCM3*, recover-*"),
+    ("skip", "GLOB,...", True, "leave these clauses out"),
+    ("fail-on", "LEVEL", False, "the least level whose broken clauses fail a test: must (default) or should"),
+    ("seed", "INT", False, "what all is drawn from, with a test's id; the same one gives the same bytes (default: 0)"),
+    ("report", "KIND=PATH", True, "write what the contract tests found: json, junit or text"),
+    ("allow-host", "HOST,...", True, "hosts that may be sent to beside this machine's own"),
+)
+"""Name, metavar, whether it is a list, help."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options and their twins in ini files."""
+    group = parser.getgroup("tcop-mock", "receivers of TCOP alarm callbacks (tcop-mock)")
+    for name, metavar, many, text in _OPTIONS:
+        key = f"{_PREFIX}{name.replace('-', '_')}"
+        action = "append" if many else "store"
+        group.addoption(f"--tcop-{name}", dest=key, action=action, default=None, metavar=metavar, help=text)
+        if many:
+            parser.addini(key, text, type="linelist", default=[])
+        else:
+            parser.addini(key, text, type="string", default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marks, and refuse what is wrong on the command line before anything is run."""
+    for line in (
+        "tcop(profile=, form=, attempts=, deadline=): how callbacks are written and delivered in this test",
+        "tcop_clauses(*globs, fail_on=): the clauses that tcop_contract judges, and the least level that fails it",
+        "tcop_skip_clause(*globs, reason=): clauses that tcop_contract leaves out, and why",
+    ):
+        config.addinivalue_line("markers", line)
+    if any(config.getoption(f"{_PREFIX}{name.replace('-', '_')}") is not None for name, *_ in _OPTIONS):
+        from tcop_mock.testing.settings import require_options
+        from tcop_mock.testing.usage import usage_errors
+
+        with usage_errors(config):
+            require_options(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse what is wrong in marks and ini files, where a test uses any of this."""
+    ours = [item for item in items if _is_ours(item)]
+    if ours:
+        from tcop_mock.testing.settings import require_settings
+        from tcop_mock.testing.usage import usage_errors
+
+        with usage_errors(config):
+            require_settings(config, ours)
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return any(name.startswith(_PREFIX) for name in fixtures) or any(map(item.get_closest_marker, _MARKS))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of pytest-xdist, which need not be there
+    """Take over what the contract tests of a worker have found."""
+    found = getattr(node, "workeroutput", {}).get("tcop_mock")
+    if found:
+        from tcop_mock.testing.gathering import gathering
+
+        gathering(node.config).take_over(found)
+
+
+@pytest.fixture(scope="session")
+def tcop_catalogue() -> Catalog:
+    """The catalogue of shapes. Override it to add your own: ``return Catalog.load("own")``."""
+    from tcop_mock.catalog import Catalog
+
+    return Catalog.load()
+
+
+@pytest.fixture
+def tcop_alarm(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> AlarmFactory:
+    """A factory of callbacks: ``tcop_alarm("cvm/basic-monitoring", "resolved")``; each call is another alarm."""
+    from tcop_mock.testing.drawing import AlarmFactory, artist
+
+    return AlarmFactory(artist(request.node, tcop_catalogue))
+
+
+@pytest.fixture
+def tcop_lifecycle(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> LifecycleFactory:
+    """A factory of alarms' lives: ``tcop_lifecycle("cvm/basic-monitoring", "fire,repeat:2,resolve")``."""
+    from tcop_mock.testing.drawing import LifecycleFactory, artist
+
+    return LifecycleFactory(artist(request.node, tcop_catalogue))
+
+
+@pytest.fixture
+def tcop_callback(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> Callback:
+    """One callback: of each shape and state that ``tcop_mock.parametrize`` names, or else of a CVM that fires."""
+    from tcop_mock.testing.drawing import artist
+
+    return artist(request.node, tcop_catalogue).of_parameter(getattr(request, "param", None))
+
+
+@pytest.fixture
+def tcop_clock() -> Clock:
+    """A clock of alarm time: pauses between attempts and callbacks move it, and nobody waits for them."""
+    from tcop_mock.testing.clock import Clock
+
+    return Clock()
+
+
+@pytest.fixture
+def tcop_target(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - whatever a user's own gives
+    """The receiver under test. Override it: return a URL, an ASGI or WSGI app, ``module:app``, or a callable."""
+    from tcop_mock.testing.settings import configured_target
+
+    return configured_target(request.config)
+
+
+@pytest.fixture
+def tcop_aim(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[Aim]:  # noqa: ANN401 - as above
+    """``tcop_target``, opened; what the fixtures that send share."""
+    from tcop_mock.testing.aiming import aimed
+
+    with aimed(tcop_target, request.node) as aim:
+        yield aim
+
+
+@pytest.fixture
+def tcop_sender(request: pytest.FixtureRequest, tcop_aim: Aim, tcop_clock: Clock) -> Sender:
+    """Delivers callbacks to ``tcop_target`` as TCOP does: ``tcop_sender.send(callback).accepted``."""
+    from tcop_mock.testing.sending import Sender, deliverer
+
+    return Sender(deliverer(request.node, tcop_aim, tcop_clock))
+
+
+@pytest.fixture
+def tcop_async_sender(request: pytest.FixtureRequest, tcop_aim: Aim, tcop_clock: Clock) -> AsyncSender:
+    """As ``tcop_sender``, to be awaited: ``(await tcop_async_sender.send(callback)).accepted``."""
+    from tcop_mock.testing.sending import AsyncSender, deliverer
+
+    return AsyncSender(deliverer(request.node, tcop_aim, tcop_clock))
+
+
+@pytest.fixture
+def tcop_observer() -> Any:  # noqa: ANN401 - whatever a user's own gives
+    """Nothing. Override it to show what the receiver did: return a callable, an observer, or ``tcop_pagerduty``."""
+    return None
+
+
+@pytest.fixture
+def tcop_contract(
+    request: pytest.FixtureRequest,
+    tcop_aim: Aim,
+    tcop_catalogue: Catalog,
+    tcop_observer: Any,  # noqa: ANN401 - as above
+) -> Contract:
+    """The contract: ``tcop_contract.check()`` judges ``tcop_target`` by it, with a result for each clause."""
+    from tcop_mock.testing.contracting import Contract
+
+    return Contract(request, tcop_aim, tcop_catalogue, tcop_observer)
+
+
+@pytest.fixture
+def tcop_receiver(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
+    """A receiver that keeps what comes: ``.url``, ``.callbacks``, ``.wait_for(n)``, ``.fault("status:503:2")``."""
+    from tcop_mock.testing.standing import receiver
+
+    with receiver("webhook", request.node, tcop_clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tcop_pagerduty(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
+    """PagerDuty's Events API v2 as a stand-in: it answers as the real one does, and keeps what comes."""
+    from tcop_mock.testing.standing import receiver
+
+    with receiver("pagerduty", request.node, tcop_clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tcop_wecom(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
+    """A WeCom group robot as a stand-in: it answers as the real one does, and keeps what comes."""
+    from tcop_mock.testing.standing import receiver
+
+    with receiver("wecom", request.node, tcop_clock) as opened:
+        yield opened

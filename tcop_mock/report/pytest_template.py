@@ -1,0 +1,216 @@
+"""What stands above the tests of findings: one request over a socket, and what clauses want of its answer.
+
+The judges are those of ``contract/judges.py``, as assertions.
+"""
+
+from __future__ import annotations
+
+from string import Template
+
+TEMPLATE = Template('''\
+"""What a receiver of TCOP's alarm callbacks got wrong, as tests. $written_by
+
+Run ``TCOP_MOCK_TARGET=http://USER:PASSWORD@127.0.0.1:8080/hook pytest FILE``. It needs nothing but pytest.
+"""
+
+import base64
+import contextlib
+import gzip
+import html
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+import time
+import urllib.parse
+
+import pytest
+
+TARGET = os.environ.get("TCOP_MOCK_TARGET") or $target
+DEADLINE_S = $deadline_s
+MOST_BYTES = 64 * 1024
+TRACE = re.compile($trace, re.MULTILINE)
+
+
+class Answer:
+    """What came back. ``status`` is None where nothing did, ``whole`` says that it ended in time."""
+
+    def __init__(self):
+        self.status, self.headers, self.body = None, [], b""
+        self.whole = self.too_long = self.closed = False
+        self.took_s = 0.0
+        self.sent, self.shown = b"", ()
+
+
+def send(*, method="POST", query="", headers=(), body=b"", segments=(), chunked=False, cut=None, offer="right"):
+    """Send one request and return what came back inside the deadline."""
+    if not TARGET:
+        pytest.fail("set TCOP_MOCK_TARGET to the receiver's URL")
+    url = urllib.parse.urlsplit(TARGET if "://" in TARGET else "http://" + TARGET)
+    pair = offered(url, offer)
+    answer = Answer()
+    answer.sent, answer.shown = body, secrets_of(pair)
+    started = time.monotonic()
+    port = url.port or (443 if url.scheme == "https" else 80)
+    with contextlib.ExitStack() as stack:
+        sock = stack.enter_context(socket.create_connection((url.hostname, port), timeout=DEADLINE_S))
+        if url.scheme == "https":
+            sock = stack.enter_context(ssl.create_default_context().wrap_socket(sock, server_hostname=url.hostname))
+        with contextlib.suppress(OSError):  # it may answer and close before it has read all
+            for part in written(head(method, url, query, headers, len(body), chunked, pair), body[:cut], segments):
+                sock.sendall(part)
+                time.sleep(0.005 if segments else 0)
+            if cut is not None:
+                sock.shutdown(socket.SHUT_WR)
+        receive(sock, method, answer, started + DEADLINE_S)
+    answer.took_s = time.monotonic() - started
+    return answer
+
+
+def head(method, url, query, headers, length, chunked, pair):
+    """Return the head of a request; the headers given stand in place of our own."""
+    path = (url.path or "/") + ("?" + url.query if url.query else "")
+    path += ("&" if url.query else "?") + query if query else ""
+    own = [("Host", url.netloc.rpartition("@")[2])]
+    own.append(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(length)))
+    own.append(("Connection", "close"))
+    if pair:
+        own.append(("Authorization", "Basic " + token(pair)))
+    given = {name.lower() for name, _ in headers}
+    fields = [(name, value) for name, value in own if name.lower() not in given] + list(headers)
+    lines = [method + " " + path + " HTTP/1.1", *(name + ": " + value for name, value in fields), "", ""]
+    return "\\r\\n".join(lines).encode("latin-1")
+
+
+def written(first, body, segments):
+    """Return what is written at once, piece by piece."""
+    if not segments:
+        return [first + body]
+    pieces, sizes = [first], list(segments)
+    while body:
+        size = sizes.pop(0) if len(sizes) > 1 else sizes[0]
+        pieces.append(body[:size])
+        body = body[size:]
+    return pieces
+
+
+def receive(sock, method, answer, until):
+    """Read an answer up to its end, the deadline, or 64 KiB."""
+    came = http.client.HTTPResponse(sock, method=method)
+    try:
+        came.begin()
+        answer.status, answer.headers = came.status, came.getheaders()
+        while len(answer.body) <= MOST_BYTES:
+            sock.settimeout(max(0.001, until - time.monotonic()))
+            piece = came.read1(MOST_BYTES)
+            answer.body += piece
+            if not piece:
+                answer.whole = not came.length and time.monotonic() <= until
+                return
+        answer.too_long = True
+    except ConnectionError:
+        answer.closed = answer.status is None
+    except (OSError, http.client.HTTPException):
+        return
+    finally:
+        came.close()
+
+
+def offered(url, offer):
+    """Return the user and the password that are shown, or None."""
+    if url.username is None or offer == "none":
+        return None
+    user, password = (urllib.parse.unquote(part or "") for part in (url.username, url.password))
+    return {
+        "right": (user, password),
+        "wrong-user": ("tcop-mock-stranger", password),
+        "wrong-password": (user, "tcop-mock-wrong"),
+        "empty-password": (user, ""),
+        "longer-password": (user, password + "0"),
+        "shorter-password": (user, password[:-1]),
+        "similar-password": (user, password[:-1] + ("!" if password.endswith("~") else "~")),
+        "other-case-password": (user, password.swapcase()),
+        "blank-before-password": (user, " " + password),
+        "blank-after-password": (user, password + " "),
+    }[offer]
+
+
+def token(pair):
+    """Return what stands behind Basic (RFC 7617)."""
+    return base64.b64encode(":".join(pair).encode()).decode()
+
+
+def secrets_of(pair):
+    """Return what must not come back."""
+    return tuple(filter(None, (token(pair).rstrip("="), pair[1]))) if pair else ()
+
+
+def unpacked(text):
+    """Return a long body."""
+    return gzip.decompress(base64.b64decode(text))
+
+
+def is_one_of(answer, spellings):
+    """Say whether the status is one of these numbers or of one of these classes (2xx)."""
+    return answer.status is not None and not {str(answer.status), f"{answer.status // 100}xx"}.isdisjoint(spellings)
+
+
+def status(answer, allow=(), forbid=(), besides=(), silence_ok=False, closed_ok=False):
+    """Want a status."""
+    if (closed_ok and answer.closed) or is_one_of(answer, besides):
+        return
+    if answer.status is None:
+        assert silence_ok, "no answer inside the deadline"
+        return
+    assert not allow or is_one_of(answer, allow), f"answered {answer.status}, wanted {' or '.join(allow)}"
+    assert not is_one_of(answer, forbid), f"answered {answer.status}"
+
+
+alive = status
+
+
+def in_time(answer):
+    """Want the whole answer inside the deadline."""
+    assert answer.status is not None, "no answer inside the deadline"
+    assert answer.whole or answer.too_long, "the answer did not end inside the deadline"
+
+
+def bounded(answer):
+    """Want an answer that ends."""
+    assert not answer.too_long, "the answer goes on past 64 KiB"
+    assert answer.status is None or answer.whole, "the answer does not end"
+
+
+def acked(answer):
+    """Want a whole 2xx inside the deadline."""
+    status(answer, allow=["2xx"])
+    in_time(answer)
+
+
+def quick(answer, share):
+    """Want the answer inside a share of the deadline."""
+    assert answer.took_s <= share * DEADLINE_S, f"answered after {answer.took_s:.3f} s"
+
+
+def no_echo(answer):
+    """Want an answer without the credentials that were shown."""
+    lines = [f"{name}: {value}" for name, value in answer.headers]
+    text = "\\n".join([*lines, answer.body.decode("utf-8", "replace")])
+    for spelling in (text, text.replace("\\\\/", "/"), html.unescape(text), urllib.parse.unquote(text)):
+        assert not any(secret in spelling for secret in answer.shown), "the answer repeats the credentials"
+
+
+def no_trace(answer):
+    """Want an answer without a stack trace."""
+    assert not TRACE.search(answer.body), "the answer shows a stack trace"
+
+
+def ret_code(answer):
+    """Want the callback's own sessionId and retCode 0."""
+    told = json.loads(answer.body)
+    assert told["sessionId"] == json.loads(answer.sent)["sessionId"], "the answer does not repeat the sessionId"
+    assert told["retCode"] == 0, "the answer's retCode is not 0"
+''')
+"""Placeholders: ``written_by``, and as Python literals ``target``, ``deadline_s``, ``trace``."""

@@ -1,0 +1,145 @@
+"""What all contract tests of a run have found, told once: reports, and a few lines at the end.
+
+With pytest-xdist the workers hand over to the process that started them, so there is one report of all.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tcop_mock.errors import TcopMockError
+from tcop_mock.model.clause import Level
+from tcop_mock.model.verdict import ClauseResult, Result, Verdict
+from tcop_mock.report.files import write_report
+from tcop_mock.report.kinds import ReportFile, render, report_file
+from tcop_mock.report.ruling import counts
+from tcop_mock.report.words import named
+from tcop_mock.testing.options import seed_given, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NAME = "tcop_mock.gathering"
+_WORST = (Result.FAIL, Result.ERROR, Result.PASS, Result.NOT_RUN)
+
+
+class Found(NamedTuple):
+    """What one contract test has found."""
+
+    test: str
+    number: int
+    """Of the calls in this test."""
+    verdict: Verdict
+    fail_on: Level
+
+
+class Gathering:
+    """A plugin of its own, which is there once there is something to gather.
+
+    Args:
+        config: of the run.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._found: list[Found] = []
+        self._said: list[str] = []
+        self._files: list[ReportFile] = [report_file(given.value, given.where) for given in several(config, "report")]
+
+    def add(self, test: str, verdict: Verdict, fail_on: Level) -> None:
+        """Keep what a test has found."""
+        self._found.append(Found(test, sum(one.test == test for one in self._found), verdict, fail_on))
+
+    def take_over(self, handed: bytes) -> None:
+        """Keep what a worker has found."""
+        self._found += pickle.loads(handed)  # noqa: S301 - written by a worker of ours, below
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the reports, or hand over to the process that does."""
+        output: dict[str, object] | None = getattr(self._config, "workeroutput", None)
+        self._found.sort()
+        if output is not None:
+            output["tcop_mock"] = pickle.dumps(self._found)
+            return
+        for one in self._found:
+            self._said += _uncounted(one)
+        for file in self._files:
+            try:
+                self._write(file)
+            except TcopMockError as problem:
+                self._said.append(f"no report: {problem}")
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was written, and what is broken without counting."""
+        for line in self._said:
+            terminalreporter.write_line(f"tcop-mock: {line}")
+
+    def _write(self, file: ReportFile) -> None:
+        if not self._found:
+            self._said.append(f"no report {file.path}: no test called tcop_contract.check()")
+            return
+        level = max((one.fail_on for one in self._found), key=tuple(Level).index)
+        verdict = merged([one.verdict for one in self._found], seed_given(self._config))
+        write_report(file.path, render(file.kind, verdict, fail_on=level))
+        self._said.append(f"report {file.kind}={file.path} written")
+
+
+def gathering(config: pytest.Config) -> Gathering:
+    """Return what gathers in a run."""
+    found = config.pluginmanager.get_plugin(_NAME)
+    if found is None:
+        found = Gathering(config)
+        config.pluginmanager.register(found, _NAME)
+    assert isinstance(found, Gathering)  # noqa: S101 - it is ours by its name
+    return found
+
+
+def merged(verdicts: list[Verdict], seed: int) -> Verdict:
+    """Return several verdicts as one: of each clause the worst result, with the findings of all.
+
+    Args:
+        verdicts: in an order that does not depend on who was first.
+        seed: of the run; each finding tells the one that it was found with.
+    """
+    if len(verdicts) == 1:
+        return verdicts[0]
+    results: dict[str, list[ClauseResult]] = {}
+    for verdict in verdicts:
+        for result in verdict.results:
+            results.setdefault(result.clause.code, []).append(result)
+    return Verdict(
+        target=_each_once(verdict.target for verdict in verdicts),
+        profile=_each_once(verdict.profile for verdict in verdicts),
+        seed=seed,
+        assumptions=tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.assumptions)),
+        results=tuple(_worst(results[code]) for code in sorted(results)),
+    )
+
+
+def _worst(results: list[ClauseResult]) -> ClauseResult:
+    worst = min(results, key=lambda result: _WORST.index(result.result))
+    return replace(
+        worst,
+        findings=tuple(finding for result in results for finding in result.findings),
+        duration_s=sum(result.duration_s for result in results),
+    )
+
+
+def _each_once(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))
+
+
+def _uncounted(found: Found) -> list[str]:
+    """Say which clauses a test broke without failing by them."""
+    codes = [
+        named(one.clause)
+        for one in found.verdict.results
+        if one.result is Result.FAIL and not counts(one.clause.level, found.fail_on)
+    ]
+    return [f"{found.test} breaks without counting: {', '.join(codes)}"] if codes else []

@@ -1,0 +1,144 @@
+"""A receiver that keeps what comes, on pytest-httpserver: for tests of whatever sends callbacks, or forwards them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from tcop_mock.sink.downstream import Message, sight_of
+from tcop_mock.sink.faults import FaultPlan, parse_fault
+from tcop_mock.sink.server import Received, Reply
+from tcop_mock.sink.standins import Answered
+from tcop_mock.testing.captured import matches
+from tcop_mock.testing.serving import FaultyServer
+from tcop_mock.testing.waiting import not_so_many
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.model.effect import Sight
+    from tcop_mock.sink.faults import Fault
+    from tcop_mock.sink.standins import Standins
+    from tcop_mock.testing.captured import Captured, Where
+
+    Answer: TypeAlias = Reply | int | None
+
+_WAIT_S = 5.0
+
+
+class Receiver:
+    """What ``tcop_receiver``, ``tcop_pagerduty`` and ``tcop_wecom`` are: a server on a free port of this machine.
+
+    Args:
+        standins: answer as the end does.
+        path: of ``url``.
+        seed: what the chance of faults comes from.
+    """
+
+    def __init__(self, standins: Standins, path: str, seed: int) -> None:
+        self._standins, self._path, self._seed = standins, path, seed
+        self._answer: Callable[[Captured], Answer] | None = None
+        self._plan = FaultPlan()
+        self._number, self._since_s = 0, time.monotonic()
+        self._came = threading.Condition()
+        self._callbacks: list[Captured] = []
+        self.server = FaultyServer(self._choose, self._answered, self._keep, standins.end_of)
+        """pytest-httpserver's own, for what is not here: ``server.expect_request(...)`` comes before our answers."""
+
+    @property
+    def url(self) -> str:
+        """Where callbacks are to be sent."""
+        return self.server.url_for(self._path)
+
+    @property
+    def callbacks(self) -> list[Captured]:
+        """What has come, in order; a copy."""
+        with self._came:
+            return list(self._callbacks)
+
+    def clear(self) -> None:
+        """Forget what has come."""
+        with self._came:
+            self._callbacks.clear()
+
+    def wait_for(self, count: int = 1, timeout: float = _WAIT_S, where: Where | None = None) -> list[Captured]:
+        """Wait until so many have come, and return them; a failure says what has come instead.
+
+        Args:
+            count: how many, at least.
+            timeout: seconds.
+            where: which ones count: a callable that says so, or paths with their values, as in
+                ``{"alarmStatus": "0", "alarmObjInfo.region": "gz"}``.
+
+        Raises:
+            Exception: whatever was raised while one was answered.
+        """
+        __tracebackhide__ = True
+        until_s = time.monotonic() + timeout
+        with self._came:
+            while True:
+                self.server.check()
+                found = [one for one in self._callbacks if matches(one, where)]
+                left_s = until_s - time.monotonic()
+                if len(found) >= count:
+                    return found
+                if left_s <= 0:
+                    pytest.fail(not_so_many(count, timeout, where, found, self._callbacks), pytrace=False)
+                self._came.wait(left_s)
+
+    def answer_with(self, answer: Callable[[Captured], Answer] | None) -> None:
+        """Have a callable answer in the end's place: with a status, a ``Reply``, or ``None`` for the end's own answer.
+
+        What it raises fails the test, at the latest when that is over.
+        """
+        self._answer = answer
+
+    def fault(self, *faults: str) -> None:
+        """Have something go wrong from now on, as ``tcop-mock listen --fault`` does; without a name, nothing any more.
+
+        ``fault("status:503:2")`` refuses the next two; ``delay:6s``, ``drip-headers``, ``drip-body``,
+        ``endless-body``, ``reset``, ``reset-after-request``, ``empty``, ``garbage``, ``redirect``, ``401`` and
+        ``wrong-length:-5`` are the others. ``:0.1`` behind it is a probability, ``:#2-5`` the second to fifth, ``:%4``
+        each fourth.
+
+        Raises:
+            UsageError: no such fault; names near misses.
+        """
+        plan = FaultPlan([parse_fault(text, "fault") for text in faults], seed=self._seed)
+        with self._came:
+            self._plan, self._number, self._since_s = plan, 0, time.monotonic()
+
+    def take_any_number(self) -> None:
+        """Lift the end's limit by the minute, as a contract that is played faster than in life needs it."""
+        self._standins.per_minute = {}
+
+    async def look(self, token: str) -> Sight:  # noqa: ARG002 - an observer's signature
+        """Return what has come and was taken, as an observer of whoever forwards here (``tcop_observer``)."""
+        return sight_of([_message(one) for one in self.callbacks])
+
+    def _choose(self) -> Fault | None:
+        with self._came:
+            self._number += 1
+            return self._plan.choose(self._number, time.monotonic() - self._since_s)
+
+    def _answered(self, request: Captured) -> Answered:
+        """Answer as the end does, or as the test's own callable does in its place."""
+        received = Received(request.method, request.path, request.headers, request.body, time.monotonic())
+        given = self._answer(request) if self._answer else None
+        if given is None:
+            return self._standins.answer(received)
+        reply = given if isinstance(given, Reply) else Reply(given)
+        return Answered(reply, "as the test answers", taken=reply.status < HTTPStatus.BAD_REQUEST)
+
+    def _keep(self, captured: Captured) -> None:
+        with self._came:
+            self._callbacks.append(captured)
+            self._came.notify_all()
+
+
+def _message(captured: Captured) -> Message:
+    return Message.of(captured.end, captured.body, taken=captured.taken, said=captured.said)

@@ -1,0 +1,72 @@
+"""Mistakes of whoever writes the tests, told in one line."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from tcop_mock.errors import TcopMockError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_IN_TESTS = {"`--wait 30s`": "tcop_contract.check(wait_s=30)"}
+"""What the command line calls otherwise."""
+
+
+def misuse(message: str) -> NoReturn:
+    """Fail the test, or its set-up, in one line without a traceback; in a hook, see :func:`usage_errors`."""
+    raise pytest.fail.Exception(f"tcop-mock: {' '.join(message.split())}", pytrace=False) from None
+
+
+@contextmanager
+def misuse_told(where: str = "") -> Iterator[None]:
+    """Tell in one line what is wrong with the call; ``where`` stands before it."""
+    try:
+        yield
+    except UsageError as problem:
+        misuse(f"{where}: {problem}" if where else str(problem))
+
+
+@contextmanager
+def unusable_told() -> Iterator[None]:
+    """Tell in one line what is wrong with the call, and that the receiver cannot be used."""
+    try:
+        yield
+    except TcopMockError as problem:
+        told = str(problem)
+        for there, here in _IN_TESTS.items():
+            told = told.replace(there, here)
+        misuse(told)
+
+
+@contextmanager
+def usage_errors(config: pytest.Config) -> Iterator[None]:
+    """End the run by what is wrong, as pytest ends it by a wrong option: one line, exit code 4.
+
+    A worker of pytest-xdist would take that for a crash, so there each test that uses any of this fails in its set-up.
+    """
+    try:
+        yield
+    except pytest.fail.Exception as problem:
+        if not hasattr(config, "workerinput"):
+            raise pytest.UsageError(str(problem)) from None
+        config.pluginmanager.register(Refusal(str(problem)))
+
+
+class Refusal:
+    """A plugin that fails tests which use ours.
+
+    Args:
+        message: why.
+    """
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail."""
+        if any(name.startswith("tcop") for name in (*item.keywords, *getattr(item, "fixturenames", ()))):
+            raise pytest.fail.Exception(self._message, pytrace=False)

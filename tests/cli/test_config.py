@@ -1,0 +1,316 @@
+"""Configuration: files, variables and flags, which beats which, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+from jsonschema import Draft202012Validator
+
+from tcop_mock.cli.commands import cli
+from tcop_mock.cli.settings import Settings
+from tcop_mock.cli.settings_file import looked_in
+from tcop_mock.entries import read_schema
+from tcop_mock.errors import EntryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commands import Call
+
+    Write = Callable[..., Path]
+CDN = "cdn/domain"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in the repository of a user at home, where configuration files are looked for."""
+    repository = tmp_path / "home" / "receiver"
+    (repository / ".git").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TCOP_MOCK_CONFIG")
+    monkeypatch.chdir(repository)
+    return repository
+
+
+@pytest.fixture
+def write(home: Path) -> Write:
+    """Write a configuration file into the repository."""
+
+    def write_file(text: str, name: str = "tcop-mock.toml") -> Path:
+        file = home / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write_file
+
+
+def told(tcop: Call, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every row of ``config --json`` by verb and key."""
+    done = tcop("config", "--json", *arguments)
+    assert (done.code, done.err) == (0, "")
+    return {(row["verb"], row["key"]): row for row in done.document["settings"]}
+
+
+def test_flag_beats_variable_beats_verb_beats_file(tcop: Call, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag beats a variable, that the table of a verb, that what stands above the tables, that the default."""
+    file = write("seed = 1\n")
+    assert told(tcop)["emit", "seed"]["where"] == f"{file}: seed"
+    write("seed = 1\n[emit]\nseed = 2\n")
+    of_all, of_verb, of_file = tcop("emit", CDN, "--seed", "1"), tcop("emit", CDN, "--seed", "2"), tcop("emit", CDN)
+    assert (told(tcop)["emit", "seed"]["where"], told(tcop)["show", "seed"]["value"]) == (f"{file}: emit.seed", "1")
+    monkeypatch.setenv("TCOP_MOCK_SEED", "3")
+    of_variable, of_flag = tcop("emit", CDN), tcop("emit", CDN, "--seed", "1")
+    assert of_file.out == of_verb.out != of_all.out == of_flag.out
+    assert of_variable.err == "seed 3\n"
+    row = told(tcop)["emit", "seed"]
+    assert (row["value"], row["source"], row["where"]) == ("3", "environment", "TCOP_MOCK_SEED")
+    assert told(tcop, "--seed", "4")["emit", "seed"] == row | {"value": 4, "source": "flag", "where": "--seed"}
+
+
+def test_the_table_of_pyproject(tcop: Call, write: Write) -> None:
+    """[tool.tcop-mock] counts where its folder has no tcop-mock.toml; a table of somebody else's changes nothing."""
+    shared = write('[tool.tcop-mock]\nprofile = "2025"\n[tool.tcop-mock.emit]\npretty = true\n', "pyproject.toml")
+    row = told(tcop)["emit", "pretty"]
+    assert (row["value"], row["where"]) == (True, f"{shared}: tool.tcop-mock.emit.pretty")
+    assert tcop("emit", CDN).out.startswith("{\n")
+    own = write("")
+    assert tcop("config", "--json").document["file"] == str(own)
+    own.unlink()
+    for text in ("[tool.black]\n# tcop-mock comes later\n", "[project\n", 'tool = "tcop-mock"\n'):
+        write(text, "pyproject.toml")
+        assert tcop("config", "--json").document["file"] is None
+
+
+def test_where_the_file_is_looked_for(home: Path) -> None:
+    """Up to the root of the repository; outside of one up to the home folder; outside of that only here."""
+    deep, user = home / "a" / "b", home.parent
+    assert looked_in(deep, user) == [deep, deep.parent, home]
+    assert looked_in(user / "x" / "y", user) == [user / "x" / "y", user / "x", user]
+    assert looked_in(user.parent / "x", user) == [user.parent / "x"]
+
+
+def test_the_nearest_file_counts(tcop: Call, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a folder further up is found, and hidden by a nearer one; TCOP_MOCK_CONFIG names another."""
+    far = write("seed = 1\n")
+    near = write("seed = 2\n", "service/tcop-mock.toml")
+    monkeypatch.chdir(near.parent)
+    assert told(tcop)["list", "seed"]["value"] == "2"
+    near.unlink()
+    assert told(tcop)["list", "seed"]["where"] == f"{far}: seed"
+    monkeypatch.setenv("TCOP_MOCK_CONFIG", str(write("[tool.tcop-mock]\nseed = 5\n", "pyproject.toml")))
+    assert told(tcop)["list", "seed"]["value"] == "5"
+    monkeypatch.setenv("TCOP_MOCK_CONFIG", str(home / "none.toml"))
+    assert tcop("list").complaint == f"{home / 'none.toml'}: cannot be read: No such file or directory"
+
+
+def test_paths_are_seen_from_the_file(tcop: Call, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file names lies beside it, wherever the call is made; a path that is whole stays as it is."""
+    write(
+        'target = "@target"\ncatalog = "own"\n[check]\nreport = ["junit=r.xml", "json=/r.json", "text"]\n'
+        '[listen]\nrecord = "r.jsonl"\nauth = "@-"\n[send]\nintegration-key = "@key"\n[emit]\ntemplate = "-"\n'
+        'unset = ["alarmObjInfo.uin"]\n'
+    )
+    (home / "own").mkdir()
+    here = told(tcop)
+    assert here["check", "target"]["value"] == "@target"
+    (home / "deep").mkdir()
+    monkeypatch.chdir(home / "deep")
+    there = {at: row["value"] for at, row in told(tcop).items()}
+    assert there["check", "target"] == there["send", "to"] == f"@{home}/target"
+    assert there["list", "catalog"] == [f"{home}/own"]
+    assert there["check", "report"] == [f"junit={home}/r.xml", "json=/r.json", "text"]
+    assert (there["listen", "record"], there["listen", "auth"]) == (f"{home}/r.jsonl", "@-")
+    assert (there["send", "integration-key"], there["emit", "template"]) == (f"@{home}/key", "-")
+    assert there["emit", "unset"] == ["alarmObjInfo.uin"]
+
+
+def test_the_files_of_clauses(write: Write, home: Path) -> None:
+    """``clauses`` above the tables is ``--clause-files`` of the verb that has it."""
+    flag = click.Option(["--clause-files", "files"], multiple=True, metavar="GLOB")
+    group = click.Group("g", commands={"judge": click.Command("judge", params=[flag])})
+    file = write('clauses = ["contracts/*.toml"]\n')
+    settings = Settings(group, {"HOME": str(home)}, home)
+    found = settings.find(settings.keys_of["judge"]["clause-files"])
+    assert found is not None
+    assert (found.value, found.where) == (("contracts/*.toml",), f"{file}: clauses")
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("profle = '2023'", "profle: is no setting; did you mean 'profile'?"),
+        ("xyzzy = 1", "xyzzy: is no setting; tcop-mock config lists them"),
+        ("[chek]\nfail-on = 'must'", "chek: is no setting; did you mean 'check'?"),
+        ("[check]\nfail_on = 'must'", "check.fail_on: is no setting; did you mean 'fail-on'?"),
+        ("debug = true", "debug: is no setting"),
+        ("fail-on = 'must'", "fail-on: belongs into the table of its verb: [check]"),
+        ("pretty = true\n", "pretty: belongs into the table of its verb: [emit]"),
+        ("insecure = true", "insecure: belongs into the table of its verb: [send], [replay]"),
+        ("check = 1", "check: must be a table; write [check] above its settings"),
+        ("[check]\nfail-on = 'shuold'", "check.fail-on: 'shuold' is not one of 'must', 'should'"),
+        ("[check]\nfail-on = true", "check.fail-on: must be a text or a number, not true or false"),
+        ("[check]\nfail-on = ['must']", "check.fail-on: must be a text or a number, not a list"),
+        ("[check]\nskip = [['x']]", "check.skip: must be texts or numbers, in a list, not a list"),
+        ("[check]\ninsecure = 1", "check.insecure: must be true or false, not a number"),
+        ("[check]\ninsecure = 'yes'", "check.insecure: must be true or false, not a text"),
+        ("[check]\nwait = 2026-01-01", "check.wait: must be a text or a number, not a date or time"),
+        ("[check]\nwait = {s = 1}", "check.wait: must be a text or a number, not a table"),
+        ("[check]\nwait = 'soon'", "check.wait: 'soon' is no duration; write 500ms, 30s, 10m or bare seconds"),
+        ("seed = 1.5", "seed: '1.5' is not a valid integer"),
+        ("seed = ", "is not TOML: Invalid value"),
+    ],
+)
+def test_what_a_file_cannot_say(tcop: Call, write: Write, text: str, complaint: str) -> None:
+    """A key that is not there and a value of another kind are one line, with file, key and what was meant; code 2."""
+    file = write(text)
+    for call in (["check", "--list"], ["config"]):
+        done = tcop(*call)
+        assert done.code == 2
+        assert done.complaint.startswith(f"{file}: {complaint}")
+    assert tcop("check", "--help").code == tcop("--version").code == 0
+
+
+def test_files_that_cannot_be_read(tcop: Call, write: Write, home: Path) -> None:
+    """A file that is no UTF-8, or whose table is none, is one line."""
+    file = home / "tcop-mock.toml"
+    file.write_bytes(b'profile = "\xff"')
+    assert tcop("list").complaint == f"{file}: is not UTF-8 (byte 11)"
+    file.unlink()
+    shared = write('[tool]\ntcop-mock = "2023"\n', "pyproject.toml")
+    why = "tool.tcop-mock: must be a table; write [tool.tcop-mock] above the settings"
+    assert tcop("list").complaint == f"{shared}: {why}"
+
+
+def test_a_value_that_a_flag_replaces_need_not_be_right(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the wrong kind is one line that names it, unless a flag takes its place; an empty one is none."""
+    monkeypatch.setenv("TCOP_MOCK_SEED", "x")
+    assert tcop("list").complaint == "TCOP_MOCK_SEED: 'x' is not a valid integer"
+    assert tcop("list", CDN, "--seed", "1").code == 0
+    monkeypatch.setenv("TCOP_MOCK_SEED", "")
+    assert tcop("list", CDN).code == 0
+
+
+def test_variables(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each flag has its variable; of one that may be repeated each line is a value; others are warned of."""
+    monkeypatch.setenv("TCOP_MOCK_CLAUSES", "TCM301\nTCM302\n")
+    monkeypatch.setenv("TCOP_MOCK_QUIET", "true")
+    assert tcop("check", "--list").out.count("\n") == 2
+    assert told(tcop)["check", "clauses"]["value"] == ["TCM301", "TCM302"]
+    monkeypatch.setenv("TCOP_MOCK_QUIET", "0")
+    monkeypatch.setenv("TCOP_MOCK_FAIL_NO", "must")
+    monkeypatch.setenv("TCOP_MOCK_ZZZ", "x")
+    done = tcop("config", "check")
+    assert done.err.splitlines() == [
+        "warning: TCOP_MOCK_FAIL_NO is no setting; did you mean 'TCOP_MOCK_FAIL_ON'?",
+        "warning: TCOP_MOCK_ZZZ is no setting",
+    ]
+
+
+def test_kubernetes_sets_no_port(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address that a cluster puts into TCOP_MOCK_PORT beside a service of our name is nobody's port."""
+    monkeypatch.setenv("TCOP_MOCK_PORT", "tcp://10.0.0.1:8080")
+    assert told(tcop)["listen", "port"]["source"] == "default"
+
+
+def test_the_target_of_the_environment(tcop: Call, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TCOP_MOCK_TARGET is the receiver of all verbs that have one, and never the kind of end."""
+    monkeypatch.setenv("TCOP_MOCK_TARGET", closed_url)
+    rows = told(tcop)
+    assert (
+        rows["send", "to"]["value"] == rows["replay", "to"]["value"] == rows["check", "target"]["value"] == closed_url
+    )
+    assert (rows["send", "target"]["value"], rows["send", "target"]["variable"]) == ("webhook", None)
+    assert tcop("check").complaint.startswith(f"{closed_url} cannot be reached")
+
+
+def test_no_secret_is_shown(tcop: Call, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords and keys are ***, in lines, in the document and in what is wrong with the file."""
+    write(
+        'target = "http://u:Kq/7x@h/?key=Kq7x"\n[send]\nintegration-key = "Kq7x"\nheader = ["X-Key: Kq7x"]\n'
+        '[listen]\nauth = "u:Kq7x"\n[check]\nobserve-url = "http://u:Kq 7x@h/?token=Kq7x"\n'
+    )
+    done, document = tcop("config"), tcop("config", "--json")
+    assert "7x" not in done.out + document.out + done.err + document.err
+    assert done.out.count("***") >= 6
+    monkeypatch.setenv("TCOP_MOCK_TARGET", "http://u:Kq7x@h/x")
+    assert told(tcop)["check", "target"]["value"] == "http://***@h/x"
+    write('[send]\nintegration-key = ["Kq7x"]\n')
+    assert "Kq7x" not in tcop("config").err
+
+
+def test_config_in_words(tcop: Call, write: Write, home: Path) -> None:
+    """All verbs: what they share once, and then each; one verb: all that it has; an unknown one is refused."""
+    assert tcop("config").out.startswith("file: none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, ")
+    file = write('seed = 1\nquiet = true\n[check]\nskip = ["TCM1*", "TCM2*"]\nseed = 2\n')
+    words = tcop("config").out
+    assert words.startswith(f"file: {file}\nevery verb\n  json ")
+    assert words.count("  quiet ") == 1
+    lines = [line.split(maxsplit=1) for line in tcop("config", "check").out.splitlines()]
+    assert ["skip", f"TCM1*, TCM2*  ({file}: check.skip)"] in lines
+    assert ["seed", f"2  ({file}: check.seed)"] in lines
+    assert ["quiet", f"true  ({file}: quiet)"] in lines
+    assert ["settle", "5s  (default)"] in lines
+    assert ["baseline" in words, home.name] == [False, "receiver"]
+    assert tcop("config", "chek").complaint == "unknown command 'chek'; did you mean 'check'?"
+
+
+def test_the_document_keeps_its_schema(tcop: Call, write: Write) -> None:
+    """Every flag of every verb is in the document, which keeps its schema."""
+    write('seed = 1\n[check]\nskip = "TCM1*"\n')
+    document = tcop("config", "--json").document
+    schema = read_schema("config-report")
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(document)
+    shown = {(row["verb"], row["key"]) for row in document["settings"]}
+    for verb, command in cli.commands.items():
+        flags = [option for option in command.params if isinstance(option, click.Option) and option.expose_value]
+        assert {(verb, max(flag.opts, key=len).lstrip("-")) for flag in flags} <= shown
+
+
+def test_what_is_configured_for_an_id_does_not_stop_a_file(tcop: Call, write: Write, home: Path) -> None:
+    """What is said of drawing and of PagerDuty in a file is for the calls that draw and that tell PagerDuty."""
+    write('target = "http://h/"\n[send]\nlang = "zh"\nintegration-key = "k"\n')
+    (home / "body").write_text("{}", encoding="utf-8")
+    assert tcop("send", "body", "--dry-run").code == 0
+    assert tcop("send", "body", "--dry-run", "--lang", "zh").code == 2
+    assert tcop("send", "body", "--dry-run", "--integration-key", "k").complaint == (
+        "--integration-key goes with --target pagerduty"
+    )
+
+
+def test_values_reach_their_verbs(tcop: Call, write: Write) -> None:
+    """Lists, one value for a list, numbers for texts, and flags with a no- form."""
+    write(
+        'profile = 2025\n[check]\nclauses = ["TCM301", "TCM302"]\nskip = "TCM301"\nlist = true\n'
+        "[send]\nverify = false\n"
+    )
+    assert tcop("check").out.split()[0] == "TCM302"
+    assert told(tcop)["send", "verify"]["value"] is False
+    assert json.loads(tcop("emit", CDN, "--seed", "1").out)["alarmStatus"] in {0, 1}
+
+
+def test_unreadable_keys_are_told_from_a_program(write: Write, home: Path) -> None:
+    """Who reads settings without a call gets the same error."""
+    write("xyzzy = 1\n")
+    with pytest.raises(EntryError, match="xyzzy: is no setting"):
+        _ = Settings(cli, {"HOME": str(home)}, home).file
+
+
+def test_a_setting_that_is_not_there(home: Path) -> None:
+    """Looked up as click does, what nothing is said of is not there."""
+    settings = Settings(cli, {"HOME": str(home)}, home)
+    with click.Context(cli.commands["list"]), pytest.raises(KeyError, match="seed"):
+        _ = settings["list"]["seed"]
+
+
+@pytest.mark.parametrize("call", ["list cdn/*", "emit cdn/domain --seed 1", "explain TCM302"])
+def test_no_file_changes_nothing(tcop: Call, home: Path, call: str) -> None:
+    """Without file and variables every verb does what it did."""
+    assert home.is_dir()
+    assert tcop(*shlex.split(call)).code == 0

@@ -1,0 +1,236 @@
+"""What init finds, what it writes, and that it writes over nothing."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from check_jsonschema import main as check_jsonschema
+from jsonschema import Draft202012Validator
+
+from tcop_mock.cli import frameworks
+from tcop_mock.cli.commands import cli
+from tcop_mock.entries import read_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from commands import Call
+
+FASTAPI = 'from fastapi import FastAPI\napp = FastAPI()\n@app.post("/hook")\nasync def take(body: dict): ...\n'
+FLASK = (
+    "import flask\ndef create_app(name=None):\n    app = flask.Flask(__name__)\n"
+    '    app.add_url_rule("/alarms", view_func=print, methods=["POST"])\n    return app\n'
+)
+STARLETTE = (
+    "from starlette.applications import Starlette\nfrom starlette.routing import Route\n"
+    'web: Starlette = Starlette(routes=[Route("/tcop", print, methods=["GET", "POST"])])\n'
+)
+DJANGO = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
+AIOHTTP = 'from aiohttp import web\napp = web.Application()\napp.router.add_post("/hook", print)\n'
+PROJECTS = {
+    "fastapi": ({"service/main.py": FASTAPI, "requirements.txt": "fastapi\n"}, "service.main:app/hook"),
+    "flask": ({"src/receiver/__init__.py": FLASK, "pyproject.toml": "[project]\n"}, "receiver:create_app()/alarms"),
+    "starlette": ({"web.py": STARLETTE}, "web:web/tcop"),
+    "django": ({"site1/wsgi.py": DJANGO}, "site1.wsgi:application"),
+    "aiohttp": ({"main.py": AIOHTTP}, "http://127.0.0.1:8080/hook"),
+    "express": ({"package.json": '{"dependencies": {"express": "^5"}}'}, "http://127.0.0.1:3000/"),
+    "spring": ({"build.gradle.kts": 'id("org.springframework.boot")'}, "http://127.0.0.1:8080/"),
+    "go": ({"go.mod": "module example.test/receiver\n"}, "http://127.0.0.1:8080/"),
+    "other": ({"README": "nothing"}, "http://127.0.0.1:8080/"),
+}
+IN_PROCESS = {"fastapi", "flask", "starlette", "django"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty repository, configured by its own file alone."""
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TCOP_MOCK_CONFIG")
+    return tmp_path
+
+
+def fill(project: Path, files: dict[str, str]) -> None:
+    """Write the files of a project."""
+    for name, text in files.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text, encoding="utf-8")
+
+
+def tree(project: Path) -> dict[str, str]:
+    """Return all files of a project."""
+    files = (file for file in project.rglob("*") if file.is_file())
+    return {file.relative_to(project).as_posix(): file.read_text(encoding="utf-8") for file in files}
+
+
+def require_valid(file: Path, schema: str) -> None:
+    """Hold a YAML file to one of the schemas that check-jsonschema carries."""
+    arguments = ["--builtin-schema", f"vendor.{schema}", "--no-cache", str(file)]
+    with pytest.raises(SystemExit) as ended:
+        check_jsonschema(arguments)
+    assert ended.value.code in {0, None}
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+@pytest.mark.parametrize("name", PROJECTS)
+def test_what_is_written_is_valid(tcop: Call, project: Path, name: str, ci: str) -> None:
+    """The framework is found, and settings, test and CI job are what they say they are, and name its receiver."""
+    files, target = PROJECTS[name]
+    fill(project, files)
+    done = tcop("init", "--ci", ci)
+    assert (done.code, done.err) == (0, f"receiver: {frameworks.FRAMEWORKS[name].title}, {target}\n")
+    job = ".github/workflows/tcop-mock.yml" if ci == "github" else ".gitlab-ci.tcop-mock.yml"
+    tests = ["tests/conftest.py", "tests/test_tcop_contract.py"] if name in IN_PROCESS else []
+    assert done.out.splitlines() == [f"wrote {path}" for path in ("tcop-mock.toml", *tests, job)]
+    assert tomllib.loads((project / "tcop-mock.toml").read_text(encoding="utf-8"))["target"] == target
+    settings = {(row["verb"], row["key"]): row for row in tcop("config", "--json").document["settings"]}
+    assert settings["check", "target"]["value"] == target
+    assert settings["check", "wait"]["where"] == f"{project}/tcop-mock.toml: check.wait"
+    require_valid(project / job, "github-workflows" if ci == "github" else "gitlab-ci")
+    written = (project / job).read_text(encoding="utf-8")
+    assert ("pytest tests/test_tcop_contract.py" in written) == (name in IN_PROCESS)
+    assert (f'TCOP_MOCK_TARGET: "{target}"' in written) == (name not in IN_PROCESS)
+    for test in tests:
+        compile((project / test).read_text(encoding="utf-8"), test, "exec")
+    assert all((project / test).read_text(encoding="utf-8").count(target) == 1 for test in tests[:1])
+
+
+def test_the_settings_judge_the_receiver(tcop: Call, project: Path) -> None:
+    """After init, check needs no argument."""
+    fill(project, {"receiver_of_init.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
+    assert tcop("init").code == 0
+    done = tcop("check", "--clauses", "TCM302", "--json")
+    assert (done.code, done.document["target"]) == (0, "receiver_of_init:create_app()/alarms")
+
+
+def test_nothing_is_written_over(tcop: Call, project: Path) -> None:
+    """One file that is there keeps all from being written; all in the way are named; a dangling link is one."""
+    fill(project, {"main.py": FASTAPI, "tcop-mock.toml": "", "tests/test_tcop_contract.py": ""})
+    (project / ".github" / "workflows").mkdir(parents=True)
+    (project / ".github" / "workflows" / "tcop-mock.yml").symlink_to("nowhere")
+    before = tree(project)
+    done = tcop("init", "-q")
+    assert done.code == 2
+    assert done.complaint == (
+        "nothing is written, because there is tcop-mock.toml, tests/test_tcop_contract.py, "
+        ".github/workflows/tcop-mock.yml already; move away what is in the way"
+    )
+    assert tree(project) == before
+
+
+def test_settings_are_not_hidden(tcop: Call, project: Path) -> None:
+    """Where pyproject.toml has settings, a tcop-mock.toml would hide them."""
+    fill(project, {"pyproject.toml": '[tool.tcop-mock]\nprofile = "2023"\n'})
+    assert "pyproject.toml has settings already, which tcop-mock.toml would hide" in tcop("init", "-q").complaint
+
+
+def test_settings_further_up_are_not_in_the_way(tcop: Call, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service of a repository may have its own."""
+    fill(project, {"tcop-mock.toml": "", "service/main.py": FASTAPI})
+    monkeypatch.chdir(project / "service")
+    assert tcop("init", "--ci", "none").code == 0
+
+
+def test_a_conftest_is_left_alone(tcop: Call, project: Path) -> None:
+    """Where the tests have a conftest.py, the fixture goes into the new test; a folder ``test`` is taken as it is."""
+    fill(project, {"main.py": FASTAPI, "test/conftest.py": "# ours\n"})
+    assert tcop("init", "--ci", "none").out == "wrote tcop-mock.toml\nwrote test/test_tcop_contract.py\n"
+    files = tree(project)
+    assert files["test/conftest.py"] == "# ours\n"
+    assert "def tcop_target():" in files["test/test_tcop_contract.py"]
+
+
+def test_a_file_that_cannot_be_written_takes_the_others_back(tcop: Call, project: Path) -> None:
+    """Where a folder's name is taken by a file, nothing is left behind."""
+    fill(project, {"main.py": FASTAPI, ".github": "a file"})
+    before = tree(project)
+    assert tcop("init", "-q").complaint == "nothing is written: '.github/workflows' cannot be: Not a directory"
+    assert tree(project) == before
+
+
+def test_a_full_disk_takes_the_others_back(tcop: Call, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error without a name is told of the file that was being written."""
+    opened: Callable[..., object] = Path.open
+
+    def full(path: Path, *mode: str, **options: str) -> object:
+        if path.name == "tcop-mock.yml":
+            raise OSError(28, "No space left on device")
+        return opened(path, *mode, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    done = tcop("init", "-q")
+    assert done.complaint == (
+        "nothing is written: '.github/workflows/tcop-mock.yml' cannot be: No space left on device"
+    )
+    assert tree(project) == {}
+
+
+def test_a_dry_run_writes_nothing(tcop: Call, project: Path) -> None:
+    """It shows the files, and the document has them with their texts."""
+    fill(project, {"main.py": FASTAPI})
+    shown, document = tcop("init", "--dry-run"), tcop("init", "--dry-run", "--json", "-q").document
+    assert tree(project) == {"main.py": FASTAPI}
+    assert shown.out.startswith("would write tcop-mock.toml\n  # Settings of tcop-mock.")
+    schema = read_schema("init-report")
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(document)
+    assert (document["written"], len(document["files"])) == (False, 4)
+    assert tcop("init", "--json", "-q").document == document | {"written": True}
+    assert {one["path"]: one["text"] for one in document["files"]} == {
+        path: text for path, text in tree(project).items() if path != "main.py"
+    }
+
+
+def test_several_frameworks(tcop: Call, project: Path) -> None:
+    """The first of our order is taken, the others are told, and --framework takes one of them or another."""
+    fill(project, {"main.py": FASTAPI, "old.py": FLASK, "package.json": '{"devDependencies": {"express": "5"}}'})
+    first, second = tcop("init", "--dry-run"), tcop("init", "--dry-run", "--framework", "flask")
+    assert first.err == "receiver: FastAPI, main:app (Flask, Express as well: --framework takes another)\n"
+    assert second.err == "receiver: Flask, old:create_app()\n"
+    assert "The receiver (say at which path it takes callbacks)." in second.out
+    absent = tcop("init", "--dry-run", "--framework", "django")
+    assert (absent.err, "The receiver (say which)." in absent.out) == ("receiver: Django, main:app\n", True)
+
+
+def test_what_is_no_app(project: Path) -> None:
+    """Broken files, names that cannot be imported, factories that want arguments and odd routes are passed over."""
+    fill(
+        project,
+        {
+            "broken.py": "def (",
+            "two words.py": FASTAPI,
+            "wants.py": "def make(name): return Flask(name)\ndef more(*, a): return Flask(a)\n",
+            "odd.py": 'x = y = 1\na.b = FastAPI()\nc.post(1)\nd.post("/{id}")\ne.route("/get", methods=["GET"])\n',
+            "__init__.py": FASTAPI,
+            "deep/er/and/deep/er/main.py": FASTAPI,
+            "node_modules/main.py": FASTAPI,
+            "package.json": "[1]",
+            "pom.xml": "<project/>",
+        },
+    )
+    (project / "binary.py").write_bytes(b"\0\xff")
+    (project / "locked").mkdir()
+    (project / "locked").chmod(0)
+    assert [found.framework.name for found in frameworks.find_receivers(project)] == []
+    (project / "locked").chmod(stat.S_IRWXU)
+    for text in ("{", '{"dependencies": 1}'):
+        (project / "package.json").write_text(text, encoding="utf-8")
+        assert frameworks.find_receivers(project) == []
+
+
+def test_maven(project: Path) -> None:
+    """Spring is found in a pom.xml, too."""
+    fill(project, {"pom.xml": "<artifactId>spring-boot-starter-web</artifactId>"})
+    [found] = frameworks.find_receivers(project)
+    assert found.framework.start.startswith("./mvnw ")
+
+
+def test_the_frameworks_of_the_flag() -> None:
+    """--framework offers what is known, and the document's schema allows it."""
+    [flag] = [option for option in cli.commands["init"].params if option.name == "framework"]
+    choices = list(flag.to_info_dict()["type"]["choices"])
+    assert choices == list(frameworks.FRAMEWORKS) == read_schema("init-report")["properties"]["framework"]["enum"]

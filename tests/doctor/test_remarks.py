@@ -1,0 +1,198 @@
+"""What is said of what was seen, case by case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.doctor import talk, way
+from tcop_mock.model.delivery import Attempt, Outcome
+from tcop_mock.model.examination import Certificate, Connected, Grade, TlsSeen
+from tcop_mock.model.target import Target
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RULES = load_profile("2023").delivery
+PLAIN, GUARDED = Target.parse("http://h/hook"), Target.parse("http://u:p@h/hook")
+
+
+def attempt(status: int | None = 200, *, ended_s: float = 0.1, **values: Any) -> Attempt:  # noqa: ANN401 - an attempt's
+    """Return an attempt that began at 0."""
+    outcome = values.pop("outcome", Outcome.of_status(status))
+    return Attempt(outcome, 0.0, 0.0, ended_s, status=status, **values)
+
+
+def test_addresses() -> None:
+    """A public IPv4 address is fine; one that TCOP cannot reach, or IPv6 alone, is told."""
+    assert way.resolved("h", [("2400::1", True), ("43.1.2.3", False)], 0.01).grade is Grade.FINE
+    inside = way.resolved("h", [("43.1.2.3", False), ("10.0.0.1", False)], 0.01)
+    assert (inside.grade, "10.0.0.1 is not" in inside.means) == (Grade.NOTE, True)
+    assert "IPv6" in way.resolved("h", [("2400::1", True)], 0.01).means
+    assert way.resolved("h", [("fe80::1%eth0", True)], 0.01).grade is Grade.NOTE
+
+
+def test_connections() -> None:
+    """One dead address among several is a problem, and so are all of them."""
+    good, dead = Connected("43.1.2.3", is_ipv6=False, seconds=0.01), Connected("2400::1", True, 0.01, "refused")  # noqa: FBT003
+    assert way.connected([good]).grade is Grade.FINE
+    one, both = way.connected([good, dead]), way.connected([dead])
+    assert (one.grade, one.fix) == (Grade.PROBLEM, "take 2400::1 out of DNS, or listen there")
+    assert (both.grade, both.fix) == (Grade.PROBLEM, "start the receiver, open its port")
+
+
+def test_ports() -> None:
+    """Port 80 is what the page says; of another one both sentences of the page are told."""
+    assert (way.port(PLAIN).grade, way.port(PLAIN).saw) == (Grade.FINE, "80")
+    other = way.port(Target.parse("https://h/"))
+    assert (other.grade, other.saw, "alarm callback page" in other.means) == (Grade.NOTE, "443", True)
+
+
+def test_proxies() -> None:
+    """A proxy's variable is named, and its value, which may hold a password, is not."""
+    remark = way.proxy({"https_proxy": "http://u:secret@proxy:1", "NO_PROXY": "h"})
+    assert (remark.grade, remark.saw) == (Grade.NOTE, "https_proxy set")
+    assert way.proxy({"HTTP_PROXY": ""}).grade is Grade.FINE
+
+
+@pytest.mark.parametrize(
+    "code, cure",
+    [
+        (10, "renew the certificate"),
+        (18, "get one from a public authority"),
+        (20, "the certificate of 'Acme CA' is missing: send it with your own"),
+        (62, "get one that names h"),
+        (0, "see that the port speaks TLS 1.2 or 1.3"),
+    ],
+)
+def test_certificates_that_do_not_verify(code: int, cure: str) -> None:
+    """Each kind of trouble has its cure."""
+    seen = TlsSeen("TLSv1.3", Certificate(("h",), "Acme CA", NOW), "why", code)
+    remark = way.tls(Target.parse("https://h/"), seen, NOW)
+    assert (remark.grade, remark.saw.startswith("why; TLSv1.3; for h; issued by Acme CA; ")) == (Grade.PROBLEM, True)
+    assert remark.fix.startswith(cure)
+
+
+def test_certificates_that_end() -> None:
+    """One that ends within two weeks is a problem; a later end is told in days; many names are cut."""
+    target = Target.parse("https://h/")
+    names = tuple(f"n{number}" for number in range(12))
+    late = Certificate(names, "", NOW + timedelta(days=60, hours=1))
+    soon = Certificate((), "CA", NOW + timedelta(days=3, hours=1))
+    fine, problem = (way.tls(target, TlsSeen("TLSv1.2", one), NOW) for one in (late, soon))
+    assert (fine.grade, fine.saw.endswith("UTC, in 60 days")) == (Grade.FINE, True)
+    assert "n9 and 2 more; issued by nobody" in fine.saw
+    assert (problem.grade, problem.means) == (Grade.PROBLEM, "in 3 days no sender that verifies will connect")
+    assert "issuer is missing" in way.tls(target, TlsSeen(problem="why", code=20), NOW).fix.replace("of its ", "")
+
+
+@pytest.mark.parametrize(
+    "seen, grade, fix",
+    [
+        (attempt(204), Grade.FINE, ""),
+        (attempt(302), Grade.PROBLEM, "see redirect"),
+        (attempt(403), Grade.PROBLEM, "see auth"),
+        (attempt(500, detail="why"), Grade.PROBLEM, "see the receiver's log"),
+        (attempt(None, outcome=Outcome.TIMED_OUT), Grade.PROBLEM, "see the receiver's log"),
+    ],
+)
+def test_answers(seen: Attempt, grade: Grade, fix: str) -> None:
+    """2xx is fine, and everything else says where to look."""
+    remark = talk.answer(seen)
+    assert (remark.grade, remark.fix[: len(fix)]) == (grade, fix)
+    assert (seen.detail in remark.saw, str(seen.status or seen.outcome) in remark.saw) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "seen, grade",
+    [
+        (attempt(), Grade.FINE),
+        (attempt(ended_s=3.0), Grade.NOTE),
+        (attempt(None, ended_s=5.0, outcome=Outcome.TIMED_OUT), Grade.PROBLEM),
+    ],
+)
+def test_time(seen: Attempt, grade: Grade) -> None:
+    """More than half of the five seconds is worth a note, and all of them are a problem."""
+    assert talk.latency(seen, RULES).grade is grade
+
+
+BASIC = (("WWW-Authenticate", 'Basic realm="x"'),)
+
+
+@pytest.mark.parametrize(
+    "target, given, bare, grade, saw",
+    [
+        (PLAIN, attempt(), None, Grade.NOTE, "none was asked for"),
+        (PLAIN, attempt(401), None, Grade.PROBLEM, "401: credentials are wanted"),
+        (GUARDED, attempt(403), attempt(401), Grade.PROBLEM, "403: these credentials are refused"),
+        (GUARDED, attempt(), attempt(), Grade.PROBLEM, "200 without credentials"),
+        (GUARDED, attempt(), attempt(403), Grade.NOTE, "200 with credentials, 403 without"),
+        (GUARDED, attempt(), attempt(None, outcome=Outcome.TIMED_OUT), Grade.NOTE, "200 with credentials, timed_out"),
+        (GUARDED, attempt(), attempt(401), Grade.NOTE, "200 with credentials, 401 without"),
+        (GUARDED, attempt(), attempt(401, headers=BASIC), Grade.FINE, "200 with credentials, 401 without"),
+    ],
+)
+def test_credentials(target: Target, given: Attempt, bare: Attempt | None, grade: Grade, saw: str) -> None:
+    """Asked for with 401 and Basic, and accepted, is fine; nothing else is."""
+    remark = talk.auth(target, given, bare)
+    assert (remark.grade, remark.saw[: len(saw)]) == (grade, saw)
+    assert bool(remark.fix) == (grade is not Grade.FINE)
+
+
+@pytest.mark.parametrize(
+    "place, shown, fix",
+    [
+        ("https://h/hook", "https://h/hook", "register the https URL"),
+        ("/hook/", "/hook/", "the last slash is what is missing or too much: register the path /hook/"),
+        ("/elsewhere", "/elsewhere", "register the URL that it leads to"),
+        ("http://h/hook/", "http://h/hook/", "the last slash is what is missing or too much: register the path /hook/"),
+        ("http://u:secret@other/hook", "other/hook", "register the URL that it leads to"),
+        ("http://[", "http://[", "register the URL that it leads to"),
+        ("", "nowhere: no Location", "register the URL that it leads to"),
+    ],
+)
+def test_redirects(place: str, shown: str, fix: str) -> None:
+    """Where a redirect leads, without userinfo, and which URL to register."""
+    remark = talk.redirect(PLAIN, attempt(301, headers=(("Location", place),)))
+    assert remark is not None
+    assert (remark.saw, remark.fix) == (f"301 to {shown}", fix)
+    assert talk.redirect(PLAIN, attempt()) is None
+
+
+def test_a_redirect_that_repeats_credentials() -> None:
+    """A receiver may put what it was shown into the path that it leads to."""
+    remark = talk.redirect(Target.parse("http://u:Kq7x@h/"), attempt(301, headers=(("Location", "/x?p=Kq7x"),)))
+    assert remark is not None
+    assert remark.saw == "301 to /x?p=***"
+
+
+@pytest.mark.parametrize(
+    "ahead_s, grade, means",
+    [
+        (0, Grade.FINE, "times in callbacks are of Beijing"),
+        (-59, Grade.FINE, "times in callbacks are of Beijing"),
+        (8 * 3600 + 5, Grade.NOTE, "that is +8 h: local time told as GMT"),
+        (-12600, Grade.NOTE, "that is -3.5 h: local time told as GMT"),
+        (600, Grade.NOTE, "durations, and what is found by time, are wrong"),
+    ],
+)
+def test_clocks(ahead_s: int, grade: Grade, means: str) -> None:
+    """Half hours apart is a time zone, anything else a clock that is wrong."""
+    date = format_datetime(NOW + timedelta(seconds=ahead_s), usegmt=True)
+    remark = talk.clock(attempt(headers=(("Date", date),)), NOW)
+    assert (remark.grade, remark.means[: len(means)]) == (grade, means)
+
+
+@pytest.mark.parametrize("date, saw", [("", "the answer has no Date"), ("soon", "the answer's Date is no date")])
+def test_no_clock(date: str, saw: str) -> None:
+    """Without a date nothing is said of the clock."""
+    assert talk.clock(attempt(headers=(("Date", date),)), NOW).saw == saw
+
+
+def test_connection_and_size() -> None:
+    """Whether the connection is kept, and an answer of which the rest is not read."""
+    assert [talk.keep_alive(kept=kept).grade for kept in (True, False)] == [Grade.FINE, Grade.FINE]
+    assert talk.body(attempt(body=b"ok"), RULES).saw == "2 bytes"
+    assert talk.body(attempt(body=b"ok", body_truncated=True), RULES).grade is Grade.NOTE

@@ -1,0 +1,98 @@
+"""action.yml: what GitHub takes, and what its steps do, run as the runner runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from check_jsonschema import main as check_jsonschema
+from receivers import in_thread, through_sink
+from ruamel.yaml import YAML
+
+from tcop_mock.cli.commands import cli
+from tcop_mock.cli.settings import Settings
+from tcop_mock.sink.demo import hasty
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.checkout
+EVIL = "$(touch pwned)`touch pwned`\"; touch pwned; #'\n"
+
+
+@pytest.fixture(scope="module")
+def action(root: Path) -> Any:  # noqa: ANN401 - a YAML document
+    """Return the action."""
+    return YAML(typ="safe").load(root / "action.yml")
+
+
+def test_it_keeps_the_schema_of_actions(root: Path) -> None:
+    """GitHub's schema for actions, as check-jsonschema carries it, has nothing against it."""
+    with pytest.raises(SystemExit) as ended:
+        check_jsonschema(["--builtin-schema", "vendor.github-actions", "--no-cache", str(root / "action.yml")])
+    assert ended.value.code in {0, None}
+
+
+def test_no_input_is_part_of_a_script(action: Any) -> None:  # noqa: ANN401 - a YAML document
+    """Scripts hold no expression; each input is used, and each variable is a setting of check."""
+    used = set()
+    settings = Settings(cli, {}).keys_of["check"]
+    for step in action["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+        values = [*step.get("env", {}).values(), *step.get("with", {}).values(), step.get("working-directory", "")]
+        used |= set(re.findall(r"inputs\.([a-z-]+)", " ".join([*values, step.get("if", "")])))
+        assert set(step.get("env", {})) <= {key.variable for key in settings.values()}
+    assert used == set(action["inputs"])
+
+
+def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:  # noqa: ANN401 - a YAML document
+    """Run the step that judges; return its code, its output value and the summary."""
+    [step] = [step for step in action["runs"]["steps"] if step.get("id") == "judge"]
+    files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    inputs = dict.fromkeys(step["env"], "") | env
+    done = subprocess.run(  # noqa: S603 - our own step
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],  # noqa: S607 - as the runner does
+        cwd=tmp_path,
+        env=os.environ | files | {"RUNNER_TEMP": str(tmp_path), "TCOP_MOCK_ACTION_PYTHON": sys.executable} | inputs,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    summary = tmp_path / "github_step_summary"
+    told = summary.read_text(encoding="utf-8") if summary.exists() else ""
+    return done.returncode, (tmp_path / "github_output").read_text(encoding="utf-8"), told
+
+
+def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:  # noqa: ANN401 - a YAML document
+    """The code is the step's and an output; the findings are in the summary, indented; reports are written."""
+    env = {"TCOP_MOCK_CLAUSES": "TCM302", "TCOP_MOCK_REPORT": "json=r.json\njunit=r.xml", "TCOP_MOCK_WAIT": "30s"}
+    with in_thread(through_sink(lambda: hasty)) as url:
+        code, output, summary = judge(action, tmp_path, TCOP_MOCK_TARGET=url, **env)
+    assert (code, output) == (1, "exit-code=1\n")
+    head, _, rest = summary.partition("\n\n")
+    assert head == "### tcop-mock"
+    assert "TCM302" in rest
+    assert [line for line in rest.splitlines() if line and not line.startswith("    ")] == []
+    assert (tmp_path / "r.json").exists()
+    assert (tmp_path / "r.xml").exists()
+
+
+@pytest.mark.parametrize("variable", ["TCOP_MOCK_TARGET", "TCOP_MOCK_CLAUSES", "TCOP_MOCK_FAIL_ON"])
+def test_no_input_is_a_command(action: Any, tmp_path: Path, variable: str) -> None:  # noqa: ANN401 - a YAML document
+    """Whatever an input holds, it is a value that tcop-mock refuses, and no shell reads it."""
+    code, output, summary = judge(action, tmp_path, **{variable: EVIL})
+    assert (code, output, summary) == (2, "exit-code=2\n", "")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_what_is_installed_is_there(action: Any, root: Path) -> None:  # noqa: ANN401 - a YAML document
+    """The files that the installing step names are in the checkout."""
+    script = "".join(step.get("run", "") for step in action["runs"]["steps"])
+    named = re.findall(r"\$GITHUB_ACTION_PATH(?:/([\w./]+))?", script)
+    assert set(named) == {"", "requirements/run.txt"}
+    assert all((root / name).exists() for name in named)

@@ -1,0 +1,103 @@
+"""The Dockerfile, without an engine: what it copies is there and enough, and it runs as nobody in particular."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shlex
+import shutil
+import socket
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.checkout
+
+
+@pytest.fixture
+def steps(root: Path) -> list[tuple[str, str]]:
+    """Return the instructions of the Dockerfile, continued lines joined, with their arguments."""
+    text = re.sub(r"^#.*\n", "", (root / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    joined = re.sub(r"\\\n\s*", "", text)
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
+
+
+def copied(steps: list[tuple[str, str]]) -> list[tuple[list[str], str]]:
+    """Return what is copied out of the checkout: sources and place."""
+    words = [shlex.split(rest) for word, rest in steps if word == "COPY" and not rest.startswith("--from")]
+    return [(sources, place) for *sources, place in words]
+
+
+def test_it_runs_as_nobody(steps: list[tuple[str, str]]) -> None:
+    """Two stages of one slim base with a version; nothing is fetched; the last user is no root."""
+    bases = [rest.split()[0] for word, rest in steps if word == "FROM"]
+    assert len(bases) == 2
+    assert {re.fullmatch(r"python:3\.\d+-slim", base) is not None for base in bases} == {True}
+    assert "ADD" not in dict(steps)
+    assert not any("://" in rest for _, rest in steps)
+    [user] = [rest for word, rest in steps if word == "USER"]
+    assert int(user) >= 1000
+    words = [word for word, _ in steps]
+    assert words.index("USER") > max(at for at, word in enumerate(words) if word == "RUN")
+
+
+def test_all_is_pinned(steps: list[tuple[str, str]]) -> None:
+    """Whatever pip installs has a hash, or is the checkout itself without anything more."""
+    installs = [rest for word, rest in steps if word == "RUN" and " install " in rest]
+    assert len(installs) == 2
+    assert "--require-hashes -r requirements/run.txt" in installs[0]
+    assert installs[1].endswith("--no-deps --no-build-isolation .")
+
+
+def test_what_it_copies_is_there(steps: list[tuple[str, str]], root: Path) -> None:
+    """Each source is in the checkout, and .dockerignore lets exactly these through."""
+    lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    allowed = {line[1:] for line in lines if line.startswith("!")}
+    sources = {source for given, _ in copied(steps) for source in given}
+    assert sources == allowed
+    assert "*" in lines
+    assert all((root / source).exists() for source in sources)
+
+
+def test_what_it_copies_is_enough(steps: list[tuple[str, str]], root: Path, tmp_path: Path, wheel: Path) -> None:
+    """A wheel that is built from nothing but what is copied has every file of the real one."""
+    from hatchling.build import build_wheel  # noqa: PLC0415 - not needed where the suite runs against the wheel
+
+    for sources, place in copied(steps):
+        for source in sources:
+            into = tmp_path / (source if place == "./" else place)
+            into.parent.mkdir(parents=True, exist_ok=True)
+            copy: Callable[..., object] = shutil.copytree if (root / source).is_dir() else shutil.copy
+            copy(root / source, into)
+    (tmp_path / "dist").mkdir()
+    with contextlib.chdir(tmp_path):
+        name = build_wheel("dist")
+    assert names(tmp_path / "dist" / name) == names(wheel)
+
+
+def names(wheel: Path) -> list[str]:
+    """Return the files in a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return sorted(name for name in archive.namelist() if "__pycache__" not in name)
+
+
+def test_health_is_a_connection(steps: list[tuple[str, str]]) -> None:
+    """The check succeeds where somebody listens on the port that listen is told, and fails where nobody does."""
+    told = dict(steps)
+    check = told["HEALTHCHECK"].partition(" CMD ")[2]
+    command = json.loads(check)
+    assert command[:2] == ["python", "-c"]
+    listening = json.loads(told["CMD"])
+    assert listening == ["listen", "--host", "0.0.0.0", "--port", "8080"]  # noqa: S104 - of a container
+    assert (told["EXPOSE"], json.loads(told["ENTRYPOINT"])) == ("8080", ["tcop-mock"])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        program = command[2].replace("8080", str(server.getsockname()[1]))
+        exec(program, {})  # noqa: S102 - our own line
+    with pytest.raises(ConnectionRefusedError):
+        exec(program, {})  # noqa: S102 - our own line

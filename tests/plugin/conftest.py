@@ -1,0 +1,64 @@
+"""What the tests of the pytest plugin share: a run of pytest inside of this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import tcop_mock.testing.contracting
+import tcop_mock.testing.receiving
+import tcop_mock.testing.sending  # noqa: F401 - a run inside forgets what it has imported, unless it was there before
+
+SUPPORT = Path(__file__).parents[1] / "support"
+if TYPE_CHECKING:
+    from inner_runs import Inner, Outer
+
+_OTHERS = ("asyncio", "locust", "randomly", "xdist", "faker", "hypothesispytest", "cacheprovider", "anyio")
+"""Plugins that are around here, and need not be around users."""
+
+
+def _write(pytester: pytest.Pytester, tests: str, target: str) -> None:
+    pytester.makepyfile(test_it=tests)
+    if target:
+        pytester.makeconftest(f"import apps\nimport pytest\n@pytest.fixture\ndef tcop_target():\n    return {target}\n")
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
+    """Give a function that runs a suite in this process, with our plugin and pytest's own and no other."""
+    monkeypatch.delenv("TCOP_MOCK_TARGET", raising=False)
+
+    def run(tests: str, *arguments: str, target: str = "") -> pytest.RunResult:
+        _write(pytester, tests, target)
+        off = [part for name in _OTHERS for part in ("-p", f"no:{name}")]
+        return pytester.runpytest_inprocess(*off, "--strict-markers", "-W", "error", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def outer(pytester: pytest.Pytester) -> Outer:
+    """Give a function that runs a suite in a process of its own."""
+
+    def run(
+        tests: str, *arguments: str, target: str = "", beside: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        _write(pytester, tests, target)
+        off = [part for name in _OTHERS if name not in beside for part in ("-p", f"no:{name}")]
+        return subprocess.run(  # noqa: S603 - it is ours
+            [sys.executable, "-m", "pytest", *off, "-W", "error", "--strict-markers", *arguments],
+            cwd=pytester.path,
+            env=os.environ | {"PYTHONPATH": str(SUPPORT)},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+
+    return run

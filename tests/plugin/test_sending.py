@@ -1,0 +1,116 @@
+"""``tcop_sender``, ``tcop_async_sender``: delivered as TCOP does, in no time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcop_mock.testing.loops import blocking, require_asyncio
+
+if TYPE_CHECKING:
+    from inner_runs import Inner
+
+
+def test_a_callback_is_delivered_with_retries(inner: Inner) -> None:
+    """An attempt that fails is made again, after the profile's pauses, which only the clock shows."""
+    inner("""
+import pytest
+
+@pytest.fixture
+def tcop_target(tcop_receiver):
+    return tcop_receiver.url
+
+def test_retries(tcop_sender, tcop_alarm, tcop_receiver, tcop_clock):
+    tcop_receiver.fault("status:503:2")
+    delivery = tcop_sender.send(tcop_alarm())
+    assert [attempt.status for attempt in delivery.attempts] == [503, 503, 200]
+    assert delivery.accepted
+    assert len({one.body for one in tcop_receiver.callbacks}) == 1
+    assert len(tcop_clock.pauses_s) == 2
+    assert sum(tcop_clock.pauses_s) == tcop_clock.now_s > 0
+
+@pytest.mark.tcop(attempts=1, deadline="20s")
+def test_mark(tcop_sender, tcop_alarm, tcop_receiver):
+    tcop_receiver.fault("status:503")
+    assert len(tcop_sender.send(tcop_alarm()).attempts) == 1
+
+def test_bodies(tcop_sender, tcop_alarm, tcop_receiver):
+    tree = tcop_alarm().to_wire()
+    for body in (tree, b'{"a":1}', '{"a":"\u4e91"}'):
+        assert tcop_sender.send(body).accepted
+    assert [one.json for one in tcop_receiver.callbacks] == [tree, {"a": 1}, {"a": "\u4e91"}]
+""").assert_outcomes(passed=3)
+
+
+def test_a_life_keeps_its_distances_on_the_clock(inner: Inner) -> None:
+    """Callbacks of a life are delivered at their times of alarm time, in order, and nobody waits for them."""
+    inner(
+        """
+import apps
+from tcop_mock import Notify, NotifyType
+
+def test_life(tcop_sender, tcop_lifecycle, tcop_clock):
+    apps.seen.clear()
+    life = tcop_lifecycle(steps="fire,repeat:2,resolve,fire", notify=Notify(NotifyType.CONTINUOUS, 3600))
+    deliveries = tcop_sender.send_all([*life, b"{}"])
+    assert [one.accepted for one in deliveries] == [True] * 6
+    assert apps.seen == [*[one.body() for one in life], b"{}"]
+    resolved, again = life[3], life[4]
+    age_s = (again.alarm.first_occur - resolved.alarm.first_occur).total_seconds()
+    assert tcop_clock.now_s == age_s
+    assert tcop_clock.pauses_s == [3600, 3600, resolved.duration_s - 7200, age_s - resolved.duration_s]
+
+def test_nothing(tcop_sender):
+    assert tcop_sender.send_all([]) == []
+
+def test_starts_with_a_body(tcop_sender, tcop_alarm):
+    assert len(tcop_sender.send_all([b"{}", tcop_alarm()])) == 2
+""",
+        target="apps.wsgi",
+    ).assert_outcomes(passed=3)
+
+
+def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
+    """What is raised in the thread that waits cancels the work; what the work raises comes through."""
+    cancelled = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def fails() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        blocking(fails())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("concurrent.futures.Future.result", _interrupted_once())
+        with pytest.raises(KeyboardInterrupt):
+            blocking(work())
+    assert cancelled == [True]
+
+
+def _interrupted_once() -> object:
+    from concurrent.futures import Future  # noqa: PLC0415 - it is patched outside
+
+    real, calls = Future.result, []
+
+    def result(self: Future[object], timeout: float | None = None) -> object:
+        calls.append(self)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return real(self, timeout)
+
+    return result
+
+
+def test_only_asyncio_can_await() -> None:
+    """On another kind of loop the failure says what to use instead."""
+    with pytest.raises(pytest.fail.Exception, match=r"this needs asyncio, .*; use tcop_sender in a thread"):
+        require_asyncio("tcop_sender")

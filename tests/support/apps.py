@@ -1,0 +1,100 @@
+"""Receivers that tests of the pytest plugin have in their process: ASGI, WSGI, plain callables; whole and with bugs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.sink.demo import careful
+from tcop_mock.sink.server import Received, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    Start = Callable[[str, list[tuple[str, str]]], object]
+    Message = dict[str, Any]
+
+_log = logging.getLogger(__name__)
+seen: list[bytes] = []
+"""What ``wsgi`` has taken."""
+
+
+def _received(method: str, body: bytes) -> Received:
+    return Received(method, "/", (), body, 0.0)
+
+
+def _start(start: Start, reply: Reply) -> Iterable[bytes]:
+    start(f"{reply.status} said", list(reply.headers))
+    return [reply.body]
+
+
+def wsgi(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """Keep the contract."""
+    body = environ["wsgi.input"].read()
+    seen.append(body)
+    return _start(start, careful(_received(environ["REQUEST_METHOD"], body)))
+
+
+def hasty_wsgi(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """Answer 500 to a resolved alarm that tells no time, and log it."""
+    body = environ["wsgi.input"].read()
+    reply = careful(_received(environ["REQUEST_METHOD"], body))
+    if reply.status == 200 and _is_timeless(json.loads(body)):
+        for _ in range(5):
+            _log.error("a resolved alarm")
+        reply = Reply(500, b"\x1b[31mno\x1b[0m")
+    return _start(start, reply)
+
+
+def talkative_wsgi(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """Keep what must be kept, and answer with more than need be: TCM105, which is a should."""
+    reply = careful(_received(environ["REQUEST_METHOD"], environ["wsgi.input"].read()))
+    return _start(start, Reply(reply.status, b"x" * 200_000) if reply.status == 200 else reply)
+
+
+async def asgi(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Any]) -> None:
+    """Keep the contract."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    reply = careful(_received(scope["method"], body))
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def sick_asgi(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Any]) -> None:
+    """Fail to start up."""
+    assert scope["type"] == "lifespan"
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+
+def takes(alarm: dict[str, Any]) -> str:
+    """Take each callback, with or without times."""
+    return str(alarm["alarmStatus"])
+
+
+async def takes_later(alarm: dict[str, Any]) -> str:
+    """Take each callback."""
+    return takes(alarm)
+
+
+def refuses_timeless(alarm: dict[str, Any]) -> None:
+    """Raise for a resolved alarm that tells no time: a refusal for metrics, a crash for events."""
+    if _is_timeless(alarm):
+        _ = alarm["alarmPolicyInfo"]["conditions"]["metricName"]
+        raise ValueError("when, please?")
+
+
+def _is_timeless(alarm: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return isinstance(alarm, dict) and alarm.get("alarmStatus") == "0" and alarm.get("recoverTime") in ("0", 0, "")
