@@ -8,13 +8,14 @@ const server = http.createServer((request, response) => {
   request.on("data", (part) => parts.push(part));
   request.on("error", () => {}); // a sender that goes away before its body is whole leaves nothing to answer
   request.on("end", () => {
-    let alarm = null;
     try {
-      alarm = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts)));
-    } catch {} // no UTF-8, or no JSON
-    if (alarm === null || typeof alarm !== "object" || Array.isArray(alarm)) return response.writeHead(400).end();
-    console.log(JSON.stringify(alarm)); // your own work goes here; keep it under five seconds
-    response.writeHead(204).end();
+      const alarm = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts)));
+      if (alarm === null || typeof alarm !== "object" || Array.isArray(alarm)) throw new SyntaxError("no object");
+      console.log(JSON.stringify(alarm)); // your own work goes here; keep it under five seconds
+      response.writeHead(204).end();
+    } catch {
+      response.writeHead(400).end(); // no UTF-8, no JSON, or too deep: what is thrown here would end the process
+    }
   });
 });
 server.listen(Number(process.argv[2] ?? 8080), "127.0.0.1", 1024, () => {

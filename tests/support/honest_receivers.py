@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tcop_mock.sink.server import Handler
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
-_START_S = 10.0
+_START_S = 60.0
 _THREADED = """
 import runpy, sys
 from http.server import ThreadingHTTPServer
