@@ -14,12 +14,10 @@ from tcop_mock.contract.stories import texts
 from tcop_mock.contract.workshop import Workshop
 from tcop_mock.errors import TargetError
 from tcop_mock.generate import Generator
-from tcop_mock.model.case import Pace
 from tcop_mock.model.clause import Clause, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
-from tcop_mock.model.story import Manner
 from tcop_mock.model.verdict import ClauseResult, Ran, Result, Verdict
-from tcop_mock.run.hearing import Hearing, narrowed
+from tcop_mock.run.hearing import Hearing, is_crowd, narrowed
 from tcop_mock.run.preflight import find_footing
 from tcop_mock.run.stagehand import Stagehand
 from tcop_mock.run.viewing import View
@@ -258,7 +256,7 @@ class ContractRun:
     def _settled_already(self, clause: Clause, footing: Footing) -> ClauseResult | None:
         """Return the result of a clause that need not be played."""
         missing = self.plan.missing(clause)
-        if not missing and self.plan.gap_s and _is_crowd(self._written(clause)):
+        if not missing and self.plan.gap_s and is_crowd(self._written(clause)):
             missing = "needs many requests at once, and --pace sends one after the other"
         if missing:
             return ClauseResult(clause, Result.NOT_RUN, reason=missing)
@@ -270,11 +268,6 @@ class ContractRun:
     def _finish(self, result: ClauseResult) -> ClauseFinished:
         self._results[result.clause.code] = result
         return ClauseFinished(result)
-
-
-def _is_crowd(play: Play) -> bool:
-    """Say whether a play is about requests that come at once."""
-    return play.pace is Pace.BURST or any(act.manner is Manner.AT_ONCE for one in play.stories for act in one.acts)
 
 
 def _requests(play: Play) -> int:
