@@ -14,10 +14,13 @@ from tcop_mock.errors import UsageError
 from tcop_mock.model.target import Parser, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tcop_mock.cli.options import Common
     from tcop_mock.model.clause import Clause
+    from tcop_mock.report.kinds import ReportFile
+
+_ABOUT_REQUESTS = frozenset({"har", "pytest"})
 
 
 def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
@@ -33,6 +36,17 @@ def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
     for parser, name in named.items():
         return Target.of_parser(parser, name)
     return target_of(target, flag="TARGET")
+
+
+def require_address(target: Target, files: Iterable[ReportFile]) -> None:
+    """Refuse reports that are about requests, where none is sent.
+
+    Raises:
+        UsageError: a parser is asked, and such a report is wanted.
+    """
+    for file in files:
+        if target.parser and file.kind in _ABOUT_REQUESTS:
+            raise UsageError(f"--report {file.kind}: a {target.parser} is sent no requests; take json, text or html")
 
 
 def _is_typed(name: str) -> bool:

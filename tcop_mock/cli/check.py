@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tcop_mock.cli.aiming import aimed, all_clauses
+from tcop_mock.cli.aiming import aimed, all_clauses, require_address
 from tcop_mock.cli.github import commands_stopped
 from tcop_mock.cli.observing import Asked, listening, observing
 from tcop_mock.cli.options import with_common
@@ -73,6 +73,7 @@ def check(  # noqa: PLR0913 - one parameter an option
         return 0
     files, baseline = reporting.files(), reporting.baseline()
     aim = aimed(target, {parser: more.pop(parser) for parser in Parser})
+    require_address(aim, files)
     ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
     found, ends = observing(Asked(**more))
     plan = CheckPlan(

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _HELP = "write --model module:callable"
 _CRASHES = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError)
 """What nobody raises to refuse a body: where nobody catches it, servers answer 500."""
+_TURN_S = 0.25
+"""Nobody promised that a parser can be called from several threads at once: so long one call waits for another."""
 _MOST_REASONS = 8
 _MOST_CHARS = 300
 _MOST_LEAVES = 500
@@ -120,11 +122,14 @@ class ParserPost:
         raised: list[BaseException] = []
 
         def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            with self._turn:  # nobody promised that it can be called from several threads at once
-                try:
-                    self._parse(json.loads(push.body))
-                except (Exception, SystemExit) as problem:  # noqa: BLE001 - whatever it raises is the attempt's to tell
-                    raised.append(problem)
+            is_alone = self._turn.acquire(timeout=_TURN_S)
+            try:
+                self._parse(json.loads(push.body))
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - whatever it raises is the attempt's to tell
+                raised.append(problem)
+            finally:
+                if is_alone:
+                    self._turn.release()
             start_response(_status(raised), [])
             return []
 

@@ -6,15 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tcop_mock.contract.profiles import load_profile
+
 if TYPE_CHECKING:
     from commands import Call, Done
 
 MODULE = """
+import time
+
 def parse(body):
     print("told by the parser")
     return body["alarmObjInfo"]["region"]
@@ -22,6 +27,10 @@ def parse(body):
 def careful(body):
     if not isinstance(body.get("sessionId"), str):
         raise ValueError("no session")
+
+def pondering(body):
+    if body["alarmObjInfo"].get("namespace") not in ("qce/cvm", None):
+        time.sleep(6)
 
 def nothing(body):
     raise ValueError("\\x1b[2J not today")
@@ -58,6 +67,28 @@ def test_a_parser_that_takes_all_keeps_the_contract_of_bodies(tcop: Call, module
     assert done.document["target"] == f"{module}:careful"
 
 
+def test_a_parser_that_hangs_is_told_as_late(tcop: Call, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body whose parsing takes longer than the deadline has no answer; the report is written as for receivers."""
+    hurried = load_profile()
+    hurried = replace(hurried, delivery=replace(hurried.delivery, timeout_s=1.5))
+    monkeypatch.setattr("tcop_mock.cli.options.load_profile", lambda _name: hurried)
+    done = tcop(
+        "check",
+        "--model",
+        f"{module}:pondering",
+        "--clauses",
+        "TCM306",
+        "--json",
+        "--seed",
+        "7",
+        "--report",
+        "json=r.json",
+    )
+    assert list(_failed(done)) == ["TCM306"]
+    assert "outcome: timed_out" in done.document["clauses"][0]["findings"][0]["evidence"]
+    assert json.loads(Path("r.json").read_text(encoding="utf-8")) == done.document
+
+
 def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: Call, module: str) -> None:
     """What is refused is told once for each reason, with the exception, and with how it is seen again."""
     done = tcop("check", "--model", f"{module}:parse", "--json", "--seed", "7")
@@ -67,7 +98,7 @@ def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: Call, module: s
     assert finding["title"].startswith("cdn/domain firing and 17 more: broke with KeyError: 'region'")
     assert "cdn/domain repeated" in finding["detail"]
     assert "cdn/domain firing (observed)" in finding["detail"]
-    assert f"raised in parse, line 4 of {module}.py" in finding["evidence"]
+    assert f"raised in parse, line 6 of {module}.py" in finding["evidence"]
     assert finding["reproduce"]["cli"].startswith(f"tcop-mock check --model {module}:parse --clauses TCM101 ")
     assert "told by the parser" in done.err
 
@@ -114,6 +145,10 @@ def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: Call, mod
     [
         (["--model", "m:f", "--schema", "s"], "--model and --schema: one of them is judged at a time; leave out the "),
         (["http://x/", "--model", "m:f"], "TARGET and --model: one of them is judged at a time; leave out the others"),
+        (
+            ["--model", "m:f", "--report", "pytest=x.py"],
+            "--report pytest: a model is sent no requests; take json, text or html",
+        ),
         (["--model", "no_such_module:f"], "no_such_module:f is no parser: ModuleNotFoundError: No module named "),
         (["--schema", "no-such.json"], "schema file 'no-such.json' cannot be read: No such file or directory"),
     ],
@@ -124,3 +159,13 @@ def test_what_cannot_be_judged_is_told_in_a_line(tcop: Call, module: str, argume
     done = tcop("check", *arguments, "--seed", "7")
     assert done.code == 2
     assert done.complaint.startswith(complaint)
+
+
+def test_a_target_of_the_environment_is_for_other_calls(
+    tcop: Call, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who names a parser need not unset the variable that holds the receiver."""
+    monkeypatch.setenv("TCOP_MOCK_TARGET", "http://ops:hunter2-x@127.0.0.1:9/")
+    done = tcop("check", "--model", f"{module}:careful", "--clauses", "TCM302", "--json", "--seed", "7")
+    assert (done.code, done.document["target"]) == (0, f"{module}:careful")
+    assert "hunter2" not in done.out + done.err
