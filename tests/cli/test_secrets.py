@@ -56,6 +56,8 @@ CALLS = [
     ("send", CVM, "--to", "{url}", "--target", "pagerduty", "--integration-key", KEY, "--attempts", "1"),
     ("send", CVM, "--to", "{url}", "--target", "pagerduty", "--integration-key", KEY, "--dry-run"),
     ("send", CVM, "--to", "{url}?key=" + KEY, "--target", "wecom", "--attempts", "1", "--json"),
+    ("doctor", "{url}"),
+    ("doctor", "{url}", "--json", "--debug"),
     ("replay", "TCM202", "--to", "{url}", "--attempts", "1"),
     ("replay", "TCM205", "--to", "{url}", "--attempts", "1", "--json", "--debug"),
     ("replay", "TCM201", "--to", "{url}", "--dry-run"),
@@ -118,7 +120,9 @@ def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("verb", ["check {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}"])
+@pytest.mark.parametrize(
+    "verb", ["check {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}", "doctor {}"]
+)
 def test_no_complaint_shows_it(verb: str, wrong: str, tcop: Call) -> None:
     """About a target that cannot be used, or cannot be reached."""
     userinfo = with_userinfo("://", CREDENTIALS).removeprefix("://")

@@ -34,12 +34,13 @@ OPTIONS = {
     "--tcop-fail-on=shuold": "--tcop-fail-on 'shuold': did you mean 'should'?",
     "--tcop-fail-on=7": "--tcop-fail-on '7': write must or should",
     "--tcop-seed=x": "--tcop-seed 'x' is no integer",
-    "--tcop-report=xml=a": "--tcop-report 'xml=a': no report 'xml'; there is har, html, json, junit,",
+    "--tcop-report=xml=a": "--tcop-report 'xml=a': no report 'xml'; there is har, html, json, junit, markdown, ndjson,",
     "--tcop-report=jsn=a": "--tcop-report 'jsn=a': no report 'jsn'; did you mean 'json' or 'ndjson'?",
     "--tcop-report=junit": "--tcop-report 'junit': write KIND=PATH, as in junit=report.xml",
     "--tcop-report=json=-": "--tcop-report 'json=-': a report is a file; --json writes the document to standard output",
     "--tcop-report=json=no/a": "report 'no/a': there is no folder",
     "--tcop-allow-host=": "--tcop-allow-host is empty",
+    "--tcop-baseline=nosuch.json": "baseline 'nosuch.json' is not there; --baseline-update writes it",
     "--tcop-target=": "--tcop-target is empty; write a URL or module:app",
 }
 

@@ -6,6 +6,7 @@ import click
 
 from tcop_mock.cli.durations import duration, positive_duration
 from tcop_mock.cli.flags import common, insecure, observing
+from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.clause import Level
 
@@ -17,14 +18,21 @@ CHECK = click.Command(
     "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
     params=[
-        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
+        click.Argument(["target"], required=False, metavar="[TARGET]"),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
             metavar="GLOB,...",
+            shell_complete=completing.clauses,
             help="Only these: TCM3*, recover-*; repeatable.",
         ),
-        click.Option(["--skip"], multiple=True, metavar="GLOB,...", help="Not these; repeatable."),
+        click.Option(
+            ["--skip"],
+            multiple=True,
+            metavar="GLOB,...",
+            shell_complete=completing.clauses,
+            help="Not these; repeatable.",
+        ),
         click.Option(
             ["--fail-on"],
             type=click.Choice([Level.MUST.value, Level.SHOULD.value]),
@@ -80,7 +88,7 @@ EXPLAIN = click.Command(
     "explain",
     callback=calling("explain", "explain"),
     help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
-    params=[click.Argument(["code"]), *common()],
+    params=[click.Argument(["code"], shell_complete=completing.clauses), *common()],
 )
 
 DEMO = click.Command(
