@@ -34,6 +34,7 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/basedpyright
 	.venv/bin/lint-imports
 	! grep -n '://' requirements/*
 	.venv/bin/python scripts/pools.py --check
