@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tcop_mock.cli.durations import durations, notify, positive_duration, retry_on
+from tcop_mock.cli.durations import durations, notify, positive_duration, rate, retry_on
 from tcop_mock.cli.verbs import completing
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
@@ -194,6 +194,35 @@ def listening() -> list[click.Parameter]:
         ),
         click.Option(["--count"], type=click.IntRange(min=1), help="End after so many requests."),
         click.Option(["--max-time"], type=positive_duration, metavar="TIME", help="End after that time."),
+    ]
+
+
+def clause_files() -> click.Option:
+    """Return the flag that names a team's own clauses."""
+    return click.Option(
+        ["--clause-files"],
+        multiple=True,
+        metavar="GLOB",
+        help="Your own clauses, too: files like ACME101-our-rule.toml; repeatable.",
+    )
+
+
+def aiming() -> list[click.Parameter]:
+    """Return the flags that name what is judged in place of a URL, and how fast it is asked."""
+    return [
+        click.Option(
+            ["--model"],
+            metavar="MODULE:CALLABLE",
+            help="In place of TARGET: a pydantic model, a dataclass, or what takes a parsed body and may raise.",
+        ),
+        click.Option(["--schema"], metavar="FILE", help="In place of TARGET: the receiver's own JSON Schema."),
+        click.Option(
+            ["--pace", "gap_s"],
+            type=rate,
+            metavar="N/s",
+            help="Requests at the most: 10/s, 300/min. Clauses that send many at once are not run. A whole run is some "
+            "700 requests: see --max-time.",
+        ),
     ]
 
 

@@ -97,7 +97,7 @@ def test_no_verb_shows_it(
         assert done.code in {0, 1, 2, 3}, call  # 2: formats that would have to hold it
         assert (call, _found(done.out, done.err, caplog.text)) == (call, [])
     files = {file: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
-    assert {file.suffix for file in files} == {".json", ".xml", ".txt", ".har", ".html", ".nd", ".py", ".md"}
+    assert {file.suffix for file in files} == {".har", ".html", ".json", ".md", ".nd", ".py", ".txt", ".xml"}
     assert _found(*files.values()) == []
 
 
