@@ -26,6 +26,7 @@ from tcop_mock.send.http import HttpPost
 if TYPE_CHECKING:
     from tcop_mock.model.delivery import Attempt, Push
 
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _RECEIVER = Path(__file__).parents[1] / "examples" / "receivers" / "stdlib_receiver.py"
 
 
@@ -52,10 +53,11 @@ async def play(target: Target, *globs: str) -> Recorder:
 
 
 def send_bare(url: str, pushes: list[Push]) -> None:
-    """Send the same requests, a connection each, with nothing around them."""
+    """Send the same requests, a connection each, with nothing around them; framed as httpx does, which refuses lies."""
     for push in pushes:
+        headers = {name: value for name, value in push.headers if name.lower() not in _FRAMING}
         with httpx.Client(trust_env=False) as client:
-            client.request(push.method, url, content=push.body, headers=dict(push.headers))
+            client.request(push.method, url, content=push.body, headers=headers)
 
 
 def main() -> None:

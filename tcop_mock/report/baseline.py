@@ -34,6 +34,11 @@ def fingerprint(clause: str, cause: str) -> str:
     ]
 
 
+def finding_fingerprint(result: ClauseResult, finding: Finding) -> str:
+    """Return what a finding of a clause is known by; one that has no cause of its own, by its title."""
+    return fingerprint(result.clause.code, finding.cause or finding.title)
+
+
 class Comparison:
     """Tells known findings from new ones.
 
@@ -75,9 +80,7 @@ class Comparison:
         """
         if result.result is not Result.FAIL:
             return result
-        found = sorted(
-            (self._finding(result.clause.code, one) for one in result.findings), key=lambda one: not one.counts
-        )
+        found = sorted((self._finding(result, one) for one in result.findings), key=lambda one: not one.counts)
         is_new = any(one.counts for one in found)
         return replace(result, result=Result.FAIL if is_new else Result.KNOWN, findings=tuple(found))
 
@@ -92,13 +95,12 @@ class Comparison:
         listed = dict(self._known)
         for gone in self._stale(verdict) if prune else ():
             del listed[gone.fingerprint]
-        for _, finding in _found(verdict) if update else ():
-            if finding.known:
-                listed[finding.fingerprint] = finding.known
+        if update:
+            listed |= {finding.fingerprint: finding.known for finding in _found(verdict) if finding.known}
         return sorted(listed.values(), key=lambda one: (one.clause, one.fingerprint))
 
-    def _finding(self, code: str, finding: Finding) -> Finding:
-        mark = fingerprint(code, finding.cause or finding.title)
+    def _finding(self, result: ClauseResult, finding: Finding) -> Finding:
+        mark, code = finding_fingerprint(result, finding), result.clause.code
         cases = tuple(dict.fromkeys(_ONE_OF_MANY.sub("callback #", case) for case in finding.cases))
         known = self._known.get(mark)
         if known is None:
@@ -113,7 +115,7 @@ class Comparison:
         return replace(finding, fingerprint=mark, known=known, expired=expired, beyond=beyond)
 
     def _stale(self, verdict: Verdict) -> Iterator[Known]:
-        found = {finding.fingerprint for _, finding in _found(verdict)}
+        found = {finding.fingerprint for finding in _found(verdict)}
         judged = {one.clause.code for one in verdict.results if _was_judged(one)}
         return (one for one in self._known.values() if one.clause in judged and one.fingerprint not in found)
 
@@ -123,5 +125,5 @@ def _was_judged(result: ClauseResult) -> bool:
     return result.result in _JUDGED or (result.result is Result.PASS and not result.reason)
 
 
-def _found(verdict: Verdict) -> Iterator[tuple[ClauseResult, Finding]]:
-    return ((result, finding) for result in verdict.results for finding in result.findings)
+def _found(verdict: Verdict) -> Iterator[Finding]:
+    return (finding for result in verdict.results for finding in result.findings)

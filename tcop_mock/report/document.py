@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tcop_mock.generate.policies import forms
 from tcop_mock.model.verdict import Result
+from tcop_mock.report.baseline import finding_fingerprint
 from tcop_mock.report.facts import catalogue_sha256, instant, left_out, tool_document
 from tcop_mock.report.pytest_module import pytest_of
 from tcop_mock.report.safe import UNSAFE
@@ -201,7 +202,7 @@ def _finding(result: ClauseResult, finding: Finding) -> dict[str, Any]:
             "replay": finding.reproduce.replay or None,
             "pytest": pytest_of(result, finding) or None,
         },
-        "fingerprint": finding.fingerprint or None,
+        "fingerprint": finding_fingerprint(result, finding),
         "known": {**_dates(finding.known), "counts": finding.counts} if finding.known else None,
     }
 

@@ -49,7 +49,7 @@ def broken(result: ClauseResult, width: int) -> list[Line]:
 
 
 def standing(finding: Finding) -> str:
-    """Return what the baseline says of a finding; nothing where it does not list it, or there is none."""
+    """Return what the baseline says of a finding; nothing where it does not list it."""
     known = finding.known
     if known is None:
         return ""

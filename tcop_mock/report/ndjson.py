@@ -32,8 +32,8 @@ def event_document(event: RunEvent) -> dict[str, Any]:
             return _told("clause-started", code=clause.code)
         case ClauseFinished(result):
             return _told("clause-finished", clause=clause_document(result))
-        case RunFinished(verdict):
-            return _told("run-finished", report=check_document(verdict))
+        case _:
+            return _told("run-finished", report=check_document(event.verdict))
 
 
 def whole_ndjson(verdict: Verdict) -> str:

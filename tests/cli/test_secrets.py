@@ -59,6 +59,8 @@ CALLS = [
     ("load", "{url}", "--count", "3", "--rate", "100", "--seed", "7"),
     ("load", "{url}", "--count", "3", "--rate", "100", "--json", "--debug"),
     ("load", "{url}", "--count", "4", "--concurrency", "2", "--workers", "2", "--json", "--debug"),
+    ("doctor", "{url}"),
+    ("doctor", "{url}", "--json", "--debug"),
     ("replay", "TCM202", "--to", "{url}", "--attempts", "1"),
     ("replay", "TCM205", "--to", "{url}", "--attempts", "1", "--json", "--debug"),
     ("replay", "TCM201", "--to", "{url}", "--dry-run"),
@@ -98,7 +100,7 @@ def test_no_verb_shows_it(
         assert done.code in {0, 1, 2, 3}, call  # 2: formats that would have to hold it
         assert (call, _found(done.out, done.err, caplog.text)) == (call, [])
     files = {file: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
-    assert {file.suffix for file in files} == {".json", ".xml", ".txt", ".md", ".html", ".har", ".nd", ".py"}
+    assert {file.suffix for file in files} == {".har", ".html", ".json", ".md", ".nd", ".py", ".txt", ".xml"}
     assert _found(*files.values()) == []
 
 
@@ -121,7 +123,9 @@ def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("verb", ["check {}", "load {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}"])
+@pytest.mark.parametrize(
+    "verb", ["check {}", "load {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}", "doctor {}"]
+)
 def test_no_complaint_shows_it(verb: str, wrong: str, tcop: Call) -> None:
     """About a target that cannot be used, or cannot be reached."""
     userinfo = with_userinfo("://", CREDENTIALS).removeprefix("://")

@@ -18,6 +18,7 @@ from tcop_mock.model.events import ClauseFinished, RunFinished
 from tcop_mock.model.verdict import Baseline, ClauseResult, Known, Result, Verdict
 from tcop_mock.report.baseline import Comparison, fingerprint
 from tcop_mock.report.baseline_file import baseline_document, read_baseline, write_baseline
+from tcop_mock.report.findings import standing
 from tcop_mock.report.junit import junit_document
 from tcop_mock.report.kinds import KINDS, render
 from tcop_mock.report.ruling import Ruling, rule
@@ -253,6 +254,11 @@ def test_every_report_tells_what_is_known_and_what_is_stale(kind: str) -> None:
     told = render(kind, of).decode()
     assert "2026-11-01" in told
     assert kind == "pytest" or "answered 418" in told or GONE.fingerprint in told
+
+
+def test_a_new_finding_has_no_standing() -> None:
+    """Nothing is said of what no baseline lists."""
+    assert standing(SHOWN) == ""
 
 
 def test_there_is_no_other_kind() -> None:

@@ -17,6 +17,7 @@ from tcop_mock.catalog import Catalog
 from tcop_mock.entries import read_schema
 from tcop_mock.model.delivery import Attempt, Delivery, Outcome
 from tcop_mock.model.verdict import Baseline
+from tcop_mock.report.baseline import fingerprint
 from tcop_mock.report.document import check_document, deliveries_document, json_text, shapes_document, write_json
 from tcop_mock.report.facts import tool_document
 from tcop_mock.report.safe import UNSAFE
@@ -105,7 +106,7 @@ def test_a_verdict_as_json() -> None:
                         "shape": "cvm/basic-monitoring",
                         "evidence": FINDING.evidence,
                         "reproduce": {"curl": CURL, "cli": CLI, "replay": None, "pytest": None},
-                        "fingerprint": None,
+                        "fingerprint": fingerprint("TCM302", FINDING.title),
                         "known": None,
                     }
                 ],

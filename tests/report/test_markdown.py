@@ -62,8 +62,11 @@ def test_the_brief_one_leaves_evidence_out() -> None:
 
 
 def test_many_findings_are_counted() -> None:
-    """After the first few findings of a clause the rest is a number."""
-    text = markdown_document(verdict(broken(7)))
+    """After the first few findings of a clause the rest is a number; what is known in part says so."""
+    shown = broken(7)
+    first = replace(shown.findings[0], known=LISTED, beyond=("a case",))
+    text = markdown_document(verdict(replace(shown, findings=(first, *shown.findings[1:]))))
+    assert "`known since 2026-11-01, but not in 1 case: a case`" in text
     assert text.count("### ") == 5
     assert "… and 2 more findings" in text
 
