@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock._lazy import load
+from tcop_mock._lazy import load as _public  # ``load`` is a package of ours
 from tcop_mock._version import __version__
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be anything
     """Load a public name from the module that defines it."""
-    return load(__name__, _HOMES, name)
+    return _public(__name__, _HOMES, name)

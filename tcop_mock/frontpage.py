@@ -14,6 +14,7 @@ VERBS = {
     "send": ("delivery", "Deliver a callback as TCOP does: deadline, retries, BasicAuth."),
     "replay": ("delivery", "Send again what was recorded, captured or judged."),
     "check": ("contract", "Judge a receiver by the contract."),
+    "load": ("load", "Send many callbacks: alarm storms, at the speed of the machine."),
     "listen": ("delivery", "Receive callbacks, tell and record them, misbehave on request."),
     "explain": ("contract", "Explain a clause: what it demands, by which source, and how to keep it."),
     "demo": ("contract", "Judge a built-in receiver with planted bugs, then the corrected one."),

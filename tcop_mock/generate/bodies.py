@@ -80,6 +80,18 @@ class Bodies:
             drawn[lane_first - first :: LANES] = column
         return drawn
 
+    def of_policy(self, policy: int, first: int, count: int) -> list[bytes]:
+        """Return the bodies of ``count`` alarms in a row of one policy, which has alarms without end.
+
+        A policy's first alarms are those that have a serial: each ``LANES`` behind the one before.
+        """
+        drawn: list[bytes] = []
+        while len(drawn) < count:
+            number, low = divmod(first + len(drawn), ROWS)
+            high = min(ROWS, low + count - len(drawn))
+            drawn += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
+        return drawn
+
     def told_s(self, serial: int) -> int:
         """Return when one alarm's callback is told, in seconds after the alarm fired for the first time."""
         policy, number, row = place_of(serial)

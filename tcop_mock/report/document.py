@@ -1,6 +1,7 @@
 """Documents for programs: JSON, versioned, closed by the schemas in ``contracts/schemas``.
 
-``check-report`` · ``mutator-list`` · ``send-report`` · ``shape-list`` · ``validate-report``
+``check-report`` · ``load-report`` (in ``load_document``) · ``mutator-list`` · ``send-report`` · ``shape-list`` ·
+``validate-report``
 """
 
 from __future__ import annotations

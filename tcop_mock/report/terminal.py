@@ -26,7 +26,7 @@ def terminal_report(stream: TextIO, *, fail_on: Level, environ: Mapping[str, str
         fail_on: clauses down to this level decide on the run.
         environ: ``TERM``, and ``NO_COLOR`` (https://no-color.org: set and not empty).
     """
-    if not stream.isatty() or environ.get("TERM", "").lower() in _DUMB:
+    if not is_live(stream, environ):
         yield TextReport(stream, fail_on=fail_on)
         return
     from tcop_mock.report.live import LiveReport  # noqa: PLC0415 - rich is loaded for a terminal only
@@ -36,3 +36,8 @@ def terminal_report(stream: TextIO, *, fail_on: Level, environ: Mapping[str, str
         yield live
     finally:
         live.close()
+
+
+def is_live(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Tell whether a stream is a terminal that can move its cursor."""
+    return stream.isatty() and environ.get("TERM", "").lower() not in _DUMB

@@ -92,7 +92,7 @@ async def find_footing(  # noqa: PLR0913 - ports are handed in one by one
     if attempt.duration_s > _WARM_S and attempt.outcome not in _UNREACHED:
         again = await post(plain, deadline_s=deadline_s)
         attempt = min(attempt, again, key=lambda one: (one.outcome is Outcome.TIMED_OUT, one.duration_s))
-    _refuse_unusable(attempt, target, wait_s)
+    refuse_unusable(attempt, target, wait_s)
     if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_S:
         return Footing(attempt, deadline_s)
     company = await asyncio.gather(*(post(plain, deadline_s=deadline_s) for _ in range(_COMPANY)))
@@ -104,9 +104,20 @@ def _is_starting(attempt: Attempt) -> bool:
     return attempt.status is None or attempt.status in _STARTING
 
 
-def _refuse_unusable(attempt: Attempt, target: Target, wait_s: float) -> None:
+def refuse_unusable(attempt: Attempt, target: Target, wait_s: float | None = None) -> None:
+    """Refuse a target by its answer to a plain callback.
+
+    Args:
+        attempt: what became of the callback.
+        target: for messages.
+        wait_s: how long it was waited for; ``None`` where there is no such flag.
+
+    Raises:
+        TargetError: it cannot be reached, wants other credentials, or has nothing at that path.
+    """
     if attempt.outcome in _UNREACHED:
-        hint = "" if wait_s else "; is it running? `--wait 30s` gives a starting receiver time"
+        hint = "" if wait_s else "; is it running?"
+        hint += " `--wait 30s` gives a starting receiver time" if wait_s == 0 else ""
         waited = f" after waiting {wait_s:g} s" if wait_s else ""
         raise TargetError(f"{target} cannot be reached{waited}: {attempt.detail or attempt.outcome}{hint}")
     if attempt.status in _UNAUTHORIZED:

@@ -31,8 +31,8 @@ class Answer:
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow on the same connection."""
-        return self.complete and self._parser.their_state is h11.DONE
+        """Whether another request may follow on the same connection: not behind bytes that nobody asked for."""
+        return self.complete and self._parser.their_state is h11.DONE and not self._parser.trailing_data[0]
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes; none mean that the receiver closed.

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import aiohappyeyeballs
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tcop_mock.model.target import Target
 
+Addresses: TypeAlias = "Sequence[AddrInfoType]"
+"""What a name resolves to."""
 _NEXT_ADDRESS_S = 0.25
 """Head start of one address before the next is tried beside it (RFC 8305, section 8)."""
 
@@ -42,19 +44,48 @@ async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[...
         ssl.SSLError: no TLS session.
         OSError: refused or unreachable.
     """
-    addresses = await resolved(target.host, target.port, resolve)
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport = await connect(lambda: protocol, target, tls, await resolved(target.host, target.port, resolve))
+    return Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+
+async def connect(
+    protocol: Callable[[], asyncio.BaseProtocol],
+    target: Target,
+    tls: ssl.SSLContext | None,
+    addresses: Addresses,
+) -> asyncio.Transport:
+    """Connect to the first of a target's addresses that answers.
+
+    Raises:
+        ssl.SSLError: no TLS session.
+        OSError: refused or unreachable.
+    """
     sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
     name = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
+    loop = asyncio.get_running_loop()
     try:
-        return Line(*await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name))
+        transport, _ = await loop.create_connection(protocol, sock=sock, ssl=tls, server_hostname=name)
     except BaseException as problem:
         sock.close()
         if isinstance(problem, OSError) and not isinstance(problem, ssl.SSLError):  # the connection stood before
             raise ssl.SSLError(f"the connection ended in the handshake: {problem}") from problem
         raise
+    return transport
 
 
-async def resolved(host: str, port: int, resolve: Callable[..., Any]) -> Sequence[AddrInfoType]:
+def tls_context(*, insecure: bool) -> ssl.SSLContext:
+    """Return what verifies a receiver's certificate, or does not; making it takes some 20 ms."""
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def resolved(host: str, port: int, resolve: Callable[..., Any]) -> Addresses:
     """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit.
 
     An address needs no looking up, and so no thread.
@@ -64,7 +95,7 @@ async def resolved(host: str, port: int, resolve: Callable[..., Any]) -> Sequenc
     """
     with contextlib.suppress(OSError, UnicodeError):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    answer: Future[Sequence[AddrInfoType]] = Future()
+    answer: Future[Addresses] = Future()
     answer.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
 
     def look_up() -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.model.delivery import Attempt, Outcome
 from tcop_mock.send.answer import Answer, BadAnswerError
-from tcop_mock.send.dial import Line, ResolveError, dial
+from tcop_mock.send.dial import Line, ResolveError, dial, tls_context
+from tcop_mock.send.head import request_head
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -71,7 +72,7 @@ class HttpPost:
         self._sleep = sleep
         self._resolve = resolve
         self._kept: Line | None = None
-        self._tls = _tls_context(insecure=insecure) if target.scheme == "https" else None
+        self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
 
     async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
         """Send once; see :class:`tcop_mock.model.delivery.Post`."""
@@ -156,7 +157,7 @@ class HttpPost:
         Only here, where nothing is awaited and nothing raises, does a frame hold the credentials in the clear: a
         traceback that shows local variables never shows them.
         """
-        start = self._head(push) + (b"" if _is_cut(push) else push.framed()[: push.cut])
+        start = request_head(self._target, push) + (b"" if _is_cut(push) else push.framed()[: push.cut])
         writer.write(start)
         return len(start)
 
@@ -172,21 +173,6 @@ class HttpPost:
         if data and course.first_byte_s is None:
             course.first_byte_s = self._clock()
         course.answer.feed(data)
-
-    def _head(self, push: Push) -> bytes:
-        target = self._target
-        fields = {
-            "host": ("Host", target.authority),
-            "content-length": push.framing,
-            # RFC 9112, 9.6: "close" is said by who will not use the connection again
-            "connection": ("Connection", "keep-alive" if push.keeps else "close"),
-        }
-        if push.credentials is not None:
-            fields["authorization"] = ("Authorization", f"Basic {push.credentials.token().reveal()}")
-        fields |= {name.lower(): (name, value) for name, value in push.headers}
-        start = f"{push.method} {target.path_with(push.query)} HTTP/1.1"
-        lines = [start, *(f"{name}: {value}" for name, value in fields.values())]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def _attempt(self, push: Push, course: _Course, outcome: Outcome, detail: str) -> Attempt:
         answer = course.answer
@@ -206,14 +192,6 @@ class HttpPost:
             request_sha256=hashlib.sha256(push.body).hexdigest(),
             detail=detail,
         )
-
-
-def _tls_context(*, insecure: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _is_cut(push: Push) -> bool:

@@ -20,7 +20,7 @@ from tcop_mock.cli.commands import cli
 if TYPE_CHECKING:
     from commands import Call
 
-VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "listen", "explain", "demo"]
+VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "load", "listen", "explain", "demo"]
 VERBS += ["doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)

@@ -25,7 +25,7 @@ from tcop_mock.report.safe import UNSAFE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NAMES = ["check-report", "lint-report", "send-report", "shape-list"]
+_NAMES = ["check-report", "lint-report", "load-report", "send-report", "shape-list"]
 _ALL = verdict(*LEFT_OUT, PASSED, FAILED, SHOULD, ERROR)
 _TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 _ATTEMPTS = st.builds(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted_server import Peer, ScriptedServer
 
+from tcop_mock.load.pooled import PooledPost
 from tcop_mock.model.delivery import Attempt, Push
 from tcop_mock.model.target import Target
 from tcop_mock.send.http import HttpPost
@@ -27,10 +28,28 @@ def serve() -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
 
 
 @pytest.fixture
-def post() -> Callable[..., Attempt]:
-    """Push once to a URL. The deadline is beyond every test's duration unless the test is about it."""
+def sender() -> Callable[..., Attempt]:
+    """Push once to a URL with the sender. The deadline is beyond every test's duration unless the test is about it."""
 
     def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:  # noqa: ANN401 - HttpPost's
         return asyncio.run(HttpPost(Target.parse(url), **options)(push, deadline_s=deadline_s))
 
     return send
+
+
+@pytest.fixture(params=["sender", "wire"])
+def post(request: pytest.FixtureRequest, sender: Callable[..., Attempt]) -> Callable[..., Attempt]:
+    """Push once to a URL, with the sender and with the wire of loads: what both have to do alike."""
+
+    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:  # noqa: ANN401 - PooledPost's
+        return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))
+
+    return sender if request.param == "sender" else send
+
+
+async def _pooled(target: Target, push: Push, deadline_s: float, options: dict[str, Any]) -> Attempt:
+    port = PooledPost(target, **options)
+    try:
+        return await port(push, deadline_s=deadline_s)
+    finally:
+        await port.close()

@@ -120,7 +120,7 @@ def test_the_deadline_counts_from_the_start(serve: Serve, jump_at: int, connecte
 
 
 @pytest.mark.parametrize("drip", [True, False], ids=["dripped", "silent"])
-def test_patience_ends_the_wait_for_a_body_early(serve: Serve, post: PostOnce, *, drip: bool) -> None:
+def test_patience_ends_the_wait_for_a_body_early(serve: Serve, sender: PostOnce, *, drip: bool) -> None:
     """After the head the body has patience_s; then the attempt is timed out with its status, far from the deadline."""
 
     def script(peer: Peer) -> None:
@@ -129,12 +129,12 @@ def test_patience_ends_the_wait_for_a_body_early(serve: Serve, post: PostOnce, *
             peer.drip(b"x" * 50_000)
         peer.hold()
 
-    attempt = post(serve(script).url, Push(b"{}", patience_s=0.2), deadline_s=600)
+    attempt = sender(serve(script).url, Push(b"{}", patience_s=0.2), deadline_s=600)
     assert (attempt.outcome, attempt.status) == (Outcome.TIMED_OUT, 200)
     assert 0.2 <= attempt.duration_s < 60
 
 
-def test_patience_does_not_count_before_the_head(serve: Serve, post: PostOnce) -> None:
+def test_patience_does_not_count_before_the_head(serve: Serve, sender: PostOnce) -> None:
     """A receiver may take longer than patience_s for its head, and is acked when the body comes with it."""
 
     def script(peer: Peer) -> None:
@@ -142,7 +142,7 @@ def test_patience_does_not_count_before_the_head(serve: Serve, post: PostOnce) -
         peer.drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 30 + b"\r\nContent-Length: 0\r\n\r")
         peer.send(b"\n")
 
-    attempt = post(serve(script).url, Push(b"{}", patience_s=0.01))
+    attempt = sender(serve(script).url, Push(b"{}", patience_s=0.01))
     assert (attempt.outcome, attempt.duration_s > 0.01) == (Outcome.ACKED, True)
 
 

@@ -82,10 +82,10 @@ def test_a_whole_answer_is_acked_however_it_is_framed(serve: Serve, post: PostOn
     assert not attempt.body_truncated
 
 
-def test_an_answer_to_head_has_no_body(serve: Serve, post: PostOnce) -> None:
+def test_an_answer_to_head_has_no_body(serve: Serve, sender: PostOnce) -> None:
     """The Content-Length of an answer to HEAD announces nothing that is waited for."""
     server = serve(lambda peer: peer.answer(HEAD).hold())
-    assert post(server.url, Push(b"", method="HEAD")).outcome is Outcome.ACKED
+    assert sender(server.url, Push(b"", method="HEAD")).outcome is Outcome.ACKED
 
 
 @pytest.mark.parametrize("answer", [OK, CHUNKED + b"2\r\nok\r\n0\r\n\r\n"], ids=["length", "chunked"])

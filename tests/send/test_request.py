@@ -17,6 +17,7 @@ from tcop_mock.errors import UsageError
 from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.secret import Credentials, Secret
 from tcop_mock.model.target import Target
+from tcop_mock.send.head import request_head
 from tcop_mock.send.http import HttpPost
 from tcop_mock.sink.server import Received, Reply
 
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     PostOnce = Callable[..., Attempt]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.fixture
+def post(sender: PostOnce) -> PostOnce:
+    """Push with the sender: the wire of loads knows no segments, chunks or methods."""
+    return sender
 
 
 @pytest.fixture
@@ -129,7 +136,7 @@ def test_segments_cut_the_same_bytes(body: bytes, segments: tuple[int, ...]) -> 
         async with server:
             target = Target.parse(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
             post = HttpPost(target, sleep=wait_for_it)
-            whole = len(post._head(push)) + len(push.body)
+            whole = len(request_head(target, push)) + len(push.body)
             attempt = await post(push, deadline_s=25)
             await ended.wait()
         assert (attempt.outcome, attempt.sent_bytes) == (Outcome.ACKED, whole)
@@ -157,7 +164,7 @@ def test_segments_cut_the_same_bytes(body: bytes, segments: tuple[int, ...]) -> 
 def test_a_body_in_chunks(body: bytes, segments: tuple[int, ...], framed: bytes) -> None:
     """One chunk for each segment and an empty one at the end (RFC 9112, 7.1), in one write; no length is told."""
     push = Push(body, segments=segments, chunked=True)
-    head = HttpPost(Target.parse("127.0.0.1:9"))._head(push)
+    head = request_head(Target.parse("127.0.0.1:9"), push)
     assert b"\r\nTransfer-Encoding: chunked\r\n" in head
     assert b"content-length" not in head.lower()
     assert push.framed() == framed

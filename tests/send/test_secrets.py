@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tcop_mock.errors import UsageError
+from tcop_mock.load.pooled import PooledPost
 from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.target import Target
 from tcop_mock.send.http import HttpPost
@@ -77,6 +78,25 @@ def test_a_traceback_with_locals_of_a_failing_attempt_shows_none(serve: Serve, o
     target, push = prepared(serve(script))
     with pytest.raises(LookupError) as failure:
         asyncio.run(HttpPost(target, **options)(push, deadline_s=0.3 if "sleep" in options else 25))
+    text = shown(failure.value)
+    assert "push = Push" in text, "the locals are captured"
+    assert [spelling for spelling in SPELLINGS if spelling in text] == []
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_traceback_with_locals_of_the_wire_of_loads_shows_none(serve: Serve, at: int) -> None:
+    """The same of a connection that is kept: wherever the clock fails, it is raised, and shows nothing."""
+    target, push = prepared(serve(lambda peer: peer.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").hold()))
+
+    async def run() -> None:
+        port = PooledPost(target, clock=raising(at))
+        try:
+            await port(push, deadline_s=25)
+        finally:
+            await port.close()
+
+    with pytest.raises(LookupError, match="the clock fails") as failure:
+        asyncio.run(run())
     text = shown(failure.value)
     assert "push = Push" in text, "the locals are captured"
     assert [spelling for spelling in SPELLINGS if spelling in text] == []

@@ -1,0 +1,157 @@
+"""Callbacks per second on one core, against other load generators, and how late an open load begins.
+
+usage: python benchmarks/load.py [--rounds N] [--seconds S]
+
+A receiver that does nothing runs on one core, the client on another. All send as many bytes over as many kept
+connections; ours sends every body distinct and made on the way, the others one body again and again. They take turns,
+and the median of the rounds is printed: what counts are the ratios. Programs that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peers.load_clients import CONNECTIONS, RATES, Measured, body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_PEERS = Path(__file__).parent / "peers"
+_CORES = sorted(os.sched_getaffinity(0))
+_RATES = (2_000, 20_000, 50_000)
+_WRK = (
+    'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = io.open("{body}"):read("*a")\n'
+)
+
+
+def programs(url: str, seconds: int, folder: Path) -> dict[str, tuple[list[str], str]]:
+    """Return the command of each program that is installed, and what its rate looks like."""
+    content, script = folder / "body.json", folder / "wrk.lua"
+    content.write_bytes(body())
+    script.write_text(_WRK.format(body=content), encoding="utf-8")
+    lines, kind, file = str(CONNECTIONS), "application/json", str(content)
+    commands = {
+        "wrk": (f"-t1 -c{lines} -d{seconds}s -s {script} {url}", r"Requests/sec:\s+([\d.]+)"),
+        "h2load": (f"--h1 -t1 -c{lines} -D{seconds} -d {file} -H content-type:{kind} {url}", r"([\d.]+) req/s"),
+        "hey": (f"-cpus 1 -c {lines} -z {seconds}s -m POST -T {kind} -D {file} {url}", r"Requests/sec:\s+([\d.]+)"),
+        "ab": (
+            f"-k -q -c {lines} -t {seconds} -n 9999999 -T {kind} -p {file} {url}",
+            r"Requests per second:\s+([\d.]+)",
+        ),
+        "autocannon": (
+            f"-j -c {lines} -d {seconds} -m POST -H content-type={kind} -i {file} {url}",
+            r'"requests":.*?"average":([\d.]+)',
+        ),
+    }
+    return {
+        name: ([where, *arguments.split()], pattern)
+        for name, (arguments, pattern) in commands.items()
+        if (where := shutil.which(name))
+    }
+
+
+def said(command: list[str]) -> str:
+    """Return what a command says, run on the second core."""
+    done = subprocess.run(  # noqa: S603 - the commands of this file
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+        preexec_fn=on(-1),
+    )
+    return done.stdout
+
+
+def on(core: int) -> Callable[[], None]:
+    """Return what binds a process to a core of those that we have."""
+    return lambda: os.sched_setaffinity(0, {_CORES[core]})
+
+
+def rates(url: str, rounds: int, seconds: int, folder: Path) -> dict[str, Measured]:
+    """Return the medians of each client."""
+    installed = programs(url, seconds, folder)
+    found: dict[str, list[Measured]] = {}
+    for _ in range(rounds):
+        for name, (command, pattern) in installed.items():
+            used_s = processor_s()
+            match = re.search(pattern, said(command), re.DOTALL)
+            rate = float(match[1]) if match else math.nan
+            found.setdefault(name, []).append(Measured(rate, 1e6 * (processor_s() - used_s) / (rate * seconds)))
+        for name in RATES:
+            told = said([sys.executable, str(_PEERS / "load_clients.py"), name, url, str(seconds)])
+            found.setdefault(name, []).append(Measured(**json.loads(told.splitlines()[-1])))
+    return {name: Measured(*map(statistics.median, zip(*rows, strict=True))) for name, rows in found.items()}
+
+
+def processor_s() -> float:
+    """Return the processor time of all commands so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def table(found: dict[str, Measured]) -> Iterator[str]:
+    """Yield the lines of the ratios."""
+    base = found.get("wrk") or max(found.values())
+    yield f"{'callbacks on one core':<30}{'/s':>10}{'of wrk':>10}{'processor, us':>16}"
+    for name, row in sorted(found.items(), key=lambda item: -item[1].rate):
+        yield f"  {name:<28}{row.rate:>10,.0f}{row.rate / base.rate:>10.2f}{row.cost_us:>16.1f}"
+    mine = found["ours, asyncio"]
+    for name in ("aiohttp", "httpx", "locust FastHttpUser"):
+        by_rate, by_cost = mine.rate / found[name].rate, found[name].cost_us / mine.cost_us
+        yield f"  ours, asyncio: {by_rate:.1f} times {name}; by processor time {by_cost:.1f} times"
+
+
+def lateness(url: str, rounds: int, seconds: int) -> Iterator[str]:
+    """Yield how late pushes begin in an open load with drawn arrivals, in ms."""
+    yield f"\n{'open load, Poisson, ms late':<30}{'/s':>10}{'p50':>8}{'p99':>8}{'p99.9':>8}{'max':>8}{'ack p99':>9}"
+    for rate in _RATES:
+        told = [
+            json.loads(said([sys.executable, str(_PEERS / "load_clients.py"), "asyncio", url, str(seconds), str(rate)]))
+            for _ in range(rounds)
+        ]
+        row = {key: statistics.median(one[key] for one in told) for key in told[0]}
+        times = "".join(f"{row[key]:>8.3f}" for key in ("p50", "p99", "p99.9", "max"))
+        yield f"  {rate:<28,}{row['rate']:>10,.0f}{times}{row['ack p99']:>9.3f}"
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2)
+    given = parser.parse_args()
+    receiver = subprocess.Popen(  # noqa: S603 - ours
+        [sys.executable, str(_PEERS / "load_sink.py")],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=on(0),  # noqa: PLW1509 - there are no threads yet
+    )
+    try:
+        assert receiver.stdout is not None  # noqa: S101 - it was asked for
+        url = receiver.stdout.readline().strip()
+        print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {len(_CORES)} cores")
+        with tempfile.TemporaryDirectory() as folder:
+            for line in table(rates(url, given.rounds, given.seconds, Path(folder))):
+                print(line, flush=True)
+        for line in lateness(url, given.rounds, given.seconds):
+            print(line, flush=True)
+    finally:
+        receiver.kill()
+        receiver.wait()
+
+
+if __name__ == "__main__":
+    main()

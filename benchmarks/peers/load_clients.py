@@ -1,0 +1,183 @@
+"""The clients in Python of ``benchmarks/load.py``, each in a process of its own.
+
+usage: python benchmarks/peers/load_clients.py NAME URL SECONDS [RATE]   (prints a line of JSON)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import itertools
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.generate import Generator
+from tcop_mock.load.bodies import mixed, shapes_of
+from tcop_mock.load.driver import Driver
+from tcop_mock.load.loops import factory_of
+from tcop_mock.load.steady import ClosedLoad, OpenLoad
+from tcop_mock.load.tally import Tally
+from tcop_mock.model.load import LoadPlan, Model, Stage
+from tcop_mock.model.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.load.beats import Beat
+    from tcop_mock.model.loaded import LoadSummary
+
+CONNECTIONS = 64
+MIX = (("cvm/basic-monitoring", 1.0),)
+PREPARED = 4096
+
+
+class Measured(NamedTuple):
+    """What a client does."""
+
+    rate: float
+    """Callbacks a second."""
+    cost_us: float
+    """Processor time of each, which other work of the machine does not change much."""
+
+
+def body() -> bytes:
+    """Return one body, for who sends the same again and again."""
+    return next(mixed(Generator(1), shapes_of(Catalog.load(), MIX)))
+
+
+def ours(
+    url: str, seconds: float, *, loop: str, prepared: bool = False, rate: float = 0.0
+) -> tuple[LoadSummary, float]:
+    """Run a load of ours, closed without a rate, else open with drawn arrivals; return the processor time, too."""
+    stages = (Stage(seconds, rate, rate),)
+    model = Model.OPEN if rate else Model.CLOSED
+    rules = load_profile("2023").delivery
+    plan = LoadPlan(
+        Target.parse(url),
+        rules,
+        "2023",
+        seed=1,
+        model=model,
+        stages=stages,
+        poisson=True,
+        concurrency=CONNECTIONS,
+        duration_s=seconds,
+    )
+    bodies = mixed(Generator(1), shapes_of(Catalog.load(), MIX))
+    given = itertools.cycle([next(bodies) for _ in range(PREPARED)]) if prepared else bodies
+    next(given)
+    tally = Tally(plan)
+
+    def tell(beat: Beat) -> None:
+        tally.take(beat)
+
+    async def run() -> None:
+        driver = Driver(plan, tell)
+        await driver.run((OpenLoad if rate else ClosedLoad)(driver, given))
+
+    with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
+        used_s = time.process_time()
+        runner.run(run())
+        used_s = time.process_time() - used_s
+    return tally.summary(), used_s
+
+
+def measured(sent: int, began_s: float, used_s: float) -> Measured:
+    """Return what was sent since two clocks, of the wall and of the processor, showed this."""
+    return Measured(sent / (time.perf_counter() - began_s), 1e6 * (time.process_time() - used_s) / sent)
+
+
+def of_ours(url: str, seconds: float, **how: Any) -> Measured:  # noqa: ANN401 - of ours()
+    """Return the rate of a load of ours."""
+    summary, used_s = ours(url, seconds, **how)
+    return Measured(summary.rate, 1e6 * used_s / summary.attempts)
+
+
+def one_by_one(url: str, seconds: float, session: Callable[[], Any]) -> Measured:
+    """Return the rate of so many tasks that send one after the other with a client of theirs."""
+    sent, content = 0, body()
+
+    async def run() -> Measured:
+        async with session() as client:
+            began_s, used_s = time.perf_counter(), time.process_time()
+
+            async def send() -> None:
+                nonlocal sent
+                while time.perf_counter() - began_s < seconds:
+                    answer = await client.post(url, data=content)
+                    await answer.read() if hasattr(answer, "content_type") else None
+                    sent += 1
+
+            await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
+            return measured(sent, began_s, used_s)
+
+    return asyncio.run(run())
+
+
+def with_aiohttp(url: str, seconds: float) -> Measured:
+    """Return the rate of aiohttp."""
+    import aiohttp  # noqa: PLC0415 - each client loads its own
+
+    return one_by_one(url, seconds, aiohttp.ClientSession)
+
+
+def with_httpx(url: str, seconds: float) -> Measured:
+    """Return the rate of httpx."""
+    import httpx  # noqa: PLC0415 - each client loads its own
+
+    class Client(httpx.AsyncClient):
+        async def post(self, url: str, *, data: bytes) -> httpx.Response:  # type: ignore[override]
+            return await super().post(url, content=data)
+
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    return one_by_one(url, seconds, lambda: Client(limits=limits, trust_env=False))
+
+
+def with_locust(url: str, seconds: float) -> Measured:
+    """Return the rate of locust's FastHttpUser's client."""
+    from locust.contrib.fasthttp import FastHttpSession  # noqa: PLC0415 - each client loads its own
+    from locust.env import Environment  # noqa: PLC0415 - as above
+
+    gevent: Any = importlib.import_module("gevent")  # has no types
+    content, sent, events = body().decode(), 0, Environment().events
+    began_s, used_s = time.perf_counter(), time.process_time()
+
+    def send() -> None:
+        nonlocal sent
+        session = FastHttpSession(url.rstrip("/"), events.request, None)
+        while time.perf_counter() - began_s < seconds:
+            session.post("/", data=content)
+            sent += 1
+
+    gevent.joinall([gevent.spawn(send) for _ in range(CONNECTIONS)], raise_error=True)
+    return measured(sent, began_s, used_s)
+
+
+RATES: dict[str, Callable[[str, float], Measured]] = {
+    "ours, asyncio": lambda url, seconds: of_ours(url, seconds, loop="asyncio"),
+    "ours, asyncio, prepared": lambda url, seconds: of_ours(url, seconds, loop="asyncio", prepared=True),
+    "ours, uvloop": lambda url, seconds: of_ours(url, seconds, loop="uvloop"),
+    "ours, uvloop, prepared": lambda url, seconds: of_ours(url, seconds, loop="uvloop", prepared=True),
+    "aiohttp": with_aiohttp,
+    "httpx": with_httpx,
+    "locust FastHttpUser": with_locust,
+}
+
+
+def main(name: str, url: str, seconds: float, rate: float = 0.0) -> None:
+    """Run one client."""
+    if not rate:
+        print(json.dumps(RATES[name](url, seconds)._asdict()))
+        return
+    summary, _ = ours(url, seconds, loop=name, rate=rate)
+    late = {f"p{share:g}": 1e3 * summary.lateness.percentile(share) for share in (50, 99, 99.9)}
+    acks = {f"ack p{share:g}": 1e3 * summary.acks.percentile(share) for share in (50, 99)}
+    print(json.dumps({"rate": summary.rate, **late, "max": 1e3 * summary.lateness.max_s, **acks}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:]))

@@ -1,0 +1,171 @@
+"""Begins attempts when they are due and counts what becomes of them. What is due when, the kinds of load say.
+
+Times in here are those of the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from tcop_mock.load.beats import Beat, Recorder
+from tcop_mock.load.faults import raised_by
+from tcop_mock.load.wire import Wire
+from tcop_mock.model.delivery import Outcome, Push
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.load.line import Line
+    from tcop_mock.model.load import LoadPlan
+
+_EXPIRE_S = 0.02
+"""An attempt is ended so long after its deadline at the most."""
+_ACKED = Outcome.ACKED
+
+
+class Work(Protocol):
+    """What a driver is driven by."""
+
+    def begin(self) -> None:
+        """Begin; the driver's clock, wire and pacer are there."""
+        ...
+
+    def ended(self, line: Line, now_s: float) -> None:
+        """Take what became of an attempt; go on with what is due."""
+        ...
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        ...
+
+    def close(self) -> None:
+        """Settle what is left: nothing is under way any more."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will begin."""
+        ...
+
+
+class Driver:
+    """One process's part of a load.
+
+    Args:
+        plan: what to do.
+        tell: is told each second.
+        clock: seconds, monotonic.
+        line: what the wire makes its lines of, where it is not the usual one.
+    """
+
+    def __init__(
+        self,
+        plan: LoadPlan,
+        tell: Callable[[Beat], None],
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        line: type[Line] | None = None,
+    ) -> None:
+        self.plan, self.clock = plan, clock
+        self.began_s = 0.0
+        """When the load began."""
+        self.recorder, self._warming = Recorder(), Recorder()
+        self.wire = Wire(
+            plan.target,
+            Push(b"", headers=plan.rules.headers, credentials=plan.target.credentials),
+            deadline_s=plan.rules.timeout_s,
+            cap_bytes=plan.rules.answer_cap_bytes,
+            ended=self._settled,
+            clock=clock,
+            insecure=plan.insecure,
+            **({"line": line} if line else {}),
+        )
+        self._tell = tell
+        self._warm_until_s = 0.0
+        self._seconds = 0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    async def run(self, work: Work) -> None:
+        """Carry the work out; ends when nothing more will begin and all has ended. Cancelled, it ends at once."""
+        loop = asyncio.get_running_loop()
+        gc.collect()
+        gc.freeze()  # what is there stays there: looking through it again and again would hold up what is due
+        self._work, self._done = work, loop.create_future()
+        self.began_s = self.clock()
+        self._warm_until_s = self.began_s + self.plan.warm_up_s
+        try:
+            with raised_by(self._done):
+                work.begin()
+                self._expire()
+                self._beat_in(1.0)
+                self.maybe_over()
+                await self._done
+        finally:
+            gc.unfreeze()
+            work.stop()
+            self.wire.cancel()
+            for timer in self._timers:
+                timer.cancel()
+            work.close()
+            self._beat(last=True)
+            await self.wire.close()
+
+    def push(self, body: bytes, intended_s: float, now_s: float, due: object = None) -> None:
+        """Begin an attempt."""
+        self.recorder_of(intended_s).began(now_s - intended_s)
+        self.wire.push(body, intended_s, now_s, due)
+
+    def recorder_of(self, intended_s: float) -> Recorder:
+        """Return where to count what was due at a moment."""
+        return self._warming if intended_s < self._warm_until_s else self.recorder
+
+    def maybe_over(self) -> None:
+        """End the run where nothing is under way and nothing will be."""
+        if self._work.over and not self.wire.flying and not self._done.done():
+            self._done.set_result(None)
+
+    def _settled(self, line: Line) -> None:
+        now_s = self.clock()
+        self._work.ended(line, now_s)
+        if not self.wire.flying:
+            self.maybe_over()
+
+    def count(self, line: Line, now_s: float) -> None:
+        """Count an attempt that has ended, by itself."""
+        intended_s = line.intended_s
+        recorder = self._warming if intended_s < self._warm_until_s else self.recorder
+        if line.outcome is _ACKED:
+            recorder.acked(line.status, now_s - intended_s, now_s - line.started_s)
+        else:
+            recorder.failed(line.outcome, line.status)
+
+    def _expire(self) -> None:
+        self.wire.expire(self.clock())
+        timer = asyncio.get_running_loop().call_later(_EXPIRE_S, self._expire)
+        self._timers[:1] = [timer]
+
+    def _beat_in(self, delay_s: float) -> None:
+        self._timers[1:] = [asyncio.get_running_loop().call_later(delay_s, self._beat)]
+
+    def _beat(self, *, last: bool = False) -> None:
+        elapsed_s = self.clock() - self.began_s
+        span_s = elapsed_s - self._seconds if last else 1.0
+        wire = self.wire
+        self._tell(
+            Beat(
+                self._seconds,
+                max(0.0, span_s),
+                self.recorder.taken(),
+                self._warming.taken(),
+                len(wire.flying),
+                wire.replayed,
+                wire.connections,
+                wire.exhausted,
+            )
+        )
+        self._seconds += 1
+        if not last:
+            self._beat_in(max(0.0, self.began_s + self._seconds + 1 - self.clock()))

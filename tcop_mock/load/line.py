@@ -1,0 +1,204 @@
+"""One kept-alive connection, and the attempt that is under way on it.
+
+A ``BufferedProtocol``: the loop reads into one buffer that all lines share; for a ``Protocol`` it maps 256 KiB for
+each read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Protocol, cast
+
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.send.answer import Answer, BadAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.load.heads import Heads
+
+BUFFER_BYTES = 65_536
+_BLANK_LINE = b"\r\n\r\n"
+
+
+class Pool(Protocol):
+    """What a line belongs to."""
+
+    buffer: bytearray
+    view: memoryview
+    """Of the buffer."""
+    heads: Heads
+    requests: dict[int, bytes]
+    """The head of a request by the length of its body."""
+    cap_bytes: int
+    clock: Callable[[], float]
+
+    def settled(self, line: Line, *, reusable: bool) -> None:
+        """Take note that a line's attempt has ended; the line says how."""
+        ...
+
+    def stale(self, line: Line) -> None:
+        """Take note that the connection had gone before any byte of an answer came."""
+        ...
+
+    def left(self, line: Line) -> None:
+        """Take note that an idle line cannot be used any more."""
+        ...
+
+
+class Line(asyncio.BufferedProtocol):
+    """One connection; it is dialled anew where it was gone."""
+
+    __slots__ = (
+        "_answer",
+        "_left",
+        "_pool",
+        "blocked",
+        "body",
+        "busy",
+        "detail",
+        "due",
+        "intended_s",
+        "outcome",
+        "received",
+        "replayed",
+        "served",
+        "started_s",
+        "status",
+        "transport",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.transport: asyncio.Transport | None = None
+        self.busy = False
+        self.blocked = False
+        """Whether a part of the request waits in our own buffer."""
+        self.served = 0
+        """Answers that came on this connection."""
+        self._answer: Answer | None = None
+        self._left = 0
+        self.body = b""
+        self.due: object = None
+        """What the one who pushes wants to know again."""
+        self.intended_s = self.started_s = 0.0
+        self.outcome = Outcome.CANCELLED
+        self.status: int | None = None
+        self.detail = ""
+        self.received = False
+        """Whether a byte of an answer came."""
+        self.replayed = False
+
+    def write(self) -> None:
+        """Send the attempt's request. No frame but this one, which does not raise, holds the credentials."""
+        cast("asyncio.Transport", self.transport).write(self._pool.requests[len(self.body)] + self.body)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=0)  # so that we are told of the first byte that is not sent
+        self.blocked = False
+        self.served = 0
+
+    def pause_writing(self) -> None:
+        """Take note that the receiver does not read as fast as we write."""
+        self.blocked = True
+
+    def resume_writing(self) -> None:
+        """Take note that all is written."""
+        self.blocked = False
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
+        """Return where to read to; what is there is taken before any line reads again."""
+        return self._pool.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take the next bytes of an answer."""
+        pool = self._pool
+        if self.received or not self.busy:
+            self._go_on(nbytes)
+            return
+        self.received = True
+        end = pool.buffer.find(_BLANK_LINE, 0, nbytes) + 4
+        head = pool.heads[bytes(pool.view[:end])] if end > 3 else None  # noqa: PLR2004 - it is 3 where there is none
+        if head is None:
+            self._answer = Answer("POST", pool.cap_bytes)
+            self._feed(bytes(pool.view[:nbytes]))
+            return
+        self.status, left, self.outcome = head.status, head.length + end - nbytes, head.outcome
+        if left > 0:
+            self._left = left
+        else:
+            self.end(reusable=left == 0 and not self.blocked)
+
+    def _go_on(self, nbytes: int) -> None:
+        if not self.busy:  # bytes that nobody asked for: what comes next on this connection is not to be trusted
+            self.abort()
+            self._pool.left(self)
+        elif self._answer is not None:
+            self._feed(bytes(self._pool.view[:nbytes]))
+        else:
+            self._left -= nbytes
+            if self._left <= 0:
+                self.end(reusable=self._left == 0 and not self.blocked)
+
+    def _feed(self, data: bytes) -> None:
+        answer = cast("Answer", self._answer)
+        try:
+            answer.feed(data)
+        except BadAnswerError as problem:
+            self.status = answer.status  # its head may have come before what is bad
+            self.fail(Outcome.BAD_ANSWER, str(problem))
+            return
+        self.status = answer.status
+        if answer.complete:
+            self.outcome = Outcome.of_status(answer.status)
+            self.end(reusable=answer.reusable and not self.blocked)
+
+    def eof_received(self) -> None:
+        """Take the end of what the receiver says; an answer without a length ends so, everything else breaks."""
+        if self.busy and self._answer is not None:
+            try:
+                self._feed(b"")
+            except EOFError:
+                self._break(None)
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the connection."""
+        self.transport = None
+        if self.busy:
+            self._break(exc)
+        else:
+            self._pool.left(self)
+
+    def _break(self, problem: Exception | None) -> None:
+        if self.served and not self.received and not self.replayed:
+            self._pool.stale(self)
+        elif isinstance(problem, ssl.SSLError):
+            self.fail(Outcome.TLS, problem.strerror or str(problem))
+        else:
+            said = "the receiver closed the connection"
+            if isinstance(problem, OSError):
+                said = problem.strerror or str(problem)
+            self.fail(Outcome.RESET_IN_ANSWER if self.received else Outcome.RESET_BEFORE_ANSWER, said)
+
+    def fail(self, outcome: Outcome, detail: str) -> None:
+        """End the attempt, and with it the connection."""
+        self.outcome, self.detail = outcome, detail
+        self.end(reusable=False)
+
+    def end(self, *, reusable: bool) -> None:
+        """End the attempt; its outcome is set."""
+        self.busy = False
+        self._answer = None
+        self._left = 0
+        self.served += 1
+        self._pool.settled(self, reusable=reusable)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self.transport is not None:
+            self.transport.abort()
+            self.transport = None

@@ -1,0 +1,123 @@
+"""Call back at a moment, to a tenth of a millisecond: a timer that the event loop waits for as for a socket.
+
+The loop's own timers are rounded up to a millisecond where it waits with epoll, and in uvloop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CLOCK_MONOTONIC = 1
+_NS = 1_000_000_000
+_TICK_S = 0.001
+
+
+class Pacer(Protocol):
+    """Calls back once for each time it is set; setting it again takes the place of what was set."""
+
+    def set(self, delay_s: float) -> None:
+        """Call back after a delay."""
+        ...
+
+    def close(self) -> None:
+        """Call back no more."""
+        ...
+
+
+class _Spec(ctypes.Structure):
+    """``struct itimerspec`` of timerfd_settime(2)."""
+
+    _fields_ = (
+        ("interval_s", ctypes.c_long),
+        ("interval_ns", ctypes.c_long),
+        ("value_s", ctypes.c_long),
+        ("value_ns", ctypes.c_long),
+    )
+
+
+class TimerDescriptor:
+    """A pacer on timerfd(2), which Linux has.
+
+    Args:
+        loop: that waits.
+        call: what is called.
+        libc: where the system's functions are.
+
+    Raises:
+        OSError: the system has no such timers, or none left.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None], libc: ctypes.CDLL) -> None:
+        try:
+            create, self._set_time = libc.timerfd_create, libc.timerfd_settime
+        except AttributeError:
+            raise OSError("no timerfd here") from None
+        self._descriptor = create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create failed")
+        self._loop, self._call = loop, call
+        self._spec = _Spec()
+        self._at = ctypes.byref(self._spec)
+        loop.add_reader(self._descriptor, self._due)
+
+    def set(self, delay_s: float) -> None:
+        """Call back after a delay. Setting the timer takes back that it had expired, so it need not be read."""
+        spec = self._spec
+        spec.value_s, spec.value_ns = divmod(max(1, int(delay_s * _NS)), _NS)  # 0 would be never
+        self._set_time(self._descriptor, 0, self._at, None)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
+
+    def _due(self) -> None:
+        try:
+            os.read(self._descriptor, 8)
+        except BlockingIOError:
+            return  # it was set anew after it had expired
+        self._call()
+
+
+class LoopTimer:
+    """A pacer on the loop's own timers: it sleeps as long as these are exact, and turns in the loop for the rest."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+        self._loop, self._call = loop, call
+        self._handle: asyncio.Handle | None = None
+        self._until_s = 0.0
+
+    def set(self, delay_s: float) -> None:
+        """Call back after a delay."""
+        self.close()
+        self._until_s = self._loop.time() + delay_s
+        self._wait()
+
+    def close(self) -> None:
+        """Call back no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _wait(self) -> None:
+        left_s = self._until_s - self._loop.time()
+        if left_s <= 0:
+            self._handle = self._loop.call_soon(self._call)
+        elif left_s <= _TICK_S:
+            self._handle = self._loop.call_soon(self._wait)
+        else:
+            self._handle = self._loop.call_later(left_s - _TICK_S, self._wait)
+
+
+def pacer(call: Callable[[], None]) -> Pacer:
+    """Return the best pacer that the system has, for the loop that is running."""
+    loop = asyncio.get_running_loop()
+    try:
+        return TimerDescriptor(loop, call, ctypes.CDLL(None, use_errno=True))
+    except (OSError, TypeError, NotImplementedError):  # no Linux, Windows' CDLL, a loop that waits for sockets only
+        return LoopTimer(loop, call)

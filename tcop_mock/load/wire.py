@@ -1,0 +1,196 @@
+"""A pool of kept-alive connections to one target, and what has to be in time on them.
+
+What an attempt comes to is what the sender says of it (``send/http.py``), with three differences: a connection is used
+again; where such a one turns out to be gone before any byte of an answer came, the request is sent once more on a new
+one, and this is told; and a host's name is looked up once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.load.faults import fault
+from tcop_mock.load.heads import Heads
+from tcop_mock.load.line import BUFFER_BYTES, Line
+from tcop_mock.model.delivery import Outcome, Push
+from tcop_mock.send.dial import ResolveError, connect, resolved, tls_context
+from tcop_mock.send.head import request_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tcop_mock.model.target import Target
+    from tcop_mock.send.dial import Addresses
+
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""What says that this machine has nothing left, and says nothing of the receiver."""
+
+
+class Requests(dict[int, bytes]):
+    """Heads of requests that differ in the length of their bodies only. Hold credentials in the clear: do not show."""
+
+    def __init__(self, target: Target, push: Push) -> None:
+        super().__init__()
+        self._target, self._push = target, replace(push, keeps=True)
+
+    def __missing__(self, length: int) -> bytes:
+        """Write a head for the first time."""
+        self[length] = request_head(self._target, replace(self._push, body=bytes(length)))
+        return self[length]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} heads>"
+
+
+class Wire:
+    """Pushes bodies over lines of its own. Everything happens in the event loop that is running.
+
+    Args:
+        target: where to.
+        like: gives the headers and credentials of every request; its body is not used.
+        deadline_s: of an attempt, from its start: connecting, writing, head and body.
+        cap_bytes: how much of an answer's body is read.
+        ended: is told each line whose attempt has ended; what it says holds until it is pushed on again.
+        clock: seconds, monotonic.
+        insecure: do not verify the receiver's certificate.
+        resolve: looks a host name up; may block.
+        line: makes a line.
+    """
+
+    def __init__(  # noqa: PLR0913 - ports are handed in one by one
+        self,
+        target: Target,
+        like: Push,
+        *,
+        deadline_s: float,
+        cap_bytes: int,
+        ended: Callable[[Line], None],
+        clock: Callable[[], float],
+        insecure: bool = False,
+        resolve: Callable[..., Any] = socket.getaddrinfo,
+        line: type[Line] = Line,
+    ) -> None:
+        self.buffer = bytearray(BUFFER_BYTES)
+        self.view = memoryview(self.buffer)
+        self.heads = Heads(cap_bytes)
+        self.requests: dict[int, bytes] = Requests(target, like)
+        self.cap_bytes = cap_bytes
+        self.flying: dict[Line, None] = {}
+        """Attempts that are under way, the oldest first."""
+        self.connections = 0
+        """That were opened."""
+        self.replayed = 0
+        """Attempts that were sent again, because their connection had gone."""
+        self.exhausted = ""
+        """Why this machine could open no further connection, when that was so."""
+        self._target, self._deadline_s = target, deadline_s
+        self.clock, self._ended, self._resolve, self._make = clock, ended, resolve, line
+        self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
+        self._idle: list[Line] = []
+        self._dialling: dict[Line, asyncio.Task[None]] = {}
+        self._addresses: Addresses | None = None
+
+    def push(self, body: bytes, intended_s: float, started_s: float, due: object = None) -> Line:
+        """Begin an attempt. The times are told again when it ends."""
+        idle = self._idle
+        line = idle.pop() if idle else self._make(self)
+        line.busy = True
+        line.received = line.replayed = False
+        line.body = body
+        line.due = due
+        line.status = None
+        line.intended_s = intended_s
+        line.started_s = started_s
+        self.flying[line] = None
+        if line.transport is not None:
+            line.write()
+        else:
+            self._dial(line)
+        return line
+
+    def expire(self, now_s: float) -> None:
+        """End the attempts whose deadline has passed."""
+        until_s = now_s - self._deadline_s
+        for line in list(self._overdue(until_s)) if self.flying else ():
+            late = "no answer" if line.transport else "no connection"
+            told = "the head of the answer came in time, its body did not end"
+            line.fail(Outcome.TIMED_OUT, told if line.status else f"{late} inside {self._deadline_s:g} s")
+
+    def _overdue(self, until_s: float) -> Sequence[Line]:
+        overdue = []
+        for line in self.flying:
+            if line.started_s > until_s:
+                break
+            overdue.append(line)
+        return overdue
+
+    def cancel(self) -> None:
+        """End all attempts that are under way, as cancelled."""
+        for line in list(self.flying):
+            line.fail(Outcome.CANCELLED, "interrupted")
+
+    async def close(self) -> None:
+        """End all attempts and all connections."""
+        self.cancel()
+        idle, self._idle = self._idle, []
+        for line in idle:
+            line.abort()
+        dialling = list(self._dialling.values())
+        for task in dialling:
+            task.cancel()
+        await asyncio.gather(*dialling, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted lets go of its socket
+
+    def settled(self, line: Line, *, reusable: bool) -> None:
+        """See :class:`tcop_mock.load.line.Pool`."""
+        del self.flying[line]
+        if reusable:
+            self._idle.append(line)
+        else:
+            line.abort()
+            if line in self._dialling:
+                self._dialling[line].cancel()
+        self._ended(line)
+
+    def stale(self, line: Line) -> None:
+        """See :class:`tcop_mock.load.line.Pool`."""
+        self.replayed += 1
+        line.replayed = True
+        self._dial(line)
+
+    def left(self, line: Line) -> None:
+        """See :class:`tcop_mock.load.line.Pool`."""
+        if line in self._idle:
+            self._idle.remove(line)
+
+    def _dial(self, line: Line) -> None:
+        self._dialling[line] = asyncio.create_task(self._dialled(line))
+
+    async def _dialled(self, line: Line) -> None:
+        try:
+            if self._addresses is None:
+                self._addresses = await resolved(self._target.host, self._target.port, self._resolve)
+            await connect(lambda: line, self._target, self._tls, self._addresses)
+            self.connections += 1
+            line.write()
+        except OSError as problem:
+            self._not_connected(line, problem)
+        except Exception as problem:  # noqa: BLE001 - a fault of ours, raised by whoever waits for the end
+            fault(problem)
+        finally:
+            del self._dialling[line]
+
+    def _not_connected(self, line: Line, problem: OSError) -> None:
+        said = getattr(problem, "verify_message", "") or problem.strerror or str(problem)
+        if problem.errno in _OURS:
+            self.exhausted = said
+            line.fail(Outcome.CANCELLED, said)
+        elif isinstance(problem, ResolveError):
+            line.fail(Outcome.DNS, str(problem))
+        else:
+            line.fail(Outcome.TLS if isinstance(problem, ssl.SSLError) else Outcome.REFUSED, said)

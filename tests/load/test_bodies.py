@@ -1,0 +1,69 @@
+"""Bodies without end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+
+import pytest
+from loads import CATALOG
+
+from tcop_mock.contract.schemas import emit_schema
+from tcop_mock.errors import UnknownNameError
+from tcop_mock.generate import Generator
+from tcop_mock.generate.bodies import Bodies
+from tcop_mock.generate.draft import LANES
+from tcop_mock.load.bodies import mixed, shapes_of
+from tcop_mock.validation import validator, worst
+
+CVM, CDB = "cvm/basic-monitoring", "clb/private-listener"
+
+
+def taken(count: int, *mix: tuple[str, float], seed: int = 1, process: int = 0) -> list[bytes]:
+    """Return the first bodies of a mix."""
+    return list(itertools.islice(mixed(Generator(seed), shapes_of(CATALOG, mix), process=process), count))
+
+
+def test_every_body_is_another_alarms() -> None:
+    """Of many thousands no two are the same, nor tell of one session."""
+    bodies = taken(20_000, (CVM, 1.0))
+    assert len({json.loads(body)["sessionId"] for body in bodies}) == 20_000
+
+
+def test_every_body_is_true() -> None:
+    """Each could have come from TCOP, by the schema of its shape; neighbours are of different policies."""
+    checker = validator(emit_schema(CATALOG.get(CVM)))
+    trees = [json.loads(body) for body in taken(64, (CVM, 1.0))]
+    assert [worst(checker, tree) for tree in trees] == [None] * 64
+    assert len({tree["alarmPolicyInfo"]["policyId"] for tree in trees[:16]}) == 16
+
+
+def test_shapes_come_by_weight() -> None:
+    """Three quarters are of the one with weight 3."""
+    bodies = taken(8000, (CVM, 3.0), (CDB, 1.0))
+    types = Counter(json.loads(body)["alarmPolicyInfo"]["policyType"] for body in bodies)
+    assert types["cvm_device"] / 8000 == pytest.approx(0.75, abs=0.03)
+
+
+def test_without_a_mix_every_shape_comes() -> None:
+    """And a glob shares its weight among the shapes that it matches."""
+    assert {shape.id for shape, _ in shapes_of(CATALOG, ())} == {shape.id for shape in CATALOG}
+    shares = shapes_of(CATALOG, [("cvm/*", 2.0), (CDB, 1.0)])
+    assert sum(weight for shape, weight in shares if shape.id.startswith("cvm/")) == pytest.approx(2.0)
+    with pytest.raises(UnknownNameError):
+        shapes_of(CATALOG, [("nosuch/*", 1.0)])
+
+
+def test_processes_do_not_draw_each_others() -> None:
+    """Two processes of one load have no body in common; the same process has the same again."""
+    first, second = taken(5000, (CVM, 1.0)), taken(5000, (CVM, 1.0), process=1)
+    assert not set(first) & set(second)
+    assert first == taken(5000, (CVM, 1.0))
+
+
+def test_the_first_alarms_of_a_policy_have_a_serial() -> None:
+    """What is drawn of one policy at a time is what is drawn one by one, also across blocks; and it never ends."""
+    bodies = Bodies(Generator(3), CATALOG.get(CVM))
+    assert bodies.of_policy(5, 100, 300) == [bodies.body(5 + LANES * number) for number in range(100, 400)]
+    assert not set(bodies.of_policy(5, 1 << 40, 300)) & set(bodies.of_policy(5, 0, 300))

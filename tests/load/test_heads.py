@@ -1,0 +1,102 @@
+"""Heads that are read without a parser are read as the parser reads them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tcop_mock.load.heads import Heads
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.send.answer import Answer, BadAnswerError
+
+CAP = 65_536
+PARTS = [
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 204 No Content\r\n",
+    b"HTTP/1.1 304 \r\n",
+    b"HTTP/1.1 503\r\n",
+    b"HTTP/1.0 200 OK\r\n",
+    b"HTTP/1.1 100 Continue\r\n",
+    b"HTTP/1.1 999 X\r\n",
+    b"http/1.1 200 OK\r\n",
+    b"Content-Length: 2\r\n",
+    b"content-length:2\r\n",
+    b"Content-Length: 2, 2\r\n",
+    b"Content-Length: +2\r\n",
+    b"Content-Length: 99999999999\r\n",
+    b"Content-Length : 2\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Connection: close\r\n",
+    b"Connection: keep-alive\r\n",
+    b"Connection: Keep-Alive, close\r\n",
+    b"Keep-Alive: timeout=5\r\n",
+    b"X: \xff\t y \r\n",
+    b"X: a\x00b\r\n",
+    b"X: a\x01b\r\n",
+    b"X:\r\n",
+    b" folded\r\n",
+    b"no colon\r\n",
+    b": no name\r\n",
+    b"X: bare\nline feed\r\n",
+    b"\n",
+]
+
+
+def read_by_h11(head: bytes, body: bytes) -> Answer | None:
+    """Return the answer that h11 reads, or nothing where it refuses it."""
+    answer = Answer("POST", CAP)
+    with contextlib.suppress(BadAnswerError):
+        answer.feed(head + body)
+        return answer
+    return None
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(PARTS[:8]), st.lists(st.sampled_from(PARTS[8:]), max_size=5), st.binary(max_size=3))
+def test_no_head_is_read_otherwise(start: bytes, fields: list[bytes], noise: bytes) -> None:
+    """What is taken here h11 takes, with the same status, the same end of the body and the connection kept."""
+    head = b"".join([start, *fields]) + noise + b"\r\n"
+    plain = Heads(CAP)[head]
+    if plain is None:
+        return
+    answer = read_by_h11(head, b"x" * plain.length)
+    assert answer is not None
+    assert (answer.status, answer.complete, answer.reusable) == (plain.status, True, True)
+    assert len(answer.body) == plain.length
+    assert plain.outcome is Outcome.of_status(answer.status)
+    short = read_by_h11(head, b"x" * (plain.length - 1))
+    assert not plain.length or (short is not None and not short.complete)
+
+
+@pytest.mark.parametrize(
+    "head, length",
+    [
+        (b"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n", 2),
+        (b"HTTP/1.1 200 OK\r\ndate: x\r\ncontent-length: 15\r\n\r\n", 15),
+        (b"HTTP/1.1 204 No Content\r\nDate: x\r\n\r\n", 0),
+    ],
+)
+def test_the_usual_heads_are_read(head: bytes, length: int) -> None:
+    """Those of servers that people use need no parser."""
+    plain = Heads(CAP)[head]
+    assert plain is not None
+    assert plain.length == length
+
+
+def test_a_body_over_the_cap_is_left_to_the_parser() -> None:
+    """Its end is not waited for."""
+    assert Heads(1)[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"] is None
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """A receiver whose heads are all different, or very long, takes no memory."""
+    heads = Heads(CAP)
+    for number in range(2000):
+        assert heads[b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % number] is not None
+    assert len(heads) <= 512
+    before = len(heads)
+    assert heads[b"HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * 9000)] is not None
+    assert len(heads) == before

@@ -1,0 +1,303 @@
+"""Loads on a receiver of this process: what is pushed, and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from loads import CATALOG, SCRIPTED, level, loaded, plan_of
+
+from tcop_mock.errors import UsageError
+from tcop_mock.generate import Generator
+from tcop_mock.load.driver import Driver
+from tcop_mock.load.running import LoadRun
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.load import Due, Model
+from tcop_mock.model.loaded import LoadStarted, LoadTicked
+from tcop_mock.model.profile import RetryAfter
+from tcop_mock.model.target import Target
+from tcop_mock.sink.server import Reply, Sink
+
+if TYPE_CHECKING:
+    from tcop_mock.model.loaded import LoadEvent
+    from tcop_mock.sink.server import Received
+
+ACK = Reply(200)
+
+
+@pytest.mark.parametrize("poisson", [False, True], ids=["constant", "poisson"])
+def test_an_open_load_pushes_what_is_due(*, poisson: bool) -> None:
+    """As many as the rate comes to, every body another alarm's, each counted once."""
+    bodies: list[bytes] = []
+
+    def take(received: Received) -> Reply:
+        bodies.append(received.body)
+        return ACK
+
+    summary = loaded(take, plan_of(stages=level(400, 0.5), poisson=poisson, count=180)).summary
+    assert 140 <= len(bodies) <= 180
+    assert (summary.attempts, summary.acked, summary.failed, summary.dropped) == (len(bodies), len(bodies), 0, 0)
+    assert len({json.loads(body)["sessionId"] for body in bodies}) == len(bodies)
+    assert (summary.acks.count, summary.lateness.count, summary.services.count) == (len(bodies),) * 3
+    assert (summary.statuses, summary.notifications, summary.lost) == ({200: len(bodies)}, len(bodies), 0)
+    assert summary.connections >= 1
+
+
+def test_credentials_and_headers_go_along() -> None:
+    """Each push has the headers of the rules and the credentials of the target."""
+    seen: set[tuple[str, str]] = set()
+
+    def take(received: Received) -> Reply:
+        seen.add((received.header("authorization"), received.header("content-type")))
+        return ACK
+
+    plan = plan_of("http://u:p@127.0.0.1:9/", stages=level(100, 0.1))
+    assert loaded(take, plan).summary.acked == 10
+    assert seen == {("Basic dTpw", "application/json")}
+
+
+def test_a_stall_is_felt_by_all_that_came_meanwhile() -> None:
+    """While the one connection that is allowed is stuck, what is due waits; its time counts from when it was due."""
+    stuck = iter([0.4])
+
+    async def stall(_: Received) -> Reply:
+        await asyncio.sleep(next(stuck, 0.0))
+        return ACK
+
+    summary = loaded(stall, plan_of(stages=level(100, 0.3), max_inflight=1)).summary
+    assert summary.acked == 30
+    assert summary.acks.over(0.1) >= 29  # a closed loop would have seen one
+    assert summary.late >= 29
+    assert summary.services.over(0.39) >= 1
+
+
+def test_what_waits_longer_than_the_deadline_is_dropped_and_told() -> None:
+    """With one connection to a receiver that never answers, one attempt times out and the rest never begins."""
+
+    async def never(_: Received) -> Reply:
+        await asyncio.Event().wait()
+        return ACK
+
+    plan = plan_of(stages=level(1000, 0.1), max_inflight=1)
+    summary = loaded(never, replace(plan, rules=replace(plan.rules, timeout_s=0.3))).summary
+    assert summary.dropped >= 90
+    assert summary.dropped + summary.attempts == 100
+    assert set(summary.outcomes) == {Outcome.TIMED_OUT}
+    assert summary.lost == 100
+    assert summary.over_limit == summary.attempts
+
+
+def test_the_warm_up_counts_for_nothing_but_the_series() -> None:
+    """What was due in it is left out of all totals, and told beside them."""
+    done = loaded(lambda _: ACK, plan_of(stages=level(200, 0.5), warm_up_s=0.2))
+    assert (done.summary.excluded, done.summary.acked) == (40, 60)
+    assert sum(one.acked for one in done.summary.series) == 100
+    ticks = [event for event in done.events if isinstance(event, LoadTicked)]
+    assert ticks[-1].attempts == 100
+    assert isinstance(done.events[0], LoadStarted)
+
+
+def test_a_closed_load_waits_for_answers() -> None:
+    """So many are under way at any time and never more, until the count is used up."""
+    under_way, most = 0, 0
+
+    async def take(_: Received) -> Reply:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
+        return ACK
+
+    plan = plan_of(model=Model.CLOSED, concurrency=3, count=50)
+    summary = loaded(take, plan).summary
+    assert (summary.acked, most, summary.connections, summary.late) == (50, 3, 3, 0)
+
+
+def test_a_closed_load_ends_with_its_time() -> None:
+    """Whatever is under way then is waited for."""
+    summary = loaded(lambda _: ACK, plan_of(model=Model.CLOSED, concurrency=2, duration_s=0.2)).summary
+    assert summary.acked == summary.attempts > 0
+
+
+def test_failures_are_counted_by_outcome_and_status() -> None:
+    """Every third answer is a 503, every sixth a redirect."""
+    numbers = iter(range(60))
+
+    def take(_: Received) -> Reply:
+        number = next(numbers)
+        return Reply(307 if number % 6 == 0 else 503 if number % 3 == 0 else 200)
+
+    summary = loaded(take, plan_of(model=Model.CLOSED, concurrency=1, count=60)).summary
+    assert summary.outcomes == {Outcome.ACKED: 40, Outcome.REDIRECTED: 10, Outcome.REJECTED: 10}
+    assert summary.statuses == {200: 40, 307: 10, 503: 10}
+    assert (summary.failed, summary.lost) == (20, 20)
+
+
+def notifications(count: int, gap_s: float = 0.01) -> list[Due]:
+    """Return notifications of half as many alarms."""
+    return [
+        Due(number * gap_s, b'{"sessionId":"%d"}' % number, alarm=f"alarm {number // 2}", session_id=str(number))
+        for number in range(count)
+    ]
+
+
+def test_a_script_is_played_with_the_retries_of_the_profile() -> None:
+    """What is refused is pushed again, the same bytes, as often as the profile says: amplification."""
+    seen: dict[bytes, int] = {}
+
+    def take(received: Received) -> Reply:
+        seen[received.body] = seen.get(received.body, 0) + 1
+        number = int(json.loads(received.body)["sessionId"])
+        return Reply(503 if number == 3 or (number == 4 and seen[received.body] < 3) else 200)
+
+    done = loaded(take, plan_of(pause_scale=0.01, **SCRIPTED), notifications(6))
+    summary = done.summary
+    assert sorted(seen.values()) == [1, 1, 1, 1, 3, 4]
+    assert (summary.alarms, summary.notifications, summary.attempts, summary.lost) == (3, 6, 11, 1)
+    assert summary.amplification == pytest.approx(11 / 6)
+    assert (summary.acks.count, summary.duplicates) == (5, 0)
+    assert summary.recovery_s is not None
+    by_number = {one.due.session_id: one for one in done.notified}
+    assert [one.outcome for one in by_number["4"].pushes] == [Outcome.REJECTED] * 2 + [Outcome.ACKED]
+    assert (by_number["3"].acked, by_number["4"].acked, len(by_number["3"].pushes)) == (False, True, 4)
+    assert by_number["4"].pushes[0].intended_s == pytest.approx(0.04)
+    assert by_number["4"].pushes[2].intended_s >= by_number["4"].pushes[1].ended_s
+
+
+def test_lost_acks_are_told_as_duplicates() -> None:
+    """A receiver that takes the callback and answers too late gets it again."""
+    late = iter([10.0, 10.0])
+
+    async def take(_: Received) -> Reply:
+        await asyncio.sleep(next(late, 0.0))
+        return ACK
+
+    plan = plan_of(pause_scale=0.0, **SCRIPTED)
+    done = loaded(take, replace(plan, rules=replace(plan.rules, timeout_s=0.2)), notifications(1))
+    assert [one.outcome for one in done.notified[0].pushes] == [Outcome.TIMED_OUT] * 2 + [Outcome.ACKED]
+    assert (done.summary.duplicates, done.summary.lost, done.summary.acks.count) == (2, 0, 1)
+    assert done.summary.acks.max_s >= 0.4
+
+
+def test_a_script_may_end_early() -> None:
+    """By count, or by time: what is due later is not pushed."""
+    assert loaded(lambda _: ACK, plan_of(count=3, **SCRIPTED), notifications(6)).summary.notifications == 3
+    assert loaded(lambda _: ACK, plan_of(duration_s=0.035, **SCRIPTED), notifications(6)).summary.notifications == 4
+
+
+def test_a_script_waits_where_too_much_is_under_way() -> None:
+    """Nothing is dropped; it is late."""
+
+    async def take(_: Received) -> Reply:
+        await asyncio.sleep(0.02)
+        return ACK
+
+    done = loaded(take, plan_of(max_inflight=1, **SCRIPTED), notifications(5, gap_s=0.0))
+    assert (done.summary.notifications, done.summary.lost, done.summary.connections) == (5, 0, 1)
+    assert done.summary.late >= 3
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_profile_that_looks_into_answers_does_so(*, right: bool) -> None:
+    """2019-ack wants the callback's sessionId and retCode 0; another answer is no ack."""
+
+    def take(received: Received) -> Reply:
+        said = json.loads(received.body)["sessionId"] if right else "x"
+        return Reply(200, json.dumps({"sessionId": said, "retCode": 0}).encode())
+
+    plan = plan_of(profile="2019-ack", pause_scale=0.0, **SCRIPTED)
+    summary = loaded(take, plan, notifications(2)).summary
+    assert summary.lost == (0 if right else 2)
+    assert summary.attempts == (2 if right else 6)
+
+
+def test_retry_after_is_honoured_where_the_rules_say_so() -> None:
+    """The pause of 0 s becomes the second that the answer asks for."""
+    replies = iter([Reply(503, headers=(("Retry-After", "1"),))])
+    plan = plan_of(**SCRIPTED)
+    rules = replace(plan.rules, pauses_s=(0.0,), retry_after=RetryAfter.HONOURED)
+    done = loaded(lambda _: next(replies, ACK), replace(plan, rules=rules), notifications(1))
+    first, second = done.notified[0].pushes
+    assert second.started_s - first.ended_s >= 1.0
+
+
+def test_a_script_is_one_process_business() -> None:
+    """Several are refused."""
+    with pytest.raises(UsageError, match="leave --workers out"):
+        LoadRun(plan_of(workers=2, **SCRIPTED), CATALOG, Generator(1))
+
+
+@pytest.mark.parametrize("kind", ["open", "closed", "script"])
+def test_a_load_that_is_cut_short_has_a_summary(kind: str) -> None:
+    """Cancelled in the middle, it leaves its connections at once and still says what was until then."""
+    plans = {
+        "open": plan_of(stages=level(50, 60)),
+        "closed": plan_of(model=Model.CLOSED, concurrency=2),
+        "script": plan_of(pause_scale=100.0, **SCRIPTED),
+    }
+
+    async def run() -> tuple[LoadRun, list[LoadEvent]]:
+        heard, stopped = asyncio.Event(), asyncio.Event()
+        seen = 0
+
+        async def take(_: Received) -> Reply:
+            nonlocal seen
+            seen += 1
+            if seen == 3:
+                heard.set()
+                await stopped.wait()
+            return Reply(503 if seen == 1 else 200)
+
+        events: list[LoadEvent] = []
+        async with Sink(take) as sink:
+            plan = replace(plans[kind], target=Target.parse(sink.url))
+            script = iter(notifications(4)) if kind == "script" else None
+            load = LoadRun(plan, CATALOG, Generator(1), script=script)
+            note = events.append
+
+            async def listen() -> None:
+                async for event in load.events():
+                    note(event)
+
+            listening = asyncio.create_task(listen())
+            await heard.wait()
+            listening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await listening
+            stopped.set()
+        return load, events
+
+    load, events = asyncio.run(run())
+    summary = load.summary(interrupted=True)
+    assert isinstance(events[0], LoadStarted)
+    assert summary.interrupted
+    assert summary.outcomes[Outcome.REJECTED] == 1
+    assert summary.outcomes[Outcome.CANCELLED] >= 1
+    assert summary.attempts == sum(summary.outcomes.values())
+
+
+def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the load, and is no outcome of the receiver's."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise LookupError("ours")
+
+    monkeypatch.setattr("tcop_mock.load.wire.connect", broken)
+    with pytest.raises(LookupError, match="ours"):
+        loaded(lambda _: ACK, plan_of(stages=level(10, 1)))
+
+
+@pytest.mark.parametrize("place", ["count", "push"])
+def test_a_fault_of_ours_in_a_callback_is_raised(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an event loop would log it and wait on: while an answer is taken in, and while a push is begun."""
+
+    def broken(*_: object) -> None:
+        raise LookupError("ours")
+
+    monkeypatch.setattr(Driver, place, broken)
+    with pytest.raises(LookupError, match="ours"):
+        loaded(lambda _: ACK, plan_of(stages=level(10, 1)))

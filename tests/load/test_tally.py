@@ -1,0 +1,110 @@
+"""Seconds of several processes, added up."""
+
+from __future__ import annotations
+
+import pytest
+from loads import plan_of, point
+
+from tcop_mock.load.beats import BATCH, Beat, Part, Recorder
+from tcop_mock.load.tally import Tally, joined
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.loaded import LoadTicked
+
+
+def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhausted: str = "") -> Beat:
+    """Return a second with acks of 10 ms, and some attempts of the warm-up."""
+    recorder, warming = Recorder(), Recorder()
+    for one, times in ((recorder, acks), (warming, warm)):
+        for _ in range(times):
+            one.began(0.02)
+            one.acked(200, 0.01, 0.005)
+    for _ in range(failed):
+        recorder.failed(Outcome.REFUSED, None)
+    return Beat(number, 1.0, recorder.taken(), warming.taken(), 3, 1, 2, exhausted)
+
+
+def test_a_second_is_told_when_all_have_told_of_it() -> None:
+    """Two processes: the first alone is not told; both together are."""
+    tally = Tally(plan_of(workers=2))
+    assert tally.take(beat(0), 0) is None
+    assert tally.take(beat(1), 0) is None
+    told = tally.take(beat(0, failed=1), 1)
+    assert isinstance(told, LoadTicked)
+    assert (told.point.at_s, told.point.acked, told.point.failed, told.point.in_flight) == (0.0, 4, 1, 6)
+    assert (told.point.late, told.point.started, told.attempts, told.failed) == (4, 4, 5, 1)
+    summary = tally.summary()
+    assert (summary.acked, summary.late, summary.replayed, summary.connections) == (6, 6, 2, 4)
+    assert summary.outcomes == {Outcome.ACKED: 6, Outcome.REFUSED: 1}
+    assert summary.statuses == {200: 6}
+    assert summary.elapsed_s == 2.0
+
+
+def test_a_process_that_has_ended_holds_nothing_up() -> None:
+    """The seconds after its end are told by the others alone."""
+    tally = Tally(plan_of(workers=2))
+    tally.take(beat(0), 0)
+    assert tally.finish() is None
+    assert tally.take(beat(0), 1) is not None or tally.take(beat(1), 1) is not None
+
+
+def test_a_batch_is_counted_before_it_grows() -> None:
+    """What was recorded is all there, across batches, and taken once."""
+    recorder = Recorder()
+    for _ in range(2 * BATCH + 3):
+        recorder.began(0.0)
+        recorder.acked(204, 0.5, 0.5)
+    part = recorder.taken()
+    assert (part.started, part.acks.distribution().count) == (2 * BATCH + 3, 2 * BATCH + 3)
+    assert part.ended == {(Outcome.ACKED, 204): 2 * BATCH + 3}
+    assert recorder.taken().started == 0
+
+
+def test_parts_add_up() -> None:
+    """Every count of both."""
+    one, other = Part(), Part()
+    for part in (one, other):
+        part.started = part.dropped = part.notifications = part.lost = part.duplicates = part.alarms = 2
+    one.add(other)
+    assert {one.started, one.dropped, one.notifications, one.lost, one.duplicates, one.alarms} == {4}
+
+
+def test_a_series_is_bounded_however_long_the_load() -> None:
+    """An hour has at the most 1200 points, of several seconds each, in which nothing is missing."""
+    tally = Tally(plan_of())
+    for number in range(3601):
+        tally.take(beat(number))
+    series = tally.summary().series
+    assert len(series) <= 1200
+    assert (sum(one.acked for one in series), sum(one.span_s for one in series)) == (7202, 3601)
+    assert [one.at_s for one in series] == sorted(one.at_s for one in series)
+
+
+def test_joined_seconds_show_the_worse_one() -> None:
+    """Counts add up, times are the worse, what is under way is the later's."""
+    both = joined(point(0, p99_s=0.5, in_flight=9), point(1, dropped=2))
+    assert (both.span_s, both.acked, both.dropped, both.p99_s, both.in_flight) == (2.0, 200, 2, 0.5, 3)
+
+
+def test_the_warm_up_is_told_apart() -> None:
+    """It is in the second, and not in the total."""
+    tally = Tally(plan_of())
+    told = tally.take(beat(0, warm=5))
+    assert told is not None
+    assert (told.point.acked, tally.summary().acked, tally.summary().excluded) == (7, 2, 5)
+
+
+def test_a_machine_that_has_nothing_left_is_a_note() -> None:
+    """Told once, with what to do."""
+    tally = Tally(plan_of(workers=2))
+    tally.take(beat(0, exhausted="Too many open files"), 0)
+    tally.take(beat(0, exhausted="Too many open files"), 1)
+    [note] = tally.summary().notes
+    assert "Too many open files" in note
+    assert "ulimit -n" in note
+
+
+def test_nothing_came_to_nothing() -> None:
+    """A load that was cut short at once has a summary without a division by 0."""
+    summary = Tally(plan_of()).summary(interrupted=True)
+    assert (summary.rate, summary.amplification, summary.attempts) == (0.0, 0.0, 0)
+    assert pytest.approx(0) == summary.over_limit

@@ -1,0 +1,328 @@
+"""Connections that are kept: when they are used again, and when they must not be.
+
+How one attempt ends is in ``tests/send``, for the sender and for this wire alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tcop_mock.load.pooled import PooledPost
+from tcop_mock.load.wire import Requests, Wire
+from tcop_mock.model.delivery import Outcome, Push
+from tcop_mock.model.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scripted_server import Peer, ScriptedServer
+
+    from tcop_mock.load.line import Line
+    from tcop_mock.model.delivery import Attempt
+
+    Serve = Callable[[Callable[[Peer], object]], ScriptedServer]
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+
+
+class Ended(NamedTuple):
+    """What became of one attempt."""
+
+    outcome: Outcome
+    status: int | None
+    replayed: bool
+
+
+class Wired(NamedTuple):
+    """What became of some attempts, and of their wire."""
+
+    ended: list[Ended]
+    connections: int
+    replayed: int
+    exhausted: str
+
+
+def one_by_one(url: str, pushes: int, *, pause: Callable[[], None] | None = None, body: bytes = b"{}") -> Wired:
+    """Push so often, each when the one before has ended; ``pause`` is called in between, and the loop turns."""
+
+    async def run() -> Wired:
+        ended: asyncio.Queue[Ended] = asyncio.Queue()
+        wire = Wire(
+            Target.parse(url),
+            Push(b""),
+            deadline_s=25.0,
+            cap_bytes=65_536,
+            clock=time.perf_counter,
+            ended=lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)),
+        )
+        all_ended = []
+        for number in range(pushes):
+            if number and pause:
+                pause()
+                await asyncio.sleep(0.05)
+            wire.push(body, 0.0, time.perf_counter())
+            all_ended.append(await ended.get())
+        await wire.close()
+        return Wired(all_ended, wire.connections, wire.replayed, wire.exhausted)
+
+    return asyncio.run(run())
+
+
+def again_and_again(answer: bytes) -> Callable[[Peer], object]:
+    """Return a script that answers each request on a connection the same way."""
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.answer(answer)
+
+    return script
+
+
+@pytest.mark.parametrize("answer", [OK, CHUNKED, b"HTTP/1.1 204 No Content\r\n\r\n"], ids=["length", "chunked", "204"])
+def test_a_connection_is_kept(serve: Serve, answer: bytes) -> None:
+    """Whole answers, however they are framed, leave a connection on which the next push goes out."""
+    wired = one_by_one(serve(again_and_again(answer)).url, 5)
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED] * 5
+    assert (wired.connections, wired.replayed) == (1, 0)
+
+
+@pytest.mark.parametrize("at", [1, 20, len(OK) - 2])
+def test_an_answer_in_pieces_keeps_the_connection(serve: Serve, at: int) -> None:
+    """Wherever it is cut: in the head, which a parser reads then, or in the body, whose rest is only counted."""
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.answer(OK[:at])
+            time.sleep(0.02)  # so that the pieces are read one by one; if not, nothing is missed but the case
+            peer.drip(OK[at:])
+
+    wired = one_by_one(serve(script).url, 3)
+    assert [(one.outcome, one.status) for one in wired.ended] == [(Outcome.ACKED, 200)] * 3
+    assert wired.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n",
+        CHUNKED + b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ],
+    ids=["pipelined", "pipelined-behind-chunks", "short-length", "close", "http-1.0"],
+)
+def test_a_connection_that_cannot_be_trusted_is_not_kept(serve: Serve, answer: bytes) -> None:
+    """Bytes behind the end of an answer, or an answer that says so, end the connection; the next push gets its own."""
+    wired = one_by_one(serve(again_and_again(answer)).url, 3)
+    assert [(one.outcome, one.status) for one in wired.ended] == [(Outcome.ACKED, 200)] * 3
+    assert wired.connections == 3
+
+
+def test_bytes_that_nobody_asked_for_end_an_idle_connection(serve: Serve) -> None:
+    """What comes between two pushes is no answer to the second one."""
+
+    def script(peer: Peer) -> None:
+        peer.answer(OK)
+        time.sleep(0.02)  # as above
+        peer.send(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
+        peer.hold()
+
+    wired = one_by_one(serve(script).url, 3, pause=lambda: time.sleep(0.05))
+    assert [one.status for one in wired.ended] == [200] * 3
+    assert wired.connections == 3
+
+
+def test_a_rest_that_is_too_long_ends_the_connection(serve: Serve) -> None:
+    """The same behind a body of which a part had come before."""
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.answer(OK[:-1])
+            time.sleep(0.02)  # as above
+            peer.send(b"kHTTP/1.1 500 X\r\n\r\n")
+
+    wired = one_by_one(serve(script).url, 2)
+    assert ([one.status for one in wired.ended], wired.connections) == ([200, 200], 2)
+
+
+def test_an_idle_connection_that_the_receiver_closes_is_forgotten(serve: Serve) -> None:
+    """The next push opens another; nothing is sent twice."""
+    wired = one_by_one(serve(lambda peer: peer.answer(OK)).url, 3, pause=lambda: time.sleep(0.05))
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED] * 3
+    assert (wired.connections, wired.replayed) == (3, 0)
+
+
+@pytest.mark.parametrize("end", ["FIN", "RST"])
+def test_a_stale_connection_is_tried_once_more(serve: Serve, end: str) -> None:
+    """A kept connection ends before any byte of an answer: the request goes out again on a new one, and is told."""
+    numbers = itertools.count()
+
+    def script(peer: Peer) -> None:
+        first = next(numbers) == 0
+        peer.answer(OK)
+        if first:
+            peer.read_some()  # the second request comes, and finds nobody
+            if end == "RST":
+                peer.reset()
+        else:
+            again_and_again(OK)(peer)
+
+    wired = one_by_one(serve(script).url, 3)
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED] * 3
+    assert [one.replayed for one in wired.ended] == [False, True, False]
+    assert (wired.connections, wired.replayed) == (2, 1)
+
+
+def test_it_is_tried_once_only(serve: Serve) -> None:
+    """A receiver that leaves the second request of each connection, and the first of the one after it, is reset."""
+    numbers = itertools.count()
+
+    def script(peer: Peer) -> None:
+        if next(numbers) == 0:
+            peer.answer(OK)
+        peer.read_some()
+
+    wired = one_by_one(serve(script).url, 2)
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.RESET_BEFORE_ANSWER]
+    assert (wired.connections, wired.replayed) == (2, 1)
+
+
+def test_an_answer_that_has_begun_is_not_asked_for_again(serve: Serve) -> None:
+    """A kept connection that ends inside an answer is a reset in the answer; nothing is sent twice."""
+    wired = one_by_one(serve(lambda peer: peer.answer(OK).answer(OK[:-1])).url, 2)
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.RESET_IN_ANSWER]
+    assert wired.replayed == 0
+
+
+def test_an_answer_before_the_request_is_out_ends_the_connection(serve: Serve) -> None:
+    """What is left of the request would be read as the next one."""
+
+    def script(peer: Peer) -> None:
+        peer.read_some()
+        peer.send(b"HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n")
+        peer.ignore()
+
+    wired = one_by_one(serve(script).url, 2, body=b"x" * 20_000_000)
+    assert [(one.outcome, one.status) for one in wired.ended] == [(Outcome.REJECTED, 413)] * 2
+    assert wired.connections == 2
+
+
+def test_a_request_that_is_read_slowly_is_answered(serve: Serve) -> None:
+    """What the receiver has no room for yet is sent when it has."""
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.answer(OK)
+
+    wired = one_by_one(serve(script).url, 2, body=b"x" * 20_000_000)
+    assert ([one.status for one in wired.ended], wired.connections) == ([200, 200], 1)
+
+
+def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What we cannot open says nothing of the receiver: cancelled, and why is kept."""
+
+    async def none_left(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("tcop_mock.load.wire.connect", none_left)
+    wired = one_by_one(serve(again_and_again(OK)).url, 1)
+    assert [one.outcome for one in wired.ended] == [Outcome.CANCELLED]
+    assert wired.exhausted == "Too many open files"
+
+
+def test_what_is_under_way_at_the_end_is_cancelled(serve: Serve) -> None:
+    """While dialling, and while waiting for an answer; and only once."""
+    server = serve(lambda peer: peer.hold())
+
+    async def run() -> list[tuple[Outcome, str]]:
+        ended: list[tuple[Outcome, str]] = []
+        wire = Wire(
+            Target.parse(server.url),
+            Push(b""),
+            deadline_s=25.0,
+            cap_bytes=65_536,
+            clock=time.perf_counter,
+            ended=lambda line: ended.append((line.outcome, line.detail)),
+        )
+        wire.push(b"{}", 0.0, 0.0)
+        await asyncio.sleep(0.05)  # it connects; if not, both are dialled when they end
+        wire.push(b"{}", 0.0, 0.0)
+        await wire.close()
+        return ended
+
+    assert asyncio.run(run()) == [(Outcome.CANCELLED, "interrupted")] * 2
+
+
+def test_only_what_is_overdue_expires(serve: Serve) -> None:
+    """Of two attempts the one that began a deadline ago ends; with none under way nothing happens."""
+    server = serve(lambda peer: peer.hold())
+    now_s = 100.0
+
+    async def run() -> list[float]:
+        ended: list[float] = []
+
+        def end(line: Line) -> None:
+            ended.append(line.started_s)
+
+        wire = Wire(Target.parse(server.url), Push(b""), deadline_s=5.0, cap_bytes=1, clock=lambda: now_s, ended=end)
+        wire.expire(now_s)
+        wire.push(b"{}", 0.0, 95.0)
+        wire.push(b"{}", 0.0, 95.1)
+        wire.expire(now_s)
+        expired = ended.copy()
+        await wire.close()
+        return expired
+
+    assert asyncio.run(run()) == [95.0]
+
+
+def test_request_heads_do_not_show() -> None:
+    """They hold the credentials in the clear: their collection says only how many there are."""
+    target = Target.parse("http://user:s3cret@127.0.0.1:1/")
+    requests = Requests(target, Push(b"", credentials=target.credentials))
+    assert b"Content-Length: 7\r\n" in requests[7]
+    assert b"Connection: keep-alive\r\n" in requests[7]
+    assert repr(requests) == "<1 heads>"
+
+
+def test_one_attempt_after_the_other_on_a_kept_connection(serve: Serve) -> None:
+    """The port tells of each what came, and nothing of what came before, or in between."""
+
+    def script(peer: Peer) -> None:
+        peer.answer(OK)
+        peer.answer(b"HTTP/1.1 503 X\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy")
+        time.sleep(0.02)  # so that it comes when nobody waits for it; if not, nothing is missed but the case
+        peer.send(b"stray")
+        peer.hold()
+
+    async def run() -> list[Attempt]:
+        port = PooledPost(Target.parse(server.url))
+        await port.close()  # before it was used there is nothing to close
+        attempts = [await port(Push(b"{}"), deadline_s=25, intended_s=-1.0), await port(Push(b"{}"), deadline_s=25)]
+        await asyncio.sleep(0.1)
+        await port.close()
+        return attempts
+
+    server = serve(script)
+    first, second = asyncio.run(run())
+    assert (first.body, first.intended_s, second.body) == (b"ok", -1.0, b"busy")
+    assert ("retry-after", "7") in second.headers
+    assert (second.outcome, second.received_bytes) == (Outcome.REJECTED, 57)
+    assert server.connections == 1
+
+
+def test_a_fault_of_the_resolver_is_raised() -> None:
+    """What is no answer of a resolver is ours."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError("ours")
+
+    with pytest.raises(LookupError, match="ours"):
+        asyncio.run(PooledPost(Target.parse("http://callback.test"), resolve=broken)(Push(b"{}"), deadline_s=25))

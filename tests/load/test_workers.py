@@ -1,0 +1,107 @@
+"""A load in several processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from loads import level, loaded, plan_of
+
+from tcop_mock.errors import TcopMockError, UsageError
+from tcop_mock.generate import Generator
+from tcop_mock.load import worker
+from tcop_mock.load.workers import Workers, framed
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.load import Model
+from tcop_mock.model.target import Target
+from tcop_mock.sink.server import Received, Reply, Sink
+
+
+def test_several_processes_share_a_load() -> None:
+    """Together they push what one would, no body twice, with the credentials; what they tell is added up."""
+    sessions: list[str] = []
+    seen: set[str] = set()
+
+    def take(received: Received) -> Reply:
+        sessions.append(json.loads(received.body)["sessionId"])
+        seen.add(received.header("authorization"))
+        return Reply(200)
+
+    plan = plan_of("http://u:p@127.0.0.1:9/", stages=level(100, 0.6), workers=2)
+    summary = loaded(take, plan).summary
+    assert (summary.acked, summary.attempts, len(sessions), len(set(sessions))) == (60, 60, 60, 60)
+    assert seen == {"Basic dTpw"}
+    assert summary.connections >= 2
+    assert sum(one.acked for one in summary.series) == 60
+
+
+def test_a_load_in_several_processes_can_be_cut_short() -> None:
+    """They tell their last, and are gone."""
+
+    async def run() -> tuple[set[int], dict[Outcome, int]]:
+        first, counts = asyncio.Event(), dict.fromkeys(Outcome, 0)
+        lanes: set[int] = set()
+
+        async def take(_: Received) -> Reply:
+            first.set()
+            await asyncio.sleep(0.01)
+            return Reply(200)
+
+        def tell(lane: int, beat: object) -> None:
+            lanes.add(lane)
+            for (outcome, _), times in beat.counted.ended.items() if beat else ():  # type: ignore[attr-defined]
+                counts[outcome] += times
+
+        async with Sink(take) as sink:
+            plan = plan_of(model=Model.CLOSED, concurrency=2, workers=2)
+            plan = replace(plan, target=Target.parse(sink.url))
+            running = asyncio.create_task(Workers(plan, Generator(1), (), "asyncio").run(tell))
+            await first.wait()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        return lanes, counts
+
+    lanes, counts = asyncio.run(run())
+    assert lanes <= {0, 1}
+    assert counts[Outcome.REJECTED] == 0
+
+
+def test_a_worker_that_fails_says_so() -> None:
+    """What it cannot do ends the load with its own words."""
+    plan = plan_of(workers=2, stages=level(10, 1), mix=(("nosuch/shape", 1.0),))
+    with pytest.raises(TcopMockError, match="a worker failed: unknown shape 'nosuch/shape'"):
+        asyncio.run(Workers(plan, Generator(1), (), "asyncio").run(lambda *_: None))
+
+
+def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends without a word, for whatever reason, ends the load; its exit code is told."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(TcopMockError, match="ended without a word, with exit code 1"):
+        asyncio.run(Workers(plan_of(workers=1), Generator(1), (), "asyncio").run(lambda *_: None))
+
+
+def test_who_started_a_worker_may_leave() -> None:
+    """A worker whose standard input ends before it has its job ends, and says that there was none."""
+    command = [sys.executable, "-m", "tcop_mock.load.worker", "asyncio"]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=60, check=True)  # noqa: S603 - our own
+    assert b"0 bytes read on a total of 4 expected bytes" in done.stdout
+    assert done.stderr == b""
+    assert len(framed("x")) > 4
+
+
+def test_what_a_worker_cannot_begin_is_told(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it has not even an event loop."""
+
+    def missing(name: str) -> None:
+        raise UsageError(f"no {name}")
+
+    monkeypatch.setattr(worker, "factory_of", missing)
+    worker.main("uvloop")
+    assert capsysbinary.readouterr().out == framed("no uvloop")

@@ -1,0 +1,105 @@
+"""Plans of loads, loads on a receiver in this process, and summaries that were made up."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.profiles import load_profile
+from tcop_mock.generate import Generator
+from tcop_mock.load.running import LoadRun
+from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.load import LoadPlan, Model, Stage
+from tcop_mock.model.loaded import Bucket, Distribution, LoadFinished, LoadPoint, LoadSummary
+from tcop_mock.model.target import Target
+from tcop_mock.sink.server import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcop_mock.model.load import Due, Notified
+    from tcop_mock.model.loaded import LoadEvent
+    from tcop_mock.sink.server import Handler
+
+CATALOG = Catalog.load()
+CVM = (("cvm/basic-monitoring", 1.0),)
+
+
+def plan_of(url: str = "http://127.0.0.1:9/", profile: str = "2023", **changes: Any) -> LoadPlan:  # noqa: ANN401 - any field
+    """Return a plan by a profile; deadlines are far, unless it is said otherwise."""
+    rules = replace(load_profile(profile).delivery, timeout_s=25.0)
+    plan = LoadPlan(Target.parse(url), rules, profile, seed=1, mix=CVM, title="as a test wants it")
+    return replace(plan, **changes)
+
+
+def level(rate: float, seconds: float) -> tuple[Stage, ...]:
+    """Return stages of one rate."""
+    return (Stage(seconds, rate, rate),)
+
+
+class Loaded(NamedTuple):
+    """What a load was, event by event."""
+
+    events: list[LoadEvent]
+    notified: list[Notified]
+
+    @property
+    def summary(self) -> LoadSummary:
+        """The last event's."""
+        last = self.events[-1]
+        assert isinstance(last, LoadFinished)
+        return last.summary
+
+
+def loaded(handler: Handler, plan: LoadPlan, script: Iterable[Due] | None = None) -> Loaded:
+    """Run a load on a receiver of this process, which has the place of the plan's target."""
+    notified: list[Notified] = []
+
+    async def run() -> list[LoadEvent]:
+        async with Sink(handler) as sink:
+            aimed = replace(plan, target=replace(Target.parse(sink.url), credentials=plan.target.credentials))
+            given = None if script is None else iter(script)
+            load = LoadRun(aimed, CATALOG, Generator(1), script=given, told=notified.append)
+            return [event async for event in load.events()]
+
+    return Loaded(asyncio.run(run()), notified)
+
+
+def times(*seconds: float) -> Distribution:
+    """Return a distribution of times."""
+    return Distribution(tuple(Bucket(one, 1) for one in sorted(seconds)), max(seconds), sum(seconds))
+
+
+def point(at_s: float, **changes: Any) -> LoadPoint:  # noqa: ANN401 - any field
+    """Return a second in which 100 callbacks were acked."""
+    return replace(LoadPoint(at_s, 1.0, 100, 100, 0, 0, 0, 3, 0.002, 0.009, 0.02), **changes)
+
+
+def summary_of(**changes: Any) -> LoadSummary:  # noqa: ANN401 - any field
+    """Return the summary of an open load of 3 s: 297 acks, 2 refusals, a timeout."""
+    plan = plan_of("http://user:s3cret@127.0.0.1:8080/alarm", stages=level(100, 3), duration_s=3.0)
+    acks = Distribution((Bucket(0.001, 200), Bucket(0.01, 90), Bucket(6.0, 7)), 5.9, 42.0)
+    summary = LoadSummary(
+        plan=replace(plan, assumptions=("status 2xx counts as success",)),
+        elapsed_s=3.0,
+        attempts=300,
+        outcomes={Outcome.ACKED: 297, Outcome.REJECTED: 2, Outcome.TIMED_OUT: 1},
+        statuses={200: 297, 503: 2},
+        acks=acks,
+        services=times(0.001, 0.002),
+        lateness=times(0.0001, 0.02),
+        late=1,
+        dropped=0,
+        replayed=0,
+        connections=4,
+        series=tuple(point(at) for at in range(3)),
+        notifications=300,
+        lost=3,
+    )
+    return replace(summary, **changes)
+
+
+SCRIPTED: dict[str, Any] = {"model": Model.SCRIPT, "stages": ()}
+"""What makes a plan one of a script."""
