@@ -34,14 +34,17 @@ lint: .venv/.dev ## Check style, types, import layers, pins, pools and docs
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/basedpyright
 	.venv/bin/lint-imports
 	! grep -n '://' requirements/*
 	.venv/bin/python scripts/pools.py --check
 	.venv/bin/python scripts/cli_docs.py --check
 	.venv/bin/python scripts/documents.py --check
 	.venv/bin/python scripts/errata.py --check
+	.venv/bin/python scripts/clauses_docs.py --check
 	.venv/bin/python scripts/openapi.py --check
 	.venv/bin/python scripts/profiles.py --check
+	.venv/bin/python scripts/proof.py --check
 	.venv/bin/python scripts/shapes.py --check
 
 unit: .venv/.dev ## Run the tests on the checkout, but the long proofs; branch coverage must be 100 %
@@ -68,8 +71,10 @@ docs: .venv/.dev ## Write the generated pages of docs/ anew and build the site: 
 	.venv/bin/python scripts/cli_docs.py
 	.venv/bin/python scripts/documents.py
 	.venv/bin/python scripts/errata.py
+	.venv/bin/python scripts/clauses_docs.py
 	.venv/bin/python scripts/openapi.py
 	.venv/bin/python scripts/profiles.py
+	.venv/bin/python scripts/proof.py
 	.venv/bin/python scripts/shapes.py
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 

@@ -8,14 +8,27 @@ from tcop_mock._version import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; the version alone is told without loading the rest."""
+    """Run the command line and return its exit code; help and version alone are told without loading the rest."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments == ["--version"]:
-        sys.stdout.write(f"tcop-mock {__version__}\n")
-        return 0
-    from tcop_mock.cli import main as command_line  # noqa: PLC0415 - click alone takes as long as Python to start
+    if arguments in (["--version"], ["--help"], ["-h"]):
+        try:
+            sys.stdout.write(_told(arguments[0]))
+            sys.stdout.flush()
+        except OSError:  # nobody reads, or the disk is full: the command line knows what to do then
+            pass
+        else:
+            return 0
+    from tcop_mock.cli import main as command_line  # noqa: PLC0415 - it loads click
 
     return command_line(arguments)
+
+
+def _told(flag: str) -> str:
+    if flag == "--version":
+        return f"tcop-mock {__version__}\n"
+    from tcop_mock.frontpage import page  # noqa: PLC0415 - the version needs none of it
+
+    return page()
 
 
 if __name__ == "__main__":

@@ -31,12 +31,8 @@ _OPTIONS = (
     ("skip", "GLOB,...", True, "leave these clauses out"),
     ("fail-on", "LEVEL", False, "the least level whose broken clauses fail a test: must (default) or should"),
     ("seed", "INT", False, "what all is drawn from, with a test's id; the same one gives the same bytes (default: 0)"),
-    (
-        "report",
-        "KIND=PATH",
-        True,
-        "write what was found: har, html, json, junit, markdown, ndjson, pytest or text",
-    ),
+    ("baseline", "FILE", False, "known findings, which fail no test; `tcop-mock check --baseline-update` writes them"),
+    ("report", "KIND=PATH", True, "write what the contract tests found: json, junit, markdown, html, text, ..."),
     ("allow-host", "HOST,...", True, "hosts that may be sent to beside this machine's own"),
 )
 """Name, metavar, whether it is a list, help."""

@@ -6,15 +6,17 @@ The library is imported when the first value is checked: it costs 80 ms, which o
 from __future__ import annotations
 
 import json
+import re
 import reprlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tcop_mock.errors import did_you_mean
+from tcop_mock.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jsonschema.exceptions import ValidationError
+    from jsonschema.exceptions import SchemaError, ValidationError
     from jsonschema.protocols import Validator
 
     Checker: TypeAlias = Validator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 ABOUT_KEYS = frozenset({"additionalProperties", "required"})
 """Rules that a key breaks by being there or not."""
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _MOST_SHOWN = 6
 _MOST_NEAR_CHARS = 100
 """A longer key is near to none, and looking would take long."""
@@ -56,6 +59,69 @@ def validator(schema: Schema) -> Checker:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - see the module's docstring
 
     return Draft202012Validator(schema)
+
+
+def foreign(name: str) -> Callable[[Any], Iterator[Flaw]]:
+    """Return what yields all that is wrong with a value by a JSON Schema of the user's, in the dialect that it names.
+
+    Formats are annotations, as they are by default in the newest dialects. Nothing is ever fetched.
+
+    Raises:
+        UsageError: the file cannot be read, is no JSON Schema, or refers to what is not in it.
+    """
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415 - see the module's docstring
+    from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - as above
+    from referencing.jsonschema import EMPTY_REGISTRY  # noqa: PLC0415 - as above
+
+    schema = _foreign_schema(name)
+    dialect = validator_for(schema, default=Draft202012Validator)
+    try:
+        dialect.check_schema(schema)
+    except SchemaError as problem:
+        flaw = next(_flaws_of(problem))
+        where = f"{'.'.join(map(str, flaw.path))}: " if flaw.path else ""
+        raise UsageError(f"schema file {name!r} is no JSON Schema: {where}{flaw.message}") from None
+    checker = dialect(schema, registry=EMPTY_REGISTRY)  # one that fetches nothing
+    _require_references(name, schema, str(dialect.META_SCHEMA.get("$schema", "")))
+    try:
+        list(checker.iter_errors({}))
+    except RecursionError:
+        raise UsageError(f"schema file {name!r} refers to itself without end") from None
+    return lambda value: flaws(checker, value)
+
+
+def _foreign_schema(name: str) -> Any:  # noqa: ANN401 - an object or a boolean
+    try:
+        schema = json.loads(Path(name).read_bytes())
+    except OSError as problem:
+        raise UsageError(f"schema file {name!r} cannot be read: {problem.strerror}") from None
+    except (ValueError, RecursionError) as problem:
+        raise UsageError(f"schema file {name!r} is no JSON: {problem}") from None
+    if not isinstance(schema, dict | bool):
+        raise UsageError(f"schema file {name!r} is no JSON Schema: it is {type_of(schema)}, not an object")
+    return schema
+
+
+def _require_references(name: str, schema: Any, dialect: str) -> None:  # noqa: ANN401 - as above
+    """Refuse a schema that refers to what is not in it."""
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415 - see the module's docstring
+    from referencing.jsonschema import EMPTY_REGISTRY, specification_with  # noqa: PLC0415 - as above
+
+    root = specification_with(dialect).create_resource(schema)
+    parts = [(root, EMPTY_REGISTRY.resolver_with_root(root))]
+    while parts:
+        part, resolver = parts.pop()
+        contents: Any = part.contents
+        for key in _REFERENCES if isinstance(contents, dict) else ():
+            reference = contents.get(key)
+            try:
+                resolver.lookup(reference or "#")
+            except Unresolvable:
+                raise UsageError(
+                    f"schema file {name!r} refers to {shown(reference)}, which is not in it, and nothing is fetched; "
+                    "write what that is into the file, under $defs"
+                ) from None
+        parts += [(child, resolver.in_subresource(child)) for child in part.subresources()]
 
 
 def flaws(checker: Checker, value: Any) -> Iterator[Flaw]:  # noqa: ANN401 - any JSON value
@@ -93,16 +159,16 @@ def type_of(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return next(_TYPES[name] for kind, name in python.items() if isinstance(value, kind))
 
 
-def _flaws_of(error: ValidationError) -> Iterator[Flaw]:
-    schema: Any = error.schema or {}  # a schema may be just `false`
+def _flaws_of(error: ValidationError | SchemaError) -> Iterator[Flaw]:
+    schema: Any = error.schema if isinstance(error.schema, dict) else {}  # a schema may be just `false`
     instance: Any = error.instance
     demanded: Any = error.validator_value
     path, rule = tuple(error.absolute_path), str(error.validator)
     hint = str(schema.get("description", ""))
     if rule == "additionalProperties":
-        known = schema.get("properties", {})
+        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for key in instance:
-            if key not in known:
+            if key not in known and not any(re.search(pattern, key) for pattern in patterns):
                 near = did_you_mean(key, known) if len(key) <= _MOST_NEAR_CHARS else ""
                 yield Flaw((*path, key), "is an unknown key" + (f"; did you mean {near}?" if near else ""), rule, hint)
     elif rule == "required":
@@ -112,13 +178,13 @@ def _flaws_of(error: ValidationError) -> Iterator[Flaw]:
         pairs = ((key, other) for key, others in demanded.items() for other in others)
         key, other = next(pair for pair in pairs if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}")
         yield Flaw(path, f"{key!r} is there, so {other!r} must be, too", rule, hint)
-    elif rule == "anyOf" and not hint and error.context:
+    elif rule in {"anyOf", "oneOf"} and not hint and error.context:
         nearest = max(error.context, key=lambda one: len(one.absolute_path))
         yield from _flaws_of(nearest)
     else:
         say = _SAYINGS.get(rule)
-        text = say(demanded, instance) if say else " ".join(error.message.split())
-        yield Flaw(path, text, rule, hint)
+        told = say(demanded, instance) if say else error.message.replace(repr(instance), shown(instance))
+        yield Flaw(path, told if say else " ".join(told.split()), rule, hint)
 
 
 def _say_type(types: str | list[str], value: object) -> str:
@@ -144,7 +210,8 @@ _SAYINGS: dict[str, Callable[[Any, Any], str]] = {
     "const": lambda wanted, value: f"is {shown(value)}, not {shown(wanted)}",
     "enum": _say_enum,
     "maxItems": lambda most, items: f"has {len(items)} items, {most} are the most",
-    "minLength": lambda _least, _value: "is empty",
+    "minLength": lambda least, text: f"has {len(text)} characters, fewer than {least}" if text else "is empty",
+    "maxLength": lambda most, text: f"has {len(text)} characters, more than {most}",
     "minimum": lambda least, value: f"is {value}, less than {least}",
     "not": lambda _rule, value: f"{value!r} is not allowed" if isinstance(value, str) else "is not allowed",
     "pattern": _say_pattern,

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tcop_mock.cli.aiming import aimed, all_clauses, require_address
 from tcop_mock.cli.github import commands_stopped
 from tcop_mock.cli.observing import Asked, listening, observing
-from tcop_mock.cli.options import target_of, with_common
+from tcop_mock.cli.options import with_common
 from tcop_mock.cli.reports import streaming, with_reporting, write_reports
 from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.contract.clauses import load_clauses, select
+from tcop_mock.contract.clauses import select
 from tcop_mock.errors import UsageError
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
+from tcop_mock.model.target import Parser
 from tcop_mock.report.document import check_document, write_json
 from tcop_mock.report.ruling import Ruling, rule
 from tcop_mock.report.terminal import terminal_report
@@ -51,40 +53,39 @@ def check(  # noqa: PLR0913 - one parameter an option
     globs: tuple[str, ...],
     skip: tuple[str, ...],
     fail_on: str,
-    judge_auth: bool,
-    wait: float,
-    max_time: float,
     insecure: bool,
     only_list: bool,
     reporting: Reporting,
     common: Common,
-    **observed: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing()
+    **more: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing() and aiming()
 ) -> int:
     """Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract.
 
     @FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the process
     list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.
     """
-    clauses = select(load_clauses(), _split("--clauses", globs), _split("--skip", skip))
+    files_of_own = more.pop("clause_files")
+    clauses = select(all_clauses(files_of_own, common), _split("--clauses", globs), _split("--skip", skip))
     if not clauses:
         raise UsageError("--skip leaves no clause to judge")
     if only_list:
         _list(clauses, common)
         return 0
     files, baseline = reporting.files(), reporting.baseline()
-    found, ends = observing(Asked(**observed))
-    aim = target_of(target, flag="TARGET")
+    aim = aimed(target, {parser: more.pop(parser) for parser in Parser})
+    require_address(aim, files)
+    ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
+    found, ends = observing(Asked(**more))
     plan = CheckPlan(
         aim,
         common.catalog(),
         clauses,
         common.profile,
         common.seed,
-        judge_auth,
-        wait_s=wait,
-        max_time_s=max_time,
         observing=found,
         catalog_folders=common.catalog_folders,
+        clause_files=files_of_own,
+        **ways,
     )
     if insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")

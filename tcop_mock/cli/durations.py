@@ -12,6 +12,7 @@ from tcop_mock.model.profile import RETRIED
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _TYPES = {kind.removesuffix("Alarm"): kind for kind in NotifyType}
+_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|min|m|h)")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h|)")
 
 
@@ -37,6 +38,18 @@ def positive_duration(text: str) -> float:
     if not seconds:
         raise click.BadParameter("it must be more than 0")
     return seconds
+
+
+def rate(text: str) -> float:
+    """Return the seconds between two requests of a rate: ``10/s``, ``300/min``.
+
+    Raises:
+        click.BadParameter: it is no rate.
+    """
+    match = _RATE.fullmatch(text.strip())
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"{text!r} is no rate; write 10/s or 300/min")
+    return _UNITS_S[match[2].removesuffix("in")] / float(match[1])
 
 
 def durations(text: str) -> tuple[float, ...]:

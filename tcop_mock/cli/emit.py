@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.cli.drawing import with_drawing
-from tcop_mock.cli.options import TARGET_VARIABLE, target_of, with_common, with_headers
+from tcop_mock.cli.options import target_of, with_common, with_headers
+from tcop_mock.cli.settings import configured_target
 from tcop_mock.errors import UsageError
 from tcop_mock.model.target import Target
 from tcop_mock.report.scripts import SCRIPTS, Letter, script
@@ -67,7 +67,7 @@ def emit(  # noqa: PLR0913 - one parameter an option
 
 
 def _receiver(to: str | None) -> Target:
-    if not to and not os.environ.get(TARGET_VARIABLE):
+    if not to and not configured_target():
         return Target.parse(_NEAR)
     target = target_of(to, flag="--to URL")
     if target.app:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcop_mock.cli.aiming import all_clauses
 from tcop_mock.cli.options import with_common
-from tcop_mock.contract.clauses import find, load_clauses
+from tcop_mock.contract.clauses import find
+from tcop_mock.contract.fixes import NAMES, fixes_of
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
@@ -24,11 +26,11 @@ _IN_LINES = textwrap.TextWrapper(
 
 
 @with_common
-def explain(code: str, *, common: Common) -> None:
+def explain(code: str, *, clause_files: tuple[str, ...], framework: str | None, common: Common) -> None:
     """Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it."""
-    clause = find(load_clauses(), code)
+    clause = find(all_clauses(clause_files, common), code)
     if common.as_json:
-        click.echo(json.dumps({"version": 1, "clause": _document(clause)}, ensure_ascii=False, indent=2))
+        click.echo(json.dumps({"version": 1, "clause": _document(clause, framework)}, ensure_ascii=False, indent=2))
         return
     click.echo(f"{clause.code} {clause.slug} [{clause.level}]")
     holds = f"In profile {', '.join(clause.profiles)}. " if clause.profiles else "In every profile. "
@@ -42,9 +44,13 @@ def explain(code: str, *, common: Common) -> None:
     ):
         click.echo(f"\n{head}")
         click.echo(_IN_LINES.fill(text))
+    for fix in fixes_of(clause):
+        click.echo(f"\n{fix.title}:")
+        for name, sample in fix.chosen(framework).items():
+            click.echo(f"\n  {NAMES[name]}\n\n{textwrap.indent(sample.rstrip(), '    ')}")
 
 
-def _document(clause: Clause) -> dict[str, object]:
+def _document(clause: Clause, framework: str | None) -> dict[str, object]:
     return {
         "code": clause.code,
         "slug": clause.slug,
@@ -55,4 +61,5 @@ def _document(clause: Clause) -> dict[str, object]:
         "source": clause.source,
         "why": clause.why,
         "fix": clause.fix,
+        "fixes": [{"title": fix.title, "samples": fix.chosen(framework)} for fix in fixes_of(clause)],
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tcop_mock.cli.durations import durations, notify, positive_duration, retry_on
+from tcop_mock.cli.durations import durations, notify, positive_duration, rate, retry_on
+from tcop_mock.cli.verbs import completing
 from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, RetryAfter
@@ -18,7 +19,11 @@ def common(*, seed: int | None = None) -> list[click.Parameter]:
         click.Option(["--json", "as_json"], is_flag=True, help="One versioned JSON document on standard output."),
         click.Option(["--seed"], type=int, default=seed, help=f"What all chance comes from.  [default: {usual}]"),
         click.Option(
-            ["--profile"], default=DEFAULT_PROFILE, show_default=True, help="Generation of the callback contract."
+            ["--profile"],
+            default=DEFAULT_PROFILE,
+            show_default=True,
+            shell_complete=completing.profiles,
+            help="Generation of the callback contract.",
         ),
         click.Option(
             ["--catalog", "catalog_folders"],
@@ -68,9 +73,13 @@ def drawing() -> list[click.Parameter]:
         ),
         click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
-        click.Option(["--template"], metavar="FILE", help="Your own notice in place of the body: {{.content}} ..."),
+        _file("--template", "Your own notice in place of the body: {{.content}} ..."),
         click.Option(["--mutate"], metavar="NAME", help="Change the body as a clause does; see list --mutators."),
     ]
+
+
+def _file(flag: str, text: str) -> click.Option:
+    return click.Option([flag], metavar="FILE", shell_complete=completing.files, help=text)
 
 
 def destination() -> list[click.Parameter]:
@@ -78,7 +87,6 @@ def destination() -> list[click.Parameter]:
     return [
         click.Option(
             ["--to"],
-            envvar="TCOP_MOCK_TARGET",
             metavar="URL",
             help="The receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]",
         ),
@@ -171,7 +179,7 @@ def listening() -> list[click.Parameter]:
             metavar="USER:PASS|@FILE",
             help="Ask for these credentials.  [default: $TCOP_MOCK_AUTH]",
         ),
-        click.Option(["--record"], metavar="FILE", help="Add a line of JSON for each request, before it is answered."),
+        _file("--record", "Add a line of JSON for each request, before it is answered."),
         click.Option(
             ["--fault", "faults"],
             multiple=True,
@@ -181,13 +189,40 @@ def listening() -> list[click.Parameter]:
             "0.1 (each with that probability), #2-5, %4 (every fourth), @10s-30s. Repeatable; the first that is "
             "due.",
         ),
-        click.Option(
-            ["--fault-file"],
-            metavar="FILE",
-            help="A script: a line for each request in turn, ok or a fault; :N at its end for N requests.",
+        _file(
+            "--fault-file", "A script: a line for each request in turn, ok or a fault; :N at its end for N requests."
         ),
         click.Option(["--count"], type=click.IntRange(min=1), help="End after so many requests."),
         click.Option(["--max-time"], type=positive_duration, metavar="TIME", help="End after that time."),
+    ]
+
+
+def clause_files() -> click.Option:
+    """Return the flag that names a team's own clauses."""
+    return click.Option(
+        ["--clause-files"],
+        multiple=True,
+        metavar="GLOB",
+        help="Your own clauses, too: files like ACME101-our-rule.toml; repeatable.",
+    )
+
+
+def aiming() -> list[click.Parameter]:
+    """Return the flags that name what is judged in place of a URL, and how fast it is asked."""
+    return [
+        click.Option(
+            ["--model"],
+            metavar="MODULE:CALLABLE",
+            help="In place of TARGET: a pydantic model, a dataclass, or what takes a parsed body and may raise.",
+        ),
+        click.Option(["--schema"], metavar="FILE", help="In place of TARGET: the receiver's own JSON Schema."),
+        click.Option(
+            ["--pace", "gap_s"],
+            type=rate,
+            metavar="N/s",
+            help="Requests at the most: 10/s, 300/min. Clauses that send many at once are not run. A whole run is some "
+            "700 requests: see --max-time.",
+        ),
     ]
 
 

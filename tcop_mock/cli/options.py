@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from tcop_mock._data import walk
 from tcop_mock.catalog import Catalog
+from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import UsageError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tcop_mock.lint import LintReport
     from tcop_mock.model.profile import DeliveryRules, Profile
 
-TARGET_VARIABLE = "TCOP_MOCK_TARGET"
 INTEGRATION_KEY_VARIABLE = "TCOP_MOCK_INTEGRATION_KEY"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2; the page on templates lists the same
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
@@ -119,12 +119,12 @@ def on_command_line(name: str) -> bool:
 
 
 def target_of(given: str | None, *, flag: str) -> Target:
-    """Return the target of an argument, of ``@FILE``, or of the environment.
+    """Return the target of an argument, of ``@FILE``, or of environment or configuration.
 
     Raises:
         UsageError: there is none, the file cannot be read, or it is no target.
     """
-    text = (given or os.environ.get(TARGET_VARIABLE, "")).strip()
+    text = (given or configured_target()).strip()
     if not text:
         raise UsageError(
             f"no target: give {flag}, or set {TARGET_VARIABLE} (it keeps passwords out of the process list)"

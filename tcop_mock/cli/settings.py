@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 PREFIX = "TCOP_MOCK_"
 TARGET = "target"
-"""Above the tables: the receiver, for all verbs that take it from TCOP_MOCK_TARGET."""
-_TARGET_VARIABLE = f"{PREFIX}TARGET"
+"""Above the tables: the receiver, for all verbs that take it from TCOP_MOCK_TARGET: an argument of this name, --to."""
+_TO = "to"
+TARGET_VARIABLE = f"{PREFIX}TARGET"
 _CLAUSES, _CLAUSE_FILES = "clauses", "clause-files"
 """Above the tables, the clauses of a team's own: files, as ``--clause-files`` takes them."""
 _SERVICE = ("tcp://", "udp://")
@@ -50,7 +51,7 @@ class Key:
     @property
     def is_target(self) -> bool:
         """Whether it is the receiver's address."""
-        return self.param.envvar == _TARGET_VARIABLE
+        return self.variable == TARGET_VARIABLE
 
     def from_text(self, text: str) -> Any:  # noqa: ANN401 - what click takes
         """Return the value of a variable; of a flag that may be repeated, each line is one."""
@@ -213,11 +214,24 @@ class _OfVerb(UserDict[str, Any]):
     def _find(self, name: object) -> Setting | None:
         context = click.get_current_context()
         keys = {} if context.resilient_parsing else self._settings.keys_of[self._verb]
-        key = next((key for key in keys.values() if key.param.name == name), None)
+        key = next((key for key in keys.values() if key.param.name == name and not key.is_target), None)
         setting = self._settings.find(key) if key else None
         if key and setting:
             self._settings.require_fit(key, setting, context)
         return setting
+
+
+def configured_target() -> str:
+    """Return what environment or file say of the receiver of the verb that runs; empty: nothing.
+
+    It is asked for by who needs one, and is no default of the parameter: a verb may have something else to judge.
+    """
+    context = click.get_current_context()
+    settings = context.find_root().default_map
+    assert isinstance(settings, Settings)  # noqa: S101 - cli/commands.py sets it
+    keys = (key for key in settings.keys_of[str(context.info_name)].values() if key.is_target)
+    found = next(filter(None, map(settings.find, keys)), None)
+    return str(found.value) if found else ""
 
 
 def _keys(verb: str, command: click.Command | None) -> dict[str, Key]:
@@ -229,10 +243,10 @@ def _key(verb: str, param: click.Parameter) -> Key | None:
     if isinstance(param, click.Option):
         name = max(param.opts, key=len).lstrip("-")
         variable = f"{PREFIX}{name.replace('-', '_').upper()}"
-        if param.envvar == _TARGET_VARIABLE:
-            return Key(verb, name, param, _TARGET_VARIABLE)
-        return Key(verb, name, param, "" if variable == _TARGET_VARIABLE else variable)  # --target is the kind of end
-    return Key(verb, TARGET, param, _TARGET_VARIABLE) if param.envvar == _TARGET_VARIABLE else None
+        if name == _TO:
+            return Key(verb, name, param, TARGET_VARIABLE)
+        return Key(verb, name, param, "" if variable == TARGET_VARIABLE else variable)  # --target is the kind of end
+    return Key(verb, TARGET, param, TARGET_VARIABLE) if param.name == TARGET else None
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

@@ -7,20 +7,26 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock._data import data_root, walk
-from tcop_mock.contract.judges import JUDGES
+from tcop_mock.contract.judges import JUDGES, Judge
 from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.plugs import Group, judge_whole, plugged, plugged_names
 from tcop_mock.contract.witness import STORY_JUDGES
 from tcop_mock.entries import read_entry
-from tcop_mock.errors import EntryError, UnknownNameError
+from tcop_mock.errors import EntryError, UnknownNameError, UsageError
 from tcop_mock.model.clause import Call, Clause, Level, Need, Stage
+from tcop_mock.model.target import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from tcop_mock.model.case import Play
+
+    Known = Mapping[str, Callable[..., object]]
+
 SCHEMA = "clause"
 _CHECKS = {name: judge.check for name, judge in JUDGES.items()}
 _HANDED_IN = {"player": ("workshop",), "judge": ("attempt", "context"), "judge of stories": ("told",)}
-_STORIES = "stories"
+STORIES = "stories"
 _LISTING = "`tcop-mock check --list` shows all clauses"
 
 
@@ -30,16 +36,24 @@ def load_clauses() -> tuple[Clause, ...]:
     return tuple(parse_clause(name, read_entry(file, SCHEMA, check=False)) for name, file in walk(folder, ".toml"))
 
 
-def parse_clause(name: str, table: dict[str, Any]) -> Clause:
+def parse_clause(name: str, table: dict[str, Any], *, file: str = "", plugs: bool = False) -> Clause:
     """Turn the table of a clause file that keeps its schema into a clause.
+
+    Args:
+        name: code and slug.
+        table: what the file says.
+        file: for messages.
+        plugs: whether it may name players and judges of other packages.
 
     Raises:
         EntryError: it names a player or a judge that is not there.
     """
     code, _, slug = name.partition("-")
-    play = _call(name, "play", table["play"], "player", PLAYERS)
-    what, judges = ("judge of stories", STORY_JUDGES) if play.name == _STORIES else ("judge", _CHECKS)
-    expect = tuple(_call(name, "expect", call, what, judges) for call in table["expect"])
+    place = file or f"{name}.toml"
+    play = _call((place, "play"), table["play"], "player", PLAYERS, Group.PLAYERS if plugs else None)
+    what, judges = ("judge of stories", STORY_JUDGES) if play.name == STORIES else ("judge", _CHECKS)
+    group = Group.JUDGES if plugs and play.name != STORIES else None
+    expect = tuple(_call((place, "expect"), call, what, judges, group) for call in table["expect"])
     return Clause(
         code=code,
         slug=slug,
@@ -53,6 +67,7 @@ def parse_clause(name: str, table: dict[str, Any]) -> Clause:
         fix=table["fix"],
         play=play,
         expect=expect,
+        parsers=frozenset(map(Parser, table.get("parsers", ()))),
     )
 
 
@@ -87,17 +102,38 @@ def find(clauses: Sequence[Clause], code: str) -> Clause:
     raise UnknownNameError("clause", code, _names(clauses), listing=_LISTING)
 
 
-def _call(file: str, key: str, table: dict[str, Any], what: str, known: Mapping[str, Callable[..., object]]) -> Call:
+def player_of(clause: Clause) -> Callable[..., Play]:
+    """Return the player of a clause."""
+    player: Callable[..., Play] = clause.play.own or PLAYERS[clause.play.name]
+    return player
+
+
+def judge_of(call: Call) -> Judge:
+    """Return a judge of a clause that looks at answers."""
+    judge: Judge = call.own or JUDGES[call.name]
+    return judge
+
+
+def _call(place: tuple[str, str], table: dict[str, Any], what: str, known: Known, group: Group | None) -> Call:
+    file, key = place
     key_of_name = what.partition(" ")[0]
-    name = table[key_of_name]
-    if name not in known:
-        raise EntryError(f"{file}.toml", f"{key}.{key_of_name}", str(UnknownNameError(what, name, known)))
+    name, own = table[key_of_name], None
+    plugs = plugged_names(group) if group and name not in known else []
+    if name not in known and name not in plugs:
+        raise EntryError(file, f"{key}.{key_of_name}", str(UnknownNameError(what, name, [*known, *plugs])))
+    if name in plugs and group:
+        try:
+            own = plugged(group, name)
+        except UsageError as problem:
+            raise EntryError(file, f"{key}.{key_of_name}", str(problem)) from None
+        own = judge_whole(own) if group is Group.JUDGES else own
+    check = known[name] if own is None else own.check if isinstance(own, Judge) else own
     params = {param: value for param, value in table.items() if param != key_of_name}
     try:
-        inspect.signature(known[name]).bind(*_HANDED_IN[what], **params)
+        inspect.signature(check).bind(*_HANDED_IN[what], **params)
     except TypeError as problem:
-        raise EntryError(f"{file}.toml", key, f"{what} {name!r}: {problem}") from None
-    return Call(name, params)
+        raise EntryError(file, key, f"{what} {name!r}: {problem}") from None
+    return Call(name, params, own)
 
 
 def _matches(clause: Clause, glob: str) -> bool:

@@ -38,11 +38,21 @@ class Problem(NamedTuple):
     text: str
     story: StoryTold | None = None
     """What the case was the last push of."""
+    cause: str = ""
+    """What it has in common with others, where that is not the text."""
 
     @property
     def title(self) -> str:
         """By what it is known in its clause."""
         return self.story.story.title if self.story else self.case.title
+
+
+def problems_of(case: Case, attempt: Attempt, text: str) -> Iterator[Problem]:
+    """Yield what is wrong with an attempt: the judge's text, or each of a parser's reasons in its place."""
+    if attempt.refusals:
+        yield from (Problem(case, attempt, reason.text, cause=reason.cause) for reason in attempt.refusals)
+    else:
+        yield Problem(case, attempt, text)
 
 
 def findings(problems: Sequence[Problem], judged: int, source: Source) -> tuple[Finding, ...]:
@@ -55,8 +65,8 @@ def findings(problems: Sequence[Problem], judged: int, source: Source) -> tuple[
     """
     causes: dict[str, list[Problem]] = {}
     for problem in problems:
-        causes.setdefault(problem.text, []).append(problem)
-    return tuple(_finding(text, same, judged, source) for text, same in causes.items())
+        causes.setdefault(problem.cause or problem.text, []).append(problem)
+    return tuple(_finding(same[0].text, same, judged, source) for same in causes.values())
 
 
 def _finding(text: str, same: Sequence[Problem], judged: int, source: Source) -> Finding:
@@ -157,6 +167,8 @@ def _act_line(told: ActTold) -> str:
 def evidence(case: Case, attempt: Attempt, target: Target) -> str:
     """Show a request (``>``) and its answer (``<``), bounded, without credentials."""
     push = case.push
+    if target.parser:
+        return "\n".join([*_quoted(">", push.body, _MOST_SENT_CHARS), *_parsed(attempt)])
     lines = [f"> {push.method} {target.path_with(push.query)} HTTP/1.1", f"> Host: {target.authority}"]
     if push.credentials:
         lines.append(f"> Authorization: Basic {MASK} ({case.offer} credentials)")
@@ -166,6 +178,14 @@ def evidence(case: Case, attempt: Attempt, target: Target) -> str:
     if is_near_miss(case.offer) and push.credentials:
         answer = push.credentials.masked_in(answer)
     return "\n".join([*lines, mask(answer, target)])
+
+
+def _parsed(attempt: Attempt) -> Iterator[str]:
+    yield from (f"< {reason.text}" for reason in attempt.refusals)
+    if not attempt.refusals:
+        yield "< taken" if attempt.accepted else f"outcome: {attempt.outcome}"
+    if attempt.detail:
+        yield f"detail: {attempt.detail}"
 
 
 def mask(text: str, target: Target) -> str:

@@ -28,13 +28,15 @@ from tcop_mock.contract.workshop import PLAIN_SHAPE
 from tcop_mock.errors import UnknownNameError
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
+from tcop_mock.model.form import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tcop_mock.contract.workshop import Workshop
     from tcop_mock.model.alarm import Alarm
     from tcop_mock.model.secret import Credentials
+    from tcop_mock.model.shape import Shape
 
 
 def catalogue(
@@ -47,6 +49,8 @@ def catalogue(
 ) -> Play:
     """Post every shape in every state that it can be in, each an alarm of its own.
 
+    Where requests cost nothing (``shop.thorough``), also while it repeats, and as captured callbacks look.
+
     Args:
         shop: makes the cases.
         shapes: globs of shape ids.
@@ -55,13 +59,28 @@ def catalogue(
         deadline_factor: how many deadlines an attempt may take.
     """
     cases = [
-        shop.case(f"{shape.id} {state}", shop.tree(shop.alarm(shape, reaching=state), state), shape)
+        writer.case(f"{shape.id} {state}{told}", writer.tree(writer.alarm(shape, reaching=state), state), shape)
+        for writer, told in _writers(shop)
         for shape in shop.shapes(shapes)
-        for state in map(State, states)
-        if state is not State.RESOLVED or shape.recovers
+        for state in _reachable(shape, states, repeats=shop.thorough)
     ]
     control = shop.plain() if needs_plain else None
     return Play((Scene(tuple(cases), control),), deadline_factor=deadline_factor)
+
+
+def _writers(shop: Workshop) -> Iterator[tuple[Workshop, str]]:
+    """Yield who writes the catalogue's callbacks, and what their titles say of it."""
+    yield shop, ""
+    if shop.thorough:
+        yield shop.writing(Form.OBSERVED), f" ({Form.OBSERVED})"
+
+
+def _reachable(shape: Shape, states: Sequence[str], *, repeats: bool) -> Iterator[State]:
+    for state in map(State, states):
+        if state is not State.RESOLVED or shape.recovers:
+            yield state
+    if repeats and shape.metrics:
+        yield State.REPEATED
 
 
 def variants(

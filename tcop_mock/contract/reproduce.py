@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 SERVED = "http://127.0.0.1:8000"
 """Where an app of this process would be served."""
+_PARSING = (
+    "python3 -c 'import json, sys; from tcop_mock.send.parser import {parser}_call as of; "
+    "of(sys.argv[1])(json.load(sys.stdin))' {name}"
+)
+"""How a parser is given a body without us."""
 _END = "TCOP_BODY"
 _MOST_READABLE_BYTES = 8192
 """A longer body is packed: nobody reads it, and it would fill the screen."""
@@ -38,6 +43,7 @@ class Source(NamedTuple):
     catalog_folders: tuple[str, ...] = ()
     play: Play | None = None
     """All that the clause sends, where it is known."""
+    clause_files: tuple[str, ...] = ()
 
 
 def our_own(source: Source) -> str:
@@ -53,7 +59,7 @@ def replayed(case: Case, source: Source) -> str:
 
     It does not where a clause looks at what comes before, beside or after the case.
     """
-    if source.play is None or not _stands_alone(case, source.play):
+    if source.target.parser or source.play is None or not _stands_alone(case, source.play):
         return ""
     cases = [one.title for scene in source.play.scenes for one in scene.cases]
     number = cases.index(case.title) + 1
@@ -68,20 +74,27 @@ def _stands_alone(case: Case, play: Play) -> bool:
 
 
 def _where(source: Source) -> str:
+    if source.target.parser:
+        return f"--{source.target.parser} {shlex.quote(source.target.app)}"
     return '"$TCOP_MOCK_TARGET"' if source.target.credentials else shlex.quote(source.target.url)
 
 
 def _drawn_by(source: Source) -> str:
     folders = "".join(f" --catalog {shlex.quote(folder)}" for folder in source.catalog_folders)
+    if not source.clause.code.startswith("TCM"):
+        folders += "".join(f" --clause-files {shlex.quote(files)}" for files in source.clause_files)
     return f"--seed {source.seed} --profile {source.profile}{folders}"
 
 
 def curl(case: Case, target: Target) -> str:
     """Return a curl command that sends the case's request in one write and shows head and body of the answer.
 
+    To a parser of this process it is handed by Python, which shows what that raises.
     Where the target has credentials, ``TCOP_USER`` and ``TCOP_PASSWORD`` must hold them when it is run.
     """
     push = case.push
+    if target.parser:
+        return _fed(_PARSING.format(parser=target.parser, name=shlex.quote(target.app)), push.body)
     path = target.path_with(push.query)
     address = f"{SERVED if target.app else target.url.removesuffix(target.path)}{path}"
     options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(address)]
@@ -98,14 +111,19 @@ def curl(case: Case, target: Target) -> str:
 def _with_body(command: str, body: bytes) -> str:
     if not body:
         return f"{command} --data-binary ''"
+    return _fed(f"{command} --data-binary @-", body)
+
+
+def _fed(command: str, body: bytes) -> str:
+    """Return a command that reads the body from its standard input."""
     try:
         text = body.decode() if len(body) <= _MOST_READABLE_BYTES else ""
     except UnicodeDecodeError:
         text = ""
     if text and _END not in text and not any(unicodedata.category(char) in _OBEYED for char in text.replace("\n", "")):
-        return f"{command} --data-binary @- <<'{_END}'\n{text}\n{_END}"
+        return f"{command} <<'{_END}'\n{text}\n{_END}"
     if len(body) > _MOST_READABLE_BYTES:
         packed = base64.b64encode(gzip.compress(body, mtime=0)).decode()
-        return f"printf '{packed}' | base64 -d | gunzip -c | {command} --data-binary @-"
+        return f"printf '{packed}' | base64 -d | gunzip -c | {command}"
     octal = "".join(f"\\{byte:03o}" for byte in body)
-    return f"printf '{octal}' | {command} --data-binary @-"
+    return f"printf '{octal}' | {command}"

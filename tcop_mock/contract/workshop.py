@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ PLAIN_METRIC = "cpu_usage"
 _POLICIES_PER_CLAUSE = 10_000
 _POLICIES_PER_TAKE = 5_000
 _POLICIES_PER_FORM = 1_000
+_OWN_CODES = 1_000
 _PLAIN_REGION = "gz"
 """That of the page's sample; some that are drawn are edge zones, which not every receiver knows."""
 _PLAIN_SERIAL = serial_of_own_policy(0)
@@ -47,6 +49,7 @@ class Workshop:
         code: of the clause.
         credentials: that the receiver wants.
         headers: of each request.
+        thorough: whether requests cost nothing, so that more may be sent.
         take: how often the clause has been played before: the same alarms, told by other policies.
     """
 
@@ -55,6 +58,7 @@ class Workshop:
     code: str
     credentials: Credentials | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    thorough: bool = False
     take: int = 0
     _drawn: int = 0
     _told: int = 0
@@ -134,4 +138,10 @@ class Workshop:
         return f"sentinel-{own.policy_id}"
 
     def _serial(self, number: int) -> int:
-        return serial_of_own_policy(_POLICIES_PER_CLAUSE * int(self.code.removeprefix("TCM")) + number)
+        return serial_of_own_policy(_POLICIES_PER_CLAUSE * _number(self.code) + number)
+
+
+def _number(code: str) -> int:
+    """Return a number for each code: of ours its digits, of others one that is greater than these."""
+    digits = code.removeprefix("TCM")
+    return int(digits) if digits.isdecimal() else _OWN_CODES + zlib.crc32(code.encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import pickle
 import struct
 import sys
@@ -32,6 +33,9 @@ _GO = b"\n"
 _LENGTH = struct.Struct(">I")
 _END_S = 0.8
 """What a worker that was told to stop may take to tell its last; Ctrl-C is answered within a second."""
+
+_EXIT_S = 10.0
+"""What a worker that has told its last may take to exit, which takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,8 @@ class Workers:
                 _stdin(process).close()
             if relays:
                 await asyncio.wait(relays, timeout=_END_S)
-            for process in processes:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            for process, relay in itertools.zip_longest(processes, relays):
+                await _ended(process, told=relay is not None and relay.done())
 
     async def _started(self, lane: int) -> Process:
         process = await asyncio.create_subprocess_exec(
@@ -141,6 +143,17 @@ async def _said(process: Process) -> Any:  # noqa: ANN401 - as next_frame
     if isinstance(said, str) and said:
         raise TcopMockError(f"a worker failed: {said}")
     return said
+
+
+async def _ended(process: Process, *, told: bool) -> None:
+    """Wait for the end of a process that has told its last, which is near; end another one."""
+    try:
+        async with asyncio.timeout(_EXIT_S if told else 0.0):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def _relay(process: Process, lane: int, tell: Callable[[int, Beat | None], None]) -> None:

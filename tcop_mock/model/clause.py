@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tcop_mock.model.target import Parser
+
 
 class Level(StrEnum):
     """How binding a clause is (RFC 2119)."""
@@ -69,6 +71,8 @@ class Call:
 
     name: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    own: Any = None
+    """What an entry point of another package gives, where the name is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Clause:
     """One obligation of a receiver."""
 
     code: str
-    """``TCM`` and three digits; never changes its meaning, is never reused."""
+    """``TCM`` and three digits; never changes its meaning, is never reused. Own clauses have letters of their own."""
     slug: str
     level: Level
     profiles: tuple[str, ...]
@@ -89,6 +93,8 @@ class Clause:
     fix: str
     play: Call
     expect: tuple[Call, ...]
+    parsers: frozenset[Parser] = frozenset()
+    """Parsers of bodies that it is about, too: of those, only what becomes of a parsed body can be judged."""
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tcop_mock.errors import UsageError
 
@@ -122,6 +122,15 @@ class Push:
             raise UsageError(f"segments are of one byte or more, not {self.segments}")
 
 
+class Refusal(NamedTuple):
+    """One reason for which a parser in this process did not take a body."""
+
+    text: str
+    """One line, bounded: ``refused with KeyError: 'region'``."""
+    cause: str
+    """The same without the values of this very body: what the reasons of different bodies have in common."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One POST and what became of it. Times are seconds on the run's own clock."""
@@ -148,6 +157,8 @@ class Attempt:
     """One line on what went wrong; never holds credentials."""
     trace: str = field(default="", repr=False)
     """Traceback of an app in this process that raised."""
+    refusals: tuple[Refusal, ...] = ()
+    """What a parser in this process has against the body; receivers give a status instead."""
 
     @property
     def duration_s(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv6Address
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,6 +26,15 @@ _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
+class Parser(StrEnum):
+    """What can be judged in place of a receiver: it says whether it takes a body, and is asked nothing else."""
+
+    MODEL = "model"
+    """A class or a callable that raises: ``module:callable``."""
+    SCHEMA = "schema"
+    """The file of a JSON Schema."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A receiver's address. ``credentials`` never show; every other part may be printed."""
@@ -38,6 +48,8 @@ class Target:
     credentials: Credentials | None = field(default=None, repr=False)
     app: str = ""
     """``module:app`` of an app in this process, which nobody dials."""
+    parser: Parser | None = None
+    """What ``app`` names, where it is no app but takes bodies that have been parsed."""
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -67,6 +79,11 @@ class Target:
             credentials=None if userinfo is None else _credentials(shown, userinfo),
             app=parts.netloc if app else "",
         )
+
+    @classmethod
+    def of_parser(cls, parser: Parser, name: str) -> Target:
+        """Return the target that a model or a schema is."""
+        return cls("http", "localhost", _PORTS["http"], "/", app=name, parser=parser)
 
     def path_with(self, query: str) -> str:
         """Return the request target with more in its query, where there is more."""

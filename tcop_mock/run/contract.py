@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from tcop_mock.contract.judges import JUDGES, NOT_EVEN_PLAIN, Context
-from tcop_mock.contract.players import PLAYERS
+from tcop_mock.contract.clauses import STORIES, judge_of, player_of
+from tcop_mock.contract.judges import NOT_EVEN_PLAIN, Context
 from tcop_mock.contract.reproduce import Source
 from tcop_mock.contract.stories import texts
 from tcop_mock.contract.workshop import Workshop
@@ -17,10 +17,11 @@ from tcop_mock.generate import Generator
 from tcop_mock.model.clause import Clause, Stage
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
 from tcop_mock.model.verdict import ClauseResult, Ran, Result, Verdict
-from tcop_mock.run.hearing import Hearing, narrowed
+from tcop_mock.run.hearing import Hearing, is_crowd, narrowed
 from tcop_mock.run.preflight import find_footing
 from tcop_mock.run.stagehand import Stagehand
 from tcop_mock.run.viewing import View
+from tcop_mock.send.paced import Paced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -67,6 +68,10 @@ class ContractRun:
     _spent_s: dict[str, float] = field(default_factory=dict)
     _crowding: list[Problem] = field(default_factory=list)
     """What was refused beside other requests, and taken alone."""
+
+    def __post_init__(self) -> None:
+        if self.plan.gap_s:
+            self.post = Paced(self.post, 1, in_s=self.plan.gap_s, clock=self.clock, sleep=self.sleep)
 
     def verdict(self, missing: str) -> Verdict:
         """Return what has been found so far; clauses that have no result yet are errors for the reason given."""
@@ -229,11 +234,12 @@ class ContractRun:
         if clause.stage is Stage.BURST:
             hearing = hearing.with_problems(self._crowding)
         play = self._written(clause) if hearing.problems else None
-        source = Source(clause, plan.target, plan.seed, plan.profile.name, plan.catalog_folders, play)
+        folders, files = plan.catalog_folders, plan.clause_files
+        source = Source(clause, plan.target, plan.seed, plan.profile.name, folders, play, files)
         return replace(hearing.result(source), duration_s=self._spent_s[clause.code])
 
     def _written(self, clause: Clause, take: int = 0) -> Play:
-        return PLAYERS[clause.play.name](self._shop(clause.code, take), **clause.play.params)
+        return player_of(clause)(self._shop(clause.code, take), **clause.play.params)
 
     def _shop(self, code: str, take: int = 0) -> Workshop:
         plan = self.plan
@@ -243,15 +249,19 @@ class ContractRun:
             code,
             credentials=plan.target.credentials,
             headers=plan.profile.delivery.headers,
+            thorough=plan.target.parser is not None,
             take=take,
         )
 
     def _settled_already(self, clause: Clause, footing: Footing) -> ClauseResult | None:
         """Return the result of a clause that need not be played."""
         missing = self.plan.missing(clause)
+        if not missing and self.plan.gap_s and is_crowd(self._written(clause)):
+            missing = "needs many requests at once, and --pace sends one after the other"
         if missing:
             return ClauseResult(clause, Result.NOT_RUN, reason=missing)
-        if footing.mute and not any(call.name in JUDGES and JUDGES[call.name].about_time for call in clause.expect):
+        about_time = clause.play.name != STORIES and any(judge_of(call).about_time for call in clause.expect)
+        if footing.mute and not about_time:
             return ClauseResult(clause, Result.ERROR, reason=NOT_EVEN_PLAIN)
         return None
 

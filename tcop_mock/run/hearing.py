@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.contract.findings import Problem, findings
 from tcop_mock.model.case import Pace
+from tcop_mock.model.story import Manner
 from tcop_mock.model.verdict import ClauseResult, Result
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ def narrowed(play: Play, titles: Collection[str]) -> Play:
             scenes.append(scene if whole else replace(scene, cases=cases))
     stories = tuple(story for story in play.stories if story.title in titles)
     return replace(play, scenes=tuple(scenes), stories=stories)
+
+
+def is_crowd(play: Play) -> bool:
+    """Say whether a play is about requests that come at once."""
+    return play.pace is Pace.BURST or any(act.manner is Manner.AT_ONCE for one in play.stories for act in one.acts)
 
 
 def _each_once(reasons: Iterable[str]) -> str:

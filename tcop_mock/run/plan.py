@@ -31,11 +31,17 @@ class CheckPlan:
     observing: Observing = field(default_factory=Observing)
     catalog_folders: tuple[str, ...] = ()
     """The user's own, to be named again by whoever wants to see a finding again."""
+    clause_files: tuple[str, ...] = ()
+    """Globs of the user's own clauses, for the same reason."""
+    gap_s: float | None = None
+    """Time between the starts of two requests at the least, for receivers that limit the rate."""
 
     def missing(self, clause: Clause) -> str:
         """Say why a clause is not played, whatever the receiver is like; empty: it is."""
         if clause.profiles and self.profile.name not in clause.profiles:
             return f"holds in profile {', '.join(clause.profiles)} only"
+        if self.target.parser and self.target.parser not in clause.parsers:
+            return f"needs a receiver: a {self.target.parser} is asked about bodies that have been parsed, nothing else"
         if Need.AUTH in clause.needs and not (self.target.credentials and self.judge_auth):
             return "needs auth: put the receiver's USER:PASSWORD@ into the target"
         if Need.ODD_CREDENTIALS in clause.needs and not _are_odd(self.target.credentials):

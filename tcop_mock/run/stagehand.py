@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.findings import Problem
-from tcop_mock.contract.judges import JUDGES, RATE_LIMITED, Context, is_one_of, no_answer, unjudgeable
+from tcop_mock.contract.clauses import judge_of
+from tcop_mock.contract.findings import problems_of
+from tcop_mock.contract.judges import RATE_LIMITED, Context, is_one_of, no_answer, unjudgeable
 from tcop_mock.model.case import Offer, Pace
 from tcop_mock.model.delivery import Attempt, Outcome
 from tcop_mock.run.hearing import Hearing
@@ -17,6 +18,7 @@ from tcop_mock.run.hearing import Hearing
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from tcop_mock.contract.findings import Problem
     from tcop_mock.model.case import Case, Play, Scene
     from tcop_mock.model.clause import Clause
     from tcop_mock.model.delivery import Post
@@ -80,7 +82,7 @@ class Stagehand:
 
     async def play(self, clause: Clause, play: Play) -> Hearing:
         """Send all scenes of a clause and judge them."""
-        whole = any(JUDGES[call.name].whole_answer for call in clause.expect)
+        whole = any(judge_of(call).whole_answer for call in clause.expect)
         self._silent[clause.code] = 0
         played: list[Played] = []
         left_out: dict[str, str] = {}
@@ -98,7 +100,7 @@ class Stagehand:
         return self._judged(clause, play, played, left_out)
 
     def _judged(self, clause: Clause, play: Play, played: Sequence[Played], left_out: Mapping[str, str]) -> Hearing:
-        judges = [(JUDGES[call.name], call.params) for call in clause.expect]
+        judges = [(judge_of(call), call.params) for call in clause.expect]
         context = self.context._replace(sentinels=play.sentinels, deadline_s=self.deadline_s)
         problems: list[Problem] = []
         blind: dict[str, str] = {}
@@ -112,7 +114,7 @@ class Stagehand:
                 if unknown:
                     blind[case.title] = unknown
                 elif text:
-                    problems.append(Problem(case, attempt, text))
+                    problems += problems_of(case, attempt, text)
         heard = frozenset(case.title for case, _ in played if case.judged)
         all_of_them = frozenset(case.title for scene in play.scenes for case in scene.cases if case.judged)
         return Hearing(
@@ -201,4 +203,6 @@ def _pause_s(attempt: Attempt) -> float:
 
 
 def _answered(attempt: Attempt) -> str:
+    if attempt.refusals:
+        return attempt.refusals[0].text
     return no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"

@@ -38,6 +38,10 @@ class Watch:
     """How long a first effect took to appear."""
     _known: dict[frozenset[str], dict[str, bool]] = field(default_factory=dict, init=False)
     """Of the tokens of each story: which texts mention one."""
+    _shown: dict[str, int] = field(default_factory=dict, init=False)
+    """By what was asked for: how much was to be seen at the last look, of whatever story."""
+    _moved_s: float = field(default=0.0, init=False)
+    """When that last changed: until then the receiver was working off what it had been sent."""
 
     async def now(self, story: Story) -> Sight:
         """Return what is to be seen of a story now.
@@ -46,10 +50,17 @@ class Watch:
             ObserverError: nothing can be seen.
         """
         sight = await self.observer.look(story.token)
+        shown = len(sight.effects) + len(sight.open or ())
+        if self._shown.get(story.token, shown) != shown:
+            self._moved_s = self.clock()
+        self._shown[story.token] = shown
         return sight.of(story.tokens, self._known.setdefault(story.tokens, {}))
 
     async def settled(self, story: Story, wanted: Callable[[Sight], bool], *, until_s: float | None = None) -> Sight:
         """Return what is to be seen when it is as wanted, or has had its time, and nothing has changed for a while.
+
+        What is missing is waited for while the receiver is still busy with other stories: it may have a queue, and the
+        run has filled it.
 
         Args:
             story: whose alarms are looked for.
@@ -61,12 +72,14 @@ class Watch:
         """
         quiet_s = max(_LEAST_QUIET_S, min(_QUIET_LATENCIES * self.latency_s, self.settle_s))
         started_s = changed_s = self.clock()
+        rest_s = 0.0 if until_s else self.settle_s
         until_s = until_s or started_s + self.settle_s
         seen = await self.now(story)
         while True:
             now_s = self.clock()
             is_quiet = now_s - changed_s >= quiet_s
-            if (is_quiet and (wanted(seen) or now_s >= until_s)) or now_s >= until_s + _MOST_SETTLES * self.settle_s:
+            is_due = now_s >= until_s and now_s - self._moved_s >= rest_s
+            if (is_quiet and (is_due or wanted(seen))) or now_s >= until_s + _MOST_SETTLES * self.settle_s:
                 return seen
             await self.sleep(_BETWEEN_LOOKS_S)
             then = await self.now(story)

@@ -18,6 +18,7 @@ from tcop_mock.send.wsgi import WsgiPost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from tcop_mock.model.delivery import Post
     from tcop_mock.model.target import Target
@@ -34,7 +35,7 @@ def app_post(target: Target, *, answer_cap_bytes: int, clock: Callable[[], float
     with contextlib.redirect_stdout(sys.stderr):
         app = load_app(target.app)
     port = object_post(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock)
-    with contextlib.redirect_stdout(_Divided(sys.stdout)), port as post:
+    with divided(), port as post:
         yield post
 
 
@@ -50,6 +51,11 @@ def object_post(app: Any, target: Target, *, answer_cap_bytes: int, clock: Calla
             yield post
     else:
         yield WsgiPost(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock)
+
+
+def divided() -> AbstractContextManager[Any]:
+    """Keep standard output for this thread: what others print, a receiver's code among them, goes to standard error."""
+    return contextlib.redirect_stdout(_Divided(sys.stdout))
 
 
 class _Divided:
@@ -68,22 +74,34 @@ def load_app(reference: str) -> Any:  # noqa: ANN401 - any ASGI or WSGI app
     Raises:
         UsageError: there is none, or what is there cannot be called.
     """
+    app = load_named(reference, "app", "write module:app, or a URL with a number as its port")
+    if not callable(app):
+        raise UsageError(f"{reference} is no app: it is of type {type(app).__name__}, which cannot be called")
+    return app
+
+
+def load_named(reference: str, what: str, advice: str) -> Any:  # noqa: ANN401 - whatever has that name
+    """Return what ``module:name``, ``module:factory()`` or ``module:holder.name`` names.
+
+    Args:
+        reference: the name.
+        what: it should be, for messages.
+        advice: how it should be written.
+
+    Raises:
+        UsageError: there is none.
+    """
     name, _, attribute = reference.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
         module: Any = importlib.import_module(name)
-        app = reduce(getattr, attribute.removesuffix("()").split("."), module)
-        app = app() if attribute.endswith("()") else app
+        found = reduce(getattr, attribute.removesuffix("()").split("."), module)
+        return found() if attribute.endswith("()") else found
     except Exception as problem:
-        told = f"{type(problem).__name__}: {problem}"
-        raise UsageError(
-            f"{reference} is no app: {told}; write module:app, or a URL with a number as its port"
-        ) from problem
-    if not callable(app):
-        raise UsageError(f"{reference} is no app: it is of type {type(app).__name__}, which cannot be called")
-    return app
+        told = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise UsageError(f"{reference} is no {what}: {told}; {advice}") from problem
 
 
 def _is_asgi(app: Any) -> bool:  # noqa: ANN401 - any callable

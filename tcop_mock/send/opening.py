@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(target: Target, answer_cap_bytes: int, *, insecure: bool = False) -> Iterator[Post]:
-    """Give the port to a URL, or to an app in this process, on the clock of ``time.perf_counter``.
+    """Give the port to a URL, or to an app or a parser in this process, on the clock of ``time.perf_counter``.
 
     Args:
         target: what is sent to.
@@ -25,11 +25,17 @@ def opened(target: Target, answer_cap_bytes: int, *, insecure: bool = False) -> 
         insecure: do not verify the certificate of an https URL.
 
     Raises:
-        UsageError: there is no such app.
+        UsageError: there is no such app or parser.
         TargetError: the app does not start up.
     """
     if not target.app:
         yield HttpPost(target, answer_cap_bytes=answer_cap_bytes, insecure=insecure, clock=time.perf_counter)
+        return
+    if target.parser:
+        from tcop_mock.send.parser import parser_post  # noqa: PLC0415 - as below
+
+        with parser_post(target, clock=time.perf_counter) as parsing:
+            yield parsing
         return
     from tcop_mock.send.app import app_post  # noqa: PLC0415 - who sends to URLs need not load it
 

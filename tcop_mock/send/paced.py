@@ -14,27 +14,30 @@ _MINUTE_S = 60.0
 
 
 class Paced:
-    """A ``Post`` port that begins so many attempts a minute at the most.
+    """A ``Post`` port that begins so many attempts in a time at the most.
 
     Args:
         post: the port.
-        per_minute: how many; in any 60 s.
+        most: how many.
+        in_s: in any time of so many seconds.
         clock: seconds, the port's own.
         sleep: waits for a turn.
         tell: is told how many seconds are waited, each time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - ports are handed in one by one
         self,
         post: Post,
-        per_minute: int,
+        most: int,
         *,
+        in_s: float = _MINUTE_S,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
-        tell: Callable[[float], None],
+        tell: Callable[[float], object] = float,
     ) -> None:
         self._post, self._clock, self._sleep, self._tell = post, clock, sleep, tell
-        self._turns: deque[float] = deque(maxlen=per_minute)
+        self._in_s = in_s
+        self._turns: deque[float] = deque(maxlen=most)
         """When the last attempts began, or will begin."""
 
     async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
@@ -42,7 +45,7 @@ class Paced:
         now_s = self._clock()
         turn_s = now_s
         if len(self._turns) == self._turns.maxlen:
-            turn_s = max(now_s, self._turns[0] + _MINUTE_S)
+            turn_s = max(now_s, self._turns[0] + self._in_s)
         self._turns.append(turn_s)
         if turn_s > now_s:
             self._tell(turn_s - now_s)

@@ -20,7 +20,7 @@ from tcop_mock.testing.gathering import gathering
 from tcop_mock.testing.logs import few_logs
 from tcop_mock.testing.loops import blocking, require_asyncio
 from tcop_mock.testing.seeds import plain_id, seed_of
-from tcop_mock.testing.settings import settings_of
+from tcop_mock.testing.settings import comparison, settings_of
 from tcop_mock.testing.usage import misuse, misuse_told, unusable_told
 
 if TYPE_CHECKING:
@@ -146,7 +146,10 @@ class Contract:
             by_code.get(clause.code) or ClauseResult(clause, Result.NOT_RUN, reason=plan.left_out[clause.code])
             for clause in plan.clauses
         )
-        return replace(verdict, results=tuple(map(self._in_words_of_pytest, results)))
+        told = replace(verdict, results=tuple(map(self._in_words_of_pytest, results)))
+        with misuse_told():
+            known = comparison(self._request.config)
+        return known.verdict(told) if known else told
 
     def _in_words_of_pytest(self, result: ClauseResult) -> ClauseResult:
         """Say what to do in pytest's way where the command line has another."""
@@ -155,7 +158,7 @@ class Contract:
             return replace(result, reason=reason)
         again = telling.again(plain_id(self._node), result.clause, self._settings.seed)
         findings = tuple(
-            replace(finding, reproduce=replace(finding.reproduce, cli=again)) for finding in result.findings
+            replace(finding, reproduce=replace(finding.reproduce, cli=again, replay="")) for finding in result.findings
         )
         return replace(result, reason=reason, findings=findings)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tcop_mock.errors import TcopMockError
 from tcop_mock.model.clause import Level
-from tcop_mock.model.verdict import ClauseResult, Ran, Result, Verdict
+from tcop_mock.model.verdict import Baseline, ClauseResult, Ran, Result, Verdict
 from tcop_mock.report.files import write_report
 from tcop_mock.report.kinds import ReportFile, render, report_file
 from tcop_mock.report.ruling import counts
@@ -119,14 +119,27 @@ def merged(verdicts: list[Verdict], seed: int) -> Verdict:
         seed=seed,
         assumptions=tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.assumptions)),
         results=tuple(_worst(results[code]) for code in sorted(results)),
-        ran=_together([verdict.ran for verdict in verdicts if verdict.ran]),
+        ran=_ran([verdict.ran for verdict in verdicts if verdict.ran]),
+        baseline=_baseline(verdicts),
     )
 
 
-def _together(all_of_them: list[Ran]) -> Ran | None:
-    """Return several runs as one that began with the first and took as long as all of them."""
-    first = min(all_of_them, key=lambda ran: ran.started, default=None)
-    return first and replace(first, duration_s=sum(ran.duration_s for ran in all_of_them))
+def _ran(runs: list[Ran]) -> Ran | None:
+    """Return one run that has begun with the first and lasted as long as all."""
+    if not runs:
+        return None
+    first = min(runs, key=lambda ran: ran.started)
+    return replace(first, duration_s=sum(ran.duration_s for ran in runs))
+
+
+def _baseline(verdicts: list[Verdict]) -> Baseline | None:
+    """Return what the baseline says of all: what one test has found is not stale because others have not."""
+    asked = [verdict.baseline for verdict in verdicts if verdict.baseline]
+    if not asked:
+        return None
+    found = {finding.fingerprint for verdict in verdicts for one in verdict.results for finding in one.findings}
+    stale = {known.fingerprint: known for baseline in asked for known in baseline.stale}
+    return replace(asked[0], stale=tuple(known for mark, known in stale.items() if mark not in found))
 
 
 def _worst(results: list[ClauseResult]) -> ClauseResult:
@@ -143,10 +156,15 @@ def _each_once(texts: Iterable[str]) -> str:
 
 
 def _uncounted(found: Found) -> list[str]:
-    """Say which clauses a test broke without failing by them."""
+    """Say which clauses a test broke without failing by them, and what it is known for and does no more."""
     codes = [
         named(one.clause)
         for one in found.verdict.results
         if one.result is Result.FAIL and not counts(one.clause.level, found.fail_on)
     ]
-    return [f"{found.test} breaks without counting: {', '.join(codes)}"] if codes else []
+    said = [f"{found.test} breaks without counting: {', '.join(codes)}"] if codes else []
+    baseline = found.verdict.baseline
+    if baseline and baseline.stale:
+        gone = ", ".join(dict.fromkeys(known.clause for known in baseline.stale))
+        said.append(f"{found.test} finds no more what {baseline.path} lists of {gone}")
+    return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from tcop_mock.model.clause import Level
 from tcop_mock.model.form import Form
 from tcop_mock.model.profile import DEFAULT_PROFILE
 from tcop_mock.model.target import Target
+from tcop_mock.report.baseline import Comparison
+from tcop_mock.report.baseline_file import read_baseline
 from tcop_mock.testing.gathering import gathering
 from tcop_mock.testing.marks import Skip, said_by
 from tcop_mock.testing.options import TARGET_VARIABLE, level_of, one, seed_given, several, target_text
@@ -106,6 +109,18 @@ def _read(name: str) -> str:
     return text
 
 
+def comparison(config: pytest.Config) -> Comparison | None:
+    """Return what tells known findings from new ones, as of today (UTC), where there is a baseline.
+
+    Raises:
+        UsageError: it cannot be read, or is none.
+    """
+    given = one(config, "baseline")
+    if given is None:
+        return None
+    return Comparison(read_baseline(given.value), datetime.now(UTC).date(), path=given.value)
+
+
 def require_options(config: pytest.Config) -> None:
     """Refuse what is wrong on the command line and in the ini file.
 
@@ -126,6 +141,7 @@ def require_options(config: pytest.Config) -> None:
             chosen = select(load_clauses(), [given.value for given in globs], [given.value for given in skips])
             if not chosen:
                 raise UsageError(f"{skips[0].where} leaves no clause to judge")
+        comparison(config)
         if several(config, "report"):
             gathering(config)
 

@@ -48,8 +48,8 @@ def fail_or_skip(result: ClauseResult, level: Level) -> None:
     """End the running test, or subtest, as a clause's result wants it: not at all where it is kept."""
     if result.result is Result.PASS:
         return
-    if result.result is Result.NOT_RUN or not counts(result.clause.level, level):
-        pytest.skip(_one_line(result))
+    if result.result in {Result.NOT_RUN, Result.KNOWN} or not counts(result.clause.level, level):
+        pytest.skip(_reason(result))
     pytest.fail(_whole(result), pytrace=False)
 
 
@@ -87,9 +87,17 @@ def _whole(result: ClauseResult) -> str:
 
 
 def _one_line(result: ClauseResult) -> str:
-    if result.result is Result.FAIL:
-        return f"{named(result.clause)} [{result.clause.level}] is broken: {headline(result)}"
+    return f"{named(result.clause)} [{result.clause.level}] {_reason(result)}"
+
+
+def _reason(result: ClauseResult) -> str:
     reason = one_line(result.reason, MOST_REASON_CHARS)
-    if result.result is Result.ERROR:
-        return f"{named(result.clause)} [{result.clause.level}] could not be judged: {reason}"
-    return reason
+    match result.result:
+        case Result.FAIL:
+            return f"is broken: {headline(result)}"
+        case Result.KNOWN:
+            return f"is known to be broken: {headline(result)}"
+        case Result.ERROR:
+            return f"could not be judged: {reason}"
+        case _:
+            return reason

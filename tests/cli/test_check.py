@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from commands import Call, Done
     from receivers import Opening
 
+    from tcop_mock.model.verdict import Verdict
+    from tcop_mock.run.contract import ContractRun
+    from tcop_mock.run.plan import CheckPlan
+
 CLAUSES = load_clauses()
 CODES = [clause.code for clause in CLAUSES]
 PLAYED = [clause for clause in CLAUSES if DEFAULT_PROFILE in (clause.profiles or (DEFAULT_PROFILE,))]
@@ -387,3 +391,25 @@ def test_a_report_that_cannot_be_written_is_told_first(tcop: Call, opened: Calla
 
     done = tcop("check", opened(through_sink(lambda: handler)), "--report", "json=nosuch/report.json")
     assert (done.code, done.out, received) == (2, "", [])
+
+
+@pytest.mark.parametrize("rate, gap_s", [("10/s", 0.1), ("300/min", 0.2), ("30/m", 2.0), ("3600/h", 1.0)])
+def test_a_pace_keeps_requests_apart(tcop: Call, monkeypatch: pytest.MonkeyPatch, rate: str, gap_s: float) -> None:
+    """Whatever its unit, a rate is a time between two requests."""
+    plans: list[CheckPlan] = []
+
+    def judged(run: ContractRun, *_: object) -> tuple[Verdict, None]:
+        plans.append(run.plan)
+        return run.verdict("not run"), None
+
+    monkeypatch.setattr("tcop_mock.cli.check.judge", judged)
+    tcop("check", "http://127.0.0.1:9/", "--pace", rate, *SEED, "--json")
+    assert plans[0].gap_s == pytest.approx(gap_s)
+
+
+@pytest.mark.parametrize("rate", ["10", "0/s", "x/s", "10/d"])
+def test_what_is_no_pace_is_refused(tcop: Call, rate: str) -> None:
+    """A pace is a number of requests in a unit of time."""
+    done = tcop("check", "http://127.0.0.1:9/", "--pace", rate)
+    assert done.code == 2
+    assert "is no rate; write 10/s or 300/min" in done.err

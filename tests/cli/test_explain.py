@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.fixes import NAMES, fixes_of
 
 if TYPE_CHECKING:
     from commands import Call
@@ -22,11 +23,13 @@ def test_every_clause_is_explained(tcop: Call, clause: Clause) -> None:
     """Requirement, source, reason and remedy of a clause are told in full, within 80 columns."""
     done = tcop("explain", clause.code)
     assert done.out.startswith(f"{clause.code} {clause.slug} [{clause.level}]\n")
+    assert done.out.index("\nHolds\n") < done.out.index(":\n\n  ")
     for text in (clause.requirement, clause.source, clause.why, clause.fix):
         assert " ".join(text.split()) in " ".join(done.out.split())
     needs = f"Needs {', '.join(sorted(clause.needs))}." if clause.needs else "Needs nothing but the target."
     assert needs in " ".join(done.out.split())
-    assert all(len(line) <= 80 or " " not in line.strip() for line in done.out.splitlines())
+    prose = done.out.partition("\nHolds\n")[0]
+    assert all(len(line) <= 80 or " " not in line.strip() for line in prose.splitlines())
     assert (done.code, done.err) == (0, "")
 
 
@@ -46,7 +49,26 @@ def test_json_is_the_clause(tcop: Call, clause: Clause) -> None:
         "source": clause.source,
         "why": clause.why,
         "fix": clause.fix,
+        "fixes": [{"title": fix.title, "samples": dict(fix.samples)} for fix in fixes_of(clause)],
     }
+
+
+@pytest.mark.parametrize(
+    "code, framework, head", [("TCM201", "go", "  Go"), ("TCM302", "django", "  Python (Flask, FastAPI, Django)")]
+)
+def test_samples_of_one_framework(tcop: Call, code: str, framework: str, head: str) -> None:
+    """With --framework there is one sample a fix: its own, or that of its language."""
+    done = tcop("explain", code, "--framework", framework)
+    assert [line for line in done.out.splitlines() if line.strip() in NAMES.values()] == [head]
+    [fix] = tcop("explain", code, "--framework", framework, "--json").document["clause"]["fixes"]
+    assert len(fix["samples"]) == 1
+
+
+def test_an_unknown_framework_is_refused(tcop: Call) -> None:
+    """What there is is told."""
+    done = tcop("explain", "TCM302", "--framework", "rails")
+    assert done.code == 2
+    assert "'flask', 'fastapi', 'django', 'express', 'spring', 'go'" in done.err
 
 
 @pytest.mark.parametrize("name", ["recover-time-zero", "tcm302", "TCM302-recover-time-zero"])
@@ -59,7 +81,7 @@ def test_a_clause_of_some_profiles_names_them(tcop: Call, monkeypatch: pytest.Mo
     """A clause that holds in some profiles only says in which."""
     assert "In every profile. Needs nothing but the target." in tcop("explain", "TCM302").out
     some = replace(CLAUSES[0], profiles=("2019-ack", "2023"))
-    monkeypatch.setattr("tcop_mock.cli.explain.load_clauses", lambda: (some,))
+    monkeypatch.setattr("tcop_mock.cli.aiming.load_clauses", lambda: (some,))
     assert "In profile 2019-ack, 2023. Needs nothing but the target." in tcop("explain", some.code).out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -12,13 +14,14 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+from tcop_mock.__main__ import main as short_way
 from tcop_mock.cli.commands import cli
 
 if TYPE_CHECKING:
     from commands import Call
 
 VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "load", "reconcile", "listen"]
-VERBS += ["explain", "demo", "doctor", "init", "config"]
+VERBS += ["explain", "demo", "doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]
@@ -108,3 +111,35 @@ def test_help_costs_little(arguments: list[str]) -> None:
     code, modules = json.loads(done.stderr)
     assert code == 0
     assert [name for name in HEAVY if name in modules] == []
+    assert ("click" in modules) == (len(arguments) > 1)
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help", "--version"])
+def test_what_is_told_without_the_command_line_is_what_it_tells(tcop: Call, flag: str) -> None:
+    """Help and version by the short way are those of the long one, to the letter."""
+    long_way = tcop(flag)
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        assert short_way([flag]) == 0
+    assert (long_way.code, told.getvalue()) == (0, long_way.out)
+
+
+class Full(io.StringIO):
+    """A disk that is full."""
+
+    def flush(self) -> None:
+        """Take nothing."""
+        raise OSError(28, "No space left on device")
+
+
+def test_help_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the short way cannot write, the long one is taken, which knows what to do."""
+    asked: list[list[str]] = []
+
+    def long_way(arguments: list[str]) -> int:
+        asked.append(arguments)
+        return 7
+
+    monkeypatch.setattr("tcop_mock.cli.main", long_way)
+    with contextlib.redirect_stdout(Full()):
+        assert short_way(["--version"]) == 7
+    assert asked == [["--version"]]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from check_jsonschema import main as check_jsonschema
 from jsonschema import Draft202012Validator
+from makers_schemas import require_valid
 
-from tcop_mock.cli import frameworks
+from tcop_mock.cli import frameworks, starters
 from tcop_mock.cli.commands import cli
 from tcop_mock.entries import read_schema
 
@@ -67,14 +70,6 @@ def tree(project: Path) -> dict[str, str]:
     return {file.relative_to(project).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 
-def require_valid(file: Path, schema: str) -> None:
-    """Hold a YAML file to one of the schemas that check-jsonschema carries."""
-    arguments = ["--builtin-schema", f"vendor.{schema}", "--no-cache", str(file)]
-    with pytest.raises(SystemExit) as ended:
-        check_jsonschema(arguments)
-    assert ended.value.code in {0, None}
-
-
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
 @pytest.mark.parametrize("name", PROJECTS)
 def test_what_is_written_is_valid(tcop: Call, project: Path, name: str, ci: str) -> None:
@@ -105,6 +100,23 @@ def test_the_settings_judge_the_receiver(tcop: Call, project: Path) -> None:
     assert tcop("init").code == 0
     done = tcop("check", "--clauses", "TCM302", "--json")
     assert (done.code, done.document["target"]) == (0, "receiver_of_init:create_app()/alarms")
+
+
+def test_the_test_judges_the_receiver(tcop: Call, project: Path) -> None:
+    """The test that is written runs as the job runs it: it passes, and writes the report that the job keeps."""
+    fill(project, {"main.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
+    assert tcop("init").code == 0
+    [command] = re.findall(r'"python -m (pytest .*)"', (project / starters.GITHUB).read_text(encoding="utf-8"))
+    done = subprocess.run(  # noqa: S603 - our own line
+        [sys.executable, "-m", *command.split(), "--tcop-clauses", "TCM302", "-p", "no:cacheprovider"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "<testcase " in (project / "tcop-mock.xml").read_text(encoding="utf-8")
 
 
 def test_nothing_is_written_over(tcop: Call, project: Path) -> None:

@@ -34,7 +34,7 @@ def test_an_error_is_a_line_and_a_code(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("tcop_mock.cli.explain.load_clauses", fail)
+    monkeypatch.setattr("tcop_mock.cli.aiming.load_clauses", fail)
     plain, debug = tcop("explain", "TCM302"), tcop("explain", "TCM302", "--debug")
     assert (plain.code, plain.out, plain.err.strip()) == (code, "", f"tcop-mock: {complaint}")
     assert (debug.code, debug.out, debug.err.splitlines()[-1]) == (code, "", f"tcop-mock: {complaint}")

@@ -59,6 +59,8 @@ CALLS = [
     ("load", "{url}", "--count", "3", "--rate", "100", "--seed", "7"),
     ("load", "{url}", "--count", "3", "--rate", "100", "--json", "--debug"),
     ("load", "{url}", "--count", "4", "--concurrency", "2", "--workers", "2", "--json", "--debug"),
+    ("doctor", "{url}"),
+    ("doctor", "{url}", "--json", "--debug"),
     ("replay", "TCM202", "--to", "{url}", "--attempts", "1"),
     ("replay", "TCM205", "--to", "{url}", "--attempts", "1", "--json", "--debug"),
     ("replay", "TCM201", "--to", "{url}", "--dry-run"),
@@ -125,7 +127,9 @@ def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("verb", ["check {}", "load {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}"])
+@pytest.mark.parametrize(
+    "verb", ["check {}", "load {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}", "doctor {}"]
+)
 def test_no_complaint_shows_it(verb: str, wrong: str, tcop: Call) -> None:
     """About a target that cannot be used, or cannot be reached."""
     userinfo = with_userinfo("://", CREDENTIALS).removeprefix("://")

@@ -327,6 +327,27 @@ def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: Inner) 
     assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in said
 
 
+def test_known_findings_fail_no_test(inner: Inner, pytester: pytest.Pytester) -> None:
+    """What a baseline lists is skipped as known; what it lists and nobody finds any more is told; the rest fails."""
+    report = ["--tcop-report=json=report.json", FEW]
+    (pytester.path / "known.json").write_text('{"version": 1, "findings": []}', encoding="utf-8")
+    assert inner(ONE_LINE, *report, "--tcop-baseline=known.json", target="apps.hasty_wsgi").ret == 1
+    document = json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))
+    [finding] = [one for clause in document["clauses"] for one in clause["findings"]]
+    row = {"fingerprint": finding["fingerprint"], "clause": "TCM302", "first_seen": "2026-01-01"}
+    gone = row | {"fingerprint": "0" * 16, "clause": "TCM104"}
+    known = json.dumps({"version": 1, "findings": [row, gone]})
+    (pytester.path / "known.json").write_text(known, encoding="utf-8")
+    result = inner(TWO, *report[:1], "--tcop-baseline=known.json", "-v", "-rs", target="apps.hasty_wsgi")
+    assert result.ret == 0
+    assert "SUBSKIPPED[TCM302 recover-time-zero]" in text_of(result)
+    assert "is known to be broken: recoverTime" in text_of(result)
+    result.stdout.fnmatch_lines(["tcop-mock: test_it.py::test_one finds no more what known.json lists of TCM104"])
+    document = json.loads((pytester.path / "report.json").read_text(encoding="utf-8"))
+    assert document["summary"] == {"passed": 2, "failed": 0, "errors": 0, "not_run": 0, "known": 1}
+    assert document["baseline"]["stale"] != []
+
+
 def test_nothing_merges_to_nothing() -> None:
     """Verdicts are merged by clause, also where there is none."""
     assert merged([], 7).results == ()

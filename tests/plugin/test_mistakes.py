@@ -40,6 +40,7 @@ OPTIONS = {
     "--tcop-report=json=-": "--tcop-report 'json=-': a report is a file; --json writes the document to standard output",
     "--tcop-report=json=no/a": "report 'no/a': there is no folder",
     "--tcop-allow-host=": "--tcop-allow-host is empty",
+    "--tcop-baseline=nosuch.json": "baseline 'nosuch.json' is not there; --baseline-update writes it",
     "--tcop-target=": "--tcop-target is empty; write a URL or module:app",
 }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from virtual_time import run_virtually
 
 from tcop_mock.catalog import Catalog
 from tcop_mock.contract.clauses import load_clauses, select
@@ -16,9 +18,11 @@ from tcop_mock.model.delivery import Attempt, Outcome, Push
 from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
 from tcop_mock.model.target import Target
 from tcop_mock.model.verdict import Result
+from tcop_mock.observe.observers import CallableObserver
 from tcop_mock.run.contract import ContractRun
 from tcop_mock.run.plan import CheckPlan
 from tcop_mock.run.preflight import Footing, find_footing
+from tcop_mock.run.viewing import Observing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -347,3 +351,33 @@ def test_the_burst_starts_on_a_schedule() -> None:
     assert len(post.slept_s) == 200
     assert post.slept_s[:3] == [0.0, 0.005, 0.01]
     assert max(post.slept_s) < 1.0
+
+
+def test_a_paced_run_sends_one_request_after_the_other() -> None:
+    """Between the starts of two requests the pace lies, whichever clauses are played; crowds are left out."""
+    started: list[float] = []
+
+    async def play(clock: Callable[[], float]) -> ContractRun:
+        async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+            assert push.body
+            assert deadline_s
+            started.append(clock())
+            await asyncio.sleep(0.01)
+            now_s = clock()
+            return Attempt(Outcome.ACKED, intended_s or now_s, now_s - 0.01, now_s, status=200)
+
+        clauses = select(load_clauses(), ["TCM302", "TCM309", "TCM515", "TCM503"])
+        observing = Observing(CallableObserver("m:f", lambda _token: [], None))
+        plan = CheckPlan(TARGET, Catalog.load(), clauses, load_profile(), 7, gap_s=0.5, observing=observing)
+        run = ContractRun(plan, post, clock, asyncio.sleep)
+        async for _ in run.events():
+            pass
+        return run
+
+    results = {item.clause.code: item for item in run_virtually(play).verdict("").results}
+    assert len(started) > 10
+    assert min(later - first for first, later in itertools.pairwise(started)) >= 0.5 - 1e-9
+    assert results["TCM302"].result is Result.PASS
+    for code in ("TCM503", "TCM515"):
+        assert results[code].result is Result.NOT_RUN
+        assert results[code].reason == "needs many requests at once, and --pace sends one after the other"

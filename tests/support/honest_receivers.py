@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from careful_but import changed, slow
 from receivers import CREDENTIALS, through_sink
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tcop_mock.sink.server import Handler
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
-_START_S = 10.0
+_START_S = 60.0
 _THREADED = """
 import runpy, sys
 from http.server import ThreadingHTTPServer
@@ -45,14 +47,24 @@ PROCESSES: dict[str, list[str]] = {
     "http-server-threading": ["-c", _THREADED, str(EXAMPLES / "stdlib_receiver.py")],
     "flask": [str(EXAMPLES / "flask_receiver.py"), "0"],
     "fastapi": [str(EXAMPLES / "fastapi_receiver.py"), "0"],
+    "aiohttp": [str(EXAMPLES / "aiohttp_receiver.py"), "0"],
+    "django": [str(EXAMPLES / "django_receiver.py"), "0"],
+    "node-http": ["node", str(EXAMPLES / "node_receiver.js"), "0"],
 }
-"""Arguments of a Python that prints its URL first. ``http-server`` serves one client at a time: no TCM407 (should)."""
+"""Arguments of a Python, or of node, that prints its URL first.
+
+``http-server`` serves one client at a time: no TCM407 (should).
+"""
 
 
 @contextlib.contextmanager
 def running(arguments: list[str]) -> Iterator[str]:
     """Run a receiver in a process of its own; give its URL, and end it afterwards."""
     command = [sys.executable, "-u", *arguments]
+    if arguments[0] == "node":
+        if shutil.which("node") is None:
+            pytest.skip("needs node, which is not installed")
+        command = arguments
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process,  # noqa: S603 - ours
         contextlib.ExitStack() as stack,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.flags import common, drawing, header
+from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.form import Form
 from tcop_mock.model.shape import Lang
@@ -15,7 +16,7 @@ LIST = click.Command(
     help="List the shapes whose id matches GLOB (all, where none is given), or the mutators.\n\n"
     "--lint tells all that is wrong with your own entries. Exit code 0: nothing, or warnings only, 1: errors.",
     params=[
-        click.Argument(["glob"], default="*"),
+        click.Argument(["glob"], default="*", shell_complete=completing.shapes),
         click.Option(["--mutators"], is_flag=True, help="What emit --mutate can do to bodies, by which clause."),
         click.Option(["--lint", "only_lint"], is_flag=True, help="Check the entries of --catalog; list none."),
         *common(),
@@ -29,7 +30,7 @@ SHOW = click.Command(
     "--schema prints a JSON Schema of its callbacks instead: what tcop-mock emits, exactly, or what a receiver has "
     "to accept, which is every form and generation of them.",
     params=[
-        click.Argument(["shape_id"], metavar="ID"),
+        click.Argument(["shape_id"], metavar="ID", shell_complete=completing.shapes),
         click.Option(["--schema"], type=click.Choice(["emit", "accept"]), help="Print a JSON Schema."),
         *common(),
     ],
@@ -41,7 +42,7 @@ EMIT = click.Command(
     help="Write callbacks of a shape to standard output: one body, or one a line.\n\n"
     "The same seed gives the same bytes, on every machine.",
     params=[
-        click.Argument(["pattern"], metavar="ID|GLOB"),
+        click.Argument(["pattern"], metavar="ID|GLOB", shell_complete=completing.shapes),
         click.Option(
             ["-n", "count"], type=click.IntRange(min=1), default=1, show_default=True, help="Alarms of each shape."
         ),
@@ -69,7 +70,7 @@ VALIDATE = click.Command(
     "and what deviates from the documentation.\n\n"
     "FILE holds JSON, a body a line, captured HTTP requests, or curl lines. A problem is what no callback has; "
     "unknown fields, metrics and products are deviations. Exit code 0: all could have come from TCOP, 1: not.",
-    params=[click.Argument(["source"], metavar="FILE|-"), *common()],
+    params=[click.Argument(["source"], metavar="FILE|-", shell_complete=completing.files), *common()],
 )
 
 EXPORT = click.Command(
@@ -80,8 +81,15 @@ EXPORT = click.Command(
     "The same call writes the same bytes on every machine, and nothing that is there already. DIR is empty, new, "
     "or an earlier export, of which what does not belong any more is removed.",
     params=[
-        click.Argument(["folder"], metavar="DIR"),
-        click.Option(["--shapes"], default="*", show_default=True, metavar="GLOB", help="Only these shapes."),
+        click.Argument(["folder"], metavar="DIR", shell_complete=completing.folders),
+        click.Option(
+            ["--shapes"],
+            default="*",
+            show_default=True,
+            metavar="GLOB",
+            shell_complete=completing.shapes,
+            help="Only these shapes.",
+        ),
         click.Option(
             ["--lang", "langs"],
             type=click.Choice([lang.value for lang in Lang]),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, insecure, observing
+from tcop_mock.cli.flags import aiming, clause_files, common, insecure, observing
+from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.clause import Level
 
@@ -13,18 +14,28 @@ CHECK = click.Command(
     "check",
     callback=calling("check", "check"),
     help="Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract; or an app in "
-    "this process (ASGI, WSGI), module:app[/PATH].\n\n"
+    "this process (ASGI, WSGI), module:app[/PATH]; or a parser of bodies: which shapes and states would it refuse, and "
+    "why?\n\n"
     "@FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the "
     "process list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.",
     params=[
-        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[TARGET]"),
+        click.Argument(["target"], required=False, metavar="[TARGET]"),
+        *aiming(),
+        clause_files(),
         click.Option(
             ["--clauses", "globs"],
             multiple=True,
             metavar="GLOB,...",
+            shell_complete=completing.clauses,
             help="Only these: TCM3*, recover-*; repeatable.",
         ),
-        click.Option(["--skip"], multiple=True, metavar="GLOB,...", help="Not these; repeatable."),
+        click.Option(
+            ["--skip"],
+            multiple=True,
+            metavar="GLOB,...",
+            shell_complete=completing.clauses,
+            help="Not these; repeatable.",
+        ),
         click.Option(
             ["--fail-on"],
             type=click.Choice([Level.MUST.value, Level.SHOULD.value]),
@@ -55,14 +66,14 @@ CHECK = click.Command(
         ),
         click.Option(["--baseline-prune"], is_flag=True, help="Take out of it what is not found any more."),
         click.Option(
-            ["--wait"],
+            ["--wait", "wait_s"],
             type=duration,
             default="0s",
             metavar="TIME",
             help="Time that a starting receiver is given.",
         ),
         click.Option(
-            ["--max-time"],
+            ["--max-time", "max_time_s"],
             type=positive_duration,
             default="300s",
             show_default=True,
@@ -80,7 +91,16 @@ EXPLAIN = click.Command(
     "explain",
     callback=calling("explain", "explain"),
     help="Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it.",
-    params=[click.Argument(["code"]), *common()],
+    params=[
+        click.Argument(["code"], shell_complete=completing.clauses),
+        click.Option(
+            ["--framework"],
+            type=click.Choice(["flask", "fastapi", "django", "express", "spring", "go"]),
+            help="Samples of the fix for this one only.",
+        ),
+        clause_files(),
+        *common(),
+    ],
 )
 
 DEMO = click.Command(

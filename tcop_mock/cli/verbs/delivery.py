@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.flags import common, delivering, destination, drawing, listening
+from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 
 SEND = click.Command(
@@ -14,7 +15,7 @@ SEND = click.Command(
     "The body goes out as one POST; a failed one is pushed again as the profile says. Exit code 0: accepted, "
     "1: not.",
     params=[
-        click.Argument(["source"], metavar="ID|FILE|-"),
+        click.Argument(["source"], metavar="ID|FILE|-", shell_complete=completing.shapes_or_files),
         *destination(),
         *delivering(),
         *drawing(),
@@ -30,7 +31,7 @@ REPLAY = click.Command(
     "clause, as check sends it by the same --seed.\n\n"
     "Where the file has times, --time-scale 1 keeps the gaps between requests. Exit code 0: all accepted, 1: not.",
     params=[
-        click.Argument(["source"], metavar="FILE|-|CASE"),
+        click.Argument(["source"], metavar="FILE|-|CASE", shell_complete=completing.clauses_or_files),
         click.Option(["--now"], is_flag=True, help="Move all times of callbacks so that the first is told now."),
         click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),

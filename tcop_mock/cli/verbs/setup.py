@@ -1,4 +1,4 @@
-"""Verbs that set up: is the way to a receiver free, what does a project need, what is configured."""
+"""Verbs that set up: is the way to a receiver free, what does a project or a shell need, what is configured."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from tcop_mock.cli.durations import positive_duration
 from tcop_mock.cli.flags import common, insecure
+from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 
 DOCTOR = click.Command(
@@ -18,7 +19,7 @@ DOCTOR = click.Command(
     "to do; --quiet tells problems only. @FILE reads URL from a file; without one it comes from TCOP_MOCK_TARGET. "
     "Exit code 0: no problem, 1: problems, 3: the receiver cannot be reached.",
     params=[
-        click.Argument(["target"], required=False, envvar="TCOP_MOCK_TARGET", metavar="[URL]"),
+        click.Argument(["target"], required=False, metavar="[URL]"),
         click.Option(
             ["--timeout"],
             type=positive_duration,
@@ -64,5 +65,14 @@ CONFIG = click.Command(
     "A flag is a setting: --fail-on of check is fail-on in the table [check] of tcop-mock.toml, or of "
     "[tool.tcop-mock.check] in pyproject.toml, and the variable TCOP_MOCK_FAIL_ON. What all verbs have, target, and "
     "clauses stand above the tables. A flag beats a variable, and that the file. Passwords and keys are not shown.",
-    params=[click.Argument(["verb"], required=False, metavar="[VERB]"), *common()],
+    params=[click.Argument(["verb"], required=False, metavar="[VERB]", shell_complete=completing.verbs), *common()],
+)
+
+COMPLETION = click.Command(
+    "completion",
+    callback=calling("completion", "completion"),
+    help="Print the script that lets a shell complete verbs, flags, ids of shapes, codes of clauses and profiles.\n\n"
+    'bash: put eval "$(tcop-mock completion bash)" into ~/.bashrc; zsh: the same with zsh into ~/.zshrc; fish: '
+    "tcop-mock completion fish > ~/.config/fish/completions/tcop-mock.fish",
+    params=[click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"])), *common()],
 )

@@ -1,0 +1,74 @@
+"""What a shell may complete: ids of shapes, codes of clauses, profiles, by the names of their files; and files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import click
+    from click.shell_completion import CompletionItem
+
+    Items = list[CompletionItem]
+
+
+def shapes(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
+    """Return the ids of shapes, shipped ones and those of ``--catalog``."""
+    from pathlib import Path  # noqa: PLC0415 - a verb that runs completes nothing
+
+    from tcop_mock._data import data_root, walk  # noqa: PLC0415
+
+    folders = [data_root("payload_catalog"), *map(Path, ctx.params.get("catalog_folders") or ())]
+    ids = {shape_id for folder in folders if folder.is_dir() for shape_id, _ in walk(folder, ".toml")}
+    return [_item(shape_id) for shape_id in sorted(ids) if shape_id.startswith(incomplete)]
+
+
+def clauses(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
+    """Return the codes of clauses, behind what is there already where commas are between them."""
+    before, comma, begun = incomplete.rpartition(",")
+    codes = (name.partition("-") for name in _names("clauses"))
+    return [_item(f"{before}{comma}{code}", told=slug) for code, _, slug in codes if code.startswith(begun)]
+
+
+def profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
+    """Return the names of profiles."""
+    return [_item(name) for name in _names("profiles") if name.startswith(incomplete)]
+
+
+def verbs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
+    """Return the verbs."""
+    names = ctx.find_root().command.to_info_dict(ctx)["commands"]
+    return [_item(name) for name in names if name.startswith(incomplete)]
+
+
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
+    """Let the shell name files."""
+    return [_item(incomplete, "file")]
+
+
+def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
+    """Let the shell name folders."""
+    return [_item(incomplete, "dir")]
+
+
+def shapes_or_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Return ids of shapes, and let the shell name files."""
+    return [*shapes(ctx, param, incomplete), *files(ctx, param, incomplete)]
+
+
+def clauses_or_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+    """Return codes of clauses, and let the shell name files."""
+    return [*clauses(ctx, param, incomplete), *files(ctx, param, incomplete)]
+
+
+def _item(value: str, kind: str = "plain", told: str | None = None) -> CompletionItem:
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - a verb that runs completes nothing
+
+    return CompletionItem(value, kind, told)
+
+
+def _names(folder: str) -> Iterator[str]:
+    from tcop_mock._data import data_root, walk  # noqa: PLC0415 - a verb that runs completes nothing
+
+    return (name for name, _ in walk(data_root("contracts") / folder, ".toml"))

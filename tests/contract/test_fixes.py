@@ -1,0 +1,217 @@
+"""The fixes: files by being there, samples that compile, and those that can be run do what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import shutil
+import sqlite3
+import subprocess
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi import FastAPI, HTTPException, Request, Response
+from flask import Flask, request
+
+from tcop_mock._data import data_root, walk
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.fixes import FRAMEWORKS, NAMES, SCHEMA, Fix, load_fixes
+from tcop_mock.entries import read_entry
+from tcop_mock.generate import Generator
+from tcop_mock.model.alarm import State
+from tcop_mock.model.delivery import Push
+from tcop_mock.model.target import Target
+from tcop_mock.send.asgi import AsgiPost
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+FILES = dict(walk(data_root("contracts") / "fixes", ".toml"))
+FIXES = dict(zip(FILES, load_fixes(), strict=True))
+PYTHON = [
+    (name, language)
+    for name, fix in FIXES.items()
+    for language in fix.samples
+    if language == "python" or FRAMEWORKS.get(language) == "python"
+]
+BROKEN = [b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"a":"\xff"}']
+
+
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES)
+def test_every_fix_keeps_its_schema(file: Traversable) -> None:
+    """A file of fixes keeps the schema of fixes."""
+    read_entry(file, SCHEMA, check=True)
+
+
+def test_every_clause_has_a_fix() -> None:
+    """There is no clause without samples, and no sample for a clause that is not there."""
+    fixed = {code for fix in FIXES.values() for code in fix.clauses}
+    assert fixed == {clause.code for clause in load_clauses()}
+
+
+@pytest.mark.parametrize("fix", FIXES.values(), ids=FIXES)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_framework_has_a_sample(fix: Fix, framework: str) -> None:
+    """Each thought is there for each framework, or for its language."""
+    [(name, sample)] = fix.chosen(framework).items()
+    assert name in NAMES
+    assert sample.strip()
+    assert max(map(len, sample.splitlines())) <= 124
+
+
+@pytest.mark.parametrize("name, language", PYTHON)
+def test_python_samples_compile(name: str, language: str) -> None:
+    """Samples in Python are Python."""
+    compile(FIXES[name].samples[language], f"{name}.{language}", "exec")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node, to read JavaScript")
+@pytest.mark.parametrize("name", FIXES)
+def test_javascript_samples_are_javascript(name: str) -> None:
+    """Where node is installed, it finds no mistake of syntax."""
+    [sample] = FIXES[name].chosen("express").values()
+    done = subprocess.run(["node", "--check", "-"], input=sample.encode(), capture_output=True, check=False)  # noqa: S607
+    assert done.stderr == b""
+
+
+@pytest.mark.skipif(shutil.which("gofmt") is None, reason="needs gofmt, to read Go")
+@pytest.mark.parametrize("name", FIXES)
+def test_go_samples_are_go(name: str) -> None:
+    """Where gofmt is installed, it has nothing to change."""
+    [sample] = FIXES[name].chosen("go").values()
+    done = subprocess.run(["gofmt"], input=sample.encode(), capture_output=True, check=False)  # noqa: S607
+    assert (done.stderr, done.stdout.decode().strip()) == (b"", sample.strip())
+
+
+def _run(name: str, language: str, **names: Any) -> dict[str, Any]:  # noqa: ANN401
+    exec(FIXES[name].samples[language], names)  # noqa: S102 - it is ours
+    return names
+
+
+def _tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING, serial: int = 0) -> Any:  # noqa: ANN401
+    generator = Generator(7)
+    alarm = generator.alarm(Catalog.load().get(shape), serial, reaching=State.RESOLVED)
+    return generator.callback(alarm, state).to_wire()
+
+
+def test_flask_refuses_broken_bodies() -> None:
+    """The sample answers 400 to each broken body and 200 to a callback."""
+    app, stored = Flask("app"), list[Any]()
+    _run("refuse-broken-bodies", "flask", app=app, request=request, json=json, store=stored.append)
+    client = app.test_client()
+    assert {client.post("/alarm", data=body).status_code for body in BROKEN} == {400}
+    assert client.post("/alarm", data=json.dumps(_tree())).status_code == 200
+    assert stored == [_tree()]
+
+
+def test_fastapi_refuses_broken_bodies() -> None:
+    """The sample answers 400 to each broken body and 200 to a callback."""
+    app, stored = FastAPI(), list[Any]()
+    names = {"Request": Request, "HTTPException": HTTPException, "json": json}
+    _run("refuse-broken-bodies", "fastapi", app=app, store=stored.append, **names)
+    assert {_status(app, body) for body in BROKEN} == {400}
+    assert _status(app, json.dumps(_tree()).encode()) == 200
+    assert stored == [_tree()]
+
+
+def _status(app: Any, body: bytes, *headers: tuple[str, str]) -> int | None:  # noqa: ANN401 - an app, in its own words
+    target = Target.parse("app:app/alarm")
+    with AsgiPost(app, target, answer_cap_bytes=1000, clock=lambda: 0.0) as post:
+        return asyncio.run(post(Push(body, headers=headers), deadline_s=20.0)).status
+
+
+RIGHT = ("Authorization", "Basic b3BzOmE6YnDDpA==")
+WRONG = [
+    ("Authorization", "Basic b3BzOmE6Yg=="),
+    ("Authorization", "Bearer x"),
+    ("Authorization", "Basic !"),
+    ("X", "y"),
+]
+
+
+def test_flask_checks_credentials_first() -> None:
+    """The sample lets in the right pair, colon and UTF-8 included, and no other."""
+    app = Flask("app")
+    _run("check-credentials-first", "flask", app=app, request=request, hmac=hmac, USER="ops", PASSWORD="a:bpä")
+    app.post("/alarm")(lambda: "fine")
+    client = app.test_client()
+    assert client.post("/alarm", headers=[RIGHT]).status_code == 200
+    assert {client.post("/alarm", headers=[wrong]).status_code for wrong in WRONG} == {401}
+
+
+def test_fastapi_checks_credentials_first() -> None:
+    """As Flask's."""
+    import base64  # noqa: PLC0415 - what the sample takes for granted
+
+    app = FastAPI()
+    names = {"Request": Request, "Response": Response, "hmac": hmac, "base64": base64}
+    _run("check-credentials-first", "fastapi", app=app, USER="ops", PASSWORD="a:bpä", **names)
+    app.post("/alarm")(lambda: "fine")
+    assert _status(app, b"", RIGHT) == 200
+    assert {_status(app, b"", wrong) for wrong in WRONG} == {401}
+
+
+def test_every_callback_is_read() -> None:
+    """The sample reads each shape in each state, and what clauses change."""
+    read = _run("read-leniently", "python")["read"]
+    generator = Generator(7)
+    for shape in Catalog.load():
+        told = read(generator.callback(generator.alarm(shape), State.FIRING).to_wire())
+        assert told["firing"] is True
+        assert told["what"] != "unknown"
+        assert told["object"]
+    assert read(_tree(state=State.RESOLVED) | {"alarmStatus": 0, "recoverTime": 0})["recovered"] is None
+    assert read({"alarmStatus": 1})["firing"] is True
+
+
+def test_an_alarm_is_one_incident() -> None:
+    """Retries, repeats, resolves and late firings, as the clauses have them."""
+    sample = _run("one-incident-an-alarm", "python", json=json, hashlib=hashlib)
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE pushes (session TEXT PRIMARY KEY)")
+    database.execute("CREATE TABLE incidents (key TEXT PRIMARY KEY, status TEXT)")
+    one, other = _tree(), _tree(serial=1)
+
+    def states() -> list[str]:
+        return sorted(status for (status,) in database.execute("SELECT status FROM incidents"))
+
+    for alarm in (one, one, one | {"sessionId": "again"}, other):
+        sample["take"](database, alarm)
+    assert states() == ["open", "open"]
+    sample["take"](database, one | {"alarmStatus": "0", "sessionId": "over"})
+    sample["take"](database, one | {"sessionId": "late"})
+    assert states() == ["closed", "open"]
+    sample["take"](database, one | {"sessionId": "new", "firstOccurTime": "2030-01-01 00:00:00"})
+    assert states() == ["closed", "open", "open"]
+    database.close()
+
+
+def test_times_are_beijing_s() -> None:
+    """The sample reads a time as UTC+8."""
+    instant = _run("beijing-time", "python", timezone=timezone, timedelta=timedelta, datetime=datetime)["instant"]
+    assert instant("2025-01-01 08:00:00") == datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def test_messages_are_whole_and_within_limits() -> None:
+    """State, what and object are told; nobody is mentioned, and no limit is passed."""
+    sample = _run("write-for-the-reader", "python", json=json)
+    told = json.loads(sample["message"](1, "cpu_usage", "<@all> 告警" * 1000, None))["text"]["content"]
+    assert told.startswith("[FIRING] cpu_usage\n&lt;")
+    assert "<@all>" not in told
+    assert len(told.encode()) <= 2048
+    event = json.loads(sample["event"](0, "cpu_usage", "x" * 2000, "k" * 300, "R" * 32))
+    assert (event["event_action"], len(event["payload"]["summary"]), len(event["dedup_key"])) == ("resolve", 1024, 255)
+
+
+def test_the_answer_of_2019() -> None:
+    """The sample repeats the sessionId."""
+    app = Flask("app")
+    _run("answer-of-2019", "flask", app=app, request=request, store=lambda _: None)
+    assert app.test_client().post("/alarm", data=json.dumps(_tree())).json == {
+        "sessionId": _tree()["sessionId"],
+        "retCode": 0,
+    }

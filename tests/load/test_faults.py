@@ -1,0 +1,28 @@
+"""What fails in a callback is raised where it is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tcop_mock.load.faults import fault, raised_by
+
+
+def test_the_first_fault_is_raised() -> None:
+    """What the system says of a connection is none; a second fault changes nothing; then the handler is the old one."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+        with raised_by(over):
+            loop.call_exception_handler({"message": "no exception"})
+            fault(ConnectionResetError("by peer"))
+            assert not over.done()
+            fault(LookupError("first"))
+            fault(LookupError("second"))
+        assert loop.get_exception_handler() is None
+        await over
+
+    with pytest.raises(LookupError, match="first"):
+        asyncio.run(run())

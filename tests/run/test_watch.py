@@ -1,0 +1,62 @@
+"""How long effects are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from virtual_time import run_virtually
+
+from tcop_mock.catalog import Catalog
+from tcop_mock.contract.stories import control
+from tcop_mock.contract.workshop import Workshop
+from tcop_mock.generate import Generator
+from tcop_mock.model.effect import Effect, Sight
+from tcop_mock.run.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STORY = control(Workshop(Catalog.load(), Generator(7), "TCM999"))
+TOKEN = next(iter(STORY.tokens))
+
+
+class Queue:
+    """A receiver that works off a queue, one alarm in so many seconds; ours is one of the last."""
+
+    def __init__(self, clock: Callable[[], float], every_s: float, place: int, length: int) -> None:
+        self._clock, self._every_s, self._place, self._length = clock, every_s, place, length
+
+    async def look(self, _token: str) -> Sight:
+        """Return what has been done so far."""
+        done = min(int(self._clock() / self._every_s), self._length)
+        return Sight(tuple(Effect(TOKEN if at == self._place else f"other {at}") for at in range(done)))
+
+
+def _waited(every_s: float, place: int, length: int) -> tuple[int, float]:
+    async def wait(clock: Callable[[], float]) -> tuple[int, float]:
+        watch = Watch(Queue(clock, every_s, place, length), clock, asyncio.sleep, settle_s=1.0)
+        seen = await watch.settled(STORY, lambda sight: sight.count == 1)
+        return seen.count, clock()
+
+    return run_virtually(wait)
+
+
+def test_what_stands_in_a_queue_is_waited_for() -> None:
+    """An effect is late by many times its settling time, behind others that come all the while; it is seen."""
+    assert _waited(0.3, place=20, length=40)[0] == 1
+
+
+def test_what_never_comes_is_waited_for_until_the_queue_is_empty() -> None:
+    """When nothing more has come for its settling time, it is missing."""
+    seen, until_s = _waited(0.3, place=99, length=10)
+    assert seen == 0
+    assert until_s == pytest.approx(3.0 + 1.0, abs=0.3)
+
+
+def test_a_receiver_that_is_never_at_rest_is_not_waited_for_without_end() -> None:
+    """Ten times the settling time is enough."""
+    seen, until_s = _waited(0.5, place=999, length=1000)
+    assert seen == 0
+    assert until_s == pytest.approx(11.0, abs=0.3)

@@ -1,0 +1,61 @@
+"""docs/proof.md: by which receivers each clause is proved, from the tables that the tests play."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import buggy_receivers
+import desks
+from honest_receivers import PROCESSES, SINKS
+
+from tcop_mock.contract.clauses import load_clauses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HEAD = """\
+# How the clauses are proved
+
+<!-- Written by scripts/proof.py from the tables that the tests play; change those and run `make docs`. -->
+
+Each clause is proved twice. A receiver that has exactly one mistake breaks the clause of that mistake; a receiver that
+keeps the contract, in whatever honest way, breaks none. The tests in `tests/contract` and `tests/run` play every row of
+these tables.
+
+## Mistakes, and the clauses that find them
+
+| clause | level | found in a receiver that otherwise keeps the contract and ... |
+| --- | --- | --- |
+"""
+_HONEST = """
+## Honest receivers, which break no must clause
+
+| receiver | what it is |
+| --- | --- |
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return _HEAD + "\n".join(_mistakes()) + "\n" + _HONEST + "\n".join(_honest()) + "\n"
+
+
+def bugs() -> dict[str, list[str]]:
+    """Return the names of the mistakes by the code of the clause that finds them."""
+    found: dict[str, list[str]] = {}
+    for name in sorted({*buggy_receivers.BUGS, *desks.BUGS}):
+        code, _, mistake = name.partition("-")
+        found.setdefault(code, []).append(mistake.replace("-", " "))
+    return found
+
+
+def _mistakes() -> Iterator[str]:
+    planted = bugs()
+    for clause in load_clauses():
+        yield f"| {clause.id} | {clause.level} | {'; '.join(planted.get(clause.code, ['–']))} |"
+
+
+def _honest() -> Iterator[str]:
+    yield from (f"| {name} | a server in a process of its own (examples/receivers) |" for name in sorted(PROCESSES))
+    yield from (f"| {name.replace('-', ' ')} | an answer |" for name in sorted(SINKS))
+    yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(desks.HONEST))

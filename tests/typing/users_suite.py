@@ -1,0 +1,108 @@
+"""How users write fixtures and tests, checked by mypy and basedpyright; it is not run.
+
+Names of fixtures are arguments; their types come from ``tcop_mock`` and ``tcop_mock.testing``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_type
+
+import pytest
+
+import tcop_mock
+from tcop_mock import Callback, Catalog, Delivery, Form, Lang, Notify, NotifyType, Sight, State, Verdict
+from tcop_mock.testing import (
+    AlarmFactory,
+    AsyncSender,
+    Captured,
+    Clock,
+    Contract,
+    LifecycleFactory,
+    Receiver,
+    Sender,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def handle(alarm: dict[str, Any]) -> None:
+    """Be a receiver."""
+
+
+@pytest.fixture
+def tcop_target() -> Callable[[dict[str, Any]], None]:
+    """Give a callable; an app, a URL or ``module:app`` are as good."""
+    return handle
+
+
+@pytest.fixture(scope="session")
+def tcop_catalogue() -> Catalog:
+    """Give one's own shapes, too."""
+    return Catalog.load("own")
+
+
+class Store:
+    """An observer that is a class."""
+
+    async def look(self, token: str) -> Sight:
+        """Return what is to be seen."""
+        del token
+        return Sight()
+
+
+@pytest.fixture
+def tcop_observer() -> tcop_mock.Observer:
+    """Give an observer."""
+    return Store()
+
+
+@pytest.mark.tcop(profile="2025", form="observed", attempts=2, deadline="500ms")
+@pytest.mark.tcop_clauses("TCM3*", fail_on="should")
+@pytest.mark.tcop_skip_clause("TCM313", reason="we take the last one")
+def test_contract(tcop_contract: Contract) -> None:
+    """Judge."""
+    verdict = tcop_contract.check(wait_s=10, max_time_s=60, settle_s=2)
+    assert_type(verdict, Verdict)
+
+
+@tcop_mock.parametrize(
+    "cvm/*", "clb/*", states=[State.FIRING, "resolved"], langs=["en", Lang.ZH], forms=[Form.OBSERVED]
+)
+def test_shapes(tcop_callback: Callback, tcop_sender: Sender) -> None:
+    """Send each."""
+    delivery = tcop_sender.send(tcop_callback)
+    assert_type(delivery, Delivery)
+    assert_type(delivery.accepted, bool)
+    assert_type(tcop_sender.send_all([tcop_callback, {"alarmStatus": "0"}, b"{}", "{}"]), list[Delivery])
+
+
+@tcop_mock.parametrize("cvm/*")
+class TestShapes:
+    """Classes can be parametrised, too."""
+
+    def test_body(self, tcop_callback: Callback) -> None:
+        """Look at the bytes and the tree."""
+        assert_type(tcop_callback.body(), bytes)
+        assert_type(tcop_callback.to_wire(), dict[str, Any])
+
+
+async def test_async(tcop_async_sender: AsyncSender, tcop_alarm: AlarmFactory, tcop_contract: Contract) -> None:
+    """Await."""
+    callback = tcop_alarm("cvm/basic-monitoring", "resolved", metric="cpu_usage", lang="zh", form=Form.OBSERVED)
+    assert_type(callback, Callback)
+    assert_type(await tcop_async_sender.send(callback), Delivery)
+    assert_type(await tcop_contract.check_async(), Verdict)
+
+
+def test_receiver(tcop_receiver: Receiver, tcop_lifecycle: LifecycleFactory, tcop_clock: Clock) -> None:
+    """Receive."""
+    life = tcop_lifecycle(steps="fire,resolve", notify=Notify(NotifyType.CONTINUOUS, 300))
+    assert_type(life, tuple[Callback, ...])
+    tcop_receiver.fault("status:503:2")
+    tcop_receiver.answer_with(lambda request: 503 if request.told.resolved else None)
+    found = tcop_receiver.wait_for(2, timeout=1, where={"alarmStatus": "0"})
+    assert_type(found, list[Captured])
+    assert_type(tcop_receiver.wait_for(where=lambda one: one.told.resolved), list[Captured])
+    assert_type(tcop_receiver.url, str)
+    assert_type(tcop_clock.now_s, float)
