@@ -114,7 +114,7 @@ def _measured(objective: Objective, load: LoadSummary) -> tuple[float | None, st
         value = _NUMBERS[name](load)
         return (value, f"{value:.4g}") if load.attempts else (None, "nothing was sent")
     if name == "recovery":
-        seconds, nothing = load.recovery_s, "the storm did not come to its end"
+        seconds, nothing = None if load.interrupted else load.recovery_s, "the storm did not come to its end"
     else:
         seconds, nothing = _time_s(name, load), "nothing was acked"
     return (None, nothing) if seconds is None else (seconds, _shown_s(seconds))

@@ -74,6 +74,12 @@ def test_over_five_seconds_is_what_it_says() -> None:
     assert f"over{LIMIT_S:g}s" in NAMES
 
 
+def test_a_storm_that_was_cut_short_has_not_recovered() -> None:
+    """Whatever the time since its last notification says."""
+    [held] = hold(parse_objectives(["recovery<1m"], scenario=True), replace(SUMMARY, interrupted=True))
+    assert held.sentence == "recovery<1m: broken, the storm did not come to its end"
+
+
 def test_several_flags_add_up() -> None:
     """--slo may be given again."""
     assert [one.name for one in parse_objectives(["lost=0", "p99<1s, late<1%"], scenario=False)] == [
