@@ -89,8 +89,6 @@ def check(  # noqa: PLR0913 - one parameter an option
         template=template,
         **ways,
     )
-    if insecure:
-        common.tell("warning: the receiver's certificate is not verified (--insecure)")
     return _judge_and_report(plan, ends, _Told(files, baseline, Level(fail_on), common), insecure=insecure)
 
 
@@ -105,6 +103,8 @@ class _Told(NamedTuple):
 
 def _judge_and_report(plan: CheckPlan, ends: Ends | None, told: _Told, *, insecure: bool) -> int:
     cap, level, common = plan.profile.delivery.answer_cap_bytes, told.level, told.common
+    if insecure:
+        common.tell("warning: the receiver's certificate is not verified (--insecure)")
     comparison = told.baseline.comparison() if told.baseline else None
     with (
         opened(plan.target, cap, insecure=insecure) as post,
