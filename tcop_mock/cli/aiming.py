@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from tcop_mock.cli.options import target_of
+from tcop_mock.cli.options import read_text, target_of
+from tcop_mock.contract.bodies import TEMPLATE_PROFILE
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.own import own_clauses
 from tcop_mock.errors import UsageError
+from tcop_mock.generate.notice import Template
 from tcop_mock.model.target import Parser, Target
 
 if TYPE_CHECKING:
@@ -47,6 +49,19 @@ def require_address(target: Target, files: Iterable[ReportFile]) -> None:
     for file in files:
         if target.parser and file.kind in _ABOUT_REQUESTS:
             raise UsageError(f"--report {file.kind}: a {target.parser} is sent no requests; take json, text or html")
+
+
+def own_template(file: str | None, common: Common) -> Template | None:
+    """Return the template of the user's own notices, where there is one.
+
+    Raises:
+        UsageError: it cannot be read, is none, or is given for a profile of TCOP's own callbacks.
+    """
+    if file is None:
+        return None
+    if common.profile.name != TEMPLATE_PROFILE:
+        raise UsageError(f"--template posts notices of your own: it goes with --profile {TEMPLATE_PROFILE}")
+    return Template(read_text(file), file)
 
 
 def _is_typed(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tcop_mock.cli.aiming import aimed, all_clauses, require_address
+from tcop_mock.cli.aiming import aimed, all_clauses, own_template, require_address
 from tcop_mock.cli.github import commands_stopped
 from tcop_mock.cli.observing import Asked, listening, observing
 from tcop_mock.cli.options import with_common
@@ -74,6 +74,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     files, baseline = reporting.files(), reporting.baseline()
     aim = aimed(target, {parser: more.pop(parser) for parser in Parser})
     require_address(aim, files)
+    template = own_template(more.pop("template"), common)
     ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
     found, ends = observing(Asked(**more))
     plan = CheckPlan(
@@ -85,10 +86,9 @@ def check(  # noqa: PLR0913 - one parameter an option
         observing=found,
         catalog_folders=common.catalog_folders,
         clause_files=files_of_own,
+        template=template,
         **ways,
     )
-    if insecure:
-        common.tell("warning: the receiver's certificate is not verified (--insecure)")
     return _judge_and_report(plan, ends, _Told(files, baseline, Level(fail_on), common), insecure=insecure)
 
 
@@ -103,6 +103,8 @@ class _Told(NamedTuple):
 
 def _judge_and_report(plan: CheckPlan, ends: Ends | None, told: _Told, *, insecure: bool) -> int:
     cap, level, common = plan.profile.delivery.answer_cap_bytes, told.level, told.common
+    if insecure:
+        common.tell("warning: the receiver's certificate is not verified (--insecure)")
     comparison = told.baseline.comparison() if told.baseline else None
     with (
         opened(plan.target, cap, insecure=insecure) as post,

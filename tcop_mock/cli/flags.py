@@ -216,6 +216,7 @@ def aiming() -> list[click.Parameter]:
             help="In place of TARGET: a pydantic model, a dataclass, or what takes a parsed body and may raise.",
         ),
         click.Option(["--schema"], metavar="FILE", help="In place of TARGET: the receiver's own JSON Schema."),
+        _file("--template", "Post notices of your own, rendered from it, in place of callbacks; --profile template."),
         click.Option(
             ["--pace", "gap_s"],
             type=rate,

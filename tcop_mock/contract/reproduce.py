@@ -44,6 +44,8 @@ class Source(NamedTuple):
     play: Play | None = None
     """All that the clause sends, where it is known."""
     clause_files: tuple[str, ...] = ()
+    template: str = ""
+    """The file of the user's own notices, where they are posted."""
 
 
 def our_own(source: Source) -> str:
@@ -51,7 +53,8 @@ def our_own(source: Source) -> str:
 
     Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
     """
-    return f"tcop-mock check {_where(source)} --clauses {source.clause.code} {_drawn_by(source)}"
+    template = f" --template {shlex.quote(source.template)}" if source.template else ""
+    return f"tcop-mock check {_where(source)} --clauses {source.clause.code} {_drawn_by(source)}{template}"
 
 
 def replayed(case: Case, source: Source) -> str:
@@ -59,7 +62,7 @@ def replayed(case: Case, source: Source) -> str:
 
     It does not where a clause looks at what comes before, beside or after the case.
     """
-    if source.target.parser or source.play is None or not _stands_alone(case, source.play):
+    if source.template or source.target.parser or source.play is None or not _stands_alone(case, source.play):
         return ""
     cases = [one.title for scene in source.play.scenes for one in scene.cases]
     number = cases.index(case.title) + 1

@@ -38,6 +38,25 @@ def headers(shop: Workshop, *, variants: Sequence[Mapping[str, Any]]) -> Play:
     return Play((Scene(tuple(cases), shop.plain()),))
 
 
+def notices(shop: Workshop, *, template: str, shapes: Sequence[str], headers: Mapping[str, str]) -> Play:
+    """Post notices of the user's own template, with headers of their own, of alarms that fire and of some that end.
+
+    Args:
+        shop: makes the cases.
+        template: what is taken where the user has given none.
+        shapes: globs of shape ids.
+        headers: name to value.
+    """
+    cases = []
+    for shape in shop.shapes(shapes):
+        for state in (State.FIRING, State.RESOLVED) if shape.recovers else (State.FIRING,):
+            tree = shop.tree(shop.alarm(shape, reaching=state), state)
+            push = shop.push(shop.notice(tree, shape, template))
+            push = replace(push, headers=(*push.headers, *headers.items()))
+            cases.append(Case(f"a notice of {shape.id} {state}", push, shape.id))
+    return Play((Scene(tuple(cases)),))
+
+
 def chunked(shop: Workshop) -> Play:
     """Post a plain callback in chunks, in one and in several, after one with its length told."""
     one, several = shop.plain("a body in one chunk"), shop.plain("a body in chunks of 100 bytes")

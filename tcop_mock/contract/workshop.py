@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.generate import Generator
 from tcop_mock.generate.draft import serial_of_own_policy
+from tcop_mock.generate.notice import Template
 from tcop_mock.model.alarm import State
 from tcop_mock.model.case import Case
 from tcop_mock.model.delivery import Push
@@ -50,6 +51,7 @@ class Workshop:
         credentials: that the receiver wants.
         headers: of each request.
         thorough: whether requests cost nothing, so that more may be sent.
+        template: of the user's own notices, which are posted in place of TCOP's own callbacks.
         take: how often the clause has been played before: the same alarms, told by other policies.
     """
 
@@ -59,6 +61,7 @@ class Workshop:
     credentials: Credentials | None = None
     headers: tuple[tuple[str, str], ...] = ()
     thorough: bool = False
+    template: Template | None = None
     take: int = 0
     _drawn: int = 0
     _told: int = 0
@@ -119,8 +122,23 @@ class Workshop:
         return list({shape.id: shape for glob in globs for shape in self.catalog.match(glob)}.values())
 
     def case(self, title: str, tree: Any, shape: Shape) -> Case:  # noqa: ANN401 - a JSON tree
-        """Return the case of posting a body with the right credentials."""
-        return Case(title, self.push(wire_bytes(tree)), shape.id)
+        """Return the case of posting a body, or the notice that stands for it, with the right credentials."""
+        return Case(title, self.push(self.notice(tree, shape) if self.template else wire_bytes(tree)), shape.id)
+
+    def notice(self, tree: dict[str, Any], shape: Shape, usual: str = "") -> bytes:
+        """Return what a template makes of a callback.
+
+        Args:
+            tree: the callback.
+            shape: what it is about.
+            usual: the template, where the user has given none.
+
+        Raises:
+            UsageError: it is longer than TCOP lets it be.
+        """
+        state = State.RESOLVED if str(tree["alarmStatus"]) == "0" else State.FIRING
+        template = self.template or Template(usual, "the usual template")
+        return template.render(shape, state, self.generator.lang, tree)
 
     def plain(self, title: str = "a plain firing callback") -> Case:
         """Return the case of posting the body that every receiver takes."""

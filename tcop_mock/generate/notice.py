@@ -44,7 +44,7 @@ class Template:
 
     Args:
         text: the template.
-        where: its name, for complaints.
+        where: its name, for complaints and for who wants to take it again.
 
     Raises:
         UsageError: braces that are no variable; says which line.
@@ -52,7 +52,7 @@ class Template:
     """
 
     def __init__(self, text: str, where: str) -> None:
-        self._text, self._where = text, where
+        self._text, self.where = text, where
         for action in _ACTION.finditer(text):
             line = text.count("\n", 0, action.start()) + 1
             found = _VARIABLE.fullmatch(action[1].strip())
@@ -78,7 +78,7 @@ class Template:
         notice = _Notice(shape, state, lang, body)
         text = _ACTION.sub(lambda action: str(_VALUES[action[1].strip()[1:]](notice)), self._text)
         if len(text) > MOST_CHARS:
-            raise UsageError(f"{self._where} renders to {len(text)} characters; TCOP allows {MOST_CHARS}")
+            raise UsageError(f"{self.where} renders to {len(text)} characters; TCOP allows {MOST_CHARS}")
         return text.encode()
 
 

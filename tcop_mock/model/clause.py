@@ -41,6 +41,8 @@ class Need(StrEnum):
     """It forwards to WeCom's."""
     RESTART = "restart"
     """It can be restarted."""
+    TEMPLATE = "template"
+    """The user's own notification template is there."""
 
 
 class Stage(StrEnum):

@@ -235,7 +235,8 @@ class ContractRun:
             hearing = hearing.with_problems(self._crowding)
         play = self._written(clause) if hearing.problems else None
         folders, files = plan.catalog_folders, plan.clause_files
-        source = Source(clause, plan.target, plan.seed, plan.profile.name, folders, play, files)
+        written_by = plan.template.where if plan.template else ""
+        source = Source(clause, plan.target, plan.seed, plan.profile.name, folders, play, files, written_by)
         return replace(hearing.result(source), duration_s=self._spent_s[clause.code])
 
     def _written(self, clause: Clause, take: int = 0) -> Play:
@@ -250,6 +251,7 @@ class ContractRun:
             credentials=plan.target.credentials,
             headers=plan.profile.delivery.headers,
             thorough=plan.target.parser is not None,
+            template=plan.template,
             take=take,
         )
 

@@ -10,9 +10,14 @@ from tcop_mock.run.viewing import Observing
 
 if TYPE_CHECKING:
     from tcop_mock.catalog import Catalog
+    from tcop_mock.generate.notice import Template
     from tcop_mock.model.profile import Profile
     from tcop_mock.model.secret import Credentials
     from tcop_mock.model.target import Target
+
+
+_ABOUT_OUR_OWN = frozenset({"bodies", "spellings", "stories", "truncated", "variants"})
+"""Players that change what TCOP's own callbacks hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class CheckPlan:
     """The user's own, to be named again by whoever wants to see a finding again."""
     clause_files: tuple[str, ...] = ()
     """Globs of the user's own clauses, for the same reason."""
+    template: Template | None = None
+    """Of the user's own notices, in place of TCOP's own callbacks."""
     gap_s: float | None = None
     """Time between the starts of two requests at the least, for receivers that limit the rate."""
 
@@ -48,7 +55,14 @@ class CheckPlan:
             return "needs a user or password with @ : / % or signs beyond ASCII, which are the ones that get lost"
         if Need.HTTP in clause.needs and self.target.app:
             return "needs http: an app in this process has no connections"
-        return self.observing.unmet(clause)
+        return self._written_otherwise(clause) or self.observing.unmet(clause)
+
+    def _written_otherwise(self, clause: Clause) -> str:
+        if Need.TEMPLATE in clause.needs and self.template is None:
+            return "needs template: give --template FILE, the text that is in the console"
+        if self.template and clause.play.name in _ABOUT_OUR_OWN:
+            return "is about TCOP's own callbacks, and --template writes others"
+        return ""
 
 
 def _are_odd(credentials: Credentials | None) -> bool:

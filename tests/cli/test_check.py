@@ -175,6 +175,26 @@ def test_clauses_and_skip_choose_by_glob(tcop: Call, *, options: list[str], code
     }
 
 
+def test_notices_of_a_template_are_judged(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+    """--template is for the profile of such notices, and a file that is no template is told with its line."""
+    file, chosen = tmp_path / "own.txt", ("--clauses", "TCM316,TCM401", "--json")
+    file.write_text('{"what": "{{.content}}"}', encoding="utf-8")
+    url = opened(SINKS["answers-200"])
+    done = tcop("check", url, "--profile", "template", "--template", str(file), *chosen)
+    assert [item["result"] for item in done.document["clauses"]] == ["pass", "not-run"]
+    without = tcop("check", url, "--profile", "template", *chosen).document["clauses"][0]
+    assert without["reason"] == "needs template: give --template FILE, the text that is in the console"
+    other = tcop("check", url, "--template", str(file))
+    assert (other.code, other.complaint) == (
+        2,
+        "--template posts notices of your own: it goes with --profile template",
+    )
+    file.write_text("{{.contnt}}", encoding="utf-8")
+    wrong = tcop("check", url, "--profile", "template", "--template", str(file))
+    assert wrong.code == 2
+    assert wrong.complaint.endswith("own.txt, line 1; did you mean 'content'?")
+
+
 def test_list_says_what_a_clause_needs(tcop: Call) -> None:
     """Credentials, somebody who sees what the receiver does, or nothing."""
     lines = tcop("check", "--list").out.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 from buggy_receivers import BUGS, acks_after, holds_last_byte, serialises
@@ -14,9 +15,13 @@ from receivers import in_thread, through_sink
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.profiles import load_profile
 from tcop_mock.errors import TargetError
+from tcop_mock.generate.notice import Template
 from tcop_mock.model.clause import Clause, Level, Need
 from tcop_mock.model.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.model.verdict import Result
+
+if TYPE_CHECKING:
+    from receivers import Opening
 
 CLAUSES = {clause.code: clause for clause in load_clauses()}
 SLOW = {
@@ -41,7 +46,9 @@ ALSO = {
 """Bugs that break a second clause by its own words: the catalogue has such bodies, or no callback is taken at all."""
 LOCKED = {name for name in BUGS if name.startswith("TCM203")}
 """They take the right credentials for wrong ones, so that no other clause can be judged."""
-PLAYED = sorted(name for name in BUGS if name[:6] in CLAUSES and name not in SLOW | DYING | LOCKED)
+TEMPLATED = {name for name in BUGS if Need.TEMPLATE in CLAUSES[name[:6]].needs}
+"""Played below with a template."""
+PLAYED = sorted(name for name in BUGS if name[:6] in CLAUSES and name not in SLOW | DYING | LOCKED | TEMPLATED)
 
 
 def profile_of(name: str) -> Profile:
@@ -93,6 +100,27 @@ def test_a_receiver_that_dies_of_broken_bodies_is_found_by_tcm409_alone(name: st
     with in_thread(BUGS[name]) as url:
         verdict = judged(url, ["TCM401", "TCM403", "TCM409", "TCM102"], profile=HURRIED)
     assert broken(verdict) == {"TCM409"}
+
+
+@pytest.mark.parametrize(
+    "opening, codes",
+    [(SINKS["answers-200"], set()), *((BUGS[name], {name[:6]}) for name in sorted(TEMPLATED))],
+    ids=["honest", *sorted(TEMPLATED)],
+)
+def test_notices_of_a_template_are_posted_in_place_of_callbacks(opening: Opening, codes: set[str]) -> None:
+    """What changes TCOP's own callbacks is not played then; what is about requests is."""
+    template = Template('{"what": "{{.policy_name}}", "state": "{{.status}}"}', "own.txt")
+    with in_thread(opening) as url:
+        verdict = judged(
+            url, ["TCM101", "TCM106", "TCM302", "TCM316"], profile=load_profile("template"), template=template
+        )
+    assert broken(verdict) == codes
+    results = {item.clause.code: item for item in verdict.results}
+    assert results["TCM101"].result is Result.PASS
+    assert results["TCM302"].reason == "is about TCOP's own callbacks, and --template writes others"
+    for finding in results["TCM316"].findings:
+        assert '"state": "Recovery"' in finding.reproduce.curl or '"state": "Trigger"' in finding.reproduce.curl
+        assert finding.reproduce.cli.endswith(" --profile template --template own.txt")
 
 
 def test_credentials_that_break_a_receiver_are_found() -> None:

@@ -277,6 +277,9 @@ BUGS: dict[str, Opening] = {
         refused_with(lambda request: request.header("authorization").rstrip("="))
     ),
     "TCM315-takes-32-kib": through_sink(lambda: Sink(careful, body_cap_bytes=32_768)),
+    "TCM316-refuses-headers-that-it-does-not-know": _of(
+        whenever(lambda request: request.header("x-alarm-source") != "", Reply(400))
+    ),
     "TCM405-is-dead-after-depth": through_sink(partial(dead_after, "depth")),
     "TCM406-takes-what-comes": through_sink(TakesWhatComes),
     "TCM407-serves-one-client-at-a-time": through_sink(OneClientAtATime),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog import Catalog
 from tcop_mock.contract.clauses import load_clauses, select
@@ -35,10 +35,12 @@ def judged(
     skip: Sequence[str] = (),
     seed: int = 7,
     profile: Profile | None = None,
+    **more: Any,  # noqa: ANN401 - of the plan
 ) -> Verdict:
     """Return the verdict on the receiver at ``url``."""
     target = Target.parse(url)
-    plan = CheckPlan(target, Catalog.load(), select(load_clauses(), clauses, skip), profile or load_profile(), seed)
+    chosen = select(load_clauses(), clauses, skip)
+    plan = CheckPlan(target, Catalog.load(), chosen, profile or load_profile(), seed, **more)
     run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
 
     async def play() -> None:
