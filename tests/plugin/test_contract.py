@@ -65,10 +65,10 @@ def test_a_broken_clause_is_a_subtest_that_says_all(inner: Inner) -> None:
 def test_what_it_says_to_see_it_again_does_so(inner: Inner) -> None:
     """The command of a finding fails in the same way, with the same bytes."""
     first = text_of(inner(ONE_LINE, "--tcop-seed=7", FEW, target="apps.hasty_wsgi"))
-    [command] = [line for line in first.splitlines() if line.startswith("pytest test_it.py")]
+    [command] = {line for line in first.splitlines() if line.startswith("pytest test_it.py")}
     assert command == "pytest test_it.py::test_contract --tcop-clauses TCM302 --tcop-seed 7"
     again = text_of(inner(ONE_LINE, *command.split()[1:], target="apps.hasty_wsgi"))
-    bodies = [[line for line in said.splitlines() if line.startswith('{"sessionId"')] for said in (first, again)]
+    bodies = [{line for line in said.splitlines() if line.startswith('{"sessionId"')} for said in (first, again)]
     assert bodies[0]
     assert bodies[0] == bodies[1]
 
