@@ -124,6 +124,13 @@ def test_what_does_not_belong_any_more_is_removed(tcop: Call, tmp_path: Path) ->
     assert "removed" not in export(tcop, tmp_path, "--lang", "en", "--form", "documented")
 
 
+def test_what_never_recovers_has_no_resolved_callback(tcop: Call, tmp_path: Path) -> None:
+    """Events that only fire are told once."""
+    assert tcop("export", str(tmp_path), "--shapes", "antiddos/*", "-q").code == 0
+    rows = [row for row in manifest_of(tmp_path)["files"] if row["kind"] == "callback"]
+    assert {row["state"] for row in rows} == {"firing"}
+
+
 def test_json_is_the_manifest(tcop: Call, tmp_path: Path) -> None:
     """Standard output is the manifest and nothing else; another seed and profile are in it."""
     done = tcop("export", str(tmp_path), "--shapes", "cvm/events", "--seed", "7", "--profile", "2025", "--json")

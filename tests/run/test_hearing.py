@@ -90,3 +90,12 @@ def test_a_play_is_narrowed_to_cases() -> None:
     play = Play((Scene((one, two)), Scene((three,)), Scene((two, three), spellings=True)))
     assert narrowed(play, {"b"}).scenes == (Scene((two,)), Scene((two, three), spellings=True))
     assert narrowed(replace(play, pace=Pace.IN_TURN), {"b"}).scenes == (play.scenes[0], play.scenes[2])
+
+
+def test_what_a_profile_leaves_nothing_of_is_not_run() -> None:
+    """Older callbacks lack fields; a clause about these alone sends nothing there."""
+    result = Hearing().result(SOURCE)
+    assert (result.result, result.reason) == (
+        Result.NOT_RUN,
+        "callbacks of profile 2023 have nothing that it could change",
+    )
