@@ -41,6 +41,7 @@ def test_without_a_seed_every_call_has_its_own(tcop: Call) -> None:
     assert tcop("emit", CVM).err != tcop("emit", CVM).err
 
 
+@pytest.mark.proof
 def test_the_bytes_do_not_depend_on_the_process(start: Callable[..., subprocess.Popen[str]], tcop: Call) -> None:
     """Processes with different hash seeds write the same bytes."""
     command = ("emit", "*", "-n", "2", "--seed", "7", "--lang", "zh", "-q")

@@ -35,6 +35,7 @@ def kept(done: Done) -> bool:
     return True
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "shapes, profile, form",
     [

@@ -64,6 +64,7 @@ def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes
         yield state, Bodies(generator, shape, Moment(state), ask=Ask(threshold=at % 2 == 0, reaching=state)).body(at)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
 def test_what_we_draw_is_recognised_and_fine(shape: Shape) -> None:
     """In every form and generation; the documented form has no deviations from its own generation's page."""
@@ -321,6 +322,7 @@ def test_a_cloud_event_of_another_source_is_a_deviation() -> None:
     assert verdict.deviations == (Note("type", "is of a product that is not in the catalogue"),)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("lost", ["alarmPolicyInfo.policyType", "alarmObjInfo.namespace", "alarmType"])
 def test_a_shape_is_recognised_without_one_of_its_signs(lost: str) -> None:
     """What is missing here is told by what is there."""

@@ -61,6 +61,7 @@ def drawn(shape: Shape, form: Form, profile: str, *, count: int = 2) -> Iterator
             )
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("shape", list(CATALOG), ids=IDS)
 def test_every_body_keeps_both_schemas(shape: Shape) -> None:
     """Whatever the form, the generation, the state and the language; by two implementations of JSON Schema."""
@@ -221,6 +222,7 @@ def test_documented_dimensions_are_accepted(printed: Any) -> None:  # noqa: ANN4
     assert [error.message for error in errors if error.instance != "xxx"] == []
 
 
+@pytest.mark.proof
 def test_patterns_are_written_for_javascript_too(tmp_path: Path) -> None:
     """Validators in JavaScript compile patterns with the flag u, which forbids needless escapes."""
     patterns = sorted(

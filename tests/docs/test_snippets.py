@@ -36,6 +36,7 @@ def test_the_set_up_is_what_we_think() -> None:
     assert len(RUNNABLE) >= 3
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("block", RUNNABLE, ids=lambda block: block.code.split("\n")[-2][:40])
 def test_a_block_of_the_readme_runs_as_written(block: Block, tmp_path: Path) -> None:
     """Every line of a block succeeds; only the port is another, so that tests can run beside each other."""

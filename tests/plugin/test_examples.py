@@ -30,6 +30,7 @@ def run(project: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "project, arguments",
     [("fastapi_project", ["-p", "xdist", "-n", "4"]), ("flask_project", ["-p", "no:xdist"])],
@@ -40,6 +41,7 @@ def test_a_project_keeps_the_contract(project: str, arguments: list[str]) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "project, clause, hints",
     [

@@ -67,6 +67,7 @@ def run(module: str, folder: Path, url: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", BROKEN)
 def test_they_fail_on_the_broken_receiver_and_pass_on_the_mended_one(name: str, tmp_path: Path) -> None:
     """Each finding is a test that fails where it was found, and passes where the receiver keeps the clause."""
