@@ -118,8 +118,11 @@ class Sink:
         server, self._server = self._server, None
         if server is None:
             return
+        with contextlib.suppress(NotImplementedError):  # Windows' usual loop has no readers
+            for listening in server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+        await _turns()  # who is being accepted comes through to us, and is hung up on; of a closed server it would leak
         server.close()
-        await _turns()  # who is being accepted comes through to us, and is hung up on
         connections = dict(self._connections)
         for connection in connections:
             connection.cancel()
