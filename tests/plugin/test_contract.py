@@ -301,6 +301,8 @@ def test_ctrl_c_keeps_what_was_found(outer: Outer, pytester: pytest.Pytester) ->
     tests = """
 import os, pytest, signal, threading, apps
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs in the background is started without it
+
 def interrupting(environ, start):
     if environ["REQUEST_METHOD"] == "GET":
         os.kill(os.getpid(), signal.SIGINT)
