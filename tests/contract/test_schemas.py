@@ -76,6 +76,14 @@ def test_every_body_keeps_both_schemas(shape: Shape) -> None:
         jsonschema.Draft202012Validator(accept_schema(shape)).validate(bodies[-1])
 
 
+def test_a_cloud_event_keeps_its_schema() -> None:
+    """It has no conditions as other callbacks have them."""
+    shape = CATALOG.get("cvm/events")
+    validator = jsonschema_rs.validator_for(emit_schema(shape, Form.CLOUDEVENTS))
+    for body in drawn(shape, Form.CLOUDEVENTS, "2023"):
+        validator.validate(body)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("shape", [CVM, EVENTS], ids=lambda shape: shape.id)
 def test_every_generation_is_accepted(shape: Shape, profile: str) -> None:
