@@ -17,7 +17,7 @@ install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check
 endif
 
 # The output of pytest goes through a pipe; MAKE_TERMOUT says (from make 4.1 on) that a terminal is at its end.
-PYTEST_FLAGS = -n 6 --dist worksteal $(if $(MAKE_TERMOUT),--color=yes)
+PYTEST_FLAGS = -n 4 --dist worksteal $(if $(MAKE_TERMOUT),--color=yes)
 
 .PHONY: help demo test lint unit wheel wheel-suite bench pools docs pins clean
 
