@@ -276,7 +276,7 @@ def with_delivering(verb: Callable[..., Any]) -> Callable[..., Any]:
     names = [flag.name for flag in fields(_Flags)]
 
     @functools.wraps(verb)
-    def gathered(*, common: Common, **given: Any) -> Any:  # noqa: ANN401
+    def gathered(*, common: Common, **given: Any) -> Any:  # noqa: ANN401 - click's values
         flags = _Flags(**{name: given.pop(name) for name in names})
         return verb(delivering=flags.delivering(common), common=common, **given)
 

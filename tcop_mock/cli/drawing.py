@@ -188,8 +188,8 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         unset: tuple[str, ...],
         mutate: str | None,
         template: str | None,
-        **given: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        **given: Any,  # noqa: ANN401 - click's values
+    ) -> Any:  # noqa: ANN401 - click's values
         edits = tuple(map(parse_edit, sets))
         own = Template(read_text(template), template) if template else None
         drawing = Drawing(

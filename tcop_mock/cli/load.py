@@ -55,7 +55,7 @@ def load(  # noqa: PLR0913 - click hands them in one by one
     loop: str,
     engine: str,
     common: Common,
-    **given: Any,  # noqa: ANN401
+    **given: Any,  # noqa: ANN401 - click's values
 ) -> int:
     """Send many callbacks to TARGET, and tell how it bore them.
 

@@ -103,8 +103,8 @@ def with_common(verb: Callable[..., Any]) -> Callable[..., Any]:
         profile: str,
         catalog_folders: tuple[str, ...],
         quiet: bool,
-        **given: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        **given: Any,  # noqa: ANN401 - click's values
+    ) -> Any:  # noqa: ANN401 - click's values
         chosen = secrets.randbits(_SEED_BITS) if seed is None else seed
         common = Common(as_json, chosen, load_profile(profile), catalog_folders, quiet)
         with reader_may_leave():

@@ -145,8 +145,8 @@ def with_reporting(verb: Callable[..., Any]) -> Callable[..., Any]:
         baseline: str | None,
         baseline_update: bool,
         baseline_prune: bool,
-        **given: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        **given: Any,  # noqa: ANN401 - click's values
+    ) -> Any:  # noqa: ANN401 - click's values
         asked = Reporting(reports, baseline, baseline_update, baseline_prune)
         return verb(reporting=asked, **given)
 

@@ -31,13 +31,13 @@ class Request(Protocol):
     """What is recorded of a request as it came."""
 
     @property
-    def method(self) -> str: ...  # noqa: D102
+    def method(self) -> str: ...  # noqa: D102 - a protocol
     @property
-    def path(self) -> str: ...  # noqa: D102
+    def path(self) -> str: ...  # noqa: D102 - a protocol
     @property
-    def headers(self) -> Iterable[tuple[str, str]]: ...  # noqa: D102
+    def headers(self) -> Iterable[tuple[str, str]]: ...  # noqa: D102 - a protocol
     @property
-    def body(self) -> bytes: ...  # noqa: D102
+    def body(self) -> bytes: ...  # noqa: D102 - a protocol
 
 
 def masked_path(path: str, end: str) -> str:

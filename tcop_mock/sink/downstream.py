@@ -109,7 +109,7 @@ class Downstream:
                 return await troubled.trouble(end, lambda: self._taken(received, end, text, document))
         return self._taken(received, end, text, document)
 
-    def _taken(self, received: Received, end: str, text: str, document: Any) -> Reply:  # noqa: ANN401
+    def _taken(self, received: Received, end: str, text: str, document: Any) -> Reply:  # noqa: ANN401 - JSON
         answered = self._ends.answer(received)
         if len(self.messages) < _MOST_MESSAGES:
             self.messages.append(Message(end, text, document, answered.taken, answered.said))

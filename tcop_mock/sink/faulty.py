@@ -38,7 +38,7 @@ class FaultySink(Sink):
         over: Callable[[], None] = lambda: None,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        **options: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401 - Sink's own
     ) -> None:
         super().__init__(handler, **options)
         self._plan, self._tell, self._over, self._sleep = plan, tell, over, sleep
