@@ -19,7 +19,7 @@ from tcop_mock.generate import Generator
 from tcop_mock.load.bodies import mixed, shapes_of
 from tcop_mock.load.driver import Driver
 from tcop_mock.load.loops import factory_of
-from tcop_mock.load.steady import ClosedLoad, OpenLoad
+from tcop_mock.load.steady import ClosedLoad, steady
 from tcop_mock.load.tally import Tally
 from tcop_mock.model.load import LoadPlan, Model, Stage
 from tcop_mock.model.target import Target
@@ -64,12 +64,10 @@ def ours(
         model=model,
         stages=stages,
         poisson=True,
+        mix=MIX,
         concurrency=CONNECTIONS,
         duration_s=seconds,
     )
-    bodies = mixed(Generator(1), shapes_of(Catalog.load(), MIX))
-    given = itertools.cycle([next(bodies) for _ in range(PREPARED)]) if prepared else bodies
-    next(given)
     tally = Tally(plan)
 
     def tell(beat: Beat) -> None:
@@ -77,7 +75,12 @@ def ours(
 
     async def run() -> None:
         driver = Driver(plan, tell)
-        await driver.run((OpenLoad if rate else ClosedLoad)(driver, given))
+        if prepared:
+            bodies = mixed(Generator(1), shapes_of(Catalog.load(), MIX))
+            work = ClosedLoad(driver, itertools.cycle([next(bodies) for _ in range(PREPARED)]))
+        else:
+            work = steady(driver, Catalog.load(), Generator(1))
+        await driver.run(work)
 
     with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
         used_s = time.process_time()

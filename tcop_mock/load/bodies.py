@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from tcop_mock.generate.bodies import Bodies
+from tcop_mock.generate.cells import ROWS
 from tcop_mock.generate.draft import LANES
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from tcop_mock.generate import Generator
     from tcop_mock.model.shape import Shape
 
-PIECE = 64
-"""Bodies that are drawn at once: some 60 µs."""
+SHORT_PIECE, LONG_PIECE = 64, ROWS
+"""Bodies that are drawn at once. Some 60 µs are no pause; longer ones save a third of the time."""
 _TRAYS = 16
 """Pieces that bodies are taken from in turn, so that neighbours are of different policies and shapes."""
 
@@ -24,8 +25,8 @@ _TRAYS = 16
 class _Source:
     """Alarms of one shape, of its policies in turn. These stay the same: what is compiled of them is a bounded lot."""
 
-    def __init__(self, bodies: Bodies, weight: float, policies: Sequence[int]) -> None:
-        self._bodies, self.weight = bodies, weight
+    def __init__(self, bodies: Bodies, weight: float, policies: Sequence[int], piece: int) -> None:
+        self._bodies, self.weight, self._piece = bodies, weight, piece
         self._drawn = dict.fromkeys(policies, 0)
         self._turns = itertools.cycle(policies)
         self.credit = 0.0
@@ -34,11 +35,13 @@ class _Source:
         """Return the next bodies."""
         policy = next(self._turns)
         first = self._drawn[policy]
-        self._drawn[policy] += PIECE
-        return self._bodies.of_policy(policy, first, PIECE)
+        self._drawn[policy] += self._piece
+        return self._bodies.of_policy(policy, first, self._piece)
 
 
-def mixed(generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: int = 0) -> Iterator[bytes]:
+def mixed(
+    generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: int = 0, piece: int = SHORT_PIECE
+) -> Iterator[bytes]:
     """Yield firing callbacks without end, all of different alarms.
 
     What is compiled once is compiled before the first is yielded.
@@ -47,10 +50,11 @@ def mixed(generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: 
         generator: gives seed, language, form and profile.
         mix: shapes, each with its share of the bodies, which need not add up to anything.
         process: with several processes, which of them this is: none draws what another one does.
+        piece: how many are drawn at once.
     """
     lanes = max(1, LANES // len(mix))
     policies = range(process * LANES, process * LANES + lanes)  # each process has its own
-    sources = [_Source(Bodies(generator, shape), weight, policies) for shape, weight in mix]
+    sources = [_Source(Bodies(generator, shape), weight, policies, piece) for shape, weight in mix]
     for source in sources:
         for _ in policies:
             source.piece()
@@ -70,7 +74,7 @@ def mixed(generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: 
 def _dealt(next_piece: Callable[[], list[bytes]]) -> Iterator[bytes]:
     trays = [next_piece() for _ in range(_TRAYS)]
     for number, tray in enumerate(trays):  # of different height, so that they are not all empty at once
-        del tray[(number + 1) * PIECE // _TRAYS :]
+        del tray[(number + 1) * len(tray) // _TRAYS :]
     while True:
         for number, tray in enumerate(trays):
             yield tray.pop()

@@ -10,11 +10,11 @@ import gc
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from tcop_mock.load.beats import Beat, Recorder
+from tcop_mock.load.beats import LONG_BATCH, SHORT_BATCH, Beat, Recorder
 from tcop_mock.load.faults import raised_by
 from tcop_mock.load.wire import Wire
 from tcop_mock.model.delivery import Outcome, Push
-from tcop_mock.model.load import Due, Notified, Pushed
+from tcop_mock.model.load import Due, Model, Notified, Pushed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +30,15 @@ _ACKED = Outcome.ACKED
 class Work(Protocol):
     """What a driver is driven by."""
 
+    connections: int
+    """That are open when it begins."""
+
     def begin(self) -> None:
         """Begin; the driver's clock, wire and pacer are there."""
         ...
 
-    def ended(self, line: Line, now_s: float) -> None:
-        """Take what became of an attempt; go on with what is due."""
+    def ended(self, line: Line) -> None:
+        """Take what became of an attempt; go on with what is due, or say that it may be over."""
         ...
 
     def stop(self) -> None:
@@ -75,28 +78,36 @@ class Driver:
         self.plan, self.clock = plan, clock
         self.began_s = 0.0
         """When the load began."""
-        self.recorder, self._warming = Recorder(), Recorder()
+        self._closed = plan.model is Model.CLOSED
+        batch = LONG_BATCH if self._closed else SHORT_BATCH
+        self.recorder, self._warming = Recorder(batch), Recorder(batch)
         self.wire = Wire(
             plan.target,
             Push(b"", headers=plan.rules.headers, credentials=plan.target.credentials),
             deadline_s=plan.rules.timeout_s,
             cap_bytes=plan.rules.answer_cap_bytes,
-            ended=self._settled,
+            ended=_nothing_runs,
             clock=clock,
             insecure=plan.insecure,
             **({"line": line} if line else {}),
         )
         self._tell, self._told = tell, told
         self._warm_until_s = 0.0
-        self._seconds = 0
+        self._seconds = self._flew = 0
         self._timers: list[asyncio.TimerHandle] = []
 
     async def run(self, work: Work) -> None:
         """Carry the work out; ends when nothing more will begin and all has ended. Cancelled, it ends at once."""
         loop = asyncio.get_running_loop()
+        try:
+            await self.wire.prepare(work.connections)
+        except BaseException:
+            await self.wire.close()
+            raise
         gc.collect()
         gc.freeze()  # what is there stays there: looking through it again and again would hold up what is due
         self._work, self._done = work, loop.create_future()
+        self.wire.ended = work.ended
         self.began_s = self.clock()
         self._warm_until_s = self.began_s + self.plan.warm_up_s
         try:
@@ -130,18 +141,12 @@ class Driver:
         if self._work.over and not self.wire.flying and not self._done.done():
             self._done.set_result(None)
 
-    def _settled(self, line: Line) -> None:
-        now_s = self.clock()
-        self._work.ended(line, now_s)
-        if not self.wire.flying:
-            self.maybe_over()
-
     def count(self, line: Line, now_s: float) -> None:
         """Count an attempt that has ended, by itself."""
         intended_s = line.intended_s
         recorder = self._warming if intended_s < self._warm_until_s else self.recorder
         if line.outcome is _ACKED:
-            recorder.acked(line.status, now_s - intended_s, now_s - line.started_s)
+            recorder.acked(line.status, now_s - intended_s, None if self._closed else now_s - line.started_s)
         else:
             recorder.failed(line.outcome, line.status)
         if self._told is not None:
@@ -167,14 +172,16 @@ class Driver:
     def _beat(self, *, last: bool = False) -> None:
         elapsed_s = self.clock() - self.began_s
         span_s = elapsed_s - self._seconds if last else 1.0
-        wire = self.wire
+        wire, counted, warming = self.wire, self.recorder.taken(), self._warming.taken()
+        flew, self._flew = self._flew, len(wire.flying)
         self._tell(
             Beat(
                 self._seconds,
                 max(0.0, span_s),
-                self.recorder.taken(),
-                self._warming.taken(),
-                len(wire.flying),
+                sum(counted.ended.values()) + sum(warming.ended.values()) + self._flew - flew,
+                counted,
+                warming,
+                self._flew,
                 wire.replayed,
                 wire.connections,
                 wire.exhausted,
@@ -183,3 +190,7 @@ class Driver:
         self._seconds += 1
         if not last:
             self._beat_in(max(0.0, self.began_s + self._seconds + 1 - self.clock()))
+
+
+def _nothing_runs(_line: Line) -> None:
+    """Take nothing: work is to come."""

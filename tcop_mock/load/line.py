@@ -1,7 +1,7 @@
 """One kept-alive connection, and the attempt that is under way on it.
 
-A ``BufferedProtocol``: the loop reads into one buffer that all lines share; for a ``Protocol`` it maps 256 KiB for
-each read.
+On a transport of asyncio's it is a ``BufferedProtocol``: the loop reads into one buffer that all lines share; for a
+``Protocol`` it maps 256 KiB for each read.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from tcop_mock.send.answer import Answer, BadAnswerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.load.heads import Heads
+    from tcop_mock.load.answers import Answers
 
 BUFFER_BYTES = 65_536
-_BLANK_LINE = b"\r\n\r\n"
 
 
 class Pool(Protocol):
@@ -28,14 +27,18 @@ class Pool(Protocol):
     buffer: bytearray
     view: memoryview
     """Of the buffer."""
-    heads: Heads
+    answers: Answers
     requests: dict[int, bytes]
     """The head of a request by the length of its body."""
     cap_bytes: int
     clock: Callable[[], float]
 
-    def settled(self, line: Line, *, reusable: bool) -> None:
-        """Take note that a line's attempt has ended; the line says how."""
+    def freed(self, line: Line) -> None:
+        """Take note that a line's attempt has ended, as the line says, and that it can be used again."""
+        ...
+
+    def spent(self, line: Line) -> None:
+        """Take note that a line's attempt has ended, as the line says, and that it must not be used again."""
         ...
 
     def stale(self, line: Line) -> None:
@@ -92,7 +95,8 @@ class Line(asyncio.BufferedProtocol):
 
     def write(self) -> None:
         """Send the attempt's request. No frame but this one, which does not raise, holds the credentials."""
-        cast("asyncio.Transport", self.transport).write(self._pool.requests[len(self.body)] + self.body)
+        assert self.transport is not None  # noqa: S101 - who writes has connected
+        self.transport.write(self._pool.requests[len(self.body)] + self.body)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -114,32 +118,39 @@ class Line(asyncio.BufferedProtocol):
         return self._pool.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        """Take the next bytes of an answer, which are in the buffer."""
+        self.take(bytes(self._pool.view[:nbytes]))
+
+    def take(self, data: bytes) -> None:
         """Take the next bytes of an answer."""
-        pool = self._pool
         if self.received or not self.busy:
-            self._go_on(nbytes)
+            self._go_on(data)
             return
         self.received = True
-        end = pool.buffer.find(_BLANK_LINE, 0, nbytes) + 4
-        head = pool.heads[bytes(pool.view[:end])] if end > 3 else None  # noqa: PLR2004 - it is 3 where there is none
-        if head is None:
-            self._answer = Answer("POST", pool.cap_bytes)
-            self._feed(bytes(pool.view[:nbytes]))
+        pool = self._pool
+        begun = pool.answers[data]
+        if begun is None:
+            self._answer = Answer("POST", self._pool.cap_bytes)
+            self._feed(data)
             return
-        self.status, left, self.outcome = head.status, head.length + end - nbytes, head.outcome
-        if left > 0:
+        self.status, left, self.outcome = begun
+        if left == 0 and not self.blocked:
+            self.busy = False
+            self.served += 1
+            pool.freed(self)
+        elif left > 0:
             self._left = left
         else:
-            self.end(reusable=left == 0 and not self.blocked)
+            self.end(reusable=False)
 
-    def _go_on(self, nbytes: int) -> None:
+    def _go_on(self, data: bytes) -> None:
         if not self.busy:  # bytes that nobody asked for: what comes next on this connection is not to be trusted
             self.abort()
             self._pool.left(self)
         elif self._answer is not None:
-            self._feed(bytes(self._pool.view[:nbytes]))
+            self._feed(data)
         else:
-            self._left -= nbytes
+            self._left -= len(data)
             if self._left <= 0:
                 self.end(reusable=self._left == 0 and not self.blocked)
 
@@ -164,6 +175,8 @@ class Line(asyncio.BufferedProtocol):
             except EOFError:
                 self._break(None)
         self.abort()
+        if not self.busy:
+            self._pool.left(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection."""
@@ -195,7 +208,10 @@ class Line(asyncio.BufferedProtocol):
         self._answer = None
         self._left = 0
         self.served += 1
-        self._pool.settled(self, reusable=reusable)
+        if reusable:
+            self._pool.freed(self)
+        else:
+            self._pool.spent(self)
 
     def abort(self) -> None:
         """End the connection at once."""

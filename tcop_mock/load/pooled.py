@@ -42,12 +42,12 @@ class KeepingLine(Line):
         self.connected_s, self.first_byte_s = self._pool.clock(), None
         super().write()
 
-    def buffer_updated(self, nbytes: int) -> None:
+    def take(self, data: bytes) -> None:
         """Keep the next bytes of an answer, and take them."""
         if self.busy:
             self.first_byte_s = self.first_byte_s or self._pool.clock()
-            self.said += self._pool.view[:nbytes]
-        super().buffer_updated(nbytes)
+            self.said += data
+        super().take(data)
 
     def attempt(self) -> Attempt:
         """Return the attempt that has just ended."""

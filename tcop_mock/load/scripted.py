@@ -57,6 +57,8 @@ class ScriptLoad:
         make_pacer: calls back at a moment.
     """
 
+    connections = 1
+
     def __init__(
         self,
         driver: Driver,
@@ -91,9 +93,9 @@ class ScriptLoad:
         """Whether all has been told."""
         return self._stopped or (self._due is None and not self._again)
 
-    def ended(self, line: Line, now_s: float) -> None:
+    def ended(self, line: Line) -> None:
         """Take what became of an attempt: its notification is told, or pushed again."""
-        story = line.due
+        story, now_s = line.due, self._driver.clock()
         assert isinstance(story, _Story)  # noqa: S101 - nobody else pushes on this wire
         began_s = self._began_s
         attempt = _attempt(line, now_s)
@@ -119,7 +121,7 @@ class ScriptLoad:
             heapq.heappush(self._again, _Next(now_s + pause_s, next(self._order), story))
         else:
             self._settle(story)
-        self._go_on()
+        self._go_on(1)
 
     def stop(self) -> None:
         """Tell of nothing new, and push nothing again."""
@@ -163,14 +165,16 @@ class ScriptLoad:
         new_s = math.inf if self._due is None else self._began_s + self._due.at_s
         return min(new_s, self._again[0].at_s) if self._again else new_s
 
-    def _go_on(self) -> None:
-        driver, left = self._driver, 0 if self._stopped else _TURN
+    def _go_on(self, most: int = _TURN) -> None:
+        driver, left = self._driver, 0 if self._stopped else most
         now_s = driver.clock()
         while (next_s := self._next_s()) <= now_s and left:
             if len(driver.wire.flying) >= self._most:
                 return  # it goes on when one of them ends
             story = self._pop(next_s)
             driver.push(story.due.body, next_s, now_s, story)
+            if story.due is self._due:
+                self._advance()  # behind the push, so that drawing what is next does not make it late
             left -= 1
             now_s = driver.clock()
         if self.over:
@@ -184,7 +188,6 @@ class ScriptLoad:
         due = self._due
         assert due is not None  # noqa: S101 - it is what is due next
         self.last_due_s = due.at_s
-        self._advance()
         return _Story(due)
 
 

@@ -8,7 +8,7 @@ import random
 from typing import TYPE_CHECKING
 
 from tcop_mock.load.arrivals import drawn, evenly
-from tcop_mock.load.bodies import mixed, shapes_of
+from tcop_mock.load.bodies import LONG_PIECE, SHORT_PIECE, mixed, shapes_of
 from tcop_mock.load.pacer import pacer
 from tcop_mock.model.load import Model
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _TURN = 1024
 """What is done before the answers that have come are looked at: so many drops, or a 32nd of it in pushes."""
-_PUSH, _DROP = 32, 1
+_PUSH, _DROP = 64, 1
+_AHEAD_S = 0.002
+"""Connections are opened ahead for what is due in so long."""
 
 
 class OpenLoad:
@@ -48,9 +50,15 @@ class OpenLoad:
         make_pacer: Callable[[Callable[[], None]], Pacer] = pacer,
     ) -> None:
         self._driver, self._bodies, self._lane, self._make_pacer = driver, bodies, lane, make_pacer
+        self._clock = driver.clock
+        self._body = next(bodies)
+        self._set = False
+        """Whether the pacer is."""
         self._due_s = math.inf
-        self._most = driver.plan.max_inflight
-        self._wait_s = driver.plan.rules.timeout_s
+        plan = driver.plan
+        self._most = plan.max_inflight
+        self.connections = min(self._most, math.ceil(plan.stages[0].from_rate / plan.workers * _AHEAD_S))
+        self._wait_s = plan.rules.timeout_s
 
     def begin(self) -> None:
         """Set the clockwork going."""
@@ -61,7 +69,7 @@ class OpenLoad:
             moments = evenly(plan.stages, lane=self._lane, lanes=plan.workers)
         self._moments: Iterator[float] = itertools.islice(moments, share(plan.count, self._lane, plan.workers))
         self._began_s = began_s
-        self._pacer = self._make_pacer(self._go_on)
+        self._pacer = self._make_pacer(self._woken)
         self._next()
         self._go_on()
 
@@ -70,11 +78,15 @@ class OpenLoad:
         """Whether all that was due has begun, or has been given up."""
         return self._due_s == math.inf
 
-    def ended(self, line: Line, now_s: float) -> None:
-        """Count it, and begin what is due."""
-        self._driver.count(line, now_s)
+    def ended(self, line: Line) -> None:
+        """Count it, and begin the next one that is due: no more, other answers wait to be looked at."""
+        driver, clock = self._driver, self._clock
+        now_s = clock()
+        driver.count(line, now_s)
         if self._due_s <= now_s:
-            self._go_on()
+            self._go_on(_PUSH)
+        if not driver.wire.flying:
+            driver.maybe_over()
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -88,9 +100,13 @@ class OpenLoad:
     def _next(self) -> None:
         self._due_s = self._began_s + next(self._moments, math.inf)
 
-    def _go_on(self) -> None:
-        driver, left = self._driver, _TURN
-        flying, clock = driver.wire.flying, driver.clock
+    def _woken(self) -> None:
+        self._set = False
+        self._go_on()
+
+    def _go_on(self, left: int = _TURN) -> None:
+        driver = self._driver
+        flying, clock = driver.wire.flying, self._clock
         now_s = clock()
         while self._due_s <= now_s and left > 0:
             if now_s - self._due_s > self._wait_s:
@@ -99,12 +115,15 @@ class OpenLoad:
             elif len(flying) >= self._most:
                 return  # it goes on when one of them ends
             else:
-                driver.push(next(self._bodies), self._due_s, now_s)
+                driver.push(self._body, self._due_s, now_s)
+                self._body = next(self._bodies)  # ahead, so that drawing it makes nothing late that is due alone
                 left -= _PUSH
             self._next()
             now_s = clock()
         if self._due_s < math.inf:
-            self._pacer.set(max(0.0, self._due_s - now_s))
+            if not self._set:  # else to a moment that has passed: it is about to call
+                self._set = True
+                self._pacer.set(max(0.0, self._due_s - now_s))
         elif not flying:
             driver.maybe_over()
 
@@ -120,8 +139,8 @@ class ClosedLoad:
 
     def __init__(self, driver: Driver, bodies: Iterator[bytes], *, lane: int = 0) -> None:
         plan = driver.plan
-        self._driver, self._bodies = driver, bodies
-        self._lines = share(plan.concurrency, lane, plan.workers) or 0
+        self._driver, self._wire, self._clock, self._bodies = driver, driver.wire, driver.clock, bodies
+        self.connections = share(plan.concurrency, lane, plan.workers) or 0
         left = share(plan.count, lane, plan.workers)
         self._left = math.inf if left is None else left
 
@@ -129,18 +148,29 @@ class ClosedLoad:
         """Begin the first ones."""
         plan, driver = self._driver.plan, self._driver
         self._until_s = driver.began_s + (math.inf if plan.duration_s is None else plan.duration_s)
-        for _ in range(self._lines):
-            self._push(driver.clock())
+        for _ in range(self.connections):
+            if self._left > 0:
+                self._left -= 1
+                now_s = driver.clock()
+                self._wire.push(next(self._bodies), now_s, now_s)
 
     @property
     def over(self) -> bool:
         """Whether time or count are used up."""
-        return self._left <= 0 or not self._lines
+        return self._left <= 0 or not self.connections
 
-    def ended(self, line: Line, now_s: float) -> None:
+    def ended(self, line: Line) -> None:
         """Count it, and begin the next one."""
-        self._driver.count(line, now_s)
-        self._push(now_s)
+        driver, clock = self._driver, self._clock
+        now_s = clock()
+        driver.count(line, now_s)
+        if now_s < self._until_s and self._left > 0:
+            self._left -= 1
+            self._wire.push(next(self._bodies), now_s, now_s)
+        else:
+            self._left = 0
+            if not self._wire.flying:
+                driver.maybe_over()
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -149,20 +179,14 @@ class ClosedLoad:
     def close(self) -> None:
         """Leave nothing behind."""
 
-    def _push(self, now_s: float) -> None:
-        if now_s >= self._until_s:
-            self._left = 0
-        if self._left > 0:
-            self._left -= 1
-            self._driver.push(next(self._bodies), now_s, now_s)
-
 
 def steady(driver: Driver, catalog: Catalog, generator: Generator, *, lane: int = 0) -> OpenLoad | ClosedLoad:
     """Return the work of one process of an open or a closed load."""
-    bodies = mixed(generator, shapes_of(catalog, driver.plan.mix), process=lane)
+    is_open = driver.plan.model is Model.OPEN
+    shapes, piece = shapes_of(catalog, driver.plan.mix), SHORT_PIECE if is_open else LONG_PIECE
+    bodies = mixed(generator, shapes, process=lane, piece=piece)
     next(bodies)  # what is compiled once is compiled before the clock runs
-    make = OpenLoad if driver.plan.model is Model.OPEN else ClosedLoad
-    return make(driver, bodies, lane=lane)
+    return (OpenLoad if is_open else ClosedLoad)(driver, bodies, lane=lane)
 
 
 def share(whole: int | None, lane: int, lanes: int) -> int | None:

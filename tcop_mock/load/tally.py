@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.load.beats import Part
 from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.load import Model
 from tcop_mock.model.loaded import LATE_S, LoadPoint, LoadSummary, LoadTicked
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Tally:
             outcomes=dict(outcomes),
             statuses=dict(statuses),
             acks=total.acks.distribution(),
-            services=total.services.distribution(),
+            services=(total.acks if self._plan.model is Model.CLOSED else total.services).distribution(),
             lateness=lateness,
             late=lateness.over(LATE_S),
             dropped=total.dropped,
@@ -98,7 +99,7 @@ class Tally:
         point = LoadPoint(
             at_s=float(beats[0].number),
             span_s=max(beat.span_s for beat in beats),
-            started=both.started,
+            started=sum(beat.started for beat in beats),
             acked=acked,
             failed=failed,
             dropped=both.dropped,

@@ -63,7 +63,7 @@ async def connect(
         ssl.SSLError: no TLS session.
         OSError: refused or unreachable.
     """
-    sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+    sock = await opened(addresses)
     name = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
     loop = asyncio.get_running_loop()
     try:
@@ -74,6 +74,15 @@ async def connect(
             raise ssl.SSLError(f"the connection ended in the handshake: {problem}") from problem
         raise
     return transport
+
+
+async def opened(addresses: Addresses) -> socket.socket:
+    """Return a socket that is connected to the first of a target's addresses that answers, and does not block.
+
+    Raises:
+        OSError: refused or unreachable.
+    """
+    return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
 
 
 def tls_context(*, insecure: bool) -> ssl.SSLContext:

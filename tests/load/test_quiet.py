@@ -75,7 +75,7 @@ class _Stage:
         """End an attempt now."""
         line = self.wire.flying.pop(number)
         line.outcome, line.status = outcome, 200
-        self.load.ended(line, self.now_s)
+        self.load.ended(line)
 
     def wait(self) -> None:
         """Let the time pass that the pacer was set to."""

@@ -286,7 +286,7 @@ def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise LookupError("ours")
 
-    monkeypatch.setattr("tcop_mock.load.wire.connect", broken)
+    monkeypatch.setattr("tcop_mock.load.wire.opened", broken)
     with pytest.raises(LookupError, match="ours"):
         loaded(lambda _: ACK, plan_of(stages=level(10, 1)))
 

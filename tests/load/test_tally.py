@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from loads import plan_of, point
 
-from tcop_mock.load.beats import BATCH, Beat, Part, Recorder
+from tcop_mock.load.beats import SHORT_BATCH, Beat, Part, Recorder
 from tcop_mock.load.tally import Tally, joined
 from tcop_mock.model.delivery import Outcome
 from tcop_mock.model.loaded import LoadTicked
@@ -20,7 +20,7 @@ def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhauste
             one.acked(200, 0.01, 0.005)
     for _ in range(failed):
         recorder.failed(Outcome.REFUSED, None)
-    return Beat(number, 1.0, recorder.taken(), warming.taken(), 3, 1, 2, exhausted)
+    return Beat(number, 1.0, acks + warm + failed, recorder.taken(), warming.taken(), 3, 1, 2, exhausted)
 
 
 def test_a_second_is_told_when_all_have_told_of_it() -> None:
@@ -31,7 +31,7 @@ def test_a_second_is_told_when_all_have_told_of_it() -> None:
     told = tally.take(beat(0, failed=1), 1)
     assert isinstance(told, LoadTicked)
     assert (told.point.at_s, told.point.acked, told.point.failed, told.point.in_flight) == (0.0, 4, 1, 6)
-    assert (told.point.late, told.point.started, told.attempts, told.failed) == (4, 4, 5, 1)
+    assert (told.point.late, told.point.started, told.attempts, told.failed) == (4, 5, 5, 1)
     summary = tally.summary()
     assert (summary.acked, summary.late, summary.replayed, summary.connections) == (6, 6, 2, 4)
     assert summary.outcomes == {Outcome.ACKED: 6, Outcome.REFUSED: 1}
@@ -50,22 +50,33 @@ def test_a_process_that_has_ended_holds_nothing_up() -> None:
 def test_a_batch_is_counted_before_it_grows() -> None:
     """What was recorded is all there, across batches, and taken once."""
     recorder = Recorder()
-    for _ in range(2 * BATCH + 3):
+    times = 2 * SHORT_BATCH + 3
+    for _ in range(times):
         recorder.began(0.0)
         recorder.acked(204, 0.5, 0.5)
     part = recorder.taken()
-    assert (part.started, part.acks.distribution().count) == (2 * BATCH + 3, 2 * BATCH + 3)
-    assert part.ended == {(Outcome.ACKED, 204): 2 * BATCH + 3}
-    assert recorder.taken().started == 0
+    counted = [one.distribution().count for one in (part.lateness, part.acks, part.services)]
+    assert counted == [times, times, times]
+    assert part.ended == {(Outcome.ACKED, 204): times}
+    assert recorder.taken().ended == {}
+
+
+def test_attempts_that_fail_are_counted_before_they_grow() -> None:
+    """Their lateness too, where nothing is ever acked."""
+    recorder = Recorder(batch=10)
+    for _ in range(10):
+        recorder.began(0.5)
+        recorder.failed(Outcome.REFUSED, None)
+    assert recorder.part.lateness.distribution().count == 10
 
 
 def test_parts_add_up() -> None:
     """Every count of both."""
     one, other = Part(), Part()
     for part in (one, other):
-        part.started = part.dropped = part.notifications = part.lost = part.duplicates = part.alarms = 2
+        part.dropped = part.notifications = part.lost = part.duplicates = part.alarms = 2
     one.add(other)
-    assert {one.started, one.dropped, one.notifications, one.lost, one.duplicates, one.alarms} == {4}
+    assert {one.dropped, one.notifications, one.lost, one.duplicates, one.alarms} == {4}
 
 
 def test_a_series_is_bounded_however_long_the_load() -> None:

@@ -231,7 +231,7 @@ def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: 
     async def none_left(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("tcop_mock.load.wire.connect", none_left)
+    monkeypatch.setattr("tcop_mock.load.wire.opened", none_left)
     wired = one_by_one(serve(again_and_again(OK)).url, 1)
     assert [one.outcome for one in wired.ended] == [Outcome.CANCELLED]
     assert wired.exhausted == "Too many open files"

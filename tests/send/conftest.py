@@ -37,9 +37,13 @@ def sender() -> Callable[..., Attempt]:
     return send
 
 
-@pytest.fixture(params=["sender", "wire"])
-def post(request: pytest.FixtureRequest, sender: Callable[..., Attempt]) -> Callable[..., Attempt]:
-    """Push once to a URL, with the sender and with the wire of loads: what both have to do alike."""
+@pytest.fixture(params=["sender", "wire", "wire on asyncio's transports"])
+def post(
+    request: pytest.FixtureRequest, sender: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Attempt]:
+    """Push once to a URL, with the sender and with the wire of loads, on either kind of connection: all do alike."""
+    if request.param.endswith("transports"):  # as on systems without epoll(7)
+        monkeypatch.setattr("tcop_mock.load.wire.channels", lambda: None)
 
     def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:  # noqa: ANN401 - PooledPost's
         return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))

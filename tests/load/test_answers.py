@@ -1,4 +1,4 @@
-"""Heads that are read without a parser are read as the parser reads them."""
+"""Answers that are read without a parser are read as the parser reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tcop_mock.load.heads import Heads
+from tcop_mock.load.answers import Answers, Heads
 from tcop_mock.model.delivery import Outcome
 from tcop_mock.send.answer import Answer, BadAnswerError
 
@@ -101,3 +101,33 @@ def test_what_is_remembered_is_bounded() -> None:
     before = len(heads)
     assert heads[b"HTTP/1.1 200 OK\r\nX: %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * 9000)] is not None
     assert len(heads) == before
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize("body, left", [(b"", 2), (b"o", 1), (b"ok", 0), (b"ok!", -1)])
+def test_how_much_of_an_answer_is_still_to_come(body: bytes, left: int) -> None:
+    """Less than nothing, where something came behind it; the same the second time, when it is remembered."""
+    answers = Answers(CAP)
+    for _ in range(2):
+        assert answers[OK + body] == (200, left, Outcome.ACKED)
+
+
+@pytest.mark.parametrize("data", [OK[:-1], b"\r\n", b"HTTP/1.0 200 OK\r\n\r\n"], ids=["piece", "blank", "http-1.0"])
+def test_what_is_not_plain_is_left_to_the_parser(data: bytes) -> None:
+    """A head that has not come whole, too."""
+    answers = Answers(CAP)
+    assert answers[data] is None
+    assert answers[data] is None
+
+
+def test_remembered_answers_are_bounded() -> None:
+    """Those of a receiver that numbers them, and long ones."""
+    answers = Answers(CAP)
+    for number in range(2000):
+        assert answers[OK + b"%02d" % (number % 100) + b"%d" % number] is not None
+    assert len(answers) <= 512
+    before = len(answers)
+    assert answers[b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000] == (200, 0, Outcome.ACKED)
+    assert len(answers) == before
