@@ -19,7 +19,7 @@ from tcop_mock.generate import Generator
 from tcop_mock.load.bodies import mixed, shapes_of
 from tcop_mock.load.driver import Driver
 from tcop_mock.load.loops import factory_of
-from tcop_mock.load.steady import ClosedLoad, steady
+from tcop_mock.load.steady import ClosedLoad, OpenLoad, steady
 from tcop_mock.load.tally import Tally
 from tcop_mock.model.load import LoadPlan, Model, Stage
 from tcop_mock.model.target import Target
@@ -77,7 +77,7 @@ def ours(
         driver = Driver(plan, tell)
         if prepared:
             bodies = mixed(Generator(1), shapes_of(Catalog.load(), MIX))
-            work = ClosedLoad(driver, itertools.cycle([next(bodies) for _ in range(PREPARED)]))
+            work: ClosedLoad | OpenLoad = ClosedLoad(driver, itertools.cycle([next(bodies) for _ in range(PREPARED)]))
         else:
             work = steady(driver, Catalog.load(), Generator(1))
         await driver.run(work)

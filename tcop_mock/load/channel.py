@@ -118,11 +118,13 @@ class Channels:
                 return
             written: list[tuple[Channel, bytes]] = []
             self.written = written
-            for descriptor, event in ready:
-                channel = channels(descriptor)
-                if channel is not None:  # else one that was served before it in this round has closed it
-                    channel.serve(event)
-            self.written = None
+            try:
+                for descriptor, event in ready:
+                    channel = channels(descriptor)
+                    if channel is not None:  # else one that was served before it in this round has closed it
+                        channel.serve(event)
+            finally:
+                self.written = None
             for channel, data in written:
                 channel.send(data)
 

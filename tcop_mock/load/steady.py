@@ -146,13 +146,13 @@ class ClosedLoad:
 
     def begin(self) -> None:
         """Begin the first ones."""
-        plan, driver = self._driver.plan, self._driver
-        self._until_s = driver.began_s + (math.inf if plan.duration_s is None else plan.duration_s)
-        for _ in range(self.connections):
-            if self._left > 0:
-                self._left -= 1
-                now_s = driver.clock()
-                self._wire.push(next(self._bodies), now_s, now_s)
+        duration_s = self._driver.plan.duration_s
+        self._until_s = self._driver.began_s + (math.inf if duration_s is None else duration_s)
+        first = min(self.connections, self._left)
+        self._left -= first
+        for _ in range(int(first)):
+            now_s = self._clock()
+            self._wire.push(next(self._bodies), now_s, now_s)
 
     @property
     def over(self) -> bool:

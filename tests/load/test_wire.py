@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -235,6 +236,111 @@ def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: 
     wired = one_by_one(serve(again_and_again(OK)).url, 1)
     assert [one.outcome for one in wired.ended] == [Outcome.CANCELLED]
     assert wired.exhausted == "Too many open files"
+
+
+def two_pushes(between: Callable[[Wire], object], resolve: Callable[..., object], port: int) -> Wired:
+    """Push twice to a receiver that keeps no connection; in between something happens."""
+
+    async def run() -> Wired:
+        ended: asyncio.Queue[Ended] = asyncio.Queue()
+        wire = Wire(
+            Target.parse(f"http://receiver.test:{port}/"),
+            Push(b""),
+            deadline_s=25.0,
+            cap_bytes=65_536,
+            clock=time.perf_counter,
+            ended=lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)),
+            resolve=resolve,
+        )
+        all_ended = []
+        for _ in range(2):
+            wire.push(b"{}", 0.0, time.perf_counter())
+            all_ended.append(await ended.get())
+            between(wire)
+        await wire.close()
+        return Wired(all_ended, wire.connections, wire.replayed, wire.exhausted)
+
+    return asyncio.run(run())
+
+
+CLOSES = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+
+
+def resolved_to(*ports: int) -> Callable[..., object]:
+    """Return a resolver of a name that has some addresses, which differ in their ports here."""
+    return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+
+
+def test_a_receiver_that_is_gone_is_refused_the_second_time(serve: Serve) -> None:
+    """Where the connection before went to nobody listens any more, and there is no other address."""
+    server = serve(again_and_again(CLOSES))
+    port = Target.parse(server.url).port
+    wired = two_pushes(lambda _: server.leave(), resolved_to(port), port)
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.REFUSED]
+    assert wired.connections == 1
+
+
+def test_another_address_is_tried_when_the_one_that_answered_is_gone(serve: Serve) -> None:
+    """Of a name with two addresses the second takes over."""
+    first, second = serve(again_and_again(CLOSES)), serve(again_and_again(CLOSES))
+    ports = [Target.parse(server.url).port for server in (first, second)]
+    wired = two_pushes(lambda _: first.leave(), resolved_to(*ports), ports[0])
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED] * 2
+    assert wired.connections == 2
+
+
+def test_descriptors_that_run_out_later_are_no_refusal(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for the first connection: cancelled, and why is kept."""
+    server = serve(again_and_again(CLOSES))
+    port = Target.parse(server.url).port
+
+    def none_left(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    wired = two_pushes(
+        lambda _: monkeypatch.setattr("tcop_mock.load.channel.Channels.dial", none_left), resolved_to(port), port
+    )
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.CANCELLED]
+    assert wired.exhausted == "Too many open files"
+
+
+def test_what_is_dialled_again_at_the_end_is_given_up(serve: Serve) -> None:
+    """Cancelled once, and nothing is left open."""
+    server = serve(again_and_again(CLOSES))
+    port = Target.parse(server.url).port
+
+    def push_and_end(wire: Wire) -> None:
+        wire.push(b"{}", 0.0, 0.0)
+        wire.cancel()
+
+    wired = two_pushes(push_and_end, resolved_to(port), port)
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.CANCELLED]
+    assert wired.connections == 1
+
+
+def test_connections_are_opened_ahead(serve: Serve) -> None:
+    """As many as are asked for; where nobody listens, none, and the attempts tell why."""
+    server = serve(again_and_again(OK))
+
+    async def run(url: str) -> tuple[int, Outcome]:
+        ended: asyncio.Queue[Outcome] = asyncio.Queue()
+        wire = Wire(
+            Target.parse(url),
+            Push(b""),
+            deadline_s=25.0,
+            cap_bytes=65_536,
+            clock=time.perf_counter,
+            ended=lambda line: ended.put_nowait(line.outcome),
+        )
+        await wire.prepare(3)
+        wire.push(b"{}", 0.0, time.perf_counter())
+        outcome = await ended.get()
+        await wire.close()
+        return wire.connections, outcome
+
+    assert asyncio.run(run(server.url)) == (3, Outcome.ACKED)
+    server.leave()
+    assert asyncio.run(run(server.url)) == (0, Outcome.REFUSED)
 
 
 def test_what_is_under_way_at_the_end_is_cancelled(serve: Serve) -> None:

@@ -123,14 +123,18 @@ class ScriptedServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        with contextlib.suppress(OSError):  # wakes accept()
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self.leave()
         for thread in self._threads:
             thread.join(_BOUND_S)
         self._listener.close()
         assert not [thread for thread in self._threads if thread.is_alive()], "the client has not left"
         if self._problems:
             raise self._problems[0]
+
+    def leave(self) -> None:
+        """Take no further connection: who tries is refused. Wakes accept()."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
 
     def _run(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
