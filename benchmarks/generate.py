@@ -89,28 +89,28 @@ def dumps(body: bytes) -> dict[str, Work]:
 class Conditions:
     """As polyfactory's users would write it."""
 
-    metricName: str  # noqa: N815 - the wire's
-    metricShowName: str  # noqa: N815
-    calcType: str  # noqa: N815
-    calcValue: str  # noqa: N815
-    calcUnit: str  # noqa: N815
-    currentValue: str  # noqa: N815
-    historyValue: str  # noqa: N815
+    metricName: str
+    metricShowName: str
+    calcType: str
+    calcValue: str
+    calcUnit: str
+    currentValue: str
+    historyValue: str
     unit: str
     period: str
-    periodNum: str  # noqa: N815
-    alarmNotifyType: str  # noqa: N815
-    alarmNotifyPeriod: int  # noqa: N815
+    periodNum: str
+    alarmNotifyType: str
+    alarmNotifyPeriod: int
 
 
 @dataclasses.dataclass
 class PolicyInfo:
     """As above."""
 
-    policyId: str  # noqa: N815
-    policyType: str  # noqa: N815
-    policyName: str  # noqa: N815
-    policyTypeCName: str  # noqa: N815
+    policyId: str
+    policyType: str
+    policyName: str
+    policyTypeCName: str
     conditions: Conditions
 
 
@@ -118,9 +118,9 @@ class PolicyInfo:
 class Dimensions:
     """As above."""
 
-    unInstanceId: str  # noqa: N815
-    objId: str  # noqa: N815
-    objName: str  # noqa: N815
+    unInstanceId: str
+    objId: str
+    objName: str
 
 
 @dataclasses.dataclass
@@ -129,7 +129,7 @@ class ObjInfo:
 
     region: str
     namespace: str
-    appId: str  # noqa: N815
+    appId: str
     uin: str
     dimensions: Dimensions
 
@@ -138,14 +138,14 @@ class ObjInfo:
 class Body:
     """As above."""
 
-    sessionId: str  # noqa: N815
-    alarmStatus: str  # noqa: N815
-    alarmType: str  # noqa: N815
-    alarmObjInfo: ObjInfo  # noqa: N815
-    alarmPolicyInfo: PolicyInfo  # noqa: N815
-    firstOccurTime: str  # noqa: N815
-    durationTime: int  # noqa: N815
-    recoverTime: str  # noqa: N815
+    sessionId: str
+    alarmStatus: str
+    alarmType: str
+    alarmObjInfo: ObjInfo
+    alarmPolicyInfo: PolicyInfo
+    firstOccurTime: str
+    durationTime: int
+    recoverTime: str
 
 
 class BodyFactory(DataclassFactory[Body]):
@@ -154,7 +154,7 @@ class BodyFactory(DataclassFactory[Body]):
 
 def _filled(
     text: Callable[[str], str], ip: Callable[[], str], uuid: Callable[[], str], words: Callable[[], str]
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401 - a tree of JSON
     """Return a CVM body whose fields are drawn one by one; ``?`` and ``#`` of a mask are a letter and a digit."""
     return {
         "sessionId": text("????????????????????????"),
@@ -290,7 +290,10 @@ def main() -> None:
     print("\nblock path of each shape, bodies/s")
     for shape in catalog:
         stream, starts = Bodies(Generator(1), shape), itertools.count(0, _BLOCKS)
-        work: Work = lambda stream=stream, starts=starts: len(stream.bodies(next(starts) % 65_536, _BLOCKS))  # type: ignore[misc] # noqa: E731
+
+        def work(stream: Bodies = stream, starts: Iterator[int] = starts) -> int:
+            return len(stream.bodies(next(starts) % 65_536, _BLOCKS))
+
         print(f"  {shape.id:<40}{per_second({'': work})['']:>12,.0f}")
 
 

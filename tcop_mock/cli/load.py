@@ -66,11 +66,12 @@ def load(  # noqa: PLR0913 - click hands them in one by one
     make_loop = factory_of(loop)
     storming = Storming(**{field.name: given.pop(field.name) for field in fields(Storming)})
     asked, aim = Asked(**given), target_of(target, flag="TARGET")
-    objectives, files = storming.objectives(), storming.files()
+    files = storming.files()
     catalog = common.catalog()
     generator = Generator(common.seed, Lang(lang), form=Form(form), wire=common.profile.wire)
     storm = storming.storm(catalog, generator)
     plan = storming.plan(storm, asked, asked.base(aim, common)) if storm else asked.plan(aim, common)
+    objectives = storming.objectives(plan.model)
     if engine == "locust":
         return unleash(packed(plan, storm, storming, asked, common))
     require_descriptors(plan.concurrency if plan.model is Model.CLOSED else plan.max_inflight)

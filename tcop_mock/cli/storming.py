@@ -73,13 +73,13 @@ class Storming:
     ledger: str | None
     reports: tuple[str, ...]
 
-    def objectives(self) -> tuple[Objective, ...]:
-        """Return what the load is held to.
+    def objectives(self, model: Model) -> tuple[Objective, ...]:
+        """Return what a load of a model is held to.
 
         Raises:
-            UsageError: one is none, or is measured of storms only.
+            UsageError: one is none, or is nothing that such a load has.
         """
-        return parse_objectives(self.slo, scenario=self.scenario is not None)
+        return parse_objectives(self.slo, model)
 
     def files(self) -> list[ReportFile]:
         """Return the reports that are to be written.

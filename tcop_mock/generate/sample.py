@@ -67,7 +67,12 @@ def _type_pattern(plan: Plan, node: Any, chosen: Mapping[str, Any]) -> str:  # n
     return f"text {PLACEHOLDER}" if _leaf_pattern(plan, node, chosen, {}).startswith("text") else "json"
 
 
-def _leaf_pattern(plan: Plan, node: Any, chosen: Mapping[str, Any], groups: dict[str, str]) -> str:  # noqa: ANN401
+def _leaf_pattern(
+    plan: Plan,
+    node: Any,  # noqa: ANN401 - a template
+    chosen: Mapping[str, Any],
+    groups: dict[str, str],
+) -> str:
     if is_reference(node):
         path = node["value"]
         if path.partition(".")[0] in chosen:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.model.load import Model
 from tcop_mock.model.slo import Held, Objective
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ _NUMBERS: dict[str, Callable[[LoadSummary], float]] = {
     "rate": lambda load: load.rate,
     "amplification": lambda load: load.amplification,
 }
+_ONLY_OF = {
+    "amplification": ({Model.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
+    "duplicates": ({Model.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
+    "recovery": ({Model.SCRIPT}, "it is measured of a storm's end: play one with --scenario"),
+    "late": ({Model.OPEN, Model.SCRIPT}, "a closed load has no schedule to be late for: leave --concurrency out"),
+    "dropped": ({Model.OPEN}, "only an open load gives up what it cannot begin: leave --concurrency or --scenario out"),
+}
+"""Measures that the other models have none of, and why."""
 _TIMES = ("max", "mean", "recovery")
 NAMES = ("p50", "p90", "p95", "p99", "p99.9", *_TIMES, *_COUNTS, *_NUMBERS)
 """What can be measured; any other percentile, too."""
@@ -60,19 +69,21 @@ def _measure(name: str) -> _Measure | None:
     return _Measure(frozenset({""}), "is a ratio: write a number as in 1.5") if name in _NUMBERS else None
 
 
-def parse_objectives(texts: Iterable[str], *, scenario: bool) -> tuple[Objective, ...]:
+def parse_objectives(texts: Iterable[str], model: Model) -> tuple[Objective, ...]:
     """Read the objectives of each ``--slo``.
 
     Args:
         texts: each holds one or several, with commas between them.
-        scenario: whether a scenario is played, of which recovery is measured.
+        model: of the load that is held to them.
 
     Raises:
-        UsageError: what is wrong with one, and how it should look.
+        UsageError: what is wrong with one, and how it should look; also of one that such a load could not break.
     """
     found = tuple(_objective(part.strip()) for text in texts for part in text.split(","))
-    if not scenario and any(one.name == "recovery" for one in found):
-        raise UsageError("--slo recovery: it is measured of a storm's end: play one with --scenario")
+    for one in found:
+        models, why = _ONLY_OF.get(one.name, ({model}, ""))
+        if model not in models:
+            raise UsageError(f"--slo {one.name}: {why}")
     return found
 
 

@@ -64,7 +64,8 @@ class OpenLoad:
         """Set the clockwork going."""
         plan, began_s = self._driver.plan, self._driver.began_s
         if plan.poisson:
-            moments = drawn(plan.stages, random.Random(f"{plan.seed} {self._lane}"), lanes=plan.workers)  # noqa: S311
+            chance = random.Random(f"{plan.seed} {self._lane}")  # noqa: S311 - gaps between pushes, no secret
+            moments = drawn(plan.stages, chance, lanes=plan.workers)
         else:
             moments = evenly(plan.stages, lane=self._lane, lanes=plan.workers)
         self._moments: Iterator[float] = itertools.islice(moments, share(plan.count, self._lane, plan.workers))

@@ -114,11 +114,11 @@ def _counts(load: LoadSummary) -> Iterator[tuple[str, str]]:
         yield "Statuses", ", ".join(f"{times} of {status}" for status, times in load.statuses.items())
     over = "not acked so soon after they were due" if scripted else "timed out, or acked later than that"
     yield f"Over {LIMIT_S:g} s", f"{load.over_limit} ({_share(load.over_limit, load.over_limit_of)}) {over}"
-    yield (
-        "Late",
-        f"{load.late} begun over {LATE_S * 1e3:.0f} ms after they were due ({_share(load.late, load.attempts)})",
-    )
-    yield "Dropped", f"{load.dropped} due, and never begun"
+    if load.plan.model is not Model.CLOSED:
+        share = _share(load.late, load.attempts)
+        yield "Late", f"{load.late} begun over {LATE_S * 1e3:.0f} ms after they were due ({share})"
+    if load.plan.model is Model.OPEN:
+        yield "Dropped", f"{load.dropped} due, and never begun"
     yield "Connections", f"{load.connections}, {load.replayed} attempts sent again on a new one"
 
 

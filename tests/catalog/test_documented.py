@@ -23,12 +23,12 @@ each_printed = pytest.mark.parametrize(
 )
 
 
-def form(node: Any) -> Any:  # noqa: ANN401 - a node of a JSON tree
+def form(node: Any) -> Any:
     """Return the keys in order and the JSON types of a body."""
     return [(key, form(child)) for key, child in node.items()] if isinstance(node, dict) else type(node)
 
 
-def drawn_form(node: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401 - a node of the entry's tree
+def drawn_form(node: Any, values: dict[str, Any]) -> Any:
     """Return the keys in order and the JSON types that templates give, without drawing."""
     if not isinstance(node, dict):
         return type(node)

@@ -184,7 +184,7 @@ def test_an_entry_that_cannot_be_read_is_told(tcop: Call, own: str) -> None:
 
 
 @pytest.mark.parametrize("which, expected", [("emit", emit_schema), ("accept", accept_schema)])
-def test_show_prints_a_schema(tcop: Call, which: str, expected: Any) -> None:  # noqa: ANN401 - a function
+def test_show_prints_a_schema(tcop: Call, which: str, expected: Any) -> None:
     """``show ID --schema`` prints it as JSON and nothing else."""
     done = tcop("show", CVM.id, "--schema", which)
     assert done.document == expected(CVM)

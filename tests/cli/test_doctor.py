@@ -53,7 +53,7 @@ def test_a_receiver_that_is_well(tcop: Call, opened: Callable[[Opening], str]) -
     """Nothing is a problem, and each line says what it means; the callback comes twice, the same, harmless."""
     came: list[bytes] = []
 
-    def takes(request: Any) -> Reply:  # noqa: ANN401 - what a sink received
+    def takes(request: Any) -> Reply:
         came.append(request.body)
         return Reply(200)
 
@@ -125,7 +125,7 @@ def test_no_connection_in_time(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_name_that_does_not_resolve(tcop: Call, monkeypatch: pytest.MonkeyPatch, *, hangs: bool) -> None:
     """A name without address, and a resolver that does not answer, are told under dns; code 3."""
 
-    def resolve(*_: object, **options: Any) -> None:  # noqa: ANN401 - a resolver's signature
+    def resolve(*_: object, **options: Any) -> None:
         if hangs and not options.get("flags"):
             released.wait(20)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

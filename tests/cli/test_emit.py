@@ -151,7 +151,7 @@ def test_no_threshold_leaves_threshold_fields_out(tcop: Call) -> None:
         ('alarmObjInfo.dimensions.objName="a=b 告警"', "alarmObjInfo.dimensions.objName", "a=b 告警"),
     ],
 )
-def test_set_changes_one_value(tcop: Call, edit: str, path: str, value: Any) -> None:  # noqa: ANN401 - any JSON value
+def test_set_changes_one_value(tcop: Call, edit: str, path: str, value: Any) -> None:
     """--set puts a JSON value at a path, with its type."""
     [body] = tcop("emit", CVM, "--set", edit).bodies
     assert value_at(body, path) == value

@@ -34,7 +34,7 @@ def content(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
-def manifest_of(folder: Path) -> Any:  # noqa: ANN401 - a document
+def manifest_of(folder: Path) -> Any:
     """Return a folder's manifest, which keeps its schema and lists what is there with its hash."""
     manifest = json.loads((folder / "manifest.json").read_bytes())
     Draft202012Validator(read_schema("export-manifest")).validate(manifest)

@@ -68,7 +68,7 @@ def test_curl_lines_post(tcop: Call, url: str, received: list[Received]) -> None
     """A shell runs them as they stand: both languages, quotes, one after the other."""
     arguments = (EVENTS, "-n", "3", "--lang", "zh", "--set", 'alarmPolicyInfo.policyName="it\'s \\"$HOME\\" `id`"')
     script = written(tcop, "curl", *arguments, "--to", url)
-    subprocess.run(["bash", "-euc", script], check=True, capture_output=True, timeout=60)  # noqa: S607, S603 - ours
+    subprocess.run(["bash", "-euc", script], check=True, capture_output=True, timeout=60)  # noqa: S603 - ours
     assert all(map(fits, received, bodies(tcop, *arguments)))
     assert len(received) == 3
 
@@ -91,7 +91,7 @@ def test_vegetas_targets_post(tcop: Call, url: str, received: list[Received]) ->
         assert row.keys() == {"method", "url", "header", "body"}
         headers = {name: ", ".join(values) for name, values in row["header"].items()}
         data = base64.b64decode(row["body"])
-        request = urllib.request.Request(row["url"], data=data, headers=headers, method=row["method"])  # noqa: S310
+        request = urllib.request.Request(row["url"], data=data, headers=headers, method=row["method"])  # noqa: S310 - ours
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - ours
             assert answer.status == 200
     assert all(map(fits, received, bodies(tcop, EVENTS, "-n", "2")))
@@ -131,7 +131,7 @@ def test_k6s_script_is_javascript(tcop: Call, tmp_path: Path) -> None:
     """Node reads it as a module; its bodies are the callbacks."""
     script = written(tcop, "k6", EVENTS, "-n", "2", "--to", "http://h/a?b='c'")
     (tmp_path / "callbacks.mjs").write_text(script, encoding="utf-8")
-    subprocess.run(["node", "--check", "callbacks.mjs"], cwd=tmp_path, check=True, timeout=60)  # noqa: S607 - ours
+    subprocess.run(["node", "--check", "callbacks.mjs"], cwd=tmp_path, check=True, timeout=60)
     listed = script.partition("const bodies = ")[2].partition(";\n")[0]
     assert [base64.b64decode(row) for row in json.loads(listed)] == bodies(tcop, EVENTS, "-n", "2")
     assert "const url = __ENV.URL || \"http://h/a?b='c'\";" in script

@@ -51,7 +51,7 @@ KEYS = (
 )
 
 
-def body_of(shape: Shape, state: State = State.FIRING, form: Form = Form.DOCUMENTED) -> Any:  # noqa: ANN401
+def body_of(shape: Shape, state: State = State.FIRING, form: Form = Form.DOCUMENTED) -> Any:
     """Return one body."""
     return json.loads(Bodies(Generator(3, form=form), shape, Moment(state), ask=Ask(reaching=state)).body(0))
 

@@ -74,7 +74,7 @@ def test_python_samples_compile(name: str, language: str) -> None:
 def test_javascript_samples_are_javascript(name: str) -> None:
     """Where node is installed, it finds no mistake of syntax."""
     [sample] = FIXES[name].chosen("express").values()
-    done = subprocess.run(["node", "--check", "-"], input=sample.encode(), capture_output=True, check=False)  # noqa: S607
+    done = subprocess.run(["node", "--check", "-"], input=sample.encode(), capture_output=True, check=False)
     assert done.stderr == b""
 
 
@@ -83,16 +83,16 @@ def test_javascript_samples_are_javascript(name: str) -> None:
 def test_go_samples_are_go(name: str) -> None:
     """Where gofmt is installed, it has nothing to change."""
     [sample] = FIXES[name].chosen("go").values()
-    done = subprocess.run(["gofmt"], input=sample.encode(), capture_output=True, check=False)  # noqa: S607
+    done = subprocess.run(["gofmt"], input=sample.encode(), capture_output=True, check=False)
     assert (done.stderr, done.stdout.decode().strip()) == (b"", sample.strip())
 
 
-def _run(name: str, language: str, **names: Any) -> dict[str, Any]:  # noqa: ANN401
+def _run(name: str, language: str, **names: Any) -> dict[str, Any]:
     exec(FIXES[name].samples[language], names)  # noqa: S102 - it is ours
     return names
 
 
-def _tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING, serial: int = 0) -> Any:  # noqa: ANN401
+def _tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING, serial: int = 0) -> Any:
     generator = Generator(7)
     alarm = generator.alarm(Catalog.load().get(shape), serial, reaching=State.RESOLVED)
     return generator.callback(alarm, state).to_wire()
@@ -118,7 +118,7 @@ def test_fastapi_refuses_broken_bodies() -> None:
     assert stored == [_tree()]
 
 
-def _status(app: Any, body: bytes, *headers: tuple[str, str]) -> int | None:  # noqa: ANN401 - an app, in its own words
+def _status(app: Any, body: bytes, *headers: tuple[str, str]) -> int | None:
     target = Target.parse("app:app/alarm")
     with AsgiPost(app, target, answer_cap_bytes=1000, clock=lambda: 0.0) as post:
         return asyncio.run(post(Push(body, headers=headers), deadline_s=20.0)).status

@@ -106,7 +106,7 @@ def test_lines_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
         def readable(self) -> bool:
             return True
 
-        def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a buffer
+        def readinto(self, buffer: Any) -> int:
             line = LINE_A + b"\n" if self.given < 1_000_000 else b"x" * 1000
             piece = line[: len(buffer)]
             buffer[: len(piece)] = piece

@@ -25,7 +25,7 @@ DROPPED = {"outcome": Outcome.RESET_BEFORE_ANSWER}
 CONTEXT = Context(sentinels=("sentinel-4711",), sent=b'{"sessionId": "s-1"}')
 
 
-def _attempt(**fields: Any) -> Attempt:  # noqa: ANN401
+def _attempt(**fields: Any) -> Attempt:
     return Attempt(**{"outcome": Outcome.REJECTED, "intended_s": 0.0, "started_s": 0.0, "ended_s": 0.25, **fields})
 
 

@@ -67,7 +67,7 @@ def plugs(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("acme_gone", "no_such_module_of_acme:x", Group.JUDGES.value),
     ]
 
-    def found(**wanted: Any) -> EntryPoints:  # noqa: ANN401 - what entry_points() takes
+    def found(**wanted: Any) -> EntryPoints:
         return EntryPoints(points).select(**wanted)
 
     monkeypatch.setattr("importlib.metadata.entry_points", found)
@@ -225,7 +225,7 @@ def test_entry_points_that_are_broken_are_told(tmp_path: Path, old: str, new: st
 def test_nothing_is_loaded_for_built_in_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody looks at other packages for a clause that names none of theirs."""
 
-    def refused(**_: Any) -> None:  # noqa: ANN401
+    def refused(**_: Any) -> None:
         raise AssertionError
 
     monkeypatch.setattr("importlib.metadata.entry_points", refused)

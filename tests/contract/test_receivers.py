@@ -21,7 +21,7 @@ INFO, DIMENSIONS, CONDITIONS = "alarmObjInfo", "alarmObjInfo.dimensions", "alarm
 NAME = f"{DIMENSIONS}.objName"
 
 
-def tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING) -> Any:  # noqa: ANN401 - JSON
+def tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING) -> Any:
     """Return a body as a tree."""
     return GENERATOR.callback(GENERATOR.alarm(CATALOG.get(shape), reaching=state), state).to_wire()
 

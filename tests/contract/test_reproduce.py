@@ -49,7 +49,7 @@ def _run(command: str, folder: Path) -> dict[str, Any]:
     fake.write_text(FAKE_CURL.format(python=sys.executable, out=str(out)))
     fake.chmod(0o755)
     env = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "TCOP_USER": "alice", "TCOP_PASSWORD": "s3cr3t@home"}
-    subprocess.run(["bash", "-c", command], env=env, check=True, timeout=30)  # noqa: S603, S607 - our own command
+    subprocess.run(["bash", "-c", command], env=env, check=True, timeout=30)  # noqa: S603 - our own command
     seen: dict[str, Any] = json.loads(out.read_text())
     return seen
 

@@ -93,7 +93,7 @@ def test_every_generation_is_accepted(shape: Shape, profile: str) -> None:
         assert all(map(accepts.is_valid, drawn(shape, form, profile)))
 
 
-def body_of(shape: Shape, state: State = State.FIRING) -> Any:  # noqa: ANN401 - a JSON tree
+def body_of(shape: Shape, state: State = State.FIRING) -> Any:
     """Return one body with a threshold."""
     return json.loads(Bodies(Generator(3), shape, Moment(state)).body(0))
 
@@ -223,7 +223,7 @@ def test_emit_knows_which_events_recover() -> None:
 
 
 @pytest.mark.parametrize("printed", SAMPLES["shape"], ids=lambda row: row["heading"])
-def test_documented_dimensions_are_accepted(printed: Any) -> None:  # noqa: ANN401 - a table
+def test_documented_dimensions_are_accepted(printed: Any) -> None:
     """What a page prints is accepted, whatever it contradicts, but for a value that it does not show."""
     schema = dimensions_schema(CATALOG.get(printed["id"]))
     errors = jsonschema.Draft202012Validator(schema).iter_errors(printed["dimensions"])

@@ -21,7 +21,7 @@ ACT = Act("it fires", (Case("x", Push(b"{}")),))
 REFUSED = Attempt(Outcome.REJECTED, intended_s=0.0, started_s=0.0, ended_s=0.1, status=503)
 
 
-def told(*texts: Any, before: tuple[Effect, ...] = ()) -> StoryTold:  # noqa: ANN401
+def told(*texts: Any, before: tuple[Effect, ...] = ()) -> StoryTold:
     """Return a story whose last act left these texts beside what was there before."""
     story = Story("s", None, "web-1", frozenset({"web-1"}), frozenset(), (ACT,), FACTS)
     effects = tuple(Effect(text if isinstance(text, str) else json.dumps(text), "/json") for text in texts)

@@ -28,7 +28,7 @@ FETCHED = {"link": "href", "script": "src", "img": "src", "iframe": "src", "sour
 NOT_FETCHED = {"canonical", "alternate", "prev", "next"}
 
 
-def pages_of(nav: Any) -> Iterator[str]:  # noqa: ANN401 - whatever stands in the file
+def pages_of(nav: Any) -> Iterator[str]:
     """Yield the pages of a navigation, in order."""
     for item in nav:
         for target in item.values():

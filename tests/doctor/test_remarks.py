@@ -19,7 +19,7 @@ RULES = load_profile("2023").delivery
 PLAIN, GUARDED = Target.parse("http://h/hook"), Target.parse("http://u:p@h/hook")
 
 
-def attempt(status: int | None = 200, *, ended_s: float = 0.1, **values: Any) -> Attempt:  # noqa: ANN401 - an attempt's
+def attempt(status: int | None = 200, *, ended_s: float = 0.1, **values: Any) -> Attempt:
     """Return an attempt that began at 0."""
     outcome = values.pop("outcome", Outcome.of_status(status))
     return Attempt(outcome, 0.0, 0.0, ended_s, status=status, **values)
@@ -36,7 +36,8 @@ def test_addresses() -> None:
 
 def test_connections() -> None:
     """One dead address among several is a problem, and so are all of them."""
-    good, dead = Connected("43.1.2.3", is_ipv6=False, seconds=0.01), Connected("2400::1", True, 0.01, "refused")  # noqa: FBT003
+    good = Connected("43.1.2.3", is_ipv6=False, seconds=0.01)
+    dead = Connected("2400::1", is_ipv6=True, seconds=0.01, problem="refused")
     assert way.connected([good]).grade is Grade.FINE
     one, both = way.connected([good, dead]), way.connected([dead])
     assert (one.grade, one.fix) == (Grade.PROBLEM, "take 2400::1 out of DNS, or listen there")

@@ -133,7 +133,7 @@ def test_alarms_of_one_policy_differ_in_what_they_are_about() -> None:
 def test_edits_are_in_every_body() -> None:
     """What is set or left out before chance speaks is set or left out in all bodies, and nothing else changes."""
 
-    def edit(tree: Any) -> Any:  # noqa: ANN401 - a JSON tree
+    def edit(tree: Any) -> Any:
         return without(with_value(tree, "alarmObjInfo.dimensions.objId", [1, "é"]), "alarmPolicyInfo.policyName")
 
     plain = [json.loads(body) for body in Bodies(Generator(5), CVM).bodies(0, 40)]

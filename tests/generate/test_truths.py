@@ -34,7 +34,7 @@ THRESHOLD_FIELDS = {
 }  # fmt: skip
 
 
-def _body(callback: Any) -> dict[str, Any]:  # noqa: ANN401
+def _body(callback: Any) -> dict[str, Any]:
     tree: dict[str, Any] = json.loads(callback.body())
     return tree
 

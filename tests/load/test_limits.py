@@ -61,7 +61,7 @@ def test_loops_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     factory_of("asyncio")().close()
     real = builtins.__import__
 
-    def without(name: str, *arguments: Any) -> Any:  # noqa: ANN401 - the signature of __import__
+    def without(name: str, *arguments: Any) -> Any:
         if name == "uvloop":
             raise ImportError(name)
         return real(name, *arguments)

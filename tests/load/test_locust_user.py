@@ -57,7 +57,7 @@ class _Client:
         self.answers, self.asked = answers, list[dict[str, Any]]()
 
     @contextlib.contextmanager
-    def request(self, method: str, path: str, **asked: Any) -> Iterator[_Answer]:  # noqa: ANN401 - Locust's
+    def request(self, method: str, path: str, **asked: Any) -> Iterator[_Answer]:
         self.asked.append({"method": method, "path": path, **asked})
         yield self.answers[len(self.asked) - 1]
 
@@ -67,7 +67,7 @@ class _FastHttpUser:
 
     host: str | None = None
 
-    def __init__(self, environment: Any) -> None:  # noqa: ANN401 - Locust's
+    def __init__(self, environment: Any) -> None:
         self.environment = environment
         self.client = environment.client
 
@@ -94,7 +94,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     monkeypatch.setenv("TCOP_MOCK_TARGET", f"http://u:{_SECRET}@127.0.0.1:9/hook")
     locust_user = importlib.import_module("tcop_mock.locust_user")
 
-    def make(*answers: _Answer, **environ: str) -> Any:  # noqa: ANN401 - its class is made anew for each test
+    def make(*answers: _Answer, **environ: str) -> Any:
         for key, value in environ.items():
             monkeypatch.setenv(key, value)
         fired: list[dict[str, Any]] = []

@@ -65,7 +65,7 @@ class _Stage:
     def maybe_over(self) -> None:
         self.over = True
 
-    def push(self, _body: bytes, intended_s: float, now_s: float, story: Any) -> None:  # noqa: ANN401 - a story
+    def push(self, _body: bytes, intended_s: float, now_s: float, story: Any) -> None:
         self.pushed.append(intended_s - _BEGAN_S)
         line = Line(cast("Any", SimpleNamespace()))
         line.due, line.intended_s, line.started_s = story, intended_s, now_s

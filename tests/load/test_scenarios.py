@@ -129,7 +129,7 @@ def test_time_can_be_compressed() -> None:
     assert storm.extent(0.0) == (len(whole), 0.0, len(whole))
 
 
-def own(*groups: dict[str, Any], **scenario: Any) -> Scenario:  # noqa: ANN401 - any JSON value
+def own(*groups: dict[str, Any], **scenario: Any) -> Scenario:
     """Return a scenario of groups of one's own."""
     table = {"title": "mine", "source": "ours", "groups": [_GROUP | group for group in groups], **scenario}
     return parse_scenario("mine", "mine.toml", table)
@@ -184,7 +184,7 @@ def test_groups_of_one_shape_have_policies_of_their_own() -> None:
         ([{}], {"region": "zz"}, "region: unknown region 'zz'; one of "),
     ],
 )
-def test_what_does_not_fit_together_is_told(groups: Any, scenario: Any, complaint: str) -> None:  # noqa: ANN401 - JSON
+def test_what_does_not_fit_together_is_told(groups: Any, scenario: Any, complaint: str) -> None:
     """File, key, and what is wrong with it."""
     with pytest.raises(EntryError) as told:
         own(*groups, **scenario)

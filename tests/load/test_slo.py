@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 from storms import SUMMARY
 
 from tcop_mock.errors import UsageError
 from tcop_mock.load.slo import NAMES, hold, parse_objectives
+from tcop_mock.model.load import Model
 from tcop_mock.model.loaded import LIMIT_S, Distribution
-
-if TYPE_CHECKING:
-    from tcop_mock.model.slo import Objective
 
 _TOLD = {
     "p50<50ms": "p50<50ms: kept, 20 ms",
@@ -40,9 +39,10 @@ _TOLD = {
 
 def test_a_load_is_held_to_its_objectives() -> None:
     """Each is kept or broken by what was measured, and says so."""
-    held = hold(parse_objectives([",".join(_TOLD)], scenario=True), SUMMARY)
-    assert [one.sentence for one in held] == list(_TOLD.values())
-    assert [one.kept for one in held] == [": kept," in one for one in _TOLD.values()]
+    opened, storm = ("dropped=0",), ",".join(one for one in _TOLD if one != "dropped=0")
+    held = hold([*parse_objectives([storm], Model.SCRIPT), *parse_objectives(opened, Model.OPEN)], SUMMARY)
+    assert {one.sentence for one in held} == set(_TOLD.values())
+    assert {one.sentence: one.kept for one in held} == {one: ": kept," in one for one in _TOLD.values()}
 
 
 def test_what_was_not_measured_is_broken() -> None:
@@ -59,7 +59,7 @@ def test_what_was_not_measured_is_broken() -> None:
         recovery_s=None,
     )
     asked = "p99<1s,max<1s,mean<1s,errors<1%,rate>=0,amplification<2,recovery<1m,lost=0"
-    held = hold(parse_objectives([asked], scenario=True), nothing)
+    held = hold(parse_objectives([asked], Model.SCRIPT), nothing)
     assert [one.kept for one in held] == [False] * 7 + [True]
     assert [one.measured for one in held] == [
         *["nothing was acked"] * 3,
@@ -76,13 +76,13 @@ def test_over_five_seconds_is_what_it_says() -> None:
 
 def test_a_storm_that_was_cut_short_has_not_recovered() -> None:
     """Whatever the time since its last notification says."""
-    [held] = hold(parse_objectives(["recovery<1m"], scenario=True), replace(SUMMARY, interrupted=True))
+    [held] = hold(parse_objectives(["recovery<1m"], Model.SCRIPT), replace(SUMMARY, interrupted=True))
     assert held.sentence == "recovery<1m: broken, the storm did not come to its end"
 
 
 def test_several_flags_add_up() -> None:
     """--slo may be given again."""
-    assert [one.name for one in parse_objectives(["lost=0", "p99<1s, late<1%"], scenario=False)] == [
+    assert [one.name for one in parse_objectives(["lost=0", "p99<1s, late<1%"], Model.OPEN)] == [
         "lost",
         "p99",
         "late",
@@ -91,14 +91,37 @@ def test_several_flags_add_up() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
-    """With its own unit, or a bare number."""
-    taken: list[Objective] = []
-    for bound in ("1s", "1"):
-        try:
-            taken += parse_objectives([f"{name}<{bound}"], scenario=True)
-        except UsageError:
-            continue
-    assert [one.name for one in taken] == [name]
+    """With its own unit, or a bare number, of a load that has it."""
+    taken: set[str] = set()
+    for model, bound in itertools.product(Model, ("1s", "1")):
+        with contextlib.suppress(UsageError):
+            taken |= {one.name for one in parse_objectives([f"{name}<{bound}"], model)}
+    assert taken == {name}
+
+
+@pytest.mark.parametrize(
+    "model, text, complaint",
+    [
+        (Model.OPEN, "recovery<1s", "recovery: it is measured of a storm's end: play one with --scenario"),
+        (Model.OPEN, "duplicates=0", "duplicates: nothing is pushed again but in a storm: play one with --scenario"),
+        (
+            Model.CLOSED,
+            "amplification<2",
+            "amplification: nothing is pushed again but in a storm: play one with --scenario",
+        ),
+        (Model.CLOSED, "late<1%", "late: a closed load has no schedule to be late for: leave --concurrency out"),
+        (
+            Model.SCRIPT,
+            "dropped=0",
+            "dropped: only an open load gives up what it cannot begin: leave --concurrency or --scenario out",
+        ),
+    ],
+)
+def test_what_a_load_could_not_break_is_refused(model: Model, text: str, complaint: str) -> None:
+    """A gate that is always open tells nothing."""
+    with pytest.raises(UsageError) as told:
+        parse_objectives([f"lost=0,{text}"], model)
+    assert str(told.value) == f"--slo {complaint}"
 
 
 @pytest.mark.parametrize(
@@ -117,11 +140,10 @@ def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
         ("lost=0s", "--slo 'lost=0s': lost is counted: write a share as in 0.1%, or a whole number"),
         ("rate>5%", "--slo 'rate>5%': rate is a number a second: write 1000 or 1000/s"),
         ("amplification<2s", "--slo 'amplification<2s': amplification is a ratio: write a number as in 1.5"),
-        ("recovery<1s", "--slo recovery: it is measured of a storm's end: play one with --scenario"),
     ],
 )
 def test_what_is_no_objective_is_refused(text: str, complaint: str) -> None:
     """What is wrong and how it should look, in one line, before anything is sent."""
     with pytest.raises(UsageError) as told:
-        parse_objectives([text], scenario=False)
+        parse_objectives([text], Model.OPEN)
     assert str(told.value) == complaint

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from loads import level, loaded, plan_of
@@ -19,6 +20,9 @@ from tcop_mock.model.delivery import Outcome
 from tcop_mock.model.load import Model
 from tcop_mock.model.target import Target
 from tcop_mock.sink.server import Received, Reply, Sink
+
+if TYPE_CHECKING:
+    from tcop_mock.load.beats import Beat
 
 
 def test_several_processes_share_a_load() -> None:
@@ -51,9 +55,9 @@ def test_a_load_in_several_processes_can_be_cut_short() -> None:
             await asyncio.sleep(0.01)
             return Reply(200)
 
-        def tell(lane: int, beat: object) -> None:
+        def tell(lane: int, beat: Beat | None) -> None:
             lanes.add(lane)
-            for (outcome, _), times in beat.counted.ended.items() if beat else ():  # type: ignore[attr-defined]
+            for (outcome, _), times in beat.counted.ended.items() if beat else ():
                 counts[outcome] += times
 
         async with Sink(take) as sink:

@@ -121,7 +121,7 @@ def test_what_is_no_command_is_told(text: str, message: str) -> None:
         CommandObserver.parse(text, None)
 
 
-async def _later(token: str) -> Any:  # noqa: ANN401
+async def _later(token: str) -> Any:
     await asyncio.sleep(0)
     return {"rows": [token]}
 

@@ -26,7 +26,7 @@ EVIL = "$(touch pwned)`touch pwned`\"; touch pwned; #'\n"
 
 
 @pytest.fixture(scope="module")
-def action(root: Path) -> Any:  # noqa: ANN401 - a YAML document
+def action(root: Path) -> Any:
     """Return the action."""
     return YAML(typ="safe").load(root / "action.yml")
 
@@ -47,7 +47,7 @@ def test_the_page_shows_what_is_taken(root: Path, tmp_path: Path) -> None:
     assert set(step["with"]) <= set(YAML(typ="safe").load(root / "action.yml")["inputs"])
 
 
-def test_no_input_is_part_of_a_script(action: Any) -> None:  # noqa: ANN401 - a YAML document
+def test_no_input_is_part_of_a_script(action: Any) -> None:
     """Scripts hold no expression; each input is used, and each variable is a setting of check."""
     used = set()
     settings = Settings(cli, {}).keys_of["check"]
@@ -59,13 +59,13 @@ def test_no_input_is_part_of_a_script(action: Any) -> None:  # noqa: ANN401 - a 
     assert used == set(action["inputs"])
 
 
-def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:  # noqa: ANN401 - a YAML document
+def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:
     """Run the step that judges; return its code, its output value and the summary."""
     [step] = [step for step in action["runs"]["steps"] if step.get("id") == "judge"]
     files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     inputs = dict.fromkeys(step["env"], "") | env
     done = subprocess.run(  # noqa: S603 - our own step
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],  # noqa: S607 - as the runner does
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
         cwd=tmp_path,
         env=os.environ | files | {"RUNNER_TEMP": str(tmp_path), "TCOP_MOCK_ACTION_PYTHON": sys.executable} | inputs,
         capture_output=True,
@@ -78,7 +78,7 @@ def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:  # n
     return done.returncode, (tmp_path / "github_output").read_text(encoding="utf-8"), told
 
 
-def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:  # noqa: ANN401 - a YAML document
+def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:
     """The code is the step's and an output; the findings are in the summary; reports are written."""
     env = {"TCOP_MOCK_CLAUSES": "TCM302", "TCOP_MOCK_REPORT": "json=r.json\njunit=r.xml", "TCOP_MOCK_WAIT": "30s"}
     with in_thread(through_sink(lambda: hasty)) as url:
@@ -90,14 +90,14 @@ def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:  # noqa: ANN
 
 
 @pytest.mark.parametrize("variable", ["TCOP_MOCK_TARGET", "TCOP_MOCK_CLAUSES", "TCOP_MOCK_FAIL_ON"])
-def test_no_input_is_a_command(action: Any, tmp_path: Path, variable: str) -> None:  # noqa: ANN401 - a YAML document
+def test_no_input_is_a_command(action: Any, tmp_path: Path, variable: str) -> None:
     """Whatever an input holds, it is a value that tcop-mock refuses, and no shell reads it."""
     code, output, summary = judge(action, tmp_path, **{variable: EVIL})
     assert (code, output, summary) == (2, "exit-code=2\n", "")
     assert not (tmp_path / "pwned").exists()
 
 
-def test_what_is_installed_is_there(action: Any, root: Path) -> None:  # noqa: ANN401 - a YAML document
+def test_what_is_installed_is_there(action: Any, root: Path) -> None:
     """The files that the installing step names are in the checkout."""
     script = "".join(step.get("run", "") for step in action["runs"]["steps"])
     named = re.findall(r"\$GITHUB_ACTION_PATH(?:/([\w./]+))?", script)

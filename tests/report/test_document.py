@@ -55,7 +55,7 @@ def test_the_schemas_are_schemas(name: str) -> None:
     Draft202012Validator.check_schema(read_schema(name))
 
 
-def _objects(schema: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any part of a schema
+def _objects(schema: Any) -> list[dict[str, Any]]:
     if isinstance(schema, list):
         return [found for item in schema for found in _objects(item)]
     if not isinstance(schema, dict):

@@ -69,7 +69,7 @@ class FakePost:
         )
 
 
-def _run(post: FakePost, globs: Sequence[str], target: Target = TARGET, **options: Any) -> ContractRun:  # noqa: ANN401
+def _run(post: FakePost, globs: Sequence[str], target: Target = TARGET, **options: Any) -> ContractRun:
     plan = CheckPlan(target, Catalog.load(), select(load_clauses(), globs), load_profile(), seed=7, **options)
     return ContractRun(plan, post, post.clock, post.sleep)
 
@@ -218,7 +218,7 @@ def test_what_is_not_finished_in_time_is_an_error() -> None:
     """When the run's time is up, the clauses that are left are errors and the verdict comes all the same."""
 
     class Stuck(FakePost):
-        async def __call__(self, push: Push, **options: Any) -> Attempt:  # noqa: ANN401
+        async def __call__(self, push: Push, **options: Any) -> Attempt:
             if len(self.pushes) >= 1:
                 await asyncio.Event().wait()
             return await super().__call__(push, **options)
@@ -233,7 +233,7 @@ def test_the_run_s_limit_holds_for_the_first_request_too() -> None:
     """A target that does not answer the first callback inside the run's limit is unusable, and told so in time."""
 
     class Stuck(FakePost):
-        async def __call__(self, push: Push, **options: Any) -> Attempt:  # noqa: ANN401
+        async def __call__(self, push: Push, **options: Any) -> Attempt:
             await asyncio.Event().wait()
             return await super().__call__(push, **options)
 
@@ -245,7 +245,7 @@ def test_a_clause_has_a_limit_of_its_own() -> None:
     """A port that never comes back costs one clause its own limit, not the run."""
 
     class Stuck(FakePost):
-        async def __call__(self, push: Push, **options: Any) -> Attempt:  # noqa: ANN401
+        async def __call__(self, push: Push, **options: Any) -> Attempt:
             if len(self.pushes) >= 1:
                 await asyncio.Event().wait()
             return await super().__call__(push, **options)

@@ -31,7 +31,7 @@ def serve() -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
 def sender() -> Callable[..., Attempt]:
     """Push once to a URL with the sender. The deadline is beyond every test's duration unless the test is about it."""
 
-    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:  # noqa: ANN401 - HttpPost's
+    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
         return asyncio.run(HttpPost(Target.parse(url), **options)(push, deadline_s=deadline_s))
 
     return send
@@ -45,7 +45,7 @@ def post(
     if request.param.endswith("transports"):  # as on systems without epoll(7)
         monkeypatch.setattr("tcop_mock.load.wire.channels", lambda: None)
 
-    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:  # noqa: ANN401 - PooledPost's
+    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
         return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))
 
     return sender if request.param == "sender" else send

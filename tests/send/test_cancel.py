@@ -66,7 +66,7 @@ def test_an_attempt_cancelled_in_its_look_up_leaves_nothing() -> None:
     """CancelledError comes through although the resolver hangs, and its late answer goes nowhere."""
     asked, go_on = threading.Event(), threading.Event()
 
-    def resolve(*_: object, **__: object) -> Any:  # noqa: ANN401 - a resolver's signature
+    def resolve(*_: object, **__: object) -> Any:
         asked.set()
         go_on.wait(25)
         return []

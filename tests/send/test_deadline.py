@@ -110,7 +110,7 @@ def test_the_deadline_counts_from_the_start(serve: Serve, jump_at: int, connecte
     """Time that passes once connected is part of it; time before the attempt is not."""
     server = serve(lambda peer: peer.hold())
     with asyncio.Runner(loop_factory=Loop) as runner:
-        clock = Clock(runner.get_loop(), jump_at)  # type: ignore[arg-type]
+        clock = Clock(runner.get_loop(), jump_at)  # type: ignore[arg-type]  # it has the one method
         post = HttpPost(Target.parse(server.url), clock=clock)
         deadline_s = 500 if connected_s else DEADLINE_S
         attempt = runner.run(post(Push(b"{}"), deadline_s=deadline_s, intended_s=-4.0))

@@ -29,17 +29,17 @@ Start = Any
 Scope = dict[str, Any]
 
 
-def _wsgi(app: Any, push: Push = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:  # noqa: ANN401
+def _wsgi(app: Any, push: Push = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:
     post = WsgiPost(app, TARGET, answer_cap_bytes=cap, clock=time.perf_counter)
     return asyncio.run(post(push, deadline_s=deadline_s))
 
 
-def _asgi(app: Any, push: Push = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:  # noqa: ANN401
+def _asgi(app: Any, push: Push = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:
     with AsgiPost(app, TARGET, answer_cap_bytes=cap, clock=time.perf_counter, lifespan_s=5.0) as post:
         return asyncio.run(post(push, deadline_s=deadline_s))
 
 
-async def _answer(send: Any, status: int = 200, *parts: bytes) -> None:  # noqa: ANN401
+async def _answer(send: Any, status: int = 200, *parts: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [(b"x-a", b"1")]})
     for part in parts:
         await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -84,7 +84,7 @@ def test_an_asgi_app_gets_the_request_as_its_specification_has_it() -> None:
     seen: list[Any] = []
     gone = threading.Event()
 
-    async def app(scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             assert (await receive())["type"] == "lifespan.startup"
             scope["state"]["database"] = "open"
@@ -122,7 +122,7 @@ def test_an_asgi_app_gets_the_request_as_its_specification_has_it() -> None:
 def test_an_empty_body_is_one_empty_part() -> None:
     """An app that waits for the body's end gets it."""
 
-    async def app(scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             message = await receive()
             await _answer(send, 200 if message == {"type": "http.request", "body": b"", "more_body": False} else 500)
@@ -136,7 +136,7 @@ def test_an_app_that_raises_answers_500_with_its_traceback() -> None:
     def wsgi(environ: dict[str, Any], _start: Start) -> Iterable[bytes]:
         raise KeyError(environ["REQUEST_METHOD"])
 
-    async def asgi(scope: Scope, _receive: Any, _send: Any) -> None:  # noqa: ANN401
+    async def asgi(scope: Scope, _receive: Any, _send: Any) -> None:
         raise KeyError(scope.get("method"))
 
     for attempt in (_wsgi(wsgi), _asgi(asgi)):
@@ -153,7 +153,7 @@ def test_an_app_that_raises_inside_its_answer_cuts_it() -> None:
         yield b"o"
         raise ValueError
 
-    async def asgi(scope: Scope, _receive: Any, send: Any) -> None:  # noqa: ANN401
+    async def asgi(scope: Scope, _receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200})
             await send({"type": "nonsense"})
@@ -166,7 +166,7 @@ def test_an_app_that_raises_inside_its_answer_cuts_it() -> None:
 def test_an_app_without_an_answer_answers_500() -> None:
     """It returned, and said nothing."""
 
-    async def asgi(_scope: Scope, _receive: Any, _send: Any) -> None:  # noqa: ANN401
+    async def asgi(_scope: Scope, _receive: Any, _send: Any) -> None:
         return
 
     for attempt in (_wsgi(lambda _environ, _start: []), _asgi(asgi)):
@@ -193,11 +193,11 @@ def test_an_app_that_is_late_is_late() -> None:
         free.wait(10.0)
         return []
 
-    async def blocks(scope: Scope, _receive: Any, _send: Any) -> None:  # noqa: ANN401
+    async def blocks(scope: Scope, _receive: Any, _send: Any) -> None:
         if scope["type"] == "http":
             free.wait(10.0)
 
-    async def waits(scope: Scope, _receive: Any, _send: Any) -> None:  # noqa: ANN401
+    async def waits(scope: Scope, _receive: Any, _send: Any) -> None:
         if scope["type"] == "http":
             await asyncio.Event().wait()
 
@@ -219,7 +219,7 @@ def test_an_app_that_is_late_is_late() -> None:
 def test_an_answer_is_read_up_to_the_cap() -> None:
     """An app that goes on without end is not waited for; a head is enough where its body is nobody's business."""
 
-    async def asgi(scope: Scope, _receive: Any, send: Any) -> None:  # noqa: ANN401
+    async def asgi(scope: Scope, _receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200})
             while True:
@@ -253,7 +253,7 @@ def test_an_iterable_is_closed() -> None:
     closed: list[bool] = []
 
     class Parts:
-        def __iter__(self) -> Any:  # noqa: ANN401
+        def __iter__(self) -> Any:
             return iter([b"x"])
 
         def close(self) -> None:
@@ -274,7 +274,7 @@ def test_an_iterable_is_closed() -> None:
 def test_an_app_that_does_not_start_up_is_no_target(message: dict[str, str] | None, told: str) -> None:
     """With its own reason, or the time that it had."""
 
-    async def app(_scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401
+    async def app(_scope: Scope, receive: Any, send: Any) -> None:
         await receive()
         if message is None:
             await asyncio.Event().wait()
@@ -288,7 +288,7 @@ def test_an_app_that_does_not_start_up_is_no_target(message: dict[str, str] | No
 def test_an_app_that_does_not_shut_down_is_left() -> None:
     """After its time is over."""
 
-    async def app(scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await receive()
             await send({"type": "lifespan.startup.complete"})
@@ -405,7 +405,7 @@ def test_who_hangs_up_waits_for_no_answer() -> None:
     """The app goes on; the attempt is over."""
     ended = threading.Event()
 
-    async def app(scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             raise RuntimeError
         await receive()

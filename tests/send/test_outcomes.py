@@ -304,11 +304,11 @@ def test_a_closed_port_is_refused(post: PostOnce) -> None:
     assert str(port) in attempt.detail
 
 
-def _no_such_name(*_: object, **__: object) -> Any:  # noqa: ANN401 - a resolver's signature
+def _no_such_name(*_: object, **__: object) -> Any:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def _no_such_encoding(*_: object, **__: object) -> Any:  # noqa: ANN401 - a resolver's signature
+def _no_such_encoding(*_: object, **__: object) -> Any:
     raise UnicodeError("label too long")
 
 
@@ -328,7 +328,7 @@ def test_the_next_address_is_tried(serve: Serve, post: PostOnce) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = listener.getsockname()[1]
 
-    def resolve(*_: object, **options: Any) -> Any:  # noqa: ANN401 - a resolver's signature
+    def resolve(*_: object, **options: Any) -> Any:
         return [socket.getaddrinfo("127.0.0.1", port, **options)[0] for port in (closed, server.port)]
 
     assert post("http://callback.test", resolve=resolve).outcome is Outcome.ACKED

@@ -100,7 +100,7 @@ def test_credentials_are_sent_as_basic_in_utf_8(request_of: Callable[[Push], byt
 def test_what_no_request_can_have_is_a_usage_error(fields: dict[str, object], why: str) -> None:
     """It is refused before anything is sent, and the value of a header is not shown."""
     with pytest.raises(UsageError, match=why) as refusal:
-        Push(b"{}", **fields)  # type: ignore[arg-type]
+        Push(b"{}", **fields)  # type: ignore[arg-type]  # of any type
     assert "s3cret" not in str(refusal.value)
 
 

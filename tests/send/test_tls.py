@@ -62,7 +62,7 @@ def test_a_valid_certificate_is_accepted(serve: Serve, post: PostOnce, authority
     """A name or an address that a trusted certificate holds is acked, and a large body arrives."""
     server = serve(answering(context_of(authority.issue_cert("localhost", "127.0.0.1"))))
 
-    def resolve(_: str, port: int, **options: Any) -> Any:  # noqa: ANN401 - a resolver's signature
+    def resolve(_: str, port: int, **options: Any) -> Any:
         return socket.getaddrinfo("127.0.0.1", port, **options)
 
     attempt = post(tls_url(server, host), Push(b"x" * 1_000_000), resolve=resolve)

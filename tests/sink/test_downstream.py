@@ -25,7 +25,7 @@ EVENT = {
 }
 
 
-def sent(*requests: tuple[str, Any], ends: Downstream, trouble: Any = None) -> tuple[list[Attempt], Sight]:  # noqa: ANN401
+def sent(*requests: tuple[str, Any], ends: Downstream, trouble: Any = None) -> tuple[list[Attempt], Sight]:
     """Send messages to the ends, in turn; return the answers and what is to be seen then."""
 
     async def send() -> tuple[list[Attempt], Sight]:
@@ -83,7 +83,7 @@ def test_what_is_refused_is_told_with_the_reason() -> None:
         (is_late(9.0), "/wecom?key=k", None, b""),
     ],
 )
-def test_an_end_fails_for_what_names_a_token(trouble: Any, path: str, status: int | None, body: bytes) -> None:  # noqa: ANN401
+def test_an_end_fails_for_what_names_a_token(trouble: Any, path: str, status: int | None, body: bytes) -> None:
     """And takes the rest."""
     ends = Downstream()
     [troubled, fine], sight = sent((path, WECOM), ("/json", {"other": 1}), ends=ends, trouble=trouble)

@@ -376,7 +376,7 @@ def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
             accepted.set()
 
         closing: list[asyncio.Future[None]] = []
-        sink._accept = accept_last  # type: ignore[method-assign]
+        sink._accept = accept_last  # type: ignore[method-assign]  # to be called in between
         await sink.__aenter__()
         host, port = sink.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))

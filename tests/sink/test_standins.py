@@ -41,12 +41,12 @@ TAKEN = {
 }
 
 
-def _asked(path: str, body: Any, ends: Standins | None = None, method: str = "POST") -> Answered:  # noqa: ANN401
+def _asked(path: str, body: Any, ends: Standins | None = None, method: str = "POST") -> Answered:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return (ends or Standins()).answer(Received(method, path, (), raw, 0.0))
 
 
-def _document(reply: Reply) -> Any:  # noqa: ANN401 - any JSON value
+def _document(reply: Reply) -> Any:
     return json.loads(reply.body)
 
 
@@ -125,7 +125,7 @@ def test_pagerduty_names_the_incident() -> None:
         (FEISHU, b"[]", 9499),
     ],
 )
-def test_robots_answer_200_with_a_code(path: str, body: Any, code: int) -> None:  # noqa: ANN401
+def test_robots_answer_200_with_a_code(path: str, body: Any, code: int) -> None:
     """What a robot refuses is told in the body, not in the status."""
     reply = _asked(path, body).reply
     document = _document(reply)

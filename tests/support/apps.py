@@ -96,5 +96,5 @@ def refuses_timeless(alarm: dict[str, Any]) -> None:
         raise ValueError("when, please?")
 
 
-def _is_timeless(alarm: Any) -> bool:  # noqa: ANN401 - any JSON value
+def _is_timeless(alarm: Any) -> bool:
     return isinstance(alarm, dict) and alarm.get("alarmStatus") == "0" and alarm.get("recoverTime") in ("0", 0, "")

@@ -57,7 +57,7 @@ def refusing(wrong: Callable[[Alarm], bool], refusal: Reply = FAULT) -> Handler:
     return changed(change)
 
 
-def at(alarm: Alarm, path: str) -> Any:  # noqa: ANN401 - any JSON value
+def at(alarm: Alarm, path: str) -> Any:
     """Return the value at a dotted path, or ``ABSENT``."""
     value: Any = alarm
     for key in path.split("."):

@@ -14,7 +14,7 @@ class Done(NamedTuple):
     err: str
 
     @property
-    def document(self) -> Any:  # noqa: ANN401 - any JSON value
+    def document(self) -> Any:
         """The one JSON document on standard output."""
         return json.loads(self.out)
 

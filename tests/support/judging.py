@@ -35,7 +35,7 @@ def judged(
     skip: Sequence[str] = (),
     seed: int = 7,
     profile: Profile | None = None,
-    **more: Any,  # noqa: ANN401 - of the plan
+    **more: Any,
 ) -> Verdict:
     """Return the verdict on the receiver at ``url``."""
     target = Target.parse(url)

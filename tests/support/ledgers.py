@@ -10,7 +10,7 @@ from tcop_mock.model.wire import wire_bytes
 Rows = list[dict[str, Any]]
 
 
-def entry(session: str, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def entry(session: str, **changed: Any) -> dict[str, Any]:
     """Return a line of a ledger about the object ``ins-1``, acked at once."""
     return {
         "version": 1,
@@ -30,7 +30,7 @@ def callback(session: str, thing: str = "ins-1") -> dict[str, Any]:
     return {"sessionId": session, "alarmStatus": "1", "alarmObjInfo": {"dimensions": {"objId": thing}}}
 
 
-def record(body: dict[str, Any] | None, **changed: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+def record(body: dict[str, Any] | None, **changed: Any) -> dict[str, Any]:
     """Return a line of a recording of ``listen``."""
     return {
         "version": 1,

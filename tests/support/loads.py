@@ -27,7 +27,7 @@ CATALOG = Catalog.load()
 CVM = (("cvm/basic-monitoring", 1.0),)
 
 
-def plan_of(url: str = "http://127.0.0.1:9/", profile: str = "2023", **changes: Any) -> LoadPlan:  # noqa: ANN401 - any field
+def plan_of(url: str = "http://127.0.0.1:9/", profile: str = "2023", **changes: Any) -> LoadPlan:
     """Return a plan by a profile; deadlines are far, unless it is said otherwise."""
     rules = replace(load_profile(profile).delivery, timeout_s=25.0)
     plan = LoadPlan(Target.parse(url), rules, profile, seed=1, mix=CVM, title="as a test wants it")
@@ -72,12 +72,12 @@ def times(*seconds: float) -> Distribution:
     return Distribution(tuple(Bucket(one, 1) for one in sorted(seconds)), max(seconds), sum(seconds))
 
 
-def point(at_s: float, **changes: Any) -> LoadPoint:  # noqa: ANN401 - any field
+def point(at_s: float, **changes: Any) -> LoadPoint:
     """Return a second in which 100 callbacks were acked."""
     return replace(LoadPoint(at_s, 1.0, 100, 100, 0, 0, 0, 3, 0.002, 0.009, 0.02), **changes)
 
 
-def summary_of(**changes: Any) -> LoadSummary:  # noqa: ANN401 - any field
+def summary_of(**changes: Any) -> LoadSummary:
     """Return the summary of an open load of 3 s: 297 acks, 2 refusals, a timeout."""
     plan = plan_of("http://user:s3cret@127.0.0.1:8080/alarm", stages=level(100, 3), duration_s=3.0)
     acks = Distribution((Bucket(0.001, 200), Bucket(0.01, 90), Bucket(6.0, 7)), 5.9, 42.0)

@@ -102,7 +102,7 @@ def run_in(folder: Path, files: Iterable[Block], script: str) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(moved(block.code), encoding="utf-8")
     done = subprocess.run(  # noqa: S603 - the pages' own commands
-        ["bash", "-euo", "pipefail", "-c", _END_ALL + moved(script)],  # noqa: S607
+        ["bash", "-euo", "pipefail", "-c", _END_ALL + moved(script)],
         cwd=folder,
         env=_environment(),
         stdin=subprocess.DEVNULL,

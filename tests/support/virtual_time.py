@@ -19,7 +19,7 @@ class _Jumping(selectors.DefaultSelector):
         super().__init__()
         self.now_s = 0.0
 
-    def select(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - what selectors give
+    def select(self, timeout: float | None = None) -> Any:
         assert timeout is not None, "everything waits, and no timer is set"
         self.now_s += timeout
         return super().select(0)
