@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import math
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,27 +63,32 @@ class TimerDescriptor:
         if self._descriptor < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create failed")
         self._loop, self._call = loop, call
+        self._until_s = math.inf
+        """When it is due, by the loop's clock, which is the timer's; infinitely late where it is not set."""
         self._spec = _Spec()
         self._at = ctypes.byref(self._spec)
         loop.add_reader(self._descriptor, self._due)
 
     def set(self, delay_s: float) -> None:
         """Call back after a delay. Setting the timer takes back that it had expired, so it need not be read."""
+        self._until_s = self._loop.time() + delay_s
         spec = self._spec
         spec.value_s, spec.value_ns = divmod(max(1, int(delay_s * _NS)), _NS)  # 0 would be never
         self._set_time(self._descriptor, 0, self._at, None)
 
     def close(self) -> None:
         """Give the descriptor back."""
+        self._until_s = -math.inf
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
 
     def _due(self) -> None:
-        try:
-            os.read(self._descriptor, 8)
-        except BlockingIOError:
+        if self._loop.time() < self._until_s:
             return  # it was set anew after it had expired
+        self._until_s = math.inf
         self._call()
+        if self._until_s == math.inf:  # it was not set again: as long as it is not read, it is due
+            os.read(self._descriptor, 8)
 
 
 class LoopTimer:
