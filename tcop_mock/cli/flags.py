@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from tcop_mock.cli.durations import durations, notify, positive_duration, rate, retry_on
@@ -10,6 +12,9 @@ from tcop_mock.model.alarm import State
 from tcop_mock.model.form import Form
 from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.model.shape import Lang
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def common(*, seed: int | None = None) -> list[click.Parameter]:
@@ -57,25 +62,40 @@ def drawing() -> list[click.Parameter]:
             metavar="TYPE[:TIME]",
             help="How an alarm repeats: single, continuous:5m, exponential:5m.  [default: drawn]",
         ),
-        click.Option(
-            ["--lang"],
-            type=click.Choice([lang.value for lang in Lang]),
-            default=Lang.EN.value,
-            show_default=True,
-            help="Of names and other human text.",
-        ),
-        click.Option(
-            ["--form"],
-            type=click.Choice([form.value for form in Form]),
-            default=Form.DOCUMENTED.value,
-            show_default=True,
-            help="As documented, as captured, or one of EventBridge's (events only).",
-        ),
+        lang(),
+        form(Form, "As documented, as captured, or one of EventBridge's (events only)."),
         click.Option(["--set", "sets"], multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         click.Option(["--unset"], multiple=True, metavar="PATH", help="Leave a value out; repeatable."),
         _file("--template", "Your own notice in place of the body: {{.content}} ..."),
         click.Option(["--mutate"], metavar="NAME", help="Change the body as a clause does; see list --mutators."),
     ]
+
+
+def lang() -> click.Option:
+    """Return the flag that chooses a language."""
+    return click.Option(
+        ["--lang"],
+        type=click.Choice([lang.value for lang in Lang]),
+        default=Lang.EN.value,
+        show_default=True,
+        help="Of names and other human text.",
+    )
+
+
+def form(forms: Iterable[Form], text: str) -> click.Option:
+    """Return the flag that chooses one of some forms of the body."""
+    return click.Option(
+        ["--form"],
+        type=click.Choice([form.value for form in forms]),
+        default=Form.DOCUMENTED.value,
+        show_default=True,
+        help=text,
+    )
+
+
+def timeout(text: str) -> click.Option:
+    """Return the flag that sets a deadline."""
+    return click.Option(["--timeout"], type=positive_duration, metavar="TIME", help=text)
 
 
 def _file(flag: str, text: str) -> click.Option:
@@ -118,12 +138,7 @@ def delivering() -> list[click.Parameter]:
     return [
         *_pauses(),
         click.Option(["--attempts"], type=click.IntRange(min=1), help="POSTs at the most.  [default: the profile's]"),
-        click.Option(
-            ["--timeout"],
-            type=positive_duration,
-            metavar="TIME",
-            help="Total deadline of one POST.  [default: the profile's]",
-        ),
+        timeout("Total deadline of one POST.  [default: the profile's]"),
         click.Option(
             ["--retry-on"],
             type=retry_on,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from tcop_mock.cli.durations import duration, positive_duration
-from tcop_mock.cli.flags import common, header, insecure
+from tcop_mock.cli.flags import common, form, header, insecure, lang, timeout
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.model.form import Form
-from tcop_mock.model.shape import Lang
 
 _HELP = """Send many callbacks to TARGET, each another alarm's, and tell how it bore them.
 
@@ -136,20 +135,8 @@ def _bodies() -> list[click.Parameter]:
             metavar="GLOB[=WEIGHT],...",
             help="Shapes, and their shares: cvm/*=3,cdb/*=1; repeatable.  [default: all alike]",
         ),
-        click.Option(
-            ["--lang"],
-            type=click.Choice([lang.value for lang in Lang]),
-            default=Lang.EN.value,
-            show_default=True,
-            help="Of names and other human text.",
-        ),
-        click.Option(
-            ["--form"],
-            type=click.Choice([Form.DOCUMENTED.value, Form.OBSERVED.value]),
-            default=Form.DOCUMENTED.value,
-            show_default=True,
-            help="As documented, or as captured.",
-        ),
+        lang(),
+        form([Form.DOCUMENTED, Form.OBSERVED], "As documented, or as captured."),
         header(),
     ]
 
@@ -164,12 +151,7 @@ LOAD = click.Command(
         *_bounds(),
         *_storms(),
         *_bodies(),
-        click.Option(
-            ["--timeout"],
-            type=positive_duration,
-            metavar="TIME",
-            help="Total deadline of one POST.  [default: the profile's]",
-        ),
+        timeout("Total deadline of one POST.  [default: the profile's]"),
         insecure(),
         *_safety(),
         click.Option(
@@ -187,7 +169,7 @@ LOAD = click.Command(
             type=click.Choice(["asyncio", "uvloop"]),
             default="asyncio",
             show_default=True,
-            help="Event loop; uvloop is faster, where it is installed.",
+            help="Event loop; uvloop has to be installed.",
         ),
         *common(),
     ],

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tcop_mock.cli.durations import positive_duration
-from tcop_mock.cli.flags import common, insecure
+from tcop_mock.cli.flags import common, insecure, timeout
 from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 
@@ -20,12 +19,7 @@ DOCTOR = click.Command(
     "Exit code 0: no problem, 1: problems, 3: the receiver cannot be reached.",
     params=[
         click.Argument(["target"], required=False, metavar="[URL]"),
-        click.Option(
-            ["--timeout"],
-            type=positive_duration,
-            metavar="TIME",
-            help="Limit of each step.  [default: the profile's, of one POST]",
-        ),
+        timeout("Limit of each step.  [default: the profile's, of one POST]"),
         insecure(),
         *common(),
     ],
