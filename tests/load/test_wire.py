@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import socket
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -49,19 +49,18 @@ class Wired(NamedTuple):
     exhausted: str
 
 
+def wire_to(url: str, ended: Callable[[Line], None], **options: Any) -> Wire:
+    """Return a wire; what its deadline is matters to no test that names none."""
+    ports: dict[str, Any] = {"deadline_s": 25.0, "cap_bytes": 65_536, "clock": time.perf_counter} | options
+    return Wire(Target.parse(url), Push(b""), ended=ended, **ports)
+
+
 def one_by_one(url: str, pushes: int, *, pause: Callable[[], None] | None = None, body: bytes = b"{}") -> Wired:
     """Push so often, each when the one before has ended; ``pause`` is called in between, and the loop turns."""
 
     async def run() -> Wired:
         ended: asyncio.Queue[Ended] = asyncio.Queue()
-        wire = Wire(
-            Target.parse(url),
-            Push(b""),
-            deadline_s=25.0,
-            cap_bytes=65_536,
-            clock=time.perf_counter,
-            ended=lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)),
-        )
+        wire = wire_to(url, lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)))
         all_ended = []
         for number in range(pushes):
             if number and pause:
@@ -243,13 +242,9 @@ def two_pushes(between: Callable[[Wire], object], resolve: Callable[..., object]
 
     async def run() -> Wired:
         ended: asyncio.Queue[Ended] = asyncio.Queue()
-        wire = Wire(
-            Target.parse(f"http://receiver.test:{port}/"),
-            Push(b""),
-            deadline_s=25.0,
-            cap_bytes=65_536,
-            clock=time.perf_counter,
-            ended=lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)),
+        wire = wire_to(
+            f"http://receiver.test:{port}/",
+            lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)),
             resolve=resolve,
         )
         all_ended = []
@@ -324,14 +319,7 @@ def test_connections_are_opened_ahead(serve: Serve) -> None:
 
     async def run(url: str) -> tuple[int, Outcome]:
         ended: asyncio.Queue[Outcome] = asyncio.Queue()
-        wire = Wire(
-            Target.parse(url),
-            Push(b""),
-            deadline_s=25.0,
-            cap_bytes=65_536,
-            clock=time.perf_counter,
-            ended=lambda line: ended.put_nowait(line.outcome),
-        )
+        wire = wire_to(url, lambda line: ended.put_nowait(line.outcome))
         await wire.prepare(3)
         wire.push(b"{}", 0.0, time.perf_counter())
         outcome = await ended.get()
@@ -349,14 +337,7 @@ def test_what_is_under_way_at_the_end_is_cancelled(serve: Serve) -> None:
 
     async def run() -> list[tuple[Outcome, str]]:
         ended: list[tuple[Outcome, str]] = []
-        wire = Wire(
-            Target.parse(server.url),
-            Push(b""),
-            deadline_s=25.0,
-            cap_bytes=65_536,
-            clock=time.perf_counter,
-            ended=lambda line: ended.append((line.outcome, line.detail)),
-        )
+        wire = wire_to(server.url, lambda line: ended.append((line.outcome, line.detail)))
         wire.push(b"{}", 0.0, 0.0)
         await asyncio.sleep(0.05)  # it connects; if not, both are dialled when they end
         wire.push(b"{}", 0.0, 0.0)
@@ -377,7 +358,7 @@ def test_only_what_is_overdue_expires(serve: Serve) -> None:
         def end(line: Line) -> None:
             ended.append(line.started_s)
 
-        wire = Wire(Target.parse(server.url), Push(b""), deadline_s=5.0, cap_bytes=1, clock=lambda: now_s, ended=end)
+        wire = wire_to(server.url, end, deadline_s=5.0, clock=lambda: now_s)
         wire.expire(now_s)
         wire.push(b"{}", 0.0, 95.0)
         wire.push(b"{}", 0.0, 95.1)
