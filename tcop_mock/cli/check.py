@@ -13,11 +13,12 @@ import click
 
 from tcop_mock.cli.aiming import aimed, all_clauses, own_template, require_address
 from tcop_mock.cli.github import commands_stopped
-from tcop_mock.cli.observing import Asked, listening, observing
+from tcop_mock.cli.observing import Asked, flags_of, listening, observing
 from tcop_mock.cli.options import with_common
 from tcop_mock.cli.reports import streaming, with_reporting, write_reports
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import select
+from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.errors import UsageError
 from tcop_mock.model.clause import Level
 from tcop_mock.model.events import RunFinished
@@ -30,7 +31,7 @@ from tcop_mock.run.plan import CheckPlan
 from tcop_mock.send.opening import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tcop_mock.cli.observing import Ends
     from tcop_mock.cli.options import Common
@@ -76,7 +77,8 @@ def check(  # noqa: PLR0913 - one parameter an option
     require_address(aim, files)
     template = own_template(more.pop("template"), common)
     ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
-    found, ends = observing(Asked(**more))
+    asked = Asked(**more)
+    found, ends = observing(asked)
     plan = CheckPlan(
         aim,
         common.catalog(),
@@ -87,9 +89,20 @@ def check(  # noqa: PLR0913 - one parameter an option
         catalog_folders=common.catalog_folders,
         clause_files=files_of_own,
         template=template,
+        flags=(*_flags(ways, insecure=insecure), *flags_of(asked)),
         **ways,
     )
     return _judge_and_report(plan, ends, _Told(files, baseline, Level(fail_on), common), insecure=insecure)
+
+
+def _flags(ways: Mapping[str, Any], *, insecure: bool) -> Iterator[Flag]:
+    """Yield those by which the receiver is reached, where they are not the usual ones."""
+    if insecure:
+        yield INSECURE
+    if not ways["judge_auth"]:
+        yield Flag("--no-auth-from-url")
+    if ways["gap_s"]:
+        yield Flag("--pace", f"{60 / ways['gap_s']:.10g}/min")
 
 
 class _Told(NamedTuple):

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.reproduce import Flag
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.model.target import Target
 from tcop_mock.observe.document import Paths
@@ -43,6 +44,19 @@ class Ends(NamedTuple):
 
     host: str
     port: int
+
+
+def flags_of(asked: Asked) -> list[Flag]:
+    """Return what was asked for, as it is asked for again."""
+    given = {
+        **_sources(asked),
+        "--observe-all": asked.effects,
+        "--observe-open": asked.open,
+        "--downstream": asked.downstream,
+        "--restart-cmd": asked.restart,
+        "--settle": "" if asked.settle_s == Asked().settle_s else f"{asked.settle_s:g}s",
+    }
+    return [Flag(name, value, sees=True) for name, value in given.items() if value]
 
 
 def observing(asked: Asked) -> tuple[Observing, Ends | None]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.offers import is_near_miss
-from tcop_mock.contract.reproduce import SERVED, Source, curl, our_own, replayed
+from tcop_mock.contract.reproduce import INSECURE, SERVED, Source, curl, our_own, replayed
 from tcop_mock.model.secret import MASK, without_keys
 from tcop_mock.model.verdict import Exchange, Finding, Reproduction
 
@@ -81,7 +81,7 @@ def _finding(text: str, same: Sequence[Problem], judged: int, source: Source) ->
         shape=first.case.shape,
         evidence=_evidence(first, source.target),
         reproduce=Reproduction(
-            _curls(first, source.target),
+            _curls(first, source.target, insecure=INSECURE in source.flags),
             our_own(source),
             "" if first.story else replayed(first.case, source),
         ),
@@ -137,11 +137,11 @@ def exchange(case: Case, attempt: Attempt, target: Target) -> Exchange:
     )
 
 
-def _curls(problem: Problem, target: Target) -> str:
+def _curls(problem: Problem, target: Target, *, insecure: bool) -> str:
     """Return curl commands for the case, or for all pushes of its story in order."""
     acts = problem.story.acts if problem.story else ()
     cases = [case for told in acts for case in told.act.cases] or [problem.case]
-    return "\n".join(curl(case, target) for case in cases[:_MOST_CURLS])
+    return "\n".join(curl(case, target, insecure=insecure) for case in cases[:_MOST_CURLS])
 
 
 def _evidence(problem: Problem, target: Target) -> str:

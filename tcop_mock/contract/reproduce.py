@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import shlex
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.offers import userpass
 from tcop_mock.model.case import Pace
+from tcop_mock.model.clause import Need
+from tcop_mock.model.secret import without_keys
 
 if TYPE_CHECKING:
     from tcop_mock.model.case import Case, Play
@@ -26,11 +29,25 @@ _PARSING = (
     "of(sys.argv[1])(json.load(sys.stdin))' {name}"
 )
 """How a parser is given a body without us."""
+_SEEING = frozenset({Need.OBSERVER, Need.OPEN, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM, Need.RESTART})
+_USERINFO = re.compile(r"://[^/\s@]*@")
 _END = "TCOP_BODY"
 _MOST_READABLE_BYTES = 8192
 """A longer body is packed: nobody reads it, and it would fill the screen."""
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Characters that a terminal acts on, by their Unicode category: nobody should paste them."""
+
+
+class Flag(NamedTuple):
+    """A flag that a run was given, and has to be given to see the same again."""
+
+    name: str
+    value: str = ""
+    sees: bool = False
+    """Whether it says how effects are seen: only clauses about these need it."""
+
+
+INSECURE = Flag("--insecure")
 
 
 class Source(NamedTuple):
@@ -46,15 +63,20 @@ class Source(NamedTuple):
     clause_files: tuple[str, ...] = ()
     template: str = ""
     """The file of the user's own notices, where they are posted."""
+    flags: tuple[Flag, ...] = ()
 
 
 def our_own(source: Source) -> str:
     """Return a command of ours that plays the clause again, segments and crowds included.
 
-    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
+    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run; and where what shows
+    effects, or restarts the receiver, holds a secret, a variable that is called like its flag: ``OBSERVE_URL``.
+    A clause about effects is played with a fresh seed: the receiver knows the alarms of this one by now.
     """
     template = f" --template {shlex.quote(source.template)}" if source.template else ""
-    return f"tcop-mock check {_where(source)} --clauses {source.clause.code} {_drawn_by(source)}{template}"
+    sees = not source.clause.needs.isdisjoint(_SEEING)
+    flags = "".join(_written(flag) for flag in source.flags if sees or not flag.sees)
+    return f"tcop-mock check {_where(source)} --clauses {source.clause.code}{_drawn_by(source, fresh=sees)}{template}{flags}"
 
 
 def replayed(case: Case, source: Source) -> str:
@@ -66,7 +88,19 @@ def replayed(case: Case, source: Source) -> str:
         return ""
     cases = [one.title for scene in source.play.scenes for one in scene.cases]
     number = cases.index(case.title) + 1
-    return f"tcop-mock replay {source.clause.code}/{number} --to {_where(source)} --attempts 1 {_drawn_by(source)}"
+    insecure = "".join(_written(flag) for flag in source.flags if flag == INSECURE)
+    return (
+        f"tcop-mock replay {source.clause.code}/{number} --to {_where(source)} --attempts 1"
+        f"{_drawn_by(source)}{insecure}"
+    )
+
+
+def _written(flag: Flag) -> str:
+    if not flag.value:
+        return f" {flag.name}"
+    if without_keys(flag.value) != flag.value or _USERINFO.search(flag.value):
+        return f' {flag.name} "${flag.name.lstrip("-").replace("-", "_").upper()}"'
+    return f" {flag.name} {shlex.quote(flag.value)}"
 
 
 def _stands_alone(case: Case, play: Play) -> bool:
@@ -82,14 +116,15 @@ def _where(source: Source) -> str:
     return '"$TCOP_MOCK_TARGET"' if source.target.credentials else shlex.quote(source.target.url)
 
 
-def _drawn_by(source: Source) -> str:
+def _drawn_by(source: Source, *, fresh: bool = False) -> str:
     folders = "".join(f" --catalog {shlex.quote(folder)}" for folder in source.catalog_folders)
     if not source.clause.code.startswith("TCM"):
         folders += "".join(f" --clause-files {shlex.quote(files)}" for files in source.clause_files)
-    return f"--seed {source.seed} --profile {source.profile}{folders}"
+    seed = "" if fresh else f" --seed {source.seed}"
+    return f"{seed} --profile {source.profile}{folders}"
 
 
-def curl(case: Case, target: Target) -> str:
+def curl(case: Case, target: Target, *, insecure: bool = False) -> str:
     """Return a curl command that sends the case's request in one write and shows head and body of the answer.
 
     To a parser of this process it is handed by Python, which shows what that raises.
@@ -100,7 +135,7 @@ def curl(case: Case, target: Target) -> str:
         return _fed(_PARSING.format(parser=target.parser, name=shlex.quote(target.app)), push.body)
     path = target.path_with(push.query)
     address = f"{SERVED if target.app else target.url.removesuffix(target.path)}{path}"
-    options = ["curl", "-sS", "-i", "-X", push.method, shlex.quote(address)]
+    options = ["curl", "-sS", "-i", *(["-k"] if insecure else []), "-X", push.method, shlex.quote(address)]
     pair = userpass(case.offer, target.credentials) if target.credentials else None
     if pair:
         options += ["-u", pair]

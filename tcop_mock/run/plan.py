@@ -10,6 +10,7 @@ from tcop_mock.run.viewing import Observing
 
 if TYPE_CHECKING:
     from tcop_mock.catalog import Catalog
+    from tcop_mock.contract.reproduce import Flag
     from tcop_mock.generate.notice import Template
     from tcop_mock.model.profile import Profile
     from tcop_mock.model.secret import Credentials
@@ -40,6 +41,8 @@ class CheckPlan:
     """Globs of the user's own clauses, for the same reason."""
     template: Template | None = None
     """Of the user's own notices, in place of TCOP's own callbacks."""
+    flags: tuple[Flag, ...] = ()
+    """Further ones of the command line, to be named again likewise."""
     gap_s: float | None = None
     """Time between the starts of two requests at the least, for receivers that limit the rate."""
 

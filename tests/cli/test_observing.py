@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import sys
 from contextlib import closing
@@ -41,6 +42,19 @@ def test_a_url_shows_what_a_receiver_does(tcop: Call, opened: Callable[[Opening]
     shown = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES[:4])
     assert "it is resolved: 1 open incident in place of 0" in shown.out
     assert "answered 200; 1 effect, 1 open" in shown.out
+
+
+def test_what_was_seen_is_seen_again(tcop: Call, opened: Callable[[Opening], str]) -> None:
+    """The command that a finding gives looks in the same way, at the same pace, and finds the same."""
+    url = opened(through_sink(lambda: Desk("ignores-resolves")))
+    flags = ("--observe-url", f"{url}/state", *PATHS, "--settle", "1s", "--pace", "600/min", "--no-auth-from-url")
+    done = tcop("check", url, "--clauses", "TCM505", *flags, "--json")
+    [finding] = done.document["clauses"][0]["findings"]
+    program, *words = shlex.split(finding["reproduce"]["cli"])
+    assert (program, set(flags) - set(words)) == ("tcop-mock", set())
+    again = tcop(*words, "--json")
+    assert again.code == 1, again.out
+    assert [one["title"] for one in again.document["clauses"][0]["findings"]] == [finding["title"]]
 
 
 def test_a_command_shows_what_a_receiver_does(tcop: Call, opened: Callable[[Opening], str]) -> None:

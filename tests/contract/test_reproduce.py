@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.reproduce import Source, curl, our_own, replayed
+from tcop_mock.contract.reproduce import Flag, Source, curl, our_own, replayed
 from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
 from tcop_mock.model.delivery import Push
 from tcop_mock.model.target import Target
@@ -107,6 +107,47 @@ def test_our_own_line_names_clause_seed_and_profile() -> None:
     flags = ["--clauses", "TCM302", "--seed", "7", "--profile", "2023", "--catalog", "my shapes"]
     assert words == ["tcop-mock", "check", TARGET.url, *flags]
     assert '"$TCOP_MOCK_TARGET"' in our_own(Source(clause, GUARDED, 7, "2023"))
+
+
+FLAGS = (
+    Flag("--insecure"),
+    Flag("--pace", "300/min"),
+    Flag("--observe-cmd", "state --of 'it'", sees=True),
+    Flag("--settle", "2s", sees=True),
+)
+
+
+def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
+    """How the receiver is reached, always; how effects are seen, where the clause is about these."""
+    clauses = load_clauses()
+    for code, flags in {
+        "TCM302": ["--insecure", "--pace", "300/min"],
+        "TCM505": ["--insecure", "--pace", "300/min", "--observe-cmd", "state --of 'it'", "--settle", "2s"],
+    }.items():
+        words = shlex.split(our_own(Source(find(clauses, code), TARGET, 7, "2023", flags=FLAGS)))
+        assert words[words.index("2023") + 1 :] == flags
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        Flag("--observe-url", "http://u:s3cret@127.0.0.1/state", sees=True),
+        Flag("--observe-url", "http://127.0.0.1/state?token=s3cret", sees=True),
+        Flag("--restart-cmd", "psql postgres://u:s3cret@h/db -c x", sees=True),
+    ],
+)
+def test_a_flag_that_holds_a_secret_is_left_to_the_environment(flag: Flag) -> None:
+    """In a variable that is called like the flag."""
+    line = our_own(Source(find(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
+    assert "s3cret" not in line
+    assert line.endswith(f' {flag.name} "${flag.name[2:].replace("-", "_").upper()}"')
+
+
+def test_a_certificate_that_is_not_verified_is_not_verified_again(tmp_path: Path) -> None:
+    """Neither by curl, nor when the case is replayed."""
+    assert _run(curl(ONE, TARGET, insecure=True), tmp_path)["arguments"][:3] == ["-sS", "-i", "-k"]
+    source = Source(find(load_clauses(), "TCM302"), TARGET, 7, "2023", play=Play((Scene((ONE,)),)), flags=FLAGS)
+    assert replayed(ONE, source).endswith(" --insecure")
 
 
 ONE, OTHER = Case("one", Push(b"1")), Case("other", Push(b"2"))
