@@ -11,6 +11,7 @@ import dataclasses
 import itertools
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -290,10 +291,7 @@ def main() -> None:
     print("\nblock path of each shape, bodies/s")
     for shape in catalog:
         stream, starts = Bodies(Generator(1), shape), itertools.count(0, _BLOCKS)
-
-        def work(stream: Bodies = stream, starts: Iterator[int] = starts) -> int:
-            return len(stream.bodies(next(starts) % 65_536, _BLOCKS))
-
+        work = partial(lambda stream, starts: len(stream.bodies(next(starts) % 65_536, _BLOCKS)), stream, starts)
         print(f"  {shape.id:<40}{per_second({'': work})['']:>12,.0f}")
 
 

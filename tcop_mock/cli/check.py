@@ -77,8 +77,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     require_address(aim, files)
     template = own_template(more.pop("template"), common)
     ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
-    asked = Asked(**more)
-    found, ends = observing(asked)
+    found, ends = observing(asked := Asked(**more))
     plan = CheckPlan(
         aim,
         common.catalog(),

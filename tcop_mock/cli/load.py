@@ -81,8 +81,7 @@ def load(  # noqa: PLR0913 - click hands them in one by one
     shape, _ = shapes_of(catalog, plan.mix)[0]
     keeper = storming.keeper(plan)
     told = keeper if storming.keeps else None
-    folders = common.catalog_folders
-    run = LoadRun(plan, catalog, generator, catalog_folders=folders, loop=loop, script=script, told=told)
+    run = LoadRun(plan, catalog, generator, catalog_folders=common.catalog_folders, loop=loop, script=script, told=told)
     try:
         keeper(require_usable(plan, Bodies(generator, shape).body(0)))
         started = datetime.now(UTC)

@@ -76,7 +76,8 @@ def our_own(source: Source) -> str:
     template = f" --template {shlex.quote(source.template)}" if source.template else ""
     sees = not source.clause.needs.isdisjoint(_SEEING)
     flags = "".join(_written(flag) for flag in source.flags if sees or not flag.sees)
-    return f"tcop-mock check {_where(source)} --clauses {source.clause.code}{_drawn_by(source, fresh=sees)}{template}{flags}"
+    asked = f"{_where(source)} --clauses {source.clause.code}"
+    return f"tcop-mock check {asked}{_drawn_by(source, fresh=sees)}{template}{flags}"
 
 
 def replayed(case: Case, source: Source) -> str:
