@@ -19,6 +19,8 @@ class Effect:
     """Where it was seen, for observers that look at several places."""
     key: str = ""
     """Effects of one place with the same key are one to whoever gets them; empty: each is one of its own."""
+    inbox: str = ""
+    """Whose it is, where a place has several: a chat group, a service. Each is counted by itself."""
 
     def mentions(self, tokens: Collection[str]) -> bool:
         """Say whether it names one of these, also where markdown or JSON has put backslashes into it."""
@@ -81,7 +83,7 @@ class Observer(Protocol):
 
 
 def _most(effects: Collection[Effect]) -> int:
-    seen: dict[str, set[str]] = {}
+    seen: dict[tuple[str, str], set[str]] = {}
     for number, effect in enumerate(effects):
-        seen.setdefault(effect.place, set()).add(effect.key or f"\0{number}")
+        seen.setdefault((effect.place, effect.inbox), set()).add(effect.key or f"\0{number}")
     return max(map(len, seen.values()), default=0)

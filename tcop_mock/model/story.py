@@ -34,7 +34,8 @@ class Act:
     cases: tuple[Case, ...]
     manner: Manner = Manner.IN_TURN
     effects: str = ""
-    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the act); empty: whatever."""
+    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the act), ``once`` (as many as one push of a plain alarm
+    has); empty: whatever."""
     open: str = ""
     """The same of open incidents."""
     any_answer: bool = False

@@ -50,6 +50,7 @@ class Storyteller:
         downstream: the ends that the receiver forwards to.
         restart: restarts the receiver.
         said: all that the run sends, as text: what names something else, too, tells nothing.
+        once: how many effects one push of a plain alarm has. More than one is TCM501's business, and no other clause's.
     """
 
     post: Post
@@ -62,6 +63,7 @@ class Storyteller:
     downstream: Downstream | None = None
     restart: Callable[[], Awaitable[None]] | None = None
     said: str = field(default="", repr=False)
+    once: int = 1
     _gate: asyncio.Semaphore = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +103,7 @@ class Storyteller:
         if before.effects:
             return "the receiver knows the alarms of this seed already; leave --seed out, or give it another one"
         told: list[ActTold] = []
-        for act in story.acts:
+        for act in map(self._counted, story.acts):
             troubled = self.downstream if act.trouble else None
             attempts = await (self._sent_in_trouble(story, act, troubled) if troubled else self._sent(act))
             refused = next((one for one in attempts if not one.accepted), None)
@@ -114,6 +116,9 @@ class Storyteller:
                 break
             before = after
         return StoryTold(story, tuple(told))
+
+    def _counted(self, act: Act) -> Act:
+        return replace(act, effects=f"={self.once}") if act.effects == "once" else act
 
     async def _seen(self, watch: Watch, story: Story, act: Act, before: Sight, attempts: Sequence[Attempt]) -> Sight:
         until_s = None

@@ -115,6 +115,7 @@ class View:
         [act] = told.acts
         self._refused = bool(act.after.refused)
         self._opens = None if act.after.open is None else act.after.open_count
+        self.teller.once = act.after.count
         if not act.after.count:
             self._blind = self._why_nothing()
 

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tcop_mock.model.effect import Effect, Sight
 from tcop_mock.sink.server import Received, Reply, Sink
-from tcop_mock.sink.standins import Standins
+from tcop_mock.sink.standins import Standins, inbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,19 +33,21 @@ class Message:
     """Whether the end took it."""
     said: str
     """What the end made of it."""
+    inbox: str = ""
+    """Whose end it is, where there are several of a kind."""
 
     @classmethod
-    def of(cls, end: str, body: bytes, *, taken: bool, said: str) -> Message:
-        """Return the message of a body."""
+    def of(cls, end: str, path: str, body: bytes, *, taken: bool, said: str) -> Message:
+        """Return the message of a request."""
         document = _document(body)
-        return cls(end, _readable(body, document), document, taken, said)
+        return cls(end, _readable(body, document), document, taken, said, inbox_of(path, document))
 
     @property
     def effect(self) -> Effect:
         """What it is to whoever reads it: PagerDuty shows events of one key and action once."""
         event = self.document if self.end == "pagerduty" and isinstance(self.document, dict) else {}
         key = f"{event.get('event_action')} {event['dedup_key']}" if event.get("dedup_key") else ""
-        return Effect(self.text, f"/{self.end}", key)
+        return Effect(self.text, f"/{self.end}", key, self.inbox)
 
 
 Trouble: TypeAlias = Callable[[str, Callable[[], Reply]], Awaitable[Reply]]
@@ -112,7 +114,8 @@ class Downstream:
     def _taken(self, received: Received, end: str, text: str, document: Any) -> Reply:  # noqa: ANN401 - JSON
         answered = self._ends.answer(received)
         if len(self.messages) < _MOST_MESSAGES:
-            self.messages.append(Message(end, text, document, answered.taken, answered.said))
+            inbox = inbox_of(received.path, document)
+            self.messages.append(Message(end, text, document, answered.taken, answered.said, inbox))
         return answered.reply
 
 
@@ -144,7 +147,7 @@ def sight_of(messages: Collection[Message]) -> Sight:
     """Return what came and was taken; open is what PagerDuty was told of and not told to close."""
     taken = [message for message in messages if message.taken]
     tells = any(message.end == "pagerduty" for message in taken)
-    open_now: dict[str, Effect] = {}
+    open_now: dict[tuple[str, str], Effect] = {}
     for message in taken:
         if message.end == "pagerduty":
             _follow(message, open_now)
@@ -153,14 +156,14 @@ def sight_of(messages: Collection[Message]) -> Sight:
     return Sight(effects, tuple(open_now.values()) if tells else None, tuple(refused))
 
 
-def _follow(message: Message, open_now: dict[str, Effect]) -> None:
+def _follow(message: Message, open_now: dict[tuple[str, str], Effect]) -> None:
     event = message.document
     key = str(event.get("dedup_key") or "")
     if event.get("event_action") == "resolve":
-        open_now.pop(key, None)
+        open_now.pop((message.inbox, key), None)
     elif event.get("event_action") == "trigger":
         effect = message.effect
-        open_now[key or effect.text] = Effect(effect.text, effect.place, key)
+        open_now[message.inbox, key or effect.text] = replace(effect, key=key)
 
 
 def _document(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

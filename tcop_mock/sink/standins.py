@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _MINUTE_S = 60.0
+_INBOXES = ("key", "access_token")
+"""Of WeCom and DingTalk, in the query."""
+_ADDRESSES = ("routing_key", "channel")
+"""Of PagerDuty and Slack, in the body."""
 _MOST_KEYS = 1000
 _ROUTING_KEY_CHARS = 32
 _MOST_SUMMARY_CHARS = 1024
@@ -91,7 +95,7 @@ class Standins:
     def _too_many(self, end: str, received: Received, body: Any) -> bool:  # noqa: ANN401 - any JSON value
         if end not in self.per_minute:
             return False
-        key = (end, str(body.get("routing_key")) if end == "pagerduty" else received.path)
+        key = (end, inbox_of(received.path, body))
         turns = self._turns.setdefault(key, deque())
         self._turns.move_to_end(key)
         if len(self._turns) > _MOST_KEYS:
@@ -211,6 +215,22 @@ def _content(body: Mapping[str, Any], kind: str, key: str = "content") -> str:
     part = body.get(kind)
     content = part.get(key) if isinstance(part, dict) else None
     return content if isinstance(content, str) else ""
+
+
+def inbox_of(path: str, body: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return whose end it is: a group's robot, a service, a channel. Digested, because most of these are secrets.
+
+    What changes from message to message, as DingTalk's signature does, is left out.
+
+    Args:
+        path: request target, with the query.
+        body: as JSON; ``None`` where it is none.
+    """
+    target = urlsplit(path)
+    query, fields = parse_qs(target.query), body if isinstance(body, dict) else {}
+    named = [*(query.get(name) for name in _INBOXES), *(fields.get(name) for name in _ADDRESSES)]
+    whose = [name for name in named if name] or target.path
+    return hashlib.sha256(json.dumps(whose).encode()).hexdigest()[:16]
 
 
 def _query(received: Received, name: str) -> str:

@@ -141,4 +141,4 @@ class Receiver:
 
 
 def _message(captured: Captured) -> Message:
-    return Message.of(captured.end, captured.body, taken=captured.taken, said=captured.said)
+    return Message.of(captured.end, captured.path, captured.body, taken=captured.taken, said=captured.said)

@@ -74,6 +74,13 @@ def test_a_receiver_that_drops_tke_is_told_which_products() -> None:
     assert finding.reproduce.curl.startswith("curl ")
 
 
+def test_other_clauses_are_not_blamed_for_telling_twice() -> None:
+    """Who tells every alarm twice breaks TCM501; that repetitions and restarts add nothing is as true of it."""
+    verdict = observed(Desk("tells-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart)
+    assert broken(verdict) == {"TCM501"}, [item.reason for item in verdict.results]
+    assert {item.result for item in verdict.results[1:]} == {Result.PASS}
+
+
 def test_other_clauses_are_not_blamed_for_a_drop() -> None:
     """Who drops a product breaks TCM519; the stories of that product tell nothing about other clauses."""
     verdict = observed(Desk("drops-tke"), ["TCM506", "TCM519"])

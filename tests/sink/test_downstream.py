@@ -65,6 +65,24 @@ def test_pagerduty_shows_events_of_one_key_once_and_what_is_open() -> None:
     assert (sight.count, sight.open_count) == (4, 1)
 
 
+def test_groups_and_services_are_counted_apart() -> None:
+    """Who tells two groups of each alarm has told each of them once; a signature that changes makes no other group."""
+    there = "/dingtalk?access_token=t&timestamp={}&sign=s{}"
+    ding = {"msgtype": "text", "text": {"content": "名 is down"}}
+    both = [("/wecom/send?key=one", WECOM), ("/wecom/send?key=two", WECOM)]
+    _, sight = sent(*both, ends=Downstream())
+    assert sight.count == 1
+    _, sight = sent(*((there.format(number, number), ding) for number in range(2)), ends=Downstream())
+    assert sight.count == 2
+    ends = Downstream()
+    other = {**EVENT, "routing_key": "S" * 32}
+    _, sight = sent(*(("/pagerduty/v2/enqueue", event) for event in (EVENT, other)), ends=ends)
+    assert (sight.count, sight.open_count) == (1, 1)
+    _, sight = sent(("/pagerduty/v2/enqueue", {**EVENT, "event_action": "resolve"}), ends=ends)
+    assert sight.open_count == 1
+    assert "SSSS" not in repr(sight.open[0].inbox if sight.open else "")
+
+
 def test_what_is_refused_is_told_with_the_reason() -> None:
     """It is no effect; what is no JSON is kept as text."""
     ends = Downstream()
