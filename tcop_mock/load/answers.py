@@ -93,6 +93,8 @@ class Answers(dict[bytes, Begun | None]):
     def __init__(self, cap_bytes: int) -> None:
         super().__init__()
         self._heads = Heads(cap_bytes)
+        self.acking: dict[bytes, int] = {}
+        """Of those that are remembered, the ones that came whole and ack: their status."""
 
     def __missing__(self, data: bytes) -> Begun | None:
         """Read what is seen for the first time."""
@@ -102,5 +104,8 @@ class Answers(dict[bytes, Begun | None]):
         if len(data) <= _SHORT_BYTES:
             if len(self) >= _MOST:
                 self.clear()
+                self.acking.clear()
             self[data] = begun
+            if begun is not None and begun.left == 0 and begun.outcome is Outcome.ACKED:
+                self.acking[data] = begun.status
         return begun

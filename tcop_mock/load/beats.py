@@ -9,7 +9,7 @@ from tcop_mock.load.counts import Counts
 from tcop_mock.model.delivery import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 SHORT_BATCH, LONG_BATCH = 128, 1024
 """Attempts that are counted at once. Some 50 µs are no pause; longer ones save a tenth of the time."""
@@ -102,6 +102,13 @@ class Recorder:
         if service_s is not None:
             self._services.append(service_s)
         if len(statuses) >= self._batch:
+            self._count()
+
+    def all_acked(self, statuses: Iterable[int | None], acks_s: Iterable[float]) -> None:
+        """Record attempts of a closed load that were acked."""
+        self._statuses += statuses
+        self._acks += acks_s
+        if len(self._statuses) >= self._batch:
             self._count()
 
     def failed(self, outcome: Outcome, status: int | None) -> None:

@@ -13,7 +13,7 @@ import errno
 import os
 import select
 import socket
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,9 @@ _ROUNDS = 8
 """So often a turn asks what else is ready; then the loop's other callbacks have theirs."""
 _AT_ONCE = 16
 """What one of them writes waits at the most for so many to be read: a tenth of a millisecond."""
-_READ_BYTES = 4096
-_READABLE = getattr(select, "EPOLLIN", 1)
+READ_BYTES = 4096
+Serve: TypeAlias = "Callable[[list[tuple[int, int]], list[tuple[Channel, bytes]]], None]"
+READABLE = getattr(select, "EPOLLIN", 1)
 _WRITABLE = getattr(select, "EPOLLOUT", 4)
 
 
@@ -72,6 +73,8 @@ class Channels:
         self.ready = select.epoll()
         self.open: dict[int, Channel | Dialling] = {}
         """By descriptor."""
+        self.serve_all: Serve = self.serve_each
+        """What serves connections that are ready, told by descriptor and event, and adds to what is to be sent."""
         self.written: list[tuple[Channel, bytes]] | None = None
         """What is to be sent when all that are ready have been read; ``None`` where it is to be sent at once."""
         try:
@@ -111,7 +114,7 @@ class Channels:
         self.ready.close()
 
     def _serve(self) -> None:
-        poll, channels = self.ready.poll, self.open.get
+        poll, serve_all = self.ready.poll, self.serve_all
         for _ in range(_ROUNDS):
             ready = poll(0, _AT_ONCE)
             if not ready:
@@ -119,14 +122,19 @@ class Channels:
             written: list[tuple[Channel, bytes]] = []
             self.written = written
             try:
-                for descriptor, event in ready:
-                    channel = channels(descriptor)
-                    if channel is not None:  # else one that was served before it in this round has closed it
-                        channel.serve(event)
+                serve_all(ready, written)
             finally:
                 self.written = None
             for channel, data in written:
                 channel.send(data)
+
+    def serve_each(self, ready: list[tuple[int, int]], _written: list[tuple[Channel, bytes]]) -> None:
+        """Serve connections that are ready one by one; what they write they add to what is written."""
+        channels = self.open.get
+        for descriptor, event in ready:
+            channel = channels(descriptor)
+            if channel is not None:  # else one that was served before it in this round has closed it
+                channel.serve(event)
 
 
 class Dialling:
@@ -167,15 +175,15 @@ class Dialling:
 class Channel(asyncio.Transport):
     """One connection, with what of a transport is asked for here."""
 
-    __slots__ = ("_channels", "_descriptor", "_reader", "_rest", "_sock")
+    __slots__ = ("_channels", "_descriptor", "_rest", "reader", "sock")
 
     def __init__(self, channels: Channels, sock: socket.socket, reader: Reader) -> None:
-        self._channels, self._sock, self._reader = channels, sock, reader
+        self._channels, self.sock, self.reader = channels, sock, reader
         self._descriptor = sock.fileno()
         self._rest = b""
         """What the socket has not taken yet."""
         channels.open[self._descriptor] = self
-        channels.ready.register(self._descriptor, _READABLE)
+        channels.ready.register(self._descriptor, READABLE)
 
     def write(self, data: Any) -> None:  # noqa: ANN401 - the transport's signature
         """Send it as soon as it is time to."""
@@ -191,7 +199,7 @@ class Channel(asyncio.Transport):
             self._rest += data
             return
         try:
-            sent = self._sock.send(data)
+            sent = self.sock.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as problem:
@@ -199,8 +207,8 @@ class Channel(asyncio.Transport):
             return
         if sent < len(data):
             self._rest = data[sent:]
-            self._channels.ready.modify(self._descriptor, _READABLE | _WRITABLE)
-            self._reader.pause_writing()
+            self._channels.ready.modify(self._descriptor, READABLE | _WRITABLE)
+            self.reader.pause_writing()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Leave it: the reader is always told of the first byte that is not written at once."""
@@ -213,34 +221,41 @@ class Channel(asyncio.Transport):
         """Read what has come, or write what is left, as epoll(7) says."""
         if event & _WRITABLE:
             if event != _WRITABLE:
-                self.serve(_READABLE)  # first: who breaks the connection may have said why
+                self.serve(READABLE)  # first: who breaks the connection may have said why
             self._write_rest()
             return
         try:
-            data = self._sock.recv(_READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
+            data = self.sock.recv(READ_BYTES)
         except OSError as problem:
-            self._end(problem)
-            return
-        if data:
-            self._reader.take(data)
+            self.failed(problem)
         else:
-            self._reader.eof_received()
+            self.received(data)
+
+    def failed(self, problem: OSError) -> None:
+        """Take why nothing was read."""
+        if not isinstance(problem, BlockingIOError | InterruptedError):
+            self._end(problem)
+
+    def received(self, data: bytes) -> None:
+        """Take what was read; nothing is the end of it."""
+        if data:
+            self.reader.take(data)
+        else:
+            self.reader.eof_received()
             self._end(None)
 
     def _write_rest(self) -> None:
         rest, self._rest = self._rest, b""
         self.send(rest)
-        if not self._rest and self._sock.fileno() >= 0:
-            self._channels.ready.modify(self._descriptor, _READABLE)
-            self._reader.resume_writing()
+        if not self._rest and self.sock.fileno() >= 0:
+            self._channels.ready.modify(self._descriptor, READABLE)
+            self.reader.resume_writing()
 
     def _end(self, problem: OSError | None) -> None:
-        if self._sock.fileno() >= 0:
+        if self.sock.fileno() >= 0:
             del self._channels.open[self._descriptor]
-            self._sock.close()  # which takes it out of the set
-            self._channels.loop.call_soon(self._reader.connection_lost, problem)
+            self.sock.close()  # which takes it out of the set
+            self._channels.loop.call_soon(self.reader.connection_lost, problem)
 
 
 def channels() -> Channels | None:

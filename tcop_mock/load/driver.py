@@ -91,8 +91,8 @@ class Driver:
             insecure=plan.insecure,
             **({"line": line} if line else {}),
         )
-        self._tell, self._told = tell, told
-        self._warm_until_s = 0.0
+        self._tell, self.told = tell, told
+        self.warm_until_s = 0.0
         self._seconds = self._flew = 0
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -109,7 +109,7 @@ class Driver:
         self._work, self._done = work, loop.create_future()
         self.wire.ended = work.ended
         self.began_s = self.clock()
-        self._warm_until_s = self.began_s + self.plan.warm_up_s
+        self.warm_until_s = self.began_s + self.plan.warm_up_s
         try:
             with raised_by(self._done):
                 work.begin()
@@ -134,7 +134,7 @@ class Driver:
 
     def recorder_of(self, intended_s: float) -> Recorder:
         """Return where to count what was due at a moment."""
-        return self._warming if intended_s < self._warm_until_s else self.recorder
+        return self._warming if intended_s < self.warm_until_s else self.recorder
 
     def maybe_over(self) -> None:
         """End the run where nothing is under way and nothing will be."""
@@ -144,12 +144,12 @@ class Driver:
     def count(self, line: Line, now_s: float) -> None:
         """Count an attempt that has ended, by itself."""
         intended_s = line.intended_s
-        recorder = self._warming if intended_s < self._warm_until_s else self.recorder
+        recorder = self._warming if intended_s < self.warm_until_s else self.recorder
         if line.outcome is _ACKED:
             recorder.acked(line.status, now_s - intended_s, None if self._closed else now_s - line.started_s)
         else:
             recorder.failed(line.outcome, line.status)
-        if self._told is not None:
+        if self.told is not None:
             began_s = self.began_s
             pushed = Pushed(
                 intended_s - began_s,
@@ -159,7 +159,7 @@ class Driver:
                 line.status,
                 line.replayed,
             )
-            self._told(Notified(Due(pushed.intended_s, line.body), (pushed,)))
+            self.told(Notified(Due(pushed.intended_s, line.body), (pushed,)))
 
     def _expire(self) -> None:
         self.wire.expire(self.clock())

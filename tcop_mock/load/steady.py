@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.load.arrivals import drawn, evenly
 from tcop_mock.load.bodies import LONG_PIECE, SHORT_PIECE, mixed, shapes_of
+from tcop_mock.load.fastpath import fast_path
 from tcop_mock.load.pacer import pacer
 from tcop_mock.model.load import Model
 
@@ -140,42 +141,45 @@ class ClosedLoad:
 
     def __init__(self, driver: Driver, bodies: Iterator[bytes], *, lane: int = 0) -> None:
         plan = driver.plan
-        self._driver, self._wire, self._clock, self._bodies = driver, driver.wire, driver.clock, bodies
+        self.driver, self._wire, self._clock, self.bodies = driver, driver.wire, driver.clock, bodies
         self.connections = share(plan.concurrency, lane, plan.workers) or 0
         left = share(plan.count, lane, plan.workers)
-        self._left = math.inf if left is None else left
+        self.left = math.inf if left is None else left
 
     def begin(self) -> None:
         """Begin the first ones."""
-        duration_s = self._driver.plan.duration_s
-        self._until_s = self._driver.began_s + (math.inf if duration_s is None else duration_s)
-        first = min(self.connections, self._left)
-        self._left -= first
+        duration_s = self.driver.plan.duration_s
+        self.until_s = self.driver.began_s + (math.inf if duration_s is None else duration_s)
+        first = min(self.connections, self.left)
+        self.left -= first
+        channels = self._wire.channels
+        if channels is not None and self.driver.told is None:
+            channels.serve_all = fast_path(channels, self)
         for _ in range(int(first)):
             now_s = self._clock()
-            self._wire.push(next(self._bodies), now_s, now_s)
+            self._wire.push(next(self.bodies), now_s, now_s)
 
     @property
     def over(self) -> bool:
         """Whether time or count are used up."""
-        return self._left <= 0 or not self.connections
+        return self.left <= 0 or not self.connections
 
     def ended(self, line: Line) -> None:
         """Count it, and begin the next one."""
-        driver, clock = self._driver, self._clock
+        driver, clock = self.driver, self._clock
         now_s = clock()
         driver.count(line, now_s)
-        if now_s < self._until_s and self._left > 0:
-            self._left -= 1
-            self._wire.push(next(self._bodies), now_s, now_s)
+        if now_s < self.until_s and self.left > 0:
+            self.left -= 1
+            self._wire.push(next(self.bodies), now_s, now_s)
         else:
-            self._left = 0
+            self.left = 0
             if not self._wire.flying:
                 driver.maybe_over()
 
     def stop(self) -> None:
         """Begin nothing more."""
-        self._left = 0
+        self.left = 0
 
     def close(self) -> None:
         """Leave nothing behind."""

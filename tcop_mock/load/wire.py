@@ -100,7 +100,7 @@ class Wire:
         self._addresses: Addresses | None = None
         self._answering: tuple[int, Any] | None = None
         """Family and address that the last connection went to."""
-        self._channels: Channels | None = None
+        self.channels: Channels | None = None
 
     async def prepare(self, connections: int) -> None:
         """Look the name up and open connections, so that the first attempts need not; what fails, these will tell."""
@@ -164,9 +164,9 @@ class Wire:
             one.cancel()
         await asyncio.gather(*(one for one in dialling if isinstance(one, asyncio.Task)), return_exceptions=True)
         await asyncio.sleep(0)  # what was aborted lets go of its socket
-        if self._channels is not None:
-            self._channels.close()
-            self._channels = None
+        if self.channels is not None:
+            self.channels.close()
+            self.channels = None
 
     def freed(self, line: Line) -> None:
         """See :class:`tcop_mock.load.line.Pool`."""
@@ -195,11 +195,11 @@ class Wire:
             self._idle.remove(line)
 
     def _dial(self, line: Line) -> None:
-        if self._channels is None or self._answering is None:
+        if self.channels is None or self._answering is None:
             self._dialling[line] = asyncio.create_task(self._dialled(line))
             return
         try:
-            self._dialling[line] = self._channels.dial(*self._answering, line, partial(self._dialled_again, line))
+            self._dialling[line] = self.channels.dial(*self._answering, line, partial(self._dialled_again, line))
         except OSError as problem:
             asyncio.get_running_loop().call_soon(self._dialled_again, line, problem)
 
@@ -231,14 +231,14 @@ class Wire:
     async def _connect(self, line: Line) -> None:
         if self._addresses is None:
             self._addresses = await resolved(self._target.host, self._target.port, self._resolve)
-        if self._tls is None and self._channels is None:
-            self._channels = channels()
-        if self._channels is None:
+        if self._tls is None and self.channels is None:
+            self.channels = channels()
+        if self.channels is None:
             await connect(lambda: line, self._target, self._tls, self._addresses)
         else:
             sock = await opened(self._addresses)
             self._answering = sock.family, sock.getpeername()
-            self._channels.add(sock, line)
+            self.channels.add(sock, line)
         self.connections += 1
 
     def _not_connected(self, line: Line, problem: OSError) -> None:
