@@ -106,7 +106,7 @@ class Channels:
         if problem not in {0, errno.EINPROGRESS}:
             sock.close()
             raise OSError(problem, os.strerror(problem))
-        return Dialling(self, sock, reader, ended)
+        return Dialling(self, sock, address, reader, ended)
 
     def close(self) -> None:
         """Serve nothing more."""
@@ -141,9 +141,14 @@ class Dialling:
     """A connection that is being made."""
 
     def __init__(
-        self, channels: Channels, sock: socket.socket, reader: Reader, ended: Callable[[OSError | None], None]
+        self,
+        channels: Channels,
+        sock: socket.socket,
+        address: Any,  # noqa: ANN401 - the socket module's
+        reader: Reader,
+        ended: Callable[[OSError | None], None],
     ) -> None:
-        self._channels, self._sock, self._reader, self._ended = channels, sock, reader, ended
+        self._channels, self._sock, self._address, self._reader, self._ended = channels, sock, address, reader, ended
         self._descriptor = sock.fileno()
         channels.open[self._descriptor] = self
         channels.ready.register(self._descriptor, _WRITABLE)
@@ -157,6 +162,8 @@ class Dialling:
         """See what has become of it."""
         self._leave()
         problem = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if not problem and self._sock.getsockname() == self._address:
+            problem = errno.ECONNREFUSED  # nobody listens: it was given that very port, and has met itself
         if problem:
             self._fail(problem)
         else:
@@ -234,7 +241,8 @@ class Channel(asyncio.Transport):
     def failed(self, problem: OSError) -> None:
         """Take why nothing was read."""
         if not isinstance(problem, BlockingIOError | InterruptedError):
-            self._end(problem)
+            self._leave()
+            self.reader.connection_lost(problem)  # at once: those served behind it may want to write on it
 
     def received(self, data: bytes) -> None:
         """Take what was read; nothing is the end of it."""
@@ -253,9 +261,13 @@ class Channel(asyncio.Transport):
 
     def _end(self, problem: OSError | None) -> None:
         if self.sock.fileno() >= 0:
-            del self._channels.open[self._descriptor]
-            self.sock.close()  # which takes it out of the set
+            self._leave()
             self._channels.loop.call_soon(self.reader.connection_lost, problem)
+
+    def _leave(self) -> None:
+        del self._channels.open[self._descriptor]
+        self._channels.ready.unregister(self._descriptor)  # closing does not, where a child was forked that has it too
+        self.sock.close()
 
 
 def channels() -> Channels | None:

@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import math
 import os
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -64,14 +65,17 @@ class TimerDescriptor:
             raise OSError(ctypes.get_errno(), "timerfd_create failed")
         self._loop, self._call = loop, call
         self._until_s = math.inf
-        """When it is due, by the loop's clock, which is the timer's; infinitely late where it is not set."""
+        """When it is due, by the timer's clock; infinitely late where it is not set.
+
+        The loop's own is coarser where it is uvloop's: whole milliseconds, of when its turn began.
+        """
         self._spec = _Spec()
         self._at = ctypes.byref(self._spec)
         loop.add_reader(self._descriptor, self._due)
 
     def set(self, delay_s: float) -> None:
         """Call back after a delay. Setting the timer takes back that it had expired, so it need not be read."""
-        self._until_s = self._loop.time() + delay_s
+        self._until_s = monotonic() + delay_s
         spec = self._spec
         spec.value_s, spec.value_ns = divmod(max(1, int(delay_s * _NS)), _NS)  # 0 would be never
         self._set_time(self._descriptor, 0, self._at, None)
@@ -83,7 +87,7 @@ class TimerDescriptor:
         os.close(self._descriptor)
 
     def _due(self) -> None:
-        if self._loop.time() < self._until_s:
+        if monotonic() < self._until_s:
             return  # it was set anew after it had expired
         self._until_s = math.inf
         self._call()
@@ -102,7 +106,7 @@ class LoopTimer:
     def set(self, delay_s: float) -> None:
         """Call back after a delay."""
         self.close()
-        self._until_s = self._loop.time() + delay_s
+        self._until_s = monotonic() + delay_s
         self._wait()
 
     def close(self) -> None:
@@ -111,7 +115,7 @@ class LoopTimer:
             self._handle.cancel()
 
     def _wait(self) -> None:
-        left_s = self._until_s - self._loop.time()
+        left_s = self._until_s - monotonic()
         if left_s <= 0:
             self._handle = self._loop.call_soon(self._call)
         elif left_s <= _TICK_S:

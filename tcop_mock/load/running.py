@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tcop_mock.generate import Generator
     from tcop_mock.load.beats import Beat
     from tcop_mock.model.load import LoadPlan, Notified, Script
-    from tcop_mock.model.loaded import LoadEvent, LoadSummary
+    from tcop_mock.model.loaded import LoadEvent, LoadSummary, LoadTicked
 
 
 class LoadRun:
@@ -68,8 +68,7 @@ class LoadRun:
                 lane, beat = await beats.get()
                 if lane < 0:
                     break
-                ticked = self._tally.finish() if beat is None else self._tally.take(beat, lane)
-                if ticked is not None:
+                for ticked in self._told_of(lane, beat):
                     yield ticked
             await running
         finally:
@@ -77,10 +76,11 @@ class LoadRun:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
             while not beats.empty():
-                lane, beat = beats.get_nowait()
-                if beat is not None:
-                    self._tally.take(beat, lane)
+                self._told_of(*beats.get_nowait())
         yield LoadFinished(self.summary())
+
+    def _told_of(self, lane: int, beat: Beat | None) -> list[LoadTicked]:
+        return self._tally.finish(lane) if beat is None else self._tally.take(beat, lane)
 
     def summary(self, *, interrupted: bool = False) -> LoadSummary:
         """Return what the load has come to."""

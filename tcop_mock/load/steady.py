@@ -143,7 +143,7 @@ class ClosedLoad:
         plan = driver.plan
         self.driver, self._wire, self._clock, self.bodies = driver, driver.wire, driver.clock, bodies
         self.connections = share(plan.concurrency, lane, plan.workers) or 0
-        left = share(plan.count, lane, plan.workers)
+        left = share(plan.count, lane, min(plan.workers, plan.concurrency))  # who has none under way takes none
         self.left = math.inf if left is None else left
 
     def begin(self) -> None:

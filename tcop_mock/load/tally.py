@@ -32,27 +32,26 @@ class Tally:
         self._warming = 0
         self._ended = self._failed = 0
         self._waiting: dict[int, list[Beat]] = {}
-        self._done = 0
+        self._over: set[int] = set()
+        """Processes that have told their last."""
         self._series: list[LoadPoint] = []
         self._span_s = 1.0
         self._last: dict[int, Beat] = {}
         self._elapsed_s = 0.0
 
-    def take(self, beat: Beat, lane: int = 0) -> LoadTicked | None:
+    def take(self, beat: Beat, lane: int = 0) -> list[LoadTicked]:
         """Count a second of one process; return what is to be told, when all have told of that second."""
         self._total.add(beat.counted)
         self._warming += sum(beat.warming.ended.values())
         self._last[lane] = beat
         self._elapsed_s = max(self._elapsed_s, beat.number + beat.span_s)
-        beats = self._waiting.setdefault(beat.number, [])
-        beats.append(beat)
-        return self._tick(self._waiting.pop(beat.number)) if len(beats) == self._plan.workers - self._done else None
+        self._waiting.setdefault(beat.number, []).append(beat)
+        return self._whole()
 
-    def finish(self) -> LoadTicked | None:
+    def finish(self, lane: int = 0) -> list[LoadTicked]:
         """Take note that one process has told its last; return what was held up for it."""
-        self._done += 1
-        number = min(self._waiting, default=None)
-        return None if number is None or self._done < self._plan.workers else self._tick(self._waiting.pop(number))
+        self._over.add(lane)
+        return self._whole()
 
     def summary(self, *, recovery_s: float | None = None, interrupted: bool = False) -> LoadSummary:
         """Return what it has come to."""
@@ -87,6 +86,17 @@ class Tally:
             excluded=self._warming,
             notes=tuple(sorted({_exhausted(beat.exhausted) for beat in last if beat.exhausted})),
         )
+
+    def _whole(self) -> list[LoadTicked]:
+        """Return the seconds of which nobody is left to tell, in order."""
+        told = []
+        while self._waiting and self._is_whole(number := min(self._waiting)):
+            told.append(self._tick(self._waiting.pop(number)))
+        return told
+
+    def _is_whole(self, number: int) -> bool:
+        lanes = (lane for lane in range(self._plan.workers) if lane not in self._over)
+        return all(lane in self._last and self._last[lane].number >= number for lane in lanes)
 
     def _tick(self, beats: list[Beat]) -> LoadTicked:
         both = Part()

@@ -107,7 +107,8 @@ class Wire:
         with contextlib.suppress(OSError):
             async with asyncio.timeout(self._deadline_s):
                 await self._prepared()
-                await asyncio.gather(*(self._prepared() for _ in range(connections - 1)))
+                more = (self._prepared() for _ in range(connections - 1))
+                await asyncio.gather(*more, return_exceptions=True)  # where one fails, no other is left behind
 
     async def _prepared(self) -> None:
         line = self._make(self)
@@ -209,10 +210,13 @@ class Wire:
         if problem is None:
             self.connections += 1
             line.write()
-        elif not line.busy:
-            pass  # it was given up
-        elif problem.errno not in _OURS and len(self._addresses or ()) > 1:
+            return
+        elsewhere = problem.errno not in _OURS and len(self._addresses or ()) > 1
+        if elsewhere:
             self._answering = None  # another may answer
+        if not line.busy:
+            return  # it was given up, in most cases because it took too long
+        if elsewhere:
             self._dial(line)
         else:
             self._not_connected(line, problem)
@@ -237,7 +241,8 @@ class Wire:
             await connect(lambda: line, self._target, self._tls, self._addresses)
         else:
             sock = await opened(self._addresses)
-            self._answering = sock.family, sock.getpeername()
+            with contextlib.suppress(OSError):  # it was reset already, which the line is told
+                self._answering = sock.family, sock.getpeername()
             self.channels.add(sock, line)
         self.connections += 1
 

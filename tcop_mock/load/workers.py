@@ -80,12 +80,14 @@ class Workers:
             for process in processes:
                 _stdin(process).write(_GO)
             relays += [asyncio.create_task(_relay(one, lane, tell)) for lane, one in enumerate(processes)]
-            await asyncio.gather(*relays)
+            await asyncio.shield(asyncio.gather(*relays))  # cancelled, they go on: workers are still to tell their last
         finally:
             for process in processes:
                 _stdin(process).close()
             if relays:
-                await asyncio.wait(relays, timeout=_END_S)
+                _, late = await asyncio.wait(relays, timeout=_END_S)
+                for relay in late:
+                    relay.cancel()
             for process, relay in itertools.zip_longest(processes, relays):
                 await _ended(process, told=relay is not None and relay.done())
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tcop_mock.load.channel import Channels, channels
+from tcop_mock.load.channel import Channels, Dialling, channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -219,6 +219,35 @@ def test_one_that_another_has_closed_in_the_same_turn_is_not_served() -> None:
     ran(test)
 
 
+def test_one_that_breaks_is_told_before_those_behind_it_are_read() -> None:
+    """Who writes when another is read knows by then that this one is lost."""
+
+    async def test(made: Several) -> None:
+        broken, other = made.opened(), made.opened()
+        seen: list[list[str]] = []
+        other.reader.on_data = lambda: seen.append(broken.reader.told.copy())
+        broken.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # so that closing resets
+        broken.peer.close()
+        other.peer.sendall(b"x")
+        await until(lambda: bool(seen))
+        assert seen == [["lost"]]
+
+    ran(test)
+
+
+def test_one_that_somebody_else_holds_too_is_over_when_it_ends() -> None:
+    """As a child that was forked meanwhile: the set does not go on to tell of it, which would be without end."""
+
+    async def test(made: Several) -> None:
+        reader, peer = made.opened()
+        with socket.fromfd(reader.transport.sock.fileno(), socket.AF_INET, socket.SOCK_STREAM):  # type: ignore[attr-defined]
+            peer.close()
+            await until(lambda: "lost" in reader.told)
+            assert made.channels.ready.poll(0) == []
+
+    ran(test)
+
+
 def test_what_is_written_in_a_turn_is_sent_when_all_are_read() -> None:
     """Two that answer what they read: both have read before either is sent."""
 
@@ -306,6 +335,21 @@ def test_dialling_ends_with_what_the_system_says() -> None:
         made.channels.dial(socket.AF_INET, made._listener.getsockname(), Reader(), ended.append).cancel()
         assert [one and one.errno for one in ended] == [errno.ECONNREFUSED, errno.ECANCELED]
         assert not made.channels.open
+
+    ran(test)
+
+
+def test_a_connection_to_itself_is_none() -> None:
+    """Where nobody listens at a port of those that are given to who dials, the system may give out that very one."""
+
+    async def test(made: Several) -> None:
+        ended: list[OSError | None] = []
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.connect(sock.getsockname())
+        Dialling(made.channels, sock, sock.getpeername(), Reader(), ended.append)
+        await until(lambda: bool(ended))
+        assert [one and one.errno for one in ended] == [errno.ECONNREFUSED]
 
     ran(test)
 

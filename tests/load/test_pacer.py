@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +81,27 @@ def test_a_timer_that_was_set_anew_behind_its_back_is_not_due() -> None:
         return len(calls)
 
     assert asyncio.run(run()) == 0
+
+
+@linux
+def test_it_is_as_exact_where_the_loops_clock_is_not() -> None:
+    """As uvloop's, which knows whole milliseconds only; here they are minutes."""
+
+    class Coarse(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return super().time() // 60 * 60
+
+    async def run() -> float:
+        called = asyncio.Event()
+        one = pacer(called.set)
+        began_s = time.monotonic()
+        one.set(0.01)
+        await called.wait()
+        one.close()
+        return time.monotonic() - began_s
+
+    with asyncio.Runner(loop_factory=Coarse) as runner:
+        assert 0.01 <= runner.run(run()) < 5
 
 
 class NoTimers:

@@ -14,6 +14,7 @@ from tcop_mock.errors import UsageError
 from tcop_mock.generate import Generator
 from tcop_mock.load.driver import Driver
 from tcop_mock.load.running import LoadRun
+from tcop_mock.load.steady import steady
 from tcop_mock.model.delivery import Outcome
 from tcop_mock.model.load import Due, Model
 from tcop_mock.model.loaded import LoadStarted, LoadTicked
@@ -22,6 +23,7 @@ from tcop_mock.model.target import Target
 from tcop_mock.sink.server import Reply, Sink
 
 if TYPE_CHECKING:
+    from tcop_mock.load.beats import Beat
     from tcop_mock.model.loaded import LoadEvent
     from tcop_mock.sink.server import Received
 
@@ -115,6 +117,26 @@ def test_a_closed_load_waits_for_answers() -> None:
     plan = plan_of(model=Model.CLOSED, concurrency=3, count=50)
     summary = loaded(take, plan).summary
     assert (summary.acked, most, summary.connections, summary.late) == (50, 3, 3, 0)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_count_is_shared_by_those_who_have_something_under_way(workers: int) -> None:
+    """With more processes than are under way at a time, some do nothing, and nothing is left to them."""
+    plan = plan_of(model=Model.CLOSED, concurrency=2, count=5, workers=workers)
+
+    async def run() -> list[int]:
+        began = []
+        async with Sink(lambda _: ACK) as sink:
+            for lane in range(workers):
+                beats: list[Beat] = []
+                driver = Driver(replace(plan, target=Target.parse(sink.url)), beats.append)
+                await driver.run(steady(driver, CATALOG, Generator(1), lane=lane))
+                began.append(sum(beat.started for beat in beats))
+        return began
+
+    shares = asyncio.run(run())
+    assert sum(shares) == 5
+    assert shares[2:] == [0] * (workers - 2)
 
 
 def test_a_closed_load_ends_with_its_time() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from loads import plan_of, point
 
 from tcop_mock.load.beats import SHORT_BATCH, Beat, Part, Recorder
 from tcop_mock.load.tally import Tally, joined
 from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.loaded import LoadTicked
+
+if TYPE_CHECKING:
+    from tcop_mock.model.loaded import LoadTicked
 
 
 def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhausted: str = "") -> Beat:
@@ -23,13 +27,17 @@ def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhauste
     return Beat(number, 1.0, acks + warm + failed, recorder.taken(), warming.taken(), 3, 1, 2, exhausted)
 
 
+def ticks(told: list[LoadTicked]) -> list[tuple[float, int]]:
+    """Return of each second that was told which it was, and its acks."""
+    return [(one.point.at_s, one.point.acked) for one in told]
+
+
 def test_a_second_is_told_when_all_have_told_of_it() -> None:
     """Two processes: the first alone is not told; both together are."""
     tally = Tally(plan_of(workers=2))
-    assert tally.take(beat(0), 0) is None
-    assert tally.take(beat(1), 0) is None
-    told = tally.take(beat(0, failed=1), 1)
-    assert isinstance(told, LoadTicked)
+    assert tally.take(beat(0), 0) == []
+    assert tally.take(beat(1), 0) == []
+    [told] = tally.take(beat(0, failed=1), 1)
     assert (told.point.at_s, told.point.acked, told.point.failed, told.point.in_flight) == (0.0, 4, 1, 6)
     assert (told.point.late, told.point.started, told.attempts, told.failed) == (4, 5, 5, 1)
     summary = tally.summary()
@@ -43,8 +51,30 @@ def test_a_process_that_has_ended_holds_nothing_up() -> None:
     """The seconds after its end are told by the others alone."""
     tally = Tally(plan_of(workers=2))
     tally.take(beat(0), 0)
-    assert tally.finish() is None
-    assert tally.take(beat(0), 1) is not None or tally.take(beat(1), 1) is not None
+    assert tally.finish(0) == []
+    assert [ticks(tally.take(beat(number), 1)) for number in range(2)] == [[(0.0, 4)], [(1.0, 2)]]
+
+
+def test_processes_that_end_one_after_the_other_are_all_in_the_series() -> None:
+    """Each second is told once, in order, and with what all who lived then told of it."""
+    tally = Tally(plan_of(workers=3))
+    told = []
+    for lane, last in ((0, 1), (1, 3)):
+        told += [tick for number in range(last + 1) for tick in tally.take(beat(number), lane)]
+        told += tally.finish(lane)
+    assert told == []
+    told += [tick for number in range(6) for tick in tally.take(beat(number), 2)]
+    assert ticks(told) == [(0.0, 6), (1.0, 6), (2.0, 4), (3.0, 4), (4.0, 2), (5.0, 2)]
+    assert tally.finish(2) == []
+    assert sum(one.acked for one in tally.summary().series) == tally.summary().acked
+
+
+def test_what_was_held_up_is_told_when_the_one_it_waited_for_has_ended() -> None:
+    """All of it: the other has told several seconds meanwhile."""
+    tally = Tally(plan_of(workers=2))
+    for number in range(3):
+        assert tally.take(beat(number), 0) == []
+    assert ticks(tally.finish(1)) == [(0.0, 2), (1.0, 2), (2.0, 2)]
 
 
 def test_a_batch_is_counted_before_it_grows() -> None:
@@ -99,8 +129,7 @@ def test_joined_seconds_show_the_worse_one() -> None:
 def test_the_warm_up_is_told_apart() -> None:
     """It is in the second, and not in the total."""
     tally = Tally(plan_of())
-    told = tally.take(beat(0, warm=5))
-    assert told is not None
+    [told] = tally.take(beat(0, warm=5))
     assert (told.point.acked, tally.summary().acked, tally.summary().excluded) == (7, 2, 5)
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import select
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +19,7 @@ from tcop_mock.load.pooled import PooledPost
 from tcop_mock.load.wire import Requests, Wire
 from tcop_mock.model.delivery import Outcome, Push
 from tcop_mock.model.target import Target
+from tcop_mock.send.dial import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.load.line import Line
     from tcop_mock.model.delivery import Attempt
+    from tcop_mock.send.dial import Addresses
 
     Serve = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -237,7 +241,9 @@ def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: 
     assert wired.exhausted == "Too many open files"
 
 
-def two_pushes(between: Callable[[Wire], object], resolve: Callable[..., object], port: int) -> Wired:
+def two_pushes(
+    between: Callable[[Wire], object], resolve: Callable[..., object], port: int, *, pushes: int = 2
+) -> Wired:
     """Push twice to a receiver that keeps no connection; in between something happens."""
 
     async def run() -> Wired:
@@ -248,7 +254,7 @@ def two_pushes(between: Callable[[Wire], object], resolve: Callable[..., object]
             resolve=resolve,
         )
         all_ended = []
-        for _ in range(2):
+        for _ in range(pushes):
             wire.push(b"{}", 0.0, time.perf_counter())
             all_ended.append(await ended.get())
             between(wire)
@@ -299,6 +305,45 @@ def test_descriptors_that_run_out_later_are_no_refusal(serve: Serve, monkeypatch
     assert wired.exhausted == "Too many open files"
 
 
+def test_another_address_is_tried_when_the_one_that_answered_takes_too_long(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a name with two addresses: what is dialled when an attempt had no connection in time may go to either."""
+    first, second = serve(again_and_again(CLOSES)), serve(again_and_again(CLOSES))
+    ports = [Target.parse(server.url).port for server in (first, second)]
+    between = iter([True, False, False])
+
+    def no_connection(wire: Wire) -> None:
+        if next(between):
+            wire.push(b"{}", 0.0, 0.0)
+            wire.expire(1e9)
+            monkeypatch.setattr("tcop_mock.load.channel.Channels.dial", no_dial)
+
+    def no_dial(*_: object) -> None:
+        raise LookupError("the same address again")
+
+    wired = two_pushes(no_connection, resolved_to(*ports), ports[0], pushes=3)
+    assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.TIMED_OUT, Outcome.ACKED]
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="elsewhere asyncio's transports find it out")
+def test_a_connection_that_is_reset_as_soon_as_it_stands_is_no_refusal(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was accepted; and nothing of it is left open."""
+    stands = threading.Semaphore(0)
+
+    async def late(addresses: Addresses) -> socket.socket:
+        sock = await opened(addresses)
+        stands.release()
+        select.select([sock], [], [], 20)  # until it is reset
+        return sock
+
+    monkeypatch.setattr("tcop_mock.load.wire.opened", late)
+    wired = one_by_one(serve(lambda peer: stands.acquire(timeout=20) and peer.reset()).url, 2)
+    assert [one.outcome for one in wired.ended] == [Outcome.RESET_BEFORE_ANSWER] * 2
+
+
 def test_what_is_dialled_again_at_the_end_is_given_up(serve: Serve) -> None:
     """Cancelled once, and nothing is left open."""
     server = serve(again_and_again(CLOSES))
@@ -329,6 +374,28 @@ def test_connections_are_opened_ahead(serve: Serve) -> None:
     assert asyncio.run(run(server.url)) == (3, Outcome.ACKED)
     server.leave()
     assert asyncio.run(run(server.url)) == (0, Outcome.REFUSED)
+
+
+def test_one_that_cannot_be_opened_ahead_leaves_no_other_behind(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the second of three fails at once, the third is there all the same, and not some time later."""
+    numbers = itertools.count()
+
+    async def second_fails(addresses: Addresses) -> socket.socket:
+        if next(numbers) == 1:
+            raise OSError(24, "Too many open files")
+        await asyncio.sleep(0.02)
+        return await opened(addresses)
+
+    async def run(url: str) -> int:
+        wire = Wire(
+            Target.parse(url), Push(b""), deadline_s=25.0, cap_bytes=1, clock=time.perf_counter, ended=lambda _: None
+        )
+        await wire.prepare(3)
+        await wire.close()
+        return wire.connections
+
+    monkeypatch.setattr("tcop_mock.load.wire.opened", second_fails)
+    assert asyncio.run(run(serve(again_and_again(OK)).url)) == 2
 
 
 def test_what_is_under_way_at_the_end_is_cancelled(serve: Serve) -> None:

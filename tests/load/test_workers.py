@@ -43,8 +43,10 @@ def test_several_processes_share_a_load() -> None:
     assert sum(one.acked for one in summary.series) == 60
 
 
-def test_a_load_in_several_processes_can_be_cut_short() -> None:
-    """They tell their last, and are gone."""
+@pytest.mark.parametrize("end_s", [20.0, 0.0], ids=["in time", "too late"])
+def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They tell their last, what they have cancelled too; who takes too long is ended."""
+    monkeypatch.setattr("tcop_mock.load.workers._END_S", end_s)
 
     async def run() -> tuple[set[int], dict[Outcome, int]]:
         first, counts = asyncio.Event(), dict.fromkeys(Outcome, 0)
@@ -73,6 +75,9 @@ def test_a_load_in_several_processes_can_be_cut_short() -> None:
     lanes, counts = asyncio.run(run())
     assert lanes <= {0, 1}
     assert counts[Outcome.REJECTED] == 0
+    if end_s:
+        assert lanes == {0, 1}
+        assert counts[Outcome.CANCELLED] >= 1
 
 
 def test_a_worker_that_fails_says_so() -> None:
