@@ -107,7 +107,7 @@ class LoadSummary:
     services: Distribution
     """From the actual start of an acked attempt to its end: what a closed loop would have shown."""
     lateness: Distribution
-    """From the intended to the actual start of attempts."""
+    """From the intended to the actual start of attempts; empty of a closed load, which has no schedule."""
     late: int
     """Attempts that began more than ``LATE_S`` late."""
     dropped: int
