@@ -99,11 +99,16 @@ class Line(asyncio.BufferedProtocol):
         self.transport.write(self._pool.requests[len(self.body)] + self.body)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
+        """Take the connection, and send the request of the attempt that waits for it.
+
+        At once: where whoever dialled goes on a turn later, the connection may have ended by then.
+        """
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=0)  # so that we are told of the first byte that is not sent
         self.blocked = False
         self.served = 0
+        if self.busy:
+            self.write()
 
     def pause_writing(self) -> None:
         """Take note that the receiver does not read as fast as we write."""

@@ -113,7 +113,8 @@ class Wire:
     async def _prepared(self) -> None:
         line = self._make(self)
         await self._connect(line)
-        self._idle.append(line)
+        if line.transport is not None:  # else it has ended already
+            self._idle.append(line)
 
     def push(self, body: bytes, intended_s: float, started_s: float, due: object = None) -> Line:
         """Begin an attempt. The times are told again when it ends."""
@@ -209,7 +210,6 @@ class Wire:
         self._dialling.pop(line, None)
         if problem is None:
             self.connections += 1
-            line.write()
             return
         elsewhere = problem.errno not in _OURS and len(self._addresses or ()) > 1
         if elsewhere:
@@ -224,13 +224,12 @@ class Wire:
     async def _dialled(self, line: Line) -> None:
         try:
             await self._connect(line)
-            line.write()
         except OSError as problem:
             self._not_connected(line, problem)
         except Exception as problem:  # noqa: BLE001 - a fault of ours, raised by whoever waits for the end
             fault(problem)
         finally:
-            del self._dialling[line]
+            self._dialling.pop(line, None)
 
     async def _connect(self, line: Line) -> None:
         if self._addresses is None:

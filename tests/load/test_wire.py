@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from tcop_mock.load.line import Line
 from tcop_mock.load.pooled import PooledPost
 from tcop_mock.load.wire import Requests, Wire
 from tcop_mock.model.delivery import Outcome, Push
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from scripted_server import Peer, ScriptedServer
 
-    from tcop_mock.load.line import Line
     from tcop_mock.model.delivery import Attempt
     from tcop_mock.send.dial import Addresses
 
@@ -42,6 +42,13 @@ class Ended(NamedTuple):
     outcome: Outcome
     status: int | None
     replayed: bool
+
+
+@pytest.fixture(params=["epoll", "transports"])
+def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have either kind of connection; the second, as on systems without epoll(7)."""
+    if request.param == "transports":
+        monkeypatch.setattr("tcop_mock.load.wire.channels", lambda: None)
 
 
 class Wired(NamedTuple):
@@ -374,6 +381,43 @@ def test_connections_are_opened_ahead(serve: Serve) -> None:
     assert asyncio.run(run(server.url)) == (3, Outcome.ACKED)
     server.leave()
     assert asyncio.run(run(server.url)) == (0, Outcome.REFUSED)
+
+
+class Ends(Line):
+    """A line whose connection ends in the same turn in which it is made, before whoever dialled goes on."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, and its end."""
+        super().connection_made(transport)
+        self.eof_received()
+
+
+@pytest.mark.usefixtures("connections")
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_connection_that_ends_before_its_dialler_goes_on_is_a_reset(serve: Serve, ahead: int) -> None:
+    """And no fault of ours; one that was opened ahead is not used."""
+
+    async def run(url: str) -> tuple[Outcome, list[object]]:
+        ended: asyncio.Queue[Outcome] = asyncio.Queue()
+        faults: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        wire = Wire(
+            Target.parse(url),
+            Push(b""),
+            deadline_s=25.0,
+            cap_bytes=65_536,
+            clock=time.perf_counter,
+            ended=lambda line: ended.put_nowait(line.outcome),
+            line=Ends,
+        )
+        if ahead:
+            await wire.prepare(ahead)
+        wire.push(b"{}", 0.0, time.perf_counter())
+        outcome = await asyncio.wait_for(ended.get(), 20)
+        await wire.close()
+        return outcome, faults
+
+    assert asyncio.run(run(serve(lambda peer: peer.hold()).url)) == (Outcome.RESET_BEFORE_ANSWER, [])
 
 
 def test_one_that_cannot_be_opened_ahead_leaves_no_other_behind(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
