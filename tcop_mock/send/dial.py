@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
 import threading
@@ -82,7 +84,14 @@ async def opened(addresses: Addresses) -> socket.socket:
     Raises:
         OSError: refused or unreachable.
     """
-    return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+    sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+    peer = None
+    with contextlib.suppress(OSError):  # it was reset already, which whoever uses it is told
+        peer = sock.getpeername()
+    if sock.getsockname() == peer:  # nobody listens: it was given that very port, and has met itself
+        sock.close()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    return sock
 
 
 def tls_context(*, insecure: bool) -> ssl.SSLContext:

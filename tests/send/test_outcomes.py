@@ -332,3 +332,19 @@ def test_the_next_address_is_tried(serve: Serve, post: PostOnce) -> None:
         return [socket.getaddrinfo("127.0.0.1", port, **options)[0] for port in (closed, server.port)]
 
     assert post("http://callback.test", resolve=resolve).outcome is Outcome.ACKED
+
+
+def test_a_connection_that_met_itself_is_a_refusal(post: PostOnce, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens at a port that the system hands out, and it hands that one out: TCP connects it with itself."""
+    mirror = socket.socket()
+    mirror.bind(("127.0.0.1", 0))
+    mirror.connect(mirror.getsockname())
+    mirror.settimeout(0)
+
+    async def start(*_: object, **__: object) -> socket.socket:
+        return mirror
+
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", start)
+    attempt = post(f"http://127.0.0.1:{mirror.getsockname()[1]}/")
+    assert (attempt.outcome, attempt.detail) == (Outcome.REFUSED, "Connection refused")
+    assert mirror.fileno() < 0
