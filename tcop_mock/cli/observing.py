@@ -13,7 +13,7 @@ from tcop_mock.contract.reproduce import Flag
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.model.target import Target
 from tcop_mock.observe.document import Paths
-from tcop_mock.observe.observers import CallableObserver, CommandObserver, Shared, UrlObserver
+from tcop_mock.observe.observers import TOKEN_VARIABLE, CallableObserver, CommandObserver, Shared, UrlObserver
 from tcop_mock.run.viewing import Observing
 from tcop_mock.sink.downstream import Downstream
 
@@ -104,7 +104,8 @@ def _observer(asked: Asked) -> Observer | None:
             raise UsageError("--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both")
         return Shared(UrlObserver(Target.parse(asked.url), paths), per_token=_PLACE in asked.url)
     if asked.command:
-        return Shared(CommandObserver.parse(asked.command, paths), per_token=_PLACE in asked.command)
+        per_token = _PLACE in asked.command or TOKEN_VARIABLE in asked.command
+        return Shared(CommandObserver.parse(asked.command, paths), per_token=per_token)
     return CallableObserver(str(asked.call), _callable(str(asked.call)), paths)
 
 

@@ -48,7 +48,7 @@ def catalogue(
     needs_plain: bool = False,
     deadline_factor: float = 1.0,
 ) -> Play:
-    """Post every shape in every state that it can be in, each an alarm of its own.
+    """Post every shape in every state that it can be in; resolves come last, each of an alarm that was posted firing.
 
     Where requests cost nothing (``shop.thorough``), also while it repeats, and as captured callbacks look.
 
@@ -60,10 +60,9 @@ def catalogue(
         deadline_factor: how many deadlines an attempt may take.
     """
     cases = [
-        writer.case(f"{shape.id} {state}{told}", writer.tree(writer.alarm(shape, reaching=state), state), shape)
+        writer.case(f"{shape.id} {state}{told}", tree, shape)
         for writer, told in _writers(shop)
-        for shape in shop.shapes(shapes)
-        for state in _reachable(shape, states, repeats=shop.thorough)
+        for shape, state, tree in _lives(writer, shapes, states)
     ]
     control = shop.plain() if needs_plain else None
     return Play((Scene(tuple(cases), control),), deadline_factor=deadline_factor)
@@ -74,6 +73,21 @@ def _writers(shop: Workshop) -> Iterator[tuple[Workshop, str]]:
     yield shop, ""
     if shop.thorough:
         yield shop.writing(Form.OBSERVED), f" ({Form.OBSERVED})"
+
+
+def _lives(shop: Workshop, shapes: Sequence[str], states: Sequence[str]) -> list[tuple[Shape, State, dict[str, Any]]]:
+    """Return what is told of an alarm of each shape, its resolves behind all firings."""
+    lives = []
+    for shape in shop.shapes(shapes):
+        reached = [*_reachable(shape, states, repeats=shop.thorough)]
+        drawn = {state: shop.alarm(shape, reaching=state) for state in reached}
+        alarm = drawn.get(State.RESOLVED, drawn[reached[-1]])
+        trees = {state: shop.tree(alarm, state) for state in reached}
+        policies = [tree["alarmPolicyInfo"] for tree in trees.values()]
+        for policy in policies:
+            policy.update((key, policies[0][key]) for key in ("policyId",) if key in policy)
+        lives += [(shape, state, tree) for state, tree in trees.items()]
+    return sorted(lives, key=lambda life: life[1] is State.RESOLVED)
 
 
 def _reachable(shape: Shape, states: Sequence[str], *, repeats: bool) -> Iterator[State]:
@@ -145,9 +159,21 @@ def bodies(shop: Workshop, *, bodies: Sequence[Mapping[str, Any]], then_plain: b
     return Play((Scene(cases, shop.plain()),))
 
 
-def plain(shop: Workshop, *, count: int) -> Play:
-    """Post some plain callbacks, each an alarm of another policy."""
-    return Play((Scene(tuple(shop.plain(f"plain callback {number}") for number in range(1, count + 1))),))
+def plain(shop: Workshop, *, count: int, asker: str = "") -> Play:
+    """Post some plain callbacks, each an alarm of another policy.
+
+    Args:
+        shop: makes the cases.
+        count: how many.
+        asker: what is offered (see :func:`credentials`) to learn whether it is credentials that are refused.
+    """
+    cases = tuple(shop.plain(f"plain callback {number}") for number in range(1, count + 1))
+    right = shop.credentials or NOBODY
+    if not asker or not can_offer(right, Offer(asker)):
+        return Play((Scene(cases),))
+    offered = offering(right, Offer(asker), shop.sentinel)
+    asking = _showing(shop.plain(f"a callback with {TITLES[Offer(asker)]}"), Offer(asker), offered)
+    return Play((Scene(cases, asker=asking),))
 
 
 def credentials(shop: Workshop, *, offers: Sequence[str], bodies: Sequence[str] = ("plain",)) -> Play:

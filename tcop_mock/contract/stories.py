@@ -62,7 +62,6 @@ def _told(shop: Workshop, table: Mapping[str, Any]) -> Iterator[Story]:
 def _story(shop: Workshop, shape: Shape, title: str, table: Mapping[str, Any]) -> Story:
     roles = cast(shop, shape, table.get("cast", _SOLO))
     acts = tuple(_act(shop, shape, roles, act) for act in table["acts"])
-    first = next(iter(roles.values())).alarm
     alarms = [role.alarm for role in roles.values()]
     started, recovered = moments(roles.values())
     facts = Facts(
@@ -72,8 +71,12 @@ def _story(shop: Workshop, shape: Shape, title: str, table: Mapping[str, Any]) -
         started=started,
         recovered=recovered,
     )
-    token = str(first.dimensions.get("objId") or first.dimensions.get("unInstanceId") or first.policy_id)
-    return Story(title, shape.id, token, tokens(roles.values()), names(roles.values()), acts, facts)
+    token, *others = dict.fromkeys(map(_object, alarms))
+    return Story(title, shape.id, token, tokens(roles.values()), names(roles.values()), acts, facts, tuple(others))
+
+
+def _object(alarm: Alarm) -> str:
+    return str(alarm.dimensions.get("objId") or alarm.dimensions.get("unInstanceId") or alarm.policy_id)
 
 
 def _act(shop: Workshop, shape: Shape, roles: Mapping[str, Role], table: Mapping[str, Any]) -> Act:

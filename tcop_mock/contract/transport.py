@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.contract.changes import changed
 from tcop_mock.contract.workshop import PLAIN_SHAPE
 from tcop_mock.model.alarm import State
-from tcop_mock.model.case import Case, Pace, Play, Scene
+from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,13 +74,19 @@ def query(shop: Workshop, *, query: str) -> Play:
 
 
 def keep_alive(shop: Workshop) -> Play:
-    """Post a plain callback on a connection on which another request has been answered: a callback, and broken JSON."""
+    """Post a plain callback on a connection on which another request has been answered.
+
+    That is a callback, broken JSON, and a callback without credentials, where the receiver wants some.
+    """
+    befores = [shop.plain("a callback"), Case("broken JSON", shop.push(BROKEN_JSON))]
+    if shop.credentials:
+        stranger = shop.plain("a callback without credentials")
+        befores.append(replace(stranger, push=replace(stranger.push, credentials=None), offer=Offer.NONE))
     scenes = []
-    for title, body in (("a callback", None), ("broken JSON", BROKEN_JSON)):
-        before = shop.push(body) if body else shop.plain().push
-        after = shop.plain(f"a plain callback on the connection of {title}")
+    for before in befores:
+        after = shop.plain(f"a plain callback on the connection of {before.title}")
         cases = (
-            Case(title, replace(before, keeps=True), judged=False),
+            replace(before, push=replace(before.push, keeps=True), judged=False),
             replace(after, push=replace(after.push, reuses=True)),
         )
         scenes.append(Scene(cases, shop.plain()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.contract.casting import tokens_of_body
@@ -14,6 +15,7 @@ from tcop_mock.model.delivery import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tcop_mock.model.delivery import Attempt
     from tcop_mock.model.effect import Effect
     from tcop_mock.model.story import ActTold, StoryTold
 
@@ -23,6 +25,7 @@ _UNFILLED = re.compile(r"\{\{[^{}]{0,80}\}\}|\$\{[^{}]{1,80}\}|%\([a-zA-Z_]+\)s"
 _RAW_DICT = re.compile(r"\{'[A-Za-z_]+': |map\[[a-zA-Z]+:")
 _VALUES = re.compile(r"\d+(?:[.:,-]\d+)*")
 _MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|<at id=\"?all\"?", re.IGNORECASE)
+_NOT_NOW = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _CLOSING = frozenset({"=0", "less"})
 _EVENT_ENDS = frozenset({"/pagerduty"})
 UNTOLD = "no effect of its first push is to be seen (TCM519)"
@@ -68,14 +71,22 @@ def holds(wanted: str, before: int, after: int) -> bool:
     return {"": True, "more": after > before, "less": after < before, "same": after == before}[wanted]
 
 
-def answers(told: StoryTold, *, allow: Sequence[str] = ("2xx",)) -> str | None:
+def answers(told: StoryTold, *, allow: Sequence[str] = ("2xx",)) -> str | Unclear | None:
     """Judge whether each push was answered with one of these statuses."""
     for act in told.acts:
         for attempt in act.attempts:
+            late = attempt.outcome is Outcome.TIMED_OUT and attempt.status is None
+            if late or attempt.status in _NOT_NOW:
+                return Unclear(f"{act.act.title}: {_answer(attempt)} ({'TCM102' if late else 'TCM515'})")
             if not is_one_of(attempt.status, allow):
-                said = no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
-                return f"{act.act.title}: {said}"
+                return f"{act.act.title}: {_answer(attempt)}"
     return None
+
+
+def not_refused(told: StoryTold) -> str | Unclear | None:
+    """Judge whether no push after one that was taken is refused; 409 to what is known already is no refusal."""
+    later = told._replace(acts=told.acts[1:])
+    return answers(later, allow=("2xx", "409"))
 
 
 def in_time(told: StoryTold) -> str | None:
@@ -214,6 +225,10 @@ def _off(act: ActTold, what: str, wanted: str, before: int, after: int) -> str:
     return f"{act.act.title}: {_counted(after, what)}, {relation} than the {before} before it"
 
 
+def _answer(attempt: Attempt) -> str:
+    return no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
+
+
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number or 'no'} {what}s"
 
@@ -253,6 +268,7 @@ STORY_JUDGES: dict[str, Callable[..., str | Unclear | None]] = {
     for judge in (
         as_told,
         answers,
+        not_refused,
         in_time,
         not_lost,
         whole,

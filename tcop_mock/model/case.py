@@ -56,6 +56,9 @@ class Scene:
     control: Case | None = None
     gate: Case | None = None
     spellings: bool = False
+    asker: Case | None = None
+    """Sent where a case is refused by another status than 401 or 403: who asks this one for its credentials reads them
+    well, and refuses the case for something else."""
     meanwhile: Case | None = None
     """Sent before the cases and for as long as they take; nobody waits for its answer."""
 

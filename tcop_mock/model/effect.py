@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,6 +57,11 @@ class Sight:
         is_open = None if self.open is None else tuple(about(self.open))
         return Sight(tuple(about(self.effects)), is_open, tuple(about(self.refused)))
 
+    def joined(self, other: Sight) -> Sight:
+        """Return what is in one of two looks at the same moment; what both show is there once."""
+        is_open = None if self.open is None or other.open is None else _joined(self.open, other.open)
+        return Sight(_joined(self.effects, other.effects), is_open, _joined(self.refused, other.refused))
+
     @property
     def count(self) -> int:
         """How many effects there are, where most of them are."""
@@ -68,7 +74,10 @@ class Sight:
 
 
 class Observer(Protocol):
-    """Sees what a receiver did."""
+    """Sees what a receiver did.
+
+    One that shows all that there is, whatever it is asked for, may say so with a true ``shows_all``: it is asked less.
+    """
 
     async def look(self, token: str) -> Sight:
         """Return what there is to be seen now.
@@ -80,6 +89,10 @@ class Observer(Protocol):
             ObserverError: nothing could be seen, and why.
         """
         ...
+
+
+def _joined(some: Iterable[Effect], others: Iterable[Effect]) -> tuple[Effect, ...]:
+    return tuple((Counter(some) | Counter(others)).elements())
 
 
 def _most(effects: Collection[Effect]) -> int:

@@ -73,6 +73,8 @@ class Story:
     """Texts of which that holds only where nothing else that is sent has them, too: names, addresses."""
     acts: tuple[Act, ...]
     facts: Facts
+    others: tuple[str, ...] = ()
+    """The objects of its other alarms, for an observer that shows only what it is asked for."""
 
 
 class ActTold(NamedTuple):

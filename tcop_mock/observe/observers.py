@@ -192,6 +192,11 @@ class Shared:
     _next: asyncio.Task[Sight] | None = field(default=None, init=False)
     _rest_until_s: float = field(default=0.0, init=False)
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether it need not be asked for each object."""
+        return not self.per_token
+
     async def look(self, token: str) -> Sight:
         """Return what is there to be seen after this call.
 

@@ -28,6 +28,11 @@ _BUSY_SHARE = 0.4
 """So much of the deadline may be spent waiting for the receiver's other answers."""
 _STARTING = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 _UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
+_HINTS = {
+    Outcome.DNS: "; is the name right?",
+    Outcome.TLS: "; does it speak TLS there? `--insecure` does not verify its certificate",
+}
+"""Where it is of no use to start the receiver, or to wait for it."""
 _WRONG_ADDRESS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 _UNAUTHORIZED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -118,6 +123,7 @@ def refuse_unusable(attempt: Attempt, target: Target, wait_s: float | None = Non
     if attempt.outcome in _UNREACHED:
         hint = "" if wait_s else "; is it running?"
         hint += " `--wait 30s` gives a starting receiver time" if wait_s == 0 else ""
+        hint = _HINTS.get(attempt.outcome, hint)
         waited = f" after waiting {wait_s:g} s" if wait_s else ""
         raise TargetError(f"{target} cannot be reached{waited}: {attempt.detail or attempt.outcome}{hint}")
     if attempt.status in _UNAUTHORIZED:

@@ -38,6 +38,7 @@ _PAUSES = 10
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 5.0
 _NOT_NOW = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_UNAUTHORIZED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _UNANSWERED = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
 
 
@@ -93,6 +94,7 @@ class Stagehand:
             sent = [] if reason else await self._send_meanwhile(clause, scene, play, whole=whole)
             if scene.spellings and sent and not any(attempt.accepted for _, attempt in sent):
                 reason = f"{scene.cases[0].title}: {_answered(sent[0].attempt)} (TCM101)"
+            reason = reason or await self._asks(scene, sent)
             if reason:
                 left_out |= {case.title: reason for case in scene.cases}
             else:
@@ -145,6 +147,14 @@ class Stagehand:
         if scene.gate is None or not (await self._send(scene.gate, self.deadline_s, whole=False)).accepted:
             return None
         return f"{scene.gate.title} is let in (TCM201, TCM202)"
+
+    async def _asks(self, scene: Scene, sent: Sequence[Played]) -> str | None:
+        """Say why a scene's cases would tell nothing, where they are refused and not for their credentials."""
+        refused = next((attempt for _, attempt in sent if not attempt.accepted), None)
+        if scene.asker is None or refused is None or refused.status in _UNAUTHORIZED:
+            return None
+        asked = await self._send(scene.asker, self.deadline_s, whole=False)
+        return f"{scene.cases[0].title}: {_answered(refused)} (TCM101)" if asked.status in _UNAUTHORIZED else None
 
     async def _send_meanwhile(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
         if scene.meanwhile is None:

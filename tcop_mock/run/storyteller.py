@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tcop_mock.contract.findings import Problem
@@ -152,7 +153,7 @@ class Storyteller:
         """Push while the receiver is restarted until it takes the push, as TCOP's retries may."""
         attempts: list[Attempt] = []
         try:
-            while not (restarting.done() and attempts and attempts[-1].accepted) and len(attempts) < _MOST_TRIES:
+            while not (restarting.done() and attempts and _is_taken(attempts[-1])) and len(attempts) < _MOST_TRIES:
                 attempts.append(await self._post(case.push))
                 await self.sleep(_BETWEEN_TRIES_S)
             await restarting
@@ -163,6 +164,10 @@ class Storyteller:
     async def _post(self, push: Push) -> Attempt:
         async with self._gate:
             return await self.post(push, deadline_s=self.deadline_s)
+
+
+def _is_taken(attempt: Attempt) -> bool:
+    return attempt.accepted or attempt.status == HTTPStatus.CONFLICT  # it is known already
 
 
 def _as_wanted(act: Act, before: Sight, after: Sight) -> bool:

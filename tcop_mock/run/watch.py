@@ -50,6 +50,10 @@ class Watch:
             ObserverError: nothing can be seen.
         """
         sight = await self.observer.look(story.token)
+        if not getattr(self.observer, "shows_all", False):
+            for token in story.others:
+                if not any(token in effect.text for effect in sight.effects):
+                    sight = sight.joined(await self.observer.look(token))
         shown = len(sight.effects) + len(sight.open or ())
         if self._shown.get(story.token, shown) != shown:
             self._moved_s = self.clock()

@@ -76,6 +76,11 @@ class Downstream:
         """Return the server of the ends, to be entered."""
         return Sink(self._answer, host=host, port=port)
 
+    @property
+    def shows_all(self) -> bool:
+        """That it need not be asked for each object."""
+        return True
+
     async def look(self, token: str) -> Sight:  # noqa: ARG002 - an observer's signature
         """Return what came and was taken; open is what PagerDuty was told of and not told to close."""
         return sight_of(self.messages)

@@ -116,6 +116,11 @@ class Receiver:
         """Lift the end's limit by the minute, as a contract that is played faster than in life needs it."""
         self._standins.per_minute = {}
 
+    @property
+    def shows_all(self) -> bool:
+        """That it need not be asked for each object, as an observer."""
+        return True
+
     async def look(self, token: str) -> Sight:  # noqa: ARG002 - an observer's signature
         """Return what has come and was taken, as an observer of whoever forwards here (``tcop_observer``)."""
         return sight_of([_message(one) for one in self.callbacks])

@@ -78,6 +78,41 @@ def test_a_callable_shows_what_a_receiver_does(
     assert (done.code, results(done.document)) == (1, {"TCM501": "fail", "TCM505": "pass"})
 
 
+@pytest.mark.parametrize(
+    "mistake, expected",
+    [("", {"TCM506": "pass", "TCM516": "pass"}), ("loses-in-a-burst", {"TCM516": "fail"})],
+)
+def test_an_observer_is_asked_for_each_object(  # noqa: PLR0913, PLR0917 - two cases, and the usual fixtures
+    mistake: str,
+    expected: dict[str, str],
+    tcop: Call,
+    opened: Callable[[Opening], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who shows only what mentions the object hides neither the other machine nor the rest of a burst."""
+    url = opened(through_sink(lambda: Desk(mistake)))
+    lines = ["import json, urllib.request", "def look(token):"]
+    lines += [f"    state = json.load(urllib.request.urlopen('{url}/state'))"]
+    lines += ["    return [row for row in state['incidents'] if token in json.dumps(row)]"]
+    module = f"choosing_{len(expected)}"  # a module is imported once
+    (tmp_path / f"{module}.py").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    paths = ("--observe-all", "$[*]", "--observe-open", '$[?@.status=="open"]')
+    done = tcop(
+        "check",
+        url,
+        "--observe-call",
+        f"{module}:look",
+        *paths,
+        *CLAUSES[2:],
+        "--json",
+        "--clauses",
+        ",".join(expected),
+    )
+    assert results(done.document) == expected
+
+
 def test_ends_show_what_a_receiver_forwards(tcop: Call) -> None:
     """The receiver is told to forward to --downstream, and no more."""
     with closing(socket.socket()) as taken:
@@ -143,5 +178,11 @@ def test_nothing_is_seen_where_nobody_asks() -> None:
     """Without flags there is no observer and no end; a command or a callable needs no paths."""
     assert observing(Asked())[0].observer is None
     assert observing(Asked(command="true"))[0].observer is not None
+    names = ("true", "show {token}", "sh -c 'show $TCOP_MOCK_TOKEN'")
+    assert [getattr(observing(Asked(command=name))[0].observer, "shows_all", None) for name in names] == [
+        True,
+        False,
+        False,
+    ]
     assert observing(Asked(call="json:dumps"))[0].observer is not None
     assert observing(Asked(downstream="[::1]:0"))[1] == ("::1", 0)

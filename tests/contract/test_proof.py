@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from buggy_receivers import BUGS, acks_after, holds_last_byte, serialises
 from careful_but import limited_to, resolves_slowly
 from honest_receivers import PROCESSES, SINKS, running
 from judging import DEADLINE_S, HURRIED, broken, judged
-from receivers import in_thread, through_sink
+from receivers import CREDENTIALS, in_thread, through_sink
 
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.profiles import load_profile
@@ -19,6 +20,8 @@ from tcop_mock.generate.notice import Template
 from tcop_mock.model.clause import Clause, Level, Need
 from tcop_mock.model.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.model.verdict import Result
+from tcop_mock.sink.demo import careful, guarded
+from tcop_mock.sink.server import Received, Reply
 
 if TYPE_CHECKING:
     from receivers import Opening
@@ -128,6 +131,25 @@ def test_credentials_that_break_a_receiver_are_found() -> None:
     """Who breaks on a colon in the password is told so."""
     with in_thread(BUGS["TCM203-splits-at-every-colon"]) as url:
         assert broken(judged(url, ["TCM203"])) == {"TCM203"}
+
+
+def test_credentials_are_not_blamed_for_a_body() -> None:
+    """Who asks for credentials as it should, and breaks on every callback, reads them well."""
+    with in_thread(through_sink(lambda: guarded(lambda _request: Reply(500), CREDENTIALS), CREDENTIALS)) as url:
+        assert broken(judged(url, ["TCM203"])) == set()
+
+
+def test_texts_are_not_blamed_for_an_object_name_without_a_number_sign() -> None:
+    """Who takes the name apart at its first number sign is told so by TCM311, not by what else is in a name."""
+
+    def taking_apart(request: Received) -> Reply:
+        reply = careful(request)
+        alarm = json.loads(request.body) if reply.status == 200 else {}
+        name = alarm.get("alarmObjInfo", {}).get("dimensions", {}).get("objName", "#")
+        return reply if "#" in name else Reply(500)
+
+    with in_thread(through_sink(lambda: taking_apart)) as url:
+        assert broken(judged(url, ["TCM309", "TCM310", "TCM311"])) == {"TCM311"}
 
 
 def test_credentials_that_are_read_wrongly_are_told_as_wrong_ones() -> None:

@@ -98,8 +98,8 @@ def test_a_run_tells_its_start_each_clause_and_its_end() -> None:
     "answer, message",
     [
         (REFUSED, "cannot be reached: as planned; is it running? `--wait 30s` gives a starting receiver time"),
-        ((Outcome.DNS, None, 0.1), "cannot be reached"),
-        ((Outcome.TLS, None, 0.1), "cannot be reached"),
+        ((Outcome.DNS, None, 0.1), "cannot be reached: as planned; is the name right?"),
+        ((Outcome.TLS, None, 0.1), "cannot be reached: as planned; does it speak TLS there? `--insecure` does not"),
         ((Outcome.REJECTED, 401, 0.1), "answers 401 to a plain callback, so it wants credentials"),
         ((Outcome.REJECTED, 403, 0.1), "answers 403"),
         ((Outcome.REJECTED, 404, 0.1), "is the path right?"),

@@ -36,6 +36,10 @@ def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
         missing
         == {
             "keeps-incidents": {"TCM517", "TCM520", "TCM521", "TCM522", "TCM601", "TCM602", "TCM603", "TCM604"},
+            "answers-409-to-a-session-it-has-seen": {
+                *(f"TCM5{number}" for number in (17, 20, 21, 22)),
+                *(f"TCM60{number}" for number in range(1, 5)),
+            },
             "works-after-its-answer": {"TCM517", "TCM520", "TCM521", "TCM522", "TCM601", "TCM602", "TCM603", "TCM604"},
             "forwards-to-wecom": {"TCM601", "TCM602", *(f"TCM5{number:02}" for number in (4, 5, 9, 10, 11, 12))},
             "forwards-to-pagerduty": {"TCM603", "TCM604"},
@@ -91,9 +95,17 @@ def test_other_clauses_are_not_blamed_for_a_drop() -> None:
 
 def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
     """Who closes nothing breaks TCM505; what other clauses ask of the incidents that are open then is not judged."""
-    verdict = observed(Desk("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM511", "TCM512"])
+    verdict = observed(Desk("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM509", "TCM511", "TCM512"])
     assert broken(verdict) == {"TCM505"}
     assert {item.reason for item in verdict.results[1:]} == {"its resolve does not close its incident (TCM505)"}
+
+
+def test_other_clauses_are_not_blamed_for_what_is_refused() -> None:
+    """Who refuses events, or resolves of what never fired, breaks no clause that is about another thing."""
+    events = observed(Desk("refuses-events"), ["TCM307", "TCM514"])
+    assert broken(events) == {"TCM307"}
+    assert "an event that has an end: answered 422 (TCM101)" in events.results[1].reason
+    assert broken(observed(Desk("refuses-orphans"), ["TCM101", "TCM307", "TCM510"])) == {"TCM510"}
 
 
 def test_what_nobody_sees_is_an_error_with_advice() -> None:

@@ -75,7 +75,7 @@ class Desk:
         alarm = json.loads(received.body) if reply.status == 200 else {}
         if "alarmPolicyInfo" not in alarm:
             return Reply(400) if reply.status == 200 else reply
-        early = self._early(alarm, reply)
+        early = self._known(alarm) or self._early(alarm, reply)
         if early is not None:
             return early
         work = asyncio.create_task(self._work(alarm))
@@ -84,6 +84,14 @@ class Desk:
         if self.inside:
             await work
         return reply
+
+    def _known(self, alarm: dict[str, Any]) -> Reply | None:
+        """Return the refusal of what it has seen, as some do."""
+        if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.sessions:
+            return Reply(409 if self.bug == "conflicts" else 500)
+        firing = str(alarm["alarmStatus"]) == "1"
+        known = {"breaks-on-repeats": self.incidents if firing else (), "breaks-on-ended": self.over}.get(self.bug, ())
+        return Reply(500) if self.key(alarm) in known else None
 
     def _state(self) -> Reply:
         """Show what has been done, and what is open."""

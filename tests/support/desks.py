@@ -35,15 +35,18 @@ PAGER = partial(Desk, forward=as_pagerduty)
 HONEST: dict[str, Callable[[], Desk]] = {
     "keeps-incidents": Desk,
     "works-after-its-answer": partial(Desk, delay_s=0.3),
+    "answers-409-to-a-session-it-has-seen": partial(Desk, "conflicts"),
     "forwards-to-wecom": ROBOT,
     "forwards-to-pagerduty": PAGER,
 }
 BUGS: dict[str, Callable[[], Desk]] = {
     "TCM501-forwards-each-attempt": partial(Desk, "forwards-each-attempt"),
     "TCM501-tells-twice": partial(Desk, "tells-twice"),
+    "TCM501-breaks-on-retries": partial(Desk, "breaks-on-retries"),
     "TCM502-forwards-each-attempt": partial(Desk, "forwards-each-attempt"),
     "TCM503-looks-before-it-writes": partial(Desk, "looks-before-it-writes"),
     "TCM504-has-the-session-in-its-key": partial(Desk, "key-with-session"),
+    "TCM504-breaks-on-repeats": partial(Desk, "breaks-on-repeats"),
     "TCM505-ignores-resolves": partial(Desk, "ignores-resolves"),
     "TCM506-merges-by-object-id": partial(Desk, "merges-by-object-id"),
     "TCM506-merges-instances": partial(Desk, "merges-instances"),
@@ -56,6 +59,7 @@ BUGS: dict[str, Callable[[], Desk]] = {
     "TCM510-opens-orphans": partial(Desk, "opens-orphans"),
     "TCM510-refuses-orphans": partial(Desk, "refuses-orphans"),
     "TCM511-opens-orphans": partial(Desk, "opens-orphans"),
+    "TCM511-breaks-on-a-second-resolve": partial(Desk, "breaks-on-ended"),
     "TCM512-has-no-time-in-its-key": partial(Desk, "key-without-since"),
     "TCM513-reads-utc": partial(Desk, "reads-utc"),
     "TCM514-drops-events": partial(Desk, "drops-events"),
