@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tcop_mock.model.secret import Credentials
     from tcop_mock.model.shape import Shape
 
+_LIFE = frozenset({State.FIRING, State.RESOLVED})
+
 
 def catalogue(
     shop: Workshop,
@@ -76,16 +78,16 @@ def _writers(shop: Workshop) -> Iterator[tuple[Workshop, str]]:
 
 
 def _lives(shop: Workshop, shapes: Sequence[str], states: Sequence[str]) -> list[tuple[Shape, State, dict[str, Any]]]:
-    """Return what is told of an alarm of each shape, its resolves behind all firings."""
+    """Return what is told of alarms of each shape: the one that is resolved has fired, and all resolves come last."""
     lives = []
     for shape in shop.shapes(shapes):
-        reached = [*_reachable(shape, states, repeats=shop.thorough)]
-        drawn = {state: shop.alarm(shape, reaching=state) for state in reached}
-        alarm = drawn.get(State.RESOLVED, drawn[reached[-1]])
-        trees = {state: shop.tree(alarm, state) for state in reached}
-        policies = [tree["alarmPolicyInfo"] for tree in trees.values()]
-        for policy in policies:
-            policy.update((key, policies[0][key]) for key in ("policyId",) if key in policy)
+        drawn = {state: shop.alarm(shape, reaching=state) for state in _reachable(shape, states, repeats=shop.thorough)}
+        if drawn.keys() >= _LIFE:
+            drawn[State.FIRING] = drawn[State.RESOLVED]
+        trees = {state: shop.tree(alarm, state) for state, alarm in drawn.items()}
+        fired, resolved = (trees.get(state, {}).get("alarmPolicyInfo", {}) for state in (State.FIRING, State.RESOLVED))
+        if "policyId" in fired and "policyId" in resolved:
+            resolved["policyId"] = fired["policyId"]
         lives += [(shape, state, tree) for state, tree in trees.items()]
     return sorted(lives, key=lambda life: life[1] is State.RESOLVED)
 

@@ -11,30 +11,33 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.load.channel import READ_BYTES, READABLE, Channel
 
 if TYPE_CHECKING:
-    from tcop_mock.load.channel import Channels, Serve
+    from tcop_mock.load.channel import Channels
     from tcop_mock.load.steady import ClosedLoad
 
 
-def fast_path(channels: Channels, load: ClosedLoad) -> Serve:
-    """Return what serves the connections of a closed load, in place of ``Channels.serve_each``.
+class FastPath:
+    """Serves the connections of a closed load, in place of ``Channels.serve_each``.
 
     Args:
         channels: the connections.
         load: whose they are; it has begun.
     """
-    driver, bodies, until_s = load.driver, load.bodies, load.until_s
-    wire, clock, warm_until_s = driver.wire, driver.clock, driver.warm_until_s
-    opened, acking, flying, requests = channels.open.get, wire.answers.acking.get, wire.flying, wire.requests
 
-    def serve(ready: list[tuple[int, int]], written: list[tuple[Channel, bytes]]) -> None:
+    def __init__(self, channels: Channels, load: ClosedLoad) -> None:
+        self._load, self._driver, self._wire = load, load.driver, load.driver.wire
+        self._opened, self._acking = channels.open.get, self._wire.answers.acking.get
+
+    def serve(self, ready: list[tuple[int, int]], written: list[tuple[Channel, bytes]]) -> None:
+        """Read from what is ready, count, and add the next pushes to what is to be sent."""
+        opened, acking, load, driver = self._opened, self._acking, self._load, self._driver
+        clock, flying, requests = driver.clock, self._wire.flying, self._wire.requests
         acks_s: list[float] = []
         statuses: list[int] = []
         for descriptor, event in ready:
             channel = opened(descriptor)
-            if channel is None:
-                continue
             if event != READABLE or not isinstance(channel, Channel):
-                channel.serve(event)
+                if channel is not None:  # else one that was served before it in this round has closed it
+                    channel.serve(event)
                 continue
             try:
                 data = channel.sock.recv(READ_BYTES)
@@ -44,20 +47,17 @@ def fast_path(channels: Channels, load: ClosedLoad) -> Serve:
             line: Any = channel.reader
             status, started_s, now_s = acking(data, 0), line.started_s, clock()
             is_usual = status and line.busy and not (line.received or line.blocked)
-            if not is_usual or started_s < warm_until_s or now_s >= until_s or load.left <= 0:
+            if not is_usual or started_s < driver.warm_until_s or now_s >= load.until_s or load.left <= 0:
                 channel.received(data)
                 continue
             acks_s.append(now_s - started_s)
             statuses.append(status)
-            body = next(bodies)
             load.left -= 1
+            line.body = body = next(load.bodies)
             line.served += 1
             line.replayed = False
-            line.body = body
             line.intended_s = line.started_s = now_s
             del flying[line]
             flying[line] = None
             written.append((channel, requests[len(body)] + body))
         driver.recorder.all_acked(statuses, acks_s)
-
-    return serve

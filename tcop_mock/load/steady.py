@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.load.arrivals import drawn, evenly
 from tcop_mock.load.bodies import LONG_PIECE, SHORT_PIECE, mixed, shapes_of
-from tcop_mock.load.fastpath import fast_path
+from tcop_mock.load.fastpath import FastPath
 from tcop_mock.load.pacer import pacer
 from tcop_mock.model.load import Model
 
@@ -154,7 +154,7 @@ class ClosedLoad:
         self.left -= first
         channels = self._wire.channels
         if channels is not None and self.driver.told is None:
-            channels.serve_all = fast_path(channels, self)
+            channels.serve_all = FastPath(channels, self).serve
         for _ in range(int(first)):
             now_s = self._clock()
             self._wire.push(next(self.bodies), now_s, now_s)

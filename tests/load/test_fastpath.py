@@ -18,7 +18,7 @@ from tcop_mock.generate import Generator
 from tcop_mock.load.answers import Answers
 from tcop_mock.load.beats import Recorder
 from tcop_mock.load.channel import READABLE, Channel, Channels
-from tcop_mock.load.fastpath import fast_path
+from tcop_mock.load.fastpath import FastPath
 from tcop_mock.load.line import Line
 from tcop_mock.load.running import LoadRun
 from tcop_mock.model.load import Model
@@ -27,7 +27,6 @@ from tcop_mock.model.loaded import LoadFinished, LoadSummary
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.load.channel import Serve
     from tcop_mock.load.steady import ClosedLoad
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux has epoll(7)")
@@ -120,9 +119,6 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[
             if not left.pop(0)(peer):
                 return
 
-    def slow_path(channels: Channels, _load: ClosedLoad) -> Serve:
-        return channels.serve_each
-
     received = Channel.received
 
     def counting(self: Channel, data: bytes) -> None:
@@ -139,7 +135,9 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[
     with monkeypatch.context() as patched, ScriptedServer(script) as server:
         patched.setattr(Channel, "received", counting)
         if not fast:
-            patched.setattr("tcop_mock.load.steady.fast_path", slow_path)
+            patched.setattr(
+                "tcop_mock.load.steady.FastPath", lambda channels, _: SimpleNamespace(serve=channels.serve_each)
+            )
         summary = asyncio.run(run(server.url))
     return Load(summary, bodies, read)
 
@@ -178,8 +176,9 @@ def test_a_connection_without_an_answer_is_passed_over() -> None:
             [(descriptor, channel)] = channels.open.items()
             assert isinstance(channel, Channel)
             channel.sock.settimeout(0)
-            serve = fast_path(channels, cast("ClosedLoad", load))
-            serve([(descriptor + 1, READABLE), (descriptor, READABLE)], written)
+            FastPath(channels, cast("ClosedLoad", load)).serve(
+                [(descriptor + 1, READABLE), (descriptor, READABLE)], written
+            )
             line.abort()
             channels.close()
         return written
