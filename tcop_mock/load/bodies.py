@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 SHORT_PIECE, LONG_PIECE = 64, ROWS
 """Bodies that are drawn at once. Some 60 µs are no pause; longer ones save a third of the time."""
-_TRAYS = 16
-"""Pieces that bodies are taken from in turn, so that neighbours are of different policies and shapes."""
+_AT_HAND = 1024
+"""Bodies that are there at a time, in pieces that are taken from in turn: neighbours are of different policies and
+shapes. More than these would not stay in a processor's cache."""
 
 
 class _Source:
@@ -68,13 +69,13 @@ def mixed(
         ahead.credit -= total
         return ahead.piece()
 
-    return _dealt(next_piece)
+    return _dealt(next_piece, _AT_HAND // piece)
 
 
-def _dealt(next_piece: Callable[[], list[bytes]]) -> Iterator[bytes]:
-    trays = [next_piece() for _ in range(_TRAYS)]
+def _dealt(next_piece: Callable[[], list[bytes]], many: int) -> Iterator[bytes]:
+    trays = [next_piece() for _ in range(many)]
     for number, tray in enumerate(trays):  # of different height, so that they are not all empty at once
-        del tray[(number + 1) * len(tray) // _TRAYS :]
+        del tray[(number + 1) * len(tray) // many :]
     while True:
         for number, tray in enumerate(trays):
             yield tray.pop()
