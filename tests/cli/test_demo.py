@@ -39,6 +39,7 @@ def test_the_demo_shows_both_receivers(tcop: Call) -> None:
             socket.create_connection(("127.0.0.1", port))
 
 
+@pytest.mark.proof
 def test_json_has_both_verdicts(tcop: Call) -> None:
     """With --json one document has both verdicts, each in the form of check, and nothing else is told."""
     done = tcop("demo", "--json", "--seed", "7")

@@ -79,6 +79,7 @@ def export(tcop: Call, folder: Path, *arguments: str) -> str:
     return done.out.removeprefix(f"{folder}: ").strip()
 
 
+@pytest.mark.proof
 def test_a_second_export_changes_nothing(tcop: Call, tmp_path: Path) -> None:
     """The same call writes the same bytes, and touches no file."""
     export(tcop, tmp_path / "a")
@@ -103,6 +104,7 @@ def test_a_folder_is_mended(tcop: Call, tmp_path: Path) -> None:
     assert {path: raw for path, (raw, _) in content(tmp_path).items()} == before
 
 
+@pytest.mark.proof
 def test_what_does_not_belong_any_more_is_removed(tcop: Call, tmp_path: Path) -> None:
     """Files of the last export only, and not those that somebody edited or put there."""
     export(tcop, tmp_path)

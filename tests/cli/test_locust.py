@@ -158,6 +158,7 @@ def test_without_locust_it_is_told_how_to_get_it(tcop: Call, monkeypatch: pytest
     assert (done.code, done.complaint) == (2, '--engine locust needs Locust: pip install "tcop-mock[locust]"')
 
 
+@pytest.mark.proof
 def test_a_swarm_on_this_machine(start: Callable[..., subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes of Locust itself tell notifications to a receiver of ours, and report them."""
     for name in [name for name in os.environ if name.startswith("COVERAGE")]:

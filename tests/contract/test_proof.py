@@ -98,6 +98,7 @@ def test_no_must_clause_blames_an_honest_server(name: str) -> None:
     assert {item.clause.code for item in musts if item.result is Result.ERROR} == set()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", sorted(DYING))
 def test_a_receiver_that_dies_of_broken_bodies_is_found_by_tcm409_alone(name: str) -> None:
     """Who answers nothing after a malformed body breaks TCM409; the clauses that found it dead are errors."""
@@ -187,6 +188,7 @@ def test_careful_keeps_the_contract_of_every_profile(name: str) -> None:
         assert item.result is expected, item.reason
 
 
+@pytest.mark.proof
 def test_a_receiver_that_needs_most_of_the_deadline_breaks_tcm103_alone() -> None:
     """Who answers in time, but only just, is told that there is little left."""
     with in_thread(acks_after(DEADLINE_S * 0.3)) as url:
@@ -194,6 +196,7 @@ def test_a_receiver_that_needs_most_of_the_deadline_breaks_tcm103_alone() -> Non
     assert broken(verdict) == {"TCM103"}
 
 
+@pytest.mark.proof
 def test_a_receiver_that_serves_one_by_one_breaks_the_burst_only() -> None:
     """Who works 0.05 s on each request, one at a time, is late in a storm and nowhere else."""
     with in_thread(serialises(0.05)) as url:
@@ -201,6 +204,7 @@ def test_a_receiver_that_serves_one_by_one_breaks_the_burst_only() -> None:
     assert broken(verdict) == {"TCM515"}
 
 
+@pytest.mark.proof
 def test_a_receiver_that_serves_one_by_one_is_not_blamed_for_being_late_in_company() -> None:
     """A receiver that needs most of the deadline for each request, one at a time, is heard alone and passes."""
     with in_thread(serialises(DEADLINE_S * 0.3)) as url:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,23 @@ def told(*texts: Any, before: tuple[Effect, ...] = ()) -> StoryTold:
 def test_what_left_no_effect_tells_nothing(judge: str) -> None:
     """That is the business of another clause."""
     assert isinstance(STORY_JUDGES[judge](told()), Unclear)
+
+
+@pytest.mark.parametrize(
+    "attempt, verdict",
+    [
+        (REFUSED, Unclear("it fires: answered 503 (TCM515)")),
+        (replace(REFUSED, status=500), "it fires: answered 500"),
+        (replace(REFUSED, status=409), None),
+        (replace(REFUSED, status=None, outcome=Outcome.TIMED_OUT), "TCM102"),
+    ],
+)
+def test_a_later_push_that_is_refused_is_told(attempt: Attempt, verdict: str | Unclear | None) -> None:
+    """409 is no refusal; being late, or asked to come again, is the business of other clauses."""
+    first = told("web-1")
+    story = first._replace(acts=(*first.acts, first.acts[0]._replace(attempts=(attempt,))))
+    found = STORY_JUDGES["not_refused"](story)
+    assert verdict in found.reason if verdict == "TCM102" and isinstance(found, Unclear) else found == verdict
 
 
 def test_what_shows_no_time_is_not_judged_on_times() -> None:

@@ -59,6 +59,7 @@ class Fetches(HTMLParser):
             self.found.add(address)
 
 
+@pytest.mark.proof
 def test_the_site_is_built_without_a_warning_and_fetches_nothing_from_elsewhere(tmp_path: Path) -> None:
     """Links and anchors lead somewhere, and to read the site tells nobody: no fonts, scripts or pictures of others."""
     done = subprocess.run(  # noqa: S603 - it is the tool that `make docs` runs

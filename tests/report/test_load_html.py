@@ -165,6 +165,13 @@ def test_a_load_in_which_nothing_came_back_has_a_page_too() -> None:
     assert "0 (0 %) timed out, or acked later than that" in found.texts
 
 
+def test_a_closed_load_is_never_late() -> None:
+    """It has no schedule, so that its page says nothing of one."""
+    closed = page(replace(SUMMARY, plan=replace(PLAN, model=Model.CLOSED), lateness=Distribution()))
+    assert not {"Late", "Dropped"} & set(closed.texts)
+    assert "Late" in page(SUMMARY).texts
+
+
 def test_texts_are_no_markup() -> None:
     """What looks like an element, or could act on a reader, is shown as it is written."""
     plan = replace(PLAN, title="<script>alert(1)</script>\x1b[31m\u202e", assumptions=("<b>bold</b>",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,31 @@ def _waited(every_s: float, place: int, length: int) -> tuple[int, float]:
         return seen.count, clock()
 
     return run_virtually(wait)
+
+
+class Asked:
+    """Shows the object that it is asked for; of two alarms that were told together, both."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def look(self, token: str) -> Sight:
+        """Return what there is of one object."""
+        self.asked.append(token)
+        return Sight((Effect(f"{token} and its companion" if token == TOKEN else token),))
+
+
+def test_each_alarm_of_a_story_is_asked_for() -> None:
+    """But for those that are to be seen already."""
+
+    async def look(clock: Callable[[], float]) -> list[str]:
+        observer = Asked()
+        story = replace(STORY, token=TOKEN, others=("companion", "third"), tokens=frozenset({TOKEN, "third"}))
+        sight = await Watch(observer, clock, asyncio.sleep, settle_s=1.0).now(story)
+        assert sight.count == 2
+        return observer.asked
+
+    assert run_virtually(look) == [TOKEN, "third"]
 
 
 def test_what_stands_in_a_queue_is_waited_for() -> None:
