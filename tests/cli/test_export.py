@@ -104,7 +104,6 @@ def test_a_folder_is_mended(tcop: Call, tmp_path: Path) -> None:
     assert {path: raw for path, (raw, _) in content(tmp_path).items()} == before
 
 
-@pytest.mark.proof
 def test_what_does_not_belong_any_more_is_removed(tcop: Call, tmp_path: Path) -> None:
     """Files of the last export only, and not those that somebody edited or put there."""
     export(tcop, tmp_path)

@@ -88,7 +88,6 @@ def _found(*texts: str) -> list[str]:
     return [spelling for text in texts for spelling in {*SPELLINGS, KEY} if spelling in text]
 
 
-@pytest.mark.proof
 @pytest.mark.parametrize("receiver", RECEIVERS)
 def test_no_verb_shows_it(
     receiver: str,

@@ -6,9 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
+    import pytest
     from inner_runs import Inner, Outer
 
 TOGETHER = """
@@ -55,7 +54,6 @@ def drawn(pytester: pytest.Pytester) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in pytester.path.glob("test_shape*")}
 
 
-@pytest.mark.proof
 def test_workers_find_what_one_process_finds(outer: Outer, inner: Inner, pytester: pytest.Pytester) -> None:
     """With pytest-xdist, in any order: the same callbacks, the same verdicts, one report, written once."""
     report = "--tcop-report=json=report.json"

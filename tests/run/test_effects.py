@@ -22,7 +22,6 @@ async def _restart() -> None:
     await asyncio.sleep(0)
 
 
-@pytest.mark.proof
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=pytest.mark.proof) if name.startswith("works-after") else name for name in HONEST],
@@ -48,7 +47,6 @@ def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     )
 
 
-@pytest.mark.proof
 @pytest.mark.parametrize("name", BUGS)
 def test_each_bug_is_found_by_its_clause(name: str) -> None:
     """A receiver with one mistake breaks the clause of that mistake."""
