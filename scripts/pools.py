@@ -35,11 +35,11 @@ _SERVICES = (
     "account", "billing", "cart", "catalog", "checkout", "coupon", "delivery", "gateway", "inventory", "invoice",
     "ledger", "login", "media", "message", "order", "payment", "profile", "recommend", "report", "risk", "search",
     "session", "settlement", "upload",
-)  # fmt: skip
+)  # fmt: skip  # a list of words, not a column
 _SERVICES_ZH = (
     "支付", "订单", "结算", "库存", "物流", "会员", "搜索", "推荐", "登录", "消息", "风控", "报表", "账单", "营销",
     "客服", "直播",
-)  # fmt: skip
+)  # fmt: skip  # a list of words, not a column
 _ROLES = ("api", "batch", "cache", "canary", "consumer", "job", "proxy", "server", "sync", "web", "worker")
 _ROLES_ZH = ("网关", "前端", "后端", "缓存", "任务", "接入层", "中台", "灰度")
 _STAGES = ("dev", "test", "staging", "pre", "prod", "dr")

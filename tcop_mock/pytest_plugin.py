@@ -142,7 +142,7 @@ def tcop_target(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - whatev
 
 
 @pytest.fixture
-def tcop_aim(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[Aim]:  # noqa: ANN401 - as above
+def tcop_aim(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[Aim]:  # noqa: ANN401 - whatever a user's own gives
     """``tcop_target``, opened; what the fixtures that send share."""
     from tcop_mock.testing.aiming import aimed
 
@@ -177,7 +177,7 @@ def tcop_contract(
     request: pytest.FixtureRequest,
     tcop_aim: Aim,
     tcop_catalogue: Catalog,
-    tcop_observer: Any,  # noqa: ANN401 - as above
+    tcop_observer: Any,  # noqa: ANN401 - whatever a user's own gives
 ) -> Contract:
     """The contract: ``tcop_contract.check()`` judges ``tcop_target`` by it, with a result for each clause."""
     from tcop_mock.testing.contracting import Contract

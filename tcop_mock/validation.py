@@ -70,8 +70,8 @@ def foreign(name: str) -> Callable[[Any], Iterator[Flaw]]:
         UsageError: the file cannot be read, is no JSON Schema, or refers to what is not in it.
     """
     from jsonschema.exceptions import SchemaError  # noqa: PLC0415 - see the module's docstring
-    from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - as above
-    from referencing.jsonschema import EMPTY_REGISTRY  # noqa: PLC0415 - as above
+    from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - see the module's docstring
+    from referencing.jsonschema import EMPTY_REGISTRY  # noqa: PLC0415 - see the module's docstring
 
     schema = _foreign_schema(name)
     dialect = validator_for(schema, default=Draft202012Validator)
@@ -102,10 +102,10 @@ def _foreign_schema(name: str) -> Any:  # noqa: ANN401 - an object or a boolean
     return schema
 
 
-def _require_references(name: str, schema: Any, dialect: str) -> None:  # noqa: ANN401 - as above
+def _require_references(name: str, schema: Any, dialect: str) -> None:  # noqa: ANN401 - an object or a boolean
     """Refuse a schema that refers to what is not in it."""
     from referencing.exceptions import Unresolvable  # noqa: PLC0415 - see the module's docstring
-    from referencing.jsonschema import EMPTY_REGISTRY, specification_with  # noqa: PLC0415 - as above
+    from referencing.jsonschema import EMPTY_REGISTRY, specification_with  # noqa: PLC0415 - see the module's docstring
 
     root = specification_with(dialect).create_resource(schema)
     parts = [(root, EMPTY_REGISTRY.resolver_with_root(root))]
@@ -135,7 +135,7 @@ def worst(checker: Checker, value: Any) -> Flaw | None:  # noqa: ANN401 - any JS
 
     That is often a typing error, and the reason why another key is missing.
     """
-    from jsonschema.exceptions import best_match, by_relevance  # noqa: PLC0415 - as above
+    from jsonschema.exceptions import best_match, by_relevance  # noqa: PLC0415 - see the module's docstring
 
     found = best_match(checker.iter_errors(value), key=by_relevance(strong=frozenset(["additionalProperties"])))
     if found is None:

@@ -144,7 +144,7 @@ def with_httpx(url: str, seconds: float) -> Measured:
 def with_locust(url: str, seconds: float) -> Measured:
     """Return the rate of locust's FastHttpUser's client."""
     from locust.contrib.fasthttp import FastHttpSession  # noqa: PLC0415 - each client loads its own
-    from locust.env import Environment  # noqa: PLC0415 - as above
+    from locust.env import Environment  # noqa: PLC0415 - each client loads its own
 
     gevent: Any = importlib.import_module("gevent")  # has no types
     content, sent, events = body().decode(), 0, Environment().events

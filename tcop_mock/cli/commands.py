@@ -42,7 +42,7 @@ class Verbs(click.Group):
         """Return the names in the order of the help."""
         return list(VERBS)
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the first page, the one that needs no click."""
         formatter.write(page(formatter.width))
 

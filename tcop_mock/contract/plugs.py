@@ -34,7 +34,7 @@ def plugged(group: Group, name: str) -> Any:  # noqa: ANN401 - a callable, or a 
     Raises:
         UsageError: it cannot be loaded, or is nothing of the kind.
     """
-    from importlib.metadata import entry_points  # noqa: PLC0415 - as above
+    from importlib.metadata import entry_points  # noqa: PLC0415 - who names none of these need not load it
 
     [point] = list(entry_points(group=group.value, name=name))[:1]
     where = f"entry point {name!r} of {group.value} ({point.value})"

@@ -126,6 +126,6 @@ def _providers(locale: str) -> tuple[str, ...]:
 
 
 def _locales() -> Iterable[str]:
-    from faker.config import AVAILABLE_LOCALES  # noqa: PLC0415 - as above
+    from faker.config import AVAILABLE_LOCALES  # noqa: PLC0415 - an extra, and 0.1 s
 
     return sorted(AVAILABLE_LOCALES)

@@ -29,7 +29,7 @@ def is_reference(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tre
     return isinstance(node, dict) and node.keys() == _PATH_ONLY
 
 
-def paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+def paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of the entry's tree
     """Yield each path that a text or a reference names, in order, with repeats."""
     if is_reference(node):
         yield node["value"]
@@ -37,7 +37,7 @@ def paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - as above
         yield from parts(node)[1::2]
 
 
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a node of the entry's tree
     """Yield the dotted path and the node of each text, reference or other scalar in a tree."""
     if isinstance(node, dict) and not is_reference(node):
         for key, child in node.items():
@@ -46,7 +46,7 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN
         yield path, node
 
 
-def has_stray_brace(node: Any) -> bool:  # noqa: ANN401 - as above
+def has_stray_brace(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tree
     """Tell whether a node is a text with a brace that is no ``{field}``."""
     return isinstance(node, str) and any(brace in literal for literal in parts(node)[::2] for brace in "{}")
 
@@ -65,7 +65,7 @@ def text(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
     return json.dumps(value) if isinstance(value, bool) else f"{value}"
 
 
-def compile_tree(node: Any) -> Render:  # noqa: ANN401 - as above
+def compile_tree(node: Any) -> Render:  # noqa: ANN401 - a node of the entry's tree
     """Turn a tree of templates into a function from drawn values to the wire's tree."""
     if is_reference(node):
         path = node["value"]

@@ -79,7 +79,7 @@ def _documented_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str
 
 
 def _observed_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
-    assert alarm.metric is not None  # noqa: S101 - as above
+    assert alarm.metric is not None  # noqa: S101 - the generator gives every metric alarm one
     metric, extras = alarm.metric, alarm.extras
     captured = metric.observed_show_name
     name = captured.in_(alarm.lang) if captured else metric.show_name.in_(alarm.lang) + extras.show_name_suffix

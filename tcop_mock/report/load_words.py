@@ -70,7 +70,7 @@ def span(seconds: float) -> str:
     """Return a time in three digits."""
     if seconds < 0.0009995:  # noqa: PLR2004 - what is rounded to 1 ms is told in ms
         return f"{seconds * 1e6:.0f} us"
-    unit, value = ("s", seconds) if seconds >= 0.9995 else ("ms", seconds * 1e3)  # noqa: PLR2004 - as above
+    unit, value = ("s", seconds) if seconds >= 0.9995 else ("ms", seconds * 1e3)  # noqa: PLR2004 - what is rounded to 1 s is told in s
     return f"{value:.{max(0, 2 - int(math.log10(value)))}f} {unit}"
 
 

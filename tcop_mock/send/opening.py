@@ -32,7 +32,7 @@ def opened(target: Target, answer_cap_bytes: int, *, insecure: bool = False) -> 
         yield HttpPost(target, answer_cap_bytes=answer_cap_bytes, insecure=insecure, clock=time.perf_counter)
         return
     if target.parser:
-        from tcop_mock.send.parser import parser_post  # noqa: PLC0415 - as below
+        from tcop_mock.send.parser import parser_post  # noqa: PLC0415 - who sends to URLs need not load it
 
         with parser_post(target, clock=time.perf_counter) as parsing:
             yield parsing

@@ -108,7 +108,7 @@ class AlarmFactory:
 
     artist: Artist
 
-    def __call__(  # noqa: PLR0913 - as above
+    def __call__(  # noqa: PLR0913 - each is one thing that a test can ask for
         self,
         shape: str = USUAL_SHAPE,
         state: State | str = State.FIRING,
@@ -155,7 +155,7 @@ class LifecycleFactory:
 
     artist: Artist
 
-    def __call__(  # noqa: PLR0913 - as above
+    def __call__(  # noqa: PLR0913 - each is one thing that a test can ask for
         self,
         shape: str = USUAL_SHAPE,
         steps: str = _USUAL_LIFE,

@@ -315,7 +315,7 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
         ('calcValue = "1000"', 'calcValue = "0.5"',
          "metrics.0.calcValue", "0.5 has more decimals than the metric's values (0)"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a row is a case
 def test_what_no_schema_can_say_is_told_for_users_entries(
     folder: Path, old: str, new: str, key: str, problem: str
 ) -> None:

@@ -65,7 +65,7 @@ def told(tmp_path: Path, text: str) -> str:
          "observed.additionalMsg.0: 'value' is missing (one message: a table with key and value)"),
         (r"\[0, ", "[0, 1, ", "metrics.0.range: has 3 items, 2 are the most ([least, greatest] value"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a row is a case
 def test_a_mistake_is_told_by_key_and_remedy(tmp_path: Path, pattern: str, replacement: str, message: str) -> None:
     """The key is named, the problem is said in the words of the format, and what is wanted stands behind it."""
     text = METRIC_ENTRY.read_text(encoding="utf-8")

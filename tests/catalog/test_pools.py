@@ -127,5 +127,5 @@ def test_regions_whose_full_name_no_source_has_are_assumed() -> None:
 
     assert set(assumed) == {
         "osa", "sa", "zw", "zwadc", "shadc", "shhqcft", "shwxzf", "gzwxzf", "bjhldycft", "szjxcft", "qyxa",
-    }  # fmt: skip
+    }  # fmt: skip  # a list of words, not a column
     assert all(keys == ["full", "city", "city_zh"] for keys in assumed.values())

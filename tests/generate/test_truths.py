@@ -31,7 +31,7 @@ LANGS = st.sampled_from(Lang)
 THRESHOLD_FIELDS = {
     "calcType", "calcValue", "calcUnit", "currentValue", "historyValue",
     "unit", "period", "periodNum", "alarmNotifyType", "alarmNotifyPeriod",
-}  # fmt: skip
+}  # fmt: skip  # a list of words, not a column
 
 
 def _body(callback: Any) -> dict[str, Any]:
@@ -169,12 +169,12 @@ def test_events_have_the_classic_envelope(seed: int, serial: int, shape: Shape, 
     tree = _body(generator.callback(generator.alarm(shape, serial), State.FIRING))
     assert list(tree) == [
         "sessionId", "alarmStatus", "alarmType", "alarmObjInfo", "alarmPolicyInfo", "firstOccurTime", "recoverTime",
-    ]  # fmt: skip
+    ]  # fmt: skip  # a list of words, not a column
     assert list(tree["alarmObjInfo"]) == ["region", "dimensions"]
     assert list(tree["alarmPolicyInfo"]) == ["policyId", "policyType", "policyName", "conditions", "policyTypeCName"]
     assert list(tree["alarmPolicyInfo"]["conditions"]) == [
         "productName", "productShowName", "eventName", "eventShowName", "alarmNotifyType", "alarmNotifyPeriod",
-    ]  # fmt: skip
+    ]  # fmt: skip  # a list of words, not a column
     assert tree["alarmPolicyInfo"]["conditions"]["alarmNotifyPeriod"] == "0"
 
 

@@ -213,7 +213,7 @@ DIFFERENCE = "keys, order, types or values differ"
             ["warning dimensions.zoneId: is an id, and the same in all alarms"], id="one id",
         ),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a row is a case
 def test_everything_that_is_wrong_is_told_with_its_key(tmp_path: Path, old: str, new: str, remarks: list[str]) -> None:
     """One mistake in an entry is told as what it is, in full and alone."""
     assert old in METRICS
@@ -253,7 +253,7 @@ def test_problems_of_several_kinds_are_told_together(tmp_path: Path) -> None:
         (', productShowName_zh = "艾克米"', "",
          "warning product.productShowName_zh: is missing: accounts in Chinese get 'Acme'"),
     ],
-)  # fmt: skip
+)  # fmt: skip  # a row is a case
 def test_entries_of_events_are_held_to_the_same_rules(tmp_path: Path, old: str, new: str, remark: str) -> None:
     """Messages, CloudEvents and products are looked at, too."""
     assert old in EVENTS

@@ -240,7 +240,8 @@ def test_one_that_somebody_else_holds_too_is_over_when_it_ends() -> None:
 
     async def test(made: Several) -> None:
         reader, peer = made.opened()
-        with socket.fromfd(reader.transport.sock.fileno(), socket.AF_INET, socket.SOCK_STREAM):  # type: ignore[attr-defined]
+        [descriptor] = made.channels.open
+        with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM):
             peer.close()
             await until(lambda: "lost" in reader.told)
             assert made.channels.ready.poll(0) == []

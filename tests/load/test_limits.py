@@ -73,7 +73,7 @@ def test_loops_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_uvloop_makes_loops() -> None:
     """Of its own kind."""
-    uvloop = pytest.importorskip("uvloop")
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not for every system")
     loop = factory_of("uvloop")()
     loop.close()
     assert isinstance(loop, uvloop.Loop)
