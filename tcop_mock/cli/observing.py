@@ -90,6 +90,9 @@ async def listening(found: Observing, ends: Ends | None) -> AsyncIterator[None]:
 
 
 def _observer(asked: Asked) -> Observer | None:
+    empty = next((flag for flag, text in {**_sources(asked), "--restart-cmd": asked.restart}.items() if text == ""), "")
+    if empty:
+        raise UsageError(f"{empty} is empty: the command of a finding reads it from the environment; set it there")
     given = [flag for flag, text in _sources(asked).items() if text]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: one observer is enough; leave out the others")

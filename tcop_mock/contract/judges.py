@@ -112,7 +112,7 @@ def acked(attempt: Attempt, _context: Context) -> str | None:
     if attempt.outcome is Outcome.ACKED:
         return None
     late = in_time(attempt, _context)
-    return late or (no_answer(attempt) if attempt.status is None else f"answered {attempt.status}")
+    return late or answered(attempt)
 
 
 def no_echo(attempt: Attempt, context: Context) -> str | None:
@@ -162,6 +162,11 @@ def ret_code(attempt: Attempt, context: Context) -> str | None:
 def no_trace(attempt: Attempt, _context: Context) -> str | None:
     """Judge whether the answer is free of stack traces."""
     return "the answer shows a stack trace" if TRACE.search(attempt.body) else None
+
+
+def answered(attempt: Attempt) -> str:
+    """Say how an attempt was answered, if it was."""
+    return no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
 
 
 def no_answer(attempt: Attempt) -> str:

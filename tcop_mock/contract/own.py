@@ -14,7 +14,7 @@ from tcop_mock.contract.workshop import Workshop
 from tcop_mock.entries import all_problems, read_entry
 from tcop_mock.errors import EntryError, TcopMockError, UnknownNameError, UsageError
 from tcop_mock.generate import Generator
-from tcop_mock.model.clause import Need, Stage
+from tcop_mock.model.clause import EFFECT_NEEDS, Need, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +36,6 @@ _STAGES = {
 }
 """When a player's clauses are played, where they do not say."""
 _EFFECTS = frozenset({Stage.EFFECTS, Stage.PATIENCE})
-_SEEING = frozenset({Need.OBSERVER, Need.OPEN, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM, Need.RESTART})
 
 
 def own_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[Clause, ...], tuple[EntryError, ...]]:
@@ -147,7 +146,7 @@ def _require_kept(file: Path, clause: Clause, catalog: Catalog) -> None:
     if tells != (clause.stage in _EFFECTS):
         right = "effects or patience" if tells else "another than effects and patience, which are for stories"
         raise EntryError(str(file), "stage", f"is {clause.stage}; for player {clause.play.name!r} it has to be {right}")
-    if tells and not clause.needs & _SEEING:
+    if tells and not clause.needs & EFFECT_NEEDS:
         raise EntryError(str(file), "needs", 'stories are about effects; write needs = ["observer"]')
     if clause.play.name == "credentials" and Need.AUTH not in clause.needs:
         raise EntryError(str(file), "needs", "player 'credentials' shows other ones; write needs = [\"auth\"]")

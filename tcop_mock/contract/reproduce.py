@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.offers import userpass
 from tcop_mock.model.case import Pace
-from tcop_mock.model.clause import Need
-from tcop_mock.model.secret import without_keys
+from tcop_mock.model.clause import EFFECT_NEEDS
 
 if TYPE_CHECKING:
     from tcop_mock.model.case import Case, Play
@@ -29,8 +28,10 @@ _PARSING = (
     "of(sys.argv[1])(json.load(sys.stdin))' {name}"
 )
 """How a parser is given a body without us."""
-_SEEING = frozenset({Need.OBSERVER, Need.OPEN, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM, Need.RESTART})
-_USERINFO = re.compile(r"://[^/\s@]*@")
+_HIDDEN = frozenset({"--observe-cmd", "--restart-cmd"})
+"""Commands may hold a secret anywhere."""
+_OPEN_URL = re.compile(r"https?://[^/?#@]*(?:/[^?#]*)?(?:\?[\w.-]+=\{token\}(?:&[\w.-]+=\{token\})*)?")
+"""A URL without credentials, in whose query nothing stands but what is looked for."""
 _END = "TCOP_BODY"
 _MOST_READABLE_BYTES = 8192
 """A longer body is packed: nobody reads it, and it would fill the screen."""
@@ -69,12 +70,12 @@ class Source(NamedTuple):
 def our_own(source: Source) -> str:
     """Return a command of ours that plays the clause again, segments and crowds included.
 
-    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run; and where what shows
-    effects, or restarts the receiver, holds a secret, a variable that is called like its flag: ``OBSERVE_URL``.
+    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
+    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_CMD``, ``RESTART_CMD``.
     A clause about effects is played with a fresh seed: the receiver knows the alarms of this one by now.
     """
     template = f" --template {shlex.quote(source.template)}" if source.template else ""
-    sees = not source.clause.needs.isdisjoint(_SEEING)
+    sees = not source.clause.needs.isdisjoint(EFFECT_NEEDS)
     flags = "".join(_written(flag) for flag in source.flags if sees or not flag.sees)
     asked = f"{_where(source)} --clauses {source.clause.code}"
     return f"tcop-mock check {asked}{_drawn_by(source, fresh=sees)}{template}{flags}"
@@ -99,7 +100,7 @@ def replayed(case: Case, source: Source) -> str:
 def _written(flag: Flag) -> str:
     if not flag.value:
         return f" {flag.name}"
-    if without_keys(flag.value) != flag.value or _USERINFO.search(flag.value):
+    if flag.name in _HIDDEN or (flag.name == "--observe-url" and not _OPEN_URL.fullmatch(flag.value)):
         return f' {flag.name} "${flag.name.lstrip("-").replace("-", "_").upper()}"'
     return f" {flag.name} {shlex.quote(flag.value)}"
 

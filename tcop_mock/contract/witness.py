@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.contract.casting import tokens_of_body
-from tcop_mock.contract.judges import is_one_of, no_answer
+from tcop_mock.contract.judges import answered, is_one_of
 from tcop_mock.contract.times import shifts_s, shown_times
-from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.delivery import NOT_NOW, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tcop_mock.model.delivery import Attempt
     from tcop_mock.model.effect import Effect
     from tcop_mock.model.story import ActTold, StoryTold
 
@@ -25,7 +23,6 @@ _UNFILLED = re.compile(r"\{\{[^{}]{0,80}\}\}|\$\{[^{}]{1,80}\}|%\([a-zA-Z_]+\)s"
 _RAW_DICT = re.compile(r"\{'[A-Za-z_]+': |map\[[a-zA-Z]+:")
 _VALUES = re.compile(r"\d+(?:[.:,-]\d+)*")
 _MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|<at id=\"?all\"?", re.IGNORECASE)
-_NOT_NOW = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _CLOSING = frozenset({"=0", "less"})
 _EVENT_ENDS = frozenset({"/pagerduty"})
 UNTOLD = "no effect of its first push is to be seen (TCM519)"
@@ -76,10 +73,10 @@ def answers(told: StoryTold, *, allow: Sequence[str] = ("2xx",)) -> str | Unclea
     for act in told.acts:
         for attempt in act.attempts:
             late = attempt.outcome is Outcome.TIMED_OUT and attempt.status is None
-            if late or attempt.status in _NOT_NOW:
-                return Unclear(f"{act.act.title}: {_answer(attempt)} ({'TCM102' if late else 'TCM515'})")
+            if late or attempt.status in NOT_NOW:
+                return Unclear(f"{act.act.title}: {answered(attempt)} ({'TCM102' if late else 'TCM515'})")
             if not is_one_of(attempt.status, allow):
-                return f"{act.act.title}: {_answer(attempt)}"
+                return f"{act.act.title}: {answered(attempt)}"
     return None
 
 
@@ -223,10 +220,6 @@ def _off(act: ActTold, what: str, wanted: str, before: int, after: int) -> str:
         return f"{act.act.title}: {_counted(after, what)} in place of {phrase}"
     relation = {"more": "no more", "less": "no fewer", "same": f"{'more' if after > before else 'fewer'}"}[wanted]
     return f"{act.act.title}: {_counted(after, what)}, {relation} than the {before} before it"
-
-
-def _answer(attempt: Attempt) -> str:
-    return no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
 
 
 def _counted(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tcop_mock.model.delivery import Outcome
+from tcop_mock.model.delivery import UNAUTHORIZED, Outcome
 from tcop_mock.model.examination import Grade, Remark
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _PAGE = "alarm callback page, 2023-08-07"
 _MUCH = 0.5
 _WRONG_S, _NEAR_S, _HALF_HOUR_S = 60, 90, 1800
-_UNAUTHORIZED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 def answer(held: Attempt) -> Remark:
@@ -32,7 +31,7 @@ def answer(held: Attempt) -> Remark:
     means = "TCOP would push it again, and then give up"
     if held.outcome is Outcome.REDIRECTED:
         return Remark("callback", Grade.PROBLEM, saw, means, "see redirect")
-    if held.status in _UNAUTHORIZED:
+    if held.status in UNAUTHORIZED:
         return Remark("callback", Grade.PROBLEM, saw, means, "see auth")
     return Remark(
         "callback", Grade.PROBLEM, saw, means, "see the receiver's log; tcop-mock check says which bodies break it"
@@ -60,7 +59,7 @@ def auth(target: Target, given: Attempt, bare: Attempt | None) -> Remark:
         bare: the answer to none, where the target has some.
     """
     fix = "put USER:PASSWORD@ before the host, percent-encoded (TCOP_MOCK_TARGET or @FILE keep them to yourself)"
-    if given.status in _UNAUTHORIZED:
+    if given.status in UNAUTHORIZED:
         kind = "these credentials are refused" if target.credentials else "credentials are wanted"
         means = "TCOP's console takes them in the URL"
         return Remark("auth", Grade.PROBLEM, f"{given.status}: {kind}", f"{means} ({_PAGE}, authentication)", fix)

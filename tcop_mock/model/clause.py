@@ -45,6 +45,10 @@ class Need(StrEnum):
     """The user's own notification template is there."""
 
 
+EFFECT_NEEDS = frozenset({Need.OBSERVER, Need.OPEN, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM, Need.RESTART})
+"""What clauses about effects need, to see them or to do something to the receiver meanwhile."""
+
+
 class Stage(StrEnum):
     """When a clause is played. Stages follow each other in this order; the clauses of one are played side by side."""
 

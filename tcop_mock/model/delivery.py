@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, 5.6.2: a method or the name of a header."""
+UNAUTHORIZED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""What says that it is the credentials that are refused."""
+NOT_NOW = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""What asks to come again, and says nothing of the request."""
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """RFC 9110, 5.5: the value of a header, as Latin-1."""
 

@@ -236,8 +236,8 @@ class ContractRun:
         play = self._written(clause) if hearing.problems else None
         folders, files = plan.catalog_folders, plan.clause_files
         written_by = plan.template.where if plan.template else ""
-        named = Source(clause, plan.target, plan.seed, plan.profile.name, folders, play, files, written_by)
-        source = named._replace(flags=plan.flags)
+        seed, profile = plan.seed, plan.profile.name
+        source = Source(clause, plan.target, seed, profile, folders, play, files, written_by, plan.flags)
         return replace(hearing.result(source), duration_s=self._spent_s[clause.code])
 
     def _written(self, clause: Clause, take: int = 0) -> Play:

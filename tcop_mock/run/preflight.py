@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tcop_mock.errors import TargetError
-from tcop_mock.model.delivery import Attempt, Outcome
+from tcop_mock.model.delivery import UNAUTHORIZED, Attempt, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +34,6 @@ _HINTS = {
 }
 """Where it is of no use to start the receiver, or to wait for it."""
 _WRONG_ADDRESS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
-_UNAUTHORIZED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def refuse_unusable(attempt: Attempt, target: Target, wait_s: float | None = Non
         hint = _HINTS.get(attempt.outcome, hint)
         waited = f" after waiting {wait_s:g} s" if wait_s else ""
         raise TargetError(f"{target} cannot be reached{waited}: {attempt.detail or attempt.outcome}{hint}")
-    if attempt.status in _UNAUTHORIZED:
+    if attempt.status in UNAUTHORIZED:
         have = "other credentials than these" if target.credentials else "credentials"
         raise TargetError(
             f"{target} answers {attempt.status} to a plain callback, so it wants {have}: "

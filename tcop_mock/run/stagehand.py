@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.clauses import judge_of
 from tcop_mock.contract.findings import problems_of
-from tcop_mock.contract.judges import RATE_LIMITED, Context, is_one_of, no_answer, unjudgeable
+from tcop_mock.contract.judges import RATE_LIMITED, Context, answered, is_one_of, unjudgeable
 from tcop_mock.model.case import Offer, Pace
-from tcop_mock.model.delivery import Attempt, Outcome
+from tcop_mock.model.delivery import NOT_NOW, UNAUTHORIZED, Attempt, Outcome
 from tcop_mock.run.hearing import Hearing
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ _PAUSES = 10
 """So often in a run a receiver that says "not now" is given time."""
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 5.0
-_NOT_NOW = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_UNAUTHORIZED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _UNANSWERED = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
 
 
@@ -151,10 +149,10 @@ class Stagehand:
     async def _asks(self, scene: Scene, sent: Sequence[Played]) -> str | None:
         """Say why a scene's cases would tell nothing, where they are refused and not for their credentials."""
         refused = next((attempt for _, attempt in sent if not attempt.accepted), None)
-        if scene.asker is None or refused is None or refused.status in _UNAUTHORIZED:
+        if scene.asker is None or refused is None or refused.status in UNAUTHORIZED:
             return None
         asked = await self._send(scene.asker, self.deadline_s, whole=False)
-        return f"{scene.cases[0].title}: {_answered(refused)} (TCM101)" if asked.status in _UNAUTHORIZED else None
+        return f"{scene.cases[0].title}: {_answered(refused)} (TCM101)" if asked.status in UNAUTHORIZED else None
 
     async def _send_meanwhile(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
         if scene.meanwhile is None:
@@ -195,7 +193,7 @@ class Stagehand:
             deadline_s = min(deadline_s, _UNJUDGED_S)
         push = case.push if whole else replace(case.push, patience_s=_PATIENCE_S)
         attempt = await self.post(push, deadline_s=deadline_s)
-        if attempt.status in _NOT_NOW and self.pauses and case.offer is Offer.RIGHT:
+        if attempt.status in NOT_NOW and self.pauses and case.offer is Offer.RIGHT:
             self.pauses -= 1
             await self.sleep(_pause_s(attempt))
             attempt = await self.post(push, deadline_s=deadline_s)
@@ -215,4 +213,4 @@ def _pause_s(attempt: Attempt) -> float:
 def _answered(attempt: Attempt) -> str:
     if attempt.refusals:
         return attempt.refusals[0].text
-    return no_answer(attempt) if attempt.status is None else f"answered {attempt.status}"
+    return answered(attempt)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tcop_mock.contract.findings import Problem
-from tcop_mock.contract.judges import no_answer
+from tcop_mock.contract.judges import answered
 from tcop_mock.contract.witness import STORY_JUDGES, Unclear, holds
 from tcop_mock.errors import ObserverError
 from tcop_mock.model.clause import Need
@@ -109,8 +109,7 @@ class Storyteller:
             attempts = await (self._sent_in_trouble(story, act, troubled) if troubled else self._sent(act))
             refused = next((one for one in attempts if not one.accepted), None)
             if refused and not act.any_answer and act.manner not in {Manner.LOST, Manner.RESTARTED}:
-                said = no_answer(refused) if refused.status is None else f"answered {refused.status}"
-                return f"{act.title}: {said} (TCM101)"
+                return f"{act.title}: {answered(refused)} (TCM101)"
             after = await self._seen(watch, story, act, before, attempts)
             told.append(ActTold(act, tuple(attempts), before, after))
             if not _as_wanted(act, before, after):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.contract.stories import control
 from tcop_mock.errors import ObserverError
-from tcop_mock.model.clause import Need
+from tcop_mock.model.clause import EFFECT_NEEDS, Need
 from tcop_mock.model.verdict import ClauseResult, Result
 from tcop_mock.run.storyteller import Storyteller
 from tcop_mock.run.watch import Watch
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tcop_mock.sink.downstream import Downstream
 
 SETTLE_S = 5.0
-_SEEN_BY = frozenset({Need.OBSERVER, Need.OPEN, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM, Need.RESTART})
 _NO_OBSERVER = "needs observer: give --observe-url, --observe-cmd or --downstream"
 _NO_DOWNSTREAM = "needs downstream: give --downstream HOST:PORT and have the receiver forward there"
 _NO_OPEN = "needs to see what is open: give --observe-open, or have the receiver forward to /pagerduty of --downstream"
@@ -48,7 +47,7 @@ class Observing:
 
     def unmet(self, clause: Clause) -> str:
         """Say what a clause needs that is not there; empty: nothing."""
-        needs = clause.needs & _SEEN_BY
+        needs = clause.needs & EFFECT_NEEDS
         if needs and self.observer is None and self.downstream is None:
             return _NO_OBSERVER
         if needs & {Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM} and self.downstream is None:

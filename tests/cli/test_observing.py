@@ -154,6 +154,8 @@ def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     "asked, message",
     [
         (Asked(url="http://h/", command="x"), "--observe-url and --observe-cmd: one observer is enough"),
+        (Asked(command=""), "--observe-cmd is empty: the command of a finding reads it from the environment"),
+        (Asked(url="http://h/", effects="$", restart=""), "--restart-cmd is empty: the command of a finding"),
         (Asked(effects="$.x"), "give --observe-url, too"),
         (Asked(url="http://h/"), "--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both"),
         (Asked(url="http://h/", effects="x"), "--observe-all 'x' is no JSONPath"),

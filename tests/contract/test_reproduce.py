@@ -112,7 +112,7 @@ def test_our_own_line_names_clause_seed_and_profile() -> None:
 FLAGS = (
     Flag("--insecure"),
     Flag("--pace", "300/min"),
-    Flag("--observe-cmd", "state --of 'it'", sees=True),
+    Flag("--observe-call", "state of 'it':look", sees=True),
     Flag("--settle", "2s", sees=True),
 )
 
@@ -122,7 +122,7 @@ def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
     clauses = load_clauses()
     for code, flags in {
         "TCM302": ["--insecure", "--pace", "300/min"],
-        "TCM505": ["--insecure", "--pace", "300/min", "--observe-cmd", "state --of 'it'", "--settle", "2s"],
+        "TCM505": ["--insecure", "--pace", "300/min", "--observe-call", "state of 'it':look", "--settle", "2s"],
     }.items():
         words = shlex.split(our_own(Source(find(clauses, code), TARGET, 7, "2023", flags=FLAGS)))
         assert words[words.index("2023") + 1 :] == flags
@@ -133,7 +133,9 @@ def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
     [
         Flag("--observe-url", "http://u:s3cret@127.0.0.1/state", sees=True),
         Flag("--observe-url", "http://127.0.0.1/state?token=s3cret", sees=True),
-        Flag("--restart-cmd", "psql postgres://u:s3cret@h/db -c x", sees=True),
+        Flag("--observe-url", "http://127.0.0.1/state?of={token}&api_key=s3cret", sees=True),
+        Flag("--observe-cmd", "curl -H 'X-Key: s3cret' http://127.0.0.1/state", sees=True),
+        Flag("--restart-cmd", "systemctl restart alarms-s3cret", sees=True),
     ],
 )
 def test_a_flag_that_holds_a_secret_is_left_to_the_environment(flag: Flag) -> None:
@@ -141,6 +143,14 @@ def test_a_flag_that_holds_a_secret_is_left_to_the_environment(flag: Flag) -> No
     line = our_own(Source(find(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
     assert "s3cret" not in line
     assert line.endswith(f' {flag.name} "${flag.name[2:].replace("-", "_").upper()}"')
+
+
+@pytest.mark.parametrize("query", ["", "?of={token}", "?of={token}&also={token}"])
+def test_a_url_that_holds_no_secret_is_shown(query: str) -> None:
+    """It names nothing but what is looked for."""
+    flag = Flag("--observe-url", f"http://127.0.0.1:8080/state/{{token}}{query}", sees=True)
+    words = shlex.split(our_own(Source(find(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,))))
+    assert words[-2:] == [flag.name, flag.value]
 
 
 def test_a_certificate_that_is_not_verified_is_not_verified_again(tmp_path: Path) -> None:
