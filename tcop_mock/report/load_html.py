@@ -124,7 +124,9 @@ def _counts(load: LoadSummary) -> Iterator[tuple[str, str]]:
 
 def _times(load: LoadSummary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return a table that is narrow enough for a phone."""
-    columns = [("To the ack", load.acks), ("From the actual start", load.services), ("Begun late by", load.lateness)]
+    columns = [("To the ack", load.acks)]
+    if load.plan.model is not Model.CLOSED:  # in which the actual start is the intended one
+        columns += [("From the actual start", load.services), ("Begun late by", load.lateness)]
     rows = [(f"p{share:g}", *(_percentile(times, share) for _, times in columns)) for share in PERCENTILES]
     longest = ("max", *(_percentile(times, _WHOLE) for _, times in columns))
     return ("", *(name for name, _ in columns)), [*rows, longest]
