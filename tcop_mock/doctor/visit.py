@@ -15,7 +15,7 @@ from tcop_mock.model.wire import wire_bytes
 from tcop_mock.send.acceptance import held_to
 from tcop_mock.send.dial import ResolveError, resolved
 from tcop_mock.send.http import HttpPost
-from tcop_mock.send.reach import connect, shake_hands
+from tcop_mock.send.reach import probe_connection, shake_hands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +88,7 @@ class Visit:
         return Examination((*remarks, *talked), reachable=reachable)
 
     async def _connected(self, entries: Sequence[tuple[Any, ...]]) -> list[Connected]:
-        return await asyncio.gather(*(connect(entry, self.rules.timeout_s, self.clock) for entry in entries))
+        return await asyncio.gather(*(probe_connection(entry, self.rules.timeout_s, self.clock) for entry in entries))
 
     async def _talk(self) -> tuple[list[Remark], bool]:
         post = HttpPost(

@@ -12,6 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tcop_mock.model.wire import unix_ms
@@ -31,7 +32,7 @@ DIGITS = "0123456789"
 FIRST_DIGITS = "123456789"
 
 
-_escaped = json.JSONEncoder(ensure_ascii=False).encode
+_escape_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def block_of(width: int, *key: object) -> bytes:
@@ -134,12 +135,13 @@ def clock_pieces(column: int) -> tuple[Piece, ...]:
     return (day, " ", hour, ":", minute, ":", second)
 
 
+@lru_cache(maxsize=8192)
 def escaped(piece: Piece) -> Piece:
     """Return a piece of text as it stands inside a JSON text."""
     if isinstance(piece, str):
-        return _escaped(piece)[1:-1]
+        return _escape_json(piece)[1:-1]
     if isinstance(piece, Words):
-        return replace(piece, texts=tuple(_escaped(text)[1:-1] for text in piece.texts))
+        return replace(piece, texts=tuple(_escape_json(text)[1:-1] for text in piece.texts))
     return piece
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from tcop_mock.generate.cells import Piece, escaped
@@ -55,7 +54,7 @@ class Holes:
 
     def text(self, pieces: Sequence[Piece]) -> Hole:
         """Return a hole for a text."""
-        return self.dig(('"', *map(_escaped, pieces), '"'), pieces)
+        return self.dig(('"', *map(escaped, pieces), '"'), pieces)
 
     def pieces(self, tree: Any) -> Iterator[Piece]:  # noqa: ANN401 - a JSON tree
         """Yield a tree's JSON in pieces."""
@@ -63,7 +62,7 @@ class Holes:
         for hole in _HOLE.finditer(text):
             yield text[at : hole.start()]
             tokens, pieces = self._fillings[int(hole[1] or hole[2])]
-            yield from tokens if hole[1] else map(_escaped, pieces)
+            yield from tokens if hole[1] else map(escaped, pieces)
             at = hole.end()
         yield text[at:]
 
@@ -80,8 +79,3 @@ def marked(text: str) -> list[str | int]:
         if piece:
             pieces.append(int(piece) if at % 2 else piece)
     return pieces
-
-
-@lru_cache(maxsize=8192)
-def _escaped(piece: Piece) -> Piece:
-    return escaped(piece)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tcop_mock.load.pacer import Pacer
     from tcop_mock.model.load import Due, LoadPlan, Script
 
-_TURN = 32
+_DUE_IN_A_TURN = 32
 """Pushes that begin before the answers that have come are looked at."""
 
 
@@ -165,7 +165,7 @@ class ScriptLoad:
         new_s = math.inf if self._due is None else self._began_s + self._due.at_s
         return min(new_s, self._again[0].at_s) if self._again else new_s
 
-    def _go_on(self, most: int = _TURN) -> None:
+    def _go_on(self, most: int = _DUE_IN_A_TURN) -> None:
         driver, left = self._driver, 0 if self._stopped else most
         now_s = driver.clock()
         while (next_s := self._next_s()) <= now_s and left:

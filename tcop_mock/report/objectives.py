@@ -23,7 +23,7 @@ def objectives_junit(load: LoadSummary, held: Iterable[Held], started: datetime)
         started: when the load began, with its time zone.
     """
     plan = load.plan
-    cases = [_case(one) for one in held]
+    cases = [_objective_case(one) for one in held]
     about = {
         "target": str(plan.target),
         "profile": plan.profile,
@@ -35,7 +35,7 @@ def objectives_junit(load: LoadSummary, held: Iterable[Held], started: datetime)
     return suite_document(cases, about, [*said, *(f"Assumed: {text}" for text in plan.assumptions)], started)
 
 
-def _case(held: Held) -> Case:
+def _objective_case(held: Held) -> Case:
     case = Case(f"{SUITE}.slo", held.objective.text, 0.0, type="slo")
     if held.kept:
         return case

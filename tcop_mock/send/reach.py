@@ -21,7 +21,7 @@ _WHATEVER_THE_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the standard library has no name for."""
 
 
-async def connect(entry: tuple[Any, ...], deadline_s: float, clock: Callable[[], float]) -> Connected:
+async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Callable[[], float]) -> Connected:
     """Connect to one address, as ``getaddrinfo`` gives it, and leave again."""
     family, kind, protocol, _, address = entry
     started_s, problem = clock(), ""
