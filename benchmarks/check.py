@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tcop_mock import Catalog
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.model.target import Target
-from tcop_mock.run.contract import ContractRun
-from tcop_mock.run.plan import CheckPlan
-from tcop_mock.send.http import HttpPost
+from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.domain.target import Target
+from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
-    from tcop_mock.model.delivery import Attempt, Push
+    from tcop_mock.domain.delivery import Attempt, Push
 
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _RECEIVER = Path(__file__).parents[1] / "examples" / "receivers" / "stdlib_receiver.py"

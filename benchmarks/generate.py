@@ -19,18 +19,18 @@ from faker import Faker
 from mimesis import Field, Locale
 from polyfactory.factories import DataclassFactory
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.generate import Generator
-from tcop_mock.generate.bodies import Bodies
-from tcop_mock.generate.edits import with_value
-from tcop_mock.generate.plan import Plan
-from tcop_mock.model.alarm import State
-from tcop_mock.model.shape import Lang
+from tcop_mock.callbacks.compiler import Plan
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.json_edit import with_value
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.shape import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tcop_mock.model.shape import Shape
+    from tcop_mock.domain.shape import Shape
 
     Work = Callable[[], int]
     """Makes some bodies and returns how many."""

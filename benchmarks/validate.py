@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 from jsonschema import Draft202012Validator
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.bodies import BodyJudge
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.contract.schemas import accept_schema, emit_schema
-from tcop_mock.generate import Generator
-from tcop_mock.generate.bodies import Bodies
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.contract.fixes import Fix
-    from tcop_mock.model.clause import Clause
+    from tcop_mock.domain.contract import Clause
 
 FILE = Path(__file__).parent.parent / "docs" / "clauses.md"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from generated import code, escaped, main, markdown_row
 
-from tcop_mock._data import data_root, walk
+from tcop_mock.catalog.data_files import data_root, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from generated import main, row
 
-from tcop_mock._data import data_root
-from tcop_mock.catalog import Catalog
+from tcop_mock.catalog.data_files import data_root
+from tcop_mock.catalog.loader import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.model.shape import Shape
+    from tcop_mock.domain.shape import Shape
 
 FILE = Path(__file__).parent.parent / "docs" / "errata.md"
 

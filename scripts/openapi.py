@@ -13,12 +13,11 @@ from typing import Any
 
 from generated import main
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.contract.schemas import dimensions_schema, open_schema
-from tcop_mock.generate import Generator
-from tcop_mock.model.alarm import State
-from tcop_mock.model.form import Form
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.json_schemas import dimensions_schema, open_schema
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.alarm import Form, State
 
 FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from generated import code, escaped, main, markdown_row, row
 
-from tcop_mock._data import data_root, walk
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.model.profile import DEFAULT_PROFILE, Accept
+from tcop_mock.catalog.data_files import data_root, walk
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tcop_mock.model.form import Envelope
-    from tcop_mock.model.profile import DeliveryRules, Profile
+    from tcop_mock.domain.alarm import Envelope
+    from tcop_mock.domain.profile import DeliveryRules, Profile
 
 FILE = Path(__file__).parent.parent / "docs" / "profiles.md"
 

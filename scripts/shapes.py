@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from generated import code, escaped, main, markdown_row
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.generate import Generator
-from tcop_mock.generate.policies import forms
-from tcop_mock.model.alarm import State
-from tcop_mock.model.form import Form
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.sampling import forms
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.alarm import Form, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.model.shape import Shape
+    from tcop_mock.domain.shape import Shape
 
 FILE = Path(__file__).parent.parent / "docs" / "shapes.md"
 

@@ -11,16 +11,15 @@ from tcop_mock._lazy import load as _public  # ``load`` is a package of ours
 from tcop_mock._version import __version__
 
 if TYPE_CHECKING:
-    from tcop_mock.catalog import Catalog
+    from tcop_mock.callbacks.generator import Generator
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.domain.alarm import Callback, Form, Notify, NotifyType, State
+    from tcop_mock.domain.delivery import Delivery, Outcome
+    from tcop_mock.domain.effects import Observer, Sight
+    from tcop_mock.domain.shape import Lang
+    from tcop_mock.domain.verdict import Verdict
     from tcop_mock.errors import TcopMockError, UsageError
-    from tcop_mock.generate import Generator
-    from tcop_mock.model.alarm import Callback, Notify, NotifyType, State
-    from tcop_mock.model.delivery import Delivery, Outcome
-    from tcop_mock.model.effect import Observer, Sight
-    from tcop_mock.model.form import Form
-    from tcop_mock.model.shape import Lang
-    from tcop_mock.model.verdict import Verdict
-    from tcop_mock.testing.parametrizing import parametrize
+    from tcop_mock.testing.factories import parametrize
 
 __all__ = [
     "Callback",
@@ -43,22 +42,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Callback": "tcop_mock.model.alarm",
-    "Catalog": "tcop_mock.catalog",
-    "Delivery": "tcop_mock.model.delivery",
-    "Form": "tcop_mock.model.form",
-    "Generator": "tcop_mock.generate",
-    "Lang": "tcop_mock.model.shape",
-    "Notify": "tcop_mock.model.alarm",
-    "NotifyType": "tcop_mock.model.alarm",
-    "Observer": "tcop_mock.model.effect",
-    "Outcome": "tcop_mock.model.delivery",
-    "Sight": "tcop_mock.model.effect",
-    "State": "tcop_mock.model.alarm",
+    "Callback": "tcop_mock.domain.alarm",
+    "Catalog": "tcop_mock.catalog.loader",
+    "Delivery": "tcop_mock.domain.delivery",
+    "Form": "tcop_mock.domain.alarm",
+    "Generator": "tcop_mock.callbacks",
+    "Lang": "tcop_mock.domain.shape",
+    "Notify": "tcop_mock.domain.alarm",
+    "NotifyType": "tcop_mock.domain.alarm",
+    "Observer": "tcop_mock.domain.effects",
+    "Outcome": "tcop_mock.domain.delivery",
+    "Sight": "tcop_mock.domain.effects",
+    "State": "tcop_mock.domain.alarm",
     "TcopMockError": "tcop_mock.errors",
     "UsageError": "tcop_mock.errors",
-    "Verdict": "tcop_mock.model.verdict",
-    "parametrize": "tcop_mock.testing.parametrizing",
+    "Verdict": "tcop_mock.domain.verdict",
+    "parametrize": "tcop_mock.testing.factories",
 }
 
 

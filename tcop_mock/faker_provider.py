@@ -23,13 +23,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tcop_mock.catalog import Catalog
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.sampling import comes
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.shape import Kind, Lang, Shape
 from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.generate import Generator
-from tcop_mock.generate.policies import comes
-from tcop_mock.model.alarm import State
-from tcop_mock.model.form import Form
-from tcop_mock.model.shape import Kind, Lang, Shape
 
 try:
     from faker.providers import BaseProvider
@@ -39,7 +38,7 @@ except ModuleNotFoundError as missing:
 if TYPE_CHECKING:
     from enum import StrEnum
 
-    from tcop_mock.model.alarm import Alarm, Callback
+    from tcop_mock.domain.alarm import Alarm, Callback
 
     Choice = TypeVar("Choice", bound=StrEnum)
 

@@ -20,8 +20,8 @@ try:
 except ModuleNotFoundError as missing:
     raise ImportError('tcop_mock.locust_user needs Locust: pip install "tcop-mock[locust]"') from missing
 
-from tcop_mock.load.swarm import Heard, Orders, Swarm
-from tcop_mock.model.delivery import Outcome
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.load.locust import Heard, Orders, Swarm
 
 if TYPE_CHECKING:
     from locust.env import Environment

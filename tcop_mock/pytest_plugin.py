@@ -13,14 +13,13 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.catalog import Catalog
-    from tcop_mock.model.alarm import Callback
-    from tcop_mock.testing.aiming import Aim
-    from tcop_mock.testing.clock import Clock
-    from tcop_mock.testing.contracting import Contract
-    from tcop_mock.testing.drawing import AlarmFactory, LifecycleFactory
-    from tcop_mock.testing.receiving import Receiver
-    from tcop_mock.testing.sending import AsyncSender, Sender
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.testing.contract import Contract
+    from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
+    from tcop_mock.testing.receiver import Receiver
+    from tcop_mock.testing.senders import AsyncSender, Clock, Sender
+    from tcop_mock.testing.target import Aim
 
 _PREFIX = "tcop_"
 _MARKS = ("tcop", "tcop_clauses", "tcop_skip_clause")
@@ -61,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     if any(config.getoption(f"{_PREFIX}{name.replace('-', '_')}") is not None for name, *_ in _OPTIONS):
         from tcop_mock.testing.settings import require_options
-        from tcop_mock.testing.usage import usage_errors
+        from tcop_mock.testing.usage_errors import usage_errors
 
         with usage_errors(config):
             require_options(config)
@@ -72,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if _is_ours(item)]
     if ours:
         from tcop_mock.testing.settings import require_settings
-        from tcop_mock.testing.usage import usage_errors
+        from tcop_mock.testing.usage_errors import usage_errors
 
         with usage_errors(config):
             require_settings(config, ours)
@@ -88,7 +87,7 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of pytest-xdist, w
     """Take over what the contract tests of a worker have found."""
     found = getattr(node, "workeroutput", {}).get("tcop_mock")
     if found:
-        from tcop_mock.testing.gathering import gathering
+        from tcop_mock.testing.report_collector import gathering
 
         gathering(node.config).take_over(found)
 
@@ -96,7 +95,7 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of pytest-xdist, w
 @pytest.fixture(scope="session")
 def tcop_catalogue() -> Catalog:
     """The catalogue of shapes. Override it to add your own: ``return Catalog.load("own")``."""
-    from tcop_mock.catalog import Catalog
+    from tcop_mock.catalog.loader import Catalog
 
     return Catalog.load()
 
@@ -104,7 +103,7 @@ def tcop_catalogue() -> Catalog:
 @pytest.fixture
 def tcop_alarm(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> AlarmFactory:
     """A factory of callbacks: ``tcop_alarm("cvm/basic-monitoring", "resolved")``; each call is another alarm."""
-    from tcop_mock.testing.drawing import AlarmFactory, artist
+    from tcop_mock.testing.factories import AlarmFactory, artist
 
     return AlarmFactory(artist(request.node, tcop_catalogue))
 
@@ -112,7 +111,7 @@ def tcop_alarm(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> Alarm
 @pytest.fixture
 def tcop_lifecycle(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> LifecycleFactory:
     """A factory of alarms' lives: ``tcop_lifecycle("cvm/basic-monitoring", "fire,repeat:2,resolve")``."""
-    from tcop_mock.testing.drawing import LifecycleFactory, artist
+    from tcop_mock.testing.factories import LifecycleFactory, artist
 
     return LifecycleFactory(artist(request.node, tcop_catalogue))
 
@@ -120,7 +119,7 @@ def tcop_lifecycle(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> L
 @pytest.fixture
 def tcop_callback(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> Callback:
     """One callback: of each shape and state that ``tcop_mock.parametrize`` names, or else of a CVM that fires."""
-    from tcop_mock.testing.drawing import artist
+    from tcop_mock.testing.factories import artist
 
     return artist(request.node, tcop_catalogue).of_parameter(getattr(request, "param", None))
 
@@ -128,7 +127,7 @@ def tcop_callback(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> Ca
 @pytest.fixture
 def tcop_clock() -> Clock:
     """A clock of alarm time: pauses between attempts and callbacks move it, and nobody waits for them."""
-    from tcop_mock.testing.clock import Clock
+    from tcop_mock.testing.senders import Clock
 
     return Clock()
 
@@ -144,7 +143,7 @@ def tcop_target(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - whatev
 @pytest.fixture
 def tcop_aim(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[Aim]:  # noqa: ANN401 - whatever a user's own gives
     """``tcop_target``, opened; what the fixtures that send share."""
-    from tcop_mock.testing.aiming import aimed
+    from tcop_mock.testing.target import aimed
 
     with aimed(tcop_target, request.node) as aim:
         yield aim
@@ -153,7 +152,7 @@ def tcop_aim(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[Aim]:
 @pytest.fixture
 def tcop_sender(request: pytest.FixtureRequest, tcop_aim: Aim, tcop_clock: Clock) -> Sender:
     """Delivers callbacks to ``tcop_target`` as TCOP does: ``tcop_sender.send(callback).accepted``."""
-    from tcop_mock.testing.sending import Sender, deliverer
+    from tcop_mock.testing.senders import Sender, deliverer
 
     return Sender(deliverer(request.node, tcop_aim, tcop_clock))
 
@@ -161,7 +160,7 @@ def tcop_sender(request: pytest.FixtureRequest, tcop_aim: Aim, tcop_clock: Clock
 @pytest.fixture
 def tcop_async_sender(request: pytest.FixtureRequest, tcop_aim: Aim, tcop_clock: Clock) -> AsyncSender:
     """As ``tcop_sender``, to be awaited: ``(await tcop_async_sender.send(callback)).accepted``."""
-    from tcop_mock.testing.sending import AsyncSender, deliverer
+    from tcop_mock.testing.senders import AsyncSender, deliverer
 
     return AsyncSender(deliverer(request.node, tcop_aim, tcop_clock))
 
@@ -180,7 +179,7 @@ def tcop_contract(
     tcop_observer: Any,  # noqa: ANN401 - whatever a user's own gives
 ) -> Contract:
     """The contract: ``tcop_contract.check()`` judges ``tcop_target`` by it, with a result for each clause."""
-    from tcop_mock.testing.contracting import Contract
+    from tcop_mock.testing.contract import Contract
 
     return Contract(request, tcop_aim, tcop_catalogue, tcop_observer)
 
@@ -188,7 +187,7 @@ def tcop_contract(
 @pytest.fixture
 def tcop_receiver(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """A receiver that keeps what comes: ``.url``, ``.callbacks``, ``.wait_for(n)``, ``.fault("status:503:2")``."""
-    from tcop_mock.testing.standing import receiver
+    from tcop_mock.testing.receiver import receiver
 
     with receiver("webhook", request.node, tcop_clock) as opened:
         yield opened
@@ -197,7 +196,7 @@ def tcop_receiver(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator
 @pytest.fixture
 def tcop_pagerduty(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """PagerDuty's Events API v2 as a stand-in: it answers as the real one does, and keeps what comes."""
-    from tcop_mock.testing.standing import receiver
+    from tcop_mock.testing.receiver import receiver
 
     with receiver("pagerduty", request.node, tcop_clock) as opened:
         yield opened
@@ -206,7 +205,7 @@ def tcop_pagerduty(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterato
 @pytest.fixture
 def tcop_wecom(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """A WeCom group robot as a stand-in: it answers as the real one does, and keeps what comes."""
-    from tcop_mock.testing.standing import receiver
+    from tcop_mock.testing.receiver import receiver
 
     with receiver("wecom", request.node, tcop_clock) as opened:
         yield opened

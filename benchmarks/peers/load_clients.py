@@ -13,22 +13,22 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.generate import Generator
-from tcop_mock.load.bodies import mixed, shapes_of
-from tcop_mock.load.driver import Driver
-from tcop_mock.load.loops import factory_of
-from tcop_mock.load.steady import ClosedLoad, OpenLoad, steady
-from tcop_mock.load.tally import Tally
-from tcop_mock.model.load import LoadPlan, Model, Stage
-from tcop_mock.model.target import Target
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.load import LoadPlan, Model, Stage
+from tcop_mock.domain.target import Target
+from tcop_mock.load.aggregate import Tally
+from tcop_mock.load.engine import Driver
+from tcop_mock.load.executors import ClosedLoad, OpenLoad, steady
+from tcop_mock.load.schedule import mixed, shapes_of
+from tcop_mock.load.timer import factory_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.load.beats import Beat
-    from tcop_mock.model.loaded import LoadSummary
+    from tcop_mock.domain.load_summary import LoadSummary
+    from tcop_mock.load.stats import Beat
 
 CONNECTIONS = 64
 MIX = (("cvm/basic-monitoring", 1.0),)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from tcop_mock.callbacks.notification_template import Template
+from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
 from tcop_mock.cli.options import read_text, target_of
-from tcop_mock.contract.bodies import TEMPLATE_PROFILE
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.own import own_clauses
+from tcop_mock.contract.custom_clauses import own_clauses
+from tcop_mock.domain.target import Parser, Target
 from tcop_mock.errors import UsageError
-from tcop_mock.generate.notice import Template
-from tcop_mock.model.target import Parser, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tcop_mock.cli.options import Common
-    from tcop_mock.model.clause import Clause
-    from tcop_mock.report.kinds import ReportFile
+    from tcop_mock.domain.contract import Clause
+    from tcop_mock.reports.formats import ReportFile
 
 _ABOUT_REQUESTS = frozenset({"har", "pytest"})
 

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
+from tcop_mock.callbacks.lint import Severity
 from tcop_mock.cli.options import with_common
 from tcop_mock.contract.mutators import find_mutator, load_mutators
-from tcop_mock.contract.schemas import accept_schema, emit_schema
+from tcop_mock.domain.alarm import State
 from tcop_mock.errors import UsageError
-from tcop_mock.generate import Generator
-from tcop_mock.lint import Severity
-from tcop_mock.model.alarm import State
-from tcop_mock.report.document import json_text, mutators_document, shapes_document
-from tcop_mock.report.lint import lint_document, lint_lines, lint_summary
-from tcop_mock.report.safe import counted
-from tcop_mock.report.shape import shape_document, shape_lines
+from tcop_mock.reports.json import json_text, mutators_document, shapes_document
+from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
+from tcop_mock.reports.text import counted
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common

@@ -19,16 +19,15 @@ from tcop_mock.cli.reports import streaming, with_reporting, write_reports
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.contract.clauses import select
 from tcop_mock.contract.reproduce import INSECURE, Flag
+from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.target import Parser
+from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
-from tcop_mock.model.clause import Level
-from tcop_mock.model.events import RunFinished
-from tcop_mock.model.target import Parser
-from tcop_mock.report.document import check_document, write_json
-from tcop_mock.report.ruling import Ruling, rule
-from tcop_mock.report.terminal import terminal_report
-from tcop_mock.run.contract import ContractRun
-from tcop_mock.run.plan import CheckPlan
-from tcop_mock.send.opening import opened
+from tcop_mock.reports.console import terminal_report
+from tcop_mock.reports.json import check_document, write_json
+from tcop_mock.reports.summary import Ruling, rule
+from tcop_mock.transport.open import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,11 +35,10 @@ if TYPE_CHECKING:
     from tcop_mock.cli.observing import Ends
     from tcop_mock.cli.options import Common
     from tcop_mock.cli.reports import Baseline, Reporting
-    from tcop_mock.model.clause import Clause
-    from tcop_mock.model.events import RunEvent
-    from tcop_mock.model.verdict import Verdict
-    from tcop_mock.report.kinds import ReportFile
-    from tcop_mock.report.terminal import Listener
+    from tcop_mock.domain.contract import Clause
+    from tcop_mock.domain.verdict import RunEvent, Verdict
+    from tcop_mock.reports.console import Listener
+    from tcop_mock.reports.formats import ReportFile
 
 EXIT_CODES = {Ruling.KEPT: 0, Ruling.BROKEN: 1, Ruling.UNJUDGED: 3}
 _INTERRUPTED = 130

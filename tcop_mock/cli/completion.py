@@ -9,7 +9,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from tcop_mock.cli.options import with_common
-from tcop_mock.report.document import VERSION, write_json
+from tcop_mock.reports.json import VERSION, write_json
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common

@@ -12,11 +12,10 @@ import click
 from tcop_mock.cli.options import on_command_line, with_common
 from tcop_mock.cli.settings import PREFIX, Settings
 from tcop_mock.cli.settings_file import FILE_VARIABLE, home_of, looked_in
+from tcop_mock.domain.target import MASK, Target, without_keys
 from tcop_mock.errors import UnknownNameError, UsageError, did_you_mean
-from tcop_mock.model.secret import MASK, without_keys
-from tcop_mock.model.target import Target
-from tcop_mock.report.document import VERSION, write_json
-from tcop_mock.report.safe import escaped
+from tcop_mock.reports.json import VERSION, write_json
+from tcop_mock.reports.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,26 +15,24 @@ import click
 
 from tcop_mock.cli.options import INTEGRATION_KEY_VARIABLE, on_command_line, secret_of, target_of, with_headers
 from tcop_mock.cli.stdout import reader_may_leave
+from tcop_mock.domain.callback_view import Told
+from tcop_mock.domain.delivery import Delivery, Push
+from tcop_mock.domain.profile import Accept, RetryAfter
+from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
-from tcop_mock.model.delivery import Delivery, Push
-from tcop_mock.model.profile import Accept, RetryAfter
-from tcop_mock.model.shape import Lang
-from tcop_mock.model.told import Told
-from tcop_mock.report.document import deliveries_document, write_json
-from tcop_mock.report.safe import lines, one_line
-from tcop_mock.send import pagerduty, wecom
-from tcop_mock.send.deliver import Courier, Notification
-from tcop_mock.send.opening import opened
-from tcop_mock.send.paced import Paced
+from tcop_mock.reports.json import deliveries_document, write_json
+from tcop_mock.reports.text import lines, one_line
+from tcop_mock.transport import pagerduty, wecom
+from tcop_mock.transport.delivery import Courier, Notification, Paced
+from tcop_mock.transport.open import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tcop_mock.cli.options import Common
-    from tcop_mock.model.delivery import Attempt, Post
-    from tcop_mock.model.profile import DeliveryRules
-    from tcop_mock.model.secret import Secret
-    from tcop_mock.model.target import Target
+    from tcop_mock.domain.delivery import Attempt, Post
+    from tcop_mock.domain.profile import DeliveryRules
+    from tcop_mock.domain.target import Secret, Target
 
 _NOT_ACCEPTED = 1
 _MOST_TRACE_CHARS, _MOST_TRACE_LINES = 20_000, 60

@@ -9,29 +9,28 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.check import telling
 from tcop_mock.cli.options import with_common
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.generate import Generator
-from tcop_mock.model.alarm import State
-from tcop_mock.model.clause import Level
-from tcop_mock.model.delivery import Push
-from tcop_mock.model.target import Target
-from tcop_mock.model.verdict import Result
-from tcop_mock.report.document import check_document, write_json
-from tcop_mock.report.ruling import Ruling, rule
-from tcop_mock.run.contract import ContractRun
-from tcop_mock.run.plan import CheckPlan
-from tcop_mock.send.http import HttpPost
-from tcop_mock.sink.demo import careful, hasty
-from tcop_mock.sink.server import Sink
+from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.target import Target
+from tcop_mock.domain.verdict import Result
+from tcop_mock.reports.json import check_document, write_json
+from tcop_mock.reports.summary import Ruling, rule
+from tcop_mock.server.demo_receivers import careful, hasty
+from tcop_mock.server.http_server import Sink
+from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.catalog import Catalog
+    from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import Common
-    from tcop_mock.model.verdict import Verdict
+    from tcop_mock.domain.verdict import Verdict
 
 _OURS = 4
 _SHOWN = (

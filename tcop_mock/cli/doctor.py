@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.options import target_of, with_common
-from tcop_mock.contract.workshop import PLAIN_SHAPE
-from tcop_mock.doctor.visit import Visit, exit_code, harmless, utc_now
+from tcop_mock.contract.case_factory import PLAIN_SHAPE
+from tcop_mock.doctor.run import Visit, exit_code, harmless, utc_now
 from tcop_mock.errors import UsageError
-from tcop_mock.generate import Generator
-from tcop_mock.report.document import write_json
-from tcop_mock.report.examination import examination_document, examination_lines
+from tcop_mock.reports.doctor import examination_document, examination_lines
+from tcop_mock.reports.json import write_json
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common

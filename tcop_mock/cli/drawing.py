@@ -7,28 +7,25 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcop_mock.callbacks.generator import Generator, Moment, parse_lifecycle
+from tcop_mock.callbacks.json_edit import with_value, without
+from tcop_mock.callbacks.notification_template import ASSUMED, Template
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.sampling import Ask, comes
 from tcop_mock.cli import flags
 from tcop_mock.cli.options import read_text
 from tcop_mock.contract.mutators import find_mutator
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.shape import Kind, Lang
 from tcop_mock.errors import UsageError
-from tcop_mock.generate import Generator
-from tcop_mock.generate.ages import Moment
-from tcop_mock.generate.bodies import Bodies
-from tcop_mock.generate.edits import with_value, without
-from tcop_mock.generate.lifecycle import parse_lifecycle
-from tcop_mock.generate.notice import ASSUMED, Template
-from tcop_mock.generate.policies import Ask, comes
-from tcop_mock.model.alarm import State
-from tcop_mock.model.form import Form
-from tcop_mock.model.shape import Kind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tcop_mock.cli.options import Common
     from tcop_mock.contract.mutators import Mutator
-    from tcop_mock.model.alarm import Notify
-    from tcop_mock.model.shape import Shape
+    from tcop_mock.domain.alarm import Notify
+    from tcop_mock.domain.shape import Shape
 
 
 _CHUNK = 4096

@@ -6,9 +6,9 @@ import re
 
 import click
 
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Notify, NotifyType
+from tcop_mock.domain.profile import RETRIED
 from tcop_mock.errors import did_you_mean
-from tcop_mock.model.alarm import REPEAT_PERIODS_S, Notify, NotifyType
-from tcop_mock.model.profile import RETRIED
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _TYPES = {kind.removesuffix("Alarm"): kind for kind in NotifyType}

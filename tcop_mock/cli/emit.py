@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.cli.drawing import with_drawing
 from tcop_mock.cli.options import target_of, with_common, with_headers
 from tcop_mock.cli.settings import configured_target
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.model.target import Target
-from tcop_mock.report.scripts import SCRIPTS, Letter, script
+from tcop_mock.reports.scripts import SCRIPTS, Letter, script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

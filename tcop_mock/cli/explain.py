@@ -15,7 +15,7 @@ from tcop_mock.contract.fixes import NAMES, fixes_of
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
-    from tcop_mock.model.clause import Clause
+    from tcop_mock.domain.contract import Clause
 
 _WIDTH = 78
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from tcop_mock.cli.options import with_common
+from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
-from tcop_mock.model.form import Form
-from tcop_mock.model.shape import Lang
-from tcop_mock.report.corpus import Corpus
-from tcop_mock.report.document import write_json
-from tcop_mock.report.folder import require_ours, sync
-from tcop_mock.report.safe import counted, one_line
+from tcop_mock.reports.export import Corpus, require_ours, sync
+from tcop_mock.reports.json import write_json
+from tcop_mock.reports.text import counted, one_line
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common

@@ -8,10 +8,9 @@ import click
 
 from tcop_mock.cli.durations import durations, notify, positive_duration, rate, retry_on
 from tcop_mock.cli.verbs import completing
-from tcop_mock.model.alarm import State
-from tcop_mock.model.form import Form
-from tcop_mock.model.profile import DEFAULT_PROFILE, Accept, RetryAfter
-from tcop_mock.model.shape import Lang
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
+from tcop_mock.domain.shape import Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.report.annotations import workflow_commands
-from tcop_mock.report.markdown import markdown_document
+from tcop_mock.reports.markdown import markdown_document, workflow_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.model.clause import Level
-    from tcop_mock.model.verdict import Verdict
+    from tcop_mock.domain.contract import Level
+    from tcop_mock.domain.verdict import Verdict
 
 _MOST_BYTES = 1024 * 1024
 """Of a step's summary; the runner refuses more."""

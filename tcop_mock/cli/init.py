@@ -14,8 +14,8 @@ from tcop_mock.cli.frameworks import FRAMEWORKS, Found, find_receivers
 from tcop_mock.cli.options import with_common
 from tcop_mock.cli.settings_file import SettingsFile, find_file
 from tcop_mock.errors import UsageError
-from tcop_mock.report.document import VERSION, write_json
-from tcop_mock.report.safe import escaped
+from tcop_mock.reports.json import VERSION, write_json
+from tcop_mock.reports.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,25 +14,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tcop_mock.callbacks.validator import BodyJudge
 from tcop_mock.cli.options import read_text, secret_of, with_common
 from tcop_mock.cli.stdout import discard
-from tcop_mock.contract.bodies import BodyJudge
+from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.errors import UsageError
-from tcop_mock.model.secret import Credentials, Secret
-from tcop_mock.report.document import VERSION
-from tcop_mock.report.recording import Recording, record_of, told_lines
-from tcop_mock.report.safe import counted
-from tcop_mock.sink.demo import guarded
-from tcop_mock.sink.faults import FaultPlan, parse_fault, parse_script
-from tcop_mock.sink.faulty import FaultySink
-from tcop_mock.sink.standins import Standins
+from tcop_mock.reports.json import VERSION
+from tcop_mock.reports.recording import Recording, record_of, told_lines
+from tcop_mock.reports.text import counted
+from tcop_mock.server.demo_receivers import guarded
+from tcop_mock.server.faults import FaultPlan, FaultySink, parse_fault, parse_script
+from tcop_mock.server.stubs import Standins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.cli.options import Common
-    from tcop_mock.sink.faults import Fault
-    from tcop_mock.sink.server import Received, Reply
+    from tcop_mock.server.faults import Fault
+    from tcop_mock.server.http_server import Received, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _FEWER = 1

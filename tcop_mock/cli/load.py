@@ -12,36 +12,35 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.rendering import Bodies
 from tcop_mock.cli.loading import Asked
 from tcop_mock.cli.locusting import packed, require_locust, unleash
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.cli.storming import Outcome, Storming, write_reports
-from tcop_mock.generate import Generator
-from tcop_mock.generate.bodies import Bodies
-from tcop_mock.load.bodies import shapes_of
-from tcop_mock.load.limits import require_descriptors
-from tcop_mock.load.loops import factory_of
-from tcop_mock.load.running import LoadRun
+from tcop_mock.contract.preflight import refuse_unusable
+from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.load import Due, Model, Notified, Pushed
+from tcop_mock.domain.load_summary import LoadFinished
+from tcop_mock.domain.shape import Lang
+from tcop_mock.load.run import LoadRun
+from tcop_mock.load.schedule import shapes_of
 from tcop_mock.load.slo import hold
-from tcop_mock.model.delivery import Push
-from tcop_mock.model.form import Form
-from tcop_mock.model.load import Due, Model, Notified, Pushed
-from tcop_mock.model.loaded import LoadFinished
-from tcop_mock.model.shape import Lang
-from tcop_mock.report.document import write_json
-from tcop_mock.report.load_document import load_document
-from tcop_mock.report.load_text import load_report
-from tcop_mock.run.preflight import refuse_unusable
-from tcop_mock.send.http import HttpPost
+from tcop_mock.load.timer import factory_of, require_descriptors
+from tcop_mock.reports.console import load_report
+from tcop_mock.reports.json import write_json
+from tcop_mock.reports.load_json import load_document
+from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcop_mock.cli.options import Common
     from tcop_mock.cli.storming import ReportFile
-    from tcop_mock.model.load import LoadPlan
-    from tcop_mock.model.loaded import LoadEvent, LoadSummary
+    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
 _NOT_KEPT, _INTERRUPTED = 1, 130
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.cli.durations import positive_duration
 from tcop_mock.cli.options import with_headers
+from tcop_mock.domain.load import LoadPlan, Model, Stage
 from tcop_mock.errors import UsageError
-from tcop_mock.load.arrivals import planned
-from tcop_mock.model.load import LoadPlan, Model, Stage
+from tcop_mock.load.schedule import planned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcop_mock.cli.options import Common
-    from tcop_mock.model.target import Target
+    from tcop_mock.domain.target import Target
 
 _USUAL_RATE, _USUAL_S = 50.0, 10.0
 _RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(?:/?(s|m|min|h))?")

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tcop_mock.domain.load import Model
 from tcop_mock.errors import UsageError
-from tcop_mock.load.swarm import TARGET_VARIABLE, Orders
-from tcop_mock.model.load import Model
+from tcop_mock.load.locust import TARGET_VARIABLE, Orders
 
 if TYPE_CHECKING:
     from tcop_mock.cli.loading import Asked
     from tcop_mock.cli.options import Common
     from tcop_mock.cli.storming import Storming
-    from tcop_mock.load.storm import Storm
-    from tcop_mock.model.load import LoadPlan
-    from tcop_mock.model.target import Target
+    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.domain.target import Target
+    from tcop_mock.load.scenario import Storm
 
 _USERS = 200
 """Of a storm or a rate at the most: each is a notification that is under way or waits to be due."""

@@ -9,18 +9,17 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.observation import Observing
+from tcop_mock.contract.observers import TOKEN_VARIABLE, CallableObserver, CommandObserver, Paths, Shared, UrlObserver
 from tcop_mock.contract.reproduce import Flag
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
-from tcop_mock.model.target import Target
-from tcop_mock.observe.document import Paths
-from tcop_mock.observe.observers import TOKEN_VARIABLE, CallableObserver, CommandObserver, Shared, UrlObserver
-from tcop_mock.run.viewing import Observing
-from tcop_mock.sink.downstream import Downstream
+from tcop_mock.server.downstream import Downstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from tcop_mock.model.effect import Observer
+    from tcop_mock.domain.effects import Observer
 
 _PLACE = "{token}"
 _RESTART_S = 60.0

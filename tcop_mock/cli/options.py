@@ -15,21 +15,20 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tcop_mock._data import walk
-from tcop_mock.catalog import Catalog
+from tcop_mock.callbacks.lint import lint
+from tcop_mock.catalog.data_files import walk
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
 from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.contract.profiles import load_profile
+from tcop_mock.domain.target import Secret, Target
 from tcop_mock.errors import UsageError
-from tcop_mock.lint import lint
-from tcop_mock.model.secret import Secret
-from tcop_mock.model.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tcop_mock.lint import LintReport
-    from tcop_mock.model.profile import DeliveryRules, Profile
+    from tcop_mock.callbacks.lint import LintReport
+    from tcop_mock.domain.profile import DeliveryRules, Profile
 
 INTEGRATION_KEY_VARIABLE = "TCOP_MOCK_INTEGRATION_KEY"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2; the page on templates lists the same

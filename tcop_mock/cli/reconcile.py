@@ -11,10 +11,10 @@ import click
 from tcop_mock.cli.options import with_common
 from tcop_mock.errors import UsageError
 from tcop_mock.load.ledger import entries_in
-from tcop_mock.load.received import items_in
+from tcop_mock.load.reconcile import items_in
 from tcop_mock.load.reconcile import reconcile as reconciled
-from tcop_mock.report.document import write_json
-from tcop_mock.report.reconciliation import reconciliation_document, reconciliation_lines
+from tcop_mock.reports.json import write_json
+from tcop_mock.reports.reconciliation import reconciliation_document, reconciliation_lines
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common

@@ -8,16 +8,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.delivering import Delivering, Parcel, with_delivering
 from tcop_mock.cli.drawing import parse_edit
 from tcop_mock.cli.options import read_input, with_common
+from tcop_mock.contract.builders import PLAYERS
+from tcop_mock.contract.case_factory import Workshop
 from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.players import PLAYERS
-from tcop_mock.contract.requests import Kept, edited, requests_in, retimed
-from tcop_mock.contract.workshop import Workshop
+from tcop_mock.domain.delivery import Push
 from tcop_mock.errors import UsageError
-from tcop_mock.generate import Generator
-from tcop_mock.model.delivery import Push
+from tcop_mock.inputs.requests import Kept, edited, requests_in, retimed
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common

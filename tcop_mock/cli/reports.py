@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.cli.github import told_to_github
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.report.baseline import Comparison
-from tcop_mock.report.baseline_file import read_baseline, write_baseline
-from tcop_mock.report.files import require_writable, write_report
-from tcop_mock.report.kinds import MARKDOWN, STREAMED, ReportFile, render, report_file
-from tcop_mock.report.ndjson import NdjsonFile
+from tcop_mock.reports.baseline import Comparison
+from tcop_mock.reports.baseline_file import read_baseline, write_baseline
+from tcop_mock.reports.files import require_writable, write_report
+from tcop_mock.reports.formats import MARKDOWN, STREAMED, ReportFile, render, report_file
+from tcop_mock.reports.ndjson import NdjsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tcop_mock.model.clause import Level
-    from tcop_mock.model.events import RunEvent
-    from tcop_mock.model.verdict import Known, Verdict
-    from tcop_mock.report.terminal import Listener
+    from tcop_mock.domain.contract import Level
+    from tcop_mock.domain.verdict import Known, RunEvent, Verdict
+    from tcop_mock.reports.console import Listener
 
 
 @contextmanager

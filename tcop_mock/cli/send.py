@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tcop_mock.cli.delivering import Delivering, Parcel, with_delivering
 from tcop_mock.cli.drawing import DRAWING_FLAGS, Drawing, with_drawing
 from tcop_mock.cli.options import on_command_line, read_input, with_common
+from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.model.shape import Lang
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common

@@ -7,30 +7,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.cli.loading import parse_rate
+from tcop_mock.domain.load import Model
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.load.ledger import Ledger
-from tcop_mock.load.scenarios import load_scenario
+from tcop_mock.load.scenario import Storm, load_scenario
 from tcop_mock.load.slo import parse_objectives
-from tcop_mock.load.storm import Storm
-from tcop_mock.model.load import Model
-from tcop_mock.report.document import json_text
-from tcop_mock.report.files import require_writable, write_report
-from tcop_mock.report.load_csv import load_csv
-from tcop_mock.report.load_document import load_document
-from tcop_mock.report.load_html import load_html
-from tcop_mock.report.objectives import objectives_junit
-from tcop_mock.report.safe import counted
+from tcop_mock.reports.files import require_writable, write_report
+from tcop_mock.reports.json import json_text
+from tcop_mock.reports.junit import objectives_junit
+from tcop_mock.reports.load_html import load_html
+from tcop_mock.reports.load_json import load_csv, load_document
+from tcop_mock.reports.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from tcop_mock.catalog import Catalog
+    from tcop_mock.callbacks.generator import Generator
+    from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.loading import Asked
-    from tcop_mock.generate import Generator
-    from tcop_mock.model.load import LoadPlan, Script
-    from tcop_mock.model.loaded import LoadSummary
-    from tcop_mock.model.slo import Held, Objective
+    from tcop_mock.domain.load import Held, LoadPlan, Objective, Script
+    from tcop_mock.domain.load_summary import LoadSummary
 
 _QUIET_S = 1.0
 """A longer stretch in which nothing is under way or due is passed over."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from tcop_mock.callbacks.validator import BodyJudge
 from tcop_mock.cli.options import with_common
-from tcop_mock.contract.bodies import BodyJudge
-from tcop_mock.contract.intake import bodies_in
 from tcop_mock.errors import UsageError
-from tcop_mock.report.bodies import Tally
-from tcop_mock.report.document import write_json
+from tcop_mock.inputs.bodies import bodies_in
+from tcop_mock.reports.json import write_json
+from tcop_mock.reports.validation import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""What a receiver owes: clauses, the players that try them and the judges that decide. Pure: nothing is sent here."""
+"""The contract: clauses, the requests that they send, the assertions, and the runner."""

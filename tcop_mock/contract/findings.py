@@ -6,18 +6,17 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.offers import is_near_miss
+from tcop_mock.contract.credentials import is_near_miss
 from tcop_mock.contract.reproduce import INSECURE, SERVED, Source, curl, our_own, replayed
-from tcop_mock.model.secret import MASK, without_keys
-from tcop_mock.model.verdict import Exchange, Finding, Reproduction
+from tcop_mock.domain.target import MASK, without_keys
+from tcop_mock.domain.verdict import Exchange, Finding, Reproduction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.model.case import Case, Play
-    from tcop_mock.model.delivery import Attempt
-    from tcop_mock.model.story import ActTold, StoryTold
-    from tcop_mock.model.target import Target
+    from tcop_mock.domain.contract import ActTold, Case, Play, StoryTold
+    from tcop_mock.domain.delivery import Attempt
+    from tcop_mock.domain.target import Target
 
 _MOST_SENT_CHARS = 200
 """The whole body stands in the curl line."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcop_mock._data import data_root, walk
-from tcop_mock.entries import read_entry
+from tcop_mock.catalog.data_files import data_root, read_entry, walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcop_mock.model.clause import Clause
+    from tcop_mock.domain.contract import Clause
 
 SCHEMA = "fix"
 FRAMEWORKS = {

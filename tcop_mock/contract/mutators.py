@@ -11,16 +11,15 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.contract.changes import changed, raw_body, retyped, written
 from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.mutations import changed, raw_body, retyped, written
+from tcop_mock.domain.alarm import State, wire_bytes
 from tcop_mock.errors import UnknownNameError
-from tcop_mock.model.alarm import State
-from tcop_mock.model.wire import wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tcop_mock.model.clause import Clause
+    from tcop_mock.domain.contract import Clause
 
 _CAMEL = re.compile(r"\b[a-z]+(?:[A-Z][a-z]*)+")
 _HUMP = re.compile(r"[A-Z]")

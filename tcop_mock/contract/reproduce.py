@@ -12,19 +12,17 @@ import shlex
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.offers import userpass
-from tcop_mock.model.case import Pace
-from tcop_mock.model.clause import EFFECT_NEEDS
+from tcop_mock.contract.credentials import userpass
+from tcop_mock.domain.contract import EFFECT_NEEDS, Pace
 
 if TYPE_CHECKING:
-    from tcop_mock.model.case import Case, Play
-    from tcop_mock.model.clause import Clause
-    from tcop_mock.model.target import Target
+    from tcop_mock.domain.contract import Case, Clause, Play
+    from tcop_mock.domain.target import Target
 
 SERVED = "http://127.0.0.1:8000"
 """Where an app of this process would be served."""
 _PARSING = (
-    "python3 -c 'import json, sys; from tcop_mock.send.parser import {parser}_call as of; "
+    "python3 -c 'import json, sys; from tcop_mock.transport.parser import {parser}_call as of; "
     "of(sys.argv[1])(json.load(sys.stdin))' {name}"
 )
 """How a parser is given a body without us."""

@@ -7,18 +7,18 @@ from collections import Counter
 from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.entries import check_entry
+from tcop_mock.catalog.data_files import check_entry
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback_view import Identity, identity_of
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.ledger import Entry
 from tcop_mock.errors import UsageError
-from tcop_mock.model.alarm import State
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.identity import Identity, identity_of
-from tcop_mock.model.reconciliation import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO, TextIO
 
-    from tcop_mock.model.load import Notified
+    from tcop_mock.domain.load import Notified
 
 VERSION = 1
 SCHEMA = "ledger"

@@ -6,14 +6,13 @@ import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.domain.load import Held, Model, Objective
 from tcop_mock.errors import UsageError, did_you_mean
-from tcop_mock.model.load import Model
-from tcop_mock.model.slo import Held, Objective
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tcop_mock.model.loaded import LoadSummary
+    from tcop_mock.domain.load_summary import LoadSummary
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,

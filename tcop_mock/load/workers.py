@@ -1,7 +1,7 @@
 """A load in several processes: each plays its share and tells its seconds; what they tell is added up here.
 
-A worker is a process of its own (``python -m tcop_mock.load.worker``), not a fork: it gets its job on standard input,
-tells on standard output, and ends when its standard input does, whatever becomes of us. Credentials go the same way,
+A worker is a process of its own (``python -m tcop_mock.load.worker_main``), not a fork: it gets its job on standard
+input, tells on standard output, and ends when its standard input does, whatever becomes of us. Credentials go the same way,
 which no list of processes shows.
 """
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable
 
-    from tcop_mock.generate import Generator
-    from tcop_mock.load.beats import Beat
-    from tcop_mock.model.form import Form, Wire
-    from tcop_mock.model.load import LoadPlan
-    from tcop_mock.model.secret import Credentials
-    from tcop_mock.model.shape import Lang
+    from tcop_mock.callbacks.generator import Generator
+    from tcop_mock.domain.alarm import Form, Wire
+    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.domain.shape import Lang
+    from tcop_mock.domain.target import Credentials
+    from tcop_mock.load.stats import Beat
 
 _GO = b"\n"
 _LENGTH = struct.Struct(">I")
@@ -93,7 +93,7 @@ class Workers:
 
     async def _started(self, lane: int) -> Process:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tcop_mock.load.worker", self._loop),
+            *(sys.executable, "-m", "tcop_mock.load.worker_main", self._loop),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

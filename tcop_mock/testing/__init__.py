@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock._lazy import load
 
 if TYPE_CHECKING:
-    from tcop_mock.testing.captured import Captured
-    from tcop_mock.testing.clock import Clock
-    from tcop_mock.testing.contracting import Contract
-    from tcop_mock.testing.drawing import AlarmFactory, LifecycleFactory
-    from tcop_mock.testing.receiving import Receiver
-    from tcop_mock.testing.sending import AsyncSender, Sender
+    from tcop_mock.testing.contract import Contract
+    from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
+    from tcop_mock.testing.httpserver import Captured
+    from tcop_mock.testing.receiver import Receiver
+    from tcop_mock.testing.senders import AsyncSender, Clock, Sender
 
 __all__ = [
     "AlarmFactory",
@@ -29,14 +28,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AlarmFactory": "tcop_mock.testing.drawing",
-    "AsyncSender": "tcop_mock.testing.sending",
-    "Captured": "tcop_mock.testing.captured",
-    "Clock": "tcop_mock.testing.clock",
-    "Contract": "tcop_mock.testing.contracting",
-    "LifecycleFactory": "tcop_mock.testing.drawing",
-    "Receiver": "tcop_mock.testing.receiving",
-    "Sender": "tcop_mock.testing.sending",
+    "AlarmFactory": "tcop_mock.testing.factories",
+    "AsyncSender": "tcop_mock.testing.senders",
+    "Captured": "tcop_mock.testing.httpserver",
+    "Clock": "tcop_mock.testing.senders",
+    "Contract": "tcop_mock.testing.contract",
+    "LifecycleFactory": "tcop_mock.testing.factories",
+    "Receiver": "tcop_mock.testing.receiver",
+    "Sender": "tcop_mock.testing.senders",
 }
 
 

@@ -7,26 +7,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.profiles import load_profile
+from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.profile import DEFAULT_PROFILE
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.model.clause import Level
-from tcop_mock.model.form import Form
-from tcop_mock.model.profile import DEFAULT_PROFILE
-from tcop_mock.model.target import Target
-from tcop_mock.report.baseline import Comparison
-from tcop_mock.report.baseline_file import read_baseline
-from tcop_mock.testing.gathering import gathering
-from tcop_mock.testing.marks import Skip, said_by
-from tcop_mock.testing.options import TARGET_VARIABLE, level_of, one, seed_given, several, target_text
-from tcop_mock.testing.usage import misuse, misuse_told
+from tcop_mock.reports.baseline import Comparison
+from tcop_mock.reports.baseline_file import read_baseline
+from tcop_mock.testing.options import TARGET_VARIABLE, Skip, level_of, one, said_by, seed_given, several, target_text
+from tcop_mock.testing.report_collector import gathering
+from tcop_mock.testing.usage_errors import misuse, misuse_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pytest
 
-    from tcop_mock.model.profile import Profile
+    from tcop_mock.domain.profile import Profile
 
 _HOW = (
     "no target: override the fixture tcop_target in conftest.py (return a URL, an ASGI or WSGI app, 'module:app' or a "

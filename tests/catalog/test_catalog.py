@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock._data import data_root
-from tcop_mock.catalog import Catalog
+from tcop_mock.catalog.data_files import data_root
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.shape import Erratum, Kind, Lang, Observed, Policy, Product, Sample, Text, ValueSpec
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError
-from tcop_mock.model.shape import Erratum, Kind, Lang, Observed, Policy, Product, Sample, Text, ValueSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.generate.sample import could_draw
-from tcop_mock.model.shape import PLACEHOLDER
+from tcop_mock.callbacks.sample_check import could_draw
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.shape import PLACEHOLDER
 
 PRINTED = tomllib.loads((Path(__file__).parent / "documented.toml").read_text(encoding="utf-8"))["shape"]
 CATALOG = Catalog.load()

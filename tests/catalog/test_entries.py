@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tcop_mock._data import data_root, walk
-from tcop_mock.catalog import SCHEMA
-from tcop_mock.entries import check_entry, read_entry, read_schema
-from tcop_mock.lint import RULES, Entry, Severity
+from tcop_mock.callbacks.lint import RULES, Severity
+from tcop_mock.callbacks.lint_rules import Entry
+from tcop_mock.catalog.data_files import check_entry, data_root, read_entry, read_schema, walk
+from tcop_mock.catalog.loader import SCHEMA
 
 FOLDER = data_root("payload_catalog")
 TABLES = {name: read_entry(file, SCHEMA, check=False) for name, file in walk(FOLDER, ".toml")}

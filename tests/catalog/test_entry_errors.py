@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcop_mock import entries
-from tcop_mock._data import data_root
-from tcop_mock.catalog import SCHEMA
-from tcop_mock.entries import check_entry, read_entry, read_schema
+from tcop_mock.catalog import data_files
+from tcop_mock.catalog.data_files import check_entry, data_root, read_entry, read_schema
+from tcop_mock.catalog.loader import SCHEMA
+from tcop_mock.catalog.schema_errors import validator
 from tcop_mock.errors import EntryError
-from tcop_mock.validation import validator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +142,7 @@ def test_a_long_key_does_not_hide_the_problem(tmp_path: Path) -> None:
 def test_a_mistake_is_told_also_where_a_schema_describes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Schemas without descriptions, and `false` for what may not be there, lead to plain messages."""
     schema: dict[str, Any] = {"properties": {"never": False}, "required": ["always"]}
-    monkeypatch.setattr(entries, "_validator", lambda _name: validator(schema))
+    monkeypatch.setattr(data_files, "_validator", lambda _name: validator(schema))
 
     with pytest.raises(EntryError, match=r"^file: False schema does not allow 1$"):
         check_entry("file", {"never": 1, "always": 1}, "any")

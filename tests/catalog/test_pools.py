@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock._data import data_root
+from tcop_mock.catalog.data_files import data_root
 
 if TYPE_CHECKING:
     from types import ModuleType

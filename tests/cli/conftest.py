@@ -16,7 +16,7 @@ from commands import Done
 from receivers import in_thread
 
 from tcop_mock.cli import main
-from tcop_mock.send.http import HttpPost
+from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

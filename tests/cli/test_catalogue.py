@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcop_mock._data import data_root
-from tcop_mock.catalog import Catalog
+from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
+from tcop_mock.catalog.data_files import data_root, read_schema
+from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.mutators import load_mutators
-from tcop_mock.contract.schemas import accept_schema, emit_schema
-from tcop_mock.entries import read_schema
-from tcop_mock.report.shape import shape_document, shape_lines
+from tcop_mock.reports.shape import shape_document, shape_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,13 +16,13 @@ from buggy_receivers import BUGS
 from honest_receivers import SINKS
 from receivers import CREDENTIALS, in_thread, through_sink
 
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.model.clause import Level, Need
-from tcop_mock.model.profile import DEFAULT_PROFILE
-from tcop_mock.report.kinds import KINDS
-from tcop_mock.sink.demo import careful, guarded
-from tcop_mock.sink.server import Received, Reply, Sink
+from tcop_mock.domain.contract import Level, Need
+from tcop_mock.domain.profile import DEFAULT_PROFILE
+from tcop_mock.reports.formats import KINDS
+from tcop_mock.server.demo_receivers import careful, guarded
+from tcop_mock.server.http_server import Received, Reply, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from commands import Call, Done
     from receivers import Opening
 
-    from tcop_mock.model.verdict import Verdict
-    from tcop_mock.run.contract import ContractRun
-    from tcop_mock.run.plan import CheckPlan
+    from tcop_mock.contract.runner import CheckPlan, ContractRun
+    from tcop_mock.domain.verdict import Verdict
 
 CLAUSES = load_clauses()
 CODES = [clause.code for clause in CLAUSES]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 
+from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli import main
 from tcop_mock.cli.commands import cli
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.entries import read_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

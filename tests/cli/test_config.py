@@ -10,10 +10,10 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
+from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli.commands import cli
 from tcop_mock.cli.settings import Settings
 from tcop_mock.cli.settings_file import looked_in
-from tcop_mock.entries import read_schema
 from tcop_mock.errors import EntryError
 
 if TYPE_CHECKING:

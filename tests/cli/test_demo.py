@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.report.ruling import Ruling
+from tcop_mock.reports.summary import Ruling
 
 if TYPE_CHECKING:
     from commands import Call

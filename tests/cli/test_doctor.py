@@ -16,9 +16,9 @@ from jsonschema import Draft202012Validator
 from receivers import CREDENTIALS, through_sink, with_userinfo
 from scripted_server import ScriptedServer
 
-from tcop_mock.entries import read_schema
-from tcop_mock.sink.demo import guarded
-from tcop_mock.sink.server import Reply
+from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.server.demo_receivers import guarded
+from tcop_mock.server.http_server import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from receivers import Opening
     from scripted_server import Peer
 
-    from tcop_mock.sink.server import Handler
+    from tcop_mock.server.http_server import Handler
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)

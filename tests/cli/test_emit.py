@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.generate.edits import all_paths, value_at
-from tcop_mock.generate.policies import forms
-from tcop_mock.model.form import Form
-from tcop_mock.model.shape import Kind
+from tcop_mock.callbacks.json_edit import all_paths, value_at
+from tcop_mock.callbacks.sampling import forms
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.shape import Kind
 
 if TYPE_CHECKING:
     import subprocess

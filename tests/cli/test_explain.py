@@ -13,7 +13,7 @@ from tcop_mock.contract.fixes import NAMES, fixes_of
 if TYPE_CHECKING:
     from commands import Call
 
-    from tcop_mock.model.clause import Clause
+    from tcop_mock.domain.contract import Clause
 
 CLAUSES = load_clauses()
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.bodies import BodyJudge
+from tcop_mock.callbacks.json_schemas import accept_schema
+from tcop_mock.callbacks.sampling import forms
+from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.mutators import load_mutators
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.contract.schemas import accept_schema
-from tcop_mock.entries import read_schema
-from tcop_mock.generate.policies import forms
-from tcop_mock.model.shape import Kind
+from tcop_mock.domain.shape import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from receivers import through_sink
 
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +156,7 @@ def test_no_script_holds_a_password(tcop: Call, monkeypatch: pytest.MonkeyPatch,
 
 def test_scripts_are_bounded(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that holds all bodies at once holds so many; nothing is written of a longer one."""
-    monkeypatch.setattr("tcop_mock.report.scripts._MOST_IN_ONE_SCRIPT", 3)
+    monkeypatch.setattr("tcop_mock.reports.scripts._MOST_IN_ONE_SCRIPT", 3)
     for form in ("k6", "pytest"):
         assert tcop("emit", EVENTS, "-n", "3", "--format", form).code == 0
         done = tcop("emit", EVENTS, "-n", "4", "--format", form)

@@ -28,7 +28,7 @@ OPTIONS = [
     for option in command.params
     if isinstance(option, click.Option)
 ]
-HEAVY = ["asyncio", "h11", "aiohappyeyeballs", "jsonschema", "rich", "tcop_mock.run", "tcop_mock.send"]
+HEAVY = ["asyncio", "h11", "aiohappyeyeballs", "jsonschema", "rich", "tcop_mock.contract", "tcop_mock.transport"]
 COMMON = {"--json", "--seed", "--profile", "--catalog", "--quiet", "--debug"}
 
 

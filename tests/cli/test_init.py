@@ -14,9 +14,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from makers_schemas import require_valid
 
+from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli import frameworks, starters
 from tcop_mock.cli.commands import cli
-from tcop_mock.entries import read_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

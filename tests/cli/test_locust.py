@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from tcop_mock.load.swarm import Orders
+from tcop_mock.load.locust import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable

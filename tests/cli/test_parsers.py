@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.contract.profiles import load_profile
+from tcop_mock.catalog.profiles import load_profile
 
 if TYPE_CHECKING:
     from commands import Call, Done

@@ -15,8 +15,8 @@ from buggy_receivers import BUGS
 from receivers import through_sink
 
 from tcop_mock import __version__
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     import socket

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ledgers import callback, entry, jsonl, record
 
-from tcop_mock.entries import read_schema
+from tcop_mock.catalog.data_files import read_schema
 
 if TYPE_CHECKING:
     from pathlib import Path

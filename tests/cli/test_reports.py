@@ -13,8 +13,8 @@ from honest_receivers import SINKS
 from receivers import through_sink
 
 from tcop_mock.errors import UsageError
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def test_an_interrupted_run_leaves_the_baseline(
     def interrupted(_run: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tcop_mock.run.contract.ContractRun.events", interrupted)
+    monkeypatch.setattr("tcop_mock.contract.runner.ContractRun.events", interrupted)
     done = tcop("check", opened(ZERO), *CLAUSES, "--baseline", str(baseline), "--baseline-prune")
     assert (done.code, baseline.read_bytes()) == (130, before)
     assert "is left as it was: the run was cut short" in done.err

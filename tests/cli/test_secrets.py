@@ -12,10 +12,10 @@ import pytest
 from careful_but import guarded_but
 from receivers import CREDENTIALS, through_sink, with_userinfo
 
-from tcop_mock.model.target import Target
-from tcop_mock.run.contract import ContractRun
-from tcop_mock.sink.demo import guarded
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.contract.runner import ContractRun
+from tcop_mock.domain.target import Target
+from tcop_mock.server.demo_receivers import guarded
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     import subprocess

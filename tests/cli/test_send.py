@@ -14,7 +14,7 @@ import pytest
 from honest_receivers import SINKS
 from receivers import CREDENTIALS, through_sink, with_userinfo
 
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     import socket

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
 from receivers import through_sink
 
-from tcop_mock.entries import read_schema
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from receivers import through_sink
 
-from tcop_mock.generate.notice import ASSUMED, VARIABLES
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.callbacks.notification_template import ASSUMED, VARIABLES
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcop_mock.entries import read_schema
+from tcop_mock.catalog.data_files import read_schema
 
 if TYPE_CHECKING:
     from pathlib import Path

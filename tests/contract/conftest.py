@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import socket
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,3 +35,12 @@ def process_url() -> Iterator[Callable[[str], str]]:
             return urls[name]
 
         yield url
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """Return a port on which nothing listens."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port

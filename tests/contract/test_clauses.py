@@ -9,25 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock._data import data_root, walk
-from tcop_mock.catalog import Catalog
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.data_files import check_entry, data_root, read_entry, walk
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import SCHEMA as PROFILE_SCHEMA
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.builders import PLAYERS
+from tcop_mock.contract.case_factory import Workshop
 from tcop_mock.contract.clauses import SCHEMA, find, load_clauses, parse_clause, select
-from tcop_mock.contract.players import PLAYERS
-from tcop_mock.contract.profiles import SCHEMA as PROFILE_SCHEMA
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.contract.workshop import Workshop
-from tcop_mock.entries import check_entry, read_entry
+from tcop_mock.domain.contract import Level, Need, Stage
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import EntryError, UnknownNameError
-from tcop_mock.generate import Generator
-from tcop_mock.model.clause import Level, Need, Stage
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.target import Target
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-    from tcop_mock.model.case import Play
-    from tcop_mock.model.clause import Clause
+    from tcop_mock.domain.contract import Clause, Play
 
 CLAUSES = load_clauses()
 FILES = dict(walk(data_root("contracts") / "clauses", ".toml"))

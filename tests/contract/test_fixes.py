@@ -16,16 +16,15 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
 from flask import Flask, request
 
-from tcop_mock._data import data_root, walk
-from tcop_mock.catalog import Catalog
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.data_files import data_root, read_entry, walk
+from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.fixes import FRAMEWORKS, NAMES, SCHEMA, Fix, load_fixes
-from tcop_mock.entries import read_entry
-from tcop_mock.generate import Generator
-from tcop_mock.model.alarm import State
-from tcop_mock.model.delivery import Push
-from tcop_mock.model.target import Target
-from tcop_mock.send.asgi import AsgiPost
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.target import Target
+from tcop_mock.transport.asgi import AsgiPost
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

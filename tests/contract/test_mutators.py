@@ -7,17 +7,16 @@ import re
 
 import pytest
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.bodies import BodyJudge
+from tcop_mock.callbacks.generator import Generator, Moment
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.sampling import Ask
+from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.builders import PLAYERS
+from tcop_mock.contract.case_factory import PLAIN_SHAPE, Workshop
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.mutators import Mutator, Wanted, load_mutators
-from tcop_mock.contract.players import PLAYERS
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.contract.workshop import PLAIN_SHAPE, Workshop
-from tcop_mock.generate import Generator
-from tcop_mock.generate.ages import Moment
-from tcop_mock.generate.bodies import Bodies
-from tcop_mock.generate.policies import Ask
 
 CATALOG = Catalog.load()
 JUDGE = BodyJudge(CATALOG, load_profile())

@@ -13,15 +13,15 @@ from honest_receivers import PROCESSES, SINKS, running
 from judging import DEADLINE_S, HURRIED, broken, judged
 from receivers import CREDENTIALS, in_thread, through_sink
 
+from tcop_mock.callbacks.notification_template import Template
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.profiles import load_profile
+from tcop_mock.domain.contract import Clause, Level, Need
+from tcop_mock.domain.profile import DEFAULT_PROFILE, Profile
+from tcop_mock.domain.verdict import Result
 from tcop_mock.errors import TargetError
-from tcop_mock.generate.notice import Template
-from tcop_mock.model.clause import Clause, Level, Need
-from tcop_mock.model.profile import DEFAULT_PROFILE, Profile
-from tcop_mock.model.verdict import Result
-from tcop_mock.sink.demo import careful, guarded
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.server.demo_receivers import careful, guarded
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from receivers import Opening

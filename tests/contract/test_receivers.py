@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from buggy_receivers import PAYLOAD
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.generate import Generator
-from tcop_mock.generate.edits import with_value, without
-from tcop_mock.model.alarm import State
-from tcop_mock.model.wire import wire_bytes
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.json_edit import with_value, without
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.alarm import State, wire_bytes
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received
 
 CATALOG, GENERATOR = Catalog.load(), Generator(7)
 INFO, DIMENSIONS, CONDITIONS = "alarmObjInfo", "alarmObjInfo.dimensions", "alarmPolicyInfo.conditions"

@@ -12,15 +12,14 @@ from buggy_receivers import BUGS, PAYLOAD, acks_after, holds_last_byte, serialis
 from honest_receivers import PROCESSES, SINKS
 from receivers import CREDENTIALS, through_sink
 
-from tcop_mock.model.secret import Credentials, Secret
-from tcop_mock.model.target import Target
+from tcop_mock.domain.target import Credentials, Secret, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from receivers import Opening
 
-    from tcop_mock.sink.server import Reply
+    from tcop_mock.server.http_server import Reply
 
     Opened = Callable[[Opening], str]
 

@@ -13,9 +13,9 @@ import pytest
 
 from tcop_mock.contract.clauses import find, load_clauses
 from tcop_mock.contract.reproduce import Flag, Source, curl, our_own, replayed
-from tcop_mock.model.case import Case, Offer, Pace, Play, Scene
-from tcop_mock.model.delivery import Push
-from tcop_mock.model.target import Target
+from tcop_mock.domain.contract import Case, Offer, Pace, Play, Scene
+from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.target import Target
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tcop_mock.catalog import Catalog
+from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.model.clause import Need
+from tcop_mock.domain.contract import Need
 
 pytestmark = pytest.mark.checkout
 

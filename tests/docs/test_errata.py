@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tcop_mock._data import data_root
-from tcop_mock.catalog import Catalog
+from tcop_mock.catalog.data_files import data_root
+from tcop_mock.catalog.loader import Catalog
 
 pytestmark = pytest.mark.checkout
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.doctor import talk, way
-from tcop_mock.model.delivery import Attempt, Outcome
-from tcop_mock.model.examination import Certificate, Connected, Grade, TlsSeen
-from tcop_mock.model.target import Target
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.doctor import checks
+from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.domain.diagnosis import Certificate, Connected, Grade, TlsSeen
+from tcop_mock.domain.target import Target
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RULES = load_profile("2023").delivery
@@ -27,35 +27,35 @@ def attempt(status: int | None = 200, *, ended_s: float = 0.1, **values: Any) ->
 
 def test_addresses() -> None:
     """A public IPv4 address is fine; one that TCOP cannot reach, or IPv6 alone, is told."""
-    assert way.resolved("h", [("2400::1", True), ("43.1.2.3", False)], 0.01).grade is Grade.FINE
-    inside = way.resolved("h", [("43.1.2.3", False), ("10.0.0.1", False)], 0.01)
+    assert checks.resolved("h", [("2400::1", True), ("43.1.2.3", False)], 0.01).grade is Grade.FINE
+    inside = checks.resolved("h", [("43.1.2.3", False), ("10.0.0.1", False)], 0.01)
     assert (inside.grade, "10.0.0.1 is not" in inside.means) == (Grade.NOTE, True)
-    assert "IPv6" in way.resolved("h", [("2400::1", True)], 0.01).means
-    assert way.resolved("h", [("fe80::1%eth0", True)], 0.01).grade is Grade.NOTE
+    assert "IPv6" in checks.resolved("h", [("2400::1", True)], 0.01).means
+    assert checks.resolved("h", [("fe80::1%eth0", True)], 0.01).grade is Grade.NOTE
 
 
 def test_connections() -> None:
     """One dead address among several is a problem, and so are all of them."""
     good = Connected("43.1.2.3", is_ipv6=False, seconds=0.01)
     dead = Connected("2400::1", is_ipv6=True, seconds=0.01, problem="refused")
-    assert way.connected([good]).grade is Grade.FINE
-    one, both = way.connected([good, dead]), way.connected([dead])
+    assert checks.connected([good]).grade is Grade.FINE
+    one, both = checks.connected([good, dead]), checks.connected([dead])
     assert (one.grade, one.fix) == (Grade.PROBLEM, "take 2400::1 out of DNS, or listen there")
     assert (both.grade, both.fix) == (Grade.PROBLEM, "start the receiver, open its port")
 
 
 def test_ports() -> None:
     """Port 80 is what the page says; of another one both sentences of the page are told."""
-    assert (way.port(PLAIN).grade, way.port(PLAIN).saw) == (Grade.FINE, "80")
-    other = way.port(Target.parse("https://h/"))
+    assert (checks.port(PLAIN).grade, checks.port(PLAIN).saw) == (Grade.FINE, "80")
+    other = checks.port(Target.parse("https://h/"))
     assert (other.grade, other.saw, "alarm callback page" in other.means) == (Grade.NOTE, "443", True)
 
 
 def test_proxies() -> None:
     """A proxy's variable is named, and its value, which may hold a password, is not."""
-    remark = way.proxy({"https_proxy": "http://u:secret@proxy:1", "NO_PROXY": "h"})
+    remark = checks.proxy({"https_proxy": "http://u:secret@proxy:1", "NO_PROXY": "h"})
     assert (remark.grade, remark.saw) == (Grade.NOTE, "https_proxy set")
-    assert way.proxy({"HTTP_PROXY": ""}).grade is Grade.FINE
+    assert checks.proxy({"HTTP_PROXY": ""}).grade is Grade.FINE
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_proxies() -> None:
 def test_certificates_that_do_not_verify(code: int, cure: str) -> None:
     """Each kind of trouble has its cure."""
     seen = TlsSeen("TLSv1.3", Certificate(("h",), "Acme CA", NOW), "why", code)
-    remark = way.tls(Target.parse("https://h/"), seen, NOW)
+    remark = checks.tls(Target.parse("https://h/"), seen, NOW)
     assert (remark.grade, remark.saw.startswith("why; TLSv1.3; for h; issued by Acme CA; ")) == (Grade.PROBLEM, True)
     assert remark.fix.startswith(cure)
 
@@ -82,11 +82,11 @@ def test_certificates_that_end() -> None:
     names = tuple(f"n{number}" for number in range(12))
     late = Certificate(names, "", NOW + timedelta(days=60, hours=1))
     soon = Certificate((), "CA", NOW + timedelta(days=3, hours=1))
-    fine, problem = (way.tls(target, TlsSeen("TLSv1.2", one), NOW) for one in (late, soon))
+    fine, problem = (checks.tls(target, TlsSeen("TLSv1.2", one), NOW) for one in (late, soon))
     assert (fine.grade, fine.saw.endswith("UTC, in 60 days")) == (Grade.FINE, True)
     assert "n9 and 2 more; issued by nobody" in fine.saw
     assert (problem.grade, problem.means) == (Grade.PROBLEM, "in 3 days no sender that verifies will connect")
-    assert "issuer is missing" in way.tls(target, TlsSeen(problem="why", code=20), NOW).fix.replace("of its ", "")
+    assert "issuer is missing" in checks.tls(target, TlsSeen(problem="why", code=20), NOW).fix.replace("of its ", "")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_certificates_that_end() -> None:
 )
 def test_answers(seen: Attempt, grade: Grade, fix: str) -> None:
     """2xx is fine, and everything else says where to look."""
-    remark = talk.answer(seen)
+    remark = checks.answer(seen)
     assert (remark.grade, remark.fix[: len(fix)]) == (grade, fix)
     assert (seen.detail in remark.saw, str(seen.status or seen.outcome) in remark.saw) == (True, True)
 
@@ -116,7 +116,7 @@ def test_answers(seen: Attempt, grade: Grade, fix: str) -> None:
 )
 def test_time(seen: Attempt, grade: Grade) -> None:
     """More than half of the five seconds is worth a note, and all of them are a problem."""
-    assert talk.latency(seen, RULES).grade is grade
+    assert checks.latency(seen, RULES).grade is grade
 
 
 BASIC = (("WWW-Authenticate", 'Basic realm="x"'),)
@@ -137,7 +137,7 @@ BASIC = (("WWW-Authenticate", 'Basic realm="x"'),)
 )
 def test_credentials(target: Target, given: Attempt, bare: Attempt | None, grade: Grade, saw: str) -> None:
     """Asked for with 401 and Basic, and accepted, is fine; nothing else is."""
-    remark = talk.auth(target, given, bare)
+    remark = checks.auth(target, given, bare)
     assert (remark.grade, remark.saw[: len(saw)]) == (grade, saw)
     assert bool(remark.fix) == (grade is not Grade.FINE)
 
@@ -156,15 +156,15 @@ def test_credentials(target: Target, given: Attempt, bare: Attempt | None, grade
 )
 def test_redirects(place: str, shown: str, fix: str) -> None:
     """Where a redirect leads, without userinfo, and which URL to register."""
-    remark = talk.redirect(PLAIN, attempt(301, headers=(("Location", place),)))
+    remark = checks.redirect(PLAIN, attempt(301, headers=(("Location", place),)))
     assert remark is not None
     assert (remark.saw, remark.fix) == (f"301 to {shown}", fix)
-    assert talk.redirect(PLAIN, attempt()) is None
+    assert checks.redirect(PLAIN, attempt()) is None
 
 
 def test_a_redirect_that_repeats_credentials() -> None:
     """A receiver may put what it was shown into the path that it leads to."""
-    remark = talk.redirect(Target.parse("http://u:Kq7x@h/"), attempt(301, headers=(("Location", "/x?p=Kq7x"),)))
+    remark = checks.redirect(Target.parse("http://u:Kq7x@h/"), attempt(301, headers=(("Location", "/x?p=Kq7x"),)))
     assert remark is not None
     assert remark.saw == "301 to /x?p=***"
 
@@ -182,18 +182,18 @@ def test_a_redirect_that_repeats_credentials() -> None:
 def test_clocks(ahead_s: int, grade: Grade, means: str) -> None:
     """Half hours apart is a time zone, anything else a clock that is wrong."""
     date = format_datetime(NOW + timedelta(seconds=ahead_s), usegmt=True)
-    remark = talk.clock(attempt(headers=(("Date", date),)), NOW)
+    remark = checks.clock(attempt(headers=(("Date", date),)), NOW)
     assert (remark.grade, remark.means[: len(means)]) == (grade, means)
 
 
 @pytest.mark.parametrize("date, saw", [("", "the answer has no Date"), ("soon", "the answer's Date is no date")])
 def test_no_clock(date: str, saw: str) -> None:
     """Without a date nothing is said of the clock."""
-    assert talk.clock(attempt(headers=(("Date", date),)), NOW).saw == saw
+    assert checks.clock(attempt(headers=(("Date", date),)), NOW).saw == saw
 
 
 def test_connection_and_size() -> None:
     """Whether the connection is kept, and an answer of which the rest is not read."""
-    assert [talk.keep_alive(kept=kept).grade for kept in (True, False)] == [Grade.FINE, Grade.FINE]
-    assert talk.body(attempt(body=b"ok"), RULES).saw == "2 bytes"
-    assert talk.body(attempt(body=b"ok", body_truncated=True), RULES).grade is Grade.NOTE
+    assert [checks.keep_alive(kept=kept).grade for kept in (True, False)] == [Grade.FINE, Grade.FINE]
+    assert checks.body(attempt(body=b"ok"), RULES).saw == "2 bytes"
+    assert checks.body(attempt(body=b"ok", body_truncated=True), RULES).grade is Grade.NOTE

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tcop_mock.load.answers import Answers, Heads
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.send.answer import Answer, BadAnswerError
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.load.connection import Answers, Heads
+from tcop_mock.transport.http1 import Answer, BadAnswerError
 
 CAP = 65_536
 PARTS = [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcop_mock.load.arrivals import drawn, evenly, planned
-from tcop_mock.model.load import Stage
+from tcop_mock.domain.load import Stage
+from tcop_mock.load.schedule import drawn, evenly, planned
 
 RATES = st.floats(0.0, 200.0).map(lambda rate: round(rate, 1))
 

@@ -9,13 +9,12 @@ from collections import Counter
 import pytest
 from loads import CATALOG
 
-from tcop_mock.contract.schemas import emit_schema
+from tcop_mock.callbacks.generator import LANES, Generator
+from tcop_mock.callbacks.json_schemas import emit_schema
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.catalog.schema_errors import validator, worst
 from tcop_mock.errors import UnknownNameError
-from tcop_mock.generate import Generator
-from tcop_mock.generate.bodies import Bodies
-from tcop_mock.generate.draft import LANES
-from tcop_mock.load.bodies import mixed, shapes_of
-from tcop_mock.validation import validator, worst
+from tcop_mock.load.schedule import mixed, shapes_of
 
 CVM, CDB = "cvm/basic-monitoring", "clb/private-listener"
 

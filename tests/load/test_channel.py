@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tcop_mock.load.channel import Channels, Dialling, channels
+from tcop_mock.load.epoll import Channels, Dialling, channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -273,8 +273,8 @@ def test_what_is_written_in_a_turn_is_sent_when_all_are_read() -> None:
 
 def test_a_turn_ends_also_where_more_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop has other callbacks; what is left is served in its next turn."""
-    monkeypatch.setattr("tcop_mock.load.channel._ROUNDS", 1)
-    monkeypatch.setattr("tcop_mock.load.channel._AT_ONCE", 1)
+    monkeypatch.setattr("tcop_mock.load.epoll._ROUNDS", 1)
+    monkeypatch.setattr("tcop_mock.load.epoll._AT_ONCE", 1)
 
     async def test(made: Several) -> None:
         pairs = [made.opened(), made.opened(), made.opened()]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcop_mock.load.counts import Counts
-from tcop_mock.model.loaded import Distribution
+from tcop_mock.domain.load_summary import Distribution
+from tcop_mock.load.stats import Counts
 
 TIMES = st.lists(st.floats(1e-6, 1e4), min_size=1, max_size=200)
 

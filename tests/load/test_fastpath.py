@@ -14,20 +14,19 @@ import pytest
 from loads import CATALOG, plan_of
 from scripted_server import Peer, ScriptedServer
 
-from tcop_mock.generate import Generator
-from tcop_mock.load.answers import Answers
-from tcop_mock.load.beats import Recorder
-from tcop_mock.load.channel import READABLE, Channel, Channels
-from tcop_mock.load.fastpath import FastPath
-from tcop_mock.load.line import Line
-from tcop_mock.load.running import LoadRun
-from tcop_mock.model.load import Model
-from tcop_mock.model.loaded import LoadFinished, LoadSummary
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.domain.load import Model
+from tcop_mock.domain.load_summary import LoadFinished, LoadSummary
+from tcop_mock.load.connection import Answers, Line
+from tcop_mock.load.epoll import READABLE, Channel, Channels
+from tcop_mock.load.executors import FastPath
+from tcop_mock.load.run import LoadRun
+from tcop_mock.load.stats import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.load.steady import ClosedLoad
+    from tcop_mock.load.executors import ClosedLoad
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux has epoll(7)")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -136,7 +135,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[
         patched.setattr(Channel, "received", counting)
         if not fast:
             patched.setattr(
-                "tcop_mock.load.steady.FastPath", lambda channels, _: SimpleNamespace(serve=channels.serve_each)
+                "tcop_mock.load.executors.FastPath", lambda channels, _: SimpleNamespace(serve=channels.serve_each)
             )
         summary = asyncio.run(run(server.url))
     return Load(summary, bodies, read)
@@ -157,7 +156,7 @@ def test_both_ways_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_usual_turns_are_taken_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of twenty plain answers two are read step by step: the first, which is new, and the last, when none is due."""
-    monkeypatch.setattr("tcop_mock.load.driver.LONG_BATCH", 7)  # counted in between, and at the end
+    monkeypatch.setattr("tcop_mock.load.engine.LONG_BATCH", 7)  # counted in between, and at the end
     load = loaded(monkeypatch, fast=True, turns=[says(OK)] * 20, count=20)
     assert (load.summary.acked, load.summary.acks.count, load.one_by_one) == (20, 20, 2)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tcop_mock.load.faults import fault, raised_by
+from tcop_mock.load.timer import fault, raised_by
 
 
 def test_the_first_fault_is_raised() -> None:

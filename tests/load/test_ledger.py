@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 from receivers import in_thread, through_sink
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.profiles import load_profile
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.callback_view import identity_of
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import Due, LoadPlan, Model, Notified, Pushed, Stage
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.generate import Generator
 from tcop_mock.load.ledger import Ledger
-from tcop_mock.load.running import LoadRun
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.identity import identity_of
-from tcop_mock.model.load import Due, LoadPlan, Model, Notified, Pushed, Stage
-from tcop_mock.model.target import Target
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.load.run import LoadRun
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.errors import UsageError
-from tcop_mock.load.limits import require_descriptors
-from tcop_mock.load.loops import factory_of
+from tcop_mock.load.timer import factory_of, require_descriptors
 
 if TYPE_CHECKING:
-    from tcop_mock.load.limits import Limits
+    from tcop_mock.load.timer import Limits
 
 INFINITE = -1
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.load.pacer import LoopTimer, Pacer, TimerDescriptor, pacer
+from tcop_mock.load.timer import LoopTimer, Pacer, TimerDescriptor, pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.load.beats import Recorder
-from tcop_mock.load.line import Line
-from tcop_mock.load.scripted import ScriptLoad
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.load import Due, LoadPlan, Model, Notified
-from tcop_mock.model.target import Target
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import Due, LoadPlan, Model, Notified
+from tcop_mock.domain.target import Target
+from tcop_mock.load.connection import Line
+from tcop_mock.load.executors import ScriptLoad
+from tcop_mock.load.stats import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tcop_mock.load.driver import Driver
+    from tcop_mock.load.engine import Driver
 
 _BEGAN_S = 100.0
 

@@ -13,21 +13,19 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ledgers import Rows, callback, entry, jsonl, record
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.entries import read_schema
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback_view import Identity, identity_of
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import Due, Notified, Pushed
 from tcop_mock.errors import UsageError
-from tcop_mock.generate import Generator
 from tcop_mock.load.ledger import entries_in, entry_of, ledger_line
-from tcop_mock.load.received import items_in
-from tcop_mock.load.reconcile import reconcile
-from tcop_mock.model.alarm import State
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.form import Form
-from tcop_mock.model.identity import Identity, identity_of
-from tcop_mock.model.load import Due, Notified, Pushed
+from tcop_mock.load.reconcile import items_in, reconcile
 
 if TYPE_CHECKING:
-    from tcop_mock.model.reconciliation import Differences, Reconciliation
+    from tcop_mock.domain.ledger import Differences, Reconciliation
 
 LEDGER = Draft202012Validator(read_schema("ledger"))
 _LIFE = [entry("a"), entry("b", state="repeated", started_s=2.0, ended_s=2.5), entry("c", started_s=3.0, ended_s=3.5)]

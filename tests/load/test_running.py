@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 import pytest
 from loads import CATALOG, SCRIPTED, level, loaded, plan_of
 
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import Due, Model
+from tcop_mock.domain.load_summary import LoadStarted, LoadTicked
+from tcop_mock.domain.profile import RetryAfter
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.generate import Generator
-from tcop_mock.load.driver import Driver
-from tcop_mock.load.running import LoadRun
-from tcop_mock.load.steady import steady
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.load import Due, Model
-from tcop_mock.model.loaded import LoadStarted, LoadTicked
-from tcop_mock.model.profile import RetryAfter
-from tcop_mock.model.target import Target
-from tcop_mock.sink.server import Reply, Sink
+from tcop_mock.load.engine import Driver
+from tcop_mock.load.executors import steady
+from tcop_mock.load.run import LoadRun
+from tcop_mock.server.http_server import Reply, Sink
 
 if TYPE_CHECKING:
-    from tcop_mock.load.beats import Beat
-    from tcop_mock.model.loaded import LoadEvent
-    from tcop_mock.sink.server import Received
+    from tcop_mock.domain.load_summary import LoadEvent
+    from tcop_mock.load.stats import Beat
+    from tcop_mock.server.http_server import Received
 
 ACK = Reply(200)
 
@@ -308,7 +308,7 @@ def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise LookupError("ours")
 
-    monkeypatch.setattr("tcop_mock.load.wire.opened", broken)
+    monkeypatch.setattr("tcop_mock.load.pool.opened", broken)
     with pytest.raises(LookupError, match="ours"):
         loaded(lambda _: ACK, plan_of(stages=level(10, 1)))
 

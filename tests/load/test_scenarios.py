@@ -13,23 +13,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tcop_mock._data import data_root, walk
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.bodies import BodyJudge
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.entries import read_entry, read_schema
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.catalog.data_files import data_root, read_entry, read_schema, walk
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.callback_view import Told, identity_of
 from tcop_mock.errors import EntryError, UnknownNameError
-from tcop_mock.generate import Generator
-from tcop_mock.load.scenarios import SCHEMA, load_scenario, parse_scenario, scenario_names
-from tcop_mock.load.storm import Storm
-from tcop_mock.model.identity import identity_of
-from tcop_mock.model.told import Told
+from tcop_mock.load.scenario import SCHEMA, Storm, load_scenario, parse_scenario, scenario_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcop_mock.model.load import Due
-    from tcop_mock.model.scenario import Scenario
+    from tcop_mock.domain.load import Due, Scenario
 
 CATALOG = Catalog.load()
 FILES = dict(walk(data_root("contracts") / "scenarios", ".toml"))

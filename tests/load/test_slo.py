@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 from storms import SUMMARY
 
+from tcop_mock.domain.load import Model
+from tcop_mock.domain.load_summary import LIMIT_S, Distribution
 from tcop_mock.errors import UsageError
 from tcop_mock.load.slo import NAMES, hold, parse_objectives
-from tcop_mock.model.load import Model
-from tcop_mock.model.loaded import LIMIT_S, Distribution
 
 _TOLD = {
     "p50<50ms": "p50<50ms: kept, 20 ms",

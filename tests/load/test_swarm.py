@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.load.swarm import Heard, Orders, Swarm, weights
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.target import Target
+from tcop_mock.load.locust import Heard, Orders, Swarm, weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from loads import plan_of, point
 
-from tcop_mock.load.beats import SHORT_BATCH, Beat, Part, Recorder
-from tcop_mock.load.tally import Tally, joined
-from tcop_mock.model.delivery import Outcome
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.load.aggregate import Tally, joined
+from tcop_mock.load.stats import SHORT_BATCH, Beat, Part, Recorder
 
 if TYPE_CHECKING:
-    from tcop_mock.model.loaded import LoadTicked
+    from tcop_mock.domain.load_summary import LoadTicked
 
 
 def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhausted: str = "") -> Beat:

@@ -1,6 +1,6 @@
 """Connections that are kept: when they are used again, and when they must not be.
 
-How one attempt ends is in ``tests/send``, for the sender and for this wire alike.
+How one attempt ends is in ``tests/transport``, for the sender and for this wire alike.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tcop_mock.load.line import Line
-from tcop_mock.load.pooled import PooledPost
-from tcop_mock.load.wire import Requests, Wire
-from tcop_mock.model.delivery import Outcome, Push
-from tcop_mock.model.target import Target
-from tcop_mock.send.dial import opened
+from tcop_mock.domain.delivery import Outcome, Push
+from tcop_mock.domain.target import Target
+from tcop_mock.load.connection import Line
+from tcop_mock.load.pool import PooledPost, Requests, Wire
+from tcop_mock.transport.connect import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scripted_server import Peer, ScriptedServer
 
-    from tcop_mock.model.delivery import Attempt
-    from tcop_mock.send.dial import Addresses
+    from tcop_mock.domain.delivery import Attempt
+    from tcop_mock.transport.connect import Addresses
 
     Serve = Callable[[Callable[[Peer], object]], ScriptedServer]
 
@@ -48,7 +47,7 @@ class Ended(NamedTuple):
 def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have either kind of connection; the second, as on systems without epoll(7)."""
     if request.param == "transports":
-        monkeypatch.setattr("tcop_mock.load.wire.channels", lambda: None)
+        monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
 
 
 class Wired(NamedTuple):
@@ -242,7 +241,7 @@ def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: 
     async def none_left(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("tcop_mock.load.wire.opened", none_left)
+    monkeypatch.setattr("tcop_mock.load.pool.opened", none_left)
     wired = one_by_one(serve(again_and_again(OK)).url, 1)
     assert [one.outcome for one in wired.ended] == [Outcome.CANCELLED]
     assert wired.exhausted == "Too many open files"
@@ -306,7 +305,7 @@ def test_descriptors_that_run_out_later_are_no_refusal(serve: Serve, monkeypatch
         raise OSError(24, "Too many open files")
 
     wired = two_pushes(
-        lambda _: monkeypatch.setattr("tcop_mock.load.channel.Channels.dial", none_left), resolved_to(port), port
+        lambda _: monkeypatch.setattr("tcop_mock.load.epoll.Channels.dial", none_left), resolved_to(port), port
     )
     assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.CANCELLED]
     assert wired.exhausted == "Too many open files"
@@ -324,7 +323,7 @@ def test_another_address_is_tried_when_the_one_that_answered_takes_too_long(
         if next(between):
             wire.push(b"{}", 0.0, 0.0)
             wire.expire(1e9)
-            monkeypatch.setattr("tcop_mock.load.channel.Channels.dial", no_dial)
+            monkeypatch.setattr("tcop_mock.load.epoll.Channels.dial", no_dial)
 
     def no_dial(*_: object) -> None:
         raise LookupError("the same address again")
@@ -346,7 +345,7 @@ def test_a_connection_that_is_reset_as_soon_as_it_stands_is_no_refusal(
         select.select([sock], [], [], 20)  # until it is reset
         return sock
 
-    monkeypatch.setattr("tcop_mock.load.wire.opened", late)
+    monkeypatch.setattr("tcop_mock.load.pool.opened", late)
     wired = one_by_one(serve(lambda peer: stands.acquire(timeout=20) and peer.reset()).url, 2)
     assert [one.outcome for one in wired.ended] == [Outcome.RESET_BEFORE_ANSWER] * 2
 
@@ -438,7 +437,7 @@ def test_one_that_cannot_be_opened_ahead_leaves_no_other_behind(serve: Serve, mo
         await wire.close()
         return wire.connections
 
-    monkeypatch.setattr("tcop_mock.load.wire.opened", second_fails)
+    monkeypatch.setattr("tcop_mock.load.pool.opened", second_fails)
     assert asyncio.run(run(serve(again_and_again(OK)).url)) == 2
 
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 from loads import level, loaded, plan_of
 
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import Model
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.generate import Generator
-from tcop_mock.load import worker
+from tcop_mock.load import worker_main
 from tcop_mock.load.workers import Workers, framed
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.load import Model
-from tcop_mock.model.target import Target
-from tcop_mock.sink.server import Received, Reply, Sink
+from tcop_mock.server.http_server import Received, Reply, Sink
 
 if TYPE_CHECKING:
-    from tcop_mock.load.beats import Beat
+    from tcop_mock.load.stats import Beat
 
 
 def test_several_processes_share_a_load() -> None:
@@ -96,7 +96,7 @@ def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_started_a_worker_may_leave() -> None:
     """A worker whose standard input ends before it has its job ends, and says that there was none."""
-    command = [sys.executable, "-m", "tcop_mock.load.worker", "asyncio"]
+    command = [sys.executable, "-m", "tcop_mock.load.worker_main", "asyncio"]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=60, check=True)  # noqa: S603 - our own
     assert b"0 bytes read on a total of 4 expected bytes" in done.stdout
     assert done.stderr == b""
@@ -111,6 +111,6 @@ def test_what_a_worker_cannot_begin_is_told(
     def missing(name: str) -> None:
         raise UsageError(f"no {name}")
 
-    monkeypatch.setattr(worker, "factory_of", missing)
-    worker.main("uvloop")
+    monkeypatch.setattr(worker_main, "factory_of", missing)
+    worker_main.main("uvloop")
     assert capsysbinary.readouterr().out == framed("no uvloop")

@@ -16,7 +16,7 @@ from snippets import blocks
 
 from tcop_mock.cli.commands import cli
 from tcop_mock.cli.settings import Settings
-from tcop_mock.sink.demo import hasty
+from tcop_mock.server.demo_receivers import hasty
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock._data import walk
+from tcop_mock.catalog.data_files import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.checkout
 _WALK = """
 import json
 import tcop_mock
-from tcop_mock._data import data_root, walk
+from tcop_mock.catalog.data_files import data_root, walk
 found = {
     name: {path: file.read_text(encoding="utf-8") for path, file in walk(data_root(name), "")}
     for name in ("payload_catalog", "contracts")

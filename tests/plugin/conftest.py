@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import tcop_mock.testing.contracting
-import tcop_mock.testing.receiving
-import tcop_mock.testing.sending  # noqa: F401 - a run inside forgets what it has imported, unless it was there before
+import tcop_mock.testing.contract
+import tcop_mock.testing.receiver
+import tcop_mock.testing.senders  # noqa: F401 - a run inside forgets what it has imported, unless it was there before
 
 SUPPORT = Path(__file__).parents[1] / "support"
 if TYPE_CHECKING:

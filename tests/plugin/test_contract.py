@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tcop_mock.testing.gathering import merged
+from tcop_mock.testing.report_collector import merged
 
 if TYPE_CHECKING:
     from inner_runs import Inner, Outer
@@ -176,7 +176,7 @@ def test_a_callable_is_judged_by_what_it_makes_of_callbacks(inner: Inner) -> Non
 
 OBSERVED = """
 import json, pytest, urllib.request, apps
-from tcop_mock.sink.demo import careful
+from tcop_mock.server.demo_receivers import careful
 
 @pytest.fixture
 def incidents():
@@ -324,7 +324,7 @@ def test_contract(tcop_contract):
 
 def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: Inner) -> None:
     """Of many broken clauses in one text, the first are told in full, and of the others what they are called."""
-    monkeypatch.setattr("tcop_mock.testing.telling._MOST_CHARS", 300)
+    monkeypatch.setattr("tcop_mock.testing.contract._MOST_CHARS", 300)
     said = text_of(inner(ONE_LINE, FEW, "-p", "no:subtests", target="apps.hasty_wsgi"))
     assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in said
 

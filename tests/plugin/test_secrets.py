@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcop_mock.model.secret import Credentials, Secret
+from tcop_mock.domain.target import Credentials, Secret
 
 if TYPE_CHECKING:
     import pytest

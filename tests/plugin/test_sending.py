@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.testing.loops import blocking, require_asyncio
+from tcop_mock.testing.senders import blocking, require_asyncio
 
 if TYPE_CHECKING:
     from inner_runs import Inner

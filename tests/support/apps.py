@@ -6,8 +6,8 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

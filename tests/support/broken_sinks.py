@@ -8,15 +8,15 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received, Sink
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import h11
 
-    from tcop_mock.sink.server import Reply
+    from tcop_mock.server.http_server import Reply
 
 _READ_BYTES = 65_536
 

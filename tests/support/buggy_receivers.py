@@ -58,13 +58,13 @@ from careful_but import (
 )
 from receivers import CREDENTIALS, through_sink
 
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received, Reply, Sink
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received, Reply, Sink
 
 if TYPE_CHECKING:
     from receivers import Opening
 
-    from tcop_mock.sink.server import Handler
+    from tcop_mock.server.http_server import Handler
 
 TOO_LATE_S = 6.0
 """Longer than TCOP waits for an answer."""

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from receivers import CREDENTIALS
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.sink.demo import careful, guarded
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.server.demo_receivers import careful, guarded
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
-    from tcop_mock.sink.server import Handler
+    from tcop_mock.server.http_server import Handler
 
 Alarm: TypeAlias = dict[str, Any]
 Change: TypeAlias = Callable[[Received, Reply], Reply | None]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.model.delivery import Push
-from tcop_mock.model.target import Target
-from tcop_mock.send.http import HttpPost
-from tcop_mock.sink.demo import careful
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.target import Target
+from tcop_mock.server.demo_receivers import careful
+from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,23 +10,21 @@ from typing import TYPE_CHECKING
 
 from desk import Desk, as_pagerduty, as_wecom
 
-from tcop_mock.catalog import Catalog
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.model.target import Target
-from tcop_mock.observe.document import Paths
-from tcop_mock.observe.observers import Shared, UrlObserver
-from tcop_mock.run.contract import ContractRun
-from tcop_mock.run.plan import CheckPlan
-from tcop_mock.run.viewing import Observing
-from tcop_mock.send.http import HttpPost
-from tcop_mock.sink.downstream import Downstream
-from tcop_mock.sink.server import Sink
+from tcop_mock.contract.observation import Observing
+from tcop_mock.contract.observers import Paths, Shared, UrlObserver
+from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.domain.target import Target
+from tcop_mock.server.downstream import Downstream
+from tcop_mock.server.http_server import Sink
+from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tcop_mock.model.verdict import Verdict
+    from tcop_mock.domain.verdict import Verdict
 
 OPEN = '$.incidents[?@.status=="open"]'
 NOTICES = "$.notices[*]"

@@ -22,15 +22,15 @@ import pytest
 from careful_but import changed, slow
 from receivers import CREDENTIALS, through_sink
 
-from tcop_mock.sink.demo import careful, guarded
-from tcop_mock.sink.server import Received, Reply
+from tcop_mock.server.demo_receivers import careful, guarded
+from tcop_mock.server.http_server import Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from receivers import Opening
 
-    from tcop_mock.sink.server import Handler
+    from tcop_mock.server.http_server import Handler
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
 _START_S = 60.0

@@ -7,20 +7,19 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.catalog import Catalog
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.model.target import Target
-from tcop_mock.model.verdict import Result
-from tcop_mock.run.contract import ContractRun
-from tcop_mock.run.plan import CheckPlan
-from tcop_mock.send.http import HttpPost
+from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.domain.target import Target
+from tcop_mock.domain.verdict import Result
+from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcop_mock.model.profile import Profile
-    from tcop_mock.model.verdict import Verdict
+    from tcop_mock.domain.profile import Profile
+    from tcop_mock.domain.verdict import Verdict
 
 DEADLINE_S = 1.0
 """A fifth of the real one, for receivers that are late on purpose."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tcop_mock.model.wire import wire_bytes
+from tcop_mock.domain.alarm import wire_bytes
 
 Rows = list[dict[str, Any]]
 

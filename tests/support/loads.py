@@ -6,22 +6,22 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.catalog import Catalog
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.generate import Generator
-from tcop_mock.load.running import LoadRun
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.load import LoadPlan, Model, Stage
-from tcop_mock.model.loaded import Bucket, Distribution, LoadFinished, LoadPoint, LoadSummary
-from tcop_mock.model.target import Target
-from tcop_mock.sink.server import Sink
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import LoadPlan, Model, Stage
+from tcop_mock.domain.load_summary import Bucket, Distribution, LoadFinished, LoadPoint, LoadSummary
+from tcop_mock.domain.target import Target
+from tcop_mock.load.run import LoadRun
+from tcop_mock.server.http_server import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tcop_mock.model.load import Due, Notified
-    from tcop_mock.model.loaded import LoadEvent
-    from tcop_mock.sink.server import Handler
+    from tcop_mock.domain.load import Due, Notified
+    from tcop_mock.domain.load_summary import LoadEvent
+    from tcop_mock.server.http_server import Handler
 
 CATALOG = Catalog.load()
 CVM = (("cvm/basic-monitoring", 1.0),)

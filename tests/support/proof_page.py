@@ -19,7 +19,7 @@ _HEAD = """\
 <!-- Written by scripts/proof.py from the tables that the tests play; change those and run `make docs`. -->
 
 Each clause is proved twice. A receiver that has exactly one mistake breaks the clause of that mistake; a receiver that
-keeps the contract, in whatever honest way, breaks none. The tests in `tests/contract` and `tests/run` play every row of
+keeps the contract, in whatever honest way, breaks none. The tests in `tests/contract` play every row of
 these tables.
 
 ## Mistakes, and the clauses that find them

@@ -11,8 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
-from tcop_mock.model.secret import Credentials, Secret
-from tcop_mock.sink.server import Handler, Sink
+from tcop_mock.domain.target import Credentials, Secret
+from tcop_mock.server.http_server import Handler, Sink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tcop_mock.contract.profiles import load_profile
-from tcop_mock.model.delivery import Outcome
-from tcop_mock.model.load import LoadPlan, Model
-from tcop_mock.model.loaded import Bucket, Distribution, LoadPoint, LoadSummary
-from tcop_mock.model.target import Target
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import LoadPlan, Model
+from tcop_mock.domain.load_summary import Bucket, Distribution, LoadPoint, LoadSummary
+from tcop_mock.domain.target import Target
 
 PLAN = LoadPlan(
     target=Target.parse("http://alarms:swordfish-7Kq2@127.0.0.1:8080/hook"),

@@ -6,11 +6,23 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from tcop_mock.model.case import Case
-from tcop_mock.model.clause import Call, Clause, Level, Stage
-from tcop_mock.model.delivery import Attempt, Outcome, Push
-from tcop_mock.model.events import ClauseFinished, ClauseStarted, RunEvent, RunFinished, RunStarted
-from tcop_mock.model.verdict import ClauseResult, Exchange, Finding, Known, Ran, Reproduction, Result, Verdict
+from tcop_mock.domain.contract import Call, Case, Clause, Level, Stage
+from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.verdict import (
+    ClauseFinished,
+    ClauseResult,
+    ClauseStarted,
+    Exchange,
+    Finding,
+    Known,
+    Ran,
+    Reproduction,
+    Result,
+    RunEvent,
+    RunFinished,
+    RunStarted,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,16 +11,7 @@ import pytest
 
 import tcop_mock
 from tcop_mock import Callback, Catalog, Delivery, Form, Lang, Notify, NotifyType, Sight, State, Verdict
-from tcop_mock.testing import (
-    AlarmFactory,
-    AsyncSender,
-    Captured,
-    Clock,
-    Contract,
-    LifecycleFactory,
-    Receiver,
-    Sender,
-)
+from tcop_mock.testing import AlarmFactory, AsyncSender, Captured, Clock, Contract, LifecycleFactory, Receiver, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable

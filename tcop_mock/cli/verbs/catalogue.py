@@ -7,8 +7,8 @@ import click
 from tcop_mock.cli.flags import common, drawing, header
 from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
-from tcop_mock.model.form import Form
-from tcop_mock.model.shape import Lang
+from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.shape import Lang
 
 LIST = click.Command(
     "list",

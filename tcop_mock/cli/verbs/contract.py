@@ -8,7 +8,7 @@ from tcop_mock.cli.durations import duration, positive_duration
 from tcop_mock.cli.flags import aiming, clause_files, common, insecure, observing
 from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
-from tcop_mock.model.clause import Level
+from tcop_mock.domain.contract import Level
 
 CHECK = click.Command(
     "check",

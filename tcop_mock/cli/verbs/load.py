@@ -7,7 +7,7 @@ import click
 from tcop_mock.cli.durations import duration, positive_duration
 from tcop_mock.cli.flags import common, form, header, insecure, lang, timeout
 from tcop_mock.cli.verbs.calling import calling
-from tcop_mock.model.form import Form
+from tcop_mock.domain.alarm import Form
 
 _HELP = """Send many callbacks to TARGET, each another alarm's, and tell how it bore them.
 

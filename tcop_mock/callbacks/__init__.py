@@ -1,0 +1,1 @@
+"""Callbacks: generate, render, recognise and validate their bodies."""

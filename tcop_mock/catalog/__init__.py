@@ -1,0 +1,1 @@
+"""The catalogue: entries, profiles, pools of names, and how their files are read."""

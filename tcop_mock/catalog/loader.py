@@ -1,0 +1,255 @@
+"""The catalogue: read entries, look them up, suggest near misses. One TOML file is one shape; its path is its id."""
+
+from __future__ import annotations
+
+import fnmatch
+from decimal import Decimal
+from functools import cache
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.catalog.data_files import data_root, read_entry, walk
+from tcop_mock.domain.shape import (
+    CloudEvent,
+    Erratum,
+    Event,
+    Kind,
+    Metric,
+    Observed,
+    Policy,
+    Problem,
+    Product,
+    Sample,
+    Shape,
+    Text,
+    ValueSpec,
+)
+from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SCHEMA = "catalog-entry"
+_GLOB_CHARS = frozenset("*?[")
+
+
+class Catalog:
+    """All shapes by id, in the order of their ids."""
+
+    def __init__(self, shapes: Iterable[Shape]) -> None:
+        self._shapes = {shape.id: shape for shape in sorted(shapes, key=lambda shape: shape.id)}
+
+    @classmethod
+    def load(cls, *folders: str | Path) -> Catalog:
+        """Return the shipped shapes and those of the user's own folders; a later folder's entry replaces an earlier.
+
+        Raises:
+            UsageError: a folder is not there.
+            EntryError: an entry does not keep the format; says file, key and problem.
+        """
+        shapes = dict(_shipped())
+        for folder in map(Path, folders):
+            if not folder.is_dir():
+                raise UsageError(f"catalogue folder {str(folder)!r} is not there; name a folder of TOML entries")
+            shapes.update(_read_folder(folder, check=True))
+        return cls(shapes.values())
+
+    def __iter__(self) -> Iterator[Shape]:
+        return iter(self._shapes.values())
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def get(self, shape_id: str) -> Shape:
+        """Return one shape.
+
+        Raises:
+            UnknownNameError: there is none of that id; names near misses.
+        """
+        try:
+            return self._shapes[shape_id]
+        except KeyError:
+            listing = "`tcop-mock list` shows all shapes"
+            raise UnknownNameError("shape", shape_id, self._shapes, listing=listing) from None
+
+    def match(self, pattern: str) -> list[Shape]:
+        """Return the shapes whose id matches a glob (``cvm/*``); a pattern without wildcards is an id.
+
+        Raises:
+            UnknownNameError: nothing matches.
+        """
+        if not _GLOB_CHARS.intersection(pattern):
+            return [self.get(pattern)]
+        found = [shape for shape in self if fnmatch.fnmatchcase(shape.id, pattern)]
+        if not found:
+            listing = "`tcop-mock list` shows all shapes"
+            raise UnknownNameError("shape", pattern, self._shapes, listing=listing)
+        return found
+
+
+@cache
+def _shipped() -> tuple[tuple[str, Shape], ...]:
+    """Read the shipped entries, once in a process: they do not change under it."""
+    return tuple(_read_folder(data_root("payload_catalog"), check=False))
+
+
+def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable
+    for shape_id, file in walk(folder, ".toml"):
+        table = read_entry(file, SCHEMA, check=check)
+        shape = parse_shape(shape_id, table, str(file) if check else "")
+        if check:
+            for problem in contradictions(shape):
+                raise EntryError(str(file), problem.key, problem.problem)
+        yield shape_id, shape
+
+
+def contradictions(shape: Shape) -> Iterator[Problem]:
+    """Yield what no schema can say about an entry."""
+    yield from _misplaced_keys(shape)
+    for name, spec in shape.values.items():
+        problem = undrawable(spec)
+        if problem:
+            yield Problem(f"values.{name}", problem)
+    for at, event in enumerate(shape.events):
+        if shape.cloud_event and not event.cloud_type:
+            yield Problem(f"events.{at}", "'cloudEventType' is missing: with [cloudevent] each event has one")
+    for at, metric in enumerate(shape.metrics):
+        problem = _unreachable(metric)
+        if problem:
+            yield Problem(f"metrics.{at}.calcValue", problem, _REACHABLE)
+
+
+def _misplaced_keys(shape: Shape) -> Iterator[Problem]:
+    for table, keys in (("dimensions_zh", shape.dimensions_zh), ("aliases", shape.aliases)):
+        for key in keys:
+            if key not in shape.dimensions:
+                near = did_you_mean(key, shape.dimensions)
+                yield Problem(table, f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else ""))
+    for key in shape.observed.dimensions:
+        if key in shape.dimensions:
+            problem = f"{key!r} is a key of [dimensions]; name only what stands beside these"
+            yield Problem("observed.dimensions", problem)
+
+
+_REACHABLE = "an alarm fires beyond the threshold and is resolved within it: give range values on both sides"
+
+
+def undrawable(spec: ValueSpec) -> str:
+    """Return why nothing can be drawn, or an empty string."""
+    if spec.generator == "integer" and spec.params["low"] > spec.params["high"]:
+        return "low is greater than high"
+    if spec.generator == "ipv4":
+        try:
+            IPv4Network(spec.params["network"])
+        except ValueError as problem:
+            return f"network {problem}"
+    return ""
+
+
+def _unreachable(metric: Metric) -> str:
+    """Return why no value beyond the threshold or none within it can be drawn, or an empty string."""
+    if metric.calc_value is None:
+        return ""
+    step = Decimal(1).scaleb(-metric.decimals)
+    limit, low, high = Decimal(metric.calc_value), Decimal(str(metric.low)), Decimal(str(metric.high))
+    if limit % step:
+        return f"{limit} has more decimals than the metric's values ({metric.decimals})"
+    least = low + step if metric.calc_type in {"<", ">="} else low
+    greatest = high - step if metric.calc_type in {">", "<="} else high
+    if least <= limit <= greatest and low < high:
+        return ""
+    return f"range [{low}, {high}] has values on one side of {metric.calc_type} {limit} only"
+
+
+def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
+    """Turn the table of an entry that keeps its schema into a shape; ``file`` is told where the entry is wrong."""
+    observed = _observed(table.get("observed", {}))
+    return Shape(
+        id=shape_id,
+        title=_text(table, "title"),
+        kind=Kind(table["kind"]),
+        namespace=table["namespace"],
+        regional=table["regional"],
+        source=table["source"],
+        assumed=tuple(table.get("assumed", ())),
+        policy=Policy(table["policy"]["type"], _text(table["policy"], "name"), table["policy"].get("ename")),
+        values={name: _value(spec) for name, spec in table.get("values", {}).items()},
+        dimensions=table["dimensions"],
+        dimensions_zh=table.get("dimensions_zh", {}),
+        metrics=tuple(_metric(row, observed.show_name_suffix) for row in table.get("metrics", ())),
+        events=tuple(map(_event, table.get("events", ()))),
+        product=_product(table["product"]) if "product" in table else None,
+        sample=_sample(table["sample"]) if "sample" in table else None,
+        observed=observed,
+        cloud_event=_cloud_event(table["cloudevent"]) if "cloudevent" in table else None,
+        aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
+        errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
+        file=file,
+    )
+
+
+def _text(table: dict[str, Any], key: str) -> Text:
+    return Text(table[key], table.get(f"{key}_zh", table[key]))
+
+
+def _value(spec: dict[str, Any]) -> ValueSpec:
+    return ValueSpec(spec["generator"], {key: value for key, value in spec.items() if key != "generator"})
+
+
+def _metric(table: dict[str, Any], suffix: str) -> Metric:
+    low, high = table.get("range", (0.0, 0.0))
+    show_name, unit = _text(table, "metricShowName"), _text(table, "unit")
+    return Metric(
+        name=table["metricName"],
+        show_name=show_name,
+        unit=unit,
+        source=table["source"],
+        calc_type=table.get("calcType"),
+        calc_value=table.get("calcValue"),
+        low=low,
+        high=high,
+        decimals=table.get("decimals", 0),
+        namespace=table.get("namespace"),
+        observed_show_name=_captured(
+            table, "observedShowName", Text(f"{show_name.en}{suffix}", f"{show_name.zh}{suffix}")
+        ),
+        observed_unit=_captured(table, "observedUnit", unit),
+    )
+
+
+def _captured(table: dict[str, Any], key: str, otherwise: Text) -> Text | None:
+    """Return what was captured; a language that nothing was captured in has the text that it would have."""
+    if key not in table and f"{key}_zh" not in table:
+        return None
+    return Text(table.get(key, otherwise.en), table.get(f"{key}_zh", otherwise.zh))
+
+
+def _observed(table: dict[str, Any]) -> Observed:
+    return Observed(
+        dimensions=table.get("dimensions", {}),
+        show_name_suffix=table.get("showNameSuffix", ""),
+        additional_msg=tuple((row["key"], row["value"]) for row in table.get("additionalMsg", ())),
+    )
+
+
+def _sample(table: dict[str, Any]) -> Sample:
+    return Sample(table["dimensions"], table["agrees"], table.get("errata", ""), table.get("placeholder", False))
+
+
+def _event(table: dict[str, Any]) -> Event:
+    return Event(
+        name=table["eventName"],
+        show_name=_text(table, "eventShowName"),
+        recoverable=table["recoverable"],
+        source=table["source"],
+        cloud_type=table.get("cloudEventType"),
+    )
+
+
+def _cloud_event(table: dict[str, Any]) -> CloudEvent:
+    return CloudEvent(table["source"], table["subject"], table["status"], table["data"])
+
+
+def _product(table: dict[str, Any]) -> Product:
+    return Product(table["productName"], _text(table, "productShowName"))

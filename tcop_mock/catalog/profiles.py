@@ -1,0 +1,57 @@
+"""The profiles: read from ``contracts/profiles/``, one file per published generation of the callback contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcop_mock.catalog.data_files import data_root, read_entry, walk
+from tcop_mock.domain.alarm import Envelope, Scalar, Times, Wire
+from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, DeliveryRules, Profile, RetryAfter
+from tcop_mock.errors import UnknownNameError
+
+SCHEMA = "profile"
+
+
+def load_profile(name: str = DEFAULT_PROFILE) -> Profile:
+    """Return a profile by name.
+
+    Raises:
+        UnknownNameError: there is none; names near misses.
+    """
+    files = dict(walk(data_root("contracts") / "profiles", ".toml"))
+    if name not in files:
+        listing = f"there is {', '.join(sorted(files))}"
+        raise UnknownNameError("profile", name, files, listing=listing)
+    return _parse(name, read_entry(files[name], SCHEMA, check=False))
+
+
+def _parse(name: str, table: dict[str, Any]) -> Profile:
+    delivery = table["delivery"]
+    return Profile(
+        name=name,
+        title=table["title"],
+        source=table["source"],
+        assumed=table["assumed"],
+        wire=Wire(_envelope(table["wire"]["documented"]), _envelope(table["wire"]["observed"])),
+        delivery=DeliveryRules(
+            attempts=delivery["attempts"],
+            timeout_s=float(delivery["timeout_s"]),
+            accept=Accept(delivery["accept"]),
+            answer_cap_bytes=delivery["answer_cap_bytes"],
+            retry_on=frozenset(delivery["retry_on"]),
+            pauses_s=tuple(map(float, delivery["pauses_s"])),
+            headers=tuple((str(key), str(value)) for key, value in delivery["headers"].items()),
+            retry_after=RetryAfter(delivery["retry_after"]),
+            probe=delivery["probe"].encode() if "probe" in delivery else None,
+        ),
+    )
+
+
+def _envelope(table: dict[str, Any]) -> Envelope:
+    return Envelope(
+        status=Scalar(table["alarmStatus"]),
+        times=Times(table["times"]),
+        fields=frozenset(table["fields"]),
+        notify_periods=tuple(table.get("alarmNotifyPeriod", ())),
+        period_num_s=table.get("periodNum") == "seconds",
+    )

@@ -1,0 +1,136 @@
+"""Before a contract is played: does the target answer at all, and how fast? One plain callback tells."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from tcop_mock.domain.delivery import UNAUTHORIZED, Attempt, Outcome
+from tcop_mock.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tcop_mock.domain.delivery import Post, Push
+    from tcop_mock.domain.target import Target
+
+_PAUSE_S = 0.1
+_WARM_S = 0.25
+"""An answer that took longer may have been the receiver's first; it is asked once more."""
+_COMPANY = 8
+_AS_FAST = 1.8
+"""A receiver that serves two by two takes twice as long for what it cannot take at once."""
+_MOST_IN_FLIGHT = 4
+"""Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
+_BUSY_SHARE = 0.4
+"""So much of the deadline may be spent waiting for the receiver's other answers."""
+_STARTING = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
+_HINTS = {
+    Outcome.DNS: "; is the name right?",
+    Outcome.TLS: "; does it speak TLS there? `--insecure` does not verify its certificate",
+}
+"""Where it is of no use to start the receiver, or to wait for it."""
+_WRONG_ADDRESS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What the target's answer to a plain callback says about how to go on."""
+
+    attempt: Attempt
+    deadline_s: float
+    side_by_side: int = 1
+    """How many answers to a slow receiver's requests came as fast together as one alone."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether not even a plain callback is answered inside the deadline."""
+        return self.attempt.outcome is Outcome.TIMED_OUT
+
+    @property
+    def mute(self) -> bool:
+        """Whether a plain callback is not answered at all."""
+        return self.slow and self.attempt.status is None
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests may be under way at once without making a receiver that serves one by one late."""
+        if self.slow or self.attempt.duration_s <= 0:
+            return _MOST_IN_FLIGHT
+        one_by_one = min(_MOST_IN_FLIGHT, int(_BUSY_SHARE * self.deadline_s / self.attempt.duration_s))
+        return max(one_by_one, self.side_by_side)
+
+
+async def find_footing(  # noqa: PLR0913 - ports are handed in one by one
+    plain: Push,
+    target: Target,
+    *,
+    post: Post,
+    deadline_s: float,
+    wait_s: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+) -> Footing:
+    """Post a plain callback until it is answered.
+
+    Args:
+        plain: the callback.
+        target: for messages.
+        post: the port.
+        deadline_s: of one attempt.
+        wait_s: how long a target that does not answer yet, or answers 502 to 504, is given to start.
+        clock: seconds.
+        sleep: pauses between the looks.
+
+    Raises:
+        TargetError: the target cannot be reached, wants other credentials, or has nothing at that path.
+    """
+    until = clock() + wait_s
+    attempt = await post(plain, deadline_s=deadline_s)
+    while _is_starting(attempt) and clock() < until:
+        await sleep(min(_PAUSE_S, max(0.0, until - clock())))
+        attempt = await post(plain, deadline_s=deadline_s)
+    if attempt.duration_s > _WARM_S and attempt.outcome not in _UNREACHED:
+        again = await post(plain, deadline_s=deadline_s)
+        attempt = min(attempt, again, key=lambda one: (one.outcome is Outcome.TIMED_OUT, one.duration_s))
+    refuse_unusable(attempt, target, wait_s)
+    if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_S:
+        return Footing(attempt, deadline_s)
+    company = await asyncio.gather(*(post(plain, deadline_s=deadline_s) for _ in range(_COMPANY)))
+    together_s = max(one.duration_s for one in company)
+    return Footing(attempt, deadline_s, _COMPANY if together_s < _AS_FAST * attempt.duration_s else 1)
+
+
+def _is_starting(attempt: Attempt) -> bool:
+    return attempt.status is None or attempt.status in _STARTING
+
+
+def refuse_unusable(attempt: Attempt, target: Target, wait_s: float | None = None) -> None:
+    """Refuse a target by its answer to a plain callback.
+
+    Args:
+        attempt: what became of the callback.
+        target: for messages.
+        wait_s: how long it was waited for; ``None`` where there is no such flag.
+
+    Raises:
+        TargetError: it cannot be reached, wants other credentials, or has nothing at that path.
+    """
+    if attempt.outcome in _UNREACHED:
+        hint = "" if wait_s else "; is it running?"
+        hint += " `--wait 30s` gives a starting receiver time" if wait_s == 0 else ""
+        hint = _HINTS.get(attempt.outcome, hint)
+        waited = f" after waiting {wait_s:g} s" if wait_s else ""
+        raise TargetError(f"{target} cannot be reached{waited}: {attempt.detail or attempt.outcome}{hint}")
+    if attempt.status in UNAUTHORIZED:
+        have = "other credentials than these" if target.credentials else "credentials"
+        raise TargetError(
+            f"{target} answers {attempt.status} to a plain callback, so it wants {have}: "
+            "put USER:PASSWORD@ before the host (TCOP_MOCK_TARGET or @FILE keep them out of the process list), "
+            "with @ : / % and signs beyond ASCII percent-encoded"
+        )
+    if attempt.status in _WRONG_ADDRESS:
+        raise TargetError(f"{target} answers {attempt.status} to a plain callback: is the path right?")

@@ -1,0 +1,502 @@
+"""One alarm and its callbacks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcop_mock.domain.shape import Kind, Lang
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tcop_mock.domain.shape import Event, Metric, Policy, Product
+
+
+class Form(StrEnum):
+    """Which body of an alarm."""
+
+    DOCUMENTED = "documented"
+    """As the alarm callback page of the profile prints it."""
+    OBSERVED = "observed"
+    """As captured callbacks look: fields that no page tells of, dimension keys in alphabetical order."""
+    EVENTBRIDGE = "eventbridge"
+    """EventBridge's imitation of an event alarm's callback."""
+    CLOUDEVENTS = "cloudevents"
+    """The CloudEvents that EventBridge posts for Anti-DDoS."""
+
+
+class Scalar(StrEnum):
+    """JSON type of ``alarmStatus``."""
+
+    STRING = "string"
+    INTEGER = "integer"
+
+
+class Times(StrEnum):
+    """Where ``firstOccurTime``, ``durationTime`` and ``recoverTime`` stand."""
+
+    ROOT = "root"
+    POLICY = "alarmPolicyInfo"
+
+
+_DOCUMENTED = frozenset({"alarmType", "appId", "uin", "calcUnit", "historyValue"})
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What one generation of the callback holds around the dimensions; by itself, what profile 2023 says."""
+
+    status: Scalar = Scalar.STRING
+    times: Times = Times.ROOT
+    fields: frozenset[str] = _DOCUMENTED
+    """Those that are there of the fields that came and went, by their names on the wire."""
+    notify_periods: tuple[int, ...] = ()
+    """``alarmNotifyPeriod`` where captured callbacks do not hold seconds."""
+    period_num_s: bool = False
+    """Whether ``periodNum`` was captured in seconds, not as a count of periods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How one profile's callbacks are written; by itself, as profile 2023 says."""
+
+    documented: Envelope = Envelope()
+    observed: Envelope = Envelope(fields=_DOCUMENTED | {"policyDetailURL", "policyTags", "policyTypeEname", "tag"})
+
+    def envelope(self, form: Form) -> Envelope:
+        """Return the envelope of a form; the imitations have their own, which no profile changes."""
+        return self.observed if form is Form.OBSERVED else self.documented
+
+
+NOT_RECOVERED = "0"
+
+_FIRED, _OVER = "1", "0"
+
+_SINGLE = "singleAlarm"
+
+_BEIJING = timezone(timedelta(hours=8))
+
+_DETAIL_URL = "https://tcop.qq.com/r/"
+
+
+class Said(NamedTuple):
+    """What is another in each callback, as it is to stand on the wire.
+
+    A text, or what stands for it while a body is compiled; the same holds for an alarm's dimensions.
+    """
+
+    session_id: Any
+    first_occur: Any
+    duration_s: Any
+    recover_time: Any
+    """Already ``"0"`` while the alarm lasts."""
+    current_value: Any = ""
+    history_value: Any = ""
+    first_occur_ms: Any = 0
+    """The first occurrence in milliseconds since 1970 UTC."""
+
+
+def wire_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Return a JSON value's bytes as our callbacks are written: compact, UTF-8, not escaped."""
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def to_wire(alarm: Alarm, said: Said, form: Form, envelope: Envelope, *, over: bool) -> dict[str, Any]:
+    """Return the body of one callback; a shape that has no such form must not be asked for it.
+
+    Args:
+        alarm: what it is about.
+        said: what this callback says of it.
+        form: which body.
+        envelope: what the form holds in the profile.
+        over: whether the alarm is resolved.
+    """
+    return _WRITERS[alarm.kind, form](alarm, said, envelope, _OVER if over else _FIRED)
+
+
+def _documented_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+    assert alarm.metric is not None  # noqa: S101 - the generator gives every metric alarm one
+    name, unit = alarm.metric.show_name, alarm.metric.unit
+    return _metric(
+        alarm,
+        said,
+        envelope,
+        status,
+        dimensions=alarm.dimensions,
+        names={"policyTypeCName": alarm.policy.name.in_(alarm.lang)},
+        conditions=_conditions(alarm, alarm.metric, said, envelope, (name.in_(alarm.lang), unit.in_(alarm.lang))),
+    )
+
+
+def _observed_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+    assert alarm.metric is not None  # noqa: S101 - the generator gives every metric alarm one
+    metric, extras = alarm.metric, alarm.extras
+    captured = metric.observed_show_name
+    name = captured.in_(alarm.lang) if captured else metric.show_name.in_(alarm.lang) + extras.show_name_suffix
+    unit = (metric.observed_unit or metric.unit).in_(alarm.lang)
+    conditions = _conditions(alarm, metric, said._replace(history_value=""), envelope, (name, unit))
+    if envelope.notify_periods and "alarmNotifyPeriod" in conditions:
+        conditions["alarmNotifyPeriod"] = envelope.notify_periods[alarm.period_num % len(envelope.notify_periods)]
+    if envelope.period_num_s and "periodNum" in conditions:
+        conditions["periodNum"] = str(alarm.period_s)
+    return _metric(
+        alarm,
+        said,
+        envelope,
+        status,
+        dimensions=_alphabetical(alarm),
+        names=_observed_names(alarm, envelope),
+        conditions=conditions,
+    )
+
+
+def _metric(  # noqa: PLR0913 - the parts of one body
+    alarm: Alarm,
+    said: Said,
+    envelope: Envelope,
+    status: str,
+    *,
+    dimensions: Any,  # noqa: ANN401 - a JSON value
+    names: dict[str, str],
+    conditions: dict[str, Any],
+) -> dict[str, Any]:
+    kept = envelope.fields.__contains__
+    level = f"_{alarm.extras.level}" if alarm.extras.level else ""
+    times = {"firstOccurTime": said.first_occur, "durationTime": said.duration_s, "recoverTime": said.recover_time}
+    inside = envelope.times is Times.POLICY
+    return {
+        "sessionId": said.session_id,
+        **({"alertId": f"{said.session_id}{level}"} if kept("alertId") else {}),
+        "alarmStatus": int(status) if envelope.status is Scalar.INTEGER else status,
+        **({"alarmType": alarm.kind.value} if kept("alarmType") else {}),
+        "alarmObjInfo": {
+            **_region(alarm),
+            "namespace": alarm.namespace,
+            **({"appId": str(alarm.account.app_id)} if kept("appId") else {}),
+            **({"uin": alarm.account.uin} if kept("uin") else {}),
+            "dimensions": dimensions,
+        },
+        "alarmPolicyInfo": {**_policy(alarm, kept, names, conditions), **(times if inside else {})},
+        **({} if inside else times),
+        **({"policyDetailURL": f"{_DETAIL_URL}{alarm.extras.link}"} if kept("policyDetailURL") else {}),
+    }
+
+
+def _policy(
+    alarm: Alarm, kept: Callable[[str], bool], names: dict[str, str], conditions: dict[str, Any]
+) -> dict[str, Any]:
+    tags = [{"key": key, "value": value} for key, value in alarm.extras.policy_tags]
+    return {
+        "policyId": alarm.policy_id,
+        "policyType": alarm.policy.type,
+        "policyName": alarm.policy_name,
+        **names,
+        "conditions": conditions,
+        **({"tag": []} if kept("tag") else {}),
+        **({"policyTags": tags} if kept("policyTags") else {}),
+    }
+
+
+def _conditions(alarm: Alarm, metric: Metric, said: Said, envelope: Envelope, texts: tuple[str, str]) -> dict[str, Any]:
+    name, unit = texts
+    conditions: dict[str, Any] = {"metricName": metric.name, "metricShowName": name}
+    if metric.calc_type is None:
+        return conditions  # the page: none of the fields below is returned for metrics without a threshold
+    return conditions | {
+        "calcType": metric.calc_type,
+        "calcValue": metric.calc_value,
+        **({"calcUnit": unit} if "calcUnit" in envelope.fields else {}),
+        "currentValue": said.current_value,
+        **({"historyValue": said.history_value} if "historyValue" in envelope.fields else {}),
+        "unit": unit,
+        "period": str(alarm.period_s),
+        "periodNum": str(alarm.period_num),
+        "alarmNotifyType": alarm.notify_type.value,
+        "alarmNotifyPeriod": alarm.notify_period_s,
+    }
+
+
+def _documented_event(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> dict[str, Any]:
+    event, product = _event_of(alarm)
+    return {
+        "sessionId": said.session_id,
+        "alarmStatus": status,
+        "alarmType": alarm.kind.value,
+        "alarmObjInfo": {**_region(alarm), "dimensions": alarm.dimensions},
+        "alarmPolicyInfo": {
+            "policyId": alarm.policy_id,
+            "policyType": alarm.policy.type,
+            "policyName": alarm.policy_name,
+            "conditions": _event_conditions(alarm, event, product, "0"),
+            "policyTypeCName": alarm.policy.name.in_(alarm.lang),
+        },
+        "firstOccurTime": said.first_occur,
+        "recoverTime": said.recover_time,
+    }
+
+
+def _observed_event(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+    """Return an event as it was captured in 2021: no policyId, durationTime 0, recoverTime "0" even when over."""
+    event, product = _event_of(alarm)
+    return {
+        "sessionId": said.session_id,
+        "alarmStatus": status,
+        "alarmType": alarm.kind.value,
+        "alarmObjInfo": {**_region(alarm), "dimensions": _alphabetical(alarm)},
+        "alarmPolicyInfo": {
+            "policyType": alarm.policy.type,
+            "policyName": alarm.policy_name,
+            **_observed_names(alarm, envelope),
+            "conditions": _event_conditions(alarm, event, product, ""),
+        },
+        "additionalMsg": [{"key": key, "value": value} for key, value in alarm.extras.additional_msg],
+        "firstOccurTime": said.first_occur,
+        "durationTime": 0,
+        "recoverTime": NOT_RECOVERED,
+    }
+
+
+def _eventbridge(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> dict[str, Any]:
+    event, product = _event_of(alarm)
+    capitals = alarm.extras.capitals
+    key_key, value_key = ("Key", "Value") if capitals else ("key", "value")
+    extra = {key[0].upper() + key[1:] if capitals else key: value for key, value in alarm.extras.dimensions.items()}
+    return {
+        "sessionId": said.session_id,
+        "alarmStatus": status,
+        "alarmType": alarm.kind.value,
+        "alarmObjInfo": {**_region(alarm), "dimensions": {**alarm.dimensions, **extra}},
+        "alarmPolicyInfo": {
+            "policyName": alarm.policy_name,
+            "conditions": {
+                "productName": product.name,
+                "eventName": event.name,
+                "alarmNotifyType": "",  # the page: left empty for compatibility
+                "alarmNotifyPeriod": "",
+            },
+        },
+        "additionalMsg": [{key_key: key, value_key: value} for key, value in alarm.extras.additional_msg],
+        "firstOccurTime": said.first_occur,
+        "durationTime": 0,
+        "recoverTime": said.recover_time,
+    }
+
+
+def _cloud_event(alarm: Alarm, said: Said, _envelope: Envelope, _status: str) -> dict[str, Any]:
+    event, _ = _event_of(alarm)
+    return {
+        "id": said.session_id,
+        "type": event.cloud_type,
+        "specversion": "1.0",
+        "source": alarm.extras.cloud_event["source"],
+        "subject": alarm.extras.cloud_event["subject"],
+        "time": said.first_occur_ms,
+        "region": alarm.extras.region,
+        "datacontenttype": "application/json;charset=utf-8",
+        "status": alarm.extras.cloud_event["status"],
+        "tags": None,
+        "data": alarm.extras.cloud_event["data"],
+    }
+
+
+def unix_ms(moment: datetime) -> int:
+    """Return a moment of Beijing time without offset in milliseconds since 1970 UTC."""
+    return int(moment.replace(tzinfo=_BEIJING).timestamp()) * 1000
+
+
+def _event_of(alarm: Alarm) -> tuple[Event, Product]:
+    assert alarm.event is not None  # noqa: S101 - the generator gives every event alarm both
+    assert alarm.product is not None  # noqa: S101 - events have one
+    return alarm.event, alarm.product
+
+
+def _event_conditions(alarm: Alarm, event: Event, product: Product, notify_period: str) -> dict[str, Any]:
+    return {
+        "productName": product.name,
+        "productShowName": product.show_name.in_(alarm.lang),
+        "eventName": event.name,
+        "eventShowName": event.show_name.in_(alarm.lang),
+        "alarmNotifyType": _SINGLE,
+        "alarmNotifyPeriod": notify_period,
+    }
+
+
+def _region(alarm: Alarm) -> dict[str, Any]:
+    return {} if alarm.region is None else {"region": alarm.region}
+
+
+def _alphabetical(alarm: Alarm) -> dict[str, Any]:
+    return dict(sorted({**alarm.dimensions, **alarm.extras.dimensions}.items()))
+
+
+def _observed_names(alarm: Alarm, envelope: Envelope) -> dict[str, str]:
+    """Return the two names of the policy type, of which captured callbacks fill the one in the notice's language."""
+    if "policyTypeEname" not in envelope.fields:
+        return {"policyTypeCName": alarm.policy.name.in_(alarm.lang)}
+    if alarm.lang is Lang.ZH:
+        return {"policyTypeCName": alarm.policy.name.zh, "policyTypeEname": ""}
+    return {"policyTypeCName": "", "policyTypeEname": alarm.policy.ename or alarm.policy.name.en}
+
+
+_WRITERS: dict[tuple[Kind, Form], Callable[[Alarm, Said, Envelope, str], dict[str, Any]]] = {
+    (Kind.METRIC, Form.DOCUMENTED): _documented_metric,
+    (Kind.METRIC, Form.OBSERVED): _observed_metric,
+    (Kind.EVENT, Form.DOCUMENTED): _documented_event,
+    (Kind.EVENT, Form.OBSERVED): _observed_event,
+    (Kind.EVENT, Form.EVENTBRIDGE): _eventbridge,
+    (Kind.EVENT, Form.CLOUDEVENTS): _cloud_event,
+}
+
+
+class State(StrEnum):
+    """Where in its life an alarm is when a callback is pushed."""
+
+    FIRING = "firing"
+    REPEATED = "repeated"
+    RESOLVED = "resolved"
+
+
+class NotifyType(StrEnum):
+    """Whether and how an unresolved alarm is told again; the wire's ``alarmNotifyType``."""
+
+    SINGLE = "singleAlarm"
+    CONTINUOUS = "continuousAlarm"
+    EXPONENTIAL = "exponentialAlarm"
+
+
+REPEAT_PERIODS_S = (300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+
+"""How often an unresolved alarm can be told again in its first day: the API's ``NoticeFrequency``, without its 0."""
+
+
+class Notify(NamedTuple):
+    """Whether, how and how often an unresolved alarm is told again."""
+
+    type: NotifyType
+    every_s: int
+    """One of ``REPEAT_PERIODS_S``; 0 for an alarm that is told once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The customer's account."""
+
+    app_id: int
+    uin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What only some forms and generations of a callback tell of an alarm."""
+
+    session_uuid: bool = False
+    """Whether observed session ids are UUIDs; else they have 24 characters, as those of the pages."""
+    level: str = ""
+    """Level of an alarm of a hierarchical policy (profile 2025: the end of ``alertId``)."""
+    policy_tags: tuple[tuple[str, str], ...] = ()
+    link: str = ""
+    """End of ``policyDetailURL``."""
+    capitals: bool = False
+    """Whether EventBridge's imitation writes ``Key``, ``Value`` and ``DeviceName``, as the page in English prints."""
+    dimensions: Mapping[str, Any] = field(default_factory=dict)
+    """Keys that observed dimensions have beside the documented ones."""
+    additional_msg: tuple[tuple[str, str], ...] = ()
+    cloud_event: Mapping[str, Any] = field(default_factory=dict)
+    """``source``, ``subject``, ``status`` and ``data`` of its CloudEvents."""
+    show_name_suffix: str = ""
+    """What stands behind observed metric names (CVM: a blank)."""
+    region: str = ""
+    """Full name of the region, drawn for products without regions, too."""
+    region_code: str = ""
+    """Its short code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The life of one alarm: what stays the same from its firing to its resolve."""
+
+    shape_id: str
+    serial: int
+    kind: Kind
+    lang: Lang
+    account: Account
+    region: str | None
+    """Region short code; ``None`` for a product that is not region-specific."""
+    namespace: str
+    dimensions: Mapping[str, Any]
+    """As on the wire."""
+    policy_id: str
+    policy_name: str
+    policy: Policy
+    first_occur: datetime
+    """Beijing time (UTC+8), naive, whole seconds: as TCOP writes it."""
+    metric: Metric | None = None
+    event: Event | None = None
+    product: Product | None = None
+    period_s: int = 60
+    """Statistical period."""
+    period_num: int = 1
+    """How many breaching periods it takes to fire."""
+    notify_type: NotifyType = NotifyType.SINGLE
+    notify_period_s: int = 0
+    extras: Extras = field(default_factory=Extras)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is told again while unresolved. Event alarms never are."""
+        return self.kind is Kind.METRIC and self.notify_type is not NotifyType.SINGLE
+
+    @property
+    def recovers(self) -> bool:
+        """Whether a resolved callback follows. It does for every metric."""
+        return self.event is None or self.event.recoverable
+
+    @property
+    def fields(self) -> tuple[object, ...]:
+        """What decides which fields its bodies have: alarms of one shape that share it differ in values only."""
+        return (self.metric, self.event, self.extras.policy_tags, self.extras.capitals)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One JSON body as TCOP posts it: an alarm at one moment of its life."""
+
+    alarm: Alarm
+    state: State
+    session_id: str
+    """24 characters or a UUID; another one in each callback of an alarm."""
+    duration_s: int
+    """Seconds from the first occurrence to this callback."""
+    current_value: str = ""
+    history_value: str = ""
+    form: Form = Form.DOCUMENTED
+    wire: Wire = field(default_factory=Wire)
+
+    @property
+    def recovered(self) -> datetime | None:
+        """When the alarm ended, as ``Alarm.first_occur``; ``None`` while it has not."""
+        if self.state is not State.RESOLVED:
+            return None
+        return self.alarm.first_occur + timedelta(seconds=self.duration_s)
+
+    def body(self) -> bytes:
+        """Return the body's bytes: compact JSON in UTF-8, as captured callbacks are written."""
+        return wire_bytes(self.to_wire())
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as a tree of JSON values in wire order."""
+        recovered = self.recovered
+        said = Said(
+            session_id=self.session_id,
+            first_occur=str(self.alarm.first_occur),
+            duration_s=self.duration_s,
+            recover_time=str(recovered) if recovered else NOT_RECOVERED,
+            current_value=self.current_value,
+            history_value=self.history_value,
+            first_occur_ms=unix_ms(self.alarm.first_occur),
+        )
+        return to_wire(self.alarm, said, self.form, self.wire.envelope(self.form), over=self.state is State.RESOLVED)

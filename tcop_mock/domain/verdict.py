@@ -1,0 +1,196 @@
+"""What a run found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from tcop_mock.domain.contract import Case, Clause
+    from tcop_mock.domain.delivery import Attempt
+    from tcop_mock.domain.shape import Shape
+
+
+class Result(StrEnum):
+    """What became of one clause."""
+
+    PASS = "pass"  # noqa: S105 - a result, no password
+    FAIL = "fail"
+    ERROR = "error"
+    """It could not be judged; the reason says why."""
+    NOT_RUN = "not-run"
+    """It was left out; the reason says why."""
+    KNOWN = "known"
+    """It is broken in no way but those that a baseline lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """Ways to see a finding again, each runs as it stands."""
+
+    curl: str
+    cli: str
+    replay: str = ""
+    """The one request that shows it, sent again by us; empty where it takes more than one."""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """All ways there are, one a command line."""
+        return tuple(filter(None, (self.curl, self.cli, self.replay)))
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of a finding and its answer, both without the receiver's credentials."""
+
+    url: str
+    """Without userinfo, secrets in the query masked."""
+    case: Case
+    attempt: Attempt
+    authorized: bool = False
+    """Whether the request showed credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finding that a baseline lists."""
+
+    fingerprint: str
+    """Of clause and cause; the same whatever the seed, the port and the time."""
+    clause: str
+    """By its code."""
+    first_seen: date
+    cause: str = ""
+    title: str = ""
+    cases: tuple[str, ...] = ()
+    """Those in which it is known; empty: in all."""
+    expires: date | None = None
+    """From this day on it counts again."""
+    note: str = ""
+    """Whatever people wrote to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken clause, with evidence and a way to see it again."""
+
+    title: str
+    detail: str
+    shape: str | None
+    evidence: str
+    """The request and the answer, bounded, without credentials."""
+    reproduce: Reproduction
+    cause: str = ""
+    """What went wrong, in words that know nothing of the cases."""
+    cases: tuple[str, ...] = ()
+    """Titles of the cases in which it did; empty where chance decides in which it does."""
+    exchanges: tuple[Exchange, ...] = ()
+    """Bounded; the first is the one that is shown."""
+    fingerprint: str = ""
+    """Set where a baseline was asked."""
+    known: Known | None = None
+    """What the baseline says of it."""
+    expired: bool = False
+    """It was known until its day."""
+    beyond: tuple[str, ...] = ()
+    """Cases in which it was not known."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it breaks the clause: nobody knows it, or not so, or no longer."""
+        return self.known is None or self.expired or bool(self.beyond)
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseResult:
+    """What became of one clause."""
+
+    clause: Clause
+    result: Result
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+    duration_s: float = 0.0
+    """How long it was played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a baseline says of a whole run."""
+
+    path: str
+    listed: int
+    """How many findings it lists."""
+    stale: tuple[Known, ...] = ()
+    """Those that were not found any more, though their clauses were judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """When, how long and on what a run ran."""
+
+    started: datetime
+    """With its time zone."""
+    started_s: float
+    """What the run's own clock said then."""
+    duration_s: float
+    deadline_s: float
+    """Of one attempt, by the profile."""
+    shapes: tuple[Shape, ...] = field(default=(), repr=False)
+    """The catalogue in use, the user's own shapes included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a whole run found."""
+
+    target: str
+    """Redacted."""
+    profile: str
+    seed: int
+    assumptions: tuple[str, ...]
+    results: tuple[ClauseResult, ...]
+    ran: Ran | None = None
+    """``None`` where nobody looked at a clock."""
+    baseline: Baseline | None = None
+    """What became of the findings that were known before."""
+
+    def count(self, result: Result) -> int:
+        """Return how many clauses ended so."""
+        return sum(1 for item in self.results if item.result is result)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The target answers and the clauses are chosen."""
+
+    target: str
+    profile: str
+    seed: int
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseStarted:
+    """A clause is being played."""
+
+    clause: Clause
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseFinished:
+    """A clause has been judged, could not be, or was left out."""
+
+    result: ClauseResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The last event of a run, also of one that was cut short."""
+
+    verdict: Verdict
+
+
+RunEvent: TypeAlias = RunStarted | ClauseStarted | ClauseFinished | RunFinished

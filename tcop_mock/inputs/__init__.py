@@ -1,0 +1,1 @@
+"""What users bring: JSON bodies, captures, curl commands, HAR files, recordings."""

@@ -1,1 +1,0 @@
-"""Observers: how the harness sees what a receiver does behind its answers."""

@@ -1,0 +1,1 @@
+"""Listeners on the events of a run, and one renderer for each report format."""

@@ -1,0 +1,103 @@
+"""A baseline on disk: JSON, versioned, closed by ``contracts/schemas/baseline.schema.json``."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock._version import __version__
+from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.catalog.schema_errors import validator, worst
+from tcop_mock.domain.verdict import Known
+from tcop_mock.errors import UsageError
+from tcop_mock.reports.files import write_report
+from tcop_mock.reports.json import VERSION, json_text
+from tcop_mock.reports.summary import TOOL
+from tcop_mock.reports.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MOST_BYTES = 64 * 1024 * 1024
+_MOST_CHARS = 300
+
+
+def read_baseline(path: str) -> list[Known]:
+    """Return what a baseline lists.
+
+    Raises:
+        UsageError: it cannot be read, or is no baseline; in one line, with the key and what to do.
+    """
+    try:
+        raw = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"baseline {path!r} is not there; --baseline-update writes it") from None
+    except OSError as problem:
+        raise UsageError(f"baseline {path!r} cannot be read: {problem.strerror or problem}") from None
+    try:
+        tree = json.loads(raw[:_MOST_BYTES])
+    except (ValueError, RecursionError) as problem:
+        raise UsageError(f"baseline {path!r} is no JSON: {one_line(str(problem), _MOST_CHARS)}") from None
+    flaw = worst(validator(read_schema("baseline")), tree)
+    if flaw:
+        key = ".".join(map(str, flaw.path)) or "the document"
+        hint = f" ({flaw.wanted})" if flaw.wanted else ""
+        raise UsageError(one_line(f"baseline {path!r}: {key} {flaw.message}{hint}", _MOST_CHARS))
+    known = [_known(row, f"baseline {path!r}: findings.{at}") for at, row in enumerate(tree["findings"])]
+    marks = [one.fingerprint for one in known]
+    twice = next((mark for mark in marks if marks.count(mark) > 1), None)
+    if twice:
+        raise UsageError(f"baseline {path!r} lists the fingerprint {twice} twice; keep one of them")
+    return known
+
+
+def baseline_document(known: Iterable[Known]) -> dict[str, Any]:
+    """Return a baseline as it is written."""
+    return {
+        "version": VERSION,
+        "tool": {"name": TOOL, "version": __version__},
+        "findings": [
+            {
+                "fingerprint": one.fingerprint,
+                "clause": one.clause,
+                "cause": one.cause,
+                "title": one.title,
+                "cases": list(one.cases),
+                "first_seen": one.first_seen.isoformat(),
+                "expires": one.expires.isoformat() if one.expires else None,
+                "note": one.note,
+            }
+            for one in known
+        ],
+    }
+
+
+def write_baseline(path: str, known: Iterable[Known]) -> None:
+    """Write a baseline: whoever looks sees the old one or the whole new one.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    write_report(path, json_text(baseline_document(known)).encode(), what="baseline")
+
+
+def _known(row: dict[str, Any], where: str) -> Known:
+    return Known(
+        fingerprint=row["fingerprint"],
+        clause=row["clause"],
+        first_seen=_day(row["first_seen"], f"{where}.first_seen"),
+        cause=row.get("cause", ""),
+        title=row.get("title", ""),
+        cases=tuple(row.get("cases", ())),
+        expires=_day(row["expires"], f"{where}.expires") if row.get("expires") else None,
+        note=row.get("note", ""),
+    )
+
+
+def _day(text: str, where: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{where} {text!r} is no day; write one, as in 2026-12-31") from None

@@ -1,0 +1,249 @@
+"""The corpus as files, for test suites in any language: callbacks, changed ones, schemas, and a manifest of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tcop_mock._version import __version__
+from tcop_mock.callbacks.generator import Generator, Moment
+from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.sampling import Ask, forms
+from tcop_mock.contract.case_factory import PLAIN_SHAPE
+from tcop_mock.contract.mutators import load_mutators
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.errors import UsageError
+from tcop_mock.reports.files import write_report
+from tcop_mock.reports.summary import catalogue_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.domain.profile import Profile
+    from tcop_mock.domain.shape import Shape
+
+
+MANIFEST = "manifest.json"
+
+TOOL = "tcop-mock"
+
+_README = """\
+# Callbacks of Tencent Cloud's alarms
+
+Written by `tcop-mock export` {version}; `manifest.json` lists all files. Do not edit: the next export writes them anew.
+
+- `callbacks/FORM/LANG/SHAPE/STATE.json`: one body each, with the bytes that are posted. A receiver has to take it.
+- `mutations/take/`, `mutations/refuse/`: bodies that were changed, one thing each. A receiver has to take the first
+  with 2xx, and to refuse the others with 4xx. The manifest names the clause; `tcop-mock explain CODE` says why.
+- `schemas/emit/`, `schemas/accept/`: JSON Schemas (2020-12) of each shape: what is written here exactly, and what a
+  receiver has to take of it.
+
+Seed {seed}, profile {profile}. What no source says of this profile:
+
+{assumptions}
+"""
+
+
+class CorpusFile(NamedTuple):
+    """One file."""
+
+    path: str
+    """Below the folder, with slashes."""
+    content: bytes
+    facts: dict[str, Any]
+    """What the manifest says of it beside path and hash."""
+
+
+class Corpus:
+    """All files of an export.
+
+    Args:
+        catalog: for mutations, which are of a plain callback whatever the shapes.
+        shapes: whose callbacks.
+        seed: what all chance comes from.
+        profile: whose bodies.
+        langs: languages of the accounts.
+        only: forms; shapes that do not have one are passed over.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - each is one thing that a user can choose
+        self,
+        catalog: Catalog,
+        shapes: Sequence[Shape],
+        seed: int,
+        profile: Profile,
+        langs: Sequence[Lang] = tuple(Lang),
+        only: Sequence[Form] = tuple(Form),
+    ) -> None:
+        self._catalog, self._shapes, self._seed, self._profile = catalog, shapes, seed, profile
+        self._langs, self._forms = langs, only
+
+    def files(self) -> list[CorpusFile]:
+        """Return all files but the manifest, in the order of their paths."""
+        files = [self._readme(), *self._callbacks(), *self._mutations(), *self._schemas()]
+        return sorted(files, key=lambda file: file.path)
+
+    def manifest(self, files: Sequence[CorpusFile]) -> dict[str, Any]:
+        """Return the manifest of some files."""
+        return {
+            "version": 1,
+            "tool": {"name": TOOL, "version": __version__},
+            "seed": self._seed,
+            "profile": self._profile.name,
+            "assumptions": list(self._profile.assumptions),
+            "catalogue_sha256": catalogue_sha256(self._shapes),
+            "files": [
+                {"path": file.path, "sha256": hashlib.sha256(file.content).hexdigest(), **file.facts} for file in files
+            ],
+        }
+
+    def _readme(self) -> CorpusFile:
+        text = _README.format(
+            version=__version__,
+            seed=self._seed,
+            profile=self._profile.name,
+            assumptions="\n".join(f"- {line}" for line in self._profile.assumptions),
+        )
+        return CorpusFile("README.md", text.encode(), {"kind": "readme"})
+
+    def _callbacks(self) -> Iterator[CorpusFile]:
+        for shape in self._shapes:
+            for form in (form for form in forms(shape) if form in self._forms):
+                for lang in self._langs:
+                    generator = Generator(self._seed, lang, form=form, wire=self._profile.wire)
+                    for state in _states(shape):
+                        body = Bodies(generator, shape, Moment(state), ask=Ask(reaching=state)).body(0)
+                        path = f"callbacks/{form}/{lang}/{shape.id}/{state}.json"
+                        yield CorpusFile(path, body, _facts(shape) | {"state": state, "form": form, "lang": lang})
+
+    def _mutations(self) -> Iterator[CorpusFile]:
+        for mutator in load_mutators().values():
+            shape = self._catalog.get(mutator.shape or PLAIN_SHAPE)
+            ask = Ask(threshold=mutator.threshold, reaching=mutator.state)
+            bodies = Bodies(Generator(self._seed, wire=self._profile.wire), shape, Moment(mutator.state), ask=ask)
+            body = mutator.change(json.loads(bodies.body(0)))
+            facts = {"mutator": mutator.name, "clause": mutator.clause, "wanted": mutator.wanted}
+            path = f"mutations/{mutator.wanted}/{mutator.clause}-{mutator.name}.body"
+            yield CorpusFile(path, body, {"kind": "mutation", "shape": shape.id, **facts})
+
+    def _schemas(self) -> Iterator[CorpusFile]:
+        for shape in self._shapes:
+            emit = emit_schema(shape, wire=self._profile.wire)
+            for what, schema in (("emit", emit), ("accept", accept_schema(shape))):
+                content = json_bytes(schema)
+                facts = {"kind": "schema", "shape": shape.id, "schema": what}
+                yield CorpusFile(f"schemas/{what}/{shape.id}.schema.json", content, facts)
+
+
+def json_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Return a JSON file's content: indented, UTF-8, with a line end."""
+    return json.dumps(tree, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _facts(shape: Shape) -> dict[str, Any]:
+    return {"kind": "callback", "shape": shape.id, "source": shape.source, "assumed": list(shape.assumed)}
+
+
+def _states(shape: Shape) -> Iterator[State]:
+    yield State.FIRING
+    if shape.kind is Kind.METRIC:
+        yield State.REPEATED
+    if shape.recovers:
+        yield State.RESOLVED
+
+
+class Synced(NamedTuple):
+    """What became of a folder."""
+
+    written: int
+    unchanged: int
+    removed: int
+    kept: tuple[str, ...]
+    """Files of the last export that do not belong any more and were edited since."""
+
+
+def require_ours(folder: Path) -> None:
+    """See to it that a folder can be exported into: it is not there, empty, or an earlier export.
+
+    Raises:
+        UsageError: it is a file, it cannot be read, or it holds other things.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{str(folder)!r} is a file; name a folder")
+        if folder.is_dir() and any(folder.iterdir()) and _listed(folder) is None:
+            raise UsageError(
+                f"{str(folder)!r} is neither empty nor an earlier export (it has no {MANIFEST} of ours); name another"
+            )
+    except OSError as problem:
+        raise UsageError(f"{str(folder)!r} cannot be read: {problem.strerror}") from None
+
+
+def sync(folder: Path, files: Sequence[CorpusFile], manifest: dict[str, Any]) -> Synced:
+    """Write what differs, remove what the last export wrote and this one does not; touch nothing else.
+
+    Raises:
+        UsageError: as :func:`require_ours`, or something cannot be written.
+    """
+    require_ours(folder)
+    now = {file.path for file in files}
+    try:
+        before = _listed(folder) or {}
+        folder.mkdir(parents=True, exist_ok=True)
+        removed, kept = _removed(folder, {path: digest for path, digest in before.items() if path not in now})
+        written = sum(
+            _written(folder / path, content)
+            for path, content in [(MANIFEST, json_bytes(manifest)), *((file.path, file.content) for file in files)]
+        )
+    except OSError as problem:
+        raise UsageError(f"{problem.filename or str(folder)!r} cannot be written: {problem.strerror}") from None
+    return Synced(written, len(files) + 1 - written, removed, kept)
+
+
+def _written(place: Path, content: bytes) -> bool:
+    """Write a file that is not there or differs; say whether it was."""
+    if place.is_file() and place.read_bytes() == content:
+        return False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_report(place, content)
+    return True
+
+
+def _removed(folder: Path, stale: dict[str, str]) -> tuple[int, tuple[str, ...]]:
+    """Remove files of the last export, and folders that are empty then; keep those that somebody edited."""
+    gone, kept = 0, []
+    for path, digest in stale.items():
+        place = folder / path
+        if not place.is_file():
+            continue
+        if hashlib.sha256(place.read_bytes()).hexdigest() != digest:
+            kept.append(path)
+            continue
+        place.unlink()
+        gone += 1
+        for parent in place.relative_to(folder).parents:
+            if parent.name and not any((folder / parent).iterdir()):
+                (folder / parent).rmdir()
+    return gone, tuple(kept)
+
+
+def _listed(folder: Path) -> dict[str, str] | None:
+    """Return path and hash of what the manifest lists, where there is one of ours; never a path out of the folder."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        if manifest["tool"]["name"] != TOOL or manifest["version"] != 1:
+            return None
+        listed = {str(row["path"]): str(row["sha256"]) for row in manifest["files"]}
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return None
+    return {path: digest for path, digest in listed.items() if _is_inside(path)}
+
+
+def _is_inside(path: str) -> bool:
+    parts = PurePosixPath(path)
+    return not parts.is_absolute() and ".." not in parts.parts

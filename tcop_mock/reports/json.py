@@ -1,0 +1,247 @@
+"""Documents for programs: JSON, versioned, closed by the schemas in ``contracts/schemas``.
+
+``check-report`` · ``load-report`` (in ``load_document``) · ``mutator-list`` · ``send-report`` · ``shape-list`` ·
+``validate-report``
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tcop_mock.callbacks.sampling import forms
+from tcop_mock.domain.verdict import Result
+from tcop_mock.reports.baseline import finding_fingerprint
+from tcop_mock.reports.pytest_export import pytest_of
+from tcop_mock.reports.summary import catalogue_sha256, instant, left_out, tool_document
+from tcop_mock.reports.text import UNSAFE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcop_mock.contract.mutators import Mutator
+    from tcop_mock.domain.delivery import Attempt, Delivery
+    from tcop_mock.domain.shape import Shape
+    from tcop_mock.domain.verdict import Baseline, ClauseResult, Finding, Known, Verdict
+
+VERSION = 1
+_DECIMALS = 6
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def check_document(verdict: Verdict) -> dict[str, Any]:
+    """Return what ``check --json`` prints. Texts are those of the findings, whole and unescaped."""
+    return {
+        "version": VERSION,
+        "tool": tool_document(),
+        "target": verdict.target,
+        "profile": verdict.profile,
+        "seed": verdict.seed,
+        "assumptions": list(verdict.assumptions),
+        **_ran(verdict),
+        "clauses": [clause_document(result) for result in verdict.results],
+        "not_run": [{"reason": reason, "clauses": list(codes)} for reason, codes in left_out(verdict.results)],
+        "baseline": _baseline(verdict.baseline),
+        "summary": summary_document(verdict),
+    }
+
+
+def summary_document(verdict: Verdict) -> dict[str, int]:
+    """Return how many clauses ended how."""
+    return {
+        "passed": verdict.count(Result.PASS),
+        "failed": verdict.count(Result.FAIL),
+        "errors": verdict.count(Result.ERROR),
+        "not_run": verdict.count(Result.NOT_RUN),
+        "known": verdict.count(Result.KNOWN),
+    }
+
+
+def _ran(verdict: Verdict) -> dict[str, Any]:
+    ran = verdict.ran
+    if ran is None:
+        return {"started": None, "duration_s": None, "catalogue": None}
+    return {
+        "started": instant(ran.started),
+        "duration_s": round(ran.duration_s, _DECIMALS),
+        "catalogue": {"sha256": catalogue_sha256(ran.shapes), "shapes": len(ran.shapes)},
+    }
+
+
+def deliveries_document(  # noqa: PLR0913 - each is one key
+    deliveries: Iterable[tuple[str, float, Delivery]],
+    *,
+    target: str,
+    profile: str,
+    seed: int,
+    assumptions: list[str],
+    probe: Delivery | None,
+) -> dict[str, Any]:
+    """Return what ``send --json`` prints. ``started_s`` counts from the delivery's first attempt.
+
+    Args:
+        deliveries: each with the name of its callback, and when in its alarm's life that was told, in seconds.
+        target: without credentials.
+        profile: by name.
+        seed: of what was drawn.
+        assumptions: what no source says of the profile's delivery.
+        probe: the verification of the URL, where there was one.
+    """
+    return {
+        "version": VERSION,
+        "target": target,
+        "profile": profile,
+        "seed": seed,
+        "assumptions": assumptions,
+        "probe": _delivery(probe) if probe else None,
+        "deliveries": [{"name": name, "at_s": at_s, **_delivery(delivery)} for name, at_s, delivery in deliveries],
+    }
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    attempts = [_attempt(one, delivery.attempts[0].started_s) for one in delivery.attempts]
+    return {"accepted": delivery.accepted, "attempts": attempts}
+
+
+def mutators_document(mutators: Iterable[Mutator]) -> dict[str, Any]:
+    """Return what ``list --mutators --json`` prints."""
+    return {
+        "version": VERSION,
+        "mutators": [
+            {"name": one.name, "title": one.title, "clause": one.clause, "wanted": one.wanted} for one in mutators
+        ],
+    }
+
+
+def shapes_document(shapes: Iterable[Shape]) -> dict[str, Any]:
+    """Return what ``list --json`` prints, in the order of ``shapes``."""
+    return {"version": VERSION, "shapes": [_shape(shape) for shape in shapes]}
+
+
+def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
+    r"""Return a document as JSON, ending in a line break.
+
+    Chinese is written as it is, unless ``ascii_only``; what could act on a terminal, or on a CI that reads commands out
+    of logs (``##[``), as JSON's own escape (``\u202e``), so that nothing is lost. A lone surrogate, which many readers
+    refuse even escaped, becomes the text ``\ud800``.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    text = _without_surrogates(text)
+    if ascii_only:
+        return json.dumps(json.loads(text), indent=2) + "\n"
+    return "\n".join(map(_inert, text.split("\n"))) + "\n"
+
+
+def json_line(document: dict[str, Any]) -> str:
+    """Return a document as :func:`json_text` does, in a single line."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return _inert(_without_surrogates(text)) + "\n"
+
+
+def _without_surrogates(text: str) -> str:
+    return _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+
+
+def _inert(line: str) -> str:
+    return UNSAFE.sub(_json_escape, line).replace("##[", "#\\u0023[")
+
+
+def write_json(document: dict[str, Any], stream: TextIO) -> None:
+    """Write a document to a stream, in ASCII where the stream's encoding is none of Unicode's."""
+    encoding = (stream.encoding or "utf-8").lower()
+    stream.write(json_text(document, ascii_only=not encoding.startswith("utf")))
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]
+
+
+def clause_document(result: ClauseResult) -> dict[str, Any]:
+    """Return what became of one clause."""
+    return {
+        "code": result.clause.code,
+        "slug": result.clause.slug,
+        "level": result.clause.level.value,
+        "result": result.result.value,
+        "reason": result.reason,
+        "findings": [_finding(result, finding) for finding in result.findings],
+    }
+
+
+def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {
+        "path": baseline.path,
+        "listed": baseline.listed,
+        "stale": [
+            {"clause": one.clause, "fingerprint": one.fingerprint, "title": one.title, **_dates(one)}
+            for one in baseline.stale
+        ],
+    }
+
+
+def _dates(known: Known) -> dict[str, Any]:
+    return {
+        "first_seen": known.first_seen.isoformat(),
+        "expires": known.expires.isoformat() if known.expires else None,
+    }
+
+
+def _finding(result: ClauseResult, finding: Finding) -> dict[str, Any]:
+    return {
+        "title": finding.title,
+        "detail": finding.detail,
+        "shape": finding.shape,
+        "evidence": finding.evidence,
+        "reproduce": {
+            "curl": finding.reproduce.curl,
+            "cli": finding.reproduce.cli,
+            "replay": finding.reproduce.replay or None,
+            "pytest": pytest_of(result, finding) or None,
+        },
+        "fingerprint": finding_fingerprint(result, finding),
+        "known": {**_dates(finding.known), "counts": finding.counts} if finding.known else None,
+    }
+
+
+def _attempt(attempt: Attempt, first_s: float) -> dict[str, Any]:
+    return {
+        "outcome": attempt.outcome.value,
+        "status": attempt.status,
+        "started_s": round(attempt.started_s - first_s, _DECIMALS),
+        "duration_s": round(attempt.duration_s, _DECIMALS),
+        "connected": attempt.connected_s is not None,
+        "bytes": attempt.received_bytes,
+        "truncated": attempt.body_truncated,
+        "trace": attempt.trace,
+    }
+
+
+def _shape(shape: Shape) -> dict[str, Any]:
+    return {
+        "id": shape.id,
+        "title": shape.title.en,
+        "title_zh": shape.title.zh,
+        "kind": shape.kind.value,
+        "namespace": shape.namespace,
+        "policy_type": shape.policy.type,
+        "regional": shape.regional,
+        "metrics": [metric.name for metric in shape.metrics],
+        "events": [event.name for event in shape.events],
+        "documented": shape.documented,
+        "source": shape.source,
+        "assumed": list(shape.assumed),
+        "forms": [form.value for form in forms(shape)],
+        "aliases": {key: list(others) for key, others in shape.aliases.items()},
+        "observed": {
+            "dimensions": dict(shape.observed.dimensions),
+            "show_name_suffix": shape.observed.show_name_suffix,
+            "additional_msg": [{"key": key, "value": value} for key, value in shape.observed.additional_msg],
+        },
+        "cloudevents": asdict(shape.cloud_event) if shape.cloud_event else None,
+        "sample": asdict(shape.sample) if shape.sample else None,
+        "errata": [asdict(erratum) for erratum in shape.errata],
+    }

@@ -1,0 +1,93 @@
+"""A run as it goes, a JSON document a line: ``run-started``, ``clause-started``, ``clause-finished``, ``run-finished``.
+
+Each line is closed by ``contracts/schemas/check-event.schema.json``, and is whole when it is there, so a file can be
+read while the run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunFinished, RunStarted
+from tcop_mock.errors import UsageError
+from tcop_mock.reports.files import require_writable
+from tcop_mock.reports.json import VERSION, check_document, clause_document, json_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tcop_mock.domain.verdict import RunEvent, Verdict
+
+
+def event_document(event: RunEvent) -> dict[str, Any]:
+    """Return an event as its line has it. The last one holds the whole report, also of a run that was cut short."""
+    match event:
+        case RunStarted(target=target, profile=profile, seed=seed, clauses=clauses):
+            codes = [clause.code for clause in clauses]
+            return _told("run-started", target=target, profile=profile, seed=seed, clauses=codes)
+        case ClauseStarted(clause):
+            return _told("clause-started", code=clause.code)
+        case ClauseFinished(result):
+            return _told("clause-finished", clause=clause_document(result))
+        case _:
+            return _told("run-finished", report=check_document(event.verdict))
+
+
+def whole_ndjson(verdict: Verdict) -> str:
+    """Return the lines of a run that has ended, as if each clause had been played by itself."""
+    clauses = tuple(result.clause for result in verdict.results)
+    started = RunStarted(verdict.target, verdict.profile, verdict.seed, clauses)
+    return "".join(json_line(event_document(event)) for event in (started, *_events(verdict)))
+
+
+def _events(verdict: Verdict) -> Iterator[RunEvent]:
+    yield from map(ClauseFinished, verdict.results)
+    yield RunFinished(verdict)
+
+
+def _told(name: str, **facts: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    return {"version": VERSION, "event": name, **facts}
+
+
+class NdjsonFile:
+    """Call it with each event of a run, and ``close()`` it whatever became of the run.
+
+    Args:
+        path: of the file, which is emptied: it tells this run from now on.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        try:
+            self._file = os.open(require_writable(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        except OSError as problem:
+            raise UsageError(f"report {str(path)!r} cannot be written: {problem.strerror or problem}") from None
+
+    def __call__(self, event: RunEvent) -> None:
+        """Write what happened; it is the file's when this returns.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        self._write(event_document(event))
+
+    def fail(self, message: str) -> None:
+        """Write that the run could not be begun or went wrong, and why."""
+        self._write(_told("run-failed", message=message))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+
+    def _write(self, document: dict[str, Any]) -> None:
+        line = json_line(document).encode()
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError as problem:
+            raise UsageError(f"report {str(self._path)!r} cannot be written: {problem.strerror or problem}") from None

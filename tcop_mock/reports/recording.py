@@ -1,0 +1,132 @@
+"""What ``listen`` keeps of each request: a line of JSON, closed by ``contracts/schemas/recording.schema.json``."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tcop_mock.domain.target import MASK, without_keys
+from tcop_mock.reports.json import VERSION
+from tcop_mock.reports.text import counted, one_line
+from tcop_mock.reports.validation import body_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from tcop_mock.callbacks.validator import BodyVerdict
+
+_MOST_CHARS = 200
+_MOST_NOTES = 12
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+_SECRET_PATH = re.compile(r"(?<=/)[A-Za-z0-9_-]{20,}(?=$|[/?#])")
+"""Feishu and Slack put the token into the path."""
+_SECRET_BODY = re.compile(rb'("(?:routing_key|integration_key)"\s*:\s*")[^"]*(")')
+
+
+class Request(Protocol):
+    """What is recorded of a request as it came."""
+
+    @property
+    def method(self) -> str: ...  # noqa: D102 - a protocol
+    @property
+    def path(self) -> str: ...  # noqa: D102 - a protocol
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]: ...  # noqa: D102 - a protocol
+    @property
+    def body(self) -> bytes: ...  # noqa: D102 - a protocol
+
+
+def masked_path(path: str, end: str) -> str:
+    """Return a request target without the secrets that robots' addresses hold."""
+    masked = without_keys(path)
+    return masked if end == "webhook" else _SECRET_PATH.sub(MASK, masked)
+
+
+def masked_body(body: bytes) -> bytes:
+    """Return a body without the keys that events of PagerDuty hold."""
+    return _SECRET_BODY.sub(rb"\g<1>***\g<2>", body)
+
+
+def told_lines(record: Mapping[str, Any], verdict: BodyVerdict | None, *, quiet: bool) -> Iterator[str]:
+    """Yield what a person is told of a record."""
+    when = record["received"][len("2026-11-23T") : len("2026-11-23T22:31:05.123")]
+    status = record["status"] or "no answer"
+    fault = f" ({record['fault']})" if record["fault"] else ""
+    auth = f", credentials: {record['auth']}" if record["auth"] != "none" else ""
+    said = f": {record['as']} {record['said']}".rstrip() if record["as"] != "webhook" else ""
+    request = f"{record['method']} {record['path']}"
+    yield f"{when} {one_line(request, _MOST_CHARS)} {status}{fault}{auth}{one_line(said, _MOST_CHARS)}"
+    if verdict:
+        notes = [f"  {line}" for line in body_lines(verdict, quiet=quiet)]
+        yield from notes[:_MOST_NOTES]
+        if len(notes) > _MOST_NOTES:
+            yield f"  … {counted(len(notes) - _MOST_NOTES, 'more note')}; tcop-mock validate tells them all"
+
+
+def record_of(  # noqa: PLR0913 - each is one key
+    *,
+    received: Request,
+    at: str,
+    auth: str,
+    end: str,
+    status: int | None,
+    fault: str | None,
+    said: str,
+    verdict: BodyVerdict | None,
+) -> dict[str, Any]:
+    """Return what is kept of one request; secrets in it are masked."""
+    shown = masked_body(received.body)
+    try:
+        text: str | None = shown.decode()
+    except UnicodeDecodeError:
+        text = None
+    return {
+        "version": VERSION,
+        "received": at,
+        "method": received.method,
+        "path": masked_path(received.path, end),
+        "headers": [[name, MASK if name in _SECRET_HEADERS else value] for name, value in received.headers],
+        **({"body_base64": base64.b64encode(shown).decode()} if text is None else {"body": text}),
+        "auth": auth,
+        "as": end,
+        "status": status,
+        "fault": fault,
+        "said": said,
+        "kind": verdict.kind if verdict else None,
+        "shape": verdict.shape if verdict else None,
+        "valid": verdict.valid if verdict else None,
+        "problems": [note._asdict() for note in verdict.problems] if verdict else [],
+        "deviations": [note._asdict() for note in verdict.deviations] if verdict else [],
+    }
+
+
+class Recording:
+    """A file of records, to which lines are added in one write each: whatever ends us, the last line is whole.
+
+    Args:
+        path: of the file; it is made where it is not there, and never emptied.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Write a record; it is the file's when this returns.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+        while line:
+            line = line[os.write(self._file, line) :]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)

@@ -1,0 +1,200 @@
+"""Callbacks as what other tools post: curl lines, raw requests, vegeta's targets, a k6 script, a pytest module.
+
+None of them ever holds credentials: where the target has some, they are read from ``TCOP_USER`` and ``TCOP_PASSWORD``
+when the script is run, and formats that cannot do that are refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcop_mock._version import __version__
+from tcop_mock.contract.reproduce import curl
+from tcop_mock.domain.contract import Case
+from tcop_mock.domain.delivery import Push
+from tcop_mock.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tcop_mock.domain.profile import DeliveryRules
+    from tcop_mock.domain.target import Target
+
+_MOST_IN_ONE_SCRIPT = 10_000
+_WRITTEN_BY = f"Written by tcop-mock {__version__}"
+_K6 = """\
+// {written_by}. Run: k6 run -e RATE=10 -e DURATION=10s callbacks.js
+// Also from the environment: URL; TCOP_USER and TCOP_PASSWORD where the receiver wants credentials.
+import http from 'k6/http';
+import encoding from 'k6/encoding';
+import {{ check }} from 'k6';
+import {{ scenario }} from 'k6/execution';
+
+const bodies = {bodies};
+const url = __ENV.URL || {url};
+const headers = {headers};
+if (__ENV.TCOP_USER) {{
+  headers.Authorization = 'Basic ' + encoding.b64encode(__ENV.TCOP_USER + ':' + (__ENV.TCOP_PASSWORD || ''));
+}}
+
+export const options = {{
+  scenarios: {{
+    callbacks: {{
+      executor: 'constant-arrival-rate',
+      rate: Number(__ENV.RATE || 10),
+      timeUnit: '1s',
+      duration: __ENV.DURATION || '10s',
+      preAllocatedVUs: 50,
+      maxVUs: 1000,
+    }},
+  }},
+}};
+
+export default function () {{
+  const body = encoding.b64decode(bodies[scenario.iterationInTest % bodies.length]);
+  const answer = http.post(url, body, {{ headers, timeout: '{timeout_s:g}s', redirects: 0 }});
+  check(answer, {{ 'answered 2xx': (r) => r.status >= 200 && r.status < 300 }});
+}}
+"""
+_PYTEST = '''\
+"""Callbacks of Tencent Cloud's alarms, posted to the receiver at ``URL``. {written_by}.
+
+Run ``URL=http://127.0.0.1:8080/hook pytest``. A receiver that wants credentials: ``TCOP_USER``, ``TCOP_PASSWORD``.
+"""
+
+import base64
+import os
+import urllib.error
+import urllib.request
+
+import pytest
+
+URL = os.environ.get("URL", {url})
+HEADERS = {headers}
+if "TCOP_USER" in os.environ:
+    pair = os.environ["TCOP_USER"] + ":" + os.environ.get("TCOP_PASSWORD", "")
+    HEADERS["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+TIMEOUT_S = {timeout_s:g}
+
+CALLBACKS = {{
+{callbacks}
+}}
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args, **kwargs):
+        return None
+
+
+def post(body):
+    """Return the status of the answer to a callback."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}), NoRedirects)
+    request = urllib.request.Request(URL, data=body, headers=HEADERS, method="POST")
+    try:
+        with opener.open(request, timeout=TIMEOUT_S) as answer:
+            return answer.status
+    except urllib.error.HTTPError as answer:
+        return answer.code
+
+
+@pytest.mark.parametrize("body", CALLBACKS.values(), ids=CALLBACKS)
+def test_the_callback_is_taken(body):
+    """A receiver answers 2xx in time; anything else is pushed again, and the alarm may be lost."""
+    assert 200 <= post(base64.b64decode(body)) < 300
+'''
+
+
+class Letter(NamedTuple):
+    """One callback and what to call it."""
+
+    name: str
+    body: bytes
+
+
+def script(form: str, letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    """Return the parts of a script that posts callbacks.
+
+    Args:
+        form: ``curl``, ``http``, ``vegeta``, ``k6`` or ``pytest``.
+        letters: the callbacks.
+        target: the receiver.
+        rules: the profile's headers and deadline.
+
+    Raises:
+        UsageError: the format cannot take the target's credentials from the environment, or so many callbacks.
+    """
+    if target.credentials and form in {"http", "vegeta"}:
+        raise UsageError(
+            f"--format {form} would hold the target's password; leave USER:PASSWORD@ out, or take curl, k6 or pytest"
+        )
+    return _WRITERS[form](letters, target, rules)
+
+
+def _curl(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    for name, body in letters:
+        yield f"# {name}\n".encode()
+        yield curl(Case(name, Push(body, headers=rules.headers)), target).encode() + b"\n"
+
+
+def _http(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    for _, body in letters:
+        head = [f"POST {target.path} HTTP/1.1", f"Host: {target.authority}"]
+        head += [f"{name}: {value}" for name, value in rules.headers]
+        head += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+        yield "\r\n".join(head).encode() + body + b"\n"
+
+
+def _vegeta(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    headers = {name: [value] for name, value in rules.headers}
+    for _, body in letters:
+        row = {"method": "POST", "url": target.url, "header": headers, "body": base64.b64encode(body).decode()}
+        yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def _k6(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    bodies = [base64.b64encode(body).decode() for _, body in _few(letters)]
+    yield _K6.format(
+        written_by=_WRITTEN_BY,
+        bodies=json.dumps(bodies, indent=1),
+        url=json.dumps(target.url),
+        headers=json.dumps(dict(rules.headers)),
+        timeout_s=rules.timeout_s,
+    ).encode()
+
+
+def _pytest(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    rows = [
+        f"    {json.dumps(f'{number} {name}')}: {json.dumps(base64.b64encode(body).decode())},"
+        for number, (name, body) in enumerate(_few(letters), start=1)
+    ]
+    yield _PYTEST.format(
+        written_by=_WRITTEN_BY,
+        callbacks="\n".join(rows),
+        url=json.dumps(target.url),
+        headers=json.dumps(dict(rules.headers)),
+        timeout_s=rules.timeout_s,
+    ).encode()
+
+
+def _few(letters: Iterable[Letter]) -> list[Letter]:
+    few: list[Letter] = []
+    for letter in letters:
+        if len(few) == _MOST_IN_ONE_SCRIPT:
+            raise UsageError(
+                f"one script holds {_MOST_IN_ONE_SCRIPT} callbacks at the most; write several, or vegeta's"
+            )
+        few.append(letter)
+    return few
+
+
+_WRITERS: dict[str, Callable[[Iterable[Letter], Target, DeliveryRules], Iterator[bytes]]] = {
+    "curl": _curl,
+    "http": _http,
+    "k6": _k6,
+    "pytest": _pytest,
+    "vegeta": _vegeta,
+}
+SCRIPTS = frozenset(_WRITERS)
+"""Formats that post callbacks; the others are their bodies."""

@@ -1,1 +1,0 @@
-"""Delivers callbacks as TCOP does: ``http`` sends once and says how it ended, ``deliver`` pushes again by rules."""

@@ -1,0 +1,1 @@
+"""Our own HTTP receiver, its faults, and stubs of third-party services."""

@@ -1,0 +1,1 @@
+"""One POST and how it ended, and the retries of a delivery."""

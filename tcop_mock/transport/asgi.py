@@ -1,0 +1,199 @@
+"""An ASGI 3 app in this process: its lifespan, and requests, on an event loop of its own in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Self
+
+from tcop_mock.errors import TargetError
+from tcop_mock.transport.inprocess import CLIENT, Exchange, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tcop_mock.domain.delivery import Attempt, Push
+    from tcop_mock.domain.target import Target
+
+    Message = dict[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_VERSIONS = {"version": "3.0", "spec_version": "2.3"}
+_LIFESPAN_S = 30.0
+_PATIENCE_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+class AsgiPost:
+    """A ``Post`` port to an app, which is started up inside ``with`` and shut down at its end.
+
+    Args:
+        app: the app.
+        target: whose path is asked for.
+        answer_cap_bytes: of an answer's body.
+        clock: seconds.
+        lifespan_s: how long starting up, and shutting down, may take.
+    """
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        target: Target,
+        *,
+        answer_cap_bytes: int,
+        clock: Callable[[], float],
+        lifespan_s: float = _LIFESPAN_S,
+    ) -> None:
+        self._app, self._target, self._cap, self._clock = app, target, answer_cap_bytes, clock
+        self._lifespan_s = lifespan_s
+        self._loop: asyncio.AbstractEventLoop
+        self._thread = threading.Thread(target=self._run, name="asgi-app", daemon=True)
+        self._lifespan = _Lifespan(app)
+
+    def __enter__(self) -> Self:
+        """Start the app up.
+
+        Raises:
+            TargetError: it fails to start, or is not done in time.
+        """
+        self._loop = asyncio.new_event_loop()
+        self._thread.start()
+        running = asyncio.run_coroutine_threadsafe(self._lifespan.run(), self._loop)
+        try:
+            problem = self._lifespan.started.result(self._lifespan_s)
+        except TimeoutError:
+            problem = f"not done in {self._lifespan_s:g} s"
+        if problem is not None:
+            running.cancel()
+            self._stop()
+            raise TargetError(f"{self._target}: the app did not start up: {problem}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._lifespan.over.set)
+        with contextlib.suppress(TimeoutError):
+            self._lifespan.ended.result(self._lifespan_s)
+        self._stop()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def _stop(self) -> None:
+        """End what still runs, and the loop; an app that blocks it is left to its thread, which ends with us."""
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop)
+        self._thread.join(_PATIENCE_S)
+
+    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        """Send once; see :class:`tcop_mock.domain.delivery.Post`."""
+        started_s = self._clock()
+        exchange = Exchange(self._target, push, self._cap, self._clock)
+        request = _Request(self._app, exchange, dict(self._lifespan.state))
+        asyncio.run_coroutine_threadsafe(request.run(), self._loop)
+        outcome = await exchange.outcome(deadline_s)
+        self._loop.call_soon_threadsafe(request.gone.set)
+        return exchange.attempt(outcome, started_s, intended_s)
+
+
+class _Request:
+    """One request; made anywhere, used on the app's loop."""
+
+    def __init__(self, app: AsgiApp, exchange: Exchange, state: Message) -> None:
+        self._app, self._exchange, self._state = app, exchange, state
+        self._parts = list(exchange.push.parts()) or [b""]
+        self.gone = asyncio.Event()
+        """The client has its answer, or waits no more."""
+
+    async def run(self) -> None:
+        """Call the app."""
+        exchange = self._exchange
+        scope = {
+            "type": "http",
+            "asgi": _VERSIONS,
+            "http_version": "1.1",
+            "method": exchange.push.method,
+            "scheme": "http",
+            "path": exchange.path,
+            "raw_path": exchange.raw_path.encode(),
+            "query_string": exchange.query.encode(),
+            "root_path": "",
+            "headers": [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in exchange.request_headers()
+            ],
+            "client": CLIENT,
+            "server": (exchange.host, 80),
+            "state": self._state,
+        }
+        try:
+            await self._app(scope, self._receive, self._send)
+            exchange.end()
+        except Exception as problem:  # noqa: BLE001 - whatever an app raises is the attempt's to tell
+            exchange.fail(problem)
+
+    async def _receive(self) -> Message:
+        if self._parts:
+            part = self._parts.pop(0)
+            return {"type": "http.request", "body": part, "more_body": bool(self._parts)}
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
+            self._exchange.begin(message["status"], headers)
+        elif kind == "http.response.body":
+            self._exchange.go_on(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._exchange.end()
+        else:
+            raise RuntimeError(f"an app cannot send {kind!r} here")
+
+
+class _Lifespan:
+    """The lifespan protocol; an app that does not know it has none."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+        self.state: Message = {}
+        self.started: Future[str | None] = Future()
+        """What went wrong, or nothing."""
+        self.ended: Future[None] = Future()
+        self.over = asyncio.Event()
+        self._asked = 0
+
+    async def run(self) -> None:
+        """Call the app; it returns at its end."""
+        try:
+            await self._app({"type": "lifespan", "asgi": _VERSIONS, "state": self.state}, self._receive, self._send)
+        except Exception:  # noqa: BLE001 - by the specification an app that raises here has no lifespan
+            _log.debug("the app has no lifespan", exc_info=True)
+        finally:
+            settle(self.started)
+            settle(self.ended)
+
+    async def _receive(self) -> Message:
+        self._asked += 1
+        if self._asked == 1:
+            return {"type": "lifespan.startup"}
+        await self.over.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def _send(self, message: Message) -> None:
+        failed = message["type"] == "lifespan.startup.failed"
+        settle(self.started, (message.get("message") or "it gives no reason") if failed else None)
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    asyncio.get_running_loop().stop()

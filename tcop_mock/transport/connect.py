@@ -1,0 +1,209 @@
+"""Open a connection: resolve, connect, TLS. Each way to fail has an error of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import threading
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import aiohappyeyeballs
+
+from tcop_mock.domain.diagnosis import Certificate, Connected, TlsSeen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiohappyeyeballs import AddrInfoType
+
+    from tcop_mock.domain.target import Target
+
+
+Addresses: TypeAlias = "Sequence[AddrInfoType]"
+
+"""What a name resolves to."""
+
+_NEXT_ADDRESS_S = 0.25
+
+"""Head start of one address before the next is tried beside it (RFC 8305, section 8)."""
+
+
+class ResolveError(OSError):
+    """The host name did not resolve."""
+
+
+class Line(NamedTuple):
+    """Both ends of an open connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[..., Any] = socket.getaddrinfo) -> Line:
+    """Open a connection of one's own to a target; no proxy is asked.
+
+    Raises:
+        ResolveError: the name did not resolve.
+        ssl.SSLError: no TLS session.
+        OSError: refused or unreachable.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport = await connect(lambda: protocol, target, tls, await resolved(target.host, target.port, resolve))
+    return Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+
+async def connect(
+    protocol: Callable[[], asyncio.BaseProtocol],
+    target: Target,
+    tls: ssl.SSLContext | None,
+    addresses: Addresses,
+) -> asyncio.Transport:
+    """Connect to the first of a target's addresses that answers.
+
+    Raises:
+        ssl.SSLError: no TLS session.
+        OSError: refused or unreachable.
+    """
+    sock = await opened(addresses)
+    name = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
+    loop = asyncio.get_running_loop()
+    try:
+        transport, _ = await loop.create_connection(protocol, sock=sock, ssl=tls, server_hostname=name)
+    except BaseException as problem:
+        sock.close()
+        if isinstance(problem, OSError) and not isinstance(problem, ssl.SSLError):  # the connection stood before
+            raise ssl.SSLError(f"the connection ended in the handshake: {problem}") from problem
+        raise
+    return transport
+
+
+async def opened(addresses: Addresses) -> socket.socket:
+    """Return a socket that is connected to the first of a target's addresses that answers, and does not block.
+
+    Raises:
+        OSError: refused or unreachable.
+    """
+    sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+    peer = None
+    with contextlib.suppress(OSError):  # it was reset already, which whoever uses it is told
+        peer = sock.getpeername()
+    if sock.getsockname() == peer:  # nobody listens: it was given that very port, and has met itself
+        sock.close()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    return sock
+
+
+def tls_context(*, insecure: bool) -> ssl.SSLContext:
+    """Return what verifies a receiver's certificate, or does not; making it takes some 20 ms."""
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def resolved(host: str, port: int, resolve: Callable[..., Any]) -> Addresses:
+    """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit.
+
+    An address needs no looking up, and so no thread.
+
+    Raises:
+        ResolveError: the name did not resolve.
+    """
+    with contextlib.suppress(OSError, UnicodeError):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    answer: Future[Addresses] = Future()
+    answer.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
+
+    def look_up() -> None:
+        try:
+            answer.set_result(resolve(host, port, type=socket.SOCK_STREAM))
+        except BaseException as problem:  # noqa: BLE001 - raised again where it is awaited
+            answer.set_exception(problem)
+
+    threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
+    try:
+        return await asyncio.wrap_future(answer)
+    except (OSError, UnicodeError) as problem:
+        raise ResolveError(f"{host} does not resolve: {getattr(problem, 'strerror', None) or problem}") from problem
+
+
+_WHATEVER_THE_TIME = 0x200000
+
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the standard library has no name for."""
+
+
+async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Callable[[], float]) -> Connected:
+    """Connect to one address, as ``getaddrinfo`` gives it, and leave again."""
+    family, kind, protocol, _, address = entry
+    started_s, problem = clock(), ""
+    try:
+        with socket.socket(family, kind, protocol) as sock:
+            sock.settimeout(0)
+            async with asyncio.timeout(deadline_s):
+                await asyncio.get_running_loop().sock_connect(sock, address)
+    except TimeoutError:
+        problem = f"no connection inside {deadline_s:g} s"
+    except OSError as refused:
+        problem = refused.strerror or str(refused)
+    return Connected(str(address[0]), family == socket.AF_INET6, clock() - started_s, problem)
+
+
+async def shake_hands(target: Target, deadline_s: float, resolve: Callable[..., Any]) -> TlsSeen:
+    """Say how a session comes about, and what the certificate says even where nobody should trust it."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            session = await _session(target, ssl.create_default_context(), resolve)
+            return TlsSeen(str(session.version()), _certificate(session))
+    except ssl.SSLCertVerificationError as refused:
+        problem, code = refused.verify_message, refused.verify_code
+    except TimeoutError:
+        return TlsSeen(problem=f"no session inside {deadline_s:g} s")
+    except OSError as broken:
+        return TlsSeen(problem=getattr(broken, "reason", None) or broken.strerror or str(broken))
+    with contextlib.suppress(OSError):  # TimeoutError is one
+        async with asyncio.timeout(deadline_s):
+            session = await _session(target, _trusting(None), resolve)
+            seen = await _session(target, _trusting(session.getpeercert(binary_form=True)), resolve)
+            return TlsSeen(str(seen.version()), _certificate(seen), problem, code)
+    return TlsSeen("", None, problem, code)
+
+
+async def _session(target: Target, context: ssl.SSLContext, resolve: Callable[..., Any]) -> ssl.SSLObject:
+    line = await dial(target, context, resolve)
+    try:
+        session: ssl.SSLObject = line.writer.get_extra_info("ssl_object")
+        return session
+    finally:
+        line.writer.transport.abort()
+
+
+def _trusting(certificate: bytes | None) -> ssl.SSLContext:
+    """Return a context that takes this certificate alone, out of date or not; or any, of which it then tells nothing.
+
+    The standard library reads no certificate that was not verified, so one that is not to be trusted is asked for
+    once more, and trusted for that.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    if certificate is None:
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.load_verify_locations(cadata=certificate)
+        context.verify_flags = ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | _WHATEVER_THE_TIME)
+    return context
+
+
+def _certificate(session: ssl.SSLObject) -> Certificate:
+    told: Any = session.getpeercert()
+    issuer = [f"{value}" for part in told["issuer"] for _, value in part]
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC)
+    return Certificate(tuple(value for _, value in told.get("subjectAltName", ())), ", ".join(issuer), ends)

@@ -1,0 +1,117 @@
+"""TCOP's callbacks for users of Faker."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import sys
+
+import pytest
+
+pytest.importorskip("faker", reason="an extra")
+
+from dataclasses import replace
+
+from faker import Faker
+
+from tcop_mock import faker_provider
+from tcop_mock.callbacks.sample_check import could_draw
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.faker_provider import TcopProvider
+
+CATALOG = Catalog.load()
+METHODS = [name for name in vars(TcopProvider) if not name.startswith("_")]
+
+
+def fake(seed: int = 7) -> Faker:
+    """Return a Faker of its own with our provider."""
+    faker = Faker()
+    faker.seed_instance(seed)
+    faker.add_provider(TcopProvider)
+    return faker
+
+
+def test_the_examples_of_the_docstrings_are_true() -> None:
+    """What the documentation shows is what happens."""
+    names = {"fake": fake(), "Catalog": Catalog}
+
+    done = doctest.testmod(faker_provider, extraglobs=names, optionflags=doctest.ELLIPSIS)
+
+    assert (done.failed, done.attempted > 15) == (0, True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_gives_the_same_value_and_other_draws_others(method: str) -> None:
+    """Faker's random alone decides, whatever else was drawn before in the process."""
+    one, other = fake(), fake()
+    values = [getattr(one, method)() for _ in range(20)]
+
+    assert values == [getattr(other, method)() for _ in range(20)]
+    assert len({str(value) for value in values}) > 5
+    assert values != [getattr(fake(8), method)() for _ in range(20)]
+
+
+def test_every_method_says_whose_it_is() -> None:
+    """Faker has one name space for all providers."""
+    assert all(name.startswith("tcop_") for name in METHODS)
+
+
+def test_a_callback_is_what_was_asked_for() -> None:
+    """Shape by glob, state, form and language are those of the body."""
+    shape = CATALOG.get("redis/legacy")
+
+    plain = fake().tcop_callback("redis/l*", state="resolved")
+    observed = fake().tcop_callback("redis/legacy", state="repeated", form="observed", lang="zh")
+
+    assert could_draw(shape, plain["alarmObjInfo"]["dimensions"])
+    assert plain["alarmStatus"] == "0"
+    assert observed["alarmPolicyInfo"]["policyTypeCName"] == shape.policy.name.zh
+    assert "policyDetailURL" in json.dumps(observed)
+
+
+def test_a_body_is_the_callback_in_bytes() -> None:
+    """Both come from the same draws."""
+    assert json.loads(fake().tcop_body("cvm/*")) == fake().tcop_callback("cvm/*")
+
+
+def test_a_shape_of_ones_own_can_be_handed_in() -> None:
+    """A catalogue of one's own needs no registration."""
+    own = replace(CATALOG.get("cdn/domain"), id="acme/domain", namespace="qce/acme")
+
+    assert fake().tcop_callback(own)["alarmObjInfo"]["namespace"] == "qce/acme"
+
+
+def test_among_many_shapes_only_those_are_drawn_that_can() -> None:
+    """Events never repeat, so repeated callbacks of all shapes are of metrics."""
+    faker = fake()
+
+    assert {faker.tcop_callback(state="repeated")["alarmType"] for _ in range(40)} == {"metric"}
+
+
+@pytest.mark.parametrize(
+    "asked, error, message",
+    [
+        ({"shape": "cvm/event"}, UnknownNameError, "unknown shape 'cvm/event'; did you mean 'cvm/events'"),
+        ({"state": "resolve"}, UnknownNameError, "unknown state 'resolve'; did you mean 'resolved'?"),
+        ({"form": "xml"}, UnknownNameError, "unknown form 'xml'; there are documented, observed, eventbridge, cloud"),
+        ({"lang": "fr"}, UnknownNameError, "unknown language 'fr'; there are en, zh"),
+        ({"shape": "*/events", "state": "repeated"}, UsageError, "no shape '*/events' has callbacks repeated, doc"),
+        ({"shape": "cvm/events", "state": "repeated"}, UsageError, "no repeated callback: event alarms never repeat"),
+    ],
+)
+def test_what_is_not_there_is_told(asked: dict[str, str], error: type[UsageError], message: str) -> None:
+    """Near misses are named, and nothing else is drawn instead."""
+    with pytest.raises(error) as caught:
+        fake().tcop_callback(**asked)
+    assert message in str(caught.value)
+
+
+def test_without_faker_the_import_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faker is an extra, and one line says which."""
+    monkeypatch.delitem(sys.modules, "tcop_mock.faker_provider")
+    monkeypatch.setitem(sys.modules, "faker.providers", None)
+
+    with pytest.raises(ImportError, match=r'^tcop_mock.faker_provider needs Faker: pip install "tcop-mock\[faker\]"$'):
+        importlib.import_module("tcop_mock.faker_provider")

@@ -1,0 +1,256 @@
+"""The two schemas of each shape: every body keeps them, and what is broken does not."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import jsonschema_rs
+import pytest
+
+from tcop_mock.callbacks.generator import Generator, Moment
+from tcop_mock.callbacks.json_edit import with_value, without
+from tcop_mock.callbacks.json_schemas import accept_schema, dimensions_schema, emit_schema, open_schema
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.sampling import Ask, forms
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.shape import Kind, Lang
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcop_mock.domain.shape import Shape
+
+CATALOG = Catalog.load()
+IDS = [shape.id for shape in CATALOG]
+CVM, EVENTS = CATALOG.get("cvm/basic-monitoring"), CATALOG.get("cvm/events")
+EMIT, ACCEPT = emit_schema(CVM), accept_schema(CVM)
+SAMPLES = tomllib.loads((Path(__file__).parents[1] / "catalog" / "documented.toml").read_text(encoding="utf-8"))
+PROFILES = ("2019-ack", "2021-verify", "2023", "2025")
+CONDITIONS = "alarmPolicyInfo.conditions"
+
+
+def states(shape: Shape) -> Iterator[State]:
+    """Yield the states that alarms of a shape have."""
+    yield State.FIRING
+    if shape.kind is Kind.METRIC:
+        yield State.REPEATED
+    if shape.recovers:
+        yield State.RESOLVED
+
+
+def drawn(shape: Shape, form: Form, profile: str, *, count: int = 2) -> Iterator[Any]:
+    """Yield bodies of every state, language and kind of threshold."""
+    wire = load_profile(profile).wire
+    for lang in Lang:
+        for at, state in enumerate(states(shape)):
+            ask = Ask(threshold=(at + (lang is Lang.EN)) % 2 == 0, reaching=state)
+            yield from map(
+                json.loads,
+                Bodies(Generator(at, lang, form=form, wire=wire), shape, Moment(state, 2), ask=ask).bodies(0, count),
+            )
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("shape", list(CATALOG), ids=IDS)
+def test_every_body_keeps_both_schemas(shape: Shape) -> None:
+    """Whatever the form, the generation, the state and the language; by two implementations of JSON Schema."""
+    accepts = jsonschema_rs.validator_for(accept_schema(shape))
+    for at, form in enumerate(forms(shape)):
+        profile = PROFILES[(len(shape.id) + at) % len(PROFILES)]
+        schema = emit_schema(shape, form, load_profile(profile).wire)
+        emits = jsonschema_rs.validator_for(schema)
+        bodies = list(drawn(shape, form, profile))
+        assert [str(error) for body in bodies for one in (accepts, emits) for error in one.iter_errors(body)] == []
+        jsonschema.Draft202012Validator(schema).validate(bodies[0])
+        jsonschema.Draft202012Validator(accept_schema(shape)).validate(bodies[-1])
+
+
+def test_a_cloud_event_keeps_its_schema() -> None:
+    """It has no conditions as other callbacks have them."""
+    shape = next(shape for shape in CATALOG if shape.cloud_event)
+    validator = jsonschema_rs.validator_for(emit_schema(shape, Form.CLOUDEVENTS))
+    for body in drawn(shape, Form.CLOUDEVENTS, "2023"):
+        validator.validate(body)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("shape", [CVM, EVENTS], ids=lambda shape: shape.id)
+def test_every_generation_is_accepted(shape: Shape, profile: str) -> None:
+    """The envelope's changes from one generation to the next are all in the open schema."""
+    accepts = jsonschema_rs.validator_for(accept_schema(shape))
+    for form in forms(shape):
+        assert all(map(accepts.is_valid, drawn(shape, form, profile)))
+
+
+def body_of(shape: Shape, state: State = State.FIRING) -> Any:
+    """Return one body with a threshold."""
+    return json.loads(Bodies(Generator(3), shape, Moment(state)).body(0))
+
+
+FINE = {
+    "status as an integer": ("alarmStatus", 0),
+    "a number as a text": ("alarmPolicyInfo.conditions.alarmNotifyPeriod", "300"),
+    "a text as a number": ("alarmPolicyInfo.conditions.calcValue", 95.5),
+    "an account's number as such": ("alarmObjInfo.appId", 1251316163),
+    "not recovered, as an integer": ("recoverTime", 0),
+    "not recovered, left empty": ("recoverTime", ""),
+    "a namespace in capitals": ("alarmObjInfo.namespace", "QCE/CVM"),
+    "another metric of the product": (f"{CONDITIONS}.metricName", "brand_new"),
+}
+OPTIONAL = (
+    *("alarmType", "alarmObjInfo.region", "alarmObjInfo.namespace", "alarmObjInfo.appId", "alarmObjInfo.uin"),
+    *("alarmPolicyInfo.policyId", "alarmPolicyInfo.policyTypeCName", f"{CONDITIONS}.calcUnit", "durationTime"),
+    *("recoverTime", f"{CONDITIONS}.historyValue", f"{CONDITIONS}.metricShowName"),
+)
+
+
+@pytest.mark.parametrize("path, value", FINE.values(), ids=FINE)
+def test_accept_takes_what_a_receiver_must_take(path: str, value: object) -> None:
+    """What differs between pages, captures and products is accepted, and is not what we emit."""
+    body: Any = with_value(body_of(CVM), path, value)
+    jsonschema.validate(body, ACCEPT)
+    assert not jsonschema_rs.is_valid(EMIT, body)
+
+
+@pytest.mark.parametrize("path", OPTIONAL)
+def test_accept_needs_no_optional_field(path: str) -> None:
+    """Fields that are missing somewhere in real life may be missing; what we emit has them all."""
+    body: Any = without(body_of(CVM), path)
+    jsonschema.validate(body, ACCEPT)
+    assert not jsonschema_rs.is_valid(EMIT, body)
+
+
+def test_accept_is_open_and_emit_is_closed() -> None:
+    """A field that nobody knows is accepted at every level, and emitted at none."""
+    for place in ("", "alarmObjInfo", "alarmObjInfo.dimensions", "alarmPolicyInfo", CONDITIONS):
+        body: Any = body_of(CVM)
+        node = body
+        for key in filter(None, place.split(".")):
+            node = node[key]
+        node["brandNew"] = {"a": [1]}
+        jsonschema.validate(body, ACCEPT)
+        assert not jsonschema_rs.is_valid(EMIT, body)
+
+
+BROKEN: dict[str, tuple[str, object]] = {
+    "a status that is none": ("alarmStatus", "7"),
+    "a status that is a word": ("alarmStatus", "firing"),
+    "a status that is true": ("alarmStatus", True),
+    "another type of alarm": ("alarmType", "event"),
+    "an object that is a text": ("alarmObjInfo", "ins-1"),
+    "dimensions in a list": ("alarmObjInfo.dimensions", []),
+    "a dimension that is a table": ("alarmObjInfo.dimensions.unInstanceId", {}),
+    "a dimension that is null": ("alarmObjInfo.dimensions.objName", None),
+    "another product": ("alarmObjInfo.namespace", "qce/cdb"),
+    "an account that is no number": ("alarmObjInfo.appId", "mine"),
+    "a region that is a number": ("alarmObjInfo.region", 4),
+    "a policy in a list": ("alarmPolicyInfo", []),
+    "conditions that are null": (CONDITIONS, None),
+    "a metric without a name": (f"{CONDITIONS}.metricName", ""),
+    "a value that is a word": (f"{CONDITIONS}.currentValue", "high"),
+    "a period that is a word": (f"{CONDITIONS}.period", "1min"),
+    "a threshold in a list": (f"{CONDITIONS}.calcValue", ["95"]),
+    "a policy id that is a number": ("alarmPolicyInfo.policyId", 7),
+    "a time of another form": ("firstOccurTime", "2024-01-02T03:04:05Z"),
+    "a month that is none": ("firstOccurTime", "2024-13-02 03:04:05"),
+    "a time that is a number": ("firstOccurTime", 1700000000),
+    "a negative duration": ("durationTime", -1),
+    "a duration that is a fraction": ("durationTime", 1.5),
+    "a recovery that is a word": ("recoverTime", "never"),
+    "a recovery that is null": ("recoverTime", None),
+    "a session that is empty": ("sessionId", ""),
+    "a session that is a number": ("sessionId", 5),
+}
+NEEDED = (
+    *("sessionId", "alarmStatus", "alarmObjInfo", "alarmPolicyInfo", "firstOccurTime", "alarmObjInfo.dimensions"),
+    *("alarmObjInfo.dimensions.unInstanceId", CONDITIONS, f"{CONDITIONS}.metricName"),
+)
+
+
+@pytest.mark.parametrize("path, value", BROKEN.values(), ids=BROKEN)
+def test_what_is_broken_keeps_neither(path: str, value: object) -> None:
+    """No product, generation or capture has such a value."""
+    body = with_value(body_of(CVM), path, value)
+    assert not jsonschema_rs.is_valid(ACCEPT, body)
+    assert not jsonschema_rs.is_valid(EMIT, body)
+
+
+@pytest.mark.parametrize("path", NEEDED)
+def test_what_is_always_there_is_needed(path: str) -> None:
+    """No product, generation or capture is without it."""
+    body = without(body_of(CVM), path)
+    assert not jsonschema_rs.is_valid(ACCEPT, body)
+    assert not jsonschema_rs.is_valid(EMIT, body)
+
+
+def test_emit_knows_what_belongs_together() -> None:
+    """A metric has its own display name and threshold, threshold fields come all or none, times fit the status."""
+    schema = EMIT
+    fine: Any = json.loads(Bodies(Generator(3), CVM, ask=Ask(metric="cpu_usage")).body(0))
+    jsonschema.validate(fine, schema)
+    for broken in (
+        with_value(fine, f"{CONDITIONS}.metricShowName", "Memory utilization"),
+        with_value(fine, f"{CONDITIONS}.metricName", "mem_usage"),
+        with_value(fine, "alarmObjInfo.namespace", "qce/lb"),
+        without(fine, f"{CONDITIONS}.calcType"),
+        with_value(fine, "alarmStatus", "0"),
+        with_value(fine, "recoverTime", fine["firstOccurTime"]),
+    ):
+        assert not jsonschema_rs.is_valid(schema, broken)
+
+
+def test_emit_knows_which_events_recover() -> None:
+    """No resolved callback of an event without recovery keeps the schema."""
+    schema = emit_schema(EVENTS)
+    body: Any = body_of(EVENTS, State.RESOLVED)
+    lasting = next(event for event in EVENTS.events if not event.recoverable)
+    changed: Any = with_value(body, f"{CONDITIONS}.eventName", lasting.name)
+    changed = with_value(changed, f"{CONDITIONS}.eventShowName", lasting.show_name.en)
+    jsonschema.validate(body, schema)
+    [error] = jsonschema.Draft202012Validator(schema).iter_errors(changed)
+    assert error.absolute_path[0] == "alarmStatus"
+
+
+@pytest.mark.parametrize("printed", SAMPLES["shape"], ids=lambda row: row["heading"])
+def test_documented_dimensions_are_accepted(printed: Any) -> None:
+    """What a page prints is accepted, whatever it contradicts, but for a value that it does not show."""
+    schema = dimensions_schema(CATALOG.get(printed["id"]))
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(printed["dimensions"])
+    assert [error.message for error in errors if error.instance != "xxx"] == []
+
+
+@pytest.mark.proof
+def test_patterns_are_written_for_javascript_too(tmp_path: Path) -> None:
+    """Validators in JavaScript compile patterns with the flag u, which forbids needless escapes."""
+    patterns = sorted(
+        {
+            found
+            for shape in CATALOG
+            for schema in (emit_schema(shape), accept_schema(shape))
+            for found in re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(schema))
+        }
+    )
+    assert len(patterns) > 100
+    for pattern in patterns:
+        assert re.search(r"\\[^dnrtx\\^$.*+?()[\]{}|/]|\(\?", json.loads(pattern)) is None
+    if node := shutil.which("node"):
+        script = tmp_path / "patterns.js"
+        script.write_text(f"for (const one of [{','.join(patterns)}]) new RegExp(one, 'u')", encoding="utf-8")
+        subprocess.run([node, str(script)], check=True, timeout=30)  # noqa: S603 - it is ours
+
+
+@pytest.mark.parametrize("kind", ["metric", "event", "cloudevents"])
+def test_the_open_schemas_are_schemas(kind: str) -> None:
+    """What all products have in common keeps the dialect's own schema, and says where it comes from."""
+    schema = open_schema(kind)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert "Source: " in schema["description"]

@@ -1,0 +1,268 @@
+"""What holds for every seed, shape, language and state."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.sample_check import could_draw
+from tcop_mock.callbacks.sampling import is_beyond
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.pools import regions
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, Notify, NotifyType, State
+from tcop_mock.domain.shape import Kind, Lang, Shape
+from tcop_mock.errors import UsageError
+
+CATALOG = Catalog.load()
+SEEDS = st.integers(min_value=-(2**63), max_value=2**63)
+SERIALS = st.integers(min_value=0, max_value=10**6)
+SHAPES = st.sampled_from(list(CATALOG))
+METRIC_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is Kind.METRIC])
+EVENT_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is Kind.EVENT])
+RECOVERING = st.sampled_from([shape for shape in CATALOG if shape.recovers])
+LANGS = st.sampled_from(Lang)
+THRESHOLD_FIELDS = {
+    "calcType", "calcValue", "calcUnit", "currentValue", "historyValue",
+    "unit", "period", "periodNum", "alarmNotifyType", "alarmNotifyPeriod",
+}  # fmt: skip  # a list of words, not a column
+
+
+def _body(callback: Any) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(callback.body())
+    return tree
+
+
+def _instant(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - Beijing time without offset
+
+
+@given(SEEDS, SERIALS, SHAPES, LANGS)
+def test_same_seed_same_bytes(seed: int, serial: int, shape: Shape, lang: Lang) -> None:
+    """The same seed, shape and serial give the same bytes, whatever was drawn before."""
+    used = Generator(seed, lang)
+    used.alarm(shape, serial + 1)
+    [one, two] = [
+        [callback.body() for callback in generator.life(generator.alarm(shape, serial))]
+        for generator in (used, Generator(seed, lang))
+    ]
+    assert one == two
+
+
+@given(SEEDS, SHAPES)
+def test_each_alarm_has_ids_of_its_own(seed: int, shape: Shape) -> None:
+    """Two alarms of one seed differ in policy, object and session."""
+    generator = Generator(seed)
+    one, two = generator.alarm(shape, 0), generator.alarm(shape, 1)
+    assert one.policy_id != two.policy_id
+    assert one.dimensions != two.dimensions
+    assert generator.callback(one, State.FIRING).session_id != generator.callback(two, State.FIRING).session_id
+
+
+@given(SEEDS, SERIALS, SHAPES)
+def test_dimensions_could_be_drawn_from_their_own_shape(seed: int, serial: int, shape: Shape) -> None:
+    """Whatever is drawn keeps its shape's pattern: keys, order, JSON types, each id the same wherever it stands."""
+    assert could_draw(shape, Generator(seed).alarm(shape, serial).dimensions)
+
+
+@given(SEEDS, SERIALS, METRIC_SHAPES, LANGS)
+def test_current_value_is_beyond_the_threshold_exactly_while_firing(
+    seed: int, serial: int, shape: Shape, lang: Lang
+) -> None:
+    """The currentValue breaches calcValue while firing and while repeated, and is back within it when resolved."""
+    generator = Generator(seed, lang)
+    alarm = generator.alarm(shape, serial, reaching=State.REPEATED)
+    for callback in generator.life(alarm, repeats=2):
+        conditions = _body(callback)["alarmPolicyInfo"]["conditions"]
+        beyond = is_beyond(conditions["currentValue"], conditions["calcType"], conditions["calcValue"])
+        assert beyond is (callback.state is not State.RESOLVED)
+        assert not is_beyond(conditions["historyValue"], conditions["calcType"], conditions["calcValue"])
+
+
+@given(SEEDS, SERIALS, METRIC_SHAPES)
+def test_numbers_are_written_as_captured_ones(seed: int, serial: int, shape: Shape) -> None:
+    """Values have at most the metric's decimals, no trailing zeros, and stay inside the metric's range."""
+    generator = Generator(seed)
+    alarm = generator.alarm(shape, serial)
+    assert alarm.metric is not None
+    for text in (
+        generator.callback(alarm, State.FIRING).current_value,
+        generator.callback(alarm, State.RESOLVED).current_value,
+    ):
+        whole, _, decimals = text.partition(".")
+        assert re.fullmatch(r"-?(0|[1-9]\d*)", whole)
+        assert len(decimals) <= alarm.metric.decimals
+        assert not decimals.endswith("0")
+        assert alarm.metric.low <= float(text) <= alarm.metric.high
+
+
+@given(SEEDS, SERIALS, METRIC_SHAPES, st.integers(min_value=0, max_value=6))
+def test_times_agree(seed: int, serial: int, shape: Shape, repeats: int) -> None:
+    """Durations grow from 0 and recoverTime is firstOccurTime plus durationTime, or "0" while unresolved."""
+    generator = Generator(seed)
+    alarm = generator.alarm(shape, serial, reaching=State.REPEATED)
+    trees = [_body(callback) for callback in generator.life(alarm, repeats)]
+    durations = [tree["durationTime"] for tree in trees]
+    assert durations[0] == 0
+    assert durations == sorted(set(durations))
+    assert {tree["firstOccurTime"] for tree in trees} == {trees[0]["firstOccurTime"]}
+    assert [tree["recoverTime"] for tree in trees[:-1]] == ["0"] * (repeats + 1)
+    end = _instant(trees[-1]["firstOccurTime"]) + timedelta(seconds=durations[-1])
+    assert _instant(trees[-1]["recoverTime"]) == end
+
+
+@given(SEEDS, SERIALS, RECOVERING)
+def test_a_life_keeps_policy_and_object_and_changes_session(seed: int, serial: int, shape: Shape) -> None:
+    """Every callback of an alarm has a session of its own and the same policy, object and region."""
+    generator = Generator(seed)
+    alarm = generator.alarm(shape, serial, reaching=State.RESOLVED)
+    trees = [_body(callback) for callback in generator.life(alarm, repeats=3 if alarm.repeats else 0)]
+    assert len({tree["sessionId"] for tree in trees}) == len(trees)
+    assert all(tree["alarmObjInfo"] == trees[0]["alarmObjInfo"] for tree in trees)
+    assert len({tree["alarmPolicyInfo"]["policyId"] for tree in trees}) == 1
+    assert [tree["alarmStatus"] for tree in trees] == ["1"] * (len(trees) - 1) + ["0"]
+
+
+@given(SEEDS, SERIALS, SHAPES)
+def test_ids_have_their_documented_forms(seed: int, serial: int, shape: Shape) -> None:
+    """Session ids have 24 characters, policy ids policy- and 8; regions are short codes, absent where not regional."""
+    generator = Generator(seed)
+    tree = _body(generator.callback(generator.alarm(shape, serial), State.FIRING))
+    assert re.fullmatch(r"[A-Za-z0-9]{24}", tree["sessionId"])
+    assert re.fullmatch(r"policy-[a-z0-9]{8}", tree["alarmPolicyInfo"]["policyId"])
+    codes = {region.code for region in regions()}
+    assert (tree["alarmObjInfo"].get("region") in codes) is shape.regional
+
+
+@given(SEEDS, SERIALS, METRIC_SHAPES)
+def test_account_agrees_everywhere(seed: int, serial: int, shape: Shape) -> None:
+    """The account of the dimensions, as text or as integer, is the account of the alarm."""
+    generator = Generator(seed)
+    info = _body(generator.callback(generator.alarm(shape, serial), State.FIRING))["alarmObjInfo"]
+    assert info["appId"].isdecimal()
+    assert str(info["dimensions"].get("appid", info["appId"])) == info["appId"]
+    assert info["dimensions"].get("__region__", info.get("region")) == info.get("region")
+
+
+@given(SEEDS, SERIALS, METRIC_SHAPES, LANGS)
+def test_without_a_threshold_all_threshold_fields_are_absent(seed: int, serial: int, shape: Shape, lang: Lang) -> None:
+    """An alarm without a threshold has only the metric's names in its conditions."""
+    generator = Generator(seed, lang)
+    alarm = generator.alarm(shape, serial, threshold=False)
+    for state in (State.FIRING, State.RESOLVED):
+        conditions = _body(generator.callback(alarm, state))["alarmPolicyInfo"]["conditions"]
+        assert list(conditions) == ["metricName", "metricShowName"]
+    with_one = _body(generator.callback(generator.alarm(shape, serial), State.FIRING))
+    assert with_one["alarmPolicyInfo"]["conditions"].keys() >= THRESHOLD_FIELDS
+
+
+@given(SEEDS, SERIALS, EVENT_SHAPES, LANGS)
+def test_events_have_the_classic_envelope(seed: int, serial: int, shape: Shape, lang: Lang) -> None:
+    """Event callbacks have no durationTime, namespace or account, and tell product and event by name."""
+    generator = Generator(seed, lang)
+    tree = _body(generator.callback(generator.alarm(shape, serial), State.FIRING))
+    assert list(tree) == [
+        "sessionId", "alarmStatus", "alarmType", "alarmObjInfo", "alarmPolicyInfo", "firstOccurTime", "recoverTime",
+    ]  # fmt: skip  # a list of words, not a column
+    assert list(tree["alarmObjInfo"]) == ["region", "dimensions"]
+    assert list(tree["alarmPolicyInfo"]) == ["policyId", "policyType", "policyName", "conditions", "policyTypeCName"]
+    assert list(tree["alarmPolicyInfo"]["conditions"]) == [
+        "productName", "productShowName", "eventName", "eventShowName", "alarmNotifyType", "alarmNotifyPeriod",
+    ]  # fmt: skip  # a list of words, not a column
+    assert tree["alarmPolicyInfo"]["conditions"]["alarmNotifyPeriod"] == "0"
+
+
+@given(SEEDS, SERIALS, SHAPES)
+def test_language_changes_names_and_nothing_else(seed: int, serial: int, shape: Shape) -> None:
+    """The same alarm in English and Chinese has the same ids, times and values."""
+    english, chinese = (Generator(seed, lang) for lang in (Lang.EN, Lang.ZH))
+    one, two = (
+        _body(generator.callback(generator.alarm(shape, serial), State.FIRING)) for generator in (english, chinese)
+    )
+    for key in ("sessionId", "firstOccurTime", "alarmStatus"):
+        assert one[key] == two[key]
+    assert one["alarmPolicyInfo"]["policyId"] == two["alarmPolicyInfo"]["policyId"]
+    assert one["alarmObjInfo"]["dimensions"].keys() == two["alarmObjInfo"]["dimensions"].keys()
+    assert one["alarmPolicyInfo"]["policyTypeCName"] == shape.policy.name.en
+    assert two["alarmPolicyInfo"]["policyTypeCName"] == shape.policy.name.zh
+
+
+@given(SEEDS, SERIALS, SHAPES, st.sampled_from(State))
+def test_a_state_is_reached_or_refused(seed: int, serial: int, shape: Shape, state: State) -> None:
+    """An alarm drawn to reach a state has a callback in it, or is refused: events do not repeat, not all recover."""
+    generator = Generator(seed)
+    if shape.kind is Kind.EVENT and state is State.REPEATED:
+        with pytest.raises(UsageError, match="never repeat"):
+            generator.alarm(shape, serial, reaching=state)
+    elif state is State.RESOLVED and not shape.recovers:
+        with pytest.raises(UsageError, match="has no recovery"):
+            generator.alarm(shape, serial, reaching=state)
+    else:
+        assert generator.callback(generator.alarm(shape, serial, reaching=state), state).state is state
+
+
+@given(SEEDS, SERIALS)
+def test_cvm_network_metrics_have_the_namespace_of_the_load_balancer(seed: int, serial: int) -> None:
+    """CVM's network metrics say qce/lb, its others qce/cvm (callback page, note on network-related metrics)."""
+    alarm: Alarm = Generator(seed).alarm(CATALOG.get("cvm/basic-monitoring"), serial)
+    assert alarm.metric is not None
+    network = alarm.metric.name.startswith(("wan_", "acc_out", "outratio"))
+    assert alarm.namespace == ("qce/lb" if network else "qce/cvm")
+
+
+@given(SEEDS, SERIALS, RECOVERING, st.lists(st.integers(min_value=1, max_value=40), min_size=1, max_size=3))
+def test_an_alarm_that_fires_again_does_so_after_its_end(
+    seed: int, serial: int, shape: Shape, outlived: list[int]
+) -> None:
+    """A new life has a new first time behind the recovery of the last one, its own session, and the same object."""
+    generator = Generator(seed)
+    alarm = generator.alarm(shape, serial, reaching=State.RESOLVED)
+    sessions = set()
+    over = alarm.first_occur
+    for number, occurrence in enumerate(outlived):
+        before = tuple(outlived[:number])
+        fired = generator.callback(alarm, State.FIRING, 1, before)
+        resolved = generator.callback(alarm, State.RESOLVED, occurrence, before)
+        assert fired.alarm.first_occur == resolved.alarm.first_occur
+        assert fired.alarm.first_occur > over if before else fired.alarm.first_occur == alarm.first_occur
+        assert (fired.alarm.policy_id, fired.alarm.dimensions) == (alarm.policy_id, alarm.dimensions)
+        assert resolved.recovered is not None
+        over = resolved.recovered
+        sessions |= {fired.session_id, resolved.session_id}
+    assert len(sessions) == 2 * len(outlived)
+
+
+@pytest.mark.parametrize("every_s", REPEAT_PERIODS_S)
+@pytest.mark.parametrize("kind", NotifyType)
+def test_an_alarm_is_told_as_often_as_is_asked(kind: NotifyType, every_s: int) -> None:
+    """Every documented frequency: its repeats have the ages that the documentation of triggering gives them."""
+    shape = next(shape for shape in CATALOG if shape.kind is Kind.METRIC)
+    generator = Generator(3)
+    single = kind is NotifyType.SINGLE
+    alarm = generator.alarm(shape, notify=Notify(kind, 0 if single else every_s))
+    if single:
+        with pytest.raises(UsageError, match="its alarmNotifyType is singleAlarm"):
+            generator.callback(alarm, State.REPEATED)
+        return
+    ages = [generator.callback(alarm, State.REPEATED, number).duration_s for number in range(1, 300)]
+    occurrences = [2**n for n in range(1, 300)] if kind is NotifyType.EXPONENTIAL else range(2, 301)
+    told = [(occurrence - 1) * every_s for occurrence in occurrences]
+    first_day = [age for age in told if age <= 86_400]
+    later = [first_day[-1] + 86_400 * day for day in range(1, 300)]
+    assert ages == (first_day + later)[:299]
+    conditions = _body(generator.callback(alarm, State.REPEATED))["alarmPolicyInfo"]["conditions"]
+    assert (conditions["alarmNotifyType"], conditions["alarmNotifyPeriod"]) == (kind.value, every_s)
+
+
+def test_events_are_told_once() -> None:
+    """An event asked to repeat is an error, one asked not to is as it is."""
+    shape = next(shape for shape in CATALOG if shape.kind is Kind.EVENT)
+    assert Generator(1).alarm(shape, notify=Notify(NotifyType.SINGLE, 0)) == Generator(1).alarm(shape)
+    with pytest.raises(UsageError, match="event alarms never repeat, so they are told once: single"):
+        Generator(1).alarm(shape, notify=Notify(NotifyType.CONTINUOUS, 300))

@@ -1,0 +1,344 @@
+"""Bodies judged: everything that we draw is recognised and fine, whatever else comes gets an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcop_mock.callbacks import strict_json
+from tcop_mock.callbacks.generator import Generator, Moment
+from tcop_mock.callbacks.json_edit import with_value, without
+from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.sampling import Ask, forms
+from tcop_mock.callbacks.strict_json import MOST_BYTES, MOST_DEPTH, MOST_FLAWS, Note, parse
+from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.shape import Kind, Lang
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcop_mock.domain.shape import Shape
+
+CATALOG = Catalog.load()
+PROFILES = ("2019-ack", "2021-verify", "2023", "2025")
+JUDGES = {name: BodyJudge(CATALOG, load_profile(name)) for name in (*PROFILES, "template")}
+JUDGE = JUDGES["2023"]
+CVM = CATALOG.get("cvm/basic-monitoring")
+CONDITIONS = "alarmPolicyInfo.conditions"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=12,
+)
+KEYS = (
+    "sessionId",
+    "alarmStatus",
+    "alarmType",
+    "alarmObjInfo",
+    "alarmPolicyInfo",
+    "recoverTime",
+    "specversion",
+    "type",
+)
+
+
+def body_of(shape: Shape, state: State = State.FIRING, form: Form = Form.DOCUMENTED) -> Any:
+    """Return one body."""
+    return json.loads(Bodies(Generator(3, form=form), shape, Moment(state), ask=Ask(reaching=state)).body(0))
+
+
+def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes]]:
+    """Yield bodies of both ends of an alarm's life, in both languages, with and without a threshold."""
+    states = [State.FIRING, *([State.RESOLVED] if shape.recovers else [])]
+    for at, (state, lang) in enumerate((state, lang) for state in states for lang in Lang):
+        generator = Generator(at, lang, form=form, wire=load_profile(profile).wire)
+        yield state, Bodies(generator, shape, Moment(state), ask=Ask(threshold=at % 2 == 0, reaching=state)).body(at)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
+def test_what_we_draw_is_recognised_and_fine(shape: Shape) -> None:
+    """In every form and generation; the documented form has no deviations from its own generation's page."""
+    for at, form in enumerate(forms(shape)):
+        profile = PROFILES[(len(shape.id) + at) % len(PROFILES)]
+        for state, body in drawn(shape, form, profile):
+            verdict = JUDGES[profile].judge(body)
+            assert verdict.problems == ()
+            assert shape.id in (verdict.shape, *verdict.also_fits)
+            assert len(verdict.also_fits) <= ("cvm/basic" in shape.id)
+            assert verdict.kind == {Form.EVENTBRIDGE: "eventbridge", Form.CLOUDEVENTS: "ddos"}.get(form, shape.kind)
+            assert verdict.state is (None if form is Form.CLOUDEVENTS else state)
+            assert (verdict.deviations != ()) == (form is Form.OBSERVED)
+
+
+@given(JSON)
+def test_any_json_gets_a_verdict(value: object) -> None:
+    """No value makes the judge stumble, and none but a callback is valid."""
+    verdict = JUDGE.judge(json.dumps(value).encode())
+    assert (verdict.kind, verdict.valid) == ("unknown", False)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)), st.sampled_from(PROFILES))
+def test_any_fields_get_a_verdict(value: object, profile: str) -> None:
+    """Nor does a body that has our keys and whatever in them."""
+    assert not JUDGES[profile].judge(json.dumps(value).encode()).valid
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_get_a_verdict(raw: bytes) -> None:
+    """Nor do bytes that are no JSON; to whoever writes templates, they are a template's body."""
+    assert not JUDGE.judge(raw).valid
+    verdict = JUDGES["template"].judge(raw)
+    assert verdict.valid
+    assert verdict.kind == "template"
+    assert verdict.deviations == JUDGE.judge(raw).problems
+
+
+NO_JSON = {
+    "nothing": (b"", "is empty"),
+    "blanks": (b" \n", "is blank"),
+    "a cut body": (b'{"sessionId":"x', "is no JSON: unterminated string starting at (line 1, column 14: '\"x')"),
+    "a body cut between": (b'{"sessionId":', "is no JSON: it ends at character 13, in the middle"),
+    "words": (b"alarm!", "is no JSON: expecting value (line 1, column 1: 'alarm!')"),
+    "two bodies": (b"{}{}", "is no JSON: extra data (line 1, column 3: '{}')"),
+    "a form": (b"a=1&b=2", "is no JSON: expecting value (line 1, column 1: 'a=1&b=2')"),
+    "Western letters": (b'{"a":"\xe9"}', "is no UTF-8: byte 6 is 0xe9"),
+    "UTF-16": ('{"a":1}'.encode("utf-16"), "is no UTF-8: it looks like UTF-16"),
+    "UTF-16 without a mark": ('{"ä":1}'.encode("utf-16-be"), "is no UTF-8: it looks like UTF-16 or UTF-32"),
+    "a long number": (b"[" + b"9" * 5000 + b"]", "has a number of more than 4300 digits"),
+    "depth": (b"[" * 100_000, f"nests deeper than {MOST_DEPTH} tables and lists"),
+    "a line break in a text": (b'{"a":"\n"}', "is no JSON: invalid control character at (line 1, column 7: '\\n\"}')"),
+}
+
+
+@pytest.mark.parametrize("raw, why", NO_JSON.values(), ids=NO_JSON)
+def test_what_is_no_json_is_told(raw: bytes, why: str) -> None:
+    """One problem, which says what and where."""
+    verdict = JUDGE.judge(raw)
+    assert (verdict.kind, verdict.problems) == ("unknown", (Note("", why),))
+
+
+def test_a_body_without_end_is_not_read() -> None:
+    """Beyond the limit nothing is parsed."""
+    [problem] = JUDGE.judge(b" " * (MOST_BYTES + 1)).problems
+    assert problem.message == "is longer than 64 MiB and was not read; a callback has some 800 bytes"
+
+
+ODD = {
+    "a key twice": (
+        b'{"a":{"b":1,"b":2}}',
+        Note("a.b", "the key stands here twice: readers differ in which value they take"),
+    ),
+    "NaN": (b'{"a":NaN}', Note("a", "is NaN, which is no JSON")),
+    "infinity": (b'{"a":[1e999,-Infinity]}', Note("a.1", "is -Infinity, which is no JSON")),
+    "half a pair": (b'{"a":["\\ud800"]}', Note("a.0", "has half a surrogate pair: UTF-8 cannot write it")),
+    "half a pair in a key": (
+        b'{"a":{"\\udfff":1}}',
+        Note("a", "a key has half a surrogate pair: UTF-8 cannot write it"),
+    ),
+    "some depth": (b"[" * 300 + b"]" * 300, Note("", f"nests deeper than {MOST_DEPTH} tables and lists")),
+}
+
+
+@pytest.mark.parametrize("raw, note", ODD.values(), ids=ODD)
+def test_what_readers_stumble_over_is_a_problem(raw: bytes, note: Note) -> None:
+    """JSON that not every reader reads alike is told by its place."""
+    assert note in parse(raw).problems
+    assert note in JUDGE.judge(raw).problems
+
+
+def test_a_number_beyond_all_is_no_infinity() -> None:
+    """What JSON has is not told, only what it does not have."""
+    assert parse(b'{"a":[1e999,-Infinity],"b":"\\ud83d\\ude00"}').problems == (
+        Note("a.1", "is -Infinity, which is no JSON"),
+    )
+
+
+def test_a_text_that_breaks_everything_is_told_in_part() -> None:
+    """What is odd about a body's text is bounded, and so are the keys that are told."""
+    twice = b"[%b]" % b",".join([b'{"a":1,"a":2}'] * 1000)
+    assert len(parse(twice).problems) == MOST_FLAWS
+    [note] = JUDGE.judge_tree(body_of(CVM) | {"k" * 100_000: 1}).deviations
+    assert note == Note("k" * 200, "is an unknown key")
+
+
+def test_a_large_body_is_walked_through_only_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body without anything odd costs no more than Python's decoder takes."""
+    monkeypatch.delattr(strict_json, "_walk")
+    assert parse(b'{"a":[1,{"b":"\xc3\xbc"}]}').problems == ()
+    with pytest.raises(NameError):
+        parse(b'{"a":NaN}')
+
+
+def test_a_byte_order_mark_is_a_deviation() -> None:
+    """It is told, and the body behind it is read."""
+    verdict = JUDGE.judge(b"\xef\xbb\xbf" + json.dumps(body_of(CVM)).encode())
+    assert verdict.shape == CVM.id
+    assert verdict.deviations == (Note("", "begins with a byte order mark, which JSON texts must not have"),)
+
+
+PROBLEMS = {
+    "another status": (
+        "alarmStatus",
+        7,
+        'is 7, not "1" or "0" or 1 or 0 (1 firing, 0 resolved; a string or an integer)',
+    ),
+    "dimensions in a list": ("alarmObjInfo.dimensions", [], "is a list, not an object"),
+    "a dimension that is a table": ("alarmObjInfo.dimensions.objId", {}, "is an object, not a text"),
+    "no time": ("firstOccurTime", "now", 'is "now", which does not match ^[0-9]{4}-'),
+    "no recovery": ("recoverTime", "never", 'is "never" (a time like 2017-03-09 07:50:00, or 0 while the alarm lasts)'),
+    "a negative duration": ("durationTime", -5, "is -5, less than 0 (a whole number"),
+    "an empty name": (f"{CONDITIONS}.metricName", "", "is empty"),
+    "a value that is a word": (f"{CONDITIONS}.currentValue", "high", 'is "high", which does not match'),
+    "a session that is null": ("sessionId", None, "is null, not a text"),
+    "a boolean status": ("alarmStatus", True, "is true, not"),
+    "a long status": ("alarmStatus", "x" * 5000, "is 'xxxxxxxx"),
+}
+
+
+@pytest.mark.parametrize("path, value, message", PROBLEMS.values(), ids=PROBLEMS)
+def test_a_problem_is_told_by_its_path(path: str, value: object, message: str) -> None:
+    """What no callback has is a problem, one, and no deviation beside it at the same place."""
+    verdict = JUDGE.judge_tree(with_value(body_of(CVM), path, value))
+    [problem] = verdict.problems
+    assert problem.path == path
+    assert problem.message.startswith(message)
+    assert len(problem.message) < 300
+    assert path not in [note.path for note in verdict.deviations]
+
+
+@pytest.mark.parametrize(
+    "path", ["sessionId", "alarmStatus", "alarmObjInfo.dimensions", "alarmObjInfo.dimensions.objId", CONDITIONS]
+)
+def test_what_is_missing_is_a_problem(path: str) -> None:
+    """A field that every callback of the shape has must be there."""
+    verdict = JUDGE.judge_tree(without(body_of(CVM), path))
+    assert verdict.problems == (Note(path, "is missing"),)
+
+
+def test_no_body_is_told_without_end() -> None:
+    """Of a million odd fields a hundred are told, and that there are more."""
+    body = body_of(CVM) | {f"odd{number}": number for number in range(100_000)}
+    assert len(JUDGE.judge_tree(body).deviations) == 101
+    assert JUDGE.judge_tree(body).deviations[-1] == Note("", "more than 100 of these")
+    twice = "{" + ",".join(f'"{number}":1,"{number}":2' for number in range(200)) + "}"
+    assert len(JUDGE.judge(twice.encode()).problems) == 102
+
+
+DEVIATIONS = {
+    "an unknown field": ("brandNew", 1, Note("brandNew", "is an unknown key")),
+    "an unknown dimension": (
+        "alarmObjInfo.dimensions.zone",
+        "x",
+        Note("alarmObjInfo.dimensions.zone", "is an unknown key"),
+    ),
+    "a slip of the pen": (
+        "alarmObjInfo.uinn",
+        "1",
+        Note("alarmObjInfo.uinn", "is an unknown key; did you mean 'uin'?"),
+    ),
+    "a field of captures": (
+        "policyDetailURL",
+        "x",
+        Note("policyDetailURL", "captured callbacks have it, no page does"),
+    ),
+    "another metric": (
+        f"{CONDITIONS}.metricName",
+        "m",
+        Note(f"{CONDITIONS}.metricName", f"is no metric of {CVM.id} that is known"),
+    ),
+    "an integer status": ("alarmStatus", 1, Note("alarmStatus", 'is 1, not "1" or "0"')),
+    "an early recovery": (
+        "recoverTime",
+        "2001-01-01 00:00:00",
+        Note("recoverTime", "is told by an alarm that is not resolved"),
+    ),
+    "a duration as a text": ("durationTime", "60", Note("durationTime", "is a text, not an integer")),
+}
+
+
+@pytest.mark.parametrize("path, value, note", DEVIATIONS.values(), ids=DEVIATIONS)
+def test_a_deviation_is_no_problem(path: str, value: object, note: Note) -> None:
+    """What no page documents is told, and the body is valid."""
+    verdict = JUDGE.judge_tree(with_value(body_of(CVM), path, value, create=True))
+    assert (verdict.valid, verdict.shape) == (True, CVM.id)
+    assert verdict.deviations == (note,)
+
+
+def test_times_that_do_not_fit_are_deviations() -> None:
+    """A resolved alarm tells when, and not before it began; in the oldest generation inside alarmPolicyInfo, too."""
+    body = body_of(CVM, State.RESOLVED)
+    for value, message in (
+        ("0", "is not told by an alarm that is resolved"),
+        ("2001-01-01 00:00:00", "is before firstOccurTime"),
+    ):
+        assert JUDGE.judge_tree(with_value(body, "recoverTime", value)).deviations == (Note("recoverTime", message),)
+    old = json.loads(Bodies(Generator(3, wire=load_profile("2019-ack").wire), CVM, Moment(State.RESOLVED)).body(0))
+    path = "alarmPolicyInfo.recoverTime"
+    verdict = JUDGES["2019-ack"].judge_tree(with_value(old, path, "0"))
+    assert verdict.deviations == (Note(path, "is not told by an alarm that is resolved"),)
+    odd = without(without(body_of(CVM), "recoverTime"), "alarmPolicyInfo")
+    assert JUDGE.judge_tree(odd).problems == (Note("alarmPolicyInfo", "is missing"),)
+
+
+def test_an_unknown_product_is_a_deviation() -> None:
+    """Products, and dimensions of known products, that nobody has seen are told by what says what they are."""
+    body: Any = with_value(body_of(CVM), "alarmObjInfo.dimensions", {"gpuId": "gpu-1", "node": 4})
+    verdict = JUDGE.judge_tree(body)
+    message = "has the keys of no known shape of this product ("
+    assert (verdict.valid, verdict.kind, verdict.shape) == (True, "metric", None)
+    assert verdict.deviations[0].path == "alarmObjInfo.dimensions"
+    assert verdict.deviations[0].message.startswith(message)
+    assert verdict.deviations[0].message.endswith("cvm/basic-monitoring, cvm/basic-monitoring-named)")
+    body["alarmObjInfo"]["namespace"] = "qce/lb_public"
+    body["alarmPolicyInfo"].pop("policyType")
+    assert JUDGE.judge_tree(body).deviations[0].message.endswith(" and 2 more)")
+    body["alarmPolicyInfo"]["policyType"] = "brand_new"
+    body["alarmObjInfo"]["namespace"] = "qce/brandnew"
+    unknown = 'is "qce/brandnew", a product that is not in the catalogue'
+    assert JUDGE.judge_tree(body).deviations == (Note("alarmObjInfo.namespace", unknown),)
+    del body["alarmObjInfo"]["namespace"], body["alarmPolicyInfo"]["policyType"]
+    assert JUDGE.judge_tree(body).deviations == (Note("", "is of a product that is not in the catalogue"),)
+    body["alarmStatus"] = 3
+    assert [note.path for note in JUDGE.judge_tree(body).problems] == ["alarmStatus"]
+
+
+def test_a_cloud_event_of_another_source_is_a_deviation() -> None:
+    """CloudEvents are known by their type or source."""
+    body = body_of(CATALOG.get("antiddos/events"), form=Form.CLOUDEVENTS)
+    assert JUDGE.judge_tree(with_value(body, "type", "antiddos:ErrorEvent:New")).shape == "antiddos/events"
+    strange: Any = with_value(with_value(body, "type", "x:y:z"), "source", "x.cloud.tencent")
+    verdict = JUDGE.judge_tree(strange)
+    assert (verdict.valid, verdict.kind, verdict.shape) == (True, "ddos", None)
+    assert verdict.deviations == (Note("type", "is of a product that is not in the catalogue"),)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("lost", ["alarmPolicyInfo.policyType", "alarmObjInfo.namespace", "alarmType"])
+def test_a_shape_is_recognised_without_one_of_its_signs(lost: str) -> None:
+    """What is missing here is told by what is there."""
+    for shape in CATALOG:
+        body = body_of(shape)
+        if shape.kind is Kind.METRIC:
+            body = without(body, lost)
+        verdict = JUDGE.judge_tree(body)
+        assert shape.id in (verdict.shape, *verdict.also_fits)
+
+
+def test_other_spellings_are_recognised() -> None:
+    """A key in another case, or by an alias that some page prints, is that key."""
+    shape = next(shape for shape in CATALOG if shape.aliases)
+    name, (other, *_) = next(iter(shape.aliases.items()))
+    body: Any = body_of(shape)
+    body["alarmObjInfo"]["dimensions"][other] = body["alarmObjInfo"]["dimensions"].pop(name)
+    assert JUDGE.judge_tree(body).shape == shape.id
+    body = body_of(CVM)
+    body["alarmObjInfo"]["dimensions"]["UNINSTANCEID"] = body["alarmObjInfo"]["dimensions"].pop("unInstanceId")
+    assert JUDGE.judge_tree(body).shape == CVM.id

@@ -1,0 +1,52 @@
+"""What a document tells of effects."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcop_mock.contract.observers import Paths, own_paths
+from tcop_mock.domain.effects import Effect
+from tcop_mock.errors import ObserverError, UsageError
+
+DOCUMENT = b'{"rows": [{"id": "\\u540d", "open": true}, "text", 7], "incidents": [{"id": "b", "status": "open"}]}'
+
+
+def test_paths_choose_rows_and_incidents() -> None:
+    """Each node that a JSONPath selects is one effect: texts as they are, the rest as JSON without escapes."""
+    sight = Paths.parse("$.rows[*]", '$.incidents[?@.status == "open"]').sight(DOCUMENT, "x")
+    assert [effect.text for effect in sight.effects] == ['{"id": "名", "open": true}', "text", "7"]
+    assert sight.open == (Effect('{"id": "b", "status": "open"}'),)
+
+
+def test_a_list_is_meant_as_its_items() -> None:
+    """$.rows selects one list, and is understood."""
+    assert Paths.parse("$.rows", None).sight(DOCUMENT, "x").count == 3
+
+
+def test_without_effects_what_is_open_is_an_effect() -> None:
+    """And without open incidents nothing is said about them."""
+    assert Paths.parse(None, "$.incidents[*]").sight(DOCUMENT, "x").count == 1
+    assert Paths.parse("$.rows[*]", None).sight(DOCUMENT, "x").open is None
+
+
+@pytest.mark.parametrize(
+    "document, is_open", [({"effects": ["a"], "open": []}, ()), ({"effects": ["a"]}, None), ([], None)]
+)
+def test_a_document_for_us_has_effects_and_open(document: object, is_open: object) -> None:
+    """One that does not mention what is open does not tell."""
+    assert own_paths(document).sight_of(document).open == is_open
+
+
+def test_what_is_no_path_is_told() -> None:
+    """With the flag, what is wrong and an example."""
+    with pytest.raises(
+        UsageError, match=r"--observe-all '\$\.x\[' is no JSONPath: .*; write for example \$\.incidents"
+    ):
+        Paths.parse("$.x[", None)
+
+
+@pytest.mark.parametrize("raw", [b"<html>", b"", b"[" * 100_000])
+def test_what_is_no_json_is_told(raw: bytes) -> None:
+    """With its beginning."""
+    with pytest.raises(ObserverError, match=r"^what it answers is no JSON: b'"):
+        Paths.parse("$.x", None).sight(raw, "what it answers")

@@ -1,0 +1,88 @@
+"""How long effects are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from virtual_time import run_virtually
+
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.contract.builders_effects import control
+from tcop_mock.contract.case_factory import Workshop
+from tcop_mock.contract.effect_runner import Watch
+from tcop_mock.domain.effects import Effect, Sight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STORY = control(Workshop(Catalog.load(), Generator(7), "TCM999"))
+TOKEN = next(iter(STORY.tokens))
+
+
+class Queue:
+    """A receiver that works off a queue, one alarm in so many seconds; ours is one of the last."""
+
+    def __init__(self, clock: Callable[[], float], every_s: float, place: int, length: int) -> None:
+        self._clock, self._every_s, self._place, self._length = clock, every_s, place, length
+
+    async def look(self, _token: str) -> Sight:
+        """Return what has been done so far."""
+        done = min(int(self._clock() / self._every_s), self._length)
+        return Sight(tuple(Effect(TOKEN if at == self._place else f"other {at}") for at in range(done)))
+
+
+def _waited(every_s: float, place: int, length: int) -> tuple[int, float]:
+    async def wait(clock: Callable[[], float]) -> tuple[int, float]:
+        watch = Watch(Queue(clock, every_s, place, length), clock, asyncio.sleep, settle_s=1.0)
+        seen = await watch.settled(STORY, lambda sight: sight.count == 1)
+        return seen.count, clock()
+
+    return run_virtually(wait)
+
+
+class Asked:
+    """Shows the object that it is asked for; of two alarms that were told together, both."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def look(self, token: str) -> Sight:
+        """Return what there is of one object."""
+        self.asked.append(token)
+        return Sight((Effect(f"{token} and its companion" if token == TOKEN else token),))
+
+
+def test_each_alarm_of_a_story_is_asked_for() -> None:
+    """But for those that are to be seen already."""
+
+    async def look(clock: Callable[[], float]) -> list[str]:
+        observer = Asked()
+        story = replace(STORY, token=TOKEN, others=("companion", "third"), tokens=frozenset({TOKEN, "third"}))
+        sight = await Watch(observer, clock, asyncio.sleep, settle_s=1.0).now(story)
+        assert sight.count == 2
+        return observer.asked
+
+    assert run_virtually(look) == [TOKEN, "third"]
+
+
+def test_what_stands_in_a_queue_is_waited_for() -> None:
+    """An effect is late by many times its settling time, behind others that come all the while; it is seen."""
+    assert _waited(0.3, place=20, length=40)[0] == 1
+
+
+def test_what_never_comes_is_waited_for_until_the_queue_is_empty() -> None:
+    """When nothing more has come for its settling time, it is missing."""
+    seen, until_s = _waited(0.3, place=99, length=10)
+    assert seen == 0
+    assert until_s == pytest.approx(3.0 + 1.0, abs=0.3)
+
+
+def test_a_receiver_that_is_never_at_rest_is_not_waited_for_without_end() -> None:
+    """Ten times the settling time is enough."""
+    seen, until_s = _waited(0.5, place=999, length=1000)
+    assert seen == 0
+    assert until_s == pytest.approx(11.0, abs=0.3)

@@ -1,0 +1,213 @@
+"""A URL, a command and a callable, as observers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from receivers import in_thread, through_sink
+from virtual_time import run_virtually
+
+from tcop_mock.contract import observers
+from tcop_mock.contract.observers import CallableObserver, CommandObserver, Paths, Shared, UrlObserver
+from tcop_mock.domain.effects import Effect, Sight
+from tcop_mock.domain.target import Target
+from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.server.http_server import Received, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.domain.effects import Observer
+
+TOKEN = "t-1"
+ROWS = Paths.parse("$.rows[*]", None)
+
+
+def look(observer: Observer, token: str = TOKEN) -> Sight:
+    """Look once."""
+    return asyncio.run(observer.look(token))
+
+
+def by_url(answer: Callable[[Received], Reply], path: str = "/state?of={token}") -> Sight:
+    """Look at what a server answers."""
+    with in_thread(through_sink(lambda: answer)) as url:
+        return look(UrlObserver(Target.parse(url.replace("://", "://user:pässword@") + path), ROWS), "a b/ü")
+
+
+def test_a_url_is_asked_for_the_object() -> None:
+    """GET, with the credentials of the URL, and the token percent-encoded in its place."""
+    seen: list[Received] = []
+
+    def answer(received: Received) -> Reply:
+        seen.append(received)
+        return Reply(200, b'{"rows": ["x"]}')
+
+    assert by_url(answer) == Sight((Effect("x"),))
+    [received] = seen
+    assert (received.method, received.path) == ("GET", "/state?of=a%20b%2F%C3%BC")
+    assert received.header("authorization").startswith("Basic ")
+
+
+@pytest.mark.parametrize(
+    "reply, message",
+    [
+        (Reply(503), r"the observer http://\*\*\*@127.0.0.1:\d+/\S+ cannot be read: 503"),
+        (Reply(200, b"<html>"), "is no JSON: b'<html>'"),
+    ],
+)
+def test_a_url_that_shows_nothing_is_told(reply: Reply, message: str) -> None:
+    """With its status, or what it answers; never with the password."""
+    with pytest.raises(ObserverError, match=message) as problem:
+        by_url(lambda _: reply)
+    assert "ssword" not in str(problem.value)
+
+
+def test_a_url_that_nobody_answers_is_told(closed_port: int) -> None:
+    """With how the attempt ended."""
+    with pytest.raises(ObserverError, match="cannot be read: refused"):
+        look(UrlObserver(Target.parse(f"127.0.0.1:{closed_port}"), ROWS))
+
+
+def test_a_url_that_shows_too_much_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit, and how to ask for less."""
+    monkeypatch.setattr(observers, "MOST_BYTES", 1000)
+    with pytest.raises(ObserverError, match=r"is longer than 1000 bytes; let the URL choose with \{token\}"):
+        by_url(lambda _: Reply(200, b" " * 2000))
+
+
+def command(code: str, *arguments: str, paths: Paths | None = None) -> CommandObserver:
+    """Return an observer that runs Python."""
+    return CommandObserver((sys.executable, "-c", code, *arguments), paths)
+
+
+def test_a_command_prints_what_is_to_be_seen() -> None:
+    """It gets the token as a word or in the environment; without paths it writes a document for us."""
+    printing = "import json, os, sys; print(json.dumps({'effects': [sys.argv[1], os.environ['TCOP_MOCK_TOKEN']]}))"
+    assert look(command(printing, "of-{token}")) == Sight((Effect("of-t-1"), Effect("t-1")))
+    assert look(command('print(\'{"rows": [1], "open": []}\')', paths=ROWS)) == Sight((Effect("1"),))
+
+
+@pytest.mark.parametrize(
+    "code, message",
+    [
+        ("import sys; sys.exit('no database')", "ended with code 1: no database"),
+        ("print('<html>')", "is no JSON: b'<html>'"),
+        ("import time; time.sleep(30)", "took more than 0.2 s"),
+    ],
+)
+def test_a_command_that_shows_nothing_is_told(code: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its code and what it said, and it is ended."""
+    if "0.2" in message:
+        monkeypatch.setattr(observers, "_DEADLINE_S", 0.2)
+    with pytest.raises(ObserverError, match=message):
+        look(command(code))
+
+
+def test_a_command_that_is_not_there_is_told() -> None:
+    """With the reason."""
+    with pytest.raises(ObserverError, match="the observer `/no/such/thing` cannot be run: No such file"):
+        look(CommandObserver.parse("/no/such/thing", None))
+
+
+@pytest.mark.parametrize("text, message", [("'", "No closing quotation"), (" ", "is empty")])
+def test_what_is_no_command_is_told(text: str, message: str) -> None:
+    """Before anything is played."""
+    with pytest.raises(UsageError, match=f"--observe-cmd .*{message}"):
+        CommandObserver.parse(text, None)
+
+
+async def _later(token: str) -> Any:
+    await asyncio.sleep(0)
+    return {"rows": [token]}
+
+
+@pytest.mark.parametrize(
+    "call, paths",
+    [
+        (lambda token: {"effects": [token]}, None),
+        (lambda token: {"rows": [token]}, ROWS),
+        (lambda token: Sight((Effect(token),)), None),
+        (_later, ROWS),
+    ],
+)
+def test_a_callable_returns_what_is_to_be_seen(call: Callable[[str], Any], paths: Paths | None) -> None:
+    """A document for us, one with paths, a Sight, or what can be awaited."""
+    assert look(CallableObserver("m:f", call, paths)) == Sight((Effect("t-1"),))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda _: 1 / 0, "the observer m:f raised ZeroDivisionError: division by zero"),
+        (lambda _: {"effects": [{1, 2}]}, "what the observer m:f returns is no JSON value"),
+    ],
+)
+def test_a_callable_that_shows_nothing_is_told(call: Callable[[str], Any], message: str) -> None:
+    """With what it raised."""
+    with pytest.raises(ObserverError, match=message):
+        look(CallableObserver("m:f", call))
+
+
+class Counting:
+    """An observer that counts how often it looks, and shows the number."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def look(self, token: str) -> Sight:
+        """Look, which takes a moment."""
+        self.looks += 1
+        number = self.looks
+        await asyncio.sleep(0.02)
+        return Sight((Effect(json.dumps([number, token])),))
+
+
+def test_many_share_a_look() -> None:
+    """Whoever comes while one looks gets the next look, not the one that began before."""
+    counting = Counting()
+    shared = Shared(counting)
+
+    async def many() -> list[Sight]:
+        first = asyncio.create_task(shared.look("a"))
+        await asyncio.sleep(0.01)
+        rest = await asyncio.gather(*(shared.look("b") for _ in range(5)))
+        return [await first, *rest]
+
+    sights = asyncio.run(many())
+    assert counting.looks == 2
+    assert [json.loads(sight.effects[0].text)[0] for sight in sights] == [1, 2, 2, 2, 2, 2]
+
+
+def test_a_receiver_is_left_alone_between_looks() -> None:
+    """Who looks all the time makes the answers late that it judges: two thirds of the time nobody looks."""
+
+    class Slow:
+        async def look(self, token: str) -> Sight:
+            """Look, which takes half a second."""
+            await asyncio.sleep(0.5)
+            return Sight((Effect(token),))
+
+    async def three(clock: Callable[[], float]) -> list[float]:
+        shared = Shared(Slow(), clock=clock)
+        ends = []
+        for _ in range(3):
+            await shared.look("a")
+            ends.append(clock())
+        return ends
+
+    assert run_virtually(three) == pytest.approx([0.5, 2.0, 3.5])
+
+
+def test_what_shows_one_object_only_is_not_shared() -> None:
+    """Each token is a look of its own."""
+    counting = Counting()
+
+    async def many() -> None:
+        await asyncio.gather(*(Shared(counting, per_token=True).look(token) for token in "abc"))
+
+    asyncio.run(many())
+    assert counting.looks == 3

@@ -1,0 +1,381 @@
+"""How a run is played: against ports that are not there, with clocks of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from virtual_time import run_virtually
+
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.clauses import load_clauses, select
+from tcop_mock.contract.observation import Observing
+from tcop_mock.contract.observers import CallableObserver
+from tcop_mock.contract.preflight import Footing, find_footing
+from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.target import Target
+from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, Result, RunEvent, RunFinished, RunStarted
+from tcop_mock.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+TARGET = Target.parse("http://127.0.0.1:9/hook")
+GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/hook")
+Answer = tuple[Outcome, int | None, float]
+OK: Answer = (Outcome.ACKED, 200, 0.01)
+SILENCE: Answer = (Outcome.TIMED_OUT, None, 5.0)
+REFUSED: Answer = (Outcome.REFUSED, None, 0.0)
+
+
+class FakePost:
+    """A port that answers at once and lets a clock of its own go on."""
+
+    def __init__(self, answer: Callable[[Push, int], Answer]) -> None:
+        self.now_s = 0.0
+        self.pushes: list[Push] = []
+        self.slept_s: list[float] = []
+        self._answer = answer
+
+    def clock(self) -> float:
+        """Return what the answers and pauses so far have taken."""
+        return self.now_s
+
+    async def sleep(self, pause_s: float) -> None:
+        """Let the clock go on."""
+        self.now_s += pause_s
+        self.slept_s.append(pause_s)
+
+    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        """Answer as planned."""
+        started_s = self.now_s
+        outcome, status, took_s = self._answer(push, len(self.pushes))
+        self.pushes.append(push)
+        self.now_s += min(took_s, deadline_s)
+        return Attempt(
+            outcome,
+            intended_s=started_s if intended_s is None else intended_s,
+            started_s=started_s,
+            ended_s=self.now_s,
+            status=status,
+            detail="as planned",
+        )
+
+
+def _run(post: FakePost, globs: Sequence[str], target: Target = TARGET, **options: Any) -> ContractRun:
+    plan = CheckPlan(target, Catalog.load(), select(load_clauses(), globs), load_profile(), seed=7, **options)
+    return ContractRun(plan, post, post.clock, post.sleep)
+
+
+def _play(run: ContractRun) -> list[RunEvent]:
+    async def play() -> list[RunEvent]:
+        return [event async for event in run.events()]
+
+    return asyncio.run(play())
+
+
+def test_a_run_tells_its_start_each_clause_and_its_end() -> None:
+    """Every clause is started and finished once, between the start of the run and its verdict."""
+    run = _run(FakePost(lambda _push, _number: OK), ["TCM102", "TCM104"])
+    events = _play(run)
+    assert isinstance(events[0], RunStarted)
+    assert isinstance(events[-1], RunFinished)
+    started = [event.clause.code for event in events if isinstance(event, ClauseStarted)]
+    finished = [event.result.clause.code for event in events if isinstance(event, ClauseFinished)]
+    assert sorted(started) == sorted(finished) == ["TCM102", "TCM104"]
+    assert events[-1].verdict.count(Result.PASS) == 2
+    assert events[-1].verdict.target == "http://127.0.0.1:9/hook"
+
+
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        (REFUSED, "cannot be reached: as planned; is it running? `--wait 30s` gives a starting receiver time"),
+        ((Outcome.DNS, None, 0.1), "cannot be reached: as planned; is the name right?"),
+        ((Outcome.TLS, None, 0.1), "cannot be reached: as planned; does it speak TLS there? `--insecure` does not"),
+        ((Outcome.REJECTED, 401, 0.1), "answers 401 to a plain callback, so it wants credentials"),
+        ((Outcome.REJECTED, 403, 0.1), "answers 403"),
+        ((Outcome.REJECTED, 404, 0.1), "is the path right?"),
+        ((Outcome.REJECTED, 405, 0.1), "is the path right?"),
+    ],
+)
+def test_a_target_that_cannot_be_used_is_an_error(answer: Answer, message: str) -> None:
+    """Where nothing could be judged the run ends at once with advice, not with sixty failures."""
+    post = FakePost(lambda _push, _number: answer)
+    with pytest.raises(TargetError) as caught:
+        _play(_run(post, []))
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("http://127.0.0.1:9/hook ")
+
+
+def test_wrong_credentials_are_told_without_showing_them() -> None:
+    """A target that refuses its own credentials wants other ones; neither is shown."""
+    with pytest.raises(TargetError) as caught:
+        _play(_run(FakePost(lambda _push, _number: (Outcome.REJECTED, 401, 0.1)), [], GUARDED))
+    assert "wants other credentials than these" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+    assert "alice" not in str(caught.value)
+
+
+def test_a_starting_receiver_is_waited_for() -> None:
+    """Refusals and 503 are waited out; the first other answer counts."""
+    answers = [REFUSED, REFUSED, (Outcome.REJECTED, 503, 0.01)]
+    post = FakePost(lambda _push, number: answers[number] if number < 3 else OK)
+    _play(_run(post, ["TCM104"], wait_s=10.0))
+    assert post.slept_s == [0.1, 0.1, 0.1]
+
+
+def test_waiting_has_an_end() -> None:
+    """A receiver that does not start in its time is told so, with the time that was given."""
+    post = FakePost(lambda _push, _number: REFUSED)
+    with pytest.raises(TargetError, match=r"after waiting 2 s: as planned$"):
+        _play(_run(post, [], wait_s=2.0))
+    assert post.now_s == pytest.approx(2.0)
+
+
+def test_a_slow_first_answer_is_not_the_measure() -> None:
+    """A receiver that needs its first request to warm up is measured by its second."""
+    post = FakePost(lambda _push, number: SILENCE if number == 0 else OK)
+    events = _play(_run(post, ["TCM302"]))
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].verdict.count(Result.PASS) == 1
+
+
+@pytest.mark.parametrize("took_s, in_flight", [(0.01, 4), (0.0, 4), (0.7, 2), (1.9, 1), (4.9, 1)])
+def test_slow_receivers_get_fewer_requests_at_once(took_s: float, in_flight: int) -> None:
+    """As many requests are in flight as can be served one by one inside a part of the deadline."""
+    attempt = Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
+    assert Footing(attempt, deadline_s=5.0).in_flight == in_flight
+
+
+@pytest.mark.parametrize("together_s, in_flight", [(2.0, 8), (3.5, 8), (4.0, 1), (16.0, 1)])
+def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: float, in_flight: int) -> None:
+    """Eight requests that are answered as fast as one show that it need not be asked one by one."""
+    asked = 0
+
+    async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        assert (push, intended_s) == (plain, None)
+        nonlocal asked
+        asked += 1
+        took_s = min(deadline_s, 2.0 if asked <= 2 else together_s)
+        return Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
+
+    plain = Push(b"{}")
+    ports = FakePost(lambda _push, _number: OK)
+    footing = asyncio.run(
+        find_footing(Push(b"{}"), TARGET, post=post, deadline_s=5.0, wait_s=0.0, clock=ports.clock, sleep=ports.sleep)
+    )
+    assert (asked, footing.in_flight) == (2 + 8, in_flight)
+
+
+def test_a_mute_receiver_is_judged_on_time_only() -> None:
+    """Where no plain callback is answered at all, TCM102 fails and the rest are errors without a request."""
+    post = FakePost(lambda _push, _number: SILENCE)
+    run = _run(post, [])
+    _play(run)
+    verdict = run.verdict("-")
+    assert [item.clause.code for item in verdict.results if item.result is Result.FAIL] == ["TCM102"]
+    assert verdict.count(Result.PASS) == 0
+    assert len(post.pushes) == 2 + 4
+
+
+def test_clauses_that_need_credentials_are_not_run_without_them() -> None:
+    """Without userinfo, and where userinfo is said not to be the receiver's, the auth clauses say what they need."""
+    for target, options in ((TARGET, {}), (GUARDED, {"judge_auth": False})):
+        run = _run(FakePost(lambda _push, _number: OK), ["TCM2*", "TCM104"], target, **options)
+        _play(run)
+        results = {item.clause.code: item for item in run.verdict("-").results}
+        assert {code for code, item in results.items() if item.result is Result.NOT_RUN} == results.keys() - {"TCM104"}
+        assert "USER:PASSWORD@" in results["TCM201"].reason
+
+
+def test_clauses_of_other_profiles_are_not_run() -> None:
+    """A clause that holds in other profiles only is left out and says in which."""
+    post = FakePost(lambda _push, _number: OK)
+    run = _run(post, ["TCM104"])
+    other = tuple(replace(clause, profiles=("2019-ack",)) for clause in run.plan.clauses)
+    run.plan = replace(run.plan, clauses=other)
+    _play(run)
+    [item] = run.verdict("-").results
+    assert (item.result, item.reason) == (Result.NOT_RUN, "holds in profile 2019-ack only")
+
+
+def test_each_push_carries_the_target_s_credentials() -> None:
+    """Where the target has credentials every ordinary push shows them."""
+    post = FakePost(lambda _push, _number: OK)
+    _play(_run(post, ["TCM302"], GUARDED))
+    assert {push.credentials for push in post.pushes} == {GUARDED.credentials}
+
+
+def test_what_is_not_finished_in_time_is_an_error() -> None:
+    """When the run's time is up, the clauses that are left are errors and the verdict comes all the same."""
+
+    class Stuck(FakePost):
+        async def __call__(self, push: Push, **options: Any) -> Attempt:
+            if len(self.pushes) >= 1:
+                await asyncio.Event().wait()
+            return await super().__call__(push, **options)
+
+    run = _run(Stuck(lambda _push, _number: OK), ["TCM102", "TCM104"], max_time_s=0.05)
+    events = _play(run)
+    assert isinstance(events[-1], RunFinished)
+    assert [item.reason for item in events[-1].verdict.results] == ["not finished within --max-time"] * 2
+
+
+def test_the_run_s_limit_holds_for_the_first_request_too() -> None:
+    """A target that does not answer the first callback inside the run's limit is unusable, and told so in time."""
+
+    class Stuck(FakePost):
+        async def __call__(self, push: Push, **options: Any) -> Attempt:
+            await asyncio.Event().wait()
+            return await super().__call__(push, **options)
+
+    with pytest.raises(TargetError, match=r"did not answer a plain callback inside --max-time 0\.05s"):
+        _play(_run(Stuck(lambda _push, _number: OK), ["TCM102"], max_time_s=0.05))
+
+
+def test_a_clause_has_a_limit_of_its_own() -> None:
+    """A port that never comes back costs one clause its own limit, not the run."""
+
+    class Stuck(FakePost):
+        async def __call__(self, push: Push, **options: Any) -> Attempt:
+            if len(self.pushes) >= 1:
+                await asyncio.Event().wait()
+            return await super().__call__(push, **options)
+
+    run = _run(Stuck(lambda _push, _number: OK), ["TCM104"])
+    profile = run.plan.profile
+    run.plan = replace(run.plan, profile=replace(profile, delivery=replace(profile.delivery, timeout_s=0.001)))
+    _play(run)
+    [item] = run.verdict("-").results
+    assert item.result is Result.ERROR
+    assert "not finished within its own limit" in item.reason
+
+
+def test_a_clause_that_fails_to_play_fails_the_run() -> None:
+    """An error of ours while a clause is played is raised, not swallowed."""
+
+    def broken(_push: Push, number: int) -> Answer:
+        if number:
+            raise ZeroDivisionError
+        return OK
+
+    with pytest.raises(ZeroDivisionError):
+        _play(_run(FakePost(broken), ["TCM104"]))
+
+
+def test_the_rest_of_an_interrupted_run_has_its_reason() -> None:
+    """A verdict can be had at any time; what has no result yet is an error for the reason given."""
+    run = _run(FakePost(lambda _push, _number: OK), ["TCM102", "TCM104"])
+    assert [item.reason for item in run.verdict("interrupted").results] == ["interrupted"] * 2
+
+
+def test_late_in_company_and_in_time_alone_passes() -> None:
+    """A clause whose answers were late beside others is played again alone, and that counts."""
+    seen: dict[bytes, int] = {}
+
+    def first_time_late(push: Push, number: int) -> Answer:
+        seen[push.body] = seen.get(push.body, 0) + 1
+        return SILENCE if seen[push.body] == 1 and 0 < number < 4 else OK
+
+    run = _run(FakePost(first_time_late), ["TCM102"])
+    _play(run)
+    assert [item.result for item in run.verdict("-").results] == [Result.PASS]
+    run = _run(FakePost(lambda _push, number: SILENCE if number else OK), ["TCM102"])
+    _play(run)
+    assert [item.result for item in run.verdict("-").results] == [Result.FAIL]
+
+
+def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> None:
+    """TCM409 is an error where a plain callback was refused before the first broken body."""
+    run = _run(FakePost(lambda _push, number: OK if number == 0 else (Outcome.REJECTED, 500, 0.01)), ["TCM4*"])
+    _play(run)
+    results = {item.clause.code: item for item in run.verdict("-").results}
+    assert results["TCM409"].result is Result.ERROR
+    assert "before the broken bodies" in results["TCM409"].reason
+
+
+def test_a_receiver_that_wants_a_pause_gets_it_when_it_is_heard_alone() -> None:
+    """Who answers 429 in company is asked again after the time it wants, and keeps the clause."""
+    post = FakePost(lambda _push, number: (Outcome.REJECTED, 429, 0.0) if 0 < number < 5 else OK)
+    run = _run(post, ["TCM302"])
+    _play(run)
+    assert [item.result for item in run.verdict("-").results] == [Result.PASS]
+    assert post.slept_s == [1.0]
+
+
+def test_a_receiver_that_is_dead_is_not_asked_for_more() -> None:
+    """Where no plain callback is answered after the broken bodies, what follows is an error without its requests."""
+    post = FakePost(lambda _push, number: SILENCE if number else OK)
+    run = _run(post, ["TCM515", "TCM201"], GUARDED)
+    _play(run)
+    assert {item.reason for item in run.verdict("-").results} == {
+        "the receiver no longer answers a plain callback (TCM409, TCM515)"
+    }
+    assert len(post.pushes) == 1 + 2 + 2
+
+
+def test_silences_are_not_waited_for_without_end() -> None:
+    """Twelve cases without an answer in company, and two alone, leave the rest of a clause out."""
+    post = FakePost(lambda push, _number: SILENCE if b'"alarmStatus":"0"' in push.body else OK)
+    run = _run(post, ["TCM101"])
+    _play(run)
+    [item] = run.verdict("-").results
+    assert item.result is Result.FAIL
+    silent = sum(b'"alarmStatus":"0"' in push.body for push in post.pushes)
+    assert 12 + 2 <= silent <= 12 + 4 + 2
+
+
+def test_scenes_are_not_begun_after_silences() -> None:
+    """A clause whose controls are answered no more leaves its other scenes out."""
+    post = FakePost(lambda _push, number: SILENCE if number else OK)
+    run = _run(post, ["TCM303"])
+    _play(run)
+    [item] = run.verdict("-").results
+    assert item.result is Result.ERROR
+    assert "1 case, after others had no answer" in item.reason
+    assert len(post.pushes) == 1 + 3 + 2
+
+
+def test_the_burst_starts_on_a_schedule() -> None:
+    """Two hundred callbacks are started evenly over a second, whatever the answers do."""
+    post = FakePost(lambda _push, _number: OK)
+    _play(_run(post, ["TCM515"]))
+    assert len(post.slept_s) == 200
+    assert post.slept_s[:3] == [0.0, 0.005, 0.01]
+    assert max(post.slept_s) < 1.0
+
+
+def test_a_paced_run_sends_one_request_after_the_other() -> None:
+    """Between the starts of two requests the pace lies, whichever clauses are played; crowds are left out."""
+    started: list[float] = []
+
+    async def play(clock: Callable[[], float]) -> ContractRun:
+        async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+            assert push.body
+            assert deadline_s
+            started.append(clock())
+            await asyncio.sleep(0.01)
+            now_s = clock()
+            return Attempt(Outcome.ACKED, intended_s or now_s, now_s - 0.01, now_s, status=200)
+
+        clauses = select(load_clauses(), ["TCM302", "TCM309", "TCM515", "TCM503"])
+        observing = Observing(CallableObserver("m:f", lambda _token: [], None))
+        plan = CheckPlan(TARGET, Catalog.load(), clauses, load_profile(), 7, gap_s=0.5, observing=observing)
+        run = ContractRun(plan, post, clock, asyncio.sleep)
+        async for _ in run.events():
+            pass
+        return run
+
+    results = {item.clause.code: item for item in run_virtually(play).verdict("").results}
+    assert len(started) > 10
+    assert min(later - first for first, later in itertools.pairwise(started)) >= 0.5 - 1e-9
+    assert results["TCM302"].result is Result.PASS
+    for code in ("TCM503", "TCM515"):
+        assert results[code].result is Result.NOT_RUN
+        assert results[code].reason == "needs many requests at once, and --pace sends one after the other"

@@ -1,0 +1,115 @@
+"""A secret shows nowhere but where it is revealed."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import dataclasses
+import json
+import pickle
+import pprint
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.target import MASK, Credentials, Secret, Target
+
+PASSWORD = "s3cret p@ss/wörd"  # as it is meant
+TYPED = quote(PASSWORD, safe="")
+TOKEN = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+TARGET = Target.parse(f"https://user:{TYPED}@host.test:8443/hook?a=1")
+CREDENTIALS = Credentials(Secret("user"), Secret(PASSWORD))
+HOLDERS = [
+    Secret(PASSWORD),
+    Secret(TOKEN),
+    CREDENTIALS,
+    TARGET,
+    Push(b"{}", credentials=CREDENTIALS),
+    [Secret(PASSWORD)],
+    {"password": Secret(PASSWORD)},
+]
+
+
+def shows(text: str) -> bool:
+    """Whether any spelling of the password, or a good part of it, is in a text."""
+    return any(part in text for part in (PASSWORD, TYPED, TOKEN, "s3cret", "rd@host", TOKEN[8:16]))
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
+def test_no_way_of_printing_shows_it(holder: object) -> None:
+    """Repr, str, format, f-strings, percent formatting, pprint, pickle and asdict."""
+    texts = [
+        repr(holder),
+        str(holder),
+        f"{holder}",
+        f"{holder!r:>60}",
+        "{}".format(holder),  # noqa: UP032 - that very way
+        "%s %r" % (holder, holder),  # noqa: UP031 - that very way
+        pprint.pformat(holder),
+        ascii(holder),
+        pickle.dumps(holder).decode("latin-1"),
+        pickle.dumps(holder, protocol=0).decode("latin-1"),
+        json.dumps(holder, default=str),
+    ]
+    if dataclasses.is_dataclass(holder) and not isinstance(holder, type):
+        texts += [repr(dataclasses.asdict(holder)), repr(dataclasses.astuple(holder))]
+    assert [text for text in texts if shows(text)] == []
+
+
+def test_a_format_takes_the_mask() -> None:
+    """Width and alignment apply to the mask, so they tell nothing about the length."""
+    assert f"[{Secret('x' * 50):>5}]" == f"[{MASK:>5}]"
+
+
+def test_a_secret_has_no_open_attributes() -> None:
+    """Neither vars() nor a new attribute gets at it."""
+    with pytest.raises(TypeError):
+        vars(Secret("x"))
+
+
+def test_a_pickled_secret_is_lost_and_a_copied_one_is_not() -> None:
+    """What is unpickled reveals the mask; copies, also inside asdict, are the secret itself."""
+    secret = Secret(PASSWORD)
+    assert pickle.loads(pickle.dumps(secret)).reveal() == MASK  # noqa: S301 - our own
+    assert copy.copy(secret) is copy.deepcopy(secret) is secret
+    assert dataclasses.asdict(CREDENTIALS)["password"].reveal() == PASSWORD
+
+
+@given(st.text(), st.text())
+def test_secrets_compare_by_their_text(one: str, other: str) -> None:
+    """Equal texts are equal and hash alike; a secret is no text."""
+    assert (Secret(one) == Secret(other)) == (one == other)
+    assert Secret(one) == Secret(one)
+    assert hash(Secret(one)) == hash(Secret(one))
+    assert Secret(one) != one
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_a_token_is_basic_in_utf_8_and_never_fails(user: str, password: str) -> None:
+    """Any text has a token, lone surrogates included, for an encoding error would carry the password."""
+    token = Credentials(Secret(user), Secret(password)).token().reveal()
+    assert base64.b64decode(token).decode("utf-8", "surrogatepass") == f"{user}:{password}"
+
+
+def test_traces_are_every_spelling_longest_first() -> None:
+    """Token, plain, percent-encoded in both cases, JSON with and without escapes, HTML; never the empty text."""
+    traces = Credentials(Secret("ü"), Secret('a/b "&')).traces()
+    assert set(traces) == {
+        base64.b64encode('ü:a/b "&'.encode()).decode(),
+        *('a/b "&', "a%2Fb%20%22%26", "a%2fb%20%22%26", 'a/b \\"&', "a/b &quot;&amp;"),
+        *("ü", "%C3%BC", "%c3%bc", "\\u00fc"),
+    }
+    assert list(traces) == sorted(traces, key=len, reverse=True)
+    assert Credentials(Secret(""), Secret("")).traces() == ("Og==",)
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_traces_mask_what_receivers_may_echo(user: str, password: str) -> None:
+    """For all credentials: replacing the traces one by one leaves no spelling that JSON or a URL would have."""
+    credentials = Credentials(Secret(user), Secret(password))
+    spellings = {password, json.dumps(password)[1:-1], quote(password.encode("utf-8", "surrogatepass"), safe="")}
+    assert spellings - {""} <= set(credentials.traces())
+    assert "" not in credentials.traces()

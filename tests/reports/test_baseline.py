@@ -1,0 +1,266 @@
+"""Known findings: what is new beside them, what has expired, and what is not found any more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from jsonschema import Draft202012Validator
+from verdicts import ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOWN, events, verdict
+
+from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.verdict import Baseline, ClauseFinished, ClauseResult, Known, Result, RunFinished, Verdict
+from tcop_mock.errors import UsageError
+from tcop_mock.reports.baseline import Comparison, fingerprint
+from tcop_mock.reports.baseline_file import baseline_document, read_baseline, write_baseline
+from tcop_mock.reports.console import whole_text
+from tcop_mock.reports.findings import standing
+from tcop_mock.reports.formats import KINDS, render
+from tcop_mock.reports.junit import junit_document
+from tcop_mock.reports.summary import Ruling, rule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tcop_mock.domain.verdict import RunEvent
+
+TODAY = date(2026, 11, 28)
+_STARTED = datetime(2026, 11, 28, tzinfo=UTC)
+OTHER = replace(SHOWN, title="another: answered 404", cause="answered 404", cases=("another",))
+MARK = fingerprint("TCM302", "answered 500")
+KNOWN = Known(MARK, "TCM302", date(2026, 11, 1), "answered 500", cases=SHOWN.cases)
+BROKEN = replace(FAILED, findings=(SHOWN,))
+GONE = Known("0" * 16, "TCM101", date(2026, 10, 1), "answered 418")
+
+
+def compared(result: ClauseResult, *known: Known, adopting: bool = False) -> ClauseResult:
+    """Return a result as these known findings make it."""
+    return Comparison(known, TODAY, adopting=adopting).result(result)
+
+
+def test_a_known_finding_does_not_fail_the_run() -> None:
+    """A clause that is broken in known ways only is known; the contract is kept but for that."""
+    of = Comparison([KNOWN], TODAY, path="b.json").verdict(verdict(PASSED, BROKEN))
+    assert [one.result for one in of.results] == [Result.PASS, Result.KNOWN]
+    assert of.results[1].findings[0].known == KNOWN
+    assert rule(of, Level.MUST) is Ruling.KEPT
+    text = whole_text(of)
+    assert "KNOWN TCM302" in text
+    assert "(known since\n  2026-11-01)" in text or "(known since 2026-11-01)" in " ".join(text.split())
+    assert (
+        "2 clauses: 1 passed, 0 failed, 0 errors, 0 not run, 1 known. The contract is kept but for what is known."
+        in text
+    )
+    assert rule(Comparison([KNOWN], TODAY).verdict(verdict(BROKEN)), Level.MUST) is Ruling.KEPT
+
+
+def test_a_known_finding_hides_no_new_one() -> None:
+    """A clause with another cause beside the known one is broken, and the new finding is shown first."""
+    result = compared(replace(BROKEN, findings=(SHOWN, OTHER)), KNOWN)
+    assert result.result is Result.FAIL
+    assert [(one.cause, one.counts) for one in result.findings] == [("answered 404", True), ("answered 500", False)]
+    assert "known since 2026-11-01" in whole_text(verdict(result))
+
+
+def test_a_known_cause_in_new_cases_counts() -> None:
+    """Where the same goes wrong in a case in which it was not known, that is told and counts."""
+    result = compared(BROKEN, replace(KNOWN, cases=SHOWN.cases[:1]))
+    assert result.result is Result.FAIL
+    assert result.findings[0].beyond == SHOWN.cases[1:]
+    text = " ".join(whole_text(verdict(result)).split())
+    assert 'known since 2026-11-01, but not in 1 case: recoverTime "0" while resolved' in text
+
+
+@pytest.mark.parametrize("cases", [(), tuple(f"case {number}" for number in range(7))])
+def test_many_new_cases_are_counted(cases: tuple[str, ...]) -> None:
+    """Of many new cases a few are named; a finding that chance decides on is known in all its cases."""
+    result = compared(replace(BROKEN, findings=(replace(SHOWN, cases=cases),)), KNOWN)
+    assert result.result is (Result.FAIL if cases else Result.KNOWN)
+    text = " ".join(whole_text(verdict(result)).split())
+    assert ("but not in 7 cases, 5 of which are: case 0; case 1;" in text) is bool(cases)
+
+
+@pytest.mark.parametrize("expires, result", [(date(2026, 11, 29), Result.KNOWN), (TODAY, Result.FAIL)])
+def test_what_has_expired_counts_again(expires: date, result: Result) -> None:
+    """From its day on a known finding fails the run, and the report says why; before it, the day is told."""
+    found = compared(BROKEN, replace(KNOWN, expires=expires))
+    assert found.result is result
+    told = f", until {expires}" if result is Result.KNOWN else f", but only until {expires}: it counts again"
+    text = " ".join(whole_text(replace(verdict(found), baseline=Baseline("b", 1))).split())
+    assert f"known since 2026-11-01{told}" in text
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("the same push: 3 effects in place of 1", "the same push: 2 effects in place of 1", True),
+        ("3 of 20 acknowledged alarms have no effect", "12 of 20 acknowledged alarms have no effect", True),
+        ("answered 500", "answered 404", False),
+        ("answered after more than 2.5 s", "answered after more than 1.25 s", True),
+        ("\ud800", "\ud801", False),
+    ],
+)
+def test_the_fingerprint_is_of_the_cause(one: str, other: str, *, same: bool) -> None:
+    """Counts and times change nothing, a status does; nor is another clause's finding the same."""
+    assert (fingerprint("TCM501", one) == fingerprint("TCM501", other)) is same
+    assert fingerprint("TCM501", one) != fingerprint("TCM502", one)
+
+
+def test_the_number_of_a_callback_in_a_burst_is_chance() -> None:
+    """Cases that are one of many are one case to a baseline."""
+    burst = replace(SHOWN, cases=("callback 3 of 200 in a burst", "callback 7 of 200 in a burst"))
+    result = compared(replace(BROKEN, findings=(burst,)), adopting=True)
+    assert result.findings[0].known is not None
+    assert result.findings[0].known.cases == ("callback # of 200 in a burst",)
+
+
+def test_a_finding_without_a_cause_is_known_by_its_title() -> None:
+    """What has no cause of its own has its title."""
+    assert compared(FAILED).findings[0].fingerprint == fingerprint("TCM302", FINDING.title)
+
+
+def test_events_are_compared_as_they_come() -> None:
+    """A listener hears each result as the verdict will have it; other events pass."""
+    heard: list[RunEvent] = []
+    listen = Comparison([KNOWN], TODAY, path="b.json").heard_by(heard.append)
+    of = verdict(PASSED, BROKEN)
+    for event in events(of):
+        listen(event)
+    results = {event.result.clause.code: event.result.result for event in heard if isinstance(event, ClauseFinished)}
+    assert results == {"TCM101": Result.PASS, "TCM302": Result.KNOWN}
+    assert isinstance(heard[-1], RunFinished)
+    assert heard[-1].verdict.baseline == Baseline("b.json", 1)
+    assert len(heard) == len(list(events(of)))
+    again = Comparison([KNOWN], TODAY, path="b.json").verdict(heard[-1].verdict)
+    assert again == heard[-1].verdict
+
+
+@pytest.mark.parametrize(
+    "result, is_stale",
+    [
+        (PASSED, True),
+        (replace(PASSED, reason="left out: something"), False),
+        (replace(PASSED, result=Result.FAIL, findings=(OTHER,)), True),
+        (replace(ERROR, clause=PASSED.clause), False),
+        (replace(LEFT_OUT[0], clause=PASSED.clause), False),
+        (BROKEN, False),
+    ],
+    ids=["passed", "passed in part", "broken otherwise", "not judged", "not run", "not chosen"],
+)
+def test_what_is_not_found_any_more_is_stale(result: ClauseResult, *, is_stale: bool) -> None:
+    """It is where its clause was judged; every report says so."""
+    of = Comparison([GONE], TODAY).verdict(verdict(result))
+    assert of.baseline is not None
+    assert of.baseline.stale == ((GONE,) if is_stale else ())
+    said = "TCM101 answered 418 is not found any more"
+    assert (said in whole_text(of).replace("\n  ", " ")) is is_stale
+    assert (said.encode() in junit_document(of, fail_on=Level.MUST, started=_STARTED)) is is_stale
+
+
+def listed(of: Verdict, *known: Known, update: bool = False, prune: bool = False) -> list[Known]:
+    """Return what a baseline lists after a run."""
+    comparison = Comparison(known, TODAY, adopting=update)
+    return comparison.listed(comparison.verdict(of), update=update, prune=prune)
+
+
+def test_an_update_adds_what_is_new_and_keeps_the_rest() -> None:
+    """New findings are known from today on, known ones keep their day and note, new cases are added."""
+    before = replace(KNOWN, cases=SHOWN.cases[:1], note="ours", expires=date(2027, 1, 1))
+    after = listed(verdict(PASSED, replace(BROKEN, findings=(SHOWN, OTHER))), before, GONE, update=True)
+    assert [one.clause for one in after] == ["TCM101", "TCM302", "TCM302"]
+    assert after[0] == GONE
+    assert replace(before, cases=SHOWN.cases) in after
+    [new] = [one for one in after if one.cause == "answered 404"]
+    assert (new.first_seen, new.expires, new.title, new.cases) == (TODAY, None, OTHER.title, OTHER.cases)
+
+
+def test_an_update_does_not_bring_back_what_has_expired() -> None:
+    """It was to be mended by its day: it stays in the file as it is, and counts."""
+    old = replace(KNOWN, expires=date(2026, 11, 2))
+    assert listed(verdict(BROKEN), old, update=True) == [old]
+    assert compared(BROKEN, old, adopting=True).result is Result.FAIL
+
+
+def test_a_prune_takes_out_what_is_not_found_any_more() -> None:
+    """Only of clauses that were judged: others may still be broken."""
+    assert listed(verdict(PASSED, BROKEN), KNOWN, GONE, prune=True) == [KNOWN]
+    assert listed(verdict(BROKEN), KNOWN, GONE, prune=True) == [GONE, KNOWN]
+    assert listed(verdict(PASSED, BROKEN), KNOWN, GONE) == [GONE, KNOWN]
+
+
+def test_a_baseline_comes_back_from_its_file(tmp_path: Path) -> None:
+    """What is written keeps its schema and is read as it was, hostile texts included."""
+    hostile = "\x1b[31m\u202e</script>::error::"
+    known = [replace(KNOWN, note=hostile, expires=date(2027, 1, 1)), replace(GONE, title=hostile)]
+    write_baseline(str(tmp_path / "b.json"), known)
+    assert read_baseline(str(tmp_path / "b.json")) == known
+    assert not list(Draft202012Validator(read_schema("baseline")).iter_errors(baseline_document(known)))
+    assert "\x1b" not in (tmp_path / "b.json").read_text(encoding="utf-8")
+    assert [file.name for file in tmp_path.iterdir()] == ["b.json"]
+
+
+def test_people_may_write_one_by_hand(tmp_path: Path) -> None:
+    """Fingerprint, clause and day are enough."""
+    row = {"fingerprint": MARK, "clause": "TCM302", "first_seen": "2026-11-01"}
+    (tmp_path / "b.json").write_text(json.dumps({"version": 1, "findings": [row]}), encoding="utf-8")
+    [known] = read_baseline(str(tmp_path / "b.json"))
+    assert compared(BROKEN, known).result is Result.KNOWN
+
+
+ROW = '{"fingerprint": "0123456789abcdef", "clause": "TCM302", "first_seen": "2026-11-01"'
+WRONG = {
+    "{": "is no JSON: ",
+    "\xff": "is no JSON",
+    "[]": "the document is a list, not an object",
+    '{"version": 2, "findings": []}': "version is 2, not 1",
+    '{"version": 1}': "findings is missing",
+    '{"version": 1, "findings": [{}]}': "findings.0.",
+    f'{{"version": 1, "findings": [{ROW}, "expire": null}}]}}': "findings.0.expire is an unknown key; did you mean",
+    f'{{"version": 1, "findings": [{ROW}, "expires": "soon"}}]}}': "findings.0.expires",
+    f'{{"version": 1, "findings": [{ROW}, "expires": "2026-02-30"}}]}}': "'2026-02-30' is no day; write one",
+    f'{{"version": 1, "findings": [{ROW}}}, {ROW}}}]}}': "lists the fingerprint 0123456789abcdef twice",
+}
+
+
+@pytest.mark.parametrize("text, problem", WRONG.items(), ids=range(len(WRONG)))
+def test_a_file_that_is_no_baseline_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+    """In one line: which file, which key, what is wrong."""
+    place = tmp_path / "b.json"
+    place.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError) as raised:
+        read_baseline(str(place))
+    assert problem in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "b.json" in str(raised.value)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """One that is not there says what writes it; a folder is no file."""
+    with pytest.raises(UsageError, match="is not there; --baseline-update writes it"):
+        read_baseline(str(tmp_path / "b.json"))
+    with pytest.raises(UsageError, match="cannot be read: "):
+        read_baseline(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"har"}))
+def test_every_report_tells_what_is_known_and_what_is_stale(kind: str) -> None:
+    """In the words of its kind; tests of known findings may fail."""
+    of = Comparison([KNOWN, GONE], TODAY, path="b.json").verdict(verdict(PASSED, BROKEN))
+    told = render(kind, of).decode()
+    assert "2026-11-01" in told
+    assert kind == "pytest" or "answered 418" in told or GONE.fingerprint in told
+
+
+def test_a_new_finding_has_no_standing() -> None:
+    """Nothing is said of what no baseline lists."""
+    assert standing(SHOWN) == ""
+
+
+def test_there_is_no_other_kind() -> None:
+    """A kind that is not there is named, with the near one."""
+    with pytest.raises(UsageError, match="no report 'htlm'; did you mean 'html'"):
+        render("htlm", verdict())

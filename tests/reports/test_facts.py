@@ -1,0 +1,102 @@
+"""What every report says of the run itself."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jsonschema import Draft202012Validator
+from verdicts import ERROR, FAILED, LEFT_OUT, PASSED, RAN, verdict
+
+from tcop_mock import __version__
+from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.reports.console import whole_text
+from tcop_mock.reports.json import check_document, json_text
+from tcop_mock.reports.summary import LIBRARIES, catalogue_sha256, left_out, rows, tool_document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+_OWN = """\
+title = "Acme"
+kind = "event"
+namespace = "qce/acme"
+regional = false
+source = "ours"
+assumed = []
+[policy]
+type = "acme"
+name = "Acme"
+[product]
+productName = "acme"
+productShowName = "Acme"
+[dimensions]
+id = "x"
+[[events]]
+eventName = "e"
+eventShowName = "E"
+recoverable = true
+source = "ours"
+"""
+
+
+def own_catalogue(folder: Path) -> Catalog:
+    """Return the shipped shapes and one that lies in a folder."""
+    (folder / "acme").mkdir(parents=True)
+    (folder / "acme" / "queue.toml").write_text(_OWN, encoding="utf-8")
+    return Catalog.load(folder)
+
+
+def test_the_tool_says_its_versions() -> None:
+    """Our version, Python, the system and each library that is installed are named."""
+    tool = tool_document()
+    assert (tool["name"], tool["version"]) == ("tcop-mock", __version__)
+    assert tool["python"].startswith("CPython 3.")
+    assert tool["platform"].split()
+    assert tool["libraries"]["click"] == importlib.metadata.version("click")
+    assert set(tool["libraries"]) == set(LIBRARIES)
+
+
+def test_a_library_that_is_not_there_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing library is left out and stops nothing."""
+    monkeypatch.setattr("tcop_mock.reports.summary.LIBRARIES", ("no-such-library-of-anybody",))
+    assert tool_document.__wrapped__()["libraries"] == {}
+
+
+def test_the_hash_is_of_what_the_catalogue_says(tmp_path: Path) -> None:
+    """The same shapes have the same hash wherever their files lie; one shape more, or one word, changes it."""
+    shipped = catalogue_sha256(Catalog.load())
+    here, there = (catalogue_sha256(own_catalogue(tmp_path / name)) for name in ("here", "there"))
+    assert shipped == catalogue_sha256(Catalog.load())
+    assert here == there != shipped
+    shutil.rmtree(tmp_path / "here")
+    first, *others = Catalog.load()
+    assert catalogue_sha256([replace(first, namespace="qce/other"), *others]) != shipped
+
+
+def test_what_was_not_run_is_told_by_reason() -> None:
+    """Clauses that were left out stand together by their reason; what could not be judged is none of them."""
+    other = replace(LEFT_OUT[0], reason="another reason")
+    told = left_out((LEFT_OUT[0], ERROR, other, LEFT_OUT[1], PASSED))
+    assert told == [(LEFT_OUT[0].reason, ("TCM201", "TCM202")), ("another reason", ("TCM201",))]
+
+
+def test_a_run_is_told_with_time_and_catalogue() -> None:
+    """Start (UTC), duration and catalogue are in the document, which keeps its schema, and in the lines for people."""
+    shapes = tuple(Catalog.load())
+    of = replace(verdict(PASSED, FAILED, *LEFT_OUT), ran=replace(RAN, shapes=shapes))
+    document = json.loads(json_text(check_document(of)))
+    assert not list(Draft202012Validator(read_schema("check-report")).iter_errors(document))
+    assert (document["started"], document["duration_s"]) == ("2026-11-23T10:30:59Z", 12.25)
+    assert document["catalogue"] == {"sha256": catalogue_sha256(shapes), "shapes": len(shapes)}
+    told = dict(rows(of))
+    assert told["Catalogue"] == f"{len(shapes)} shapes, sha256 {catalogue_sha256(shapes)[:12]}"
+    assert told["Started"] == "2026-11-23T10:30:59Z, took 12.2 s"
+    text = " ".join(whole_text(of).split())
+    assert all(part in text for part in (told["Judged by"], told["Catalogue"], told["Started"]))

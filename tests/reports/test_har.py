@@ -1,0 +1,75 @@
+"""Findings as an HTTP Archive."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+from verdicts import EXCHANGE, FAILED, RAN, SHOWN, verdict
+
+from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.domain.verdict import Exchange, Verdict
+from tcop_mock.inputs.requests import requests_in
+from tcop_mock.reports.har import har_document
+
+
+def of(*exchanges: Exchange) -> Verdict:
+    """Return a verdict with one finding of these exchanges."""
+    return replace(verdict(replace(FAILED, findings=(replace(SHOWN, exchanges=exchanges),))), ran=RAN)
+
+
+def test_an_exchange_is_an_entry() -> None:
+    """Request and answer are there in whole, at their time, with the keys that HAR 1.2 demands."""
+    log = har_document(of(EXCHANGE))["log"]
+    assert log["version"] == "1.2"
+    [entry] = log["entries"]
+    assert entry["startedDateTime"] == "2026-11-23T18:31:00.500+08:00"
+    assert (entry["time"], entry["timings"]) == (3.0, {"send": 0, "wait": 2.0, "receive": 1.0})
+    request, response = entry["request"], entry["response"]
+    assert (request["method"], request["url"]) == ("POST", "http://127.0.0.1:8080/alarm")
+    assert request["postData"] == {"mimeType": "application/json", "params": [], "text": '{"recoverTime":"0"}'}
+    assert {"name": "Content-Length", "value": "19"} in request["headers"]
+    assert (response["status"], response["statusText"]) == (500, "Internal Server Error")
+    assert response["content"] == {"size": 12, "mimeType": "text/plain", "text": "系统错误"}
+    assert response["redirectURL"] == "/elsewhere"
+    for part, keys in (
+        (request, {"cookies", "headers", "queryString", "headersSize", "bodySize", "httpVersion"}),
+        (response, {"cookies", "headers", "headersSize", "bodySize", "httpVersion"}),
+        (entry, {"cache"}),
+    ):
+        assert keys <= part.keys()
+
+
+def test_what_no_answer_came_to_has_status_0() -> None:
+    """As browsers write it; credentials are shown to have been there, and nothing of them."""
+    silent = Attempt(Outcome.TIMED_OUT, 100.0, 100.0, 105.0, detail="no answer")
+    push = replace(EXCHANGE.case.push, method="GET", headers=(), body=b"", query="a=1&b=")
+    one = Exchange("http://h/x?a=1&b=", replace(EXCHANGE.case, push=push), silent, authorized=True)
+    [entry] = har_document(of(one))["log"]["entries"]
+    assert (entry["response"]["status"], entry["response"]["statusText"]) == (0, "")
+    assert entry["timings"] == {"send": 0, "wait": 5000.0, "receive": 0.0}
+    assert {"name": "Authorization", "value": "Basic ***"} in entry["request"]["headers"]
+    assert entry["request"]["queryString"] == [{"name": "a", "value": "1"}, {"name": "b", "value": ""}]
+    assert "postData" not in entry["request"]
+
+
+def test_replay_reads_it() -> None:
+    """What replay finds in the archive are the requests, byte for byte, also those that are no UTF-8."""
+    bodies = (b'{"a":"\xe4\xba\x91"}', b"\xff\x00\xfe", "\u202e".encode())
+    exchanges = [
+        replace(EXCHANGE, case=replace(EXCHANGE.case, push=replace(EXCHANGE.case.push, body=body))) for body in bodies
+    ]
+    document = har_document(of(*exchanges))
+    kept, warning = requests_in(json.dumps(document).encode(), "x.har")
+    assert warning == ""
+    assert tuple(one.body for one in kept) == bodies
+    assert {one.headers for one in kept} == {(("Content-Type", "application/json"),)}
+    encoded = document["log"]["entries"][1]["request"]["postData"]
+    assert base64.b64decode(encoded["text"]) == bodies[1]
+
+
+def test_a_verdict_without_a_clock_has_one_too() -> None:
+    """Where nobody looked at a clock, entries keep their distances."""
+    document = har_document(replace(of(EXCHANGE), ran=None))
+    assert document["log"]["entries"][0]["startedDateTime"].startswith("1970-01-01T00:01:41.500")

@@ -1,0 +1,218 @@
+"""A load as an HTML page with charts, and its course as CSV."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+from storms import PLAN, SUMMARY
+
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import Model
+from tcop_mock.domain.load_summary import Distribution, LoadPoint, LoadSummary
+from tcop_mock.load.slo import hold, parse_objectives
+from tcop_mock.reports.charts import short_time
+from tcop_mock.reports.load_html import load_html
+from tcop_mock.reports.load_json import load_csv
+
+_STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+_HELD = hold(parse_objectives(["p99<500ms,errors<20%"], Model.SCRIPT), SUMMARY)
+_EMPTY = replace(
+    SUMMARY,
+    plan=replace(PLAN, model=Model.OPEN, assumptions=()),
+    attempts=0,
+    outcomes={},
+    statuses={},
+    acks=Distribution(),
+    services=Distribution(),
+    lateness=Distribution(),
+    series=(),
+    notifications=0,
+)
+
+
+class _Page(HTMLParser):
+    """What a browser finds in a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def captions(self) -> list[str]:
+        return [str(attrs["aria-label"]) for tag, attrs in self.tags if tag == "svg"]
+
+    def classes(self, tag: str) -> list[str | None]:
+        return [attrs.get("class") for name, attrs in self.tags if name == tag]
+
+
+def page(load: LoadSummary = SUMMARY, attempts: dict[int, int] | None = None) -> _Page:
+    """Return a load with objectives as a browser sees it."""
+    return _Page(load_html(load, _HELD, {3: 38, 4: 2} if attempts is None else attempts, _STARTED))
+
+
+def test_the_page_tells_the_whole_load() -> None:
+    """Objectives, what became of notifications, times, charts, assumptions; never a password."""
+    written = load_html(SUMMARY, _HELD, {3: 38, 4: 2}, _STARTED)
+    told = " ".join(page().texts)
+    assert "1 of 2 objectives kept; 100 of 120 attempts acked" in told
+    for text in (
+        "http://***@127.0.0.1:8080/hook",
+        "2026-11-23 10:30:00 UTC",
+        "p99<500ms",
+        "20 of 120 (16.67%)",
+        "1.18 attempts for each notification",
+        "2 notifications of which every attempt failed",
+        "12 pushes that the receiver may have had twice",
+        "5.50 s from the last notification that was due to the end",
+        "8 of 503",
+        "2 (1.96 %) not acked so soon after they were due",
+        PLAN.assumptions[0],
+    ):
+        assert text in told
+    assert page().captions() == [
+        "Ack time over time; the line is TCOP's 5 s",
+        "Attempts a second, by their end",
+        "Acks by the time that they took",
+        "Alarms by the attempts that all their notifications took",
+    ]
+    assert "7Kq2" not in written
+
+
+def test_nothing_is_fetched_or_run() -> None:
+    """No script, no address, no style but the sheet that the policy names by its hash."""
+    written = load_html(SUMMARY, _HELD, {3: 38}, _STARTED)
+    found = page()
+    assert {tag for tag, _ in found.tags} & {"script", "img", "link", "iframe", "object", "a", "image", "use"} == set()
+    assert not any({"src", "href", "style", "onload"} & set(attrs) for _, attrs in found.tags)
+    [sheet] = re.findall(r"<style>(.*?)</style>", written, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    [policy] = [attrs["content"] for tag, attrs in found.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert "url(" not in sheet
+    assert "@import" not in sheet
+
+
+def test_the_charts_stay_within_their_frame() -> None:
+    """Every point, bar and text lies in the box that is shown; a second without an ack is a gap in the curves."""
+    gaps = tuple(replace(point, acked=0) if 20 <= point.at_s < 30 else point for point in SUMMARY.series)
+    found = page(replace(SUMMARY, series=gaps))
+    numbers: list[tuple[float, float]] = []
+    for tag, attrs in found.tags:
+        got = {key: value or "" for key, value in attrs.items()}
+        if tag == "polyline":
+            numbers += [(float(x), float(y)) for x, _, y in (pair.partition(",") for pair in got["points"].split())]
+        if tag == "rect":
+            numbers.append((float(got["x"]) + float(got["width"]), float(got["y"]) + float(got["height"])))
+            numbers.append((float(got["x"]), float(got["y"])))
+        if tag == "text":
+            numbers.append((float(got["x"]), float(got["y"])))
+    assert min(min(pair) for pair in numbers) >= 0
+    assert max(x for x, _ in numbers) <= 360
+    assert max(y for _, y in numbers) <= 200
+    assert found.classes("polyline").count("line a") == 2 + 1  # two stretches, and the key
+
+
+@pytest.mark.parametrize(
+    "load, cls, headline",
+    [
+        (SUMMARY, "broken", "1 of 2 objectives kept; 100 of 120 attempts acked"),
+        (
+            replace(SUMMARY, interrupted=True),
+            "broken",
+            "Interrupted: 1 of 2 objectives kept; 100 of 120 attempts acked",
+        ),
+    ],
+)
+def test_the_head_says_whether_it_was_good(load: LoadSummary, cls: str, headline: str) -> None:
+    """Broken where an objective is, or where it was cut short."""
+    found = page(load)
+    assert found.classes("header") == [cls]
+    assert headline in found.texts
+
+
+def test_without_objectives_failures_decide() -> None:
+    """All acked is good, anything else is not; the table of objectives is left out."""
+    whole = replace(SUMMARY, outcomes={Outcome.ACKED: 120}, notes=("descriptors ran out",), recovery_s=None)
+    good = _Page(load_html(whole, (), {}, _STARTED))
+    assert good.classes("header") == ["kept"]
+    assert "Objectives" not in good.texts
+    assert "descriptors ran out" in good.texts
+    assert len(good.captions()) == 3
+    bad = _Page(load_html(SUMMARY, (), {}, _STARTED))
+    assert bad.classes("header") == ["broken"]
+
+
+def test_a_load_in_which_nothing_came_back_has_a_page_too() -> None:
+    """No chart has anything to show, and no time is told."""
+    found = page(_EMPTY, {})
+    assert found.captions() == []
+    assert found.texts.count("-") == 3 * 6
+    assert "0 (0 %) timed out, or acked later than that" in found.texts
+
+
+def test_a_closed_load_is_never_late() -> None:
+    """It has no schedule, so that its page says nothing of one."""
+    closed = page(replace(SUMMARY, plan=replace(PLAN, model=Model.CLOSED), lateness=Distribution()))
+    words = {"Late", "Dropped", "From the actual start", "Begun late by"}
+    assert not words & set(closed.texts)
+    assert words - {"Dropped"} <= set(page(SUMMARY).texts)
+
+
+def test_texts_are_no_markup() -> None:
+    """What looks like an element, or could act on a reader, is shown as it is written."""
+    plan = replace(PLAN, title="<script>alert(1)</script>\x1b[31m\u202e", assumptions=("<b>bold</b>",))
+    written = load_html(replace(SUMMARY, plan=plan), _HELD, {}, _STARTED)
+    assert "<script" not in written
+    assert "<b>" not in written
+    assert "\x1b" not in written
+    assert "\u202e" not in written
+
+
+def test_a_long_load_has_as_many_points_as_can_be_seen() -> None:
+    """A day of seconds makes a page of the size of a minute's."""
+    [first, *_] = SUMMARY.series
+    day = tuple(replace(first, at_s=float(at)) for at in range(86_400))
+    assert len(load_html(replace(SUMMARY, series=day), _HELD, {}, _STARTED)) < 100_000
+
+
+@pytest.mark.parametrize("seconds, told", [(0.000001, "1 µs"), (0.0205, "20.5 ms"), (0.9999, "1 s"), (12.0, "12 s")])
+def test_axes_name_times_shortly(seconds: float, told: str) -> None:
+    """Three digits and a unit."""
+    assert short_time(seconds) == told
+
+
+def test_the_course_as_csv() -> None:
+    """A row a point under the names of the JSON report, which spreadsheets read back."""
+    rows = list(csv.DictReader(io.StringIO(load_csv(SUMMARY.series[:2]), newline="")))
+    assert list(rows[0]) == [
+        "at_s",
+        "span_s",
+        "started",
+        "acked",
+        "failed",
+        "dropped",
+        "late",
+        "in_flight",
+        "p50_s",
+        "p99_s",
+        "max_s",
+    ]
+    assert [float(row["at_s"]) for row in rows] == [0.0, 1.0]
+    assert load_csv([LoadPoint(0.0, 1.0, 2, 2, 0, 0, 0, 0, 1 / 3, 0.5, 1e-7)]).splitlines()[1] == (
+        "0.0,1.0,2,2,0,0,0,0,0.333333,0.5,0.0"
+    )

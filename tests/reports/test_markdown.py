@@ -1,0 +1,97 @@
+"""Markdown, and the annotations of GitHub Actions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from markdown_it import MarkdownIt
+from verdicts import ERROR, FAILED, FINDING, KNOWN, LEFT_OUT, LISTED, PASSED, RAN, SHOULD, broken, verdict
+
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.verdict import Baseline
+from tcop_mock.reports.markdown import markdown_document, workflow_commands
+
+
+def parsed(text: str) -> str:
+    """Return what a reader of GitHub's dialect makes of Markdown."""
+    return str(MarkdownIt("gfm-like", {"linkify": False}).render(text))
+
+
+def test_the_report_has_everything() -> None:
+    """Verdict, facts, findings with evidence and commands, what is known, unjudged, left out and assumed."""
+    of = replace(
+        verdict(PASSED, broken(1), KNOWN, ERROR, *LEFT_OUT), ran=RAN, baseline=Baseline("b.json", 2, (LISTED,))
+    )
+    text = markdown_document(of)
+    shown = parsed(text)
+    assert shown.startswith("<h1>❌ Broken: 1 must clause.</h1>\n")
+    for part in (
+        "<h2>FAIL TCM302 recover-time-zero (must)</h2>",
+        "<li>Why: Parsing it as a date answers 500",
+        "&lt; 系统错误\n",
+        "tcop-mock replay TCM302/4",
+        "<h2>Known</h2>",
+        "(known since 2026-11-01)",
+        "<h2>Known, and not found any more</h2>",
+        "TCM105 answered 500 is not found any more",
+        "<h2>Could not be judged</h2>",
+        "TCM515 burst-acks (must): <code>not finished within --max-time</code>",
+        "<h2>Not run</h2>",
+        "</code>: TCM201, TCM202</li>",
+        "<h2>Assumed by profile 2023</h2>",
+        "Started: <code>2026-11-23T10:30:59Z, took 12.2 s</code>",
+    ):
+        assert part in shown, part
+
+
+def test_a_kept_contract_is_short() -> None:
+    """A verdict without findings has no section of them."""
+    text = markdown_document(replace(verdict(PASSED), assumptions=()))
+    assert text.startswith("# ✅ The contract is kept.")
+    assert "## " not in text
+
+
+def test_the_brief_one_leaves_evidence_out() -> None:
+    """A summary that is short of room has titles and details only."""
+    brief = markdown_document(verdict(broken(1)), brief=True)
+    assert FINDING.title in brief
+    assert "系统错误" not in brief
+    assert "details" not in brief
+
+
+def test_many_findings_are_counted() -> None:
+    """After the first few findings of a clause the rest is a number; what is known in part says so."""
+    shown = broken(7)
+    first = replace(shown.findings[0], known=LISTED, beyond=("a case",))
+    text = markdown_document(verdict(replace(shown, findings=(first, *shown.findings[1:]))))
+    assert "`known since 2026-11-01, but not in 1 case: a case`" in text
+    assert text.count("### ") == 5
+    assert "… and 2 more findings" in text
+
+
+@pytest.mark.parametrize("fail_on", [Level.MUST, Level.SHOULD])
+def test_annotations_say_what_is_not_kept(fail_on: Level) -> None:
+    """Errors for what counts come first, warnings for what does not, notices for what is known."""
+    commands = list(workflow_commands(verdict(SHOULD, PASSED, *LEFT_OUT, FAILED, ERROR, KNOWN), fail_on=fail_on))
+    should = "error" if fail_on is Level.SHOULD else "warning"
+    told = {
+        f"::{should} title=TCM105 response-bounded (should)::{FINDING.title}",
+        f"::error title=TCM302 recover-time-zero (must)::{FINDING.title}",
+        "::error title=TCM515 burst-acks (must)::could not be judged: not finished within --max-time",
+        f"::notice title=TCM105 response-bounded (should)::known since 2026-11-01: {FINDING.title}",
+    }
+    assert set(commands) == told
+    assert fail_on is Level.SHOULD or [line.split()[0] for line in commands] == [
+        "::error",
+        "::error",
+        "::warning",
+        "::notice",
+    ]
+
+
+def test_a_run_that_decides_nothing_is_an_error() -> None:
+    """Where no must clause was judged, that is annotated."""
+    assert list(workflow_commands(verdict(*LEFT_OUT))) == [
+        "::error title=tcop-mock::Undecided: no must clause was judged."
+    ]

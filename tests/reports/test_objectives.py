@@ -1,0 +1,44 @@
+"""Objectives of a load as JUnit XML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from junitparser import Failure, JUnitXml
+from storms import PLAN, SUMMARY
+
+from tcop_mock.domain.load import Model
+from tcop_mock.load.slo import hold, parse_objectives
+from tcop_mock.reports.junit import objectives_junit
+
+_STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+
+
+def test_each_objective_is_a_case() -> None:
+    """One that is broken is a failure that says what was measured; assumptions and notes are the suite's output."""
+    load = replace(SUMMARY, interrupted=True, notes=("this machine could not keep up \x1b",))
+    held = hold(parse_objectives(["p99<500ms,errors<50%"], Model.SCRIPT), load)
+    written = objectives_junit(load, held, _STARTED)
+    [suite] = JUnitXml.fromstring(written)
+    broken, kept = suite
+    assert (broken.name, kept.name, kept.result) == ("p99<500ms", "errors<50%", [])
+    [failure] = broken.result
+    assert isinstance(failure, Failure)
+    assert (failure.message, failure.text) == ("measured: 2 s", "p99<500ms: broken, 2 s")
+    assert (suite.tests, suite.failures, suite.errors) == (2, 1, 0)
+    root = ET.fromstring(written)  # noqa: S314 - ours
+    about = {one.get("name"): one.get("value") for one in root.iter("property")}
+    assert about["target"] == "http://***@127.0.0.1:8080/hook"
+    assert (about["load"], about["seed"], about["interrupted"]) == ("zone-outage", "42", "yes")
+    out = (root.findtext("testsuite/system-out") or "").splitlines()
+    assert out[0] == "120 attempts in 60.0 s, 100 acked"
+    assert out[1:] == ["this machine could not keep up \\x1b", f"Assumed: {PLAN.assumptions[0]}"]
+    assert b"7Kq2" not in written
+
+
+def test_a_load_without_objectives_has_no_case() -> None:
+    """The suite is there and empty."""
+    [suite] = JUnitXml.fromstring(objectives_junit(SUMMARY, (), _STARTED))
+    assert suite.tests == 0

@@ -1,0 +1,121 @@
+"""The page of one shape: all that is known of it, readable on a terminal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.sampling import forms
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.shape import Text
+from tcop_mock.reports.json import shapes_document
+from tcop_mock.reports.shape import shape_document, shape_lines
+from tcop_mock.reports.text import columns
+
+if TYPE_CHECKING:
+    from tcop_mock.domain.shape import Shape
+
+CATALOG = Catalog.load()
+GENERATOR = Generator(7)
+
+each_shape = pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
+
+
+def example(shape: Shape) -> dict[str, Any]:
+    """Return a callback of a shape."""
+    return GENERATOR.callback(GENERATOR.alarm(shape), State.FIRING).to_wire()
+
+
+def page(shape: Shape) -> list[str]:
+    """Return the lines of a shape's page."""
+    return list(shape_lines(shape, example(shape)))
+
+
+def unwrapped(*lines: str) -> str:
+    """Return lines as one without blanks: prose is broken at them, and Chinese between any two characters."""
+    return "".join("".join(lines).split())
+
+
+@each_shape
+def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
+    """Every fact, name, spelling, erratum and assumption of the entry stands on its page."""
+    text = unwrapped(*page(shape))
+    told = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms(shape)]
+    told += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
+    told += [word for key, others in shape.aliases.items() for word in (key, *others)]
+    told += [*shape.observed.dimensions, *(key for key, _ in shape.observed.additional_msg)]
+    told += [metric.observed_show_name.en for metric in shape.metrics if metric.observed_show_name]
+    told += [word for erratum in shape.errata for word in (erratum.page, erratum.problem, erratum.here)]
+    told += [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
+    told += [shape.source, *([shape.sample.errata] if shape.sample else ["no page prints a sample"])]
+    told += [shape.cloud_event.source, shape.cloud_event.subject] if shape.cloud_event else []
+    assert [word for word in told if unwrapped(word) not in text] == []
+
+
+@each_shape
+def test_a_page_fits_a_terminal(shape: Shape) -> None:
+    """Prose and tables keep to 80 columns; only a text of JSON, which cannot be broken, is wider."""
+    wide = [line for line in page(shape) if columns(line) > 80]
+    assert [line for line in wide if not line.lstrip().startswith('"')] == []
+
+
+@each_shape
+def test_a_document_is_a_row_of_the_list_in_full(shape: Shape) -> None:
+    """Metrics and events stand there with all their facts in place of their names alone."""
+    document = json.loads(json.dumps(shape_document(shape, {"any": "body"})))
+    [row] = json.loads(json.dumps(shapes_document([shape])))["shapes"]
+    told = document["shape"]
+    assert (document["version"], document["example"]) == (1, {"any": "body"})
+    assert {**told, "metrics": row["metrics"], "events": row["events"]} == row
+    assert [metric["metricName"] for metric in told["metrics"]] == row["metrics"]
+    assert [event["eventName"] for event in told["events"]] == row["events"]
+
+
+def test_what_was_captured_of_metrics_is_in_the_document() -> None:
+    """Show names and units as captured, in both languages, and nothing where nothing was captured."""
+    metrics = shape_document(CATALOG.get("cvm/basic-monitoring"), {})["shape"]["metrics"]
+    assert metrics[0]["observedShowName"] is None
+    assert metrics[1]["observedShowName"] == {"en": "MemoryUtilization ", "zh": "内存利用率 "}
+    assert metrics[0]["range"] == [0, 100]
+
+
+def test_a_metric_tells_its_threshold_and_what_of_it_is_assumed() -> None:
+    """In one line where it fits, below it where not."""
+    lines = page(CATALOG.get("cvm/basic-monitoring"))
+    at = lines.index("  lan_intraffic               > 500 Mbps       Private inbound bandwidth")
+    assert lines[at + 1] == "      (assumed: calcType, calcValue)"
+    assert "  cpu_usage                   > 95 %           CPU utilization (assumed: range)" in lines
+
+
+def test_a_metric_with_long_words_stands_in_several_lines() -> None:
+    """The name keeps its line, and the text is wrapped below."""
+    shape = CATALOG.get("cvm/basic-monitoring")
+    long = replace(shape.metrics[0], show_name=Text("word " * 20, "x"), calc_type=None)
+    lines = page(replace(shape, metrics=(long,)))
+    at = lines.index("  cpu_usage                   no threshold")
+    assert lines[at + 1] == "      " + " ".join(["word"] * 15)
+    assert lines[at + 2] == "      " + " ".join(["word"] * 5) + " (assumed: range)"
+
+
+def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
+    """Blanks and empty texts show."""
+    shape = CATALOG.get("cvm/basic-monitoring")
+    name, unit = Text("As it was ", "原样 "), Text("", "%")
+    metrics = (
+        replace(shape.metrics[0], observed_show_name=name, observed_unit=unit),
+        replace(shape.metrics[1], observed_show_name=None, observed_unit=unit),
+    )
+    text = "\n".join(page(replace(shape, metrics=metrics)))
+    assert f"cpu_usage{' ' * 19}'As it was ' ('原样 '), unit '' ('%')" in text
+    assert f"mem_usage{' ' * 19}unit '' ('%')" in text
+
+
+def test_what_hides_in_an_entry_is_shown() -> None:
+    """An entry may be somebody else's: nothing in it acts on a terminal."""
+    shape = replace(CATALOG.get("cdn/domain"), title=Text("a\x1b[2Jb", "c"))
+    assert page(shape)[0] == r"cdn/domain: a\x1b[2Jb (c)"

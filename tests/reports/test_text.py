@@ -1,0 +1,261 @@
+"""The plain report of a run."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from verdicts import ASSUMPTIONS, CLI, CURL, ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOULD, events, verdict
+
+from tcop_mock import __version__
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.verdict import ClauseStarted, Reproduction, Result, RunFinished
+from tcop_mock.reports.console import TextReport, whole_text
+from tcop_mock.reports.findings import END, WITH_CURL, WITH_OURS
+from tcop_mock.reports.text import columns
+
+if TYPE_CHECKING:
+    from tcop_mock.domain.verdict import ClauseResult, Finding, Verdict
+
+REPORT = f"""\
+tcop-mock {__version__} judges http://***@127.0.0.1:8080/alarm by profile 2023: 6
+  clauses, seed 42
+
+PASS  TCM101 accepts-catalogue
+FAIL  TCM302 recover-time-zero [must]
+FAIL  TCM105 response-bounded [should]
+ERROR TCM515 burst-acks [must]: not finished within --max-time
+--    not-run: needs auth: put USER:PASSWORD@ into the target (TCM201, TCM202)
+
+== TCM302 recover-time-zero [must] ==
+  recoverTime 0, "0" and "" are taken while firing and while resolved.
+  Why: Parsing it as a date answers 500 to firing alarms; those incidents never
+       close, and nobody learns of it.
+  Fix: Treat 0, "0" and "" as "not known" before you parse.
+  Source: alarm callback page, 2023-08-07: 0 until the alarm is resolved
+
+  * recoverTime "0" while firing and 3 more: answered 500, where the contract
+    wants 2xx
+    4 of 6 cases: answered 500, where the contract wants 2xx. recoverTime "0"
+    while firing; 实例名称很长的时候
+    Shape: cvm/basic-monitoring
+
+    > POST /alarm HTTP/1.1
+    >
+    > {{"recoverTime":"0"}}
+    < HTTP/1.1 500
+    <
+    < 系统错误
+    outcome: rejected after 0.003 s
+
+# --- see it again with curl: from here to the next such line ---
+{CURL}
+# --- or with tcop-mock ---
+{CLI}
+# ---
+
+== TCM105 response-bounded [should] ==
+  recoverTime 0, "0" and "" are taken while firing and while resolved.
+  Why: Parsing it as a date answers 500 to firing alarms; those incidents never
+       close, and nobody learns of it.
+  Fix: Treat 0, "0" and "" as "not known" before you parse.
+  Source: alarm callback page, 2023-08-07: 0 until the alarm is resolved
+
+  * too long
+    of 70 KiB
+
+    < HTTP/1.1 200
+
+# --- see it again with curl: from here to the next such line ---
+true
+# --- or with tcop-mock ---
+true
+# ---
+
+Assumed by profile 2023, because no source says it
+- Any status from 200 to 299 is success: the page does not say what is.
+- 重试间隔没有文档说明。
+
+Seed 42: with it the same requests are sent again.
+6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. Broken without counting: 1 should clause.
+"""
+SHORT = replace(
+    FINDING,
+    title="too long",
+    detail="of 70 KiB",
+    shape=None,
+    evidence="< HTTP/1.1 200",
+    reproduce=Reproduction("true", "true"),
+)
+
+
+def told(of: Verdict, fail_on: Level = Level.MUST) -> str:
+    """Return the whole report of a run."""
+    stream = io.StringIO()
+    report = TextReport(stream, fail_on=fail_on)
+    for event in events(of):
+        report(event)
+    return stream.getvalue()
+
+
+def told_of(*findings: Finding) -> str:
+    """Return the whole report of a run with one broken clause."""
+    return told(verdict(replace(FAILED, findings=findings)))
+
+
+def test_the_report_at_80_columns() -> None:
+    """A run is told in this order and these words."""
+    assert told(verdict(*LEFT_OUT, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
+
+
+def test_prose_fits_80_columns() -> None:
+    """Only evidence, commands and the last line may be wider than 80 columns."""
+    finding = replace(FINDING, title="实例名称 " * 40, detail="word " * 90, reproduce=Reproduction("true", "true"))
+    prose = told_of(finding).splitlines()[:-1]
+    assert max(map(columns, prose)) <= 80
+
+
+def test_each_clause_is_told_as_it_finishes() -> None:
+    """After the event of a clause its line is written and flushed; its start and its leaving out write nothing."""
+    raw = io.BytesIO()
+    report = TextReport(io.TextIOWrapper(raw, encoding="utf-8"))
+    written = []
+    for event in events(verdict(*LEFT_OUT, PASSED, ERROR)):
+        report(event)
+        written.append((type(event).__name__, raw.getvalue().count(b"\n")))
+    lines = [after - before for (_, before), (_, after) in zip([("", 0), *written], written, strict=False)]
+    assert [name for name, _ in written] == [
+        "RunStarted",
+        *["ClauseFinished"] * 2,
+        *["ClauseStarted"] * 2,
+        *["ClauseFinished"] * 2,
+        "RunFinished",
+    ]
+    assert lines[:7] == [3, 0, 0, 0, 0, 1, 1]
+
+
+def test_a_run_cut_short_tells_what_no_event_told() -> None:
+    """Clauses of which only the verdict knows are told once, before the end."""
+    stream = io.StringIO()
+    report = TextReport(stream)
+    report(ClauseStarted(PASSED.clause))
+    report(RunFinished(verdict(PASSED, replace(ERROR, reason="interrupted"))))
+    assert stream.getvalue().startswith(
+        "PASS  TCM101 accepts-catalogue\nERROR TCM515 burst-acks [must]: interrupted\n\nAssumed"
+    )
+
+
+@pytest.mark.parametrize(
+    "results, fail_on, sentence",
+    [
+        ((PASSED,), Level.MUST, "1 clause: 1 passed, 0 failed, 0 errors, 0 not run. The contract is kept."),
+        (
+            (PASSED, SHOULD),
+            Level.MUST,
+            (
+                "2 clauses: 1 passed, 1 failed, 0 errors, 0 not run. The contract is kept. "
+                "Broken without counting: 1 should clause."
+            ),
+        ),
+        (
+            (FAILED, FAILED, SHOULD),
+            Level.SHOULD,
+            "3 clauses: 0 passed, 3 failed, 0 errors, 0 not run. Broken: 2 must clauses and 1 should clause.",
+        ),
+        (
+            (PASSED, ERROR),
+            Level.MUST,
+            "2 clauses: 1 passed, 0 failed, 1 error, 0 not run. Undecided: 1 must clause could not be judged.",
+        ),
+        (
+            LEFT_OUT,
+            Level.MUST,
+            "2 clauses: 0 passed, 0 failed, 0 errors, 2 not run. Undecided: no must clause was judged.",
+        ),
+    ],
+)
+def test_the_last_line_says_it_all(results: tuple[ClauseResult, ...], fail_on: Level, sentence: str) -> None:
+    """The last line has the counts and what they amount to, in one line whatever its length."""
+    assert told(verdict(*results), fail_on).splitlines()[-1] == sentence
+
+
+def test_without_assumptions_there_is_no_heading_for_them() -> None:
+    """A profile that assumes nothing has no section of assumptions."""
+    assert ASSUMPTIONS[1] in told(verdict(PASSED))
+    assert "Assumed" not in told(replace(verdict(PASSED), assumptions=()))
+
+
+def test_not_run_clauses_stand_together_by_reason() -> None:
+    """Clauses left out for one reason share a line, in the order in which the reasons came."""
+    other = replace(PASSED, result=Result.NOT_RUN, reason="skipped by --skip")
+    lines = [line for line in told(verdict(LEFT_OUT[0], other, LEFT_OUT[1])).splitlines() if line.startswith("--")]
+    assert lines == [
+        "--    not-run: needs auth: put USER:PASSWORD@ into the target (TCM201, TCM202)",
+        "--    not-run: skipped by --skip (TCM101)",
+    ]
+
+
+def test_a_command_can_be_pasted_with_its_markers() -> None:
+    """A shell that is given all between the first marker and the last runs both commands, here-document and all."""
+    shell = shutil.which("sh")
+    assert shell is not None
+    body = '{"name":"华南 $(id) `id` \\\\ \'x\'"}\n  indented'
+    finding = replace(FINDING, reproduce=Reproduction(f"cat <<'TCOP_BODY'\n{body}\nTCOP_BODY", "echo ours"))
+    report = told_of(finding)
+    script = report[report.index(WITH_CURL) : report.index(f"{END}\n\n") + len(END) + 1]
+    done = subprocess.run([shell], input=script.encode(), capture_output=True, timeout=30, check=True)  # noqa: S603 - ours
+    assert done.stdout.decode() == f"{body}\nours\n"
+    assert WITH_OURS in script
+
+
+@pytest.mark.parametrize(
+    "curl, shown",
+    [
+        ("x" * 12_001, "# (12001 characters, too long to show here: the JSON report has it)"),
+        (
+            "curl <<E\n\u202e\nE",
+            (
+                "# (with characters that are shown as escapes: the JSON report has the exact command)\n"
+                "# curl <<E\n# \\u202e\n# E"
+            ),
+        ),
+    ],
+)
+def test_a_command_that_cannot_be_shown_is_not_altered_in_silence(curl: str, shown: str) -> None:
+    """A command that is too long or would have to be escaped cannot be pasted by mistake, and it says why."""
+    assert f"{WITH_CURL}\n{shown}\n{WITH_OURS}\n" in told_of(replace(FINDING, reproduce=Reproduction(curl, CLI)))
+
+
+def test_findings_are_bounded() -> None:
+    """Of many findings of one clause five are told, and the rest is counted."""
+    report = told_of(*(replace(FINDING, title=f"cause {number}") for number in range(7)))
+    assert "  * cause 4\n" in report
+    assert "  * cause 5\n" not in report
+    assert "  … and 2 more findings: the JSON report has them all.\n" in report
+
+
+def test_evidence_is_bounded() -> None:
+    """Of long evidence the first lines are told, and the rest is counted."""
+    report = told_of(replace(FINDING, evidence="\n".join("x" * 90)))
+    assert report.count("    x\n") == 60
+    assert "    … (30 more lines)\n" in report
+
+
+def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
+    """Where the stream cannot write Chinese, its code points are written instead."""
+    raw = io.BytesIO()
+    report = TextReport(io.TextIOWrapper(raw, encoding="ascii"))
+    for event in events(verdict(FAILED)):
+        report(event)
+    assert rb"< \u7cfb\u7edf\u9519\u8bef" in raw.getvalue()
+
+
+def test_a_file_has_what_a_listener_hears() -> None:
+    """The report in a file names every clause and ends with the same sentence as the one that was listened to."""
+    of = verdict(PASSED, FAILED, *LEFT_OUT)
+    whole, heard = whole_text(of), told(of)
+    assert sorted(whole.splitlines()) == sorted(heard.splitlines())

@@ -1,0 +1,333 @@
+"""What a receiver can do to a report: nothing."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from junitparser import JUnitXml
+from markdown_it import MarkdownIt
+from verdicts import ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOULD, events, verdict
+
+from tcop_mock.domain.contract import Case, Level
+from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.verdict import Baseline, Exchange, Finding, Known, Reproduction
+from tcop_mock.reports.baseline import Comparison
+from tcop_mock.reports.baseline_file import baseline_document
+from tcop_mock.reports.console import LiveReport, TextReport
+from tcop_mock.reports.formats import KINDS, render
+from tcop_mock.reports.json import check_document, json_text
+from tcop_mock.reports.junit import junit_document
+from tcop_mock.reports.markdown import workflow_commands
+from tcop_mock.reports.text import UNSAFE, escaped, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.domain.verdict import RunEvent, Verdict
+
+_NASTY = [
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "\x9b2J",
+    "]]>",
+    "[red]x[/red]",
+    "[/]",
+    "[link=http://x]",
+    ":smile:",
+    "<failure>&amp;&#0;",
+    "<!--",
+    "\u202eevil",
+    "\ud800",
+    "\x00",
+    "\r\n",
+    "{0}%s{x}",
+    "云",
+    "::error::pwned",
+    "\n::error file=x::pwned",
+    "##[add-mask]x",
+    "\n::stop-commands::x\n",
+    "<script>alert(1)</script>",
+    "</style></pre></details>",
+    '" onmouseover="x',
+    "![x](http://x/y.png)",
+    "[x](javascript:x)",
+    "``` \n```\n# heading\n",
+    "`",
+    "@everyone www.x.com a@x.com",
+    "| x | y |",
+    "\n---\n",
+    '"""\n\\',
+    "' + x + '",
+    "%0A::error::x",
+]
+NASTY = st.lists(st.sampled_from(_NASTY) | st.text(st.characters(exclude_categories=()), max_size=8), max_size=6).map(
+    "".join
+)
+FINDINGS = st.builds(
+    Finding,
+    title=NASTY,
+    detail=NASTY,
+    shape=st.none() | NASTY,
+    evidence=NASTY,
+    reproduce=st.builds(Reproduction, curl=NASTY, cli=NASTY, replay=NASTY),
+    cause=NASTY,
+    cases=st.lists(NASTY, max_size=2).map(tuple),
+    exchanges=st.builds(
+        Exchange,
+        url=NASTY.map(lambda text: f"http://h/?{quote(text, errors='replace')}"),
+        case=st.builds(Case, title=NASTY, push=st.builds(Push, body=st.binary(max_size=20))),
+        attempt=st.builds(
+            Attempt,
+            outcome=st.just(Outcome.REJECTED),
+            intended_s=st.just(0.0),
+            started_s=st.just(0.0),
+            ended_s=st.just(1.0),
+            status=st.none() | st.integers(min_value=100, max_value=999),
+            headers=st.lists(st.tuples(NASTY, NASTY), max_size=2).map(tuple),
+            body=NASTY.map(lambda text: text.encode("utf-8", "surrogatepass")),
+            detail=NASTY,
+        ),
+    ).map(lambda one: (one,)),
+)
+_ALL_NASTY = "".join(_NASTY)
+_WORST = Finding(
+    _ALL_NASTY,
+    _ALL_NASTY,
+    _ALL_NASTY,
+    _ALL_NASTY,
+    Reproduction(_ALL_NASTY, _ALL_NASTY, _ALL_NASTY),
+    cause=_ALL_NASTY,
+    exchanges=(
+        Exchange(
+            "http://h/",
+            Case(_ALL_NASTY, Push(_ALL_NASTY.encode("utf-8", "surrogatepass"))),
+            Attempt(
+                Outcome.REJECTED,
+                0.0,
+                0.0,
+                1.0,
+                status=500,
+                headers=((_ALL_NASTY, _ALL_NASTY),),
+                body=_ALL_NASTY.encode("utf-8", "surrogatepass"),
+                detail=_ALL_NASTY,
+            ),
+        ),
+    ),
+)
+_OWN_CONTROLS = re.compile(r"\x1b\[(?:[0-9;]*m|2K|1A|\?25[hl])")
+_FEWER = settings(max_examples=30)
+"""For what takes long, and has the worst of all as an example."""
+_STARTED = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def run_of(finding: Finding, reason: str) -> Verdict:
+    """Return a verdict in which every text that can come from outside is this finding's."""
+    broken = (replace(one, findings=(finding, FINDING)) for one in (FAILED, SHOULD))
+    unjudged = (replace(one, reason=reason) for one in (ERROR, LEFT_OUT[0]))
+    listed = Known("0" * 16, "TCM101", date(2026, 11, 1), reason, reason)
+    return replace(
+        verdict(PASSED, *broken, *unjudged, target=reason),
+        assumptions=("An assumption of ours.",),
+        baseline=Baseline(reason, 1, (listed,)),
+    )
+
+
+def known(of: Verdict) -> Verdict:
+    """Return a verdict with all its findings known."""
+    return Comparison((), date(2026, 11, 28), adopting=True).verdict(of)
+
+
+def told(of: Verdict, report: Callable[[RunEvent], None]) -> None:
+    """Tell a whole run."""
+    for event in events(of):
+        report(event)
+
+
+@given(NASTY)
+def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
+    """A line of a report cannot hold an unsafe character, whoever makes it."""
+    assert str(say(text)) == escaped(text)
+
+
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> None:
+    """Whatever a receiver answers, the plain report is UTF-8 text without one control character but our line breaks."""
+    stream = io.StringIO()
+    told(run_of(finding, reason), TextReport(stream))
+    assert not UNSAFE.search(stream.getvalue().replace("\n", ""))
+    stream.getvalue().encode()
+
+
+@settings(deadline=None)  # rich is slow the first time
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None:
+    """On a terminal there are no control sequences but our own, and markup is text like any other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TERM", "xterm-256color")
+        patch.setenv("COLUMNS", "80")
+        stream = io.StringIO()
+        report = LiveReport(stream)
+        told(run_of(finding, reason), report)
+        report.close()
+    visible = _OWN_CONTROLS.sub("", stream.getvalue()).replace("\r", "").replace("\n", "")
+    assert not UNSAFE.search(visible)
+    first, *_ = finding.evidence.split("\n")
+    assert escaped(first).strip() in visible
+
+
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_junit_always_parses_back(finding: Finding, reason: str) -> None:
+    """The XML is well-formed and holds the receiver's text as text: no element more, no attribute more."""
+    written = junit_document(run_of(finding, reason), fail_on=Level.MUST, started=_STARTED)
+    root = ET.fromstring(written)  # noqa: S314 - ours
+    assert [one.tag for one in root.iter()].count("failure") == 1
+    assert sum(suite.tests for suite in JUnitXml.fromstring(written.decode())) == 5
+    failure = next(root.iter("failure"))
+    for line in finding.evidence.split("\n"):
+        assert escaped(line).rstrip() in (failure.text or "")
+
+
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_json_always_parses_back(finding: Finding, reason: str) -> None:
+    """The JSON document is UTF-8 and holds the receiver's text."""
+    written = json_text(check_document(run_of(finding, reason))).encode()
+    told_of = json.loads(written)["clauses"][1]["findings"][0]
+    assert escaped(told_of["evidence"]) == escaped(finding.evidence)
+
+
+@_FEWER
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reason: str) -> None:
+    """Whatever a receiver answers, each report is UTF-8 without a character that acts on who looks at it."""
+    for kind in KINDS:
+        for of in (run_of(finding, reason), known(run_of(finding, reason))):
+            written = render(kind, of).decode()
+            assert not UNSAFE.search(written.replace("\n", "")), kind
+
+
+@_FEWER
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_json_of_all_kinds_parses_back(finding: Finding, reason: str) -> None:
+    """The archive and each line of the stream are JSON, in which no CI finds a command."""
+    of = run_of(finding, reason)
+    written = render("har", of).decode()
+    assert len(json.loads(written)["log"]["entries"]) == 2 * len(finding.exchanges)
+    lines = render("ndjson", of).decode()
+    assert [json.loads(line)["version"] for line in lines.splitlines()] == [1] * 7
+    for text in (written, lines, render("json", of).decode()):
+        assert "##[" not in text
+        assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+
+
+class _Elements(HTMLParser):
+    """What elements a page has, and which attributes these."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, tuple[str, ...]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element."""
+        self.found.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_data(self, data: str) -> None:
+        """Keep text."""
+        self.text += data
+
+
+@_FEWER
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
+    """What a receiver writes is text of the HTML report: elements and attributes are those that an honest one has."""
+    commands = finding.reproduce.curl, finding.reproduce.cli, finding.reproduce.replay
+    plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
+    nasty = _Elements(render("html", run_of(finding, reason)).decode())
+    honest = _Elements(render("html", run_of(plain, "a" if reason else "")).decode())
+    assert nasty.found == honest.found
+    assert escaped(finding.title) in nasty.text
+
+
+@_FEWER
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
+    """What a receiver writes stands in code: no link, picture, table, element or heading in the Markdown is its own."""
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render("markdown", run_of(finding, reason)).decode())
+    inline = [child for token in tokens for child in token.children or ()]
+    kinds = {token.type for token in tokens} | {child.type for child in inline}
+    assert kinds.isdisjoint({"link_open", "image", "table_open", "hr", "code_block", "blockquote_open", "html_inline"})
+    assert [token.content for token in tokens if token.type == "html_block" and "details>" not in token.content] == []
+    assert not any("::" in child.content for child in inline if child.type == "text")
+    headings = [token for token in tokens if token.type == "heading_open"]
+    assert len(headings) == len(["verdict", *["clause", "finding", "finding"] * 2, "stale", "error", "left", "assumed"])
+    said = [child.content for child in inline if child.type == "code_inline"]
+    shown = escaped(" ".join(finding.title.split("\n"))).strip() or "nothing"
+    assert any(shown in text for text in said)
+
+
+@_FEWER
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
+    """What a receiver writes is a literal of the test module: it has the functions of ours and no statement more."""
+    tree = ast.parse(render("pytest", run_of(finding, reason)))
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    assert [test.name for test in tests] == [
+        "test_TCM302_recover_time_zero_1",
+        "test_TCM302_recover_time_zero_2",
+        "test_TCM105_response_bounded_3",
+        "test_TCM105_response_bounded_4",
+    ]
+    plain = ast.parse(render("pytest", run_of(FINDING, "")))
+    assert len(tree.body) == len(plain.body)
+    for test in tests:
+        assert all(isinstance(node, ast.Expr | ast.Assign) for node in test.body)
+
+
+@_FEWER
+@given(FINDINGS, NASTY)
+@example(_WORST, _ALL_NASTY)
+def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
+    """What a receiver writes is text of our commands: each is one line, one command, and has one title."""
+    for of in (run_of(finding, reason), known(run_of(finding, reason))):
+        commands = list(workflow_commands(of))
+        assert len(commands) >= 3
+        for command in commands:
+            title = r"(?:TCM\d{3} [a-z0-9-]+ \([a-z]+\)|tcop-mock)"
+            assert re.fullmatch(rf"::(?:error|warning|notice) title={title}::.*", command)
+            assert not UNSAFE.search(command)
+            assert "##[" not in command
+            assert "%0A" not in command
+
+
+@_FEWER
+@given(NASTY)
+@example(_ALL_NASTY)
+def test_a_baseline_keeps_what_was_written(text: str) -> None:
+    """A baseline's document is JSON without a character that acts on who looks at it."""
+    listed = Known("0" * 16, "TCM101", date(2026, 11, 1), text, text, (text,), note=text)
+    written = json_text(baseline_document([listed]))
+    assert not UNSAFE.search(written.replace("\n", ""))
+    assert json.loads(written)["findings"][0]["note"] == json.loads(json_text({"x": text}))["x"]

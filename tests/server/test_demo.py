@@ -1,0 +1,211 @@
+"""The two receivers of the demo: what the careful one keeps, and what the hasty one breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tcop_mock.domain.target import Credentials, Secret
+from tcop_mock.server.demo_receivers import careful, guarded, hasty
+from tcop_mock.server.http_server import Received, Reply, Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The sample of the alarm callback page, 2023-08-07, with the dimensions of its CVM sample.
+METRIC: dict[str, Any] = {
+    "sessionId": "xxxxxxxx",
+    "alarmStatus": "1",
+    "alarmType": "metric",
+    "alarmObjInfo": {
+        "region": "gz",
+        "namespace": "qce/cvm",
+        "appId": "xxxxxxxxxxxx",
+        "uin": "xxxxxxxxxxxx",
+        "dimensions": {"unInstanceId": "ins-o9p3rg3m", "objId": "xxxxxxxxxxxx", "objName": "172.21.30.15#588789"},
+    },
+    "alarmPolicyInfo": {
+        "policyId": "policy-n4exeh88",
+        "policyType": "cvm_device",
+        "policyName": "test",
+        "policyTypeCName": "CVM - basic monitoring",
+        "conditions": {"metricName": "cpu_usage", "calcType": ">", "calcValue": "90", "alarmNotifyPeriod": 300},
+    },
+    "firstOccurTime": "2017-03-09 07:00:00",
+    "durationTime": 500,
+    "recoverTime": "0",
+}
+USER, PASSWORD = "alarms", "päss:word"
+
+
+def but(**paths: Any) -> dict[str, Any]:
+    """Return the sample with other values at paths (``a__b``); ``...`` takes the key out."""
+    alarm = copy.deepcopy(METRIC)
+    for path, value in paths.items():
+        *folders, key = path.split("__")
+        table = alarm
+        for folder in folders:
+            table = table[folder]
+        if value is ...:
+            del table[key]
+        else:
+            table[key] = value
+    return alarm
+
+
+def post(body: bytes, *headers: tuple[str, str], method: str = "POST") -> Received:
+    """Return a request with that body."""
+    return Received(method, "/", headers, body, 0.0)
+
+
+def wire(alarm: Any) -> bytes:
+    """Return the bytes of a body."""
+    return json.dumps(alarm).encode()
+
+
+EVENT = but(
+    alarmType="event",
+    alarmPolicyInfo__conditions={"productName": "cvm", "eventName": "ping_unreachable", "alarmNotifyPeriod": "0"},
+    alarmObjInfo={"region": "gz", "dimensions": {"unInstanceId": "ins-pftdvqa2", "objName": "x", "objDetail": {}}},
+    durationTime=...,
+)
+ACCEPTABLE = {
+    "firing": METRIC,
+    "resolved": but(alarmStatus="0", recoverTime="2017-03-09 07:50:00"),
+    "ints": but(alarmStatus=0, durationTime="500", recoverTime="2017-03-09 07:50:00"),
+    "resolved-at-zero-text": but(alarmStatus="0"),
+    "resolved-at-zero": but(alarmStatus="0", recoverTime=0),
+    "resolved-at-nothing": but(alarmStatus="0", recoverTime=""),
+    "no-region": but(alarmObjInfo__region=...),
+    "no-threshold": but(alarmPolicyInfo__conditions={"metricName": "cpu_usage"}),
+    "no-policy-id": but(alarmPolicyInfo__policyId=...),
+    "event": EVENT,
+    "unknown-type": but(alarmType="weather", alarmPolicyInfo__conditions={}),
+    "unknown-product": but(alarmObjInfo__namespace="qce/new", alarmObjInfo__dimensions={"newId": 1}),
+    "hostile": but(alarmObjInfo__dimensions__objName='"\r\n{{ x }}<@all>\U0001f525\ud83d'),
+    "probe": {},
+}
+REFUSABLE = {
+    "broken": b'{"alarmStatus": "1",}',
+    "truncated": wire(METRIC)[:-1],
+    "empty": b"",
+    "array": b"[]",
+    "text": b'"alarm"',
+    "null": b"null",
+    "number": b"1",
+    "invalid-utf-8": b'{"a": "\xff"}',
+    "gbk": '{"a": "告警"}'.encode("gbk"),
+    "utf-16": '{"a": "b"}'.encode("utf-16"),
+    "deep": b"[" * 5000 + b"]" * 5000,
+}
+
+
+@pytest.mark.parametrize("alarm", ACCEPTABLE.values(), ids=ACCEPTABLE)
+def test_careful_accepts_what_tcop_may_send(alarm: dict[str, Any]) -> None:
+    """Every variation is answered with 200 and the receipt that the contract of 2019 wants."""
+    reply = careful(post(wire(alarm)))
+    assert (reply.status, json.loads(reply.body)) == (200, {"sessionId": alarm.get("sessionId"), "retCode": 0})
+
+
+def test_careful_accepts_a_byte_order_mark() -> None:
+    """A BOM is passed over, as RFC 8259, section 8.1 allows."""
+    assert careful(post(b"\xef\xbb\xbf" + wire(METRIC))).status == 200
+
+
+@pytest.mark.parametrize("body", REFUSABLE.values(), ids=REFUSABLE)
+def test_careful_refuses_what_is_no_callback(body: bytes) -> None:
+    """What is no JSON object in UTF-8 gets a 400."""
+    assert careful(post(body)).status == 400
+
+
+@pytest.mark.parametrize("receiver", [hasty, careful])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_both_take_post_only(receiver: Callable[[Received], Reply], method: str) -> None:
+    """Another method gets a 405 that says which is allowed."""
+    reply = receiver(post(wire(METRIC), method=method))
+    assert (reply.status, reply.headers) == (405, (("Allow", "POST"),))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=50)
+@given(
+    path=st.sampled_from([*METRIC, "alarmObjInfo__dimensions", "alarmPolicyInfo__conditions"]),
+    value=JSON | st.just(...),
+)
+def test_careful_never_raises_for_json(path: str, value: Any) -> None:
+    """Whatever JSON stands at a key, or nothing, the answer is 200."""
+    assert careful(post(wire(but(**{path: value})))).status == 200
+
+
+@pytest.mark.parametrize("name", ["firing", "resolved", "ints", "no-threshold", "no-policy-id"])
+def test_hasty_accepts_what_looks_like_the_sample(name: str) -> None:
+    """The first version works with what its author tried."""
+    assert hasty(post(wire(ACCEPTABLE[name]))).status == 200
+
+
+@pytest.mark.parametrize("body", [b"", REFUSABLE["broken"]], ids=["empty", "broken"])
+def test_hasty_acknowledges_what_it_cannot_read(body: bytes) -> None:
+    """Planted: a body that is no JSON is answered with 200."""
+    assert hasty(post(body)).status == 200
+
+
+@pytest.mark.parametrize("name", ["resolved-at-zero-text", "resolved-at-nothing", "no-region", "event"])
+def test_hasty_answers_500_where_the_sample_does_not_help(name: str) -> None:
+    """Planted: no time of recovery, no region, an event instead of a metric."""
+
+    async def scenario() -> int:
+        async with Sink(hasty) as sink:
+            answer = await sink._answer(post(wire(ACCEPTABLE[name])))
+            return answer.status
+
+    assert asyncio.run(scenario()) == 500
+
+
+async def slow_careful(request: Received) -> Reply:
+    """Do what ``careful`` does, in a coroutine."""
+    return careful(request)
+
+
+def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[str, str]:
+    """Return the header that carries these credentials."""
+    return ("authorization", f"{scheme} {Credentials(Secret(user), Secret(password)).token().reveal()}")
+
+
+@pytest.mark.parametrize("handler", [careful, slow_careful])
+@pytest.mark.parametrize(
+    "headers, body, status",
+    [
+        ([given_credentials(USER, PASSWORD)], b"{}", 200),
+        ([given_credentials(USER, PASSWORD, "bASIC")], b"{}", 200),
+        ([given_credentials(USER, PASSWORD)], b"{", 400),
+        ([], b"{}", 401),
+        ([], b"{", 401),
+        ([given_credentials(USER, "")], b"{}", 401),
+        ([given_credentials("root", PASSWORD)], b"{}", 401),
+        ([given_credentials(USER, PASSWORD, "Bearer")], b"{}", 401),
+        ([("authorization", "Basic é")], b"{}", 401),
+    ],
+)
+def test_guarded_asks_for_credentials_first(
+    handler: Callable[[Received], Reply], headers: list[tuple[str, str]], body: bytes, status: int
+) -> None:
+    """Without the right ones the answer is 401, whatever the body; with them the handler answers."""
+    guard = guarded(handler, Credentials(Secret(USER), Secret(PASSWORD)))
+    answer = guard(post(body, *headers))
+    assert inspect.iscoroutine(answer)
+    reply = asyncio.run(answer)
+    assert reply.status == status
+    assert (status == 401) == ("WWW-Authenticate" in dict(reply.headers))

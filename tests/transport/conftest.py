@@ -1,0 +1,59 @@
+"""A receiver that follows a script, and one attempt at it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from scripted_server import Peer, ScriptedServer
+
+from tcop_mock.domain.delivery import Attempt, Push
+from tcop_mock.domain.target import Target
+from tcop_mock.load.pool import PooledPost
+from tcop_mock.transport.http1 import HttpPost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_PUSH = Push(b'{"a":1}')
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
+    """Start servers, each with its script; at the end every client must have left."""
+    with contextlib.ExitStack() as stack:
+        yield lambda script: stack.enter_context(ScriptedServer(script))
+
+
+@pytest.fixture
+def sender() -> Callable[..., Attempt]:
+    """Push once to a URL with the sender. The deadline is beyond every test's duration unless the test is about it."""
+
+    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
+        return asyncio.run(HttpPost(Target.parse(url), **options)(push, deadline_s=deadline_s))
+
+    return send
+
+
+@pytest.fixture(params=["sender", "wire", "wire on asyncio's transports"])
+def post(
+    request: pytest.FixtureRequest, sender: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Attempt]:
+    """Push once to a URL, with the sender and with the wire of loads, on either kind of connection: all do alike."""
+    if request.param.endswith("transports"):  # as on systems without epoll(7)
+        monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
+
+    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
+        return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))
+
+    return sender if request.param == "sender" else send
+
+
+async def _pooled(target: Target, push: Push, deadline_s: float, options: dict[str, Any]) -> Attempt:
+    port = PooledPost(target, **options)
+    try:
+        return await port(push, deadline_s=deadline_s)
+    finally:
+        await port.close()
