@@ -1,8 +1,8 @@
 """A load in several processes: each plays its share and tells its seconds; what they tell is added up here.
 
 A worker is a process of its own (``python -m tcop_mock.load.worker_main``), not a fork: it gets its job on standard
-input, tells on standard output, and ends when its standard input does, whatever becomes of us. Credentials go the same way,
-which no list of processes shows.
+input, tells on standard output, and ends when its standard input does, whatever becomes of us. Credentials go the same
+way, which no list of processes shows.
 """
 
 from __future__ import annotations
