@@ -73,7 +73,8 @@ def _section(clause: Clause) -> Iterator[str]:
 def _samples(fix: Fix) -> Iterator[str]:
     yield f"\n### {fix.title}"
     for name, sample in fix.samples.items():
-        yield f'\n{FRAMEWORK_NAMES[name]}:\n\n```{_LANGUAGES.get(name, name)} title="{_SKIP_REASON}"\n{sample.rstrip()}\n```'
+        fence = f'```{_LANGUAGES.get(name, name)} title="{_SKIP_REASON}"'
+        yield f"\n{FRAMEWORK_NAMES[name]}:\n\n{fence}\n{sample.rstrip()}\n```"
 
 
 def _anchor(fix: Fix) -> str:

@@ -101,7 +101,8 @@ class Names:
 
     def policy_zh(self) -> str:
         """Return the name of an alarm policy, in Chinese."""
-        return f"{self._choose(_STAGES_ZH)}环境{self._pick(_SERVICES_ZH)}{self._pick(_ROLES_ZH)}-{self._pick(_PURPOSES_ZH)}"
+        stage, service = self._choose(_STAGES_ZH), self._choose(_SERVICES_ZH)
+        return f"{stage}环境{service}{self._choose(_ROLES_ZH)}-{self._choose(_PURPOSES_ZH)}"
 
     def network(self) -> str:
         """Return the name of a private network."""
@@ -160,7 +161,7 @@ class Names:
 
     def gateway_zh(self) -> str:
         """Return what somebody calls a gateway to other networks, in Chinese."""
-        return f"{self._city()}{self._choose(_SITES_ZH)}接入{self._pick(_STAGES_ZH)}网"
+        return f"{self._city()}{self._choose(_SITES_ZH)}接入{self._choose(_STAGES_ZH)}网"
 
     def tunnel(self) -> str:
         """Return what somebody calls a tunnel; teams tell the carrier in it."""

@@ -46,7 +46,7 @@ _HOMES = {
     "Catalog": "tcop_mock.catalog.loader",
     "Delivery": "tcop_mock.domain.delivery",
     "Form": "tcop_mock.domain.alarm",
-    "Generator": "tcop_mock.callbacks",
+    "Generator": "tcop_mock.callbacks.generator",
     "Lang": "tcop_mock.domain.shape",
     "RepeatPolicy": "tcop_mock.domain.alarm",
     "NotifyType": "tcop_mock.domain.alarm",

@@ -255,7 +255,7 @@ class Generator:
             alarm: drawn by this generator.
             state: firing, repeated or resolved.
             occurrence: which repeat it is, from 1; for a resolve, how many repeats it outlived, and one.
-            earlier_resolves: occurrences of the resolves behind it, where it fires again; see :class:`ages.LifecyclePoint`.
+            earlier_resolves: occurrences of the resolves behind it, where it fires again; see :class:`LifecyclePoint`.
 
         Raises:
             UsageError: the alarm has no such state, or is none of this generator's.

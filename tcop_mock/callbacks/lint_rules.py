@@ -7,7 +7,13 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.compiler import BUILTIN_VALUES, CompiledShape, make_value_generator, template_errors
+from tcop_mock.callbacks.compiler import (
+    BUILTIN_VALUES,
+    CompiledShape,
+    ValueGenerator,
+    make_value_generator,
+    template_errors,
+)
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.pieces import RandomChoice
 from tcop_mock.callbacks.sample_check import sample_matches
@@ -151,7 +157,7 @@ _MAX_BYTES = 4096
 
 def value_template_mismatch(entry: LintedEntry) -> Iterator[Problem]:
     """Yield values that cannot be drawn, templates that name no value, and values that none names."""
-    shape, generators = entry.shape, dict[str, "Drawer | None"]()
+    shape, generators = entry.shape, dict[str, ValueGenerator | None]()
     for name, spec in shape.values.items():
         generators[name] = None
         if undrawable(spec):

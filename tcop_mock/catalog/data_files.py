@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def data_root(name: str) -> Traversable:
     """Return the folder ``payload_catalog`` or ``contracts``, from a wheel, a zipped wheel or a checkout."""
     packaged = files("tcop_mock") / name
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / name
 
 
 def iter_files(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[tuple[str, Traversable]]:

@@ -118,7 +118,7 @@ def _require_references(name: str, schema: Any, dialect: str) -> None:  # noqa: 
                 resolver.lookup(reference or "#")
             except Unresolvable:
                 raise UsageError(
-                    f"schema file {name!r} refers to {short_repr(reference)}, which is not in it, and nothing is fetched; "
+                    f"schema file {name!r} refers to {short_repr(reference)}, which is not in it; nothing is fetched; "
                     "write what that is into the file, under $defs"
                 ) from None
         parts += [(child, resolver.in_subresource(child)) for child in part.subresources()]

@@ -67,7 +67,8 @@ async def _demo(catalog: Catalog, common: Common) -> tuple[Verdict, Verdict]:
     async with HttpServer(correct_receiver) as sink:
         whole = await _judged(Target.parse(sink.url), catalog, common)
     say(
-        f"\nThe first broke {broken.count(ClauseStatus.FAIL)} clauses, the corrected one {whole.count(ClauseStatus.FAIL)}."
+        f"\nThe first broke {broken.count(ClauseStatus.FAIL)} clauses, "
+        f"the corrected one {whole.count(ClauseStatus.FAIL)}."
     )
     say("Now yours: tcop-mock check http://127.0.0.1:PORT/PATH")
     return broken, whole

@@ -145,7 +145,7 @@ class Storming:
         ceiling = parse_rate(asked.max_rate)
         if extent.peak_per_second > ceiling:
             raise UsageError(
-                f"{extent.peak_per_second} notifications in a second are over the ceiling of {ceiling:g}/s; raise it with "
+                f"{extent.peak_per_second} notifications a second exceed the ceiling of {ceiling:g}/s; raise it with "
                 f"--max-rate {extent.peak_per_second}/s, or --time-scale"
             )
         if extent.notifications > asked.max_count:

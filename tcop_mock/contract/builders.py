@@ -184,7 +184,7 @@ def plain(factory: CaseFactory, *, count: int, auth_probe: str = "") -> ClauseTe
     Args:
         factory: makes the cases.
         count: how many.
-        auth_probe: what is offered (see :func:`credential_variants`) to learn whether it is credentials that are refused.
+        auth_probe: credentials (see :func:`credential_variants`) that show whether it is credentials that are refused.
     """
     cases = tuple(factory.plain_case(f"plain callback {number}") for number in range(1, count + 1))
     valid = factory.credentials or NO_CREDENTIALS
@@ -206,8 +206,8 @@ def credential_variants(
 
     Args:
         factory: makes the cases.
-        variants: names of :class:`~tcop_mock.domain.contract.CredentialVariant`; those that the right password does not allow are
-            left out (one of another case, where it has no letters).
+        variants: names of :class:`~tcop_mock.domain.contract.CredentialVariant`; those that the right
+            password does not allow are left out (one of another case, where it has no letters).
         bodies: ``plain`` (a callback) and ``malformed`` (broken JSON; alone, it is left out where a callback with
             these credentials is let in).
     """

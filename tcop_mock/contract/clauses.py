@@ -27,7 +27,8 @@ class PluginGroup(StrEnum):
     """Groups of entry points."""
 
     BUILDERS = "tcop_mock.players"
-    """Callables that take a :class:`~tcop_mock.contract.case_factory.CaseFactory` and keywords, and return a ``Play``."""
+    """Callables that take a :class:`~tcop_mock.contract.case_factory.CaseFactory` and keywords;
+    they return a ``ClauseTest``."""
     ASSERTIONS = "tcop_mock.judges"
     """Callables that take an attempt, a context and keywords, and return what is wrong, or nothing; or a ``Judge``."""
 

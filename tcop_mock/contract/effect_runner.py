@@ -53,7 +53,7 @@ class EffectRunner:
         downstream: the ends that the receiver forwards to.
         restart: restarts the receiver.
         all_sent_text: all that the run sends, as text: what names something else, too, tells nothing.
-        effects_per_push: how many effects one push of a plain alarm has. More than one is TCM501's business, and no other clause's.
+        effects_per_push: how many effects one push of a plain alarm has; only TCM501 judges more than one.
     """
 
     transport: Transport

@@ -161,7 +161,8 @@ class EffectObservation:
         time_limit = f"within --settle {self.config.effect_timeout_s:g}s"
         if self.config.observer is None and self.config.downstream is not None:
             return f"{message} at --downstream {time_limit}; {_refusal_hint(self.config.downstream)}"
-        return f"{message} {time_limit}; does --observe-all choose what the receiver did, and does it name the alarm's object?"
+        question = "does --observe-all choose what the receiver did, and does it name the alarm's object?"
+        return f"{message} {time_limit}; {question}"
 
 
 def _refusal_hint(downstream: DownstreamRecorder) -> str:

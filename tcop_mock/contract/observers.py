@@ -102,7 +102,7 @@ def _effects_at(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # n
 
 TOKEN_VARIABLE = "TCOP_MOCK_TOKEN"  # noqa: S105 - an alarm's object, no secret
 
-_TOKEN_PLACEHOLDER = "{token}"
+_OBJECT_PLACEHOLDER = "{token}"
 
 _DEADLINE_S = 10.0
 
@@ -141,7 +141,7 @@ class UrlObserver:
         Raises:
             ObserverError: it is not there, or no JSON.
         """
-        target = replace(self.target, path=self.target.path.replace(_TOKEN_PLACEHOLDER, quote(token, safe="")))
+        target = replace(self.target, path=self.target.path.replace(_OBJECT_PLACEHOLDER, quote(token, safe="")))
         request = OutgoingRequest(
             b"", method="GET", headers=(("Accept", "application/json"),), credentials=target.credentials
         )
@@ -152,7 +152,7 @@ class UrlObserver:
             raise ObserverError(f"the observer {self.target} cannot be read: {answer}")
         if attempt.body_truncated:
             raise ObserverError(
-                f"{source} is longer than {MAX_BYTES} bytes; let the URL choose with {_TOKEN_PLACEHOLDER}"
+                f"{source} is longer than {MAX_BYTES} bytes; let the URL choose with {_OBJECT_PLACEHOLDER}"
             )
         return self.paths.parse_snapshot(attempt.body, source)
 
@@ -190,7 +190,7 @@ class CommandObserver:
         Raises:
             ObserverError: it is not there, fails, takes too long, or prints no JSON.
         """
-        arguments = [argument.replace(_TOKEN_PLACEHOLDER, token) for argument in self.arguments]
+        arguments = [argument.replace(_OBJECT_PLACEHOLDER, token) for argument in self.arguments]
         command_line = shlex.join(self.arguments)
         try:
             process = await asyncio.create_subprocess_exec(

@@ -120,7 +120,8 @@ def check_tls(target: Target, handshake: TlsProbe, now: datetime) -> Diagnostic:
 def _describe_certificate(certificate: Certificate) -> str:
     more_names = f" and {len(certificate.names) - _MAX_NAMES} more" if len(certificate.names) > _MAX_NAMES else ""
     names = ", ".join(certificate.names[:_MAX_NAMES]) or "no name"
-    return f"for {names}{more_names}; issued by {certificate.issuer or 'nobody'}; ends {certificate.expires_at:%Y-%m-%d %H:%M} UTC"
+    issuer = certificate.issuer or "nobody"
+    return f"for {names}{more_names}; issued by {issuer}; ends {certificate.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _tls_advice(code: int, certificate: Certificate | None, host: str) -> str:
@@ -212,7 +213,8 @@ def check_auth(target: Target, attempt: Attempt, unauthenticated: Attempt | None
             meaning,
             "answer 401 without them",
         )
-    observation = f"{attempt.status or attempt.outcome} with credentials, {unauthenticated.status or unauthenticated.outcome} without"
+    without = unauthenticated.status or unauthenticated.outcome
+    observation = f"{attempt.status or attempt.outcome} with credentials, {without} without"
     if unauthenticated.status != HTTPStatus.UNAUTHORIZED:
         return Diagnostic(
             "auth",

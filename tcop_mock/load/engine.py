@@ -89,7 +89,7 @@ class LoadEngine:
             on_attempt_end=_ignore_connection,
             clock=clock,
             insecure=plan.insecure,
-            **({"line": connection_class} if connection_class else {}),
+            **({"connection_class": connection_class} if connection_class else {}),
         )
         self._on_second, self.on_delivery = on_second, on_delivery
         self.warm_up_ends_s = 0.0

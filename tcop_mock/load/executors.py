@@ -263,7 +263,7 @@ class FastPath:
                 continue
             line: Any = channel.reader
             status, started_s, now_s = acking(data, 0), line.started_s, clock()
-            is_usual = status and line.busy and not (line.received or line.blocked)
+            is_usual = status and line.is_busy and not (line.has_response_bytes or line.is_blocked)
             if not is_usual or started_s < driver.warm_up_ends_s or now_s >= load.end_s or load.remaining <= 0:
                 channel.received(data)
                 continue
@@ -271,8 +271,8 @@ class FastPath:
             statuses.append(status)
             load.remaining -= 1
             line.body = body = next(load.bodies)
-            line.served += 1
-            line.replayed = False
+            line.response_count += 1
+            line.is_replayed = False
             line.intended_s = line.started_s = now_s
             del flying[line]
             flying[line] = None

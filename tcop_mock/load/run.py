@@ -94,7 +94,7 @@ class LoadRun:
         plan = self.plan
         if plan.workers > 1:
             await WorkerPool(plan, self._generator, self._folders, self._loop).run(
-                lambda *on_delivery: seconds.put_nowait(on_delivery)
+                lambda *item: seconds.put_nowait(item)
             )
             return
         is_scheduled = plan.model is LoadModel.SCRIPT

@@ -133,7 +133,8 @@ def _latency_lines(summary: LoadSummary, width: int) -> Iterator[StyledLine]:
     if summary.plan.model is LoadModel.OPEN:
         service_times = summary.service_times
         yield styled_line(
-            f"from the actual start, as closed loads do: p50 {format_duration(service_times.percentile(50))}, p99 {_p99_and_max(service_times)}",
+            f"from the actual start, as closed loads do: p50 {format_duration(service_times.percentile(50))}, "
+            f"p99 {_p99_and_max(service_times)}",
             Style.FAINT,
         )
     over_count, total = summary.over_limit_count, summary.over_limit_total
@@ -162,7 +163,8 @@ def _plot(acks: Distribution) -> Iterator[StyledLine]:
     for bound_s, times in rows:
         bar = "#" * max(1 if times else 0, round(_BAR_WIDTH * times / highest))
         yield styled_line(
-            f"{format_duration(bound_s):>8} {bar:<{_BAR_WIDTH}} {times:>9} {_format_share(times, acks.count):>8}".rstrip()
+            f"{format_duration(bound_s):>8} {bar:<{_BAR_WIDTH}} {times:>9} "
+            f"{_format_share(times, acks.count):>8}".rstrip()
         )
 
 

@@ -47,7 +47,7 @@ _AUTOLINK = re.compile(r"(?<=www)\.|(?<=[a-zA-Z]):(?=//)|@")
 
 _BACKTICKS = re.compile("`+")
 
-_SYMBOLS = {OverallResult.KEPT: "✅", OverallResult.BROKEN: "❌", OverallResult.UNJUDGED: "⚠️"}
+_SYMBOLS = {OverallResult.KEPT: "✅", OverallResult.BROKEN: "❌", OverallResult.INCONCLUSIVE: "⚠️"}
 
 _MAX_SPAN_CHARS = 2_000
 
@@ -87,7 +87,8 @@ def _section(title: str, items: Iterable[str]) -> list[str]:
 def _known_items(verdict: Verdict) -> Iterator[str]:
     for result in verdict.results:
         for finding in result.findings if result.status is ClauseStatus.KNOWN else ():
-            yield f"{_escape_text(clause_label(result.clause))}: {_code_span(finding.title)} ({_escape_text(baseline_status(finding))})"
+            label, status = _escape_text(clause_label(result.clause)), _escape_text(baseline_status(finding))
+            yield f"{label}: {_code_span(finding.title)} ({status})"
 
 
 def _inconclusive_items(verdict: Verdict) -> Iterator[str]:

@@ -129,7 +129,7 @@ def request_script(
     """
     if target.credentials and format_name in {"http", "vegeta"}:
         raise UsageError(
-            f"--format {format_name} would hold the target's password; leave USER:PASSWORD@ out, or take curl, k6 or pytest"
+            f"--format {format_name} would hold the target's password; omit USER:PASSWORD@, or use curl, k6 or pytest"
         )
     return _WRITERS[format_name](named_bodies, target, rules)
 

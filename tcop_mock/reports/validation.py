@@ -90,7 +90,8 @@ class ValidationSummary:
         groups = [("problem", self._problem_counts)] + ([] if quiet else [("deviation", self._deviation_counts)])
         for label, counts in groups:
             for issue, (occurrences, first_location) in list(counts.items())[:_MAX_LINES]:
-                yield f"{label:<10} {_issue_line(issue)} ({first_location}{f' and {occurrences - 1} more' if occurrences > 1 else ''})"
+                more = f" and {occurrences - 1} more" if occurrences > 1 else ""
+                yield f"{label:<10} {_issue_line(issue)} ({first_location}{more})"
             if len(counts) > _MAX_LINES:
                 yield f"{label:<10} … {pluralize(len(counts) - _MAX_LINES, 'more kind')}"
         shape_count = pluralize(len({shape for _, shape in self._kind_counts if shape}), "shape")

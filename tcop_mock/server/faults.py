@@ -347,7 +347,7 @@ class FaultyHttpServer(HttpServer):
     Args:
         handler: as for :class:`HttpServer`; not called for a request that is reset.
         plan: what goes wrong.
-        on_request: called for every request with what went wrong and what is answered (``None``: nothing), before it is.
+        on_request: called for every request with what went wrong and the reply (``None``: no reply), before it is sent.
         on_done: called for every request when its answer has been written, or we have hung up.
         options: of :class:`HttpServer`.
     """

@@ -311,9 +311,9 @@ class Contract:
         reason = fixture_hint(result.reason)
         if self._target.has_address:
             return replace(result, reason=reason)
-        rerun = rerun(test_id(self._node), result.clause, self._settings.seed)
+        command = rerun_command(test_id(self._node), result.clause, self._settings.seed)
         findings = tuple(
-            replace(finding, reproduction=replace(finding.reproduction, cli=rerun, replay=""))
+            replace(finding, reproduction=replace(finding.reproduction, cli=command, replay=""))
             for finding in result.findings
         )
         return replace(result, reason=reason, findings=findings)
@@ -330,7 +330,7 @@ class Contract:
         for result in verdict.results:
             with subtests.test(msg=subtest_name(result)):
                 raise_outcome(result, fail_on)
-        text = inconclusive(verdict, fail_on)
+        text = inconclusive_text(verdict, fail_on)
         if text:
             pytest.fail(text, pytrace=False)
 
@@ -350,7 +350,7 @@ def _subtests(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - pytest 8
 def _to_observer(value: object) -> Observer | None:
     if isinstance(value, SupportsUnlimitedRate):
         value.disable_rate_limit()
-    if value is None or hasattr(value, "look"):
+    if value is None or hasattr(value, "observe"):
         return cast("Observer | None", value)
     if not callable(value):
         usage_error(

@@ -64,7 +64,8 @@ def dedup_key(callback: CallbackView) -> str:
 
 
 def _event_fields(callback: CallbackView) -> dict[str, Any]:
-    summary = f"[{_PAGERDUTY_STATES[callback.is_resolved]}] {callback.product_name}: {callback.condition_text} on {callback.object_name}"
+    state = _PAGERDUTY_STATES[callback.is_resolved]
+    summary = f"[{state}] {callback.product_name}: {callback.condition_text} on {callback.object_name}"
     payload = {
         "summary": summary[:PAGERDUTY_MAX_SUMMARY_CHARS],
         "source": callback.object_name or callback.product_name or "tcop",

@@ -148,7 +148,7 @@ def test_no_script_holds_a_password(tcop: RunCommand, monkeypatch: pytest.Monkey
     assert "usher" not in done.stdout + done.stderr
     if done.exit_code:
         assert done.error_message == (
-            f"--format {form} would hold the target's password; leave USER:PASSWORD@ out, or take curl, k6 or pytest"
+            f"--format {form} would hold the target's password; omit USER:PASSWORD@, or use curl, k6 or pytest"
         )
     else:
         assert "TCOP_PASSWORD" in done.stdout

@@ -160,8 +160,8 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
     """Eight requests that are answered as fast as one show that it need not be asked one by one."""
     asked = 0
 
-    async def post(push: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
-        assert (push, intended_s) == (plain, None)
+    async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        assert (request, intended_s) == (plain, None)
         nonlocal asked
         asked += 1
         took_s = min(deadline_s, 2.0 if asked <= 2 else together_s)
@@ -368,8 +368,8 @@ def test_a_paced_run_sends_one_request_after_the_other() -> None:
     started: list[float] = []
 
     async def play(clock: Callable[[], float]) -> ContractRun:
-        async def post(push: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
-            assert push.body
+        async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+            assert request.body
             assert deadline_s
             started.append(clock())
             await asyncio.sleep(0.01)

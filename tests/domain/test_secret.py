@@ -96,7 +96,7 @@ def test_a_token_is_basic_in_utf_8_and_never_fails(user: str, password: str) -> 
 
 def test_traces_are_every_spelling_longest_first() -> None:
     """Token, plain, percent-encoded in both cases, JSON with and without escapes, HTML; never the empty text."""
-    traces = Credentials(Secret("ü"), Secret('a/b "&')).traces()
+    traces = Credentials(Secret("ü"), Secret('a/b "&')).leak_patterns()
     assert set(traces) == {
         base64.b64encode('ü:a/b "&'.encode()).decode(),
         *('a/b "&', "a%2Fb%20%22%26", "a%2fb%20%22%26", 'a/b \\"&', "a/b &quot;&amp;"),

@@ -114,7 +114,7 @@ def test_the_report_at_80_columns() -> None:
 
 def test_prose_fits_80_columns() -> None:
     """Only evidence, commands and the last line may be wider than 80 columns."""
-    finding = replace(FINDING, title="实例名称 " * 40, detail="word " * 90, reproduce=Reproduction("true", "true"))
+    finding = replace(FINDING, title="实例名称 " * 40, detail="word " * 90, reproduction=Reproduction("true", "true"))
     prose = told_of(finding).splitlines()[:-1]
     assert max(map(display_width, prose)) <= 80
 

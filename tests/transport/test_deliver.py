@@ -63,19 +63,19 @@ class World:
         """Return the port of a loop with a clock."""
         left = {body: iter(ends) for body, ends in self.ends.items()}
 
-        async def post(push: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
-            outcome, took_s = next(left.get(push.body, iter(())), (Outcome.ACKED, 0.0))
+        async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+            outcome, took_s = next(left.get(request.body, iter(())), (Outcome.ACKED, 0.0))
             assert intended_s is not None
             started_s = clock()
-            self.posted.append((started_s, push.body))
+            self.posted.append((started_s, request.body))
             self.deadlines_s.add(deadline_s)
-            self.pushes.add(id(push))
+            self.pushes.add(id(request))
             try:
                 await asyncio.sleep(took_s)
             except asyncio.CancelledError:
                 self.cancelled += 1
                 raise
-            sha256 = hashlib.sha256(push.body).hexdigest()
+            sha256 = hashlib.sha256(request.body).hexdigest()
             return Attempt(outcome, intended_s, started_s, clock(), request_sha256=sha256)
 
         return post

@@ -96,7 +96,7 @@ def test_credentials_are_sent_as_basic_in_utf_8(
         ({"headers": (("", "1"),)}, "'' is no name"),
         ({"headers": (("X", "1\r\nY: s3cret"),)}, "the value of the header X"),
         ({"headers": (("X", "\u540d s3cret"),)}, "the value of the header X"),
-        ({"segments": (3, 0)}, r"not \(3, 0\)"),
+        ({"segment_sizes": (3, 0)}, r"not \(3, 0\)"),
     ],
 )
 def test_what_no_request_can_have_is_a_usage_error(fields: dict[str, object], why: str) -> None:
@@ -175,7 +175,7 @@ def test_a_body_in_chunks(body: bytes, segments: tuple[int, ...], framed: bytes)
 def test_chunks_are_read_by_a_server(post: PostOnce) -> None:
     """A receiver that knows chunks has the body whole, and the query behind the target's own."""
     seen: list[ReceivedRequest] = []
-    push = OutgoingRequest("名前".encode() * 99, segments=(100,), chunked=True, query="from=tcop")
+    push = OutgoingRequest("名前".encode() * 99, segment_sizes=(100,), chunked=True, query="from=tcop")
 
     def handler(request: ReceivedRequest) -> Reply:
         seen.append(request)

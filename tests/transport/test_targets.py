@@ -140,9 +140,9 @@ def test_what_comes_too_fast_waits_for_its_turn() -> None:
     """No 60 s have more attempts than are allowed; each wait is told; the intended time stays."""
     waits: list[float] = []
 
-    async def post(push: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
         started_s = asyncio.get_running_loop().time()
-        assert (push.body, deadline_s) == (b"x", 5.0)
+        assert (request.body, deadline_s) == (b"x", 5.0)
         return Attempt(Outcome.ACKED, -1.0 if intended_s is None else intended_s, started_s, started_s)
 
     async def fifty(clock: Callable[[], float]) -> list[Attempt]:
