@@ -20,11 +20,11 @@ METRICS = {(shape.policy.type, metric.name) for shape in SHAPES for metric in sh
 """CVM's have two forms of dimensions, and the same metrics in both."""
 BEHIND = {Need.OBSERVER, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM}
 COUNTS = {
-    r"(\d+) clauses in \[": len(CLAUSES),
-    r"(\d+) of them look behind": sum(bool(clause.needs & BEHIND) for clause in CLAUSES),
-    r"(\d+) shapes": len(SHAPES),
-    r"(\d+) metrics": len(METRICS),
-    r"the (\d+)\s+events": sum(len(shape.events) for shape in SHAPES),
+    r"(\d+)\s+clauses\s+in\s+\[": len(CLAUSES),
+    r"(\d+)\s+of\s+them\s+check\s+what": sum(bool(clause.needs & BEHIND) for clause in CLAUSES),
+    r"(\d+)\s+shapes": len(SHAPES),
+    r"(\d+)\s+metrics": len(METRICS),
+    r"the\s+(\d+)\s+events": sum(len(shape.events) for shape in SHAPES),
 }
 
 
