@@ -147,7 +147,7 @@ class View:
 
     def _why_nothing(self) -> str:
         shown = "a plain alarm that was answered 2xx has no effect that is to be seen"
-        within = f"within --settle {self.observing.settle_s:g}s"
+        within = f"within --effect-timeout {self.observing.settle_s:g}s"
         if self.observing.observer is None and self.observing.downstream is not None:
             return f"{shown} at --downstream {within}; {_refused(self.observing.downstream)}"
         return (

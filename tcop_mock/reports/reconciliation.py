@@ -102,7 +102,7 @@ def _told(differences: Differences) -> Iterator[str]:
         objects += 1
         yield f"  {_shown(thing) or 'no object known'}: {', '.join(map(_one, group))}"
     if objects < differences.objects:
-        yield f"  … {counted(differences.objects - objects, 'more object')} (--most N)"
+        yield f"  … {counted(differences.objects - objects, 'more object')} (--limit N)"
 
 
 def _one(found: Difference) -> str:

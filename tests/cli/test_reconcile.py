@@ -54,7 +54,7 @@ def test_differences_are_told_by_object(tcop: Call, ledger: str, tmp_path: Path)
     file = tmp_path / "received.jsonl"
     came = [callback("b"), callback("b"), callback("a"), callback("\x1b[31m", "ins-8"), {"object": "ins-9"}]
     file.write_bytes(jsonl(came))
-    done = tcop("reconcile", ledger, str(file), "--most", "1")
+    done = tcop("reconcile", ledger, str(file), "--limit", "1")
     assert (done.code, done.err) == (1, "")
     assert done.out.splitlines()[1:] == [
         f"{file}: 5 effects",
@@ -66,7 +66,7 @@ def test_differences_are_told_by_object(tcop: Call, ledger: str, tmp_path: Path)
         "  ins-1: firing a (1x of 1 attempt)",
         "unknown: 2 of 2 objects, there, and not in the ledger",
         "  ins-8: \\x1b[31m (1x)",
-        "  … 1 more object (--most N)",
+        "  … 1 more object (--limit N)",
         "The ledger and the receiver differ.",
     ]
     assert "  ins-9: by its object (1x)" in tcop("reconcile", ledger, str(file)).out.splitlines()

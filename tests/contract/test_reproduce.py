@@ -113,7 +113,7 @@ FLAGS = (
     Flag("--insecure"),
     Flag("--pace", "300/min"),
     Flag("--observe-call", "state of 'it':look", sees=True),
-    Flag("--settle", "2s", sees=True),
+    Flag("--effect-timeout", "2s", sees=True),
 )
 
 
@@ -122,7 +122,7 @@ def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
     clauses = load_clauses()
     for code, flags in {
         "TCM302": ["--insecure", "--pace", "300/min"],
-        "TCM505": ["--insecure", "--pace", "300/min", "--observe-call", "state of 'it':look", "--settle", "2s"],
+        "TCM505": ["--insecure", "--pace", "300/min", "--observe-call", "state of 'it':look", "--effect-timeout", "2s"],
     }.items():
         words = shlex.split(our_own(Source(find(clauses, code), TARGET, 7, "2023", flags=FLAGS)))
         assert words[words.index("2023") + 1 :] == flags
