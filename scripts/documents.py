@@ -62,8 +62,8 @@ def _rows(schema: dict[str, Any], before: str, definitions: dict[str, Any], alwa
     required = schema.get("required", [])
     for key, one in schema.get("properties", {}).items():
         resolved = _resolved(one, definitions)
-        told = always if key in required else ""
-        yield markdown_row(code(before + key), _type(resolved, definitions), told, _holds(resolved))
+        mark = always if key in required else ""
+        yield markdown_row(code(before + key), _type(resolved, definitions), mark, _holds(resolved))
         yield from _below(resolved, before + key, definitions)
 
 
