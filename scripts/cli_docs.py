@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from generated import main
+from generated import write_or_check
 
 from tcop_mock.cli.commands import cli
 
@@ -41,17 +41,17 @@ No output ever holds it. A time is `500ms`, `30s`, `10m`, `1h` or bare seconds.
 """
 
 
-def reference() -> str:
+def page() -> str:
     """Return the whole page."""
     return "\n".join([_HEAD, *_sections()])
 
 
 def _sections() -> Iterator[str]:
-    top = _context(cli, None, "tcop-mock")
-    yield _section("tcop-mock", cli.get_help(top))
-    for name in cli.list_commands(top):
+    root_context = _context(cli, None, "tcop-mock")
+    yield _section("tcop-mock", cli.get_help(root_context))
+    for name in cli.list_commands(root_context):
         command = cli.commands[name]
-        yield _section(f"tcop-mock {name}", command.get_help(_context(command, top, name)))
+        yield _section(f"tcop-mock {name}", command.get_help(_context(command, root_context, name)))
 
 
 def _context(command: click.Command, parent: click.Context | None, name: str) -> click.Context:
@@ -70,4 +70,4 @@ def _section(title: str, text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(FILE, reference, "what the commands say of themselves", __doc__))
+    sys.exit(write_or_check(FILE, page, "what the commands say of themselves", __doc__))

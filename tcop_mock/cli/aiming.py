@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from tcop_mock.callbacks.notification_template import Template
+from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
 from tcop_mock.cli.options import read_text, target_of
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.custom_clauses import own_clauses
+from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.errors import UsageError
 
@@ -36,7 +36,7 @@ def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: one of them is judged at a time; leave out the others")
     for parser, name in named.items():
-        return Target.of_parser(parser, name)
+        return Target.for_parser(parser, name)
     return target_of(target, flag="TARGET")
 
 
@@ -47,11 +47,13 @@ def require_address(target: Target, files: Iterable[ReportFile]) -> None:
         UsageError: a parser is asked, and such a report is wanted.
     """
     for file in files:
-        if target.parser and file.kind in _ABOUT_REQUESTS:
-            raise UsageError(f"--report {file.kind}: a {target.parser} is sent no requests; take json, text or html")
+        if target.parser and file.format_name in _ABOUT_REQUESTS:
+            raise UsageError(
+                f"--report {file.format_name}: a {target.parser} is sent no requests; take json, text or html"
+            )
 
 
-def own_template(file: str | None, common: Common) -> Template | None:
+def own_template(file: str | None, common: Common) -> NotificationTemplate | None:
     """Return the template of the user's own notices, where there is one.
 
     Raises:
@@ -61,7 +63,7 @@ def own_template(file: str | None, common: Common) -> Template | None:
         return None
     if common.profile.name != TEMPLATE_PROFILE:
         raise UsageError(f"--template posts notices of your own: it goes with --profile {TEMPLATE_PROFILE}")
-    return Template(read_text(file), file)
+    return NotificationTemplate(read_text(file), file)
 
 
 def _is_typed(name: str) -> bool:
@@ -77,7 +79,7 @@ def all_clauses(clause_files: tuple[str, ...], common: Common) -> tuple[Clause, 
     """
     if not clause_files:
         return load_clauses()
-    own, problems = own_clauses(clause_files, common.catalog())
+    own, problems = load_custom_clauses(clause_files, common.catalog())
     for problem in problems[:-1]:
         click.echo(f"tcop-mock: {problem}", err=True)
     for problem in problems[-1:]:

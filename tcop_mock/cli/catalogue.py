@@ -16,7 +16,7 @@ from tcop_mock.domain.alarm import State
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import json_text, mutators_document, shapes_document
 from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
-from tcop_mock.reports.text import counted
+from tcop_mock.reports.text import pluralize
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
@@ -38,9 +38,9 @@ def list_shapes(glob: str, *, mutators: bool, only_lint: bool, common: Common) -
         return 0
     width = max(len(shape.id) for shape in shapes)
     for shape in shapes:
-        mark = " " if shape.documented else "?"
+        mark = " " if shape.is_documented else "?"
         click.echo(f"{shape.id:<{width}} {mark} {shape.kind:<6}  {shape.title.en}")
-    unsampled = sum(not shape.documented for shape in shapes)
+    unsampled = sum(not shape.is_documented for shape in shapes)
     note = f"; ? = no page prints a sample of it: {unsampled}" if unsampled else ""
     common.tell(f"{len(shapes)} shapes{note}")
     return 0
@@ -66,8 +66,8 @@ def _list_mutators(glob: str, common: Common) -> None:
         return
     width = max(len(mutator.name) for mutator in found)
     for mutator in found:
-        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {mutator.wanted}")
-    common.tell(f"{counted(len(found), 'mutator')}; each is a body to take, to refuse, or to do either with")
+        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {mutator.expected_reaction}")
+    common.tell(f"{pluralize(len(found), 'mutator')}; each is a body to take, to refuse, or to do either with")
 
 
 @with_common
@@ -75,10 +75,10 @@ def show_shape(shape_id: str, *, schema: str | None, common: Common) -> None:
     """Show the shape ID: its policy type, dimensions, metrics or events, and which of it no source prints."""
     shape = common.catalog().get(shape_id)
     if schema:
-        _print_json(emit_schema(shape, wire=common.profile.wire) if schema == "emit" else accept_schema(shape))
+        _print_json(emit_schema(shape, wire=common.profile.wire_format) if schema == "emit" else accept_schema(shape))
         return
-    generator = Generator(common.seed, wire=common.profile.wire)
-    example = generator.callback(generator.alarm(shape), State.FIRING).to_wire()
+    generator = Generator(common.seed, wire_format=common.profile.wire_format)
+    example = generator.callback(generator.alarm(shape), State.FIRING).to_dict()
     if common.as_json:
         _print_json(shape_document(shape, example))
         return

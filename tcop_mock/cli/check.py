@@ -17,17 +17,17 @@ from tcop_mock.cli.observing import Asked, flags_of, listening, observing
 from tcop_mock.cli.options import with_common
 from tcop_mock.cli.reports import streaming, with_reporting, write_reports
 from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.contract.clauses import select
+from tcop_mock.contract.clauses import select_clauses
 from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.contract.runner import CheckPlan, ContractRun
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser
 from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.console import terminal_report
+from tcop_mock.reports.console import console_for_run
 from tcop_mock.reports.json import check_document, write_json
-from tcop_mock.reports.summary import Ruling, rule
-from tcop_mock.transport.open import opened
+from tcop_mock.reports.summary import OverallResult, overall_result
+from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from tcop_mock.cli.reports import Baseline, Reporting
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
-    from tcop_mock.reports.console import Listener
+    from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
 
-EXIT_CODES = {Ruling.KEPT: 0, Ruling.BROKEN: 1, Ruling.UNJUDGED: 3}
+EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 _INTERRUPTED = 130
 
 
@@ -65,7 +65,7 @@ def check(  # noqa: PLR0913 - one parameter an option
     list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.
     """
     files_of_own = more.pop("clause_files")
-    clauses = select(all_clauses(files_of_own, common), _split("--clauses", globs), _split("--skip", skip))
+    clauses = select_clauses(all_clauses(files_of_own, common), _split("--clauses", globs), _split("--skip", skip))
     if not clauses:
         raise UsageError("--skip leaves no clause to judge")
     if only_list:
@@ -84,11 +84,11 @@ def check(  # noqa: PLR0913 - one parameter an option
         clauses,
         common.profile,
         common.seed,
-        observing=found,
+        observation=found,
         catalog_folders=common.catalog_folders,
         clause_files=files_of_own,
         template=template,
-        gap_s=pace.gap_s if pace else None,
+        min_interval_s=pace.gap_s if pace else None,
         flags=(*_flags(ways, pace, insecure=insecure), *flags_of(asked)),
         **ways,
     )
@@ -120,30 +120,30 @@ def _judge_and_report(plan: CheckPlan, ends: Ends | None, told: _Told, *, insecu
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     comparison = told.baseline.comparison() if told.baseline else None
     with (
-        opened(plan.target, cap, insecure=insecure) as post,
+        open_transport(plan.target, cap, insecure=insecure) as post,
         telling(level, common) as tell,
         streaming(told.files, tell) as tell_all,
     ):
         run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
-        verdict, code = judge(run, comparison.heard_by(tell_all) if comparison else tell_all, ends)
+        verdict, code = judge(run, comparison.wrap_listener(tell_all) if comparison else tell_all, ends)
     if comparison:
-        verdict = comparison.verdict(verdict)
+        verdict = comparison.filter_verdict(verdict)
     if common.as_json:
         with reader_may_leave():
             write_json(check_document(verdict), sys.stdout)
     write_reports(told.files, verdict, level)
     if comparison and told.baseline and (told.baseline.update or told.baseline.prune):
         common.tell(told.baseline.keep(comparison, verdict, interrupted=code is not None))
-    return EXIT_CODES[rule(verdict, level)] if code is None else code
+    return EXIT_CODES[overall_result(verdict, level)] if code is None else code
 
 
 @contextmanager
-def telling(level: Level, common: Common) -> Iterator[Listener]:
+def telling(level: Level, common: Common) -> Iterator[EventListener]:
     """Give the listener that suits the flags: none for JSON, only the end for ``--quiet``."""
     if common.as_json:
         yield lambda _event: None
         return
-    with commands_stopped(), terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
+    with commands_stopped(), console_for_run(sys.stdout, fail_on=level, environ=os.environ) as listen:
 
         def tell(event: RunEvent) -> None:
             if isinstance(event, RunFinished) or not common.quiet:
@@ -153,11 +153,11 @@ def telling(level: Level, common: Common) -> Iterator[Listener]:
         yield tell
 
 
-def judge(run: ContractRun, tell: Listener, ends: Ends | None = None) -> tuple[Verdict, int | None]:
+def judge(run: ContractRun, tell: EventListener, ends: Ends | None = None) -> tuple[Verdict, int | None]:
     """Play a run to its end or to an interrupt; return the verdict, and 130 where it was interrupted."""
 
     async def play() -> None:
-        async with listening(run.plan.observing, ends):
+        async with listening(run.plan.observation, ends):
             async for event in run.events():
                 tell(event)
 
@@ -176,7 +176,7 @@ def _list(clauses: Sequence[Clause], common: Common) -> None:
         write_json({"version": 1, "clauses": rows}, sys.stdout)
         return
     for clause in clauses:
-        needs = f"  needs {', '.join(sorted(clause.needs))}" if clause.needs else ""
+        needs = f"  needs {', '.join(sorted(clause.prerequisites))}" if clause.prerequisites else ""
         click.echo(f"{clause.code}  {clause.level:<6}  {clause.slug}{needs}")
 
 

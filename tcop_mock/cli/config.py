@@ -12,10 +12,10 @@ import click
 from tcop_mock.cli.options import on_command_line, with_common
 from tcop_mock.cli.settings import PREFIX, Settings
 from tcop_mock.cli.settings_file import FILE_VARIABLE, home_of, looked_in
-from tcop_mock.domain.target import MASK, Target, without_keys
+from tcop_mock.domain.target import MASK, Target, mask_query_secrets
 from tcop_mock.errors import UnknownNameError, UsageError, did_you_mean
 from tcop_mock.reports.json import VERSION, write_json
-from tcop_mock.reports.text import escaped
+from tcop_mock.reports.text import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Row:
     def line(self, width: int) -> str:
         """Return it in a line."""
         value = self.note or "-" if self.value is None else _written(self.value)
-        return f"  {self.key:<{width}}  {escaped(value)}  ({escaped(self.where or 'default')})"
+        return f"  {self.key:<{width}}  {escape_unsafe(value)}  ({escape_unsafe(self.where or 'default')})"
 
 
 @with_common
@@ -100,7 +100,7 @@ def _redacted(key: Key, value: Any) -> Any:  # noqa: ANN401 - a setting's value
         return _target(value)
     if key.name == "header":
         return f"{value.partition(':')[0]}: {MASK}"
-    return without_keys(_USERINFO.sub(f"{MASK}@", value))
+    return mask_query_secrets(_USERINFO.sub(f"{MASK}@", value))
 
 
 def _target(text: str) -> str:
@@ -116,7 +116,7 @@ def _unknown_variables(settings: Settings) -> Iterator[str]:
         if name.startswith(PREFIX) and name not in known:
             near = did_you_mean(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))
             near = near.replace(" '", f" '{PREFIX}").replace("'", f"'{PREFIX}", 1)
-            yield f"{escaped(name)} is no setting{f'; did you mean {near}?' if near else ''}"
+            yield f"{escape_unsafe(name)} is no setting{f'; did you mean {near}?' if near else ''}"
 
 
 def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[str]:
@@ -135,10 +135,10 @@ def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[st
 
 def _told_file(settings: Settings) -> str:
     if settings.file:
-        return escaped(str(settings.file.path))
+        return escape_unsafe(str(settings.file.path))
     folders = looked_in(settings.start, home_of(settings.environ))
     places = " to ".join(dict.fromkeys([str(folders[0]), str(folders[-1])]))
-    return f"none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, from {escaped(places)})"
+    return f"none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, from {escape_unsafe(places)})"
 
 
 def _same(row: Row, other: Row | None) -> bool:

@@ -16,22 +16,22 @@ import click
 from tcop_mock.cli.durations import NO_LIMIT, RateLimit
 from tcop_mock.cli.options import INTEGRATION_KEY_VARIABLE, on_command_line, secret_of, target_of, with_headers
 from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.domain.callback_view import Told
-from tcop_mock.domain.delivery import Delivery, Push
+from tcop_mock.domain.callback_view import CallbackView
+from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.domain.profile import Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import deliveries_document, write_json
-from tcop_mock.reports.text import lines, one_line
+from tcop_mock.reports.text import one_line, printable_lines
 from tcop_mock.transport import pagerduty, wecom
-from tcop_mock.transport.delivery import Courier, Notification, Paced
-from tcop_mock.transport.open import opened
+from tcop_mock.transport.delivery import DeliveryScheduler, RateLimitedTransport, ScheduledRequest
+from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tcop_mock.cli.options import Common
-    from tcop_mock.domain.delivery import Attempt, Post
+    from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import Secret, Target
 
@@ -39,8 +39,8 @@ _NOT_ACCEPTED = 1
 _MOST_TRACE_CHARS, _MOST_TRACE_LINES = 20_000, 60
 _PROBE = "URL verification"
 _ACCEPT = {"wecom": Accept.ERRCODE}
-_ASSUMED_OF = {"pagerduty": {"pagerduty": pagerduty.ASSUMED}, "wecom": {"wecom": wecom.ASSUMED}}
-_PACE = {"wecom": RateLimit(wecom.PER_MINUTE, 60.0)}
+_ASSUMED_OF = {"pagerduty": {"pagerduty": pagerduty.PAGERDUTY_ASSUMPTION}, "wecom": {"wecom": wecom.WECOM_ASSUMPTION}}
+_PACE = {"wecom": RateLimit(wecom.WECOM_MESSAGES_PER_MINUTE, 60.0)}
 
 
 class Parcel(NamedTuple):
@@ -52,7 +52,7 @@ class Parcel(NamedTuple):
     """When it is told in the life of its alarm."""
     headers: tuple[tuple[str, str], ...] = ()
     """Which it has instead of the rules' own of the same name."""
-    like: Push | None = None
+    like: OutgoingRequest | None = None
     """What it is sent as, but for body and headers; a POST with the target's credentials, where it is not given."""
 
 
@@ -92,13 +92,13 @@ class Delivering:
         common.tell(f"profile {common.profile.name}, of which assumed: {', '.join(self.assumed)}; --dry-run tells them")
         told = _Told(self, lives, common)
         try:
-            with opened(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
+            with open_transport(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
                 asyncio.run(self._deliver(port, pushes, told))
         finally:
             told.close()
         return 0 if told.accepted else _NOT_ACCEPTED
 
-    async def _deliver(self, port: Post, pushes: Sequence[Sequence[Push]], told: _Told) -> None:
+    async def _deliver(self, port: Transport, pushes: Sequence[Sequence[OutgoingRequest]], told: _Told) -> None:
         post = self._paced(port, told.common)
         if self.rules.probe is not None and self.end == "webhook":
             once = self._courier(post, replace(self.rules, attempts=1, accept=Accept.EXACTLY_200))
@@ -109,14 +109,14 @@ class Delivering:
         for life, its_pushes in enumerate(pushes):
             at_s = (parcel.at_s for parcel in told.lives[life])
             courier = self._courier(post, self.rules)
-            async for number, delivery in courier.deliver_all(list(map(Notification, at_s, its_pushes))):
+            async for number, delivery in courier.deliver_all(list(map(ScheduledRequest, at_s, its_pushes))):
                 told.delivered(life, number, delivery)
 
-    def _courier(self, post: Post, rules: DeliveryRules) -> Courier:
+    def _courier(self, post: Transport, rules: DeliveryRules) -> DeliveryScheduler:
         pause_scale, gap_scale = (1.0, 0.0) if self.time_scale is None else (self.time_scale, self.time_scale)
-        return Courier(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
+        return DeliveryScheduler(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
 
-    def _paced(self, post: Post, common: Common) -> Post:
+    def _paced(self, post: Transport, common: Common) -> Transport:
         if self.pace == NO_LIMIT:
             return post
         most, in_s = self.pace
@@ -124,12 +124,14 @@ class Delivering:
         def tell(wait_s: float) -> None:
             common.tell(f"waiting {wait_s:.0f} s: at most {self.pace} (--pace)")
 
-        return Paced(post, most, in_s=in_s, clock=time.perf_counter, sleep=asyncio.sleep, tell=tell)
+        return RateLimitedTransport(
+            post, most, period_s=in_s, clock=time.perf_counter, sleep=asyncio.sleep, on_wait=tell
+        )
 
-    def _push(self, parcel: Parcel, lang: Lang, key: Secret | None) -> Push:
+    def _push(self, parcel: Parcel, lang: Lang, key: Secret | None) -> OutgoingRequest:
         own = {name.lower() for name, _ in parcel.headers}
         headers = [pair for pair in self.rules.headers if pair[0].lower() not in own]
-        like = parcel.like or Push(b"", credentials=self.target.credentials)
+        like = parcel.like or OutgoingRequest(b"", credentials=self.target.credentials)
         return replace(like, body=self._body(parcel, lang, key), headers=(*headers, *parcel.headers))
 
     def _body(self, parcel: Parcel, lang: Lang, key: Secret | None) -> bytes:
@@ -141,7 +143,11 @@ class Delivering:
             tree = None
         if not isinstance(tree, dict):
             raise UsageError(f"{parcel.name} is no JSON object: --target {self.end} tells callbacks only")
-        return pagerduty.event(Told(tree), key) if self.end == "pagerduty" else wecom.message(Told(tree), lang)
+        return (
+            pagerduty.pagerduty_event(CallbackView(tree), key)
+            if self.end == "pagerduty"
+            else wecom.wecom_message(CallbackView(tree), lang)
+        )
 
     def _show(self, parcels: Sequence[Parcel], common: Common, lang: Lang) -> None:
         """Say what would be sent; on standard error where standard output is for the document, which is empty."""
@@ -217,7 +223,9 @@ class _Told:
 
 
 def _trace(attempt: Attempt) -> list[str]:
-    return lines(attempt.trace.rstrip(), _MOST_TRACE_CHARS, _MOST_TRACE_LINES) if attempt.trace else []
+    return (
+        printable_lines(attempt.traceback.rstrip(), _MOST_TRACE_CHARS, _MOST_TRACE_LINES) if attempt.traceback else []
+    )
 
 
 @dataclass(frozen=True, slots=True)

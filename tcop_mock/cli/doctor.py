@@ -15,9 +15,9 @@ import click
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
-from tcop_mock.doctor.run import Visit, exit_code, harmless, utc_now
+from tcop_mock.doctor.run import DoctorRun, exit_code, harmless_callback, utc_now
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.doctor import examination_document, examination_lines
+from tcop_mock.reports.doctor import diagnosis_document, diagnosis_lines
 from tcop_mock.reports.json import write_json
 
 if TYPE_CHECKING:
@@ -31,21 +31,23 @@ def doctor(target: str | None, *, timeout: float | None, insecure: bool, common:
     if aim.app:
         raise UsageError(f"{aim} is an app in this process, and there is no way to it; tcop-mock check judges it")
     rules = common.profile.delivery
-    visit = Visit(
+    visit = DoctorRun(
         aim,
         rules if timeout is None else replace(rules, timeout_s=timeout),
-        harmless(Generator(common.seed, wire=common.profile.wire), common.catalog().get(PLAIN_SHAPE)),
+        harmless_callback(
+            Generator(common.seed, wire_format=common.profile.wire_format), common.catalog().get(PLAIN_SHAPE)
+        ),
         os.environ,
         time.perf_counter,
         utc_now,
         socket.getaddrinfo,
         insecure=insecure,
     )
-    found = asyncio.run(visit.examine())
+    found = asyncio.run(visit.run())
     if common.as_json:
         profile, seed = common.profile.name, common.seed
-        write_json(examination_document(found, target=str(aim), profile=profile, seed=seed), sys.stdout)
+        write_json(diagnosis_document(found, target=str(aim), profile=profile, seed=seed), sys.stdout)
         return exit_code(found)
-    for line in examination_lines(found, quiet=common.quiet):
+    for line in diagnosis_lines(found, quiet=common.quiet):
         click.echo(line)
     return exit_code(found)

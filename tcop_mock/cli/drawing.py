@@ -7,16 +7,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.generator import Generator, Moment, parse_lifecycle
-from tcop_mock.callbacks.json_edit import with_value, without
-from tcop_mock.callbacks.notification_template import ASSUMED, Template
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sampling import Ask, comes
+from tcop_mock.callbacks.generator import Generator, LifecyclePoint, parse_lifecycle
+from tcop_mock.callbacks.json_edit import with_value, without_value
+from tcop_mock.callbacks.notification_template import ASSUMED, NotificationTemplate
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sampling import AlarmOptions, supports
 from tcop_mock.cli import flags
 from tcop_mock.cli.options import read_text
 from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.options import Common
     from tcop_mock.contract.mutators import Mutator
-    from tcop_mock.domain.alarm import Notify
+    from tcop_mock.domain.alarm import RepeatPolicy
     from tcop_mock.domain.shape import Shape
 
 
@@ -57,13 +57,13 @@ class Drawing:
     metric: str | None = None
     event: str | None = None
     threshold: bool = True
-    notify: Notify | None = None
+    notify: RepeatPolicy | None = None
     lang: str = Lang.EN.value
     form: str = Form.DOCUMENTED.value
     edits: tuple[tuple[str, Any], ...] = ()
     removals: tuple[str, ...] = ()
     mutate: str | None = None
-    template: Template | None = None
+    template: NotificationTemplate | None = None
 
     def callbacks(self, shapes: Sequence[Shape], common: Common, count: int) -> Iterator[Drawn]:
         """Draw ``count`` alarms of each shape, each in the states that were asked for.
@@ -89,7 +89,7 @@ class Drawing:
         """
         for shape, bodies in self._bodies(shapes, common, self._moments()):
             for each, moment in zip(bodies, self._moments(), strict=True):
-                each.rehearse(count)
+                each.validate(count)
                 self._finished(shape, moment.state, each.body(0))
 
     def lives(self, shapes: Sequence[Shape], common: Common) -> Iterator[list[Told]]:
@@ -101,7 +101,7 @@ class Drawing:
         moments = self._moments()
         for shape, bodies in self._bodies(shapes, common, moments):
             yield [
-                Told(Drawn(shape, moment.state, self._finished(shape, moment.state, each.body(0))), each.told_s(0))
+                Told(Drawn(shape, moment.state, self._finished(shape, moment.state, each.body(0))), each.sent_at_s(0))
                 for moment, each in zip(moments, bodies, strict=True)
             ]
 
@@ -111,33 +111,33 @@ class Drawing:
             common.tell(f"assumed: {line}")
 
     def _bodies(
-        self, shapes: Sequence[Shape], common: Common, moments: Sequence[Moment]
-    ) -> Iterator[tuple[Shape, list[Bodies]]]:
+        self, shapes: Sequence[Shape], common: Common, moments: Sequence[LifecyclePoint]
+    ) -> Iterator[tuple[Shape, list[BodyRenderer]]]:
         """Yield each shape with what writes its callbacks, moment by moment."""
         form, states = Form(self.form), {moment.state for moment in moments}
         if self.template and (self.mutate or self.edits or self.removals or form is not Form.DOCUMENTED):
             raise UsageError("--template writes the whole body: leave --form, --set, --unset and --mutate out")
-        able = [shape for shape in shapes if len(shapes) == 1 or comes(shape, states, form)]
+        able = [shape for shape in shapes if len(shapes) == 1 or supports(shape, states, form)]
         if not able:
             raise UsageError("none of these shapes has such a state or form: events do not repeat, and not all recover")
         edit = self._edited if self.edits or self.removals else None
-        generator = Generator(common.seed, Lang(self.lang), form=form, wire=common.profile.wire)
+        generator = Generator(common.seed, Lang(self.lang), form=form, wire_format=common.profile.wire_format)
         for shape in able:
             self._require_kind(shape)
-            threshold = self.threshold and (self._mutator is None or self._mutator.threshold)
-            ask = Ask(self.metric, self.event, threshold, self.notify, _furthest(shape, moments))
-            yield shape, [Bodies(generator, shape, moment, ask=ask, edit=edit) for moment in moments]
+            threshold = self.threshold and (self._mutator is None or self._mutator.has_threshold)
+            ask = AlarmOptions(self.metric, self.event, threshold, self.notify, _furthest(shape, moments))
+            yield shape, [BodyRenderer(generator, shape, moment, options=ask, edit=edit) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
-        if shape.kind is Kind.METRIC and self.event is not None:
+        if shape.kind is AlarmKind.METRIC and self.event is not None:
             raise UsageError(f"{shape.id} has metrics and no events: --event does not go with it, --metric does")
-        if shape.kind is Kind.EVENT and self.metric is not None:
+        if shape.kind is AlarmKind.EVENT and self.metric is not None:
             raise UsageError(f"{shape.id} has events and no metrics: --metric does not go with it, --event does")
 
-    def _moments(self) -> tuple[Moment, ...]:
+    def _moments(self) -> tuple[LifecyclePoint, ...]:
         if self.lifecycle is None:
             usual = self._mutator.state if self._mutator else State.FIRING
-            return (Moment(State(self.state or usual)),)
+            return (LifecyclePoint(State(self.state or usual)),)
         if self.state is not None:
             raise UsageError("--state and --lifecycle exclude each other: give one moment or a whole life")
         moments = parse_lifecycle(self.lifecycle)
@@ -159,7 +159,7 @@ class Drawing:
         for path, value in self.edits:
             tree = with_value(tree, path, value)
         for path in self.removals:
-            tree = without(tree, path)
+            tree = without_value(tree, path)
         return tree
 
 
@@ -178,7 +178,7 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         metric: str | None,
         event: str | None,
         no_threshold: bool,
-        notify: Notify | None,
+        notify: RepeatPolicy | None,
         lang: str,
         form: str,
         sets: tuple[str, ...],
@@ -188,7 +188,7 @@ def with_drawing(verb: Callable[..., Any]) -> Callable[..., Any]:
         **given: Any,  # noqa: ANN401 - click's values
     ) -> Any:  # noqa: ANN401 - click's values
         edits = tuple(map(parse_edit, sets))
-        own = Template(read_text(template), template) if template else None
+        own = NotificationTemplate(read_text(template), template) if template else None
         drawing = Drawing(
             state, lifecycle, metric, event, not no_threshold, notify, lang, form, edits, unset, mutate, own
         )
@@ -217,9 +217,9 @@ def parse_edit(text: str) -> tuple[str, Any]:
     return path, tree
 
 
-def _furthest(shape: Shape, moments: Sequence[Moment]) -> State:
+def _furthest(shape: Shape, moments: Sequence[LifecyclePoint]) -> State:
     """Return the state that asks most of an alarm: a metric's repeats, an event's recovery."""
     states = {moment.state for moment in moments}
     if State.REPEATED in states:
         return State.REPEATED
-    return State.RESOLVED if State.RESOLVED in states and shape.kind is Kind.EVENT else State.FIRING
+    return State.RESOLVED if State.RESOLVED in states and shape.kind is AlarmKind.EVENT else State.FIRING

@@ -12,7 +12,7 @@ from tcop_mock.cli.options import target_of, with_common, with_headers
 from tcop_mock.cli.settings import configured_target
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.scripts import SCRIPTS, Letter, script
+from tcop_mock.reports.scripts import SCRIPT_FORMATS, NamedBody, request_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,20 +42,20 @@ def emit(  # noqa: PLR0913 - one parameter an option
     The same seed gives the same bytes, on every machine.
     """
     shapes = common.catalog().match(pattern)
-    if output in SCRIPTS and (common.as_json or pretty):
+    if output in SCRIPT_FORMATS and (common.as_json or pretty):
         raise UsageError(f"--format {output} is no JSON: leave --json and --pretty out")
-    if (to or headers) and output not in SCRIPTS:
+    if (to or headers) and output not in SCRIPT_FORMATS:
         raise UsageError(
-            f"--to and --header go with --format {'|'.join(sorted(SCRIPTS))}; `tcop-mock send` posts at once"
+            f"--to and --header go with --format {'|'.join(sorted(SCRIPT_FORMATS))}; `tcop-mock send` posts at once"
         )
     many = count > 1 or len(shapes) > 1 or drawing.lifecycle is not None
     if many and (output == "json" or pretty) and not common.as_json:
         raise UsageError("several bodies go one a line: leave --format json and --pretty out, or use --json")
     drawing.rehearse(shapes, common, count)
     drawn = drawing.callbacks(shapes, common, count)
-    if output in SCRIPTS:
-        letters = (Letter(f"{one.shape.id} {one.state}", one.body) for one in drawn)
-        parts = script(output, letters, _receiver(to), with_headers(common.profile.delivery, headers))
+    if output in SCRIPT_FORMATS:
+        letters = (NamedBody(f"{one.shape.id} {one.state}", one.body) for one in drawn)
+        parts = request_script(output, letters, _receiver(to), with_headers(common.profile.delivery, headers))
     elif common.as_json:
         parts = _document(drawn, common.seed)
     else:

@@ -10,8 +10,8 @@ import click
 
 from tcop_mock.cli.aiming import all_clauses
 from tcop_mock.cli.options import with_common
-from tcop_mock.contract.clauses import find
-from tcop_mock.contract.fixes import NAMES, fixes_of
+from tcop_mock.contract.clauses import find_clause
+from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
@@ -28,13 +28,15 @@ _IN_LINES = textwrap.TextWrapper(
 @with_common
 def explain(code: str, *, clause_files: tuple[str, ...], framework: str | None, common: Common) -> None:
     """Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it."""
-    clause = find(all_clauses(clause_files, common), code)
+    clause = find_clause(all_clauses(clause_files, common), code)
     if common.as_json:
         click.echo(json.dumps({"version": 1, "clause": _document(clause, framework)}, ensure_ascii=False, indent=2))
         return
     click.echo(f"{clause.code} {clause.slug} [{clause.level}]")
     holds = f"In profile {', '.join(clause.profiles)}. " if clause.profiles else "In every profile. "
-    needs = f"Needs {', '.join(sorted(clause.needs))}." if clause.needs else "Needs nothing but the target."
+    needs = (
+        f"Needs {', '.join(sorted(clause.prerequisites))}." if clause.prerequisites else "Needs nothing but the target."
+    )
     for head, text in (
         ("Requirement", clause.requirement),
         ("Source", clause.source),
@@ -44,10 +46,10 @@ def explain(code: str, *, clause_files: tuple[str, ...], framework: str | None, 
     ):
         click.echo(f"\n{head}")
         click.echo(_IN_LINES.fill(text))
-    for fix in fixes_of(clause):
+    for fix in fixes_for(clause):
         click.echo(f"\n{fix.title}:")
-        for name, sample in fix.chosen(framework).items():
-            click.echo(f"\n  {NAMES[name]}\n\n{textwrap.indent(sample.rstrip(), '    ')}")
+        for name, sample in fix.samples_for(framework).items():
+            click.echo(f"\n  {FRAMEWORK_NAMES[name]}\n\n{textwrap.indent(sample.rstrip(), '    ')}")
 
 
 def _document(clause: Clause, framework: str | None) -> dict[str, object]:
@@ -56,10 +58,10 @@ def _document(clause: Clause, framework: str | None) -> dict[str, object]:
         "slug": clause.slug,
         "level": clause.level,
         "profiles": list(clause.profiles),
-        "needs": sorted(clause.needs),
+        "needs": sorted(clause.prerequisites),
         "requirement": clause.requirement,
         "source": clause.source,
         "why": clause.why,
         "fix": clause.fix,
-        "fixes": [{"title": fix.title, "samples": fix.chosen(framework)} for fix in fixes_of(clause)],
+        "fixes": [{"title": fix.title, "samples": fix.samples_for(framework)} for fix in fixes_for(clause)],
     }

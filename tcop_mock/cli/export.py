@@ -12,9 +12,9 @@ from tcop_mock.cli.options import with_common
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.export import Corpus, require_ours, sync
+from tcop_mock.reports.export import ExportBuilder, require_export_folder, sync_export
 from tcop_mock.reports.json import write_json
-from tcop_mock.reports.text import counted, one_line
+from tcop_mock.reports.text import one_line, pluralize
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
@@ -26,9 +26,9 @@ _MOST_CHARS = 300
 def export(folder: str, *, shapes: str, langs: tuple[str, ...], only: tuple[str, ...], common: Common) -> None:
     """Write callbacks, changed callbacks, schemas and a manifest of them below DIR."""
     place = Path(folder)
-    require_ours(place)
+    require_export_folder(place)
     catalog = common.catalog()
-    corpus = Corpus(
+    corpus = ExportBuilder(
         catalog,
         catalog.match(shapes),
         common.seed,
@@ -37,15 +37,15 @@ def export(folder: str, *, shapes: str, langs: tuple[str, ...], only: tuple[str,
         tuple(map(Form, only)) or tuple(Form),
     )
     files = corpus.files()
-    if not any(file.facts["kind"] == "callback" for file in files):
+    if not any(file.metadata["kind"] == "callback" for file in files):
         raise UsageError(f"no shape of {shapes!r} has a form {' or '.join(only)}")
     manifest = corpus.manifest(files)
-    done = sync(place, files, manifest)
+    done = sync_export(place, files, manifest)
     if common.as_json:
         write_json(manifest, sys.stdout)
         return
-    for path in done.kept:
+    for path in done.edited:
         common.tell(f"kept {one_line(path, _MOST_CHARS)}: of the last export and not of this one, but edited since")
-    removed = f", {counted(done.removed, 'file')} removed" if done.removed else ""
-    click.echo(f"{folder}: {counted(done.written, 'file')} written, {done.unchanged} unchanged{removed}")
+    removed = f", {pluralize(done.removed, 'file')} removed" if done.removed else ""
+    click.echo(f"{folder}: {pluralize(done.written, 'file')} written, {done.unchanged} unchanged{removed}")
     common.tell(f"seed {common.seed}")

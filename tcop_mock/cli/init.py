@@ -15,7 +15,7 @@ from tcop_mock.cli.options import with_common
 from tcop_mock.cli.settings_file import SettingsFile, find_file
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import VERSION, write_json
-from tcop_mock.reports.text import escaped
+from tcop_mock.reports.text import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ def _receiver(found: Sequence[Found], asked: str | None, common: Common) -> Foun
     chosen = named[0] if named else Found(FRAMEWORKS[asked or "other"])
     others = [one.framework.title for one in found if one.framework is not chosen.framework]
     also = f" ({', '.join(others)} as well: --framework takes another)" if others and not asked else ""
-    common.tell(f"receiver: {chosen.framework.title}, {escaped(chosen.target)}{also}")
+    common.tell(f"receiver: {chosen.framework.title}, {escape_unsafe(chosen.target)}{also}")
     return chosen
 
 

@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.options import read_text, secret_of, with_common
 from tcop_mock.cli.stdout import discard
 from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import VERSION
-from tcop_mock.reports.recording import Recording, record_of, told_lines
-from tcop_mock.reports.text import counted
-from tcop_mock.server.demo_receivers import guarded
-from tcop_mock.server.faults import FaultPlan, FaultySink, parse_fault, parse_script
-from tcop_mock.server.stubs import Standins
+from tcop_mock.reports.recording import Recording, make_record, record_lines
+from tcop_mock.reports.text import pluralize
+from tcop_mock.server.demo_receivers import with_basic_auth
+from tcop_mock.server.faults import FaultPlan, FaultyHttpServer, parse_fault, parse_script
+from tcop_mock.server.stubs import StubServices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.cli.options import Common
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.http_server import Received, Reply
+    from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _FEWER = 1
@@ -57,7 +57,7 @@ def listen(  # noqa: PLR0913 - click hands them in one by one
     """
     script = parse_script(read_text(fault_file), f"--fault-file {fault_file}") if fault_file else []
     plan = FaultPlan([parse_fault(text) for text in faults], script, common.seed)
-    ends = Standins(end)
+    ends = StubServices(end)
     with _opened(record) as recording:
         listener = Listener(common, ends, _credentials(auth), recording, count)
         asyncio.run(listener.listen(host, port, plan, max_time))
@@ -77,7 +77,7 @@ class Listener:
     """
 
     common: Common
-    ends: Standins
+    ends: StubServices
     credentials: Credentials | None
     recording: Recording | None
     count: int | None
@@ -85,11 +85,11 @@ class Listener:
     _over: int = 0
     _said: str = ""
     _problem: OSError | None = None
-    _judge: BodyJudge = field(init=False, repr=False)
+    _judge: CallbackValidator = field(init=False, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
-        self._judge = BodyJudge(self.common.catalog(), self.common.profile)
+        self._judge = CallbackValidator(self.common.catalog(), self.common.profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
         """Listen until it is over: by count, by time, or by a signal."""
@@ -97,8 +97,8 @@ class Listener:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
                 loop.add_signal_handler(number, self._stop.set)
-        handler = guarded(self._answer, self.credentials) if self.credentials else self._answer
-        async with FaultySink(handler, plan, self._tell, self._is_over, host=host, port=port) as sink:
+        handler = with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer
+        async with FaultyHttpServer(handler, plan, self._tell, self._is_over, host=host, port=port) as sink:
             self._say(json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max_time_s):
@@ -112,36 +112,36 @@ class Listener:
         """
         if self._problem is not None:
             raise UsageError(f"--record cannot be written: {self._problem.strerror}; what came last was not answered")
-        self.common.tell(f"{counted(self.came, 'request')} received")
+        self.common.tell(f"{pluralize(self.came, 'request')} received")
         return _FEWER if self.count is not None and self.came < self.count else 0
 
-    def _answer(self, received: Received) -> Reply:
-        answered = self.ends.answer(received)
-        self._said = answered.said
+    def _answer(self, received: ReceivedRequest) -> Reply:
+        answered = self.ends.respond(received)
+        self._said = answered.note
         return answered.reply
 
-    def _tell(self, received: Received, fault: Fault | None, reply: Reply | None) -> None:
+    def _tell(self, received: ReceivedRequest, fault: Fault | None, reply: Reply | None) -> None:
         """Record and say what came; before it is answered, so that what is acknowledged is kept."""
         self.came += 1
         said, self._said = self._said, ""
-        end = self.ends.end_of(received.path)
-        verdict = self._judge.judge(received.body) if end == "webhook" and received.method == "POST" else None
-        record = record_of(
+        end = self.ends.service_of(received.path)
+        verdict = self._judge.validate(received.body) if end == "webhook" and received.method == "POST" else None
+        record = make_record(
             received=received,
-            at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             auth=self._auth(received),
-            end=end,
+            service=end,
             status=reply.status if reply else None,
             fault=fault.text if fault else None,
-            said=said,
-            verdict=verdict,
+            service_note=said,
+            result=verdict,
         )
         if self.recording:
             self._keep(self.recording, record)
         if self.common.as_json:
             self._say(json.dumps(record, ensure_ascii=False))
         else:
-            for line in told_lines(record, verdict, quiet=self.common.quiet):
+            for line in record_lines(record, verdict, quiet=self.common.quiet):
                 self._say(line)
 
     def _keep(self, recording: Recording, record: dict[str, object]) -> None:
@@ -152,7 +152,7 @@ class Listener:
             self._stop.set()
             raise
 
-    def _auth(self, received: Received) -> str:
+    def _auth(self, received: ReceivedRequest) -> str:
         """Say whether credentials came, and where they are asked for, whether they are the right ones."""
         scheme, _, token = received.header("authorization").partition(" ")
         if not scheme:

@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.cli.loading import Asked
 from tcop_mock.cli.locusting import packed, require_locust, unleash
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.cli.storming import Outcome, Storming, write_reports
-from tcop_mock.contract.preflight import refuse_unusable
+from tcop_mock.contract.preflight import raise_if_unusable
 from tcop_mock.domain.alarm import Form
-from tcop_mock.domain.delivery import Push
-from tcop_mock.domain.load import Due, Model, Notified, Pushed
+from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
 from tcop_mock.domain.load_summary import LoadFinished
 from tcop_mock.domain.shape import Lang
 from tcop_mock.load.run import LoadRun
-from tcop_mock.load.schedule import shapes_of
-from tcop_mock.load.slo import hold
-from tcop_mock.load.timer import factory_of, require_descriptors
-from tcop_mock.reports.console import load_report
+from tcop_mock.load.schedule import weighted_shapes
+from tcop_mock.load.slo import evaluate
+from tcop_mock.load.timer import loop_factory, require_descriptors
+from tcop_mock.reports.console import console_for_load
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.load_json import load_document
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,31 +62,33 @@ def load(  # noqa: PLR0913 - click hands them in one by one
     """
     if engine == "locust":
         require_locust()
-    make_loop = factory_of(loop)
+    make_loop = loop_factory(loop)
     storming = Storming(**{field.name: given.pop(field.name) for field in fields(Storming)})
     asked, aim = Asked(**given), target_of(target, flag="TARGET")
     files = storming.files()
     catalog = common.catalog()
-    generator = Generator(common.seed, Lang(lang), form=Form(form), wire=common.profile.wire)
+    generator = Generator(common.seed, Lang(lang), form=Form(form), wire_format=common.profile.wire_format)
     storm = storming.storm(catalog, generator)
     plan = storming.plan(storm, asked, asked.base(aim, common)) if storm else asked.plan(aim, common)
     objectives = storming.objectives(plan.model)
     if engine == "locust":
         return unleash(packed(plan, storm, storming, asked, common))
-    require_descriptors(plan.concurrency if plan.model is Model.CLOSED else plan.max_inflight)
+    require_descriptors(plan.concurrency if plan.model is LoadModel.CLOSED else plan.max_inflight)
     if plan.insecure:
         common.tell("warning: the receiver's certificate is not verified (--insecure)")
     script = storming.script(storm, plan.count) if storm else None
-    shape, _ = shapes_of(catalog, plan.mix)[0]
+    shape, _ = weighted_shapes(catalog, plan.mix)[0]
     keeper = storming.keeper(plan)
     told = keeper if storming.keeps else None
-    run = LoadRun(plan, catalog, generator, catalog_folders=common.catalog_folders, loop=loop, script=script, told=told)
+    run = LoadRun(
+        plan, catalog, generator, catalog_folders=common.catalog_folders, loop=loop, schedule=script, on_delivery=told
+    )
     try:
-        keeper(require_usable(plan, Bodies(generator, shape).body(0)))
+        keeper(require_usable(plan, BodyRenderer(generator, shape).body(0)))
         started = datetime.now(UTC)
         with telling(common) as tell:
             summary = play(run, tell, make_loop)
-        return conclude(Outcome(summary, hold(objectives, summary), keeper.attempts, started), files, common)
+        return conclude(Outcome(summary, evaluate(objectives, summary), keeper.attempts, started), files, common)
     finally:
         keeper.close()
 
@@ -102,25 +104,27 @@ def conclude(told: Outcome, files: list[ReportFile], common: Common) -> int:
             write_json(load_document(told.summary, told.held, told.attempts), sys.stdout)
         else:
             for one in told.held:
-                click.echo(f"objective {one.sentence}")
+                click.echo(f"objective {one.summary}")
     write_reports(files, told)
     if told.summary.interrupted:
         return _INTERRUPTED
-    return 0 if told.summary.acked and all(one.kept for one in told.held) else _NOT_KEPT
+    return 0 if told.summary.acked and all(one.is_met for one in told.held) else _NOT_KEPT
 
 
-def require_usable(plan: LoadPlan, body: bytes) -> Notified:
+def require_usable(plan: LoadPlan, body: bytes) -> DeliveryRecord:
     """Send one callback, as TCOP would, and return what became of it: it counts for nothing, but the receiver has it.
 
     Raises:
         TargetError: the target cannot be reached, wants other credentials, or has nothing at that path.
     """
-    post = HttpPost(plan.target, answer_cap_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
-    push = Push(body, headers=plan.rules.headers, credentials=plan.target.credentials)
+    post = HttpTransport(plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
+    push = OutgoingRequest(body, headers=plan.rules.headers, credentials=plan.target.credentials)
     attempt = asyncio.run(post(push, deadline_s=plan.rules.timeout_s))
-    refuse_unusable(attempt, plan.target)
+    raise_if_unusable(attempt, plan.target)
     spent_s = attempt.duration_s
-    return Notified(Due(-spent_s, body), (Pushed(-spent_s, -spent_s, 0.0, attempt.outcome, attempt.status),))
+    return DeliveryRecord(
+        ScheduledCallback(-spent_s, body), (AttemptRecord(-spent_s, -spent_s, 0.0, attempt.outcome, attempt.status),)
+    )
 
 
 def play(
@@ -148,7 +152,7 @@ def telling(common: Common) -> Iterator[Callable[[LoadEvent], None]]:
     if common.as_json:
         yield lambda _event: None
         return
-    with load_report(sys.stdout, environ=os.environ) as listen:
+    with console_for_load(sys.stdout, environ=os.environ) as listen:
 
         def tell(event: LoadEvent) -> None:
             if isinstance(event, LoadFinished) or not common.quiet:

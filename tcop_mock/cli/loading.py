@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.cli.durations import positive_duration
 from tcop_mock.cli.options import with_headers
-from tcop_mock.domain.load import LoadPlan, Model, Stage
+from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
 from tcop_mock.errors import UsageError
-from tcop_mock.load.schedule import planned
+from tcop_mock.load.schedule import expected_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ class Asked:
         title = f"{concurrency} at a time{_for(duration_s)}"
         return replace(
             plan,
-            model=Model.CLOSED,
+            model=LoadModel.CLOSED,
             concurrency=concurrency,
             duration_s=duration_s,
             count=count,
@@ -120,14 +120,14 @@ class Asked:
         most, ceiling = max(max(stage.from_rate, stage.to_rate) for stage in stages), parse_rate(self.max_rate)
         if most > ceiling:
             raise UsageError(f"{most:g}/s is over the ceiling of {ceiling:g}/s; raise it with --max-rate {most:g}/s")
-        count = min(planned(stages), math.inf if self.count is None else self.count)
+        count = min(expected_count(stages), math.inf if self.count is None else self.count)
         if count > self.max_count:
             raise UsageError(
                 f"{count:.0f} callbacks are over the ceiling of {self.max_count}; raise it with --max-count {count:.0f}"
             )
         kind = "Poisson" if poisson else "evenly spaced"
         return replace(
-            plan, stages=stages, poisson=poisson, title=f"{_told(stages)}, {kind}", duration_s=_length_s(stages)
+            plan, stages=stages, is_poisson=poisson, title=f"{_told(stages)}, {kind}", duration_s=_length_s(stages)
         )
 
     def _stages(self) -> tuple[Stage, ...]:
@@ -206,7 +206,7 @@ def _parse_stages(text: str, before: float) -> tuple[Stage, ...]:
             raise UsageError(f"--stages {part!r}: write TIME:RATE, as in 10s:500")
         stages.append(Stage(positive_duration(time), before, parse_rate(rate)))
         before = stages[-1].to_rate
-    if not planned(stages):
+    if not expected_count(stages):
         raise UsageError(f"--stages {text!r}: at no time is anything due; write rates over 0")
     return tuple(stages)
 

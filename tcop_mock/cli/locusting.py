@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tcop_mock.domain.load import Model
+from tcop_mock.domain.load import LoadModel
 from tcop_mock.errors import UsageError
-from tcop_mock.load.locust import TARGET_VARIABLE, Orders
+from tcop_mock.load.locust import TARGET_VARIABLE, LocustSettings
 
 if TYPE_CHECKING:
     from tcop_mock.cli.loading import Asked
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tcop_mock.cli.storming import Storming
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.target import Target
-    from tcop_mock.load.scenario import Storm
+    from tcop_mock.load.scenario import ScenarioSchedule
 
 _USERS = 200
 """Of a storm or a rate at the most: each is a notification that is under way or waits to be due."""
@@ -36,7 +36,7 @@ class Pack:
     """How many users there are, what they are told, and for how long."""
 
     users: int
-    orders: Orders
+    orders: LocustSettings
     seconds: float
 
     def command(self, port: int) -> list[str]:
@@ -71,7 +71,7 @@ def require_locust() -> None:
         raise UsageError('--engine locust needs Locust: pip install "tcop-mock[locust]"')
 
 
-def packed(plan: LoadPlan, storm: Storm | None, storming: Storming, asked: Asked, common: Common) -> Pack:
+def packed(plan: LoadPlan, storm: ScenarioSchedule | None, storming: Storming, asked: Asked, common: Common) -> Pack:
     """Return a plan of our own engine as a swarm carries it out.
 
     Raises:
@@ -97,12 +97,14 @@ def packed(plan: LoadPlan, storm: Storm | None, storming: Storming, asked: Asked
         rules, scale = plan.rules, storming.scale
         longest_s = rules.attempts * rules.timeout_s + scale * sum(rules.pauses_s[: rules.attempts - 1])
         users, rate = min(_USERS, plan.max_inflight), 0.0
-        seconds = storm.extent(scale).last_s + longest_s + _MARGIN_S
+        seconds = storm.size(scale).last_s + longest_s + _MARGIN_S
     else:
         whole = plan.stages[0].to_rate if plan.stages else 0.0
-        users = plan.concurrency if plan.model is Model.CLOSED else max(1, min(_USERS, plan.max_inflight, round(whole)))
+        users = (
+            plan.concurrency if plan.model is LoadModel.CLOSED else max(1, min(_USERS, plan.max_inflight, round(whole)))
+        )
         rate, seconds = whole / users, plan.duration_s or 1.0
-    orders = Orders(
+    orders = LocustSettings(
         plan.target,
         seed=common.seed,
         profile=common.profile.name,
@@ -120,7 +122,7 @@ def unleash(pack: Pack) -> int:
     """Run a swarm, which tells by itself how it goes; return our exit code."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    environ = os.environ | pack.orders.environ() | {TARGET_VARIABLE: _with_userinfo(pack.orders.target)}
+    environ = os.environ | pack.orders.to_environ() | {TARGET_VARIABLE: _with_userinfo(pack.orders.target)}
     with subprocess.Popen(pack.command(port), env=environ) as process:  # noqa: S603 - it is Locust, with our file
         try:
             code = process.wait()
@@ -130,7 +132,7 @@ def unleash(pack: Pack) -> int:
     return _BROKEN if code else 0
 
 
-def _named(storm: Storm | None) -> str:
+def _named(storm: ScenarioSchedule | None) -> str:
     if storm is None:
         return ""
     scenario = storm.scenario

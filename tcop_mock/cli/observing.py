@@ -9,12 +9,19 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.observation import Observing
-from tcop_mock.contract.observers import TOKEN_VARIABLE, CallableObserver, CommandObserver, Paths, Shared, UrlObserver
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observers import (
+    TOKEN_VARIABLE,
+    CallableObserver,
+    CoalescingObserver,
+    CommandObserver,
+    EffectPaths,
+    UrlObserver,
+)
 from tcop_mock.contract.reproduce import Flag
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
-from tcop_mock.server.downstream import Downstream
+from tcop_mock.server.downstream import DownstreamRecorder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -55,27 +62,27 @@ def flags_of(asked: Asked) -> list[Flag]:
         "--restart-cmd": asked.restart,
         "--effect-timeout": "" if asked.settle_s == Asked().settle_s else f"{asked.settle_s:g}s",
     }
-    return [Flag(name, value, sees=True) for name, value in given.items() if value]
+    return [Flag(name, value, observes_effects=True) for name, value in given.items() if value]
 
 
-def observing(asked: Asked) -> tuple[Observing, Ends | None]:
+def observing(asked: Asked) -> tuple[ObservationConfig, Ends | None]:
     """Return by what effects are seen, and where the ends are to listen.
 
     Raises:
         UsageError: flags that do not fit together, a path, a URL, a command or a callable that is none.
     """
     ends = _ends(asked.downstream)
-    found = Observing(
+    found = ObservationConfig(
         observer=_observer(asked),
-        downstream=None if ends is None else Downstream(),
+        downstream=None if ends is None else DownstreamRecorder(),
         restart=None if asked.restart is None else _restarting(asked.restart),
-        settle_s=asked.settle_s,
+        effect_timeout_s=asked.settle_s,
     )
     return found, ends
 
 
 @contextlib.asynccontextmanager
-async def listening(found: Observing, ends: Ends | None) -> AsyncIterator[None]:
+async def listening(found: ObservationConfig, ends: Ends | None) -> AsyncIterator[None]:
     """Have the ends listen, where there are any.
 
     Raises:
@@ -84,7 +91,7 @@ async def listening(found: Observing, ends: Ends | None) -> AsyncIterator[None]:
     if ends is None or found.downstream is None:
         yield
         return
-    async with found.downstream.sink(ends.host, ends.port):
+    async with found.downstream.server(ends.host, ends.port):
         yield
 
 
@@ -100,14 +107,14 @@ def _observer(asked: Asked) -> Observer | None:
         if has_paths:
             raise UsageError("--observe-all and --observe-open say what an observer shows; give --observe-url, too")
         return None
-    paths = Paths.parse(asked.effects, asked.open) if has_paths else None
+    paths = EffectPaths.parse(asked.effects, asked.open) if has_paths else None
     if asked.url:
         if paths is None:
             raise UsageError("--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both")
-        return Shared(UrlObserver(Target.parse(asked.url), paths), per_token=_PLACE in asked.url)
+        return CoalescingObserver(UrlObserver(Target.parse(asked.url), paths), per_token=_PLACE in asked.url)
     if asked.command:
         per_token = _PLACE in asked.command or TOKEN_VARIABLE in asked.command
-        return Shared(CommandObserver.parse(asked.command, paths), per_token=per_token)
+        return CoalescingObserver(CommandObserver.parse(asked.command, paths), per_token=per_token)
     return CallableObserver(str(asked.call), _callable(str(asked.call)), paths)
 
 

@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from tcop_mock.callbacks.lint import lint
-from tcop_mock.catalog.data_files import walk
+from tcop_mock.catalog.data_files import iter_files
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
@@ -73,7 +73,7 @@ class Common:
 
     def _require_entries(self) -> None:
         for folder in self.catalog_folders:
-            if next(walk(Path(folder), ".toml"), None) is None:
+            if next(iter_files(Path(folder), ".toml"), None) is None:
                 raise UsageError(f"--catalog {folder!r} holds no entry; name a folder with .toml files in or below it")
 
     def tell(self, line: str) -> None:

@@ -10,8 +10,8 @@ import click
 
 from tcop_mock.cli.options import with_common
 from tcop_mock.errors import UsageError
-from tcop_mock.load.ledger import entries_in
-from tcop_mock.load.reconcile import items_in
+from tcop_mock.load.ledger import read_ledger
+from tcop_mock.load.reconcile import read_received_items
 from tcop_mock.load.reconcile import reconcile as reconciled
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.reconciliation import reconciliation_document, reconciliation_lines
@@ -34,13 +34,13 @@ def reconcile(ledger: str, received: str, *, limit: int, common: Common) -> int:
     with ExitStack() as stack:
         first, second = (_opened(name, stack) for name in (ledger, received))
         names = [name if name != _STDIN else "standard input" for name in (ledger, received)]
-        found = reconciled(entries_in(first, names[0]), items_in(second, names[1]), names[0], limit)
+        found = reconciled(read_ledger(first, names[0]), read_received_items(second, names[1]), names[0], limit)
     if common.as_json:
         write_json(reconciliation_document(found, *names), sys.stdout)
     else:
         for line in reconciliation_lines(found, *names):
             click.echo(line)
-    return 0 if found.agrees else _DIFFERS
+    return 0 if found.is_consistent else _DIFFERS
 
 
 def _opened(name: str, stack: ExitStack) -> BinaryIO:

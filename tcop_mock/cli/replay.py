@@ -12,12 +12,12 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.delivering import Delivering, Parcel, with_delivering
 from tcop_mock.cli.drawing import parse_edit
 from tcop_mock.cli.options import read_input, with_common
-from tcop_mock.contract.builders import PLAYERS
-from tcop_mock.contract.case_factory import Workshop
-from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.domain.delivery import Push
+from tcop_mock.contract.builders import BUILDERS
+from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.requests import Kept, edited, requests_in, retimed
+from tcop_mock.inputs.requests import RecordedRequest, apply_edits, read_requests, shift_times
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
@@ -48,36 +48,36 @@ def replay(  # noqa: PLR0913 - click hands them in one by one
         parcels = _of_file(source, delivering, common)
     if sets or unset:
         edits = list(map(parse_edit, sets))
-        parcels = [one._replace(body=edited(one.body, edits, unset, one.name or source)) for one in parcels]
+        parcels = [one._replace(body=apply_edits(one.body, edits, unset, one.name or source)) for one in parcels]
     if now:
-        bodies = retimed([one.body for one in parcels], datetime.now(_BEIJING).replace(tzinfo=None))
+        bodies = shift_times([one.body for one in parcels], datetime.now(_BEIJING).replace(tzinfo=None))
         parcels = [one._replace(body=body) for one, body in zip(parcels, bodies, strict=True)]
     return delivering.run([parcels], common)
 
 
 def _of_file(source: str, delivering: Delivering, common: Common) -> list[Parcel]:
-    kept, warning = requests_in(read_input(source), source)
+    kept, warning = read_requests(read_input(source), source)
     if warning:
         common.tell(f"warning: {source}: {warning}")
-    first = next((one.at for one in kept if one.at), None)
-    like = Push(b"", credentials=delivering.target.credentials)
+    first = next((one.received_at for one in kept if one.received_at), None)
+    like = OutgoingRequest(b"", credentials=delivering.target.credentials)
     return [_parcel(one, source, first, like) for one in kept]
 
 
-def _parcel(kept: Kept, source: str, first: datetime | None, like: Push) -> Parcel:
-    at_s = (kept.at - first).total_seconds() if kept.at and first else 0.0
+def _parcel(kept: RecordedRequest, source: str, first: datetime | None, like: OutgoingRequest) -> Parcel:
+    at_s = (kept.received_at - first).total_seconds() if kept.received_at and first else 0.0
     sent_as = replace(like, method=kept.method)
     return Parcel(f"{source} {kept.name}".rstrip(), kept.body, max(0.0, at_s), kept.headers, sent_as)
 
 
 def _of_clause(case: re.Match[str], delivering: Delivering, common: Common) -> list[Parcel]:
     """Return the requests of a clause as check sends them: the same bytes, methods, segments and credentials."""
-    clause = find(load_clauses(), case[1])
-    generator = Generator(common.seed, wire=common.profile.wire)
+    clause = find_clause(load_clauses(), case[1])
+    generator = Generator(common.seed, wire_format=common.profile.wire_format)
     headers = delivering.rules.headers
-    shop = Workshop(common.catalog(), generator, clause.code, delivering.target.credentials, headers)
-    play = PLAYERS[clause.play.name](shop, **clause.play.params)
-    cases = [one for scene in play.scenes for one in scene.cases]
+    shop = CaseFactory(common.catalog(), generator, clause.code, delivering.target.credentials, headers)
+    play = BUILDERS[clause.builder.name](shop, **clause.builder.params)
+    cases = [one for scene in play.groups for one in scene.cases]
     if case[2]:
         number = int(case[2])
         if not 0 < number <= len(cases):
@@ -86,5 +86,6 @@ def _of_clause(case: re.Match[str], delivering: Delivering, common: Common) -> l
             )
         cases = [cases[number - 1]]
     return [
-        Parcel(f"{clause.code} {one.title}", one.push.body, headers=one.push.headers, like=one.push) for one in cases
+        Parcel(f"{clause.code} {one.title}", one.request.body, headers=one.request.headers, like=one.request)
+        for one in cases
     ]

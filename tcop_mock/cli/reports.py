@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.cli.github import told_to_github
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.reports.baseline import Comparison
+from tcop_mock.reports.baseline import BaselineFilter
 from tcop_mock.reports.baseline_file import read_baseline, write_baseline
 from tcop_mock.reports.files import require_writable, write_report
-from tcop_mock.reports.formats import MARKDOWN, STREAMED, ReportFile, render, report_file
+from tcop_mock.reports.formats import MARKDOWN_FORMAT, STREAMING_FORMAT, ReportFile, parse_report_file, render
 from tcop_mock.reports.ndjson import NdjsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tcop_mock.domain.contract import Level
-    from tcop_mock.domain.verdict import Known, RunEvent, Verdict
-    from tcop_mock.reports.console import Listener
+    from tcop_mock.domain.verdict import BaselineEntry, RunEvent, Verdict
+    from tcop_mock.reports.console import EventListener
 
 
 @contextmanager
-def streaming(files: Sequence[ReportFile], tell: Listener) -> Iterator[Listener]:
+def streaming(files: Sequence[ReportFile], tell: EventListener) -> Iterator[EventListener]:
     """Give a listener that also writes the reports that grow with the run.
 
     Raises:
         UsageError: one of them cannot be written.
     """
     with ExitStack() as stack:
-        streams = [NdjsonFile(file.path) for file in files if file.kind == STREAMED]
+        streams = [NdjsonFile(file.path) for file in files if file.format_name == STREAMING_FORMAT]
         for stream in streams:
             stack.callback(stream.close)
 
@@ -57,12 +57,12 @@ def write_reports(files: Sequence[ReportFile], verdict: Verdict, level: Level) -
     """
     problems: list[UsageError] = []
     for file in files:
-        if file.kind != STREAMED:
+        if file.format_name != STREAMING_FORMAT:
             try:
-                write_report(file.path, render(file.kind, verdict, fail_on=level))
+                write_report(file.path, render(file.format_name, verdict, fail_on=level))
             except UsageError as problem:
                 problems.append(problem)
-    if any(file.kind == MARKDOWN for file in files):
+    if any(file.format_name == MARKDOWN_FORMAT for file in files):
         told_to_github(verdict, level)
     if problems:
         raise problems[0]
@@ -74,13 +74,13 @@ class Baseline(NamedTuple):
     path: str
     update: bool
     prune: bool
-    known: tuple[Known, ...]
+    known: tuple[BaselineEntry, ...]
 
-    def comparison(self) -> Comparison:
+    def comparison(self) -> BaselineFilter:
         """Return what tells known findings from new ones, as of today (UTC)."""
-        return Comparison(self.known, datetime.now(UTC).date(), path=self.path, adopting=self.update)
+        return BaselineFilter(self.known, datetime.now(UTC).date(), path=self.path, add_new=self.update)
 
-    def keep(self, comparison: Comparison, verdict: Verdict, *, interrupted: bool) -> str:
+    def keep(self, comparison: BaselineFilter, verdict: Verdict, *, interrupted: bool) -> str:
         """Write what is to be listed from now on, and return a line on it.
 
         Args:
@@ -93,7 +93,7 @@ class Baseline(NamedTuple):
         """
         if interrupted:
             return f"baseline {self.path} is left as it was: the run was cut short"
-        listed = comparison.listed(verdict, update=self.update, prune=self.prune)
+        listed = comparison.entries_to_write(verdict, update=self.update, prune=self.prune)
         before, after = ({one.fingerprint for one in known} for known in (self.known, listed))
         write_baseline(self.path, listed)
         return (
@@ -115,7 +115,7 @@ class Reporting(NamedTuple):
         Raises:
             UsageError: no kind of ours, no file, or none that can be written.
         """
-        return [report_file(text, "--report") for text in self.reports]
+        return [parse_report_file(text, "--report") for text in self.reports]
 
     def baseline(self) -> Baseline | None:
         """Read the baseline; one that is not there yet is empty where it is to be written.
@@ -129,7 +129,7 @@ class Reporting(NamedTuple):
                 flag = "--baseline-update" if self.update else "--baseline-prune"
                 raise UsageError(f"{flag} goes with --baseline FILE, which it writes")
             return None
-        place = require_writable(path, what="baseline") if self.update or self.prune else Path(path)
+        place = require_writable(path, label="baseline") if self.update or self.prune else Path(path)
         is_new = self.update and not place.exists()
         return Baseline(path, self.update, self.prune, () if is_new else tuple(read_baseline(path)))
 

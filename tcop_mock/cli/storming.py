@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.cli.loading import parse_rate
-from tcop_mock.domain.load import Model
+from tcop_mock.domain.load import LoadModel
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.load.ledger import Ledger
-from tcop_mock.load.scenario import Storm, load_scenario
+from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
 from tcop_mock.load.slo import parse_objectives
 from tcop_mock.reports.files import require_writable, write_report
 from tcop_mock.reports.json import json_text
 from tcop_mock.reports.junit import objectives_junit
 from tcop_mock.reports.load_html import load_html
 from tcop_mock.reports.load_json import load_csv, load_document
-from tcop_mock.reports.text import counted
+from tcop_mock.reports.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.loading import Asked
-    from tcop_mock.domain.load import Held, LoadPlan, Objective, Script
+    from tcop_mock.domain.load import LoadPlan, Objective, ObjectiveResult, Schedule
     from tcop_mock.domain.load_summary import LoadSummary
 
 _QUIET_S = 1.0
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
     """What a load came to, with all that is told of it."""
 
     summary: LoadSummary
-    held: tuple[Held, ...]
+    held: tuple[ObjectiveResult, ...]
     attempts: dict[int, int]
     """How many alarms took how many attempts."""
     started: datetime
@@ -70,7 +70,7 @@ class Storming:
     ledger: str | None
     reports: tuple[str, ...]
 
-    def objectives(self, model: Model) -> tuple[Objective, ...]:
+    def objectives(self, model: LoadModel) -> tuple[Objective, ...]:
         """Return what a load of a model is held to.
 
         Raises:
@@ -104,7 +104,7 @@ class Storming:
         """Whether anybody wants to know the fate of each notification."""
         return self.ledger is not None or self.scenario is not None
 
-    def storm(self, catalog: Catalog, generator: Generator) -> Storm | None:
+    def storm(self, catalog: Catalog, generator: Generator) -> ScenarioSchedule | None:
         """Return the storm that is to be played, where one is.
 
         Raises:
@@ -114,14 +114,14 @@ class Storming:
             if self.time_scale is not None:
                 raise UsageError("--time-scale goes with --scenario: a rate says by itself how fast it goes")
             return None
-        return Storm(load_scenario(self.scenario), catalog, generator)
+        return ScenarioSchedule(load_scenario(self.scenario), catalog, generator)
 
     @property
     def scale(self) -> float:
         """Seconds that a second of the storm takes."""
         return 1.0 if self.time_scale is None else self.time_scale
 
-    def plan(self, storm: Storm, asked: Asked, base: LoadPlan) -> LoadPlan:
+    def plan(self, storm: ScenarioSchedule, asked: Asked, base: LoadPlan) -> LoadPlan:
         """Return the plan of a storm.
 
         Args:
@@ -141,33 +141,33 @@ class Storming:
         ):
             if given:
                 raise UsageError(f"--scenario says what is due when: leave {flag} out")
-        extent, scenario = storm.extent(self.scale), storm.scenario
+        extent, scenario = storm.size(self.scale), storm.scenario
         ceiling = parse_rate(asked.max_rate)
-        if extent.most > ceiling:
+        if extent.peak_per_second > ceiling:
             raise UsageError(
-                f"{extent.most} notifications in a second are over the ceiling of {ceiling:g}/s; raise it with "
-                f"--max-rate {extent.most}/s, or --time-scale"
+                f"{extent.peak_per_second} notifications in a second are over the ceiling of {ceiling:g}/s; raise it with "
+                f"--max-rate {extent.peak_per_second}/s, or --time-scale"
             )
         if extent.notifications > asked.max_count:
             raise UsageError(
                 f"{extent.notifications} notifications are over the ceiling of {asked.max_count}; raise it with "
                 f"--max-count {extent.notifications}"
             )
-        much = f"{counted(scenario.alarms, 'alarm')}, {counted(extent.notifications, 'notification')}"
+        much = f"{pluralize(scenario.alarm_count, 'alarm')}, {pluralize(extent.notifications, 'notification')}"
         scaled = "" if self.scale == 1 else f", a second of it in {self.scale:g} s"
         return replace(
             base,
-            model=Model.SCRIPT,
+            model=LoadModel.SCRIPT,
             duration_s=asked.duration,
-            pause_scale=self.scale,
-            quiet_s=_QUIET_S,
+            time_scale=self.scale,
+            max_idle_s=_QUIET_S,
             title=f"{scenario.name}, {much}{scaled}",
             assumptions=(*base.assumptions, *scenario.assumptions),
         )
 
-    def script(self, storm: Storm, count: int | None) -> Script:
+    def script(self, storm: ScenarioSchedule, count: int | None) -> Schedule:
         """Return what is due, ``count`` at the most; the beginning of it is drawn before the clock runs."""
-        script = itertools.islice(storm.script(self.scale), count)
+        script = itertools.islice(storm.schedule(self.scale), count)
         return itertools.chain(list(itertools.islice(script, _PREPARED)), script)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.options import with_common
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.bodies import bodies_in
+from tcop_mock.inputs.bodies import read_bodies
 from tcop_mock.reports.json import write_json
-from tcop_mock.reports.validation import Tally
+from tcop_mock.reports.validation import ValidationSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +29,17 @@ def validate(source: str, *, common: Common) -> int:
 
     Exit code 0: all could have come from TCOP, 1: not.
     """
-    judge = BodyJudge(common.catalog(), common.profile)
-    tally = Tally()
+    judge = CallbackValidator(common.catalog(), common.profile)
+    tally = ValidationSummary()
     with _opened(source) as stream:
-        for found in bodies_in(stream):
-            tally.add(found.at, judge.judge_parsed(found.parsed))
+        for found in read_bodies(stream):
+            tally.add(found.location, judge.validate_parsed(found.parsed))
     if common.as_json:
         write_json(tally.document(), sys.stdout)
     else:
         for line in tally.lines(quiet=common.quiet):
             click.echo(line)
-    return 0 if tally.valid else _NOT_VALID
+    return 0 if tally.is_valid else _NOT_VALID
 
 
 @contextlib.contextmanager
