@@ -1,6 +1,6 @@
-"""Write docs/clauses.md: all clauses, from their files and those of the fixes.
+"""Write docs/clauses.md: all clauses with the samples of their fixes, from contracts/.
 
-``python scripts/clauses_docs.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/clauses_docs.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _HEAD = """\
 
 <!-- Written by scripts/clauses_docs.py from contracts/; change that and run `make docs`. -->
 
-What a receiver of TCOP callbacks has to do, clause by clause, each with its source. `tcop-mock check` judges by it, and
-`tcop-mock explain CODE` shows a clause with the samples of its fix; those stand at the end of this page. Codes never
-change their meaning. What a clause needs has to be there for it to be played; otherwise it is reported as not run.
+The contract lists the obligations of a receiver of TCOP callbacks. Each clause cites its source. `tcop-mock check`
+checks the clauses, and `tcop-mock explain CODE` prints one with the samples of its fix. All samples are at the end of
+this page. A code never changes its meaning. A clause whose prerequisites are missing is reported as not run.
 
 | code | clause | level | needs | profiles |
 | --- | --- | --- | --- | --- |
 """
-_SKIP_REASON = "not run by the tests: a part of a receiver, which tests of the fixes run"
+_SKIP_REASON = "not run by the tests: part of a receiver, which the tests of the fixes run"
 _LANGUAGES = {"flask": "python", "fastapi": "python", "django": "python", "express": "javascript", "spring": "java"}
 
 
@@ -62,7 +62,7 @@ def _section(clause: Clause) -> Iterator[str]:
     yield f"\n## {clause.id}\n\n{_escape_markdown(clause.requirement)}\n"
     yield f"- Level: {clause.level}; profiles: {_profiles(clause)}; needs: {_needs(clause)}"
     if clause.parsers:
-        yield f"- Holds for a {' and a '.join(sorted(clause.parsers))}, too"
+        yield f"- Also applies to a {' and a '.join(sorted(clause.parsers))}"
     yield f"- Source: {_escape_markdown(clause.source)}"
     yield f"- Why: {_escape_markdown(clause.why)}"
     yield f"- Fix: {_escape_markdown(clause.fix)}"
@@ -78,7 +78,7 @@ def _samples(fix: Fix) -> Iterator[str]:
 
 
 def _anchor(fix: Fix) -> str:
-    """Return the anchor that GitHub gives a heading."""
+    """Return the anchor of a heading on GitHub."""
     slug = "".join(char for char in fix.title.lower() if char.isalnum() or char in " -_")
     return slug.replace(" ", "-")
 
@@ -92,7 +92,7 @@ def _profiles(clause: Clause) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
+    """Escape a text for Markdown."""
     for character in ("\\", "*", "_", "`", "["):
         text = text.replace(character, f"\\{character}")
     return text.replace("<", "&lt;")

@@ -1,6 +1,6 @@
-"""Write docs/documents.md, the reference of the JSON documents and files: each key with its type and what it holds.
+"""Write docs/documents.md, the reference of the JSON documents and files: each key with its type and meaning.
 
-``python scripts/documents.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/documents.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ _HEAD = """\
 
 <!-- Written by scripts/documents.py from contracts/schemas/; change that and run `make docs`. -->
 
-What `--json` prints, what files hold that tcop-mock reads or writes, and what TCOP's bodies have in common. Each has a
-JSON Schema (2020-12) in `contracts/schemas/`, which is in the installed package, too; the schemas say more than these
-tables. Those of our documents are closed: no key beside these. Those of TCOP's bodies are open.
+This page lists the output of `--json`, the files that tcop-mock reads or writes, and the common fields of TCOP's
+bodies. Each document has a JSON Schema (2020-12) in `contracts/schemas/`, which is also in the installed package. The
+schemas are more precise than these tables. Schemas of our documents are closed: no other keys are allowed. Schemas of
+TCOP's bodies are open.
 
-`a[]` is each item of a list, `a.*` each value of a table with keys of its own. A key without *always* may be missing;
-*then* means always, where the object is there and of the kind told above it.
+`a[]` is each item of a list, `a.*` each value of a table with arbitrary keys. A key without *always* may be missing.
+*then* means: always, if the object exists and has the type named above it.
 """
 _SUFFIX = ".schema.json"
 
@@ -46,7 +47,7 @@ def _document(name: str, schema: dict[str, Any]) -> Iterator[str]:
     yield _sentence(schema["title"]) + "\n"
     if "description" in schema:
         yield _sentence(schema["description"]) + "\n"
-    yield "| key | type | always | holds |\n| --- | --- | --- | --- |"
+    yield "| key | type | always | description |\n| --- | --- | --- | --- |"
     yield from _rows(schema, "", schema.get("$defs", {}), "always")
     yield ""
 
@@ -57,12 +58,12 @@ def _sentence(text: str) -> str:
 
 
 def _rows(schema: dict[str, Any], prefix: str, definitions: dict[str, Any], always_text: str) -> Iterator[str]:
-    """Yield the rows of an object's keys, each followed by what is below it."""
+    """Yield a row for each key of an object, followed by the rows of its children."""
     required = schema.get("required", [])
     for key, subschema in schema.get("properties", {}).items():
         resolved = _resolve(subschema, definitions)
-        required_text = always_text if key in required else ""
-        yield markdown_row(code_span(prefix + key), _type(resolved, definitions), required_text, _description(resolved))
+        mark = always_text if key in required else ""
+        yield markdown_row(code_span(prefix + key), _type(resolved, definitions), mark, _description(resolved))
         yield from _nested_rows(resolved, prefix + key, definitions)
 
 
@@ -77,7 +78,7 @@ def _nested_rows(schema: dict[str, Any], path: str, definitions: dict[str, Any])
 
 
 def _resolve(schema: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - a part of a schema
-    """Return a schema with the definition that it refers to written into it."""
+    """Return a schema with its ``$ref`` replaced by the definition."""
     if not isinstance(schema, dict):
         return {}
     reference = schema.get("$ref", "")

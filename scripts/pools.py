@@ -1,9 +1,9 @@
-"""Write ``payload_catalog/_pools/names.toml``: the names that humans and teams give to what alarms are about.
+"""Write ``payload_catalog/_pools/names.toml``: names of instances, policies, networks and other objects.
 
-Colours and cities are drawn with Faker, the technical words are ours, so that no person and no real company's domain
-can come out. Faker is needed here only, never at run time: what is drawn is data, shipped and compared.
+Colours and cities come from Faker, the technical words are ours. So no person and no real company's domain can appear.
+Faker is needed here only, never at run time: the names are shipped as data, and a test compares them.
 
-``python scripts/pools.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when the file differs.
+``python scripts/pools.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ROLES = ("api", "batch", "cache", "canary", "consumer", "job", "proxy", "server
 _ROLES_ZH = ("网关", "前端", "后端", "缓存", "任务", "接入层", "中台", "灰度")
 _STAGES = ("dev", "test", "staging", "pre", "prod", "dr")
 _STAGES_ZH = ("开发", "测试", "预发", "生产", "容灾")
-# A policy has many metrics, so its name tells none of them.
+# A policy has many metrics, so its name mentions none of them.
 _PURPOSES = ("default", "basics", "critical", "on call", "night shift", "after release", "capacity")
 _PURPOSES_ZH = ("默认策略", "基础告警", "核心告警", "值班告警", "夜间告警", "发布观察", "容量告警")
 _STORES_ZH = ("主库", "业务库", "报表库", "归档库", "历史库")
@@ -76,7 +76,7 @@ class Names:
         return f"{self._en.random_int(1, 24):02d}"
 
     def _colour(self) -> str:
-        """Return a colour of one word, lower case: what teams call generations of things."""
+        """Return a colour of one word, lower case: as teams name generations of things."""
         while True:
             name = str(self._en.color_name())
             if name[1:].islower():
@@ -86,13 +86,13 @@ class Names:
         return str(self._zh.city_name())
 
     def instance(self) -> str:
-        """Return what somebody calls a machine or a load balancer."""
+        """Return a name of a machine or a load balancer."""
         if self._en.pybool(truth_probability=30):
             return f"{self._colour().capitalize()} {self._choose(_SERVICES)} {self._choose(_ROLES)}"
         return f"{self._choose(_SERVICES)}-{self._choose(_ROLES)}-{self._colour()}-{self._number()}"
 
     def instance_zh(self) -> str:
-        """Return what somebody calls a machine or a load balancer, in Chinese."""
+        """Return a name of a machine or a load balancer, in Chinese."""
         return f"{self._city()}-{self._choose(_SERVICES_ZH)}{self._choose(_ROLES_ZH)}-{self._number()}"
 
     def policy(self) -> str:
@@ -156,31 +156,31 @@ class Names:
         return f"{self._choose(_SERVICES)}-{self._choose(_SIDECARS)}"
 
     def gateway(self) -> str:
-        """Return what somebody calls a gateway to other networks."""
+        """Return a name of a gateway to other networks."""
         return f"{self._choose(_STAGES)} {self._choose(_SERVICES)} to {self._choose(_SITES)} {self._colour()}"
 
     def gateway_zh(self) -> str:
-        """Return what somebody calls a gateway to other networks, in Chinese."""
+        """Return a name of a gateway to other networks, in Chinese."""
         return f"{self._city()}{self._choose(_SITES_ZH)}接入{self._choose(_STAGES_ZH)}网"
 
     def tunnel(self) -> str:
-        """Return what somebody calls a tunnel; teams tell the carrier in it."""
+        """Return a name of a tunnel; teams include the carrier."""
         backup = " backup" if self._en.pybool() else ""
         return (
             f"{self._choose(_SERVICES)}-to-{self._choose(_SITES)}-{self._number()}({self._choose(_CARRIERS)}{backup})"
         )
 
     def tunnel_zh(self) -> str:
-        """Return what somebody calls a tunnel, in Chinese."""
+        """Return a name of a tunnel, in Chinese."""
         backup = "备份" if self._zh.pybool() else ""
         return f"{self._city()}{self._choose(_SITES_ZH)}-{self._number()}({self._choose(_CARRIERS_ZH)}{backup})"
 
     def detection(self) -> str:
-        """Return what somebody calls a network detection."""
+        """Return a name of a network detection."""
         return f"check {self._choose(_SERVICES)} {self._choose(_SITES)}-{self._number()}"
 
     def detection_zh(self) -> str:
-        """Return what somebody calls a network detection, in Chinese."""
+        """Return a name of a network detection, in Chinese."""
         return f"{self._city()}{self._choose(_SITES_ZH)}探测-{self._number()}"
 
     def function_namespace(self) -> str:

@@ -1,6 +1,6 @@
 """Write docs/shapes.md, the reference of the catalogue: each shape with its dimensions and its metrics or events.
 
-``python scripts/shapes.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/shapes.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _HEAD = """\
 
 <!-- Written by scripts/shapes.py from payload_catalog/; change that and run `make docs`. -->
 
-A shape is what one product's callbacks look like: {shapes} of them, {metrics} metrics and {events} events.
-`tcop-mock show ID` tells one in full; `tcop-mock list` finds one.
+A shape describes the callbacks of one product. The catalogue has {shapes} shapes with {metrics} metrics and {events}
+events. `tcop-mock list` finds shapes; `tcop-mock show ID` prints one in full.
 
-- Dimensions are the keys of `alarmObjInfo.dimensions` in the wire's order, with their JSON type and the values of one
-  alarm (`--seed 1`). Keys that only captured callbacks carry are marked *observed*.
-- The threshold is the one that alarms are drawn with, not a default of Tencent Cloud's.
-- *assumed* names what no page and no capture says; it is our guess. What the pages contradict is in
-  [What the documentation gets wrong](errata.md).
+- Dimensions are the keys of `alarmObjInfo.dimensions` in their order in callbacks, with their JSON type and the values
+  of one alarm (`--seed 1`). Keys that occur only in captured callbacks are marked *observed*.
+- The threshold is the one of generated alarms, not a default of Tencent Cloud.
+- *assumed* lists values without a source: no page and no capture shows them. [Errata](errata.md) lists the
+  contradictions between pages.
 """
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
@@ -68,7 +68,7 @@ def _shape(shape: Shape) -> Iterator[str]:
     yield f"- {shape.kind} alarms; forms {', '.join(forms_of(shape))}"
     yield f"- source: {escape_markdown(shape.source)}"
     yield from _assumed(shape)
-    yield "\n| dimension | JSON type | of one alarm |\n| --- | --- | --- |"
+    yield "\n| dimension | JSON type | example |\n| --- | --- | --- |"
     documented = dict(_leaves(_dimensions(shape, Form.DOCUMENTED)))
     for key, value in documented.items():
         yield _dimension(key, value, "")
@@ -107,7 +107,7 @@ def _dimension(key: str, value: Any, note: str) -> str:  # noqa: ANN401 - any JS
 
 def _metrics(shape: Shape) -> Iterator[str]:
     if shape.metrics:
-        yield "| metric | is | threshold | assumed |\n| --- | --- | --- | --- |"
+        yield "| metric | name | threshold | assumed |\n| --- | --- | --- | --- |"
         for index, metric in enumerate(shape.metrics):
             threshold = (
                 f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".rstrip() if metric.calc_type else "none"
@@ -121,7 +121,7 @@ def _metrics(shape: Shape) -> Iterator[str]:
 
 def _events(shape: Shape) -> Iterator[str]:
     if shape.events:
-        yield "| event | is | resolved later | assumed |\n| --- | --- | --- | --- |"
+        yield "| event | name | resolves | assumed |\n| --- | --- | --- | --- |"
         for index, event in enumerate(shape.events):
             names = f"{escape_markdown(event.show_name.en)} · {escape_markdown(event.show_name.zh)}"
             recovery_text = "yes" if event.recoverable else "no"

@@ -32,6 +32,7 @@ from tcop_mock.transport.open import open_transport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tcop_mock.cli.durations import RateLimit
     from tcop_mock.cli.observing import Ends
     from tcop_mock.cli.options import Common
     from tcop_mock.cli.reports import Baseline, Reporting
@@ -74,7 +75,8 @@ def check(  # noqa: PLR0913 - one parameter an option
     aim = aimed(target, {parser: more.pop(parser) for parser in Parser})
     require_address(aim, files)
     template = own_template(more.pop("template"), common)
-    ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s", "gap_s")}
+    ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s")}
+    pace = more.pop("pace")
     found, ends = observing(asked := Asked(**more))
     plan = CheckPlan(
         aim,
@@ -86,20 +88,21 @@ def check(  # noqa: PLR0913 - one parameter an option
         catalog_folders=common.catalog_folders,
         clause_files=files_of_own,
         template=template,
-        flags=(*_flags(ways, insecure=insecure), *flags_of(asked)),
+        min_interval_s=pace.gap_s if pace else None,
+        flags=(*_flags(ways, pace, insecure=insecure), *flags_of(asked)),
         **ways,
     )
     return _judge_and_report(plan, ends, _Told(files, baseline, Level(fail_on), common), insecure=insecure)
 
 
-def _flags(ways: Mapping[str, Any], *, insecure: bool) -> Iterator[Flag]:
+def _flags(ways: Mapping[str, Any], pace: RateLimit | None, *, insecure: bool) -> Iterator[Flag]:
     """Yield those by which the receiver is reached, where they are not the usual ones."""
     if insecure:
         yield INSECURE
     if not ways["judge_auth"]:
         yield Flag("--no-auth-from-url")
-    if ways["gap_s"]:
-        yield Flag("--pace", f"{60 / ways['gap_s']:.10g}/min")
+    if pace:
+        yield Flag("--pace", str(pace))
 
 
 class _Told(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tcop_mock.cli.durations import NO_LIMIT, RateLimit
 from tcop_mock.cli.options import INTEGRATION_KEY_VARIABLE, on_command_line, secret_of, target_of, with_headers
 from tcop_mock.cli.stdout import reader_may_leave
 from tcop_mock.domain.callback_view import CallbackView
@@ -39,7 +40,7 @@ _MOST_TRACE_CHARS, _MOST_TRACE_LINES = 20_000, 60
 _PROBE = "URL verification"
 _ACCEPT = {"wecom": Accept.ERRCODE}
 _ASSUMED_OF = {"pagerduty": {"pagerduty": pagerduty.PAGERDUTY_ASSUMPTION}, "wecom": {"wecom": wecom.WECOM_ASSUMPTION}}
-_PER_MINUTE = {"wecom": wecom.WECOM_MESSAGES_PER_MINUTE}
+_PACE = {"wecom": RateLimit(wecom.WECOM_MESSAGES_PER_MINUTE, 60.0)}
 
 
 class Parcel(NamedTuple):
@@ -67,7 +68,7 @@ class Delivering:
     assumed: Mapping[str, str]
     """What of the rules no source says."""
     time_scale: float | None
-    per_minute: int
+    pace: RateLimit
     insecure: bool
     dry_run: bool
 
@@ -116,13 +117,16 @@ class Delivering:
         return DeliveryScheduler(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
 
     def _paced(self, post: Transport, common: Common) -> Transport:
-        if not self.per_minute:
+        if self.pace == NO_LIMIT:
             return post
+        most, in_s = self.pace
 
         def tell(wait_s: float) -> None:
-            common.tell(f"waiting {wait_s:.0f} s: {self.per_minute} messages a minute (--per-minute)")
+            common.tell(f"waiting {wait_s:.0f} s: at most {self.pace} (--pace)")
 
-        return RateLimitedTransport(post, self.per_minute, clock=time.perf_counter, sleep=asyncio.sleep, on_wait=tell)
+        return RateLimitedTransport(
+            post, most, period_s=in_s, clock=time.perf_counter, sleep=asyncio.sleep, on_wait=tell
+        )
 
     def _push(self, parcel: Parcel, lang: Lang, key: Secret | None) -> OutgoingRequest:
         own = {name.lower() for name, _ in parcel.headers}
@@ -231,7 +235,7 @@ class _Flags:
     to: str | None
     end: str
     integration_key: str | None
-    per_minute: int | None
+    pace: RateLimit | None
     insecure: bool
     headers: tuple[str, ...]
     dry_run: bool
@@ -258,7 +262,7 @@ class _Flags:
             rules=rules if self.verify else replace(rules, probe=None),
             assumed=assumed | _ASSUMED_OF.get(self.end, {}),
             time_scale=self.time_scale,
-            per_minute=_PER_MINUTE.get(self.end, 0) if self.per_minute is None else self.per_minute,
+            pace=self.pace or _PACE.get(self.end, NO_LIMIT),
             insecure=self.insecure,
             dry_run=self.dry_run,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import click
 
@@ -40,16 +41,45 @@ def positive_duration(text: str) -> float:
     return seconds
 
 
-def rate(text: str) -> float:
-    """Return the seconds between two requests of a rate: ``10/s``, ``300/min``.
+class RateLimit(NamedTuple):
+    """At most ``requests`` in any ``seconds``; 0 requests mean no limit."""
+
+    requests: int
+    seconds: float
+
+    @property
+    def gap_s(self) -> float:
+        """The mean time between two requests."""
+        return self.seconds / self.requests
+
+    def __str__(self) -> str:
+        """Return the limit as ``--pace`` takes it."""
+        return f"{60 / self.gap_s:.10g}/min"
+
+
+def rate_limit(text: str) -> RateLimit:
+    """Return the limit of ``10/s``, ``300/min`` or ``1000/h``.
 
     Raises:
-        click.BadParameter: it is no rate.
+        click.BadParameter: it is not a rate.
     """
     match = _RATE.fullmatch(text.strip())
     if match is None or not float(match[1]):
         raise click.BadParameter(f"{text!r} is no rate; write 10/s or 300/min")
-    return _UNITS_S[match[2].removesuffix("in")] / float(match[1])
+    seconds, number = _UNITS_S[match[2].removesuffix("in")], float(match[1])
+    return RateLimit(int(number), seconds) if number.is_integer() else RateLimit(1, seconds / number)
+
+
+NO_LIMIT = RateLimit(0, 1.0)
+
+
+def rate_limit_or_none(text: str) -> RateLimit:
+    """Return the limit of ``10/s``; of ``none`` that there is no limit.
+
+    Raises:
+        click.BadParameter: it is not a rate.
+    """
+    return NO_LIMIT if text.strip() == "none" else rate_limit(text)
 
 
 def durations(text: str) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.cli.durations import durations, notify, positive_duration, rate, retry_on
+from tcop_mock.cli.durations import durations, notify, positive_duration, rate_limit, rate_limit_or_none, retry_on
 from tcop_mock.cli.verbs import completing
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
@@ -122,9 +122,10 @@ def destination() -> list[click.Parameter]:
             help="Of PagerDuty.  [default: $TCOP_MOCK_INTEGRATION_KEY]",
         ),
         click.Option(
-            ["--per-minute"],
-            type=click.IntRange(min=0),
-            help="POSTs a minute at the most; 0: any number.  [default: 20 for wecom, else 0]",
+            ["--pace"],
+            type=rate_limit_or_none,
+            metavar="N/min",
+            help="POSTs at most: 20/min, 5/s, or none for no limit.  [default: 20/min for wecom, else none]",
         ),
         insecure(),
         header(),
@@ -182,7 +183,7 @@ def listening() -> list[click.Parameter]:
         click.Option(["--host"], default="127.0.0.1", show_default=True, help="Where to listen."),
         click.Option(["--port"], type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one."),
         click.Option(
-            ["--as", "end"],
+            ["--service", "end"],
             type=click.Choice(["webhook", "pagerduty", "wecom", "dingtalk", "feishu", "slack", "json"]),
             default="webhook",
             show_default=True,
@@ -232,8 +233,8 @@ def aiming() -> list[click.Parameter]:
         click.Option(["--schema"], metavar="FILE", help="In place of TARGET: the receiver's own JSON Schema."),
         _file("--template", "Post notices of your own, rendered from it, in place of callbacks; --profile template."),
         click.Option(
-            ["--pace", "gap_s"],
-            type=rate,
+            ["--pace"],
+            type=rate_limit,
             metavar="N/s",
             help="Requests at the most: 10/s, 300/min. Clauses that send many at once are not run. A whole run is some "
             "700 requests: see --max-time.",
@@ -265,7 +266,7 @@ def observing() -> list[click.Parameter]:
         ),
         click.Option(["--restart-cmd", "restart"], metavar="CMD", help="Restarts the receiver, for TCM518."),
         click.Option(
-            ["--settle", "settle_s"],
+            ["--effect-timeout", "settle_s"],
             type=positive_duration,
             default="5s",
             show_default=True,

@@ -60,7 +60,7 @@ def flags_of(asked: Asked) -> list[Flag]:
         "--observe-open": asked.open,
         "--downstream": asked.downstream,
         "--restart-cmd": asked.restart,
-        "--settle": "" if asked.settle_s == Asked().settle_s else f"{asked.settle_s:g}s",
+        "--effect-timeout": "" if asked.settle_s == Asked().settle_s else f"{asked.settle_s:g}s",
     }
     return [Flag(name, value, observes_effects=True) for name, value in given.items() if value]
 

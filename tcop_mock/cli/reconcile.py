@@ -24,7 +24,7 @@ _STDIN = "-"
 
 
 @with_common
-def reconcile(ledger: str, received: str, *, most: int, common: Common) -> int:
+def reconcile(ledger: str, received: str, *, limit: int, common: Common) -> int:
     """Compare the LEDGER of a load with what the receiver says it has, RECEIVED.
 
     Exit code 0: they agree, 1: they differ.
@@ -34,7 +34,7 @@ def reconcile(ledger: str, received: str, *, most: int, common: Common) -> int:
     with ExitStack() as stack:
         first, second = (_opened(name, stack) for name in (ledger, received))
         names = [name if name != _STDIN else "standard input" for name in (ledger, received)]
-        found = reconciled(read_ledger(first, names[0]), read_received_items(second, names[1]), names[0], most)
+        found = reconciled(read_ledger(first, names[0]), read_received_items(second, names[1]), names[0], limit)
     if common.as_json:
         write_json(reconciliation_document(found, *names), sys.stdout)
     else:

@@ -158,7 +158,7 @@ class EffectObservation:
 
     def _explain_no_effect(self) -> str:
         message = "a plain alarm that was answered 2xx has no effect that is to be seen"
-        time_limit = f"within --settle {self.config.effect_timeout_s:g}s"
+        time_limit = f"within --effect-timeout {self.config.effect_timeout_s:g}s"
         if self.config.observer is None and self.config.downstream is not None:
             return f"{message} at --downstream {time_limit}; {_refusal_hint(self.config.downstream)}"
         question = "does --observe-all choose what the receiver did, and does it name the alarm's object?"

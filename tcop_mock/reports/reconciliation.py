@@ -108,7 +108,7 @@ def _difference_lines(differences: Differences) -> Iterator[str]:
         shown_objects += 1
         yield f"  {_printable(object_id) or 'no object known'}: {', '.join(map(_describe_difference, group))}"
     if shown_objects < differences.objects:
-        yield f"  … {pluralize(differences.objects - shown_objects, 'more object')} (--most N)"
+        yield f"  … {pluralize(differences.objects - shown_objects, 'more object')} (--limit N)"
 
 
 def _describe_difference(difference: Difference) -> str:

@@ -270,7 +270,7 @@ def test_config_in_words(tcop: RunCommand, write: Write) -> None:
     assert ["skip", f"TCM1*, TCM2*  ({file}: check.skip)"] in lines
     assert ["seed", f"2  ({file}: check.seed)"] in lines
     assert ["quiet", f"true  ({file}: quiet)"] in lines
-    assert ["settle", "5s  (default)"] in lines
+    assert ["effect-timeout", "5s  (default)"] in lines
     assert tcop("config", "chek").error_message == "unknown command 'chek'; did you mean 'check'?"
 
 

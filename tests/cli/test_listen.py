@@ -136,8 +136,8 @@ def test_stand_ins_answer_under_their_paths(start: Start, tcop: RunCommand) -> N
 
 
 def test_another_end_may_be_the_usual_one(start: Start, tcop: RunCommand) -> None:
-    """``--as`` answers where the path names none; what it makes of the request stands beside it."""
-    listening = start("listen", "--as", "slack", "--count", "1")
+    """``--service`` answers where the path names none; what it makes of the request stands beside it."""
+    listening = start("listen", "--service", "slack", "--count", "1")
     done = tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"[]")
     assert done.exit_code == 1
     assert _told(listening)[0].endswith("POST / 400: slack invalid_payload\n")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from commands import RunCommand
     from receivers import ReceiverFactory
 
-CLAUSES = ("--clauses", "TCM501,TCM505", "--settle", "1s", "--seed", "7")
+CLAUSES = ("--clauses", "TCM501,TCM505", "--effect-timeout", "1s", "--seed", "7")
 PATHS = ("--observe-all", "$.notices[*]", "--observe-open", '$.incidents[?@.status=="open"]')
 
 
@@ -47,7 +47,16 @@ def test_a_url_shows_what_a_receiver_does(tcop: RunCommand, opened: Callable[[Re
 def test_what_was_seen_is_seen_again(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """The command that a finding gives looks in the same way, at the same pace, and finds the same."""
     url = opened(server_factory(lambda: IncidentReceiver("ignores-resolves")))
-    flags = ("--observe-url", f"{url}/state", *PATHS, "--settle", "1s", "--pace", "600/min", "--no-auth-from-url")
+    flags = (
+        "--observe-url",
+        f"{url}/state",
+        *PATHS,
+        "--effect-timeout",
+        "1s",
+        "--pace",
+        "600/min",
+        "--no-auth-from-url",
+    )
     done = tcop("check", url, "--clauses", "TCM505", *flags, "--json")
     [finding] = done.document["clauses"][0]["findings"]
     program, *words = shlex.split(finding["reproduce"]["cli"])
@@ -120,14 +129,16 @@ def test_ends_show_what_a_receiver_forwards(tcop: RunCommand) -> None:
         port = taken.getsockname()[1]
     desk = IncidentReceiver("tells-no-state", forward=wecom_message, downstream=f"http://127.0.0.1:{port}")
     with in_thread(server_factory(lambda: desk)) as url:
-        done = tcop("check", url, "--downstream", f":{port}", "--clauses", "TCM501,TCM522", "--settle", "1s", "--json")
+        done = tcop(
+            "check", url, "--downstream", f":{port}", "--clauses", "TCM501,TCM522", "--effect-timeout", "1s", "--json"
+        )
     assert (done.exit_code, results(done.document)) == (1, {"TCM501": "pass", "TCM522": "fail"})
 
 
 def test_a_receiver_is_restarted(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:
     """The command is run in a shell while pushes go on; one that fails makes the clause an error."""
     url = opened(server_factory(IncidentReceiver))
-    look = ("--observe-url", f"{url}/state", *PATHS, "--clauses", "TCM518", "--settle", "1s", "--json")
+    look = ("--observe-url", f"{url}/state", *PATHS, "--clauses", "TCM518", "--effect-timeout", "1s", "--json")
     done = tcop("check", url, *look, "--restart-cmd", f"echo again > {tmp_path / 'restarted'}")
     assert (done.exit_code, results(done.document)) == (3, {"TCM518": "pass"})
     assert (tmp_path / "restarted").exists()

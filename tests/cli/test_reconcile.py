@@ -60,7 +60,7 @@ def test_differences_are_told_by_object(tcop: RunCommand, ledger: str, tmp_path:
         {"object": "ins-9"},
     ]
     file.write_bytes(jsonl(came))
-    done = tcop("reconcile", ledger, str(file), "--most", "1")
+    done = tcop("reconcile", ledger, str(file), "--limit", "1")
     assert (done.exit_code, done.stderr) == (1, "")
     assert done.stdout.splitlines()[1:] == [
         f"{file}: 5 effects",
@@ -72,7 +72,7 @@ def test_differences_are_told_by_object(tcop: RunCommand, ledger: str, tmp_path:
         "  ins-1: firing a (1x of 1 attempt)",
         "unknown: 2 of 2 objects, there, and not in the ledger",
         "  ins-8: \\x1b[31m (1x)",
-        "  … 1 more object (--most N)",
+        "  … 1 more object (--limit N)",
         "The ledger and the receiver differ.",
     ]
     assert "  ins-9: by its object (1x)" in tcop("reconcile", ledger, str(file)).stdout.splitlines()

@@ -448,10 +448,29 @@ def test_more_messages_than_a_minute_bears_wait_for_their_turn(
 
     url = opened(SERVERS["answers-200"])
     monkeypatch.setattr("tcop_mock.cli.delivering.asyncio.sleep", sleep)
-    done = tcop("send", CVM, "--to", url, "--lifecycle", "fire,resolve", "--per-minute", "1")
+    done = tcop("send", CVM, "--to", url, "--lifecycle", "fire,resolve", "--pace", "1/min")
     assert done.exit_code == 0
-    assert "waiting 60 s: 1 messages a minute (--per-minute)\n" in done.stderr
+    assert "waiting 60 s: at most 1/min (--pace)\n" in done.stderr
     assert 59.0 < max(waited_s) <= 60.0
+
+
+def test_none_lifts_the_pace_of_a_robot(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WeCom's 20 messages a minute are a default: ``--pace none`` sends 22 without a wait, 2/s waits half a second."""
+    waited_s: list[float] = []
+
+    async def sleep(pause_s: float) -> None:
+        waited_s.append(pause_s)
+
+    url = opened(SERVERS["answers-200"])
+    monkeypatch.setattr("tcop_mock.cli.delivering.asyncio.sleep", sleep)
+    call = ("send", CVM, "--to", url, "--target", "wecom", "--accept", "2xx", "--lifecycle", "fire,repeat:20,resolve")
+    assert tcop(*call, "--notify", "continuous:5m", "--pace", "none").exit_code == 0
+    assert not any(waited_s)
+    done = tcop(*call, "--notify", "continuous:5m")
+    assert "at most 20/min (--pace)" in done.stderr
+    assert 50.0 < max(waited_s) <= 60.0
 
 
 def test_an_interrupted_run_tells_what_was_delivered(

@@ -115,7 +115,7 @@ FLAGS = (
     Flag("--insecure"),
     Flag("--pace", "300/min"),
     Flag("--observe-call", "state of 'it':look", observes_effects=True),
-    Flag("--settle", "2s", observes_effects=True),
+    Flag("--effect-timeout", "2s", observes_effects=True),
 )
 
 
@@ -124,7 +124,7 @@ def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
     clauses = load_clauses()
     for code, flags in {
         "TCM302": ["--insecure", "--pace", "300/min"],
-        "TCM505": ["--insecure", "--pace", "300/min", "--observe-call", "state of 'it':look", "--settle", "2s"],
+        "TCM505": ["--insecure", "--pace", "300/min", "--observe-call", "state of 'it':look", "--effect-timeout", "2s"],
     }.items():
         words = shlex.split(
             check_command(ReproductionContext(find_clause(clauses, code), TARGET, 7, "2023", flags=FLAGS))

@@ -16,21 +16,20 @@ if TYPE_CHECKING:
 _HEAD = """\
 # How the clauses are proved
 
-<!-- Written by scripts/proof.py from the tables that the tests play; change those and run `make docs`. -->
+<!-- Written by scripts/proof.py from the tables of the tests; change those and run `make docs`. -->
 
-Each clause is proved twice. A receiver that has exactly one mistake breaks the clause of that mistake; a receiver that
-keeps the contract, in whatever honest way, breaks none. The tests in `tests/contract` play every row of
-these tables.
+Each clause is proved twice. A receiver with exactly one bug fails the clause about that bug. A conforming receiver,
+however it works, fails no must clause. The tests in `tests/contract` run every row of these tables.
 
-## Mistakes, and the clauses that find them
+## Bugs, and the clauses that find them
 
-| clause | level | found in a receiver that otherwise keeps the contract and ... |
+| clause | level | bug of an otherwise conforming receiver |
 | --- | --- | --- |
 """
 _CONFORMING_HEAD = """
-## Honest receivers, which break no must clause
+## Conforming receivers, which fail no must clause
 
-| receiver | what it is |
+| receiver | kind |
 | --- | --- |
 """
 
@@ -56,6 +55,6 @@ def _mutants() -> Iterator[str]:
 
 
 def _conforming() -> Iterator[str]:
-    yield from (f"| {name} | a server in a process of its own (examples/receivers) |" for name in sorted(PROCESSES))
-    yield from (f"| {name.replace('-', ' ')} | an answer |" for name in sorted(SERVERS))
+    yield from (f"| {name} | a separate server process (examples/receivers) |" for name in sorted(PROCESSES))
+    yield from (f"| {name.replace('-', ' ')} | responses |" for name in sorted(SERVERS))
     yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(desks.CONFORMING))

@@ -46,7 +46,7 @@ LISTEN = click.Command(
     callback=calling("listen", "listen"),
     help="Receive callbacks, and what receivers forward; tell each as it comes, and what validate says of it.\n\n"
     "The first line of output is the address. Under /wecom, /dingtalk, /feishu, /slack, /pagerduty and /json, "
-    "whatever follows, it answers as these ends do; elsewhere as --as says. Ctrl-C ends it. Exit code 0: ended as "
+    "whatever follows, it answers as these ends do; elsewhere as --service says. Ctrl-C ends it. Exit code 0: ended as "
     "asked for, 1: --max-time was over before --count requests had come.",
     params=[
         *listening(),
@@ -67,7 +67,7 @@ RECONCILE = click.Command(
         click.Argument(["ledger"], metavar="LEDGER"),
         click.Argument(["received"], metavar="RECEIVED"),
         click.Option(
-            ["--most"],
+            ["--limit"],
             type=click.IntRange(min=0),
             default=20,
             show_default=True,

@@ -159,8 +159,8 @@ LOAD = click.Command(
         ),
         click.Option(
             ["--engine"],
-            type=click.Choice(["own", "locust"]),
-            default="own",
+            type=click.Choice(["builtin", "locust"]),
+            default="builtin",
             show_default=True,
             help="Locust, in so many processes as --workers says, for trial (the extra locust; docs/locust.md).",
         ),
