@@ -26,7 +26,7 @@ def test_every_clause_is_explained(tcop: Call, clause: Clause) -> None:
     assert done.out.index("\nHolds\n") < done.out.index(":\n\n  ")
     for text in (clause.requirement, clause.source, clause.why, clause.fix):
         assert " ".join(text.split()) in " ".join(done.out.split())
-    needs = f"Needs {', '.join(sorted(clause.needs))}." if clause.needs else "Needs nothing but the target."
+    needs = f"Needs {', '.join(sorted(clause.needs))}." if clause.needs else "Needs only the target."
     assert needs in " ".join(done.out.split())
     prose = done.out.partition("\nHolds\n")[0]
     assert all(len(line) <= 80 or " " not in line.strip() for line in prose.splitlines())
@@ -79,10 +79,10 @@ def test_a_clause_goes_by_three_names(tcop: Call, name: str) -> None:
 
 def test_a_clause_of_some_profiles_names_them(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clause that holds in some profiles only says in which."""
-    assert "In every profile. Needs nothing but the target." in tcop("explain", "TCM302").out
+    assert "In every profile. Needs only the target." in tcop("explain", "TCM302").out
     some = replace(CLAUSES[0], profiles=("2019-ack", "2023"))
-    monkeypatch.setattr("tcop_mock.cli.aiming.load_clauses", lambda: (some,))
-    assert "In profile 2019-ack, 2023. Needs nothing but the target." in tcop("explain", some.code).out
+    monkeypatch.setattr("tcop_mock.cli.check.load_clauses", lambda: (some,))
+    assert "In profile 2019-ack, 2023. Needs only the target." in tcop("explain", some.code).out
 
 
 @pytest.mark.parametrize(

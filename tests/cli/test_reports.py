@@ -84,12 +84,12 @@ def test_a_baseline_is_kept_by_flags(tcop: Call, opened: Callable[[Opening], str
     assert stale in " ".join(done.out.split())
     done = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline), "--baseline-update")
     assert done.code == 0
-    assert re.search(r"baseline .*: [1-9] added, 0 taken out, \d+ listed", done.err)
+    assert re.search(r"baseline .*: [1-9] added, 0 removed, \d+ listed", done.err)
     done = tcop(
         "check", opened(SINKS["answers-200"]), "--clauses", "TCM302", "--baseline", str(baseline), "--baseline-prune"
     )
     assert {row["clause"] for row in json.loads(baseline.read_bytes())["findings"]} == {"TCM101"}
-    assert re.search(r": 0 added, [1-9] taken out, \d listed", done.err)
+    assert re.search(r": 0 added, [1-9] removed, \d listed", done.err)
 
 
 def test_what_has_expired_fails_the_run_and_is_said_so(
@@ -117,7 +117,7 @@ def test_an_interrupted_run_leaves_the_baseline(
     monkeypatch.setattr("tcop_mock.contract.runner.ContractRun.events", interrupted)
     done = tcop("check", opened(ZERO), *CLAUSES, "--baseline", str(baseline), "--baseline-prune")
     assert (done.code, baseline.read_bytes()) == (130, before)
-    assert "is left as it was: the run was cut short" in done.err
+    assert "is unchanged: the run was cut short" in done.err
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_one_report_that_fails_costs_no_other(
             raise UsageError("report 'x.xml' cannot be written: No space left on device")
         Path(path).write_bytes(content)
 
-    monkeypatch.setattr("tcop_mock.cli.reports.write_report", refuse)
+    monkeypatch.setattr("tcop_mock.cli.check_reports.write_report", refuse)
     options = (f"--report=junit={tmp_path / 'x.xml'}", f"--report=json={tmp_path / 'x.json'}")
     done = tcop("check", opened(SINKS["answers-200"]), "--clauses", "TCM104", *options, "-q")
     assert done.code == 2
@@ -237,7 +237,7 @@ def summary(tmp_path: Path, tcop: Call, monkeypatch: pytest.MonkeyPatch) -> Path
     return place
 
 
-@pytest.mark.parametrize("left, found", [(6_000, "# ❌"), (10, "too long for what is left")])
+@pytest.mark.parametrize("left, found", [(6_000, "# ❌"), (10, "too long for the rest of this summary")])
 def test_a_summary_that_is_full_gets_less(
     tcop: Call, opened: Callable[[Opening], str], summary: Path, *, left: int, found: str
 ) -> None:
