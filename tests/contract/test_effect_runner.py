@@ -12,7 +12,7 @@ from judging import failed_codes
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.domain.verdict import ClauseStatus
 
-IN_EFFECTS = {clause.code for clause in load_clauses() if clause.builder.name == "stories"}
+IN_EFFECTS = {clause.code for clause in load_clauses() if clause.builder.name == "effect_scenarios"}
 ALL = ("TCM5*", "TCM6*")
 SHORT_S = 6.0
 """Long enough for a run, and what is told late is not waited for any longer."""

@@ -69,7 +69,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM520-names-no-object": partial(WECOM_RECEIVER, "names-no-object"),
     "TCM520-names-no-metric": partial(WECOM_RECEIVER, "names-no-metric"),
     "TCM520-leaves-placeholders": partial(WECOM_RECEIVER, "leaves-placeholders"),
-    "TCM521-forwards-before-it-answers": partial(WECOM_RECEIVER, inside=True),
+    "TCM521-forwards-before-it-answers": partial(WECOM_RECEIVER, forwards_before_reply=True),
     "TCM522-tells-no-state": partial(WECOM_RECEIVER, "tells-no-state"),
     "TCM522-ignores-resolves": partial(WECOM_RECEIVER, "ignores-resolves"),
     "TCM523-shifts-twice": partial(IncidentReceiver, "shifts-twice"),
