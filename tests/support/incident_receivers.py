@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from desk import IncidentReceiver, pagerduty_event, wecom_message
+from incident_receiver import IncidentReceiver, pagerduty_event, wecom_message
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
