@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-from broken_sinks import HoldsLastByte
-from buggy_receivers import MUTANTS
-from honest_receivers import SERVERS
-from receivers import CREDENTIALS, in_thread, server_factory
+from broken_servers import HoldsLastByte
+from conforming_receivers import SERVERS
+from mutant_receivers import MUTANTS
+from receiver_factories import CREDENTIALS, in_thread, server_factory
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import CommandResult, RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     from tcop_mock.contract.runner import CheckPlan, ContractRun
     from tcop_mock.domain.verdict import Verdict

@@ -13,7 +13,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import server_factory
+from receiver_factories import server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 EVENTS = "mysql/events"
 POSTED = ("curl", "http", "k6", "pytest", "vegeta")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from makers_schemas import require_valid
+from vendor_schemas import require_valid
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli import framework_detection, init_templates

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from receivers import server_factory
+from receiver_factories import server_factory
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 LOAD = ("load", "--mix", "cvm/basic-monitoring", "--seed", "7")
 AWAY = "http://127.0.0.1:9/"

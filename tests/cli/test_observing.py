@@ -10,8 +10,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from desk import IncidentReceiver, wecom_message
-from receivers import in_thread, server_factory
+from incident_receiver import IncidentReceiver, wecom_message
+from receiver_factories import in_thread, server_factory
 
 from tcop_mock.cli.observation import build_observation
 from tcop_mock.cli.options import ObserverOptions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CLAUSES = ("--clauses", "TCM501,TCM505", "--effect-timeout", "1s", "--seed", "7")
 PATHS = ("--observe-all", "$.notices[*]", "--observe-open", '$.incidents[?@.status=="open"]')

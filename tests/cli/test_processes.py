@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from buggy_receivers import MUTANTS
-from receivers import server_factory
+from mutant_receivers import MUTANTS
+from receiver_factories import server_factory
 
 from tcop_mock import __version__
 from tcop_mock.server.demo_receivers import correct_receiver
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     Start = Callable[..., subprocess.Popen[str]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from buggy_receivers import MUTANTS
-from honest_receivers import SERVERS
-from receivers import server_factory
+from conforming_receivers import SERVERS
+from mutant_receivers import MUTANTS
+from receiver_factories import server_factory
 
 from tcop_mock.errors import UsageError
 from tcop_mock.server.demo_receivers import correct_receiver
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CLAUSES = ("--clauses", "TCM101,TCM302,TCM104", "--seed", "7")
 _INJECTION = "::error::pwned\n##[add-mask]x\n"

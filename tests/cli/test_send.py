@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from honest_receivers import SERVERS
-from receivers import CREDENTIALS, server_factory, with_userinfo
+from conforming_receivers import SERVERS
+from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
 SEED = ("--seed", "7")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
-from receivers import server_factory
+from receiver_factories import server_factory
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     Open = Callable[[ReceiverFactory], str]
 

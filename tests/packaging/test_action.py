@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from makers_schemas import require_valid
-from receivers import in_thread, server_factory
+from page_snippets import blocks
+from receiver_factories import in_thread, server_factory
 from ruamel.yaml import YAML
-from snippets import blocks
+from vendor_schemas import require_valid
 
 from tcop_mock.cli.main import cli
 from tcop_mock.cli.settings import Settings
