@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import main
+from generated import Page, main
 
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.fixes import NAMES, fixes_of, load_fixes
@@ -97,5 +97,8 @@ def _text(text: str) -> str:
     return text.replace("<", "&lt;")
 
 
+PAGE = Page(FILE, page, "what the files of clauses and fixes say")
+
+
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what the files of clauses and fixes say", __doc__))
+    sys.exit(main(PAGE))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from generated import main
+from generated import Page, main
 
 from tcop_mock.cli.commands import cli
 
@@ -69,5 +69,8 @@ def _section(title: str, text: str) -> str:
     return f"## {title}\n\n```text\n{text}\n```\n"
 
 
+PAGE = Page(FILE, reference, "what the commands say of themselves")
+
+
 if __name__ == "__main__":
-    sys.exit(main(FILE, reference, "what the commands say of themselves", __doc__))
+    sys.exit(main(PAGE))

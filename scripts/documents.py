@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generated import code, escaped, main, markdown_row
+from generated import Page, code, escaped, main, markdown_row
 
 from tcop_mock.catalog.data_files import data_root, walk
 
@@ -108,5 +108,8 @@ def _holds(schema: dict[str, Any]) -> str:
     return "; ".join(filter(None, [escaped(schema.get("description", "")).rstrip("."), pattern]))
 
 
+PAGE = Page(FILE, page, "what contracts/schemas/ says")
+
+
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what contracts/schemas/ says", __doc__))
+    sys.exit(main(PAGE))

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import main, row
+from generated import Page, main, row
 
 from tcop_mock.catalog.data_files import data_root
 from tcop_mock.catalog.loader import Catalog
@@ -65,5 +65,8 @@ def _rows(shape: Shape) -> Iterator[str]:
         yield row(erratum.page, erratum.problem, erratum.here)
 
 
+PAGE = Page(FILE, page, "what the catalogue's errata say")
+
+
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what the catalogue's errata say", __doc__))
+    sys.exit(main(PAGE))

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from generated import main
+from generated import Page, main
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import dimensions_schema, open_schema
@@ -97,5 +97,8 @@ def _moved(schema: dict[str, Any], definitions: dict[str, Any], name: str, schem
     return dict(moved)
 
 
+PAGE = Page(FILE, page, "what catalogue and schemas say")
+
+
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what catalogue and schemas say", __doc__))
+    sys.exit(main(PAGE))

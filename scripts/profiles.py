@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import code, escaped, main, markdown_row, row
+from generated import Page, code, escaped, main, markdown_row, row
 
 from tcop_mock.catalog.data_files import data_root, walk
 from tcop_mock.catalog.profiles import load_profile
@@ -88,5 +88,8 @@ def _codes(texts: Iterable[str]) -> str:
     return ", ".join(map(code, texts))
 
 
+PAGE = Page(FILE, page, "what contracts/profiles/ says")
+
+
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what contracts/profiles/ says", __doc__))
+    sys.exit(main(PAGE))

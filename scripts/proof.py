@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from generated import main
+from generated import Page, main
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from proof_page import page  # noqa: E402 - it lies with the tests
 
+PAGE = Page(ROOT / "docs" / "proof.md", page, "what the tests play")
+
+
 if __name__ == "__main__":
-    sys.exit(main(ROOT / "docs" / "proof.md", page, "what the tests play", __doc__))
+    sys.exit(main(PAGE))

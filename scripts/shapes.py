@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generated import code, escaped, main, markdown_row
+from generated import Page, code, escaped, main, markdown_row
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import forms
@@ -129,5 +129,8 @@ def _assumed_of(shape: Shape, prefix: str) -> str:
     return ", ".join(path.removeprefix(prefix) for path in shape.assumed if path.startswith(prefix))
 
 
+PAGE = Page(FILE, page, "what the catalogue says")
+
+
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what the catalogue says", __doc__))
+    sys.exit(main(PAGE))

@@ -1,6 +1,9 @@
 """What all tests have in common."""
 
+import importlib.util
 import os
+import sysconfig
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -15,3 +18,11 @@ settings.load_profile("repeatable")
 for _name in [name for name in os.environ if name.startswith("TCOP_MOCK_")]:
     del os.environ[_name]
 os.environ["TCOP_MOCK_CONFIG"] = os.devnull
+
+# Commands that tests start import the package that the tests import: from the checkout, if it is not the installed one.
+_spec = importlib.util.find_spec("tcop_mock")
+assert _spec is not None
+assert _spec.origin is not None
+_folder = Path(_spec.origin).parents[1]
+if _folder != Path(sysconfig.get_path("purelib")):
+    os.environ["PYTHONPATH"] = str(_folder)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def data_root(name: str) -> Traversable:
     """Return the folder ``payload_catalog`` or ``contracts``, from a wheel, a zipped wheel or a checkout."""
     inside = files("tcop_mock") / name
-    return inside if inside.is_dir() else Path(__file__).parent.parent / name
+    return inside if inside.is_dir() else Path(__file__).parents[2] / name
 
 
 def walk(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[tuple[str, Traversable]]:

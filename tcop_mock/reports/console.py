@@ -117,7 +117,6 @@ def terminal_report(stream: TextIO, *, fail_on: Level, environ: Mapping[str, str
         yield TextReport(stream, fail_on=fail_on)
         return
 
-
     live = LiveReport(stream, fail_on=fail_on, colour=not environ.get("NO_COLOR"))
     try:
         yield live
@@ -190,7 +189,6 @@ def load_report(stream: TextIO, *, environ: Mapping[str, str]) -> Iterator[LoadL
     if not is_live(stream, environ):
         yield LoadText(stream)
         return
-
 
     live = LiveLoad(stream, colour=not environ.get("NO_COLOR"))
     try:
