@@ -54,8 +54,7 @@ def outer(pytester: pytest.Pytester) -> Outer:
         return subprocess.run(  # noqa: S603 - it is ours
             [sys.executable, "-m", "pytest", *off, "-W", "error", "--strict-markers", *arguments],
             cwd=pytester.path,
-            env=os.environ
-            | {"PYTHONPATH": os.pathsep.join(folders)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)},
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -212,8 +212,36 @@ PAYLOAD: dict[str, Handler] = {
 }
 """Handlers that read a body wrongly."""
 
+GUARDED: dict[str, Handler] = {
+    "TCM201-lets-in-without-credentials": guarded_but(lambda request: not request.header("authorization")),
+    "TCM202-lets-in-without-password": guarded_but(
+        lambda request: request.header("authorization") != "" and offered(request)[1] == ""
+    ),
+    "TCM202-checks-the-user-only": guarded_but(lambda request: offered(request)[0] == CREDENTIALS.user.reveal()),
+    "TCM202-lets-in-any-credentials": guarded_but(lambda request: request.header("authorization") != ""),
+    "TCM202-compares-eight-characters": guarded_like(lambda pair: pair[1][:8] == PASSWORD[:8]),
+    "TCM202-compares-beginnings": guarded_like(lambda pair: bool(pair[1]) and PASSWORD.startswith(pair[1])),
+    "TCM202-compares-the-beginning": guarded_like(lambda pair: pair[1].startswith(PASSWORD)),
+    "TCM202-ignores-case": guarded_like(lambda pair: pair[1].lower() == PASSWORD.lower()),
+    "TCM202-strips": guarded_like(lambda pair: pair[1].strip() == PASSWORD),
+    "TCM202-strips-the-end": guarded_like(lambda pair: pair[1].rstrip() == PASSWORD),
+    "TCM202-compares-lengths": guarded_like(lambda pair: len(pair[1]) == len(PASSWORD)),
+    "TCM203-splits-at-every-colon": split_at_every_colon,
+    "TCM203-reads-latin-1": read_as_latin_1,
+    "TCM204-parses-first": parsing_first,
+    "TCM205-echoes-the-header": refused_with(lambda request: request.header("authorization")),
+    "TCM205-echoes-the-password": refused_with(lambda request: f"wrong password {offered(request)[1]!r}"),
+    "TCM205-greets-with-the-password": accepted_with(lambda request: f"taken with {offered(request)[1]}"),
+    "TCM205-tells-the-token-as-json": refused_with(
+        lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d")
+    ),
+    "TCM205-tells-the-token-without-padding": refused_with(lambda request: request.header("authorization").rstrip("=")),
+}
+"""Handlers that are careless about credentials."""
+
 BUGS: dict[str, Opening] = {
     **{name: _of(handler) for name, handler in PAYLOAD.items()},
+    **{name: _guarded(handler) for name, handler in GUARDED.items()},
     "TCM102-holds-the-last-byte": holds_last_byte(TOO_LATE_S),
     "TCM102-answers-late": acks_after(TOO_LATE_S),
     "TCM103-answers-in-one-and-a-half-seconds": acks_after(TOO_LONG_S),
@@ -249,33 +277,6 @@ BUGS: dict[str, Opening] = {
     "TCM114-reads-once": through_sink(ReadsOnce),
     "TCM114-decodes-each-chunk": through_sink(DecodesEachChunk),
     "TCM115-reads-one-kib": reads_first(1024),
-    "TCM201-lets-in-without-credentials": _guarded(guarded_but(lambda request: not request.header("authorization"))),
-    "TCM202-lets-in-without-password": _guarded(
-        guarded_but(lambda request: request.header("authorization") != "" and offered(request)[1] == "")
-    ),
-    "TCM202-checks-the-user-only": _guarded(
-        guarded_but(lambda request: offered(request)[0] == CREDENTIALS.user.reveal())
-    ),
-    "TCM202-lets-in-any-credentials": _guarded(guarded_but(lambda request: request.header("authorization") != "")),
-    "TCM202-compares-eight-characters": _guarded(guarded_like(lambda pair: pair[1][:8] == PASSWORD[:8])),
-    "TCM202-compares-beginnings": _guarded(guarded_like(lambda pair: bool(pair[1]) and PASSWORD.startswith(pair[1]))),
-    "TCM202-compares-the-beginning": _guarded(guarded_like(lambda pair: pair[1].startswith(PASSWORD))),
-    "TCM202-ignores-case": _guarded(guarded_like(lambda pair: pair[1].lower() == PASSWORD.lower())),
-    "TCM202-strips": _guarded(guarded_like(lambda pair: pair[1].strip() == PASSWORD)),
-    "TCM202-strips-the-end": _guarded(guarded_like(lambda pair: pair[1].rstrip() == PASSWORD)),
-    "TCM202-compares-lengths": _guarded(guarded_like(lambda pair: len(pair[1]) == len(PASSWORD))),
-    "TCM203-splits-at-every-colon": _guarded(split_at_every_colon),
-    "TCM203-reads-latin-1": _guarded(read_as_latin_1),
-    "TCM204-parses-first": _guarded(parsing_first),
-    "TCM205-echoes-the-header": _guarded(refused_with(lambda request: request.header("authorization"))),
-    "TCM205-echoes-the-password": _guarded(refused_with(lambda request: f"wrong password {offered(request)[1]!r}")),
-    "TCM205-greets-with-the-password": _guarded(accepted_with(lambda request: f"taken with {offered(request)[1]}")),
-    "TCM205-tells-the-token-as-json": _guarded(
-        refused_with(lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d"))
-    ),
-    "TCM205-tells-the-token-without-padding": _guarded(
-        refused_with(lambda request: request.header("authorization").rstrip("="))
-    ),
     "TCM315-takes-32-kib": through_sink(lambda: Sink(careful, body_cap_bytes=32_768)),
     "TCM316-refuses-headers-that-it-does-not-know": _of(
         whenever(lambda request: request.header("x-alarm-source") != "", Reply(400))

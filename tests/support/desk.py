@@ -18,6 +18,8 @@ from tcop_mock.transport.http1 import HttpPost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tcop_mock.domain.delivery import Post
+
 _BEIJING = timezone(timedelta(hours=8))
 _TRIES = 200
 _AGAIN_S = 0.1
@@ -54,12 +56,14 @@ class Desk:
         forward: from a notice to where it is posted and what.
         delay_s: how long after the answer it does its work.
         inside: whether it forwards before it answers.
+        port: gives the port to an end that it forwards to.
     """
 
     bug: str = ""
     forward: Callable[[Desk, dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
     delay_s: float = 0.0
     inside: bool = False
+    port: Callable[[Target], Post] = HttpPost
     downstream: str = ""
     notices: list[dict[str, Any]] = field(default_factory=list)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -200,7 +204,7 @@ class Desk:
         target = Target.parse(f"{self.downstream}{path}")
         push = Push(json.dumps(message, ensure_ascii=False).encode())
         for _ in range(1 if self.bug == "forgets-what-was-refused" else _TRIES):
-            attempt = await HttpPost(target)(push, deadline_s=10.0)
+            attempt = await self.port(target)(push, deadline_s=10.0)
             answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
             if attempt.accepted and (not answer.get("errcode") or self.bug == "reads-no-errcode"):
                 return

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from desk import Desk, as_pagerduty, as_wecom
+from direct import DirectPost
+from judging import CATALOG, Rehearsed, verdict_of
+from virtual_time import run_virtually
 
-from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select
 from tcop_mock.contract.observation import Observing
-from tcop_mock.contract.observers import Paths, Shared, UrlObserver
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.observers import MOST_BYTES, Paths, Shared, UrlObserver
+from tcop_mock.contract.runner import CheckPlan
 from tcop_mock.domain.target import Target
 from tcop_mock.server.downstream import Downstream
-from tcop_mock.server.http_server import Sink
-from tcop_mock.transport.http1 import HttpPost
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from tcop_mock.domain.verdict import Verdict
 
@@ -98,6 +97,8 @@ def observed(  # noqa: PLR0913 - what a run can be told
 ) -> Verdict:
     """Return the verdict on a desk whose effects are seen by its URL, or at the ends that it forwards to.
 
+    All of them are on one event loop, without sockets, in virtual time.
+
     Args:
         desk: the receiver.
         clauses: globs.
@@ -108,22 +109,20 @@ def observed(  # noqa: PLR0913 - what a run can be told
         deadline_s: of an attempt.
         max_time_s: of the run.
     """
+    ends = Downstream()
+    profile = load_profile()
+    profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
+    target, state = Target.parse("http://desk"), Target.parse("http://desk/state")
+    desk.downstream = "http://ends"
 
-    async def play() -> Verdict:
-        ends = Downstream()
-        profile = load_profile()
-        profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
-        async with Sink(desk) as sink, ends.sink("127.0.0.1", 0) as downstream:
-            desk.downstream = downstream.url
-            seen = Shared(UrlObserver(Target.parse(f"{sink.url}/state"), Paths.parse(NOTICES, OPEN)))
-            looks = desk.forward is None if by_url is None else by_url
-            observing = Observing(seen if looks else None, ends if desk.forward else None, restart, settle_s)
-            target = Target.parse(sink.url)
-            chosen = select(load_clauses(), clauses, skip)
-            plan = CheckPlan(target, Catalog.load(), chosen, profile, 7, max_time_s=max_time_s, observing=observing)
-            run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
-            async for _ in run.events():
-                pass
-            return run.verdict("not finished")
+    def work(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
+        desk.port = lambda end: DirectPost(ends._answer, end, clock)
+        url = UrlObserver(state, Paths.parse(NOTICES, OPEN), lambda at: DirectPost(desk, at, clock, MOST_BYTES))
+        seen = Shared(url, clock=clock)
+        looks = desk.forward is None if by_url is None else by_url
+        observing = Observing(seen if looks else None, ends if desk.forward else None, restart, settle_s)
+        chosen = select(load_clauses(), clauses, skip)
+        plan = CheckPlan(target, CATALOG, chosen, profile, 7, max_time_s=max_time_s, observing=observing)
+        return verdict_of(Rehearsed(plan, DirectPost(desk, target, clock), clock, asyncio.sleep))
 
-    return asyncio.run(play())
+    return run_virtually(work)
