@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 README = [block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")) if block.lang == "sh"]
 INSTALLS = {"make demo\n", "python3 -m pip install .\n"}
-"""Set-up: what the demo does is tested in tests/cli, that a built package installs in `make wheel-suite`."""
+"""Set-up: what the demo does is tested in tests/cli, that a built package installs in `make unit`."""
 RUNNABLE = [block for block in README if block.code not in INSTALLS]
 PAGES = {
     page.relative_to(ROOT / "docs").as_posix(): blocks(page.read_text(encoding="utf-8"))

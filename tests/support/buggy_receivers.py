@@ -62,6 +62,8 @@ from tcop_mock.server.demo_receivers import careful
 from tcop_mock.server.http_server import Received, Reply, Sink
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from receivers import Opening
 
     from tcop_mock.server.http_server import Handler
@@ -239,6 +241,14 @@ GUARDED: dict[str, Handler] = {
 }
 """Handlers that are careless about credentials."""
 
+BUSY: dict[str, Callable[[], Handler]] = {
+    "TCM515-serves-one-request-at-a-time": partial(in_turn, 0.1),
+    "TCM515-refuses-while-it-serves": partial(one_or_busy, Reply(503)),
+    "TCM515-breaks-while-it-serves": partial(one_or_busy, FAULT),
+    "TCM515-limits-the-rate": partial(limited_to, 60, 0.5),
+}
+"""Makers of handlers that take few requests at a time."""
+
 BUGS: dict[str, Opening] = {
     **{name: _of(handler) for name, handler in PAYLOAD.items()},
     **{name: _guarded(handler) for name, handler in GUARDED.items()},
@@ -286,9 +296,6 @@ BUGS: dict[str, Opening] = {
     "TCM407-serves-one-client-at-a-time": through_sink(OneClientAtATime),
     "TCM409-is-dead-after-a-malformed-body": through_sink(partial(dead_after, "json", "encoding", "depth")),
     "TCM409-exits-on-a-malformed-body": through_sink(ExitsOnMalformed),
-    "TCM515-serves-one-request-at-a-time": serialises(0.1),
-    "TCM515-refuses-while-it-serves": through_sink(partial(one_or_busy, Reply(503))),
-    "TCM515-breaks-while-it-serves": through_sink(partial(one_or_busy, FAULT)),
-    "TCM515-limits-the-rate": through_sink(partial(limited_to, 60, 0.5)),
+    **{name: through_sink(make) for name, make in BUSY.items()},
 }
 """All of them, by clause and mistake."""

@@ -9,7 +9,6 @@ import inspect
 import json
 import re
 import sqlite3
-import time
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -265,7 +264,7 @@ def limited_to(count: int, per_s: float) -> Handler:
     served: deque[float] = deque()
 
     def handler(request: Received) -> Reply:
-        now_s = time.monotonic()
+        now_s = asyncio.get_running_loop().time()  # which tests may make pass
         while served and now_s - served[0] > per_s:
             served.popleft()
         if len(served) >= count:
