@@ -1,6 +1,6 @@
-"""Write docs/errata.md: what the documentation contradicts or misprints, from the catalogue's own errata.
+"""Write docs/errata.md: contradictions and misprints in the documentation, from the errata of the catalogue.
 
-``python scripts/errata.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/errata.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import Page, main, row
+from generated import Page, escaped_row, main
 
 from tcop_mock.catalog.data_files import data_root
 from tcop_mock.catalog.loader import Catalog
@@ -23,28 +23,29 @@ if TYPE_CHECKING:
 FILE = Path(__file__).parent.parent / "docs" / "errata.md"
 
 _HEAD = """\
-# What the documentation gets wrong
+# Errata of the documentation
 
 <!-- Written by scripts/errata.py from payload_catalog/; change that and run `make docs`. -->
 
-Tencent Cloud's pages contradict each other, themselves and what real callbacks carry. This is the list of what we know,
-and of what tcop-mock does about it. The first part is about all callbacks, the second about single shapes.
+Tencent Cloud's pages contradict each other, themselves, and real callbacks. This page lists the known problems and how
+tcop-mock resolves each one. The first part covers all callbacks, the second part single shapes.
 
 ## All callbacks
 
-| about | page | problem | here |
+| about | page | problem | in tcop-mock |
 | --- | --- | --- | --- |
 """
 _SAMPLE_PAGE = "the sample"
 _SAMPLE_AGREES = "Kept as printed for reference."
-_SAMPLE_DISAGREES = "Kept as printed for reference; no drawn callback is like it."
+_SAMPLE_DISAGREES = "Kept as printed for reference; generated callbacks differ."
 
 
 def page() -> str:
     """Return the whole page."""
     text = (data_root("payload_catalog") / "_errata.toml").read_text(encoding="utf-8")
     general = [
-        row(item["about"], item["page"], item["problem"], item["here"]) for item in tomllib.loads(text)["erratum"]
+        escaped_row(item["about"], item["page"], item["problem"], item["here"])
+        for item in tomllib.loads(text)["erratum"]
     ]
     return "\n".join([_HEAD + "\n".join(general), "", "## Shapes", *_sections()]) + "\n"
 
@@ -53,20 +54,19 @@ def _sections() -> Iterator[str]:
     for shape in Catalog.load():
         rows = list(_rows(shape))
         if rows:
-            yield f"\n### {shape.id}: {shape.title.en}\n\n| page | problem | here |\n| --- | --- | --- |"
+            yield f"\n### {shape.id}: {shape.title.en}\n\n| page | problem | in tcop-mock |\n| --- | --- | --- |"
             yield from rows
 
 
 def _rows(shape: Shape) -> Iterator[str]:
     if shape.sample and shape.sample.errata:
-        kept = _SAMPLE_AGREES if shape.sample.agrees else _SAMPLE_DISAGREES
-        yield row(_SAMPLE_PAGE, shape.sample.errata, kept)
+        note = _SAMPLE_AGREES if shape.sample.agrees else _SAMPLE_DISAGREES
+        yield escaped_row(_SAMPLE_PAGE, shape.sample.errata, note)
     for erratum in shape.errata:
-        yield row(erratum.page, erratum.problem, erratum.here)
+        yield escaped_row(erratum.page, erratum.problem, erratum.here)
 
 
-PAGE = Page(FILE, page, "what the catalogue's errata say")
-
+PAGES = (Page(FILE, page, "what the catalogue's errata say"),)
 
 if __name__ == "__main__":
-    sys.exit(main(PAGE))
+    sys.exit(main(*PAGES))

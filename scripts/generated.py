@@ -1,7 +1,7 @@
 """The generated pages of docs/: write them or check them; texts and tables in them.
 
 ``python scripts/generated.py`` writes all pages; with ``--check`` it writes nothing and exits with 1 when one differs.
-Each page has a script of its own, which takes the same flag.
+Each script of a page takes the same flag.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCRIPTS = ("clauses_docs", "cli_docs", "documents", "errata", "openapi", "profiles", "proof", "shapes")
-"""The modules beside this one that have a ``PAGE``."""
+"""The modules beside this one that have ``PAGES``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One generated page.
+    """One generated file.
 
     Args:
         file: where the page is.
@@ -59,9 +59,9 @@ def main(*pages: Page) -> int:
     return code
 
 
-def row(*cells: str) -> str:
+def escaped_row(*cells: str) -> str:
     """Return a row of a table whose cells show these texts as they are."""
-    return markdown_row(*map(escaped, cells))
+    return markdown_row(*map(escape_markdown, cells))
 
 
 def markdown_row(*cells: str) -> str:
@@ -69,18 +69,18 @@ def markdown_row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return a text that Markdown shows as it is, in a cell of a table."""
     return text.replace("|", "&#124;").replace("<", "&lt;").replace("_", r"\_")
 
 
-def code(text: str) -> str:
+def code_span(text: str) -> str:
     """Return a text as code, also in a cell of a table; nothing of an empty one."""
     if "|" not in text and "`" not in text:
         return f"`{text}`" if text else ""
-    named = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
-    return f"<code>{named.replace('`', '&#96;').replace('_', '&#95;').replace('*', '&#42;')}</code>"
+    escaped_text = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
+    return f"<code>{escaped_text.replace('`', '&#96;').replace('_', '&#95;').replace('*', '&#42;')}</code>"
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(importlib.import_module(script).PAGE for script in SCRIPTS)))
+    sys.exit(main(*(page for script in SCRIPTS for page in importlib.import_module(script).PAGES)))

@@ -1,6 +1,6 @@
-"""Write docs/openapi.json: the callbacks as webhooks of OpenAPI 3.1, with the dimensions of every shape.
+"""Write docs/openapi.json: the callbacks as OpenAPI 3.1 webhooks, with the dimensions of every shape.
 
-``python scripts/openapi.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/openapi.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
 _WEBHOOKS = {
     "metric": (
         "metricAlarm",
-        "A metric alarm fired, is told again, or is resolved",
+        "A metric alarm fired, is repeated, or is resolved",
         "cvm/basic-monitoring",
         Form.DOCUMENTED,
     ),
@@ -45,7 +45,7 @@ def page() -> str:
     for kind, (name, summary, shape_id, form) in _WEBHOOKS.items():
         schema = copy.deepcopy(open_schema(kind))
         del schema["$id"], schema["$schema"]
-        schemas[name] = _moved(schema, schema.pop("$defs"), name, schemas)
+        schemas[name] = _extract_definitions(schema, schema.pop("$defs"), name, schemas)
         webhooks[name] = {"post": _operation(name, summary, shape_id, form)}
     for shape in Catalog.load():
         schemas[f"dimensions.{shape.id.replace('/', '.')}"] = {"title": shape.title.en, **dimensions_schema(shape)}
@@ -54,7 +54,7 @@ def page() -> str:
         "info": {
             "title": "Alarm callbacks of Tencent Cloud Observability Platform, as a receiver sees them",
             "version": "1",
-            "summary": "Not an official document: what is documented and what was captured, both.",
+            "summary": "Not an official document. It covers documented and captured callbacks.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "webhooks": webhooks,
@@ -70,12 +70,13 @@ def page() -> str:
 
 def _operation(name: str, summary: str, shape_id: str, form: Form) -> dict[str, Any]:
     generator = Generator(1, form=form)
-    example = generator.callback(generator.alarm(Catalog.load().get(shape_id)), State.FIRING).to_wire()
+    example = generator.callback(generator.alarm(Catalog.load().get(shape_id)), State.FIRING).to_dict()
     rules = load_profile().delivery
     media = {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}
-    retried = (
-        f"Anything else, or no answer within {rules.timeout_s:g} s: the callback is pushed again, "
-        f"{rules.attempts} times in all. Source: alarm callback page 2023-08-07; that any 2xx counts is assumed."
+    retry_text = (
+        f"Any other status, or no response within {rules.timeout_s:g} s: the callback is retried, "
+        f"up to {rules.attempts} attempts in total. "
+        "Source: alarm callback page 2023-08-07; that any 2xx is a success is assumed."
     )
     return {
         "operationId": name,
@@ -83,22 +84,23 @@ def _operation(name: str, summary: str, shape_id: str, form: Form) -> dict[str, 
         "security": [{}, {"basic": []}],
         "requestBody": {"required": True, "content": {"application/json": media}},
         "responses": {
-            "2XX": {"description": "The callback arrived; the body is not looked at."},
-            "default": {"description": retried},
+            "2XX": {"description": "The callback was received; TCOP ignores the body of the response."},
+            "default": {"description": retry_text},
         },
     }
 
 
-def _moved(schema: dict[str, Any], definitions: dict[str, Any], name: str, schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema whose definitions are components of the document; puts them there."""
+def _extract_definitions(
+    schema: dict[str, Any], definitions: dict[str, Any], name: str, schemas: dict[str, Any]
+) -> dict[str, Any]:
+    """Move the definitions of a schema to the components of the document, and return the schema."""
     text = json.dumps([schema, definitions]).replace("#/$defs/", f"#/components/schemas/{name}.")
-    moved, apart = json.loads(text)
-    schemas |= {f"{name}.{key}": one for key, one in apart.items()}
-    return dict(moved)
+    extracted, shared = json.loads(text)
+    schemas |= {f"{name}.{key}": one for key, one in shared.items()}
+    return dict(extracted)
 
 
-PAGE = Page(FILE, page, "what catalogue and schemas say")
-
+PAGES = (Page(FILE, page, "what catalogue and schemas say"),)
 
 if __name__ == "__main__":
-    sys.exit(main(PAGE))
+    sys.exit(main(*PAGES))

@@ -1,6 +1,6 @@
-"""Write docs/profiles.md, the reference of the profiles: how each delivers, what its bodies hold, what is assumed.
+"""Write docs/profiles.md, the reference of the profiles: delivery rules, envelope, assumptions.
 
-``python scripts/profiles.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/profiles.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import Page, code, escaped, main, markdown_row, row
+from generated import Page, code_span, escape_markdown, escaped_row, main, markdown_row
 
-from tcop_mock.catalog.data_files import data_root, walk
+from tcop_mock.catalog.data_files import data_root, iter_files
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept
 
@@ -28,9 +28,9 @@ _HEAD = f"""\
 
 <!-- Written by scripts/profiles.py from contracts/profiles/; change that and run `make docs`. -->
 
-A profile is one published generation of the callback contract: how callbacks are delivered and what their envelope
-holds. `--profile NAME` chooses one; the default is `{DEFAULT_PROFILE}`. What no source says is assumed, and printed
-with every verdict; [Why each assumption](explanation/assumptions.md) says how each was decided.
+A profile is one published generation of the callback contract: the delivery rules and the envelope of the bodies.
+`--profile NAME` selects one; the default is `{DEFAULT_PROFILE}`. Rules without a source are assumptions, and printed
+with every verdict. [Why each assumption](explanation/assumptions.md) gives the reasons.
 """
 _ACCEPTS = {
     Accept.ANY_2XX: "any status 2xx",
@@ -42,54 +42,59 @@ _ACCEPTS = {
 
 def page() -> str:
     """Return the whole page."""
-    names = [name for name, _ in walk(data_root("contracts") / "profiles", ".toml")]
+    names = [name for name, _ in iter_files(data_root("contracts") / "profiles", ".toml")]
     return "\n".join([_HEAD, *(line for name in names for line in _profile(load_profile(name)))])
 
 
 def _profile(profile: Profile) -> Iterator[str]:
     yield f"## {profile.name}\n"
-    yield f"{escaped(profile.title)}.\n"
-    yield f"Source: {escaped(profile.source)}.\n"
-    yield "| delivery | is |\n| --- | --- |"
+    yield f"{escape_markdown(profile.title)}.\n"
+    yield f"Source: {escape_markdown(profile.source)}.\n"
+    yield "| delivery | value |\n| --- | --- |"
     for name, text in _delivery(profile.delivery):
         yield markdown_row(name, text)
     yield "\n| envelope of metric alarms | documented | observed |\n| --- | --- | --- |"
-    wire = profile.wire
+    wire = profile.wire_format
     for (name, documented), (_, observed) in zip(_envelope(wire.documented), _envelope(wire.observed), strict=True):
         yield markdown_row(name, documented, observed)
-    yield "\n| assumed | what this profile does |\n| --- | --- |"
+    yield "\n| assumption | behaviour of this profile |\n| --- | --- |"
     for key, text in profile.assumed.items():
-        yield row(key, text)
+        yield escaped_row(key, text)
     yield ""
 
 
 def _delivery(rules: DeliveryRules) -> Iterator[tuple[str, str]]:
-    yield "POSTs at the most", str(rules.attempts)
-    yield "deadline of each", f"{rules.timeout_s:g} s"
+    yield "maximum number of POSTs", str(rules.attempts)
+    yield "deadline per POST", f"{rules.timeout_s:g} s"
     yield "accepted by", _ACCEPTS[rules.accept]
-    yield "pushed again after", _codes(sorted(rules.retry_on))
-    yield "pauses", ", ".join(f"{pause_s:g} s" for pause_s in rules.pauses_s)
+    yield "retried after", _codes(sorted(rules.retry_on))
+    yield "pauses before retries", ", ".join(f"{pause_s:g} s" for pause_s in rules.pauses_s)
     yield "Retry-After", str(rules.retry_after)
-    yield "answer read up to", f"{rules.answer_cap_bytes // 1024} KiB"
+    yield "response read up to", f"{rules.answer_cap_bytes // 1024} KiB"
     yield "headers", _codes(f"{name}: {value}" for name, value in rules.headers)
-    yield "URL verified by", f"a POST of {code(rules.probe.decode())}, answered 200" if rules.probe else "nothing"
+    yield (
+        "URL verification",
+        f"a POST of {code_span(rules.probe.decode())} with response 200" if rules.probe else "not verified",
+    )
 
 
 def _envelope(envelope: Envelope) -> Iterator[tuple[str, str]]:
-    yield "`alarmStatus`", str(envelope.status)
-    yield "times stand in", "the root" if envelope.times == "root" else code(str(envelope.times))
-    yield "fields that came and went", _codes(sorted(envelope.fields)) or "none"
+    yield "`alarmStatus`", str(envelope.status_type)
+    yield (
+        "location of the times",
+        "the root" if envelope.times_location == "root" else code_span(str(envelope.times_location)),
+    )
+    yield "fields that differ between generations", _codes(sorted(envelope.fields)) or "none"
     periods = ", ".join(map(str, envelope.notify_periods))
     yield "`alarmNotifyPeriod`", f"{periods}, as captured" if periods else "seconds"
-    yield "`periodNum`", "seconds, as captured" if envelope.period_num_s else "count of periods"
+    yield "`periodNum`", "seconds, as captured" if envelope.is_period_num_in_seconds else "number of periods"
 
 
 def _codes(texts: Iterable[str]) -> str:
-    return ", ".join(map(code, texts))
+    return ", ".join(map(code_span, texts))
 
 
-PAGE = Page(FILE, page, "what contracts/profiles/ says")
-
+PAGES = (Page(FILE, page, "what contracts/profiles/ says"),)
 
 if __name__ == "__main__":
-    sys.exit(main(PAGE))
+    sys.exit(main(*PAGES))

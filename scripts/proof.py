@@ -1,6 +1,6 @@
-"""Write docs/proof.md: by which receivers each clause is proved, from the tables that the tests play.
+"""Write docs/proof.md: the receivers that prove each clause, from the tables of the tests.
 
-``python scripts/proof.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/proof.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from generated import Page, main
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from proof_page import page  # noqa: E402 - it lies with the tests
+from proof_page import page  # noqa: E402 - it is part of the tests
 
-PAGE = Page(ROOT / "docs" / "proof.md", page, "what the tests play")
-
+PAGES = (Page(ROOT / "docs" / "proof.md", page, "what the tests play"),)
 
 if __name__ == "__main__":
-    sys.exit(main(PAGE))
+    sys.exit(main(*PAGES))

@@ -1,6 +1,6 @@
 """Write docs/shapes.md, the reference of the catalogue: each shape with its dimensions and its metrics or events.
 
-``python scripts/shapes.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/shapes.py`` writes the file; with ``--check`` it only compares, and exits with 1 on a difference.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generated import Page, code, escaped, main, markdown_row
+from generated import Page, code_span, escape_markdown, main, markdown_row
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.sampling import forms
+from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
 
@@ -30,14 +30,14 @@ _HEAD = """\
 
 <!-- Written by scripts/shapes.py from payload_catalog/; change that and run `make docs`. -->
 
-A shape is what one product's callbacks look like: {shapes} of them, {metrics} metrics and {events} events.
-`tcop-mock show ID` tells one in full; `tcop-mock list` finds one.
+A shape describes the callbacks of one product. The catalogue has {shapes} shapes with {metrics} metrics and {events}
+events. `tcop-mock list` finds shapes; `tcop-mock show ID` prints one in full.
 
-- Dimensions are the keys of `alarmObjInfo.dimensions` in the wire's order, with their JSON type and the values of one
-  alarm (`--seed 1`). Keys that only captured callbacks carry are marked *observed*.
-- The threshold is the one that alarms are drawn with, not a default of Tencent Cloud's.
-- *assumed* names what no page and no capture says; it is our guess. What the pages contradict is in
-  [What the documentation gets wrong](errata.md).
+- Dimensions are the keys of `alarmObjInfo.dimensions` in their order in callbacks, with their JSON type and the values
+  of one alarm (`--seed 1`). Keys that occur only in captured callbacks are marked *observed*.
+- The threshold is the one of generated alarms, not a default of Tencent Cloud.
+- *assumed* lists values without a source: no page and no capture shows them. [Errata](errata.md) lists the
+  contradictions between pages.
 """
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
@@ -54,21 +54,21 @@ def page() -> str:
 
 
 def _products(shapes: list[Shape]) -> Iterator[str]:
-    for product, of_it in groupby(shapes, key=lambda shape: shape.id.partition("/")[0]):
+    for product, product_shapes in groupby(shapes, key=lambda shape: shape.id.partition("/")[0]):
         yield f"## {product}\n"
-        for shape in of_it:
+        for shape in product_shapes:
             yield from _shape(shape)
 
 
 def _shape(shape: Shape) -> Iterator[str]:
     yield f"### {shape.id}\n"
-    yield f"{escaped(shape.title.en)} · {escaped(shape.title.zh)}\n"
+    yield f"{escape_markdown(shape.title.en)} · {escape_markdown(shape.title.zh)}\n"
     region = "sent" if shape.regional else "not sent"
-    yield f"- namespace {code(shape.namespace)}, policy type {code(shape.policy.type)}, region {region}"
-    yield f"- {shape.kind} alarms; forms {', '.join(forms(shape))}"
-    yield f"- source: {escaped(shape.source)}"
+    yield f"- namespace {code_span(shape.namespace)}, policy type {code_span(shape.policy.type)}, region {region}"
+    yield f"- {shape.kind} alarms; forms {', '.join(forms_of(shape))}"
+    yield f"- source: {escape_markdown(shape.source)}"
     yield from _assumed(shape)
-    yield "\n| dimension | JSON type | of one alarm |\n| --- | --- | --- |"
+    yield "\n| dimension | JSON type | example |\n| --- | --- | --- |"
     documented = dict(_leaves(_dimensions(shape, Form.DOCUMENTED)))
     for key, value in documented.items():
         yield _dimension(key, value, "")
@@ -81,47 +81,51 @@ def _shape(shape: Shape) -> Iterator[str]:
 
 
 def _assumed(shape: Shape) -> Iterator[str]:
-    others = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
-    if others:
-        yield f"- assumed: {', '.join(map(code, others))}"
+    other_paths = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
+    if other_paths:
+        yield f"- assumed: {', '.join(map(code_span, other_paths))}"
 
 
 def _dimensions(shape: Shape, form: Form) -> dict[str, Any]:
     generator = Generator(1, form=form)
-    body = generator.callback(generator.alarm(shape), State.FIRING).to_wire()
+    body = generator.callback(generator.alarm(shape), State.FIRING).to_dict()
     return dict(body["alarmObjInfo"]["dimensions"])
 
 
-def _leaves(tree: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{before}{key}.")
+            yield from _leaves(value, f"{prefix}{key}.")
         else:
-            yield f"{before}{key}", value
+            yield f"{prefix}{key}", value
 
 
 def _dimension(key: str, value: Any, note: str) -> str:  # noqa: ANN401 - any JSON scalar
     text = value if isinstance(value, str) else json.dumps(value)
-    return markdown_row(code(key), _TYPES[type(value)] + note, code(text))
+    return markdown_row(code_span(key), _TYPES[type(value)] + note, code_span(text))
 
 
 def _metrics(shape: Shape) -> Iterator[str]:
     if shape.metrics:
-        yield "| metric | is | threshold | assumed |\n| --- | --- | --- | --- |"
-        for at, metric in enumerate(shape.metrics):
-            limit = f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".rstrip() if metric.calc_type else "none"
-            names = f"{escaped(metric.show_name.en)} · {escaped(metric.show_name.zh)}"
-            yield markdown_row(code(metric.name), names, escaped(limit), _assumed_of(shape, f"metrics.{at}."))
+        yield "| metric | name | threshold | assumed |\n| --- | --- | --- | --- |"
+        for index, metric in enumerate(shape.metrics):
+            threshold = (
+                f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".rstrip() if metric.calc_type else "none"
+            )
+            names = f"{escape_markdown(metric.show_name.en)} · {escape_markdown(metric.show_name.zh)}"
+            yield markdown_row(
+                code_span(metric.name), names, escape_markdown(threshold), _assumed_of(shape, f"metrics.{index}.")
+            )
         yield ""
 
 
 def _events(shape: Shape) -> Iterator[str]:
     if shape.events:
-        yield "| event | is | resolved later | assumed |\n| --- | --- | --- | --- |"
-        for at, event in enumerate(shape.events):
-            names = f"{escaped(event.show_name.en)} · {escaped(event.show_name.zh)}"
-            recovers = "yes" if event.recoverable else "no"
-            yield markdown_row(code(event.name), names, recovers, _assumed_of(shape, f"events.{at}."))
+        yield "| event | name | resolves | assumed |\n| --- | --- | --- | --- |"
+        for index, event in enumerate(shape.events):
+            names = f"{escape_markdown(event.show_name.en)} · {escape_markdown(event.show_name.zh)}"
+            recovery_text = "yes" if event.recoverable else "no"
+            yield markdown_row(code_span(event.name), names, recovery_text, _assumed_of(shape, f"events.{index}."))
         yield ""
 
 
@@ -129,8 +133,7 @@ def _assumed_of(shape: Shape, prefix: str) -> str:
     return ", ".join(path.removeprefix(prefix) for path in shape.assumed if path.startswith(prefix))
 
 
-PAGE = Page(FILE, page, "what the catalogue says")
-
+PAGES = (Page(FILE, page, "what the catalogue says"),)
 
 if __name__ == "__main__":
-    sys.exit(main(PAGE))
+    sys.exit(main(*PAGES))

@@ -17,19 +17,19 @@ async def receive(request: Request) -> None:
         raise HTTPException(400) from None
     if not isinstance(alarm, dict):
         raise HTTPException(400)
-    take(alarm)
+    store(alarm)
 
 
-def take(alarm: dict[str, Any]) -> None:
+def store(alarm: dict[str, Any]) -> None:
     incidents[key(alarm)] = str(alarm.get("alarmStatus")) != "0"
 
 
 def key(alarm: dict[str, Any]) -> str:
-    """Tell alarms apart by all that stays the same while they last: policy, what is measured, object, beginning."""
+    """Identify an alarm by the fields that stay the same: policy, metric or event, region, dimensions, first time."""
     policy, about = alarm.get("alarmPolicyInfo") or {}, alarm.get("alarmObjInfo") or {}
     conditions = policy.get("conditions") or {}
-    what = conditions.get("metricName") or conditions.get("eventName")
+    name = conditions.get("metricName") or conditions.get("eventName")
     began = alarm.get("firstOccurTime")
     return json.dumps(
-        [policy.get("policyId"), what, about.get("region"), about.get("dimensions"), began], ensure_ascii=False
+        [policy.get("policyId"), name, about.get("region"), about.get("dimensions"), began], ensure_ascii=False
     )

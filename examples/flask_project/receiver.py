@@ -1,4 +1,4 @@
-"""A receiver of TCOP callbacks that tells a WeCom group robot."""
+"""A receiver of TCOP callbacks that sends messages to a WeCom group robot."""
 
 import json
 import urllib.request
@@ -23,21 +23,21 @@ def receive() -> tuple[str, int]:
     if not isinstance(alarm, dict):
         abort(400)
     about = alarm.get("alarmObjInfo") or {}
-    tell(f"{ended(alarm)}: {json.dumps(about.get('dimensions'), ensure_ascii=False)}"[:500])
+    send_message(f"{state(alarm)}: {json.dumps(about.get('dimensions'), ensure_ascii=False)}"[:500])
     return "", 204
 
 
-def ended(alarm: dict[str, Any]) -> str:
-    """Say whether an alarm is over, and since when, where that is told: recoverTime may be 0, "0" or empty."""
+def state(alarm: dict[str, Any]) -> str:
+    """Describe the state of an alarm, with the time of its end if known: recoverTime can be 0, "0" or empty."""
     if str(alarm.get("alarmStatus")) != "0":
         return "firing"
     try:
-        return f"over since {datetime.strptime(str(alarm.get('recoverTime')), '%Y-%m-%d %H:%M:%S')}"
+        return f"resolved at {datetime.strptime(str(alarm.get('recoverTime')), '%Y-%m-%d %H:%M:%S')}"
     except ValueError:
-        return "over"
+        return "resolved"
 
 
-def tell(text: str) -> None:
+def send_message(text: str) -> None:
     message = {"msgtype": "text", "text": {"content": text}}
-    with urllib.request.urlopen(current_app.config["ROBOT"], json.dumps(message).encode(), timeout=3) as answer:
-        answer.read()
+    with urllib.request.urlopen(current_app.config["ROBOT"], json.dumps(message).encode(), timeout=3) as response:
+        response.read()

@@ -1,4 +1,4 @@
-"""A receiver of TCOP callbacks on aiohttp: ``python aiohttp_receiver.py [PORT]``, 0 takes a free one."""
+"""A receiver of TCOP callbacks on aiohttp: ``python aiohttp_receiver.py [PORT]``; 0: a free port."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ async def receive(request: web.Request) -> web.Response:
         return web.Response(status=400)
     if not isinstance(alarm, dict):
         return web.Response(status=400)
-    print(json.dumps(alarm), flush=True)  # your own work goes here; keep it under five seconds
+    print(json.dumps(alarm), flush=True)  # your code goes here; respond within five seconds
     return web.json_response({"ok": True})
 
 

@@ -1,4 +1,4 @@
-"""A receiver of TCOP callbacks on Django, in one file: ``python django_receiver.py [PORT]``, 0 takes a free one."""
+"""A receiver of TCOP callbacks on Django, in one file: ``python django_receiver.py [PORT]``; 0: a free port."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ def receive(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=400)
     if not isinstance(alarm, dict):
         return HttpResponse(status=400)
-    print(json.dumps(alarm), flush=True)  # your own work goes here; keep it under five seconds
+    print(json.dumps(alarm), flush=True)  # your code goes here; respond within five seconds
     return HttpResponse(status=202)
 
 

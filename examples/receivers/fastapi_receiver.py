@@ -1,4 +1,4 @@
-"""A receiver of TCOP callbacks on FastAPI and uvicorn: ``python fastapi_receiver.py [PORT]``, 0 takes a free one."""
+"""A receiver of TCOP callbacks on FastAPI and uvicorn: ``python fastapi_receiver.py [PORT]``; 0: a free port."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ async def receive(request: Request) -> None:
         raise HTTPException(400) from None
     if not isinstance(alarm, dict):
         raise HTTPException(400)
-    print(json.dumps(alarm), flush=True)  # your own work goes here; keep it under five seconds
+    print(json.dumps(alarm), flush=True)  # your code goes here; respond within five seconds
 
 
 if __name__ == "__main__":

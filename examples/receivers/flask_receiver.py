@@ -1,4 +1,4 @@
-"""A receiver of TCOP callbacks on Flask and its own server: ``python flask_receiver.py [PORT]``, 0 takes a free one."""
+"""A receiver of TCOP callbacks on Flask and its own server: ``python flask_receiver.py [PORT]``; 0: a free port."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ def receive() -> dict[str, bool]:
         abort(400)
     if not isinstance(alarm, dict):
         abort(400)
-    print(json.dumps(alarm), flush=True)  # your own work goes here; keep it under five seconds
+    print(json.dumps(alarm), flush=True)  # your code goes here; respond within five seconds
     return {"ok": True}
 
 

@@ -1,7 +1,7 @@
-"""A receiver of TCOP callbacks on the standard library alone: ``python stdlib_receiver.py [PORT]``, 0 takes a free one.
+"""A receiver of TCOP callbacks on the standard library alone: ``python stdlib_receiver.py [PORT]``; 0: a free port.
 
-It serves one request at a time: enough to see what arrives. Take ``ThreadingHTTPServer`` where a slow client must not
-hold up the others.
+It handles one request at a time, which is enough to look at callbacks. Use ``ThreadingHTTPServer`` if a slow client
+must not delay the others.
 """
 
 import json
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
 class Receiver(BaseHTTPRequestHandler):
-    timeout = 10  # seconds of silence after which a client is let go
+    timeout = 10  # disconnect clients that send nothing for 10 s
 
     def do_POST(self) -> None:
         length = self.headers["Content-Length"] or ""
@@ -23,7 +23,7 @@ class Receiver(BaseHTTPRequestHandler):
             return self.answer(400)
         if len(body) < int(length) or not isinstance(alarm, dict):
             return self.answer(400)
-        print(json.dumps(alarm), flush=True)  # your own work goes here; keep it under five seconds
+        print(json.dumps(alarm), flush=True)  # your code goes here; respond within five seconds
         return self.answer(200)
 
     def refuse(self) -> None:

@@ -35,7 +35,7 @@ class Reader(Protocol):
         """Take the connection."""
         ...
 
-    def take(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Take the next bytes."""
         ...
 
@@ -247,7 +247,7 @@ class Channel(asyncio.Transport):
     def received(self, data: bytes) -> None:
         """Take what was read; nothing is the end of it."""
         if data:
-            self.reader.take(data)
+            self.reader.receive(data)
         else:
             self.reader.eof_received()
             self._end(None)

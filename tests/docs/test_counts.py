@@ -1,4 +1,4 @@
-"""Numbers in the README and in the hand-written pages are those of the files."""
+"""The counts in the README and in the hand-written pages match the files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.domain.contract import Need
+from tcop_mock.domain.contract import Prerequisite
 
 pytestmark = pytest.mark.checkout
 
@@ -17,19 +17,19 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 CLAUSES, SHAPES = load_clauses(), list(Catalog.load())
 METRICS = {(shape.policy.type, metric.name) for shape in SHAPES for metric in shape.metrics}
-"""CVM's have two forms of dimensions, and the same metrics in both."""
-BEHIND = {Need.OBSERVER, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM}
+"""CVM has two shapes with different dimensions and the same metrics."""
+BEHIND = {Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM}
 COUNTS = {
-    r"(\d+) clauses in \[": len(CLAUSES),
-    r"(\d+) of them look behind": sum(bool(clause.needs & BEHIND) for clause in CLAUSES),
-    r"(\d+) shapes": len(SHAPES),
-    r"(\d+) metrics": len(METRICS),
-    r"the (\d+)\s+events": sum(len(shape.events) for shape in SHAPES),
+    r"(\d+)\s+clauses\s+in\s+\[": len(CLAUSES),
+    r"(\d+)\s+of\s+them\s+check\s+what": sum(bool(clause.prerequisites & BEHIND) for clause in CLAUSES),
+    r"(\d+)\s+shapes": len(SHAPES),
+    r"(\d+)\s+metrics": len(METRICS),
+    r"the\s+(\d+)\s+events": sum(len(shape.events) for shape in SHAPES),
 }
 
 
 @pytest.mark.parametrize("pattern", COUNTS)
 def test_a_count_is_that_of_the_files(pattern: str) -> None:
-    """Where a page says how many there are, there are so many."""
+    """Every count on a page equals the number of clauses, shapes, metrics or events in the files."""
     told = [int(found) for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8"))]
     assert set(told) == {COUNTS[pattern]}

@@ -1,4 +1,4 @@
-"""docs/errata.md tells every erratum."""
+"""docs/errata.md lists every erratum."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GENERAL = tomllib.loads((data_root("payload_catalog") / "_errata.toml").read_tex
 
 
 def test_a_row_has_as_many_cells_as_its_table() -> None:
-    """No text of an erratum breaks its table."""
+    """No text of an erratum breaks the table on the page."""
     rows = [line for line in (ROOT / PAGE).read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     widths = [row.count("|") - 1 for row in rows]
 
@@ -27,13 +27,13 @@ def test_a_row_has_as_many_cells_as_its_table() -> None:
 
 
 def test_general_errata_have_their_four_keys() -> None:
-    """Each says what it is about, where it is printed, what is wrong and what is done about it."""
+    """Each general erratum has a subject, a page, a problem and its resolution; no two share a subject."""
     assert all(list(row) == ["about", "page", "problem", "here"] for row in GENERAL)
     assert len({row["about"] for row in GENERAL}) == len(GENERAL)
 
 
 def test_every_erratum_is_on_the_page() -> None:
-    """What an entry tells of its sample or of the pages is there to be read."""
+    """The page contains the errata of all entries and samples, and the general ones."""
     page = (ROOT / PAGE).read_text(encoding="utf-8").replace("\\_", "_").replace("&lt;", "<").replace("&#124;", "|")
     told = [row["problem"] for row in GENERAL]
     for shape in Catalog.load():

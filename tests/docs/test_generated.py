@@ -1,4 +1,4 @@
-"""Pages that scripts write are what these would write."""
+"""The scripts for generated pages detect stale pages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ pytestmark = pytest.mark.checkout
 
 ROOT = Path(__file__).parents[2]
 SCRIPT, PAGE = "errata", "errata.md"
-"""One of those that share how they write and check; `make lint` checks the pages of all."""
+"""One of the scripts, which all use the same code; `make lint` checks the pages of all of them."""
 STALE = (1, "errata.md is not what the catalogue's errata say; run `make docs`\n")
 
 
 def run(root: Path, script: str, *arguments: str) -> tuple[int, str]:
-    """Run a script in a checkout; return its code and what it complains of."""
-    done = subprocess.run(  # noqa: S603 - it is ours
+    """Run a script in a checkout; return its exit code and standard error."""
+    done = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, str(root / "scripts" / f"{script}.py"), *arguments],
         capture_output=True,
         text=True,
@@ -29,7 +29,7 @@ def run(root: Path, script: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_stale_page_is_found(tmp_path: Path) -> None:
-    """--check fails for a page that is missing or differs and writes nothing; what the script writes passes it."""
+    """--check fails for a missing or different page and writes nothing; a page written by the script passes."""
     for folder in ("scripts", "docs"):
         (tmp_path / folder).mkdir()
     for file in (f"{SCRIPT}.py", "generated.py"):

@@ -1,4 +1,4 @@
-"""The documentation site: whole, without dead links, and without anything from other hosts."""
+"""The documentation site is complete, has no dead links, and loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOCS = ROOT / "docs"
 CONFIG = (ROOT / "mkdocs.yml").read_text(encoding="utf-8") if (ROOT / "mkdocs.yml").exists() else ""
 ELSEWHERE = re.compile(r"(?:https?:)?//")
 FETCHED = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src", "object": "data"}
-"""Elements whose address a browser fetches by itself."""
+"""Elements whose address a browser fetches without a click."""
 NOT_FETCHED = {"canonical", "alternate", "prev", "next"}
 
 
@@ -39,20 +39,20 @@ def pages_of(nav: Any) -> Iterator[str]:
 
 
 def test_the_navigation_has_every_page_once() -> None:
-    """Whatever page there is can be found from every other one."""
-    pages = list(pages_of(importlib.import_module("yaml").safe_load(CONFIG)["nav"]))  # MkDocs brings yaml along
+    """Every page is in the navigation, exactly once."""
+    pages = list(pages_of(importlib.import_module("yaml").safe_load(CONFIG)["nav"]))  # MkDocs installs yaml
     assert sorted(pages) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
 
 
 class Fetches(HTMLParser):
-    """Collects what a browser fetches for a page."""
+    """Collects the addresses that a browser fetches for a page."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Look at one element."""
+        """Record the address of one element."""
         told = dict(attrs)
         address = told.get(FETCHED.get(tag, ""))
         if address and told.get("rel") not in NOT_FETCHED:
@@ -61,8 +61,8 @@ class Fetches(HTMLParser):
 
 @pytest.mark.proof
 def test_the_site_is_built_without_a_warning_and_fetches_nothing_from_elsewhere(tmp_path: Path) -> None:
-    """Links and anchors lead somewhere, and to read the site tells nobody: no fonts, scripts or pictures of others."""
-    done = subprocess.run(  # noqa: S603 - it is the tool that `make docs` runs
+    """Links and anchors resolve, and the site loads no fonts, scripts or pictures from other hosts."""
+    done = subprocess.run(  # noqa: S603 - the command of `make docs`
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
         cwd=ROOT,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
@@ -84,7 +84,7 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing_from_elsewhere(
 
 
 def test_every_assumption_of_a_profile_has_its_reason() -> None:
-    """What a profile assumes is explained on the page of assumptions, and nothing else is."""
+    """The page of assumptions explains every assumption of a profile, and no others."""
     profiles = (ROOT / "contracts" / "profiles").glob("*.toml")
     assumed = {key for file in profiles for key in tomllib.loads(file.read_text(encoding="utf-8"))["assumed"]}
     page = (DOCS / "explanation" / "assumptions.md").read_text(encoding="utf-8")

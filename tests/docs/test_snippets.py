@@ -1,4 +1,4 @@
-"""The code of the README and of the pages of docs/ runs as it is written."""
+"""The code in the README and on the pages of docs/ runs as printed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from snippets import blocks, run_in, script_of
+from page_snippets import blocks, run_script, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from snippets import Block
+    from page_snippets import Block
 
 ROOT = Path(__file__).parents[2]
 README = [block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")) if block.lang == "sh"]
 INSTALLS = {"make demo\n", "python3 -m pip install .\n"}
-"""Set-up: what the demo does is tested in tests/cli, that a built package installs in `make unit`."""
+"""Set-up: tests/cli tests the demo, and `make unit` tests that a built package installs."""
 RUNNABLE = [block for block in README if block.code not in INSTALLS]
 PAGES = {
     page.relative_to(ROOT / "docs").as_posix(): blocks(page.read_text(encoding="utf-8"))
@@ -31,7 +31,7 @@ BLOCKS = [pytest.param(block, id=f"{page}:{block.line}") for page, found in PAGE
 
 
 def test_the_set_up_is_what_we_think() -> None:
-    """The blocks that are left out here are in the README, and there is more than them."""
+    """The README contains the skipped blocks and at least three others."""
     assert {block.code for block in README} >= INSTALLS
     assert len(RUNNABLE) >= 3
 
@@ -39,31 +39,31 @@ def test_the_set_up_is_what_we_think() -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("block", RUNNABLE, ids=lambda block: block.code.split("\n")[-2][:40])
 def test_a_block_of_the_readme_runs_as_written(block: Block, tmp_path: Path) -> None:
-    """Every line of a block succeeds; only the port is another, so that tests can run beside each other."""
+    """Every line of a block succeeds; only the ports differ, so that tests can run in parallel."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    run_in(tmp_path, [], block.code)
+    run_script(tmp_path, [], block.code)
 
 
 def _run(found: list[Block]) -> list[Block]:
-    return [block for block in found if block.lang in {"sh", "python"} and not (block.not_run or block.file)]
+    return [block for block in found if block.lang in {"sh", "python"} and not (block.skip_reason or block.file)]
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("page", [page for page, found in PAGES.items() if _run(found)])
 def test_a_page_runs_as_written(page: str, tmp_path: Path) -> None:
-    """The blocks of a page, in order and in one shell, do what is said there; its files are there, and used."""
+    """The blocks of a page run in order in one shell with the expected exit codes; every file on the page is used."""
     files, run = [block for block in PAGES[page] if block.file], _run(PAGES[page])
     script = script_of(run)
-    texts = [script, "import conftest", *(block.code for block in files)]  # pytest finds a conftest by itself
+    texts = [script, "import conftest", *(block.code for block in files)]  # pytest loads conftest.py without an import
     names = [Path(block.file).stem for block in files if block.lang == "python"]
     assert [name for name in names if not any(name in text for text in texts)] == []
-    run_in(tmp_path, files, script)
+    run_script(tmp_path, files, script)
 
 
 @pytest.mark.checkout
 @pytest.mark.parametrize("page", PAGES)
 def test_no_fence_escapes(page: str) -> None:
-    """Every fence of a page belongs to a known block: it says its language, and stands at the start of a line."""
+    """Every fence of a page belongs to a parsed block: it names its language and starts at the beginning of a line."""
     lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
     assert sum(line.lstrip().startswith(("```", "~~~")) for line in lines) == 2 * len(PAGES[page])
 
@@ -71,8 +71,8 @@ def test_no_fence_escapes(page: str) -> None:
 @pytest.mark.checkout
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_says_what_it_is(block: Block) -> None:
-    """A title is a file's name, an exit code, or why the block is not run; with an exit code it is one command."""
-    assert block.is_understood
+    """A title is a file name, an exit code, or a reason not to run; a block with an exit code has one command."""
+    assert block.has_known_title
     assert not block.exit_code or "\n" not in block.code.strip().replace("\\\n", "")
     assert block.lang not in {"bash", "shell", "console", "py"}, "sh and python are run"
 
@@ -82,17 +82,17 @@ def _python(code: str) -> None:
 
 
 def _yaml(code: str) -> None:
-    importlib.import_module("yaml").safe_load(code)  # MkDocs brings it along; it has no types
+    importlib.import_module("yaml").safe_load(code)  # MkDocs installs it; it has no types
 
 
 def _by(*command: str) -> Callable[[str], None]:
-    """Return a check by a program of the system's, which is left out where there is none."""
+    """Return a check that runs a program; the check is skipped if the program is not installed."""
 
     def check(code: str) -> None:
         program = shutil.which(command[0])
         if program is None:
             pytest.skip(f"{command[0]} is not installed")
-        done = subprocess.run(  # noqa: S603 - it only reads
+        done = subprocess.run(  # noqa: S603 - the program only parses
             [program, *command[1:]], input=code, capture_output=True, encoding="utf-8", timeout=60, check=False
         )
         assert done.returncode == 0, done.stderr
@@ -110,13 +110,13 @@ SYNTAX: dict[str, Callable[[str], object]] = {
     "yaml": _yaml,
 }
 UNCHECKED = {"groovy", "java", "text"}
-"""Groovy and Java have no check without their libraries; text is what was printed."""
+"""Groovy and Java cannot be checked without their libraries; text is program output."""
 
 
 @pytest.mark.checkout
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_is_of_its_language(block: Block) -> None:
-    """Whatever a block is written in, it can be read as that, also where nobody runs it."""
+    """Every block parses in its language, including blocks that are not run."""
     assert block.lang in SYNTAX.keys() | UNCHECKED
     if block.lang in SYNTAX:
         SYNTAX[block.lang](block.code)

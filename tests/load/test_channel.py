@@ -34,7 +34,7 @@ class Reader:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
-    def take(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Keep what comes."""
         self.data += data
         self.on_data()

@@ -1,4 +1,4 @@
-"""What the tests of packaging and repository share: the repository, its files, and a wheel of it."""
+"""Fixtures of the packaging tests: the repository, its files, and a wheel."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def repository_files() -> list[Path]:
-    """Return the files of the checkout that ``.gitignore`` lets in; works in a source archive, where git knows none."""
+    """Return the files that ``.gitignore`` does not exclude; also works in a source archive, without git."""
     patterns = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
     return list(_files(ROOT, [*patterns, ".git"]))
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a wheel that was built from the checkout."""
-    from hatchling.build import build_wheel  # noqa: PLC0415 - not needed where the suite runs against the wheel
+    """Return a wheel built from the checkout."""
+    from hatchling.build import build_wheel  # noqa: PLC0415 - not installed in runs against the wheel
 
     folder = tmp_path_factory.mktemp("wheel")
     with contextlib.chdir(ROOT):  # the build hooks of PEP 517 work on the current folder
@@ -43,14 +43,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_python(tmp_path: Path) -> Callable[..., str]:
-    """Return a function that runs a program in a fresh interpreter, in an empty folder, and gives what it prints.
+    """Return a function that runs a program in a fresh interpreter, in an empty folder, and returns its output.
 
-    Coverage is not measured there, because it would import what the program must not.
+    Coverage is not measured there, because it would import modules that the program must not import.
     """
 
     def run(program: str, env: Mapping[str, str] | None = None) -> str:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-        done = subprocess.run(  # noqa: S603 - the programs are ours
+        done = subprocess.run(  # noqa: S603 - our own programs
             [sys.executable, "-c", program],
             cwd=tmp_path,
             env=inherited | dict(env or {}),

@@ -1,4 +1,4 @@
-"""action.yml: what GitHub takes, and what its steps do, run as the runner runs them."""
+"""action.yml is valid, and its steps work when they run as on a GitHub runner."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from makers_schemas import require_valid
-from receivers import in_thread, through_sink
+from page_snippets import blocks
+from receiver_factories import in_thread, server_factory
 from ruamel.yaml import YAML
-from snippets import blocks
+from vendor_schemas import require_valid
 
-from tcop_mock.cli.commands import cli
+from tcop_mock.cli.main import cli
 from tcop_mock.cli.settings import Settings
-from tcop_mock.server.demo_receivers import hasty
+from tcop_mock.server.demo_receivers import buggy_receiver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,12 @@ def action(root: Path) -> Any:
 
 
 def test_it_keeps_the_schema_of_actions(root: Path) -> None:
-    """GitHub's schema for actions, as check-jsonschema carries it, has nothing against it."""
+    """The action is valid against GitHub's schema for actions, as shipped with check-jsonschema."""
     require_valid(root / "action.yml", "github-actions")
 
 
 def test_the_page_shows_what_is_taken(root: Path, tmp_path: Path) -> None:
-    """The pipelines in docs/ci.md keep the schemas of GitHub and GitLab, and give the action inputs that it has."""
+    """The pipelines in docs/ci.md are valid for GitHub and GitLab, and pass only inputs that the action has."""
     page = blocks((root / "docs" / "ci.md").read_text(encoding="utf-8"))
     github, gitlab = [block.code for block in page if block.lang == "yaml"]
     for schema, code in (("github-workflows", github), ("gitlab-ci", gitlab)):
@@ -48,9 +48,9 @@ def test_the_page_shows_what_is_taken(root: Path, tmp_path: Path) -> None:
 
 
 def test_no_input_is_part_of_a_script(action: Any) -> None:
-    """Scripts hold no expression; each input is used, and each variable is a setting of check."""
+    """Scripts contain no expressions; every input is used, and every variable is a setting of check."""
     used = set()
-    settings = Settings(cli, {}).keys_of["check"]
+    settings = Settings(cli, {}).keys_by_command["check"]
     for step in action["runs"]["steps"]:
         assert "${{" not in step.get("run", "")
         values = [*step.get("env", {}).values(), *step.get("with", {}).values(), step.get("working-directory", "")]
@@ -60,7 +60,7 @@ def test_no_input_is_part_of_a_script(action: Any) -> None:
 
 
 def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:
-    """Run the step that judges; return its code, its output value and the summary."""
+    """Run the step with the check; return its exit code, its output and the summary."""
     [step] = [step for step in action["runs"]["steps"] if step.get("id") == "judge"]
     files = {name: str(tmp_path / name.lower()) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     inputs = dict.fromkeys(step["env"], "") | env
@@ -79,9 +79,9 @@ def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:
 
 
 def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:
-    """The code is the step's and an output; the findings are in the summary; reports are written."""
+    """The exit code is that of the step and an output; the summary has the findings; reports are written."""
     env = {"TCOP_MOCK_CLAUSES": "TCM302", "TCOP_MOCK_REPORT": "json=r.json\njunit=r.xml", "TCOP_MOCK_WAIT": "30s"}
-    with in_thread(through_sink(lambda: hasty)) as url:
+    with in_thread(server_factory(lambda: buggy_receiver)) as url:
         code, output, summary = judge(action, tmp_path, TCOP_MOCK_TARGET=url, **env)
     assert (code, output) == (1, "exit-code=1\n")
     assert "TCM302" in summary
@@ -91,14 +91,14 @@ def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["TCOP_MOCK_TARGET", "TCOP_MOCK_CLAUSES", "TCOP_MOCK_FAIL_ON"])
 def test_no_input_is_a_command(action: Any, tmp_path: Path, variable: str) -> None:
-    """Whatever an input holds, it is a value that tcop-mock refuses, and no shell reads it."""
+    """A malicious input is a value that tcop-mock rejects; no shell executes it."""
     code, output, summary = judge(action, tmp_path, **{variable: EVIL})
     assert (code, output, summary) == (2, "exit-code=2\n", "")
     assert not (tmp_path / "pwned").exists()
 
 
 def test_what_is_installed_is_there(action: Any, root: Path) -> None:
-    """The files that the installing step names are in the checkout."""
+    """The checkout contains the files that the installation step names."""
     script = "".join(step.get("run", "") for step in action["runs"]["steps"])
     named = re.findall(r"\$GITHUB_ACTION_PATH(?:/([\w./]+))?", script)
     assert set(named) == {"", "requirements/run.txt"}

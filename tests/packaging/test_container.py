@@ -1,4 +1,4 @@
-"""The Dockerfile, without an engine: what it copies is there and enough, and it runs as nobody in particular."""
+"""The Dockerfile, checked without Docker: its sources exist and suffice, and it runs as an unprivileged user."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def steps(root: Path) -> list[tuple[str, str]]:
 
 
 def copied(steps: list[tuple[str, str]]) -> list[tuple[list[str], str]]:
-    """Return what is copied out of the checkout: sources and place."""
+    """Return the sources and the destination of each COPY from the checkout."""
     words = [shlex.split(rest) for word, rest in steps if word == "COPY" and not rest.startswith("--from")]
     return [(sources, place) for *sources, place in words]
 
 
 def test_it_runs_as_nobody(steps: list[tuple[str, str]]) -> None:
-    """Two stages of one slim base with a version; nothing is fetched; the last user is no root."""
+    """There are two stages on versioned slim images, no downloads, and an unprivileged user at the end."""
     bases = [rest.split()[0] for word, rest in steps if word == "FROM"]
     assert len(bases) == 2
     assert {re.fullmatch(r"python:3\.\d+-slim", base) is not None for base in bases} == {True}
@@ -48,7 +48,7 @@ def test_it_runs_as_nobody(steps: list[tuple[str, str]]) -> None:
 
 
 def test_all_is_pinned(steps: list[tuple[str, str]]) -> None:
-    """Whatever pip installs has a hash, or is the checkout itself without anything more."""
+    """Pip installs only packages with hashes, and the checkout itself without dependencies."""
     installs = [rest for word, rest in steps if word == "RUN" and " install " in rest]
     assert len(installs) == 2
     assert "--require-hashes -r requirements/run.txt" in installs[0]
@@ -56,7 +56,7 @@ def test_all_is_pinned(steps: list[tuple[str, str]]) -> None:
 
 
 def test_what_it_copies_is_there(steps: list[tuple[str, str]], root: Path) -> None:
-    """Each source is in the checkout, and .dockerignore lets exactly these through."""
+    """Every source is in the checkout, and .dockerignore allows exactly these."""
     lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
     allowed = {line[1:] for line in lines if line.startswith("!")}
     sources = {source for given, _ in copied(steps) for source in given}
@@ -66,8 +66,8 @@ def test_what_it_copies_is_there(steps: list[tuple[str, str]], root: Path) -> No
 
 
 def test_what_it_copies_is_enough(steps: list[tuple[str, str]], root: Path, tmp_path: Path, wheel: Path) -> None:
-    """A wheel that is built from nothing but what is copied has every file of the real one."""
-    from hatchling.build import build_wheel  # noqa: PLC0415 - not needed where the suite runs against the wheel
+    """A wheel built from the copied files alone has every file of the real wheel."""
+    from hatchling.build import build_wheel  # noqa: PLC0415 - not installed in runs against the wheel
 
     for sources, place in copied(steps):
         for source in sources:
@@ -82,19 +82,19 @@ def test_what_it_copies_is_enough(steps: list[tuple[str, str]], root: Path, tmp_
 
 
 def names(wheel: Path) -> list[str]:
-    """Return the files in a wheel."""
+    """Return the names of the files in a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return sorted(name for name in archive.namelist() if "__pycache__" not in name)
 
 
 def test_health_is_a_connection(steps: list[tuple[str, str]]) -> None:
-    """The check succeeds where somebody listens on the port that listen is told, and fails where nobody does."""
+    """The health check succeeds if a server listens on the port of ``listen``, and fails otherwise."""
     told = dict(steps)
     check = told["HEALTHCHECK"].partition(" CMD ")[2]
     command = json.loads(check)
     assert command[:2] == ["python", "-c"]
     listening = json.loads(told["CMD"])
-    assert listening == ["listen", "--host", "0.0.0.0", "--port", "8080"]  # noqa: S104 - of a container
+    assert listening == ["listen", "--host", "0.0.0.0", "--port", "8080"]  # noqa: S104 - inside a container
     assert (told["EXPOSE"], json.loads(told["ENTRYPOINT"])) == ("8080", ["tcop-mock"])
     with socket.create_server(("127.0.0.1", 0)) as server:
         program = command[2].replace("8080", str(server.getsockname()[1]))

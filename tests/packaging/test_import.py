@@ -1,4 +1,4 @@
-"""Importing the package: what it costs and what it gives."""
+"""Importing the package is cheap and provides the public names."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def test_import_pulls_in_nothing_heavy(run_python: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize("name", tcop_mock.__all__)
 def test_each_public_name_is_there(name: str) -> None:
-    """Each name in ``__all__`` can be imported from the package."""
+    """Every name in ``__all__`` can be imported from the package."""
     assert hasattr(tcop_mock, name)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """A name that the package has not is told as Python tells it."""
+    """An unknown name raises the same AttributeError as in any module."""
     with pytest.raises(AttributeError, match=r"^module 'tcop_mock' has no attribute 'Catalogue'$"):
         _ = tcop_mock.Catalogue
 
 
 def test_version_is_that_of_the_distribution() -> None:
-    """``__version__`` is the version that was installed."""
+    """``__version__`` is the version of the installed distribution."""
     assert tcop_mock.__version__ == importlib.metadata.version("tcop-mock")

@@ -1,4 +1,4 @@
-"""The pins in ``requirements/``: they serve what pyproject.toml asks for, and each is a known file."""
+"""The pins in ``requirements/`` satisfy pyproject.toml, and each has hashes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PIN = re.compile(r"^([\w.-]+)==([\w.!+]+)((?: ; [^\\]+)?)(?: \\\n +--hash=sha25
 
 @pytest.mark.parametrize("name, least", [("run.txt", 10), ("dev.txt", 10), ("uv.txt", 0)])
 def test_every_pin_has_its_hashes(name: str, least: int, root: Path) -> None:
-    """A file of pins holds exact versions with SHA-256 hashes and comments, and no option that pip would follow."""
+    """A pin file contains only exact versions with SHA-256 hashes, and comments; no pip options."""
     text = (root / "requirements" / name).read_text(encoding="utf-8")
     rest = [line for line in _PIN.sub("", text).splitlines() if line.strip()]
     assert len(_pins(root, name)) > least
@@ -29,7 +29,7 @@ def test_every_pin_has_its_hashes(name: str, least: int, root: Path) -> None:
 
 @pytest.mark.parametrize("name, group", [("run.txt", "build"), ("dev.txt", "dev"), ("uv.txt", "setup")])
 def test_pins_serve_pyproject(name: str, group: str, root: Path) -> None:
-    """What pyproject.toml asks for is pinned, in a version that it allows; ``make pins`` puts right what is not."""
+    """Every requirement of pyproject.toml is pinned to an allowed version; ``make pins`` repairs failures."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     asked = _group(project["dependency-groups"], group)
     if name != "uv.txt":
@@ -44,7 +44,7 @@ def test_pins_serve_pyproject(name: str, group: str, root: Path) -> None:
 
 
 def test_developers_run_what_users_of_the_demo_run(root: Path) -> None:
-    """The pins of the run-time dependencies are the same in both files."""
+    """The run-time dependencies have the same pins in both files."""
     assert _pins(root, "run.txt").items() <= _pins(root, "dev.txt").items()
 
 

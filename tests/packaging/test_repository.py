@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can keep."""
+"""Rules for the repository that a test can check."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _MODULES = [
     for folder in ("tcop_mock", "scripts", "benchmarks")
     for file in sorted((_ROOT / folder).rglob("*.py"))
 ]
-# Put together here, so that this file does not name them.
+# Split, so that this file does not contain them.
 _FORBIDDEN = ["pypi." + "org/simple", "files." + "pythonhosted", "index" + "-url", "/wo" + "rk/", ".lib" + "rary"]
 _EMPTY_NAMES = re.compile(r"_*(utils?|helpers?|commons?|misc)")
 
 
 @pytest.mark.parametrize("forbidden", _FORBIDDEN)
 def test_no_file_names_a_registry_or_a_private_path(forbidden: str, root: Path, repository_files: list[Path]) -> None:
-    """Nothing in the repository holds the address of a package registry or a path of somebody's machine."""
+    """No file contains the address of a package registry or a path of a private machine."""
     needle = forbidden.encode()
     assert [str(file.relative_to(root)) for file in repository_files if needle in file.read_bytes()] == []
 
 
 def test_make_help_lists_every_target(root: Path) -> None:
-    """``make`` alone lists every target that can be asked for, each with a word on it."""
+    """``make`` without a target lists every target with a description."""
     make = shutil.which("make")
     assert make is not None
-    done = subprocess.run(  # noqa: S603 - it is make, and lists only
+    done = subprocess.run(  # noqa: S603 - make, which only lists
         [make], cwd=root, capture_output=True, text=True, timeout=60, check=True
     )
     listed = dict(re.findall(r"^make (\S+) +(\S.*)$", done.stdout, flags=re.MULTILINE))
@@ -43,5 +43,5 @@ def test_make_help_lists_every_target(root: Path) -> None:
 
 @pytest.mark.parametrize("module", _MODULES)
 def test_a_module_has_a_name_that_says_what_it_is(module: str) -> None:
-    """No module is named for being useful."""
+    """No module has an empty name such as utils, helpers or common."""
     assert not any(_EMPTY_NAMES.fullmatch(part) for part in Path(module).with_suffix("").parts)

@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it works from where it lies."""
+"""The wheel contains the right files, and works without being unpacked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.catalog.data_files import walk
+from tcop_mock.catalog.data_files import iter_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ print(json.dumps([tcop_mock.__file__, found]))
 def test_wheel_holds_the_package_and_its_data_and_nothing_else(
     wheel: Path, root: Path, repository_files: list[Path]
 ) -> None:
-    """The wheel has every file of the package (``py.typed`` too) and of both data folders, inside the package."""
+    """The wheel has exactly the files of the package, ``py.typed`` included, and of both data folders inside it."""
     paths = {file.relative_to(root).as_posix() for file in repository_files}
     package = {path for path in paths if path.startswith("tcop_mock/")}
     data = {f"tcop_mock/{path}" for path in paths if path.startswith(("payload_catalog/", "contracts/"))}
@@ -43,9 +43,9 @@ def test_wheel_holds_the_package_and_its_data_and_nothing_else(
 
 
 def test_data_is_read_from_a_zipped_wheel(wheel: Path, root: Path, run_python: Callable[..., str]) -> None:
-    """With the wheel itself on the path, unpacked nowhere, the data folders are read as in a checkout."""
+    """With the packed wheel on the path, the data folders have the same content as in a checkout."""
     home, found = json.loads(run_python(_WALK, {"PYTHONPATH": str(wheel)}))
     assert home == str(wheel / "tcop_mock" / "__init__.py")
     for name in ("payload_catalog", "contracts"):
         assert found[name]
-        assert found[name] == {path: file.read_text(encoding="utf-8") for path, file in walk(root / name, "")}
+        assert found[name] == {path: file.read_text(encoding="utf-8") for path, file in iter_files(root / name, "")}

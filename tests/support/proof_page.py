@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import buggy_receivers
-import desks
-from honest_receivers import PROCESSES, SINKS
+import incident_receivers
+import mutant_receivers
+from conforming_receivers import PROCESSES, SERVERS
 
 from tcop_mock.contract.clauses import load_clauses
 
@@ -16,46 +16,45 @@ if TYPE_CHECKING:
 _HEAD = """\
 # How the clauses are proved
 
-<!-- Written by scripts/proof.py from the tables that the tests play; change those and run `make docs`. -->
+<!-- Written by scripts/proof.py from the tables of the tests; change those and run `make docs`. -->
 
-Each clause is proved twice. A receiver that has exactly one mistake breaks the clause of that mistake; a receiver that
-keeps the contract, in whatever honest way, breaks none. The tests in `tests/contract` play every row of
-these tables.
+Each clause is proved twice. A receiver with exactly one bug fails the clause about that bug. A conforming receiver,
+however it works, fails no must clause. The tests in `tests/contract` run every row of these tables.
 
-## Mistakes, and the clauses that find them
+## Bugs, and the clauses that find them
 
-| clause | level | found in a receiver that otherwise keeps the contract and ... |
+| clause | level | bug of an otherwise conforming receiver |
 | --- | --- | --- |
 """
-_HONEST = """
-## Honest receivers, which break no must clause
+_CONFORMING_HEAD = """
+## Conforming receivers, which fail no must clause
 
-| receiver | what it is |
+| receiver | kind |
 | --- | --- |
 """
 
 
 def page() -> str:
     """Return the whole page."""
-    return _HEAD + "\n".join(_mistakes()) + "\n" + _HONEST + "\n".join(_honest()) + "\n"
+    return _HEAD + "\n".join(_mutants()) + "\n" + _CONFORMING_HEAD + "\n".join(_conforming()) + "\n"
 
 
-def bugs() -> dict[str, list[str]]:
+def mistakes_by_code() -> dict[str, list[str]]:
     """Return the names of the mistakes by the code of the clause that finds them."""
-    found: dict[str, list[str]] = {}
-    for name in sorted({*buggy_receivers.BUGS, *desks.BUGS}):
+    mistakes: dict[str, list[str]] = {}
+    for name in sorted({*mutant_receivers.MUTANTS, *incident_receivers.MUTANTS}):
         code, _, mistake = name.partition("-")
-        found.setdefault(code, []).append(mistake.replace("-", " "))
-    return found
+        mistakes.setdefault(code, []).append(mistake.replace("-", " "))
+    return mistakes
 
 
-def _mistakes() -> Iterator[str]:
-    planted = bugs()
+def _mutants() -> Iterator[str]:
+    mistakes = mistakes_by_code()
     for clause in load_clauses():
-        yield f"| {clause.id} | {clause.level} | {'; '.join(planted.get(clause.code, ['–']))} |"
+        yield f"| {clause.id} | {clause.level} | {'; '.join(mistakes.get(clause.code, ['–']))} |"
 
 
-def _honest() -> Iterator[str]:
-    yield from (f"| {name} | a server in a process of its own (examples/receivers) |" for name in sorted(PROCESSES))
-    yield from (f"| {name.replace('-', ' ')} | an answer |" for name in sorted(SINKS))
-    yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(desks.HONEST))
+def _conforming() -> Iterator[str]:
+    yield from (f"| {name} | a separate server process (examples/receivers) |" for name in sorted(PROCESSES))
+    yield from (f"| {name.replace('-', ' ')} | responses |" for name in sorted(SERVERS))
+    yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(incident_receivers.CONFORMING))

@@ -5,7 +5,7 @@ import receiver
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--planted", action="store_true", help="plant a bug: resolved alarms are told apart by their time")
+    parser.addoption("--planted", action="store_true", help="plant a bug: identify resolved alarms by their time")
 
 
 @pytest.fixture

@@ -15,6 +15,6 @@ def test_shapes(tcop_callback: tcop_mock.Callback, tcop_sender: Sender) -> None:
 
 
 @pytest.mark.parametrize("repeats", [0, 3])
-def test_a_life_is_one_incident(tcop_sender: Sender, tcop_lifecycle: LifecycleFactory, repeats: int) -> None:
+def test_one_alarm_is_one_incident(tcop_sender: Sender, tcop_lifecycle: LifecycleFactory, repeats: int) -> None:
     tcop_sender.send_all(tcop_lifecycle(steps=f"fire,repeat:{repeats},resolve" if repeats else "fire,resolve"))
     assert list(receiver.incidents.values()) == [False]

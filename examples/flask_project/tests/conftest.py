@@ -8,15 +8,13 @@ from tcop_mock.testing import Receiver
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--planted", action="store_true", help="plant a bug: each resolved alarm is taken to tell its time"
-    )
+    parser.addoption("--planted", action="store_true", help="plant a bug: expect a time in each resolved alarm")
 
 
 @pytest.fixture
 def tcop_target(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tcop_wecom: Receiver) -> Any:
     if request.config.getoption("--planted"):
-        monkeypatch.setattr(receiver, "ended", planted)
+        monkeypatch.setattr(receiver, "state", planted)
     return receiver.create_app(tcop_wecom.url)
 
 
