@@ -108,7 +108,7 @@ def test_other_clauses_are_not_blamed_for_what_is_refused() -> None:
     """Who refuses events, or resolves of what never fired, breaks no clause that is about another thing."""
     events = check_with_observer(IncidentReceiver("refuses-events"), ["TCM307", "TCM514"])
     assert failed_codes(events) == {"TCM307"}
-    assert "an event that has an end: answered 422 (TCM101)" in events.results[1].reason
+    assert "an event that resolves: answered 422 (TCM101)" in events.results[1].reason
     assert failed_codes(check_with_observer(IncidentReceiver("refuses-orphans"), ["TCM101", "TCM307", "TCM510"])) == {
         "TCM510"
     }
