@@ -47,7 +47,7 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ("status", {"allow": ["2xx"]}, LATE_BODY, None),
         ("status", {"allow": ["2xx"]}, SILENT, "no answer inside the deadline"),
         ("status", {"allow": ["2xx"]}, DROPPED, "the connection was closed without an answer"),
-        ("status", {"allow": ["2xx"]}, {"outcome": Outcome.BAD_ANSWER}, "the answer was no HTTP"),
+        ("status", {"allow": ["2xx"]}, {"outcome": Outcome.BAD_ANSWER}, "the answer was not HTTP"),
         ("status", {"allow": ["2xx"]}, {"outcome": Outcome.CANCELLED}, "no answer (cancelled)"),
         ("status", {"allow": ["401", "403"]}, {"status": 403}, None),
         ("status", {"allow": ["401", "403"]}, {"status": 404}, "answered 404"),
@@ -94,7 +94,7 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ("retcode_zero", {}, ACKED | {"body": b'{"sessionId": "s-1"}'}, "the answer's retCode is not 0"),
         ("retcode_zero", {}, ACKED | {"body": b'{"retCode": 0}'}, "the answer does not repeat the sessionId"),
         ("retcode_zero", {}, ACKED | {"body": b"[]"}, "the answer does not repeat the sessionId"),
-        ("retcode_zero", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is no JSON"),
+        ("retcode_zero", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is not JSON"),
         ("retcode_zero", {}, SILENT, "no answer inside the deadline"),
         ("no_credential_echo", {}, ACKED | {"body": b"hello"}, None),
         (
@@ -154,7 +154,7 @@ def test_traces_of_many_languages_are_known(trace: str) -> None:
         ("status", AssertionContext(), REFUSED, "could not be reached (refused)"),
         ("status", AssertionContext(), {"outcome": Outcome.DNS}, "could not be reached (dns)"),
         ("is_alive", AssertionContext(), REFUSED, None),
-        ("is_alive", AssertionContext(alive_before=False), ACKED, "no plain callback was taken before"),
+        ("is_alive", AssertionContext(alive_before=False), ACKED, "no plain callback was accepted before"),
     ],
 )
 def test_what_tells_nothing_is_not_judged(

@@ -189,8 +189,8 @@ def test_stories_are_played_where_effects_are_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name, problem",
     [
-        ("acme101-x", "the name of a clause's file is its code and slug, as in ACME101-our-rule.toml"),
-        ("TCM101-x", "codes that begin with TCM are tcop-mock's own; take letters of your own, as in ACME101"),
+        ("acme101-x", "the name of a clause file is its code and slug, as in ACME101-our-rule.toml"),
+        ("TCM101-x", "codes that begin with TCM are tcop-mock's own; use letters of your own, as in ACME101"),
     ],
 )
 def test_a_file_is_named_by_a_code_of_its_own(tmp_path: Path, name: str, problem: str) -> None:
@@ -201,7 +201,7 @@ def test_a_file_is_named_by_a_code_of_its_own(tmp_path: Path, name: str, problem
 def test_a_code_is_given_once(tmp_path: Path) -> None:
     """Two files of one code are told, the second by name."""
     first, second = _write(tmp_path, name="ACME101-a"), _write(tmp_path, name="ACME101-b")
-    assert _told(str(tmp_path / "*.toml")) == [f"{second}: ACME101 is the code of {first} already"]
+    assert _told(str(tmp_path / "*.toml")) == [f"{second}: ACME101 is already the code of {first}"]
 
 
 def test_a_glob_that_matches_nothing_is_an_error() -> None:

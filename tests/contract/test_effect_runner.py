@@ -81,7 +81,7 @@ def test_a_receiver_that_drops_tke_is_told_which_products() -> None:
 def test_other_clauses_are_not_blamed_for_telling_twice() -> None:
     """Who tells every alarm twice breaks TCM501; that repetitions and restarts add nothing is as true of it."""
     verdict = check_with_observer(
-        IncidentReceiver("tells-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart
+        IncidentReceiver("notifies-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart
     )
     assert failed_codes(verdict) == {"TCM501"}, [item.reason for item in verdict.results]
     assert {item.status for item in verdict.results[1:]} == {ClauseStatus.PASS}
