@@ -15,7 +15,7 @@ import pytest
 from commands import CommandResult
 from receiver_factories import in_thread
 
-from tcop_mock.cli import main
+from tcop_mock.cli.main import main
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:

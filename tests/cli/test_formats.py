@@ -170,8 +170,8 @@ def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) 
 
 
 REFUSED = {
-    "--format curl --json": "--format curl is no JSON: leave --json and --pretty out",
-    "--format k6 --pretty": "--format k6 is no JSON: leave --json and --pretty out",
+    "--format curl --json": "--format curl is not JSON: leave --json and --pretty out",
+    "--format k6 --pretty": "--format k6 is not JSON: leave --json and --pretty out",
     "--to http://h": "--to and --header go with --format curl|http|k6|pytest|vegeta; `tcop-mock send`",
     "--format curl --to htp://h": "'htp://h' is no usable target: the scheme must be http or https, not 'htp'",
 }

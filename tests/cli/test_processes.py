@@ -109,7 +109,7 @@ def test_a_full_disk_is_told(start: Start, debug: list[str]) -> None:
     with FULL.open("w") as full:
         code, _, err = finished(start("list", "-q", *debug, stdout=full))
     assert code == 4
-    assert err.endswith("tcop-mock: the system refused: [Errno 28] No space left on device; --debug shows where\n")
+    assert err.endswith("tcop-mock: system error: [Errno 28] No space left on device; --debug prints a traceback\n")
     assert ("Traceback" in err) == bool(debug)
     assert debug or err.count("\n") == 1
 
