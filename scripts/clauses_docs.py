@@ -99,4 +99,4 @@ def _escape_markdown(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what the files of clauses and fixes say", __doc__))
+    sys.exit(write_or_check(FILE, page, "what the files of clauses and fixes give", __doc__))

@@ -16,4 +16,4 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from proof_page import page  # noqa: E402 - it is part of the tests
 
 if __name__ == "__main__":
-    sys.exit(write_or_check(ROOT / "docs" / "proof.md", page, "what the tests play", __doc__))
+    sys.exit(write_or_check(ROOT / "docs" / "proof.md", page, "what the tables of the tests give", __doc__))

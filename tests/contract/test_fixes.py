@@ -159,10 +159,10 @@ def test_every_callback_is_read() -> None:
     read = _run("read-leniently", "python")["read"]
     generator = Generator(7)
     for shape in Catalog.load():
-        told = read(generator.callback(generator.alarm(shape), State.FIRING).to_dict())
-        assert told["firing"] is True
-        assert told["what"] != "unknown"
-        assert told["object"]
+        fields = read(generator.callback(generator.alarm(shape), State.FIRING).to_dict())
+        assert fields["firing"] is True
+        assert fields["what"] != "unknown"
+        assert fields["object"]
     assert read(_tree(state=State.RESOLVED) | {"alarmStatus": 0, "recoverTime": 0})["recovered"] is None
     assert read({"alarmStatus": 1})["firing"] is True
 
@@ -198,10 +198,10 @@ def test_times_are_beijing_s() -> None:
 def test_messages_are_whole_and_within_limits() -> None:
     """The message shows state, metric and object, mentions nobody and stays within the limit."""
     sample = _run("write-for-the-reader", "python", json=json)
-    told = json.loads(sample["message"](1, "cpu_usage", "<@all> 告警" * 1000, None))["text"]["content"]
-    assert told.startswith("[FIRING] cpu_usage\n&lt;")
-    assert "<@all>" not in told
-    assert len(told.encode()) <= 2048
+    text = json.loads(sample["message"](1, "cpu_usage", "<@all> 告警" * 1000, None))["text"]["content"]
+    assert text.startswith("[FIRING] cpu_usage\n&lt;")
+    assert "<@all>" not in text
+    assert len(text.encode()) <= 2048
     event = json.loads(sample["event"](0, "cpu_usage", "x" * 2000, "k" * 300, "R" * 32))
     assert (event["event_action"], len(event["payload"]["summary"]), len(event["dedup_key"])) == ("resolve", 1024, 255)
 

@@ -114,7 +114,7 @@ def test_a_receiver_that_dies_of_malformed_bodies_fails_tcm409_alone(name: str) 
 @pytest.mark.parametrize(
     "factory, codes",
     [(SERVERS["answers-200"], set()), *((MUTANTS[name], {name[:6]}) for name in sorted(TEMPLATED))],
-    ids=["honest", *sorted(TEMPLATED)],
+    ids=["conforming", *sorted(TEMPLATED)],
 )
 def test_templated_callbacks_replace_default_ones(factory: ReceiverFactory, codes: set[str]) -> None:
     """Clauses that change TCOP's own callbacks are not run with a template; clauses about requests are."""

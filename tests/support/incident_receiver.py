@@ -190,7 +190,7 @@ class IncidentReceiver:
         if self.bug == "reads-utc":
             notice["since"] = alarm["firstOccurTime"].replace(" ", "T") + "+00:00"
         if self.bug == "shifts-twice":
-            start = datetime.strptime(alarm["firstOccurTime"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the mistake
+            start = datetime.strptime(alarm["firstOccurTime"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the bug
             notice["since"] = str(start + timedelta(hours=8))
         return notice
 

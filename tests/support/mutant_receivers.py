@@ -290,10 +290,10 @@ MUTANTS: dict[str, ReceiverFactory] = {
     "TCM205-greets-with-the-password": _guarded(
         accepted_with(lambda request: f"taken with {presented_credentials(request)[1]}")
     ),
-    "TCM205-tells-the-token-as-json": _guarded(
+    "TCM205-shows-the-token-as-json": _guarded(
         rejected_with(lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d"))
     ),
-    "TCM205-tells-the-token-without-padding": _guarded(
+    "TCM205-shows-the-token-without-padding": _guarded(
         rejected_with(lambda request: request.header("authorization").rstrip("="))
     ),
     "TCM315-takes-32-kib": server_factory(lambda: HttpServer(correct_receiver, max_body_bytes=32_768)),
