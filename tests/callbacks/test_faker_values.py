@@ -142,19 +142,19 @@ def test_a_value_keeps_its_json_type(tmp_path: Path, params: str, kind: type, js
         ('provider = "hostname", args = { depth = 1 }', "Faker provider 'hostname' fails: TypeError("),
         (
             'provider = "date_object"',
-            "Faker provider 'date_object' gives 'date'; choose one that gives a text, a number, true or false",
+            "Faker provider 'date_object' returns 'date'; choose one that returns a string, a number, true or false",
         ),
         (
             'provider = "random_element", args = { elements = ["a", 1] }',
-            "Faker provider 'random_element' gives values of several types: integer, string",
+            "Faker provider 'random_element' returns values of several types: integer, string",
         ),
         (
             'provider = "pystr", args = { min_chars = 1025, max_chars = 1025 }',
-            "Faker provider 'pystr' gives a text of 1025 characters; 1024 are the most",
+            "Faker provider 'pystr' returns a string of 1025 characters; the maximum is 1024",
         ),
         (
             r'provider = "random_element", args = { elements = ["a\u001f"] }',
-            "Faker provider 'random_element' gives a text with U+001F or U+FDD0 to U+FDD2, which are kept for",
+            "Faker provider 'random_element' returns a string with U+001F or U+FDD0 to U+FDD2, which are reserved for",
         ),
     ],
 )

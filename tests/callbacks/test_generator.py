@@ -120,15 +120,15 @@ def test_a_shape_of_the_same_id_is_compiled_anew() -> None:
 @pytest.mark.parametrize(
     "values, dimensions, message",
     [
-        ({}, {"a": "{instnce}"}, "'instnce' is no declared value"),
+        ({}, {"a": "{instnce}"}, "'instnce' is not a declared value"),
         ({}, {"a": "{acount.app_id}"}, "did you mean 'account.app_id'"),
         ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "x"}, "values.vip: never used"),
-        ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "{vip.port}"}, "'vip.port' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p}"}, "'p' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.b}"}, "'p.b' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.a.b}"}, "'p.a.b' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [1]})}, {"a": "{p.a}"}, "'p.a' is no declared value"),
-        ({}, {"a": "{Not A Field}"}, "has a brace that is no {field}"),
+        ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "{vip.port}"}, "'vip.port' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p}"}, "'p' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.b}"}, "'p.b' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.a.b}"}, "'p.a.b' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [1]})}, {"a": "{p.a}"}, "'p.a' is not a declared value"),
+        ({}, {"a": "{Not A Field}"}, "has a brace outside of a {field}"),
     ],
 )
 def test_templates_and_values_must_fit(values: dict[str, ValueSpec], dimensions: dict[str, Any], message: str) -> None:
@@ -145,7 +145,7 @@ def test_what_is_observed_uses_values() -> None:
     for observed in (ObservedFields({"deviceName": "{name}"}), ObservedFields(additional_msg=(("alias", "{name}"),))):
         shape = replace(_shape(values, {"a": "x"}), observed=observed)
         assert Generator(1).alarm(shape).dimensions == {"a": "x"}
-        with pytest.raises(EntryError, match="'name' is no declared value"):
+        with pytest.raises(EntryError, match="'name' is not a declared value"):
             Generator(1).alarm(replace(shape, values={}))
 
 
@@ -255,13 +255,13 @@ def test_lifecycles_are_read(text: str, moments: list[tuple[State, int, tuple[in
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "'' is no step"),
+        ("", "'' is not a step"),
         ("fire,resovle", "did you mean 'resolve'"),
-        ("fire:2", "only repeat takes a count"),
-        ("resolve,repeat", "behind a resolve comes nothing, or fire"),
-        ("resolve,resolve", "behind a resolve comes nothing, or fire"),
+        ("fire:2", "only repeat can have a count"),
+        ("resolve,repeat", "only fire can follow a resolve"),
+        ("resolve,resolve", "only fire can follow a resolve"),
         ("fire,fire", "fires again when it has been resolved"),
-        ("repeat:x", "'repeat:x' is no step"),
+        ("repeat:x", "'repeat:x' is not a step"),
     ],
 )
 def test_lifecycles_that_no_alarm_has_are_errors(text: str, message: str) -> None:

@@ -23,9 +23,9 @@ ODD = {
     "a fraction of another unit": (
         f"{CONDITIONS}.currentValue",
         "987654",
-        'is "987654", far from what cpu_usage can be (0 to 100 %)',
+        'is "987654", far outside the range of cpu_usage (0 to 100 %)',
     ),
-    "less than nothing": (f"{CONDITIONS}.calcValue", -1, "is -1, far from what cpu_usage can be (0 to 100 %)"),
+    "less than nothing": (f"{CONDITIONS}.calcValue", -1, "is -1, far outside the range of cpu_usage (0 to 100 %)"),
     "another duration": ("durationTime", 7, "is 7; from firstOccurTime to recoverTime it is "),
 }
 

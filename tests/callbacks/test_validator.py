@@ -116,17 +116,17 @@ def test_any_bytes_get_a_verdict(raw: bytes) -> None:
 NO_JSON = {
     "nothing": (b"", "is empty"),
     "blanks": (b" \n", "is blank"),
-    "a cut body": (b'{"sessionId":"x', "is no JSON: unterminated string starting at (line 1, column 14: '\"x')"),
-    "a body cut between": (b'{"sessionId":', "is no JSON: it ends at character 13, in the middle"),
-    "words": (b"alarm!", "is no JSON: expecting value (line 1, column 1: 'alarm!')"),
-    "two bodies": (b"{}{}", "is no JSON: extra data (line 1, column 3: '{}')"),
-    "a form": (b"a=1&b=2", "is no JSON: expecting value (line 1, column 1: 'a=1&b=2')"),
-    "Western letters": (b'{"a":"\xe9"}', "is no UTF-8: byte 6 is 0xe9"),
-    "UTF-16": ('{"a":1}'.encode("utf-16"), "is no UTF-8: it looks like UTF-16"),
-    "UTF-16 without a mark": ('{"ä":1}'.encode("utf-16-be"), "is no UTF-8: it looks like UTF-16 or UTF-32"),
+    "a cut body": (b'{"sessionId":"x', "is not JSON: unterminated string starting at (line 1, column 14: '\"x')"),
+    "a body cut between": (b'{"sessionId":', "is not JSON: it is cut off at character 13"),
+    "words": (b"alarm!", "is not JSON: expecting value (line 1, column 1: 'alarm!')"),
+    "two bodies": (b"{}{}", "is not JSON: extra data (line 1, column 3: '{}')"),
+    "a form": (b"a=1&b=2", "is not JSON: expecting value (line 1, column 1: 'a=1&b=2')"),
+    "Western letters": (b'{"a":"\xe9"}', "is not UTF-8: byte 6 is 0xe9"),
+    "UTF-16": ('{"a":1}'.encode("utf-16"), "is not UTF-8: it looks like UTF-16"),
+    "UTF-16 without a mark": ('{"ä":1}'.encode("utf-16-be"), "is not UTF-8: it looks like UTF-16 or UTF-32"),
     "a long number": (b"[" + b"9" * 5000 + b"]", "has a number of more than 4300 digits"),
-    "depth": (b"[" * 100_000, f"nests deeper than {MAX_DEPTH} tables and lists"),
-    "a line break in a text": (b'{"a":"\n"}', "is no JSON: invalid control character at (line 1, column 7: '\\n\"}')"),
+    "depth": (b"[" * 100_000, f"nests deeper than {MAX_DEPTH} objects and lists"),
+    "a line break in a text": (b'{"a":"\n"}', "is not JSON: invalid control character at (line 1, column 7: '\\n\"}')"),
 }
 
 
@@ -140,22 +140,22 @@ def test_what_is_no_json_is_told(raw: bytes, why: str) -> None:
 def test_a_body_without_end_is_not_read() -> None:
     """Beyond the limit nothing is parsed."""
     [problem] = JUDGE.validate(b" " * (MAX_BYTES + 1)).problems
-    assert problem.message == "is longer than 64 MiB and was not read; a callback has some 800 bytes"
+    assert problem.message == "is longer than 64 MiB and was not read; a callback has about 800 bytes"
 
 
 ODD = {
     "a key twice": (
         b'{"a":{"b":1,"b":2}}',
-        Issue("a.b", "the key stands here twice: readers differ in which value they take"),
+        Issue("a.b", "the key occurs twice; parsers differ in which value they use"),
     ),
-    "NaN": (b'{"a":NaN}', Issue("a", "is NaN, which is no JSON")),
-    "infinity": (b'{"a":[1e999,-Infinity]}', Issue("a.1", "is -Infinity, which is no JSON")),
+    "NaN": (b'{"a":NaN}', Issue("a", "is NaN, which is not JSON")),
+    "infinity": (b'{"a":[1e999,-Infinity]}', Issue("a.1", "is -Infinity, which is not JSON")),
     "half a pair": (b'{"a":["\\ud800"]}', Issue("a.0", "has half a surrogate pair: UTF-8 cannot write it")),
     "half a pair in a key": (
         b'{"a":{"\\udfff":1}}',
         Issue("a", "a key has half a surrogate pair: UTF-8 cannot write it"),
     ),
-    "some depth": (b"[" * 300 + b"]" * 300, Issue("", f"nests deeper than {MAX_DEPTH} tables and lists")),
+    "some depth": (b"[" * 300 + b"]" * 300, Issue("", f"nests deeper than {MAX_DEPTH} objects and lists")),
 }
 
 
@@ -169,7 +169,7 @@ def test_what_readers_stumble_over_is_a_problem(raw: bytes, note: Issue) -> None
 def test_a_number_beyond_all_is_no_infinity() -> None:
     """What JSON has is not told, only what it does not have."""
     assert parse_body(b'{"a":[1e999,-Infinity],"b":"\\ud83d\\ude00"}').problems == (
-        Issue("a.1", "is -Infinity, which is no JSON"),
+        Issue("a.1", "is -Infinity, which is not JSON"),
     )
 
 
@@ -183,7 +183,7 @@ def test_a_text_that_breaks_everything_is_told_in_part() -> None:
 
 def test_a_large_body_is_walked_through_only_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body without anything odd costs no more than Python's decoder takes."""
-    monkeypatch.delattr(strict_json, "_walk")
+    monkeypatch.delattr(strict_json, "_walk_tree")
     assert parse_body(b'{"a":[1,{"b":"\xc3\xbc"}]}').problems == ()
     with pytest.raises(NameError):
         parse_body(b'{"a":NaN}')
@@ -193,7 +193,7 @@ def test_a_byte_order_mark_is_a_deviation() -> None:
     """It is told, and the body behind it is read."""
     verdict = JUDGE.validate(b"\xef\xbb\xbf" + json.dumps(body_of(CVM)).encode())
     assert verdict.shape == CVM.id
-    assert verdict.deviations == (Issue("", "begins with a byte order mark, which JSON texts must not have"),)
+    assert verdict.deviations == (Issue("", "begins with a byte order mark, which is not allowed in JSON"),)
 
 
 PROBLEMS = {
@@ -203,13 +203,13 @@ PROBLEMS = {
         'is 7, not "1" or "0" or 1 or 0 (1 firing, 0 resolved; a string or an integer)',
     ),
     "dimensions in a list": ("alarmObjInfo.dimensions", [], "is a list, not an object"),
-    "a dimension that is a table": ("alarmObjInfo.dimensions.objId", {}, "is an object, not a text"),
+    "a dimension that is a table": ("alarmObjInfo.dimensions.objId", {}, "is an object, not a string"),
     "no time": ("firstOccurTime", "now", 'is "now", which does not match ^[0-9]{4}-'),
     "no recovery": ("recoverTime", "never", 'is "never" (a time like 2017-03-09 07:50:00, or 0 while the alarm lasts)'),
     "a negative duration": ("durationTime", -5, "is -5, less than 0 (a whole number"),
     "an empty name": (f"{CONDITIONS}.metricName", "", "is empty"),
     "a value that is a word": (f"{CONDITIONS}.currentValue", "high", 'is "high", which does not match'),
-    "a session that is null": ("sessionId", None, "is null, not a text"),
+    "a session that is null": ("sessionId", None, "is null, not a string"),
     "a boolean status": ("alarmStatus", True, "is true, not"),
     "a long status": ("alarmStatus", "x" * 5000, "is 'xxxxxxxx"),
 }
@@ -259,20 +259,20 @@ DEVIATIONS = {
     "a field of captures": (
         "policyDetailURL",
         "x",
-        Issue("policyDetailURL", "captured callbacks have it, no page does"),
+        Issue("policyDetailURL", "is undocumented, but captured callbacks contain it"),
     ),
     "another metric": (
         f"{CONDITIONS}.metricName",
         "m",
-        Issue(f"{CONDITIONS}.metricName", f"is no metric of {CVM.id} that is known"),
+        Issue(f"{CONDITIONS}.metricName", f"is not a known metric of {CVM.id}"),
     ),
     "an integer status": ("alarmStatus", 1, Issue("alarmStatus", 'is 1, not "1" or "0"')),
     "an early recovery": (
         "recoverTime",
         "2001-01-01 00:00:00",
-        Issue("recoverTime", "is told by an alarm that is not resolved"),
+        Issue("recoverTime", "is set although the alarm is not resolved"),
     ),
-    "a duration as a text": ("durationTime", "60", Issue("durationTime", "is a text, not an integer")),
+    "a duration as a text": ("durationTime", "60", Issue("durationTime", "is a string, not an integer")),
 }
 
 
@@ -288,7 +288,7 @@ def test_times_that_do_not_fit_are_deviations() -> None:
     """A resolved alarm tells when, and not before it began; in the oldest generation inside alarmPolicyInfo, too."""
     body = body_of(CVM, State.RESOLVED)
     for value, message in (
-        ("0", "is not told by an alarm that is resolved"),
+        ("0", "is not set although the alarm is resolved"),
         ("2001-01-01 00:00:00", "is before firstOccurTime"),
     ):
         assert JUDGE.validate_tree(with_value(body, "recoverTime", value)).deviations == (
@@ -301,7 +301,7 @@ def test_times_that_do_not_fit_are_deviations() -> None:
     )
     path = "alarmPolicyInfo.recoverTime"
     verdict = JUDGES["2019-ack"].validate_tree(with_value(old, path, "0"))
-    assert verdict.deviations == (Issue(path, "is not told by an alarm that is resolved"),)
+    assert verdict.deviations == (Issue(path, "is not set although the alarm is resolved"),)
     odd = without_value(without_value(body_of(CVM), "recoverTime"), "alarmPolicyInfo")
     assert JUDGE.validate_tree(odd).problems == (Issue("alarmPolicyInfo", "is missing"),)
 

@@ -278,7 +278,7 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path, is_file: bool) -> None:  
     if is_file:
         (tmp_path / "nowhere").touch()
 
-    with pytest.raises(UsageError, match="nowhere' is not there; name a folder of TOML entries"):
+    with pytest.raises(UsageError, match="nowhere' does not exist; name a folder of TOML entries"):
         Catalog.load(tmp_path / "nowhere")
 
 
@@ -310,13 +310,13 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
     "old, new, key, problem",
     [
         ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nqueueID = "x"\n[dimensions]\nqueueId = "{queue}"',
-         "dimensions_zh", "'queueID' is no key of [dimensions]; did you mean 'queueId'?"),
+         "dimensions_zh", "'queueID' is not a key of [dimensions]; did you mean 'queueId'?"),
         ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nzzz = "x"\n[dimensions]\nqueueId = "{queue}"',
-         "dimensions_zh", "'zzz' is no key of [dimensions]"),
+         "dimensions_zh", "'zzz' is not a key of [dimensions]"),
         ('[dimensions]\nqueueId = "{queue}"', '[aliases]\nqueueID = ["x"]\n[dimensions]\nqueueId = "{queue}"',
-         "aliases", "'queueID' is no key of [dimensions]; did you mean 'queueId'?"),
+         "aliases", "'queueID' is not a key of [dimensions]; did you mean 'queueId'?"),
         ('[dimensions]\nqueueId = "{queue}"', '[observed.dimensions]\nqueueId = "x"\n[dimensions]\nqueueId = "{queue}"',
-         "observed.dimensions", "'queueId' is a key of [dimensions]; name only what stands beside these"),
+         "observed.dimensions", "'queueId' is already a key of [dimensions]; list only additional keys here"),
         ('"resource_id", prefix = "queue"', '"ipv4", network = "10.0.0.1/8"',
          "values.queue", "network 10.0.0.1/8 has host bits set"),
         ('"resource_id", prefix = "queue"', '"integer", low = 2, high = 1', "values.queue", "low is greater than high"),

@@ -40,8 +40,8 @@ def test_connections() -> None:
     dead = ConnectionProbe("2400::1", is_ipv6=True, duration_s=0.01, error="refused")
     assert checks.check_tcp([good]).severity is Severity.FINE
     one, both = checks.check_tcp([good, dead]), checks.check_tcp([dead])
-    assert (one.severity, one.fix) == (Severity.PROBLEM, "take 2400::1 out of DNS, or listen there")
-    assert (both.severity, both.fix) == (Severity.PROBLEM, "start the receiver, open its port")
+    assert (one.severity, one.fix) == (Severity.PROBLEM, "remove 2400::1 from DNS, or listen on it")
+    assert (both.severity, both.fix) == (Severity.PROBLEM, "start the receiver or open its port")
 
 
 def test_ports() -> None:
@@ -88,7 +88,7 @@ def test_certificates_that_end() -> None:
     fine, problem = (checks.check_tls(target, TlsProbe("TLSv1.2", one), NOW) for one in (late, soon))
     assert (fine.severity, fine.observation.endswith("UTC, in 60 days")) == (Severity.FINE, True)
     assert "n9 and 2 more; issued by nobody" in fine.observation
-    assert (problem.severity, problem.meaning) == (Severity.PROBLEM, "in 3 days no sender that verifies will connect")
+    assert (problem.severity, problem.meaning) == (Severity.PROBLEM, "in 3 days senders that verify certificates will no longer connect")
     assert "issuer is missing" in checks.check_tls(target, TlsProbe(error="why", verify_code=20), NOW).fix.replace(
         "of its ", ""
     )
@@ -130,9 +130,9 @@ BASIC = (("WWW-Authenticate", 'Basic realm="x"'),)
 @pytest.mark.parametrize(
     "target, given, bare, grade, saw",
     [
-        (PLAIN, attempt(), None, Severity.NOTE, "none was asked for"),
-        (PLAIN, attempt(401), None, Severity.PROBLEM, "401: credentials are wanted"),
-        (GUARDED, attempt(403), attempt(401), Severity.PROBLEM, "403: these credentials are refused"),
+        (PLAIN, attempt(), None, Severity.NOTE, "none are required"),
+        (PLAIN, attempt(401), None, Severity.PROBLEM, "401: credentials are required"),
+        (GUARDED, attempt(403), attempt(401), Severity.PROBLEM, "403: these credentials were rejected"),
         (GUARDED, attempt(), attempt(), Severity.PROBLEM, "200 without credentials"),
         (GUARDED, attempt(), attempt(403), Severity.NOTE, "200 with credentials, 403 without"),
         (
@@ -157,9 +157,9 @@ def test_credentials(target: Target, given: Attempt, bare: Attempt | None, grade
     "place, shown, fix",
     [
         ("https://h/hook", "https://h/hook", "register the https URL"),
-        ("/hook/", "/hook/", "the last slash is what is missing or too much: register the path /hook/"),
+        ("/hook/", "/hook/", "a trailing slash is missing or superfluous: register the path /hook/"),
         ("/elsewhere", "/elsewhere", "register the URL that it leads to"),
-        ("http://h/hook/", "http://h/hook/", "the last slash is what is missing or too much: register the path /hook/"),
+        ("http://h/hook/", "http://h/hook/", "a trailing slash is missing or superfluous: register the path /hook/"),
         ("http://u:secret@other/hook", "other/hook", "register the URL that it leads to"),
         ("http://[", "http://[", "register the URL that it leads to"),
         ("", "nowhere: no Location", "register the URL that it leads to"),
@@ -185,8 +185,8 @@ def test_a_redirect_that_repeats_credentials() -> None:
     [
         (0, Severity.FINE, "times in callbacks are of Beijing"),
         (-59, Severity.FINE, "times in callbacks are of Beijing"),
-        (8 * 3600 + 5, Severity.NOTE, "that is +8 h: local time told as GMT"),
-        (-12600, Severity.NOTE, "that is -3.5 h: local time told as GMT"),
+        (8 * 3600 + 5, Severity.NOTE, "that is +8 h: local time sent as GMT"),
+        (-12600, Severity.NOTE, "that is -3.5 h: local time sent as GMT"),
         (600, Severity.NOTE, "durations, and what is found by time, are wrong"),
     ],
 )
@@ -197,7 +197,7 @@ def test_clocks(ahead_s: int, grade: Severity, means: str) -> None:
     assert (remark.severity, remark.meaning[: len(means)]) == (grade, means)
 
 
-@pytest.mark.parametrize("date, saw", [("", "the answer has no Date"), ("soon", "the answer's Date is no date")])
+@pytest.mark.parametrize("date, saw", [("", "the response has no Date"), ("soon", "the response's Date is not a date")])
 def test_no_clock(date: str, saw: str) -> None:
     """Without a date nothing is said of the clock."""
     assert checks.check_clock(attempt(headers=(("Date", date),)), NOW).observation == saw

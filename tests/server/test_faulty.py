@@ -148,7 +148,7 @@ def test_a_reset_after_the_request_loses_the_answer_only() -> None:
     assert (scene.handled, scene.over) == (2, 2)
 
 
-@pytest.mark.parametrize("fault, answer", [("empty", b""), ("garbage", b"\x15\x03\x03 this is no HTTP\r\n\r\n")])
+@pytest.mark.parametrize("fault, answer", [("empty", b""), ("garbage", b"\x15\x03\x03 this is not HTTP\r\n\r\n")])
 def test_what_is_no_answer_ends_the_connection(fault: str, answer: bytes) -> None:
     """Nothing, or what is no HTTP, and then the orderly end of the connection."""
     scene = Scene(fault)
@@ -164,9 +164,9 @@ def test_what_is_no_answer_ends_the_connection(fault: str, answer: bytes) -> Non
         ("status:204", _head("204 No Content")),
         (
             "status:503",
-            _head("503 Service Unavailable", "Retry-After: 1", "Content-Length: 24") + b"as asked for by --fault\n",
+            _head("503 Service Unavailable", "Retry-After: 1", "Content-Length: 24") + b"requested by --fault\n",
         ),
-        ("status:500", _head("500 Internal Server Error", "Content-Length: 24") + b"as asked for by --fault\n"),
+        ("status:500", _head("500 Internal Server Error", "Content-Length: 24") + b"requested by --fault\n"),
     ],
 )
 def test_another_answer_takes_the_place_of_the_handler_s(fault: str, answer: bytes) -> None:
