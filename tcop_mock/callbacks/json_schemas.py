@@ -22,9 +22,9 @@ from tcop_mock.domain.shape import AlarmKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tcop_mock.callbacks.schema_grammar import Schema
     from tcop_mock.domain.shape import Shape
 
-    Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OBJECT_KEY, _POLICY_KEY, _CONDITIONS_KEY = "alarmObjInfo", "alarmPolicyInfo", "conditions"

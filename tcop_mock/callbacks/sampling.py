@@ -301,19 +301,6 @@ def format_number(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def breaches(value: str, calc_type: str, calc_value: str) -> bool:
-    """Tell whether a value breaches a threshold."""
-    actual, threshold = Decimal(value), Decimal(calc_value)
-    return {
-        ">": actual > threshold,
-        ">=": actual >= threshold,
-        "<": actual < threshold,
-        "<=": actual <= threshold,
-        "=": actual == threshold,
-        "!=": actual != threshold,
-    }[calc_type]
-
-
 def _sampling_range(metric: Metric, *, is_breaching: bool) -> tuple[int, int]:
     """Return the smallest and largest step (units of the last decimal) on one side of the threshold."""
     steps = 10**metric.decimals

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thresholds import breaches
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sample_check import sample_matches
-from tcop_mock.callbacks.sampling import breaches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import regions
 from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, NotifyType, RepeatPolicy, State

@@ -88,7 +88,8 @@ def test_certificates_that_end() -> None:
     fine, problem = (checks.check_tls(target, TlsProbe("TLSv1.2", one), NOW) for one in (late, soon))
     assert (fine.severity, fine.observation.endswith("UTC, in 60 days")) == (Severity.FINE, True)
     assert "n9 and 2 more; issued by nobody" in fine.observation
-    assert (problem.severity, problem.meaning) == (Severity.PROBLEM, "in 3 days senders that verify certificates will no longer connect")
+    assert problem.severity is Severity.PROBLEM
+    assert problem.meaning == "in 3 days senders that verify certificates will no longer connect"
     assert "issuer is missing" in checks.check_tls(target, TlsProbe(error="why", verify_code=20), NOW).fix.replace(
         "of its ", ""
     )

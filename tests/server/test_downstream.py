@@ -123,7 +123,7 @@ def test_what_is_late_is_taken_in_the_end() -> None:
 
 def test_the_number_of_messages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver that forwards without end fills no memory."""
-    monkeypatch.setattr("tcop_mock.server.downstream._MOST_MESSAGES", 3)
+    monkeypatch.setattr("tcop_mock.server.downstream._MAX_MESSAGES", 3)
     _, sight = sent(*[("/json", {})] * 5, ends=DownstreamRecorder())
     assert sight.count == 3
 
