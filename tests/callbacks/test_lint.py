@@ -1,4 +1,4 @@
-"""What is told of users' entries: everything, each thing with its key, and nothing of an entry that is right."""
+"""The linter of users' entries: it reports every problem with its key, and nothing about a correct entry."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ source = "a page of ours"
 
 
 def report_of(folder: Path, text: str) -> LintReport:
-    """Return what is told of one entry, ``acme/entry``."""
+    """Return the problems of one entry, ``acme/entry``."""
     (folder / "acme").mkdir(exist_ok=True)
     (folder / "acme" / "entry.toml").write_text(text, encoding="utf-8")
     return lint([folder])
 
 
 def told(folder: Path, text: str) -> list[str]:
-    """Return what is told of one entry, a line each."""
+    """Return the problems of one entry, one line each."""
     return [
         f"{remark.severity} {remark.problem.key}: {remark.problem.message}"
         for remark in report_of(folder, text).findings
@@ -114,8 +114,8 @@ def told(folder: Path, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", [METRICS, EVENTS], ids=["metrics", "events"])
-def test_nothing_is_told_of_an_entry_that_is_right(tmp_path: Path, text: str) -> None:
-    """Neither errors nor warnings."""
+def test_a_correct_entry_has_no_problems(tmp_path: Path, text: str) -> None:
+    """There are neither errors nor warnings."""
     assert report_of(tmp_path, text) == LintReport(1, ())
 
 
@@ -145,7 +145,7 @@ DIFFERENCE = "keys, order, types or values differ"
                      id="other generator"),
         pytest.param("[0, 100]", "[0, inf]", ["error metrics.0.range.1: inf is not a JSON number"], id="inf"),
         pytest.param('"orders" }', "2024-05-01 }",
-                     ["error sample.dimensions.objName: 2024-05-01 is a date or a time, which JSON has not; "
+                     ["error sample.dimensions.objName: 2024-05-01 is a date or a time, which JSON lacks; "
                       + IN_QUOTES],
                      id="date"),
         pytest.param("[0, 100]", "[0, 80]",
@@ -214,22 +214,22 @@ DIFFERENCE = "keys, order, types or values differ"
         ),
     ],
 )  # fmt: skip  # a row is a case
-def test_everything_that_is_wrong_is_told_with_its_key(tmp_path: Path, old: str, new: str, remarks: list[str]) -> None:
-    """One mistake in an entry is told as what it is, in full and alone."""
+def test_every_mistake_is_reported_with_its_key(tmp_path: Path, old: str, new: str, remarks: list[str]) -> None:
+    """One mistake in an entry is reported completely, and nothing else is."""
     assert old in METRICS
     found = told(tmp_path, METRICS.replace(old, new, 1))
     assert found == remarks
 
 
-def test_a_body_that_is_too_long_is_told(tmp_path: Path) -> None:
-    """The longest body is the observed one; receivers are held to 4 KiB."""
+def test_a_body_that_is_too_long_is_reported(tmp_path: Path) -> None:
+    """The longest body is the observed one; receivers must accept 4 KiB."""
     [remark] = told(tmp_path, METRICS.replace('"Used"', f'"{"Used" * 1024}"'))
 
     assert re.fullmatch(r"warning : the observed body has [45]\d{3} bytes; receivers must accept up to 4096", remark)
 
 
-def test_problems_of_several_kinds_are_told_together(tmp_path: Path) -> None:
-    """Whoever mends an entry mends it once."""
+def test_problems_of_several_kinds_are_reported_together(tmp_path: Path) -> None:
+    """A user can fix all problems of an entry at once."""
     text = METRICS.replace("[0, 100]", "[0, 80]").replace('"topic"', '"topics"').replace('"queue_depth"', '"used"')
 
     assert [line.partition(": ")[0] for line in told(tmp_path, text.replace("使用率", "usage"))] == [
@@ -254,14 +254,14 @@ def test_problems_of_several_kinds_are_told_together(tmp_path: Path) -> None:
          "warning product.productShowName_zh: is missing: Chinese accounts get 'Acme'"),
     ],
 )  # fmt: skip  # a row is a case
-def test_entries_of_events_are_held_to_the_same_rules(tmp_path: Path, old: str, new: str, remark: str) -> None:
-    """Messages, CloudEvents and products are looked at, too."""
+def test_entries_of_events_have_the_same_rules(tmp_path: Path, old: str, new: str, remark: str) -> None:
+    """Messages, CloudEvents and products are also checked."""
     assert old in EVENTS
     assert told(tmp_path, EVENTS.replace(old, new, 1)) == [remark]
 
 
-def test_each_callback_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each metric and event in each form, language and state that it has; what goes wrong there is told once."""
+def test_every_callback_is_generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every metric and event is generated in each form, language and state; each error is reported once."""
     drawn = set()
 
     def callback(self: Generator, alarm: Alarm, state: State, occurrence: int = 1) -> Callback:
@@ -285,8 +285,8 @@ def test_each_callback_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ]
 
 
-def test_an_entry_that_takes_anothers_place_is_told(tmp_path: Path) -> None:
-    """It may be meant: a warning names whose place it takes, in the order in which folders are read."""
+def test_an_entry_that_replaces_another_is_reported(tmp_path: Path) -> None:
+    """A warning, because it may be intended; it names the replaced entry in the order of folders."""
     first, second = tmp_path / "1", tmp_path / "2"
     for folder in (first, second):
         (folder / "cvm").mkdir(parents=True)
@@ -303,7 +303,7 @@ def test_an_entry_that_takes_anothers_place_is_told(tmp_path: Path) -> None:
 
 
 def test_a_glob_chooses_entries(tmp_path: Path) -> None:
-    """Only those whose id it matches are read; where none is, near misses are named."""
+    """Only matching ids are read; without a match the error suggests similar ids."""
     for name in ("queue", "topic"):
         (tmp_path / f"{name}.toml").write_text("title = ", encoding="utf-8")
 
@@ -312,8 +312,8 @@ def test_a_glob_chooses_entries(tmp_path: Path) -> None:
         lint([tmp_path], "queues")
 
 
-def test_our_own_folder_is_clean_but_for_taking_its_own_place() -> None:
-    """The one thing to say of the shipped folder as a user's is that it is the shipped one."""
+def test_our_own_folder_only_replaces_itself() -> None:
+    """The only problem of the shipped folder as a user's folder is that it replaces the shipped entries."""
     folder = Path(str(data_root("payload_catalog")))
 
     report = lint([folder], "cdn/*")

@@ -260,7 +260,7 @@ REFUSED = {
     "cvm/* --pretty": NO_MANY,
     f"{CVM} --lifecycle fire --pretty": NO_MANY,
     f"{CVM} --profile 2203": "unknown profile '2203'; did you mean '2023'?",
-    f"{CVM} --profile x": "unknown profile 'x'; there is 2019-ack, 2021-verify, 2023, 2025, template",
+    f"{CVM} --profile x": "unknown profile 'x'; one of 2019-ack, 2021-verify, 2023, 2025, template",
 }
 
 

@@ -1,4 +1,4 @@
-"""The ends that a receiver forwards to while it is judged."""
+"""The downstream recorder of forwarded messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVENT = {
 def sent(
     *requests: tuple[str, Any], ends: DownstreamRecorder, trouble: Any = None
 ) -> tuple[list[Attempt], EffectSnapshot]:
-    """Send messages to the ends, in turn; return the answers and what is to be seen then."""
+    """Send messages to the stubs, in turn; return the responses and the snapshot afterwards."""
 
     async def send() -> tuple[list[Attempt], EffectSnapshot]:
         async with ends.server("127.0.0.1", 0) as sink:
@@ -47,8 +47,8 @@ def sent(
     return asyncio.run(send())
 
 
-def test_messages_are_effects_without_limits_by_the_minute() -> None:
-    """Each message that was taken is one, at its place, with its text unescaped."""
+def test_messages_are_effects_without_rate_limits() -> None:
+    """Each accepted message is one effect, in order, with its text unescaped."""
     _, sight = sent(*[("/wecom/send?key=k", WECOM)] * 25, ("/slack/x", {"text": "x"}), ends=DownstreamRecorder())
     assert sight.count == 25
     assert {effect.location for effect in sight.effects} == {"/wecom", "/slack"}
@@ -57,7 +57,7 @@ def test_messages_are_effects_without_limits_by_the_minute() -> None:
 
 
 def test_pagerduty_shows_events_of_one_key_once_and_what_is_open() -> None:
-    """A second trigger of a key is no second effect; a resolve closes; acknowledging does neither."""
+    """A second trigger of a key is not a second effect; a resolve closes; an acknowledge does neither."""
     ends = DownstreamRecorder()
     acknowledge, resolve = {**EVENT, "event_action": "acknowledge"}, {**EVENT, "event_action": "resolve"}
     _, sight = sent(("/pagerduty/v2/enqueue", EVENT), ("/pagerduty/v2/enqueue", EVENT), ends=ends)
@@ -68,7 +68,7 @@ def test_pagerduty_shows_events_of_one_key_once_and_what_is_open() -> None:
 
 
 def test_groups_and_services_are_counted_apart() -> None:
-    """Who tells two groups of each alarm has told each of them once; a signature that changes makes no other group."""
+    """One message to each of two groups is no duplicate; a changing signature does not make another group."""
     there = "/dingtalk?access_token=t&timestamp={}&sign=s{}"
     ding = {"msgtype": "text", "text": {"content": "名 is down"}}
     both = [("/wecom/send?key=one", WECOM), ("/wecom/send?key=two", WECOM)]
@@ -85,8 +85,8 @@ def test_groups_and_services_are_counted_apart() -> None:
     assert "SSSS" not in repr(sight.open_incidents[0].recipient if sight.open_incidents else "")
 
 
-def test_what_is_refused_is_told_with_the_reason() -> None:
-    """It is no effect; what is no JSON is kept as text."""
+def test_a_rejected_message_has_a_reason() -> None:
+    """It is not an effect; a body that is not JSON is recorded as text."""
     ends = DownstreamRecorder()
     _, sight = sent(("/wecom/send", WECOM), ("/slack", b"\xff no JSON"), ends=ends)
     assert (sight.count, len(sight.rejected)) == (0, 2)
@@ -106,8 +106,8 @@ def test_what_is_refused_is_told_with_the_reason() -> None:
         (delay(9.0), "/wecom?key=k", None, b""),
     ],
 )
-def test_an_end_fails_for_what_names_a_token(trouble: Any, path: str, status: int | None, body: bytes) -> None:
-    """And takes the rest."""
+def test_a_fault_applies_to_messages_with_a_token(trouble: Any, path: str, status: int | None, body: bytes) -> None:
+    """Other messages are accepted."""
     ends = DownstreamRecorder()
     [troubled, fine], sight = sent((path, WECOM), ("/json", {"other": 1}), ends=ends, trouble=trouble)
     assert (troubled.status, troubled.body) == (status, body)
@@ -115,19 +115,19 @@ def test_an_end_fails_for_what_names_a_token(trouble: Any, path: str, status: in
     assert sight.count == 1
 
 
-def test_what_is_late_is_taken_in_the_end() -> None:
-    """An end that is late answers as it would have."""
+def test_a_delayed_message_is_accepted() -> None:
+    """A delayed stub sends its usual response."""
     [attempt], sight = sent(("/json", {"name": "名"}), ends=DownstreamRecorder(), trouble=delay(0.01))
     assert (attempt.status, sight.count) == (200, 1)
 
 
 def test_the_number_of_messages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A receiver that forwards without end fills no memory."""
+    """A receiver that forwards endlessly does not fill the memory."""
     monkeypatch.setattr("tcop_mock.server.downstream._MAX_MESSAGES", 3)
     _, sight = sent(*[("/json", {})] * 5, ends=DownstreamRecorder())
     assert sight.count == 3
 
 
-def test_a_message_that_is_no_event_has_no_key() -> None:
-    """PagerDuty's own end may be sent anything."""
+def test_a_message_that_is_not_an_event_has_no_key() -> None:
+    """PagerDuty's stub may receive anything."""
     assert ReceivedMessage("pagerduty", "[]", [], is_accepted=False, note="x").effect.dedup_key == ""

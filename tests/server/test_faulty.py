@@ -1,4 +1,4 @@
-"""A sink that misbehaves, seen on raw sockets."""
+"""The faulty server on raw sockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Told = tuple[str, str | None, int | None]
 
 
 class Scene:
-    """A faulty sink, and what came of requests to it."""
+    """A faulty server, and the results of requests to it."""
 
     def __init__(self, *faults: str) -> None:
         self.plan = FaultPlan([parse_fault(text) for text in faults])
@@ -30,29 +30,29 @@ class Scene:
         self.handled = 0
 
     def handler(self, _request: ReceivedRequest) -> Reply:
-        """Answer well."""
+        """Respond normally."""
         self.handled += 1
         return Reply(200, b"taken\n")
 
     def tell(self, received: ReceivedRequest, fault: Fault | None, reply: Reply | None) -> None:
-        """Keep what is told."""
+        """Record the request."""
         self.told.append((received.body.decode(), fault.text if fault else None, reply.status if reply else None))
 
     def ended(self) -> None:
-        """Count what is over."""
+        """Count the finished request."""
         self.over += 1
 
     async def sleep(self, pause_s: float) -> None:
-        """Wait for nothing, and keep how long it should have been."""
+        """Do not wait, but record the duration."""
         self.slept_s.append(pause_s)
         await asyncio.sleep(0)
 
     def sink(self) -> FaultyHttpServer:
-        """Return the sink."""
+        """Return the server."""
         return FaultyHttpServer(self.handler, self.plan, self.tell, self.ended, sleep=self.sleep)
 
     def ask(self, *requests: bytes, most: int = -1) -> list[bytes | type[OSError]]:
-        """Send each request on a connection of its own, and return all that comes, or how the connection ended."""
+        """Send each request on its own connection, and return the bytes received, or how the connection ended."""
         return asyncio.run(self._ask(requests, most))
 
     async def _ask(self, requests: Sequence[bytes], most: int) -> list[bytes | type[OSError]]:
@@ -80,8 +80,8 @@ def _head(status: str, *lines: str) -> bytes:
 WELL = _head("200 OK", "Content-Length: 6") + b"taken\n"
 
 
-def test_without_a_fault_all_is_well() -> None:
-    """What is not due is not played; each request is told before it is answered, and counted when it was."""
+def test_without_a_fault_the_reply_is_sent() -> None:
+    """Each request is reported before its response is sent, and counted afterwards."""
     scene = Scene("reset:#2")
     assert scene.ask(REQUEST) == [WELL]
     assert scene.told == [("{}", None, 200)]
@@ -89,15 +89,15 @@ def test_without_a_fault_all_is_well() -> None:
 
 
 @pytest.mark.parametrize("fault, slept_s", [("delay:6s", [6.0]), ("delay-headers:6s", [0.0, 6.0])])
-def test_a_late_answer_is_whole(fault: str, slept_s: list[float]) -> None:
-    """The whole of it, or all but its first line, comes after the delay."""
+def test_a_delayed_response_is_complete(fault: str, slept_s: list[float]) -> None:
+    """All of it, or all except its first line, arrives after the delay."""
     scene = Scene(fault)
     assert scene.ask(REQUEST) == [WELL]
     assert scene.slept_s == slept_s
 
 
-def test_late_headers_come_after_the_status_line() -> None:
-    """A client that has its status waits for the rest."""
+def test_delayed_headers_follow_the_status_line() -> None:
+    """A client that has the status must wait for the rest."""
 
     class Stuck(Scene):
         async def sleep(self, pause_s: float) -> None:
@@ -107,15 +107,15 @@ def test_late_headers_come_after_the_status_line() -> None:
     assert Stuck("delay-headers:6s").ask(REQUEST, most=17) == [b"HTTP/1.1 200 OK\r\n"]
 
 
-def test_headers_come_byte_by_byte() -> None:
-    """Each byte of the head after its gap; the body at once."""
+def test_headers_arrive_byte_by_byte() -> None:
+    """Each byte of the head has its delay; the body follows at once."""
     scene = Scene("drip-headers:20ms")
     assert scene.ask(REQUEST) == [WELL]
     assert scene.slept_s == [0.02] * (len(WELL) - 6) + [0.0]
 
 
-def test_a_body_comes_byte_by_byte_and_is_long_enough_to_be_late() -> None:
-    """The head at once; a short body is followed by blanks."""
+def test_a_body_arrives_byte_by_byte_and_is_padded() -> None:
+    """The head arrives at once; a short body is padded with blanks."""
     scene = Scene("drip-body:50ms")
     [answer] = scene.ask(REQUEST)
     assert isinstance(answer, bytes)
@@ -124,7 +124,7 @@ def test_a_body_comes_byte_by_byte_and_is_long_enough_to_be_late() -> None:
 
 
 def test_an_endless_body_ends_when_the_client_leaves() -> None:
-    """Chunk after chunk; nothing of it is left when the client has gone."""
+    """Chunks continue until the client closes the connection; nothing is left afterwards."""
     scene = Scene("endless-body")
     [answer] = scene.ask(REQUEST, most=20_000)
     assert isinstance(answer, bytes)
@@ -133,15 +133,15 @@ def test_an_endless_body_ends_when_the_client_leaves() -> None:
     assert scene.over == 1
 
 
-def test_a_reset_comes_before_the_body() -> None:
-    """The head is enough; the handler is not asked, and what came is told."""
+def test_a_reset_happens_before_the_body() -> None:
+    """The head is enough; the handler is not called, and the request is reported."""
     scene = Scene("reset")
     assert scene.ask(HEAD + b"\r\n") == [ConnectionResetError]
     assert (scene.told, scene.handled, scene.over) == ([("", "reset", None)], 0, 1)
 
 
-def test_a_reset_after_the_request_loses_the_answer_only() -> None:
-    """The handler has taken it: the retry that follows is a duplicate."""
+def test_a_reset_after_the_request_loses_only_the_response() -> None:
+    """The handler has the request: the retry is a duplicate."""
     scene = Scene("reset-after-request:1")
     assert scene.ask(REQUEST, REQUEST) == [ConnectionResetError, WELL]
     assert scene.told == [("{}", "reset-after-request", None), ("{}", None, 200)]
@@ -149,8 +149,8 @@ def test_a_reset_after_the_request_loses_the_answer_only() -> None:
 
 
 @pytest.mark.parametrize("fault, answer", [("empty", b""), ("garbage", b"\x15\x03\x03 this is not HTTP\r\n\r\n")])
-def test_what_is_no_answer_ends_the_connection(fault: str, answer: bytes) -> None:
-    """Nothing, or what is no HTTP, and then the orderly end of the connection."""
+def test_an_invalid_response_ends_the_connection(fault: str, answer: bytes) -> None:
+    """Nothing, or bytes that are not HTTP, and then the orderly end of the connection."""
     scene = Scene(fault)
     assert scene.ask(REQUEST) == [answer]
     assert scene.told == [("{}", fault, None)]
@@ -169,8 +169,8 @@ def test_what_is_no_answer_ends_the_connection(fault: str, answer: bytes) -> Non
         ("status:500", _head("500 Internal Server Error", "Content-Length: 24") + b"requested by --fault\n"),
     ],
 )
-def test_another_answer_takes_the_place_of_the_handler_s(fault: str, answer: bytes) -> None:
-    """The handler is not asked; 429 and 503 say when to come again."""
+def test_a_reply_replaces_the_handler_s(fault: str, answer: bytes) -> None:
+    """The handler is not called; 429 and 503 have a Retry-After."""
     scene = Scene(fault)
     assert scene.ask(REQUEST) == [answer]
     assert scene.handled == 0
@@ -178,7 +178,7 @@ def test_another_answer_takes_the_place_of_the_handler_s(fault: str, answer: byt
 
 @pytest.mark.parametrize("fault, length", [("wrong-length", 130), ("wrong-length:-5", 115), ("wrong-length:-999", 0)])
 def test_a_length_is_wrong_both_ways(fault: str, length: int) -> None:
-    """The head promises more or less than comes; the connection ends behind it."""
+    """The head promises more or less than the body has; then the connection ends."""
     [answer] = Scene(fault).ask(REQUEST)
     assert isinstance(answer, bytes)
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -186,8 +186,8 @@ def test_a_length_is_wrong_both_ways(fault: str, length: int) -> None:
     assert len(body) == 120
 
 
-def test_a_recording_that_fails_is_no_answer() -> None:
-    """What could not be kept is not acknowledged."""
+def test_a_failed_recording_ends_without_a_response() -> None:
+    """A request that could not be recorded is not acknowledged."""
 
     class Full(Scene):
         def tell(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The sink on raw sockets: what it reads, what it refuses, and that nothing of it is left."""
+"""The HTTP server on raw sockets: accepted and rejected requests, and complete cleanup."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
 
 
 def echo(request: ReceivedRequest) -> Reply:
-    """Answer with the body that came."""
+    """Respond with the received body."""
     return Reply(200, request.body)
 
 
 class Wire:
-    """The client's end of one connection."""
+    """Client side of one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
     async def send(self, data: bytes) -> None:
-        """Hand bytes to the kernel as a write of their own."""
+        """Pass bytes to the kernel in one write."""
         self.writer.write(data)
         await self.writer.drain()
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Read one answer framed by Content-Length: status, headers, body."""
+        """Read one response framed by Content-Length: status, headers, body."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
         body = await self.reader.readexactly(int(headers.get("Content-Length", "0")))
@@ -53,7 +53,7 @@ class Wire:
 
 @contextlib.asynccontextmanager
 async def wired(sink: HttpServer) -> AsyncIterator[Wire]:
-    """Open a connection to a sink."""
+    """Open a connection to a server."""
     host, _, port = sink.url.removeprefix("http://").rpartition(":")
     reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     try:
@@ -65,14 +65,14 @@ async def wired(sink: HttpServer) -> AsyncIterator[Wire]:
 
 
 async def ask(sink: HttpServer, request: bytes) -> bytes:
-    """Send a whole request, with ``Connection: close`` or broken, and return all that comes."""
+    """Send a complete request, with ``Connection: close`` or broken, and return the received bytes."""
     async with asyncio.timeout(5), wired(sink) as wire:
         await wire.send(request)
         return await wire.rest()
 
 
-def test_a_handler_gets_the_whole_request() -> None:
-    """Method, target with query, lower-cased headers, body and the clock's time reach the handler."""
+def test_a_handler_gets_the_complete_request() -> None:
+    """Method, target with query, lower-case headers, body and the clock's time reach the handler."""
     seen: list[ReceivedRequest] = []
 
     def handler(request: ReceivedRequest) -> Reply:
@@ -89,8 +89,8 @@ def test_a_handler_gets_the_whole_request() -> None:
     assert (seen[0].header("x-twice"), seen[0].header("absent")) == ("1", "")
 
 
-def test_two_requests_on_one_connection_are_answered_in_turn() -> None:
-    """A connection is kept alive, and pipelined requests are answered in their order."""
+def test_two_requests_on_one_connection_get_responses_in_order() -> None:
+    """A connection is kept alive, and pipelined requests get their responses in order."""
 
     async def scenario() -> None:
         async with asyncio.timeout(5), HttpServer(echo) as sink, wired(sink) as wire:
@@ -112,7 +112,7 @@ def test_two_requests_on_one_connection_are_answered_in_turn() -> None:
     ids=["content-length", "chunked", "http-1.0"],
 )
 def test_a_body_is_read_however_it_is_framed_or_dripped(request_bytes: bytes) -> None:
-    """The same body arrives in one segment and byte by byte; then the connection ends as the client asked."""
+    """The body is the same in one segment and byte by byte; then the connection ends as the client requested."""
 
     async def scenario() -> None:
         async with HttpServer(echo) as sink:
@@ -126,7 +126,7 @@ def test_a_body_is_read_however_it_is_framed_or_dripped(request_bytes: bytes) ->
 
 
 def test_expect_100_continue_is_answered_before_the_body() -> None:
-    """A client that waits for 100 gets it, then sends its body and gets the answer."""
+    """A client that waits for 100 gets it, then sends its body and gets the response."""
 
     async def scenario() -> None:
         async with asyncio.timeout(5), HttpServer(echo) as sink, wired(sink) as wire:
@@ -163,8 +163,8 @@ def test_expect_100_continue_is_answered_before_the_body() -> None:
         "long-chunks",
     ],
 )
-def test_what_is_no_request_or_too_much_is_refused_and_the_connection_closed(request_bytes: bytes, status: int) -> None:
-    """The handler is not asked, the status says why, and the sink goes on serving others."""
+def test_invalid_and_too_large_requests_are_rejected(request_bytes: bytes, status: int) -> None:
+    """The handler is not called, the status says why, and the server continues to serve others."""
     handler = Mock(return_value=Reply())
 
     async def scenario() -> None:
@@ -178,8 +178,8 @@ def test_what_is_no_request_or_too_much_is_refused_and_the_connection_closed(req
     asyncio.run(scenario())
 
 
-def test_a_body_as_long_as_the_cap_is_taken() -> None:
-    """The cap is the longest body that passes."""
+def test_a_body_of_the_maximum_length_is_accepted() -> None:
+    """The limit is the longest accepted body."""
 
     async def scenario() -> None:
         async with HttpServer(echo, max_body_bytes=CAP) as sink:
@@ -189,8 +189,8 @@ def test_a_body_as_long_as_the_cap_is_taken() -> None:
     asyncio.run(scenario())
 
 
-def test_a_refusal_is_read_whole_by_a_client_that_sends_on() -> None:
-    """A client that sends 4 MB into a 413 still reads the 413, because the sink reads on before it closes."""
+def test_a_client_that_continues_to_send_can_read_the_rejection() -> None:
+    """A client that sends 4 MB can still read the 413, because the server reads on before it closes."""
 
     async def scenario() -> None:
         async with HttpServer(echo, max_body_bytes=CAP) as sink:
@@ -201,8 +201,8 @@ def test_a_refusal_is_read_whole_by_a_client_that_sends_on() -> None:
 
 
 @pytest.mark.parametrize("partial", [b"POST / HT", POST + b"Content-Length: 9\r\n\r\nfour"], ids=["head", "body"])
-def test_a_client_that_leaves_in_the_middle_is_no_request(partial: bytes) -> None:
-    """A half-closed request is answered with 400, a broken connection with nothing; neither reaches the handler."""
+def test_an_incomplete_request_does_not_reach_the_handler(partial: bytes) -> None:
+    """A half-closed request gets 400, a broken connection nothing."""
     handler = Mock(return_value=Reply())
 
     async def scenario() -> None:
@@ -228,7 +228,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 async def served(sink: HttpServer) -> None:
-    """Return when the sink has done with the connections it has."""
+    """Wait until the server has finished its connections."""
     if sink._connections:
         await asyncio.wait(sink._connections)
 
@@ -245,8 +245,8 @@ async def served(sink: HttpServer) -> None:
     ],
     ids=["status", "header-name", "header-value", "transfer-encoding", "no-reply", "raises"],
 )
-def test_a_handlers_fault_is_a_bare_500(reply: Reply | Exception | None) -> None:
-    """A handler that raises or answers what is no HTTP gives a 500 without a body, and the connection lives on."""
+def test_a_handlers_error_is_an_empty_500(reply: Reply | Exception | None) -> None:
+    """A handler that raises or returns an invalid reply gives a 500 without a body, and the connection stays open."""
     handler = Mock(side_effect=[reply, Reply(204)])
 
     async def scenario() -> None:
@@ -260,7 +260,7 @@ def test_a_handlers_fault_is_a_bare_500(reply: Reply | Exception | None) -> None
 
 
 def test_an_asynchronous_handler_is_awaited() -> None:
-    """What an awaitable gives is the answer."""
+    """The result of an awaitable is the reply."""
 
     async def handler(request: ReceivedRequest) -> Reply:
         return Reply(201, request.path.encode())
@@ -288,8 +288,8 @@ def test_an_asynchronous_handler_is_awaited() -> None:
     ],
     ids=["length", "wrong-length", "head", "no-content", "unknown-status", "chunked"],
 )
-def test_an_answer_is_framed_as_its_method_and_status_want(method: str, reply: Reply, expected: bytes) -> None:
-    """Content-Length is right, HEAD and 204 have no body, and a chunked answer is one chunk."""
+def test_a_response_is_framed_by_method_and_status(method: str, reply: Reply, expected: bytes) -> None:
+    """Content-Length is right, HEAD and 204 have no body, and a chunked response is one chunk."""
 
     async def scenario() -> None:
         async with HttpServer(lambda _: reply) as sink:
@@ -304,8 +304,8 @@ def test_an_answer_is_framed_as_its_method_and_status_want(method: str, reply: R
     [(b"", b""), (POST, b"HTTP/1.1 408 "), (POST + b"Content-Length: 9\r\n\r\nfour", b"HTTP/1.1 408 ")],
     ids=["idle", "head", "body"],
 )
-def test_a_client_that_is_too_slow_is_let_go(partial: bytes, answer: bytes) -> None:
-    """An idle connection is closed without a word, a request that does not end with 408."""
+def test_a_client_that_is_too_slow_is_disconnected(partial: bytes, answer: bytes) -> None:
+    """An idle connection is closed silently, an incomplete request gets 408."""
 
     async def scenario() -> None:
         async with HttpServer(echo, timeout_s=0.05) as sink:
@@ -314,8 +314,8 @@ def test_a_client_that_is_too_slow_is_let_go(partial: bytes, answer: bytes) -> N
     asyncio.run(scenario())
 
 
-def test_a_client_that_does_not_take_its_answer_is_let_go() -> None:
-    """An answer that nobody reads ends its connection after the timeout."""
+def test_a_client_that_does_not_read_is_disconnected() -> None:
+    """An unread response ends its connection after the timeout."""
 
     async def scenario() -> None:
         sink = HttpServer(lambda _: Reply(200, bytes(50_000_000)), timeout_s=0.05)
@@ -327,8 +327,8 @@ def test_a_client_that_does_not_take_its_answer_is_let_go() -> None:
     asyncio.run(scenario())
 
 
-def test_leaving_the_sink_ends_every_connection_at_once() -> None:
-    """Idle clients, half-sent requests and running handlers are let go, and no task or socket is left."""
+def test_leaving_the_server_ends_every_connection_at_once() -> None:
+    """Idle clients, incomplete requests and running handlers are ended, and no task or socket is left."""
     started = asyncio.Event()
 
     async def handler(_: ReceivedRequest) -> Reply:
@@ -351,8 +351,8 @@ def test_leaving_the_sink_ends_every_connection_at_once() -> None:
     asyncio.run(scenario())
 
 
-def test_a_connection_that_comes_while_the_sink_closes_is_dropped() -> None:
-    """What the event loop had accepted before and hands over afterwards is not served."""
+def test_a_connection_during_closing_is_dropped() -> None:
+    """A connection accepted before closing and delivered afterwards is not served."""
 
     async def scenario() -> None:
         sink, writer = HttpServer(echo), Mock()
@@ -363,8 +363,8 @@ def test_a_connection_that_comes_while_the_sink_closes_is_dropped() -> None:
     asyncio.run(scenario())
 
 
-def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
-    """Who was accepted in the very moment in which the sink closes is hung up on, too."""
+def test_a_connection_not_served_yet_is_closed() -> None:
+    """A client accepted at the moment of closing is also disconnected."""
 
     async def scenario() -> None:
         sink = HttpServer(lambda _: Reply(200))
@@ -376,7 +376,7 @@ def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
             accepted.set()
 
         closing: list[asyncio.Future[None]] = []
-        sink._accept = accept_last  # type: ignore[method-assign]  # to be called in between
+        sink._accept = accept_last  # type: ignore[method-assign]  # called in between
         await sink.__aenter__()
         host, port = sink.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -390,8 +390,8 @@ def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
     asyncio.run(scenario())
 
 
-def test_three_hundred_clients_at_once_are_all_answered() -> None:
-    """A burst that connects in one go gets its answers, each its own."""
+def test_three_hundred_clients_at_once_get_responses() -> None:
+    """Each client of a burst gets its own response."""
 
     async def scenario() -> None:
         async with HttpServer(echo) as sink:
@@ -403,8 +403,8 @@ def test_three_hundred_clients_at_once_are_all_answered() -> None:
     asyncio.run(scenario())
 
 
-def test_the_url_says_where_the_sink_listens() -> None:
-    """The URL holds the free port that was taken, IPv6 hosts in brackets; a closed sink has none."""
+def test_the_url_has_the_address_of_the_server() -> None:
+    """The URL has the chosen port and IPv6 hosts in brackets; a closed server has none."""
 
     async def scenario() -> None:
         sink = HttpServer(echo)
@@ -418,8 +418,8 @@ def test_the_url_says_where_the_sink_listens() -> None:
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
-def test_the_sink_listens_on_ipv6_too() -> None:
-    """An IPv6 host stands in brackets in the URL."""
+def test_the_server_listens_on_ipv6() -> None:
+    """An IPv6 host is in brackets in the URL."""
 
     async def scenario() -> None:
         async with HttpServer(echo, host="::1") as sink:
@@ -429,7 +429,7 @@ def test_the_sink_listens_on_ipv6_too() -> None:
     asyncio.run(scenario())
 
 
-def test_an_address_in_use_is_the_users_mistake() -> None:
+def test_an_address_in_use_is_a_usage_error() -> None:
     """The error names the address and says what to do."""
 
     async def scenario() -> None:
@@ -443,8 +443,8 @@ def test_an_address_in_use_is_the_users_mistake() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(garbage=st.binary(max_size=200))
-def test_no_bytes_break_the_sink(garbage: bytes) -> None:
-    """Whatever comes is answered as HTTP or closed in silence, and the next request is served."""
+def test_no_bytes_break_the_server(garbage: bytes) -> None:
+    """Any bytes get an HTTP response or a silent close, and the next request is served."""
 
     async def scenario() -> None:
         async with asyncio.timeout(5), HttpServer(echo) as sink:

@@ -1,4 +1,4 @@
-"""The ends that alarms are forwarded to: what they take, what they refuse, and how."""
+"""The stubs of third-party services: accepted and rejected messages."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def _document(reply: Reply) -> Any:
 
 
 @pytest.mark.parametrize("path", TAKEN)
-def test_each_end_takes_what_it_is_for(path: str) -> None:
-    """2xx, and where the end counts errors in the body, none."""
+def test_each_stub_accepts_its_message(path: str) -> None:
+    """The status is 2xx, and an error code in the body is 0."""
     reply = _asked(path, TAKEN[path]).reply
     assert 200 <= reply.status < 300
     if reply.body.startswith(b"{"):
@@ -60,14 +60,14 @@ def test_each_end_takes_what_it_is_for(path: str) -> None:
         assert document.get("errcode", document.get("code", 0)) == 0
 
 
-def test_each_end_has_its_sample() -> None:
-    """None is left out above."""
+def test_each_stub_has_a_sample() -> None:
+    """The samples above cover every stub."""
     assert {path.split("/")[1] for path in TAKEN} == SERVICES.keys()
 
 
 @pytest.mark.parametrize("path", TAKEN)
-def test_each_end_takes_posts_only(path: str) -> None:
-    """A GET is no message."""
+def test_each_stub_accepts_only_post(path: str) -> None:
+    """A GET is not a message."""
     assert _asked(path, b"", method="GET").reply.status == 405
 
 
@@ -85,8 +85,8 @@ def test_each_end_takes_posts_only(path: str) -> None:
         ({"payload": EVENT["payload"] | {"source": " "}}, "'payload.source' is missing or blank"),
     ],
 )
-def test_pagerduty_refuses_what_its_api_refuses(change: dict[str, Any], error: str) -> None:
-    """400 with all errors in a list."""
+def test_pagerduty_rejects_what_its_api_rejects(change: dict[str, Any], error: str) -> None:
+    """The response is 400 with a list of all errors."""
     reply, said, taken = _asked(PAGERDUTY, EVENT | change)
     assert not taken
     assert reply.status == 400
@@ -97,7 +97,7 @@ def test_pagerduty_refuses_what_its_api_refuses(change: dict[str, Any], error: s
 
 
 def test_pagerduty_names_the_incident() -> None:
-    """202 with the dedup key that was given, or one of its own; what is no event, or too large, is refused."""
+    """The response is 202 with the given dedup key or a new one; an invalid or too large event is rejected."""
     assert _document(_asked(PAGERDUTY, EVENT | {"dedup_key": "k"}).reply)["dedup_key"] == "k"
     assert len(_document(_asked(PAGERDUTY, EVENT).reply)["dedup_key"]) == 32
     assert _asked(PAGERDUTY, b"[1]").reply.status == 400
@@ -125,15 +125,15 @@ def test_pagerduty_names_the_incident() -> None:
         (FEISHU, b"[]", 9499),
     ],
 )
-def test_robots_answer_200_with_a_code(path: str, body: Any, code: int) -> None:
-    """What a robot refuses is told in the body, not in the status."""
+def test_robots_respond_200_with_a_code(path: str, body: Any, code: int) -> None:
+    """A robot reports errors in the body, not in the status."""
     reply = _asked(path, body).reply
     document = _document(reply)
     assert (reply.status, document.get("errcode", document.get("code"))) == (200, code)
 
 
-def test_slack_and_json_refuse_with_a_status() -> None:
-    """Slack in words, plain JSON in JSON."""
+def test_slack_and_json_reject_with_a_status() -> None:
+    """Slack's errors are words, those of plain JSON are JSON."""
     assert _asked(SLACK, b"x").reply.body == b"invalid_payload"
     assert _asked(SLACK, {"blocks": []}).reply.body == b"no_text"
     assert _asked("/json", b"x").reply.status == 400
@@ -141,8 +141,8 @@ def test_slack_and_json_refuse_with_a_status() -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in TAKEN if path.split("/")[1] in RATE_LIMITS])
-def test_limits_count_by_the_minute_and_by_key(path: str) -> None:
-    """One more than the limit is refused as the end does it; another key, and the next minute, are not."""
+def test_rate_limits_are_per_minute_and_key(path: str) -> None:
+    """One message above the limit is rejected like the real service does; another key, and the next minute, are not."""
     now_s = 0.0
     ends = StubServices(clock=lambda: now_s)
     most = RATE_LIMITS[path.split("/")[1]]
@@ -161,15 +161,15 @@ def test_limits_count_by_the_minute_and_by_key(path: str) -> None:
 
 
 def test_limits_need_bounded_memory() -> None:
-    """A thousand keys are remembered."""
+    """At most a thousand keys are remembered."""
     ends = StubServices()
     for number in range(1100):
         _asked(f"{SLACK}{number}", TAKEN[SLACK], ends)
     assert len(ends._recent_requests) == 1000
 
 
-def test_other_paths_lead_to_the_usual_end() -> None:
-    """A webhook, or the one that is asked for."""
+def test_other_paths_use_the_default_stub() -> None:
+    """The default is a webhook or the requested service."""
     assert [StubServices().service_of(path) for path in ("/", "/wecomx", "/wecom", "/slack?x", "//json")] == [
         "webhook",
         "webhook",
@@ -182,8 +182,8 @@ def test_other_paths_lead_to_the_usual_end() -> None:
     assert _asked("/", b"{").reply.status == 400
 
 
-def test_the_ends_take_what_our_targets_send() -> None:
-    """PagerDuty's events and WeCom's messages of every shape, in either language."""
+def test_the_stubs_accept_what_our_targets_send() -> None:
+    """PagerDuty events and WeCom messages of every shape are accepted, in either language."""
     generator, ends = Generator(7), StubServices(clock=iter(range(0, 10**9, 60)).__next__)
     for shape in Catalog.load():
         for state in (State.FIRING, *([State.RESOLVED] if shape.can_resolve else [])):
