@@ -188,9 +188,8 @@ def _dingtalk(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN
 
 
 def _feishu(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
-    if not isinstance(body, dict) or body.get("msg_type") not in _FEISHU_TYPES:
-        return _json_response(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
-    if len(request.body) > _MAX_FEISHU_BYTES or not (body.get("content") or body.get("card")):
+    is_message = isinstance(body, dict) and body.get("msg_type") in _FEISHU_TYPES
+    if not is_message or len(request.body) > _MAX_FEISHU_BYTES or not (body.get("content") or body.get("card")):
         return _json_response(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
     success_body = {"StatusCode": 0, "StatusMessage": "success", "code": 0, "msg": "success", "data": {}}
     return _json_response(HTTPStatus.OK, success_body, "code 0")

@@ -160,10 +160,10 @@ def test_a_value_keeps_its_json_type(tmp_path: Path, params: str, kind: type, js
 )
 def test_an_error_names_file_key_and_provider(tmp_path: Path, params: str, problem: str) -> None:
     """One line says where the provider is used, which one it is, and what is wrong."""
-    told = refusal(tmp_path, params)
+    message = refusal(tmp_path, params)
 
-    assert told.startswith(f"values.host: {problem}")
-    assert "\n" not in told
+    assert message.startswith(f"values.host: {problem}")
+    assert "\n" not in message
 
 
 def test_without_faker_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

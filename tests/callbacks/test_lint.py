@@ -105,7 +105,7 @@ def report_of(folder: Path, text: str) -> LintReport:
     return lint([folder])
 
 
-def told(folder: Path, text: str) -> list[str]:
+def problem_lines(folder: Path, text: str) -> list[str]:
     """Return the problems of one entry, one line each."""
     return [
         f"{remark.severity} {remark.problem.key}: {remark.problem.message}"
@@ -217,13 +217,13 @@ DIFFERENCE = "keys, order, types or values differ"
 def test_every_mistake_is_reported_with_its_key(tmp_path: Path, old: str, new: str, remarks: list[str]) -> None:
     """One mistake in an entry is reported completely, and nothing else is."""
     assert old in METRICS
-    found = told(tmp_path, METRICS.replace(old, new, 1))
+    found = problem_lines(tmp_path, METRICS.replace(old, new, 1))
     assert found == remarks
 
 
 def test_a_body_that_is_too_long_is_reported(tmp_path: Path) -> None:
     """The longest body is the observed one; receivers must accept 4 KiB."""
-    [remark] = told(tmp_path, METRICS.replace('"Used"', f'"{"Used" * 1024}"'))
+    [remark] = problem_lines(tmp_path, METRICS.replace('"Used"', f'"{"Used" * 1024}"'))
 
     assert re.fullmatch(r"warning : the observed body has [45]\d{3} bytes; receivers must accept up to 4096", remark)
 
@@ -232,7 +232,7 @@ def test_problems_of_several_kinds_are_reported_together(tmp_path: Path) -> None
     """A user can fix all problems of an entry at once."""
     text = METRICS.replace("[0, 100]", "[0, 80]").replace('"topic"', '"topics"').replace('"queue_depth"', '"used"')
 
-    assert [line.partition(": ")[0] for line in told(tmp_path, text.replace("使用率", "usage"))] == [
+    assert [line.partition(": ")[0] for line in problem_lines(tmp_path, text.replace("使用率", "usage"))] == [
         "error metrics.0.calcValue",
         "error values.name",
         "error metrics.1.metricName",
@@ -257,7 +257,7 @@ def test_problems_of_several_kinds_are_reported_together(tmp_path: Path) -> None
 def test_entries_of_events_have_the_same_rules(tmp_path: Path, old: str, new: str, remark: str) -> None:
     """Messages, CloudEvents and products are also checked."""
     assert old in EVENTS
-    assert told(tmp_path, EVENTS.replace(old, new, 1)) == [remark]
+    assert problem_lines(tmp_path, EVENTS.replace(old, new, 1)) == [remark]
 
 
 def test_every_callback_is_generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +275,7 @@ def test_every_callback_is_generated(tmp_path: Path, monkeypatch: pytest.MonkeyP
     genuine = Generator.callback
     monkeypatch.setattr(Generator, "callback", callback)
 
-    assert told(tmp_path, METRICS) == []
+    assert problem_lines(tmp_path, METRICS) == []
     assert len(drawn) == 2 * 2 * 2 * 3
     drawn.clear()
     report = report_of(tmp_path, EVENTS)

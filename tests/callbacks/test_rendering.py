@@ -203,11 +203,11 @@ def test_any_value_is_rendered_alike_everywhere(spec: ValueSpec) -> None:
 
 def test_copies_keep_markers() -> None:
     """An edit copies its tree; the copy has the same markers."""
-    hole = Marker(3)
-    assert copy.deepcopy({"a": [hole]})["a"][0] is hole
-    assert has_marker_chars(hole)
-    assert has_marker_chars(f"{hole}")
-    assert f"{hole}" != str(hole)
+    marker = Marker(3)
+    assert copy.deepcopy({"a": [marker]})["a"][0] is marker
+    assert has_marker_chars(marker)
+    assert has_marker_chars(f"{marker}")
+    assert f"{marker}" != str(marker)
     assert not has_marker_chars("any text")
 
 

@@ -252,8 +252,8 @@ def test_an_alarm_repeats_at_the_requested_frequency(kind: NotifyType, every_s: 
         return
     ages = [generator.callback(alarm, State.REPEATED, number).duration_s for number in range(1, 300)]
     occurrences = [2**n for n in range(1, 300)] if kind is NotifyType.EXPONENTIAL else range(2, 301)
-    told = [(occurrence - 1) * every_s for occurrence in occurrences]
-    first_day = [age for age in told if age <= 86_400]
+    repeat_ages = [(occurrence - 1) * every_s for occurrence in occurrences]
+    first_day = [age for age in repeat_ages if age <= 86_400]
     later = [first_day[-1] + 86_400 * day for day in range(1, 300)]
     assert ages == (first_day + later)[:299]
     conditions = _body(generator.callback(alarm, State.REPEATED))["alarmPolicyInfo"]["conditions"]

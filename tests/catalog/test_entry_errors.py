@@ -21,7 +21,7 @@ METRIC_ENTRY = data_root("payload_catalog") / "clb" / "public-listener.toml"
 EVENT_ENTRY = data_root("payload_catalog") / "mysql" / "events.toml"
 
 
-def told(tmp_path: Path, text: str) -> str:
+def error_message(tmp_path: Path, text: str) -> str:
     """Return the error message for an entry, without the file's name."""
     file = tmp_path / "entry.toml"
     file.write_text(text, encoding="utf-8")
@@ -71,7 +71,7 @@ def test_an_error_has_the_key_and_the_remedy(tmp_path: Path, pattern: str, repla
     wrong = re.sub(pattern, replacement, text, count=1, flags=re.DOTALL if "*?" in pattern else 0)
     assert wrong != text
 
-    assert told(tmp_path, wrong).startswith(message)
+    assert error_message(tmp_path, wrong).startswith(message)
 
 
 def test_pick_has_at_most_256_items(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_pick_has_at_most_256_items(tmp_path: Path) -> None:
     read = tmp_path / "read.toml"
     read.write_text(picking(256), encoding="utf-8")
     assert len(read_entry(read, SCHEMA, check=True)["values"]["name"]["from"]) == 256
-    assert told(tmp_path, picking(257)) == (
+    assert error_message(tmp_path, picking(257)) == (
         "values.name.from: has 257 items, more than 256 (a list of what to pick from, at the most 256)"
     )
 
@@ -106,7 +106,7 @@ def test_marker_characters_are_errors(tmp_path: Path, old: str, new: str, key: s
     text = METRIC_ENTRY.read_text(encoding="utf-8")
     assert old in text
 
-    assert told(tmp_path, text.replace(old, new, 1)) == (
+    assert error_message(tmp_path, text.replace(old, new, 1)) == (
         f"{key}: contains U+FDD0, U+FDD1 or U+FDD2, which Unicode reserves for internal use; remove it"
     )
 
@@ -115,7 +115,7 @@ def test_metrics_in_an_entry_of_events_are_errors(tmp_path: Path) -> None:
     """An entry is about metrics or about events."""
     metric = '\n[[metrics]]\nmetricName = "a"\nmetricShowName = "a"\nunit = ""\nsource = "ours"\n'
 
-    assert told(tmp_path, EVENT_ENTRY.read_text(encoding="utf-8") + metric) == (
+    assert error_message(tmp_path, EVENT_ENTRY.read_text(encoding="utf-8") + metric) == (
         'metrics: is not allowed (only an entry of kind "metric" has metrics)'
     )
 
@@ -123,7 +123,7 @@ def test_metrics_in_an_entry_of_events_are_errors(tmp_path: Path) -> None:
 def test_a_long_value_does_not_hide_the_problem(tmp_path: Path) -> None:
     """A message is one line: a long value is cut, and the expected value remains visible."""
     long = "x" * 5000
-    message = told(tmp_path, METRIC_ENTRY.read_text(encoding="utf-8").replace('"qce/lb"', f'"{long}!"'))
+    message = error_message(tmp_path, METRIC_ENTRY.read_text(encoding="utf-8").replace('"qce/lb"', f'"{long}!"'))
 
     assert message.startswith("namespace: is 'xxx")
     assert "(lower case" in message
@@ -132,7 +132,7 @@ def test_a_long_value_does_not_hide_the_problem(tmp_path: Path) -> None:
 
 def test_a_long_key_does_not_hide_the_problem(tmp_path: Path) -> None:
     """A long key is cut in the middle, and the problem remains visible."""
-    message = told(tmp_path, f"{'x' * 5000} = 1\n" + METRIC_ENTRY.read_text(encoding="utf-8"))
+    message = error_message(tmp_path, f"{'x' * 5000} = 1\n" + METRIC_ENTRY.read_text(encoding="utf-8"))
 
     assert message.startswith("'xxx")
     assert "x' is an unknown key (One product's shape" in message

@@ -167,8 +167,8 @@ def test_the_buggy_one_raises_for_other_callbacks(name: str) -> None:
     """Planted: no recovery time, no region, an event instead of a metric."""
 
     async def scenario() -> int:
-        async with HttpServer(buggy_receiver) as sink:
-            answer = await sink._handle(post(wire(ACCEPTABLE[name])))
+        async with HttpServer(buggy_receiver) as server:
+            answer = await server._handle(post(wire(ACCEPTABLE[name])))
             return answer.status
 
     assert asyncio.run(scenario()) == 500

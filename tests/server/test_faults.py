@@ -103,7 +103,7 @@ def test_a_script_comes_first() -> None:
         ("delay:soon", "write a duration"),
         ("delay:0", "write a duration"),
         ("delay:5sm", "write a duration"),
-        ("drip-body:5:2", "the time between bytes has a unit"),
+        ("drip-body:5:2", "the time between bytes needs a unit"),
         ("reset:x", "this fault has no argument"),
         ("reset:", "this fault has no argument"),
         ("reset:0", "this fault has no argument"),
