@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.contract.assertions import describe_response, matches_status
 from tcop_mock.contract.builders_effects import unique_tokens_of_body
+from tcop_mock.domain.alarm import BEIJING
 from tcop_mock.domain.delivery import RETRY_LATER_STATUSES, Outcome
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import EffectScenarioResult, StepResult
     from tcop_mock.domain.effects import Effect
 
-
-_BEIJING = timezone(timedelta(hours=8))
 
 _TIMESTAMP = re.compile(
     r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[T ]+(\d{1,2}):(\d{2}):(\d{2})(?:[.,]\d{1,9})?"
@@ -65,7 +64,7 @@ def utc_shifts_s(timestamps: Iterable[TimestampInText], sent_at: datetime) -> se
         Pairs of a shift in seconds (positive: late) and whether the time has an offset. Shifts are multiples of a
         quarter of an hour and at most a day, as for time zones.
     """
-    utc = sent_at.replace(tzinfo=_BEIJING).astimezone(UTC).replace(tzinfo=None)
+    utc = sent_at.replace(tzinfo=BEIJING).astimezone(UTC).replace(tzinfo=None)
     shifts = set()
     for timestamp in timestamps:
         shift_s = (timestamp.time - (utc if timestamp.has_offset else sent_at)).total_seconds()

@@ -1,4 +1,4 @@
-"""What a load is to do: what is due when, and what became of each push.
+"""The plan of a load, its scenarios and objectives, and the records of its attempts.
 
 Times are seconds since the start of the load, unless a name says otherwise.
 """
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
 
 class LoadModel(StrEnum):
-    """Who decides when the next push begins."""
+    """Trigger for starting the next request."""
 
     OPEN = "open"
-    """A schedule, whatever the receiver does."""
+    """A schedule that does not depend on the receiver."""
     CLOSED = "closed"
-    """The answer before it: so many are under way at any time."""
+    """The previous response: a fixed number of requests is in flight."""
     SCRIPT = "script"
-    """Notifications that are due one by one, and the profile's retries of those that fail."""
+    """A list of scheduled notifications; failed ones are retried as the profile says."""
 
 
 class Stage(NamedTuple):
-    """A stretch of an open load, over which the rate changes evenly."""
+    """Part of an open load in which the rate changes linearly."""
 
     duration_s: float
-    """May be infinite for the last one."""
+    """May be infinite for the last stage."""
     from_rate: float
-    """Pushes a second at its beginning."""
+    """Requests per second at the start."""
     to_rate: float
-    """And at its end."""
+    """Requests per second at the end."""
 
 
 class ScheduledCallback(NamedTuple):
-    """One notification that is to be pushed."""
+    """One scheduled notification."""
 
     at_s: float
-    """Its intended start."""
+    """Intended start."""
     body: bytes
     alarm_key: str = ""
-    """Which alarm's it is: the same text in each notification of one alarm's life."""
+    """Key of its alarm: the same string in each notification of one alarm."""
     object_id: str = ""
-    """What the alarm is about: ``objId``, or where the shape has none, what names the object."""
+    """Object of the alarm: ``objId``, or if the shape has none, other dimensions that identify it."""
     state: str = ""
     """``firing``, ``repeated`` or ``resolved``."""
     session_id: str = ""
@@ -59,7 +59,7 @@ class ScheduledCallback(NamedTuple):
 
 Schedule: TypeAlias = "Iterator[ScheduledCallback]"
 
-"""Notifications, the earliest first."""
+"""Notifications in ascending order of their intended start."""
 
 
 class AttemptRecord(NamedTuple):
@@ -71,11 +71,11 @@ class AttemptRecord(NamedTuple):
     outcome: Outcome
     status: int | None = None
     is_replayed: bool = False
-    """It was sent twice: the kept-alive connection was gone when it went out, and no byte of an answer had come."""
+    """Sent twice: the kept-alive connection was closed, and no byte of a response had arrived."""
 
     @property
     def is_possibly_received(self) -> bool:
-        """Whether the receiver has it, or may have it."""
+        """Whether the receiver may have received it."""
         return self.outcome in _POSSIBLY_RECEIVED
 
 
@@ -89,30 +89,30 @@ _POSSIBLY_RECEIVED = frozenset(
     }
 )
 
-"""Outcomes after which a receiver may have the callback, though all but one of them ask for it again."""
+"""Outcomes after which the receiver may have the callback, although TCOP retries after all but one of them."""
 
 
 class DeliveryRecord(NamedTuple):
-    """What became of one notification: a line of the ledger."""
+    """Result of one notification: one line of the ledger."""
 
     callback: ScheduledCallback
     attempts: tuple[AttemptRecord, ...]
-    """In the order in which they ended; empty for one that was dropped."""
+    """In the order in which they ended; empty for a dropped notification."""
 
     @property
     def is_acked(self) -> bool:
-        """Whether the last attempt was."""
+        """Whether the last attempt was acknowledged."""
         return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ACKED
 
     @property
     def duplicate_count(self) -> int:
-        """How many times too often the receiver may have it: acks that got lost, and replays."""
+        """Number of extra copies that the receiver may have because of lost acks and replays."""
         return max(0, sum(1 + attempt.is_replayed for attempt in self.attempts if attempt.is_possibly_received) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What a load is to do. Everything in it may be printed but the target's credentials, which do not show."""
+    """Settings of a load. Everything in it may be printed; the target masks its credentials."""
 
     target: Target
     rules: DeliveryRules
@@ -120,29 +120,29 @@ class LoadPlan:
     seed: int
     model: LoadModel = LoadModel.OPEN
     stages: tuple[Stage, ...] = ()
-    """Of an open load."""
+    """Open load only."""
     is_poisson: bool = False
-    """Whether the arrivals of an open load are drawn (exponential gaps) rather than evenly spaced."""
+    """Whether an open load has random arrivals (exponential gaps) instead of evenly spaced ones."""
     concurrency: int = 1
-    """Of a closed load."""
+    """Closed load only."""
     duration_s: float | None = None
-    """After which nothing new begins; a script ends by itself."""
+    """No request starts after this; a script ends when its notifications are delivered."""
     count: int | None = None
-    """The most pushes that begin."""
+    """Maximum number of requests."""
     max_inflight: int = 1000
-    """The most attempts under way at once; what is due beyond waits, and is late."""
+    """Maximum number of attempts in flight; further requests wait and become late."""
     warm_up_s: float = 0.0
-    """What is due before counts for nothing but the series."""
+    """Requests due before this are only part of the series."""
     time_scale: float = 1.0
-    """Of a script: seconds that a second of the profile's pauses takes. Deadlines are not scaled."""
+    """Script only: real seconds per second of the profile's pauses. Deadlines are not scaled."""
     max_idle_s: float | None = None
-    """Of a script: while nothing is under way, a longer stretch in which nothing is due is cut down to this."""
+    """Script only: while nothing is in flight, longer idle times are cut to this."""
     workers: int = 1
     insecure: bool = False
     mix: tuple[tuple[str, float], ...] = ()
-    """Shapes and weights that the bodies are of; a script brings its own."""
+    """Shapes of the bodies, with weights; a script has its own bodies."""
     title: str = ""
-    """What is played, in a few words: ``2000/s, Poisson`` or the name of a scenario."""
+    """Short description: ``2000/s, Poisson`` or the name of a scenario."""
     assumptions: tuple[str, ...] = ()
 
 
@@ -151,87 +151,87 @@ class Objective:
     """One bound of ``--slo``."""
 
     text: str
-    """As it was written: ``p99<500ms``."""
+    """As written on the command line: ``p99<500ms``."""
     name: str
-    """What is measured."""
+    """Name of the measured value."""
     relation: str
     """``<``, ``<=``, ``=``, ``>=`` or ``>``."""
     bound: float
-    """Seconds of a time, 0 to 1 of a share, else the number."""
+    """Seconds for times, 0 to 1 for shares, else a number."""
     is_share: bool = False
-    """Whether a share of all is meant, where a count could be."""
+    """Whether the bound is a share of all attempts where it could also be a count."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveResult:
-    """One objective and what came of it."""
+    """One objective and its result."""
 
     objective: Objective
     is_met: bool
     measurement: str
-    """What was measured, in words: ``612 ms``, ``7 of 2000 (0.35%)``, or why nothing was."""
+    """The measured value as text: ``612 ms``, ``7 of 2000 (0.35%)``, or the reason why there is none."""
 
     @property
     def summary(self) -> str:
-        """What is told of it."""
+        """One line about the result."""
         return f"{self.objective.text}: {'kept' if self.is_met else 'broken'}, {self.measurement}"
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioGroup:
-    """Alarms that have something in common."""
+    """Alarms with common properties."""
 
     title: str
     shapes: tuple[str, ...]
-    """Ids or globs of the catalogue; the alarms are dealt to them in turn."""
+    """Ids or globs of the catalogue; alarms use them in turn."""
     alarms: int
     within_s: float
-    """The first firings fall into so long a time, each by chance."""
+    """Period in which the alarms fire first, each at a random time."""
     start_s: float = 0.0
-    """When that begins."""
+    """Start of this period."""
     metric: str | None = None
     event: str | None = None
     repeat_policy: RepeatPolicy | None = None
-    """How unresolved alarms are told again; ``None``: once."""
+    """Repetition of unresolved alarms; ``None``: sent once."""
     period_s: int | None = None
-    """Statistical period of the policies; ``None``: drawn."""
+    """Statistical period of the policies; ``None``: random."""
     period_num: int | None = None
-    """How many breaching periods it takes to fire; ``None``: drawn."""
+    """Number of breaching periods before an alarm fires; ``None``: random."""
     lasts_s: tuple[float, float] | None = None
-    """How long an alarm lasts, at least and at the most, each by chance."""
+    """Minimum and maximum duration of an alarm, each random."""
     over_s: float | None = None
-    """When what is behind all of them is over. Without this and ``lasts_s``, they outlive the scenario."""
+    """Time at which all alarms resolve. Without this and ``lasts_s``, they outlive the scenario."""
     lives: int = 1
-    """How often each of them fires."""
+    """Number of times each alarm fires."""
     between_s: tuple[float, float] = (0.0, 0.0)
-    """How long it is resolved before it fires again; the policy's periods at the least."""
+    """Minimum and maximum pause before an alarm fires again; at least the policy's periods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A storm. Read from one file of ``contracts/scenarios/``, or from a user's own."""
+    """An alarm storm, read from one file of ``contracts/scenarios/`` or from a user's own file."""
 
     name: str
     title: str
     source: str
     assumed: Mapping[str, str]
-    """What no source says: names of the groups' keys and a sentence each."""
+    """Assumptions: keys of the groups without a source, and a sentence for each."""
     groups: tuple[ScenarioGroup, ...]
     region: str = ""
-    """Short code of the region that all alarms are of; empty: each policy's own."""
+    """Short code of the region of all alarms; empty: each policy has its own."""
     ends_s: float | None = None
-    """After which nothing is told; ``None``: when the last alarm is over."""
+    """No notification is sent after this; ``None``: until the last alarm is resolved."""
     file: str = ""
-    """Where a user's own was read from; empty for a shipped one."""
+    """File of a user's own scenario; empty for a shipped one."""
 
     @property
     def location(self) -> str:
-        """How an error names it."""
+        """Name of the scenario in error messages."""
         return self.file or self.name
 
     @property
     def alarm_count(self) -> int:
-        """How many alarms it has."""
+        """Total number of alarms."""
         return sum(group.alarms for group in self.groups)
 
     @property

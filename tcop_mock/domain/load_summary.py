@@ -1,8 +1,7 @@
-"""What is told of a load while it runs and at its end.
+"""Statistics and events of a load, for its progress display and its reports.
 
-Times are seconds since the start of the load, unless a name says otherwise. A time to an ack counts from the
-*intended* start of what was to be told, so that a receiver which stalls is seen to stall everybody who came meanwhile
-(no coordinated omission).
+Times are seconds since the start of the load, unless a name says otherwise. The time to an ack counts from the
+*intended* start, so that a receiver that stalls slows down every request due meanwhile (no coordinated omission).
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
 
 LATE_THRESHOLD_S = 0.01
-"""A push that begins later than this after its intended start counts as late."""
+"""A request that starts later than this after its intended start counts as late."""
 ACK_LIMIT_S = 5.0
-"""The page's timeout: what takes longer from its intended start to its ack would have been pushed again."""
+"""Documented timeout. TCOP would retry a request that takes longer from its intended start to its ack."""
 
 
 class Bucket(NamedTuple):
-    """So many times up to a bound, and beyond the bound before it."""
+    """Number of times up to this bound and above the previous one."""
 
     up_to_s: float
     sample_count: int
@@ -33,143 +32,143 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Times, counted in buckets that are at most 1 % wide."""
+    """Histogram of times with buckets at most 1 % wide."""
 
     buckets: tuple[Bucket, ...] = ()
-    """Those that hold any, in rising order."""
+    """Non-empty buckets in ascending order."""
     max_s: float = 0.0
-    """The longest, to the microsecond."""
+    """Longest time, with microsecond precision."""
     sum_s: float = 0.0
 
     @property
     def count(self) -> int:
-        """How many times were counted."""
+        """Number of times."""
         return sum(bucket.sample_count for bucket in self.buckets)
 
     @property
     def mean_s(self) -> float:
-        """Their mean; 0 of none."""
+        """Mean of the times; 0 if empty."""
         return self.sum_s / self.count if self.buckets else 0.0
 
     def percentile(self, percent: float) -> float:
-        """Return the time that so many per cent of all do not exceed; 0 of none."""
+        """Return the time that this percentage of all times does not exceed; 0 if empty."""
         remaining = self.count * percent / 100
         for bucket in self.buckets:
             remaining -= bucket.sample_count
-            if remaining <= 1e-9:  # noqa: PLR2004 - what floats leave of 0
+            if remaining <= 1e-9:  # noqa: PLR2004 - rounding error of floats
                 return min(bucket.up_to_s, self.max_s)
         return self.max_s
 
     def count_over(self, limit_s: float) -> int:
-        """Return how many are longer than a bound."""
+        """Return the number of times above a limit."""
         return sum(bucket.sample_count for bucket in self.buckets if bucket.up_to_s > limit_s)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesPoint:
-    """A second of a load; of a long one, several seconds that follow each other."""
+    """One second of a load; in a long load, several consecutive seconds."""
 
     at_s: float
-    """Where it begins."""
+    """Start of the interval."""
     span_s: float
-    """How long it is."""
+    """Length of the interval."""
     started: int
-    """Attempts that began in it."""
+    """Attempts started in the interval."""
     acked: int
-    """Attempts that ended in it, acked."""
+    """Attempts acknowledged in the interval."""
     failed: int
-    """Attempts that ended in it otherwise."""
+    """Attempts that ended in the interval without an ack."""
     dropped: int
-    """Pushes that were given up in it without an attempt."""
+    """Requests dropped in the interval without an attempt."""
     late: int
-    """Attempts of those that began in it more than ``LATE_S`` after their intended start."""
+    """Attempts started in the interval more than ``LATE_THRESHOLD_S`` after their intended start."""
     in_flight: int
-    """Attempts under way at its end."""
+    """Attempts in flight at the end of the interval."""
     p50_s: float
-    """Time to an ack, of those that ended in it; of several seconds, the worst second's."""
+    """Time to ack of attempts that ended in the interval; over several seconds, the worst second's."""
     p99_s: float
     max_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSummary:
-    """What a load came to."""
+    """Totals of a load."""
 
     plan: LoadPlan
     elapsed_s: float
     """From the start to the end of the last attempt."""
     attempts: int
-    """That ended."""
+    """Attempts that ended."""
     outcomes: Mapping[Outcome, int]
     statuses: Mapping[int, int]
     ack_times: Distribution
-    """From the intended start of what was to be told to its ack; in a script that covers all attempts of it."""
+    """From the intended start to the ack; in a script this covers all attempts of a notification."""
     service_times: Distribution
-    """From the actual start of an acked attempt to its end: what a closed loop would have shown."""
+    """From the actual start of an acked attempt to its end: what a closed load would have measured."""
     lateness: Distribution
-    """From the intended to the actual start of attempts; empty of a closed load, which has no schedule."""
+    """From the intended to the actual start of attempts; empty for a closed load, which has no schedule."""
     late: int
-    """Attempts that began more than ``LATE_S`` late."""
+    """Attempts that started more than ``LATE_THRESHOLD_S`` late."""
     dropped: int
-    """Pushes that never began: they would have been later than the deadline of an attempt is long, or nothing new was
-    begun any more."""
+    """Requests that never started: they would have started later than an attempt's deadline allows, or after the end of
+    the load."""
     replayed: int
-    """Attempts that found their kept-alive connection gone and were sent again on another."""
+    """Attempts whose kept-alive connection was closed and that were sent again on a new one."""
     connections: int
-    """That were opened."""
+    """Connections opened."""
     series: tuple[SeriesPoint, ...] = ()
     alarms: int = 0
-    """Different ones that were told of; of a script."""
+    """Distinct alarms; script only."""
     notifications: int = 0
-    """That came to an end: acked, lost or dropped."""
+    """Notifications with a final result: acked, lost or dropped."""
     lost: int = 0
-    """Notifications whose attempts all failed, or that were dropped."""
+    """Notifications that were dropped or whose attempts all failed."""
     duplicates: int = 0
-    """Pushes that the receiver may have had too often, because their acks got lost."""
+    """Duplicates that the receiver may have because acks got lost."""
     recovery_s: float | None = None
-    """From the last notification that was due to the end of the last attempt; of a script."""
+    """From the last scheduled notification to the end of the last attempt; script only."""
     interrupted: bool = False
     warm_up_attempts: int = 0
-    """Attempts of the warm-up, which count in nothing but the series."""
+    """Attempts of the warm-up, which only the series includes."""
     notes: tuple[str, ...] = ()
-    """What limits what was measured: this machine could not keep up, descriptors ran out."""
+    """Limits of the measurement: this machine was too slow, or descriptors ran out."""
 
     @property
     def acked(self) -> int:
-        """Attempts that were."""
+        """Number of acknowledged attempts."""
         return self.outcomes.get(Outcome.ACKED, 0)
 
     @property
     def failed(self) -> int:
-        """Attempts that ended otherwise."""
+        """Number of other attempts that ended."""
         return self.attempts - self.acked
 
     @property
     def rate(self) -> float:
-        """Attempts that ended, a second."""
+        """Ended attempts per second."""
         return self.attempts / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def amplification(self) -> float:
-        """Attempts for each notification: 1 where none had to be repeated."""
+        """Attempts per notification: 1 without retries."""
         return self.attempts / self.notifications if self.notifications else 0.0
 
     @property
     def over_limit_count(self) -> int:
-        """Attempts acked over ``LIMIT_S`` after they were due, or timed out; of a script, notifications."""
+        """Attempts (script: notifications) timed out or acked over ``ACK_LIMIT_S`` after their intended start."""
         if self.plan.model is LoadModel.SCRIPT:
             return self.ack_times.count_over(ACK_LIMIT_S) + self.lost
         return self.ack_times.count_over(ACK_LIMIT_S) + self.outcomes.get(Outcome.TIMED_OUT, 0)
 
     @property
     def over_limit_total(self) -> int:
-        """Of how many: attempts, or of a script notifications."""
+        """Base of ``over_limit_count``: attempts, or in a script notifications."""
         return self.notifications if self.plan.model is LoadModel.SCRIPT else self.attempts
 
 
 @dataclass(frozen=True, slots=True)
 class LoadStarted:
-    """The target answers; the first push is about to begin."""
+    """The target is reachable; the first request is about to start."""
 
     plan: LoadPlan
 
@@ -180,14 +179,14 @@ class SecondElapsed:
 
     point: SeriesPoint
     attempts: int
-    """That have ended so far."""
+    """Attempts that ended so far."""
     failed: int
-    """Of these, those that were not acked."""
+    """Of these, attempts that were not acked."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadFinished:
-    """The last event of a load, also of one that was cut short."""
+    """Last event of a load, even if it was interrupted."""
 
     summary: LoadSummary
 

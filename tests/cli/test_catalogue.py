@@ -124,7 +124,7 @@ BROKEN = {
     ),
     "no TOML": (b"title = ", "is not TOML"),
     "no UTF-8": (b"title = '\xff'", "is not UTF-8 (byte 9)"),
-    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: is a text, not a boolean"),
+    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: is a string, not a boolean"),
     "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), 'kind: is "metrics", not "metric" or'),
     "nested": (
         QUEUE.replace("prefix", "refix").encode(),

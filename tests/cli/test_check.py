@@ -375,7 +375,7 @@ NO_FILE = "--json writes the document to standard output"
 REFUSED = {
     "": ("no target: give TARGET, or set TCOP_MOCK_TARGET",),
     " ": ("no target: give TARGET, or set TCOP_MOCK_TARGET",),
-    "/path": ("it names no host", "write [http://]"),
+    "/path": ("the host is missing", "write [http://]"),
     "htp://h": ("the scheme must be http or https, not 'htp'",),
     "h:port": ("h:port is no app", "a URL with a number as its port"),
     "h --clauses TCM999": ("unknown clause 'TCM999'; did you mean",),

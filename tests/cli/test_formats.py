@@ -173,7 +173,7 @@ REFUSED = {
     "--format curl --json": "--format curl is not JSON: leave --json and --pretty out",
     "--format k6 --pretty": "--format k6 is not JSON: leave --json and --pretty out",
     "--to http://h": "--to and --header go with --format curl|http|k6|pytest|vegeta; `tcop-mock send`",
-    "--format curl --to htp://h": "'htp://h' is no usable target: the scheme must be http or https, not 'htp'",
+    "--format curl --to htp://h": "'htp://h' is not a usable target: the scheme must be http or https, not 'htp'",
 }
 
 

@@ -19,7 +19,7 @@ CVM = "cvm/basic-monitoring"
 STATUS = '"1" or "0" or 1 or 0 (1 firing, 0 resolved; a string or an integer)'
 _CVM_SHAPES = 4
 NO_CALLBACK = (
-    "is no alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
+    "is not an alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
     "(a body of your own template? --profile template)"
 )
 

@@ -224,5 +224,5 @@ def test_an_unknown_profile_is_an_error() -> None:
     """The error of an unknown profile lists the existing ones."""
     with pytest.raises(UnknownNameError, match="unknown profile '2024'; did you mean '2025' or '2023'"):
         load_profile("2024")
-    with pytest.raises(UnknownNameError, match="there is 2019-ack, 2021-verify, 2023, 2025, template"):
+    with pytest.raises(UnknownNameError, match="one of 2019-ack, 2021-verify, 2023, 2025, template"):
         load_profile("latest")

@@ -224,7 +224,7 @@ def test_documents_one_behind_the_other_are_all_read(indent: int | None) -> None
     assert last.location == "item 3"
     assert not last.parsed.is_json
     [one] = found(raw + b"x")
-    assert one.parsed.problems[0].message.startswith("is no JSON: extra data")
+    assert one.parsed.problems[0].message.startswith("is not JSON: extra data")
 
 
 def test_lines_behind_one_that_is_too_long_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,4 +329,4 @@ def test_too_many_commands_are_refused() -> None:
 def test_raw_data_names_no_file() -> None:
     """``--data-raw`` takes an @ as it is; several values are joined as curl joins them."""
     [one] = found(b"curl h --data-raw @x -d y")
-    assert one.parsed.problems[0].message.startswith("is no JSON: expecting value (line 1, column 1: '@x&y')")
+    assert one.parsed.problems[0].message.startswith("is not JSON: expecting value (line 1, column 1: '@x&y')")

@@ -209,7 +209,7 @@ def test_an_entry_says_what_its_script_says() -> None:
         (jsonl([ledger_row("b", outcome="ackd")]), 'ledger.jsonl:2: outcome: is "ackd", not '),
         (jsonl([ledger_row("b", attempts=-1)]), "ledger.jsonl:2: attempts: is -1, less than 0"),
         (jsonl([ledger_row("b", attempts=10**30)]), "ledger.jsonl:2: attempts: "),
-        (jsonl([ledger_row("b", started_s=float("nan"))]), "ledger.jsonl:2: started_s: nan is no number of JSON's"),
+        (jsonl([ledger_row("b", started_s=float("nan"))]), "ledger.jsonl:2: started_s: nan is not a JSON number"),
         (jsonl([ledger_row("b", ended_s=10**400)]), "ledger.jsonl:2: ended_s: "),
         (jsonl([ledger_row("")]), "ledger.jsonl:2: session: "),
         (jsonl([ledger_row("b", sesion="b")]), "ledger.jsonl:2: 'sesion' "),

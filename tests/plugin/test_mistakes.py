@@ -105,7 +105,7 @@ TARGETS = {
     "'http://u:geheim@alarms.example/'": "tcop_target http://***@alarms.example/ is on another machine; "
     "--tcop-allow-host alarms.example, or tcop_allow_host in the ini file, allows it",
     "'http://u:geheim@10.1.1.1/'": "tcop_target http://***@10.1.1.1/ is on another machine",
-    "'ftp://127.0.0.1'": "tcop_target: 'ftp://127.0.0.1' is no usable target: ",
+    "'ftp://127.0.0.1'": "tcop_target: 'ftp://127.0.0.1' is not a usable target: ",
     "'nosuch:app'": "tcop_target: nosuch:app is no app: ModuleNotFoundError: No module named 'nosuch'",
     "7": "tcop_target is of type int; return a URL, an ASGI or WSGI app, 'module:app', or a callable",
     "lambda: 7": "tcop_target is a callable without arguments; return a URL",

@@ -104,7 +104,7 @@ def test_builtin(tcop_pagerduty):
 
 
 FAULTS = {
-    "status:503": (503, b"as asked for by --fault\n"),
+    "status:503": (503, b"requested by --fault\n"),
     "401": (401, b""),
     "reset": ("ConnectionResetError", b""),
     "reset-after-request": ("ConnectionResetError", b""),
