@@ -111,6 +111,26 @@ class OutgoingRequest:
         """The header that says where the body ends."""
         return ("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(len(self.body)))
 
+    def header_fields(self, authority: str, *, keep_alive: bool) -> list[tuple[str, str]]:
+        """Return the names and values of all header fields in the order in which they are sent.
+
+        Nothing here raises, so that no traceback shows the credentials in the clear.
+
+        Args:
+            authority: the value of ``Host``.
+            keep_alive: whether the connection stays open; otherwise ``Connection: close`` announces its end (RFC 9112,
+                9.6).
+        """
+        fields = {
+            "host": ("Host", authority),
+            "content-length": self.framing_header,
+            "connection": ("Connection", "keep-alive" if keep_alive else "close"),
+        }
+        if self.credentials is not None:
+            fields["authorization"] = ("Authorization", f"Basic {self.credentials.token().reveal()}")
+        fields |= {name.lower(): (name, value) for name, value in self.headers}
+        return list(fields.values())
+
     def framed_body(self) -> bytes:
         """Return the body as it stands behind the head."""
         if not self.chunked:

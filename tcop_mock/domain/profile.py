@@ -59,15 +59,24 @@ class DeliveryRules:
     probe: bytes | None = None
     """What verifies the URL when it is saved, in one POST that must be answered 200; ``None``: nothing does."""
 
-    def pause_s(self, attempt: Attempt, number: int) -> float:
-        """Return how long to wait after the attempt with a number, from 1."""
+    def retry_pause_s(self, attempt: Attempt, number: int) -> float | None:
+        """Return the pause before the next attempt, or ``None`` if the callback is not sent again.
+
+        This is the only retry policy: `send`, the load engine, Locust and the pytest plugin call it after each attempt.
+
+        Args:
+            attempt: the last attempt.
+            number: its number, starting at 1.
+        """
+        return self._pause_s(attempt, number) if number < self.attempts and self._should_retry(attempt) else None
+
+    def _pause_s(self, attempt: Attempt, number: int) -> float:
         pause_s = self.pauses_s[min(number, len(self.pauses_s)) - 1] if self.pauses_s else 0.0
         retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
         is_honoured = self.retry_after is RetryAfter.HONOURED and retry_after.isdecimal()
         return max(pause_s, float(retry_after)) if is_honoured else pause_s
 
-    def should_retry(self, attempt: Attempt) -> bool:
-        """Tell whether the callback is pushed again after an attempt, where attempts are left."""
+    def _should_retry(self, attempt: Attempt) -> bool:
         if attempt.outcome in self.retry_on:
             return True
         return attempt.outcome is Outcome.REJECTED and f"{(attempt.status or 0) // 100}xx" in self.retry_on

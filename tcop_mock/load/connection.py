@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.transport.http1 import InvalidResponseError, ResponseReader
+from tcop_mock.transport.http1 import ResponseReader
+from tcop_mock.transport.outcomes import InvalidResponseError, Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,13 @@ class PooledConnection(asyncio.BufferedProtocol):
         """Whether a byte of an answer came."""
         self.is_replayed = False
 
+    @property
+    def phase(self) -> Phase:
+        """How far the attempt has come on its connection."""
+        if self.status is not None:
+            return Phase.BODY
+        return Phase.HEAD if self.has_response_bytes else Phase.WAITING
+
     def write(self) -> None:
         """Send the attempt's request. No frame but this one, which does not raise, holds the credentials."""
         assert self.transport is not None  # noqa: S101 - who writes has connected
@@ -164,9 +171,9 @@ class PooledConnection(asyncio.BufferedProtocol):
         reader = cast("ResponseReader", self._reader)
         try:
             reader.feed(data)
-        except InvalidResponseError as problem:
-            self.status = reader.status  # its head may have come before what is bad
-            self.fail(Outcome.BAD_ANSWER, str(problem))
+        except InvalidResponseError as error:
+            self.status = reader.status  # the head may have been valid
+            self.fail(*failure_from_error(error, self.phase))
             return
         self.status = reader.status
         if reader.is_complete:
@@ -195,13 +202,8 @@ class PooledConnection(asyncio.BufferedProtocol):
     def _fail_disconnected(self, problem: Exception | None) -> None:
         if self.response_count and not self.has_response_bytes and not self.is_replayed:
             self._pool.stale(self)
-        elif isinstance(problem, ssl.SSLError):
-            self.fail(Outcome.TLS, problem.strerror or str(problem))
         else:
-            detail = "the receiver closed the connection"
-            if isinstance(problem, OSError):
-                detail = problem.strerror or str(problem)
-            self.fail(Outcome.RESET_IN_ANSWER if self.has_response_bytes else Outcome.RESET_BEFORE_ANSWER, detail)
+            self.fail(*failure_from_error(problem, self.phase))
 
     def fail(self, outcome: Outcome, detail: str) -> None:
         """End the attempt, and with it the connection."""

@@ -8,7 +8,7 @@ import math
 import random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel
 from tcop_mock.domain.profile import Accept, RetryAfter
 from tcop_mock.load.epoll import READ_BYTES, READABLE, Channel
@@ -118,9 +118,7 @@ class ScenarioExecutor:
         delivery, now_s = connection.context, self._engine.clock()
         assert isinstance(delivery, _Delivery)  # noqa: S101 - nobody else pushes on this wire
         start_s = self._start_s
-        attempt = _attempt_of(connection, now_s)
-        if self._rules.accept is not Accept.ANY_2XX:
-            attempt = apply_acceptance(self._rules.accept, OutgoingRequest(connection.body), attempt)
+        attempt = apply_acceptance(self._rules.accept, connection.body, _attempt_of(connection, now_s))
         record = AttemptRecord(
             connection.intended_s - start_s,
             connection.started_s - start_s,
@@ -137,12 +135,12 @@ class ScenarioExecutor:
             )
         else:
             recorder.record_failure(attempt.outcome, connection.status)
-        attempts_left = 0 if self._is_stopped else self._rules.attempts - len(delivery.attempts)
-        if attempts_left > 0 and self._rules.should_retry(attempt):
-            pause_s = self._rules.pause_s(attempt, len(delivery.attempts)) * self._engine.plan.time_scale
-            heapq.heappush(self._retry_queue, _QueuedAttempt(now_s + pause_s, next(self._order), delivery))
-        else:
+        pause_s = None if self._is_stopped else self._rules.retry_pause_s(attempt, len(delivery.attempts))
+        if pause_s is None:
             self._finish(delivery)
+        else:
+            next_s = now_s + pause_s * self._engine.plan.time_scale
+            heapq.heappush(self._retry_queue, _QueuedAttempt(next_s, next(self._order), delivery))
         self._run_due(1)
 
     def stop(self) -> None:

@@ -14,32 +14,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, ScheduledCallback
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
 from tcop_mock.load.schedule import mixed_bodies, weighted_shapes
 from tcop_mock.transport.delivery import apply_acceptance
+from tcop_mock.transport.outcomes import Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ENV_PREFIX = "TCOP_MOCK_LOAD_"
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
-_OUTCOME_BY_ERROR = {
-    "ConnectionRefusedError": Outcome.REFUSED,
-    "gaierror": Outcome.DNS,
-    "SSLError": Outcome.TLS,
-    "SSLCertVerificationError": Outcome.TLS,
-    "Timeout": Outcome.TIMED_OUT,
-    "TimeoutError": Outcome.TIMED_OUT,
-    "ConnectionResetError": Outcome.RESET_BEFORE_ANSWER,
-    "BrokenPipeError": Outcome.RESET_BEFORE_ANSWER,
-    "HTTPConnectionClosed": Outcome.RESET_BEFORE_ANSWER,
-    "EmptyResponse": Outcome.RESET_BEFORE_ANSWER,
-}
-"""What the client of Locust raises, by the name of its class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +158,9 @@ class LocustWorker:
             return Outcome.TIMED_OUT
         if result.status:
             return Outcome.from_status(result.status)
-        names = [kind.__name__ for kind in type(result.error).__mro__]
-        return next((_OUTCOME_BY_ERROR[name] for name in names if name in _OUTCOME_BY_ERROR), Outcome.BAD_ANSWER)
+        if result.error is None:
+            return Outcome.BAD_ANSWER
+        return failure_from_error(result.error, Phase.WAITING).outcome
 
     def deliver(
         self, callback: ScheduledCallback, send: Callable[[bytes], HttpResult], sleep: Callable[[float], None]
@@ -190,15 +179,20 @@ class LocustWorker:
             intended_s = started_s if attempts else callback.at_s
             outcome = self.outcome_of(result)
             attempt = Attempt(
-                outcome, intended_s, started_s, self._clock(), status=result.status or None, headers=result.headers
+                outcome,
+                intended_s,
+                started_s,
+                self._clock(),
+                status=result.status or None,
+                headers=result.headers,
+                body=result.body,
             )
-            attempt = apply_acceptance(
-                self.rules.accept, OutgoingRequest(callback.body), replace(attempt, body=result.body)
-            )
+            attempt = apply_acceptance(self.rules.accept, callback.body, attempt)
             attempts.append(AttemptRecord(intended_s, started_s, attempt.ended_s, attempt.outcome, attempt.status))
-            if len(attempts) >= self.rules.attempts or not self.rules.should_retry(attempt):
+            pause_s = self.rules.retry_pause_s(attempt, len(attempts))
+            if pause_s is None:
                 return DeliveryRecord(callback, tuple(attempts))
-            sleep(self.rules.pause_s(attempt, len(attempts)) * self.settings.time_scale)
+            sleep(pause_s * self.settings.time_scale)
 
 
 def parse_mix(mix: str) -> tuple[tuple[str, float], ...]:

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import socket
-import ssl
-import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,9 +18,17 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.load.connection import BUFFER_BYTES, PooledConnection, ResponseCache
 from tcop_mock.load.epoll import channels
-from tcop_mock.load.timer import propagate_loop_errors, report_error
-from tcop_mock.transport.connect import ResolveError, connect_socket, probe_tcp, resolve_host, tls_context
-from tcop_mock.transport.http1 import InvalidResponseError, ResponseReader, request_head
+from tcop_mock.load.timer import report_error
+from tcop_mock.transport.connect import connect_socket, probe_tcp, resolve_host, tls_context
+from tcop_mock.transport.http1 import ResponseReader, request_head
+from tcop_mock.transport.outcomes import (
+    INTERRUPTED,
+    InvalidResponseError,
+    Phase,
+    error_text,
+    failure_from_error,
+    is_local_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,11 +37,6 @@ if TYPE_CHECKING:
     from tcop_mock.load.connection import PoolCallbacks
     from tcop_mock.load.epoll import Channels, Dialling
     from tcop_mock.transport.connect import Addresses
-
-
-_LOCAL_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-
-"""What says that this machine has nothing left, and says nothing of the receiver."""
 
 
 class RequestHeads(dict[int, bytes]):
@@ -147,11 +147,8 @@ class ConnectionPool:
         """End the attempts whose deadline has passed."""
         started_before_s = now_s - self._deadline_s
         for connection in list(self._overdue(started_before_s)) if self.in_flight else ():
-            missing = "no answer" if connection.transport else "no connection"
-            detail = "the head of the answer came in time, its body did not end"
-            connection.fail(
-                Outcome.TIMED_OUT, detail if connection.status else f"{missing} inside {self._deadline_s:g} s"
-            )
+            phase = Phase.CONNECTING if connection.transport is None else connection.phase
+            connection.fail(*failure_from_error(TimeoutError(), phase, self._deadline_s))
 
     def _overdue(self, started_before_s: float) -> Sequence[PooledConnection]:
         overdue = []
@@ -164,7 +161,7 @@ class ConnectionPool:
     def cancel(self) -> None:
         """End all attempts that are under way, as cancelled."""
         for connection in list(self.in_flight):
-            connection.fail(Outcome.CANCELLED, "interrupted")
+            connection.fail(Outcome.CANCELLED, INTERRUPTED)
 
     async def close(self) -> None:
         """End all attempts and all connections."""
@@ -226,7 +223,7 @@ class ConnectionPool:
         if problem is None:
             self.connections += 1
             return
-        has_other_address = problem.errno not in _LOCAL_ERRORS and len(self._addresses or ()) > 1
+        has_other_address = not is_local_error(problem) and len(self._addresses or ()) > 1
         if has_other_address:
             self._last_address = None  # another may answer
         if not connection.is_busy:
@@ -260,18 +257,12 @@ class ConnectionPool:
             self.channels.add(sock, connection)
         self.connections += 1
 
-    def _on_connect_error(self, connection: PooledConnection, problem: OSError) -> None:
-        detail = getattr(problem, "verify_message", "") or problem.strerror or str(problem)
-        if problem.errno in _LOCAL_ERRORS:
-            self.exhausted_reason = detail
-            connection.fail(Outcome.CANCELLED, detail)
-        elif isinstance(problem, ResolveError):
-            connection.fail(Outcome.DNS, str(problem))
+    def _on_connect_error(self, connection: PooledConnection, error: OSError) -> None:
+        if is_local_error(error):
+            self.exhausted_reason = error_text(error)
+            connection.fail(Outcome.CANCELLED, self.exhausted_reason)
         else:
-            connection.fail(Outcome.TLS if isinstance(problem, ssl.SSLError) else Outcome.REFUSED, detail)
-
-
-_TICK_S = 0.01
+            connection.fail(*failure_from_error(error, Phase.CONNECTING, self._deadline_s))
 
 
 class RecordingConnection(PooledConnection):
@@ -321,69 +312,3 @@ class RecordingConnection(PooledConnection):
             request_sha256=hashlib.sha256(self.body).hexdigest(),
             detail=self.detail,
         )
-
-
-class PooledTransport:
-    """Sends one push after the other, for who wants to look at each; all with the headers of the first.
-
-    Args:
-        target: where to; its credentials are not used here, they come with the first push.
-        max_body_bytes: how much of an answer's body is read.
-        insecure: do not verify the receiver's certificate.
-        clock: seconds, monotonic.
-        resolve: looks a host name up; may block.
-    """
-
-    def __init__(
-        self,
-        target: Target,
-        *,
-        max_body_bytes: int = 65_536,
-        insecure: bool = False,
-        clock: Callable[[], float] = time.perf_counter,
-        resolve: Callable[..., Any] = socket.getaddrinfo,
-    ) -> None:
-        self._target, self._max_body_bytes, self._insecure = target, max_body_bytes, insecure
-        self._clock, self._resolve = clock, resolve
-        self._pool: ConnectionPool | None = None
-
-    async def __call__(
-        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
-    ) -> Attempt:
-        """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
-        pool = self._pool = self._pool or self._open_pool(request, deadline_s)
-        started_s = self._clock()
-        connection = pool.send(request.body, started_s if intended_s is None else intended_s, started_s)
-        assert isinstance(connection, RecordingConnection)  # noqa: S101 - the wire makes no others
-        finished = asyncio.get_running_loop().create_future()
-        connection.context = finished
-        with propagate_loop_errors(finished):
-            while not finished.done():
-                await asyncio.wait([finished], timeout=max(_TICK_S, started_s + deadline_s - self._clock()))
-                pool.expire(self._clock())
-        finished.result()
-        return connection.to_attempt()
-
-    async def close(self) -> None:
-        """End the connection."""
-        if self._pool is not None:
-            await self._pool.close()
-
-    def _open_pool(self, request: OutgoingRequest, deadline_s: float) -> ConnectionPool:
-        return ConnectionPool(
-            self._target,
-            request,
-            deadline_s=deadline_s,
-            max_body_bytes=self._max_body_bytes,
-            on_attempt_end=_finish,
-            clock=self._clock,
-            insecure=self._insecure,
-            resolve=self._resolve,
-            connection_class=RecordingConnection,
-        )
-
-
-def _finish(connection: PooledConnection) -> None:
-    assert isinstance(connection.context, asyncio.Future)  # noqa: S101 - nobody else pushes on this wire
-    if not connection.context.done():
-        connection.context.set_result(None)

@@ -301,11 +301,6 @@ SCHEMA = "scenario"
 _NOTIFY_TYPES = {"continuous": NotifyType.CONTINUOUS, "exponential": NotifyType.EXPONENTIAL}
 
 
-def scenario_names() -> tuple[str, ...]:
-    """Return the names of the shipped scenarios."""
-    return tuple(name for name, _ in iter_files(data_root("contracts") / "scenarios", ".toml"))
-
-
 def load_scenario(name: str) -> Scenario:
     """Return a shipped scenario by name, or the one that a file holds.
 

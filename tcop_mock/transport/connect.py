@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import aiohappyeyeballs
 
 from tcop_mock.domain.diagnosis import Certificate, ConnectionProbe, TlsProbe
+from tcop_mock.transport.outcomes import ResolveError, error_text, missing_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,10 +33,6 @@ Addresses: TypeAlias = "Sequence[AddrInfoType]"
 _HAPPY_EYEBALLS_DELAY_S = 0.25
 
 """Head start of one address before the next is tried beside it (RFC 8305, section 8)."""
-
-
-class ResolveError(OSError):
-    """The host name did not resolve."""
 
 
 class Connection(NamedTuple):
@@ -153,9 +150,9 @@ async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Cal
             async with asyncio.timeout(deadline_s):
                 await asyncio.get_running_loop().sock_connect(sock, address)
     except TimeoutError:
-        problem = f"no connection inside {deadline_s:g} s"
+        problem = missing_detail("connection", deadline_s)
     except OSError as refused:
-        problem = refused.strerror or str(refused)
+        problem = error_text(refused)
     return ConnectionProbe(str(address[0]), family == socket.AF_INET6, clock() - started_s, problem)
 
 
@@ -168,7 +165,7 @@ async def probe_tls(target: Target, deadline_s: float, resolve: Callable[..., An
     except ssl.SSLCertVerificationError as verify_error:
         problem, code = verify_error.verify_message, verify_error.verify_code
     except TimeoutError:
-        return TlsProbe(error=f"no session inside {deadline_s:g} s")
+        return TlsProbe(error=missing_detail("session", deadline_s))
     except OSError as connection_error:
         return TlsProbe(
             error=getattr(connection_error, "reason", None) or connection_error.strerror or str(connection_error)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import DeliveryRules
 
 
-def apply_acceptance(accept: Accept, request: OutgoingRequest, attempt: Attempt) -> Attempt:
-    """Return an attempt as a profile counts it: one that was acked may still not be the answer that it wants."""
+def apply_acceptance(accept: Accept, request_body: bytes, attempt: Attempt) -> Attempt:
+    """Return the attempt with the outcome that a profile gives it; some profiles also check the response body."""
     if attempt.outcome is not Outcome.ACKED or accept is Accept.ANY_2XX:
         return attempt
     if accept is Accept.EXACTLY_200:
@@ -37,7 +37,7 @@ def apply_acceptance(accept: Accept, request: OutgoingRequest, attempt: Attempt)
     elif accept is Accept.ERRCODE:
         reason = _errcode_problem(attempt.body)
     else:
-        reason = _retcode_problem(request.body, attempt.body)
+        reason = _retcode_problem(request_body, attempt.body)
     return replace(attempt, outcome=Outcome.REJECTED, detail=reason) if reason else attempt
 
 
@@ -193,10 +193,8 @@ class DeliveryScheduler:
     def _record_attempt(self, number: int, request: OutgoingRequest, attempt: Attempt) -> float | None:
         """Record an attempt; return how long to wait for the next one, or ``None`` where there is none."""
         attempts = self._attempts.setdefault(number, [])
-        attempts.append(apply_acceptance(self.rules.accept, request, attempt))
-        if not self.rules.should_retry(attempts[-1]) or len(attempts) >= self.rules.attempts:
-            return None
-        return self.rules.pause_s(attempt, len(attempts))
+        attempts.append(apply_acceptance(self.rules.accept, request.body, attempt))
+        return self.rules.retry_pause_s(attempts[-1], len(attempts))
 
 
 _MINUTE_S = 60.0

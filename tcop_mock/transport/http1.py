@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import h11
 
 from tcop_mock.domain.delivery import Attempt, Outcome
-from tcop_mock.transport.connect import Connection, ResolveError, connect_streams, tls_context
+from tcop_mock.transport.connect import Connection, connect_streams, tls_context
+from tcop_mock.transport.outcomes import HangUpRequestedError, InvalidResponseError, Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 _MAX_HEAD_BYTES = 100 * 1024
 
 _HTTP_PREFIX = b"HTTP/"
-
-
-class InvalidResponseError(Exception):
-    """What came is no HTTP/1 answer."""
 
 
 class ResponseReader:
@@ -97,17 +93,9 @@ def request_head(target: Target, request: OutgoingRequest) -> bytes:
 
     Nothing here raises, so that no traceback shows the credentials that it holds in the clear.
     """
-    fields = {
-        "host": ("Host", target.authority),
-        "content-length": request.framing_header,
-        # RFC 9112, 9.6: "close" is said by who will not use the connection again
-        "connection": ("Connection", "keep-alive" if request.keep_alive else "close"),
-    }
-    if request.credentials is not None:
-        fields["authorization"] = ("Authorization", f"Basic {request.credentials.token().reveal()}")
-    fields |= {name.lower(): (name, value) for name, value in request.headers}
     request_line = f"{request.method} {target.path_with(request.query)} HTTP/1.1"
-    lines = [request_line, *(f"{name}: {value}" for name, value in fields.values())]
+    fields = request.header_fields(target.authority, keep_alive=request.keep_alive)
+    lines = [request_line, *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -125,9 +113,14 @@ class _AttemptState:
     first_byte_s: float | None = None
     sent_bytes: int = 0
 
-
-class HangUpRequestedError(Exception):
-    """The connection is to be closed, as the push asks for."""
+    @property
+    def phase(self) -> Phase:
+        """How far the attempt has come."""
+        if self.connected_s is None:
+            return Phase.CONNECTING
+        if self.response.status is not None:
+            return Phase.BODY
+        return Phase.HEAD if self.response.received_bytes else Phase.WAITING
 
 
 class HttpTransport:
@@ -188,18 +181,8 @@ class HttpTransport:
         try:
             async with asyncio.timeout(deadline_s):
                 await self._exchange_on_connection(request, state)
-        except TimeoutError:
-            return Outcome.TIMED_OUT, _timeout_detail(state, deadline_s)
-        except HangUpRequestedError:
-            return Outcome.CANCELLED, "hung up, as asked for"
-        except InvalidResponseError as problem:
-            return Outcome.BAD_ANSWER, str(problem)
-        except EOFError:
-            return _connection_outcome(state), "the receiver closed the connection"
-        except OSError as problem:
-            return _connection_outcome(state, problem), getattr(
-                problem, "verify_message", ""
-            ) or problem.strerror or str(problem)
+        except (OSError, EOFError, InvalidResponseError, HangUpRequestedError) as error:
+            return failure_from_error(error, state.phase, deadline_s)
         return Outcome.from_status(state.response.status), ""
 
     async def _exchange_on_connection(self, request: OutgoingRequest, state: _AttemptState) -> None:
@@ -291,21 +274,3 @@ class HttpTransport:
 def _is_segmented(request: OutgoingRequest) -> bool:
     """Whether the body goes out in writes of its own."""
     return bool(request.segment_sizes) and not request.chunked
-
-
-def _connection_outcome(state: _AttemptState, problem: OSError | None = None) -> Outcome:
-    if isinstance(problem, ResolveError):
-        return Outcome.DNS
-    if isinstance(problem, ssl.SSLError):
-        return Outcome.TLS
-    if state.connected_s is None:
-        return Outcome.REFUSED
-    return Outcome.RESET_IN_ANSWER if state.response.received_bytes else Outcome.RESET_BEFORE_ANSWER
-
-
-def _timeout_detail(state: _AttemptState, deadline_s: float) -> str:
-    if state.connected_s is None:
-        return f"no connection inside {deadline_s:g} s"
-    if state.response.status is None:
-        return f"no answer inside {deadline_s:g} s"
-    return "the head of the answer came in time, its body did not end"

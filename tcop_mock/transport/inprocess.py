@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.transport.outcomes import HangUpRequestedError, Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -70,15 +71,7 @@ class InProcessExchange:
 
     def request_headers(self) -> list[tuple[str, str]]:
         """Return the headers as the sender writes them on a wire."""
-        request = self.request
-        fields = {
-            "host": ("Host", self.host),
-            "content-length": request.framing_header,
-            "connection": ("Connection", "close"),
-        }
-        if request.credentials is not None:
-            fields["authorization"] = ("Authorization", f"Basic {request.credentials.token().reveal()}")
-        return list((fields | {name.lower(): (name, value) for name, value in request.headers}).values())
+        return self.request.header_fields(self.host, keep_alive=False)
 
     def start_response(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take the head of the answer."""
@@ -116,17 +109,14 @@ class InProcessExchange:
         """Wait for the answer, and say how the attempt ended."""
         if self.request.hang_up_after_s is not None:
             await asyncio.sleep(self.request.hang_up_after_s)
-            return Outcome.CANCELLED, "hung up, as asked for"
+            return failure_from_error(HangUpRequestedError(), Phase.WAITING)
         try:
             async with asyncio.timeout(deadline_s):
                 await asyncio.shield(asyncio.wrap_future(self.head_received))
                 async with asyncio.timeout(self.request.body_timeout_s):
                     await asyncio.shield(asyncio.wrap_future(self.body_received))
-        except TimeoutError:
-            detail = (
-                f"no answer inside {deadline_s:g} s" if self.status is None else "the body of the answer did not end"
-            )
-            return Outcome.TIMED_OUT, detail
+        except TimeoutError as error:
+            return failure_from_error(error, Phase.WAITING if self.status is None else Phase.BODY, deadline_s)
         if self._is_broken:
             return Outcome.RESET_IN_ANSWER, _INCOMPLETE_RESPONSE
         return Outcome.from_status(self.status), self.traceback.strip().rpartition("\n")[2]

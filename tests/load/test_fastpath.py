@@ -166,11 +166,13 @@ def test_a_connection_without_an_answer_is_passed_over() -> None:
 
     async def run() -> list[tuple[Channel, bytes]]:
         channels, written = Channels(asyncio.get_running_loop()), list[tuple[Channel, bytes]]()
-        wire = SimpleNamespace(answers=ResponseCache(1), flying={}, requests={})
-        driver = SimpleNamespace(wire=wire, clock=time.perf_counter, warm_until_s=0.0, recorder=StatsRecorder())
-        load = SimpleNamespace(driver=driver, bodies=iter(()), until_s=math.inf, left=9)
+        pool = SimpleNamespace(
+            response_cache=ResponseCache(1), in_flight={}, request_heads={}, idle_closed=lambda _: None
+        )
+        engine = SimpleNamespace(pool=pool, clock=time.perf_counter, warm_up_ends_s=0.0, recorder=StatsRecorder())
+        load = SimpleNamespace(engine=engine, bodies=iter(()), end_s=math.inf, remaining=9)
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            line = PooledConnection(cast("Any", wire))
+            line = PooledConnection(cast("Any", pool))
             channels.add(socket.create_connection(listener.getsockname()), line)
             [(descriptor, channel)] = channels.open.items()
             assert isinstance(channel, Channel)

@@ -7,11 +7,11 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pooled_transport import PooledTransport
 from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.domain.delivery import Attempt, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.load.pool import PooledTransport
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
