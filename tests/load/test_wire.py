@@ -48,7 +48,7 @@ class Ended(NamedTuple):
 def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have either kind of connection; the second, as on systems without epoll(7)."""
     if request.param == "transports":
-        monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
+        monkeypatch.setattr("tcop_mock.load.pool.open_selector", lambda: None)
 
 
 class Wired(NamedTuple):
@@ -306,7 +306,7 @@ def test_descriptors_that_run_out_later_are_no_refusal(serve: Serve, monkeypatch
         raise OSError(24, "Too many open files")
 
     wired = two_pushes(
-        lambda _: monkeypatch.setattr("tcop_mock.load.epoll.Channels.dial", none_left), resolved_to(port), port
+        lambda _: monkeypatch.setattr("tcop_mock.load.epoll.EpollSelector.connect", none_left), resolved_to(port), port
     )
     assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.CANCELLED]
     assert wired.exhausted == "Too many open files"
@@ -324,7 +324,7 @@ def test_another_address_is_tried_when_the_one_that_answered_takes_too_long(
         if next(between):
             wire.send(b"{}", 0.0, 0.0)
             wire.expire(1e9)
-            monkeypatch.setattr("tcop_mock.load.epoll.Channels.dial", no_dial)
+            monkeypatch.setattr("tcop_mock.load.epoll.EpollSelector.connect", no_dial)
 
     def no_dial(*_: object) -> None:
         raise LookupError("the same address again")

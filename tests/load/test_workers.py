@@ -90,7 +90,7 @@ def test_a_worker_that_fails_says_so() -> None:
 def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends without a word, for whatever reason, ends the load; its exit code is told."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(TcopMockError, match="ended without a word, with exit code 1"):
+    with pytest.raises(TcopMockError, match="ended without a report, with exit code 1"):
         asyncio.run(WorkerPool(make_plan(workers=1), Generator(1), (), "asyncio").run(lambda *_: None))
 
 

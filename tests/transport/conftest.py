@@ -43,7 +43,7 @@ def post(
 ) -> Callable[..., Attempt]:
     """Push once to a URL, with the sender and with the wire of loads, on either kind of connection: all do alike."""
     if request.param.endswith("transports"):  # as on systems without epoll(7)
-        monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
+        monkeypatch.setattr("tcop_mock.load.pool.open_selector", lambda: None)
 
     def send(url: str, push: OutgoingRequest = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
         return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))
