@@ -1,4 +1,4 @@
-"""A profile: one published generation of the callback contract. Read from one file of ``contracts/profiles/``."""
+"""A profile: one published generation of the callback contract, from a file in ``contracts/profiles/``."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ DEFAULT_PROFILE = "2023"
 
 
 class Accept(StrEnum):
-    """Which answers accept a callback."""
+    """Which responses accept a callback."""
 
     ANY_2XX = "2xx"
     EXACTLY_200 = "200"
     RET_CODE = "retCode"
     """Status 2xx and a JSON object with the callback's ``sessionId`` and ``retCode`` 0."""
     ERRCODE = "errcode"
-    """Status 2xx and a JSON object with ``errcode`` 0, as group robots answer."""
+    """Status 2xx and a JSON object with ``errcode`` 0, the response of group robots."""
 
 
 class RetryAfter(StrEnum):
-    """What an answer's ``Retry-After`` (RFC 9110, 10.2.3; in seconds, not as a date) does."""
+    """The effect of a ``Retry-After`` header in seconds (RFC 9110, 10.2.3); dates have no effect."""
 
     IGNORED = "ignored"
     HONOURED = "honoured"
@@ -39,25 +39,25 @@ class RetryAfter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
-    """How TCOP pushes one callback."""
+    """How TCOP delivers one callback: attempts, deadline, acceptance and retries."""
 
     attempts: int
-    """POSTs at the most: the first and its retries."""
+    """Maximum number of POSTs: the first one and its retries."""
     timeout_s: float
     """Total deadline of one attempt: DNS, connect, TLS, write, head and body."""
     accept: Accept
-    """Which of the answers that came in full and in time accept it."""
+    """Which complete and timely responses accept the callback."""
     answer_cap_bytes: int
-    """How much of an answer's body is read before the socket is closed."""
+    """How many bytes of a response body are read before the socket is closed."""
     retry_on: frozenset[str]
-    """Outcomes after which the callback is pushed again; ``4xx`` and ``5xx`` for rejections by class of status."""
+    """Outcomes that cause a retry; ``4xx`` and ``5xx`` select rejections by status class."""
     pauses_s: tuple[float, ...]
-    """Pause before the second, third, ... attempt; the last one holds for all that follow."""
+    """Pauses before the second, third, ... attempt; the last one repeats."""
     headers: tuple[tuple[str, str], ...]
     retry_after: RetryAfter = RetryAfter.IGNORED
-    """What an answer's ``Retry-After`` does to the pause."""
+    """The effect of ``Retry-After`` on the pause."""
     probe: bytes | None = None
-    """What verifies the URL when it is saved, in one POST that must be answered 200; ``None``: nothing does."""
+    """Body of the POST that verifies a URL when it is saved, and must be answered with 200; ``None``: no check."""
 
     def retry_pause_s(self, attempt: Attempt, number: int) -> float | None:
         """Return the pause before the next attempt, or ``None`` if the callback is not sent again.
@@ -87,7 +87,7 @@ RETRYABLE_OUTCOMES = (
     "4xx",
     "5xx",
 )
-"""What ``retry_on`` can hold."""
+"""The values that ``retry_on`` may contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Profile:
     delivery: DeliveryRules
     wire_format: WireFormat
     assumed: Mapping[str, str]
-    """What no source says and this profile had to decide: what it is about, and a sentence."""
+    """Decisions without a source: a key and a sentence each."""
 
     @property
     def assumptions(self) -> tuple[str, ...]:
