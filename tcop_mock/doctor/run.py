@@ -1,4 +1,4 @@
-"""Run of ``doctor``: resolve the name, connect, shake hands, and send one harmless callback."""
+"""The visit: look the name up, connect, shake hands, and bring one harmless callback."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tcop_mock.doctor import checks
 from tcop_mock.domain.alarm import State, encode_json
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.diagnosis import Diagnosis, Severity
-from tcop_mock.transport.connect import ResolveError, probe_connection, probe_tls, resolve_host
+from tcop_mock.transport.connect import probe_connection, probe_tls, resolve_host
 from tcop_mock.transport.delivery import apply_acceptance
 from tcop_mock.transport.http1 import HttpTransport
+from tcop_mock.transport.outcomes import ResolveError, missing_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,24 +31,24 @@ _UNREACHABLE = frozenset({Outcome.DNS, Outcome.REFUSED, Outcome.TLS})
 
 
 def harmless_callback(generator: Generator, shape: Shape) -> bytes:
-    """Return a resolved alarm whose policy name says that it is a test, so that nothing is opened or resolved."""
+    """Return a resolved alarm whose policy's name says that it is a test; a receiver has nothing open to resolve."""
     alarm = replace(generator.alarm(shape, 0), policy_name=_TEST_POLICY_NAME)
     return encode_json(generator.callback(alarm, State.RESOLVED).to_dict())
 
 
 @dataclass(slots=True)
 class DoctorRun:
-    """One run of all checks for a target.
+    """One visit to a target.
 
     Args:
-        target: a URL, not an app.
-        rules: delivery rules of TCOP; each step has the deadline of one attempt.
-        body: callback to send, up to twice: with the target's credentials, and without.
-        environ: environment variables, for proxies.
-        clock: monotonic clock in seconds.
-        now: returns the time of day.
-        resolve: resolves a host name; may block.
-        insecure: whether to continue if the certificate does not verify.
+        target: a URL, no app.
+        rules: how TCOP delivers; each step has the deadline of one push.
+        body: what is brought, at the most twice: with the target's credentials, and without.
+        environ: the environment, for proxies.
+        clock: seconds, monotonic.
+        now: the time of day.
+        resolve: looks a host name up; may block.
+        insecure: go on where the certificate does not verify.
     """
 
     target: Target
@@ -60,7 +61,7 @@ class DoctorRun:
     insecure: bool = False
 
     async def run(self) -> Diagnosis:
-        """Run all checks. After a failed step, the checks that depend on it are skipped."""
+        """Look at everything that can be looked at; what comes after a step that failed is left out."""
         diagnostics = [checks.check_port(self.target), checks.check_proxy(self.environ)]
         started_s = self.clock()
         try:
@@ -69,7 +70,7 @@ class DoctorRun:
         except ResolveError as problem:
             return Diagnosis((checks.dns_failure(str(problem)), *diagnostics), is_reachable=False)
         except TimeoutError:
-            timeout_problem = f"resolving {self.target.host} took longer than {self.rules.timeout_s:g} s"
+            timeout_problem = missing_detail(f"answer about {self.target.host}", self.rules.timeout_s)
             return Diagnosis((checks.dns_failure(timeout_problem), *diagnostics), is_reachable=False)
         lookup_s = self.clock() - started_s
         connections = await self._probe_addresses(address_infos)
@@ -108,7 +109,7 @@ class DoctorRun:
         attempt = await transport(request, deadline_s=self.rules.timeout_s)
         responded_at, can_reuse = self.now(), transport.has_idle_connection
         transport.close_idle_connection()
-        checked = apply_acceptance(self.rules.accept, request, attempt)
+        checked = apply_acceptance(self.rules.accept, request.body, attempt)
         diagnostics = [checks.check_status(checked), checks.check_latency(attempt, self.rules)]
         if attempt.status is None:
             return diagnostics, attempt.outcome not in _UNREACHABLE
@@ -129,7 +130,7 @@ class DoctorRun:
 
 
 def exit_code(diagnosis: Diagnosis) -> int:
-    """Return 3 if the receiver is unreachable, 1 if there are problems, else 0."""
+    """Return 3 where the receiver cannot be reached, 1 where there are problems, else 0."""
     return 3 if not diagnosis.is_reachable else 1 if diagnosis.count(Severity.PROBLEM) else 0
 
 

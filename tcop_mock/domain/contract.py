@@ -219,8 +219,8 @@ class Step:
     cases: tuple[RequestCase, ...]
     send_mode: SendMode = SendMode.SEQUENTIAL
     expected_effects: str = ""
-    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the step), ``per-push`` (as many as one callback of a plain
-    alarm causes); empty: anything."""
+    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the step), ``per-push`` (as many as one
+    callback of a plain alarm causes); empty: anything."""
     expected_open: str = ""
     """The same for open incidents."""
     continue_on_error: bool = False

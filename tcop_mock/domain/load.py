@@ -1,4 +1,4 @@
-"""The plan of a load, its scenarios and objectives, and the records of its attempts.
+"""Load plans, objectives, scenarios, and the records of the deliveries of a load.
 
 Times are seconds since the start of the load, unless a name says otherwise.
 """
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
 
 class LoadModel(StrEnum):
-    """Trigger for starting the next request."""
+    """What determines when the next attempt starts."""
 
     OPEN = "open"
-    """A schedule that does not depend on the receiver."""
+    """A rate, independent of the receiver."""
     CLOSED = "closed"
-    """The previous response: a fixed number of requests is in flight."""
+    """The previous response: a constant number of attempts is in flight."""
     SCRIPT = "script"
-    """A list of scheduled notifications; failed ones are retried as the profile says."""
+    """A schedule of notifications, with the profile's retries."""
 
 
 class Stage(NamedTuple):
-    """Part of an open load in which the rate changes linearly."""
+    """A part of an open load in which the rate changes linearly."""
 
     duration_s: float
     """May be infinite for the last stage."""
     from_rate: float
-    """Requests per second at the start."""
+    """Attempts per second at its start."""
     to_rate: float
-    """Requests per second at the end."""
+    """Attempts per second at its end."""
 
 
 class ScheduledCallback(NamedTuple):
-    """One scheduled notification."""
+    """One notification and the time at which it is due."""
 
     at_s: float
-    """Intended start."""
+    """The intended start of its first attempt."""
     body: bytes
     alarm_key: str = ""
-    """Key of its alarm: the same string in each notification of one alarm."""
+    """The key of its alarm, the same in all notifications of one alarm."""
     object_id: str = ""
-    """Object of the alarm: ``objId``, or if the shape has none, other dimensions that identify it."""
+    """The object of the alarm: ``objId``, or another dimension if the shape has none."""
     state: str = ""
     """``firing``, ``repeated`` or ``resolved``."""
     session_id: str = ""
@@ -59,7 +59,7 @@ class ScheduledCallback(NamedTuple):
 
 Schedule: TypeAlias = "Iterator[ScheduledCallback]"
 
-"""Notifications in ascending order of their intended start."""
+"""Notifications, the earliest first."""
 
 
 class AttemptRecord(NamedTuple):
@@ -71,7 +71,7 @@ class AttemptRecord(NamedTuple):
     outcome: Outcome
     status: int | None = None
     is_replayed: bool = False
-    """Sent twice: the kept-alive connection was closed, and no byte of a response had arrived."""
+    """Whether it was sent twice, because the kept-alive connection was closed before any byte of a response."""
 
     @property
     def is_possibly_received(self) -> bool:
@@ -89,15 +89,15 @@ _POSSIBLY_RECEIVED = frozenset(
     }
 )
 
-"""Outcomes after which the receiver may have the callback, although TCOP retries after all but one of them."""
+"""Outcomes after which the receiver may have the callback; all but ``ACKED`` can still cause a retry."""
 
 
 class DeliveryRecord(NamedTuple):
-    """Result of one notification: one line of the ledger."""
+    """The attempts of one notification; a line of the ledger."""
 
     callback: ScheduledCallback
     attempts: tuple[AttemptRecord, ...]
-    """In the order in which they ended; empty for a dropped notification."""
+    """In the order in which they ended; empty if the notification was dropped."""
 
     @property
     def is_acked(self) -> bool:
@@ -106,13 +106,13 @@ class DeliveryRecord(NamedTuple):
 
     @property
     def duplicate_count(self) -> int:
-        """Number of extra copies that the receiver may have because of lost acks and replays."""
+        """How many duplicates the receiver may have, because of lost acknowledgements and replays."""
         return max(0, sum(1 + attempt.is_replayed for attempt in self.attempts if attempt.is_possibly_received) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """Settings of a load. Everything in it may be printed; the target masks its credentials."""
+    """The plan of a load. All of it may be printed; the credentials of the target are masked."""
 
     target: Target
     rules: DeliveryRules
@@ -120,29 +120,29 @@ class LoadPlan:
     seed: int
     model: LoadModel = LoadModel.OPEN
     stages: tuple[Stage, ...] = ()
-    """Open load only."""
+    """The stages of an open load."""
     is_poisson: bool = False
-    """Whether an open load has random arrivals (exponential gaps) instead of evenly spaced ones."""
+    """Whether the arrivals of an open load are a Poisson process instead of evenly spaced."""
     concurrency: int = 1
-    """Closed load only."""
+    """Attempts in flight in a closed load."""
     duration_s: float | None = None
-    """No request starts after this; a script ends when its notifications are delivered."""
+    """No attempt starts after this time; a scenario has its own end."""
     count: int | None = None
-    """Maximum number of requests."""
+    """Maximum number of attempts."""
     max_inflight: int = 1000
-    """Maximum number of attempts in flight; further requests wait and become late."""
+    """Maximum number of attempts in flight; further attempts wait and start late."""
     warm_up_s: float = 0.0
-    """Requests due before this are only part of the series."""
+    """Attempts that are due before count only in the series."""
     time_scale: float = 1.0
-    """Script only: real seconds per second of the profile's pauses. Deadlines are not scaled."""
+    """Real seconds per second of a scenario and its pauses. Deadlines are not scaled."""
     max_idle_s: float | None = None
-    """Script only: while nothing is in flight, longer idle times are cut to this."""
+    """Longest idle gap of a scenario; longer gaps with nothing in flight are shortened to this."""
     workers: int = 1
     insecure: bool = False
     mix: tuple[tuple[str, float], ...] = ()
-    """Shapes of the bodies, with weights; a script has its own bodies."""
+    """Shapes and weights of the bodies; a scenario has its own."""
     title: str = ""
-    """Short description: ``2000/s, Poisson`` or the name of a scenario."""
+    """A short description of the load: ``2000/s, Poisson`` or the name of a scenario."""
     assumptions: tuple[str, ...] = ()
 
 
@@ -151,15 +151,15 @@ class Objective:
     """One bound of ``--slo``."""
 
     text: str
-    """As written on the command line: ``p99<500ms``."""
+    """The text of the option: ``p99<500ms``."""
     name: str
-    """Name of the measured value."""
+    """The name of the measure."""
     relation: str
     """``<``, ``<=``, ``=``, ``>=`` or ``>``."""
     bound: float
-    """Seconds for times, 0 to 1 for shares, else a number."""
+    """Seconds for a time, 0 to 1 for a share, otherwise the number."""
     is_share: bool = False
-    """Whether the bound is a share of all attempts where it could also be a count."""
+    """Whether the bound is a share instead of a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,69 +169,69 @@ class ObjectiveResult:
     objective: Objective
     is_met: bool
     measurement: str
-    """The measured value as text: ``612 ms``, ``7 of 2000 (0.35%)``, or the reason why there is none."""
+    """The measured value: ``612 ms``, ``7 of 2000 (0.35%)``, or why there is none."""
 
     @property
     def summary(self) -> str:
-        """One line about the result."""
+        """One line for reports."""
         return f"{self.objective.text}: {'kept' if self.is_met else 'broken'}, {self.measurement}"
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioGroup:
-    """Alarms with common properties."""
+    """Alarms of a scenario with common properties."""
 
     title: str
     shapes: tuple[str, ...]
-    """Ids or globs of the catalogue; alarms use them in turn."""
+    """Ids or globs of the catalogue; alarms are assigned to the shapes in turn."""
     alarms: int
     within_s: float
-    """Period in which the alarms fire first, each at a random time."""
+    """The first firings are distributed randomly over this time."""
     start_s: float = 0.0
-    """Start of this period."""
+    """When that time starts."""
     metric: str | None = None
     event: str | None = None
     repeat_policy: RepeatPolicy | None = None
-    """Repetition of unresolved alarms; ``None``: sent once."""
+    """How unresolved alarms repeat; ``None``: not at all."""
     period_s: int | None = None
     """Statistical period of the policies; ``None``: random."""
     period_num: int | None = None
     """Number of breaching periods before an alarm fires; ``None``: random."""
     lasts_s: tuple[float, float] | None = None
-    """Minimum and maximum duration of an alarm, each random."""
+    """Minimum and maximum duration of an alarm, chosen randomly."""
     over_s: float | None = None
-    """Time at which all alarms resolve. Without this and ``lasts_s``, they outlive the scenario."""
+    """When all of them end together. Without this and ``lasts_s`` they do not end within the scenario."""
     lives: int = 1
-    """Number of times each alarm fires."""
+    """How often each alarm fires."""
     between_s: tuple[float, float] = (0.0, 0.0)
-    """Minimum and maximum pause before an alarm fires again; at least the policy's periods."""
+    """Pause between the resolve and the next firing; at least the periods of the policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """An alarm storm, read from one file of ``contracts/scenarios/`` or from a user's own file."""
+    """An alarm storm, from a file in ``contracts/scenarios/`` or from a file of the user."""
 
     name: str
     title: str
     source: str
     assumed: Mapping[str, str]
-    """Assumptions: keys of the groups without a source, and a sentence for each."""
+    """Decisions without a source: keys of the groups and a sentence each."""
     groups: tuple[ScenarioGroup, ...]
     region: str = ""
     """Short code of the region of all alarms; empty: each policy has its own."""
     ends_s: float | None = None
-    """No notification is sent after this; ``None``: until the last alarm is resolved."""
+    """No notification is due after this time; ``None``: until the last alarm resolves."""
     file: str = ""
-    """File of a user's own scenario; empty for a shipped one."""
+    """The file of the user; empty for a shipped scenario."""
 
     @property
     def location(self) -> str:
-        """Name of the scenario in error messages."""
+        """The name of the scenario in errors."""
         return self.file or self.name
 
     @property
     def alarm_count(self) -> int:
-        """Total number of alarms."""
+        """The number of alarms."""
         return sum(group.alarms for group in self.groups)
 
     @property

@@ -1,7 +1,8 @@
-"""Statistics and events of a load, for its progress display and its reports.
+"""The statistics and events of a load.
 
 Times are seconds since the start of the load, unless a name says otherwise. The time to an ack counts from the
-*intended* start, so that a receiver that stalls slows down every request due meanwhile (no coordinated omission).
+*intended* start, so that a stall of the receiver also shows in the times of the attempts that were due meanwhile (no
+coordinated omission).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
 
 LATE_THRESHOLD_S = 0.01
-"""A request that starts later than this after its intended start counts as late."""
+"""An attempt that starts later than this after its intended start is late."""
 ACK_LIMIT_S = 5.0
-"""Documented timeout. TCOP would retry a request that takes longer from its intended start to its ack."""
+"""The documented timeout: TCOP would retry a callback that takes longer from its intended start to its ack."""
 
 
 class Bucket(NamedTuple):
-    """Number of times up to this bound and above the previous one."""
+    """The number of times up to a bound and above the previous bound."""
 
     up_to_s: float
     sample_count: int
@@ -32,115 +33,114 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Histogram of times with buckets at most 1 % wide."""
+    """A histogram of times with buckets that are at most 1 % wide."""
 
     buckets: tuple[Bucket, ...] = ()
-    """Non-empty buckets in ascending order."""
+    """The non-empty buckets in ascending order."""
     max_s: float = 0.0
-    """Longest time, with microsecond precision."""
+    """The longest time, to the microsecond."""
     sum_s: float = 0.0
 
     @property
     def count(self) -> int:
-        """Number of times."""
+        """The number of recorded times."""
         return sum(bucket.sample_count for bucket in self.buckets)
 
     @property
     def mean_s(self) -> float:
-        """Mean of the times; 0 if empty."""
+        """The mean; 0 without data."""
         return self.sum_s / self.count if self.buckets else 0.0
 
     def percentile(self, percent: float) -> float:
-        """Return the time that this percentage of all times does not exceed; 0 if empty."""
+        """Return a percentile of the times; 0 without data."""
         remaining = self.count * percent / 100
         for bucket in self.buckets:
             remaining -= bucket.sample_count
-            if remaining <= 1e-9:  # noqa: PLR2004 - rounding error of floats
+            if remaining <= 1e-9:  # noqa: PLR2004 - a rounding error
                 return min(bucket.up_to_s, self.max_s)
         return self.max_s
 
     def count_over(self, limit_s: float) -> int:
-        """Return the number of times above a limit."""
+        """Return the number of times above a bound."""
         return sum(bucket.sample_count for bucket in self.buckets if bucket.up_to_s > limit_s)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesPoint:
-    """One second of a load; in a long load, several consecutive seconds."""
+    """One second of a load, or several consecutive seconds of a long load."""
 
     at_s: float
-    """Start of the interval."""
+    """Its start."""
     span_s: float
-    """Length of the interval."""
+    """Its length."""
     started: int
-    """Attempts started in the interval."""
+    """Attempts that started in it."""
     acked: int
-    """Attempts acknowledged in the interval."""
+    """Attempts that ended in it and were acknowledged."""
     failed: int
-    """Attempts that ended in the interval without an ack."""
+    """Attempts that ended in it and failed."""
     dropped: int
-    """Requests dropped in the interval without an attempt."""
+    """Callbacks that were dropped in it without an attempt."""
     late: int
-    """Attempts started in the interval more than ``LATE_THRESHOLD_S`` after their intended start."""
+    """Started attempts that were late by more than ``LATE_THRESHOLD_S``."""
     in_flight: int
-    """Attempts in flight at the end of the interval."""
+    """Attempts in flight at its end."""
     p50_s: float
-    """Time to ack of attempts that ended in the interval; over several seconds, the worst second's."""
+    """Median time to an ack of the attempts that ended in it; for several seconds, the worst of them."""
     p99_s: float
     max_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSummary:
-    """Totals of a load."""
+    """The result of a load."""
 
     plan: LoadPlan
     elapsed_s: float
-    """From the start to the end of the last attempt."""
+    """Time from the start of the load to the end of the last attempt."""
     attempts: int
     """Attempts that ended."""
     outcomes: Mapping[Outcome, int]
     statuses: Mapping[int, int]
     ack_times: Distribution
-    """From the intended start to the ack; in a script this covers all attempts of a notification."""
+    """Intended start to ack; in a scenario this includes all attempts of a notification."""
     service_times: Distribution
-    """From the actual start of an acked attempt to its end: what a closed load would have measured."""
+    """Actual start to end of acknowledged attempts, the times that a closed load would measure."""
     lateness: Distribution
-    """From the intended to the actual start of attempts; empty for a closed load, which has no schedule."""
+    """Intended start to actual start; empty in a closed load, which has no schedule."""
     late: int
     """Attempts that started more than ``LATE_THRESHOLD_S`` late."""
     dropped: int
-    """Requests that never started: they would have started later than an attempt's deadline allows, or after the end of
-    the load."""
+    """Callbacks that were never sent: they waited longer than the deadline, or the load ended first."""
     replayed: int
-    """Attempts whose kept-alive connection was closed and that were sent again on a new one."""
+    """Attempts that were sent again because their kept-alive connection was closed."""
     connections: int
-    """Connections opened."""
+    """Connections that were opened."""
     series: tuple[SeriesPoint, ...] = ()
     alarms: int = 0
-    """Distinct alarms; script only."""
+    """Number of different alarms of a scenario."""
     notifications: int = 0
-    """Notifications with a final result: acked, lost or dropped."""
+    """Notifications that are acknowledged, lost or dropped."""
     lost: int = 0
-    """Notifications that were dropped or whose attempts all failed."""
+    """Notifications whose attempts all failed, or that were dropped."""
     duplicates: int = 0
-    """Duplicates that the receiver may have because acks got lost."""
+    """Requests that the receiver may have received again because an acknowledgement was lost."""
     recovery_s: float | None = None
-    """From the last scheduled notification to the end of the last attempt; script only."""
+    """Time from the last due notification to the end of the last attempt of a scenario."""
     interrupted: bool = False
     warm_up_attempts: int = 0
-    """Attempts of the warm-up, which only the series includes."""
+    """Attempts of the warm-up, which count only in the series."""
     notes: tuple[str, ...] = ()
-    """Limits of the measurement: this machine was too slow, or descriptors ran out."""
+    """Limits of the measurement, for example that this machine had no descriptor left."""
 
     @property
     def acked(self) -> int:
-        """Number of acknowledged attempts."""
+        """Attempts that were acknowledged."""
         return self.outcomes.get(Outcome.ACKED, 0)
 
     @property
     def failed(self) -> int:
-        """Number of other attempts that ended."""
+        """Attempts that failed."""
         return self.attempts - self.acked
 
     @property
@@ -150,25 +150,25 @@ class LoadSummary:
 
     @property
     def amplification(self) -> float:
-        """Attempts per notification: 1 without retries."""
+        """Attempts per notification; 1 without retries."""
         return self.attempts / self.notifications if self.notifications else 0.0
 
     @property
     def over_limit_count(self) -> int:
-        """Attempts (script: notifications) timed out or acked over ``ACK_LIMIT_S`` after their intended start."""
+        """Attempts (in a scenario: notifications) that timed out or were acknowledged after ``ACK_LIMIT_S``."""
         if self.plan.model is LoadModel.SCRIPT:
             return self.ack_times.count_over(ACK_LIMIT_S) + self.lost
         return self.ack_times.count_over(ACK_LIMIT_S) + self.outcomes.get(Outcome.TIMED_OUT, 0)
 
     @property
     def over_limit_total(self) -> int:
-        """Base of ``over_limit_count``: attempts, or in a script notifications."""
+        """The total for that count: attempts, in a scenario notifications."""
         return self.notifications if self.plan.model is LoadModel.SCRIPT else self.attempts
 
 
 @dataclass(frozen=True, slots=True)
 class LoadStarted:
-    """The target is reachable; the first request is about to start."""
+    """The target responds; the first attempt is about to start."""
 
     plan: LoadPlan
 
@@ -179,14 +179,14 @@ class SecondElapsed:
 
     point: SeriesPoint
     attempts: int
-    """Attempts that ended so far."""
+    """Attempts that have ended so far."""
     failed: int
-    """Of these, attempts that were not acked."""
+    """Attempts that have failed so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadFinished:
-    """Last event of a load, even if it was interrupted."""
+    """The last event of a load, even if it was interrupted."""
 
     summary: LoadSummary
 

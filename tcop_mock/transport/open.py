@@ -1,4 +1,4 @@
-"""The port to a target, whatever it is."""
+"""Opens the transport for a target: a URL, an app or a parser."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_transport(target: Target, max_body_bytes: int, *, insecure: bool = False) -> Iterator[Transport]:
-    """Give the port to a URL, or to an app or a parser in this process, on the clock of ``time.perf_counter``.
+    """Yield a transport to a URL, or to an app or a parser in this process, on the clock of ``time.perf_counter``.
 
     Args:
-        target: what is sent to.
-        max_body_bytes: how much of an answer's body is read.
+        target: the target.
+        max_body_bytes: how many bytes of a response body are read.
         insecure: do not verify the certificate of an https URL.
 
     Raises:
-        UsageError: there is no such app or parser.
-        TargetError: the app does not start up.
+        UsageError: the app or parser does not exist.
+        TargetError: the app does not start.
     """
     if not target.app:
         yield HttpTransport(target, max_body_bytes=max_body_bytes, insecure=insecure, clock=time.perf_counter)
         return
     if target.parser:
-        from tcop_mock.transport.parser import parser_transport  # noqa: PLC0415 - who sends to URLs need not load it
+        from tcop_mock.transport.parser import parser_transport  # noqa: PLC0415 - not needed for URLs
 
         with parser_transport(target, clock=time.perf_counter) as parser:
             yield parser
         return
-    from tcop_mock.transport.app import transport_by_name  # noqa: PLC0415 - who sends to URLs need not load it
+    from tcop_mock.transport.app import transport_by_name  # noqa: PLC0415 - not needed for URLs
 
     with transport_by_name(target, max_body_bytes=max_body_bytes, clock=time.perf_counter) as transport:
         yield transport

@@ -125,7 +125,7 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open
         (["--scenario", "{storm}", "--rate", "5"], "--scenario sets the schedule: leave --rate out"),
         (["--scenario", "{storm}", "--mix", "cvm/*"], "--scenario sets the schedule: leave --mix out"),
         (["--scenario", "{storm}", "--concurrency", "5"], "--scenario sets the schedule: leave --concurrency out"),
-        (["--scenario", "{storm}", "--workers", "2"], "a scenario is played by one process: leave --workers out"),
+        (["--scenario", "{storm}", "--workers", "2"], "a scenario runs in one process: leave --workers out"),
         (["--scenario", "zone"], "unknown scenario 'zone'; did you mean 'zone-outage'?"),
         (
             ["--scenario", "{storm}", "--max-count", "5"],

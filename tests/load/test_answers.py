@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.load.connection import HeadCache, ResponseCache
-from tcop_mock.transport.http1 import InvalidResponseError, ResponseReader
+from tcop_mock.transport.http1 import ResponseReader
+from tcop_mock.transport.outcomes import InvalidResponseError
 
 CAP = 65_536
 PARTS = [

@@ -248,7 +248,7 @@ def test_what_a_receiver_has_is_told_by_its_line(row: dict[str, Any], complaint:
 
 def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is longer than any body is refused by its length."""
-    monkeypatch.setattr("tcop_mock.load.ledger._MOST_BYTES", 100)
+    monkeypatch.setattr("tcop_mock.load.ledger._MAX_LINE_BYTES", 100)
     with pytest.raises(UsageError, match=r"^r:2: is longer than "):
         list(read_received_items(io.BytesIO(b"\n" + b"x" * 102), "r"))
 

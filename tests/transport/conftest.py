@@ -7,11 +7,11 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pooled_transport import PooledTransport
 from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.domain.delivery import Attempt, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.load.pool import PooledTransport
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def post(
 ) -> Callable[..., Attempt]:
     """Push once to a URL, with the sender and with the wire of loads, on either kind of connection: all do alike."""
     if request.param.endswith("transports"):  # as on systems without epoll(7)
-        monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
+        monkeypatch.setattr("tcop_mock.load.pool.open_selector", lambda: None)
 
     def send(url: str, push: OutgoingRequest = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
         return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))

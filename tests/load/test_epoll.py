@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tcop_mock.load.epoll import Channels, Dialling, channels
+from tcop_mock.load.epoll import EpollSelector, PendingConnection, open_selector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -68,7 +68,7 @@ class Several:
     """Some channels, and how to have more of them."""
 
     def __init__(self, listener: socket.socket, stack: contextlib.ExitStack) -> None:
-        self.channels = Channels(asyncio.get_running_loop())
+        self.selector = EpollSelector(asyncio.get_running_loop())
         self._listener, self._stack = listener, stack
 
     def opened(self) -> Ends:
@@ -77,7 +77,7 @@ class Several:
         sock.settimeout(0)
         peer = self.accepted()
         reader = Reader()
-        self.channels.add(sock, reader)
+        self.selector.add(sock, reader)
         return Ends(reader, peer)
 
     def accepted(self) -> socket.socket:
@@ -94,9 +94,9 @@ def several() -> Iterator[Several]:
         try:
             yield made
         finally:
-            for one in list(made.channels.open.values()):
+            for one in list(made.selector.connections.values()):
                 one.abort()  # type: ignore[union-attr]  # what was dialled has ended by now
-            made.channels.close()
+            made.selector.close()
 
 
 def ran(test: Callable[[Several], Coroutine[None, None, None]]) -> None:
@@ -128,7 +128,7 @@ def test_what_is_written_comes_and_what_comes_is_read() -> None:
         peer.close()
         await until(lambda: reader.told == ["eof", "lost"])
         assert reader.lost is None
-        assert not made.channels.open
+        assert not made.selector.connections
 
     ran(test)
 
@@ -161,8 +161,8 @@ def test_a_socket_that_takes_nothing_keeps_what_is_written() -> None:
     async def test(made: Several) -> None:
         reader, peer = made.opened()
         reader.transport.write(MUCH)
-        channel = next(iter(made.channels.open.values()))
-        channel.serve(select.EPOLLOUT)  # nothing more fits yet
+        channel = next(iter(made.selector.connections.values()))
+        channel.handle_event(select.EPOLLOUT)  # nothing more fits yet
         peer.settimeout(0)
         got = 0
         async with asyncio.timeout(20):
@@ -178,8 +178,8 @@ def test_a_call_for_nothing_is_no_end() -> None:
 
     async def test(made: Several) -> None:
         reader, peer = made.opened()
-        channel = next(iter(made.channels.open.values()))
-        channel.serve(select.EPOLLIN)
+        channel = next(iter(made.selector.connections.values()))
+        channel.handle_event(select.EPOLLIN)
         assert (reader.data, reader.told) == (b"", [])
         peer.sendall(b"now")
         await until(lambda: reader.data == b"now")
@@ -240,11 +240,11 @@ def test_one_that_somebody_else_holds_too_is_over_when_it_ends() -> None:
 
     async def test(made: Several) -> None:
         reader, peer = made.opened()
-        [descriptor] = made.channels.open
+        [descriptor] = made.selector.connections
         with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM):
             peer.close()
             await until(lambda: "lost" in reader.told)
-            assert made.channels.ready.poll(0) == []
+            assert made.selector.epoll.poll(0) == []
 
     ran(test)
 
@@ -273,14 +273,14 @@ def test_what_is_written_in_a_turn_is_sent_when_all_are_read() -> None:
 
 def test_a_turn_ends_also_where_more_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop has other callbacks; what is left is served in its next turn."""
-    monkeypatch.setattr("tcop_mock.load.epoll._ROUNDS", 1)
-    monkeypatch.setattr("tcop_mock.load.epoll._AT_ONCE", 1)
+    monkeypatch.setattr("tcop_mock.load.epoll._MAX_POLLS", 1)
+    monkeypatch.setattr("tcop_mock.load.epoll._MAX_EVENTS", 1)
 
     async def test(made: Several) -> None:
         pairs = [made.opened(), made.opened(), made.opened()]
         for pair in pairs:
             pair.peer.sendall(b"x")
-        made.channels._serve()
+        made.selector._handle_ready()
         assert sorted(pair.reader.data for pair in pairs) == [b"", b"", b"x"]
         await until(lambda: all(pair.reader.data for pair in pairs))
 
@@ -314,7 +314,7 @@ def test_dialling_ends_with_a_connection() -> None:
     async def test(made: Several) -> None:
         reader, ended = Reader(), list[OSError | None]()
         address = made._listener.getsockname()
-        made.channels.dial(socket.AF_INET, address, reader, ended.append)
+        made.selector.connect(socket.AF_INET, address, reader, ended.append)
         assert ended == []
         await until(lambda: bool(ended))
         assert ended == [None]
@@ -331,11 +331,11 @@ def test_dialling_ends_with_what_the_system_says() -> None:
         with socket.create_server(("127.0.0.1", 0)) as gone:
             address = gone.getsockname()
         ended: list[OSError | None] = []
-        made.channels.dial(socket.AF_INET, address, Reader(), ended.append)
+        made.selector.connect(socket.AF_INET, address, Reader(), ended.append)
         await until(lambda: bool(ended))
-        made.channels.dial(socket.AF_INET, made._listener.getsockname(), Reader(), ended.append).cancel()
+        made.selector.connect(socket.AF_INET, made._listener.getsockname(), Reader(), ended.append).cancel()
         assert [one and one.errno for one in ended] == [errno.ECONNREFUSED, errno.ECANCELED]
-        assert not made.channels.open
+        assert not made.selector.connections
 
     ran(test)
 
@@ -348,7 +348,7 @@ def test_a_connection_to_itself_is_none() -> None:
         sock = socket.socket()
         sock.bind(("127.0.0.1", 0))
         sock.connect(sock.getsockname())
-        Dialling(made.channels, sock, sock.getpeername(), Reader(), ended.append)
+        PendingConnection(made.selector, sock, sock.getpeername(), Reader(), ended.append)
         await until(lambda: bool(ended))
         assert [one and one.errno for one in ended] == [errno.ECONNREFUSED]
 
@@ -360,8 +360,8 @@ def test_what_cannot_be_dialled_is_said_at_once() -> None:
 
     async def test(made: Several) -> None:
         with pytest.raises(OSError, match=r"unreachable|denied|not permitted|Invalid"):
-            made.channels.dial(socket.AF_INET, ("255.255.255.255", 9), Reader(), lambda _: None)
-        assert not made.channels.open
+            made.selector.connect(socket.AF_INET, ("255.255.255.255", 9), Reader(), lambda _: None)
+        assert not made.selector.connections
 
     ran(test)
 
@@ -374,7 +374,7 @@ def test_a_loop_that_waits_for_no_descriptors_has_none() -> None:
             raise NotImplementedError
 
     async def run() -> bool:
-        return channels() is None
+        return open_selector() is None
 
     with asyncio.Runner(loop_factory=Proactor) as runner:
         assert runner.run(run())
@@ -385,6 +385,6 @@ def test_a_system_without_epoll_has_none(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delattr(select, "epoll")
 
     async def run() -> bool:
-        return channels() is None
+        return open_selector() is None
 
     assert asyncio.run(run())

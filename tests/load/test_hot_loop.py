@@ -8,7 +8,7 @@ import select
 import socket
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from load_samples import CATALOG, make_plan
@@ -18,15 +18,12 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import LoadFinished, LoadSummary
 from tcop_mock.load.connection import PooledConnection, ResponseCache
-from tcop_mock.load.epoll import READABLE, Channel, Channels
-from tcop_mock.load.executors import FastPath
+from tcop_mock.load.epoll import EpollSelector, EpollTransport
 from tcop_mock.load.run import LoadRun
 from tcop_mock.load.stats import StatsRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tcop_mock.load.executors import ClosedExecutor
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux has epoll(7)")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -118,12 +115,12 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[
             if not left.pop(0)(peer):
                 return
 
-    received = Channel.received
+    data_read = EpollTransport.data_read
 
-    def counting(self: Channel, data: bytes) -> None:
+    def counting(self: EpollTransport, data: bytes) -> None:
         nonlocal read
         read += bool(data)
-        received(self, data)
+        data_read(self, data)
 
     async def run(url: str) -> LoadSummary:
         steady = make_plan(url, model=LoadModel.CLOSED, concurrency=1, **plan)
@@ -132,11 +129,9 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[
         return events[-1].summary
 
     with monkeypatch.context() as patched, ScriptedServer(script) as server:
-        patched.setattr(Channel, "received", counting)
+        patched.setattr(EpollTransport, "data_read", counting)
         if not fast:
-            patched.setattr(
-                "tcop_mock.load.executors.FastPath", lambda channels, _: SimpleNamespace(serve=channels.serve_each)
-            )
+            patched.setattr(EpollSelector, "use_hot_loop", lambda *_: None)
         summary = asyncio.run(run(server.url))
     return Load(summary, bodies, read)
 
@@ -164,23 +159,27 @@ def test_usual_turns_are_taken_in_one_go(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_connection_without_an_answer_is_passed_over() -> None:
     """One that has been closed in the same turn, and one of which nothing has come after all."""
 
-    async def run() -> list[tuple[Channel, bytes]]:
-        channels, written = Channels(asyncio.get_running_loop()), list[tuple[Channel, bytes]]()
-        wire = SimpleNamespace(answers=ResponseCache(1), flying={}, requests={})
-        driver = SimpleNamespace(wire=wire, clock=time.perf_counter, warm_until_s=0.0, recorder=StatsRecorder())
-        load = SimpleNamespace(driver=driver, bodies=iter(()), until_s=math.inf, left=9)
+    async def run() -> list[tuple[EpollTransport, bytes]]:
+        selector, outbox = EpollSelector(asyncio.get_running_loop()), list[tuple[EpollTransport, bytes]]()
+        pool: Any = SimpleNamespace(
+            response_cache=ResponseCache(1),
+            in_flight={},
+            request_heads={},
+            clock=time.perf_counter,
+            idle_closed=lambda _: None,
+        )
+        load: Any = SimpleNamespace(bodies=iter(()), end_s=math.inf, remaining=9)
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            line = PooledConnection(cast("Any", wire))
-            channels.add(socket.create_connection(listener.getsockname()), line)
-            [(descriptor, channel)] = channels.open.items()
-            assert isinstance(channel, Channel)
-            channel.sock.settimeout(0)
-            FastPath(channels, cast("ClosedExecutor", load)).serve(
-                [(descriptor + 1, READABLE), (descriptor, READABLE)], written
-            )
-            line.abort()
-            channels.close()
-        return written
+            connection = PooledConnection(pool)
+            selector.add(socket.create_connection(listener.getsockname()), connection)
+            [(descriptor, transport)] = selector.connections.items()
+            assert isinstance(transport, EpollTransport)
+            transport.sock.settimeout(0)
+            selector.use_hot_loop(load, pool, StatsRecorder(), 0.0)
+            selector._dispatch([(descriptor + 1, select.EPOLLIN), (descriptor, select.EPOLLIN)], outbox)
+            connection.abort()
+            selector.close()
+        return outbox
 
     assert asyncio.run(run()) == []
 
