@@ -24,7 +24,8 @@ from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser
 from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.console import console_for_run
+from tcop_mock.reports.console import console_for
+from tcop_mock.reports.console_formatters import ConsoleFormatter
 from tcop_mock.reports.json import check_document, write_json
 from tcop_mock.reports.summary import OverallResult, overall_result
 from tcop_mock.transport.open import open_transport
@@ -143,7 +144,7 @@ def telling(level: Level, common: Common) -> Iterator[EventListener]:
     if common.as_json:
         yield lambda _event: None
         return
-    with commands_stopped(), console_for_run(sys.stdout, fail_on=level, environ=os.environ) as listen:
+    with commands_stopped(), console_for(sys.stdout, ConsoleFormatter(fail_on=level), os.environ) as listen:
 
         def tell(event: RunEvent) -> None:
             if isinstance(event, RunFinished) or not common.quiet:

@@ -29,7 +29,8 @@ from tcop_mock.load.run import LoadRun
 from tcop_mock.load.schedule import weighted_shapes
 from tcop_mock.load.slo import evaluate
 from tcop_mock.load.timer import loop_factory, require_descriptors
-from tcop_mock.reports.console import console_for_load
+from tcop_mock.reports.console import console_for
+from tcop_mock.reports.console_formatters import LoadConsoleFormatter
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.load_json import load_document
 from tcop_mock.transport.http1 import HttpTransport
@@ -152,7 +153,7 @@ def telling(common: Common) -> Iterator[Callable[[LoadEvent], None]]:
     if common.as_json:
         yield lambda _event: None
         return
-    with console_for_load(sys.stdout, environ=os.environ) as listen:
+    with console_for(sys.stdout, LoadConsoleFormatter(), os.environ) as listen:
 
         def tell(event: LoadEvent) -> None:
             if isinstance(event, LoadFinished) or not common.quiet:

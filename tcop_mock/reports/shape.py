@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.lint import Severity
 from tcop_mock.callbacks.sampling import forms_of
-from tcop_mock.reports.console import WIDTH
 from tcop_mock.reports.json import VERSION, shapes_document
-from tcop_mock.reports.text import display_width, escape_unsafe, pluralize, wrap
+from tcop_mock.reports.text import WIDTH, display_width, escape_unsafe, pluralize, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, RunStarted, Verdict
 
 
+WIDTH = 80
+"""Columns of a line, unless a terminal says otherwise."""
 _WIDE_CLASSES = frozenset("WF")
 
 _ZERO_WIDTH_CATEGORIES = frozenset({"Mn", "Me"})
@@ -127,6 +129,12 @@ def printable_lines(text: str, limit: int, max_lines: int) -> list[str]:
     if excess:
         printable[-1] += f"… ({pluralize(excess, 'more character')})"
     return printable
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    r"""Return ``text`` with an escape such as ``\u4e91`` for each character that the stream's encoding lacks."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _escape_match(match: re.Match[str]) -> str:

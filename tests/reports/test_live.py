@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
 
 import pytest
 from verdicts import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict, run_events
 
-from tcop_mock.domain.contract import Level
-from tcop_mock.reports.console import EventListener, LiveConsole, PlainConsole, console_for_run
+from tcop_mock.reports.console import EventListener, PlainConsole, console_for
+from tcop_mock.reports.console_formatters import ConsoleFormatter
+from tcop_mock.reports.live_console import LiveConsole
 from tcop_mock.reports.text import progress_line
 
 _COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?[34][0-7](?:;[0-9;]*)?m")
@@ -40,7 +42,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(stream: io.StringIO, **environ: str) -> str:
     """Return what is written of a run with every kind of result."""
-    with console_for_run(stream, fail_on=Level.MUST, environ=environ) as report:
+    with console_for(stream, ConsoleFormatter(), environ) as report:
         for event in run_events(_ALL):
             report(event)
     return stream.getvalue()
@@ -64,7 +66,7 @@ def left_on_screen(written: str) -> str:
 def test_the_words_are_those_of_the_plain_report() -> None:
     """What stays on the screen is, colours aside, the plain report; the progress has vanished."""
     plain = io.StringIO()
-    report = PlainConsole(plain)
+    report = PlainConsole(plain, ConsoleFormatter())
     for event in run_events(_ALL):
         report(event)
     assert left_on_screen(told(Terminal(), TERM="xterm")) == plain.getvalue()
@@ -105,7 +107,7 @@ def test_an_interrupted_run_gives_the_terminal_back() -> None:
     stream = Terminal()
     with (
         pytest.raises(KeyboardInterrupt),
-        console_for_run(stream, fail_on=Level.MUST, environ={"TERM": "xterm"}) as report,
+        console_for(stream, ConsoleFormatter(), {"TERM": "xterm"}) as report,
     ):
         _break_off(report)
     assert stream.getvalue().rpartition("clauses, running")[2].count(_ERASE_LINE) == 1
@@ -126,18 +128,32 @@ def test_a_terminal_that_lacks_a_character_does_no_harm() -> None:
     """Where the terminal's encoding cannot write Chinese, its code points are written instead."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    report = LiveConsole(stream)
+    report = LiveConsole(stream, ConsoleFormatter())
     for event in run_events(_ALL):
         report(event)
     stream.flush()
     assert rb"\u7cfb\u7edf" in raw.getvalue()
 
 
-def test_nobody_pays_for_rich_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a pipe the module that loads rich is not imported."""
-    monkeypatch.delitem(sys.modules, "tcop_mock.reports.console", raising=False)
-    told(io.StringIO(), TERM="xterm")
-    assert "tcop_mock.reports.console" not in sys.modules
+def test_a_pipe_never_imports_rich() -> None:
+    """A check and a load on a pipe, and the import of every other report module, leave rich out."""
+    script = """
+import io, pkgutil, sys
+import tcop_mock.reports
+from tcop_mock.reports.console import console_for
+from tcop_mock.reports.console_formatters import ConsoleFormatter, LoadConsoleFormatter
+for formatter in (ConsoleFormatter(), LoadConsoleFormatter()):
+    with console_for(io.StringIO(), formatter, {"TERM": "xterm"}):
+        pass
+for module in pkgutil.iter_modules(tcop_mock.reports.__path__, "tcop_mock.reports."):
+    if module.name != "tcop_mock.reports.live_console":
+        __import__(module.name)
+print([name for name in sys.modules if name.partition(".")[0] == "rich"])
+"""
+    ran = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"
 
 
 def test_progress_without_a_running_clause() -> None:

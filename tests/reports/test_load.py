@@ -14,7 +14,8 @@ from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import Distribution, LoadEvent, LoadFinished, LoadStarted, LoadSummary, SecondElapsed
-from tcop_mock.reports.console import PlainLoadConsole, console_for_load
+from tcop_mock.reports.console import PlainConsole, console_for
+from tcop_mock.reports.console_formatters import LoadConsoleFormatter
 from tcop_mock.reports.json import json_text
 from tcop_mock.reports.load_json import load_document
 from tcop_mock.reports.load_text import format_duration, progress_line, summary_lines
@@ -25,13 +26,13 @@ SUMMARIES = {
     "open": make_summary(),
     "closed": CLOSED,
     "script": SCRIPT,
-    "one-time": make_summary(acks=distribution_of(0.003)),
-    "zero-times": make_summary(acks=distribution_of(0.0, 0.0)),
+    "one-time": make_summary(ack_times=distribution_of(0.003)),
+    "zero-times": make_summary(ack_times=distribution_of(0.0, 0.0)),
     "nothing": LoadSummary(
         make_plan(), 0.0, 0, {}, {}, Distribution(), Distribution(), Distribution(), 0, 0, 0, 0, interrupted=True
     ),
-    "all-failed": make_summary(outcomes={Outcome.REFUSED: 300}, statuses={}, acks=Distribution(), dropped=7),
-    "noted": make_summary(notes=("this machine had nothing left",), excluded=9, replayed=2, dropped=3),
+    "all-failed": make_summary(outcomes={Outcome.REFUSED: 300}, statuses={}, ack_times=Distribution(), dropped=7),
+    "noted": make_summary(notes=("this machine had nothing left",), warm_up_attempts=9, replayed=2, dropped=3),
     "long": make_summary(series=tuple(second_stats(at, p99_s=at / 10) for at in range(100))),
 }
 
@@ -52,7 +53,7 @@ def events(summary: LoadSummary) -> list[LoadEvent]:
 
 def told(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
     """Return what is written of a load."""
-    with console_for_load(stream, environ=environ) as report:
+    with console_for(stream, LoadConsoleFormatter(), environ) as report:
         for event in events(summary):
             report(event)
     return stream.getvalue()
@@ -182,6 +183,6 @@ def test_what_the_stream_cannot_write_does_no_harm() -> None:
     """A title in Chinese on a terminal of Western letters."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    PlainLoadConsole(stream)(LoadStarted(make_plan(title="云")))
+    PlainConsole(stream, LoadConsoleFormatter())(LoadStarted(make_plan(title="云")))
     assert rb"\u4e91" in raw.getvalue()
     assert summary_lines(make_summary(), 80)

@@ -15,6 +15,7 @@ from tcop_mock import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStarted, ClauseStatus, Reproduction, RunFinished
 from tcop_mock.reports.console import PlainConsole, render_text
+from tcop_mock.reports.console_formatters import ConsoleFormatter
 from tcop_mock.reports.findings import CLI_HEADING, CURL_HEADING, END_MARKER
 from tcop_mock.reports.text import display_width
 
@@ -96,7 +97,7 @@ SHORT = replace(
 def told(of: Verdict, fail_on: Level = Level.MUST) -> str:
     """Return the whole report of a run."""
     stream = io.StringIO()
-    report = PlainConsole(stream, fail_on=fail_on)
+    report = PlainConsole(stream, ConsoleFormatter(fail_on=fail_on))
     for event in run_events(of):
         report(event)
     return stream.getvalue()
@@ -122,7 +123,7 @@ def test_prose_fits_80_columns() -> None:
 def test_each_clause_is_told_as_it_finishes() -> None:
     """After the event of a clause its line is written and flushed; its start and its leaving out write nothing."""
     raw = io.BytesIO()
-    report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"))
+    report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"), ConsoleFormatter())
     written = []
     for event in run_events(make_verdict(*SKIPPED, PASSED, ERROR)):
         report(event)
@@ -141,7 +142,7 @@ def test_each_clause_is_told_as_it_finishes() -> None:
 def test_a_run_cut_short_tells_what_no_event_told() -> None:
     """Clauses of which only the verdict knows are told once, before the end."""
     stream = io.StringIO()
-    report = PlainConsole(stream)
+    report = PlainConsole(stream, ConsoleFormatter())
     report(ClauseStarted(PASSED.clause))
     report(RunFinished(make_verdict(PASSED, replace(ERROR, reason="interrupted"))))
     assert stream.getvalue().startswith(
@@ -250,7 +251,7 @@ def test_evidence_is_bounded() -> None:
 def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
     """Where the stream cannot write Chinese, its code points are written instead."""
     raw = io.BytesIO()
-    report = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"))
+    report = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"), ConsoleFormatter())
     for event in run_events(make_verdict(FAILED)):
         report(event)
     assert rb"< \u7cfb\u7edf\u9519\u8bef" in raw.getvalue()

@@ -25,10 +25,12 @@ from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.verdict import BaselineEntry, BaselineSummary, Exchange, Finding, Reproduction
 from tcop_mock.reports.baseline import BaselineFilter
 from tcop_mock.reports.baseline_file import baseline_document
-from tcop_mock.reports.console import LiveConsole, PlainConsole
+from tcop_mock.reports.console import PlainConsole
+from tcop_mock.reports.console_formatters import ConsoleFormatter
 from tcop_mock.reports.formats import FORMATS, render
 from tcop_mock.reports.json import check_document, json_text
 from tcop_mock.reports.junit import junit_document
+from tcop_mock.reports.live_console import LiveConsole
 from tcop_mock.reports.markdown import workflow_commands
 from tcop_mock.reports.text import UNSAFE_CHARACTERS, escape_unsafe, styled_line
 
@@ -81,13 +83,13 @@ FINDINGS = st.builds(
     detail=NASTY,
     shape=st.none() | NASTY,
     evidence=NASTY,
-    reproduce=st.builds(Reproduction, curl=NASTY, cli=NASTY, replay=NASTY),
+    reproduction=st.builds(Reproduction, curl=NASTY, cli=NASTY, replay=NASTY),
     cause=NASTY,
     cases=st.lists(NASTY, max_size=2).map(tuple),
     exchanges=st.builds(
         Exchange,
         url=NASTY.map(lambda text: f"http://h/?{quote(text, errors='replace')}"),
-        case=st.builds(RequestCase, title=NASTY, push=st.builds(OutgoingRequest, body=st.binary(max_size=20))),
+        case=st.builds(RequestCase, title=NASTY, request=st.builds(OutgoingRequest, body=st.binary(max_size=20))),
         attempt=st.builds(
             Attempt,
             outcome=st.just(Outcome.REJECTED),
@@ -166,7 +168,7 @@ def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
 def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> None:
     """Whatever a receiver answers, the plain report is UTF-8 text without one control character but our line breaks."""
     stream = io.StringIO()
-    told(run_of(finding, reason), PlainConsole(stream))
+    told(run_of(finding, reason), PlainConsole(stream, ConsoleFormatter()))
     assert not UNSAFE_CHARACTERS.search(stream.getvalue().replace("\n", ""))
     stream.getvalue().encode()
 
@@ -180,7 +182,7 @@ def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None
         patch.setenv("TERM", "xterm-256color")
         patch.setenv("COLUMNS", "80")
         stream = io.StringIO()
-        report = LiveConsole(stream)
+        report = LiveConsole(stream, ConsoleFormatter())
         told(run_of(finding, reason), report)
         report.close()
     visible = _OWN_CONTROLS.sub("", stream.getvalue()).replace("\r", "").replace("\n", "")
