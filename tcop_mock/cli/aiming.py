@@ -14,6 +14,7 @@ from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.errors import UsageError
+from tcop_mock.reports.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
     from tcop_mock.domain.contract import Clause
     from tcop_mock.reports.formats import ReportFile
-
-_ABOUT_REQUESTS = frozenset({"har", "pytest"})
 
 
 def aimed(target: str | None, parsers: Mapping[Parser, str | None]) -> Target:
@@ -47,7 +46,7 @@ def require_address(target: Target, files: Iterable[ReportFile]) -> None:
         UsageError: a parser is asked, and such a report is wanted.
     """
     for file in files:
-        if target.parser and file.format_name in _ABOUT_REQUESTS:
+        if target.parser and FORMATS[file.format_name].needs_requests:
             raise UsageError(
                 f"--report {file.format_name}: a {target.parser} is sent no requests; take json, text or html"
             )

@@ -18,12 +18,12 @@ from tcop_mock.cli.loading import Asked
 from tcop_mock.cli.locusting import packed, require_locust, unleash
 from tcop_mock.cli.options import target_of, with_common
 from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.cli.storming import Outcome, Storming, write_reports
+from tcop_mock.cli.storming import Storming, write_reports
 from tcop_mock.contract.preflight import raise_if_unusable
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
-from tcop_mock.domain.load_summary import LoadFinished
+from tcop_mock.domain.load_summary import LoadFinished, LoadResult
 from tcop_mock.domain.shape import Lang
 from tcop_mock.load.run import LoadRun
 from tcop_mock.load.schedule import weighted_shapes
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcop_mock.cli.options import Common
-    from tcop_mock.cli.storming import ReportFile
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
+    from tcop_mock.reports.formats import ReportFile
 
 _NOT_KEPT, _INTERRUPTED = 1, 130
 
@@ -89,12 +89,12 @@ def load(  # noqa: PLR0913 - click hands them in one by one
         started = datetime.now(UTC)
         with telling(common) as tell:
             summary = play(run, tell, make_loop)
-        return conclude(Outcome(summary, evaluate(objectives, summary), keeper.attempts, started), files, common)
+        return conclude(LoadResult(summary, evaluate(objectives, summary), keeper.attempts, started), files, common)
     finally:
         keeper.close()
 
 
-def conclude(told: Outcome, files: list[ReportFile], common: Common) -> int:
+def conclude(told: LoadResult, files: list[ReportFile], common: Common) -> int:
     """Tell and write what a load came to; return the exit code.
 
     Raises:
@@ -102,14 +102,14 @@ def conclude(told: Outcome, files: list[ReportFile], common: Common) -> int:
     """
     with reader_may_leave():
         if common.as_json:
-            write_json(load_document(told.summary, told.held, told.attempts), sys.stdout)
+            write_json(load_document(told), sys.stdout)
         else:
-            for one in told.held:
+            for one in told.objectives:
                 click.echo(f"objective {one.summary}")
     write_reports(files, told)
     if told.summary.interrupted:
         return _INTERRUPTED
-    return 0 if told.summary.acked and all(one.is_met for one in told.held) else _NOT_KEPT
+    return 0 if told.summary.acked and all(one.is_met for one in told.objectives) else _NOT_KEPT
 
 
 def require_usable(plan: LoadPlan, body: bytes) -> DeliveryRecord:

@@ -4,60 +4,29 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tcop_mock.cli.loading import parse_rate
 from tcop_mock.domain.load import LoadModel
-from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.errors import UsageError
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
 from tcop_mock.load.slo import parse_objectives
-from tcop_mock.reports.files import require_writable, write_report
-from tcop_mock.reports.json import json_text
-from tcop_mock.reports.junit import objectives_junit
-from tcop_mock.reports.load_html import load_html
-from tcop_mock.reports.load_json import load_csv, load_document
+from tcop_mock.reports.files import write_report
+from tcop_mock.reports.formats import JUNIT_FORMAT, ReportFile, parse_report_file, render_load
 from tcop_mock.reports.text import pluralize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.loading import Asked
-    from tcop_mock.domain.load import LoadPlan, Objective, ObjectiveResult, Schedule
-    from tcop_mock.domain.load_summary import LoadSummary
+    from tcop_mock.domain.load import LoadPlan, Objective, Schedule
+    from tcop_mock.domain.load_summary import LoadResult
 
 _QUIET_S = 1.0
 """A longer stretch in which nothing is under way or due is passed over."""
 _PREPARED = 20_000
 """So many notifications are drawn before the storm begins: drawing one takes some 0.2 ms, in which nothing is sent."""
-
-
-class Outcome(NamedTuple):
-    """What a load came to, with all that is told of it."""
-
-    summary: LoadSummary
-    held: tuple[ObjectiveResult, ...]
-    attempts: dict[int, int]
-    """How many alarms took how many attempts."""
-    started: datetime
-
-
-_KINDS: dict[str, Callable[[Outcome], bytes]] = {
-    "csv": lambda told: load_csv(told.summary.series).encode(),
-    "html": lambda told: load_html(told.summary, told.held, told.attempts, told.started).encode(),
-    "json": lambda told: json_text(load_document(told.summary, told.held, told.attempts)).encode(),
-    "junit": lambda told: objectives_junit(told.summary, told.held, told.started),
-}
-
-
-class ReportFile(NamedTuple):
-    """One ``--report KIND=PATH``."""
-
-    kind: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +53,8 @@ class Storming:
         Raises:
             UsageError: a kind or a place that is none, or one that has nothing to tell.
         """
-        files = [_report_file(text) for text in self.reports]
-        if not self.slo and any(file.kind == "junit" for file in files):
+        files = [parse_report_file(text, "--report", for_load=True) for text in self.reports]
+        if not self.slo and any(file.format_name == JUNIT_FORMAT for file in files):
             raise UsageError("--report junit tells of objectives, each a case: give some with --slo")
         return files
 
@@ -171,25 +140,11 @@ class Storming:
         return itertools.chain(list(itertools.islice(script, _PREPARED)), script)
 
 
-def write_reports(files: list[ReportFile], told: Outcome) -> None:
+def write_reports(files: list[ReportFile], told: LoadResult) -> None:
     """Write all reports.
 
     Raises:
         UsageError: one cannot be written.
     """
     for file in files:
-        write_report(file.path, _KINDS[file.kind](told))
-
-
-def _report_file(text: str) -> ReportFile:
-    kind, equals, path = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--report {text!r}: write KIND=PATH, as in html=load.html")
-    if kind not in _KINDS:
-        near = did_you_mean(kind, _KINDS)
-        hint = f"did you mean {near}?" if near else f"there is {', '.join(_KINDS)}"
-        raise UsageError(f"--report {text!r}: no report {kind!r} of a load; {hint}")
-    if path == "-":
-        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
-    require_writable(path)
-    return ReportFile(kind, path)
+        write_report(file.path, render_load(file.format_name, told))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tcop_mock.domain.load import ObjectiveResult
-    from tcop_mock.domain.load_summary import LoadSummary
+    from tcop_mock.domain.load_summary import LoadResult
     from tcop_mock.domain.verdict import ClauseResult, Verdict
 
 
@@ -73,8 +73,8 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
 
     Args:
         verdict: what the run found.
-        fail_on: clauses down to this level decide on the run.
-        started: when the run began, with its time zone; written in UTC, to the second, as Ant does.
+        fail_on: clauses down to this level decide the result of the run.
+        started: start of the run, with its time zone; written in UTC, to the second, as Ant does.
     """
     cases = [_clause_case(result, fail_on) for result in verdict.results]
     if not any_must_checked(verdict):
@@ -161,16 +161,13 @@ def _write_case(suite: ET.Element, case: JUnitCase) -> None:
         ET.SubElement(element, case.tag, {"message": case.message, "type": case.type}).text = case.text
 
 
-def objectives_junit(load: LoadSummary, results: Iterable[ObjectiveResult], started: datetime) -> bytes:
-    """Return what a load was held to as JUnit XML; of a load without objectives, a suite without a case.
+def load_junit(result: LoadResult) -> bytes:
+    """Return the objectives of a load as JUnit XML: one case per objective.
 
-    Args:
-        load: what it came to; its assumptions and notes are the suite's output.
-        results: the objectives and what came of each.
-        started: when the load began, with its time zone.
+    Assumptions and notes of the load are the output of the suite.
     """
-    plan = load.plan
-    cases = [_objective_case(one) for one in results]
+    load, plan = result.summary, result.summary.plan
+    cases = [_objective_case(one) for one in result.objectives]
     properties = {
         "target": str(plan.target),
         "profile": plan.profile,
@@ -179,7 +176,9 @@ def objectives_junit(load: LoadSummary, results: Iterable[ObjectiveResult], star
         "interrupted": "yes" if load.interrupted else "no",
     }
     notes = [f"{load.attempts} attempts in {load.elapsed_s:.1f} s, {load.acked} acked", *load.notes]
-    return suite_document(cases, properties, [*notes, *(f"Assumed: {text}" for text in plan.assumptions)], started)
+    return suite_document(
+        cases, properties, [*notes, *(f"Assumed: {text}" for text in plan.assumptions)], result.started_at
+    )
 
 
 def _objective_case(held: ObjectiveResult) -> JUnitCase:

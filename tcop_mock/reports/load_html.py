@@ -20,40 +20,32 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tcop_mock.domain.load import ObjectiveResult
-    from tcop_mock.domain.load_summary import Distribution, LoadSummary, SeriesPoint
+    from tcop_mock.domain.load_summary import Distribution, LoadResult, LoadSummary, SeriesPoint
 
 _BAR_COUNT = 24
 _MAX_PERCENTILE = 100.0
 _MAX_POINTS = 300
 
 
-def load_html(
-    load: LoadSummary, results: Sequence[ObjectiveResult], attempts: Mapping[int, int], started: datetime
-) -> str:
-    """Return what a load came to as an HTML page.
-
-    Args:
-        load: what it came to.
-        results: its objectives.
-        attempts: of a scenario, how many alarms took how many attempts.
-        started: when it began, with its time zone.
-    """
+def load_html(result: LoadResult) -> str:
+    """Return the result of a load as an HTML page."""
+    load = result.summary
     page, body = new_page(f"tcop-mock load: {load.plan.title}", STYLE + charts.STYLE)
-    _head(body, load, results)
+    _header(body, load, result.objectives)
     main = add(body, "main")
-    add_pairs(main, _metadata(load, started))
-    _objectives(main, results)
+    add_pairs(main, _metadata(load, result.started_at))
+    _objectives(main, result.objectives)
     _totals_section(main, load)
     section = add(main, "section")
     add(section, "h2", HEADINGS[load.plan.model])
     add_table(section, *_percentile_table(load))
-    _charts(add(section, "div", css_class="charts"), load, attempts)
+    _charts(add(section, "div", css_class="charts"), load, result.alarms_by_attempts)
     add_list(main, "What limits this measurement", load.notes)
     add_list(main, "Assumed, because no source says it", load.plan.assumptions)
     return to_html(page)
 
 
-def _head(body: ET.Element, load: LoadSummary, results: Sequence[ObjectiveResult]) -> None:
+def _header(body: ET.Element, load: LoadSummary, results: Sequence[ObjectiveResult]) -> None:
     missed = [one for one in results if not one.is_met]
     is_good = not missed and load.acked and not load.interrupted and (results or not load.failed)
     header = add(body, "header", css_class="kept" if is_good else "broken")
@@ -145,7 +137,7 @@ def _percentile(distribution: Distribution, percentile: float) -> str:
     return format_duration(distribution.percentile(percentile)) if distribution.count else "-"
 
 
-def _charts(parent: ET.Element, load: LoadSummary, attempts: Mapping[int, int]) -> None:
+def _charts(parent: ET.Element, load: LoadSummary, alarms_by_attempts: Mapping[int, int]) -> None:
     points = load.series[:: max(1, math.ceil(len(load.series) / _MAX_POINTS))]
     if points:
         curves = [
@@ -158,8 +150,8 @@ def _charts(parent: ET.Element, load: LoadSummary, attempts: Mapping[int, int]) 
         rows = histogram_rows(load.ack_times, _BAR_COUNT)
         bars = [Bar(short_time(bound_s), (float(times),)) for bound_s, times in rows]
         bar_chart(parent, "Acks by the time that they took", bars)
-    if attempts:
-        bars = [Bar(f"{number}", (float(alarms),)) for number, alarms in attempts.items()]
+    if alarms_by_attempts:
+        bars = [Bar(f"{number}", (float(alarms),)) for number, alarms in alarms_by_attempts.items()]
         bar_chart(parent, "Alarms by the attempts that all their notifications took", bars)
 
 

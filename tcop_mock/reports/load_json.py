@@ -12,10 +12,10 @@ from tcop_mock.domain.load_summary import SeriesPoint
 from tcop_mock.reports.json import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from tcop_mock.domain.load import LoadPlan, ObjectiveResult
-    from tcop_mock.domain.load_summary import Distribution, LoadSummary
+    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.domain.load_summary import Distribution, LoadResult, LoadSummary
 
 
 _DECIMALS = 6
@@ -23,17 +23,9 @@ _DECIMALS = 6
 _PERCENTILES = {"p50_s": 50.0, "p90_s": 90.0, "p95_s": 95.0, "p99_s": 99.0, "p99_9_s": 99.9}
 
 
-def load_document(
-    summary: LoadSummary, results: Iterable[ObjectiveResult] = (), attempts: Mapping[int, int] | None = None
-) -> dict[str, Any]:
-    """Return what ``load --json`` prints.
-
-    Args:
-        summary: what the load came to.
-        results: its objectives.
-        attempts: of a scenario, how many alarms took how many attempts.
-    """
-    plan = summary.plan
+def load_document(result: LoadResult) -> dict[str, Any]:
+    """Return the document of ``load --json``."""
+    summary, plan = result.summary, result.summary.plan
     return {
         "version": VERSION,
         "tool": {"name": "tcop-mock", "version": __version__},
@@ -49,9 +41,12 @@ def load_document(
         "series": [_point(point) for point in summary.series],
         "notes": list(summary.notes),
         "objectives": [
-            {"objective": one.objective.text, "kept": one.is_met, "measured": one.measurement} for one in results
+            {"objective": one.objective.text, "kept": one.is_met, "measured": one.measurement}
+            for one in result.objectives
         ],
-        "attempts_of_alarms": [{"attempts": number, "alarms": alarms} for number, alarms in (attempts or {}).items()],
+        "attempts_of_alarms": [
+            {"attempts": number, "alarms": alarms} for number, alarms in result.alarms_by_attempts.items()
+        ],
     }
 
 

@@ -27,7 +27,7 @@ from tcop_mock.reports.baseline import BaselineFilter, fingerprint
 from tcop_mock.reports.baseline_file import baseline_document, read_baseline, write_baseline
 from tcop_mock.reports.console import render_text
 from tcop_mock.reports.findings import baseline_status
-from tcop_mock.reports.formats import FORMATS, render
+from tcop_mock.reports.formats import format_names, render
 from tcop_mock.reports.junit import junit_document
 from tcop_mock.reports.summary import OverallResult, overall_result
 
@@ -259,11 +259,11 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         read_baseline(str(tmp_path))
 
 
-@pytest.mark.parametrize("kind", sorted(set(FORMATS) - {"har"}))
+@pytest.mark.parametrize("kind", sorted(set(format_names()) - {"har"}))
 def test_every_report_tells_what_is_known_and_what_is_stale(kind: str) -> None:
     """In the words of its kind; tests of known findings may fail."""
     of = BaselineFilter([KNOWN, GONE], TODAY, path="b.json").filter_verdict(make_verdict(PASSED, BROKEN))
-    told = render(kind, of).decode()
+    told = render(kind, of, fail_on=Level.MUST).decode()
     assert "2026-11-01" in told
     assert kind == "pytest" or "answered 418" in told or GONE.fingerprint in told
 
@@ -275,5 +275,5 @@ def test_a_new_finding_has_no_standing() -> None:
 
 def test_there_is_no_other_kind() -> None:
     """A kind that is not there is named, with the near one."""
-    with pytest.raises(UsageError, match="no report 'htlm'; did you mean 'html'"):
-        render("htlm", make_verdict())
+    with pytest.raises(UsageError, match="unknown report format 'htlm'; did you mean 'html'"):
+        render("htlm", make_verdict(), fail_on=Level.MUST)

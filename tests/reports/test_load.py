@@ -9,6 +9,7 @@ import re
 import pytest
 from jsonschema import Draft202012Validator
 from loads import SCENARIO_CHANGES, distribution_of, make_plan, make_summary, second_stats
+from storms import load_result
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.domain.delivery import Outcome
@@ -81,7 +82,7 @@ def test_the_summary_fits_80_columns_of_ascii(name: str) -> None:
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_the_document_keeps_its_schema(name: str) -> None:
     """Whatever a load came to; and no password is in it."""
-    text = json_text(load_document(SUMMARIES[name]))
+    text = json_text(load_document(load_result(SUMMARIES[name])))
     errors = Draft202012Validator(read_schema("load-report")).iter_errors(json.loads(text))
     assert [error.message for error in errors] == []
     assert "s3cret" not in text

@@ -8,11 +8,10 @@ import hashlib
 import io
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
-from storms import PLAN, SUMMARY
+from storms import PLAN, SUMMARY, load_result
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel
@@ -22,7 +21,6 @@ from tcop_mock.reports.charts import short_time
 from tcop_mock.reports.load_html import load_html
 from tcop_mock.reports.load_json import load_csv
 
-_STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 _HELD = evaluate(parse_objectives(["p99<500ms,errors<20%"], LoadModel.SCRIPT), SUMMARY)
 _EMPTY = replace(
     SUMMARY,
@@ -62,12 +60,12 @@ class _Page(HTMLParser):
 
 def page(load: LoadSummary = SUMMARY, attempts: dict[int, int] | None = None) -> _Page:
     """Return a load with objectives as a browser sees it."""
-    return _Page(load_html(load, _HELD, {3: 38, 4: 2} if attempts is None else attempts, _STARTED))
+    return _Page(load_html(load_result(load, _HELD, {3: 38, 4: 2} if attempts is None else attempts)))
 
 
 def test_the_page_tells_the_whole_load() -> None:
     """Objectives, what became of notifications, times, charts, assumptions; never a password."""
-    written = load_html(SUMMARY, _HELD, {3: 38, 4: 2}, _STARTED)
+    written = load_html(load_result(SUMMARY, _HELD, {3: 38, 4: 2}))
     told = " ".join(page().texts)
     assert "1 of 2 objectives kept; 100 of 120 attempts acked" in told
     for text in (
@@ -95,7 +93,7 @@ def test_the_page_tells_the_whole_load() -> None:
 
 def test_nothing_is_fetched_or_run() -> None:
     """No script, no address, no style but the sheet that the policy names by its hash."""
-    written = load_html(SUMMARY, _HELD, {3: 38}, _STARTED)
+    written = load_html(load_result(SUMMARY, _HELD, {3: 38}))
     found = page()
     assert {tag for tag, _ in found.tags} & {"script", "img", "link", "iframe", "object", "a", "image", "use"} == set()
     assert not any({"src", "href", "style", "onload"} & set(attrs) for _, attrs in found.tags)
@@ -148,12 +146,12 @@ def test_the_head_says_whether_it_was_good(load: LoadSummary, cls: str, headline
 def test_without_objectives_failures_decide() -> None:
     """All acked is good, anything else is not; the table of objectives is left out."""
     whole = replace(SUMMARY, outcomes={Outcome.ACKED: 120}, notes=("descriptors ran out",), recovery_s=None)
-    good = _Page(load_html(whole, (), {}, _STARTED))
+    good = _Page(load_html(load_result(whole)))
     assert good.classes("header") == ["kept"]
     assert "Objectives" not in good.texts
     assert "descriptors ran out" in good.texts
     assert len(good.captions()) == 3
-    bad = _Page(load_html(SUMMARY, (), {}, _STARTED))
+    bad = _Page(load_html(load_result()))
     assert bad.classes("header") == ["broken"]
 
 
@@ -176,7 +174,7 @@ def test_a_closed_load_is_never_late() -> None:
 def test_texts_are_no_markup() -> None:
     """What looks like an element, or could act on a reader, is shown as it is written."""
     plan = replace(PLAN, title="<script>alert(1)</script>\x1b[31m\u202e", assumptions=("<b>bold</b>",))
-    written = load_html(replace(SUMMARY, plan=plan), _HELD, {}, _STARTED)
+    written = load_html(load_result(replace(SUMMARY, plan=plan), _HELD))
     assert "<script" not in written
     assert "<b>" not in written
     assert "\x1b" not in written
@@ -187,7 +185,7 @@ def test_a_long_load_has_as_many_points_as_can_be_seen() -> None:
     """A day of seconds makes a page of the size of a minute's."""
     [first, *_] = SUMMARY.series
     day = tuple(replace(first, at_s=float(at)) for at in range(86_400))
-    assert len(load_html(replace(SUMMARY, series=day), _HELD, {}, _STARTED)) < 100_000
+    assert len(load_html(load_result(replace(SUMMARY, series=day), _HELD))) < 100_000
 
 
 @pytest.mark.parametrize("seconds, told", [(0.000001, "1 µs"), (0.0205, "20.5 ms"), (0.9999, "1 s"), (12.0, "12 s")])

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from junitparser import Failure, JUnitXml
-from storms import PLAN, SUMMARY
+from storms import PLAN, SUMMARY, load_result
 
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.load.slo import evaluate, parse_objectives
-from tcop_mock.reports.junit import objectives_junit
-
-_STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+from tcop_mock.reports.junit import load_junit
 
 
 def test_each_objective_is_a_case() -> None:
     """One that is broken is a failure that says what was measured; assumptions and notes are the suite's output."""
     load = replace(SUMMARY, interrupted=True, notes=("this machine could not keep up \x1b",))
     held = evaluate(parse_objectives(["p99<500ms,errors<50%"], LoadModel.SCRIPT), load)
-    written = objectives_junit(load, held, _STARTED)
+    written = load_junit(load_result(load, held))
     [suite] = JUnitXml.fromstring(written)
     broken, kept = suite
     assert (broken.name, kept.name, kept.result) == ("p99<500ms", "errors<50%", [])
@@ -40,5 +37,5 @@ def test_each_objective_is_a_case() -> None:
 
 def test_a_load_without_objectives_has_no_case() -> None:
     """The suite is there and empty."""
-    [suite] = JUnitXml.fromstring(objectives_junit(SUMMARY, (), _STARTED))
+    [suite] = JUnitXml.fromstring(load_junit(load_result()))
     assert suite.tests == 0

@@ -27,7 +27,7 @@ from tcop_mock.reports.baseline import BaselineFilter
 from tcop_mock.reports.baseline_file import baseline_document
 from tcop_mock.reports.console import PlainConsole
 from tcop_mock.reports.console_formatters import ConsoleFormatter
-from tcop_mock.reports.formats import FORMATS, render
+from tcop_mock.reports.formats import format_names, render
 from tcop_mock.reports.json import check_document, json_text
 from tcop_mock.reports.junit import junit_document
 from tcop_mock.reports.live_console import LiveConsole
@@ -218,9 +218,9 @@ def test_json_always_parses_back(finding: Finding, reason: str) -> None:
 @example(_WORST, _ALL_NASTY)
 def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reason: str) -> None:
     """Whatever a receiver answers, each report is UTF-8 without a character that acts on who looks at it."""
-    for kind in FORMATS:
+    for kind in format_names():
         for of in (run_of(finding, reason), known(run_of(finding, reason))):
-            written = render(kind, of).decode()
+            written = render(kind, of, fail_on=Level.MUST).decode()
             assert not UNSAFE_CHARACTERS.search(written.replace("\n", "")), kind
 
 
@@ -230,11 +230,11 @@ def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reas
 def test_json_of_all_kinds_parses_back(finding: Finding, reason: str) -> None:
     """The archive and each line of the stream are JSON, in which no CI finds a command."""
     of = run_of(finding, reason)
-    written = render("har", of).decode()
+    written = render("har", of, fail_on=Level.MUST).decode()
     assert len(json.loads(written)["log"]["entries"]) == 2 * len(finding.exchanges)
-    lines = render("ndjson", of).decode()
+    lines = render("ndjson", of, fail_on=Level.MUST).decode()
     assert [json.loads(line)["version"] for line in lines.splitlines()] == [1] * 7
-    for text in (written, lines, render("json", of).decode()):
+    for text in (written, lines, render("json", of, fail_on=Level.MUST).decode()):
         assert "##[" not in text
         assert not any(line.lstrip().startswith("::") for line in text.splitlines())
 
@@ -265,8 +265,8 @@ def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
     """What a receiver writes is text of the HTML report: elements and attributes are those that an honest one has."""
     commands = finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
     plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
-    nasty = _Elements(render("html", run_of(finding, reason)).decode())
-    honest = _Elements(render("html", run_of(plain, "a" if reason else "")).decode())
+    nasty = _Elements(render("html", run_of(finding, reason), fail_on=Level.MUST).decode())
+    honest = _Elements(render("html", run_of(plain, "a" if reason else ""), fail_on=Level.MUST).decode())
     assert nasty.found == honest.found
     assert escape_unsafe(finding.title) in nasty.text
 
@@ -276,7 +276,9 @@ def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
 @example(_WORST, _ALL_NASTY)
 def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
     """What a receiver writes stands in code: no link, picture, table, element or heading in the Markdown is its own."""
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render("markdown", run_of(finding, reason)).decode())
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(
+        render("markdown", run_of(finding, reason), fail_on=Level.MUST).decode()
+    )
     inline = [child for token in tokens for child in token.children or ()]
     kinds = {token.type for token in tokens} | {child.type for child in inline}
     assert kinds.isdisjoint({"link_open", "image", "table_open", "hr", "code_block", "blockquote_open", "html_inline"})
@@ -294,7 +296,7 @@ def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
 @example(_WORST, _ALL_NASTY)
 def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
     """What a receiver writes is a literal of the test module: it has the functions of ours and no statement more."""
-    tree = ast.parse(render("pytest", run_of(finding, reason)))
+    tree = ast.parse(render("pytest", run_of(finding, reason), fail_on=Level.MUST))
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     assert [test.name for test in tests] == [
         "test_TCM302_recover_time_zero_1",
@@ -302,7 +304,7 @@ def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
         "test_TCM105_response_bounded_3",
         "test_TCM105_response_bounded_4",
     ]
-    plain = ast.parse(render("pytest", run_of(FINDING, "")))
+    plain = ast.parse(render("pytest", run_of(FINDING, ""), fail_on=Level.MUST))
     assert len(tree.body) == len(plain.body)
     for test in tests:
         assert all(isinstance(node, ast.Expr | ast.Assign) for node in test.body)

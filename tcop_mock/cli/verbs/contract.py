@@ -9,6 +9,7 @@ from tcop_mock.cli.flags import aiming, clause_files, common, insecure, observin
 from tcop_mock.cli.verbs import completing
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.domain.contract import Level
+from tcop_mock.reports.formats import format_names
 
 CHECK = click.Command(
     "check",
@@ -53,8 +54,9 @@ CHECK = click.Command(
             ["--report", "reports"],
             multiple=True,
             metavar="KIND=PATH",
-            help="Also write har, html, json, junit, markdown, ndjson (as the run goes), pytest or text; repeatable. "
-            "markdown is also appended to GITHUB_STEP_SUMMARY, and in GitHub Actions told as annotations.",
+            help=f"Also write a report; repeatable. KIND: {', '.join(format_names())}. "
+            "ndjson is written as the run goes; markdown is also appended to GITHUB_STEP_SUMMARY, and in GitHub "
+            "Actions told as annotations.",
         ),
         click.Option(
             ["--baseline"],

@@ -8,6 +8,7 @@ from tcop_mock.cli.durations import duration, positive_duration
 from tcop_mock.cli.flags import common, form, header, insecure, lang, timeout
 from tcop_mock.cli.verbs.calling import calling
 from tcop_mock.domain.alarm import Form
+from tcop_mock.reports.formats import format_names
 
 _HELP = """Send many callbacks to TARGET, each another alarm's, and tell how it bore them.
 
@@ -122,7 +123,8 @@ def _storms() -> list[click.Parameter]:
             ["--report", "reports"],
             multiple=True,
             metavar="KIND=PATH",
-            help="Also write html, json, csv (the course, by seconds) or junit (objectives); repeatable.",
+            help=f"Also write a report; repeatable. KIND: {', '.join(format_names(for_load=True))}. "
+            "csv has a row a second, junit a case an objective.",
         ),
     ]
 
