@@ -1,4 +1,4 @@
-"""What every report says of the run itself."""
+"""Metadata of the run in every report."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ source = "ours"
 
 
 def own_catalogue(folder: Path) -> Catalog:
-    """Return the shipped shapes and one that lies in a folder."""
+    """Return the shipped shapes and one from a user's folder."""
     (folder / "acme").mkdir(parents=True)
     (folder / "acme" / "queue.toml").write_text(_OWN, encoding="utf-8")
     return Catalog.load(folder)
 
 
 def test_the_tool_says_its_versions() -> None:
-    """Our version, Python, the system and each library that is installed are named."""
+    """The document has the versions of tcop-mock, Python, the system and each installed library."""
     tool = tool_document()
     assert (tool["name"], tool["version"]) == ("tcop-mock", __version__)
     assert tool["python"].startswith("CPython 3.")
@@ -64,13 +64,13 @@ def test_the_tool_says_its_versions() -> None:
 
 
 def test_a_library_that_is_not_there_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing library is left out and stops nothing."""
+    """A missing library is left out."""
     monkeypatch.setattr("tcop_mock.reports.summary.LIBRARIES", ("no-such-library-of-anybody",))
     assert tool_document.__wrapped__()["libraries"] == {}
 
 
 def test_the_hash_is_of_what_the_catalogue_says(tmp_path: Path) -> None:
-    """The same shapes have the same hash wherever their files lie; one shape more, or one word, changes it."""
+    """The hash does not depend on the paths of files; one more shape or one other word changes it."""
     shipped = catalogue_sha256(Catalog.load())
     here, there = (catalogue_sha256(own_catalogue(tmp_path / name)) for name in ("here", "there"))
     assert shipped == catalogue_sha256(Catalog.load())
@@ -81,14 +81,14 @@ def test_the_hash_is_of_what_the_catalogue_says(tmp_path: Path) -> None:
 
 
 def test_what_was_not_run_is_told_by_reason() -> None:
-    """Clauses that were left out stand together by their reason; what could not be judged is none of them."""
+    """Skipped clauses are grouped by reason; clauses that could not be checked are not among them."""
     other = replace(SKIPPED[0], reason="another reason")
     told = skipped_clauses((SKIPPED[0], ERROR, other, SKIPPED[1], PASSED))
     assert told == [(SKIPPED[0].reason, ("TCM201", "TCM202")), ("another reason", ("TCM201",))]
 
 
 def test_a_run_is_told_with_time_and_catalogue() -> None:
-    """Start (UTC), duration and catalogue are in the document, which keeps its schema, and in the lines for people."""
+    """Start (UTC), duration and catalogue are in the valid document and in the text report."""
     shapes = tuple(Catalog.load())
     of = replace(make_verdict(PASSED, FAILED, *SKIPPED), run_info=replace(RUN_INFO, shapes=shapes))
     document = json.loads(json_text(check_document(of)))

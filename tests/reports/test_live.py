@@ -1,4 +1,4 @@
-"""The report of a run on a terminal."""
+"""Live console of a check."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _ALL = make_verdict(*SKIPPED, PASSED, FAILED, SHOULD, ERROR)
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """Stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """Return that it is."""
+        """Return true."""
         return True
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of 80 columns with colours, whatever the suite runs in."""
+    """Set up a terminal of 80 columns with colours, whatever the suite runs in."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -41,7 +41,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(stream: io.StringIO, **environ: str) -> str:
-    """Return what is written of a run with every kind of result."""
+    """Return the output for a run with all kinds of results."""
     with console_for(stream, ConsoleFormatter(), environ) as report:
         for event in run_events(_ALL):
             report(event)
@@ -49,7 +49,7 @@ def told(stream: io.StringIO, **environ: str) -> str:
 
 
 def left_on_screen(written: str) -> str:
-    """Return what a terminal of endless width shows in the end; it knows the controls of a line of progress."""
+    """Return the final screen of a terminal of unlimited width that knows the controls of the progress line."""
     rows, row = [""], 0
     for control, end, text in _PIECES.findall(written):
         if control == _ERASE_LINE:
@@ -64,7 +64,7 @@ def left_on_screen(written: str) -> str:
 
 
 def test_the_words_are_those_of_the_plain_report() -> None:
-    """What stays on the screen is, colours aside, the plain report; the progress has vanished."""
+    """Apart from colours, the final screen is the plain report; the progress line is erased."""
     plain = io.StringIO()
     report = PlainConsole(plain, ConsoleFormatter())
     for event in run_events(_ALL):
@@ -73,7 +73,7 @@ def test_the_words_are_those_of_the_plain_report() -> None:
 
 
 def test_the_progress_is_told() -> None:
-    """While clauses run, a line says how many are done and which has been running longest; the cursor comes back."""
+    """The progress line shows the finished clauses and the one that has run longest; at the end the cursor is shown."""
     written = told(Terminal(), TERM="xterm")
     assert "2/6 clauses, running: TCM101 accepts-catalogue and 3 more" in written
     assert "5/6 clauses, running: TCM515 burst-acks" in written
@@ -81,7 +81,7 @@ def test_the_progress_is_told() -> None:
 
 
 def test_no_color_is_respected() -> None:
-    """NO_COLOR takes the colours away and nothing else; set and empty it does nothing."""
+    """NO_COLOR removes only the colours; an empty value has no effect."""
     coloured, plain = told(Terminal(), TERM="xterm", NO_COLOR=""), told(Terminal(), TERM="xterm", NO_COLOR="1")
     assert _COLOUR.search(coloured)
     assert not _COLOUR.search(plain)
@@ -90,7 +90,7 @@ def test_no_color_is_respected() -> None:
 
 @pytest.mark.parametrize("stream, term", [(io.StringIO, "xterm"), (Terminal, "dumb"), (Terminal, "")])
 def test_elsewhere_the_plain_report_is_told(stream: type[io.StringIO], term: str) -> None:
-    """A pipe and a dumb terminal get plain lines without any control sequence."""
+    """A pipe and a dumb terminal get plain lines without control sequences."""
     written = told(stream(), TERM=term)
     assert "\x1b" not in written
     assert "FAIL  TCM302 recover-time-zero [must]\n" in written
@@ -103,7 +103,7 @@ def _break_off(report: EventListener) -> None:
 
 
 def test_an_interrupted_run_gives_the_terminal_back() -> None:
-    """When the block is left by an exception, the progress is erased and the cursor shown."""
+    """After an exception the progress line is erased and the cursor is shown."""
     stream = Terminal()
     with (
         pytest.raises(KeyboardInterrupt),
@@ -115,7 +115,7 @@ def test_an_interrupted_run_gives_the_terminal_back() -> None:
 
 
 def test_a_narrow_terminal_gets_narrow_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The progress never takes more than the terminal's one line: a second one could not be erased."""
+    """The progress fits into one line of the terminal: a second one could not be erased."""
     monkeypatch.setenv("COLUMNS", "30")
     written = told(Terminal(), TERM="xterm")
     shown = re.findall(r"\d/6 clauses[^\x1b\r\n]*", written)
@@ -125,7 +125,7 @@ def test_a_narrow_terminal_gets_narrow_lines(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_terminal_that_lacks_a_character_does_no_harm() -> None:
-    """Where the terminal's encoding cannot write Chinese, its code points are written instead."""
+    """If the encoding of the terminal lacks Chinese, its code points are written."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     report = LiveConsole(stream, ConsoleFormatter())
@@ -157,5 +157,5 @@ print([name for name in sys.modules if name.partition(".")[0] == "rich"])
 
 
 def test_progress_without_a_running_clause() -> None:
-    """Between two stages only the numbers are told."""
+    """Without a running clause the progress line has only the counts."""
     assert progress_line(2, 6, []) == "2/6 clauses"

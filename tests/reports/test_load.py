@@ -1,4 +1,4 @@
-"""What is told of a load: lines, a line of progress, a document."""
+"""Console and document of a load."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ SUMMARIES = {
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """Stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """Return that it is."""
+        """Return true."""
         return True
 
 
 def events(summary: LoadSummary) -> list[LoadEvent]:
-    """Return a load of 25 s, as it would be told."""
+    """Return the events of a load of 25 s."""
     ticks = [SecondElapsed(second_stats(at), 100 * (at + 1), at) for at in range(25)]
     return [LoadStarted(summary.plan), *ticks, LoadFinished(summary)]
 
 
 def told(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
-    """Return what is written of a load."""
+    """Return the output for a load."""
     with console_for(stream, LoadConsoleFormatter(), environ) as report:
         for event in events(summary):
             report(event)
@@ -62,7 +62,7 @@ def told(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of 80 columns, whatever the suite runs in."""
+    """Set up a terminal of 80 columns, whatever the suite runs in."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -71,7 +71,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_the_summary_fits_80_columns_of_ascii(name: str) -> None:
-    """Piped it has no colour, no character beyond ASCII and no line that wraps; nor a password."""
+    """On a pipe the summary has no colours, only ASCII, no line over 80 columns, and no password."""
     written = told(io.StringIO(), SUMMARIES[name])
     assert written.isascii()
     assert "\x1b" not in written
@@ -81,7 +81,7 @@ def test_the_summary_fits_80_columns_of_ascii(name: str) -> None:
 
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_the_document_keeps_its_schema(name: str) -> None:
-    """Whatever a load came to; and no password is in it."""
+    """The document is valid for every kind of summary, and has no password."""
     text = json_text(load_document(load_result(SUMMARIES[name])))
     errors = Draft202012Validator(read_schema("load-report")).iter_errors(json.loads(text))
     assert [error.message for error in errors] == []
@@ -89,7 +89,7 @@ def test_the_document_keeps_its_schema(name: str) -> None:
 
 
 def test_an_open_load_is_told_whole() -> None:
-    """Counts by outcome and status, lateness, percentiles, what was over 5 s, a plot, the course, what is assumed."""
+    """The report has counts by outcome and status, start delays, percentiles, a plot, a timeline and assumptions."""
     written = told(io.StringIO(), make_summary())
     for line in (
         "attempts      300 in 3.0 s, 100/s; 4 connections",
@@ -98,7 +98,7 @@ def test_an_open_load_is_told_whole() -> None:
         "timed out     1 (0.33 %)",
         "statuses      297 of 200, 2 of 503",
         "late          1 over 10 ms (50.00 %)",
-        "began after   p50 100 us, p99 20.0 ms, max 20.0 ms from the intended start",
+        "start delay   p50 100 us, p99 20.0 ms, max 20.0 ms after the intended start",
         "(no coordinated",
         "p50 1.00 ms  p90 10.0 ms  p95 10.0 ms  p99 5.90 s  p99.9 5.90 s  max 5.90 s",
         "over 5 s, or timed out: 8 (2.68 %)",
@@ -110,7 +110,7 @@ def test_an_open_load_is_told_whole() -> None:
 
 
 def test_the_plot_counts_every_ack_once() -> None:
-    """The rows of the histogram add up to all acks, and the longest bar is the fullest row's."""
+    """The rows of the histogram add up to all acks, and the largest row has the longest bar."""
     rows = re.findall(
         r"^ *[0-9.]+ (?:us|ms|s) (#*) +(\d+) +[0-9.]+ %$", told(io.StringIO(), make_summary()), re.MULTILINE
     )
@@ -119,34 +119,34 @@ def test_the_plot_counts_every_ack_once() -> None:
 
 
 def test_a_scenario_is_told_by_what_became_of_alarms() -> None:
-    """Alarms, amplification, lost, duplicates, recovery."""
+    """The report of a scenario has alarms, amplification, lost notifications, duplicates and recovery."""
     written = told(io.StringIO(), SCRIPT)
     for line in (
         "alarms        40, 100 notifications",
         "amplification 3.00 attempts for each notification",
-        "lost          3 notifications that nobody acked",
-        "duplicates    2 that the receiver may have had twice",
-        "recovery      12.5 s from the last that was due to the end",
+        "lost          3 notifications without an ack",
+        "duplicates    2 that the receiver may have received twice",
+        "recovery      12.5 s from the last due notification to the end",
     ):
         assert line in written
     assert "recovery" not in told(io.StringIO(), make_summary(plan=make_plan(**SCENARIO_CHANGES)))
 
 
 def test_a_closed_load_says_what_it_hides() -> None:
-    """Its times do not count from an intended start, and nothing is late."""
+    """The heading of a closed load warns about stalls; the report has no start delays."""
     written = told(io.StringIO(), CLOSED)
-    assert "stalls held up what was to come, and hardly show" in written
+    assert "a stall delays the next callbacks" in written
     assert "late " not in written
 
 
 def test_what_is_short_of_the_truth_is_told() -> None:
-    """Drops, notes, what was left out, what was sent again, an interrupt."""
+    """The report has dropped callbacks, notes, the warm-up, resent requests and an interrupt."""
     written = told(io.StringIO(), SUMMARIES["noted"])
     for line in (
-        "dropped       3: due, and never begun",
+        "dropped       3: due, but never sent",
         "note: this machine had nothing left",
-        "warm-up       9 attempts left out of all this",
-        "4 connections, 2 sent again on a new one",
+        "warm-up       9 attempts excluded from these figures",
+        "4 connections, 2 resent on a new one",
         "297 of 300 attempts acked, 3 dropped",
     ):
         assert line in written
@@ -154,7 +154,7 @@ def test_what_is_short_of_the_truth_is_told() -> None:
 
 
 def test_a_terminal_has_a_line_of_progress_that_vanishes() -> None:
-    """What stays is what a pipe gets but for the lines in between; NO_COLOR takes colours away and nothing else."""
+    """The progress line is erased at the end; NO_COLOR removes only the colours; a dumb terminal gets plain lines."""
     written = told(Terminal(), make_summary(), TERM="xterm", NO_COLOR="1")
     assert "25/3 s  100/s" in written
     assert "297 of 300 attempts acked" in written
@@ -165,7 +165,7 @@ def test_a_terminal_has_a_line_of_progress_that_vanishes() -> None:
 
 
 def test_a_pipe_gets_a_line_now_and_then() -> None:
-    """Each ten seconds, not each second; without a length where none is planned."""
+    """A pipe gets a progress line every ten seconds, without a total if no duration is planned."""
     written = told(io.StringIO(), CLOSED)
     assert re.findall(r"^(\d+) s  ", written, re.MULTILINE) == ["10", "20"]
     assert progress_line(SecondElapsed(second_stats(0, span_s=0.0), 0, 0), None).startswith("0 s  0/s")
@@ -176,12 +176,12 @@ def test_a_pipe_gets_a_line_now_and_then() -> None:
     [(0, "0 us"), (0.000_04, "40 us"), (0.001, "1.00 ms"), (0.0123, "12.3 ms"), (0.9999, "1.00 s"), (75.2, "75.2 s")],
 )
 def test_times_have_three_digits(seconds: float, text: str) -> None:
-    """In the unit that suits them."""
+    """Durations have up to three digits, in us, ms or s."""
     assert format_duration(seconds) == text
 
 
 def test_what_the_stream_cannot_write_does_no_harm() -> None:
-    """A title in Chinese on a terminal of Western letters."""
+    """A Chinese title is escaped if the encoding of the stream lacks it."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     PlainConsole(stream, LoadConsoleFormatter())(LoadStarted(make_plan(title="云")))

@@ -1,4 +1,4 @@
-"""Objectives of a load as JUnit XML."""
+"""JUnit report of a load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tcop_mock.reports.junit import load_junit
 
 
 def test_each_objective_is_a_case() -> None:
-    """One that is broken is a failure that says what was measured; assumptions and notes are the suite's output."""
+    """A broken objective is a failure with the measurement; assumptions and notes are the output of the suite."""
     load = replace(SUMMARY, interrupted=True, notes=("this machine could not keep up \x1b",))
     held = evaluate(parse_objectives(["p99<500ms,errors<50%"], LoadModel.SCRIPT), load)
     written = load_junit(load_result(load, held))
@@ -36,6 +36,6 @@ def test_each_objective_is_a_case() -> None:
 
 
 def test_a_load_without_objectives_has_no_case() -> None:
-    """The suite is there and empty."""
+    """A load without objectives has an empty suite."""
     [suite] = JUnitXml.fromstring(load_junit(load_result()))
     assert suite.tests == 0

@@ -1,4 +1,4 @@
-"""The page of one shape: all that is known of it, readable on a terminal."""
+"""Lines and document of one shape."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def example(shape: Shape) -> dict[str, Any]:
 
 
 def page(shape: Shape) -> list[str]:
-    """Return the lines of a shape's page."""
+    """Return the lines of a shape."""
     return list(shape_lines(shape, example(shape)))
 
 
 def unwrapped(*lines: str) -> str:
-    """Return lines as one without blanks: prose is broken at them, and Chinese between any two characters."""
+    """Join lines without blanks: prose is wrapped at blanks, and Chinese between any two characters."""
     return "".join("".join(lines).split())
 
 
 @each_shape
 def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
-    """Every fact, name, spelling, erratum and assumption of the entry stands on its page."""
+    """The lines have every fact, name, spelling, erratum and assumption of the entry."""
     text = unwrapped(*page(shape))
     told = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms_of(shape)]
     told += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
@@ -59,14 +59,14 @@ def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
 
 @each_shape
 def test_a_page_fits_a_terminal(shape: Shape) -> None:
-    """Prose and tables keep to 80 columns; only a text of JSON, which cannot be broken, is wider."""
+    """Prose and tables fit into 80 columns; only a JSON text, which cannot be wrapped, may be wider."""
     wide = [line for line in page(shape) if display_width(line) > 80]
     assert [line for line in wide if not line.lstrip().startswith('"')] == []
 
 
 @each_shape
 def test_a_document_is_a_row_of_the_list_in_full(shape: Shape) -> None:
-    """Metrics and events stand there with all their facts in place of their names alone."""
+    """The document has metrics and events with all their facts."""
     document = json.loads(json.dumps(shape_document(shape, {"any": "body"})))
     [row] = json.loads(json.dumps(shapes_document([shape])))["shapes"]
     told = document["shape"]
@@ -77,7 +77,7 @@ def test_a_document_is_a_row_of_the_list_in_full(shape: Shape) -> None:
 
 
 def test_what_was_captured_of_metrics_is_in_the_document() -> None:
-    """Show names and units as captured, in both languages, and nothing where nothing was captured."""
+    """The document has show names and units as captured, in both languages, or null."""
     metrics = shape_document(CATALOG.get("cvm/basic-monitoring"), {})["shape"]["metrics"]
     assert metrics[0]["observedShowName"] is None
     assert metrics[1]["observedShowName"] == {"en": "MemoryUtilization ", "zh": "内存利用率 "}
@@ -85,7 +85,7 @@ def test_what_was_captured_of_metrics_is_in_the_document() -> None:
 
 
 def test_a_metric_tells_its_threshold_and_what_of_it_is_assumed() -> None:
-    """In one line where it fits, below it where not."""
+    """A note follows in the same line if it fits, otherwise in the next line."""
     lines = page(CATALOG.get("cvm/basic-monitoring"))
     at = lines.index("  lan_intraffic               > 500 Mbps       Private inbound bandwidth")
     assert lines[at + 1] == "      (assumed: calcType, calcValue)"
@@ -93,7 +93,7 @@ def test_a_metric_tells_its_threshold_and_what_of_it_is_assumed() -> None:
 
 
 def test_a_metric_with_long_words_stands_in_several_lines() -> None:
-    """The name keeps its line, and the text is wrapped below."""
+    """A long text is wrapped below the line of the name."""
     shape = CATALOG.get("cvm/basic-monitoring")
     long = replace(shape.metrics[0], show_name=LocalizedText("word " * 20, "x"), calc_type=None)
     lines = page(replace(shape, metrics=(long,)))
@@ -103,7 +103,7 @@ def test_a_metric_with_long_words_stands_in_several_lines() -> None:
 
 
 def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
-    """Blanks and empty texts show."""
+    """Blanks and empty texts are visible."""
     shape = CATALOG.get("cvm/basic-monitoring")
     name, unit = LocalizedText("As it was ", "原样 "), LocalizedText("", "%")
     metrics = (
@@ -116,6 +116,6 @@ def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
 
 
 def test_what_hides_in_an_entry_is_shown() -> None:
-    """An entry may be somebody else's: nothing in it acts on a terminal."""
+    """Control characters of an entry are escaped, because it may come from another person."""
     shape = replace(CATALOG.get("cdn/domain"), title=LocalizedText("a\x1b[2Jb", "c"))
     assert page(shape)[0] == r"cdn/domain: a\x1b[2Jb (c)"

@@ -1,4 +1,4 @@
-"""The plain report of a run."""
+"""Plain console of a check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, Finding, Verdict
 
 REPORT = f"""\
-tcop-mock {__version__} judges http://***@127.0.0.1:8080/alarm by profile 2023: 6
+tcop-mock {__version__} checks http://***@127.0.0.1:8080/alarm against profile 2023: 6
   clauses, seed 42
 
 PASS  TCM101 accepts-catalogue
@@ -77,12 +77,12 @@ true
 true
 # ---
 
-Assumed by profile 2023, because no source says it
+Assumed by profile 2023, because no source states it
 - Any status from 200 to 299 is success: the page does not say what is.
 - 重试间隔没有文档说明。
 
-Seed 42: with it the same requests are sent again.
-6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. Broken without counting: 1 should clause.
+Seed 42 sends the same requests again.
+6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. Broken but not counted: 1 should clause.
 """
 SHORT = replace(
     FINDING,
@@ -109,7 +109,7 @@ def told_of(*findings: Finding) -> str:
 
 
 def test_the_report_at_80_columns() -> None:
-    """A run is told in this order and these words."""
+    """The report has exactly these lines."""
     assert told(make_verdict(*SKIPPED, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
 
 
@@ -121,7 +121,7 @@ def test_prose_fits_80_columns() -> None:
 
 
 def test_each_clause_is_told_as_it_finishes() -> None:
-    """After the event of a clause its line is written and flushed; its start and its leaving out write nothing."""
+    """A finished clause is written and flushed at once; a started or skipped clause writes nothing."""
     raw = io.BytesIO()
     report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"), ConsoleFormatter())
     written = []
@@ -140,7 +140,7 @@ def test_each_clause_is_told_as_it_finishes() -> None:
 
 
 def test_a_run_cut_short_tells_what_no_event_told() -> None:
-    """Clauses of which only the verdict knows are told once, before the end."""
+    """Clauses without an event are reported once, before the end."""
     stream = io.StringIO()
     report = PlainConsole(stream, ConsoleFormatter())
     report(ClauseStarted(PASSED.clause))
@@ -159,7 +159,7 @@ def test_a_run_cut_short_tells_what_no_event_told() -> None:
             Level.MUST,
             (
                 "2 clauses: 1 passed, 1 failed, 0 errors, 0 not run. The contract is kept. "
-                "Broken without counting: 1 should clause."
+                "Broken but not counted: 1 should clause."
             ),
         ),
         (
@@ -170,28 +170,28 @@ def test_a_run_cut_short_tells_what_no_event_told() -> None:
         (
             (PASSED, ERROR),
             Level.MUST,
-            "2 clauses: 1 passed, 0 failed, 1 error, 0 not run. Undecided: 1 must clause could not be judged.",
+            "2 clauses: 1 passed, 0 failed, 1 error, 0 not run. Undecided: 1 must clause could not be checked.",
         ),
         (
             SKIPPED,
             Level.MUST,
-            "2 clauses: 0 passed, 0 failed, 0 errors, 2 not run. Undecided: no must clause was judged.",
+            "2 clauses: 0 passed, 0 failed, 0 errors, 2 not run. Undecided: no must clause was checked.",
         ),
     ],
 )
 def test_the_last_line_says_it_all(results: tuple[ClauseResult, ...], fail_on: Level, sentence: str) -> None:
-    """The last line has the counts and what they amount to, in one line whatever its length."""
+    """The last line has the counts and the result, and is never wrapped."""
     assert told(make_verdict(*results), fail_on).splitlines()[-1] == sentence
 
 
 def test_without_assumptions_there_is_no_heading_for_them() -> None:
-    """A profile that assumes nothing has no section of assumptions."""
+    """A profile without assumptions has no section for them."""
     assert ASSUMPTIONS[1] in told(make_verdict(PASSED))
     assert "Assumed" not in told(replace(make_verdict(PASSED), assumptions=()))
 
 
 def test_not_run_clauses_stand_together_by_reason() -> None:
-    """Clauses left out for one reason share a line, in the order in which the reasons came."""
+    """Skipped clauses with the same reason share a line, in the order of the reasons."""
     other = replace(PASSED, status=ClauseStatus.NOT_RUN, reason="skipped by --skip")
     lines = [line for line in told(make_verdict(SKIPPED[0], other, SKIPPED[1])).splitlines() if line.startswith("--")]
     assert lines == [
@@ -201,7 +201,7 @@ def test_not_run_clauses_stand_together_by_reason() -> None:
 
 
 def test_a_command_can_be_pasted_with_its_markers() -> None:
-    """A shell that is given all between the first marker and the last runs both commands, here-document and all."""
+    """A shell can run all lines between the first and the last marker, including the here-document."""
     shell = shutil.which("sh")
     assert shell is not None
     body = '{"name":"华南 $(id) `id` \\\\ \'x\'"}\n  indented'
@@ -216,40 +216,40 @@ def test_a_command_can_be_pasted_with_its_markers() -> None:
 @pytest.mark.parametrize(
     "curl, shown",
     [
-        ("x" * 12_001, "# (12001 characters, too long to show here: the JSON report has it)"),
+        ("x" * 12_001, "# (12001 characters, too long to show here: the JSON report has the command)"),
         (
             "curl <<E\n\u202e\nE",
             (
-                "# (with characters that are shown as escapes: the JSON report has the exact command)\n"
+                "# (unsafe characters are shown as escapes: the JSON report has the exact command)\n"
                 "# curl <<E\n# \\u202e\n# E"
             ),
         ),
     ],
 )
 def test_a_command_that_cannot_be_shown_is_not_altered_in_silence(curl: str, shown: str) -> None:
-    """A command that is too long or would have to be escaped cannot be pasted by mistake, and it says why."""
+    """A command that is too long or has unsafe characters becomes comments with the reason."""
     assert f"{CURL_HEADING}\n{shown}\n{CLI_HEADING}\n" in told_of(
         replace(FINDING, reproduction=Reproduction(curl, CLI))
     )
 
 
 def test_findings_are_bounded() -> None:
-    """Of many findings of one clause five are told, and the rest is counted."""
+    """Five findings of a clause are shown, and the others are counted."""
     report = told_of(*(replace(FINDING, title=f"cause {number}") for number in range(7)))
     assert "  * cause 4\n" in report
     assert "  * cause 5\n" not in report
-    assert "  … and 2 more findings: the JSON report has them all.\n" in report
+    assert "  … and 2 more findings: the JSON report has all.\n" in report
 
 
 def test_evidence_is_bounded() -> None:
-    """Of long evidence the first lines are told, and the rest is counted."""
+    """The first lines of long evidence are shown, and the others are counted."""
     report = told_of(replace(FINDING, evidence="\n".join("x" * 90)))
     assert report.count("    x\n") == 60
     assert "    … (30 more lines)\n" in report
 
 
 def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
-    """Where the stream cannot write Chinese, its code points are written instead."""
+    """If the encoding of the stream lacks Chinese, its code points are written."""
     raw = io.BytesIO()
     report = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"), ConsoleFormatter())
     for event in run_events(make_verdict(FAILED)):
@@ -258,7 +258,7 @@ def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
 
 
 def test_a_file_has_what_a_listener_hears() -> None:
-    """The report in a file names every clause and ends with the same sentence as the one that was listened to."""
+    """The report in a file has every clause and the same last line as the console."""
     of = make_verdict(PASSED, FAILED, *SKIPPED)
     whole, heard = render_text(of), told(of)
     assert sorted(whole.splitlines()) == sorted(heard.splitlines())

@@ -1,4 +1,4 @@
-"""What a receiver can do to a report: nothing."""
+"""Reports with untrusted texts from a receiver."""
 
 from __future__ import annotations
 
@@ -130,12 +130,12 @@ _WORST = Finding(
 )
 _OWN_CONTROLS = re.compile(r"\x1b\[(?:[0-9;]*m|2K|1A|\?25[hl])")
 _FEWER = settings(max_examples=30)
-"""For what takes long, and has the worst of all as an example."""
+"""Settings for slow tests, which have the worst finding as an explicit example."""
 _STARTED = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def run_of(finding: Finding, reason: str) -> Verdict:
-    """Return a verdict in which every text that can come from outside is this finding's."""
+    """Return a verdict in which every untrusted text comes from this finding."""
     broken = (replace(one, findings=(finding, FINDING)) for one in (FAILED, SHOULD))
     unjudged = (replace(one, reason=reason) for one in (ERROR, SKIPPED[0]))
     listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), reason, reason)
@@ -152,21 +152,21 @@ def known(of: Verdict) -> Verdict:
 
 
 def told(of: Verdict, report: Callable[[RunEvent], None]) -> None:
-    """Tell a whole run."""
+    """Send the events of a run to a listener."""
     for event in run_events(of):
         report(event)
 
 
 @given(NASTY)
 def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
-    """A line of a report cannot hold an unsafe character, whoever makes it."""
+    """A styled line never contains an unsafe character."""
     assert str(styled_line(text)) == escape_unsafe(text)
 
 
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> None:
-    """Whatever a receiver answers, the plain report is UTF-8 text without one control character but our line breaks."""
+    """The plain report is UTF-8 text without control characters other than our line breaks."""
     stream = io.StringIO()
     told(run_of(finding, reason), PlainConsole(stream, ConsoleFormatter()))
     assert not UNSAFE_CHARACTERS.search(stream.getvalue().replace("\n", ""))
@@ -177,7 +177,7 @@ def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> Non
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None:
-    """On a terminal there are no control sequences but our own, and markup is text like any other."""
+    """On a terminal there are only our own control sequences, and markup is plain text."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TERM", "xterm-256color")
         patch.setenv("COLUMNS", "80")
@@ -194,7 +194,7 @@ def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_junit_always_parses_back(finding: Finding, reason: str) -> None:
-    """The XML is well-formed and holds the receiver's text as text: no element more, no attribute more."""
+    """The XML is well-formed; texts of the receiver add no element and no attribute."""
     written = junit_document(run_of(finding, reason), fail_on=Level.MUST, started=_STARTED)
     root = ET.fromstring(written)  # noqa: S314 - ours
     assert [one.tag for one in root.iter()].count("failure") == 1
@@ -207,7 +207,7 @@ def test_junit_always_parses_back(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_json_always_parses_back(finding: Finding, reason: str) -> None:
-    """The JSON document is UTF-8 and holds the receiver's text."""
+    """The JSON document is UTF-8 and contains the text of the receiver."""
     written = json_text(check_document(run_of(finding, reason))).encode()
     told_of = json.loads(written)["clauses"][1]["findings"][0]
     assert escape_unsafe(told_of["evidence"]) == escape_unsafe(finding.evidence)
@@ -217,7 +217,7 @@ def test_json_always_parses_back(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reason: str) -> None:
-    """Whatever a receiver answers, each report is UTF-8 without a character that acts on who looks at it."""
+    """Each report is UTF-8 without control or direction characters, whatever a receiver answers."""
     for kind in format_names():
         for of in (run_of(finding, reason), known(run_of(finding, reason))):
             written = render(kind, of, fail_on=Level.MUST).decode()
@@ -228,7 +228,7 @@ def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reas
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_json_of_all_kinds_parses_back(finding: Finding, reason: str) -> None:
-    """The archive and each line of the stream are JSON, in which no CI finds a command."""
+    """The archive and each NDJSON line are JSON without text that a CI system reads as a command."""
     of = run_of(finding, reason)
     written = render("har", of, fail_on=Level.MUST).decode()
     assert len(json.loads(written)["log"]["entries"]) == 2 * len(finding.exchanges)
@@ -240,7 +240,7 @@ def test_json_of_all_kinds_parses_back(finding: Finding, reason: str) -> None:
 
 
 class _Elements(HTMLParser):
-    """What elements a page has, and which attributes these."""
+    """Parser that collects the elements of a page and their attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -250,11 +250,11 @@ class _Elements(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element."""
+        """Record an element."""
         self.found.append((tag, tuple(name for name, _ in attrs)))
 
     def handle_data(self, data: str) -> None:
-        """Keep text."""
+        """Record text."""
         self.text += data
 
 
@@ -262,7 +262,7 @@ class _Elements(HTMLParser):
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
-    """What a receiver writes is text of the HTML report: elements and attributes are those that an honest one has."""
+    """Texts of a receiver add no element and no attribute to the HTML report."""
     commands = finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
     plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
     nasty = _Elements(render("html", run_of(finding, reason), fail_on=Level.MUST).decode())
@@ -275,7 +275,7 @@ def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
-    """What a receiver writes stands in code: no link, picture, table, element or heading in the Markdown is its own."""
+    """Texts of a receiver are inside code; they add no link, image, table, element or heading to the Markdown."""
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(
         render("markdown", run_of(finding, reason), fail_on=Level.MUST).decode()
     )
@@ -295,7 +295,7 @@ def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
-    """What a receiver writes is a literal of the test module: it has the functions of ours and no statement more."""
+    """Texts of a receiver are literals in the test module; they add no function and no statement."""
     tree = ast.parse(render("pytest", run_of(finding, reason), fail_on=Level.MUST))
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     assert [test.name for test in tests] == [
@@ -314,7 +314,7 @@ def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
-    """What a receiver writes is text of our commands: each is one line, one command, and has one title."""
+    """Texts of a receiver do not add annotations: each is one line with one command and one title."""
     for of in (run_of(finding, reason), known(run_of(finding, reason))):
         commands = list(workflow_commands(of))
         assert len(commands) >= 3
@@ -330,7 +330,7 @@ def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
 @given(NASTY)
 @example(_ALL_NASTY)
 def test_a_baseline_keeps_what_was_written(text: str) -> None:
-    """A baseline's document is JSON without a character that acts on who looks at it."""
+    """The document of a baseline is JSON without control or direction characters."""
     listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), text, text, (text,), note=text)
     written = json_text(baseline_document([listed]))
     assert not UNSAFE_CHARACTERS.search(written.replace("\n", ""))
