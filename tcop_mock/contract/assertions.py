@@ -187,14 +187,14 @@ class Assertion(NamedTuple):
 
 
 ASSERTIONS = {
-    "acked": Assertion(is_acked, needs_full_response=True),
-    "alive": Assertion(status, is_about_liveness=True),
-    "bounded": Assertion(body_bounded, needs_full_response=True),
-    "in_time": Assertion(answered_in_time, needs_full_response=True, is_about_timing=True),
-    "no_echo": Assertion(no_credential_echo, needs_full_response=True),
-    "no_trace": Assertion(no_stack_trace, needs_full_response=True),
-    "quick": Assertion(within_share_of_deadline, needs_full_response=True),
-    "ret_code": Assertion(retcode_zero, needs_full_response=True),
+    "is_acked": Assertion(is_acked, needs_full_response=True),
+    "is_alive": Assertion(status, is_about_liveness=True),
+    "body_bounded": Assertion(body_bounded, needs_full_response=True),
+    "answered_in_time": Assertion(answered_in_time, needs_full_response=True, is_about_timing=True),
+    "no_credential_echo": Assertion(no_credential_echo, needs_full_response=True),
+    "no_stack_trace": Assertion(no_stack_trace, needs_full_response=True),
+    "within_share_of_deadline": Assertion(within_share_of_deadline, needs_full_response=True),
+    "retcode_zero": Assertion(retcode_zero, needs_full_response=True),
     "status": Assertion(status),
 }
 

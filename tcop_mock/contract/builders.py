@@ -123,19 +123,19 @@ def mutations(
 
     Args:
         factory: makes the cases.
-        mutations: tables of ``title``; ``shape`` and ``state`` where they are not the usual ones; and what changes:
-            ``set`` (path to value), ``null`` (paths), ``unset`` (paths), ``fill`` (paths, text and bytes: repeat the
-            text in all of these places until the body is that long), ``threshold = false``; how it is written:
-            ``ascii = true`` (``\u`` escapes), ``order`` (``sorted``, ``reversed``), ``indent``, ``twice`` (a key),
-            ``encoding``, ``bom = true``, ``cut`` (a text, which loses its last byte); and ``besides``, statuses that
-            are fine for this one.
-        shape: the usual shape.
-        base_values: path to value of what the unchanged body has as well; a variant may have its own.
+        mutations: tables with a ``title`` and these optional keys. ``shape``, ``state``: other than the default.
+            ``set`` (path to value), ``null`` (paths), ``unset`` (paths), ``has_threshold = false``, ``fill`` (repeat
+            ``text`` at all ``paths`` until the body has ``min_bytes``): change the tree.
+            ``ascii_only = true`` (``\u`` escapes), ``key_order`` (``sorted``, ``reversed``), ``indent``,
+            ``duplicate_key``, ``encoding``, ``bom = true``, ``drop_last_byte_of`` (a text): change the serialization.
+            ``also_accept``: further statuses that pass for this case. ``base_values``: replace the argument.
+        shape: id of the default shape.
+        base_values: values by path that the unchanged body has, too.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for mutation in mutations:
-        completed = {"shape": shape, "state": State.FIRING, "given": base_values or {}, **mutation}
-        groups.setdefault("{shape} {state} {given}".format_map(completed), []).append(completed)
+        completed = {"shape": shape, "state": State.FIRING, "base_values": base_values or {}, **mutation}
+        groups.setdefault("{shape} {state} {base_values}".format_map(completed), []).append(completed)
     return ClauseTest(tuple(_mutation_group(factory, group) for group in groups.values()))
 
 
@@ -165,7 +165,7 @@ def raw_bodies(
     Args:
         factory: makes the cases.
         bodies: tables of ``title`` and of ``text``, ``hex``, or what is nested (``open``, ``inner``, ``close``,
-            ``times``).
+            ``depth``).
         assert_plain_after: send them in turn, judge none of them, and judge a plain callback after them.
     """
     cases = tuple(
@@ -248,8 +248,8 @@ def burst(factory: CaseFactory, *, count: int, duration_s: float) -> ClauseTest:
 
 
 BUILDERS: dict[str, Callable[..., ClauseTest]] = {
-    player.__name__: player
-    for player in (
+    builder.__name__: builder
+    for builder in (
         raw_bodies,
         burst,
         during_slow_sender,
@@ -276,18 +276,18 @@ def _mutation_group(factory: CaseFactory, mutations: Sequence[Mapping[str, Any]]
     shape, state, base_values = (
         factory.catalog.get(mutations[0]["shape"]),
         State(mutations[0]["state"]),
-        mutations[0]["given"],
+        mutations[0]["base_values"],
     )
     alarm = factory.alarm(shape, required_state=state)
 
     def make_case(mutation: Mapping[str, Any]) -> RequestCase:
-        has_threshold = mutation.get("threshold", True)
+        has_threshold = mutation.get("has_threshold", True)
         mutated_alarm = (
             alarm if has_threshold else factory.alarm(shape, required_state=state, has_threshold=False, like=alarm)
         )
         tree = apply_mutation(apply_mutation(factory.tree(mutated_alarm, state), {"set": base_values}), mutation)
         request = factory.request(serialize_variant(tree, mutation))
-        return RequestCase(mutation["title"], request, shape.id, also_accept=tuple(mutation.get("besides", ())))
+        return RequestCase(mutation["title"], request, shape.id, also_accept=tuple(mutation.get("also_accept", ())))
 
     return CaseGroup(_applicable_cases(make_case, mutations), make_case({"title": f"{shape.id} {state}"}))
 

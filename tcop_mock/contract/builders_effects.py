@@ -34,7 +34,7 @@ _ACTIONS: dict[str, tuple[State, int, tuple[int, ...]]] = {
     "fires": (State.FIRING, 1, ()),
     "repeats": (State.REPEATED, 1, ()),
     "resolves": (State.RESOLVED, 2, ()),
-    "resolves anew": (State.RESOLVED, 3, ()),
+    "resolves again": (State.RESOLVED, 3, ()),
     "fires again": (State.FIRING, 1, (2,)),
 }
 
@@ -58,14 +58,14 @@ class ScenarioAlarm:
         """Return the callback of a step of its life; the same one each time.
 
         Args:
-            action: ``fires``, ``repeats``, ``resolves``, ``resolves anew`` (told in another session), ``fires again``.
+            action: ``fires``, ``repeats``, ``resolves``, ``resolves again`` (told in another session), ``fires again``.
         """
         if action not in self._callbacks:
             state, occurrence, previous = _ACTIONS[action]
             generator = self.factory.generator
             session_id = generator.callback(self.session_source, state, occurrence, previous).session_id
             result = generator.callback(self.alarm, state, occurrence, previous)
-            if action == "resolves anew":  # another session tells the same end
+            if action == "resolves again":  # another session tells the same end
                 result = replace(generator.callback(self.alarm, state, 2), current_value=result.current_value)
             self._callbacks[action] = replace(result, session_id=session_id)
         return self._callbacks[action]
@@ -91,10 +91,10 @@ def build_alarms(
     """
     alarms: dict[str, ScenarioAlarm] = {}
     for name, table in tables.items():
-        unique = alarm = factory.unique_alarm(shape, can_resolve=table.get("recovers", True))
+        unique = alarm = factory.unique_alarm(shape, can_resolve=table.get("can_resolve", True))
         if "like" in table:
-            alarm = _vary(alarms[table["like"]].alarm, unique, table.get("other", ()), factory, shape)
-        texts = dict(table.get("set", {})) | ({table["long"]: _LONG_TEXT} if "long" in table else {})
+            alarm = _vary(alarms[table["like"]].alarm, unique, table.get("differs_in", ()), factory, shape)
+        texts = dict(table.get("set", {})) | ({table["long_value"]: _LONG_TEXT} if "long_value" in table else {})
         for key, text in texts.items():
             alarm = replace(alarm, dimensions={**alarm.dimensions, key: f"{text} {unique.policy_id}"})
         alarms[name] = ScenarioAlarm(factory, alarm, unique)
@@ -210,8 +210,8 @@ def effect_scenarios(factory: CaseFactory, *, scenarios: Sequence[Mapping[str, A
 
 def control_scenario(factory: CaseFactory) -> EffectScenario:
     """Return the story that every receiver with effects passes: a plain alarm that fires."""
-    steps = [{"title": "a plain alarm", "send": ["it fires"], "effects": ">=1"}]
-    return next(iter(_scenarios(factory, {"acts": steps})))
+    steps = [{"title": "a plain alarm", "send": ["it fires"], "expected_effects": ">=1"}]
+    return next(iter(_scenarios(factory, {"steps": steps})))
 
 
 def sent_strings(test: ClauseTest) -> Iterator[str]:
@@ -232,8 +232,8 @@ def _scenarios(factory: CaseFactory, table: Mapping[str, Any]) -> Iterator[Effec
 
 
 def _scenario(factory: CaseFactory, shape: Shape, title: str, table: Mapping[str, Any]) -> EffectScenario:
-    scenario_alarms = build_alarms(factory, shape, table.get("cast", _SINGLE_ALARM))
-    steps = tuple(_step(factory, shape, scenario_alarms, step) for step in table["acts"])
+    scenario_alarms = build_alarms(factory, shape, table.get("alarms", _SINGLE_ALARM))
+    steps = tuple(_step(factory, shape, scenario_alarms, step) for step in table["steps"])
     alarms = [scenario_alarm.alarm for scenario_alarm in scenario_alarms.values()]
     started_at, recovered_at = lifetime(scenario_alarms.values())
     expected_content = ExpectedContent(
@@ -268,15 +268,15 @@ def _step(factory: CaseFactory, shape: Shape, alarms: Mapping[str, ScenarioAlarm
         alarm_name, _, action = action_text.partition(" ")
         request = factory.request(alarms[alarm_name].callback(action).to_bytes())
         cases.append(RequestCase(f"{shape.id} {action}", request, shape.id))
-    send_mode = SendMode(table.get("manner", SendMode.SEQUENTIAL))
+    send_mode = SendMode(table.get("send_mode", SendMode.SEQUENTIAL))
     return Step(
         title=table["title"],
-        cases=tuple(cases) * table.get("times", 1),
+        cases=tuple(cases) * table.get("repeat", 1),
         send_mode=send_mode,
-        expected_effects=table.get("effects", ""),
-        expected_open=table.get("open", ""),
-        continue_on_error=table.get("any_answer", False),
-        downstream_fault=table.get("trouble", ""),
+        expected_effects=table.get("expected_effects", ""),
+        expected_open=table.get("expected_open", ""),
+        continue_on_error=table.get("continue_on_error", False),
+        downstream_fault=table.get("downstream_fault", ""),
     )
 
 

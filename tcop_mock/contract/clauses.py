@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class PluginGroup(StrEnum):
     """Groups of entry points."""
 
-    BUILDERS = "tcop_mock.players"
+    BUILDERS = "tcop_mock.request_builders"
     """Callables that take a :class:`~tcop_mock.contract.case_factory.CaseFactory` and keywords;
     they return a ``ClauseTest``."""
-    ASSERTIONS = "tcop_mock.judges"
+    ASSERTIONS = "tcop_mock.assertions"
     """Callables that take an attempt, a context and keywords, and return what is wrong, or nothing; or a ``Judge``."""
 
 
@@ -67,11 +67,15 @@ def wrap_assertion(assertion: Assertion | Callable[..., str | None]) -> Assertio
 
 CLAUSE_SCHEMA = "clause"
 
-_CHECKS = {name: judge.check for name, judge in ASSERTIONS.items()}
+_CHECKS = {name: assertion.check for name, assertion in ASSERTIONS.items()}
 
-_POSITIONAL_ARGUMENTS = {"player": ("workshop",), "judge": ("attempt", "context"), "judge of stories": ("told",)}
+_POSITIONAL_ARGUMENTS = {
+    "builder": ("factory",),
+    "assertion": ("attempt", "context"),
+    "assertion of scenarios": ("result",),
+}
 
-EFFECT_SCENARIOS = "stories"
+EFFECT_SCENARIOS = "effect_scenarios"
 
 _LISTING = "`tcop-mock check --list` shows all clauses"
 
@@ -99,10 +103,10 @@ def parse_clause(name: str, table: dict[str, Any], *, file: str = "", allow_plug
     code, _, slug = name.partition("-")
     location = file or f"{name}.toml"
     builder = _invocation(
-        (location, "play"), table["play"], "player", BUILDERS, PluginGroup.BUILDERS if allow_plugins else None
+        (location, "requests"), table["requests"], "builder", BUILDERS, PluginGroup.BUILDERS if allow_plugins else None
     )
     kind, known_assertions = (
-        ("judge of stories", EFFECT_ASSERTIONS) if builder.name == EFFECT_SCENARIOS else ("judge", _CHECKS)
+        ("assertion of scenarios", EFFECT_ASSERTIONS) if builder.name == EFFECT_SCENARIOS else ("assertion", _CHECKS)
     )
     group = PluginGroup.ASSERTIONS if allow_plugins and builder.name != EFFECT_SCENARIOS else None
     assertions = tuple(
@@ -114,7 +118,7 @@ def parse_clause(name: str, table: dict[str, Any], *, file: str = "", allow_plug
         level=Level(table["level"]),
         profiles=tuple(table.get("profiles", ())),
         prerequisites=frozenset(map(Prerequisite, table.get("needs", ()))),
-        phase=Phase(table.get("stage", Phase.MAIN)),
+        phase=Phase(table.get("phase", Phase.MAIN)),
         requirement=table["requirement"],
         source=table["source"],
         why=table["why"],

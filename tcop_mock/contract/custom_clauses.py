@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 _FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,10}[0-9]{3})-[a-z0-9]+(?:-[a-z0-9]+)*")
 _RESERVED_PREFIX = "TCM"
-_PLUGIN_KEYS = re.compile(r"play\.player|expect\.\d+\.judge")
+_PLUGIN_KEYS = re.compile(r"requests\.builder|expect\.\d+\.assertion")
 """Keys of which the schema knows our own values only."""
 _DEFAULT_PHASES = {
     EFFECT_SCENARIOS: Phase.EFFECTS,
-    "bodies": Phase.MALFORMED_INPUT,
-    "truncated": Phase.MALFORMED_INPUT,
+    "raw_bodies": Phase.MALFORMED_INPUT,
+    "truncated_body": Phase.MALFORMED_INPUT,
     "burst": Phase.BURST,
-    "credentials": Phase.AUTH,
-    "beside_a_slow_one": Phase.SLOW_SENDER,
+    "credential_variants": Phase.AUTH,
+    "during_slow_sender": Phase.SLOW_SENDER,
 }
 """When a player's clauses are played, where they do not say."""
 _EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
@@ -127,8 +127,8 @@ def _value_at(table: Any, path: str) -> Any:  # noqa: ANN401 - any value of a TO
 
 
 def _default_phase(table: dict[str, Any]) -> dict[str, Any]:
-    phase = _DEFAULT_PHASES.get(table["play"]["player"])
-    return {"stage": phase.value, **table} if phase else table
+    phase = _DEFAULT_PHASES.get(table["requests"]["builder"])
+    return {"phase": phase.value, **table} if phase else table
 
 
 def _require_valid(file: Path, clause: Clause, catalog: Catalog) -> None:
@@ -145,19 +145,23 @@ def _require_valid(file: Path, clause: Clause, catalog: Catalog) -> None:
     is_about_effects = clause.builder.name == EFFECT_SCENARIOS
     if is_about_effects != (clause.phase in _EFFECT_PHASES):
         expected = (
-            "effects or patience" if is_about_effects else "another than effects and patience, which are for stories"
+            "effects or slow-effects"
+            if is_about_effects
+            else "another than effects and slow-effects, which are for scenarios"
         )
         raise EntryError(
-            str(file), "stage", f"is {clause.phase}; for player {clause.builder.name!r} it has to be {expected}"
+            str(file), "phase", f"is {clause.phase}; for builder {clause.builder.name!r} it has to be {expected}"
         )
     if is_about_effects and not clause.prerequisites & EFFECT_PREREQUISITES:
-        raise EntryError(str(file), "needs", 'stories are about effects; write needs = ["observer"]')
-    if clause.builder.name == "credentials" and Prerequisite.AUTH not in clause.prerequisites:
-        raise EntryError(str(file), "needs", "player 'credentials' shows other ones; write needs = [\"auth\"]")
+        raise EntryError(str(file), "needs", 'effect_scenarios check effects; write needs = ["observer"]')
+    if clause.builder.name == "credential_variants" and Prerequisite.AUTH not in clause.prerequisites:
+        raise EntryError(
+            str(file), "needs", "builder 'credential_variants' sends other credentials; write needs = [\"auth\"]"
+        )
     try:
         builder_of(clause)(CaseFactory(catalog, Generator(1), clause.code), **clause.builder.params)
     except TcopMockError as error:
-        raise EntryError(str(file), "play", str(error)) from None
+        raise EntryError(str(file), "requests", str(error)) from None
     except Exception as error:
         message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise EntryError(str(file), "play", f"player {clause.builder.name!r} cannot play it: {message}") from error
+        raise EntryError(str(file), "requests", f"builder {clause.builder.name!r} failed: {message}") from error

@@ -368,8 +368,8 @@ def _text_leaves(text: str) -> Iterator[str]:
 
 
 EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
-    judge.__name__: judge
-    for judge in (
+    assertion.__name__: assertion
+    for assertion in (
         effects_match,
         status_in,
         retries_accepted,

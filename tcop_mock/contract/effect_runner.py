@@ -130,7 +130,9 @@ class EffectRunner:
         return EffectScenarioResult(scenario, tuple(step_results))
 
     def _with_expected_count(self, step: Step) -> Step:
-        return replace(step, expected_effects=f"={self.effects_per_push}") if step.expected_effects == "once" else step
+        return (
+            replace(step, expected_effects=f"={self.effects_per_push}") if step.expected_effects == "per-push" else step
+        )
 
     async def _observe_step(
         self,

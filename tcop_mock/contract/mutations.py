@@ -57,16 +57,16 @@ def serialize_variant(tree: Any, variant: Mapping[str, Any]) -> bytes:  # noqa: 
     ``ascii``, ``order``, ``indent``, ``twice`` (a key), ``encoding``, ``bom``, ``cut`` (a text, which loses its last
     byte).
     """
-    if "order" in variant:
-        tree = _reorder(tree, is_reversed=variant["order"] == "reversed")
+    if "key_order" in variant:
+        tree = _reorder(tree, is_reversed=variant["key_order"] == "reversed")
     if "indent" in variant:
         return json.dumps(tree, ensure_ascii=False, indent=variant["indent"]).encode()
-    raw = json.dumps(tree).encode() if variant.get("ascii") else encode_json(tree)
-    if "twice" in variant:
-        key = variant["twice"]
+    raw = json.dumps(tree).encode() if variant.get("ascii_only") else encode_json(tree)
+    if "duplicate_key" in variant:
+        key = variant["duplicate_key"]
         raw = raw[:-1] + b"," + encode_json({key: tree[key]})[1:]
-    if "cut" in variant:
-        text = variant["cut"].encode()
+    if "drop_last_byte_of" in variant:
+        text = variant["drop_last_byte_of"].encode()
         raw = raw.replace(text, text[:-1])
     raw = raw.decode().encode(variant["encoding"]) if "encoding" in variant else raw
     return codecs.BOM_UTF8 + raw if variant.get("bom") else raw
@@ -76,8 +76,8 @@ def raw_body(table: Mapping[str, Any]) -> bytes:
     """Return the bytes that a clause writes down as ``text``, as ``hex``, or nested so many ``times``."""
     if "hex" in table:
         return bytes.fromhex(re.sub(r"\s", "", table["hex"]))
-    if "times" in table:
-        return f"{table['open'] * table['times']}{table.get('inner', '')}{table['close'] * table['times']}".encode()
+    if "depth" in table:
+        return f"{table['open'] * table['depth']}{table.get('inner', '')}{table['close'] * table['depth']}".encode()
     return str(table["text"]).encode()
 
 

@@ -77,22 +77,23 @@ def find_mutator(name: str) -> Mutator:
 
 
 def _mutation_mutators(clause: Clause) -> Iterator[Mutator]:
-    default_base = clause.builder.params.get("given") or {}
-    for variant in clause.builder.params["variants"]:
+    default_base = clause.builder.params.get("base_values") or {}
+    for variant in clause.builder.params["mutations"]:
 
         def change(tree: Any, variant: Mapping[str, Any] = variant) -> bytes:  # noqa: ANN401 - a JSON tree
             return serialize_variant(
-                apply_mutation(apply_mutation(tree, {"set": variant.get("given", default_base)}), variant), variant
+                apply_mutation(apply_mutation(tree, {"set": variant.get("base_values", default_base)}), variant),
+                variant,
             )
 
         yield Mutator(
             _name_of(variant["title"]),
             variant["title"],
             clause.code,
-            expected_reaction=ExpectedReaction.EITHER if "besides" in variant else _expected_reaction(clause),
+            expected_reaction=ExpectedReaction.EITHER if "also_accept" in variant else _expected_reaction(clause),
             change=change,
             state=State(variant.get("state", State.FIRING)),
-            has_threshold=variant.get("threshold", True),
+            has_threshold=variant.get("has_threshold", True),
             shape=variant.get("shape", ""),
         )
 
@@ -133,9 +134,9 @@ def _no_mutators(_clause: Clause) -> Iterator[Mutator]:
 
 
 _READERS: dict[str, Callable[[Clause], Iterator[Mutator]]] = {
-    "bodies": _raw_body_mutators,
-    "spellings": _type_mutators,
-    "variants": _mutation_mutators,
+    "raw_bodies": _raw_body_mutators,
+    "scalar_types": _type_mutators,
+    "mutations": _mutation_mutators,
 }
 """By the player that a clause names; the others change no body."""
 

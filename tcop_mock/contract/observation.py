@@ -122,7 +122,7 @@ class EffectObservation:
 
     def precheck(self, clause: Clause) -> ClauseResult | None:
         """Return the result of a clause that cannot be played on what is to be seen."""
-        is_about_refusals = any(invocation.name == "nothing_refused" for invocation in clause.assertions)
+        is_about_refusals = any(invocation.name == "downstream_accepts" for invocation in clause.assertions)
         inconclusive_reason = (
             self._not_visible(clause)
             if is_about_refusals and self._any_rejected

@@ -342,7 +342,7 @@ async def _until_done(
     task.result()
 
 
-_DEFAULT_BODY_BUILDERS = frozenset({"bodies", "spellings", "stories", "truncated", "variants"})
+_DEFAULT_BODY_BUILDERS = frozenset({"effect_scenarios", "mutations", "raw_bodies", "scalar_types", "truncated_body"})
 
 """Players that change what TCOP's own callbacks hold."""
 

@@ -68,19 +68,19 @@ class Phase(StrEnum):
     MAIN = "main"
     EFFECTS = "effects"
     """Stories of alarms, and what the receiver makes of them."""
-    MALFORMED_INPUT = "abuse"
+    MALFORMED_INPUT = "malformed-input"
     """Broken input: after ``MAIN``, so that a receiver that dies of it takes no other clause with it."""
-    FINAL = "last"
+    FINAL = "final"
     """After broken input: is the receiver still alive?"""
-    DEEP_NESTING = "depth"
+    DEEP_NESTING = "deep-nesting"
     """Input that stops parsers of some kinds, and a look whether the receiver is alive after that, too."""
-    SLOW_SENDER = "drip"
+    SLOW_SENDER = "slow-sender"
     """A sender that drips, and nobody else beside."""
     BURST = "burst"
     """Alone, because it would make every other answer late."""
     AUTH = "auth"
     """Wrong credentials: after all that needs the right ones, because a receiver may lock out who offers wrong ones."""
-    SLOW_EFFECTS = "patience"
+    SLOW_EFFECTS = "slow-effects"
     """Stories in which something may be told late: at the end, because it may be waited for until the run is over."""
 
 
@@ -176,9 +176,9 @@ class CaseGroup:
 class SendOrder(StrEnum):
     """In which order the cases of a scene are sent."""
 
-    PARALLEL = "any"
+    PARALLEL = "parallel"
     """As many in flight as the receiver stands."""
-    SEQUENTIAL = "in-turn"
+    SEQUENTIAL = "sequential"
     BURST = "burst"
     """All of them on a schedule that waits for no answer."""
 
@@ -202,11 +202,11 @@ class ClauseTest:
 class SendMode(StrEnum):
     """How the pushes of an act are sent."""
 
-    SEQUENTIAL = "in-turn"
-    CONCURRENT = "at-once"
-    ACK_LOST = "lost"
+    SEQUENTIAL = "sequential"
+    CONCURRENT = "concurrent"
+    ACK_LOST = "ack-lost"
     """The sender hangs up when the request is out, and never sees the answer."""
-    DURING_RESTART = "restarted"
+    DURING_RESTART = "during-restart"
     """Again and again while the receiver is restarted, until it is taken."""
 
 
@@ -219,8 +219,8 @@ class Step:
     cases: tuple[RequestCase, ...]
     send_mode: SendMode = SendMode.SEQUENTIAL
     expected_effects: str = ""
-    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the act), ``once`` (as many as one push of a plain alarm
-    has); empty: whatever."""
+    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the act), ``per-push`` (as many as one push of a plain
+    alarm has); empty: whatever."""
     expected_open: str = ""
     """The same of open incidents."""
     continue_on_error: bool = False

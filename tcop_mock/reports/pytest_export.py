@@ -30,7 +30,17 @@ _MAX_READABLE_BYTES = 2_000
 _DEADLINE_S = 5.0
 """Of all profiles."""
 _SUPPORTED_ASSERTIONS = frozenset(
-    {"acked", "alive", "bounded", "in_time", "no_echo", "no_trace", "quick", "ret_code", "status"},
+    {
+        "answered_in_time",
+        "body_bounded",
+        "is_acked",
+        "is_alive",
+        "no_credential_echo",
+        "no_stack_trace",
+        "retcode_zero",
+        "status",
+        "within_share_of_deadline",
+    }
 )
 """Those that the template has."""
 

@@ -157,44 +157,44 @@ def is_one_of(answer, spellings):
     return answer.status is not None and not {str(answer.status), f"{answer.status // 100}xx"}.isdisjoint(spellings)
 
 
-def status(answer, allow=(), forbid=(), besides=(), silence_ok=False, closed_ok=False):
+def status(answer, allow=(), forbid=(), also_accept=(), no_response_ok=False, connection_closed_ok=False):
     """Want a status."""
-    if (closed_ok and answer.closed) or is_one_of(answer, besides):
+    if (connection_closed_ok and answer.closed) or is_one_of(answer, also_accept):
         return
     if answer.status is None:
-        assert silence_ok, "no answer inside the deadline"
+        assert no_response_ok, "no answer inside the deadline"
         return
     assert not allow or is_one_of(answer, allow), f"answered {answer.status}, wanted {' or '.join(allow)}"
     assert not is_one_of(answer, forbid), f"answered {answer.status}"
 
 
-alive = status
+is_alive = status
 
 
-def in_time(answer):
+def answered_in_time(answer):
     """Want the whole answer inside the deadline."""
     assert answer.status is not None, "no answer inside the deadline"
     assert answer.whole or answer.too_long, "the answer did not end inside the deadline"
 
 
-def bounded(answer):
+def body_bounded(answer):
     """Want an answer that ends."""
     assert not answer.too_long, "the answer goes on past 64 KiB"
     assert answer.status is None or answer.whole, "the answer does not end"
 
 
-def acked(answer):
+def is_acked(answer):
     """Want a whole 2xx inside the deadline."""
     status(answer, allow=["2xx"])
-    in_time(answer)
+    answered_in_time(answer)
 
 
-def quick(answer, share):
+def within_share_of_deadline(answer, share):
     """Want the answer inside a share of the deadline."""
     assert answer.took_s <= share * DEADLINE_S, f"answered after {answer.took_s:.3f} s"
 
 
-def no_echo(answer):
+def no_credential_echo(answer):
     """Want an answer without the credentials that were shown."""
     lines = [f"{name}: {value}" for name, value in answer.headers]
     text = "\\n".join([*lines, answer.body.decode("utf-8", "replace")])
@@ -202,12 +202,12 @@ def no_echo(answer):
         assert not any(secret in spelling for secret in answer.shown), "the answer repeats the credentials"
 
 
-def no_trace(answer):
+def no_stack_trace(answer):
     """Want an answer without a stack trace."""
     assert not TRACE.search(answer.body), "the answer shows a stack trace"
 
 
-def ret_code(answer):
+def retcode_zero(answer):
     """Want the callback's own sessionId and retCode 0."""
     told = json.loads(answer.body)
     assert told["sessionId"] == json.loads(answer.sent)["sessionId"], "the answer does not repeat the sessionId"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from honest_receivers import SERVERS
-from receivers import in_thread
+from conforming_receivers import SERVERS
+from receiver_factories import in_thread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,12 @@ source = "the handbook of our gateway"
 why = "The dashboard counts nothing else."
 fix = "Answer 202."
 
-[play]
-player = "catalogue"
+[requests]
+builder = "every_shape"
 shapes = ["cvm/basic*"]
 
 [[expect]]
-judge = "status"
+assertion = "status"
 allow = ["202"]
 """
 
@@ -59,7 +59,7 @@ def test_own_clauses_are_judged(tcop: RunCommand, files: str) -> None:
 def test_all_problems_are_told_at_once(tcop: RunCommand, files: str, tmp_path: Path) -> None:
     """A line for each, and code 2."""
     (tmp_path / "ACME101-answers-202.toml").write_text(TEXT.replace("level", "levl"), encoding="utf-8")
-    (tmp_path / "ACME102-b.toml").write_text(TEXT.replace('"catalogue"', '"catalog"'), encoding="utf-8")
+    (tmp_path / "ACME102-b.toml").write_text(TEXT.replace('"every_shape"', '"every_shap"'), encoding="utf-8")
     done = tcop("check", "--list", "--clause-files", files)
     assert (done.exit_code, done.stdout) == (2, "")
     assert [line.startswith(f"tcop-mock: {tmp_path}") for line in done.stderr.splitlines()] == [True] * 3

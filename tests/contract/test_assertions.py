@@ -35,7 +35,7 @@ def _attempt(**fields: Any) -> Attempt:
 def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
     """JSON, HTML and URLs each write some signs of a secret in another way."""
     context = AssertionContext(unique_secrets=('a\\"b<c/d=e',))
-    assert ASSERTIONS["no_echo"].check(_attempt(status=401, body=f"no: {told}".encode()), context)
+    assert ASSERTIONS["no_credential_echo"].check(_attempt(status=401, body=f"no: {told}".encode()), context)
 
 
 @pytest.mark.parametrize(
@@ -51,55 +51,60 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ("status", {"allow": ["2xx"]}, {"outcome": Outcome.CANCELLED}, "no answer (cancelled)"),
         ("status", {"allow": ["401", "403"]}, {"status": 403}, None),
         ("status", {"allow": ["401", "403"]}, {"status": 404}, "answered 404"),
-        ("status", {"forbid": ["3xx"], "silence_ok": True}, {"status": 500}, None),
+        ("status", {"forbid": ["3xx"], "no_response_ok": True}, {"status": 500}, None),
         (
             "status",
-            {"forbid": ["3xx"], "silence_ok": True},
+            {"forbid": ["3xx"], "no_response_ok": True},
             {"outcome": Outcome.REDIRECTED, "status": 308},
             "answered 308",
         ),
-        ("status", {"forbid": ["3xx"], "silence_ok": True}, SILENT, None),
-        ("status", {"forbid": ["2xx", "5xx"], "besides": ["501"]}, {"status": 501}, None),
-        ("status", {"forbid": ["2xx", "5xx"], "besides": ["5xx"]}, {"status": 500}, None),
-        ("status", {"forbid": ["2xx", "5xx"], "besides": ["501"]}, {"status": 405}, None),
-        ("status", {"allow": ["2xx"], "closed_ok": True}, DROPPED, None),
-        ("status", {"allow": ["2xx"], "closed_ok": True}, SILENT, "no answer inside the deadline"),
-        ("alive", {"allow": ["2xx"]}, REFUSED, "the connection was refused"),
-        ("in_time", {}, ACKED, None),
-        ("in_time", {}, {"status": 500}, None),
-        ("in_time", {}, SILENT, "no answer inside the deadline"),
-        ("in_time", {}, LATE_BODY, "the head came in time, the body did not"),
-        ("in_time", {}, CUT_OFF, "the connection was closed inside the body of the answer"),
-        ("in_time", {}, {"outcome": Outcome.RESET_IN_ANSWER}, None),
-        ("bounded", {}, ACKED, None),
-        ("bounded", {}, ACKED | {"body_truncated": True}, "the body of the answer goes on past 64 KiB"),
-        ("bounded", {}, LATE_BODY, "the body of the answer does not end"),
-        ("bounded", {}, SILENT, None),
-        ("acked", {}, ACKED, None),
-        ("acked", {}, {"status": 503}, "answered 503"),
-        ("acked", {}, LATE_BODY, "the head came in time, the body did not"),
-        ("acked", {}, DROPPED, "the connection was closed without an answer"),
-        ("no_trace", {}, {"status": 400, "body": b"no JSON\n"}, None),
-        ("quick", {"share": 0.2}, ACKED, None),
-        ("quick", {"share": 0.2}, ACKED | {"ended_s": 1.1}, "answered after more than 1 s"),
-        ("quick", {"share": 0.2}, LATE_BODY | {"ended_s": 5.0}, None),
-        ("quick", {"share": 0.2}, DROPPED | {"ended_s": 3.0}, None),
-        ("ret_code", {}, ACKED | {"body": b'{"sessionId": "s-1", "retCode": 0}'}, None),
-        ("ret_code", {}, ACKED | {"body": b'{"sessionId": "s-1", "retCode": false}'}, "the answer's retCode is not 0"),
-        ("ret_code", {}, ACKED | {"body": b'{"sessionId": "s-1"}'}, "the answer's retCode is not 0"),
-        ("ret_code", {}, ACKED | {"body": b'{"retCode": 0}'}, "the answer does not repeat the sessionId"),
-        ("ret_code", {}, ACKED | {"body": b"[]"}, "the answer does not repeat the sessionId"),
-        ("ret_code", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is no JSON"),
-        ("ret_code", {}, SILENT, "no answer inside the deadline"),
-        ("no_echo", {}, ACKED | {"body": b"hello"}, None),
+        ("status", {"forbid": ["3xx"], "no_response_ok": True}, SILENT, None),
+        ("status", {"forbid": ["2xx", "5xx"], "also_accept": ["501"]}, {"status": 501}, None),
+        ("status", {"forbid": ["2xx", "5xx"], "also_accept": ["5xx"]}, {"status": 500}, None),
+        ("status", {"forbid": ["2xx", "5xx"], "also_accept": ["501"]}, {"status": 405}, None),
+        ("status", {"allow": ["2xx"], "connection_closed_ok": True}, DROPPED, None),
+        ("status", {"allow": ["2xx"], "connection_closed_ok": True}, SILENT, "no answer inside the deadline"),
+        ("is_alive", {"allow": ["2xx"]}, REFUSED, "the connection was refused"),
+        ("answered_in_time", {}, ACKED, None),
+        ("answered_in_time", {}, {"status": 500}, None),
+        ("answered_in_time", {}, SILENT, "no answer inside the deadline"),
+        ("answered_in_time", {}, LATE_BODY, "the head came in time, the body did not"),
+        ("answered_in_time", {}, CUT_OFF, "the connection was closed inside the body of the answer"),
+        ("answered_in_time", {}, {"outcome": Outcome.RESET_IN_ANSWER}, None),
+        ("body_bounded", {}, ACKED, None),
+        ("body_bounded", {}, ACKED | {"body_truncated": True}, "the body of the answer goes on past 64 KiB"),
+        ("body_bounded", {}, LATE_BODY, "the body of the answer does not end"),
+        ("body_bounded", {}, SILENT, None),
+        ("is_acked", {}, ACKED, None),
+        ("is_acked", {}, {"status": 503}, "answered 503"),
+        ("is_acked", {}, LATE_BODY, "the head came in time, the body did not"),
+        ("is_acked", {}, DROPPED, "the connection was closed without an answer"),
+        ("no_stack_trace", {}, {"status": 400, "body": b"no JSON\n"}, None),
+        ("within_share_of_deadline", {"share": 0.2}, ACKED, None),
+        ("within_share_of_deadline", {"share": 0.2}, ACKED | {"ended_s": 1.1}, "answered after more than 1 s"),
+        ("within_share_of_deadline", {"share": 0.2}, LATE_BODY | {"ended_s": 5.0}, None),
+        ("within_share_of_deadline", {"share": 0.2}, DROPPED | {"ended_s": 3.0}, None),
+        ("retcode_zero", {}, ACKED | {"body": b'{"sessionId": "s-1", "retCode": 0}'}, None),
         (
-            "no_echo",
+            "retcode_zero",
+            {},
+            ACKED | {"body": b'{"sessionId": "s-1", "retCode": false}'},
+            "the answer's retCode is not 0",
+        ),
+        ("retcode_zero", {}, ACKED | {"body": b'{"sessionId": "s-1"}'}, "the answer's retCode is not 0"),
+        ("retcode_zero", {}, ACKED | {"body": b'{"retCode": 0}'}, "the answer does not repeat the sessionId"),
+        ("retcode_zero", {}, ACKED | {"body": b"[]"}, "the answer does not repeat the sessionId"),
+        ("retcode_zero", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is no JSON"),
+        ("retcode_zero", {}, SILENT, "no answer inside the deadline"),
+        ("no_credential_echo", {}, ACKED | {"body": b"hello"}, None),
+        (
+            "no_credential_echo",
             {},
             {"status": 401, "body": b"no: sentinel-4711"},
             "the body of the answer repeats the credentials",
         ),
         (
-            "no_echo",
+            "no_credential_echo",
             {},
             {"status": 401, "headers": (("X-Seen", "Basic sentinel-4711"),)},
             "the head of the answer repeats the credentials",
@@ -127,7 +132,7 @@ def test_judgements(judge: str, params: dict[str, Any], fields: dict[str, Any], 
 )
 def test_traces_of_many_languages_are_known(trace: str) -> None:
     """And sentences that mention files, lines or times are none."""
-    assert ASSERTIONS["no_trace"].check(_attempt(status=500, body=trace.encode()), CONTEXT)
+    assert ASSERTIONS["no_stack_trace"].check(_attempt(status=500, body=trace.encode()), CONTEXT)
     for sentence in (
         "unexpected token at line 3, column 7",
         "look at http://127.0.0.1:8000/docs",
@@ -135,7 +140,7 @@ def test_traces_of_many_languages_are_known(trace: str) -> None:
         '{"detail":[{"type":"json_invalid","loc":["body",13],"msg":"JSON decode error"}]}',
         "File too large (line 2, in hook)",
     ):
-        assert ASSERTIONS["no_trace"].check(_attempt(status=400, body=sentence.encode()), CONTEXT) is None
+        assert ASSERTIONS["no_stack_trace"].check(_attempt(status=400, body=sentence.encode()), CONTEXT) is None
 
 
 @pytest.mark.parametrize(
@@ -145,11 +150,11 @@ def test_traces_of_many_languages_are_known(trace: str) -> None:
         ("status", AssertionContext(), SILENT, None),
         ("status", AssertionContext(slow=True), SILENT, "not even a plain callback"),
         ("status", AssertionContext(slow=True), LATE_BODY, None),
-        ("in_time", AssertionContext(slow=True), SILENT, None),
+        ("answered_in_time", AssertionContext(slow=True), SILENT, None),
         ("status", AssertionContext(), REFUSED, "could not be reached (refused)"),
         ("status", AssertionContext(), {"outcome": Outcome.DNS}, "could not be reached (dns)"),
-        ("alive", AssertionContext(), REFUSED, None),
-        ("alive", AssertionContext(alive_before=False), ACKED, "no plain callback was taken before"),
+        ("is_alive", AssertionContext(), REFUSED, None),
+        ("is_alive", AssertionContext(alive_before=False), ACKED, "no plain callback was taken before"),
     ],
 )
 def test_what_tells_nothing_is_not_judged(
@@ -196,7 +201,7 @@ def test_exchanges_hold_no_credentials(offer: CredentialVariant) -> None:
     assert offered is not None
     tokens = [TARGET.credentials.token().reveal(), offered.token().reveal()]
     answer = f"alice {offered.password.reveal()} {' '.join(tokens)} 云".encode() + b"\xff"
-    attempt = _attempt(status=500, headers=(("X-Auth", tokens[1]),), body=answer, detail=tokens[0], trace=tokens[1])
+    attempt = _attempt(status=500, headers=(("X-Auth", tokens[1]),), body=answer, detail=tokens[0], traceback=tokens[1])
     push = OutgoingRequest(b'{"a":1}', credentials=offered, query="access_token=abc&b=1")
     kept = exchange_of(RequestCase("x", push, credential_variant=offer), attempt, TARGET)
     assert kept.case.request.credentials is None

@@ -36,8 +36,8 @@ TABLE: dict[str, Any] = {
     "source": "a page somewhere",
     "why": "It would hurt.",
     "fix": "Make it so.",
-    "play": {"player": "catalogue"},
-    "expect": [{"judge": "status", "allow": ["2xx"]}],
+    "requests": {"builder": "every_shape"},
+    "expect": [{"assertion": "status", "allow": ["2xx"]}],
 }
 
 
@@ -74,9 +74,9 @@ def test_a_clause_plays_all_that_it_names(clause: Clause) -> None:
     """In the usual profile no variant is left out because callbacks lack what it changes."""
     params = clause.builder.params
     spellings = [kind for one in params.get("fields", ()) for kind in one["types"] * len(one.get("states", "1"))]
-    named = [*params.get("variants", ()), *params.get("bodies", ()), *spellings]
+    named = [*params.get("mutations", ()), *params.get("bodies", ()), *spellings]
     cases = [case for scene in _play(clause, _shop(clause)).groups for case in scene.cases]
-    assert clause.builder.name not in {"variants", "spellings"} or len(cases) == len(named)
+    assert clause.builder.name not in {"mutations", "scalar_types"} or len(cases) == len(named)
 
 
 def test_no_two_clauses_share_an_object() -> None:
@@ -90,7 +90,7 @@ def test_no_two_clauses_share_an_object() -> None:
         for scene in play.groups:
             for case in filter(None, (*scene.cases, scene.control)):
                 told = re.findall(r'"policyId": ?"(policy-\w{8})"', case.request.body.decode("utf-8", "replace"))
-                if clause.builder.name == "catalogue" and case.title.endswith(" resolved"):
+                if clause.builder.name == "every_shape" and case.title.endswith(" resolved"):
                     assert set(told) <= set(ids)
                 else:
                     ids += told
@@ -128,7 +128,7 @@ def test_codes_are_in_order_and_unique() -> None:
 def test_the_schema_knows_every_player() -> None:
     """The schema's list of players is the list of players."""
     schema = json.loads((data_root("contracts") / "schemas" / "clause.schema.json").read_text(encoding="utf-8"))
-    assert set(schema["properties"]["play"]["properties"]["player"]["enum"]) == BUILDERS.keys()
+    assert set(schema["properties"]["requests"]["properties"]["builder"]["enum"]) == BUILDERS.keys()
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,15 @@ def test_a_clause_has_defaults() -> None:
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"play": {"player": "catalog"}}, "play.player: unknown player 'catalog'; did you mean 'catalogue'"),
-        ({"play": {"player": "burst", "count": 1, "over": 2}}, "play: player 'burst': "),
-        ({"expect": [{"judge": "stats"}]}, "expect.judge: unknown judge 'stats'; did you mean 'status'"),
         (
-            {"expect": [{"judge": "status", "alow": []}]},
-            "expect: judge 'status': got an unexpected keyword argument 'alow'",
+            {"requests": {"builder": "every_shap"}},
+            "requests.builder: unknown builder 'every_shap'; did you mean 'every_shape'",
+        ),
+        ({"requests": {"builder": "burst", "count": 1, "over": 2}}, "requests: builder 'burst': "),
+        ({"expect": [{"assertion": "stats"}]}, "expect.assertion: unknown assertion 'stats'; did you mean 'status'"),
+        (
+            {"expect": [{"assertion": "status", "alow": []}]},
+            "expect: assertion 'status': got an unexpected keyword argument 'alow'",
         ),
     ],
 )

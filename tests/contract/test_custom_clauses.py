@@ -31,27 +31,27 @@ source = "the handbook of our gateway"
 why = "The dashboard counts nothing else."
 fix = "Answer 202."
 
-[play]
-player = "catalogue"
+[requests]
+builder = "every_shape"
 shapes = ["cvm/*"]
 
 [[expect]]
-judge = "status"
+assertion = "status"
 allow = ["202"]
 """
 
 
-def player(shop: CaseFactory, *, count: int) -> ClauseTest:
+def build(factory: CaseFactory, *, count: int) -> ClauseTest:
     """Play as a package of somebody else's does."""
-    return plain(shop, count=count)
+    return plain(factory, count=count)
 
 
-def judge(attempt: Attempt, _context: object, *, word: str = "ok") -> str | None:
+def check(attempt: Attempt, _context: object, *, word: str = "ok") -> str | None:
     """Judge as a package of somebody else's does."""
     return None if attempt.body == word.encode() else f"the answer is not {word}"
 
 
-READY = Assertion(judge, needs_full_response=True)
+READY = Assertion(check, needs_full_response=True)
 NUMBER = 5
 
 
@@ -60,9 +60,9 @@ def plugs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have packages around that bring players and judges, of which some are broken."""
     here = __name__
     points = [
-        EntryPoint("acme_player", f"{here}:player", PluginGroup.BUILDERS.value),
+        EntryPoint("acme_builder", f"{here}:build", PluginGroup.BUILDERS.value),
         EntryPoint("acme_number", f"{here}:NUMBER", PluginGroup.BUILDERS.value),
-        EntryPoint("acme_judge", f"{here}:judge", PluginGroup.ASSERTIONS.value),
+        EntryPoint("acme_assertion", f"{here}:check", PluginGroup.ASSERTIONS.value),
         EntryPoint("acme_ready", f"{here}:READY", PluginGroup.ASSERTIONS.value),
         EntryPoint("acme_gone", "no_such_module_of_acme:x", PluginGroup.ASSERTIONS.value),
     ]
@@ -106,37 +106,49 @@ def test_own_clauses_have_objects_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "player_lines, stage",
+    "builder_lines, phase",
     [
-        ('player = "catalogue"', Phase.MAIN),
-        ('player = "bodies"\nbodies = [{ title = "x", text = "{" }]', Phase.MALFORMED_INPUT),
-        ('player = "burst"\ncount = 2\nover_s = 1.0', Phase.BURST),
+        ('builder = "every_shape"', Phase.MAIN),
+        ('builder = "raw_bodies"\nbodies = [{ title = "x", text = "{" }]', Phase.MALFORMED_INPUT),
+        ('builder = "burst"\ncount = 2\nduration_s = 1.0', Phase.BURST),
     ],
 )
-def test_a_stage_that_is_not_said_is_that_of_its_player(tmp_path: Path, player_lines: str, stage: Phase) -> None:
-    """Broken input and crowds are played where they harm no other clause."""
-    file = _write(tmp_path, TEXT.replace('player = "catalogue"\nshapes = ["cvm/*"]', player_lines))
+def test_the_default_phase_follows_from_the_builder(tmp_path: Path, builder_lines: str, phase: Phase) -> None:
+    """Malformed input and bursts get a phase in which they disturb no other clause."""
+    file = _write(tmp_path, TEXT.replace('builder = "every_shape"\nshapes = ["cvm/*"]', builder_lines))
     [clause], problems = load_custom_clauses([file], CATALOG)
-    assert (clause.phase, problems) == (stage, ())
+    assert (clause.phase, problems) == (phase, ())
 
 
 @pytest.mark.parametrize(
     "old, new, problems",
     [
         ('level = "must"', 'levl = "must"', ["'levl' is an unknown key; did you mean 'level'?", "'level' is missing"]),
-        ('"catalogue"', '"catalog"', ["play.player: unknown player 'catalog'; did you mean 'catalogue'"]),
-        ('"catalogue"', "5", ["play.player: is 5, not "]),
-        ('"status"', '"stats"', ["expect.judge: unknown judge 'stats'; did you mean 'status'"]),
-        ('shapes = ["cvm/*"]', "shape = 1", ["play: player 'catalogue': got an unexpected keyword argument 'shape'"]),
-        ('shapes = ["cvm/*"]', 'shapes = ["cvm2/*"]', ["play: unknown shape 'cvm2/*'"]),
-        ('shapes = ["cvm/*"]', "shapes = 5", ["play: player 'catalogue' cannot play it: TypeError: "]),
+        (
+            '"every_shape"',
+            '"every_shap"',
+            ["requests.builder: unknown builder 'every_shap'; did you mean 'every_shape'"],
+        ),
+        ('"every_shape"', "5", ["requests.builder: is 5, not "]),
+        ('"status"', '"stats"', ["expect.assertion: unknown assertion 'stats'; did you mean 'status'"]),
+        (
+            'shapes = ["cvm/*"]',
+            "shape = 1",
+            ["requests: builder 'every_shape': got an unexpected keyword argument 'shape'"],
+        ),
+        ('shapes = ["cvm/*"]', 'shapes = ["cvm2/*"]', ["requests: unknown shape 'cvm2/*'"]),
+        ('shapes = ["cvm/*"]', "shapes = 5", ["requests: builder 'every_shape' failed: TypeError: "]),
         ('level = "must"', 'level = "must"\nprofiles = ["2024"]', ["profiles: unknown profile '2024'; did you mean "]),
-        ('level = "must"', 'level = "must"\nstage = "effects"', ["stage: is effects; for player 'catalogue' it has "]),
+        (
+            'level = "must"',
+            'level = "must"\nphase = "effects"',
+            ["phase: is effects; for builder 'every_shape' it has "],
+        ),
         ('level = "must"', "level = ", ["is not TOML: "]),
         (
-            'player = "catalogue"\nshapes = ["cvm/*"]',
-            'player = "credentials"\noffers = ["none"]',
-            ["needs: player 'credentials' shows other ones; write needs = [\"auth\"]"],
+            'builder = "every_shape"\nshapes = ["cvm/*"]',
+            'builder = "credential_variants"\nvariants = ["none"]',
+            ["needs: builder 'credential_variants' sends other credentials; write needs = [\"auth\"]"],
         ),
     ],
 )
@@ -149,26 +161,29 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, old: str, new: str, p
         assert problem in line
 
 
-STORY = """
-[play]
-player = "stories"
+SCENARIO = """
+[requests]
+builder = "effect_scenarios"
 
-[[play.stories]]
-acts = [{ title = "it fires", send = ["it fires"], effects = ">=1" }]
+[[requests.scenarios]]
+steps = [{ title = "it fires", send = ["it fires"], expected_effects = ">=1" }]
 
 [[expect]]
-judge = "as_told"
+assertion = "effects_match"
 """
 
 
 def test_stories_are_played_where_effects_are_seen(tmp_path: Path) -> None:
     """A clause about effects needs an observer and a stage of its own, which it has by itself."""
-    head = TEXT.partition("[play]")[0]
-    [clause], problems = load_custom_clauses([_write(tmp_path, f'needs = ["observer"]\n{head}{STORY}')], CATALOG)
+    head = TEXT.partition("[requests]")[0]
+    [clause], problems = load_custom_clauses([_write(tmp_path, f'needs = ["observer"]\n{head}{SCENARIO}')], CATALOG)
     assert (clause.phase, problems) == (Phase.EFFECTS, ())
-    assert 'needs: stories are about effects; write needs = ["observer"]' in _told(_write(tmp_path, head + STORY))[0]
-    main = _write(tmp_path, f'needs = ["observer"]\nstage = "main"\n{head}{STORY}')
-    assert "stage: is main; for player 'stories' it has to be effects or patience" in _told(main)[0]
+    assert (
+        'needs: effect_scenarios check effects; write needs = ["observer"]'
+        in _told(_write(tmp_path, head + SCENARIO))[0]
+    )
+    main = _write(tmp_path, f'needs = ["observer"]\nphase = "main"\n{head}{SCENARIO}')
+    assert "phase: is main; for builder 'effect_scenarios' it has to be effects or slow-effects" in _told(main)[0]
 
 
 @pytest.mark.parametrize(
@@ -196,15 +211,15 @@ def test_a_glob_that_matches_nothing_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("plugs")
-@pytest.mark.parametrize("name", ["acme_judge", "acme_ready"])
+@pytest.mark.parametrize("name", ["acme_assertion", "acme_ready"])
 def test_entry_points_bring_players_and_judges(tmp_path: Path, name: str) -> None:
     """A clause may name those of other packages, with their parameters."""
-    text = TEXT.replace('player = "catalogue"\nshapes = ["cvm/*"]', 'player = "acme_player"\ncount = 2')
-    text = text.replace('judge = "status"\nallow = ["202"]', f'judge = "{name}"\nword = "fine"')
+    text = TEXT.replace('builder = "every_shape"\nshapes = ["cvm/*"]', 'builder = "acme_builder"\ncount = 2')
+    text = text.replace('assertion = "status"\nallow = ["202"]', f'assertion = "{name}"\nword = "fine"')
     [clause], problems = load_custom_clauses([_write(tmp_path, text)], CATALOG)
     assert problems == ()
-    assert clause.builder.plugin is player
-    assert clause.assertions[0].plugin.check is judge
+    assert clause.builder.plugin is build
+    assert clause.assertions[0].plugin.check is check
 
 
 @pytest.mark.usefixtures("plugs")
@@ -212,9 +227,9 @@ def test_entry_points_bring_players_and_judges(tmp_path: Path, name: str) -> Non
     "old, new, problem",
     [
         ('"status"', '"acme_gone"', "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module_of_acme'"),
-        ('"catalogue"', '"acme_number"', "is of type int, which cannot be called"),
-        ('"catalogue"', '"acme_plyer"', "unknown player 'acme_plyer'; did you mean 'acme_player'"),
-        ('"catalogue"', '"acme_player"', "player 'acme_player': missing a required argument: 'count'"),
+        ('"every_shape"', '"acme_number"', "is of type int, which cannot be called"),
+        ('"every_shape"', '"acme_bulder"', "unknown builder 'acme_bulder'; did you mean 'acme_builder'"),
+        ('"every_shape"', '"acme_builder"', "builder 'acme_builder': missing a required argument: 'count'"),
     ],
 )
 def test_entry_points_that_are_broken_are_told(tmp_path: Path, old: str, new: str, problem: str) -> None:

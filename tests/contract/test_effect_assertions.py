@@ -37,7 +37,7 @@ def told(*texts: Any, before: tuple[Effect, ...] = ()) -> EffectScenarioResult:
     )
 
 
-@pytest.mark.parametrize("judge", ["whole", "told_apart", "each_told"])
+@pytest.mark.parametrize("judge", ["message_complete", "states_distinguishable", "acked_implies_effect"])
 def test_what_left_no_effect_tells_nothing(judge: str) -> None:
     """That is the business of another clause."""
     assert isinstance(EFFECT_ASSERTIONS[judge](told()), Inconclusive)
@@ -56,23 +56,24 @@ def test_a_later_push_that_is_refused_is_told(attempt: Attempt, verdict: str | I
     """409 is no refusal; being late, or asked to come again, is the business of other clauses."""
     first = told("web-1")
     story = first._replace(step_results=(*first.step_results, first.step_results[0]._replace(attempts=(attempt,))))
-    found = EFFECT_ASSERTIONS["not_refused"](story)
+    found = EFFECT_ASSERTIONS["retries_accepted"](story)
     assert verdict in found.reason if verdict == "TCM102" and isinstance(found, Inconclusive) else found == verdict
 
 
 def test_what_shows_no_time_is_not_judged_on_times() -> None:
     """It does not do what the clause is about."""
-    verdict = EFFECT_ASSERTIONS["same_instants"](told("web-1 fires"))
+    verdict = EFFECT_ASSERTIONS["timestamps_match"](told("web-1 fires"))
     assert verdict == Inconclusive("no time of the alarm is shown", not_applicable=True)
 
 
 def test_an_instant_with_an_offset_counts_for_more_than_one_without() -> None:
     """Who shows both is right when the first is."""
-    assert EFFECT_ASSERTIONS["same_instants"](told("2023-08-07T12:30:15+08:00 (2023-08-07 20:30:15)")) is None
+    assert EFFECT_ASSERTIONS["timestamps_match"](told("2023-08-07T12:30:15+08:00 (2023-08-07 20:30:15)")) is None
     assert (
-        EFFECT_ASSERTIONS["same_instants"](told("2023-08-07T12:30:15Z")) == "firstOccurTime is shown 8 hours too late"
+        EFFECT_ASSERTIONS["timestamps_match"](told("2023-08-07T12:30:15Z"))
+        == "firstOccurTime is shown 8 hours too late"
     )
-    assert EFFECT_ASSERTIONS["same_instants"](told("2023-08-07 04:30:15")) is None  # shown in UTC, honestly
+    assert EFFECT_ASSERTIONS["timestamps_match"](told("2023-08-07 04:30:15")) is None  # shown in UTC, honestly
 
 
 @pytest.mark.parametrize(
@@ -92,11 +93,12 @@ def test_an_instant_with_an_offset_counts_for_more_than_one_without() -> None:
 )
 def test_a_message_is_read_as_people_read_it(message: object, problem: str | None) -> None:
     """Texts inside JSON, also inside JSON inside JSON; values that are no texts are for machines."""
-    assert EFFECT_ASSERTIONS["whole"](told(message)) == problem
+    assert EFFECT_ASSERTIONS["message_complete"](told(message)) == problem
 
 
 def test_the_order_of_keys_is_that_of_all_levels() -> None:
     """Also of objects inside lists."""
     assert (
-        serialize_variant([{"b": 1, "a": [{"d": 1, "c": 2}]}], {"order": "sorted"}) == b'[{"a":[{"c":2,"d":1}],"b":1}]'
+        serialize_variant([{"b": 1, "a": [{"d": 1, "c": 2}]}], {"key_order": "sorted"})
+        == b'[{"a":[{"c":2,"d":1}],"b":1}]'
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from desk import IncidentReceiver
-from desks import CONFORMING, MUTANTS, PAGERDUTY_RECEIVER, WECOM_RECEIVER, check_with_observer
-from judging import failed_codes
+from incident_receiver import IncidentReceiver
+from incident_receivers import CONFORMING, MUTANTS, PAGERDUTY_RECEIVER, WECOM_RECEIVER, check_with_observer
+from run_check import failed_codes
 
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.domain.verdict import ClauseStatus
 
-IN_EFFECTS = {clause.code for clause in load_clauses() if clause.builder.name == "stories"}
+IN_EFFECTS = {clause.code for clause in load_clauses() if clause.builder.name == "effect_scenarios"}
 ALL = ("TCM5*", "TCM6*")
 SHORT_S = 6.0
 """Long enough for a run, and what is told late is not waited for any longer."""

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from snippets import blocks, run_script, script_of
+from page_snippets import blocks, run_script, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from snippets import Block
+    from page_snippets import Block
 
 ROOT = Path(__file__).parents[2]
 README = [block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")) if block.lang == "sh"]

@@ -16,7 +16,7 @@ import tcop_mock.testing.senders  # noqa: F401 - a run inside forgets what it ha
 
 SUPPORT = Path(__file__).parents[1] / "support"
 if TYPE_CHECKING:
-    from inner_runs import RunPytest, RunPytestProcess
+    from pytester_runs import RunPytest, RunPytestProcess
 
 _OTHERS = ("asyncio", "locust", "randomly", "xdist", "faker", "hypothesispytest", "cacheprovider", "anyio")
 """Plugins that are around here, and need not be around users."""

@@ -9,7 +9,7 @@ import pytest
 from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:
-    from inner_runs import RunPytest
+    from pytester_runs import RunPytest
 
 CONTRACT = "def test_contract(tcop_contract): tcop_contract.check()"
 

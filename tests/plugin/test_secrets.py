@@ -9,7 +9,7 @@ from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import RunPytest
+    from pytester_runs import RunPytest
 
 TESTS = """
 import pytest

@@ -10,7 +10,7 @@ import pytest
 from tcop_mock.testing.senders import require_asyncio, run_blocking
 
 if TYPE_CHECKING:
-    from inner_runs import RunPytest
+    from pytester_runs import RunPytest
 
 
 def test_a_callback_is_delivered_with_retries(inner: RunPytest) -> None:

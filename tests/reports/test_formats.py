@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from storms import load_result
-from verdicts import FAILED, make_verdict
+from scenario_samples import load_result
+from verdict_samples import FAILED, make_verdict
 
 from tcop_mock.domain.contract import Level
 from tcop_mock.errors import UsageError

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from verdicts import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict, run_events
+from verdict_samples import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict, run_events
 
 from tcop_mock.reports.console import EventListener, PlainConsole, console_for
 from tcop_mock.reports.console_formatters import ConsoleFormatter

@@ -11,7 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from storms import PLAN, SUMMARY, load_result
+from scenario_samples import PLAN, SUMMARY, load_result
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from junitparser import Failure, JUnitXml
-from storms import PLAN, SUMMARY, load_result
+from scenario_samples import PLAN, SUMMARY, load_result
 
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.load.slo import evaluate, parse_objectives

@@ -1,4 +1,4 @@
-"""How ``check`` sees what a receiver does behind its answers."""
+"""How check observes the effects of a receiver: observer, downstream services, restart command."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.cli.options import ObserverOptions
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import (
     TOKEN_VARIABLE,
@@ -32,94 +33,88 @@ _PLACE = "{token}"
 _RESTART_S = 60.0
 
 
-class Asked(NamedTuple):
-    """What was asked for on the command line."""
-
-    url: str | None = None
-    command: str | None = None
-    call: str | None = None
-    effects: str | None = None
-    open: str | None = None
-    downstream: str | None = None
-    restart: str | None = None
-    settle_s: float = 5.0
-
-
-class Ends(NamedTuple):
-    """Where the ends listen."""
+class DownstreamAddress(NamedTuple):
+    """Where the stub services listen."""
 
     host: str
     port: int
 
 
-def flags_of(asked: Asked) -> list[Flag]:
-    """Return what was asked for, as it is asked for again."""
+def reproduction_flags(options: ObserverOptions) -> list[Flag]:
+    """Return what was options for, as it is options for again."""
     given = {
-        **_sources(asked),
-        "--observe-all": asked.effects,
-        "--observe-open": asked.open,
-        "--downstream": asked.downstream,
-        "--restart-cmd": asked.restart,
-        "--effect-timeout": "" if asked.settle_s == Asked().settle_s else f"{asked.settle_s:g}s",
+        **_sources(options),
+        "--observe-all": options.effects_path,
+        "--observe-open": options.open_path,
+        "--downstream": options.downstream,
+        "--restart-cmd": options.restart_command,
+        "--effect-timeout": ""
+        if options.effect_timeout_s == ObserverOptions().effect_timeout_s
+        else f"{options.effect_timeout_s:g}s",
     }
     return [Flag(name, value, observes_effects=True) for name, value in given.items() if value]
 
 
-def observing(asked: Asked) -> tuple[ObservationConfig, Ends | None]:
-    """Return by what effects are seen, and where the ends are to listen.
+def build_observation(options: ObserverOptions) -> tuple[ObservationConfig, DownstreamAddress | None]:
+    """Return how to observe effects, and where the stub services listen.
 
     Raises:
-        UsageError: flags that do not fit together, a path, a URL, a command or a callable that is none.
+        UsageError: options contradict each other, or a value is invalid.
     """
-    ends = _ends(asked.downstream)
-    found = ObservationConfig(
-        observer=_observer(asked),
-        downstream=None if ends is None else DownstreamRecorder(),
-        restart=None if asked.restart is None else _restarting(asked.restart),
-        effect_timeout_s=asked.settle_s,
+    address = _address(options.downstream)
+    observation = ObservationConfig(
+        observer=_observer(options),
+        downstream=None if address is None else DownstreamRecorder(),
+        restart=None if options.restart_command is None else _restart_command(options.restart_command),
+        effect_timeout_s=options.effect_timeout_s,
     )
-    return found, ends
+    return observation, address
 
 
 @contextlib.asynccontextmanager
-async def listening(found: ObservationConfig, ends: Ends | None) -> AsyncIterator[None]:
-    """Have the ends listen, where there are any.
+async def run_downstream(observation: ObservationConfig, address: DownstreamAddress | None) -> AsyncIterator[None]:
+    """Run the stub services, if there are any.
 
     Raises:
-        UsageError: the address cannot be listened on.
+        UsageError: the address cannot be used.
     """
-    if ends is None or found.downstream is None:
+    if address is None or observation.downstream is None:
         yield
         return
-    async with found.downstream.server(ends.host, ends.port):
+    async with observation.downstream.server(address.host, address.port):
         yield
 
 
-def _observer(asked: Asked) -> Observer | None:
-    empty = next((flag for flag, text in {**_sources(asked), "--restart-cmd": asked.restart}.items() if text == ""), "")
+def _observer(options: ObserverOptions) -> Observer | None:
+    empty = next(
+        (flag for flag, text in {**_sources(options), "--restart-cmd": options.restart_command}.items() if text == ""),
+        "",
+    )
     if empty:
         raise UsageError(f"{empty} is empty: the command of a finding reads it from the environment; set it there")
-    given = [flag for flag, text in _sources(asked).items() if text]
+    given = [flag for flag, text in _sources(options).items() if text]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: one observer is enough; leave out the others")
-    has_paths = asked.effects is not None or asked.open is not None
+    has_paths = options.effects_path is not None or options.open_path is not None
     if not given:
         if has_paths:
-            raise UsageError("--observe-all and --observe-open say what an observer shows; give --observe-url, too")
+            raise UsageError(
+                "--observe-all and --observe-open select in the output of an observer; give --observe-url, too"
+            )
         return None
-    paths = EffectPaths.parse(asked.effects, asked.open) if has_paths else None
-    if asked.url:
+    paths = EffectPaths.parse(options.effects_path, options.open_path) if has_paths else None
+    if options.url:
         if paths is None:
             raise UsageError("--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both")
-        return CoalescingObserver(UrlObserver(Target.parse(asked.url), paths), per_token=_PLACE in asked.url)
-    if asked.command:
-        per_token = _PLACE in asked.command or TOKEN_VARIABLE in asked.command
-        return CoalescingObserver(CommandObserver.parse(asked.command, paths), per_token=per_token)
-    return CallableObserver(str(asked.call), _callable(str(asked.call)), paths)
+        return CoalescingObserver(UrlObserver(Target.parse(options.url), paths), per_token=_PLACE in options.url)
+    if options.command:
+        per_token = _PLACE in options.command or TOKEN_VARIABLE in options.command
+        return CoalescingObserver(CommandObserver.parse(options.command, paths), per_token=per_token)
+    return CallableObserver(str(options.call), _callable(str(options.call)), paths)
 
 
-def _sources(asked: Asked) -> dict[str, str | None]:
-    return {"--observe-url": asked.url, "--observe-cmd": asked.command, "--observe-call": asked.call}
+def _sources(options: ObserverOptions) -> dict[str, str | None]:
+    return {"--observe-url": options.url, "--observe-cmd": options.command, "--observe-call": options.call}
 
 
 def _callable(text: str) -> Callable[[str], object]:
@@ -139,16 +134,16 @@ def _callable(text: str) -> Callable[[str], object]:
     return found
 
 
-def _ends(text: str | None) -> Ends | None:
+def _address(text: str | None) -> DownstreamAddress | None:
     if text is None:
         return None
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal():
         raise UsageError(f"--downstream {text!r}: write HOST:PORT, as in 127.0.0.1:9100")
-    return Ends(host.strip("[]") or "127.0.0.1", int(port))
+    return DownstreamAddress(host.strip("[]") or "127.0.0.1", int(port))
 
 
-def _restarting(command: str) -> Callable[[], Awaitable[None]]:
+def _restart_command(command: str) -> Callable[[], Awaitable[None]]:
     async def restart() -> None:
         process = await asyncio.create_subprocess_shell(
             command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, env=os.environ

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from receivers import CREDENTIALS
+from receiver_factories import CREDENTIALS
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth

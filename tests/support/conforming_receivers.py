@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from careful_but import slow, with_changed_reply
-from receivers import CREDENTIALS, server_factory
+from correct_receiver_variants import slow, with_changed_reply
+from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -28,7 +28,7 @@ from tcop_mock.server.http_server import ReceivedRequest, Reply
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     from tcop_mock.server.http_server import Handler
 

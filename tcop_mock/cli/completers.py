@@ -1,4 +1,4 @@
-"""What a shell may complete: ids of shapes, codes of clauses, profiles, by the names of their files; and files."""
+"""Shell completion of values: shape ids, clause codes, profiles, commands, files and folders."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def shapes(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
-    """Return the ids of shapes, shipped ones and those of ``--catalog``."""
-    from pathlib import Path  # noqa: PLC0415 - a verb that runs completes nothing
+    """Return the ids of shapes, those of the catalogue and of ``--catalog``."""
+    from pathlib import Path  # noqa: PLC0415 - only completion needs it
 
-    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - help needs none
+    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - only completion needs it
 
     folders = [data_root("payload_catalog"), *map(Path, ctx.params.get("catalog_folders") or ())]
     ids = {shape_id for folder in folders if folder.is_dir() for shape_id, _ in iter_files(folder, ".toml")}
@@ -25,10 +25,10 @@ def shapes(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
 
 
 def clauses(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
-    """Return the codes of clauses, behind what is there already where commas are between them."""
+    """Return the codes of clauses; after a comma, complete the next one."""
     before, comma, begun = incomplete.rpartition(",")
     codes = (name.partition("-") for name in _names("clauses"))
-    return [_item(f"{before}{comma}{code}", told=slug) for code, _, slug in codes if code.startswith(begun)]
+    return [_item(f"{before}{comma}{code}", help_text=slug) for code, _, slug in codes if code.startswith(begun)]
 
 
 def profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
@@ -36,39 +36,39 @@ def profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> Ite
     return [_item(name) for name in _names("profiles") if name.startswith(incomplete)]
 
 
-def verbs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
-    """Return the verbs."""
+def commands(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
+    """Return the names of the commands."""
     names = ctx.find_root().command.to_info_dict(ctx)["commands"]
     return [_item(name) for name in names if name.startswith(incomplete)]
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
-    """Let the shell name files."""
+    """Let the shell complete files."""
     return [_item(incomplete, "file")]
 
 
 def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:  # noqa: ARG001 - click's signature
-    """Let the shell name folders."""
+    """Let the shell complete folders."""
     return [_item(incomplete, "dir")]
 
 
 def shapes_or_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Return ids of shapes, and let the shell name files."""
+    """Return ids of shapes, and let the shell complete files."""
     return [*shapes(ctx, param, incomplete), *files(ctx, param, incomplete)]
 
 
 def clauses_or_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
-    """Return codes of clauses, and let the shell name files."""
+    """Return codes of clauses, and let the shell complete files."""
     return [*clauses(ctx, param, incomplete), *files(ctx, param, incomplete)]
 
 
-def _item(value: str, kind: str = "plain", told: str | None = None) -> CompletionItem:
-    from click.shell_completion import CompletionItem  # noqa: PLC0415 - a verb that runs completes nothing
+def _item(value: str, kind: str = "plain", help_text: str | None = None) -> CompletionItem:
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only completion needs it
 
-    return CompletionItem(value, kind, told)
+    return CompletionItem(value, kind, help_text)
 
 
 def _names(folder: str) -> Iterator[str]:
-    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - a verb that runs completes nothing
+    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - only completion needs it
 
     return (name for name, _ in iter_files(data_root("contracts") / folder, ".toml"))

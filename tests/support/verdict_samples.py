@@ -83,7 +83,7 @@ def make_clause(code: str, slug: str, level: Level = Level.MUST) -> Clause:
         source="alarm callback page, 2023-08-07: 0 until the alarm is resolved",
         why="Parsing it as a date answers 500 to firing alarms; those incidents never close, and nobody learns of it.",
         fix='Treat 0, "0" and "" as "not known" before you parse.',
-        builder=Invocation("variants"),
+        builder=Invocation("mutations"),
         assertions=(Invocation("status", {"allow": ["2xx"]}),),
     )
 

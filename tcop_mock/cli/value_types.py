@@ -1,4 +1,4 @@
-"""Durations on the command line: ``500ms``, ``30s``, ``10m``, ``1h`` or bare seconds; and how alarms repeat."""
+"""Values of options: durations, rates, outcomes and notification policies, as click types."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def duration(text: str) -> float:
     """Return the seconds of ``500ms``, ``30s``, ``10m``, ``1h`` or bare seconds.
 
     Raises:
-        click.BadParameter: it is no duration.
+        click.BadParameter: it is not a duration.
     """
     match = _DURATION.fullmatch(text.strip())
     if match is None:
-        raise click.BadParameter(f"{text!r} is no duration; write 500ms, 30s, 10m or bare seconds")
+        raise click.BadParameter(f"{text!r} is not a duration; write 500ms, 30s, 10m or bare seconds")
     return float(match[1]) * _UNITS_S[match[2]]
 
 
 def positive_duration(text: str) -> float:
-    """Return the seconds of a duration that is longer than nothing.
+    """Return the seconds of a duration above 0.
 
     Raises:
-        click.BadParameter: it is no duration, or 0.
+        click.BadParameter: it is not a duration, or it is 0.
     """
     seconds = duration(text)
     if not seconds:
@@ -65,7 +65,7 @@ def rate_limit(text: str) -> RateLimit:
     """
     match = _RATE.fullmatch(text.strip())
     if match is None or not float(match[1]):
-        raise click.BadParameter(f"{text!r} is no rate; write 10/s or 300/min")
+        raise click.BadParameter(f"{text!r} is not a rate; write 10/s or 300/min")
     seconds, number = _UNITS_S[match[2].removesuffix("in")], float(match[1])
     return RateLimit(int(number), seconds) if number.is_integer() else RateLimit(1, seconds / number)
 
@@ -83,26 +83,28 @@ def rate_limit_or_none(text: str) -> RateLimit:
 
 
 def durations(text: str) -> tuple[float, ...]:
-    """Return the seconds of durations with commas between them.
+    """Return the seconds of comma-separated durations.
 
     Raises:
-        click.BadParameter: one is no duration.
+        click.BadParameter: one is not a duration.
     """
     return tuple(map(duration, text.split(",")))
 
 
 def retry_on(text: str) -> tuple[str, ...]:
-    """Return outcomes, or classes of status, with commas between them; ``none`` is no outcome.
+    """Return comma-separated outcomes or status classes; ``none`` alone means no retry.
 
     Raises:
-        click.BadParameter: one is nothing of the kind.
+        click.BadParameter: one is unknown; the message names near ones.
     """
     names = tuple(name.strip() for name in text.split(",") if name.strip() != "none")
     for name in names:
         if name not in RETRYABLE_OUTCOMES:
             near = did_you_mean(name, RETRYABLE_OUTCOMES)
             hint = f"; did you mean {near}?" if near else ""
-            raise click.BadParameter(f"{name!r} is no outcome{hint}; one of {', '.join(RETRYABLE_OUTCOMES)}, or none")
+            raise click.BadParameter(
+                f"{name!r} is not an outcome{hint}; one of {', '.join(RETRYABLE_OUTCOMES)}, or none"
+            )
     return names
 
 
@@ -110,11 +112,11 @@ def notify(text: str) -> RepeatPolicy:
     """Return how an alarm repeats: ``single``, ``continuous:5m``, ``exponential:1h``.
 
     Raises:
-        click.BadParameter: no such type, or a frequency that no policy can have.
+        click.BadParameter: unknown type, or an interval that no policy can have.
     """
     name, _, every = text.partition(":")
     if name not in _TYPES or (name == "single") != (not every):
-        raise click.BadParameter(f"{text!r} is none of single, continuous:TIME, exponential:TIME")
+        raise click.BadParameter(f"{text!r} is not single, continuous:TIME or exponential:TIME")
     every_s = duration(every) if every else 0
     if every and every_s not in REPEAT_PERIODS_S:
         known = ", ".join(_written(seconds) for seconds in REPEAT_PERIODS_S)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.frameworks import Found
+    from tcop_mock.cli.framework_detection import DetectedApp
 
 SETTINGS, GITHUB, GITLAB = "tcop-mock.toml", ".github/workflows/tcop-mock.yml", ".gitlab-ci.tcop-mock.yml"
 TEST = "test_tcop_contract.py"
@@ -14,7 +14,7 @@ _REPORT = "tcop-mock.xml"
 _CHECK = f"tcop-mock check --wait 120s --report junit={_REPORT}"
 
 
-def settings(found: Found) -> str:
+def settings(found: DetectedApp) -> str:
     """Return a commented tcop-mock.toml."""
     edit = _doubt(found)
     return f"""\
@@ -41,12 +41,12 @@ wait = "30s"
 """
 
 
-def conftest(found: Found) -> str:
+def conftest(found: DetectedApp) -> str:
     """Return the conftest.py that names the receiver to the tests."""
     return f'"""What the contract tests judge."""\n\n{_fixture(found)}'
 
 
-def test_module(found: Found, *, with_fixture: bool) -> str:
+def test_module(found: DetectedApp, *, with_fixture: bool) -> str:
     """Return the test; with the fixture where a conftest.py is there, which is not touched."""
     fixture = f"\n{_fixture(found)}" if with_fixture else ""
     return f'''\
@@ -59,7 +59,7 @@ def test_contract(tcop_contract):
 '''
 
 
-def workflow(found: Found, install: str, test: str) -> str:
+def workflow(found: DetectedApp, install: str, test: str) -> str:
     """Return the GitHub workflow.
 
     Args:
@@ -86,7 +86,7 @@ jobs:
 {steps}"""
 
 
-def gitlab(found: Found, install: str, test: str) -> str:
+def gitlab(found: DetectedApp, install: str, test: str) -> str:
     """Return a job for GitLab, to be included; see :func:`workflow`."""
     lines = _commands(found, install, test)
     script = "".join(f"    - {_quoted(line)}\n" for line in lines)
@@ -106,13 +106,13 @@ tcop-mock:
 """
 
 
-def _workflow_steps(found: Found, install: str, test: str) -> str:
+def _workflow_steps(found: DetectedApp, install: str, test: str) -> str:
     lines = _commands(found, install, test)
     env = "" if test else f"        env:\n          TCOP_MOCK_TARGET: {_quoted(found.target)}\n"
     return "".join(f"      - run: {_quoted(line)}\n" for line in lines) + env
 
 
-def _commands(found: Found, install: str, test: str) -> list[str]:
+def _commands(found: DetectedApp, install: str, test: str) -> list[str]:
     """Return the commands of a job; the last one judges."""
     own = [f"python -m pip install {install}"] if install else []
     if test:
@@ -122,7 +122,7 @@ def _commands(found: Found, install: str, test: str) -> list[str]:
     return [*own, start, "python -m pip install tcop-mock", _CHECK]
 
 
-def _fixture(found: Found) -> str:
+def _fixture(found: DetectedApp) -> str:
     edit = _doubt(found)
     return f'''\
 import pytest
@@ -135,7 +135,7 @@ def tcop_target():
 '''
 
 
-def _doubt(found: Found) -> str:
+def _doubt(found: DetectedApp) -> str:
     if not found.route:
         return (
             " (say at which path it takes callbacks)" if found.app or not found.framework.in_process else " (say which)"

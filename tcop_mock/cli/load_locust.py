@@ -1,4 +1,4 @@
-"""``load --engine locust``: a swarm of Locust's on this machine, for trial; docs/locust.md tells of real ones."""
+"""``load --engine locust``: Locust on this machine; docs/locust.md describes distributed runs."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tcop_mock.cli.load_plan import time_scale
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.errors import UsageError
 from tcop_mock.load.locust import TARGET_VARIABLE, LocustSettings
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.loading import Asked
-    from tcop_mock.cli.options import Common
-    from tcop_mock.cli.storming import Storming
+    from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.target import Target
     from tcop_mock.load.scenario import ScenarioSchedule
 
 _USERS = 200
-"""Of a storm or a rate at the most: each is a notification that is under way or waits to be due."""
+"""Maximum for a storm or a rate: each user sends one notification at a time."""
 _INTERRUPTED, _BROKEN = 130, 1
 _MARGIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
-    """How many users there are, what they are told, and for how long."""
+class LocustRun:
+    """Number of users, their orders, and the duration."""
 
     users: int
     orders: LocustSettings
     seconds: float
 
     def command(self, port: int) -> list[str]:
-        """Return what starts the swarm: a master and its workers, which find each other at a port."""
+        """Return the command line of Locust: a master and workers that connect to a port."""
         ours = find_spec("tcop_mock.locust_user")
-        assert ours is not None  # noqa: S101 - it lies beside us
+        assert ours is not None  # noqa: S101 - it is part of this package
         assert ours.origin is not None  # noqa: S101 - in a file
         return [
             sys.executable,
@@ -62,39 +61,42 @@ class Pack:
 
 
 def require_locust() -> None:
-    """Make sure that Locust is there.
+    """Require Locust.
 
     Raises:
-        UsageError: it is not; says how to get it.
+        UsageError: it is not installed; the message says how to install it.
     """
     if find_spec("locust") is None:
         raise UsageError('--engine locust needs Locust: pip install "tcop-mock[locust]"')
 
 
-def packed(plan: LoadPlan, storm: ScenarioSchedule | None, storming: Storming, asked: Asked, common: Common) -> Pack:
-    """Return a plan of our own engine as a swarm carries it out.
+def build_locust_run(
+    plan: LoadPlan, storm: ScenarioSchedule | None, scenario: ScenarioOptions, load: LoadOptions, common: CommonOptions
+) -> LocustRun:
+    """Return the Locust run of a plan.
 
     Raises:
-        UsageError: a flag that only our own engine has.
+        UsageError: an option that only the built-in engine has.
     """
     given: dict[str, object] = {
         "--json": common.as_json,
-        "--slo": storming.slo,
-        "--ledger": storming.ledger,
-        "--report": storming.reports,
-        "--count": asked.count,
-        "--stages": asked.stages,
-        "--ramp": asked.ramp,
-        "--warm-up": asked.warm_up,
-        "--timeout": asked.timeout,
-        "--header": asked.headers,
-        "--insecure": asked.insecure,
+        "--slo": scenario.slo,
+        "--ledger": scenario.ledger,
+        "--report": scenario.reports,
+        "--count": load.count,
+        "--stages": load.stages,
+        "--ramp": load.ramp,
+        "--warm-up": load.warm_up,
+        "--timeout": load.timeout,
+        "--header": load.headers,
+        "--insecure": load.insecure,
     }
     for flag, value in given.items():
         if value:
-            raise UsageError(f"--engine locust reports by itself and follows the profile: leave {flag} out")
+            raise UsageError(f"--engine locust has its own report and follows the profile: leave {flag} out")
+    scale = time_scale(scenario)
     if storm is not None:
-        rules, scale = plan.rules, storming.scale
+        rules = plan.rules
         longest_s = rules.attempts * rules.timeout_s + scale * sum(rules.pauses_s[: rules.attempts - 1])
         users, rate = min(_USERS, plan.max_inflight), 0.0
         seconds = storm.size(scale).last_s + longest_s + _MARGIN_S
@@ -108,25 +110,25 @@ def packed(plan: LoadPlan, storm: ScenarioSchedule | None, storming: Storming, a
         plan.target,
         seed=common.seed,
         profile=common.profile.name,
-        mix=",".join(asked.mixes) or "*",
+        mix=",".join(load.mixes) or "*",
         scenario=_named(storm),
-        time_scale=storming.scale,
+        time_scale=scale,
         processes=plan.workers,
         rate=rate,
         catalogs=tuple(str(Path(folder).resolve()) for folder in common.catalog_folders),
     )
-    return Pack(max(users, plan.workers), orders, seconds)
+    return LocustRun(max(users, plan.workers), orders, seconds)
 
 
-def unleash(pack: Pack) -> int:
-    """Run a swarm, which tells by itself how it goes; return our exit code."""
+def run_locust(run: LocustRun) -> int:
+    """Run Locust, which prints its own report; return our exit code."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    environ = os.environ | pack.orders.to_environ() | {TARGET_VARIABLE: _with_userinfo(pack.orders.target)}
-    with subprocess.Popen(pack.command(port), env=environ) as process:  # noqa: S603 - it is Locust, with our file
+    environ = os.environ | run.orders.to_environ() | {TARGET_VARIABLE: _with_userinfo(run.orders.target)}
+    with subprocess.Popen(run.command(port), env=environ) as process:  # noqa: S603 - it is Locust, with our file
         try:
             code = process.wait()
-        except KeyboardInterrupt:  # it has heard it, too, and reports
+        except KeyboardInterrupt:  # Locust got the signal, too, and reports
             process.wait()
             return _INTERRUPTED
     return _BROKEN if code else 0
@@ -135,12 +137,12 @@ def unleash(pack: Pack) -> int:
 def _named(storm: ScenarioSchedule | None) -> str:
     if storm is None:
         return ""
-    scenario = storm.scenario
-    return str(Path(scenario.file).resolve()) if scenario.file else scenario.name
+    file = storm.scenario.file
+    return str(Path(file).resolve()) if file else storm.scenario.name
 
 
 def _with_userinfo(target: Target) -> str:
-    """Return the address as the environment has it, which no list of processes shows."""
+    """Return the address with credentials, for the environment, which is not in the process list."""
     credentials = target.credentials
     if credentials is None:
         return target.url

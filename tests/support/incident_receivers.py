@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from desk import IncidentReceiver, pagerduty_event, wecom_message
+from incident_receiver import IncidentReceiver, pagerduty_event, wecom_message
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
@@ -69,7 +69,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM520-names-no-object": partial(WECOM_RECEIVER, "names-no-object"),
     "TCM520-names-no-metric": partial(WECOM_RECEIVER, "names-no-metric"),
     "TCM520-leaves-placeholders": partial(WECOM_RECEIVER, "leaves-placeholders"),
-    "TCM521-forwards-before-it-answers": partial(WECOM_RECEIVER, inside=True),
+    "TCM521-forwards-before-it-answers": partial(WECOM_RECEIVER, forwards_before_reply=True),
     "TCM522-tells-no-state": partial(WECOM_RECEIVER, "tells-no-state"),
     "TCM522-ignores-resolves": partial(WECOM_RECEIVER, "ignores-resolves"),
     "TCM523-shifts-twice": partial(IncidentReceiver, "shifts-twice"),

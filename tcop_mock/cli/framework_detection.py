@@ -53,7 +53,7 @@ FRAMEWORKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DetectedApp:
     """A receiver in a folder."""
 
     framework: Framework
@@ -70,16 +70,16 @@ class Found:
         return f"http://127.0.0.1:{self.framework.port}{self.route or '/'}"
 
 
-def find_receivers(folder: Path) -> list[Found]:
+def detect_apps(folder: Path) -> list[DetectedApp]:
     """Return what is found in a folder, the likeliest first."""
-    found: dict[str, Found] = {}
+    found: dict[str, DetectedApp] = {}
     routes: set[str] = set()
     for file in _sources(folder):
         with suppress(OSError, SyntaxError, ValueError, RecursionError):
             tree = ast.parse(file.read_bytes())
             routes |= set(_post_routes(tree))
             for name, app in _apps(tree, file.relative_to(folder)):
-                found.setdefault(name, Found(FRAMEWORKS[name], app))
+                found.setdefault(name, DetectedApp(FRAMEWORKS[name], app))
     route = routes.pop() if len(routes) == 1 else ""
     found |= {one.framework.name: one for one in _foreign(folder)}
     return [
@@ -116,12 +116,12 @@ def _apps(tree: ast.Module, file: Path) -> Iterator[tuple[str, str]]:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             if isinstance(target, ast.Name):
                 yield name, f"{module}:{target.id}"
-        elif isinstance(node, ast.FunctionDef) and not _wants(node.args):
+        elif isinstance(node, ast.FunctionDef) and not _requires_arguments(node.args):
             for name in filter(None, map(_framework, ast.walk(node))):
                 yield name, f"{module}:{node.name}()"
 
 
-def _wants(arguments: ast.arguments) -> bool:
+def _requires_arguments(arguments: ast.arguments) -> bool:
     """Whether a function cannot be called without arguments."""
     return len(arguments.posonlyargs + arguments.args) > len(arguments.defaults) or None in arguments.kw_defaults
 
@@ -146,21 +146,21 @@ def _post_routes(tree: ast.Module) -> Iterator[str]:
                 yield path
 
 
-def _foreign(folder: Path) -> Iterator[Found]:
+def _foreign(folder: Path) -> Iterator[DetectedApp]:
     with suppress(ValueError, AttributeError, TypeError, RecursionError):
         package = json.loads(_text(folder / "package.json") or "{}")
         if "express" in {**package.get("dependencies", {}), **package.get("devDependencies", {})}:
-            yield Found(FRAMEWORKS["express"])
+            yield DetectedApp(FRAMEWORKS["express"])
     for build, start in (
         ("pom.xml", "./mvnw -q package -DskipTests; ./mvnw spring-boot:run &"),
         ("build.gradle", "./gradlew assemble; ./gradlew bootRun &"),
         ("build.gradle.kts", "./gradlew assemble; ./gradlew bootRun &"),
     ):
         if "spring" in _text(folder / build):
-            yield Found(replace(FRAMEWORKS["spring"], start=start))
+            yield DetectedApp(replace(FRAMEWORKS["spring"], start=start))
             break
     if os.path.lexists(folder / "go.mod"):
-        yield Found(FRAMEWORKS["go"])
+        yield DetectedApp(FRAMEWORKS["go"])
 
 
 def _text(file: Path) -> str:

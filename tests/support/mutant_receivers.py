@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from broken_sinks import (
+from broken_servers import (
     AnswersWithoutEnd,
     DecodesEachChunk,
     ExitsOnMalformed,
@@ -21,7 +21,7 @@ from broken_sinks import (
     ReadsOnce,
     TakesWhatComes,
 )
-from careful_but import (
+from correct_receiver_variants import (
     INTERNAL_ERROR,
     MISSING,
     UNPROCESSABLE,
@@ -56,13 +56,13 @@ from careful_but import (
     value_at,
     with_changed_reply,
 )
-from receivers import CREDENTIALS, server_factory
+from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     from tcop_mock.server.http_server import Handler
 
