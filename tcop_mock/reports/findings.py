@@ -31,7 +31,7 @@ _MAX_EVIDENCE_CHARS = 6_000
 _MAX_EVIDENCE_LINES = 60
 _MAX_COMMAND_CHARS = 12_000
 _INDENT, _DEEP_INDENT = "  ", "    "
-CURL_HEADING = "# --- see it again with curl: from here to the next such line ---"
+CURL_HEADING = "# --- reproduce with curl: the lines up to the next marker ---"
 CLI_HEADING = "# --- or with tcop-mock ---"
 END_MARKER = "# ---"
 

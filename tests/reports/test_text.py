@@ -65,7 +65,7 @@ ERROR TCM515 burst-acks [must]: not finished within --max-time
     < 系统错误
     outcome: rejected after 0.003 s
 
-# --- see it again with curl: from here to the next such line ---
+# --- reproduce with curl: the lines up to the next marker ---
 {CURL}
 # --- or with tcop-mock ---
 {CLI}
@@ -83,7 +83,7 @@ ERROR TCM515 burst-acks [must]: not finished within --max-time
 
     < HTTP/1.1 200
 
-# --- see it again with curl: from here to the next such line ---
+# --- reproduce with curl: the lines up to the next marker ---
 true
 # --- or with tcop-mock ---
 true
