@@ -69,7 +69,7 @@ def test_a_known_finding_does_not_fail_the_run() -> None:
     )
 
 
-def test_a_known_finding_hides_no_new_one() -> None:
+def test_a_known_finding_does_not_hide_a_new_one() -> None:
     """A clause with a known and a new finding is broken, and the new finding comes first."""
     result = compared(replace(BROKEN, findings=(FINDING_WITH_EXCHANGE, OTHER)), KNOWN)
     assert result.status is ClauseStatus.FAIL
@@ -96,13 +96,13 @@ def test_many_new_cases_are_counted(cases: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("expires, result", [(date(2026, 11, 29), ClauseStatus.KNOWN), (TODAY, ClauseStatus.FAIL)])
-def test_what_has_expired_counts_again(expires: date, result: ClauseStatus) -> None:
+def test_an_expired_finding_counts_again(expires: date, result: ClauseStatus) -> None:
     """An expired finding fails the run and the report says why; before its date, the report shows the date."""
     found = compared(BROKEN, replace(KNOWN, expires=expires))
     assert found.status is result
-    told = f", until {expires}" if result is ClauseStatus.KNOWN else f", but only until {expires}: it counts again"
+    rendered = f", until {expires}" if result is ClauseStatus.KNOWN else f", but only until {expires}: it counts again"
     text = " ".join(render_text(replace(make_verdict(found), baseline=BaselineSummary("b", 1))).split())
-    assert f"known since 2026-11-01{told}" in text
+    assert f"known since 2026-11-01{rendered}" in text
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_fingerprint_is_of_the_cause(one: str, other: str, *, same: bool) ->
     assert fingerprint("TCM501", one) != fingerprint("TCM502", one)
 
 
-def test_the_number_of_a_callback_in_a_burst_is_chance() -> None:
+def test_numbered_cases_are_one_case() -> None:
     """Numbered cases are one case in a baseline."""
     burst = replace(FINDING_WITH_EXCHANGE, cases=("callback 3 of 200 in a burst", "callback 7 of 200 in a burst"))
     result = compared(replace(BROKEN, findings=(burst,)), adopting=True)
@@ -129,12 +129,12 @@ def test_the_number_of_a_callback_in_a_burst_is_chance() -> None:
     assert result.findings[0].baseline_entry.cases == ("callback # of 200 in a burst",)
 
 
-def test_a_finding_without_a_cause_is_known_by_its_title() -> None:
+def test_a_finding_without_a_cause_is_identified_by_its_title() -> None:
     """A finding without a cause is identified by its title."""
     assert compared(FAILED).findings[0].fingerprint == fingerprint("TCM302", FINDING.title)
 
 
-def test_events_are_compared_as_they_come() -> None:
+def test_events_are_filtered() -> None:
     """A listener receives filtered results; other events are unchanged."""
     heard: list[RunEvent] = []
     listen = BaselineFilter([KNOWN], TODAY, path="b.json").wrap_listener(heard.append)
@@ -162,7 +162,7 @@ def test_events_are_compared_as_they_come() -> None:
     ],
     ids=["passed", "passed in part", "broken otherwise", "not judged", "not run", "not chosen"],
 )
-def test_what_is_not_found_any_more_is_stale(result: ClauseResult, *, is_stale: bool) -> None:
+def test_an_entry_without_a_finding_is_stale(result: ClauseResult, *, is_stale: bool) -> None:
     """An entry is stale if its clause was checked without that finding; every report lists it."""
     of = BaselineFilter([GONE], TODAY).filter_verdict(make_verdict(result))
     assert of.baseline is not None
@@ -178,7 +178,7 @@ def listed(of: Verdict, *known: BaselineEntry, update: bool = False, prune: bool
     return comparison.entries_to_write(comparison.filter_verdict(of), update=update, prune=prune)
 
 
-def test_an_update_adds_what_is_new_and_keeps_the_rest() -> None:
+def test_an_update_adds_new_findings_and_keeps_the_rest() -> None:
     """Update adds new findings with the date of today; known ones keep date and note, and get new cases."""
     before = replace(KNOWN, cases=FINDING_WITH_EXCHANGE.cases[:1], note="ours", expires=date(2027, 1, 1))
     after = listed(
@@ -191,21 +191,21 @@ def test_an_update_adds_what_is_new_and_keeps_the_rest() -> None:
     assert (new.first_seen, new.expires, new.title, new.cases) == (TODAY, None, OTHER.title, OTHER.cases)
 
 
-def test_an_update_does_not_bring_back_what_has_expired() -> None:
+def test_an_update_does_not_renew_expired_entries() -> None:
     """Update does not change an expired entry: it stays in the file and counts."""
     old = replace(KNOWN, expires=date(2026, 11, 2))
     assert listed(make_verdict(BROKEN), old, update=True) == [old]
     assert compared(BROKEN, old, adopting=True).status is ClauseStatus.FAIL
 
 
-def test_a_prune_takes_out_what_is_not_found_any_more() -> None:
+def test_a_prune_removes_stale_entries() -> None:
     """Prune removes only entries of clauses that were checked; the others may still be broken."""
     assert listed(make_verdict(PASSED, BROKEN), KNOWN, GONE, prune=True) == [KNOWN]
     assert listed(make_verdict(BROKEN), KNOWN, GONE, prune=True) == [GONE, KNOWN]
     assert listed(make_verdict(PASSED, BROKEN), KNOWN, GONE) == [GONE, KNOWN]
 
 
-def test_a_baseline_comes_back_from_its_file(tmp_path: Path) -> None:
+def test_a_baseline_is_read_back_from_its_file(tmp_path: Path) -> None:
     """A written baseline follows its schema and is read back unchanged, also with hostile texts."""
     hostile = "\x1b[31m\u202e</script>::error::"
     known = [replace(KNOWN, note=hostile, expires=date(2027, 1, 1)), replace(GONE, title=hostile)]
@@ -216,7 +216,7 @@ def test_a_baseline_comes_back_from_its_file(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["b.json"]
 
 
-def test_people_may_write_one_by_hand(tmp_path: Path) -> None:
+def test_a_baseline_can_be_written_by_hand(tmp_path: Path) -> None:
     """Fingerprint, clause and date are enough for an entry."""
     row = {"fingerprint": MARK, "clause": "TCM302", "first_seen": "2026-11-01"}
     (tmp_path / "b.json").write_text(json.dumps({"version": 1, "findings": [row]}), encoding="utf-8")
@@ -240,7 +240,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text, problem", WRONG.items(), ids=range(len(WRONG)))
-def test_a_file_that_is_no_baseline_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_baseline_is_rejected(text: str, problem: str, tmp_path: Path) -> None:
     """The message is one line with file, key and problem."""
     place = tmp_path / "b.json"
     place.write_bytes(text.encode("latin-1"))
@@ -251,7 +251,7 @@ def test_a_file_that_is_no_baseline_is_refused(text: str, problem: str, tmp_path
     assert "b.json" in str(raised.value)
 
 
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_rejected(tmp_path: Path) -> None:
     """The message about a missing file names the option that writes it; a folder is rejected."""
     with pytest.raises(UsageError, match="is not there; --baseline-update writes it"):
         read_baseline(str(tmp_path / "b.json"))
@@ -260,15 +260,15 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(set(format_names()) - {"har"}))
-def test_every_report_tells_what_is_known_and_what_is_stale(kind: str) -> None:
+def test_every_format_marks_known_findings(kind: str) -> None:
     """Every format marks known findings; as pytest tests they are expected failures."""
     of = BaselineFilter([KNOWN, GONE], TODAY, path="b.json").filter_verdict(make_verdict(PASSED, BROKEN))
-    told = render(kind, of, fail_on=Level.MUST).decode()
-    assert "2026-11-01" in told
-    assert kind == "pytest" or "answered 418" in told or GONE.fingerprint in told
+    rendered = render(kind, of, fail_on=Level.MUST).decode()
+    assert "2026-11-01" in rendered
+    assert kind == "pytest" or "answered 418" in rendered or GONE.fingerprint in rendered
 
 
-def test_a_new_finding_has_no_standing() -> None:
+def test_a_new_finding_has_no_baseline_status() -> None:
     """A finding without a baseline entry has no baseline status."""
     assert baseline_status(FINDING_WITH_EXCHANGE) == ""
 

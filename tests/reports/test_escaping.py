@@ -29,7 +29,7 @@ _HARMLESS_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\
         ("back\\slash [red]&lt;", "back\\slash [red]&lt;"),
     ],
 )
-def test_what_could_act_or_hide_is_shown_as_an_escape(raw: str, shown: str) -> None:
+def test_unsafe_characters_are_shown_as_escapes(raw: str, shown: str) -> None:
     """Control, direction, invisible and invalid characters become visible; Chinese and plain text are unchanged."""
     assert escape_unsafe(raw) == shown
 
@@ -50,7 +50,7 @@ def test_escaped_text_stays_as_it_is(text: str) -> None:
 
 
 @given(ANY_TEXT, st.integers(min_value=1, max_value=70))
-def test_a_line_is_cut_honestly(text: str, limit: int) -> None:
+def test_a_shortened_line_counts_the_rest(text: str, limit: int) -> None:
     """A shortened line counts the hidden characters; shown and hidden characters add up to the text."""
     shown = one_line(text, limit)
     if len(text) <= limit:
@@ -71,7 +71,7 @@ def test_a_line_is_cut_honestly(text: str, limit: int) -> None:
         ("a\nb\nc\nd", 3, 1, ["a", "… (3 more lines)"]),
     ],
 )
-def test_lines_are_cut_honestly(text: str, limit: int, most: int, shown: list[str]) -> None:
+def test_shortened_lines_count_the_rest(text: str, limit: int, most: int, shown: list[str]) -> None:
     """The first lines and characters are shown, and the others are counted."""
     assert printable_lines(text, limit, most) == shown
 

@@ -34,7 +34,7 @@ def test_a_report_replaces_the_old_one(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("umask")
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
-def test_a_report_has_the_rights_of_other_files(tmp_path: Path) -> None:
+def test_a_report_has_the_mode_of_other_files(tmp_path: Path) -> None:
     """A report has the mode of the user's new files, unlike a temporary file."""
     write_report(tmp_path / "report", b"")
     assert stat.S_IMODE((tmp_path / "report").stat().st_mode) == 0o640
@@ -50,7 +50,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_what_cannot_be_replaced_is_written_to(tmp_path: Path) -> None:
+def test_a_device_or_pipe_is_written_to(tmp_path: Path) -> None:
     """A device or pipe is written to, not replaced."""
     write_report("/dev/null", b"report")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)  # noqa: PTH116 - Path.stat is the same
@@ -65,13 +65,13 @@ def test_what_cannot_be_replaced_is_written_to(tmp_path: Path) -> None:
         (".", "is a folder; name a file"),
     ],
 )
-def test_a_place_that_cannot_be_is_a_usage_error(tmp_path: Path, name: str, problem: str) -> None:
+def test_an_impossible_path_is_a_usage_error(tmp_path: Path, name: str, problem: str) -> None:
     """A missing folder, or a folder with that name, is rejected before anything is written."""
     with pytest.raises(UsageError, match=problem):
         require_writable(tmp_path / name)
 
 
-def test_a_folder_that_may_not_be_written_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names a read-only folder (the access check is patched, because root may write everywhere)."""
     monkeypatch.setattr(os, "access", lambda path, mode: not (path == tmp_path.resolve() and mode == os.W_OK))
     with pytest.raises(UsageError, match="is not writable"):

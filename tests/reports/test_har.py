@@ -44,7 +44,7 @@ def test_an_exchange_is_an_entry() -> None:
         assert keys <= part.keys()
 
 
-def test_what_no_answer_came_to_has_status_0() -> None:
+def test_a_request_without_a_response_has_status_0() -> None:
     """A request without a response has status 0, as browsers write it; credentials are masked."""
     silent = Attempt(Outcome.TIMED_OUT, 100.0, 100.0, 105.0, detail="no answer")
     push = replace(EXCHANGE.case.request, method="GET", headers=(), body=b"", query="a=1&b=")
@@ -57,7 +57,7 @@ def test_what_no_answer_came_to_has_status_0() -> None:
     assert "postData" not in entry["request"]
 
 
-def test_replay_reads_it() -> None:
+def test_replay_reads_the_archive() -> None:
     """Replay reads the same bytes from the archive, also bodies that are not UTF-8."""
     bodies = (b'{"a":"\xe4\xba\x91"}', b"\xff\x00\xfe", "\u202e".encode())
     exchanges = [
@@ -73,7 +73,7 @@ def test_replay_reads_it() -> None:
     assert base64.b64decode(encoded["text"]) == bodies[1]
 
 
-def test_a_verdict_without_a_clock_has_one_too() -> None:
+def test_a_verdict_without_a_start_time_has_an_archive() -> None:
     """Without a start time, entries keep the intervals between them."""
     document = har_document(replace(of(EXCHANGE), run_info=None))
     assert document["log"]["entries"][0]["startedDateTime"].startswith("1970-01-01T00:01:41.500")

@@ -139,7 +139,7 @@ def test_a_verdict_as_json() -> None:
     }
 
 
-def test_every_result_keeps_the_schema() -> None:
+def test_the_document_of_every_result_is_valid() -> None:
     """A run with all kinds of results has a valid document, whose summary adds up."""
     of = replace(
         _ALL,
@@ -167,7 +167,7 @@ def test_every_result_keeps_the_schema() -> None:
         lambda document: document.update(extra=1),
     ],
 )
-def test_the_schema_refuses_other_documents(change: Callable[[dict[str, Any]], None]) -> None:
+def test_the_schema_rejects_other_documents(change: Callable[[dict[str, Any]], None]) -> None:
     """The schema rejects a wrong result, a failure without findings, a pass with one, another version or key."""
     document = check_document(make_verdict(FAILED))
     change(document)
@@ -199,9 +199,9 @@ def test_deliveries_as_json() -> None:
         received_bytes=70,
         body_truncated=True,
     )
-    told = [("a firing", 0, Delivery((refused, acked))), ("a resolve", 300, Delivery(()))]
+    rendered = [("a firing", 0, Delivery((refused, acked))), ("a resolve", 300, Delivery(()))]
     document = deliveries_document(
-        told, target="http://h/", profile="2021-verify", seed=7, assumptions=["a guess"], probe=Delivery((acked,))
+        rendered, target="http://h/", profile="2021-verify", seed=7, assumptions=["a guess"], probe=Delivery((acked,))
     )
     assert problems(document, "send-report") == []
     assert document == {
@@ -236,11 +236,11 @@ def test_deliveries_as_json() -> None:
 
 
 @given(st.lists(_ATTEMPTS, max_size=3))
-def test_every_delivery_keeps_the_schema(attempts: list[Attempt]) -> None:
+def test_the_document_of_every_delivery_is_valid(attempts: list[Attempt]) -> None:
     """The document of a delivery is valid for every outcome of its attempts."""
     attempts.sort(key=lambda attempt: attempt.started_s)
-    told = [("shape", 0.0, Delivery(tuple(attempts)))]
-    document = deliveries_document(told, target="http://h/", profile="2023", seed=7, assumptions=[], probe=None)
+    rendered = [("shape", 0.0, Delivery(tuple(attempts)))]
+    document = deliveries_document(rendered, target="http://h/", profile="2023", seed=7, assumptions=[], probe=None)
     assert problems(document, "send-report") == []
 
 
@@ -289,7 +289,7 @@ def test_a_shape_as_json() -> None:
     }
 
 
-def test_events_as_json_tell_what_eventbridge_posts() -> None:
+def test_an_event_shape_as_json() -> None:
     """The document of an event shape has its forms, messages and CloudEvents, and no sample if no page prints one."""
     (document,) = shapes_document([Catalog.load().get("antiddos/events")])["shapes"]
     assert document["forms"] == ["documented", "observed", "eventbridge", "cloudevents"]

@@ -76,7 +76,7 @@ def test_output_elements_have_text() -> None:
         assert document(_ALL).findtext(f"testsuite/{tag}")
 
 
-def test_the_suite_tells_of_the_run() -> None:
+def test_the_suite_has_the_metadata_of_the_run() -> None:
     """The suite has start (UTC, to the second), properties and verdict, and the target without credentials."""
     suite = document(_ALL)[0]
     assert suite.get("timestamp") == "2026-11-23T10:30:59"
@@ -159,14 +159,14 @@ def test_a_failure_without_finding_has_its_requirement() -> None:
         (_SHOULD_ERROR, Level.SHOULD, "error", "should", "not finished within --max-time"),
     ],
 )
-def test_only_what_counts_is_red(result: ClauseResult, fail_on: Level, tag: str, kind: str, message: str) -> None:
+def test_only_counting_clauses_fail(result: ClauseResult, fail_on: Level, tag: str, kind: str, message: str) -> None:
     """A failure that does not decide the result is skipped, with the problem as message and the details as text."""
-    (told,) = case(result, fail_on)
-    assert (told.tag, told.get("type"), told.get("message")) == (tag, kind, message)
-    assert told.text
+    (rendered,) = case(result, fail_on)
+    assert (rendered.tag, rendered.get("type"), rendered.get("message")) == (tag, kind, message)
+    assert rendered.text
 
 
-def test_a_run_without_a_judged_must_clause_is_red() -> None:
+def test_a_run_without_a_checked_must_clause_fails() -> None:
     """A run without a checked must clause has an extra error, because a suite of skipped cases counts as passed."""
     root = document(make_verdict(*SKIPPED))
     *_, added = root.iter("testcase")
@@ -177,20 +177,20 @@ def test_a_run_without_a_judged_must_clause_is_red() -> None:
     assert (root[0].get("tests"), root[0].get("errors"), root[0].get("skipped")) == ("3", "1", "2")
 
 
-def test_no_two_cases_have_class_and_name_in_common() -> None:
+def test_class_and_name_are_unique() -> None:
     """Class and name are unique, because GitLab keeps only the first of equal cases."""
     keys = [(one.get("classname"), one.get("name")) for one in document(_ALL).iter("testcase")]
     assert len(set(keys)) == len(keys) == 6
 
 
-def test_another_reader_understands_it(tmp_path: Path) -> None:
+def test_junitparser_reads_the_report(tmp_path: Path) -> None:
     """junitparser, the base of publish-unit-test-result, reads the same counts, results and texts."""
     file = tmp_path / "junit.xml"
     file.write_bytes(junit_document(_ALL, fail_on=Level.MUST, started=_STARTED))
     report = JUnitXml.fromfile(str(file))
     (suite,) = report
     assert (suite.tests, suite.failures, suite.errors, suite.skipped, suite.time) == (6, 1, 1, 3, 3.25)
-    results = {one.name: [(type(told).__name__, told.message) for told in one.result] for one in suite}
+    results = {one.name: [(type(rendered).__name__, rendered.message) for rendered in one.result] for one in suite}
     assert results["TCM101 accepts-catalogue"] == []
     assert results["TCM302 recover-time-zero"] == [("Failure", FINDING.title)]
     assert results["TCM105 response-bounded"] == [("Skipped", f"should clause broken: {FINDING.title}")]

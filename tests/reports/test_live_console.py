@@ -40,7 +40,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "24")
 
 
-def told(stream: io.StringIO, **environ: str) -> str:
+def rendered(stream: io.StringIO, **environ: str) -> str:
     """Return the output for a run with all kinds of results."""
     with console_for(stream, ConsoleFormatter(), environ) as report:
         for event in run_events(_ALL):
@@ -48,7 +48,7 @@ def told(stream: io.StringIO, **environ: str) -> str:
     return stream.getvalue()
 
 
-def left_on_screen(written: str) -> str:
+def final_screen(written: str) -> str:
     """Return the final screen of a terminal of unlimited width that knows the controls of the progress line."""
     rows, row = [""], 0
     for control, end, text in _PIECES.findall(written):
@@ -63,18 +63,18 @@ def left_on_screen(written: str) -> str:
     return "\n".join(rows)
 
 
-def test_the_words_are_those_of_the_plain_report() -> None:
+def test_the_final_screen_is_the_plain_report() -> None:
     """Apart from colours, the final screen is the plain report; the progress line is erased."""
     plain = io.StringIO()
     report = PlainConsole(plain, ConsoleFormatter())
     for event in run_events(_ALL):
         report(event)
-    assert left_on_screen(told(Terminal(), TERM="xterm")) == plain.getvalue()
+    assert final_screen(rendered(Terminal(), TERM="xterm")) == plain.getvalue()
 
 
-def test_the_progress_is_told() -> None:
+def test_the_progress_line_shows_running_clauses() -> None:
     """The progress line shows the finished clauses and the one that has run longest; at the end the cursor is shown."""
-    written = told(Terminal(), TERM="xterm")
+    written = rendered(Terminal(), TERM="xterm")
     assert "2/6 clauses, running: TCM101 accepts-catalogue and 3 more" in written
     assert "5/6 clauses, running: TCM515 burst-acks" in written
     assert written.endswith(_SHOW_CURSOR) or _SHOW_CURSOR in written.rpartition("5/6")[2]
@@ -82,34 +82,34 @@ def test_the_progress_is_told() -> None:
 
 def test_no_color_is_respected() -> None:
     """NO_COLOR removes only the colours; an empty value has no effect."""
-    coloured, plain = told(Terminal(), TERM="xterm", NO_COLOR=""), told(Terminal(), TERM="xterm", NO_COLOR="1")
+    coloured, plain = rendered(Terminal(), TERM="xterm", NO_COLOR=""), rendered(Terminal(), TERM="xterm", NO_COLOR="1")
     assert _COLOUR.search(coloured)
     assert not _COLOUR.search(plain)
-    assert left_on_screen(plain) == left_on_screen(coloured)
+    assert final_screen(plain) == final_screen(coloured)
 
 
 @pytest.mark.parametrize("stream, term", [(io.StringIO, "xterm"), (Terminal, "dumb"), (Terminal, "")])
-def test_elsewhere_the_plain_report_is_told(stream: type[io.StringIO], term: str) -> None:
+def test_other_streams_get_the_plain_report(stream: type[io.StringIO], term: str) -> None:
     """A pipe and a dumb terminal get plain lines without control sequences."""
-    written = told(stream(), TERM=term)
+    written = rendered(stream(), TERM=term)
     assert "\x1b" not in written
     assert "FAIL  TCM302 recover-time-zero [must]\n" in written
 
 
-def _break_off(report: EventListener) -> None:
+def _interrupt(report: EventListener) -> None:
     for event in list(run_events(_ALL))[:5]:
         report(event)
     raise KeyboardInterrupt
 
 
-def test_an_interrupted_run_gives_the_terminal_back() -> None:
+def test_an_interrupt_restores_the_terminal() -> None:
     """After an exception the progress line is erased and the cursor is shown."""
     stream = Terminal()
     with (
         pytest.raises(KeyboardInterrupt),
         console_for(stream, ConsoleFormatter(), {"TERM": "xterm"}) as report,
     ):
-        _break_off(report)
+        _interrupt(report)
     assert stream.getvalue().rpartition("clauses, running")[2].count(_ERASE_LINE) == 1
     assert _SHOW_CURSOR in stream.getvalue()
 
@@ -117,14 +117,14 @@ def test_an_interrupted_run_gives_the_terminal_back() -> None:
 def test_a_narrow_terminal_gets_narrow_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """The progress fits into one line of the terminal: a second one could not be erased."""
     monkeypatch.setenv("COLUMNS", "30")
-    written = told(Terminal(), TERM="xterm")
+    written = rendered(Terminal(), TERM="xterm")
     shown = re.findall(r"\d/6 clauses[^\x1b\r\n]*", written)
     assert "2/6 clauses, running: TCM101 …" in shown
     assert max(map(len, shown)) == 30
     assert written.count(_UP) == 1  # at the end, onto the line of progress itself
 
 
-def test_a_terminal_that_lacks_a_character_does_no_harm() -> None:
+def test_characters_that_the_terminal_lacks_are_escaped() -> None:
     """If the encoding of the terminal lacks Chinese, its code points are written."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")

@@ -63,11 +63,11 @@ def page(load: LoadSummary = SUMMARY, attempts: dict[int, int] | None = None) ->
     return _Page(load_html(load_result(load, _HELD, {3: 38, 4: 2} if attempts is None else attempts)))
 
 
-def test_the_page_tells_the_whole_load() -> None:
+def test_the_page_shows_the_whole_load() -> None:
     """The page has objectives, outcomes, times, charts and assumptions, and no password."""
     written = load_html(load_result(SUMMARY, _HELD, {3: 38, 4: 2}))
-    told = " ".join(page().texts)
-    assert "1 of 2 objectives kept; 100 of 120 attempts acked" in told
+    rendered = " ".join(page().texts)
+    assert "1 of 2 objectives kept; 100 of 120 attempts acked" in rendered
     for text in (
         "http://***@127.0.0.1:8080/hook",
         "2026-11-23 10:30:00 UTC",
@@ -81,7 +81,7 @@ def test_the_page_tells_the_whole_load() -> None:
         "2 (1.96 %) not acked within that time",
         PLAN.assumptions[0],
     ):
-        assert text in told
+        assert text in rendered
     assert page().captions() == [
         "Ack time over time; the line is TCOP's 5 s",
         "Attempts a second, by their end",
@@ -136,7 +136,7 @@ def test_the_charts_stay_within_their_frame() -> None:
         ),
     ],
 )
-def test_the_head_says_whether_it_was_good(load: LoadSummary, cls: str, headline: str) -> None:
+def test_the_header_shows_the_result(load: LoadSummary, cls: str, headline: str) -> None:
     """The page is broken if an objective is, or if the load was interrupted."""
     found = page(load)
     assert found.classes("header") == [cls]
@@ -155,7 +155,7 @@ def test_without_objectives_failures_decide() -> None:
     assert bad.classes("header") == ["broken"]
 
 
-def test_a_load_in_which_nothing_came_back_has_a_page_too() -> None:
+def test_a_load_without_a_response_has_a_page() -> None:
     """A load without a response has a page without charts and times."""
     found = page(_EMPTY, {})
     assert found.captions() == []
@@ -171,7 +171,7 @@ def test_a_closed_load_is_never_late() -> None:
     assert words - {"Dropped"} <= set(page(SUMMARY).texts)
 
 
-def test_texts_are_no_markup() -> None:
+def test_texts_are_not_markup() -> None:
     """Markup and control characters in texts are shown escaped."""
     plan = replace(PLAN, title="<script>alert(1)</script>\x1b[31m\u202e", assumptions=("<b>bold</b>",))
     written = load_html(load_result(replace(SUMMARY, plan=plan), _HELD))
@@ -181,20 +181,22 @@ def test_texts_are_no_markup() -> None:
     assert "\u202e" not in written
 
 
-def test_a_long_load_has_as_many_points_as_can_be_seen() -> None:
+def test_a_long_load_has_a_bounded_page() -> None:
     """The page of a whole day is not much larger than the page of a minute."""
     [first, *_] = SUMMARY.series
     day = tuple(replace(first, at_s=float(at)) for at in range(86_400))
     assert len(load_html(load_result(replace(SUMMARY, series=day), _HELD))) < 100_000
 
 
-@pytest.mark.parametrize("seconds, told", [(0.000001, "1 µs"), (0.0205, "20.5 ms"), (0.9999, "1 s"), (12.0, "12 s")])
-def test_axes_name_times_shortly(seconds: float, told: str) -> None:
+@pytest.mark.parametrize(
+    "seconds, rendered", [(0.000001, "1 µs"), (0.0205, "20.5 ms"), (0.9999, "1 s"), (12.0, "12 s")]
+)
+def test_axis_labels_are_short(seconds: float, rendered: str) -> None:
     """Axis labels have up to three digits and a unit."""
-    assert short_time(seconds) == told
+    assert short_time(seconds) == rendered
 
 
-def test_the_course_as_csv() -> None:
+def test_the_series_as_csv() -> None:
     """The CSV has one row per second and the column names of the JSON report."""
     rows = list(csv.DictReader(io.StringIO(load_csv(SUMMARY.series[:2]), newline="")))
     assert list(rows[0]) == [

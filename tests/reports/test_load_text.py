@@ -52,7 +52,7 @@ def events(summary: LoadSummary) -> list[LoadEvent]:
     return [LoadStarted(summary.plan), *ticks, LoadFinished(summary)]
 
 
-def told(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
+def rendered(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
     """Return the output for a load."""
     with console_for(stream, LoadConsoleFormatter(), environ) as report:
         for event in events(summary):
@@ -72,7 +72,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_the_summary_fits_80_columns_of_ascii(name: str) -> None:
     """On a pipe the summary has no colours, only ASCII, no line over 80 columns, and no password."""
-    written = told(io.StringIO(), SUMMARIES[name])
+    written = rendered(io.StringIO(), SUMMARIES[name])
     assert written.isascii()
     assert "\x1b" not in written
     assert "s3cret" not in written
@@ -80,7 +80,7 @@ def test_the_summary_fits_80_columns_of_ascii(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SUMMARIES)
-def test_the_document_keeps_its_schema(name: str) -> None:
+def test_the_document_is_valid(name: str) -> None:
     """The document is valid for every kind of summary, and has no password."""
     text = json_text(load_document(load_result(SUMMARIES[name])))
     errors = Draft202012Validator(read_schema("load-report")).iter_errors(json.loads(text))
@@ -88,9 +88,9 @@ def test_the_document_keeps_its_schema(name: str) -> None:
     assert "s3cret" not in text
 
 
-def test_an_open_load_is_told_whole() -> None:
+def test_the_report_of_an_open_load() -> None:
     """The report has counts by outcome and status, start delays, percentiles, a plot, a timeline and assumptions."""
-    written = told(io.StringIO(), make_summary())
+    written = rendered(io.StringIO(), make_summary())
     for line in (
         "attempts      300 in 3.0 s, 100/s; 4 connections",
         "acked         297 (99.00 %)",
@@ -112,15 +112,15 @@ def test_an_open_load_is_told_whole() -> None:
 def test_the_plot_counts_every_ack_once() -> None:
     """The rows of the histogram add up to all acks, and the largest row has the longest bar."""
     rows = re.findall(
-        r"^ *[0-9.]+ (?:us|ms|s) (#*) +(\d+) +[0-9.]+ %$", told(io.StringIO(), make_summary()), re.MULTILINE
+        r"^ *[0-9.]+ (?:us|ms|s) (#*) +(\d+) +[0-9.]+ %$", rendered(io.StringIO(), make_summary()), re.MULTILINE
     )
     assert sum(int(times) for _, times in rows) == 297
     assert max(rows, key=lambda row: len(row[0]))[1] == "200"
 
 
-def test_a_scenario_is_told_by_what_became_of_alarms() -> None:
+def test_the_report_of_a_scenario() -> None:
     """The report of a scenario has alarms, amplification, lost notifications, duplicates and recovery."""
-    written = told(io.StringIO(), SCRIPT)
+    written = rendered(io.StringIO(), SCRIPT)
     for line in (
         "alarms        40, 100 notifications",
         "amplification 3.00 attempts for each notification",
@@ -129,19 +129,19 @@ def test_a_scenario_is_told_by_what_became_of_alarms() -> None:
         "recovery      12.5 s from the last due notification to the end",
     ):
         assert line in written
-    assert "recovery" not in told(io.StringIO(), make_summary(plan=make_plan(**SCENARIO_CHANGES)))
+    assert "recovery" not in rendered(io.StringIO(), make_summary(plan=make_plan(**SCENARIO_CHANGES)))
 
 
-def test_a_closed_load_says_what_it_hides() -> None:
+def test_the_report_of_a_closed_load() -> None:
     """The heading of a closed load warns about stalls; the report has no start delays."""
-    written = told(io.StringIO(), CLOSED)
+    written = rendered(io.StringIO(), CLOSED)
     assert "a stall delays the next callbacks" in written
     assert "late " not in written
 
 
-def test_what_is_short_of_the_truth_is_told() -> None:
+def test_limits_of_the_measurement_are_reported() -> None:
     """The report has dropped callbacks, notes, the warm-up, resent requests and an interrupt."""
-    written = told(io.StringIO(), SUMMARIES["noted"])
+    written = rendered(io.StringIO(), SUMMARIES["noted"])
     for line in (
         "dropped       3: due, but never sent",
         "note: this machine had nothing left",
@@ -150,23 +150,23 @@ def test_what_is_short_of_the_truth_is_told() -> None:
         "297 of 300 attempts acked, 3 dropped",
     ):
         assert line in written
-    assert told(io.StringIO(), SUMMARIES["nothing"]).splitlines()[-1] == "interrupted: 0 of 0 attempts acked"
+    assert rendered(io.StringIO(), SUMMARIES["nothing"]).splitlines()[-1] == "interrupted: 0 of 0 attempts acked"
 
 
-def test_a_terminal_has_a_line_of_progress_that_vanishes() -> None:
+def test_a_terminal_has_a_progress_line() -> None:
     """The progress line is erased at the end; NO_COLOR removes only the colours; a dumb terminal gets plain lines."""
-    written = told(Terminal(), make_summary(), TERM="xterm", NO_COLOR="1")
+    written = rendered(Terminal(), make_summary(), TERM="xterm", NO_COLOR="1")
     assert "25/3 s  100/s" in written
     assert "297 of 300 attempts acked" in written
     assert written.rpartition("25/3 s")[2].count("\x1b[2K") == 1
     assert not re.search(r"\x1b\[(?:[0-9;]*;)?[34][0-7]m", written)
-    assert re.search(r"\x1b\[(?:[0-9;]*;)?[34][0-7]m", told(Terminal(), make_summary(), TERM="xterm"))
-    assert "\x1b" not in told(Terminal(), make_summary(), TERM="dumb")
+    assert re.search(r"\x1b\[(?:[0-9;]*;)?[34][0-7]m", rendered(Terminal(), make_summary(), TERM="xterm"))
+    assert "\x1b" not in rendered(Terminal(), make_summary(), TERM="dumb")
 
 
-def test_a_pipe_gets_a_line_now_and_then() -> None:
+def test_a_pipe_gets_a_line_every_ten_seconds() -> None:
     """A pipe gets a progress line every ten seconds, without a total if no duration is planned."""
-    written = told(io.StringIO(), CLOSED)
+    written = rendered(io.StringIO(), CLOSED)
     assert re.findall(r"^(\d+) s  ", written, re.MULTILINE) == ["10", "20"]
     assert progress_line(SecondElapsed(second_stats(0, span_s=0.0), 0, 0), None).startswith("0 s  0/s")
 
@@ -180,7 +180,7 @@ def test_times_have_three_digits(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
-def test_what_the_stream_cannot_write_does_no_harm() -> None:
+def test_characters_that_the_stream_lacks_are_escaped() -> None:
     """A Chinese title is escaped if the encoding of the stream lacks it."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")

@@ -66,7 +66,7 @@ def test_a_kept_contract_is_short() -> None:
     assert "## " not in text
 
 
-def test_the_brief_one_leaves_evidence_out() -> None:
+def test_the_brief_report_has_no_evidence() -> None:
     """The brief report has only titles and details."""
     brief = markdown_document(make_verdict(failed_result(1)), brief=True)
     assert FINDING.title in brief
@@ -85,17 +85,17 @@ def test_many_findings_are_counted() -> None:
 
 
 @pytest.mark.parametrize("fail_on", [Level.MUST, Level.SHOULD])
-def test_annotations_say_what_is_not_kept(fail_on: Level) -> None:
+def test_broken_clauses_are_annotated(fail_on: Level) -> None:
     """Clauses that decide the result are errors and come first; others are warnings; known ones are notices."""
     commands = list(workflow_commands(make_verdict(SHOULD, PASSED, *SKIPPED, FAILED, ERROR, KNOWN), fail_on=fail_on))
     should = "error" if fail_on is Level.SHOULD else "warning"
-    told = {
+    rendered = {
         f"::{should} title=TCM105 response-bounded (should)::{FINDING.title}",
         f"::error title=TCM302 recover-time-zero (must)::{FINDING.title}",
         "::error title=TCM515 burst-acks (must)::could not be checked: not finished within --max-time",
         f"::notice title=TCM105 response-bounded (should)::known since 2026-11-01: {FINDING.title}",
     }
-    assert set(commands) == told
+    assert set(commands) == rendered
     assert fail_on is Level.SHOULD or [line.split()[0] for line in commands] == [
         "::error",
         "::error",

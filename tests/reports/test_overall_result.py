@@ -17,7 +17,7 @@ _SHOULD_ONLY = (SHOULD,)
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_levels_count_down_to_the_one_named(level: Level) -> None:
+def test_levels_count_down_to_fail_on(level: Level) -> None:
     """``fail_on`` includes its own level and all stricter ones; must always counts."""
     order = [Level.MUST, Level.SHOULD, Level.MAY]
     assert [one for one in order if is_gating(one, level)] == order[: order.index(level) + 1]
@@ -38,7 +38,7 @@ def test_levels_count_down_to_the_one_named(level: Level) -> None:
         (_SHOULD_ONLY, Level.SHOULD, OverallResult.BROKEN),
     ],
 )
-def test_a_run_is_kept_only_when_it_judged(
+def test_a_run_passes_only_with_a_checked_must_clause(
     results: tuple[ClauseResult, ...], fail_on: Level, ruling: OverallResult
 ) -> None:
     """A broken clause that counts decides; otherwise an error or a lack of checked must clauses prevents a pass."""

@@ -42,23 +42,23 @@ def unwrapped(*lines: str) -> str:
 
 
 @each_shape
-def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
+def test_the_lines_have_everything_about_a_shape(shape: Shape) -> None:
     """The lines have every fact, name, spelling, erratum and assumption of the entry."""
     text = unwrapped(*page(shape))
-    told = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms_of(shape)]
-    told += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
-    told += [word for key, others in shape.aliases.items() for word in (key, *others)]
-    told += [*shape.observed.dimensions, *(key for key, _ in shape.observed.additional_msg)]
-    told += [metric.observed_show_name.en for metric in shape.metrics if metric.observed_show_name]
-    told += [word for erratum in shape.errata for word in (erratum.page, erratum.problem, erratum.here)]
-    told += [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
-    told += [shape.source, *([shape.sample.errata] if shape.sample else ["no page prints a sample"])]
-    told += [shape.cloud_event.source, shape.cloud_event.subject] if shape.cloud_event else []
-    assert [word for word in told if unwrapped(word) not in text] == []
+    rendered = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms_of(shape)]
+    rendered += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
+    rendered += [word for key, others in shape.aliases.items() for word in (key, *others)]
+    rendered += [*shape.observed.dimensions, *(key for key, _ in shape.observed.additional_msg)]
+    rendered += [metric.observed_show_name.en for metric in shape.metrics if metric.observed_show_name]
+    rendered += [word for erratum in shape.errata for word in (erratum.page, erratum.problem, erratum.here)]
+    rendered += [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
+    rendered += [shape.source, *([shape.sample.errata] if shape.sample else ["no page prints a sample"])]
+    rendered += [shape.cloud_event.source, shape.cloud_event.subject] if shape.cloud_event else []
+    assert [word for word in rendered if unwrapped(word) not in text] == []
 
 
 @each_shape
-def test_a_page_fits_a_terminal(shape: Shape) -> None:
+def test_the_lines_fit_a_terminal(shape: Shape) -> None:
     """Prose and tables fit into 80 columns; only a JSON text, which cannot be wrapped, may be wider."""
     wide = [line for line in page(shape) if display_width(line) > 80]
     assert [line for line in wide if not line.lstrip().startswith('"')] == []
@@ -69,14 +69,14 @@ def test_a_document_is_a_row_of_the_list_in_full(shape: Shape) -> None:
     """The document has metrics and events with all their facts."""
     document = json.loads(json.dumps(shape_document(shape, {"any": "body"})))
     [row] = json.loads(json.dumps(shapes_document([shape])))["shapes"]
-    told = document["shape"]
+    rendered = document["shape"]
     assert (document["version"], document["example"]) == (1, {"any": "body"})
-    assert {**told, "metrics": row["metrics"], "events": row["events"]} == row
-    assert [metric["metricName"] for metric in told["metrics"]] == row["metrics"]
-    assert [event["eventName"] for event in told["events"]] == row["events"]
+    assert {**rendered, "metrics": row["metrics"], "events": row["events"]} == row
+    assert [metric["metricName"] for metric in rendered["metrics"]] == row["metrics"]
+    assert [event["eventName"] for event in rendered["events"]] == row["events"]
 
 
-def test_what_was_captured_of_metrics_is_in_the_document() -> None:
+def test_captured_texts_of_metrics_are_in_the_document() -> None:
     """The document has show names and units as captured, in both languages, or null."""
     metrics = shape_document(CATALOG.get("cvm/basic-monitoring"), {})["shape"]["metrics"]
     assert metrics[0]["observedShowName"] is None
@@ -84,7 +84,7 @@ def test_what_was_captured_of_metrics_is_in_the_document() -> None:
     assert metrics[0]["range"] == [0, 100]
 
 
-def test_a_metric_tells_its_threshold_and_what_of_it_is_assumed() -> None:
+def test_a_metric_has_its_threshold_and_assumptions() -> None:
     """A note follows in the same line if it fits, otherwise in the next line."""
     lines = page(CATALOG.get("cvm/basic-monitoring"))
     at = lines.index("  lan_intraffic               > 500 Mbps       Private inbound bandwidth")
@@ -92,7 +92,7 @@ def test_a_metric_tells_its_threshold_and_what_of_it_is_assumed() -> None:
     assert "  cpu_usage                   > 95 %           CPU utilization (assumed: range)" in lines
 
 
-def test_a_metric_with_long_words_stands_in_several_lines() -> None:
+def test_a_metric_with_long_words_takes_several_lines() -> None:
     """A long text is wrapped below the line of the name."""
     shape = CATALOG.get("cvm/basic-monitoring")
     long = replace(shape.metrics[0], show_name=LocalizedText("word " * 20, "x"), calc_type=None)
@@ -102,7 +102,7 @@ def test_a_metric_with_long_words_stands_in_several_lines() -> None:
     assert lines[at + 2] == "      " + " ".join(["word"] * 5) + " (assumed: range)"
 
 
-def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
+def test_captured_units_are_shown_with_and_without_a_captured_name() -> None:
     """Blanks and empty texts are visible."""
     shape = CATALOG.get("cvm/basic-monitoring")
     name, unit = LocalizedText("As it was ", "原样 "), LocalizedText("", "%")
@@ -115,7 +115,7 @@ def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
     assert f"mem_usage{' ' * 19}unit '' ('%')" in text
 
 
-def test_what_hides_in_an_entry_is_shown() -> None:
+def test_unsafe_characters_of_an_entry_are_escaped() -> None:
     """Control characters of an entry are escaped, because it may come from another person."""
     shape = replace(CATALOG.get("cdn/domain"), title=LocalizedText("a\x1b[2Jb", "c"))
     assert page(shape)[0] == r"cdn/domain: a\x1b[2Jb (c)"

@@ -106,7 +106,7 @@ SHORT = replace(
 )
 
 
-def told(of: Verdict, fail_on: Level = Level.MUST) -> str:
+def rendered(of: Verdict, fail_on: Level = Level.MUST) -> str:
     """Return the whole report of a run."""
     stream = io.StringIO()
     report = PlainConsole(stream, ConsoleFormatter(fail_on=fail_on))
@@ -115,24 +115,24 @@ def told(of: Verdict, fail_on: Level = Level.MUST) -> str:
     return stream.getvalue()
 
 
-def told_of(*findings: Finding) -> str:
+def rendered_finding(*findings: Finding) -> str:
     """Return the whole report of a run with one broken clause."""
-    return told(make_verdict(replace(FAILED, findings=findings)))
+    return rendered(make_verdict(replace(FAILED, findings=findings)))
 
 
 def test_the_report_at_80_columns() -> None:
     """The report has exactly these lines."""
-    assert told(make_verdict(*SKIPPED, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
+    assert rendered(make_verdict(*SKIPPED, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
 
 
 def test_prose_fits_80_columns() -> None:
     """Only evidence, commands and the last line may be wider than 80 columns."""
     finding = replace(FINDING, title="实例名称 " * 40, detail="word " * 90, reproduction=Reproduction("true", "true"))
-    prose = told_of(finding).splitlines()[:-1]
+    prose = rendered_finding(finding).splitlines()[:-1]
     assert max(map(display_width, prose)) <= 80
 
 
-def test_each_clause_is_told_as_it_finishes() -> None:
+def test_each_clause_is_reported_as_it_finishes() -> None:
     """A finished clause is written and flushed at once; a started or skipped clause writes nothing."""
     raw = io.BytesIO()
     report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"), ConsoleFormatter())
@@ -151,7 +151,7 @@ def test_each_clause_is_told_as_it_finishes() -> None:
     assert lines[:7] == [3, 0, 0, 0, 0, 1, 1]
 
 
-def test_a_run_cut_short_tells_what_no_event_told() -> None:
+def test_an_interrupted_run_reports_clauses_without_events() -> None:
     """Clauses without an event are reported once, before the end."""
     stream = io.StringIO()
     report = PlainConsole(stream, ConsoleFormatter())
@@ -191,21 +191,23 @@ def test_a_run_cut_short_tells_what_no_event_told() -> None:
         ),
     ],
 )
-def test_the_last_line_says_it_all(results: tuple[ClauseResult, ...], fail_on: Level, sentence: str) -> None:
+def test_the_last_line_has_counts_and_result(results: tuple[ClauseResult, ...], fail_on: Level, sentence: str) -> None:
     """The last line has the counts and the result, and is never wrapped."""
-    assert told(make_verdict(*results), fail_on).splitlines()[-1] == sentence
+    assert rendered(make_verdict(*results), fail_on).splitlines()[-1] == sentence
 
 
 def test_without_assumptions_there_is_no_heading_for_them() -> None:
     """A profile without assumptions has no section for them."""
-    assert ASSUMPTIONS[1] in told(make_verdict(PASSED))
-    assert "Assumed" not in told(replace(make_verdict(PASSED), assumptions=()))
+    assert ASSUMPTIONS[1] in rendered(make_verdict(PASSED))
+    assert "Assumed" not in rendered(replace(make_verdict(PASSED), assumptions=()))
 
 
-def test_not_run_clauses_stand_together_by_reason() -> None:
+def test_skipped_clauses_are_grouped_by_reason() -> None:
     """Skipped clauses with the same reason share a line, in the order of the reasons."""
     other = replace(PASSED, status=ClauseStatus.NOT_RUN, reason="skipped by --skip")
-    lines = [line for line in told(make_verdict(SKIPPED[0], other, SKIPPED[1])).splitlines() if line.startswith("--")]
+    lines = [
+        line for line in rendered(make_verdict(SKIPPED[0], other, SKIPPED[1])).splitlines() if line.startswith("--")
+    ]
     assert lines == [
         "--    not-run: needs auth: put USER:PASSWORD@ into the target (TCM201, TCM202)",
         "--    not-run: skipped by --skip (TCM101)",
@@ -218,7 +220,7 @@ def test_a_command_can_be_pasted_with_its_markers() -> None:
     assert shell is not None
     body = '{"name":"华南 $(id) `id` \\\\ \'x\'"}\n  indented'
     finding = replace(FINDING, reproduction=Reproduction(f"cat <<'TCOP_BODY'\n{body}\nTCOP_BODY", "echo ours"))
-    report = told_of(finding)
+    report = rendered_finding(finding)
     script = report[report.index(CURL_HEADING) : report.index(f"{END_MARKER}\n\n") + len(END_MARKER) + 1]
     done = subprocess.run([shell], input=script.encode(), capture_output=True, timeout=30, check=True)  # noqa: S603 - ours
     assert done.stdout.decode() == f"{body}\nours\n"
@@ -238,16 +240,16 @@ def test_a_command_can_be_pasted_with_its_markers() -> None:
         ),
     ],
 )
-def test_a_command_that_cannot_be_shown_is_not_altered_in_silence(curl: str, shown: str) -> None:
+def test_a_command_that_cannot_be_shown_is_a_comment(curl: str, shown: str) -> None:
     """A command that is too long or has unsafe characters becomes comments with the reason."""
-    assert f"{CURL_HEADING}\n{shown}\n{CLI_HEADING}\n" in told_of(
+    assert f"{CURL_HEADING}\n{shown}\n{CLI_HEADING}\n" in rendered_finding(
         replace(FINDING, reproduction=Reproduction(curl, CLI))
     )
 
 
 def test_findings_are_bounded() -> None:
     """Five findings of a clause are shown, and the others are counted."""
-    report = told_of(*(replace(FINDING, title=f"cause {number}") for number in range(7)))
+    report = rendered_finding(*(replace(FINDING, title=f"cause {number}") for number in range(7)))
     assert "  * cause 4\n" in report
     assert "  * cause 5\n" not in report
     assert "  … and 2 more findings: the JSON report has all.\n" in report
@@ -255,12 +257,12 @@ def test_findings_are_bounded() -> None:
 
 def test_evidence_is_bounded() -> None:
     """The first lines of long evidence are shown, and the others are counted."""
-    report = told_of(replace(FINDING, evidence="\n".join("x" * 90)))
+    report = rendered_finding(replace(FINDING, evidence="\n".join("x" * 90)))
     assert report.count("    x\n") == 60
     assert "    … (30 more lines)\n" in report
 
 
-def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
+def test_characters_that_the_encoding_lacks_are_escaped() -> None:
     """If the encoding of the stream lacks Chinese, its code points are written."""
     raw = io.BytesIO()
     report = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"), ConsoleFormatter())
@@ -269,8 +271,8 @@ def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
     assert rb"< \u7cfb\u7edf\u9519\u8bef" in raw.getvalue()
 
 
-def test_a_file_has_what_a_listener_hears() -> None:
+def test_a_file_has_the_report_of_the_console() -> None:
     """The report in a file has every clause and the same last line as the console."""
     of = make_verdict(PASSED, FAILED, *SKIPPED)
-    whole, heard = render_text(of), told(of)
+    whole, heard = render_text(of), rendered(of)
     assert sorted(whole.splitlines()) == sorted(heard.splitlines())

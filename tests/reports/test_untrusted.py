@@ -151,14 +151,14 @@ def known(of: Verdict) -> Verdict:
     return BaselineFilter((), date(2026, 11, 28), add_new=True).filter_verdict(of)
 
 
-def told(of: Verdict, report: Callable[[RunEvent], None]) -> None:
+def send_events(of: Verdict, report: Callable[[RunEvent], None]) -> None:
     """Send the events of a run to a listener."""
     for event in run_events(of):
         report(event)
 
 
 @given(NASTY)
-def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
+def test_a_styled_line_is_safe(text: str) -> None:
     """A styled line never contains an unsafe character."""
     assert str(styled_line(text)) == escape_unsafe(text)
 
@@ -168,7 +168,7 @@ def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
 def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> None:
     """The plain report is UTF-8 text without control characters other than our line breaks."""
     stream = io.StringIO()
-    told(run_of(finding, reason), PlainConsole(stream, ConsoleFormatter()))
+    send_events(run_of(finding, reason), PlainConsole(stream, ConsoleFormatter()))
     assert not UNSAFE_CHARACTERS.search(stream.getvalue().replace("\n", ""))
     stream.getvalue().encode()
 
@@ -183,7 +183,7 @@ def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None
         patch.setenv("COLUMNS", "80")
         stream = io.StringIO()
         report = LiveConsole(stream, ConsoleFormatter())
-        told(run_of(finding, reason), report)
+        send_events(run_of(finding, reason), report)
         report.close()
     visible = _OWN_CONTROLS.sub("", stream.getvalue()).replace("\r", "").replace("\n", "")
     assert not UNSAFE_CHARACTERS.search(visible)
@@ -209,14 +209,14 @@ def test_junit_always_parses_back(finding: Finding, reason: str) -> None:
 def test_json_always_parses_back(finding: Finding, reason: str) -> None:
     """The JSON document is UTF-8 and contains the text of the receiver."""
     written = json_text(check_document(run_of(finding, reason))).encode()
-    told_of = json.loads(written)["clauses"][1]["findings"][0]
-    assert escape_unsafe(told_of["evidence"]) == escape_unsafe(finding.evidence)
+    rendered_finding = json.loads(written)["clauses"][1]["findings"][0]
+    assert escape_unsafe(rendered_finding["evidence"]) == escape_unsafe(finding.evidence)
 
 
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
-def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reason: str) -> None:
+def test_every_format_is_safe_text(finding: Finding, reason: str) -> None:
     """Each report is UTF-8 without control or direction characters, whatever a receiver answers."""
     for kind in format_names():
         for of in (run_of(finding, reason), known(run_of(finding, reason))):
@@ -227,7 +227,7 @@ def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reas
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
-def test_json_of_all_kinds_parses_back(finding: Finding, reason: str) -> None:
+def test_json_of_all_formats_parses_back(finding: Finding, reason: str) -> None:
     """The archive and each NDJSON line are JSON without text that a CI system reads as a command."""
     of = run_of(finding, reason)
     written = render("har", of, fail_on=Level.MUST).decode()
@@ -261,7 +261,7 @@ class _Elements(HTMLParser):
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
-def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
+def test_the_page_has_no_other_elements(finding: Finding, reason: str) -> None:
     """Texts of a receiver add no element and no attribute to the HTML report."""
     commands = finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
     plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
@@ -329,7 +329,7 @@ def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
 @_FEWER
 @given(NASTY)
 @example(_ALL_NASTY)
-def test_a_baseline_keeps_what_was_written(text: str) -> None:
+def test_a_baseline_is_safe_json(text: str) -> None:
     """The document of a baseline is JSON without control or direction characters."""
     listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), text, text, (text,), note=text)
     written = json_text(baseline_document([listed]))
