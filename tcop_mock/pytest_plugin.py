@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tcop_mock.reports.formats import format_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,7 +33,7 @@ _OPTIONS = (
     ("fail-on", "LEVEL", False, "the least level whose broken clauses fail a test: must (default) or should"),
     ("seed", "INT", False, "what all is drawn from, with a test's id; the same one gives the same bytes (default: 0)"),
     ("baseline", "FILE", False, "known findings, which fail no test; `tcop-mock check --baseline-update` writes them"),
-    ("report", "KIND=PATH", True, "write what the contract tests found: json, junit, markdown, html, text, ..."),
+    ("report", "KIND=PATH", True, f"write a report of the contract tests; KIND: {', '.join(format_names())}"),
     ("allow-host", "HOST,...", True, "hosts that may be sent to beside this machine's own"),
 )
 """Name, metavar, whether it is a list, help."""

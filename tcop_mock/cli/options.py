@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tcop_mock.cli import completers
-from tcop_mock.cli.choices import PROFILES, REPORT_KINDS, STUB_SERVICES
+from tcop_mock.cli.choices import PROFILES, STUB_SERVICES
 from tcop_mock.cli.command import COMMON, option
 from tcop_mock.cli.value_types import (
     RateLimit,
@@ -27,6 +27,7 @@ from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
+from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -587,7 +588,7 @@ def report_options(function: Function) -> Function:
                 group=REPORTS,
                 multiple=True,
                 metavar="KIND=PATH",
-                help=f"Also write a report: {listed(REPORT_KINDS)}; repeatable. In GitHub Actions, markdown also "
+                help=f"Also write a report: {listed(format_names())}; repeatable. In GitHub Actions, markdown also "
                 "goes to the job summary and the annotations.",
             ),
             option(

@@ -15,8 +15,9 @@ from tcop_mock.domain.load import LoadModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.domain.load import LoadPlan, ObjectiveResult
 
 LATE_THRESHOLD_S = 0.01
 """An attempt that starts later than this after its intended start is late."""
@@ -189,6 +190,17 @@ class LoadFinished:
     """The last event of a load, even if it was interrupted."""
 
     summary: LoadSummary
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """A finished load, with everything that its reports show."""
+
+    summary: LoadSummary
+    objectives: tuple[ObjectiveResult, ...]
+    alarms_by_attempts: Mapping[int, int]
+    """Of a scenario, the number of alarms by the number of their attempts."""
+    started_at: datetime
 
 
 LoadEvent: TypeAlias = LoadStarted | SecondElapsed | LoadFinished

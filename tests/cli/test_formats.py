@@ -125,7 +125,7 @@ def test_a_module_of_tests_finds_a_refusal(
     """A receiver that redirects or refuses fails it, by the callback's name."""
     url = opened(server_factory(lambda: lambda _: Reply(307, b"", (("Location", "/"),))))
     done = run_pytest(tmp_path, written(tcop, "pytest", EVENTS), URL=url)
-    assert f"FAILED test_callbacks.py::test_the_callback_is_taken[1 {EVENTS} firing]" in done.stdout
+    assert f"FAILED test_callbacks.py::test_the_callback_is_accepted[1 {EVENTS} firing]" in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
@@ -164,7 +164,7 @@ def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) 
         done = tcop("emit", EVENTS, "-n", "4", "--format", form)
         assert (done.exit_code, done.error_message) == (
             2,
-            "one script holds 3 callbacks at the most; write several, or vegeta's",
+            "a script holds at most 3 callbacks; write several, or use vegeta",
         )
     assert tcop("emit", EVENTS, "-n", "4", "--format", "curl").exit_code == 0
 

@@ -150,7 +150,7 @@ def test_no_callback_at_all(tcop: RunCommand) -> None:
     done = tcop("validate", "-", stdin=b'{"text":"CPU is high"}')
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
-        "invalid: no callback",
+        "invalid: not a callback",
         f"problem    {NO_CALLBACK}",
     ]
     done = tcop("validate", "-", "--profile", "template", stdin=b"CPU is high")

@@ -113,7 +113,7 @@ def test_a_contract_that_judged_nothing_is_no_pass(inner: RunPytest, subtests: l
     """A run in which no must clause was judged fails: here, all that is asked for needs an observer."""
     result = inner(ONE_LINE, "--tcop-clauses=TCM501", *subtests, target="apps.wsgi")
     assert result.ret == 1
-    assert "Undecided: no must clause was judged." in text_of(result)
+    assert "Undecided: no must clause was checked." in text_of(result)
 
 
 def test_what_is_left_out_says_why(inner: RunPytest) -> None:
@@ -129,7 +129,7 @@ def test_what_is_left_out_says_why(inner: RunPytest) -> None:
     result = inner(nothing, "--tcop-skip=TCM302", target="apps.wsgi")
     assert "tcop-mock: test_it.py::test_contract: --tcop-skip leaves no clause to judge" in text_of(result)
     skipped_all = "import pytest\n@pytest.mark.tcop_skip_clause('TCM*', reason='all')\n" + ONE_LINE
-    assert "no must clause was judged" in text_of(inner(skipped_all, FEW, target="apps.wsgi"))
+    assert "no must clause was checked" in text_of(inner(skipped_all, FEW, target="apps.wsgi"))
 
 
 def test_the_marks_of_a_test_change_what_is_sent(inner: RunPytest) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcop_mock.reports.formats import format_names
+
 if TYPE_CHECKING:
     from pytester_runs import RunPytest
 
@@ -34,8 +36,9 @@ OPTIONS = {
     "--tcop-fail-on=shuold": "--tcop-fail-on 'shuold': did you mean 'should'?",
     "--tcop-fail-on=7": "--tcop-fail-on '7': write must or should",
     "--tcop-seed=x": "--tcop-seed 'x' is no integer",
-    "--tcop-report=xml=a": "--tcop-report 'xml=a': no report 'xml'; there is har, html, json, junit, markdown, ndjson,",
-    "--tcop-report=jsn=a": "--tcop-report 'jsn=a': no report 'jsn'; did you mean 'json' or 'ndjson'?",
+    "--tcop-report=xml=a": "--tcop-report 'xml=a': unknown report format 'xml'; use one of "
+    + ", ".join(format_names()),
+    "--tcop-report=jsn=a": "--tcop-report 'jsn=a': unknown report format 'jsn'; did you mean 'json' or 'ndjson'?",
     "--tcop-report=junit": "--tcop-report 'junit': write KIND=PATH, as in junit=report.xml",
     "--tcop-report=json=-": "--tcop-report 'json=-': a report is a file; --json writes the document to standard output",
     "--tcop-report=json=no/a": "report 'no/a': there is no folder",
