@@ -115,10 +115,7 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
     help="Service that answers on paths that name none.",
 )
 @option(
-    "--auth",
-    group=_LISTEN,
-    metavar="USER:PASS|@FILE",
-    help="Require these credentials.  [default: $TCOP_MOCK_AUTH]",
+    "--auth", group=_LISTEN, metavar="USER:PASS|@FILE", help="Require these credentials.  [default: $TCOP_MOCK_AUTH]"
 )
 @option(
     "--fault",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import secrets
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +14,7 @@ import click
 from tcop_mock.cli import completers
 from tcop_mock.cli.choices import PROFILES, REPORT_KINDS, STUB_SERVICES
 from tcop_mock.cli.command import COMMON, option
-from tcop_mock.cli.value_types import (
-    RateLimit,
-    durations,
-    notify,
-    positive_duration,
-    rate_limit_or_none,
-    retry_on,
-)
+from tcop_mock.cli.value_types import RateLimit, durations, notify, positive_duration, rate_limit_or_none, retry_on
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
@@ -56,7 +48,11 @@ class CommonOptions:
     @cached_property
     def seed(self) -> int:
         """The seed of ``--seed``, or a random one."""
-        return secrets.randbits(_SEED_BITS) if self.fixed_seed is None else self.fixed_seed
+        if self.fixed_seed is not None:
+            return self.fixed_seed
+        import secrets  # noqa: PLC0415 - it loads OpenSSL
+
+        return secrets.randbits(_SEED_BITS)
 
     @cached_property
     def profile(self) -> Profile:
@@ -251,9 +247,7 @@ def common_options(*, seed: bool | int = False, profile: bool = False, catalog: 
         catalog: whether it reads the catalogue.
     """
     default_seed = None if isinstance(seed, bool) else seed
-    decorators = [
-        option("--json", "as_json", group=COMMON, is_flag=True, help="Print one versioned JSON document."),
-    ]
+    decorators = [option("--json", "as_json", group=COMMON, is_flag=True, help="Print one versioned JSON document.")]
     if seed is not False:
         shown = "random, printed" if default_seed is None else default_seed
         decorators.append(
@@ -590,12 +584,7 @@ def report_options(function: Function) -> Function:
                 help=f"Also write a report: {listed(REPORT_KINDS)}; repeatable. In GitHub Actions, markdown also "
                 "goes to the job summary and the annotations.",
             ),
-            option(
-                "--baseline",
-                group=REPORTS,
-                metavar="FILE",
-                help="Known findings, which do not fail the run.",
-            ),
+            option("--baseline", group=REPORTS, metavar="FILE", help="Known findings, which do not fail the run."),
             option("--baseline-update", group=REPORTS, is_flag=True, help="Add current findings to the baseline."),
             option(
                 "--baseline-prune",
