@@ -336,7 +336,7 @@ def generation_options(function: Function) -> Function:
                 help="How the alarm repeats: single, continuous:5m or exponential:5m.  [default: random]",
             ),
             lang_option(GENERATE),
-            form_option(GENERATE, Form, "Body form: as documented, as observed, or an EventBridge event."),
+            form_option(GENERATE, Form, "Body form: as documented, as observed, or from EventBridge (events only)."),
             *edit_options(GENERATE),
             template_option(GENERATE, "Notification template ({{.content}} ...) that renders the whole body."),
             option(
@@ -352,9 +352,7 @@ def generation_options(function: Function) -> Function:
 def edit_options(group: str) -> list[Decorator]:
     """Return the options that edit a body."""
     return [
-        option(
-            "--set", "sets", group=group, multiple=True, metavar="PATH=JSON", help="Replace or add a value; repeatable."
-        ),
+        option("--set", "sets", group=group, multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         option("--unset", group=group, multiple=True, metavar="PATH", help="Remove a value; repeatable."),
     ]
 

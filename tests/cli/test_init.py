@@ -203,9 +203,9 @@ def test_several_frameworks(tcop: Call, project: Path) -> None:
     first, second = tcop("init", "--dry-run"), tcop("init", "--dry-run", "--framework", "flask")
     assert first.err == "receiver: FastAPI, main:app (Flask, Express as well: --framework takes another)\n"
     assert second.err == "receiver: Flask, old:create_app()\n"
-    assert "The receiver (say at which path it takes callbacks)." in second.out
+    assert "The receiver (add the path of its callbacks)." in second.out
     absent = tcop("init", "--dry-run", "--framework", "django")
-    assert (absent.err, "The receiver (say which)." in absent.out) == ("receiver: Django, main:app\n", True)
+    assert (absent.err, "The receiver (name it)." in absent.out) == ("receiver: Django, main:app\n", True)
 
 
 def test_what_is_no_app(project: Path) -> None:
