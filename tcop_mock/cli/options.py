@@ -212,7 +212,10 @@ class ScenarioOptions:
 
 
 def with_options(
-    options_class: Callable[..., Any], name: str, decorators: Iterable[Decorator], check: Callable[[Any], object] = id
+    options_class: Callable[..., Any],
+    name: str,
+    decorators: Iterable[Decorator],
+    check: Callable[[Any], object] | None = None,
 ) -> Decorator:
     """Add options, and pass their values as one dataclass in the parameter ``name``."""
     names = [field.name for field in fields(options_class)]  # type: ignore[arg-type]  # it is a dataclass
@@ -221,7 +224,8 @@ def with_options(
         @functools.wraps(function)
         def call(**values: Any) -> Any:  # noqa: ANN401 - click's values, a command's exit code
             options = options_class(**{key: values.pop(key) for key in names if key in values})
-            check(options)
+            if check:
+                check(options)
             return function(**values, **{name: options})
 
         return _with_all(decorators)(call)
@@ -292,7 +296,7 @@ def common_options(*, seed: bool | int = False, profile: bool = False, catalog: 
     ]
 
     # An unknown profile is an error, whether or not the command gets to use it.
-    check = (lambda common: common.profile) if profile else id
+    check = (lambda common: common.profile) if profile else None
     return with_options(CommonOptions, "common", decorators, check)
 
 

@@ -412,9 +412,13 @@ def test_a_report_that_cannot_be_written_is_told_first(tcop: Call, opened: Calla
     assert (done.code, done.out, received) == (2, "", [])
 
 
-@pytest.mark.parametrize("rate, gap_s", [("10/s", 0.1), ("300/min", 0.2), ("30/m", 2.0), ("3600/h", 1.0)])
-def test_a_pace_keeps_requests_apart(tcop: Call, monkeypatch: pytest.MonkeyPatch, rate: str, gap_s: float) -> None:
-    """Whatever its unit, a rate is a time between two requests."""
+@pytest.mark.parametrize(
+    "rate, gap_s", [("10/s", 0.1), ("300/min", 0.2), ("30/m", 2.0), ("0.5/s", 2.0), ("3600/h", 1.0), ("none", None)]
+)
+def test_a_pace_keeps_requests_apart(
+    tcop: Call, monkeypatch: pytest.MonkeyPatch, rate: str, gap_s: float | None
+) -> None:
+    """Whatever its unit, a rate is a time between two requests; none is no time."""
     plans: list[CheckPlan] = []
 
     def judged(run: ContractRun, *_: object) -> tuple[Verdict, None]:
