@@ -80,10 +80,9 @@ class Command(click.Command):
 
 
 def _write_text(formatter: click.HelpFormatter, text: str) -> None:
-    if text:
-        formatter.write_paragraph()
-        with formatter.indentation():
-            formatter.write_text(text)
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text(text)
 
 
 def command(name: str, examples: str) -> Callable[[Function], Command]:
