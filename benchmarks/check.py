@@ -17,13 +17,13 @@ import httpx
 
 from tcop_mock import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.clauses import load_clauses, select
+from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.runner import CheckPlan, ContractRun
 from tcop_mock.domain.target import Target
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.delivery import Attempt, Push
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest
 
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _RECEIVER = Path(__file__).parents[1] / "examples" / "receivers" / "stdlib_receiver.py"
@@ -32,26 +32,28 @@ _RECEIVER = Path(__file__).parents[1] / "examples" / "receivers" / "stdlib_recei
 class Recorder:
     """Passes pushes on to a port and keeps them."""
 
-    def __init__(self, post: HttpPost) -> None:
+    def __init__(self, post: HttpTransport) -> None:
         self._post = post
-        self.pushes: list[Push] = []
+        self.pushes: list[OutgoingRequest] = []
 
-    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    async def __call__(
+        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
+    ) -> Attempt:
         """Send once."""
-        self.pushes.append(push)
-        return await self._post(push, deadline_s=deadline_s, intended_s=intended_s)
+        self.pushes.append(request)
+        return await self._post(request, deadline_s=deadline_s, intended_s=intended_s)
 
 
 async def play(target: Target, *globs: str) -> Recorder:
     """Play the clauses that match and return what was sent."""
-    recorder = Recorder(HttpPost(target))
-    plan = CheckPlan(target, Catalog.load(), select(load_clauses(), (), globs), load_profile(), seed=1)
+    recorder = Recorder(HttpTransport(target))
+    plan = CheckPlan(target, Catalog.load(), select_clauses(load_clauses(), (), globs), load_profile(), seed=1)
     async for _ in ContractRun(plan, recorder, time.perf_counter, asyncio.sleep).events():
         pass
     return recorder
 
 
-def send_bare(url: str, pushes: list[Push]) -> None:
+def send_bare(url: str, pushes: list[OutgoingRequest]) -> None:
     """Send the same requests, a connection each, with nothing around them; framed as httpx does, which refuses lies."""
     for push in pushes:
         headers = {name: value for name, value in push.headers if name.lower() not in _FRAMING}

@@ -19,10 +19,10 @@ from faker import Faker
 from mimesis import Field, Locale
 from polyfactory.factories import DataclassFactory
 
-from tcop_mock.callbacks.compiler import Plan
+from tcop_mock.callbacks.compiler import CompiledShape
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_edit import with_value
-from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.shape import Lang
@@ -61,13 +61,13 @@ def per_second(works: dict[str, Work]) -> dict[str, float]:
 def ours(shape: Shape) -> dict[str, Work]:
     """Return our ways to a body, fastest first."""
     generator = Generator(1)
-    block, one = Bodies(generator, shape), Bodies(generator, shape)
-    edited = Bodies(generator, shape, edit=lambda tree: with_value(tree, "alarmPolicyInfo.policyName", "édité"))
+    block, one = BodyRenderer(generator, shape), BodyRenderer(generator, shape)
+    edited = BodyRenderer(generator, shape, edit=lambda tree: with_value(tree, "alarmPolicyInfo.policyName", "édité"))
     starts, serials, edits, calls = (itertools.count(0, step) for step in (_BLOCKS, 1, 1, 1))
 
     def callback() -> int:
         alarm = generator.alarm(shape, next(calls) % 65_536)
-        return len(generator.callback(alarm, State.FIRING).body()) and 1
+        return len(generator.callback(alarm, State.FIRING).to_bytes()) and 1
 
     return {
         "block path": lambda: len(block.bodies(next(starts) % 65_536, _BLOCKS)),
@@ -233,7 +233,7 @@ def peers() -> dict[str, Work]:
 def mixed(catalog: Catalog) -> dict[str, Work]:
     """Return the same for all shapes in turn: one block of each."""
     generator = Generator(1)
-    streams = [Bodies(generator, shape) for shape in catalog]
+    streams = [BodyRenderer(generator, shape) for shape in catalog]
     trees = [json.loads(stream.body(0)) for stream in streams]
     starts, serials = itertools.count(0, _BLOCKS), itertools.count()
 
@@ -266,8 +266,8 @@ def compile_times(catalog: Catalog, read_s: float) -> Iterator[str]:
     cost_s = {}
     for shape in catalog:
         started_s = time.perf_counter()
-        Plan(shape)
-        Bodies(Generator(2, Lang.ZH), shape).body(0)
+        CompiledShape(shape)
+        BodyRenderer(Generator(2, Lang.ZH), shape).body(0)
         cost_s[shape.id] = time.perf_counter() - started_s
     slowest = sorted(cost_s, key=lambda shape_id: -cost_s[shape_id])[:3]
     told = ", ".join(f"{shape_id} {1000 * cost_s[shape_id]:.1f} ms" for shape_id in slowest)
@@ -282,7 +282,7 @@ def main() -> None:
         print(line)
     for shape_id in _SHAPES:
         shape = catalog.get(shape_id)
-        body = Bodies(Generator(1), shape).body(0)
+        body = BodyRenderer(Generator(1), shape).body(0)
         works = ours(shape) | dumps(body) | (peers() if shape_id == _SHAPES[0] else {})
         for line in rows(f"{shape_id}, {len(body)} bytes", per_second(works)):
             print(line)
@@ -290,7 +290,7 @@ def main() -> None:
         print(line)
     print("\nblock path of each shape, bodies/s")
     for shape in catalog:
-        stream, starts = Bodies(Generator(1), shape), itertools.count(0, _BLOCKS)
+        stream, starts = BodyRenderer(Generator(1), shape), itertools.count(0, _BLOCKS)
         work = partial(lambda stream, starts: len(stream.bodies(next(starts) % 65_536, _BLOCKS)), stream, starts)
         print(f"  {shape.id:<40}{per_second({'': work})['']:>12,.0f}")
 

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 
@@ -41,10 +41,10 @@ def seconds(work: Callable[[], object]) -> float:
 def main() -> None:
     """Print a table for each shape, and what making the schemas costs."""
     catalog = Catalog.load()
-    judge = BodyJudge(catalog, load_profile())
+    judge = CallbackValidator(catalog, load_profile())
     for shape_id in _SHAPES:
         shape = catalog.get(shape_id)
-        raws = Bodies(Generator(1), shape).bodies(0, _BODIES)
+        raws = BodyRenderer(Generator(1), shape).bodies(0, _BODIES)
         trees: list[Any] = [json.loads(raw) for raw in raws]
         accept, emit = accept_schema(shape), emit_schema(shape)
         checks = {
@@ -53,7 +53,7 @@ def main() -> None:
             "jsonschema-rs, emit": _all(jsonschema_rs.validator_for(emit).is_valid, trees),
             "jsonschema, accept": _all(Draft202012Validator(accept).is_valid, trees),
             "jsonschema, emit": _all(Draft202012Validator(emit).is_valid, trees),
-            "validate: parse, recognise, judge": _all(judge.judge, raws),
+            "validate: parse, recognise, judge": _all(judge.validate, raws),
         }
         cost_s = {name: seconds(work) / _BODIES for name, work in checks.items()}
         floor = cost_s["json.loads (floor)"]

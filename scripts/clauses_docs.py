@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import main
+from generated import write_or_check
 
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.fixes import NAMES, fixes_of, load_fixes
+from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for, load_fixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,20 +34,20 @@ change their meaning. What a clause needs has to be there for it to be played; o
 | code | clause | level | needs | profiles |
 | --- | --- | --- | --- | --- |
 """
-_WHY = "not run by the tests: a part of a receiver, which tests of the fixes run"
+_SKIP_REASON = "not run by the tests: a part of a receiver, which tests of the fixes run"
 _LANGUAGES = {"flask": "python", "fastapi": "python", "django": "python", "express": "javascript", "spring": "java"}
 
 
 def page() -> str:
     """Return the whole page."""
     clauses = load_clauses()
-    rows = [_row(clause) for clause in clauses]
+    rows = [_table_row(clause) for clause in clauses]
     sections = [line for clause in clauses for line in _section(clause)]
     fixes = [line for fix in load_fixes() for line in _samples(fix)]
     return "\n".join([_HEAD + "\n".join(rows), *sections, "", "## Samples", *fixes]) + "\n"
 
 
-def _row(clause: Clause) -> str:
+def _table_row(clause: Clause) -> str:
     cells = (
         f"[{clause.code}](#{clause.id.lower()})",
         clause.slug,
@@ -59,43 +59,43 @@ def _row(clause: Clause) -> str:
 
 
 def _section(clause: Clause) -> Iterator[str]:
-    yield f"\n## {clause.id}\n\n{_text(clause.requirement)}\n"
+    yield f"\n## {clause.id}\n\n{_escape_markdown(clause.requirement)}\n"
     yield f"- Level: {clause.level}; profiles: {_profiles(clause)}; needs: {_needs(clause)}"
     if clause.parsers:
         yield f"- Holds for a {' and a '.join(sorted(clause.parsers))}, too"
-    yield f"- Source: {_text(clause.source)}"
-    yield f"- Why: {_text(clause.why)}"
-    yield f"- Fix: {_text(clause.fix)}"
-    links = ", ".join(f"[{fix.title}](#{_anchor(fix)})" for fix in fixes_of(clause))
+    yield f"- Source: {_escape_markdown(clause.source)}"
+    yield f"- Why: {_escape_markdown(clause.why)}"
+    yield f"- Fix: {_escape_markdown(clause.fix)}"
+    links = ", ".join(f"[{fix.title}](#{_anchor(fix)})" for fix in fixes_for(clause))
     yield f"- Samples: {links}"
 
 
 def _samples(fix: Fix) -> Iterator[str]:
     yield f"\n### {fix.title}"
     for name, sample in fix.samples.items():
-        yield f'\n{NAMES[name]}:\n\n```{_LANGUAGES.get(name, name)} title="{_WHY}"\n{sample.rstrip()}\n```'
+        yield f'\n{FRAMEWORK_NAMES[name]}:\n\n```{_LANGUAGES.get(name, name)} title="{_SKIP_REASON}"\n{sample.rstrip()}\n```'
 
 
 def _anchor(fix: Fix) -> str:
     """Return the anchor that GitHub gives a heading."""
-    kept = "".join(char for char in fix.title.lower() if char.isalnum() or char in " -_")
-    return kept.replace(" ", "-")
+    slug = "".join(char for char in fix.title.lower() if char.isalnum() or char in " -_")
+    return slug.replace(" ", "-")
 
 
 def _needs(clause: Clause) -> str:
-    return ", ".join(sorted(clause.needs)) or "–"
+    return ", ".join(sorted(clause.prerequisites)) or "–"
 
 
 def _profiles(clause: Clause) -> str:
     return ", ".join(clause.profiles) or "all"
 
 
-def _text(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Return a text that Markdown shows as it is."""
-    for sign in ("\\", "*", "_", "`", "["):
-        text = text.replace(sign, f"\\{sign}")
+    for character in ("\\", "*", "_", "`", "["):
+        text = text.replace(character, f"\\{character}")
     return text.replace("<", "&lt;")
 
 
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what the files of clauses and fixes say", __doc__))
+    sys.exit(write_or_check(FILE, page, "what the files of clauses and fixes say", __doc__))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from generated import main
+from generated import write_or_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,29 +44,29 @@ never contains it. A time is `500ms`, `30s`, `10m`, `1h` or a number of seconds.
 
 def choices() -> str:
     """Return the module with the names of the registries, whose import is too slow for help."""
-    from tcop_mock.catalog.data_files import data_root, walk  # noqa: PLC0415 - see reference()
+    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - see reference()
     from tcop_mock.cli.framework_detection import FRAMEWORKS  # noqa: PLC0415
     from tcop_mock.cli.load import REPORTS  # noqa: PLC0415
     from tcop_mock.contract import fixes  # noqa: PLC0415
     from tcop_mock.load import slo, timer  # noqa: PLC0415
     from tcop_mock.load.scenario import scenario_names  # noqa: PLC0415
-    from tcop_mock.reports.formats import KINDS  # noqa: PLC0415
-    from tcop_mock.reports.scripts import SCRIPTS  # noqa: PLC0415
+    from tcop_mock.reports.formats import FORMATS  # noqa: PLC0415
+    from tcop_mock.reports.scripts import SCRIPT_FORMATS  # noqa: PLC0415
     from tcop_mock.server.faults import FAULTS  # noqa: PLC0415
-    from tcop_mock.server.stubs import ENDS  # noqa: PLC0415
+    from tcop_mock.server.stubs import SERVICES  # noqa: PLC0415
 
     names = {
-        "PROFILES": (name for name, _ in walk(data_root("contracts") / "profiles", ".toml")),
-        "REPORT_KINDS": KINDS,
+        "PROFILES": (name for name, _ in iter_files(data_root("contracts") / "profiles", ".toml")),
+        "REPORT_KINDS": FORMATS,
         "LOAD_REPORT_KINDS": REPORTS,
-        "SCRIPT_FORMATS": sorted(SCRIPTS),
-        "STUB_SERVICES": ENDS,
+        "SCRIPT_FORMATS": sorted(SCRIPT_FORMATS),
+        "STUB_SERVICES": SERVICES,
         "FAULTS": FAULTS,
         "FRAMEWORKS": FRAMEWORKS,
-        "FIX_FRAMEWORKS": fixes.FRAMEWORKS,
+        "FIX_FRAMEWORKS": fixes.LANGUAGE_BY_FRAMEWORK,
         "SCENARIOS": scenario_names(),
-        "OBJECTIVES": slo.NAMES,
-        "EVENT_LOOPS": timer.NAMES,
+        "OBJECTIVES": slo.OBJECTIVE_NAMES,
+        "EVENT_LOOPS": timer.LOOP_NAMES,
     }
     lists = "".join(_tuple(name, list(values)) for name, values in names.items())
     return f"{_CHOICES_HEAD}\n\n{lists}"
@@ -80,7 +80,7 @@ def _tuple(name: str, values: list[str]) -> str:
     return f"{name} = (\n" + "".join(f"    {value},\n" for value in quoted) + ")\n"
 
 
-def reference() -> str:
+def page() -> str:
     """Return the page; the commands are imported after choices.py is written."""
     return "\n".join([_HEAD, *_sections()])
 
@@ -88,11 +88,11 @@ def reference() -> str:
 def _sections() -> Iterator[str]:
     from tcop_mock.cli.main import cli  # noqa: PLC0415 - it reads choices.py
 
-    top = _context(cli, None, "tcop-mock")
-    yield _section("tcop-mock", cli.get_help(top))
-    for name in cli.list_commands(top):
+    root_context = _context(cli, None, "tcop-mock")
+    yield _section("tcop-mock", cli.get_help(root_context))
+    for name in cli.list_commands(root_context):
         command = cli.commands[name]
-        yield _section(f"tcop-mock {name}", command.get_help(_context(command, top, name)))
+        yield _section(f"tcop-mock {name}", command.get_help(_context(command, root_context, name)))
 
 
 def _context(command: click.Command, parent: click.Context | None, name: str) -> click.Context:
@@ -112,4 +112,4 @@ def _section(title: str, text: str) -> str:
 
 if __name__ == "__main__":
     source = "what the registries and the commands say"
-    sys.exit(main(CHOICES, choices, source, __doc__) or main(FILE, reference, source, __doc__))
+    sys.exit(write_or_check(CHOICES, choices, source, __doc__) or write_or_check(FILE, page, source, __doc__))

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generated import code, escaped, main, markdown_row
+from generated import code_span, escape_markdown, markdown_row, write_or_check
 
-from tcop_mock.catalog.data_files import data_root, walk
+from tcop_mock.catalog.data_files import data_root, iter_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ _SUFFIX = ".schema.json"
 
 def page() -> str:
     """Return the whole page."""
-    files = walk(data_root("contracts") / "schemas", _SUFFIX)
+    files = iter_files(data_root("contracts") / "schemas", _SUFFIX)
     schemas = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files}
     return "\n".join([_HEAD, *(line for name, schema in schemas.items() for line in _document(name, schema))])
 
@@ -52,61 +52,61 @@ def _document(name: str, schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _sentence(text: str) -> str:
-    shown = text.replace("<", "&lt;")
-    return shown if shown.endswith(".") else f"{shown}."
+    sentence = text.replace("<", "&lt;")
+    return sentence if sentence.endswith(".") else f"{sentence}."
 
 
-def _rows(schema: dict[str, Any], before: str, definitions: dict[str, Any], always: str) -> Iterator[str]:
+def _rows(schema: dict[str, Any], prefix: str, definitions: dict[str, Any], always_text: str) -> Iterator[str]:
     """Yield the rows of an object's keys, each followed by what is below it."""
     required = schema.get("required", [])
-    for key, one in schema.get("properties", {}).items():
-        resolved = _resolved(one, definitions)
-        told = always if key in required else ""
-        yield markdown_row(code(before + key), _type(resolved, definitions), told, _holds(resolved))
-        yield from _below(resolved, before + key, definitions)
+    for key, subschema in schema.get("properties", {}).items():
+        resolved = _resolve(subschema, definitions)
+        required_text = always_text if key in required else ""
+        yield markdown_row(code_span(prefix + key), _type(resolved, definitions), required_text, _description(resolved))
+        yield from _nested_rows(resolved, prefix + key, definitions)
 
 
-def _below(schema: dict[str, Any], path: str, definitions: dict[str, Any]) -> Iterator[str]:
+def _nested_rows(schema: dict[str, Any], path: str, definitions: dict[str, Any]) -> Iterator[str]:
     yield from _rows(schema, f"{path}.", definitions, "always")
-    for way in _ways(schema):
-        yield from _rows(_resolved(way, definitions), f"{path}.", definitions, "then")
+    for alternative in _alternatives(schema):
+        yield from _rows(_resolve(alternative, definitions), f"{path}.", definitions, "then")
     for key, suffix in (("items", "[]"), ("additionalProperties", ".*")):
-        for one in (schema, *(_resolved(way, definitions) for way in _ways(schema))):
+        for one in (schema, *(_resolve(alternative, definitions) for alternative in _alternatives(schema))):
             if isinstance(one.get(key), dict):
-                yield from _below(_resolved(one[key], definitions), path + suffix, definitions)
+                yield from _nested_rows(_resolve(one[key], definitions), path + suffix, definitions)
 
 
-def _resolved(schema: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - a part of a schema
+def _resolve(schema: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - a part of a schema
     """Return a schema with the definition that it refers to written into it."""
     if not isinstance(schema, dict):
         return {}
     reference = schema.get("$ref", "")
     if not reference:
         return schema
-    return _resolved(definitions[reference.rpartition("/")[2]], definitions) | {
+    return _resolve(definitions[reference.rpartition("/")[2]], definitions) | {
         key: value for key, value in schema.items() if key != "$ref"
     }
 
 
-def _ways(schema: dict[str, Any]) -> list[Any]:
+def _alternatives(schema: dict[str, Any]) -> list[Any]:
     return [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
 
 
 def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "const" in schema:
-        return code(json.dumps(schema["const"], ensure_ascii=False))
+        return code_span(json.dumps(schema["const"], ensure_ascii=False))
     if "enum" in schema:
-        return ", ".join(code(json.dumps(value, ensure_ascii=False)) for value in schema["enum"])
-    named = schema.get("type", [])
-    types = [named] if isinstance(named, str) else list(named)
-    types += [_type(_resolved(way, definitions), definitions) for way in _ways(schema)]
+        return ", ".join(code_span(json.dumps(value, ensure_ascii=False)) for value in schema["enum"])
+    declared = schema.get("type", [])
+    types = [declared] if isinstance(declared, str) else list(declared)
+    types += [_type(_resolve(way, definitions), definitions) for way in _alternatives(schema)]
     return " or ".join(dict.fromkeys(filter(None, types))) or "any"
 
 
-def _holds(schema: dict[str, Any]) -> str:
-    pattern = f"pattern {code(schema['pattern'])}" if "pattern" in schema else ""
-    return "; ".join(filter(None, [escaped(schema.get("description", "")).rstrip("."), pattern]))
+def _description(schema: dict[str, Any]) -> str:
+    pattern = f"pattern {code_span(schema['pattern'])}" if "pattern" in schema else ""
+    return "; ".join(filter(None, [escape_markdown(schema.get("description", "")).rstrip("."), pattern]))
 
 
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what contracts/schemas/ says", __doc__))
+    sys.exit(write_or_check(FILE, page, "what contracts/schemas/ says", __doc__))

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import main, row
+from generated import escaped_row, write_or_check
 
 from tcop_mock.catalog.data_files import data_root
 from tcop_mock.catalog.loader import Catalog
@@ -44,7 +44,8 @@ def page() -> str:
     """Return the whole page."""
     text = (data_root("payload_catalog") / "_errata.toml").read_text(encoding="utf-8")
     general = [
-        row(item["about"], item["page"], item["problem"], item["here"]) for item in tomllib.loads(text)["erratum"]
+        escaped_row(item["about"], item["page"], item["problem"], item["here"])
+        for item in tomllib.loads(text)["erratum"]
     ]
     return "\n".join([_HEAD + "\n".join(general), "", "## Shapes", *_sections()]) + "\n"
 
@@ -59,11 +60,11 @@ def _sections() -> Iterator[str]:
 
 def _rows(shape: Shape) -> Iterator[str]:
     if shape.sample and shape.sample.errata:
-        kept = _SAMPLE_AGREES if shape.sample.agrees else _SAMPLE_DISAGREES
-        yield row(_SAMPLE_PAGE, shape.sample.errata, kept)
+        note = _SAMPLE_AGREES if shape.sample.agrees else _SAMPLE_DISAGREES
+        yield escaped_row(_SAMPLE_PAGE, shape.sample.errata, note)
     for erratum in shape.errata:
-        yield row(erratum.page, erratum.problem, erratum.here)
+        yield escaped_row(erratum.page, erratum.problem, erratum.here)
 
 
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what the catalogue's errata say", __doc__))
+    sys.exit(write_or_check(FILE, page, "what the catalogue's errata say", __doc__))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def main(file: Path, page: Callable[[], str], source: str, doc: str | None) -> int:
+def write_or_check(file: Path, page: Callable[[], str], source: str, doc: str | None) -> int:
     """Write a page or check that it is there as it would be written; return the exit code.
 
     Args:
@@ -33,9 +33,9 @@ def main(file: Path, page: Callable[[], str], source: str, doc: str | None) -> i
     return 1
 
 
-def row(*cells: str) -> str:
+def escaped_row(*cells: str) -> str:
     """Return a row of a table whose cells show these texts as they are."""
-    return markdown_row(*map(escaped, cells))
+    return markdown_row(*map(escape_markdown, cells))
 
 
 def markdown_row(*cells: str) -> str:
@@ -43,14 +43,14 @@ def markdown_row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return a text that Markdown shows as it is, in a cell of a table."""
     return text.replace("|", "&#124;").replace("<", "&lt;").replace("_", r"\_")
 
 
-def code(text: str) -> str:
+def code_span(text: str) -> str:
     """Return a text as code, also in a cell of a table; nothing of an empty one."""
     if "|" not in text and "`" not in text:
         return f"`{text}`" if text else ""
-    named = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
-    return f"<code>{named.replace('`', '&#96;').replace('_', '&#95;').replace('*', '&#42;')}</code>"
+    escaped_text = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
+    return f"<code>{escaped_text.replace('`', '&#96;').replace('_', '&#95;').replace('*', '&#42;')}</code>"

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from generated import main
+from generated import write_or_check
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import dimensions_schema, open_schema
@@ -45,7 +45,7 @@ def page() -> str:
     for kind, (name, summary, shape_id, form) in _WEBHOOKS.items():
         schema = copy.deepcopy(open_schema(kind))
         del schema["$id"], schema["$schema"]
-        schemas[name] = _moved(schema, schema.pop("$defs"), name, schemas)
+        schemas[name] = _extract_definitions(schema, schema.pop("$defs"), name, schemas)
         webhooks[name] = {"post": _operation(name, summary, shape_id, form)}
     for shape in Catalog.load():
         schemas[f"dimensions.{shape.id.replace('/', '.')}"] = {"title": shape.title.en, **dimensions_schema(shape)}
@@ -70,10 +70,10 @@ def page() -> str:
 
 def _operation(name: str, summary: str, shape_id: str, form: Form) -> dict[str, Any]:
     generator = Generator(1, form=form)
-    example = generator.callback(generator.alarm(Catalog.load().get(shape_id)), State.FIRING).to_wire()
+    example = generator.callback(generator.alarm(Catalog.load().get(shape_id)), State.FIRING).to_dict()
     rules = load_profile().delivery
     media = {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}
-    retried = (
+    retry_text = (
         f"Anything else, or no answer within {rules.timeout_s:g} s: the callback is pushed again, "
         f"{rules.attempts} times in all. Source: alarm callback page 2023-08-07; that any 2xx counts is assumed."
     )
@@ -84,18 +84,20 @@ def _operation(name: str, summary: str, shape_id: str, form: Form) -> dict[str, 
         "requestBody": {"required": True, "content": {"application/json": media}},
         "responses": {
             "2XX": {"description": "The callback arrived; the body is not looked at."},
-            "default": {"description": retried},
+            "default": {"description": retry_text},
         },
     }
 
 
-def _moved(schema: dict[str, Any], definitions: dict[str, Any], name: str, schemas: dict[str, Any]) -> dict[str, Any]:
+def _extract_definitions(
+    schema: dict[str, Any], definitions: dict[str, Any], name: str, schemas: dict[str, Any]
+) -> dict[str, Any]:
     """Return a schema whose definitions are components of the document; puts them there."""
     text = json.dumps([schema, definitions]).replace("#/$defs/", f"#/components/schemas/{name}.")
-    moved, apart = json.loads(text)
-    schemas |= {f"{name}.{key}": one for key, one in apart.items()}
-    return dict(moved)
+    extracted, shared = json.loads(text)
+    schemas |= {f"{name}.{key}": one for key, one in shared.items()}
+    return dict(extracted)
 
 
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what catalogue and schemas say", __doc__))
+    sys.exit(write_or_check(FILE, page, "what catalogue and schemas say", __doc__))

@@ -24,7 +24,7 @@ Pools: TypeAlias = "dict[str, dict[str, list[str]]]"
 FILE = Path(__file__).parent.parent / "payload_catalog" / "_pools" / "names.toml"
 SEED = 248_50409  # the documentation's number of the alarm callback page
 SIZE = 128
-_MOST_TRIES = 10_000
+_MAX_TRIES = 10_000
 
 _HEAD = """\
 # Names to draw from, by pool and language. Written by scripts/pools.py; change that and run `make pools`.
@@ -49,9 +49,9 @@ _PURPOSES = ("default", "basics", "critical", "on call", "night shift", "after r
 _PURPOSES_ZH = ("默认策略", "基础告警", "核心告警", "值班告警", "夜间告警", "发布观察", "容量告警")
 _STORES_ZH = ("主库", "业务库", "报表库", "归档库", "历史库")
 _CLUSTER_NAMESPACES = ("default", "kube-system", "monitoring", "ingress-nginx")
-_FACTS = ("changed", "created", "deleted", "events", "failed", "log", "metrics", "retry")
+_EVENT_WORDS = ("changed", "created", "deleted", "events", "failed", "log", "metrics", "retry")
 _ACTIONS = ("archive", "convert", "export", "import", "insert", "notify", "resize", "sign", "sync", "transcode")
-_STORED = ("assets", "backup", "exports", "logs", "media", "static", "uploads")
+_BUCKET_CONTENTS = ("assets", "backup", "exports", "logs", "media", "static", "uploads")
 _SIDECARS = ("app", "main", "nginx", "envoy", "istio-proxy", "filebeat", "jmx-exporter", "log-agent", "redis-exporter")
 _CARRIERS = ("China Telecom", "China Mobile", "China Unicom")
 _CARRIERS_ZH = ("电信", "移动", "联通")
@@ -69,7 +69,7 @@ class Names:
         self._en.seed_instance(SEED)
         self._zh.seed_instance(SEED)
 
-    def _pick(self, words: Sequence[str]) -> str:
+    def _choose(self, words: Sequence[str]) -> str:
         return str(self._en.random_element(words))
 
     def _number(self) -> str:
@@ -88,104 +88,106 @@ class Names:
     def instance(self) -> str:
         """Return what somebody calls a machine or a load balancer."""
         if self._en.pybool(truth_probability=30):
-            return f"{self._colour().capitalize()} {self._pick(_SERVICES)} {self._pick(_ROLES)}"
-        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-{self._colour()}-{self._number()}"
+            return f"{self._colour().capitalize()} {self._choose(_SERVICES)} {self._choose(_ROLES)}"
+        return f"{self._choose(_SERVICES)}-{self._choose(_ROLES)}-{self._colour()}-{self._number()}"
 
     def instance_zh(self) -> str:
         """Return what somebody calls a machine or a load balancer, in Chinese."""
-        return f"{self._city()}-{self._pick(_SERVICES_ZH)}{self._pick(_ROLES_ZH)}-{self._number()}"
+        return f"{self._city()}-{self._choose(_SERVICES_ZH)}{self._choose(_ROLES_ZH)}-{self._number()}"
 
     def policy(self) -> str:
         """Return the name of an alarm policy."""
-        return f"{self._pick(_STAGES)} {self._pick(_SERVICES)} {self._pick(_ROLES)}: {self._pick(_PURPOSES)}"
+        return f"{self._choose(_STAGES)} {self._choose(_SERVICES)} {self._choose(_ROLES)}: {self._choose(_PURPOSES)}"
 
     def policy_zh(self) -> str:
         """Return the name of an alarm policy, in Chinese."""
-        return (
-            f"{self._pick(_STAGES_ZH)}环境{self._pick(_SERVICES_ZH)}{self._pick(_ROLES_ZH)}-{self._pick(_PURPOSES_ZH)}"
-        )
+        return f"{self._choose(_STAGES_ZH)}环境{self._pick(_SERVICES_ZH)}{self._pick(_ROLES_ZH)}-{self._pick(_PURPOSES_ZH)}"
 
     def network(self) -> str:
         """Return the name of a private network."""
-        return f"vpc-{self._pick(_STAGES)}-{self._colour()}"
+        return f"vpc-{self._choose(_STAGES)}-{self._colour()}"
 
     def network_zh(self) -> str:
         """Return the name of a private network, in Chinese."""
-        return f"{self._city()}{self._pick(_STAGES_ZH)}网"
+        return f"{self._city()}{self._choose(_STAGES_ZH)}网"
 
     def database(self) -> str:
         """Return the name of a database instance; teams put spaces and underscores into them."""
-        stage, service = self._pick(_STAGES), self._pick(_SERVICES)
-        return f"{stage} {service}_{self._pick(_ROLES)}" if self._en.pybool() else f"{service}_{self._colour()}_{stage}"
+        stage, service = self._choose(_STAGES), self._choose(_SERVICES)
+        return (
+            f"{stage} {service}_{self._choose(_ROLES)}" if self._en.pybool() else f"{service}_{self._colour()}_{stage}"
+        )
 
     def database_zh(self) -> str:
         """Return the name of a database instance, in Chinese."""
-        return f"{self._pick(_STAGES_ZH)}_{self._city()}{self._pick(_SERVICES_ZH)}_{self._pick(_STORES_ZH)}"
+        return f"{self._choose(_STAGES_ZH)}_{self._city()}{self._choose(_SERVICES_ZH)}_{self._choose(_STORES_ZH)}"
 
     def domain(self) -> str:
         """Return a domain below the ones that RFC 2606 reserves."""
-        return f"{self._pick(_HOSTS)}.{self._colour()}-{self._pick(_SERVICES)}.{self._pick(_ZONES)}"
+        return f"{self._choose(_HOSTS)}.{self._colour()}-{self._choose(_SERVICES)}.{self._choose(_ZONES)}"
 
     def workload(self) -> str:
         """Return the name of a Kubernetes workload."""
-        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}"
+        return f"{self._choose(_SERVICES)}-{self._choose(_ROLES)}"
 
     def namespace(self) -> str:
         """Return the name of a Kubernetes namespace."""
-        return f"{self._pick(_SERVICES)}-{self._pick(_STAGES)}"
+        return f"{self._choose(_SERVICES)}-{self._choose(_STAGES)}"
 
     def topic(self) -> str:
         """Return the name of a message topic."""
-        return f"{self._pick(_SERVICES)}-{self._pick(_FACTS)}"
+        return f"{self._choose(_SERVICES)}-{self._choose(_EVENT_WORDS)}"
 
     def consumer_group(self) -> str:
         """Return the name of a group of message consumers."""
-        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-group{self._en.random_int(1, 30)}"
+        return f"{self._choose(_SERVICES)}-{self._choose(_ROLES)}-group{self._en.random_int(1, 30)}"
 
     def function(self) -> str:
         """Return the name of a cloud function."""
-        return f"{self._pick(_ACTIONS)}-{self._pick(_SERVICES)}-{self._pick(_FACTS)}"
+        return f"{self._choose(_ACTIONS)}-{self._choose(_SERVICES)}-{self._choose(_EVENT_WORDS)}"
 
     def bucket(self) -> str:
         """Return the name of a bucket, without the account's id that follows it."""
-        return f"{self._pick(_SERVICES)}-{self._pick(_STORED)}-{self._pick(_STAGES)}"
+        return f"{self._choose(_SERVICES)}-{self._choose(_BUCKET_CONTENTS)}-{self._choose(_STAGES)}"
 
     def container(self) -> str:
         """Return the name of a container of a pod."""
-        return f"{self._pick(_SERVICES)}-{self._pick(_SIDECARS)}"
+        return f"{self._choose(_SERVICES)}-{self._choose(_SIDECARS)}"
 
     def gateway(self) -> str:
         """Return what somebody calls a gateway to other networks."""
-        return f"{self._pick(_STAGES)} {self._pick(_SERVICES)} to {self._pick(_SITES)} {self._colour()}"
+        return f"{self._choose(_STAGES)} {self._choose(_SERVICES)} to {self._choose(_SITES)} {self._colour()}"
 
     def gateway_zh(self) -> str:
         """Return what somebody calls a gateway to other networks, in Chinese."""
-        return f"{self._city()}{self._pick(_SITES_ZH)}接入{self._pick(_STAGES_ZH)}网"
+        return f"{self._city()}{self._choose(_SITES_ZH)}接入{self._pick(_STAGES_ZH)}网"
 
     def tunnel(self) -> str:
         """Return what somebody calls a tunnel; teams tell the carrier in it."""
         backup = " backup" if self._en.pybool() else ""
-        return f"{self._pick(_SERVICES)}-to-{self._pick(_SITES)}-{self._number()}({self._pick(_CARRIERS)}{backup})"
+        return (
+            f"{self._choose(_SERVICES)}-to-{self._choose(_SITES)}-{self._number()}({self._choose(_CARRIERS)}{backup})"
+        )
 
     def tunnel_zh(self) -> str:
         """Return what somebody calls a tunnel, in Chinese."""
         backup = "备份" if self._zh.pybool() else ""
-        return f"{self._city()}{self._pick(_SITES_ZH)}-{self._number()}({self._pick(_CARRIERS_ZH)}{backup})"
+        return f"{self._city()}{self._choose(_SITES_ZH)}-{self._number()}({self._choose(_CARRIERS_ZH)}{backup})"
 
     def detection(self) -> str:
         """Return what somebody calls a network detection."""
-        return f"check {self._pick(_SERVICES)} {self._pick(_SITES)}-{self._number()}"
+        return f"check {self._choose(_SERVICES)} {self._choose(_SITES)}-{self._number()}"
 
     def detection_zh(self) -> str:
         """Return what somebody calls a network detection, in Chinese."""
-        return f"{self._city()}{self._pick(_SITES_ZH)}探测-{self._number()}"
+        return f"{self._city()}{self._choose(_SITES_ZH)}探测-{self._number()}"
 
     def function_namespace(self) -> str:
         """Return the name of a namespace of cloud functions."""
-        return f"{self._pick(_SERVICES)}-{self._pick(_ROLES)}-core"
+        return f"{self._choose(_SERVICES)}-{self._choose(_ROLES)}-core"
 
 
-def draw() -> Pools:
+def build_pools() -> Pools:
     """Return all pools; each draws from a source of its own, so that a new pool changes no other."""
     return {
         "instance": {"en": fill(Names().instance), "zh": fill(Names().instance_zh)},
@@ -210,14 +212,14 @@ def draw() -> Pools:
     }
 
 
-def fill(name: Callable[[], str]) -> list[str]:
+def fill(make_name: Callable[[], str]) -> list[str]:
     """Return ``SIZE`` different names in the order of the alphabet."""
-    found: set[str] = set()
-    for _ in range(_MOST_TRIES):
-        found.add(name())
-        if len(found) == SIZE:
-            return sorted(found)
-    raise RuntimeError(f"{name} has fewer than {SIZE} different names")
+    names: set[str] = set()
+    for _ in range(_MAX_TRIES):
+        names.add(make_name())
+        if len(names) == SIZE:
+            return sorted(names)
+    raise RuntimeError(f"{make_name} has fewer than {SIZE} different names")
 
 
 def render(pools: Pools) -> str:
@@ -236,14 +238,14 @@ def main(arguments: Sequence[str], file: Path = FILE) -> int:
     """Write the file, or with ``--check`` compare it; return the exit code."""
     parser = argparse.ArgumentParser(description="Draw the pools of names")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file is stale")
-    checking = parser.parse_args(arguments).check
-    fresh = render(draw())
+    check_only = parser.parse_args(arguments).check
+    generated = render(build_pools())
     on_disk = file.read_text(encoding="utf-8") if file.exists() else ""
-    if checking and on_disk != fresh:
+    if check_only and on_disk != generated:
         print(f"{file} is not what scripts/pools.py draws: run `make pools`", file=sys.stderr)
         return 1
-    if not checking:
-        file.write_text(fresh, encoding="utf-8")
+    if not check_only:
+        file.write_text(generated, encoding="utf-8")
     return 0
 
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import code, escaped, main, markdown_row, row
+from generated import code_span, escape_markdown, escaped_row, markdown_row, write_or_check
 
-from tcop_mock.catalog.data_files import data_root, walk
+from tcop_mock.catalog.data_files import data_root, iter_files
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept
 
@@ -42,24 +42,24 @@ _ACCEPTS = {
 
 def page() -> str:
     """Return the whole page."""
-    names = [name for name, _ in walk(data_root("contracts") / "profiles", ".toml")]
+    names = [name for name, _ in iter_files(data_root("contracts") / "profiles", ".toml")]
     return "\n".join([_HEAD, *(line for name in names for line in _profile(load_profile(name)))])
 
 
 def _profile(profile: Profile) -> Iterator[str]:
     yield f"## {profile.name}\n"
-    yield f"{escaped(profile.title)}.\n"
-    yield f"Source: {escaped(profile.source)}.\n"
+    yield f"{escape_markdown(profile.title)}.\n"
+    yield f"Source: {escape_markdown(profile.source)}.\n"
     yield "| delivery | is |\n| --- | --- |"
     for name, text in _delivery(profile.delivery):
         yield markdown_row(name, text)
     yield "\n| envelope of metric alarms | documented | observed |\n| --- | --- | --- |"
-    wire = profile.wire
+    wire = profile.wire_format
     for (name, documented), (_, observed) in zip(_envelope(wire.documented), _envelope(wire.observed), strict=True):
         yield markdown_row(name, documented, observed)
     yield "\n| assumed | what this profile does |\n| --- | --- |"
     for key, text in profile.assumed.items():
-        yield row(key, text)
+        yield escaped_row(key, text)
     yield ""
 
 
@@ -72,21 +72,21 @@ def _delivery(rules: DeliveryRules) -> Iterator[tuple[str, str]]:
     yield "Retry-After", str(rules.retry_after)
     yield "answer read up to", f"{rules.answer_cap_bytes // 1024} KiB"
     yield "headers", _codes(f"{name}: {value}" for name, value in rules.headers)
-    yield "URL verified by", f"a POST of {code(rules.probe.decode())}, answered 200" if rules.probe else "nothing"
+    yield "URL verified by", f"a POST of {code_span(rules.probe.decode())}, answered 200" if rules.probe else "nothing"
 
 
 def _envelope(envelope: Envelope) -> Iterator[tuple[str, str]]:
-    yield "`alarmStatus`", str(envelope.status)
-    yield "times stand in", "the root" if envelope.times == "root" else code(str(envelope.times))
+    yield "`alarmStatus`", str(envelope.status_type)
+    yield "times stand in", "the root" if envelope.times_location == "root" else code_span(str(envelope.times_location))
     yield "fields that came and went", _codes(sorted(envelope.fields)) or "none"
     periods = ", ".join(map(str, envelope.notify_periods))
     yield "`alarmNotifyPeriod`", f"{periods}, as captured" if periods else "seconds"
-    yield "`periodNum`", "seconds, as captured" if envelope.period_num_s else "count of periods"
+    yield "`periodNum`", "seconds, as captured" if envelope.is_period_num_in_seconds else "count of periods"
 
 
 def _codes(texts: Iterable[str]) -> str:
-    return ", ".join(map(code, texts))
+    return ", ".join(map(code_span, texts))
 
 
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what contracts/profiles/ says", __doc__))
+    sys.exit(write_or_check(FILE, page, "what contracts/profiles/ says", __doc__))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from generated import main
+from generated import write_or_check
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -16,4 +16,4 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from proof_page import page  # noqa: E402 - it lies with the tests
 
 if __name__ == "__main__":
-    sys.exit(main(ROOT / "docs" / "proof.md", page, "what the tests play", __doc__))
+    sys.exit(write_or_check(ROOT / "docs" / "proof.md", page, "what the tests play", __doc__))

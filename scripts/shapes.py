@@ -11,10 +11,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generated import code, escaped, main, markdown_row
+from generated import code_span, escape_markdown, markdown_row, write_or_check
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.sampling import forms
+from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
 
@@ -54,19 +54,19 @@ def page() -> str:
 
 
 def _products(shapes: list[Shape]) -> Iterator[str]:
-    for product, of_it in groupby(shapes, key=lambda shape: shape.id.partition("/")[0]):
+    for product, product_shapes in groupby(shapes, key=lambda shape: shape.id.partition("/")[0]):
         yield f"## {product}\n"
-        for shape in of_it:
+        for shape in product_shapes:
             yield from _shape(shape)
 
 
 def _shape(shape: Shape) -> Iterator[str]:
     yield f"### {shape.id}\n"
-    yield f"{escaped(shape.title.en)} · {escaped(shape.title.zh)}\n"
+    yield f"{escape_markdown(shape.title.en)} · {escape_markdown(shape.title.zh)}\n"
     region = "sent" if shape.regional else "not sent"
-    yield f"- namespace {code(shape.namespace)}, policy type {code(shape.policy.type)}, region {region}"
-    yield f"- {shape.kind} alarms; forms {', '.join(forms(shape))}"
-    yield f"- source: {escaped(shape.source)}"
+    yield f"- namespace {code_span(shape.namespace)}, policy type {code_span(shape.policy.type)}, region {region}"
+    yield f"- {shape.kind} alarms; forms {', '.join(forms_of(shape))}"
+    yield f"- source: {escape_markdown(shape.source)}"
     yield from _assumed(shape)
     yield "\n| dimension | JSON type | of one alarm |\n| --- | --- | --- |"
     documented = dict(_leaves(_dimensions(shape, Form.DOCUMENTED)))
@@ -81,47 +81,51 @@ def _shape(shape: Shape) -> Iterator[str]:
 
 
 def _assumed(shape: Shape) -> Iterator[str]:
-    others = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
-    if others:
-        yield f"- assumed: {', '.join(map(code, others))}"
+    other_paths = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
+    if other_paths:
+        yield f"- assumed: {', '.join(map(code_span, other_paths))}"
 
 
 def _dimensions(shape: Shape, form: Form) -> dict[str, Any]:
     generator = Generator(1, form=form)
-    body = generator.callback(generator.alarm(shape), State.FIRING).to_wire()
+    body = generator.callback(generator.alarm(shape), State.FIRING).to_dict()
     return dict(body["alarmObjInfo"]["dimensions"])
 
 
-def _leaves(tree: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{before}{key}.")
+            yield from _leaves(value, f"{prefix}{key}.")
         else:
-            yield f"{before}{key}", value
+            yield f"{prefix}{key}", value
 
 
 def _dimension(key: str, value: Any, note: str) -> str:  # noqa: ANN401 - any JSON scalar
     text = value if isinstance(value, str) else json.dumps(value)
-    return markdown_row(code(key), _TYPES[type(value)] + note, code(text))
+    return markdown_row(code_span(key), _TYPES[type(value)] + note, code_span(text))
 
 
 def _metrics(shape: Shape) -> Iterator[str]:
     if shape.metrics:
         yield "| metric | is | threshold | assumed |\n| --- | --- | --- | --- |"
-        for at, metric in enumerate(shape.metrics):
-            limit = f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".rstrip() if metric.calc_type else "none"
-            names = f"{escaped(metric.show_name.en)} · {escaped(metric.show_name.zh)}"
-            yield markdown_row(code(metric.name), names, escaped(limit), _assumed_of(shape, f"metrics.{at}."))
+        for index, metric in enumerate(shape.metrics):
+            threshold = (
+                f"{metric.calc_type} {metric.calc_value} {metric.unit.en}".rstrip() if metric.calc_type else "none"
+            )
+            names = f"{escape_markdown(metric.show_name.en)} · {escape_markdown(metric.show_name.zh)}"
+            yield markdown_row(
+                code_span(metric.name), names, escape_markdown(threshold), _assumed_of(shape, f"metrics.{index}.")
+            )
         yield ""
 
 
 def _events(shape: Shape) -> Iterator[str]:
     if shape.events:
         yield "| event | is | resolved later | assumed |\n| --- | --- | --- | --- |"
-        for at, event in enumerate(shape.events):
-            names = f"{escaped(event.show_name.en)} · {escaped(event.show_name.zh)}"
-            recovers = "yes" if event.recoverable else "no"
-            yield markdown_row(code(event.name), names, recovers, _assumed_of(shape, f"events.{at}."))
+        for index, event in enumerate(shape.events):
+            names = f"{escape_markdown(event.show_name.en)} · {escape_markdown(event.show_name.zh)}"
+            recovery_text = "yes" if event.recoverable else "no"
+            yield markdown_row(code_span(event.name), names, recovery_text, _assumed_of(shape, f"events.{index}."))
         yield ""
 
 
@@ -130,4 +134,4 @@ def _assumed_of(shape: Shape, prefix: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(FILE, page, "what the catalogue says", __doc__))
+    sys.exit(write_or_check(FILE, page, "what the catalogue says", __doc__))

@@ -13,9 +13,9 @@ from tcop_mock._version import __version__
 if TYPE_CHECKING:
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.domain.alarm import Callback, Form, Notify, NotifyType, State
+    from tcop_mock.domain.alarm import Callback, Form, NotifyType, RepeatPolicy, State
     from tcop_mock.domain.delivery import Delivery, Outcome
-    from tcop_mock.domain.effects import Observer, Sight
+    from tcop_mock.domain.effects import EffectSnapshot, Observer
     from tcop_mock.domain.shape import Lang
     from tcop_mock.domain.verdict import Verdict
     from tcop_mock.errors import TcopMockError, UsageError
@@ -25,14 +25,14 @@ __all__ = [
     "Callback",
     "Catalog",
     "Delivery",
+    "EffectSnapshot",
     "Form",
     "Generator",
     "Lang",
-    "Notify",
     "NotifyType",
     "Observer",
     "Outcome",
-    "Sight",
+    "RepeatPolicy",
     "State",
     "TcopMockError",
     "UsageError",
@@ -48,11 +48,11 @@ _HOMES = {
     "Form": "tcop_mock.domain.alarm",
     "Generator": "tcop_mock.callbacks",
     "Lang": "tcop_mock.domain.shape",
-    "Notify": "tcop_mock.domain.alarm",
+    "RepeatPolicy": "tcop_mock.domain.alarm",
     "NotifyType": "tcop_mock.domain.alarm",
     "Observer": "tcop_mock.domain.effects",
     "Outcome": "tcop_mock.domain.delivery",
-    "Sight": "tcop_mock.domain.effects",
+    "EffectSnapshot": "tcop_mock.domain.effects",
     "State": "tcop_mock.domain.alarm",
     "TcopMockError": "tcop_mock.errors",
     "UsageError": "tcop_mock.errors",

@@ -34,10 +34,10 @@ class UsageError(TcopMockError):
 class UnknownNameError(UsageError):
     """A name that is not there, with the nearest ones that are."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str], *, where: str = "", listing: str = "") -> None:
-        near = did_you_mean(name, known)
-        hint = f"; did you mean {near}?" if near else f"; {listing}" if listing else ""
-        super().__init__(f"unknown {what} {name!r}{f' in {where}' if where else ''}{hint}")
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "", listing: str = "") -> None:
+        suggestions = did_you_mean(name, known)
+        hint = f"; did you mean {suggestions}?" if suggestions else f"; {listing}" if listing else ""
+        super().__init__(f"unknown {kind} {name!r}{f' in {where}' if where else ''}{hint}")
 
 
 class EntryError(UsageError):
@@ -60,7 +60,7 @@ class ObserverError(TcopMockError):
     exit_code = 3
 
 
-_LEAST_CHARS = 3
+_MIN_CHARS = 3
 """A shorter text is part of too many names to tell what was meant."""
 
 
@@ -71,13 +71,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     import difflib  # noqa: PLC0415 - loaded for mistakes only
 
-    folded = {item.lower(): item for item in known}
-    wanted, tail = name.lower(), name.lower().rpartition("/")[2]
-    near = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.6)
-    if len(wanted) >= _LEAST_CHARS:
-        near = [low for low in folded if low.startswith(wanted)] + near
-    if len(tail) >= _LEAST_CHARS:
-        near += [low for low in folded if tail in low]
-    hits = [folded[low] for low in dict.fromkeys(near)]
+    by_lowercase = {item.lower(): item for item in known}
+    lowered, tail = name.lower(), name.lower().rpartition("/")[2]
+    matches = difflib.get_close_matches(lowered, by_lowercase, n=3, cutoff=0.6)
+    if len(lowered) >= _MIN_CHARS:
+        matches = [key for key in by_lowercase if key.startswith(lowered)] + matches
+    if len(tail) >= _MIN_CHARS:
+        matches += [key for key in by_lowercase if tail in key]
+    hits = [by_lowercase[key] for key in dict.fromkeys(matches)]
     quoted = [repr(hit) for hit in hits[:3]]
     return " or ".join(filter(None, [", ".join(quoted[:-1]), *quoted[-1:]]))

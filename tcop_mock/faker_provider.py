@@ -24,10 +24,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.sampling import comes
+from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Kind, Lang, Shape
+from tcop_mock.domain.shape import AlarmKind, Lang, Shape
 from tcop_mock.errors import UnknownNameError, UsageError
 
 try:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     Choice = TypeVar("Choice", bound=StrEnum)
 
 _SERIALS = 1 << 32
-_MACHINES = "cvm/basic-monitoring"
+_CVM_SHAPE = "cvm/basic-monitoring"
 
 
 class TcopProvider(BaseProvider):
@@ -81,7 +81,7 @@ class TcopProvider(BaseProvider):
         ...
         tcop_mock.errors.UsageError: cvm/events has no form cloudevents; it comes as documented, observed, eventbridge
         """
-        return self._callback(shape, state, form, lang).to_wire()
+        return self._callback(shape, state, form, lang).to_dict()
 
     def tcop_body(
         self, shape: str | Shape | None = None, *, state: str = "firing", form: str = "documented", lang: str = "en"
@@ -91,7 +91,7 @@ class TcopProvider(BaseProvider):
         >>> fake.tcop_body("cdn/domain")[:16]
         b'{"sessionId":"...'
         """
-        return self._callback(shape, state, form, lang).body()
+        return self._callback(shape, state, form, lang).to_bytes()
 
     def tcop_instance_id(self) -> str:
         """Return the id of a CVM instance.
@@ -99,7 +99,7 @@ class TcopProvider(BaseProvider):
         >>> fake.tcop_instance_id()
         'ins-...'
         """
-        return str(self._alarm(_MACHINES).dimensions["unInstanceId"])
+        return str(self._alarm(_CVM_SHAPE).dimensions["unInstanceId"])
 
     def tcop_policy_id(self) -> str:
         """Return the id of an alarm policy.
@@ -107,7 +107,7 @@ class TcopProvider(BaseProvider):
         >>> fake.tcop_policy_id()
         'policy-...'
         """
-        return self._alarm(_MACHINES).policy_id
+        return self._alarm(_CVM_SHAPE).policy_id
 
     def tcop_region(self) -> str:
         """Return the short code of a region.
@@ -115,7 +115,7 @@ class TcopProvider(BaseProvider):
         >>> fake.tcop_region().isalpha()
         True
         """
-        return self._alarm(_MACHINES).extras.region_code
+        return self._alarm(_CVM_SHAPE).optional_fields.region_code
 
     def tcop_app_id(self) -> int:
         """Return the id of an account as ``appId`` has it.
@@ -123,7 +123,7 @@ class TcopProvider(BaseProvider):
         >>> len(str(fake.tcop_app_id()))
         10
         """
-        return self._alarm(_MACHINES).account.app_id
+        return self._alarm(_CVM_SHAPE).account.app_id
 
     def tcop_uin(self) -> str:
         """Return the id of an account as ``uin`` has it.
@@ -131,7 +131,7 @@ class TcopProvider(BaseProvider):
         >>> len(fake.tcop_uin())
         12
         """
-        return self._alarm(_MACHINES).account.uin
+        return self._alarm(_CVM_SHAPE).account.uin
 
     def tcop_session_id(self) -> str:
         """Return the id of one callback.
@@ -139,7 +139,7 @@ class TcopProvider(BaseProvider):
         >>> len(fake.tcop_session_id())
         24
         """
-        return self._callback(_MACHINES).session_id
+        return self._callback(_CVM_SHAPE).session_id
 
     def tcop_shape_id(self) -> str:
         """Return the id of a shape.
@@ -155,7 +155,7 @@ class TcopProvider(BaseProvider):
         >>> fake.tcop_metric_name("cdn/domain") in [metric.name for metric in Catalog.load().get("cdn/domain").metrics]
         True
         """
-        return str(self.random_element([metric.name for metric in self._shape(shape, Kind.METRIC).metrics]))
+        return str(self.random_element([metric.name for metric in self._shape(shape, AlarmKind.METRIC).metrics]))
 
     def tcop_event_name(self, shape: str | Shape | None = None) -> str:
         """Return the name of an event.
@@ -165,19 +165,21 @@ class TcopProvider(BaseProvider):
         ...
         tcop_mock.errors.UsageError: cvm/basic-monitoring has no events
         """
-        return str(self.random_element([event.name for event in self._shape(shape, Kind.EVENT).events]))
+        return str(self.random_element([event.name for event in self._shape(shape, AlarmKind.EVENT).events]))
 
     def _callback(
         self, shape: str | Shape | None, state: str = "firing", form: str = "documented", lang: str = "en"
     ) -> Callback:
-        told, written = _choice(State, state, "state"), _choice(Form, form, "form")
-        found = _matching(shape)
-        able = [one for one in found if len(found) == 1 or comes(one, {told}, written)]
-        if not able:
+        wanted_state, body_form = _parse_choice(State, state, "state"), _parse_choice(Form, form, "form")
+        shapes = _matching_shapes(shape)
+        candidates = [
+            candidate for candidate in shapes if len(shapes) == 1 or supports(candidate, {wanted_state}, body_form)
+        ]
+        if not candidates:
             raise UsageError(f"no shape {shape or '*'!r} has callbacks {state}, {form}")
-        generator = _generator(_choice(Lang, lang, "language"), written)
-        alarm = generator.alarm(self.random_element(able), self._serial(), reaching=told)
-        return generator.callback(alarm, told)
+        generator = _generator(_parse_choice(Lang, lang, "language"), body_form)
+        alarm = generator.alarm(self.random_element(candidates), self._serial(), required_state=wanted_state)
+        return generator.callback(alarm, wanted_state)
 
     def _alarm(self, shape: str) -> Alarm:
         return _generator(Lang.EN, Form.DOCUMENTED).alarm(self._shape(shape), self._serial())
@@ -187,21 +189,21 @@ class TcopProvider(BaseProvider):
         serial: int = self.generator.random.randrange(_SERIALS)
         return serial
 
-    def _shape(self, shape: str | Shape | None, kind: Kind | None = None) -> Shape:
-        able = [one for one in _matching(shape) if kind in (None, one.kind)]
-        if not able:
+    def _shape(self, shape: str | Shape | None, kind: AlarmKind | None = None) -> Shape:
+        candidates = [candidate for candidate in _matching_shapes(shape) if kind in (None, candidate.kind)]
+        if not candidates:
             raise UsageError(f"{shape.id if isinstance(shape, Shape) else shape} has no {kind}s")
-        return self.random_element(able)
+        return self.random_element(candidates)
 
 
-def _matching(shape: str | Shape | None) -> list[Shape]:
+def _matching_shapes(shape: str | Shape | None) -> list[Shape]:
     return [shape] if isinstance(shape, Shape) else Catalog.load().match(shape or "*")
 
 
-def _choice(choices: type[Choice], name: str, what: str) -> Choice:
+def _parse_choice(choices: type[Choice], name: str, kind: str) -> Choice:
     known = {choice.value: choice for choice in choices}
     if name not in known:
-        raise UnknownNameError(what, name, known, listing=f"there are {', '.join(known)}")
+        raise UnknownNameError(kind, name, known, listing=f"there are {', '.join(known)}")
     return known[name]
 
 

@@ -21,13 +21,13 @@ except ModuleNotFoundError as missing:
     raise ImportError('tcop_mock.locust_user needs Locust: pip install "tcop-mock[locust]"') from missing
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.load.locust import Heard, Orders, Swarm
+from tcop_mock.load.locust import HttpResult, LocustSettings, LocustWorker
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
 _ATTEMPT = "attempt"
-_KIND = {_ATTEMPT: "POST"}
+_REQUEST_TYPES = {_ATTEMPT: "POST"}
 
 
 class LostError(Exception):
@@ -39,68 +39,70 @@ class TcopUser(FastHttpUser):
 
     max_retries = 0
     max_redirects = 0
-    _swarms: ClassVar[dict[int, Swarm]] = {}
+    _workers: ClassVar[dict[int, LocustWorker]] = {}
     """By worker: all users of a process tell one share."""
 
     def __init__(self, environment: Environment) -> None:
-        orders = Orders.of(os.environ, self.host or environment.host)
-        target = orders.target
+        settings = LocustSettings.from_environ(os.environ, self.host or environment.host)
+        target = settings.target
         self.host = environment.host = f"{target.scheme}://{target.authority}"  # without the password: pages show it
         super().__init__(environment)
         index = max(0, getattr(environment.runner, "worker_index", 0))
-        if index not in self._swarms:
-            self._swarms[index] = Swarm(orders, index)
-        self._swarm = self._swarms[index]
+        if index not in self._workers:
+            self._workers[index] = LocustWorker(settings, index)
+        self._worker = self._workers[index]
         self._path = target.path
 
     def wait_time(self) -> float:
         """Return how long to wait before the next one: a storm has times of its own."""
-        orders = self._swarm.orders
-        return 0.0 if orders.scenario or not orders.rate else 1 / orders.rate
+        settings = self._worker.settings
+        return 0.0 if settings.scenario or not settings.rate else 1 / settings.rate
 
     @task
-    def tell(self) -> None:
+    def deliver(self) -> None:
         """Tell what is due next."""
-        due = self._swarm.next()
-        if due is None:
+        callback = self._worker.next_callback()
+        if callback is None:
             raise StopUser
-        gevent.sleep(max(0.0, due.at_s - time.perf_counter()))
-        notified = self._swarm.tell(due, self._send, gevent.sleep)
-        last = notified.pushes[-1]
-        lost = None if notified.acked else LostError(last.outcome.value)
-        self._fire(f"notification {due.state}".rstrip(), last.ended_s - due.at_s, lost)
+        gevent.sleep(max(0.0, callback.at_s - time.perf_counter()))
+        delivery = self._worker.deliver(callback, self._send, gevent.sleep)
+        last = delivery.attempts[-1]
+        lost = None if delivery.is_acked else LostError(last.outcome.value)
+        self._report(f"notification {callback.state}".rstrip(), last.ended_s - callback.at_s, lost)
 
-    def _send(self, body: bytes) -> Heard:
-        heard, started_s = Heard(0, TimeoutError()), time.perf_counter()
-        swarm, told = self._swarm, False
+    def _send(self, body: bytes) -> HttpResult:
+        result, started_s = HttpResult(0, TimeoutError()), time.perf_counter()
+        worker, is_reported = self._worker, False
         with (
-            gevent.Timeout(swarm.rules.timeout_s, exception=False),
+            gevent.Timeout(worker.rules.timeout_s, exception=False),
             self.client.request(
                 "POST",
                 self._path,
                 name=_ATTEMPT,
                 data=body,  # type: ignore[arg-type]  # bytes go out as they are
-                headers=swarm.headers(),
+                headers=worker.headers(),
                 allow_redirects=False,
                 catch_response=True,
-            ) as answer,
+            ) as response,
         ):
-            error, headers = getattr(answer, "error", None), tuple(answer.headers or ())
-            heard = Heard(answer.status_code, error, answer.content or b"", headers, time.perf_counter() - started_s)
-            outcome, told = swarm.outcome_of(heard), True
+            error, headers = getattr(response, "error", None), tuple(response.headers or ())
+            result = HttpResult(
+                response.status_code, error, response.content or b"", headers, time.perf_counter() - started_s
+            )
+            outcome, is_reported = worker.outcome_of(result), True
             if outcome is Outcome.ACKED:
-                answer.success()
+                response.success()
             else:
-                answer.failure(outcome.value)
-        if not told:  # the deadline passed inside the client, which then tells Locust of nothing
-            self._fire(_ATTEMPT, time.perf_counter() - started_s, LostError(Outcome.TIMED_OUT.value))
-        return heard
+                response.failure(outcome.value)
+        if not is_reported:  # the deadline passed inside the client, which then tells Locust of nothing
+            self._report(_ATTEMPT, time.perf_counter() - started_s, LostError(Outcome.TIMED_OUT.value))
+        return result
 
-    def _fire(self, name: str, spent_s: float, lost: LostError | None) -> None:
+    def _report(self, name: str, elapsed_s: float, lost: LostError | None) -> None:
         self.environment.events.request.fire(
-            request_type=_KIND.get(name, "TCOP"),
+            request_type=_REQUEST_TYPES.get(name, "TCOP"),
             name=name,
-            response_time=1000 * spent_s,
+            response_time=1000 * elapsed_s,
             response_length=0,
             exception=lost,
             context={},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
     from tcop_mock.testing.receiver import Receiver
     from tcop_mock.testing.senders import AsyncSender, Clock, Sender
-    from tcop_mock.testing.target import Aim
+    from tcop_mock.testing.target import TargetUnderTest
 
 _PREFIX = "tcop_"
 _MARKS = ("tcop", "tcop_clauses", "tcop_skip_clause")
@@ -40,11 +40,11 @@ _OPTIONS = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and their twins in ini files."""
     group = parser.getgroup("tcop-mock", "receivers of TCOP alarm callbacks (tcop-mock)")
-    for name, metavar, many, text in _OPTIONS:
+    for name, metavar, is_list, text in _OPTIONS:
         key = f"{_PREFIX}{name.replace('-', '_')}"
-        action = "append" if many else "store"
+        action = "append" if is_list else "store"
         group.addoption(f"--tcop-{name}", dest=key, action=action, default=None, metavar=metavar, help=text)
-        if many:
+        if is_list:
             parser.addini(key, text, type="linelist", default=[])
         else:
             parser.addini(key, text, type="string", default=None)
@@ -60,24 +60,24 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     if any(config.getoption(f"{_PREFIX}{name.replace('-', '_')}") is not None for name, *_ in _OPTIONS):
         from tcop_mock.testing.settings import require_options
-        from tcop_mock.testing.usage_errors import usage_errors
+        from tcop_mock.testing.usage_errors import usage_errors_end_run
 
-        with usage_errors(config):
+        with usage_errors_end_run(config):
             require_options(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse what is wrong in marks and ini files, where a test uses any of this."""
-    ours = [item for item in items if _is_ours(item)]
-    if ours:
+    our_items = [item for item in items if _uses_plugin(item)]
+    if our_items:
         from tcop_mock.testing.settings import require_settings
-        from tcop_mock.testing.usage_errors import usage_errors
+        from tcop_mock.testing.usage_errors import usage_errors_end_run
 
-        with usage_errors(config):
-            require_settings(config, ours)
+        with usage_errors_end_run(config):
+            require_settings(config, our_items)
 
 
-def _is_ours(item: pytest.Item) -> bool:
+def _uses_plugin(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
     return any(name.startswith(_PREFIX) for name in fixtures) or any(map(item.get_closest_marker, _MARKS))
 
@@ -85,11 +85,11 @@ def _is_ours(item: pytest.Item) -> bool:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of pytest-xdist, which need not be there
     """Take over what the contract tests of a worker have found."""
-    found = getattr(node, "workeroutput", {}).get("tcop_mock")
-    if found:
-        from tcop_mock.testing.report_collector import gathering
+    worker_results = getattr(node, "workeroutput", {}).get("tcop_mock")
+    if worker_results:
+        from tcop_mock.testing.report_collector import report_collector
 
-        gathering(node.config).take_over(found)
+        report_collector(node.config).receive(worker_results)
 
 
 @pytest.fixture(scope="session")
@@ -103,25 +103,25 @@ def tcop_catalogue() -> Catalog:
 @pytest.fixture
 def tcop_alarm(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> AlarmFactory:
     """A factory of callbacks: ``tcop_alarm("cvm/basic-monitoring", "resolved")``; each call is another alarm."""
-    from tcop_mock.testing.factories import AlarmFactory, artist
+    from tcop_mock.testing.factories import AlarmFactory, callback_source
 
-    return AlarmFactory(artist(request.node, tcop_catalogue))
+    return AlarmFactory(callback_source(request.node, tcop_catalogue))
 
 
 @pytest.fixture
 def tcop_lifecycle(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> LifecycleFactory:
     """A factory of alarms' lives: ``tcop_lifecycle("cvm/basic-monitoring", "fire,repeat:2,resolve")``."""
-    from tcop_mock.testing.factories import LifecycleFactory, artist
+    from tcop_mock.testing.factories import LifecycleFactory, callback_source
 
-    return LifecycleFactory(artist(request.node, tcop_catalogue))
+    return LifecycleFactory(callback_source(request.node, tcop_catalogue))
 
 
 @pytest.fixture
 def tcop_callback(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> Callback:
     """One callback: of each shape and state that ``tcop_mock.parametrize`` names, or else of a CVM that fires."""
-    from tcop_mock.testing.factories import artist
+    from tcop_mock.testing.factories import callback_source
 
-    return artist(request.node, tcop_catalogue).of_parameter(getattr(request, "param", None))
+    return callback_source(request.node, tcop_catalogue).for_parameter(getattr(request, "param", None))
 
 
 @pytest.fixture
@@ -141,28 +141,30 @@ def tcop_target(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - whatev
 
 
 @pytest.fixture
-def tcop_aim(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[Aim]:  # noqa: ANN401 - whatever a user's own gives
+def _tcop_target_under_test(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[TargetUnderTest]:  # noqa: ANN401 - whatever a user's own gives
     """``tcop_target``, opened; what the fixtures that send share."""
-    from tcop_mock.testing.target import aimed
+    from tcop_mock.testing.target import open_target
 
-    with aimed(tcop_target, request.node) as aim:
-        yield aim
+    with open_target(tcop_target, request.node) as target:
+        yield target
 
 
 @pytest.fixture
-def tcop_sender(request: pytest.FixtureRequest, tcop_aim: Aim, tcop_clock: Clock) -> Sender:
+def tcop_sender(request: pytest.FixtureRequest, _tcop_target_under_test: TargetUnderTest, tcop_clock: Clock) -> Sender:
     """Delivers callbacks to ``tcop_target`` as TCOP does: ``tcop_sender.send(callback).accepted``."""
     from tcop_mock.testing.senders import Sender, deliverer
 
-    return Sender(deliverer(request.node, tcop_aim, tcop_clock))
+    return Sender(deliverer(request.node, _tcop_target_under_test, tcop_clock))
 
 
 @pytest.fixture
-def tcop_async_sender(request: pytest.FixtureRequest, tcop_aim: Aim, tcop_clock: Clock) -> AsyncSender:
+def tcop_async_sender(
+    request: pytest.FixtureRequest, _tcop_target_under_test: TargetUnderTest, tcop_clock: Clock
+) -> AsyncSender:
     """As ``tcop_sender``, to be awaited: ``(await tcop_async_sender.send(callback)).accepted``."""
     from tcop_mock.testing.senders import AsyncSender, deliverer
 
-    return AsyncSender(deliverer(request.node, tcop_aim, tcop_clock))
+    return AsyncSender(deliverer(request.node, _tcop_target_under_test, tcop_clock))
 
 
 @pytest.fixture
@@ -174,38 +176,38 @@ def tcop_observer() -> Any:  # noqa: ANN401 - whatever a user's own gives
 @pytest.fixture
 def tcop_contract(
     request: pytest.FixtureRequest,
-    tcop_aim: Aim,
+    _tcop_target_under_test: TargetUnderTest,
     tcop_catalogue: Catalog,
     tcop_observer: Any,  # noqa: ANN401 - whatever a user's own gives
 ) -> Contract:
     """The contract: ``tcop_contract.check()`` judges ``tcop_target`` by it, with a result for each clause."""
     from tcop_mock.testing.contract import Contract
 
-    return Contract(request, tcop_aim, tcop_catalogue, tcop_observer)
+    return Contract(request, _tcop_target_under_test, tcop_catalogue, tcop_observer)
 
 
 @pytest.fixture
 def tcop_receiver(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """A receiver that keeps what comes: ``.url``, ``.callbacks``, ``.wait_for(n)``, ``.fault("status:503:2")``."""
-    from tcop_mock.testing.receiver import receiver
+    from tcop_mock.testing.receiver import recording_receiver
 
-    with receiver("webhook", request.node, tcop_clock) as opened:
-        yield opened
+    with recording_receiver("webhook", request.node, tcop_clock) as running_receiver:
+        yield running_receiver
 
 
 @pytest.fixture
 def tcop_pagerduty(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """PagerDuty's Events API v2 as a stand-in: it answers as the real one does, and keeps what comes."""
-    from tcop_mock.testing.receiver import receiver
+    from tcop_mock.testing.receiver import recording_receiver
 
-    with receiver("pagerduty", request.node, tcop_clock) as opened:
-        yield opened
+    with recording_receiver("pagerduty", request.node, tcop_clock) as running_receiver:
+        yield running_receiver
 
 
 @pytest.fixture
 def tcop_wecom(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """A WeCom group robot as a stand-in: it answers as the real one does, and keeps what comes."""
-    from tcop_mock.testing.receiver import receiver
+    from tcop_mock.testing.receiver import recording_receiver
 
-    with receiver("wecom", request.node, tcop_clock) as opened:
-        yield opened
+    with recording_receiver("wecom", request.node, tcop_clock) as running_receiver:
+        yield running_receiver

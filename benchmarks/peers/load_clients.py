@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.load import LoadPlan, Model, Stage
+from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
 from tcop_mock.domain.target import Target
-from tcop_mock.load.aggregate import Tally
-from tcop_mock.load.engine import Driver
-from tcop_mock.load.executors import ClosedLoad, OpenLoad, steady
-from tcop_mock.load.schedule import mixed, shapes_of
-from tcop_mock.load.timer import factory_of
+from tcop_mock.load.aggregate import StatsAggregator
+from tcop_mock.load.engine import LoadEngine
+from tcop_mock.load.executors import ClosedExecutor, OpenExecutor, make_executor
+from tcop_mock.load.schedule import mixed_bodies, weighted_shapes
+from tcop_mock.load.timer import loop_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcop_mock.domain.load_summary import LoadSummary
-    from tcop_mock.load.stats import Beat
+    from tcop_mock.load.stats import SecondStats
 
 CONNECTIONS = 64
 MIX = (("cvm/basic-monitoring", 1.0),)
@@ -46,7 +46,7 @@ class Measured(NamedTuple):
 
 def body() -> bytes:
     """Return one body, for who sends the same again and again."""
-    return next(mixed(Generator(1), shapes_of(Catalog.load(), MIX)))
+    return next(mixed_bodies(Generator(1), weighted_shapes(Catalog.load(), MIX)))
 
 
 def ours(
@@ -54,7 +54,7 @@ def ours(
 ) -> tuple[LoadSummary, float]:
     """Run a load of ours, closed without a rate, else open with drawn arrivals; return the processor time, too."""
     stages = (Stage(seconds, rate, rate),)
-    model = Model.OPEN if rate else Model.CLOSED
+    model = LoadModel.OPEN if rate else LoadModel.CLOSED
     rules = load_profile("2023").delivery
     plan = LoadPlan(
         Target.parse(url),
@@ -63,26 +63,28 @@ def ours(
         seed=1,
         model=model,
         stages=stages,
-        poisson=True,
+        is_poisson=True,
         mix=MIX,
         concurrency=CONNECTIONS,
         duration_s=seconds,
     )
-    tally = Tally(plan)
+    tally = StatsAggregator(plan)
 
-    def tell(beat: Beat) -> None:
-        tally.take(beat)
+    def tell(beat: SecondStats) -> None:
+        tally.add(beat)
 
     async def run() -> None:
-        driver = Driver(plan, tell)
+        driver = LoadEngine(plan, tell)
         if prepared:
-            bodies = mixed(Generator(1), shapes_of(Catalog.load(), MIX))
-            work: ClosedLoad | OpenLoad = ClosedLoad(driver, itertools.cycle([next(bodies) for _ in range(PREPARED)]))
+            bodies = mixed_bodies(Generator(1), weighted_shapes(Catalog.load(), MIX))
+            work: ClosedExecutor | OpenExecutor = ClosedExecutor(
+                driver, itertools.cycle([next(bodies) for _ in range(PREPARED)])
+            )
         else:
-            work = steady(driver, Catalog.load(), Generator(1))
+            work = make_executor(driver, Catalog.load(), Generator(1))
         await driver.run(work)
 
-    with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         used_s = time.process_time()
         runner.run(run())
         used_s = time.process_time() - used_s
@@ -179,7 +181,7 @@ def main(name: str, url: str, seconds: float, rate: float = 0.0) -> None:
         return
     summary, _ = ours(url, seconds, loop=name, rate=rate)
     late = {f"p{share:g}": 1e3 * summary.lateness.percentile(share) for share in (50, 99, 99.9)}
-    acks = {f"ack p{share:g}": 1e3 * summary.acks.percentile(share) for share in (50, 99)}
+    acks = {f"ack p{share:g}": 1e3 * summary.ack_times.percentile(share) for share in (50, 99)}
     print(json.dumps({"rate": summary.rate, **late, "max": 1e3 * summary.lateness.max_s, **acks}))
 
 

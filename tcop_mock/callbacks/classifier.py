@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.catalog.template import is_reference
-from tcop_mock.domain.shape import Kind
+from tcop_mock.domain.shape import AlarmKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
 
 EVENTBRIDGE, DDOS, TEMPLATE, UNKNOWN = "eventbridge", "ddos", "template", "unknown"
-_POLICY_TYPE, _NAMESPACE, _SUBJECT, _KEYS, _TYPES = 8.0, 4.0, 2.0, 4.0, 1.0
+_POLICY_TYPE_WEIGHT, _NAMESPACE_WEIGHT, _SUBJECT_WEIGHT, _KEYS_WEIGHT, _TYPES_WEIGHT = 8.0, 4.0, 2.0, 4.0, 1.0
 """What each sign weighs. A policy type names one shape, or few; a namespace is a product's."""
 
 
-class Recognised(NamedTuple):
+class Classification(NamedTuple):
     """What a body is."""
 
     kind: str
@@ -28,37 +28,49 @@ class Recognised(NamedTuple):
     """Shapes of the product, where it is known and its dimensions are not."""
 
 
-class Recogniser:
+class ShapeClassifier:
     """Tells shapes of a catalogue by the bodies of their callbacks."""
 
     def __init__(self, shapes: Iterable[Shape]) -> None:
-        self._known = tuple(map(_Known.of, shapes))
+        self._profiles = tuple(map(_ShapeProfile.from_shape, shapes))
 
-    def recognise(self, body: Any) -> Recognised:  # noqa: ANN401 - any JSON value
+    def classify(self, body: Any) -> Classification:  # noqa: ANN401 - any JSON value
         """Return what a body is, whatever is in it."""
         kind = kind_of(body)
         if kind == UNKNOWN:
-            return Recognised(kind)
+            return Classification(kind)
         if kind == DDOS:
-            return self._cloud_event(body)
-        signs = Signs.of(body)
-        wanted = Kind.METRIC if kind == Kind.METRIC.value else Kind.EVENT
-        product = [known for known in self._known if known.shape.kind is wanted and known.is_product(signs)]
-        rated = [(known.shape, known.rating(signs)) for known in product if known.has_keys(signs.dimensions)]
-        best = max((rating for _, rating in rated), default=0.0)
-        fitting = tuple(shape for shape, rating in rated if rating == best)
-        fitting = tuple(sorted(fitting, key=lambda shape: -len(shape.dimensions)))  # first who documents most
-        return Recognised(kind, fitting, () if fitting else tuple(known.shape for known in product))
+            return self._classify_cloud_event(body)
+        features = ShapeFeatures.from_body(body)
+        shape_kind = AlarmKind.METRIC if kind == AlarmKind.METRIC.value else AlarmKind.EVENT
+        same_product = [
+            profile for profile in self._profiles if profile.shape.kind is shape_kind and profile.is_product(features)
+        ]
+        scores = [
+            (profile.shape, profile.score(features))
+            for profile in same_product
+            if profile.has_keys(features.dimensions)
+        ]
+        best_score = max((score for _, score in scores), default=0.0)
+        best_shapes = tuple(shape for shape, score in scores if score == best_score)
+        best_shapes = tuple(sorted(best_shapes, key=lambda shape: -len(shape.dimensions)))  # first who documents most
+        return Classification(
+            kind, best_shapes, () if best_shapes else tuple(profile.shape for profile in same_product)
+        )
 
-    def _cloud_event(self, body: Mapping[str, Any]) -> Recognised:
-        known = [one.shape for one in self._known if one.shape.cloud_event]
-        told = _text(body.get("type"))
-        found = [shape for shape in known if told and told in {event.cloud_type for event in shape.events}]
-        same = [shape for shape in known if shape.cloud_event and body.get("source") == shape.cloud_event.source]
-        return Recognised(DDOS, tuple(found or same))
+    def _classify_cloud_event(self, body: Mapping[str, Any]) -> Classification:
+        shapes = [profile.shape for profile in self._profiles if profile.shape.cloud_event]
+        event_type = _text_or_none(body.get("type"))
+        same_type = [
+            shape for shape in shapes if event_type and event_type in {event.cloud_type for event in shape.events}
+        ]
+        same_source = [
+            shape for shape in shapes if shape.cloud_event and body.get("source") == shape.cloud_event.source
+        ]
+        return Classification(DDOS, tuple(same_type or same_source))
 
 
-class Signs(NamedTuple):
+class ShapeFeatures(NamedTuple):
     """By what a shape is told."""
 
     dimensions: Mapping[str, Any]
@@ -68,17 +80,17 @@ class Signs(NamedTuple):
     product: str | None
 
     @classmethod
-    def of(cls, body: Any) -> Signs:  # noqa: ANN401 - any JSON value
+    def from_body(cls, body: Any) -> ShapeFeatures:  # noqa: ANN401 - any JSON value
         """Read them out of a body."""
-        about, policy = _table(body, "alarmObjInfo"), _table(body, "alarmPolicyInfo")
-        conditions = _table(policy, "conditions")
-        namespace = _text(about.get("namespace"))
+        object_info, policy = _object_at(body, "alarmObjInfo"), _object_at(body, "alarmPolicyInfo")
+        conditions = _object_at(policy, "conditions")
+        namespace = _text_or_none(object_info.get("namespace"))
         return cls(
-            _table(about, "dimensions"),
-            _text(policy.get("policyType")),
+            _object_at(object_info, "dimensions"),
+            _text_or_none(policy.get("policyType")),
             namespace and namespace.casefold(),
-            _text(conditions.get("metricName", conditions.get("eventName"))),
-            _text(conditions.get("productName")),
+            _text_or_none(conditions.get("metricName", conditions.get("eventName"))),
+            _text_or_none(conditions.get("productName")),
         )
 
 
@@ -90,28 +102,30 @@ def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
         return DDOS
     if not body.keys() & {"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"}:
         return UNKNOWN
-    policy = _table(body, "alarmPolicyInfo")
-    conditions = _table(policy, "conditions")
+    policy = _object_at(body, "alarmPolicyInfo")
+    conditions = _object_at(policy, "conditions")
     is_event = "eventName" in conditions or (body.get("alarmType") == "event" and "metricName" not in conditions)
     if not is_event:
-        return Kind.METRIC.value
-    imitated = not policy.keys() & {"policyId", "policyType", "policyTypeCName"} and "eventShowName" not in conditions
-    return EVENTBRIDGE if imitated else Kind.EVENT.value
+        return AlarmKind.METRIC.value
+    is_eventbridge = (
+        not policy.keys() & {"policyId", "policyType", "policyTypeCName"} and "eventShowName" not in conditions
+    )
+    return EVENTBRIDGE if is_eventbridge else AlarmKind.EVENT.value
 
 
-def spelling(shape: Shape, dimensions: Iterable[str]) -> dict[str, str]:
+def match_keys(shape: Shape, dimensions: Iterable[str]) -> dict[str, str]:
     """Return for each documented key the key that stands for it, where one does: itself, an alias, another case."""
-    given = list(dimensions)
-    folded = {key.casefold(): key for key in given}
-    found: dict[str, str] = {}
+    keys = list(dimensions)
+    folded = {key.casefold(): key for key in keys}
+    matches: dict[str, str] = {}
     for key in shape.dimensions:
-        others = [name for name in (key, *shape.aliases.get(key, ())) if name in given]
-        near = others[:1] or [folded[key.casefold()]] if key.casefold() in folded or others else []
-        found |= dict.fromkeys([key], near[0]) if near else {}
-    return found
+        spellings = [name for name in (key, *shape.aliases.get(key, ())) if name in keys]
+        matching = spellings[:1] or [folded[key.casefold()]] if key.casefold() in folded or spellings else []
+        matches |= dict.fromkeys([key], matching[0]) if matching else {}
+    return matches
 
 
-class _Known(NamedTuple):
+class _ShapeProfile(NamedTuple):
     """A shape and what need not be worked out for each body."""
 
     shape: Shape
@@ -119,42 +133,46 @@ class _Known(NamedTuple):
     subjects: frozenset[str]
 
     @classmethod
-    def of(cls, shape: Shape) -> _Known:
+    def from_shape(cls, shape: Shape) -> _ShapeProfile:
         """Work it out."""
-        others = (metric.namespace for metric in shape.metrics if metric.namespace)
-        subjects = frozenset([*(one.name for one in shape.metrics), *(one.name for one in shape.events)])
-        return cls(shape, frozenset((shape.namespace, *others)), subjects)
+        metric_namespaces = (metric.namespace for metric in shape.metrics if metric.namespace)
+        subjects = frozenset(
+            [*(subject.name for subject in shape.metrics), *(subject.name for subject in shape.events)]
+        )
+        return cls(shape, frozenset((shape.namespace, *metric_namespaces)), subjects)
 
-    def is_product(self, signs: Signs) -> bool:
+    def is_product(self, features: ShapeFeatures) -> bool:
         """Tell whether anything says that it is this product; where a body says nothing, its dimensions have to."""
-        if signs.policy_type is None and signs.namespace is None and signs.product is None:
-            return len(spelling(self.shape, signs.dimensions)) == len(self.shape.dimensions)
-        return self.shape.policy.type == signs.policy_type or self._is_namespace(signs)
+        if features.policy_type is None and features.namespace is None and features.product is None:
+            return len(match_keys(self.shape, features.dimensions)) == len(self.shape.dimensions)
+        return self.shape.policy.type == features.policy_type or self._is_namespace(features)
 
     def has_keys(self, dimensions: Mapping[str, Any]) -> bool:
         """Tell whether all documented keys are there, or some were lost and none came that nobody knows."""
-        found = spelling(self.shape, dimensions)
-        return len(found) == len(self.shape.dimensions) or not self._unknown(found, dimensions)
+        matches = match_keys(self.shape, dimensions)
+        return len(matches) == len(self.shape.dimensions) or not self._unknown_key_count(matches, dimensions)
 
-    def rating(self, signs: Signs) -> float:
+    def score(self, features: ShapeFeatures) -> float:
         """Return how well the shape fits."""
         documented = self.shape.dimensions
-        found = spelling(self.shape, signs.dimensions)
-        typed = sum(_same_type(documented[key], signs.dimensions[other]) for key, other in found.items())
+        matches = match_keys(self.shape, features.dimensions)
+        same_type_count = sum(
+            _same_type(documented[key], features.dimensions[key_in_body]) for key, key_in_body in matches.items()
+        )
         return (
-            _POLICY_TYPE * (self.shape.policy.type == signs.policy_type)
-            + _NAMESPACE * self._is_namespace(signs)
-            + _SUBJECT * (signs.subject in self.subjects)
-            + _KEYS * len(found) / (len(documented) + self._unknown(found, signs.dimensions))
-            + _TYPES * typed / len(documented)
+            _POLICY_TYPE_WEIGHT * (self.shape.policy.type == features.policy_type)
+            + _NAMESPACE_WEIGHT * self._is_namespace(features)
+            + _SUBJECT_WEIGHT * (features.subject in self.subjects)
+            + _KEYS_WEIGHT * len(matches) / (len(documented) + self._unknown_key_count(matches, features.dimensions))
+            + _TYPES_WEIGHT * same_type_count / len(documented)
         )
 
-    def _is_namespace(self, signs: Signs) -> bool:
+    def _is_namespace(self, features: ShapeFeatures) -> bool:
         product = self.shape.product
-        return signs.namespace in self.namespaces or (product is not None and product.name == signs.product)
+        return features.namespace in self.namespaces or (product is not None and product.name == features.product)
 
-    def _unknown(self, found: Mapping[str, str], dimensions: Mapping[str, Any]) -> int:
-        return len(dimensions.keys() - set(found.values()) - self.shape.observed.dimensions.keys())
+    def _unknown_key_count(self, matches: Mapping[str, str], dimensions: Mapping[str, Any]) -> int:
+        return len(dimensions.keys() - set(matches.values()) - self.shape.observed.dimensions.keys())
 
 
 def _same_type(template: Any, value: Any) -> bool:  # noqa: ANN401 - a template, any JSON value
@@ -163,10 +181,10 @@ def _same_type(template: Any, value: Any) -> bool:  # noqa: ANN401 - a template,
     return isinstance(value, dict) is not is_reference(template) and not isinstance(value, str)
 
 
-def _table(body: Any, key: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
-    found = body.get(key) if isinstance(body, dict) else None
-    return found if isinstance(found, dict) else {}
+def _object_at(body: Any, key: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
+    value = body.get(key) if isinstance(body, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+def _text_or_none(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, str) else None

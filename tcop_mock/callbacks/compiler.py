@@ -9,25 +9,25 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.faker_values import EntryKey, Fakes
+from tcop_mock.callbacks.faker_values import EntryPath, FakerValues
 from tcop_mock.callbacks.pieces import (
-    BYTES,
+    BYTE_VALUES,
     DIGITS,
     FIRST_DIGITS,
     HEX,
     LOWER_ALNUM,
-    Chars,
-    Clock,
     Piece,
-    Wide,
-    Words,
-    alphabet,
-    escaped,
-    spread,
-    text_of,
+    RandomChars,
+    RandomChoice,
+    RandomInteger,
+    RandomTimestamp,
+    alphabet_table,
+    choice_table,
+    escape_piece,
+    render_text,
 )
-from tcop_mock.catalog.pools import names
-from tcop_mock.catalog.template import compile_tree, has_stray_brace, leaves, paths, text
+from tcop_mock.catalog.pools import names_of_pool
+from tcop_mock.catalog.template import compile_tree, format_value, has_stray_brace, leaves, referenced_paths
 from tcop_mock.domain.shape import Lang, Problem
 from tcop_mock.errors import EntryError, UnknownNameError, did_you_mean
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tcop_mock.catalog.template import Render
-    from tcop_mock.domain.alarm import Extras
+    from tcop_mock.domain.alarm import OptionalFields
     from tcop_mock.domain.shape import Shape
 
-    Write = Callable[[int, Lang, str], tuple[Piece, ...]]
+    PieceWriter = Callable[[int, Lang, str], tuple[Piece, ...]]
 
 
 _ANY_NAME = r"[^\x1f]{1,128}?"
@@ -54,17 +54,17 @@ _PATTERNS = {
 
 """What a value of a JSON type that is not counted may look like inside a text."""
 
-_NO_HOST_BITS = 31
+_POINT_TO_POINT_PREFIX = 31
 
 _OCTETS = 4
 
 
-class Drawer(NamedTuple):
+class ValueGenerator(NamedTuple):
     """A generator with its parameters bound."""
 
     width: int
     """How many columns of a block it takes."""
-    pieces: Write
+    pieces: PieceWriter
     """From the first of its columns, a language, and a key where it picks tables: how the value is written as text."""
     pattern: str
     """Regular expression of all texts it could draw (a name stands for whatever a human would type).
@@ -88,15 +88,19 @@ class Drawer(NamedTuple):
             return ()
         return tuple(key for key in self.choices[0] if all(key in choice for choice in self.choices))
 
-    def tokens(self, at: int, lang: Lang, key: str = "") -> tuple[Piece, ...]:
+    def json_pieces(self, first_column: int, lang: Lang, key: str = "") -> tuple[Piece, ...]:
         """Return how the value is written as JSON, with its own type; arguments are those of ``pieces``."""
         if self.choices:
-            return (Words(at, spread([_json(choice[key] if key else choice) for choice in self.choices])),)
-        pieces = self.pieces(at, lang, key)
-        return ('"', *map(escaped, pieces), '"') if self.is_text else pieces
+            return (
+                RandomChoice(
+                    first_column, choice_table([_json(choice[key] if key else choice) for choice in self.choices])
+                ),
+            )
+        pieces = self.pieces(first_column, lang, key)
+        return ('"', *map(escape_piece, pieces), '"') if self.is_text else pieces
 
 
-def drawer(shape: Shape, name: str, seed: int) -> Drawer:
+def make_value_generator(shape: Shape, name: str, seed: int) -> ValueGenerator:
     """Bind the generator of one value of a shape.
 
     Args:
@@ -110,43 +114,49 @@ def drawer(shape: Shape, name: str, seed: int) -> Drawer:
     """
     spec = shape.values[name]
     if spec.generator == _FAKER:
-        return _faker(Fakes(spec.params, EntryKey(shape.where, f"values.{name}"), (seed, shape.id, name)))
+        return _faker_generator(
+            FakerValues(spec.params, EntryPath(shape.location, f"values.{name}"), (seed, shape.id, name))
+        )
     if spec.generator not in _GENERATORS:
-        raise UnknownNameError("generator", spec.generator, [*_GENERATORS, _FAKER], where=shape.where)
+        raise UnknownNameError("generator", spec.generator, [*_GENERATORS, _FAKER], where=shape.location)
     return _GENERATORS[spec.generator](**spec.params)
 
 
-def literal(text: str) -> str:
+def literal_pattern(text: str) -> str:
     """Return the pattern of a text and nothing else; ``re.escape`` escapes what ECMA 262 forbids to escape."""
     return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", text)
 
 
-def _ipv4(network: str) -> Drawer:
+def _ipv4(network: str) -> ValueGenerator:
     net = ipaddress.IPv4Network(network)
-    fixed, rest = net.prefixlen // 8, _OCTETS - net.prefixlen // 8
-    head = str(net.network_address).split(".")[:fixed]
+    fixed_count, random_octets = net.prefixlen // 8, _OCTETS - net.prefixlen // 8
+    fixed_octets = str(net.network_address).split(".")[:fixed_count]
     first, last = net.network_address.packed, net.broadcast_address.packed
-    bounds = [[first[at], last[at]] for at in range(fixed, _OCTETS)]
-    if net.prefixlen < _NO_HOST_BITS:  # neither the network's address nor that of broadcasts (RFC 3021 spares /31, /32)
+    bounds = [[first[index], last[index]] for index in range(fixed_count, _OCTETS)]
+    if (
+        net.prefixlen < _POINT_TO_POINT_PREFIX
+    ):  # neither the network's address nor that of broadcasts (RFC 3021 spares /31, /32)
         bounds[-1] = [bounds[-1][0] + 1, bounds[-1][1] - 1]
 
-    def write(at: int, _lang: Lang, _key: str) -> tuple[Piece, ...]:
-        octets: list[Piece] = [
-            Words(at + number, spread([str(octet) for octet in range(low, high + 1)]))
+    def write(first_column: int, _lang: Lang, _key: str) -> tuple[Piece, ...]:
+        octet_pieces: list[Piece] = [
+            RandomChoice(first_column + number, choice_table([str(octet) for octet in range(low, high + 1)]))
             for number, (low, high) in enumerate(bounds)
         ]
-        dotted: list[Piece] = [part for octet in (*head, *octets) for part in (octet, ".")]
+        dotted: list[Piece] = [part for octet in (*fixed_octets, *octet_pieces) for part in (octet, ".")]
         return tuple(dotted[:-1])
 
-    return Drawer(rest, write, r"\.".join([*map(literal, head), *[r"\d{1,3}"] * rest]))
+    return ValueGenerator(
+        random_octets, write, r"\.".join([*map(literal_pattern, fixed_octets), *[r"\d{1,3}"] * random_octets])
+    )
 
 
-def _resource_id(prefix: str, length: int = 8) -> Drawer:
-    table = alphabet(LOWER_ALNUM)
-    return Drawer(
+def _resource_id(prefix: str, length: int = 8) -> ValueGenerator:
+    table = alphabet_table(LOWER_ALNUM)
+    return ValueGenerator(
         length,
-        lambda at, _lang, _key: (f"{prefix}-", Chars(at, length, table)),
-        f"{literal(prefix)}-[0-9a-z]{{{length}}}",
+        lambda at, _lang, _key: (f"{prefix}-", RandomChars(at, length, table)),
+        f"{literal_pattern(prefix)}-[0-9a-z]{{{length}}}",
     )
 
 
@@ -157,72 +167,87 @@ _UUIDS = {1: "xxxxxxxx-xxxx-11eb-vxxx-xxxxxxxxxxxx", 4: "xxxxxxxx-xxxx-4xxx-vxxx
 """RFC 9562; those of version 1 were made between November 2020 and October 2021, as the documented one."""
 
 
-def uuid_pieces(at: int, version: int) -> tuple[Piece, ...]:
+def uuid_pieces(column: int, version: int) -> tuple[Piece, ...]:
     """Return how a UUID of version 1 or 4 is written from at the most 31 columns."""
     pieces: list[Piece] = []
-    for drawn, variant, literal in re.findall(r"(x+)|(v)|([^xv]+)", _UUIDS[version]):
-        pieces.append(literal or Chars(at, len(drawn or variant), alphabet(HEX if drawn else "89ab")))
-        at += len(drawn or variant)
+    for random_run, variant, literal in re.findall(r"(x+)|(v)|([^xv]+)", _UUIDS[version]):
+        pieces.append(
+            literal or RandomChars(column, len(random_run or variant), alphabet_table(HEX if random_run else "89ab"))
+        )
+        column += len(random_run or variant)
     return tuple(pieces)
 
 
-def _uuid(version: int) -> Drawer:
-    return Drawer(
+def _uuid(version: int) -> ValueGenerator:
+    return ValueGenerator(
         UUID_COLUMNS,
         lambda at, _lang, _key: uuid_pieces(at, version),
         rf"[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}",
     )
 
 
-def _hex(length: int) -> Drawer:
-    table = alphabet(HEX)
-    return Drawer(length, lambda at, _lang, _key: (Chars(at, length, table),), f"[0-9a-f]{{{length}}}")
+def _hex(length: int) -> ValueGenerator:
+    table = alphabet_table(HEX)
+    return ValueGenerator(length, lambda at, _lang, _key: (RandomChars(at, length, table),), f"[0-9a-f]{{{length}}}")
 
 
-def digit_pieces(at: int, length: int) -> tuple[Piece, ...]:
+def digit_pieces(first_column: int, length: int) -> tuple[Piece, ...]:
     """Return how ``length`` decimal digits without a leading zero are written."""
-    first = Chars(at, 1, alphabet(FIRST_DIGITS))
-    return (first, Chars(at + 1, length - 1, alphabet(DIGITS))) if length > 1 else (first,)
+    first = RandomChars(first_column, 1, alphabet_table(FIRST_DIGITS))
+    return (first, RandomChars(first_column + 1, length - 1, alphabet_table(DIGITS))) if length > 1 else (first,)
 
 
-def _digits(length: int) -> Drawer:
-    return Drawer(length, lambda at, _lang, _key: digit_pieces(at, length), rf"[1-9]\d{{{length - 1}}}")
+def _digits(length: int) -> ValueGenerator:
+    return ValueGenerator(length, lambda at, _lang, _key: digit_pieces(at, length), rf"[1-9]\d{{{length - 1}}}")
 
 
-def _integer(low: int, high: int) -> Drawer:
-    if high - low < BYTES:
-        texts = spread([str(number) for number in range(low, high + 1)])
-        return Drawer(1, lambda at, _lang, _key: (Words(at, texts),), _PATTERNS["integer"], json_type="integer")
-    return Drawer(Wide.WIDTH, lambda at, _lang, _key: (Wide(at, low, high),), _PATTERNS["integer"], json_type="integer")
+def _integer(low: int, high: int) -> ValueGenerator:
+    if high - low < BYTE_VALUES:
+        texts = choice_table([str(number) for number in range(low, high + 1)])
+        return ValueGenerator(
+            1, lambda at, _lang, _key: (RandomChoice(at, texts),), _PATTERNS["integer"], json_type="integer"
+        )
+    return ValueGenerator(
+        RandomInteger.WIDTH,
+        lambda at, _lang, _key: (RandomInteger(at, low, high),),
+        _PATTERNS["integer"],
+        json_type="integer",
+    )
 
 
-def _name(of: str) -> Drawer:
-    names(of, Lang.EN)  # an unknown pool is told when the entry is read, not when it is drawn
-    return Drawer(1, lambda at, lang, _key: (Words(at, spread(names(of, lang))),), _ANY_NAME)
+def _name(of: str) -> ValueGenerator:
+    names_of_pool(of, Lang.EN)  # an unknown pool is told when the entry is read, not when it is drawn
+    return ValueGenerator(
+        1, lambda at, lang, _key: (RandomChoice(at, choice_table(names_of_pool(of, lang))),), _ANY_NAME
+    )
 
 
-def _pick(**params: Any) -> Drawer:  # noqa: ANN401 - `from` is a keyword of Python's
+def _pick(**params: Any) -> ValueGenerator:  # noqa: ANN401 - `from` is a keyword of Python's
     choices: Sequence[Any] = tuple(params["from"])
 
-    def write(at: int, _lang: Lang, key: str) -> tuple[Piece, ...]:
-        picked = [choice[key] if key else choice for choice in choices]
-        return (Words(at, spread([item if isinstance(item, str) else _json(item) for item in picked])),)
+    def write(first_column: int, _lang: Lang, key: str) -> tuple[Piece, ...]:
+        values = [choice[key] if key else choice for choice in choices]
+        return (
+            RandomChoice(
+                first_column, choice_table([item if isinstance(item, str) else _json(item) for item in values])
+            ),
+        )
 
-    return Drawer(1, write, "", tuple(choices))
+    return ValueGenerator(1, write, "", tuple(choices))
 
 
-def _faker(fakes: Fakes) -> Drawer:
-    def write(at: int, lang: Lang, _key: str) -> tuple[Piece, ...]:
-        return (Words(at, tuple(map(text, fakes.items[lang]))),)
+def _faker_generator(faker_values: FakerValues) -> ValueGenerator:
+    def write(first_column: int, lang: Lang, _key: str) -> tuple[Piece, ...]:
+        return (RandomChoice(first_column, tuple(map(format_value, faker_values.values[lang]))),)
 
-    return Drawer(1, write, _PATTERNS[fakes.json_type], json_type=fakes.json_type)
+    return ValueGenerator(1, write, _PATTERNS[faker_values.json_type], json_type=faker_values.json_type)
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 - any scalar
     return json.dumps(value, ensure_ascii=False)
 
 
-_GENERATORS: dict[str, Callable[..., Drawer]] = {
+_GENERATORS: dict[str, Callable[..., ValueGenerator]] = {
     "digits": _digits,
     "hex": _hex,
     "integer": _integer,
@@ -234,74 +259,74 @@ _GENERATORS: dict[str, Callable[..., Drawer]] = {
 }
 
 
-BUILT_IN = ("account.app_id", "account.uin", "region", "region_name")
+BUILTIN_VALUES = ("account.app_id", "account.uin", "region", "region_name")
 
 """Values that every alarm has; an entry need not declare them."""
 
 
-class Objects(NamedTuple):
+class RenderedDimensions(NamedTuple):
     """What an alarm is about, as the wire tells it."""
 
     dimensions: dict[str, Any]
-    observed: dict[str, Any]
+    observed_dimensions: dict[str, Any]
     """Keys that captured dimensions have beside them."""
     additional_msg: tuple[tuple[str, str], ...]
     cloud_event: dict[str, Any]
 
-    def extras(self, extras: Extras) -> Extras:
+    def update_optional_fields(self, optional_fields: OptionalFields) -> OptionalFields:
         """Return a policy's extras with those of the alarm."""
         return dataclasses.replace(
-            extras,
-            dimensions=self.observed,
+            optional_fields,
+            dimensions=self.observed_dimensions,
             additional_msg=self.additional_msg,
             cloud_event=self.cloud_event,
         )
 
 
-class Slot:
+class ValueSlot:
     """A declared value and the first column of a block that decides it."""
 
-    __slots__ = ("at", "drawer", "pieces", "tokens")
+    __slots__ = ("first_column", "generator", "json_pieces", "pieces")
 
-    def __init__(self, drawn: Drawer, at: int) -> None:
-        self.drawer = drawn
-        self.at = at
-        self.pieces = cache(lambda lang, key: drawn.pieces(at, lang, key))
+    def __init__(self, generator: ValueGenerator, first_column: int) -> None:
+        self.generator = generator
+        self.first_column = first_column
+        self.pieces = cache(lambda lang, key: generator.pieces(first_column, lang, key))
         """How it is written inside a text, by language and key."""
-        self.tokens = cache(lambda lang, key: drawn.tokens(at, lang, key))
+        self.json_pieces = cache(lambda lang, key: generator.json_pieces(first_column, lang, key))
         """How it is written as JSON of its own, by language and key."""
 
 
-def misnamed(shape: Shape, drawers: Mapping[str, Drawer | None]) -> Iterator[Problem]:
+def template_errors(shape: Shape, generators: Mapping[str, ValueGenerator | None]) -> Iterator[Problem]:
     """Yield what is wrong between a shape's templates and its values.
 
     Args:
         shape: an entry, right or wrong.
-        drawers: its values by name; ``None`` for one that cannot be drawn, of which nothing more is told.
+        generators: its values by name; ``None`` for one that cannot be drawn, of which nothing more is told.
     """
-    offered = [path for name, drawn in drawers.items() if drawn for path in _paths_of(name, drawn)]
-    broken = {name for name, drawn in drawers.items() if drawn is None}
-    used = set()
+    known_paths = [path for name, generator in generators.items() if generator for path in _paths_of(name, generator)]
+    failed_names = {name for name, generator in generators.items() if generator is None}
+    used_names = set()
     for key, leaf in leaves(templates(shape)):
         if has_stray_brace(leaf):
             yield Problem(
                 key, f"template {leaf!r} has a brace that is no {{field}}", "there is no way to write a brace"
             )
-        for path in paths(leaf):
+        for path in referenced_paths(leaf):
             name = path.partition(".")[0]
-            used.add(name)
-            if path not in BUILT_IN and path not in offered and name not in broken:
-                near = did_you_mean(path, [*offered, *BUILT_IN])
-                hint = f"; did you mean {near}?" if near else ""
+            used_names.add(name)
+            if path not in BUILTIN_VALUES and path not in known_paths and name not in failed_names:
+                suggestion = did_you_mean(path, [*known_paths, *BUILTIN_VALUES])
+                hint = f"; did you mean {suggestion}?" if suggestion else ""
                 yield Problem(key, f"{path!r} is no declared value{hint}", "declare it in [values], or name another")
-    for name in drawers:
-        if name not in used:
+    for name in generators:
+        if name not in used_names:
             yield Problem(f"values.{name}", "never used", "name it in a template, or take it out")
 
 
 def templates(shape: Shape) -> dict[str, Any]:
     """Return all templates of an entry, by the keys that they have there."""
-    messages = {f"{at}.value": value for at, (_, value) in enumerate(shape.observed.additional_msg)}
+    messages = {f"{index}.value": value for index, (_, value) in enumerate(shape.observed.additional_msg)}
     return {
         "dimensions": shape.dimensions,
         "dimensions_zh": shape.dimensions_zh,
@@ -310,11 +335,11 @@ def templates(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _paths_of(name: str, drawn: Drawer) -> list[str]:
-    return [f"{name}.{key}" for key in drawn.keys] or [name]
+def _paths_of(name: str, generator: ValueGenerator) -> list[str]:
+    return [f"{name}.{key}" for key in generator.keys] or [name]
 
 
-class Plan:
+class CompiledShape:
     """How to draw what one shape's alarms are about.
 
     Raises:
@@ -324,54 +349,56 @@ class Plan:
 
     __slots__ = ("_render", "shape", "slots", "width")
 
-    CLOCK = 0
+    TIMESTAMP_COLUMN = 0
     """First of the columns of the first occurrence."""
 
     def __init__(self, shape: Shape, seed: int = 0) -> None:
         self.shape = shape
-        self.slots: dict[str, Slot] = {}
-        self.width = Clock.WIDTH
+        self.slots: dict[str, ValueSlot] = {}
+        self.width = RandomTimestamp.WIDTH
         for name in shape.values:
-            drawn = drawer(shape, name, seed)
-            self.slots[name] = Slot(drawn, self.width)
-            self.width += drawn.width
-        for problem in misnamed(shape, {name: slot.drawer for name, slot in self.slots.items()}):
-            raise EntryError(shape.where, problem.key, problem.problem)
+            generator = make_value_generator(shape, name, seed)
+            self.slots[name] = ValueSlot(generator, self.width)
+            self.width += generator.width
+        for problem in template_errors(shape, {name: slot.generator for name, slot in self.slots.items()}):
+            raise EntryError(shape.location, problem.key, problem.message)
         self._render: dict[Lang, Render] = {lang: compile_tree(tree) for lang, tree in self._templates().items()}
 
     def values(self, block: bytes, row: int, lang: Lang) -> dict[str, Any]:
         """Return the declared values of one alarm."""
 
-        def drawn(slot: Slot, key: str) -> Any:  # noqa: ANN401 - any JSON scalar
-            return json.loads(text_of(slot.tokens(lang, key), block, row))
+        def decode(slot: ValueSlot, key: str) -> Any:  # noqa: ANN401 - any JSON scalar
+            return json.loads(render_text(slot.json_pieces(lang, key), block, row))
 
-        return self.each(drawn)
+        return self.map_values(decode)
 
-    def each(self, draw: Callable[[Slot, str], Any]) -> dict[str, Any]:
+    def map_values(self, function: Callable[[ValueSlot, str], Any]) -> dict[str, Any]:
         """Return what a function makes of each declared value, or of each key of those that pick tables."""
         return {
-            name: {key: draw(slot, key) for key in slot.drawer.keys} if slot.drawer.keys else draw(slot, "")
+            name: {key: function(slot, key) for key in slot.generator.keys}
+            if slot.generator.keys
+            else function(slot, "")
             for name, slot in self.slots.items()
         }
 
-    def objects(self, values: Mapping[str, Any], lang: Lang) -> Objects:
+    def render_dimensions(self, values: Mapping[str, Any], lang: Lang) -> RenderedDimensions:
         """Write what an alarm with these values, built-in ones included, is about."""
-        drawn = self._render[lang](values)
-        messages = tuple((row["key"], row["value"]) for row in drawn["additional_msg"].values())
-        return Objects(drawn["dimensions"], drawn["observed"], messages, drawn["cloud_event"])
+        rendered = self._render[lang](values)
+        messages = tuple((row["key"], row["value"]) for row in rendered["additional_msg"].values())
+        return RenderedDimensions(rendered["dimensions"], rendered["observed"], messages, rendered["cloud_event"])
 
     def _templates(self) -> dict[Lang, dict[str, Any]]:
         shape = self.shape
         additional = enumerate(shape.observed.additional_msg)
-        messages = {str(at): {"key": key, "value": value} for at, (key, value) in additional}
-        cloud = shape.cloud_event
-        rest = {
+        messages = {str(index): {"key": key, "value": value} for index, (key, value) in additional}
+        cloud_event = shape.cloud_event
+        shared_templates = {
             "observed": dict(shape.observed.dimensions),
             "additional_msg": messages,
-            "cloud_event": dataclasses.asdict(cloud) if cloud else {},
+            "cloud_event": dataclasses.asdict(cloud_event) if cloud_event else {},
         }
-        english = dict(shape.dimensions)
+        dimensions = dict(shape.dimensions)
         return {
-            Lang.EN: {"dimensions": english, **rest},
-            Lang.ZH: {"dimensions": english | dict(shape.dimensions_zh), **rest},
+            Lang.EN: {"dimensions": dimensions, **shared_templates},
+            Lang.ZH: {"dimensions": dimensions | dict(shape.dimensions_zh), **shared_templates},
         }

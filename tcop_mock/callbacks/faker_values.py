@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from tcop_mock.callbacks.pieces import BYTES, has_marks
-from tcop_mock.callbacks.sampling import Entropy
+from tcop_mock.callbacks.pieces import BYTE_VALUES, has_marker_chars
+from tcop_mock.callbacks.sampling import SeededRandom
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import EntryError, did_you_mean
 
@@ -19,90 +19,90 @@ if TYPE_CHECKING:
     from faker import Faker
 
 _LOCALES = {Lang.EN: "en_US", Lang.ZH: "zh_CN"}
-_MOST_CHARS = 1024
+_MAX_CHARS = 1024
 _SEPARATOR = "\x1f"
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-class EntryKey(NamedTuple):
+class EntryPath(NamedTuple):
     """What an error about a value names."""
 
     file: str
     key: str
 
 
-class Fakes:
+class FakerValues:
     """All that one value can be: what a provider of Faker's gives, 256 times in each language.
 
     The same chance gives the same values with the same version of Faker, but for providers that look at the clock.
 
     Args:
         params: ``provider``, and perhaps ``args`` and ``locale``.
-        where: the entry and the value.
-        chance: decides what is drawn.
+        location: the entry and the value.
+        seed_key: decides what is drawn.
 
     Raises:
         EntryError: Faker is not there, has no such provider or locale, or the provider fails, or gives what is no
             text, number, true or false, or gives some of each.
     """
 
-    def __init__(self, params: Mapping[str, Any], where: EntryKey, chance: tuple[object, ...]) -> None:
+    def __init__(self, params: Mapping[str, Any], location: EntryPath, seed_key: tuple[object, ...]) -> None:
         self._provider: str = params["provider"]
         self._args: Mapping[str, Any] = params.get("args", {})
-        self._where = where
-        seed = Entropy("faker", *chance).below(1 << 64)
-        self.items = {lang: self._drawn(params.get("locale", _LOCALES[lang]), seed) for lang in Lang}
+        self._location = location
+        seed = SeededRandom("faker", *seed_key).randbelow(1 << 64)
+        self.values = {lang: self._sample(params.get("locale", _LOCALES[lang]), seed) for lang in Lang}
         """The 256 values by language."""
-        self.json_type = self._type_of(item for items in self.items.values() for item in items)
+        self.json_type = self._common_type(item for items in self.values.values() for item in items)
         """JSON Schema's name of the type that all of them have."""
 
-    def _drawn(self, locale: str, seed: int) -> tuple[Any, ...]:
+    def _sample(self, locale: str, seed: int) -> tuple[Any, ...]:
         faker = self._faker(locale)
-        known = _providers(locale)
-        if self._provider not in known:
-            self._refuse(f"unknown Faker provider {self._provider!r}{_hint(self._provider, known)}")
+        providers = _providers(locale)
+        if self._provider not in providers:
+            self._fail(f"unknown Faker provider {self._provider!r}{_hint(self._provider, providers)}")
         faker.seed_instance(seed)
         try:
-            return tuple(getattr(faker, self._provider)(**self._args) for _ in range(BYTES))
+            return tuple(getattr(faker, self._provider)(**self._args) for _ in range(BYTE_VALUES))
         except Exception as problem:  # noqa: BLE001 - whatever somebody else's method raises
-            self._refuse(f"Faker provider {self._provider!r} fails: {' '.join(f'{problem!r}'.split())}")
+            self._fail(f"Faker provider {self._provider!r} fails: {' '.join(f'{problem!r}'.split())}")
 
     def _faker(self, locale: str) -> Faker:
         try:
             return _faker(locale)
         except ModuleNotFoundError:
-            self._refuse(
+            self._fail(
                 f'Faker provider {self._provider!r} needs Faker, which is not installed: pip install "tcop-mock[faker]"'
             )
         except AttributeError:  # Faker's own answer to a locale that it does not have
-            self._refuse(f"Faker has no locale {locale!r}{_hint(locale, _locales())}")
+            self._fail(f"Faker has no locale {locale!r}{_hint(locale, _locales())}")
 
-    def _type_of(self, items: Iterable[Any]) -> str:
+    def _common_type(self, items: Iterable[Any]) -> str:
         """Return the type that all items have; whole numbers among others are numbers."""
-        types = {self._one_type(item) for item in items}
+        types = {self._json_type_of(item) for item in items}
         if types == {"integer", "number"}:
             return "number"
         if len(types) > 1:
-            self._refuse(f"Faker provider {self._provider!r} gives values of several types: {', '.join(sorted(types))}")
+            self._fail(f"Faker provider {self._provider!r} gives values of several types: {', '.join(sorted(types))}")
         return types.pop()
 
-    def _one_type(self, item: Any) -> str:  # noqa: ANN401 - whatever a provider gives
-        given = f"Faker provider {self._provider!r} gives"
+    def _json_type_of(self, item: Any) -> str:  # noqa: ANN401 - whatever a provider gives
+        subject = f"Faker provider {self._provider!r} gives"
         if type(item) not in _JSON_TYPES:
-            self._refuse(f"{given} {type(item).__name__!r}; choose one that gives a text, a number, true or false")
-        if isinstance(item, str) and len(item) > _MOST_CHARS:
-            self._refuse(f"{given} a text of {len(item)} characters; {_MOST_CHARS} are the most")
-        if isinstance(item, str) and (has_marks(item) or _SEPARATOR in item):
-            self._refuse(f"{given} a text with U+001F or U+FDD0 to U+FDD2, which are kept for internal use")
+            self._fail(f"{subject} {type(item).__name__!r}; choose one that gives a text, a number, true or false")
+        if isinstance(item, str) and len(item) > _MAX_CHARS:
+            self._fail(f"{subject} a text of {len(item)} characters; {_MAX_CHARS} are the most")
+        if isinstance(item, str) and (has_marker_chars(item) or _SEPARATOR in item):
+            self._fail(f"{subject} a text with U+001F or U+FDD0 to U+FDD2, which are kept for internal use")
         return _JSON_TYPES[type(item)]
 
-    def _refuse(self, problem: str) -> NoReturn:
-        raise EntryError(*self._where, problem) from None
+    def _fail(self, problem: str) -> NoReturn:
+        raise EntryError(*self._location, problem) from None
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    near = did_you_mean(name, known)
-    return f"; did you mean {near}?" if near else ""
+    suggestion = did_you_mean(name, known)
+    return f"; did you mean {suggestion}?" if suggestion else ""
 
 
 @cache
@@ -115,13 +115,13 @@ def _faker(locale: str) -> Faker:
 @cache
 def _providers(locale: str) -> tuple[str, ...]:
     """Return the names of all that a locale's providers can be asked for."""
-    offered = {
+    names = {
         name
         for provider in _faker(locale).providers
         for name in dir(provider)
         if not name.startswith("_") and callable(getattr(provider, name))
     }
-    return tuple(sorted(offered))
+    return tuple(sorted(names))
 
 
 def _locales() -> Iterable[str]:

@@ -24,19 +24,19 @@ def with_value(tree: Any, path: str, value: Any, *, create: bool = False) -> Any
         UnknownNameError: the body has no such path; names near misses.
     """
     copied = copy.deepcopy(tree)
-    parent, key = _place(copied, path, create=create)
+    parent, key = _locate(copied, path, create=create)
     parent[key] = value
     return copied
 
 
-def without(tree: Any, path: str) -> Any:  # noqa: ANN401 - JSON trees
+def without_value(tree: Any, path: str) -> Any:  # noqa: ANN401 - JSON trees
     """Return a copy of a tree without what stands at a path.
 
     Raises:
         UnknownNameError: the body has no such path; names near misses.
     """
     copied = copy.deepcopy(tree)
-    parent, key = _place(copied, path, create=False)
+    parent, key = _locate(copied, path, create=False)
     del parent[key]
     return copied
 
@@ -47,7 +47,7 @@ def value_at(tree: Any, path: str) -> Any:  # noqa: ANN401 - JSON trees
     Raises:
         UnknownNameError: the body has no such path; names near misses.
     """
-    parent, key = _place(tree, path, create=False)
+    parent, key = _locate(tree, path, create=False)
     return parent[key]
 
 
@@ -60,8 +60,8 @@ def all_paths(tree: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401 - J
         yield from all_paths(child, f"{path}.")
 
 
-def _place(tree: Any, path: str, *, create: bool) -> tuple[Any, Any]:  # noqa: ANN401 - JSON trees
-    *parents, last = path.split(".")
+def _locate(tree: Any, path: str, *, create: bool) -> tuple[Any, Any]:  # noqa: ANN401 - JSON trees
+    *parents, last_key = path.split(".")
     node = tree
     for name in parents:
         key = _key(node, name)
@@ -69,8 +69,8 @@ def _place(tree: Any, path: str, *, create: bool) -> tuple[Any, Any]:  # noqa: A
             raise _unknown(tree, path)
         node = node[key]
     if create and isinstance(node, dict):
-        return node, last
-    key = _key(node, last)
+        return node, last_key
+    key = _key(node, last_key)
     if key is None:
         raise _unknown(tree, path)
     return node, key

@@ -12,12 +12,12 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.callbacks.compiler import literal
-from tcop_mock.callbacks.sampling import forms
-from tcop_mock.callbacks.schema_grammar import Grammar, merged
+from tcop_mock.callbacks.compiler import literal_pattern
+from tcop_mock.callbacks.sampling import forms_of
+from tcop_mock.callbacks.schema_grammar import BodySchemaBuilder, union_schema
 from tcop_mock.catalog.data_files import data_root
-from tcop_mock.domain.alarm import Form, Wire
-from tcop_mock.domain.shape import Kind
+from tcop_mock.domain.alarm import Form, WireFormat
+from tcop_mock.domain.shape import AlarmKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_OBJECT, _POLICY, _CONDITIONS = "alarmObjInfo", "alarmPolicyInfo", "conditions"
-_COUNTED = frozenset(
+_OBJECT_KEY, _POLICY_KEY, _CONDITIONS_KEY = "alarmObjInfo", "alarmPolicyInfo", "conditions"
+_ENUMERATED = frozenset(
     {
         *("alarmStatus", "alarmType", "namespace", "policyType", "metricName", "eventName", "productName"),
         *("firstOccurTime", "recoverTime", "specversion", "type"),
     }
 )
 """Keys whose values a page counts or gives a form."""
-_BESIDE_DIGITS = re.compile(r"\\d|\[[0-9]-[0-9]\]|\{[0-9,]+\}|[0-9|()^$+*?-]")
+_NUMERIC_PATTERN_CHARS = re.compile(r"\\d|\[[0-9]-[0-9]\]|\{[0-9,]+\}|[0-9|()^$+*?-]")
 """What a pattern of numbers is made of."""
 
 
-def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: Wire | None = None) -> Schema:
+def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | None = None) -> Schema:
     """Return the schema of what is drawn of a shape: all fields, none beside them, each with its values.
 
     Beyond single fields it says: what a metric's name decides (its display name, unit, threshold), that the threshold
@@ -53,24 +53,27 @@ def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: Wire | None = 
     Raises:
         EntryError: the shape's entry cannot be drawn.
     """
-    of_each = Grammar(shape, form, (wire or Wire()).envelope(form)).of_each()
-    whole = merged(of_each.values())
-    rules = list(_state_rules(whole))
+    by_subject = BodySchemaBuilder(shape, form, (wire or WireFormat()).envelope(form)).by_subject()
+    body_schema = union_schema(by_subject.values())
+    rules = list(_state_rules(body_schema))
     if form is not Form.CLOUDEVENTS:
-        conditions = _at(whole, _POLICY, _CONDITIONS)
-        conditions |= _all_or_none(conditions)
+        conditions = _schema_at(body_schema, _POLICY_KEY, _CONDITIONS_KEY)
+        conditions |= _all_or_none_rule(conditions)
         conditions["allOf"] = [
-            _if_then({_subject_key(shape): {"const": name}}, _narrower(_at(one, _POLICY, _CONDITIONS), conditions))
-            for name, one in of_each.items()
+            _if_then_rule(
+                {_subject_key(shape): {"const": name}},
+                _stricter_properties(_schema_at(subject_schema, _POLICY_KEY, _CONDITIONS_KEY), conditions),
+            )
+            for name, subject_schema in by_subject.items()
         ]
-        rules += _subject_rules(shape, whole, of_each)
+        rules += _subject_rules(shape, body_schema, by_subject)
     head = {
         "$schema": _DIALECT,
         "$id": f"urn:tcop-mock:emit:{form}:{shape.id}",
         "title": f"{shape.title.en}: {form} callback, as tcop-mock writes it",
         "description": f"Exact. Source of the shape: {shape.source}",
     }
-    return {**head, **whole, **({"allOf": rules} if rules else {})}
+    return {**head, **body_schema, **({"allOf": rules} if rules else {})}
 
 
 def accept_schema(shape: Shape) -> Schema:
@@ -87,19 +90,31 @@ def accept_schema(shape: Shape) -> Schema:
         "title": f"{shape.title.en}: callback, as a receiver has to take it",
         "description": f"Open. Source of the shape: {shape.source}",
     }
-    own = copy.deepcopy(open_schema(shape.kind.value))
-    about = own["properties"][_OBJECT]["properties"]
-    about["namespace"] = {"type": "string", "pattern": f"^({'|'.join(map(_any_case, _namespaces(shape)))})$"}
-    about["dimensions"] = dimensions_schema(shape)
+    callback_schema = copy.deepcopy(open_schema(shape.kind.value))
+    object_properties = callback_schema["properties"][_OBJECT_KEY]["properties"]
+    object_properties["namespace"] = {
+        "type": "string",
+        "pattern": f"^({'|'.join(map(_case_insensitive, _namespaces(shape)))})$",
+    }
+    object_properties["dimensions"] = dimensions_schema(shape)
     if shape.cloud_event is None:
-        return {**own, **head}
-    cloud = copy.deepcopy(open_schema("cloudevents"))
-    cloud["properties"]["type"] = {"enum": sorted({event.cloud_type for event in shape.events if event.cloud_type})}
-    defs = {**own.pop("$defs"), **cloud.pop("$defs")}
-    for part in (own, cloud):
-        del part["$schema"], part["$id"]
+        return {**callback_schema, **head}
+    cloud_event_schema = copy.deepcopy(open_schema("cloudevents"))
+    cloud_event_schema["properties"]["type"] = {
+        "enum": sorted({event.cloud_type for event in shape.events if event.cloud_type})
+    }
+    defs = {**callback_schema.pop("$defs"), **cloud_event_schema.pop("$defs")}
+    for schema in (callback_schema, cloud_event_schema):
+        del schema["$schema"], schema["$id"]
     is_cloud = {"required": ["specversion"]}
-    return {**head, "type": "object", "if": is_cloud, "then": cloud, "else": own, "$defs": defs}
+    return {
+        **head,
+        "type": "object",
+        "if": is_cloud,
+        "then": cloud_event_schema,
+        "else": callback_schema,
+        "$defs": defs,
+    }
 
 
 @cache
@@ -114,43 +129,49 @@ def open_schema(kind: str) -> Schema:
     return schema
 
 
-def inlined(schema: Schema) -> Schema:
+def inline_refs(schema: Schema) -> Schema:
     """Return a schema of ours with its definitions written where they are used: it is checked several times faster."""
     definitions = schema.get("$defs", {})
 
-    def walked(node: Any) -> Any:  # noqa: ANN401 - a part of a schema
+    def inline(node: Any) -> Any:  # noqa: ANN401 - a part of a schema
         if isinstance(node, list):
-            return [walked(item) for item in node]
+            return [inline(item) for item in node]
         if not isinstance(node, dict):
             return node
-        rest = {key: walked(child) for key, child in node.items() if key not in {"$ref", "$defs"}}
-        named = node.get("$ref")
-        return {**walked(definitions[named.removeprefix("#/$defs/")]), **rest} if isinstance(named, str) else rest
+        inlined = {key: inline(child) for key, child in node.items() if key not in {"$ref", "$defs"}}
+        reference = node.get("$ref")
+        return (
+            {**inline(definitions[reference.removeprefix("#/$defs/")]), **inlined}
+            if isinstance(reference, str)
+            else inlined
+        )
 
-    whole: Schema = walked(schema)
-    return whole
+    result: Schema = inline(schema)
+    return result
 
 
 def _namespaces(shape: Shape) -> list[str]:
     return sorted({shape.namespace, *(metric.namespace for metric in shape.metrics if metric.namespace)})
 
 
-def _any_case(text: str) -> str:
+def _case_insensitive(text: str) -> str:
     """Return the pattern of a text in capitals and small letters: pages print namespaces in both."""
-    return "".join(f"[{one.upper()}{one.lower()}]" if one.isalpha() else literal(one) for one in text)
+    return "".join(f"[{char.upper()}{char.lower()}]" if char.isalpha() else literal_pattern(char) for char in text)
 
 
-def printed_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: Wire | None = None) -> Schema:
+def documented_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | None = None) -> Schema:
     """Return the schema of what a page prints of a shape: all fields, none beside them, each of its JSON type.
 
     Values are held to it where the page counts them: names of metrics and events, states, namespace, times.
     Arguments and errors are those of :func:`emit_schema`.
     """
-    printed = _printed(merged(Grammar(shape, form, (wire or Wire()).envelope(form)).of_each().values()))
+    documented = _document_types(
+        union_schema(BodySchemaBuilder(shape, form, (wire or WireFormat()).envelope(form)).by_subject().values())
+    )
     if form is not Form.CLOUDEVENTS:
-        conditions = _at(printed, _POLICY, _CONDITIONS)
-        conditions |= _all_or_none(conditions)
-    return printed
+        conditions = _schema_at(documented, _POLICY_KEY, _CONDITIONS_KEY)
+        conditions |= _all_or_none_rule(conditions)
+    return documented
 
 
 def dimensions_schema(shape: Shape) -> Schema:
@@ -159,36 +180,49 @@ def dimensions_schema(shape: Shape) -> Schema:
     Raises:
         EntryError: the shape's entry cannot be drawn.
     """
-    wire = Wire()
-    told = [form for form in forms(shape) if form is not Form.CLOUDEVENTS]
-    all_forms = merged(
-        _at(one, _OBJECT, "dimensions")
-        for form in told
-        for one in Grammar(shape, form, wire.envelope(form)).of_each().values()
+    wire = WireFormat()
+    callback_forms = [form for form in forms_of(shape) if form is not Form.CLOUDEVENTS]
+    all_forms = union_schema(
+        _schema_at(subject_schema, _OBJECT_KEY, "dimensions")
+        for form in callback_forms
+        for subject_schema in BodySchemaBuilder(shape, form, wire.envelope(form)).by_subject().values()
     )
-    known = {key: _opened(schema) for key, schema in all_forms["properties"].items()}
-    for key, others in shape.aliases.items():
-        known |= dict.fromkeys(others, known[key])
-    needed = [key for key in shape.dimensions if key not in shape.aliases]
-    spelled = [{"anyOf": [{"required": [key]} for key in (name, *others)]} for name, others in shape.aliases.items()]
-    return {"type": "object", "properties": known, "required": needed, **({"allOf": spelled} if spelled else {})}
+    properties = {key: _widen(schema) for key, schema in all_forms["properties"].items()}
+    for key, aliases in shape.aliases.items():
+        properties |= dict.fromkeys(aliases, properties[key])
+    required = [key for key in shape.dimensions if key not in shape.aliases]
+    spellings = [
+        {"anyOf": [{"required": [key]} for key in (documented_key, *aliases)]}
+        for documented_key, aliases in shape.aliases.items()
+    ]
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        **({"allOf": spellings} if spellings else {}),
+    }
 
 
-def _opened(schema: Schema) -> Schema:
+def _widen(schema: Schema) -> Schema:
     """Return what any value like these keeps: its JSON type, where a number may be a text and the other way round."""
     if schema.get("type") == "object":
-        return {"type": "object", "properties": {key: _opened(one) for key, one in schema["properties"].items()}}
-    if all(_is_number(one) for one in _alternatives(schema)):
+        return {"type": "object", "properties": {key: _widen(child) for key, child in schema["properties"].items()}}
+    if all(_is_number(child) for child in _alternatives(schema)):
         return {"type": ["integer", "string"], "pattern": "^-?[0-9]*$"}
-    return {"type": "string"} if all(_is_text(one) for one in _alternatives(schema)) else {}
+    return {"type": "string"} if all(_is_text(child) for child in _alternatives(schema)) else {}
 
 
-def _printed(schema: Schema, key: str = "") -> Schema:
+def _document_types(schema: Schema, key: str = "") -> Schema:
     if schema.get("type") == "object":
-        return {**schema, "properties": {name: _printed(one, name) for name, one in schema["properties"].items()}}
-    if key in _COUNTED:
+        return {
+            **schema,
+            "properties": {
+                name: _document_types(alternative, name) for name, alternative in schema["properties"].items()
+            },
+        }
+    if key in _ENUMERATED:
         return schema
-    types = {one.get("type") or _type_of(one["const"]) for one in _alternatives(schema)}
+    types = {alternative.get("type") or _type_of(alternative["const"]) for alternative in _alternatives(schema)}
     return {"type": sorted(types)}
 
 
@@ -198,13 +232,13 @@ def _type_of(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
 
 
 def _alternatives(schema: Schema) -> Iterator[Schema]:
-    for one in schema.get("anyOf", [schema]):
-        yield from ({"const": value} for value in one["enum"]) if "enum" in one else (one,)
+    for alternative in schema.get("anyOf", [schema]):
+        yield from ({"const": value} for value in alternative["enum"]) if "enum" in alternative else (alternative,)
 
 
 def _is_number(schema: Schema) -> bool:
     if "pattern" in schema:
-        return not _BESIDE_DIGITS.sub("", schema["pattern"])
+        return not _NUMERIC_PATTERN_CHARS.sub("", schema["pattern"])
     return schema.get("type") == "integer" or str(schema.get("const", "")).isdecimal()
 
 
@@ -213,26 +247,26 @@ def _is_text(schema: Schema) -> bool:
 
 
 def _subject_key(shape: Shape) -> str:
-    return "metricName" if shape.kind is Kind.METRIC else "eventName"
+    return "metricName" if shape.kind is AlarmKind.METRIC else "eventName"
 
 
-def _at(schema: Schema, *path: str) -> Schema:
+def _schema_at(schema: Schema, *path: str) -> Schema:
     """Return the schema at a path of keys; an empty one where the schema knows no such key."""
     for key in path:
         schema = schema.get("properties", {}).get(key, {})
     return schema
 
 
-def _if_then(given: Schema, then: Schema) -> Schema:
-    return {"if": {"properties": given, "required": list(given)}, "then": {"properties": then}}
+def _if_then_rule(condition: Schema, then: Schema) -> Schema:
+    return {"if": {"properties": condition, "required": list(condition)}, "then": {"properties": then}}
 
 
-def _narrower(one: Schema, whole: Schema) -> Schema:
+def _stricter_properties(subject_schema: Schema, general: Schema) -> Schema:
     """Return those properties of a table that say more than the whole's."""
-    return {key: schema for key, schema in one["properties"].items() if schema != whole["properties"][key]}
+    return {key: schema for key, schema in subject_schema["properties"].items() if schema != general["properties"][key]}
 
 
-def _all_or_none(conditions: Schema) -> Schema:
+def _all_or_none_rule(conditions: Schema) -> Schema:
     """Return the rule that of the fields that may be missing, one brings all others."""
     optional = [key for key in conditions["properties"] if key not in conditions["required"]]
     return (
@@ -242,40 +276,40 @@ def _all_or_none(conditions: Schema) -> Schema:
     )
 
 
-def _state_rules(whole: Schema) -> Iterator[Schema]:
+def _state_rules(body_schema: Schema) -> Iterator[Schema]:
     """Yield the rule that binds ``recoverTime`` to ``alarmStatus``, where the form keeps it."""
-    for path in ((), (_POLICY,)):
-        told, status = _at(whole, *path, "recoverTime"), _at(whole, "alarmStatus")
-        if "anyOf" in told and "enum" in status:
-            fired, _over = status["enum"]
-            time, not_over = told["anyOf"]
+    for path in ((), (_POLICY_KEY,)):
+        recover_time, status = _schema_at(body_schema, *path, "recoverTime"), _schema_at(body_schema, "alarmStatus")
+        if "anyOf" in recover_time and "enum" in status:
+            firing_status, _resolved_status = status["enum"]
+            resolved_time, empty_time = recover_time["anyOf"]
             yield {
-                **_if_then({"alarmStatus": {"const": fired}}, _nested(path, {"recoverTime": not_over})),
-                "else": {"properties": _nested(path, {"recoverTime": time})},
+                **_if_then_rule({"alarmStatus": {"const": firing_status}}, _nest(path, {"recoverTime": empty_time})),
+                "else": {"properties": _nest(path, {"recoverTime": resolved_time})},
             }
 
 
-def _nested(path: Sequence[str], properties: Schema) -> Schema:
+def _nest(path: Sequence[str], properties: Schema) -> Schema:
     for key in reversed(path):
         properties = {key: {"properties": properties}}
     return properties
 
 
-def _subject_rules(shape: Shape, whole: Schema, of_each: dict[str, Schema]) -> Iterator[Schema]:
+def _subject_rules(shape: Shape, body_schema: Schema, by_subject: dict[str, Schema]) -> Iterator[Schema]:
     """Yield what the name of a metric or event decides outside of the conditions: the namespace, the states."""
-    for path in ((_OBJECT, "namespace"), ("alarmStatus",)):
-        value_of = {name: _at(one, *path) for name, one in of_each.items()}
-        for value in _each_once(value_of.values()):
-            if value != _at(whole, *path):
-                names = [name for name, one in value_of.items() if one == value]
-                given = _nested((_POLICY, _CONDITIONS), {_subject_key(shape): {"enum": names}})
-                yield _if_then(given, _nested(path[:-1], {path[-1]: value}))
+    for path in ((_OBJECT_KEY, "namespace"), ("alarmStatus",)):
+        schema_by_name = {name: _schema_at(subject_schema, *path) for name, subject_schema in by_subject.items()}
+        for schema in _unique(schema_by_name.values()):
+            if schema != _schema_at(body_schema, *path):
+                names = [name for name, subject_schema in schema_by_name.items() if subject_schema == schema]
+                condition = _nest((_POLICY_KEY, _CONDITIONS_KEY), {_subject_key(shape): {"enum": names}})
+                yield _if_then_rule(condition, _nest(path[:-1], {path[-1]: schema}))
 
 
-def _each_once(schemas: Iterable[Schema]) -> list[Schema]:
+def _unique(schemas: Iterable[Schema]) -> list[Schema]:
     """Return schemas without repeats."""
-    once: list[Schema] = []
+    unique: list[Schema] = []
     for schema in schemas:
-        if schema not in once:
-            once.append(schema)
-    return once
+        if schema not in unique:
+            unique.append(schema)
+    return unique

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.callbacks import lint_rules
-from tcop_mock.callbacks.lint_rules import Entry
-from tcop_mock.catalog.data_files import all_problems, read_entry, walk
+from tcop_mock.callbacks.lint_rules import LintedEntry
+from tcop_mock.catalog.data_files import all_problems, iter_files, read_entry
 from tcop_mock.catalog.loader import SCHEMA, Catalog, contradictions
 from tcop_mock.domain.shape import Problem
 from tcop_mock.errors import EntryError, UnknownNameError
@@ -33,37 +33,37 @@ class Rule(NamedTuple):
     """One rule."""
 
     severity: Severity
-    broken: Callable[[Entry], Iterator[Problem]]
+    check: Callable[[LintedEntry], Iterator[Problem]]
     """Yields where an entry does not keep it."""
-    needs_drawing: bool = False
+    needs_drawable_entry: bool = False
     """Whether only entries that can be drawn are held to it."""
 
 
-def _contradictions(entry: Entry) -> Iterator[Problem]:
+def _contradictions(entry: LintedEntry) -> Iterator[Problem]:
     return contradictions(entry.shape)
 
 
 RULES = (
     Rule(Severity.ERROR, _contradictions),
-    Rule(Severity.ERROR, lint_rules.misfits),
-    Rule(Severity.ERROR, lint_rules.named_twice),
-    Rule(Severity.ERROR, lint_rules.lost_assumptions),
-    Rule(Severity.WARNING, lint_rules.told_otherwise),
-    Rule(Severity.WARNING, lint_rules.hidden_and_sure),
-    Rule(Severity.WARNING, lint_rules.untranslated),
+    Rule(Severity.ERROR, lint_rules.value_template_mismatch),
+    Rule(Severity.ERROR, lint_rules.duplicate_name),
+    Rule(Severity.ERROR, lint_rules.dangling_assumption),
+    Rule(Severity.WARNING, lint_rules.source_contradicts_assumed),
+    Rule(Severity.WARNING, lint_rules.placeholder_not_assumed),
+    Rule(Severity.WARNING, lint_rules.missing_translation),
     Rule(Severity.WARNING, lint_rules.not_chinese),
-    Rule(Severity.WARNING, lint_rules.beyond_a_hundred),
-    Rule(Severity.WARNING, lint_rules.halves),
-    Rule(Severity.ERROR, lint_rules.wrong_about_the_sample, needs_drawing=True),
-    Rule(Severity.ERROR, lint_rules.fails, needs_drawing=True),
-    Rule(Severity.WARNING, lint_rules.unchecked_sample, needs_drawing=True),
-    Rule(Severity.WARNING, lint_rules.constant_ids, needs_drawing=True),
-    Rule(Severity.WARNING, lint_rules.oversized, needs_drawing=True),
+    Rule(Severity.WARNING, lint_rules.percentage_over_100),
+    Rule(Severity.WARNING, lint_rules.fractional_count),
+    Rule(Severity.ERROR, lint_rules.sample_agrees_wrong, needs_drawable_entry=True),
+    Rule(Severity.ERROR, lint_rules.generation_error, needs_drawable_entry=True),
+    Rule(Severity.WARNING, lint_rules.sample_not_checkable, needs_drawable_entry=True),
+    Rule(Severity.WARNING, lint_rules.constant_id, needs_drawable_entry=True),
+    Rule(Severity.WARNING, lint_rules.body_too_large, needs_drawable_entry=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class LintFinding:
     """One problem of one entry."""
 
     file: str
@@ -76,14 +76,14 @@ class Remark:
 class LintReport:
     """All problems of some entries."""
 
-    entries: int
+    entry_count: int
     """How many were read."""
-    remarks: tuple[Remark, ...]
+    findings: tuple[LintFinding, ...]
     """In the order of folders and files."""
 
     def count(self, severity: Severity) -> int:
         """Return how many problems have a severity."""
-        return sum(remark.severity is severity for remark in self.remarks)
+        return sum(finding.severity is severity for finding in self.findings)
 
 
 def lint(folders: Iterable[Path], pattern: str = "*") -> LintReport:
@@ -97,44 +97,44 @@ def lint(folders: Iterable[Path], pattern: str = "*") -> LintReport:
         UnknownNameError: no id matches.
         OSError: a folder cannot be read.
     """
-    taken = {shape.id: "the shipped entry" for shape in Catalog.load()}
-    remarks: list[Remark] = []
+    sources = {shape.id: "the shipped entry" for shape in Catalog.load()}
+    findings: list[LintFinding] = []
     ids: list[str] = []
     matched = 0
     for folder in folders:
-        for shape_id, file in walk(folder, ".toml"):
+        for shape_id, file in iter_files(folder, ".toml"):
             ids.append(shape_id)
             if fnmatch.fnmatchcase(shape_id, pattern):
                 matched += 1
-                found = [*_shadowed(shape_id, taken), *_found(file, shape_id)]
-                remarks += [Remark(str(file), shape_id, severity, problem) for severity, problem in found]
-            taken[shape_id] = str(file)
+                problems = [*_check_shadowed(shape_id, sources), *_check_file(file, shape_id)]
+                findings += [LintFinding(str(file), shape_id, severity, problem) for severity, problem in problems]
+            sources[shape_id] = str(file)
     if not matched:
         raise UnknownNameError("entry", pattern, ids, where="these folders")
-    return LintReport(matched, tuple(remarks))
+    return LintReport(matched, tuple(findings))
 
 
-def _shadowed(shape_id: str, taken: dict[str, str]) -> Iterator[tuple[Severity, Problem]]:
-    if shape_id in taken:
-        told = f"takes the place of {taken[shape_id]} of the id {shape_id}"
-        yield Severity.WARNING, Problem("", told, "rename the file, unless that is what it is for")
+def _check_shadowed(shape_id: str, sources: dict[str, str]) -> Iterator[tuple[Severity, Problem]]:
+    if shape_id in sources:
+        message = f"takes the place of {sources[shape_id]} of the id {shape_id}"
+        yield Severity.WARNING, Problem("", message, "rename the file, unless that is what it is for")
 
 
-def _found(file: Traversable, shape_id: str) -> Iterator[tuple[Severity, Problem]]:
+def _check_file(file: Traversable, shape_id: str) -> Iterator[tuple[Severity, Problem]]:
     """Yield the problems of one file; those that need an entry which can be read, or drawn, only where it can."""
     try:
         table = read_entry(file, SCHEMA, check=False)
-    except EntryError as unreadable:
-        yield Severity.ERROR, Problem("", unreadable.problem)
+    except EntryError as error:
+        yield Severity.ERROR, Problem("", error.problem)
         return
     problems = all_problems(table, SCHEMA)
     yield from ((Severity.ERROR, problem) for problem in problems)
     if problems:
         return
-    entry = Entry.of(shape_id, table, str(file))
-    drawable = True
+    entry = LintedEntry.from_table(shape_id, table, str(file))
+    is_drawable = True
     for rule in RULES:
-        if drawable or not rule.needs_drawing:
-            for problem in rule.broken(entry):
+        if is_drawable or not rule.needs_drawable_entry:
+            for problem in rule.check(entry):
                 yield rule.severity, problem
-                drawable = drawable and rule.severity is not Severity.ERROR
+                is_drawable = is_drawable and rule.severity is not Severity.ERROR

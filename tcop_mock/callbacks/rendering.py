@@ -6,89 +6,97 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.callbacks.compiler import Plan
-from tcop_mock.callbacks.generator import LANES, Moment, again_s, ages_s, place_of
+from tcop_mock.callbacks.compiler import CompiledShape
+from tcop_mock.callbacks.generator import (
+    POLICIES_IN_ROTATION,
+    LifecyclePoint,
+    position_of,
+    possible_ages_s,
+    refire_offset_s,
+)
 from tcop_mock.callbacks.pieces import (
     ROWS,
-    Chars,
-    Clock,
-    Columns,
-    Hole,
-    Holes,
+    ColumnRenderer,
+    Marker,
+    Markers,
     Piece,
-    Words,
-    clock_pieces,
-    encoded,
-    text_of,
+    RandomChars,
+    RandomChoice,
+    RandomTimestamp,
+    encoded_texts,
+    render_text,
+    timestamp_pieces,
 )
-from tcop_mock.callbacks.sampling import Ask, require, require_form, values
-from tcop_mock.domain.alarm import NOT_RECOVERED, Said, State, to_wire
+from tcop_mock.callbacks.sampling import AlarmOptions, require_form, require_state, sample_values
+from tcop_mock.domain.alarm import NOT_RECOVERED, CallbackValues, State, build_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tcop_mock.callbacks.compiler import Slot
+    from tcop_mock.callbacks.compiler import ValueSlot
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.domain.alarm import Alarm
     from tcop_mock.domain.shape import Metric, Shape
 
 
-class Stencil:
+class CompiledBody:
     """Writes bodies that differ only in what is drawn."""
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
-        self._pieces = _merged(pieces)
+        self._pieces = _join_literals(pieces)
         self._literals = [piece.encode() if isinstance(piece, str) else b"" for piece in self._pieces]
-        self._gaps = [(at, _cutter(piece)) for at, piece in enumerate(self._pieces) if not isinstance(piece, str)]
-        self._columns: Columns | None = None
+        self._random_pieces = [
+            (index, _piece_renderer(piece)) for index, piece in enumerate(self._pieces) if not isinstance(piece, str)
+        ]
+        self._column_renderer: ColumnRenderer | None = None
 
     def body(self, block: bytes, row: int) -> bytes:
         """Return the body of one row."""
         parts = self._literals.copy()
-        for at, cut in self._gaps:
-            parts[at] = cut(block, row)
+        for index, render in self._random_pieces:
+            parts[index] = render(block, row)
         return b"".join(parts)
 
     def bodies(self, block: bytes, low: int, high: int) -> list[bytes]:
         """Return the bodies of the rows from ``low`` to before ``high``."""
-        if self._columns is None:
-            self._columns = Columns(self._pieces)
-        return self._columns.lines(block, low, high)
+        if self._column_renderer is None:
+            self._column_renderer = ColumnRenderer(self._pieces)
+        return self._column_renderer.render_rows(block, low, high)
 
 
-def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+def _join_literals(pieces: Iterable[Piece]) -> list[Piece]:
     """Return the pieces with literals that meet made one."""
-    merged: list[Piece] = []
+    joined: list[Piece] = []
     for piece in pieces:
-        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
-            merged[-1] += piece
+        if isinstance(piece, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += piece
         else:
-            merged.append(piece)
-    return merged
+            joined.append(piece)
+    return joined
 
 
-def _cutter(piece: Piece) -> Callable[[bytes, int], bytes]:
+def _piece_renderer(piece: Piece) -> Callable[[bytes, int], bytes]:
     """Return a function from block and row to the bytes of one drawn piece."""
-    if isinstance(piece, Chars):
+    if isinstance(piece, RandomChars):
         first, last, table = piece.column * ROWS, (piece.column + piece.width) * ROWS, piece.table
         return lambda block, row: block[first + row : last : ROWS].translate(table)
-    if isinstance(piece, Words):
-        start, texts = piece.column * ROWS, encoded(piece)
+    if isinstance(piece, RandomChoice):
+        start, texts = piece.column * ROWS, encoded_texts(piece)
         return lambda block, row: texts[block[start + row]]
-    return lambda block, row: text_of((piece,), block, row).encode()
+    return lambda block, row: render_text((piece,), block, row).encode()
 
 
-_FIRING = Moment()
+_FIRING = LifecyclePoint()
 
 
-class Bodies:
+class BodyRenderer:
     """Bodies of one shape's callbacks of one state, by serial.
 
     Args:
         generator: gives seed, language, form and profile.
         shape: what product they are about.
-        moment: of the callbacks, in the lives of their alarms.
-        ask: what the alarms have to be.
+        point: of the callbacks, in the lives of their alarms.
+        options: what the alarms have to be.
         edit: applied to every body's tree, before anything is drawn: what it removes or sets, it does in all of them.
 
     Raises:
@@ -100,119 +108,160 @@ class Bodies:
         self,
         generator: Generator,
         shape: Shape,
-        moment: Moment = _FIRING,
+        point: LifecyclePoint = _FIRING,
         *,
-        ask: Ask | None = None,
+        options: AlarmOptions | None = None,
         edit: Callable[[Any], Any] | None = None,
     ) -> None:
-        self._form, self._envelope = generator.form, generator.wire.envelope(generator.form)
+        self._form, self._envelope = generator.form, generator.wire_format.envelope(generator.form)
         self._lang = generator.lang
-        self._moment = moment
-        self._ask = ask or Ask(reaching=moment.state)
+        self._point = point
+        self._options = options or AlarmOptions(required_state=point.state)
         self._edit = edit
         require_form(shape, generator.form)
-        self._draft = generator.draft(shape)
-        self._stencil = lru_cache(maxsize=1024)(self._compiled)
+        self._sampler = generator.sampler_for(shape)
+        self._compiled_body = lru_cache(maxsize=1024)(self._compile)
 
-    def body(self, serial: int, moment: Moment | None = None) -> bytes:
+    def body(self, serial: int, point: LifecyclePoint | None = None) -> bytes:
         """Return one alarm's body.
 
         Args:
             serial: of the alarm.
-            moment: another of the same state, whose chance it is drawn by; its times stay those of this one's moment.
+            point: another of the same state, whose chance it is drawn by; its times stay those of this one's moment.
         """
-        policy, number, row = place_of(serial)
-        return self._stencil(policy).body(self._draft.block(policy, number, moment or self._moment), row)
+        policy, block_number, row = position_of(serial)
+        return self._compiled_body(policy).body(self._sampler.block(policy, block_number, point or self._point), row)
 
     def bodies(self, first: int, count: int) -> list[bytes]:
         """Return the bodies of ``count`` alarms in a row, in their order."""
-        drawn: list[bytes] = [b""] * count
-        for lane_first in range(first, min(first + LANES, first + count)):
-            serials = range(lane_first, first + count, LANES)
-            column: list[bytes] = []
-            while len(column) < len(serials):
-                policy, number, low = place_of(serials[len(column)])
-                high = min(ROWS, low + len(serials) - len(column))
-                column += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
-            drawn[lane_first - first :: LANES] = column
-        return drawn
+        rendered: list[bytes] = [b""] * count
+        for first_serial in range(first, min(first + POLICIES_IN_ROTATION, first + count)):
+            serials = range(first_serial, first + count, POLICIES_IN_ROTATION)
+            policy_bodies: list[bytes] = []
+            while len(policy_bodies) < len(serials):
+                policy, block_number, low = position_of(serials[len(policy_bodies)])
+                high = min(ROWS, low + len(serials) - len(policy_bodies))
+                policy_bodies += self._compiled_body(policy).bodies(
+                    self._sampler.block(policy, block_number, self._point), low, high
+                )
+            rendered[first_serial - first :: POLICIES_IN_ROTATION] = policy_bodies
+        return rendered
 
-    def of_policy(self, policy: int, first: int, count: int) -> list[bytes]:
+    def for_policy(self, policy: int, first: int, count: int) -> list[bytes]:
         """Return the bodies of ``count`` alarms in a row of one policy, which has alarms without end.
 
         A policy's first alarms are those that have a serial: each ``LANES`` behind the one before.
         """
-        drawn: list[bytes] = []
-        while len(drawn) < count:
-            number, low = divmod(first + len(drawn), ROWS)
-            high = min(ROWS, low + count - len(drawn))
-            drawn += self._stencil(policy).bodies(self._draft.block(policy, number, self._moment), low, high)
-        return drawn
+        rendered: list[bytes] = []
+        while len(rendered) < count:
+            block_number, low = divmod(first + len(rendered), ROWS)
+            high = min(ROWS, low + count - len(rendered))
+            rendered += self._compiled_body(policy).bodies(
+                self._sampler.block(policy, block_number, self._point), low, high
+            )
+        return rendered
 
-    def told_s(self, serial: int) -> int:
+    def sent_at_s(self, serial: int) -> int:
         """Return when one alarm's callback is told, in seconds after the alarm fired for the first time."""
-        policy, number, row = place_of(serial)
-        alarm = self._draft.policy(policy, self._ask)
-        ages, column = ages_s(alarm, self._moment), self._draft.age
-        at = self._draft.block(policy, number, self._moment)[column * ROWS + row] if len(ages) > 1 else 0
-        return again_s(alarm, self._moment) + ages[at]
+        policy, block_number, row = position_of(serial)
+        alarm = self._sampler.policy(policy, self._options)
+        possible_ages, age_column = possible_ages_s(alarm, self._point), self._sampler.age_column
+        index = (
+            self._sampler.block(policy, block_number, self._point)[age_column * ROWS + row]
+            if len(possible_ages) > 1
+            else 0
+        )
+        return refire_offset_s(alarm, self._point) + possible_ages[index]
 
-    def rehearse(self, count: int) -> None:
+    def validate(self, count: int) -> None:
         """Write what ``bodies(0, count)`` writes as far as it can fail.
 
         Raises:
             UnknownNameError: an edit names a path that one of the bodies does not have.
             UsageError: one of the alarms has no such state.
         """
-        written: set[object] = set()
-        for number in range(min(count, place_of(count - 1).policy + 1) if self._edit else 1):
-            policy = self._draft.policy(number, self._ask)
-            if policy.fields not in written:
-                written.add(policy.fields)
-                self._stencil(number)
+        seen_signatures: set[object] = set()
+        for policy_number in range(min(count, position_of(count - 1).policy + 1) if self._edit else 1):
+            policy = self._sampler.policy(policy_number, self._options)
+            if policy.field_signature not in seen_signatures:
+                seen_signatures.add(policy.field_signature)
+                self._compiled_body(policy_number)
 
-    def _compiled(self, number: int) -> Stencil:
+    def _compile(self, policy_number: int) -> CompiledBody:
         """Write the body of a policy's alarms with holes for what is each alarm's own."""
-        policy = self._draft.policy(number, self._ask)
-        require(policy, self._moment.state)
-        holes = Holes()
-        tree: Any = to_wire(
-            self._with_objects(policy, holes),
-            self._said(policy, holes),
+        policy = self._sampler.policy(policy_number, self._options)
+        require_state(policy, self._point.state)
+        markers = Markers()
+        tree: Any = build_body(
+            self._with_markers(policy, markers),
+            self._callback_values(policy, markers),
             self._form,
             self._envelope,
-            over=self._moment.state is State.RESOLVED,
+            is_resolved=self._point.state is State.RESOLVED,
         )
-        return Stencil(holes.pieces(self._edit(tree) if self._edit else tree))
+        return CompiledBody(markers.pieces(self._edit(tree) if self._edit else tree))
 
-    def _with_objects(self, policy: Alarm, holes: Holes) -> Alarm:
-        plan, lang = self._draft.plan, self._lang
+    def _with_markers(self, policy: Alarm, markers: Markers) -> Alarm:
+        compiled_shape, lang = self._sampler.compiled_shape, self._lang
 
-        def dug(slot: Slot, key: str) -> Hole:
-            return holes.dig(slot.tokens(lang, key), slot.pieces(lang, key))
+        def add_marker(slot: ValueSlot, key: str) -> Marker:
+            return markers.add(slot.json_pieces(lang, key), slot.pieces(lang, key))
 
-        objects = plan.objects(plan.each(dug) | self._draft.built_in(policy), lang)
-        return replace(policy, dimensions=objects.dimensions, extras=objects.extras(policy.extras))
+        rendered = compiled_shape.render_dimensions(
+            compiled_shape.map_values(add_marker) | self._sampler.builtin_values(policy), lang
+        )
+        return replace(
+            policy,
+            dimensions=rendered.dimensions,
+            optional_fields=rendered.update_optional_fields(policy.optional_fields),
+        )
 
-    def _said(self, policy: Alarm, holes: Holes) -> Said:
-        draft, moment = self._draft, self._moment
-        ages, over, again = ages_s(policy, moment), moment.state is State.RESOLVED, again_s(policy, moment)
-        age: Piece = str(ages[0]) if len(ages) == 1 else Words(draft.age, tuple(map(str, ages)))
-        metric, instant = policy.metric, Clock(Plan.CLOCK, (again,), millis=True)
-        measured = metric is not None and metric.calc_type is not None
-        return Said(
-            session_id=holes.text(draft.session_pieces(policy, self._form)),
-            first_occur=holes.text([Clock(Plan.CLOCK, (again,))] if again else clock_pieces(Plan.CLOCK)),
-            duration_s=holes.dig([age], [age]),
-            recover_time=holes.text([Clock(Plan.CLOCK, tuple(again + one for one in ages), draft.age)])
-            if over
+    def _callback_values(self, policy: Alarm, markers: Markers) -> CallbackValues:
+        sampler, point = self._sampler, self._point
+        possible_ages, is_resolved, refire_s = (
+            possible_ages_s(policy, point),
+            point.state is State.RESOLVED,
+            refire_offset_s(policy, point),
+        )
+        age_piece: Piece = (
+            str(possible_ages[0])
+            if len(possible_ages) == 1
+            else RandomChoice(sampler.age_column, tuple(map(str, possible_ages)))
+        )
+        metric, timestamp_ms = (
+            policy.metric,
+            RandomTimestamp(CompiledShape.TIMESTAMP_COLUMN, (refire_s,), is_in_milliseconds=True),
+        )
+        has_value = metric is not None and metric.calc_type is not None
+        return CallbackValues(
+            session_id=markers.add_text(sampler.session_pieces(policy, self._form)),
+            first_occur_time=markers.add_text(
+                [RandomTimestamp(CompiledShape.TIMESTAMP_COLUMN, (refire_s,))]
+                if refire_s
+                else timestamp_pieces(CompiledShape.TIMESTAMP_COLUMN)
+            ),
+            duration_s=markers.add([age_piece], [age_piece]),
+            recover_time=markers.add_text(
+                [
+                    RandomTimestamp(
+                        CompiledShape.TIMESTAMP_COLUMN,
+                        tuple(refire_s + age_s for age_s in possible_ages),
+                        sampler.age_column,
+                    )
+                ]
+            )
+            if is_resolved
             else NOT_RECOVERED,
-            current_value=holes.text([_value(metric, draft.current, beyond=not over)]) if metric and measured else "",
-            first_occur_ms=holes.dig([instant], [instant]),
-            history_value=holes.text([_value(metric, draft.history, beyond=False)]) if metric and measured else "",
+            current_value=markers.add_text([_value_piece(metric, sampler.current_column, is_breaching=not is_resolved)])
+            if metric and has_value
+            else "",
+            first_occur_ms=markers.add([timestamp_ms], [timestamp_ms]),
+            history_value=markers.add_text([_value_piece(metric, sampler.history_column, is_breaching=False)])
+            if metric and has_value
+            else "",
         )
 
 
 @lru_cache(maxsize=4096)
-def _value(metric: Metric, column: int, *, beyond: bool) -> Words:
-    return Words(column, values(metric, beyond=beyond))
+def _value_piece(metric: Metric, column: int, *, is_breaching: bool) -> RandomChoice:
+    return RandomChoice(column, sample_values(metric, is_breaching=is_breaching))

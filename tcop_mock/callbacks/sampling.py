@@ -10,63 +10,63 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from tcop_mock.callbacks.pieces import ALNUM, BYTES, FIRST_DAY, LOWER_ALNUM
-from tcop_mock.catalog.pools import names, region_of, regions
-from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Account, Alarm, Extras, Form, NotifyType, State
-from tcop_mock.domain.shape import Event, Kind, Lang, Metric
+from tcop_mock.callbacks.pieces import ALNUM, BYTE_VALUES, FIRST_DAY, LOWER_ALNUM
+from tcop_mock.catalog.pools import find_region, names_of_pool, regions
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Account, Alarm, Form, NotifyType, OptionalFields, State
+from tcop_mock.domain.shape import AlarmKind, Event, Lang, Metric
 from tcop_mock.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tcop_mock.domain.alarm import Notify
+    from tcop_mock.domain.alarm import RepeatPolicy
     from tcop_mock.domain.shape import Shape
 
-    Named = TypeVar("Named", Metric, Event)
+    Subject = TypeVar("Subject", Metric, Event)
 
 
 T = TypeVar("T")
 
 
-_FIRST_BYTES = 336
+_INITIAL_BYTES = 336
 
 _WORD_BYTES = 8
 
 
-class Entropy:
+class SeededRandom:
     """Draws from SHAKE-128 over a key. The same key gives the same draws in the same order."""
 
     __slots__ = ("_bytes", "_key", "_next")
 
     def __init__(self, *key: object) -> None:
         self._key = "\x1f".join(map(str, key)).encode()
-        self._bytes = hashlib.shake_128(self._key).digest(_FIRST_BYTES)
+        self._bytes = hashlib.shake_128(self._key).digest(_INITIAL_BYTES)
         self._next = 0
 
-    def below(self, bound: int) -> int:
+    def randbelow(self, bound: int) -> int:
         """Return a whole number from 0 to ``bound`` - 1; the bias of 64 bits over ``bound`` is not observable."""
-        return int.from_bytes(self._take(_WORD_BYTES), "big") % bound
+        return int.from_bytes(self._read_bytes(_WORD_BYTES), "big") % bound
 
-    def between(self, low: int, high: int) -> int:
+    def randint(self, low: int, high: int) -> int:
         """Return a whole number from ``low`` to ``high``, both included."""
-        return low + self.below(high - low + 1)
+        return low + self.randbelow(high - low + 1)
 
-    def pick(self, items: Sequence[T]) -> T:
+    def choice(self, items: Sequence[T]) -> T:
         """Return one of the items."""
-        return items[self.below(len(items))]
+        return items[self.randbelow(len(items))]
 
     def text(self, alphabet: str, length: int) -> str:
         """Return ``length`` characters of an alphabet, each from 16 bits."""
         size = len(alphabet)
-        return "".join([alphabet[word % size] for word in struct.unpack(f">{length}H", self._take(2 * length))])
+        return "".join([alphabet[word % size] for word in struct.unpack(f">{length}H", self._read_bytes(2 * length))])
 
-    def _take(self, count: int) -> bytes:
+    def _read_bytes(self, count: int) -> bytes:
         end = self._next + count
         while end > len(self._bytes):
             self._bytes = hashlib.shake_128(self._key).digest(2 * len(self._bytes))
-        taken = self._bytes[self._next : end]
+        data = self._bytes[self._next : end]
         self._next = end
-        return taken
+        return data
 
 
 _POLICY_CHARS = 8
@@ -88,7 +88,7 @@ _LEVELS = ("", "", "", "Remind")
 _TAGS = ((), (("env", "prod"),), (("team", "payments"), ("env", "test")))
 
 
-class Setting(NamedTuple):
+class PolicyContext(NamedTuple):
     """Where policies are, whose they are and how they watch; what is not said is drawn."""
 
     account: Account | None = None
@@ -100,93 +100,95 @@ class Setting(NamedTuple):
     """How many breaching periods it takes to fire."""
 
 
-_ANYWHERE = Setting()
+_ANY_CONTEXT = PolicyContext()
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AlarmOptions:
     """What is asked of an alarm beyond its shape; what is not asked is drawn."""
 
     metric: str | None = None
     event: str | None = None
-    threshold: bool = True
+    has_threshold: bool = True
     """``False`` for an alarm without a threshold (its conditions have no threshold fields)."""
-    notify: Notify | None = None
-    reaching: State = State.FIRING
+    repeat_policy: RepeatPolicy | None = None
+    required_state: State = State.FIRING
     """The state it must be able to reach: repeated, resolved."""
-    setting: Setting = _ANYWHERE
+    context: PolicyContext = _ANY_CONTEXT
 
 
-def draw_policy(shape: Shape, lang: Lang, ask: Ask, *key: object) -> Alarm:
+def draw_policy(shape: Shape, lang: Lang, options: AlarmOptions, *key: object) -> Alarm:
     """Draw what the alarms of one policy share; their objects and times are still to be filled in.
 
     Args:
         shape: what product it is about.
         lang: of the account.
-        ask: what the policy has to be.
+        options: what the policy has to be.
         key: decides all that is drawn; language and what is asked change nothing else.
 
     Raises:
         UnknownNameError: the shape has no such metric or event.
         UsageError: its alarms can never reach the state: events do not repeat, some have no recovery.
     """
-    entropy = Entropy(*key)
-    account = _account(entropy)
-    region = entropy.pick(regions())
-    setting = ask.setting
-    if setting.region:
-        region = region_of(setting.region)
-    first = Alarm(
+    rng = SeededRandom(*key)
+    account = _account(rng)
+    region = rng.choice(regions())
+    context = options.context
+    if context.region:
+        region = find_region(context.region)
+    policy = Alarm(
         shape_id=shape.id,
         serial=0,
         kind=shape.kind,
         lang=lang,
-        account=setting.account or account,
+        account=context.account or account,
         region=region.code if shape.regional else None,
         namespace=shape.namespace,
         dimensions={},
-        policy_id=f"policy-{entropy.text(LOWER_ALNUM, _POLICY_CHARS)}",
-        policy_name=entropy.pick(names("policy", lang)),
+        policy_id=f"policy-{rng.text(LOWER_ALNUM, _POLICY_CHARS)}",
+        policy_name=rng.choice(names_of_pool("policy", lang)),
         policy=shape.policy,
-        first_occur=FIRST_DAY,
+        first_occurred_at=FIRST_DAY,
         product=shape.product,
     )
-    subject = entropy.below(1 << 32)
-    notified = _notified(first, entropy)
-    notified = replace(
-        notified,
-        period_s=setting.period_s or notified.period_s,
-        period_num=setting.period_num or notified.period_num,
+    subject_index = rng.randbelow(1 << 32)
+    with_repeats = _with_repeats(policy, rng)
+    with_repeats = replace(
+        with_repeats,
+        period_s=context.period_s or with_repeats.period_s,
+        period_num=context.period_num or with_repeats.period_num,
     )
-    drawn = replace(notified, extras=_extras(shape, region.full, region.code, entropy))
-    if shape.kind is Kind.EVENT:
-        return _about_event(drawn, shape, ask, subject)
-    return _about_metric(drawn, shape, ask, subject)
+    with_optional_fields = replace(
+        with_repeats, optional_fields=_optional_fields(shape, region.full_name, region.code, rng)
+    )
+    if shape.kind is AlarmKind.EVENT:
+        return _with_event(with_optional_fields, shape, options, subject_index)
+    return _with_metric(with_optional_fields, shape, options, subject_index)
 
 
 def draw_account(*key: object) -> Account:
     """Draw a customer's account."""
-    return _account(Entropy(*key))
+    return _account(SeededRandom(*key))
 
 
-def _account(entropy: Entropy) -> Account:
-    return Account(entropy.between(*_APP_ID), str(entropy.between(*_UIN)))
+def _account(rng: SeededRandom) -> Account:
+    return Account(rng.randint(*_APP_ID), str(rng.randint(*_UIN)))
 
 
-def forms(shape: Shape) -> tuple[Form, ...]:
+def forms_of(shape: Shape) -> tuple[Form, ...]:
     """Return the forms that callbacks of a shape come in."""
-    if shape.kind is Kind.METRIC:
+    if shape.kind is AlarmKind.METRIC:
         return (Form.DOCUMENTED, Form.OBSERVED)
     return tuple(form for form in Form if form is not Form.CLOUDEVENTS or shape.cloud_event)
 
 
-def comes(shape: Shape, states: Collection[State], form: Form) -> bool:
+def supports(shape: Shape, states: Collection[State], form: Form) -> bool:
     """Tell whether callbacks of a shape come in a form, and some of its alarms can be in each of these states."""
-    if form not in forms(shape):
+    if form not in forms_of(shape):
         return False
-    if shape.kind is Kind.METRIC:
+    if shape.kind is AlarmKind.METRIC:
         return True
-    return State.REPEATED not in states and (State.RESOLVED not in states or shape.recovers)
+    return State.REPEATED not in states and (State.RESOLVED not in states or shape.can_resolve)
 
 
 def require_form(shape: Shape, form: Form) -> None:
@@ -195,132 +197,137 @@ def require_form(shape: Shape, form: Form) -> None:
     Raises:
         UsageError: its callbacks do not come in it; says in which they do.
     """
-    if form not in forms(shape):
-        raise UsageError(f"{shape.id} has no form {form}; it comes as {', '.join(forms(shape))}")
+    if form not in forms_of(shape):
+        raise UsageError(f"{shape.id} has no form {form}; it comes as {', '.join(forms_of(shape))}")
 
 
-def require(alarm: Alarm, state: State) -> None:
+def require_state(alarm: Alarm, state: State) -> None:
     """Hold an alarm to a state.
 
     Raises:
         UsageError: it has no such state; says why.
     """
-    if state is State.REPEATED and not alarm.repeats:
-        why = "event alarms never repeat" if alarm.event else f"its alarmNotifyType is {alarm.notify_type.value}"
-        raise UsageError(f"{alarm.shape_id}: no repeated callback: {why}")
-    if state is State.RESOLVED and not alarm.recovers:
+    if state is State.REPEATED and not alarm.can_repeat:
+        reason = "event alarms never repeat" if alarm.event else f"its alarmNotifyType is {alarm.notify_type.value}"
+        raise UsageError(f"{alarm.shape_id}: no repeated callback: {reason}")
+    if state is State.RESOLVED and not alarm.can_resolve:
         name = alarm.event.name if alarm.event else ""
         raise UsageError(f"{alarm.shape_id}: no resolved callback: event {name!r} has no recovery; choose another")
 
 
-def _notified(alarm: Alarm, entropy: Entropy) -> Alarm:
+def _with_repeats(alarm: Alarm, rng: SeededRandom) -> Alarm:
     """Draw the policy's periods and how it repeats."""
-    period_s, period_num = entropy.pick(_PERIODS_S), entropy.pick(_PERIOD_NUMS)
-    notify_type = entropy.pick(tuple(NotifyType))
-    every_s = entropy.pick(REPEAT_PERIODS_S)
+    period_s, period_num = rng.choice(_PERIODS_S), rng.choice(_PERIOD_NUMS)
+    notify_type = rng.choice(tuple(NotifyType))
+    interval_s = rng.choice(REPEAT_PERIODS_S)
     return replace(
         alarm,
         period_s=period_s,
         period_num=period_num,
         notify_type=notify_type,
-        notify_period_s=0 if notify_type is NotifyType.SINGLE else every_s,
+        notify_period_s=0 if notify_type is NotifyType.SINGLE else interval_s,
     )
 
 
-def _extras(shape: Shape, region: str, code: str, entropy: Entropy) -> Extras:
-    return Extras(
-        session_uuid=entropy.pick((False, True)),
-        level=entropy.pick(_LEVELS),
-        policy_tags=entropy.pick(_TAGS),
-        link=entropy.text(ALNUM, _LINK_CHARS),
-        capitals=entropy.pick((False, True)),
+def _optional_fields(shape: Shape, region: str, region_code: str, rng: SeededRandom) -> OptionalFields:
+    return OptionalFields(
+        has_uuid_session_id=rng.choice((False, True)),
+        level=rng.choice(_LEVELS),
+        policy_tags=rng.choice(_TAGS),
+        detail_url_suffix=rng.text(ALNUM, _LINK_CHARS),
+        has_capitalized_keys=rng.choice((False, True)),
         show_name_suffix=shape.observed.show_name_suffix,
         region=region,
-        region_code=code,
+        region_code=region_code,
     )
 
 
-def _about_metric(alarm: Alarm, shape: Shape, ask: Ask, subject: int) -> Alarm:
-    named = _named("metric", ask.metric or ask.event, shape.metrics, shape.id)
-    metric = named or shape.metrics[subject % len(shape.metrics)]
-    if not ask.threshold:
+def _with_metric(alarm: Alarm, shape: Shape, options: AlarmOptions, subject_index: int) -> Alarm:
+    requested = _find_by_name("metric", options.metric or options.event, shape.metrics, shape.id)
+    metric = requested or shape.metrics[subject_index % len(shape.metrics)]
+    if not options.has_threshold:
         metric = replace(metric, calc_type=None, calc_value=None)
     alarm = replace(alarm, metric=metric, namespace=metric.namespace or alarm.namespace)
-    if ask.notify:
-        alarm = replace(alarm, notify_type=ask.notify.type, notify_period_s=ask.notify.every_s)
-        require(alarm, ask.reaching)
-    if ask.reaching is State.REPEATED and not alarm.repeats:
-        every_s = REPEAT_PERIODS_S[subject % len(REPEAT_PERIODS_S)]
-        return replace(alarm, notify_type=NotifyType.CONTINUOUS, notify_period_s=every_s)
+    if options.repeat_policy:
+        alarm = replace(alarm, notify_type=options.repeat_policy.type, notify_period_s=options.repeat_policy.every_s)
+        require_state(alarm, options.required_state)
+    if options.required_state is State.REPEATED and not alarm.can_repeat:
+        interval_s = REPEAT_PERIODS_S[subject_index % len(REPEAT_PERIODS_S)]
+        return replace(alarm, notify_type=NotifyType.CONTINUOUS, notify_period_s=interval_s)
     return alarm
 
 
-def _about_event(alarm: Alarm, shape: Shape, ask: Ask, subject: int) -> Alarm:
-    at, name = subject % len(shape.events), ask.event or ask.metric
-    event = _named("event", name, shape.events, shape.id) or shape.events[at]
-    if name is None and ask.reaching is State.RESOLVED and not event.recoverable:
-        following = itertools.chain(shape.events[at:], shape.events[:at])
-        event = next((other for other in following if other.recoverable), event)
+def _with_event(alarm: Alarm, shape: Shape, options: AlarmOptions, subject_index: int) -> Alarm:
+    index, name = subject_index % len(shape.events), options.event or options.metric
+    event = _find_by_name("event", name, shape.events, shape.id) or shape.events[index]
+    if name is None and options.required_state is State.RESOLVED and not event.recoverable:
+        candidates = itertools.chain(shape.events[index:], shape.events[:index])
+        event = next((candidate for candidate in candidates if candidate.recoverable), event)
     alarm = replace(alarm, event=event)
-    if ask.notify and ask.notify.type is not NotifyType.SINGLE:
+    if options.repeat_policy and options.repeat_policy.type is not NotifyType.SINGLE:
         raise UsageError(f"{shape.id}: event alarms never repeat, so they are told once: single")
-    require(alarm, ask.reaching)
+    require_state(alarm, options.required_state)
     return alarm
 
 
-def _named(what: str, name: str | None, known: tuple[Named, ...], where: str) -> Named | None:
-    found = next((item for item in known if item.name == name), None)
-    if name is not None and found is None:
-        raise UnknownNameError(what, name, [item.name for item in known], where=where)
-    return found
+def _find_by_name(kind: str, name: str | None, candidates: tuple[Subject, ...], location: str) -> Subject | None:
+    match = next((item for item in candidates if item.name == name), None)
+    if name is not None and match is None:
+        raise UnknownNameError(kind, name, [item.name for item in candidates], where=location)
+    return match
 
 
-_SPREAD = 2
+_DISTANCE_DIVISOR = 2
 
 """A drawn value lies at most a half of the threshold away from it."""
 
-_LEAST_STEPS = 10
+_MIN_STEPS = 10
 
 
 @lru_cache(maxsize=4096)
-def values(metric: Metric, *, beyond: bool) -> tuple[str, ...]:
+def sample_values(metric: Metric, *, is_breaching: bool) -> tuple[str, ...]:
     """Return 256 values beyond the metric's threshold or within it, evenly spread, as the wire writes numbers.
 
     Up to ``metric.decimals`` decimals, no trailing zeros (captured callbacks: ``96.739``, ``26.14``, ``100``).
     """
-    low, high = _span(metric, beyond=beyond)
-    steps = [low + (high - low) * at // (BYTES - 1) for at in range(BYTES)]
-    return tuple(number(Decimal(step).scaleb(-metric.decimals)) for step in steps)
+    low, high = _sampling_range(metric, is_breaching=is_breaching)
+    steps = [low + (high - low) * index // (BYTE_VALUES - 1) for index in range(BYTE_VALUES)]
+    return tuple(format_number(Decimal(step).scaleb(-metric.decimals)) for step in steps)
 
 
-def number(value: Decimal) -> str:
+def format_number(value: Decimal) -> str:
     """Write a number without exponent and trailing zeros."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def is_beyond(value: str, calc_type: str, calc_value: str) -> bool:
+def breaches(value: str, calc_type: str, calc_value: str) -> bool:
     """Tell whether a value breaches a threshold."""
-    have, limit = Decimal(value), Decimal(calc_value)
+    actual, threshold = Decimal(value), Decimal(calc_value)
     return {
-        ">": have > limit,
-        ">=": have >= limit,
-        "<": have < limit,
-        "<=": have <= limit,
-        "=": have == limit,
-        "!=": have != limit,
+        ">": actual > threshold,
+        ">=": actual >= threshold,
+        "<": actual < threshold,
+        "<=": actual <= threshold,
+        "=": actual == threshold,
+        "!=": actual != threshold,
     }[calc_type]
 
 
-def _span(metric: Metric, *, beyond: bool) -> tuple[int, int]:
+def _sampling_range(metric: Metric, *, is_breaching: bool) -> tuple[int, int]:
     """Return the least and the greatest step (units of the last decimal) on one side of the threshold."""
     steps = 10**metric.decimals
-    limit = int(Decimal(metric.calc_value or "0") * steps)
-    reach = max(abs(limit) // _SPREAD, _LEAST_STEPS)
-    low = max(int(Decimal(str(metric.low)) * steps), limit - reach)
-    high = min(int(Decimal(str(metric.high)) * steps), limit + reach)
-    above, not_below, below, not_above = (limit + 1, high), (limit, high), (low, limit - 1), (low, limit)
-    exactly, elsewhere = (limit, limit), (above if high > limit else below)
+    threshold = int(Decimal(metric.calc_value or "0") * steps)
+    max_distance = max(abs(threshold) // _DISTANCE_DIVISOR, _MIN_STEPS)
+    low = max(int(Decimal(str(metric.low)) * steps), threshold - max_distance)
+    high = min(int(Decimal(str(metric.high)) * steps), threshold + max_distance)
+    above, not_below, below, not_above = (
+        (threshold + 1, high),
+        (threshold, high),
+        (low, threshold - 1),
+        (low, threshold),
+    )
+    exactly, elsewhere = (threshold, threshold), (above if high > threshold else below)
     sides = {
         ">": (above, not_above),
         ">=": (not_below, below),
@@ -329,4 +336,4 @@ def _span(metric: Metric, *, beyond: bool) -> tuple[int, int]:
         "=": (exactly, elsewhere),
         "!=": (elsewhere, exactly),
     }
-    return sides[metric.calc_type or ">"][0 if beyond else 1]
+    return sides[metric.calc_type or ">"][0 if is_breaching else 1]

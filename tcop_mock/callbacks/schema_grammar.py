@@ -8,25 +8,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from tcop_mock.callbacks.compiler import Plan, literal
-from tcop_mock.callbacks.pieces import Hole, marked
-from tcop_mock.callbacks.sampling import Ask, draw_policy
+from tcop_mock.callbacks.compiler import CompiledShape, literal_pattern
+from tcop_mock.callbacks.pieces import Marker, split_at_markers
+from tcop_mock.callbacks.sampling import AlarmOptions, draw_policy
 from tcop_mock.catalog.pools import regions
-from tcop_mock.catalog.template import text
-from tcop_mock.domain.alarm import NOT_RECOVERED, Account, Form, NotifyType, Said, State, to_wire
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.catalog.template import format_value
+from tcop_mock.domain.alarm import NOT_RECOVERED, Account, CallbackValues, Form, NotifyType, State, build_body
+from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tcop_mock.callbacks.compiler import Slot
+    from tcop_mock.callbacks.compiler import ValueSlot
     from tcop_mock.domain.alarm import Alarm, Envelope
     from tcop_mock.domain.shape import Event, Metric, Shape
 
     Schema = dict[str, Any]
 
 
-def merged(schemas: Iterable[Schema]) -> Schema:
+def union_schema(schemas: Iterable[Schema]) -> Schema:
     """Return one schema that all that keeps any of several keeps.
 
     Tables become one table: keys that all have are required, those of any are known. Constants become one ``enum``;
@@ -37,58 +37,62 @@ def merged(schemas: Iterable[Schema]) -> Schema:
     """
     alternatives: list[Schema] = []
     constants: list[Any] = []
-    table: Schema | None = None
+    object_schema: Schema | None = None
     for schema in schemas:
-        for one in schema.get("anyOf", [schema]):
-            if one.get("type") == "object":
-                table = _joined(table, one) if table else one
-            elif "const" in one or "enum" in one:
-                constants += [value for value in one.get("enum", [one.get("const")]) if not _has(constants, value)]
-            elif one not in alternatives:
-                alternatives.append(one)
+        for alternative in schema.get("anyOf", [schema]):
+            if alternative.get("type") == "object":
+                object_schema = _union_objects(object_schema, alternative) if object_schema else alternative
+            elif "const" in alternative or "enum" in alternative:
+                constants += [
+                    value
+                    for value in alternative.get("enum", [alternative.get("const")])
+                    if not _contains(constants, value)
+                ]
+            elif alternative not in alternatives:
+                alternatives.append(alternative)
     if len(constants) > 1:
         alternatives.append({"enum": constants})
     elif constants:
         alternatives.append({"const": constants[0]})
-    if table:
-        alternatives.append(table)
+    if object_schema:
+        alternatives.append(object_schema)
     return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
-def _joined(first: Schema, second: Schema) -> Schema:
+def _union_objects(first: Schema, second: Schema) -> Schema:
     if first == second:
         return first
-    known = {**first["properties"]}
-    for key, schema in second["properties"].items():
-        known[key] = merged((known[key], schema)) if key in known else schema
+    properties = {**first["properties"]}
+    for key, property_schema in second["properties"].items():
+        properties[key] = union_schema((properties[key], property_schema)) if key in properties else property_schema
     required = [key for key in first["required"] if key in second["required"]]
-    return {**first, "properties": known, "required": required}
+    return {**first, "properties": properties, "required": required}
 
 
-def _has(values: list[Any], wanted: Any) -> bool:  # noqa: ANN401 - any JSON scalar
+def _contains(values: list[Any], expected: Any) -> bool:  # noqa: ANN401 - any JSON scalar
     """Tell whether a value is there with its own JSON type: Python's ``True`` equals ``1``."""
-    return any(value == wanted and type(value) is type(wanted) for value in values)
+    return any(value == expected and type(value) is type(expected) for value in values)
 
 
-TIME = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+TIME_PATTERN = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 
-_SESSION = r"[0-9A-Za-z]{24}"
+_SESSION_PATTERN = r"[0-9A-Za-z]{24}"
 
-_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_UUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
-_NUMBER = r"-?[0-9]+(\.[0-9]+)?"
+_NUMBER_PATTERN = r"-?[0-9]+(\.[0-9]+)?"
 
-_ANY = r".+"
+_ANY_PATTERN = r".+"
 
 _SECONDS = {"type": "integer", "minimum": 0}
 
 _COUNT = {"type": "string", "pattern": "^[1-9][0-9]*$"}
 
 
-_POLICYS_OWN: dict[str, Schema] = {
+_POLICY_FIELDS: dict[str, Schema] = {
     "alarmNotifyType": {"enum": [one.value for one in NotifyType]},
     "alarmNotifyPeriod": _SECONDS,
-    "alertId": {"type": "string", "pattern": f"^({_SESSION}|{_UUID})(_.+)?$"},
+    "alertId": {"type": "string", "pattern": f"^({_SESSION_PATTERN}|{_UUID_PATTERN})(_.+)?$"},
     "period": _COUNT,
     "periodNum": _COUNT,
     "policyTags": {
@@ -105,7 +109,7 @@ _POLICYS_OWN: dict[str, Schema] = {
 """Keys of metric alarms whose value is their policy's own business."""
 
 
-class Grammar:
+class BodySchemaBuilder:
     """Schemas of one shape's bodies in one form.
 
     Args:
@@ -116,98 +120,119 @@ class Grammar:
 
     def __init__(self, shape: Shape, form: Form, envelope: Envelope) -> None:
         self._shape, self._form, self._envelope = shape, form, envelope
-        self._plan = Plan(shape)
-        self._marks: list[tuple[Schema, str]] = []
+        self._compiled = CompiledShape(shape)
+        self._patterns: list[tuple[Schema, str]] = []
 
-    def of_each(self) -> dict[str, Schema]:
+    def by_subject(self) -> dict[str, Schema]:
         """Return by the name of each metric or event the schema of the bodies about it."""
         subjects: tuple[Metric | Event, ...] = self._shape.metrics or self._shape.events
-        return {subject.name: merged(self._told(subject)) for subject in subjects}
+        return {subject.name: union_schema(self._body_schemas(subject)) for subject in subjects}
 
-    def _told(self, subject: Metric | Event) -> Iterator[Schema]:
+    def _body_schemas(self, subject: Metric | Event) -> Iterator[Schema]:
         """Yield a schema for each way in which an alarm about a metric or an event is told."""
         for lang in Lang:
-            for threshold in (True, False) if self._shape.kind is Kind.METRIC else (True,):
-                ask = Ask(metric=subject.name, threshold=threshold)
-                alarm = self._marked(draw_policy(self._shape, lang, ask, "schema"))
-                for state in (State.FIRING, State.RESOLVED) if alarm.recovers else (State.FIRING,):
+            for has_threshold in (True, False) if self._shape.kind is AlarmKind.METRIC else (True,):
+                options = AlarmOptions(metric=subject.name, has_threshold=has_threshold)
+                alarm = self._with_markers(draw_policy(self._shape, lang, options, "schema"))
+                for state in (State.FIRING, State.RESOLVED) if alarm.can_resolve else (State.FIRING,):
                     for variant in self._variants(alarm):
-                        over = state is State.RESOLVED
-                        yield self._schema(
-                            to_wire(variant, self._said(over=over), self._form, self._envelope, over=over)
+                        is_resolved = state is State.RESOLVED
+                        yield self._to_schema(
+                            build_body(
+                                variant,
+                                self._callback_values(is_resolved=is_resolved),
+                                self._form,
+                                self._envelope,
+                                is_resolved=is_resolved,
+                            )
                         )
 
     def _variants(self, alarm: Alarm) -> tuple[Alarm, ...]:
         if self._form is not Form.EVENTBRIDGE:
             return (alarm,)
-        return tuple(replace(alarm, extras=replace(alarm.extras, capitals=capitals)) for capitals in (False, True))
+        return tuple(
+            replace(alarm, optional_fields=replace(alarm.optional_fields, has_capitalized_keys=capitals))
+            for capitals in (False, True)
+        )
 
-    def _marked(self, alarm: Alarm) -> Alarm:
+    def _with_markers(self, alarm: Alarm) -> Alarm:
         """Return an alarm with patterns for all that its policy draws."""
-        policy_id = self._text("policy-[0-9a-z]{8}")
-        account = Account(cast("int", self._text("[0-9]{10}")), self._text("[0-9]{12}"))
-        region = self._mark({"enum": [region.code for region in regions()]}, "[a-z0-9]+")
-        full = self._text(_ANY)
-        extras = replace(alarm.extras, link=self._text("[0-9A-Za-z]+"), region=full, region_code=region)
-        values = self._plan.each(self._slot) | {
-            "account": {"app_id": self._mark({"type": "integer", "minimum": 1}, "[0-9]{10}"), "uin": account.uin},
+        policy_id = self._text_marker("policy-[0-9a-z]{8}")
+        account = Account(cast("int", self._text_marker("[0-9]{10}")), self._text_marker("[0-9]{12}"))
+        region = self._marker({"enum": [region.code for region in regions()]}, "[a-z0-9]+")
+        any_text = self._text_marker(_ANY_PATTERN)
+        extras = replace(
+            alarm.optional_fields,
+            detail_url_suffix=self._text_marker("[0-9A-Za-z]+"),
+            region=any_text,
+            region_code=region,
+        )
+        values = self._compiled.map_values(self._slot_marker) | {
+            "account": {"app_id": self._marker({"type": "integer", "minimum": 1}, "[0-9]{10}"), "uin": account.uin},
             "region": region,
-            "region_name": full,
+            "region_name": any_text,
         }
-        objects = self._plan.objects(values, alarm.lang)
+        dimensions = self._compiled.render_dimensions(values, alarm.lang)
         return replace(
             alarm,
             account=account,
             policy_id=policy_id,
-            policy_name=self._text(_ANY),
+            policy_name=self._text_marker(_ANY_PATTERN),
             region=region if alarm.region is not None else None,
-            dimensions=objects.dimensions,
-            extras=objects.extras(extras),
+            dimensions=dimensions.dimensions,
+            optional_fields=dimensions.update_optional_fields(extras),
         )
 
-    def _said(self, *, over: bool) -> Said:
-        session = _SESSION if self._form is not Form.OBSERVED else f"({_SESSION}|{_UUID})"
-        return Said(
-            session_id=self._text(session),
-            first_occur=self._text(TIME),
-            duration_s=self._mark(_SECONDS, "[0-9]+"),
-            recover_time=self._text(TIME) if over else NOT_RECOVERED,
-            current_value=self._text(_NUMBER),
-            history_value=self._text(_NUMBER),
-            first_occur_ms=self._mark(_SECONDS, "[0-9]+"),
+    def _callback_values(self, *, is_resolved: bool) -> CallbackValues:
+        session_pattern = (
+            _SESSION_PATTERN if self._form is not Form.OBSERVED else f"({_SESSION_PATTERN}|{_UUID_PATTERN})"
+        )
+        return CallbackValues(
+            session_id=self._text_marker(session_pattern),
+            first_occur_time=self._text_marker(TIME_PATTERN),
+            duration_s=self._marker(_SECONDS, "[0-9]+"),
+            recover_time=self._text_marker(TIME_PATTERN) if is_resolved else NOT_RECOVERED,
+            current_value=self._text_marker(_NUMBER_PATTERN),
+            history_value=self._text_marker(_NUMBER_PATTERN),
+            first_occur_ms=self._marker(_SECONDS, "[0-9]+"),
         )
 
-    def _slot(self, slot: Slot, key: str) -> Hole:
-        drawn = slot.drawer
-        if drawn.choices:
-            found = [choice[key] if key else choice for choice in drawn.choices]
-            each = list(dict.fromkeys(map(text, found)))
-            return self._mark(merged({"const": value} for value in found), f"({'|'.join(map(literal, each))})")
-        if drawn.is_text:
-            return self._text(drawn.pattern)
-        return self._mark({"type": drawn.json_type}, drawn.pattern)
+    def _slot_marker(self, slot: ValueSlot, key: str) -> Marker:
+        generator = slot.generator
+        if generator.choices:
+            choices = [choice[key] if key else choice for choice in generator.choices]
+            distinct_texts = list(dict.fromkeys(map(format_value, choices)))
+            return self._marker(
+                union_schema({"const": value} for value in choices),
+                f"({'|'.join(map(literal_pattern, distinct_texts))})",
+            )
+        if generator.is_text:
+            return self._text_marker(generator.pattern)
+        return self._marker({"type": generator.json_type}, generator.pattern)
 
-    def _text(self, pattern: str) -> Hole:
-        return self._mark({"type": "string", "pattern": f"^{pattern}$"}, pattern)
+    def _text_marker(self, pattern: str) -> Marker:
+        return self._marker({"type": "string", "pattern": f"^{pattern}$"}, pattern)
 
-    def _mark(self, typed: Schema, pattern: str) -> Hole:
-        self._marks.append((typed, pattern))
-        return Hole(len(self._marks) - 1)
+    def _marker(self, schema: Schema, pattern: str) -> Marker:
+        self._patterns.append((schema, pattern))
+        return Marker(len(self._patterns) - 1)
 
-    def _schema(self, node: Any) -> Schema:  # noqa: ANN401 - a tree of JSON and marks
+    def _to_schema(self, node: Any) -> Schema:  # noqa: ANN401 - a tree of JSON and marks
         if isinstance(node, dict):
-            free = _POLICYS_OWN if self._shape.kind is Kind.METRIC else {}
-            known = {key: free.get(key) or self._schema(child) for key, child in node.items()}
+            policy_fields = _POLICY_FIELDS if self._shape.kind is AlarmKind.METRIC else {}
+            known = {key: policy_fields.get(key) or self._to_schema(child) for key, child in node.items()}
             return {"type": "object", "properties": known, "required": list(known), "additionalProperties": False}
         if isinstance(node, list):
-            items = {"items": merged(map(self._schema, node))} if node else {}
+            items = {"items": union_schema(map(self._to_schema, node))} if node else {}
             return {"type": "array", **items, "minItems": len(node), "maxItems": len(node)}
         if not isinstance(node, str):
             return {"const": node}
-        if isinstance(node, Hole):
-            return self._marks[node.number][0]
-        pieces = marked(node)
+        if isinstance(node, Marker):
+            return self._patterns[node.number][0]
+        pieces = split_at_markers(node)
         if pieces == [node]:
             return {"const": node}
-        pattern = "".join(literal(piece) if isinstance(piece, str) else self._marks[piece][1] for piece in pieces)
+        pattern = "".join(
+            literal_pattern(piece) if isinstance(piece, str) else self._patterns[piece][1] for piece in pieces
+        )
         return {"type": "string", "pattern": f"^{pattern}$"}

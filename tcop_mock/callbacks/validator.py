@@ -12,69 +12,70 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.classifier import DDOS, EVENTBRIDGE, TEMPLATE, UNKNOWN, Recognised, Recogniser
-from tcop_mock.callbacks.json_schemas import accept_schema, inlined, open_schema, printed_schema
-from tcop_mock.callbacks.strict_json import Note, Parsed, parse, path_of
-from tcop_mock.catalog.schema_errors import ABOUT_KEYS, flaws, shown, validator
+from tcop_mock.callbacks.classifier import DDOS, EVENTBRIDGE, TEMPLATE, UNKNOWN, Classification, ShapeClassifier
+from tcop_mock.callbacks.json_schemas import accept_schema, documented_schema, inline_refs, open_schema
+from tcop_mock.callbacks.strict_json import Issue, ParsedBody, parse_body, path_of
+from tcop_mock.catalog.schema_errors import KEY_PRESENCE_RULES, iter_violations, short_repr, validator
 from tcop_mock.domain.alarm import Form, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tcop_mock.catalog.schema_errors import Checker, Flaw
+    from tcop_mock.catalog.schema_errors import Checker, SchemaViolation
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.shape import Metric, Shape
 
 
-_CONDITIONS = "alarmPolicyInfo.conditions"
+_CONDITIONS_PATH = "alarmPolicyInfo.conditions"
 
-_FAR = 10
+_OUTLIER_FACTOR = 10
 
 """How many times the greatest value that makes sense is another order of magnitude."""
 
-_TIME = "%Y-%m-%d %H:%M:%S"
+_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-def odd_values(shape: Shape, body: Any) -> Iterator[Note]:  # noqa: ANN401 - any JSON value
+def implausible_values(shape: Shape, body: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
     """Yield which values of a body are odd for a metric of a shape; none, where the metric is not known.
 
     Another unit than the metric's page or captured callbacks have, a value far beyond what makes sense, a duration that
     is not the time between the first occurrence and the recovery (in captured callbacks it is exactly that).
     """
-    policy = _table(body, "alarmPolicyInfo")
-    conditions = _table(policy, "conditions")
+    policy = _object_at(body, "alarmPolicyInfo")
+    conditions = _object_at(policy, "conditions")
     name = conditions.get("metricName")
     metric = next((metric for metric in shape.metrics if metric.name == name), None)
     if metric is not None:
-        yield from _units(metric, conditions)
-        yield from _far(metric, conditions)
-        yield from _duration(
+        yield from _unknown_units(metric, conditions)
+        yield from _outliers(metric, conditions)
+        yield from _wrong_durations(
             body if "durationTime" in body else policy, "" if "durationTime" in body else "alarmPolicyInfo."
         )
 
 
-def _units(metric: Metric, conditions: Mapping[str, Any]) -> Iterator[Note]:
-    known = {text for unit in (metric.unit, metric.observed_unit) if unit for text in (unit.en, unit.zh)}
+def _unknown_units(metric: Metric, conditions: Mapping[str, Any]) -> Iterator[Issue]:
+    known_units = {text for unit in (metric.unit, metric.observed_unit) if unit for text in (unit.en, unit.zh)}
     for key in ("calcUnit", "unit"):
         unit = conditions.get(key)
-        if isinstance(unit, str) and unit not in known:
-            told = " or ".join(map(shown, sorted(known)))
-            yield Note(f"{_CONDITIONS}.{key}", f"is {shown(unit)}; the unit of {metric.name} is {told}")
+        if isinstance(unit, str) and unit not in known_units:
+            expected = " or ".join(map(short_repr, sorted(known_units)))
+            yield Issue(f"{_CONDITIONS_PATH}.{key}", f"is {short_repr(unit)}; the unit of {metric.name} is {expected}")
 
 
-def _far(metric: Metric, conditions: Mapping[str, Any]) -> Iterator[Note]:
+def _outliers(metric: Metric, conditions: Mapping[str, Any]) -> Iterator[Issue]:
     if metric.calc_type is None:
         return
     for key in ("calcValue", "currentValue", "historyValue"):
-        number = _number(conditions.get(key))
-        if number is not None and (number > Decimal(str(metric.high)) * _FAR or number < 0 <= metric.low):
-            told = f"{metric.low:g} to {metric.high:g} {metric.unit.en}".strip()
-            yield Note(
-                f"{_CONDITIONS}.{key}", f"is {shown(conditions[key])}, far from what {metric.name} can be ({told})"
+        number = _decimal_or_none(conditions.get(key))
+        if number is not None and (number > Decimal(str(metric.high)) * _OUTLIER_FACTOR or number < 0 <= metric.low):
+            expected = f"{metric.low:g} to {metric.high:g} {metric.unit.en}".strip()
+            yield Issue(
+                f"{_CONDITIONS_PATH}.{key}",
+                f"is {short_repr(conditions[key])}, far from what {metric.name} can be ({expected})",
             )
 
 
-def _number(value: Any) -> Decimal | None:  # noqa: ANN401 - any JSON value
+def _decimal_or_none(value: Any) -> Decimal | None:  # noqa: ANN401 - any JSON value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -84,40 +85,40 @@ def _number(value: Any) -> Decimal | None:  # noqa: ANN401 - any JSON value
     return number if number.is_finite() else None
 
 
-def _duration(times: Mapping[str, Any], prefix: str) -> Iterator[Note]:
-    first, over = (_moment(times.get(key)) for key in ("firstOccurTime", "recoverTime"))
-    seconds = _number(times.get("durationTime"))
-    if first is None or over is None or seconds is None:
+def _wrong_durations(times: Mapping[str, Any], prefix: str) -> Iterator[Issue]:
+    first_occurred_at, recovered_at = (_time_or_none(times.get(key)) for key in ("firstOccurTime", "recoverTime"))
+    duration_s = _decimal_or_none(times.get("durationTime"))
+    if first_occurred_at is None or recovered_at is None or duration_s is None:
         return
-    between = int((over - first).total_seconds())
-    if between >= 0 and seconds != between:
-        told = f"is {shown(times['durationTime'])}; from firstOccurTime to recoverTime it is {between} s"
-        yield Note(f"{prefix}durationTime", told)
+    elapsed_s = int((recovered_at - first_occurred_at).total_seconds())
+    if elapsed_s >= 0 and duration_s != elapsed_s:
+        message = f"is {short_repr(times['durationTime'])}; from firstOccurTime to recoverTime it is {elapsed_s} s"
+        yield Issue(f"{prefix}durationTime", message)
 
 
-def _moment(value: Any) -> datetime | None:  # noqa: ANN401 - any JSON value
+def _time_or_none(value: Any) -> datetime | None:  # noqa: ANN401 - any JSON value
     try:
-        return datetime.strptime(value, _TIME)  # noqa: DTZ007 - Beijing time without offset
+        return datetime.strptime(value, _TIME_FORMAT)  # noqa: DTZ007 - Beijing time without offset
     except (TypeError, ValueError):
         return None
 
 
-def _table(tree: Any, key: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
-    found = tree.get(key)
-    return found if isinstance(found, dict) else {}
+def _object_at(tree: Any, key: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
+    value = tree.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 TEMPLATE_PROFILE = "template"
 
-MOST_NOTES = 100
+MAX_ISSUES = 100
 
 """Problems, and deviations, that are told of one body."""
 
 _FORMS = {EVENTBRIDGE: Form.EVENTBRIDGE, DDOS: Form.CLOUDEVENTS}
 
-_OPEN_KINDS = {EVENTBRIDGE: "event", DDOS: "cloudevents"}
+_OPEN_SCHEMA_KINDS = {EVENTBRIDGE: "event", DDOS: "cloudevents"}
 
-_NAMES = {"metricName": "metric", "eventName": "event"}
+_SUBJECT_NOUNS = {"metricName": "metric", "eventName": "event"}
 
 _STATES = {"1": State.FIRING, "0": State.RESOLVED}
 
@@ -126,12 +127,12 @@ _NOT_A_CALLBACK = (
     "(a body of your own template? --profile template)"
 )
 
-_NO_TIME = ("0", 0, "")
+_EMPTY_TIMES = ("0", 0, "")
 
-_MOST_SHAPES = 5
+_MAX_SHAPES = 5
 
 
-class BodyVerdict(NamedTuple):
+class ValidationResult(NamedTuple):
     """What a body is, and what is to be said of it."""
 
     kind: str
@@ -141,16 +142,16 @@ class BodyVerdict(NamedTuple):
     also_fits: tuple[str, ...] = ()
     """Ids of shapes that it fits as well."""
     state: State | None = None
-    problems: tuple[Note, ...] = ()
-    deviations: tuple[Note, ...] = ()
+    problems: tuple[Issue, ...] = ()
+    deviations: tuple[Issue, ...] = ()
 
     @property
-    def valid(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether it could have come from TCOP."""
         return not self.problems
 
 
-class BodyJudge:
+class CallbackValidator:
     """Judges bodies by a catalogue and a profile; what is needed for a shape is made once.
 
     Args:
@@ -160,126 +161,143 @@ class BodyJudge:
 
     def __init__(self, shapes: Iterable[Shape], profile: Profile) -> None:
         self._shapes = {shape.id: shape for shape in shapes}
-        self._recogniser = Recogniser(self._shapes.values())
+        self._classifier = ShapeClassifier(self._shapes.values())
         self._profile = profile
-        self._checkers = cache(self._checkers_of)
-        self._captured = cache(self._captured_of)
-        self._open = cache(lambda kind: validator(inlined(open_schema(_OPEN_KINDS.get(kind, kind)))))
+        self._validators = cache(self._make_validators)
+        self._captured_paths = cache(self._find_captured_paths)
+        self._open_validator = cache(
+            lambda kind: validator(inline_refs(open_schema(_OPEN_SCHEMA_KINDS.get(kind, kind))))
+        )
 
-    def judge(self, raw: bytes) -> BodyVerdict:
+    def validate(self, raw: bytes) -> ValidationResult:
         """Judge a body, whatever its bytes are; nothing is raised."""
-        return self.judge_parsed(parse(raw))
+        return self.validate_parsed(parse_body(raw))
 
-    def judge_parsed(self, parsed: Parsed) -> BodyVerdict:
+    def validate_parsed(self, parsed: ParsedBody) -> ValidationResult:
         """Judge a body that was read already."""
         if not parsed.is_json:
-            verdict = BodyVerdict(UNKNOWN, problems=parsed.problems)
+            result = ValidationResult(UNKNOWN, problems=parsed.problems)
         else:
-            verdict = self.judge_tree(parsed.tree)
-            verdict = verdict._replace(
-                problems=(*_few(parsed.problems), *verdict.problems),
-                deviations=(*parsed.deviations, *verdict.deviations),
+            result = self.validate_tree(parsed.tree)
+            result = result._replace(
+                problems=(*_cap(parsed.problems), *result.problems),
+                deviations=(*parsed.deviations, *result.deviations),
             )
-        if self._profile.name != TEMPLATE_PROFILE or verdict.valid:
-            return verdict
-        return verdict._replace(
-            kind=TEMPLATE if verdict.kind == UNKNOWN else verdict.kind,
+        if self._profile.name != TEMPLATE_PROFILE or result.is_valid:
+            return result
+        return result._replace(
+            kind=TEMPLATE if result.kind == UNKNOWN else result.kind,
             problems=(),
-            deviations=(*verdict.problems, *verdict.deviations),
+            deviations=(*result.problems, *result.deviations),
         )
 
-    def judge_tree(self, tree: Any) -> BodyVerdict:  # noqa: ANN401 - any JSON value
+    def validate_tree(self, tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
         """Judge a body that is a JSON value already."""
-        found = self._recogniser.recognise(tree)
-        if found.kind == UNKNOWN:
-            why = _NOT_A_CALLBACK if isinstance(tree, dict) else f"is {shown(tree)}, not an object"
-            return BodyVerdict(UNKNOWN, problems=(Note("", why),))
-        if not found.shapes:
-            problems = _few(map(_note, flaws(self._open(found.kind), tree)))
-            deviations = (_stranger(found, tree), *_odd_times(tree))
-            return BodyVerdict(found.kind, None, (), _state(tree), problems, _besides(deviations, problems))
-        shape, *others = found.shapes
-        accept, printed = self._checkers(shape.id, _FORMS.get(found.kind, Form.DOCUMENTED))
-        problems = _few(map(_note, flaws(accept, tree)))
-        deviations = (
-            *_few(self._deviation(flaw, shape) for flaw in flaws(printed, tree)),
-            *_odd_times(tree),
-            *odd_values(shape, tree),
+        classification = self._classifier.classify(tree)
+        if classification.kind == UNKNOWN:
+            message = _NOT_A_CALLBACK if isinstance(tree, dict) else f"is {short_repr(tree)}, not an object"
+            return ValidationResult(UNKNOWN, problems=(Issue("", message),))
+        if not classification.shapes:
+            problems = _cap(map(_issue, iter_violations(self._open_validator(classification.kind), tree)))
+            deviations = (_unknown_product(classification, tree), *_implausible_times(tree))
+            return ValidationResult(
+                classification.kind, None, (), _state_of(tree), problems, _not_covered_by(deviations, problems)
+            )
+        shape, *others = classification.shapes
+        accept_validator, printed_validator = self._validators(
+            shape.id, _FORMS.get(classification.kind, Form.DOCUMENTED)
         )
-        ids = tuple(other.id for other in others)
-        return BodyVerdict(found.kind, shape.id, ids, _state(tree), problems, _besides(deviations, problems))
+        problems = _cap(map(_issue, iter_violations(accept_validator, tree)))
+        deviations = (
+            *_cap(self._deviation(violation, shape) for violation in iter_violations(printed_validator, tree)),
+            *_implausible_times(tree),
+            *implausible_values(shape, tree),
+        )
+        other_ids = tuple(other.id for other in others)
+        return ValidationResult(
+            classification.kind, shape.id, other_ids, _state_of(tree), problems, _not_covered_by(deviations, problems)
+        )
 
-    def _checkers_of(self, shape_id: str, form: Form) -> tuple[Checker, Checker]:
+    def _make_validators(self, shape_id: str, form: Form) -> tuple[Checker, Checker]:
         """Return what checks what a body has to keep, and what a page prints."""
         shape = self._shapes[shape_id]
-        return validator(inlined(accept_schema(shape))), validator(printed_schema(shape, form, self._profile.wire))
+        return validator(inline_refs(accept_schema(shape))), validator(
+            documented_schema(shape, form, self._profile.wire_format)
+        )
 
-    def _captured_of(self, shape_id: str) -> frozenset[str]:
+    def _find_captured_paths(self, shape_id: str) -> frozenset[str]:
         """Return the paths of captured bodies."""
-        return frozenset(_paths(printed_schema(self._shapes[shape_id], Form.OBSERVED, self._profile.wire)))
+        return frozenset(
+            _schema_paths(documented_schema(self._shapes[shape_id], Form.OBSERVED, self._profile.wire_format))
+        )
 
-    def _deviation(self, flaw: Flaw, shape: Shape) -> Note:
-        path, key = path_of(flaw.path), str(flaw.path[-1]) if flaw.path else ""
-        if flaw.rule == "additionalProperties" and path in self._captured(shape.id):
-            return Note(path, "captured callbacks have it, no page does")
-        if flaw.rule == "enum" and key in _NAMES:
-            return Note(path, f"is no {_NAMES[key]} of {shape.id} that is known")
-        return _note(flaw)
-
-
-def _note(flaw: Flaw) -> Note:
-    hint = f" ({flaw.wanted})" if flaw.wanted and flaw.rule not in ABOUT_KEYS else ""
-    return Note(path_of(flaw.path), flaw.message + hint)
+    def _deviation(self, violation: SchemaViolation, shape: Shape) -> Issue:
+        path, key = path_of(violation.path), str(violation.path[-1]) if violation.path else ""
+        if violation.rule == "additionalProperties" and path in self._captured_paths(shape.id):
+            return Issue(path, "captured callbacks have it, no page does")
+        if violation.rule == "enum" and key in _SUBJECT_NOUNS:
+            return Issue(path, f"is no {_SUBJECT_NOUNS[key]} of {shape.id} that is known")
+        return _issue(violation)
 
 
-def _few(notes: Iterable[Note]) -> tuple[Note, ...]:
+def _issue(violation: SchemaViolation) -> Issue:
+    hint = f" ({violation.description})" if violation.description and violation.rule not in KEY_PRESENCE_RULES else ""
+    return Issue(path_of(violation.path), violation.message + hint)
+
+
+def _cap(all_issues: Iterable[Issue]) -> tuple[Issue, ...]:
     """Return the first hundred notes, and that there are more: a body may be made to have a million."""
-    some = tuple(itertools.islice(notes, MOST_NOTES + 1))
-    return (*some[:MOST_NOTES], Note("", f"more than {MOST_NOTES} of these")) if len(some) > MOST_NOTES else some
+    capped = tuple(itertools.islice(all_issues, MAX_ISSUES + 1))
+    return (*capped[:MAX_ISSUES], Issue("", f"more than {MAX_ISSUES} of these")) if len(capped) > MAX_ISSUES else capped
 
 
-def _besides(deviations: Iterable[Note], problems: Iterable[Note]) -> tuple[Note, ...]:
+def _not_covered_by(deviations: Iterable[Issue], problems: Iterable[Issue]) -> tuple[Issue, ...]:
     """Return deviations at other places than problems."""
-    told = {problem.path for problem in problems}
-    return tuple(note for note in deviations if note.path not in told)
+    problem_paths = {problem.path for problem in problems}
+    return tuple(deviation for deviation in deviations if deviation.path not in problem_paths)
 
 
-def _stranger(found: Recognised, tree: Any) -> Note:  # noqa: ANN401 - any JSON value
+def _unknown_product(classification: Classification, tree: Any) -> Issue:  # noqa: ANN401 - any JSON value
     """Say what is not in the catalogue: the product, or these dimensions of it."""
-    if found.product:
-        ids = [shape.id for shape in found.product]
-        more = f" and {len(ids) - _MOST_SHAPES} more" if len(ids) > _MOST_SHAPES else ""
-        known = f"{', '.join(ids[:_MOST_SHAPES])}{more}"
-        return Note("alarmObjInfo.dimensions", f"has the keys of no known shape of this product ({known})")
+    if classification.product:
+        shape_ids = [shape.id for shape in classification.product]
+        more = f" and {len(shape_ids) - _MAX_SHAPES} more" if len(shape_ids) > _MAX_SHAPES else ""
+        known_shapes = f"{', '.join(shape_ids[:_MAX_SHAPES])}{more}"
+        return Issue("alarmObjInfo.dimensions", f"has the keys of no known shape of this product ({known_shapes})")
     for path in ("alarmObjInfo.namespace", "alarmPolicyInfo.policyType", "alarmPolicyInfo.conditions.productName"):
         value: Any = tree
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None:
-            return Note(path, f"is {shown(value)}, a product that is not in the catalogue")
-    return Note("type" if found.kind == DDOS else "", "is of a product that is not in the catalogue")
+            return Issue(path, f"is {short_repr(value)}, a product that is not in the catalogue")
+    return Issue("type" if classification.kind == DDOS else "", "is of a product that is not in the catalogue")
 
 
-def _state(tree: Any) -> State | None:  # noqa: ANN401 - any JSON value
+def _state_of(tree: Any) -> State | None:  # noqa: ANN401 - any JSON value
     return _STATES.get(str(tree.get("alarmStatus")))
 
 
-def _odd_times(tree: Any) -> Iterator[Note]:  # noqa: ANN401 - any JSON value
+def _implausible_times(tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
     """Yield what is odd about times that are well-formed each by itself."""
     times, prefix = (tree, "") if "recoverTime" in tree else (tree.get("alarmPolicyInfo"), "alarmPolicyInfo.")
     if not isinstance(times, dict) or "recoverTime" not in times:
         return
-    state, over, first = _state(tree), times["recoverTime"], times.get("firstOccurTime")
+    state, recovered_at, first_occurred_at = _state_of(tree), times["recoverTime"], times.get("firstOccurTime")
     path = f"{prefix}recoverTime"
-    if state is State.FIRING and over not in _NO_TIME:
-        yield Note(path, "is told by an alarm that is not resolved")
-    elif state is State.RESOLVED and over in _NO_TIME:
-        yield Note(path, "is not told by an alarm that is resolved")
-    elif state is State.RESOLVED and isinstance(over, str) and isinstance(first, str) and over < first:
-        yield Note(path, "is before firstOccurTime")
+    if state is State.FIRING and recovered_at not in _EMPTY_TIMES:
+        yield Issue(path, "is told by an alarm that is not resolved")
+    elif state is State.RESOLVED and recovered_at in _EMPTY_TIMES:
+        yield Issue(path, "is not told by an alarm that is resolved")
+    elif (
+        state is State.RESOLVED
+        and isinstance(recovered_at, str)
+        and isinstance(first_occurred_at, str)
+        and recovered_at < first_occurred_at
+    ):
+        yield Issue(path, "is before firstOccurTime")
 
 
-def _paths(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
+def _schema_paths(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for key, child in schema.get("properties", {}).items():
         yield f"{prefix}{key}"
-        yield from _paths(child, f"{prefix}{key}.")
+        yield from _schema_paths(child, f"{prefix}{key}.")

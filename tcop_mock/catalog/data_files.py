@@ -15,24 +15,24 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.catalog.schema_errors import ABOUT_KEYS, flaws, validator, worst
-from tcop_mock.domain.shape import HOLE_MARKS, Problem
+from tcop_mock.catalog.schema_errors import KEY_PRESENCE_RULES, iter_violations, validator, worst_violation
+from tcop_mock.domain.shape import MARKER_CHARS, Problem
 from tcop_mock.errors import EntryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
-    from tcop_mock.catalog.schema_errors import Checker, Flaw
+    from tcop_mock.catalog.schema_errors import Checker, SchemaViolation
 
 
 def data_root(name: str) -> Traversable:
     """Return the folder ``payload_catalog`` or ``contracts``, from a wheel, a zipped wheel or a checkout."""
-    inside = files("tcop_mock") / name
-    return inside if inside.is_dir() else Path(__file__).parents[2] / name
+    packaged = files("tcop_mock") / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / name
 
 
-def walk(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+def iter_files(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
     """Yield (path below ``folder`` without ``suffix``, file) in the order of the paths.
 
     Names that begin with ``_`` or ``.`` are not entries (pools, editors' files) and are passed over.
@@ -41,12 +41,12 @@ def walk(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[tuple[s
         if item.name.startswith(("_", ".")):
             continue
         if item.is_dir():
-            yield from walk(item, suffix, f"{prefix}{item.name}/")
+            yield from iter_files(item, suffix, f"{prefix}{item.name}/")
         elif item.name.endswith(suffix):
             yield f"{prefix}{item.name.removesuffix(suffix)}", item
 
 
-_MOST_PROBLEM_CHARS = 200
+_MAX_MESSAGE_CHARS = 200
 
 
 def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]:
@@ -80,30 +80,32 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
         EntryError: the problem nearest to the root; of several there, an unknown key, which is often a typing error
             and the reason why another key is missing.
     """
-    problem = next(_unwritable(table), None)
-    flaw = None if problem else worst(_validator(schema), table)
-    if flaw:
-        problem = _problem(flaw)
+    problem = next(_not_json(table), None)
+    violation = None if problem else worst_violation(_validator(schema), table)
+    if violation:
+        problem = _to_problem(violation)
     if problem:
         hint = f" ({problem.fix})" if problem.fix else ""
-        raise EntryError(file, problem.key, problem.problem + hint)
+        raise EntryError(file, problem.key, problem.message + hint)
 
 
 def all_problems(table: dict[str, Any], schema: str) -> list[Problem]:
     """Return everything that a schema of ours has against a table; before that, what no JSON can say."""
-    return list(_unwritable(table)) or [_problem(flaw) for flaw in flaws(_validator(schema), table)]
+    return list(_not_json(table)) or [
+        _to_problem(violation) for violation in iter_violations(_validator(schema), table)
+    ]
 
 
-def _problem(flaw: Flaw) -> Problem:
-    path, what = list(map(str, flaw.path)), flaw.message
-    if flaw.rule in ABOUT_KEYS:
-        what = f"{path.pop()!r} {what}"
-    return Problem(".".join(path), _one_line(what), flaw.wanted)
+def _to_problem(violation: SchemaViolation) -> Problem:
+    path, message = list(map(str, violation.path)), violation.message
+    if violation.rule in KEY_PRESENCE_RULES:
+        message = f"{path.pop()!r} {message}"
+    return Problem(".".join(path), _truncate(message), violation.description)
 
 
-def _unwritable(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
+def _not_json(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
     """Yield what TOML can say and a body cannot: dates, numbers without end, characters that no text may hold."""
-    if isinstance(node, str) and any(mark in node for mark in HOLE_MARKS):
+    if isinstance(node, str) and any(char in node for char in MARKER_CHARS):
         yield Problem(key, "holds U+FDD0, U+FDD1 or U+FDD2, which Unicode keeps for internal use; take it out")
     if isinstance(node, float) and not math.isfinite(node):
         yield Problem(key, f"{node} is no number of JSON's")
@@ -112,8 +114,8 @@ def _unwritable(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for name, child in children:
         path = f"{key}.{name}" if key else f"{name}"
-        yield from _unwritable(name, path)
-        yield from _unwritable(child, path)
+        yield from _not_json(name, path)
+        yield from _not_json(child, path)
 
 
 @cache
@@ -128,9 +130,9 @@ def read_schema(schema: str) -> dict[str, Any]:
     return table
 
 
-def _one_line(message: str) -> str:
+def _truncate(message: str) -> str:
     line = " ".join(message.split())
-    if len(line) <= _MOST_PROBLEM_CHARS:
+    if len(line) <= _MAX_MESSAGE_CHARS:
         return line
-    half = _MOST_PROBLEM_CHARS // 2
+    half = _MAX_MESSAGE_CHARS // 2
     return f"{line[:half]} … {line[-half:]}"

@@ -9,20 +9,20 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.catalog.data_files import data_root, read_entry, walk
+from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
 from tcop_mock.domain.shape import (
+    AlarmKind,
     CloudEvent,
     Erratum,
     Event,
-    Kind,
+    LocalizedText,
     Metric,
-    Observed,
+    ObservedFields,
     Policy,
     Problem,
     Product,
     Sample,
     Shape,
-    Text,
     ValueSpec,
 )
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
@@ -48,7 +48,7 @@ class Catalog:
             UsageError: a folder is not there.
             EntryError: an entry does not keep the format; says file, key and problem.
         """
-        shapes = dict(_shipped())
+        shapes = dict(_load_shipped())
         for folder in map(Path, folders):
             if not folder.is_dir():
                 raise UsageError(f"catalogue folder {str(folder)!r} is not there; name a folder of TOML entries")
@@ -81,26 +81,26 @@ class Catalog:
         """
         if not _GLOB_CHARS.intersection(pattern):
             return [self.get(pattern)]
-        found = [shape for shape in self if fnmatch.fnmatchcase(shape.id, pattern)]
-        if not found:
+        shapes = [shape for shape in self if fnmatch.fnmatchcase(shape.id, pattern)]
+        if not shapes:
             listing = "`tcop-mock list` shows all shapes"
             raise UnknownNameError("shape", pattern, self._shapes, listing=listing)
-        return found
+        return shapes
 
 
 @cache
-def _shipped() -> tuple[tuple[str, Shape], ...]:
+def _load_shipped() -> tuple[tuple[str, Shape], ...]:
     """Read the shipped entries, once in a process: they do not change under it."""
     return tuple(_read_folder(data_root("payload_catalog"), check=False))
 
 
 def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable
-    for shape_id, file in walk(folder, ".toml"):
+    for shape_id, file in iter_files(folder, ".toml"):
         table = read_entry(file, SCHEMA, check=check)
         shape = parse_shape(shape_id, table, str(file) if check else "")
         if check:
             for problem in contradictions(shape):
-                raise EntryError(str(file), problem.key, problem.problem)
+                raise EntryError(str(file), problem.key, problem.message)
         yield shape_id, shape
 
 
@@ -111,28 +111,31 @@ def contradictions(shape: Shape) -> Iterator[Problem]:
         problem = undrawable(spec)
         if problem:
             yield Problem(f"values.{name}", problem)
-    for at, event in enumerate(shape.events):
+    for index, event in enumerate(shape.events):
         if shape.cloud_event and not event.cloud_type:
-            yield Problem(f"events.{at}", "'cloudEventType' is missing: with [cloudevent] each event has one")
-    for at, metric in enumerate(shape.metrics):
-        problem = _unreachable(metric)
+            yield Problem(f"events.{index}", "'cloudEventType' is missing: with [cloudevent] each event has one")
+    for index, metric in enumerate(shape.metrics):
+        problem = _unreachable_threshold(metric)
         if problem:
-            yield Problem(f"metrics.{at}.calcValue", problem, _REACHABLE)
+            yield Problem(f"metrics.{index}.calcValue", problem, _RANGE_ADVICE)
 
 
 def _misplaced_keys(shape: Shape) -> Iterator[Problem]:
     for table, keys in (("dimensions_zh", shape.dimensions_zh), ("aliases", shape.aliases)):
         for key in keys:
             if key not in shape.dimensions:
-                near = did_you_mean(key, shape.dimensions)
-                yield Problem(table, f"{key!r} is no key of [dimensions]" + (f"; did you mean {near}?" if near else ""))
+                suggestion = did_you_mean(key, shape.dimensions)
+                yield Problem(
+                    table,
+                    f"{key!r} is no key of [dimensions]" + (f"; did you mean {suggestion}?" if suggestion else ""),
+                )
     for key in shape.observed.dimensions:
         if key in shape.dimensions:
             problem = f"{key!r} is a key of [dimensions]; name only what stands beside these"
             yield Problem("observed.dimensions", problem)
 
 
-_REACHABLE = "an alarm fires beyond the threshold and is resolved within it: give range values on both sides"
+_RANGE_ADVICE = "an alarm fires beyond the threshold and is resolved within it: give range values on both sides"
 
 
 def undrawable(spec: ValueSpec) -> str:
@@ -147,59 +150,59 @@ def undrawable(spec: ValueSpec) -> str:
     return ""
 
 
-def _unreachable(metric: Metric) -> str:
+def _unreachable_threshold(metric: Metric) -> str:
     """Return why no value beyond the threshold or none within it can be drawn, or an empty string."""
     if metric.calc_value is None:
         return ""
     step = Decimal(1).scaleb(-metric.decimals)
-    limit, low, high = Decimal(metric.calc_value), Decimal(str(metric.low)), Decimal(str(metric.high))
-    if limit % step:
-        return f"{limit} has more decimals than the metric's values ({metric.decimals})"
+    threshold, low, high = Decimal(metric.calc_value), Decimal(str(metric.low)), Decimal(str(metric.high))
+    if threshold % step:
+        return f"{threshold} has more decimals than the metric's values ({metric.decimals})"
     least = low + step if metric.calc_type in {"<", ">="} else low
     greatest = high - step if metric.calc_type in {">", "<="} else high
-    if least <= limit <= greatest and low < high:
+    if least <= threshold <= greatest and low < high:
         return ""
-    return f"range [{low}, {high}] has values on one side of {metric.calc_type} {limit} only"
+    return f"range [{low}, {high}] has values on one side of {metric.calc_type} {threshold} only"
 
 
 def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
     """Turn the table of an entry that keeps its schema into a shape; ``file`` is told where the entry is wrong."""
-    observed = _observed(table.get("observed", {}))
+    observed = _parse_observed(table.get("observed", {}))
     return Shape(
         id=shape_id,
-        title=_text(table, "title"),
-        kind=Kind(table["kind"]),
+        title=_parse_text(table, "title"),
+        kind=AlarmKind(table["kind"]),
         namespace=table["namespace"],
         regional=table["regional"],
         source=table["source"],
         assumed=tuple(table.get("assumed", ())),
-        policy=Policy(table["policy"]["type"], _text(table["policy"], "name"), table["policy"].get("ename")),
-        values={name: _value(spec) for name, spec in table.get("values", {}).items()},
+        policy=Policy(table["policy"]["type"], _parse_text(table["policy"], "name"), table["policy"].get("ename")),
+        values={name: _parse_value_spec(spec) for name, spec in table.get("values", {}).items()},
         dimensions=table["dimensions"],
         dimensions_zh=table.get("dimensions_zh", {}),
-        metrics=tuple(_metric(row, observed.show_name_suffix) for row in table.get("metrics", ())),
-        events=tuple(map(_event, table.get("events", ()))),
-        product=_product(table["product"]) if "product" in table else None,
-        sample=_sample(table["sample"]) if "sample" in table else None,
+        metrics=tuple(_parse_metric(row, observed.show_name_suffix) for row in table.get("metrics", ())),
+        events=tuple(map(_parse_event, table.get("events", ()))),
+        product=_parse_product(table["product"]) if "product" in table else None,
+        sample=_parse_sample(table["sample"]) if "sample" in table else None,
         observed=observed,
-        cloud_event=_cloud_event(table["cloudevent"]) if "cloudevent" in table else None,
+        cloud_event=_parse_cloud_event(table["cloudevent"]) if "cloudevent" in table else None,
         aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
         errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
         file=file,
     )
 
 
-def _text(table: dict[str, Any], key: str) -> Text:
-    return Text(table[key], table.get(f"{key}_zh", table[key]))
+def _parse_text(table: dict[str, Any], key: str) -> LocalizedText:
+    return LocalizedText(table[key], table.get(f"{key}_zh", table[key]))
 
 
-def _value(spec: dict[str, Any]) -> ValueSpec:
+def _parse_value_spec(spec: dict[str, Any]) -> ValueSpec:
     return ValueSpec(spec["generator"], {key: value for key, value in spec.items() if key != "generator"})
 
 
-def _metric(table: dict[str, Any], suffix: str) -> Metric:
+def _parse_metric(table: dict[str, Any], suffix: str) -> Metric:
     low, high = table.get("range", (0.0, 0.0))
-    show_name, unit = _text(table, "metricShowName"), _text(table, "unit")
+    show_name, unit = _parse_text(table, "metricShowName"), _parse_text(table, "unit")
     return Metric(
         name=table["metricName"],
         show_name=show_name,
@@ -211,45 +214,45 @@ def _metric(table: dict[str, Any], suffix: str) -> Metric:
         high=high,
         decimals=table.get("decimals", 0),
         namespace=table.get("namespace"),
-        observed_show_name=_captured(
-            table, "observedShowName", Text(f"{show_name.en}{suffix}", f"{show_name.zh}{suffix}")
+        observed_show_name=_parse_observed_text(
+            table, "observedShowName", LocalizedText(f"{show_name.en}{suffix}", f"{show_name.zh}{suffix}")
         ),
-        observed_unit=_captured(table, "observedUnit", unit),
+        observed_unit=_parse_observed_text(table, "observedUnit", unit),
     )
 
 
-def _captured(table: dict[str, Any], key: str, otherwise: Text) -> Text | None:
+def _parse_observed_text(table: dict[str, Any], key: str, fallback: LocalizedText) -> LocalizedText | None:
     """Return what was captured; a language that nothing was captured in has the text that it would have."""
     if key not in table and f"{key}_zh" not in table:
         return None
-    return Text(table.get(key, otherwise.en), table.get(f"{key}_zh", otherwise.zh))
+    return LocalizedText(table.get(key, fallback.en), table.get(f"{key}_zh", fallback.zh))
 
 
-def _observed(table: dict[str, Any]) -> Observed:
-    return Observed(
+def _parse_observed(table: dict[str, Any]) -> ObservedFields:
+    return ObservedFields(
         dimensions=table.get("dimensions", {}),
         show_name_suffix=table.get("showNameSuffix", ""),
         additional_msg=tuple((row["key"], row["value"]) for row in table.get("additionalMsg", ())),
     )
 
 
-def _sample(table: dict[str, Any]) -> Sample:
+def _parse_sample(table: dict[str, Any]) -> Sample:
     return Sample(table["dimensions"], table["agrees"], table.get("errata", ""), table.get("placeholder", False))
 
 
-def _event(table: dict[str, Any]) -> Event:
+def _parse_event(table: dict[str, Any]) -> Event:
     return Event(
         name=table["eventName"],
-        show_name=_text(table, "eventShowName"),
+        show_name=_parse_text(table, "eventShowName"),
         recoverable=table["recoverable"],
         source=table["source"],
         cloud_type=table.get("cloudEventType"),
     )
 
 
-def _cloud_event(table: dict[str, Any]) -> CloudEvent:
+def _parse_cloud_event(table: dict[str, Any]) -> CloudEvent:
     return CloudEvent(table["source"], table["subject"], table["status"], table["data"])
 
 
-def _product(table: dict[str, Any]) -> Product:
-    return Product(table["productName"], _text(table, "productShowName"))
+def _parse_product(table: dict[str, Any]) -> Product:
+    return Product(table["productName"], _parse_text(table, "productShowName"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcop_mock.catalog.data_files import data_root, read_entry, walk
-from tcop_mock.domain.alarm import Envelope, Scalar, Times, Wire
+from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
+from tcop_mock.domain.alarm import Envelope, StatusType, TimesLocation, WireFormat
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, DeliveryRules, Profile, RetryAfter
 from tcop_mock.errors import UnknownNameError
 
-SCHEMA = "profile"
+PROFILE_SCHEMA = "profile"
 
 
 def load_profile(name: str = DEFAULT_PROFILE) -> Profile:
@@ -18,21 +18,23 @@ def load_profile(name: str = DEFAULT_PROFILE) -> Profile:
     Raises:
         UnknownNameError: there is none; names near misses.
     """
-    files = dict(walk(data_root("contracts") / "profiles", ".toml"))
+    files = dict(iter_files(data_root("contracts") / "profiles", ".toml"))
     if name not in files:
         listing = f"there is {', '.join(sorted(files))}"
         raise UnknownNameError("profile", name, files, listing=listing)
-    return _parse(name, read_entry(files[name], SCHEMA, check=False))
+    return _parse_profile(name, read_entry(files[name], PROFILE_SCHEMA, check=False))
 
 
-def _parse(name: str, table: dict[str, Any]) -> Profile:
+def _parse_profile(name: str, table: dict[str, Any]) -> Profile:
     delivery = table["delivery"]
     return Profile(
         name=name,
         title=table["title"],
         source=table["source"],
         assumed=table["assumed"],
-        wire=Wire(_envelope(table["wire"]["documented"]), _envelope(table["wire"]["observed"])),
+        wire_format=WireFormat(
+            _parse_envelope(table["wire"]["documented"]), _parse_envelope(table["wire"]["observed"])
+        ),
         delivery=DeliveryRules(
             attempts=delivery["attempts"],
             timeout_s=float(delivery["timeout_s"]),
@@ -47,11 +49,11 @@ def _parse(name: str, table: dict[str, Any]) -> Profile:
     )
 
 
-def _envelope(table: dict[str, Any]) -> Envelope:
+def _parse_envelope(table: dict[str, Any]) -> Envelope:
     return Envelope(
-        status=Scalar(table["alarmStatus"]),
-        times=Times(table["times"]),
+        status_type=StatusType(table["alarmStatus"]),
+        times_location=TimesLocation(table["times"]),
         fields=frozenset(table["fields"]),
         notify_periods=tuple(table.get("alarmNotifyPeriod", ())),
-        period_num_s=table.get("periodNum") == "seconds",
+        is_period_num_in_seconds=table.get("periodNum") == "seconds",
     )

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     Checker: TypeAlias = Validator
     Schema = dict[str, Any]
 
-ABOUT_KEYS = frozenset({"additionalProperties", "required"})
+KEY_PRESENCE_RULES = frozenset({"additionalProperties", "required"})
 """Rules that a key breaks by being there or not."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_MOST_SHOWN = 6
-_MOST_NEAR_CHARS = 100
+_MAX_SHOWN = 6
+_MAX_SUGGESTION_CHARS = 100
 """A longer key is near to none, and looking would take long."""
 _TYPES = {
     "array": "a list",
@@ -37,12 +37,12 @@ _TYPES = {
     "object": "an object",
     "string": "a text",
 }
-_brief = reprlib.Repr()
-_brief.maxstring = _brief.maxother = 60
-_brief.maxlevel = 2
+_short_repr = reprlib.Repr()
+_short_repr.maxstring = _short_repr.maxother = 60
+_short_repr.maxlevel = 2
 
 
-class Flaw(NamedTuple):
+class SchemaViolation(NamedTuple):
     """One way in which a value breaks a schema."""
 
     path: tuple[str | int, ...]
@@ -50,7 +50,7 @@ class Flaw(NamedTuple):
     message: str
     rule: str
     """The schema's keyword that is broken: ``required``, ``type``, ..."""
-    wanted: str
+    description: str
     """What the schema describes; of a missing or an unknown key, as what it describes the table."""
 
 
@@ -61,7 +61,7 @@ def validator(schema: Schema) -> Checker:
     return Draft202012Validator(schema)
 
 
-def foreign(name: str) -> Callable[[Any], Iterator[Flaw]]:
+def load_user_schema(name: str) -> Callable[[Any], Iterator[SchemaViolation]]:
     """Return what yields all that is wrong with a value by a JSON Schema of the user's, in the dialect that it names.
 
     Formats are annotations, as they are by default in the newest dialects. Nothing is ever fetched.
@@ -73,24 +73,24 @@ def foreign(name: str) -> Callable[[Any], Iterator[Flaw]]:
     from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - see the module's docstring
     from referencing.jsonschema import EMPTY_REGISTRY  # noqa: PLC0415 - see the module's docstring
 
-    schema = _foreign_schema(name)
+    schema = _read_user_schema(name)
     dialect = validator_for(schema, default=Draft202012Validator)
     try:
         dialect.check_schema(schema)
     except SchemaError as problem:
-        flaw = next(_flaws_of(problem))
-        where = f"{'.'.join(map(str, flaw.path))}: " if flaw.path else ""
-        raise UsageError(f"schema file {name!r} is no JSON Schema: {where}{flaw.message}") from None
+        violation = next(_violations_of(problem))
+        location = f"{'.'.join(map(str, violation.path))}: " if violation.path else ""
+        raise UsageError(f"schema file {name!r} is no JSON Schema: {location}{violation.message}") from None
     checker = dialect(schema, registry=EMPTY_REGISTRY)  # one that fetches nothing
     _require_references(name, schema, str(dialect.META_SCHEMA.get("$schema", "")))
     try:
         list(checker.iter_errors({}))
     except RecursionError:
         raise UsageError(f"schema file {name!r} refers to itself without end") from None
-    return lambda value: flaws(checker, value)
+    return lambda value: iter_violations(checker, value)
 
 
-def _foreign_schema(name: str) -> Any:  # noqa: ANN401 - an object or a boolean
+def _read_user_schema(name: str) -> Any:  # noqa: ANN401 - an object or a boolean
     try:
         schema = json.loads(Path(name).read_bytes())
     except OSError as problem:
@@ -118,103 +118,112 @@ def _require_references(name: str, schema: Any, dialect: str) -> None:  # noqa: 
                 resolver.lookup(reference or "#")
             except Unresolvable:
                 raise UsageError(
-                    f"schema file {name!r} refers to {shown(reference)}, which is not in it, and nothing is fetched; "
+                    f"schema file {name!r} refers to {short_repr(reference)}, which is not in it, and nothing is fetched; "
                     "write what that is into the file, under $defs"
                 ) from None
         parts += [(child, resolver.in_subresource(child)) for child in part.subresources()]
 
 
-def flaws(checker: Checker, value: Any) -> Iterator[Flaw]:  # noqa: ANN401 - any JSON value
+def iter_violations(checker: Checker, value: Any) -> Iterator[SchemaViolation]:  # noqa: ANN401 - any JSON value
     """Yield all that is wrong with a value, a flaw for each key that is missing or unknown."""
     for error in checker.iter_errors(value):
-        yield from _flaws_of(error)
+        yield from _violations_of(error)
 
 
-def worst(checker: Checker, value: Any) -> Flaw | None:  # noqa: ANN401 - any JSON value
+def worst_violation(checker: Checker, value: Any) -> SchemaViolation | None:  # noqa: ANN401 - any JSON value
     """Return the flaw nearest to the root; of several there, an unknown key.
 
     That is often a typing error, and the reason why another key is missing.
     """
     from jsonschema.exceptions import best_match, by_relevance  # noqa: PLC0415 - see the module's docstring
 
-    found = best_match(checker.iter_errors(value), key=by_relevance(strong=frozenset(["additionalProperties"])))
-    if found is None:
+    error = best_match(checker.iter_errors(value), key=by_relevance(strong=frozenset(["additionalProperties"])))
+    if error is None:
         return None
-    return next(_flaws_of(found))
+    return next(_violations_of(error))
 
 
-def shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def short_repr(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a value in a few characters, as JSON where it is short."""
     if isinstance(value, dict | list):
-        return _brief.repr(value)
+        return _short_repr.repr(value)
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _brief.maxstring else _brief.repr(value)
+    return text if len(text) <= _short_repr.maxstring else _short_repr.repr(value)
 
 
 def type_of(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a value's JSON type in words: ``a text``, ``an object``."""
     if value is None:
         return _TYPES["null"]
-    python = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
-    return next(_TYPES[name] for kind, name in python.items() if isinstance(value, kind))
+    json_types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return next(_TYPES[name] for python_type, name in json_types.items() if isinstance(value, python_type))
 
 
-def _flaws_of(error: ValidationError | SchemaError) -> Iterator[Flaw]:
+def _violations_of(error: ValidationError | SchemaError) -> Iterator[SchemaViolation]:
     schema: Any = error.schema if isinstance(error.schema, dict) else {}  # a schema may be just `false`
     instance: Any = error.instance
-    demanded: Any = error.validator_value
+    expected: Any = error.validator_value
     path, rule = tuple(error.absolute_path), str(error.validator)
     hint = str(schema.get("description", ""))
     if rule == "additionalProperties":
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for key in instance:
             if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-                near = did_you_mean(key, known) if len(key) <= _MOST_NEAR_CHARS else ""
-                yield Flaw((*path, key), "is an unknown key" + (f"; did you mean {near}?" if near else ""), rule, hint)
+                suggestion = did_you_mean(key, known) if len(key) <= _MAX_SUGGESTION_CHARS else ""
+                yield SchemaViolation(
+                    (*path, key),
+                    "is an unknown key" + (f"; did you mean {suggestion}?" if suggestion else ""),
+                    rule,
+                    hint,
+                )
     elif rule == "required":
-        missing = next(key for key in demanded if error.message.startswith(repr(key)))
-        yield Flaw((*path, missing), "is missing", rule, hint)
+        missing = next(key for key in expected if error.message.startswith(repr(key)))
+        yield SchemaViolation((*path, missing), "is missing", rule, hint)
     elif rule == "dependentRequired":
-        pairs = ((key, other) for key, others in demanded.items() for other in others)
+        pairs = ((key, other) for key, others in expected.items() for other in others)
         key, other = next(pair for pair in pairs if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}")
-        yield Flaw(path, f"{key!r} is there, so {other!r} must be, too", rule, hint)
+        yield SchemaViolation(path, f"{key!r} is there, so {other!r} must be, too", rule, hint)
     elif rule in {"anyOf", "oneOf"} and not hint and error.context:
-        nearest = max(error.context, key=lambda one: len(one.absolute_path))
-        yield from _flaws_of(nearest)
+        nearest = max(error.context, key=lambda error_in_context: len(error_in_context.absolute_path))
+        yield from _violations_of(nearest)
     else:
-        say = _SAYINGS.get(rule)
-        told = say(demanded, instance) if say else error.message.replace(repr(instance), shown(instance))
-        yield Flaw(path, told if say else " ".join(told.split()), rule, hint)
+        make_message = _MESSAGES.get(rule)
+        message = (
+            make_message(expected, instance)
+            if make_message
+            else error.message.replace(repr(instance), short_repr(instance))
+        )
+        yield SchemaViolation(path, message if make_message else " ".join(message.split()), rule, hint)
 
 
-def _say_type(types: str | list[str], value: object) -> str:
-    wanted = [_TYPES[name] for name in ([types] if isinstance(types, str) else types)]
-    return f"is {type_of(value)}, not {' or '.join(wanted)}"
+def _type_message(types: str | list[str], value: object) -> str:
+    expected = [_TYPES[name] for name in ([types] if isinstance(types, str) else types)]
+    return f"is {type_of(value)}, not {' or '.join(expected)}"
 
 
-def _say_enum(values: list[object], value: object) -> str:
-    some = " or ".join(map(shown, values[:_MOST_SHOWN]))
-    if len(values) <= _MOST_SHOWN:
-        return f"is {shown(value)}, not {some}"
-    near = did_you_mean(f"{value}", map(str, values))
-    hint = f"; did you mean {near}?" if near else ""
-    return f"is {shown(value)}, not {some} or one of {len(values) - _MOST_SHOWN} more{hint}"
+def _enum_message(values: list[object], value: object) -> str:
+    examples = " or ".join(map(short_repr, values[:_MAX_SHOWN]))
+    if len(values) <= _MAX_SHOWN:
+        return f"is {short_repr(value)}, not {examples}"
+    suggestion = did_you_mean(f"{value}", map(str, values))
+    hint = f"; did you mean {suggestion}?" if suggestion else ""
+    return f"is {short_repr(value)}, not {examples} or one of {len(values) - _MAX_SHOWN} more{hint}"
 
 
-def _say_pattern(pattern: str, value: object) -> str:
-    return f"is {shown(value)}, which does not match {pattern}"
+def _pattern_message(pattern: str, value: object) -> str:
+    return f"is {short_repr(value)}, which does not match {pattern}"
 
 
-_SAYINGS: dict[str, Callable[[Any, Any], str]] = {
-    "anyOf": lambda _rule, value: f"is {shown(value)}",
-    "const": lambda wanted, value: f"is {shown(value)}, not {shown(wanted)}",
-    "enum": _say_enum,
+_MESSAGES: dict[str, Callable[[Any, Any], str]] = {
+    "anyOf": lambda _rule, value: f"is {short_repr(value)}",
+    "const": lambda wanted, value: f"is {short_repr(value)}, not {short_repr(wanted)}",
+    "enum": _enum_message,
     "maxItems": lambda most, items: f"has {len(items)} items, {most} are the most",
     "minLength": lambda least, text: f"has {len(text)} characters, fewer than {least}" if text else "is empty",
     "maxLength": lambda most, text: f"has {len(text)} characters, more than {most}",
     "minimum": lambda least, value: f"is {value}, less than {least}",
     "not": lambda _rule, value: f"{value!r} is not allowed" if isinstance(value, str) else "is not allowed",
-    "pattern": _say_pattern,
-    "type": _say_type,
+    "pattern": _pattern_message,
+    "type": _type_message,
 }
 """Where jsonschema's own words name the rule and not the remedy."""

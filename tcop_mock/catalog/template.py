@@ -19,7 +19,7 @@ _FIELD = re.compile(r"\{([a-z_][a-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\}")
 _PATH_ONLY = frozenset({"value"})
 
 
-def parts(template: str) -> tuple[str, ...]:
+def split_template(template: str) -> tuple[str, ...]:
     """Split a text template: literal, path, literal, path, ..., literal."""
     return tuple(_FIELD.split(template))
 
@@ -29,12 +29,12 @@ def is_reference(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tre
     return isinstance(node, dict) and node.keys() == _PATH_ONLY
 
 
-def paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of the entry's tree
+def referenced_paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of the entry's tree
     """Yield each path that a text or a reference names, in order, with repeats."""
     if is_reference(node):
         yield node["value"]
     elif isinstance(node, str):
-        yield from parts(node)[1::2]
+        yield from split_template(node)[1::2]
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a node of the entry's tree
@@ -48,19 +48,19 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN
 
 def has_stray_brace(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tree
     """Tell whether a node is a text with a brace that is no ``{field}``."""
-    return isinstance(node, str) and any(brace in literal for literal in parts(node)[::2] for brace in "{}")
+    return isinstance(node, str) and any(brace in literal for literal in split_template(node)[::2] for brace in "{}")
 
 
 def resolve(values: Values, path: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return the value at a path."""
     name, *keys = path.split(".")
-    found = values[name]
+    value = values[name]
     for key in keys:
-        found = found[key]
-    return found
+        value = value[key]
+    return value
 
 
-def text(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
+def format_value(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
     """Return how a value stands inside a text: a boolean as JSON writes it."""
     return json.dumps(value) if isinstance(value, bool) else f"{value}"
 
@@ -79,13 +79,13 @@ def compile_tree(node: Any) -> Render:  # noqa: ANN401 - a node of the entry's t
 
 
 def _compile_text(template: str) -> Render:
-    pieces = parts(template)
+    pieces = split_template(template)
     if len(pieces) == 1:
         return lambda _values: template
-    fields = [(pieces[at], pieces[at + 1]) for at in range(0, len(pieces) - 1, 2)]
+    fields = [(pieces[index], pieces[index + 1]) for index in range(0, len(pieces) - 1, 2)]
     tail = pieces[-1]
 
     def render(values: Values) -> str:
-        return "".join([f"{literal}{text(resolve(values, path))}" for literal, path in fields]) + tail
+        return "".join([f"{literal}{format_value(resolve(values, path))}" for literal, path in fields]) + tail
 
     return render

@@ -12,18 +12,18 @@ import click
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
 from tcop_mock.callbacks.lint import Severity
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import open_input
 from tcop_mock.contract.mutators import find_mutator, load_mutators
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.bodies import bodies_in
-from tcop_mock.reports.export import Corpus, require_ours, sync
+from tcop_mock.inputs.bodies import read_bodies
+from tcop_mock.reports.export import ExportBuilder, require_export_folder, sync_export
 from tcop_mock.reports.json import json_text, mutators_document, shapes_document, write_json
 from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
-from tcop_mock.reports.text import counted, one_line
-from tcop_mock.reports.validation import Tally
+from tcop_mock.reports.text import one_line, pluralize
+from tcop_mock.reports.validation import ValidationSummary
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions
@@ -40,9 +40,9 @@ def list_shapes(glob: str, common: CommonOptions) -> None:
         return
     width = max(len(shape.id) for shape in shapes)
     for shape in shapes:
-        mark = " " if shape.documented else "?"
+        mark = " " if shape.is_documented else "?"
         click.echo(f"{shape.id:<{width}} {mark} {shape.kind:<6}  {shape.title.en}")
-    unsampled = sum(not shape.documented for shape in shapes)
+    unsampled = sum(not shape.is_documented for shape in shapes)
     note = f"; ? = no page prints a sample of it: {unsampled}" if unsampled else ""
     common.info(f"{len(shapes)} shapes{note}")
 
@@ -69,18 +69,18 @@ def list_mutators(glob: str, common: CommonOptions) -> None:
         return
     width = max(len(mutator.name) for mutator in found)
     for mutator in found:
-        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {mutator.wanted}")
-    common.info(f"{counted(len(found), 'mutator')}; a receiver must accept the body, reject it, or may do either")
+        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {mutator.expected_reaction}")
+    common.info(f"{pluralize(len(found), 'mutator')}; a receiver must accept the body, reject it, or may do either")
 
 
 def show_shape(shape_id: str, schema: str | None, common: CommonOptions) -> None:
     """Print a shape, or its JSON Schema ``emit`` or ``accept``."""
     shape = common.catalog().get(shape_id)
     if schema:
-        _print_json(emit_schema(shape, wire=common.profile.wire) if schema == "emit" else accept_schema(shape))
+        _print_json(emit_schema(shape, wire=common.profile.wire_format) if schema == "emit" else accept_schema(shape))
         return
-    generator = Generator(common.seed, wire=common.profile.wire)
-    example = generator.callback(generator.alarm(shape), State.FIRING).to_wire()
+    generator = Generator(common.seed, wire_format=common.profile.wire_format)
+    example = generator.callback(generator.alarm(shape), State.FIRING).to_dict()
     if common.as_json:
         _print_json(shape_document(shape, example))
         return
@@ -91,25 +91,25 @@ def show_shape(shape_id: str, schema: str | None, common: CommonOptions) -> None
 
 def validate(source: str, common: CommonOptions) -> int:
     """Validate the bodies of a file; return 1 if one could not have come from TCOP."""
-    judge = BodyJudge(common.catalog(), common.profile)
-    tally = Tally()
+    judge = CallbackValidator(common.catalog(), common.profile)
+    tally = ValidationSummary()
     with open_input(source) as stream:
-        for found in bodies_in(stream):
-            tally.add(found.at, judge.judge_parsed(found.parsed))
+        for found in read_bodies(stream):
+            tally.add(found.location, judge.validate_parsed(found.parsed))
     if common.as_json:
         write_json(tally.document(), sys.stdout)
     else:
         for line in tally.lines(quiet=common.quiet):
             click.echo(line)
-    return 0 if tally.valid else _NOT_VALID
+    return 0 if tally.is_valid else _NOT_VALID
 
 
 def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions) -> None:
     """Write callbacks, mutated callbacks, schemas and a manifest below a folder."""
     place = Path(folder)
-    require_ours(place)
+    require_export_folder(place)
     catalog = common.catalog()
-    corpus = Corpus(
+    corpus = ExportBuilder(
         catalog,
         catalog.match(shapes),
         common.seed,
@@ -118,17 +118,17 @@ def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str
         tuple(map(Form, forms)) or tuple(Form),
     )
     files = corpus.files()
-    if not any(file.facts["kind"] == "callback" for file in files):
+    if not any(file.metadata["kind"] == "callback" for file in files):
         raise UsageError(f"no shape of {shapes!r} has a form {' or '.join(forms)}")
     manifest = corpus.manifest(files)
-    done = sync(place, files, manifest)
+    done = sync_export(place, files, manifest)
     if common.as_json:
         write_json(manifest, sys.stdout)
         return
-    for path in done.kept:
+    for path in done.edited:
         common.info(f"kept {one_line(path, _MAX_PATH_CHARS)}: it is outdated, but was edited since the last export")
-    removed = f", {counted(done.removed, 'file')} removed" if done.removed else ""
-    click.echo(f"{folder}: {counted(done.written, 'file')} written, {done.unchanged} unchanged{removed}")
+    removed = f", {pluralize(done.removed, 'file')} removed" if done.removed else ""
+    click.echo(f"{folder}: {pluralize(done.written, 'file')} written, {done.unchanged} unchanged{removed}")
     common.info(f"seed {common.seed}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tcop_mock.callbacks.notification_template import Template
+from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
 from tcop_mock.cli.arguments import is_from_command_line, read_text, resolve_target
 from tcop_mock.cli.check_reports import (
@@ -26,18 +26,18 @@ from tcop_mock.cli.check_reports import (
 from tcop_mock.cli.observation import build_observation, reproduction_flags, run_downstream
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
-from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.custom_clauses import own_clauses
+from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.contract.runner import CheckPlan, ContractRun
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.console import terminal_report
+from tcop_mock.reports.console import console_for_run
 from tcop_mock.reports.json import check_document, write_json
-from tcop_mock.reports.summary import Ruling, rule
-from tcop_mock.transport.open import opened
+from tcop_mock.reports.summary import OverallResult, overall_result
+from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
-    from tcop_mock.reports.console import Listener
+    from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
 
-EXIT_CODES = {Ruling.KEPT: 0, Ruling.BROKEN: 1, Ruling.UNJUDGED: 3}
+EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 _INTERRUPTED = 130
 _REQUEST_REPORTS = frozenset({"har", "pytest"})
 
@@ -100,11 +100,11 @@ def check(
         tuple(clauses),
         common.profile,
         common.seed,
-        judge_auth=options.auth_from_url,
+        check_auth=options.auth_from_url,
         wait_s=options.wait_s,
         max_time_s=options.max_time_s,
-        gap_s=pace.gap_s if pace else None,
-        observing=observation,
+        min_interval_s=pace.gap_s if pace else None,
+        observation=observation,
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
@@ -122,7 +122,7 @@ def select_clauses(
         UsageError: a glob matches nothing, or no clause is left.
         EntryError: a custom clause is invalid.
     """
-    clauses = select(all_clauses(clause_files, common), _split("--clauses", globs), _split("--skip", skip))
+    clauses = select_clauses(all_clauses(clause_files, common), _split("--clauses", globs), _split("--skip", skip))
     if not clauses:
         raise UsageError("--skip leaves no clause to check")
     return tuple(clauses)
@@ -136,7 +136,7 @@ def all_clauses(clause_files: tuple[str, ...], common: CommonOptions) -> tuple[C
     """
     if not clause_files:
         return load_clauses()
-    own, problems = own_clauses(clause_files, common.catalog())
+    own, problems = load_custom_clauses(clause_files, common.catalog())
     for problem in problems[:-1]:
         click.echo(f"tcop-mock: {problem}", err=True)
     for problem in problems[-1:]:
@@ -151,7 +151,7 @@ def list_clauses(clauses: Sequence[Clause], common: CommonOptions) -> None:
         write_json({"version": 1, "clauses": rows}, sys.stdout)
         return
     for clause in clauses:
-        needs = f"  needs {', '.join(sorted(clause.needs))}" if clause.needs else ""
+        needs = f"  needs {', '.join(sorted(clause.prerequisites))}" if clause.prerequisites else ""
         click.echo(f"{clause.code}  {clause.level:<6}  {clause.slug}{needs}")
 
 
@@ -168,7 +168,7 @@ def _resolve_target(options: CheckOptions) -> Target:
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: one target at a time; leave out the others")
     for parser, name in parsers.items():
-        return Target.of_parser(parser, name)
+        return Target.for_parser(parser, name)
     return resolve_target(options.target, flag="TARGET")
 
 
@@ -179,11 +179,13 @@ def _require_http_target(target: Target, files: Sequence[ReportFile]) -> None:
         UsageError: there is such a report.
     """
     for file in files:
-        if target.parser and file.kind in _REQUEST_REPORTS:
-            raise UsageError(f"--report {file.kind}: a {target.parser} gets no requests; take json, text or html")
+        if target.parser and file.format_name in _REQUEST_REPORTS:
+            raise UsageError(
+                f"--report {file.format_name}: a {target.parser} gets no requests; take json, text or html"
+            )
 
 
-def _load_template(file: str | None, common: CommonOptions) -> Template | None:
+def _load_template(file: str | None, common: CommonOptions) -> NotificationTemplate | None:
     """Return the notification template, if there is one.
 
     Raises:
@@ -193,7 +195,7 @@ def _load_template(file: str | None, common: CommonOptions) -> Template | None:
         return None
     if common.profile.name != TEMPLATE_PROFILE:
         raise UsageError(f"--template sends your own notifications: it needs --profile {TEMPLATE_PROFILE}")
-    return Template(read_text(file), file)
+    return NotificationTemplate(read_text(file), file)
 
 
 def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag]:
@@ -214,30 +216,30 @@ def _check_and_report(
         common.info("warning: the receiver's certificate is not verified (--insecure)")
     comparison = baseline.comparison() if baseline else None
     with (
-        opened(plan.target, cap, insecure=insecure) as post,
+        open_transport(plan.target, cap, insecure=insecure) as post,
         progress_listener(level, common) as progress,
         streaming_reports(outputs.files, progress) as listen,
     ):
         run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
-        verdict, code = run_check(run, comparison.heard_by(listen) if comparison else listen, downstream)
+        verdict, code = run_check(run, comparison.wrap_listener(listen) if comparison else listen, downstream)
     if comparison:
-        verdict = comparison.verdict(verdict)
+        verdict = comparison.filter_verdict(verdict)
     if common.as_json:
         with ignore_broken_pipe():
             write_json(check_document(verdict), sys.stdout)
     write_reports(outputs.files, verdict, level)
     if comparison and baseline and (baseline.update or baseline.prune):
         common.info(baseline.save(comparison, verdict, interrupted=code is not None))
-    return EXIT_CODES[rule(verdict, level)] if code is None else code
+    return EXIT_CODES[overall_result(verdict, level)] if code is None else code
 
 
 @contextmanager
-def progress_listener(level: Level, common: CommonOptions) -> Iterator[Listener]:
+def progress_listener(level: Level, common: CommonOptions) -> Iterator[EventListener]:
     """Give the console listener: none with ``--json``, only the end with ``--quiet``."""
     if common.as_json:
         yield lambda _event: None
         return
-    with workflow_commands_disabled(), terminal_report(sys.stdout, fail_on=level, environ=os.environ) as listen:
+    with workflow_commands_disabled(), console_for_run(sys.stdout, fail_on=level, environ=os.environ) as listen:
 
         def print_event(event: RunEvent) -> None:
             if isinstance(event, RunFinished) or not common.quiet:
@@ -247,11 +249,13 @@ def progress_listener(level: Level, common: CommonOptions) -> Iterator[Listener]
         yield print_event
 
 
-def run_check(run: ContractRun, listen: Listener, downstream: DownstreamAddress | None) -> tuple[Verdict, int | None]:
+def run_check(
+    run: ContractRun, listen: EventListener, downstream: DownstreamAddress | None
+) -> tuple[Verdict, int | None]:
     """Run to the end or to an interrupt; return the verdict, and 130 after an interrupt."""
 
     async def run_events() -> None:
-        async with run_downstream(run.plan.observing, downstream):
+        async with run_downstream(run.plan.observation, downstream):
             async for event in run.events():
                 listen(event)
 

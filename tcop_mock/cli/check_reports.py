@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.reports.baseline import Comparison
+from tcop_mock.reports.baseline import BaselineFilter
 from tcop_mock.reports.baseline_file import read_baseline, write_baseline
 from tcop_mock.reports.files import require_writable, write_report
-from tcop_mock.reports.formats import MARKDOWN, STREAMED, ReportFile, render, report_file
+from tcop_mock.reports.formats import MARKDOWN_FORMAT, STREAMING_FORMAT, ReportFile, parse_report_file, render
 from tcop_mock.reports.markdown import markdown_document, workflow_commands
 from tcop_mock.reports.ndjson import NdjsonFile
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.options import ReportOptions
     from tcop_mock.domain.contract import Level
-    from tcop_mock.domain.verdict import Known, RunEvent, Verdict
-    from tcop_mock.reports.console import Listener
+    from tcop_mock.domain.verdict import BaselineEntry, RunEvent, Verdict
+    from tcop_mock.reports.console import EventListener
 
 _MAX_SUMMARY_BYTES = 1024 * 1024
 """Limit of the runner for the summary of a step."""
 
 
 @contextmanager
-def streaming_reports(files: Sequence[ReportFile], listen: Listener) -> Iterator[Listener]:
+def streaming_reports(files: Sequence[ReportFile], listen: EventListener) -> Iterator[EventListener]:
     """Give a listener that also writes the reports that are written during the run.
 
     Raises:
         UsageError: one of them cannot be written.
     """
     with ExitStack() as stack:
-        streams = [NdjsonFile(file.path) for file in files if file.kind == STREAMED]
+        streams = [NdjsonFile(file.path) for file in files if file.format_name == STREAMING_FORMAT]
         for stream in streams:
             stack.callback(stream.close)
 
@@ -68,12 +68,12 @@ def write_reports(files: Sequence[ReportFile], verdict: Verdict, level: Level) -
     """
     problems: list[UsageError] = []
     for file in files:
-        if file.kind != STREAMED:
+        if file.format_name != STREAMING_FORMAT:
             try:
-                write_report(file.path, render(file.kind, verdict, fail_on=level))
+                write_report(file.path, render(file.format_name, verdict, fail_on=level))
             except UsageError as problem:
                 problems.append(problem)
-    if any(file.kind == MARKDOWN for file in files):
+    if any(file.format_name == MARKDOWN_FORMAT for file in files):
         publish_to_github(verdict, level)
     if problems:
         raise problems[0]
@@ -85,13 +85,13 @@ class Baseline(NamedTuple):
     path: str
     update: bool
     prune: bool
-    known: tuple[Known, ...]
+    known: tuple[BaselineEntry, ...]
 
-    def comparison(self) -> Comparison:
+    def comparison(self) -> BaselineFilter:
         """Return the comparison of known and new findings, as of today (UTC)."""
-        return Comparison(self.known, datetime.now(UTC).date(), path=self.path, adopting=self.update)
+        return BaselineFilter(self.known, datetime.now(UTC).date(), path=self.path, add_new=self.update)
 
-    def save(self, comparison: Comparison, verdict: Verdict, *, interrupted: bool) -> str:
+    def save(self, comparison: BaselineFilter, verdict: Verdict, *, interrupted: bool) -> str:
         """Write the new baseline, and return a line about it.
 
         Args:
@@ -104,7 +104,7 @@ class Baseline(NamedTuple):
         """
         if interrupted:
             return f"baseline {self.path} is unchanged: the run was cut short"
-        listed = comparison.listed(verdict, update=self.update, prune=self.prune)
+        listed = comparison.entries_to_write(verdict, update=self.update, prune=self.prune)
         before, after = ({one.fingerprint for one in known} for known in (self.known, listed))
         write_baseline(self.path, listed)
         return f"baseline {self.path}: {len(after - before)} added, {len(before - after)} removed, {len(after)} listed"
@@ -116,7 +116,7 @@ def report_files(options: ReportOptions) -> list[ReportFile]:
     Raises:
         UsageError: an unknown kind, or a file that cannot be written.
     """
-    return [report_file(text, "--report") for text in options.reports]
+    return [parse_report_file(text, "--report") for text in options.reports]
 
 
 def read_baseline_options(options: ReportOptions) -> Baseline | None:
@@ -131,7 +131,7 @@ def read_baseline_options(options: ReportOptions) -> Baseline | None:
             flag = "--baseline-update" if update else "--baseline-prune"
             raise UsageError(f"{flag} goes with --baseline FILE, which it writes")
         return None
-    place = require_writable(path, what="baseline") if update or prune else Path(path)
+    place = require_writable(path, label="baseline") if update or prune else Path(path)
     is_new = update and not place.exists()
     return Baseline(path, update, prune, () if is_new else tuple(read_baseline(path)))
 

@@ -17,10 +17,10 @@ def shapes(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items
     """Return the ids of shapes, those of the catalogue and of ``--catalog``."""
     from pathlib import Path  # noqa: PLC0415 - only completion needs it
 
-    from tcop_mock.catalog.data_files import data_root, walk  # noqa: PLC0415 - only completion needs it
+    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - only completion needs it
 
     folders = [data_root("payload_catalog"), *map(Path, ctx.params.get("catalog_folders") or ())]
-    ids = {shape_id for folder in folders if folder.is_dir() for shape_id, _ in walk(folder, ".toml")}
+    ids = {shape_id for folder in folders if folder.is_dir() for shape_id, _ in iter_files(folder, ".toml")}
     return [_item(shape_id) for shape_id in sorted(ids) if shape_id.startswith(incomplete)]
 
 
@@ -69,6 +69,6 @@ def _item(value: str, kind: str = "plain", help_text: str | None = None) -> Comp
 
 
 def _names(folder: str) -> Iterator[str]:
-    from tcop_mock.catalog.data_files import data_root, walk  # noqa: PLC0415 - only completion needs it
+    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - only completion needs it
 
-    return (name for name, _ in walk(data_root("contracts") / folder, ".toml"))
+    return (name for name, _ in iter_files(data_root("contracts") / folder, ".toml"))

@@ -11,10 +11,10 @@ import click
 
 from tcop_mock.cli.arguments import is_from_command_line
 from tcop_mock.cli.settings import FILE_VARIABLE, PREFIX, Settings, home_of, search_path
-from tcop_mock.domain.target import MASK, Target, without_keys
+from tcop_mock.domain.target import MASK, Target, mask_query_secrets
 from tcop_mock.errors import UnknownNameError, UsageError, did_you_mean
 from tcop_mock.reports.json import VERSION, write_json
-from tcop_mock.reports.text import escaped
+from tcop_mock.reports.text import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Row:
     def line(self, width: int) -> str:
         """Return the row as a line."""
         value = self.note or "-" if self.value is None else _written(self.value)
-        return f"  {self.key:<{width}}  {escaped(value)}  ({escaped(self.where or 'default')})"
+        return f"  {self.key:<{width}}  {escape_unsafe(value)}  ({escape_unsafe(self.where or 'default')})"
 
 
 def show_settings(verb: str | None, common: CommonOptions) -> None:
@@ -97,7 +97,7 @@ def _redacted(key: SettingKey, value: Any) -> Any:  # noqa: ANN401 - a setting's
         return _target(value)
     if key.name == "header":
         return f"{value.partition(':')[0]}: {MASK}"
-    return without_keys(_USERINFO.sub(f"{MASK}@", value))
+    return mask_query_secrets(_USERINFO.sub(f"{MASK}@", value))
 
 
 def _target(text: str) -> str:
@@ -113,7 +113,7 @@ def _unknown_variables(settings: Settings) -> Iterator[str]:
         if name.startswith(PREFIX) and name not in known:
             near = did_you_mean(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))
             near = near.replace(" '", f" '{PREFIX}").replace("'", f"'{PREFIX}", 1)
-            yield f"{escaped(name)} is not a setting{f'; did you mean {near}?' if near else ''}"
+            yield f"{escape_unsafe(name)} is not a setting{f'; did you mean {near}?' if near else ''}"
 
 
 def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[str]:
@@ -132,10 +132,10 @@ def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[st
 
 def _file_line(settings: Settings) -> str:
     if settings.file:
-        return escaped(str(settings.file.path))
+        return escape_unsafe(str(settings.file.path))
     folders = search_path(settings.start, home_of(settings.environ))
     places = " to ".join(dict.fromkeys([str(folders[0]), str(folders[-1])]))
-    return f"none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, from {escaped(places)})"
+    return f"none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, from {escape_unsafe(places)})"
 
 
 def _same(row: Row, other: Row | None) -> bool:

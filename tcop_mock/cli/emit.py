@@ -8,19 +8,19 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.generator import Generator, Moment, parse_lifecycle
-from tcop_mock.callbacks.json_edit import with_value, without
-from tcop_mock.callbacks.notification_template import ASSUMED, Template
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sampling import Ask, comes
+from tcop_mock.callbacks.generator import Generator, LifecyclePoint, parse_lifecycle
+from tcop_mock.callbacks.json_edit import with_value, without_value
+from tcop_mock.callbacks.notification_template import ASSUMED, NotificationTemplate
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sampling import AlarmOptions, supports
 from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
 from tcop_mock.cli.settings import configured_target
 from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.scripts import SCRIPTS, Letter, script
+from tcop_mock.reports.scripts import SCRIPT_FORMATS, NamedBody, request_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,7 +57,7 @@ class CallbackSource:
     options: GenerationOptions
     common: CommonOptions
     edits: tuple[tuple[str, Any], ...] = ()
-    template: Template | None = None
+    template: NotificationTemplate | None = None
 
     @classmethod
     def build(cls, options: GenerationOptions, common: CommonOptions) -> CallbackSource:
@@ -66,7 +66,7 @@ class CallbackSource:
         Raises:
             UsageError: an edit is invalid, or the template cannot be read.
         """
-        template = Template(read_text(options.template), options.template) if options.template else None
+        template = NotificationTemplate(read_text(options.template), options.template) if options.template else None
         return cls(options, common, tuple(map(parse_edit, options.sets)), template)
 
     def callbacks(self, shapes: Sequence[Shape], count: int) -> Iterator[GeneratedCallback]:
@@ -93,7 +93,7 @@ class CallbackSource:
         """
         for shape, bodies in self._bodies(shapes, self._moments()):
             for each, moment in zip(bodies, self._moments(), strict=True):
-                each.rehearse(count)
+                each.validate(count)
                 self._finished(shape, moment.state, each.body(0))
 
     def lifecycles(self, shapes: Sequence[Shape]) -> Iterator[list[TimedCallback]]:
@@ -107,7 +107,7 @@ class CallbackSource:
             yield [
                 TimedCallback(
                     GeneratedCallback(shape, moment.state, self._finished(shape, moment.state, each.body(0))),
-                    each.told_s(0),
+                    each.sent_at_s(0),
                 )
                 for moment, each in zip(moments, bodies, strict=True)
             ]
@@ -117,34 +117,38 @@ class CallbackSource:
         for line in ASSUMED if self.template else ():
             self.common.info(f"assumed: {line}")
 
-    def _bodies(self, shapes: Sequence[Shape], moments: Sequence[Moment]) -> Iterator[tuple[Shape, list[Bodies]]]:
+    def _bodies(
+        self, shapes: Sequence[Shape], moments: Sequence[LifecyclePoint]
+    ) -> Iterator[tuple[Shape, list[BodyRenderer]]]:
         """Yield each shape with one renderer per requested moment."""
         form, states = Form(self.options.form), {moment.state for moment in moments}
         if self.template and (self.options.mutate or self.edits or self.options.unset or form is not Form.DOCUMENTED):
             raise UsageError("--template writes the whole body: leave --form, --set, --unset and --mutate out")
-        able = [shape for shape in shapes if len(shapes) == 1 or comes(shape, states, form)]
+        able = [shape for shape in shapes if len(shapes) == 1 or supports(shape, states, form)]
         if not able:
             raise UsageError("none of these shapes has such a state or form: events do not repeat, and not all recover")
         edit = self._edited if self.edits or self.options.unset else None
-        generator = Generator(self.common.seed, Lang(self.options.lang), form=form, wire=self.common.profile.wire)
+        generator = Generator(
+            self.common.seed, Lang(self.options.lang), form=form, wire_format=self.common.profile.wire_format
+        )
         for shape in able:
             self._require_kind(shape)
-            threshold = not self.options.no_threshold and (self._mutator is None or self._mutator.threshold)
-            ask = Ask(
+            threshold = not self.options.no_threshold and (self._mutator is None or self._mutator.has_threshold)
+            ask = AlarmOptions(
                 self.options.metric, self.options.event, threshold, self.options.notify, _furthest(shape, moments)
             )
-            yield shape, [Bodies(generator, shape, moment, ask=ask, edit=edit) for moment in moments]
+            yield shape, [BodyRenderer(generator, shape, moment, options=ask, edit=edit) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
-        if shape.kind is Kind.METRIC and self.options.event is not None:
+        if shape.kind is AlarmKind.METRIC and self.options.event is not None:
             raise UsageError(f"{shape.id} has metrics and no events: --event does not go with it, --metric does")
-        if shape.kind is Kind.EVENT and self.options.metric is not None:
+        if shape.kind is AlarmKind.EVENT and self.options.metric is not None:
             raise UsageError(f"{shape.id} has events and no metrics: --metric does not go with it, --event does")
 
-    def _moments(self) -> tuple[Moment, ...]:
+    def _moments(self) -> tuple[LifecyclePoint, ...]:
         if self.options.lifecycle is None:
             default = self._mutator.state if self._mutator else State.FIRING
-            return (Moment(State(self.options.state or default)),)
+            return (LifecyclePoint(State(self.options.state or default)),)
         if self.options.state is not None:
             raise UsageError("--state and --lifecycle exclude each other: give one state or a whole lifecycle")
         moments = parse_lifecycle(self.options.lifecycle)
@@ -166,7 +170,7 @@ class CallbackSource:
         for path, value in self.edits:
             tree = with_value(tree, path, value)
         for path in self.options.unset:
-            tree = without(tree, path)
+            tree = without_value(tree, path)
         return tree
 
 
@@ -184,20 +188,20 @@ def emit(  # noqa: PLR0913 - one parameter an option
     """Print callbacks: one body, one per line, or a script that posts them."""
     source = CallbackSource.build(generation, common)
     shapes = common.catalog().match(pattern)
-    if output_format in SCRIPTS and (common.as_json or pretty):
+    if output_format in SCRIPT_FORMATS and (common.as_json or pretty):
         raise UsageError(f"--format {output_format} is not JSON: leave --json and --pretty out")
-    if (to or headers) and output_format not in SCRIPTS:
+    if (to or headers) and output_format not in SCRIPT_FORMATS:
         raise UsageError(
-            f"--to and --header go with --format {'|'.join(sorted(SCRIPTS))}; `tcop-mock send` posts at once"
+            f"--to and --header go with --format {'|'.join(sorted(SCRIPT_FORMATS))}; `tcop-mock send` posts at once"
         )
     many = count > 1 or len(shapes) > 1 or generation.lifecycle is not None
     if many and (output_format == "json" or pretty) and not common.as_json:
         raise UsageError("several bodies go one a line: leave --format json and --pretty out, or use --json")
     source.validate(shapes, count)
     callbacks = source.callbacks(shapes, count)
-    if output_format in SCRIPTS:
-        letters = (Letter(f"{one.shape.id} {one.state}", one.body) for one in callbacks)
-        parts = script(output_format, letters, _receiver(to), add_headers(common.profile.delivery, headers))
+    if output_format in SCRIPT_FORMATS:
+        letters = (NamedBody(f"{one.shape.id} {one.state}", one.body) for one in callbacks)
+        parts = request_script(output_format, letters, _receiver(to), add_headers(common.profile.delivery, headers))
     elif common.as_json:
         parts = _document(callbacks, common.seed)
     else:
@@ -259,9 +263,9 @@ def parse_edit(text: str) -> tuple[str, Any]:
     return path, tree
 
 
-def _furthest(shape: Shape, moments: Sequence[Moment]) -> State:
+def _furthest(shape: Shape, moments: Sequence[LifecyclePoint]) -> State:
     """Return the state for which the alarm must be sampled: a repeat of a metric, a recovery of an event."""
     states = {moment.state for moment in moments}
     if State.REPEATED in states:
         return State.REPEATED
-    return State.RESOLVED if State.RESOLVED in states and shape.kind is Kind.EVENT else State.FIRING
+    return State.RESOLVED if State.RESOLVED in states and shape.kind is AlarmKind.EVENT else State.FIRING

@@ -13,19 +13,19 @@ import click
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.check import all_clauses, progress_listener
-from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.fixes import NAMES, fixes_of
+from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for
 from tcop_mock.contract.runner import CheckPlan, ContractRun
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.domain.verdict import Result
+from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.json import check_document, write_json
-from tcop_mock.reports.summary import Ruling, rule
-from tcop_mock.server.demo_receivers import careful, hasty
-from tcop_mock.server.http_server import Sink
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.reports.summary import OverallResult, overall_result
+from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,13 +49,13 @@ _WRAPPER = textwrap.TextWrapper(
 
 def explain(code: str, framework: str | None, clause_files: tuple[str, ...], common: CommonOptions) -> None:
     """Print a clause in full, with sample fixes of one framework or of all."""
-    clause = find(all_clauses(clause_files, common), code)
+    clause = find_clause(all_clauses(clause_files, common), code)
     if common.as_json:
         click.echo(json.dumps({"version": 1, "clause": _document(clause, framework)}, ensure_ascii=False, indent=2))
         return
     click.echo(f"{clause.code} {clause.slug} [{clause.level}]")
     holds = f"In profile {', '.join(clause.profiles)}. " if clause.profiles else "In every profile. "
-    needs = f"Needs {', '.join(sorted(clause.needs))}." if clause.needs else "Needs only the target."
+    needs = f"Needs {', '.join(sorted(clause.prerequisites))}." if clause.prerequisites else "Needs only the target."
     for head, text in (
         ("Requirement", clause.requirement),
         ("Source", clause.source),
@@ -65,10 +65,10 @@ def explain(code: str, framework: str | None, clause_files: tuple[str, ...], com
     ):
         click.echo(f"\n{head}")
         click.echo(_WRAPPER.fill(text))
-    for fix in fixes_of(clause):
+    for fix in fixes_for(clause):
         click.echo(f"\n{fix.title}:")
-        for name, sample in fix.chosen(framework).items():
-            click.echo(f"\n  {NAMES[name]}\n\n{textwrap.indent(sample.rstrip(), '    ')}")
+        for name, sample in fix.samples_for(framework).items():
+            click.echo(f"\n  {FRAMEWORK_NAMES[name]}\n\n{textwrap.indent(sample.rstrip(), '    ')}")
 
 
 def _document(clause: Clause, framework: str | None) -> dict[str, object]:
@@ -77,12 +77,12 @@ def _document(clause: Clause, framework: str | None) -> dict[str, object]:
         "slug": clause.slug,
         "level": clause.level,
         "profiles": list(clause.profiles),
-        "needs": sorted(clause.needs),
+        "needs": sorted(clause.prerequisites),
         "requirement": clause.requirement,
         "source": clause.source,
         "why": clause.why,
         "fix": clause.fix,
-        "fixes": [{"title": fix.title, "samples": fix.chosen(framework)} for fix in fixes_of(clause)],
+        "fixes": [{"title": fix.title, "samples": fix.samples_for(framework)} for fix in fixes_for(clause)],
     }
 
 
@@ -91,44 +91,46 @@ def demo(common: CommonOptions) -> int:
     broken, correct = asyncio.run(_demo(common.catalog(), common))
     if common.as_json:
         write_json({"version": 1, "broken": check_document(broken), "corrected": check_document(correct)}, sys.stdout)
-    found = rule(broken, Level.MUST), rule(correct, Level.SHOULD)
-    return 0 if found == (Ruling.BROKEN, Ruling.KEPT) else _INTERNAL_ERROR
+    found = overall_result(broken, Level.MUST), overall_result(correct, Level.SHOULD)
+    return 0 if found == (OverallResult.BROKEN, OverallResult.KEPT) else _INTERNAL_ERROR
 
 
 async def _demo(catalog: Catalog, common: CommonOptions) -> tuple[Verdict, Verdict]:
     show: Callable[[str], object] = _silence if common.as_json else click.echo
     show("1. A typical first version of a receiver, with planted bugs, and callbacks as TCOP sends them\n")
-    async with Sink(hasty) as sink:
+    async with HttpServer(buggy_receiver) as sink:
         target = Target.parse(sink.url)
         for line in await _send_some(target, catalog, common):
             show(f"   {line}")
         show("\n2. The result of the contract (the receiver stops with the demo, so `See it again` will not work)\n")
         broken = await _check(target, catalog, common)
     show("\n3. The same receiver, corrected\n")
-    async with Sink(careful) as sink:
+    async with HttpServer(correct_receiver) as sink:
         correct = await _check(Target.parse(sink.url), catalog, common)
-    show(f"\nThe first broke {broken.count(Result.FAIL)} clauses, the corrected one {correct.count(Result.FAIL)}.")
+    show(
+        f"\nThe first broke {broken.count(ClauseStatus.FAIL)} clauses, the corrected one {correct.count(ClauseStatus.FAIL)}."
+    )
     show("Now yours: tcop-mock check http://127.0.0.1:PORT/PATH")
     return broken, correct
 
 
 async def _send_some(target: Target, catalog: Catalog, common: CommonOptions) -> list[str]:
     """Post a few callbacks, and return a line per response."""
-    generator = Generator(common.seed, wire=common.profile.wire)
+    generator = Generator(common.seed, wire_format=common.profile.wire_format)
     rules = common.profile.delivery
-    post = HttpPost(target)
+    post = HttpTransport(target)
     lines = []
     for shape_id, state in _SHAPES:
         shape = catalog.get(shape_id)
-        body = generator.callback(generator.alarm(shape, reaching=state), state).body()
-        attempt = await post(Push(body, headers=rules.headers), deadline_s=rules.timeout_s)
+        body = generator.callback(generator.alarm(shape, required_state=state), state).to_bytes()
+        attempt = await post(OutgoingRequest(body, headers=rules.headers), deadline_s=rules.timeout_s)
         lines.append(f"POST {shape_id} {state}, {len(body)} bytes: {attempt.outcome} {attempt.status}")
     return lines
 
 
 async def _check(target: Target, catalog: Catalog, common: CommonOptions) -> Verdict:
     plan = CheckPlan(target, catalog, load_clauses(), common.profile, common.seed)
-    run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
+    run = ContractRun(plan, HttpTransport(target), time.perf_counter, asyncio.sleep)
     with progress_listener(Level.MUST, common) as listen:
         async for event in run.events():
             listen(event)

@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import read_text, resolve_secret
 from tcop_mock.cli.stdout import silence_stdout
 from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import VERSION
-from tcop_mock.reports.recording import Recording, record_of, told_lines
-from tcop_mock.reports.text import counted
-from tcop_mock.server.demo_receivers import guarded
-from tcop_mock.server.faults import FaultPlan, FaultySink, parse_fault, parse_script
-from tcop_mock.server.stubs import Standins
+from tcop_mock.reports.recording import Recording, make_record, record_lines
+from tcop_mock.reports.text import pluralize
+from tcop_mock.server.demo_receivers import with_basic_auth
+from tcop_mock.server.faults import FaultPlan, FaultyHttpServer, parse_fault, parse_script
+from tcop_mock.server.stubs import StubServices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.http_server import Received, Reply
+    from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _TOO_FEW = 1
@@ -54,7 +54,7 @@ def listen(  # noqa: PLR0913 - one parameter an option
     script = parse_script(read_text(fault_file), f"--fault-file {fault_file}") if fault_file else []
     plan = FaultPlan([parse_fault(text) for text in faults], script, common.seed)
     with _open_recording(record) as recording:
-        listener = Listener(common, Standins(service), _credentials(auth), recording, count)
+        listener = Listener(common, StubServices(service), _credentials(auth), recording, count)
         asyncio.run(listener.listen(host, port, plan, max_time_s))
     return listener.exit_code()
 
@@ -72,7 +72,7 @@ class Listener:
     """
 
     common: CommonOptions
-    stubs: Standins
+    stubs: StubServices
     credentials: Credentials | None
     recording: Recording | None
     count: int | None
@@ -80,11 +80,11 @@ class Listener:
     _answered: int = 0
     _note: str = ""
     _problem: OSError | None = None
-    _judge: BodyJudge = field(init=False, repr=False)
+    _judge: CallbackValidator = field(init=False, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
-        self._judge = BodyJudge(self.common.catalog(), self.common.profile)
+        self._judge = CallbackValidator(self.common.catalog(), self.common.profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
         """Listen until the count, the time limit or a signal."""
@@ -92,8 +92,8 @@ class Listener:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
                 loop.add_signal_handler(number, self._stop.set)
-        handler = guarded(self._answer, self.credentials) if self.credentials else self._answer
-        async with FaultySink(handler, plan, self._record, self._count_answer, host=host, port=port) as sink:
+        handler = with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer
+        async with FaultyHttpServer(handler, plan, self._record, self._count_answer, host=host, port=port) as sink:
             self._print(json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max_time_s):
@@ -107,36 +107,36 @@ class Listener:
         """
         if self._problem is not None:
             raise UsageError(f"--record cannot be written: {self._problem.strerror}; the last request got no response")
-        self.common.info(f"{counted(self.received, 'request')} received")
+        self.common.info(f"{pluralize(self.received, 'request')} received")
         return _TOO_FEW if self.count is not None and self.received < self.count else 0
 
-    def _answer(self, received: Received) -> Reply:
-        answered = self.stubs.answer(received)
-        self._note = answered.said
+    def _answer(self, received: ReceivedRequest) -> Reply:
+        answered = self.stubs.respond(received)
+        self._note = answered.note
         return answered.reply
 
-    def _record(self, received: Received, fault: Fault | None, reply: Reply | None) -> None:
+    def _record(self, received: ReceivedRequest, fault: Fault | None, reply: Reply | None) -> None:
         """Record and print a request, before its response: what is acknowledged is on disk."""
         self.received += 1
         note, self._note = self._note, ""
-        service = self.stubs.end_of(received.path)
-        verdict = self._judge.judge(received.body) if service == "webhook" and received.method == "POST" else None
-        record = record_of(
+        service = self.stubs.service_of(received.path)
+        verdict = self._judge.validate(received.body) if service == "webhook" and received.method == "POST" else None
+        record = make_record(
             received=received,
-            at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             auth=self._auth(received),
-            end=service,
+            service=service,
             status=reply.status if reply else None,
             fault=fault.text if fault else None,
-            said=note,
-            verdict=verdict,
+            service_note=note,
+            result=verdict,
         )
         if self.recording:
             self._save(self.recording, record)
         if self.common.as_json:
             self._print(json.dumps(record, ensure_ascii=False))
         else:
-            for line in told_lines(record, verdict, quiet=self.common.quiet):
+            for line in record_lines(record, verdict, quiet=self.common.quiet):
                 self._print(line)
 
     def _save(self, recording: Recording, record: dict[str, object]) -> None:
@@ -147,7 +147,7 @@ class Listener:
             self._stop.set()
             raise
 
-    def _auth(self, received: Received) -> str:
+    def _auth(self, received: ReceivedRequest) -> str:
         """Return whether the request has credentials, and whether they are the right ones."""
         scheme, _, token = received.header("authorization").partition(" ")
         if not scheme:

@@ -12,36 +12,36 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.cli.arguments import resolve_target
 from tcop_mock.cli.load_locust import build_locust_run, require_locust, run_locust
 from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, prepare_script, time_scale
 from tcop_mock.cli.stdout import ignore_broken_pipe
-from tcop_mock.contract.preflight import refuse_unusable
+from tcop_mock.contract.preflight import raise_if_unusable
 from tcop_mock.domain.alarm import Form
-from tcop_mock.domain.delivery import Push
-from tcop_mock.domain.load import Due, Model, Notified, Pushed
+from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
 from tcop_mock.domain.load_summary import LoadFinished
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
-from tcop_mock.load.schedule import shapes_of
-from tcop_mock.load.slo import hold, parse_objectives
-from tcop_mock.load.timer import factory_of, require_descriptors
-from tcop_mock.reports.console import load_report
+from tcop_mock.load.schedule import weighted_shapes
+from tcop_mock.load.slo import evaluate, parse_objectives
+from tcop_mock.load.timer import loop_factory, require_descriptors
+from tcop_mock.reports.console import console_for_load
 from tcop_mock.reports.files import require_writable, write_report
 from tcop_mock.reports.json import json_text, write_json
 from tcop_mock.reports.junit import objectives_junit
 from tcop_mock.reports.load_html import load_html
 from tcop_mock.reports.load_json import load_csv, load_document
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
-    from tcop_mock.domain.load import Held, LoadPlan
+    from tcop_mock.domain.load import LoadPlan, ObjectiveResult
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
 _BROKEN, _INTERRUPTED = 1, 130
@@ -51,7 +51,7 @@ class LoadResult(NamedTuple):
     """The result of a load, with all that reports need."""
 
     summary: LoadSummary
-    held: tuple[Held, ...]
+    held: tuple[ObjectiveResult, ...]
     attempts: dict[int, int]
     """Number of alarms by number of attempts."""
     started: datetime
@@ -86,20 +86,20 @@ def run_load_command(  # noqa: PLR0913 - one parameter an option
     """Run a load; return the exit code."""
     if engine == "locust":
         require_locust()
-    make_loop = factory_of(loop)
+    make_loop = loop_factory(loop)
     address, files = resolve_target(target, flag="TARGET"), _report_files(scenario)
     catalog = common.catalog()
-    generator = Generator(common.seed, Lang(lang), form=Form(form), wire=common.profile.wire)
+    generator = Generator(common.seed, Lang(lang), form=Form(form), wire_format=common.profile.wire_format)
     storm, scale = load_storm(scenario, catalog, generator), time_scale(scenario)
     plan = build_storm_plan(storm, scale, load, address, common) if storm else build_plan(load, address, common)
     objectives = parse_objectives(scenario.slo, plan.model)
     if engine == "locust":
         return run_locust(build_locust_run(plan, storm, scenario, load, common))
-    require_descriptors(plan.concurrency if plan.model is Model.CLOSED else plan.max_inflight)
+    require_descriptors(plan.concurrency if plan.model is LoadModel.CLOSED else plan.max_inflight)
     if plan.insecure:
         common.info("warning: the receiver's certificate is not verified (--insecure)")
     script = prepare_script(storm, scale, plan.count) if storm else None
-    shape, _ = shapes_of(catalog, plan.mix)[0]
+    shape, _ = weighted_shapes(catalog, plan.mix)[0]
     ledger = _ledger(scenario, plan)
     records_deliveries = scenario.ledger is not None or scenario.scenario is not None
     run = LoadRun(
@@ -108,15 +108,15 @@ def run_load_command(  # noqa: PLR0913 - one parameter an option
         generator,
         catalog_folders=common.catalog_folders,
         loop=loop,
-        script=script,
-        told=ledger if records_deliveries else None,
+        schedule=script,
+        on_delivery=ledger if records_deliveries else None,
     )
     try:
-        ledger(preflight(plan, Bodies(generator, shape).body(0)))
+        ledger(preflight(plan, BodyRenderer(generator, shape).body(0)))
         started = datetime.now(UTC)
         with _progress_listener(common) as listen:
             summary = run_load(run, listen, make_loop)
-        return _finish(LoadResult(summary, hold(objectives, summary), ledger.attempts, started), files, common)
+        return _finish(LoadResult(summary, evaluate(objectives, summary), ledger.attempts, started), files, common)
     finally:
         ledger.close()
 
@@ -143,26 +143,28 @@ def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) 
             write_json(load_document(result.summary, result.held, result.attempts), sys.stdout)
         else:
             for one in result.held:
-                click.echo(f"objective {one.sentence}")
+                click.echo(f"objective {one.summary}")
     for file in files:
         write_report(file.path, REPORTS[file.kind](result))
     if result.summary.interrupted:
         return _INTERRUPTED
-    return 0 if result.summary.acked and all(one.kept for one in result.held) else _BROKEN
+    return 0 if result.summary.acked and all(one.is_met for one in result.held) else _BROKEN
 
 
-def preflight(plan: LoadPlan, body: bytes) -> Notified:
+def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:
     """Send one callback, and return its notification; it is in no statistic, but the receiver has it.
 
     Raises:
         TargetError: the target cannot be reached, requires other credentials, or does not have that path.
     """
-    post = HttpPost(plan.target, answer_cap_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
-    push = Push(body, headers=plan.rules.headers, credentials=plan.target.credentials)
+    post = HttpTransport(plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
+    push = OutgoingRequest(body, headers=plan.rules.headers, credentials=plan.target.credentials)
     attempt = asyncio.run(post(push, deadline_s=plan.rules.timeout_s))
-    refuse_unusable(attempt, plan.target)
+    raise_if_unusable(attempt, plan.target)
     spent_s = attempt.duration_s
-    return Notified(Due(-spent_s, body), (Pushed(-spent_s, -spent_s, 0.0, attempt.outcome, attempt.status),))
+    return DeliveryRecord(
+        ScheduledCallback(-spent_s, body), (AttemptRecord(-spent_s, -spent_s, 0.0, attempt.outcome, attempt.status),)
+    )
 
 
 def run_load(
@@ -190,7 +192,7 @@ def _progress_listener(common: CommonOptions) -> Iterator[Callable[[LoadEvent], 
     if common.as_json:
         yield lambda _event: None
         return
-    with load_report(sys.stdout, environ=os.environ) as listen:
+    with console_for_load(sys.stdout, environ=os.environ) as listen:
 
         def print_event(event: LoadEvent) -> None:
             if isinstance(event, LoadFinished) or not common.quiet:

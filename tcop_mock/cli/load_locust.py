@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tcop_mock.cli.load_plan import time_scale
-from tcop_mock.domain.load import Model
+from tcop_mock.domain.load import LoadModel
 from tcop_mock.errors import UsageError
-from tcop_mock.load.locust import TARGET_VARIABLE, Orders
+from tcop_mock.load.locust import TARGET_VARIABLE, LocustSettings
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.target import Target
-    from tcop_mock.load.scenario import Storm
+    from tcop_mock.load.scenario import ScenarioSchedule
 
 _USERS = 200
 """Maximum for a storm or a rate: each user sends one notification at a time."""
@@ -35,7 +35,7 @@ class LocustRun:
     """Number of users, their orders, and the duration."""
 
     users: int
-    orders: Orders
+    orders: LocustSettings
     seconds: float
 
     def command(self, port: int) -> list[str]:
@@ -71,7 +71,7 @@ def require_locust() -> None:
 
 
 def build_locust_run(
-    plan: LoadPlan, storm: Storm | None, scenario: ScenarioOptions, load: LoadOptions, common: CommonOptions
+    plan: LoadPlan, storm: ScenarioSchedule | None, scenario: ScenarioOptions, load: LoadOptions, common: CommonOptions
 ) -> LocustRun:
     """Return the Locust run of a plan.
 
@@ -99,12 +99,14 @@ def build_locust_run(
         rules = plan.rules
         longest_s = rules.attempts * rules.timeout_s + scale * sum(rules.pauses_s[: rules.attempts - 1])
         users, rate = min(_USERS, plan.max_inflight), 0.0
-        seconds = storm.extent(scale).last_s + longest_s + _MARGIN_S
+        seconds = storm.size(scale).last_s + longest_s + _MARGIN_S
     else:
         whole = plan.stages[0].to_rate if plan.stages else 0.0
-        users = plan.concurrency if plan.model is Model.CLOSED else max(1, min(_USERS, plan.max_inflight, round(whole)))
+        users = (
+            plan.concurrency if plan.model is LoadModel.CLOSED else max(1, min(_USERS, plan.max_inflight, round(whole)))
+        )
         rate, seconds = whole / users, plan.duration_s or 1.0
-    orders = Orders(
+    orders = LocustSettings(
         plan.target,
         seed=common.seed,
         profile=common.profile.name,
@@ -122,7 +124,7 @@ def run_locust(run: LocustRun) -> int:
     """Run Locust, which prints its own report; return our exit code."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    environ = os.environ | run.orders.environ() | {TARGET_VARIABLE: _with_userinfo(run.orders.target)}
+    environ = os.environ | run.orders.to_environ() | {TARGET_VARIABLE: _with_userinfo(run.orders.target)}
     with subprocess.Popen(run.command(port), env=environ) as process:  # noqa: S603 - it is Locust, with our file
         try:
             code = process.wait()
@@ -132,7 +134,7 @@ def run_locust(run: LocustRun) -> int:
     return _BROKEN if code else 0
 
 
-def _named(storm: Storm | None) -> str:
+def _named(storm: ScenarioSchedule | None) -> str:
     if storm is None:
         return ""
     file = storm.scenario.file

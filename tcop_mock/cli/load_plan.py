@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.cli.arguments import add_headers
 from tcop_mock.cli.value_types import positive_duration
-from tcop_mock.domain.load import LoadPlan, Model, Stage
+from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
 from tcop_mock.errors import UsageError
-from tcop_mock.load.scenario import Storm, load_scenario
-from tcop_mock.load.schedule import planned
-from tcop_mock.reports.text import counted
+from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
+from tcop_mock.load.schedule import expected_count
+from tcop_mock.reports.text import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
-    from tcop_mock.domain.load import Script
+    from tcop_mock.domain.load import Schedule
     from tcop_mock.domain.target import Target
 
 _DEFAULT_RATE, _DEFAULT_S = 50.0, 10.0
@@ -99,7 +99,7 @@ def _closed_plan(options: LoadOptions, plan: LoadPlan, concurrency: int) -> Load
     title = f"{concurrency} at a time{_for(duration_s)}"
     return replace(
         plan,
-        model=Model.CLOSED,
+        model=LoadModel.CLOSED,
         concurrency=concurrency,
         duration_s=duration_s,
         count=count,
@@ -114,14 +114,14 @@ def _open_plan(options: LoadOptions, plan: LoadPlan) -> LoadPlan:
     most, ceiling = max(max(stage.from_rate, stage.to_rate) for stage in stages), parse_rate(options.max_rate)
     if most > ceiling:
         raise UsageError(f"{most:g}/s exceeds the ceiling of {ceiling:g}/s; raise it with --max-rate {most:g}/s")
-    count = min(planned(stages), math.inf if options.count is None else options.count)
+    count = min(expected_count(stages), math.inf if options.count is None else options.count)
     if count > options.max_count:
         raise UsageError(
             f"{count:.0f} callbacks exceed the ceiling of {options.max_count}; raise it with --max-count {count:.0f}"
         )
     kind = "Poisson" if poisson else "evenly spaced"
     return replace(
-        plan, stages=stages, poisson=poisson, title=f"{_describe(stages)}, {kind}", duration_s=_length_s(stages)
+        plan, stages=stages, is_poisson=poisson, title=f"{_describe(stages)}, {kind}", duration_s=_length_s(stages)
     )
 
 
@@ -144,7 +144,7 @@ def _stages(options: LoadOptions) -> tuple[Stage, ...]:
     return (*ramp, *level)
 
 
-def load_storm(options: ScenarioOptions, catalog: Catalog, generator: Generator) -> Storm | None:
+def load_storm(options: ScenarioOptions, catalog: Catalog, generator: Generator) -> ScenarioSchedule | None:
     """Return the storm of ``--scenario``, if there is one.
 
     Raises:
@@ -154,7 +154,7 @@ def load_storm(options: ScenarioOptions, catalog: Catalog, generator: Generator)
         if options.time_scale is not None:
             raise UsageError("--time-scale goes with --scenario: a rate is a speed already")
         return None
-    return Storm(load_scenario(options.scenario), catalog, generator)
+    return ScenarioSchedule(load_scenario(options.scenario), catalog, generator)
 
 
 def time_scale(options: ScenarioOptions) -> float:
@@ -163,7 +163,7 @@ def time_scale(options: ScenarioOptions) -> float:
 
 
 def build_storm_plan(
-    storm: Storm, scale: float, options: LoadOptions, target: Target, common: CommonOptions
+    storm: ScenarioSchedule, scale: float, options: LoadOptions, target: Target, common: CommonOptions
 ) -> LoadPlan:
     """Return the plan of a storm.
 
@@ -180,34 +180,34 @@ def build_storm_plan(
     ):
         if given:
             raise UsageError(f"--scenario sets the schedule: leave {flag} out")
-    extent, scenario = storm.extent(scale), storm.scenario
+    extent, scenario = storm.size(scale), storm.scenario
     ceiling = parse_rate(options.max_rate)
-    if extent.most > ceiling:
+    if extent.peak_per_second > ceiling:
         raise UsageError(
-            f"{extent.most} notifications in a second exceed the ceiling of {ceiling:g}/s; raise it with "
-            f"--max-rate {extent.most}/s, or --time-scale"
+            f"{extent.peak_per_second} notifications in a second exceed the ceiling of {ceiling:g}/s; raise it with "
+            f"--max-rate {extent.peak_per_second}/s, or --time-scale"
         )
     if extent.notifications > options.max_count:
         raise UsageError(
             f"{extent.notifications} notifications exceed the ceiling of {options.max_count}; raise it with "
             f"--max-count {extent.notifications}"
         )
-    much = f"{counted(scenario.alarms, 'alarm')}, {counted(extent.notifications, 'notification')}"
+    much = f"{pluralize(scenario.alarm_count, 'alarm')}, {pluralize(extent.notifications, 'notification')}"
     scaled = "" if scale == 1 else f", a second of it in {scale:g} s"
     return replace(
         base,
-        model=Model.SCRIPT,
+        model=LoadModel.SCRIPT,
         duration_s=options.duration,
-        pause_scale=scale,
-        quiet_s=_IDLE_S,
+        time_scale=scale,
+        max_idle_s=_IDLE_S,
         title=f"{scenario.name}, {much}{scaled}",
         assumptions=(*base.assumptions, *scenario.assumptions),
     )
 
 
-def prepare_script(storm: Storm, scale: float, count: int | None) -> Script:
+def prepare_script(storm: ScenarioSchedule, scale: float, count: int | None) -> Schedule:
     """Return at most ``count`` notifications; the first ones are generated before the load starts."""
-    script = itertools.islice(storm.script(scale), count)
+    script = itertools.islice(storm.schedule(scale), count)
     return itertools.chain(list(itertools.islice(script, _PREPARED)), script)
 
 
@@ -268,7 +268,7 @@ def _parse_stages(text: str, before: float) -> tuple[Stage, ...]:
             raise UsageError(f"--stages {part!r}: write TIME:RATE, as in 10s:500")
         stages.append(Stage(positive_duration(time), before, parse_rate(rate)))
         before = stages[-1].to_rate
-    if not planned(stages):
+    if not expected_count(stages):
         raise UsageError(f"--stages {text!r}: nothing would ever be sent; write rates above 0")
     return tuple(stages)
 

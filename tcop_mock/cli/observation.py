@@ -10,12 +10,19 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.cli.options import ObserverOptions
-from tcop_mock.contract.observation import Observing
-from tcop_mock.contract.observers import TOKEN_VARIABLE, CallableObserver, CommandObserver, Paths, Shared, UrlObserver
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observers import (
+    TOKEN_VARIABLE,
+    CallableObserver,
+    CoalescingObserver,
+    CommandObserver,
+    EffectPaths,
+    UrlObserver,
+)
 from tcop_mock.contract.reproduce import Flag
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
-from tcop_mock.server.downstream import Downstream
+from tcop_mock.server.downstream import DownstreamRecorder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -45,27 +52,27 @@ def reproduction_flags(options: ObserverOptions) -> list[Flag]:
         if options.effect_timeout_s == ObserverOptions().effect_timeout_s
         else f"{options.effect_timeout_s:g}s",
     }
-    return [Flag(name, value, sees=True) for name, value in given.items() if value]
+    return [Flag(name, value, observes_effects=True) for name, value in given.items() if value]
 
 
-def build_observation(options: ObserverOptions) -> tuple[Observing, DownstreamAddress | None]:
+def build_observation(options: ObserverOptions) -> tuple[ObservationConfig, DownstreamAddress | None]:
     """Return how to observe effects, and where the stub services listen.
 
     Raises:
         UsageError: options contradict each other, or a value is invalid.
     """
     address = _address(options.downstream)
-    observation = Observing(
+    observation = ObservationConfig(
         observer=_observer(options),
-        downstream=None if address is None else Downstream(),
+        downstream=None if address is None else DownstreamRecorder(),
         restart=None if options.restart_command is None else _restart_command(options.restart_command),
-        settle_s=options.effect_timeout_s,
+        effect_timeout_s=options.effect_timeout_s,
     )
     return observation, address
 
 
 @contextlib.asynccontextmanager
-async def run_downstream(observation: Observing, address: DownstreamAddress | None) -> AsyncIterator[None]:
+async def run_downstream(observation: ObservationConfig, address: DownstreamAddress | None) -> AsyncIterator[None]:
     """Run the stub services, if there are any.
 
     Raises:
@@ -74,7 +81,7 @@ async def run_downstream(observation: Observing, address: DownstreamAddress | No
     if address is None or observation.downstream is None:
         yield
         return
-    async with observation.downstream.sink(address.host, address.port):
+    async with observation.downstream.server(address.host, address.port):
         yield
 
 
@@ -95,14 +102,14 @@ def _observer(options: ObserverOptions) -> Observer | None:
                 "--observe-all and --observe-open select in the output of an observer; give --observe-url, too"
             )
         return None
-    paths = Paths.parse(options.effects_path, options.open_path) if has_paths else None
+    paths = EffectPaths.parse(options.effects_path, options.open_path) if has_paths else None
     if options.url:
         if paths is None:
             raise UsageError("--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both")
-        return Shared(UrlObserver(Target.parse(options.url), paths), per_token=_PLACE in options.url)
+        return CoalescingObserver(UrlObserver(Target.parse(options.url), paths), per_token=_PLACE in options.url)
     if options.command:
         per_token = _PLACE in options.command or TOKEN_VARIABLE in options.command
-        return Shared(CommandObserver.parse(options.command, paths), per_token=per_token)
+        return CoalescingObserver(CommandObserver.parse(options.command, paths), per_token=per_token)
     return CallableObserver(str(options.call), _callable(str(options.call)), paths)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tcop_mock.callbacks.lint import LintReport
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.command import Decorator, Function
-    from tcop_mock.domain.alarm import Notify
+    from tcop_mock.domain.alarm import RepeatPolicy
     from tcop_mock.domain.profile import Profile
 
 TARGET, GENERATE, BODIES, DELIVER, CHECK = "Target", "What to generate", "Bodies", "How to deliver", "What to check"
@@ -93,10 +93,10 @@ class CommonOptions:
             return lint(map(Path, self.catalog_folders), pattern)
 
     def _require_entries(self) -> None:
-        from tcop_mock.catalog.data_files import walk  # noqa: PLC0415 - help needs no catalogue
+        from tcop_mock.catalog.data_files import iter_files  # noqa: PLC0415 - help needs no catalogue
 
         for folder in self.catalog_folders:
-            if next(walk(Path(folder), ".toml"), None) is None:
+            if next(iter_files(Path(folder), ".toml"), None) is None:
                 raise UsageError(f"--catalog {folder!r} has no entry; name a folder with .toml files in or below it")
 
     def info(self, line: str) -> None:
@@ -122,7 +122,7 @@ class GenerationOptions:
     metric: str | None = None
     event: str | None = None
     no_threshold: bool = False
-    notify: Notify | None = None
+    notify: RepeatPolicy | None = None
     lang: str = Lang.EN.value
     form: str = Form.DOCUMENTED.value
     sets: tuple[str, ...] = ()

@@ -9,8 +9,8 @@ import click
 
 from tcop_mock.cli.arguments import STDIN, open_input
 from tcop_mock.errors import UsageError
-from tcop_mock.load.ledger import entries_in
-from tcop_mock.load.reconcile import items_in
+from tcop_mock.load.ledger import read_ledger
+from tcop_mock.load.reconcile import read_received_items
 from tcop_mock.load.reconcile import reconcile as compare
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.reconciliation import reconciliation_document, reconciliation_lines
@@ -27,10 +27,10 @@ def reconcile(ledger: str, received: str, limit: int, common: CommonOptions) -> 
         raise UsageError("standard input can be one of the two only: name a file for the other")
     with open_input(ledger) as first, open_input(received) as second:
         names = [name if name != STDIN else "standard input" for name in (ledger, received)]
-        found = compare(entries_in(first, names[0]), items_in(second, names[1]), names[0], limit)
+        found = compare(read_ledger(first, names[0]), read_received_items(second, names[1]), names[0], limit)
     if common.as_json:
         write_json(reconciliation_document(found, *names), sys.stdout)
     else:
         for line in reconciliation_lines(found, *names):
             click.echo(line)
-    return 0 if found.agrees else _DIFFERS
+    return 0 if found.is_consistent else _DIFFERS

@@ -21,26 +21,26 @@ from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.options import GenerationOptions
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT, RateLimit
-from tcop_mock.contract.builders import PLAYERS
-from tcop_mock.contract.case_factory import Workshop
-from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.domain.callback_view import Told
-from tcop_mock.domain.delivery import Delivery, Push
+from tcop_mock.contract.builders import BUILDERS
+from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.domain.callback_view import CallbackView
+from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.domain.profile import Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.inputs.requests import Kept, edited, requests_in, retimed
+from tcop_mock.inputs.requests import RecordedRequest, apply_edits, read_requests, shift_times
 from tcop_mock.reports.json import deliveries_document, write_json
-from tcop_mock.reports.text import lines, one_line
+from tcop_mock.reports.text import one_line, printable_lines
 from tcop_mock.transport import pagerduty, wecom
-from tcop_mock.transport.delivery import Courier, Notification, Paced
-from tcop_mock.transport.open import opened
+from tcop_mock.transport.delivery import DeliveryScheduler, RateLimitedTransport, ScheduledRequest
+from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcop_mock.cli.options import CommonOptions, DeliveryOptions
-    from tcop_mock.domain.delivery import Attempt, Post
+    from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import Secret, Target
 
@@ -51,8 +51,8 @@ _NOT_ACCEPTED = 1
 _MAX_TRACE_CHARS, _MAX_TRACE_LINES = 20_000, 60
 _PROBE = "URL verification"
 _ACCEPT = {"wecom": Accept.ERRCODE}
-_ASSUMED = {"pagerduty": {"pagerduty": pagerduty.ASSUMED}, "wecom": {"wecom": wecom.ASSUMED}}
-_PACE = {"wecom": RateLimit(wecom.PER_MINUTE, 60.0)}
+_ASSUMED = {"pagerduty": {"pagerduty": pagerduty.PAGERDUTY_ASSUMPTION}, "wecom": {"wecom": wecom.WECOM_ASSUMPTION}}
+_PACE = {"wecom": RateLimit(wecom.WECOM_MESSAGES_PER_MINUTE, 60.0)}
 
 
 class DeliveryItem(NamedTuple):
@@ -64,7 +64,7 @@ class DeliveryItem(NamedTuple):
     """Time in the lifecycle of its alarm."""
     headers: tuple[tuple[str, str], ...] = ()
     """Headers that replace those of the rules with the same name."""
-    request: Push | None = None
+    request: OutgoingRequest | None = None
     """Method and credentials of the request; a POST with the credentials of the target by default."""
 
 
@@ -123,36 +123,41 @@ def replay(  # noqa: PLR0913 - one parameter an option
         items = _file_requests(source, deliverer, common)
     if sets or unset:
         edits = list(map(parse_edit, sets))
-        items = [one._replace(body=edited(one.body, edits, unset, one.name or source)) for one in items]
+        items = [one._replace(body=apply_edits(one.body, edits, unset, one.name or source)) for one in items]
     if now:
-        bodies = retimed([one.body for one in items], datetime.now(_BEIJING).replace(tzinfo=None))
+        bodies = shift_times([one.body for one in items], datetime.now(_BEIJING).replace(tzinfo=None))
         items = [one._replace(body=body) for one, body in zip(items, bodies, strict=True)]
     return deliverer.run([items])
 
 
 def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> list[DeliveryItem]:
-    requests, warning = requests_in(read_input(source), source)
+    requests, warning = read_requests(read_input(source), source)
     if warning:
         common.info(f"warning: {source}: {warning}")
-    first = next((one.at for one in requests if one.at), None)
+    first = next((one.received_at for one in requests if one.received_at), None)
     credentials = deliverer.target.credentials
-    return [_file_item(one, source, first, Push(b"", method=one.method, credentials=credentials)) for one in requests]
+    return [
+        _file_item(one, source, first, OutgoingRequest(b"", method=one.method, credentials=credentials))
+        for one in requests
+    ]
 
 
-def _file_item(recorded: Kept, source: str, first: datetime | None, request: Push) -> DeliveryItem:
-    at_s = (recorded.at - first).total_seconds() if recorded.at and first else 0.0
+def _file_item(
+    recorded: RecordedRequest, source: str, first: datetime | None, request: OutgoingRequest
+) -> DeliveryItem:
+    at_s = (recorded.received_at - first).total_seconds() if recorded.received_at and first else 0.0
     name = f"{source} {recorded.name}".rstrip()
     return DeliveryItem(name, recorded.body, max(0.0, at_s), recorded.headers, request)
 
 
 def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOptions) -> list[DeliveryItem]:
     """Return the requests of a clause as check sends them: the same bytes, methods, segments and credentials."""
-    clause = find(load_clauses(), case[1])
-    generator = Generator(common.seed, wire=common.profile.wire)
+    clause = find_clause(load_clauses(), case[1])
+    generator = Generator(common.seed, wire_format=common.profile.wire_format)
     credentials, headers = deliverer.target.credentials, deliverer.rules.headers
-    shop = Workshop(common.catalog(), generator, clause.code, credentials, headers)
-    play = PLAYERS[clause.play.name](shop, **clause.play.params)
-    cases = [one for scene in play.scenes for one in scene.cases]
+    shop = CaseFactory(common.catalog(), generator, clause.code, credentials, headers)
+    play = BUILDERS[clause.builder.name](shop, **clause.builder.params)
+    cases = [one for scene in play.groups for one in scene.cases]
     if case[2]:
         number = int(case[2])
         if not 0 < number <= len(cases):
@@ -161,7 +166,7 @@ def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOp
             )
         cases = [cases[number - 1]]
     return [
-        DeliveryItem(f"{clause.code} {one.title}", one.push.body, headers=one.push.headers, request=one.push)
+        DeliveryItem(f"{clause.code} {one.title}", one.request.body, headers=one.request.headers, request=one.request)
         for one in cases
     ]
 
@@ -228,13 +233,15 @@ class Deliverer:
         self.common.info(f"profile {self.common.profile.name}; assumed: {assumed} (--dry-run prints the texts)")
         printer = DeliveryPrinter(self, lifecycles)
         try:
-            with opened(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
+            with open_transport(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
                 asyncio.run(self._deliver(port, requests, printer))
         finally:
             printer.close()
         return 0 if printer.accepted else _NOT_ACCEPTED
 
-    async def _deliver(self, port: Post, requests: Sequence[Sequence[Push]], printer: DeliveryPrinter) -> None:
+    async def _deliver(
+        self, port: Transport, requests: Sequence[Sequence[OutgoingRequest]], printer: DeliveryPrinter
+    ) -> None:
         post = self._rate_limited(port)
         if self.rules.probe is not None and self.service == "webhook":
             once = self._courier(post, replace(self.rules, attempts=1, accept=Accept.EXACTLY_200))
@@ -245,14 +252,14 @@ class Deliverer:
         for index, its_requests in enumerate(requests):
             times = (item.at_s for item in printer.lifecycles[index])
             courier = self._courier(post, self.rules)
-            async for number, delivery in courier.deliver_all(list(map(Notification, times, its_requests))):
+            async for number, delivery in courier.deliver_all(list(map(ScheduledRequest, times, its_requests))):
                 printer.delivered(index, number, delivery)
 
-    def _courier(self, post: Post, rules: DeliveryRules) -> Courier:
+    def _courier(self, post: Transport, rules: DeliveryRules) -> DeliveryScheduler:
         pause_scale, gap_scale = (1.0, 0.0) if self.time_scale is None else (self.time_scale, self.time_scale)
-        return Courier(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
+        return DeliveryScheduler(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
 
-    def _rate_limited(self, post: Post) -> Post:
+    def _rate_limited(self, post: Transport) -> Transport:
         if self.pace == NO_LIMIT:
             return post
 
@@ -260,12 +267,14 @@ class Deliverer:
             self.common.info(f"waiting {wait_s:.0f} s: at most {self.pace} (--pace)")
 
         most, in_s = self.pace
-        return Paced(post, most, in_s=in_s, clock=time.perf_counter, sleep=asyncio.sleep, tell=print_wait)
+        return RateLimitedTransport(
+            post, most, period_s=in_s, clock=time.perf_counter, sleep=asyncio.sleep, on_wait=print_wait
+        )
 
-    def _request(self, item: DeliveryItem, lang: Lang, key: Secret | None) -> Push:
+    def _request(self, item: DeliveryItem, lang: Lang, key: Secret | None) -> OutgoingRequest:
         own = {name.lower() for name, _ in item.headers}
         headers = [pair for pair in self.rules.headers if pair[0].lower() not in own]
-        request = item.request or Push(b"", credentials=self.target.credentials)
+        request = item.request or OutgoingRequest(b"", credentials=self.target.credentials)
         return replace(request, body=self._body(item, lang, key), headers=(*headers, *item.headers))
 
     def _body(self, item: DeliveryItem, lang: Lang, key: Secret | None) -> bytes:
@@ -277,7 +286,11 @@ class Deliverer:
             tree = None
         if not isinstance(tree, dict):
             raise UsageError(f"{item.name} is not a JSON object: --target {self.service} sends callbacks only")
-        return pagerduty.event(Told(tree), key) if self.service == "pagerduty" else wecom.message(Told(tree), lang)
+        return (
+            pagerduty.pagerduty_event(CallbackView(tree), key)
+            if self.service == "pagerduty"
+            else wecom.wecom_message(CallbackView(tree), lang)
+        )
 
     def _print_plan(self, items: Sequence[DeliveryItem], lang: Lang) -> None:
         """Print what would be sent; on standard error with ``--json``, whose document is empty."""
@@ -354,7 +367,7 @@ class DeliveryPrinter:
 
 
 def _trace(attempt: Attempt) -> list[str]:
-    return lines(attempt.trace.rstrip(), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.trace else []
+    return printable_lines(attempt.traceback.rstrip(), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.traceback else []
 
 
 def _rule_changes(options: DeliveryOptions) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from tcop_mock.cli.arguments import resolve_target
 from tcop_mock.cli.framework_detection import FRAMEWORKS, DetectedApp, detect_apps
 from tcop_mock.cli.settings import SettingsFile, find_file
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
-from tcop_mock.doctor.run import Visit, exit_code, harmless, utc_now
+from tcop_mock.doctor.run import DoctorRun, exit_code, harmless_callback, utc_now
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.doctor import examination_document, examination_lines
+from tcop_mock.reports.doctor import diagnosis_document, diagnosis_lines
 from tcop_mock.reports.json import VERSION, write_json
-from tcop_mock.reports.text import escaped
+from tcop_mock.reports.text import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,22 +40,24 @@ def doctor(target: str | None, *, timeout_s: float | None, insecure: bool, commo
     if address.app:
         raise UsageError(f"{address} is an app in this process, so there is no way to diagnose; use tcop-mock check")
     rules = common.profile.delivery
-    visit = Visit(
+    visit = DoctorRun(
         address,
         rules if timeout_s is None else replace(rules, timeout_s=timeout_s),
-        harmless(Generator(common.seed, wire=common.profile.wire), common.catalog().get(PLAIN_SHAPE)),
+        harmless_callback(
+            Generator(common.seed, wire_format=common.profile.wire_format), common.catalog().get(PLAIN_SHAPE)
+        ),
         os.environ,
         time.perf_counter,
         utc_now,
         socket.getaddrinfo,
         insecure=insecure,
     )
-    found = asyncio.run(visit.examine())
+    found = asyncio.run(visit.run())
     if common.as_json:
         profile, seed = common.profile.name, common.seed
-        write_json(examination_document(found, target=str(address), profile=profile, seed=seed), sys.stdout)
+        write_json(diagnosis_document(found, target=str(address), profile=profile, seed=seed), sys.stdout)
         return exit_code(found)
-    for line in examination_lines(found, quiet=common.quiet):
+    for line in diagnosis_lines(found, quiet=common.quiet):
         click.echo(line)
     return exit_code(found)
 
@@ -104,7 +106,7 @@ def _receiver(found: Sequence[DetectedApp], asked: str | None, common: CommonOpt
     chosen = named[0] if named else DetectedApp(FRAMEWORKS[asked or "other"])
     others = [one.framework.title for one in found if one.framework is not chosen.framework]
     also = f" ({', '.join(others)} as well: --framework takes another)" if others and not asked else ""
-    common.info(f"receiver: {chosen.framework.title}, {escaped(chosen.target)}{also}")
+    common.info(f"receiver: {chosen.framework.title}, {escape_unsafe(chosen.target)}{also}")
     return chosen
 
 

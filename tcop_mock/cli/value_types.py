@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import click
 
-from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Notify, NotifyType
-from tcop_mock.domain.profile import RETRIED
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, NotifyType, RepeatPolicy
+from tcop_mock.domain.profile import RETRYABLE_OUTCOMES
 from tcop_mock.errors import did_you_mean
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -99,14 +99,16 @@ def retry_on(text: str) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in text.split(",") if name.strip() != "none")
     for name in names:
-        if name not in RETRIED:
-            near = did_you_mean(name, RETRIED)
+        if name not in RETRYABLE_OUTCOMES:
+            near = did_you_mean(name, RETRYABLE_OUTCOMES)
             hint = f"; did you mean {near}?" if near else ""
-            raise click.BadParameter(f"{name!r} is not an outcome{hint}; one of {', '.join(RETRIED)}, or none")
+            raise click.BadParameter(
+                f"{name!r} is not an outcome{hint}; one of {', '.join(RETRYABLE_OUTCOMES)}, or none"
+            )
     return names
 
 
-def notify(text: str) -> Notify:
+def notify(text: str) -> RepeatPolicy:
     """Return how an alarm repeats: ``single``, ``continuous:5m``, ``exponential:1h``.
 
     Raises:
@@ -119,7 +121,7 @@ def notify(text: str) -> Notify:
     if every and every_s not in REPEAT_PERIODS_S:
         known = ", ".join(_written(seconds) for seconds in REPEAT_PERIODS_S)
         raise click.BadParameter(f"no policy repeats every {every}; one of {known}")
-    return Notify(_TYPES[name], int(every_s))
+    return RepeatPolicy(_TYPES[name], int(every_s))
 
 
 def _written(seconds: int) -> str:

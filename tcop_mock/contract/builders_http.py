@@ -6,145 +6,174 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
-from tcop_mock.contract.mutations import changed
+from tcop_mock.contract.mutations import apply_mutation
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.contract import Case, Offer, Pace, Play, Scene
+from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcop_mock.contract.case_factory import Workshop
+    from tcop_mock.contract.case_factory import CaseFactory
 
 BROKEN_JSON = b'{"sessionId":"broken","alarmStatus":'
-_ASCII = 0x80
+_FIRST_NON_ASCII = 0x80
 """Where bytes of characters begin that UTF-8 writes in several."""
-_MORE_BYTES = 20
-_DRIP_S = 0.1
+_MISSING_BYTES = 20
+_SLOW_SENDER_GAP_S = 0.1
 
 
-def headers(shop: Workshop, *, variants: Sequence[Mapping[str, Any]]) -> Play:
+def header_variants(factory: CaseFactory, *, variants: Sequence[Mapping[str, Any]]) -> ClauseTest:
     """Post a plain callback with other headers, after one with the usual ones.
 
     Args:
-        shop: makes the cases.
+        factory: makes the cases.
         variants: tables of ``title`` and ``headers`` (name to value), which take the place of those of the same name.
     """
     cases = []
     for variant in variants:
-        case, own = shop.plain(variant["title"]), tuple(variant["headers"].items())
-        names = {name.lower() for name, _ in own}
-        kept = tuple(pair for pair in case.push.headers if pair[0].lower() not in names)
-        cases.append(replace(case, push=replace(case.push, headers=(*kept, *own))))
-    return Play((Scene(tuple(cases), shop.plain()),))
+        case, own_headers = factory.plain_case(variant["title"]), tuple(variant["headers"].items())
+        names = {name.lower() for name, _ in own_headers}
+        other_headers = tuple(header for header in case.request.headers if header[0].lower() not in names)
+        cases.append(replace(case, request=replace(case.request, headers=(*other_headers, *own_headers))))
+    return ClauseTest((CaseGroup(tuple(cases), factory.plain_case()),))
 
 
-def notices(shop: Workshop, *, template: str, shapes: Sequence[str], headers: Mapping[str, str]) -> Play:
+def template_notices(
+    factory: CaseFactory, *, template: str, shapes: Sequence[str], headers: Mapping[str, str]
+) -> ClauseTest:
     """Post notices of the user's own template, with headers of their own, of alarms that fire and of some that end.
 
     Args:
-        shop: makes the cases.
+        factory: makes the cases.
         template: what is taken where the user has given none.
         shapes: globs of shape ids.
         headers: name to value.
     """
     cases = []
-    for shape in shop.shapes(shapes):
-        for state in (State.FIRING, State.RESOLVED) if shape.recovers else (State.FIRING,):
-            tree = shop.tree(shop.alarm(shape, reaching=state), state)
-            push = shop.push(shop.notice(tree, shape, template))
-            push = replace(push, headers=(*push.headers, *headers.items()))
-            cases.append(Case(f"a notice of {shape.id} {state}", push, shape.id))
-    return Play((Scene(tuple(cases)),))
+    for shape in factory.match_shapes(shapes):
+        for state in (State.FIRING, State.RESOLVED) if shape.can_resolve else (State.FIRING,):
+            tree = factory.tree(factory.alarm(shape, required_state=state), state)
+            request = factory.request(factory.render_notice(tree, shape, template))
+            request = replace(request, headers=(*request.headers, *headers.items()))
+            cases.append(RequestCase(f"a notice of {shape.id} {state}", request, shape.id))
+    return ClauseTest((CaseGroup(tuple(cases)),))
 
 
-def chunked(shop: Workshop) -> Play:
+def chunked(factory: CaseFactory) -> ClauseTest:
     """Post a plain callback in chunks, in one and in several, after one with its length told."""
-    one, several = shop.plain("a body in one chunk"), shop.plain("a body in chunks of 100 bytes")
-    cases = (
-        replace(one, push=replace(one.push, chunked=True)),
-        replace(several, push=replace(several.push, chunked=True, segments=(100,))),
+    one_chunk, many_chunks = (
+        factory.plain_case("a body in one chunk"),
+        factory.plain_case("a body in chunks of 100 bytes"),
     )
-    return Play((Scene(cases, shop.plain()),))
+    cases = (
+        replace(one_chunk, request=replace(one_chunk.request, chunked=True)),
+        replace(many_chunks, request=replace(many_chunks.request, chunked=True, segment_sizes=(100,))),
+    )
+    return ClauseTest((CaseGroup(cases, factory.plain_case()),))
 
 
-def query(shop: Workshop, *, query: str) -> Play:
+def query_string(factory: CaseFactory, *, query: str) -> ClauseTest:
     """Post a plain callback to the URL with a query behind it, after one to the URL as it is."""
-    case = shop.plain("a query behind the URL")
-    return Play((Scene((replace(case, push=replace(case.push, query=query)),), shop.plain()),))
+    case = factory.plain_case("a query behind the URL")
+    return ClauseTest((CaseGroup((replace(case, request=replace(case.request, query=query)),), factory.plain_case()),))
 
 
-def keep_alive(shop: Workshop) -> Play:
+def keep_alive(factory: CaseFactory) -> ClauseTest:
     """Post a plain callback on a connection on which another request has been answered.
 
     That is a callback, broken JSON, and a callback without credentials, where the receiver wants some.
     """
-    befores = [shop.plain("a callback"), Case("broken JSON", shop.push(BROKEN_JSON))]
-    if shop.credentials:
-        stranger = shop.plain("a callback without credentials")
-        befores.append(replace(stranger, push=replace(stranger.push, credentials=None), offer=Offer.NONE))
-    scenes = []
-    for before in befores:
-        after = shop.plain(f"a plain callback on the connection of {before.title}")
-        cases = (
-            replace(before, push=replace(before.push, keeps=True), judged=False),
-            replace(after, push=replace(after.push, reuses=True)),
+    first_cases = [factory.plain_case("a callback"), RequestCase("broken JSON", factory.request(BROKEN_JSON))]
+    if factory.credentials:
+        anonymous = factory.plain_case("a callback without credentials")
+        first_cases.append(
+            replace(
+                anonymous,
+                request=replace(anonymous.request, credentials=None),
+                credential_variant=CredentialVariant.NONE,
+            )
         )
-        scenes.append(Scene(cases, shop.plain()))
-    return Play(tuple(scenes), pace=Pace.IN_TURN)
+    groups = []
+    for first_case in first_cases:
+        second_case = factory.plain_case(f"a plain callback on the connection of {first_case.title}")
+        cases = (
+            replace(first_case, request=replace(first_case.request, keep_alive=True), is_asserted=False),
+            replace(second_case, request=replace(second_case.request, reuse_connection=True)),
+        )
+        groups.append(CaseGroup(cases, factory.plain_case()))
+    return ClauseTest(tuple(groups), send_order=SendOrder.SEQUENTIAL)
 
 
-def truncated(shop: Workshop) -> Play:
+def truncated_body(factory: CaseFactory) -> ClauseTest:
     """Promise more of a body than is sent, and close our side."""
-    half, whole = shop.plain("half a body"), shop.plain("a whole body, of which more is promised")
-    more = ("Content-Length", str(len(whole.push.body) + _MORE_BYTES))
-    cases = (
-        replace(half, push=replace(half.push, cut=len(half.push.body) // 2)),
-        replace(whole, push=replace(whole.push, cut=len(whole.push.body), headers=(*whole.push.headers, more))),
+    half_sent, whole_sent = (
+        factory.plain_case("half a body"),
+        factory.plain_case("a whole body, of which more is promised"),
     )
-    return Play((Scene(cases, shop.plain()),))
+    content_length = ("Content-Length", str(len(whole_sent.request.body) + _MISSING_BYTES))
+    cases = (
+        replace(half_sent, request=replace(half_sent.request, truncate_at=len(half_sent.request.body) // 2)),
+        replace(
+            whole_sent,
+            request=replace(
+                whole_sent.request,
+                truncate_at=len(whole_sent.request.body),
+                headers=(*whole_sent.request.headers, content_length),
+            ),
+        ),
+    )
+    return ClauseTest((CaseGroup(cases, factory.plain_case()),))
 
 
-def beside_a_slow_one(shop: Workshop) -> Play:
+def during_slow_sender(factory: CaseFactory) -> ClauseTest:
     """Post a plain callback while another sender writes its body byte by byte."""
-    slow = shop.plain("a sender that drips")
-    dripping = replace(slow, push=replace(slow.push, segments=(1,), gap_s=_DRIP_S))
-    cases = (shop.plain("a plain callback beside a sender that drips"),)
-    return Play((Scene(cases, shop.plain(), meanwhile=dripping),))
+    slow_case = factory.plain_case("a sender that drips")
+    slow_sender = replace(
+        slow_case, request=replace(slow_case.request, segment_sizes=(1,), segment_gap_s=_SLOW_SENDER_GAP_S)
+    )
+    cases = (factory.plain_case("a plain callback beside a sender that drips"),)
+    return ClauseTest((CaseGroup(cases, factory.plain_case(), background=slow_sender),))
 
 
-def methods(shop: Workshop, *, methods: Sequence[str], with_callback: Sequence[str] = ()) -> Play:
+def http_methods(factory: CaseFactory, *, methods: Sequence[str], with_callback: Sequence[str] = ()) -> ClauseTest:
     """Send requests of other methods than POST.
 
     Args:
-        shop: makes the cases.
+        factory: makes the cases.
         methods: to be sent without a body.
         with_callback: to be sent with a callback as body.
     """
-    cases = [Case(f"a {method} request", replace(shop.push(b""), method=method, headers=())) for method in methods]
+    cases = [
+        RequestCase(f"a {method} request", replace(factory.request(b""), method=method, headers=()))
+        for method in methods
+    ]
     for method in with_callback:
-        case = shop.plain(f"a {method} request with a callback in it")
-        cases.append(replace(case, push=replace(case.push, method=method)))
-    return Play((Scene(tuple(cases), shop.plain()),))
+        case = factory.plain_case(f"a {method} request with a callback in it")
+        cases.append(replace(case, request=replace(case.request, method=method)))
+    return ClauseTest((CaseGroup(tuple(cases), factory.plain_case()),))
 
 
-def segments(shop: Workshop, *, segments: Sequence[Mapping[str, Any]]) -> Play:
+def segmented_body(factory: CaseFactory, *, segments: Sequence[Mapping[str, Any]]) -> ClauseTest:
     """Post a body in separate TCP segments, after posting one with the same text in a single write.
 
     Args:
-        shop: makes the cases.
+        factory: makes the cases.
         segments: tables of ``title``; ``set`` (path to value) where it is not the plain body; and ``sizes`` (bytes of
             each segment of the body; the last one repeats), without which the body is cut inside its first character
             of several bytes.
     """
-    shape, scenes = shop.catalog.get(PLAIN_SHAPE), []
-    alarm = shop.alarm(shape)
-    for cut in segments:
-        control, case = (shop.case(cut["title"], changed(shop.tree(alarm, State.FIRING), cut), shape) for _ in range(2))
-        sizes = cut.get("sizes") or (_inside_a_character(case.push.body), len(case.push.body))
-        scenes.append(Scene((replace(case, push=replace(case.push, segments=tuple(sizes))),), control))
-    return Play(tuple(scenes))
+    shape, groups = factory.catalog.get(PLAIN_SHAPE), []
+    alarm = factory.alarm(shape)
+    for segmentation in segments:
+        control, case = (
+            factory.case(segmentation["title"], apply_mutation(factory.tree(alarm, State.FIRING), segmentation), shape)
+            for _ in range(2)
+        )
+        sizes = segmentation.get("sizes") or (_split_inside_character(case.request.body), len(case.request.body))
+        groups.append(CaseGroup((replace(case, request=replace(case.request, segment_sizes=tuple(sizes))),), control))
+    return ClauseTest(tuple(groups))
 
 
-def _inside_a_character(body: bytes) -> int:
+def _split_inside_character(body: bytes) -> int:
     """Return how many bytes there are up to and with the first of a character that has several."""
-    return next(at for at, byte in enumerate(body) if byte >= _ASCII) + 1
+    return next(index for index, byte in enumerate(body) if byte >= _FIRST_NON_ASCII) + 1

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from tcop_mock.contract.findings import Problem, findings
-from tcop_mock.domain.contract import Manner, Pace
-from tcop_mock.domain.verdict import ClauseResult, Result
+from tcop_mock.contract.findings import Failure, findings
+from tcop_mock.domain.contract import SendMode, SendOrder
+from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from tcop_mock.contract.reproduce import Source
-    from tcop_mock.domain.contract import Play
+    from tcop_mock.contract.reproduce import ReproductionContext
+    from tcop_mock.domain.contract import ClauseTest
 
-_BUSY = frozenset(
+_BUSY_STATUSES = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
         HTTPStatus.BAD_GATEWAY,
@@ -28,86 +28,90 @@ _BUSY = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class ClauseOutcome:
     """What became of a clause's cases, which are known by their titles."""
 
-    problems: tuple[Problem, ...] = ()
-    blind: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    inconclusive: tuple[str, ...] = ()
     """Why what was sent could not be judged."""
-    left_out: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     """Why cases were not sent."""
-    absent: tuple[str, ...] = ()
+    not_applicable: tuple[str, ...] = ()
     """What the receiver does not do that cases are about."""
-    judged: frozenset[str] = frozenset()
-    unheard: frozenset[str] = frozenset()
+    asserted: frozenset[str] = frozenset()
+    not_sent: frozenset[str] = frozenset()
     """Cases that were not sent because others had no answer."""
-    doubtful: frozenset[str] = frozenset()
+    rerun: frozenset[str] = frozenset()
     """Cases that another hearing may find otherwise: broken, not to be judged, or not sent."""
 
-    def settled_by(self, alone: Hearing) -> Hearing:
+    def merge_rerun(self, sequential: ClauseOutcome) -> ClauseOutcome:
         """Put what was heard alone in place of what was doubtful in company.
 
         What was without an answer in company and is not heard alone, because others had no answer there either, stays.
         """
-        kept = tuple(problem for problem in self.problems if problem.title in alone.unheard)
-        judged = (self.judged - self.doubtful) | alone.judged | {problem.title for problem in kept}
-        return replace(alone, problems=(*alone.problems, *kept), judged=judged)
+        unanswered = tuple(failure for failure in self.failures if failure.title in sequential.not_sent)
+        asserted = (self.asserted - self.rerun) | sequential.asserted | {failure.title for failure in unanswered}
+        return replace(sequential, failures=(*sequential.failures, *unanswered), asserted=asserted)
 
-    def crowding(self, alone: Hearing) -> tuple[Problem, ...]:
+    def load_only_failures(self, sequential: ClauseOutcome) -> tuple[Failure, ...]:
         """Return what was refused in company and taken alone: what a receiver gets wrong under load and not else."""
-        found_alone = {problem.title for problem in alone.problems}
+        failed_in_rerun = {failure.title for failure in sequential.failures}
         return tuple(
-            problem._replace(text=f"answered {problem.attempt.status} beside other callbacks, and not alone")
-            for problem in self.problems
-            if problem.title in alone.judged - found_alone
-            and problem.attempt.status is not None
-            and problem.attempt.status >= HTTPStatus.BAD_REQUEST
-            and problem.attempt.status not in _BUSY
-            and problem.case.push.method == "POST"
+            failure._replace(text=f"answered {failure.attempt.status} beside other callbacks, and not alone")
+            for failure in self.failures
+            if failure.title in sequential.asserted - failed_in_rerun
+            and failure.attempt.status is not None
+            and failure.attempt.status >= HTTPStatus.BAD_REQUEST
+            and failure.attempt.status not in _BUSY_STATUSES
+            and failure.case.request.method == "POST"
         )
 
-    def with_problems(self, problems: Sequence[Problem]) -> Hearing:
+    def with_failures(self, failures: Sequence[Failure]) -> ClauseOutcome:
         """Return the same with problems that others have found."""
-        titles = {problem.title for problem in problems}
-        return replace(self, problems=(*self.problems, *problems), judged=self.judged | titles)
+        titles = {failure.title for failure in failures}
+        return replace(self, failures=(*self.failures, *failures), asserted=self.asserted | titles)
 
-    def result(self, source: Source) -> ClauseResult:
+    def to_result(self, context: ReproductionContext) -> ClauseResult:
         """Return the clause's result."""
-        clause, left_out = source.clause, [*self.left_out]
-        if self.unheard:
-            left_out.append(f"{_cases(len(self.unheard))}, after others had no answer")
-        if self.absent and not (self.problems or self.blind or self.judged or left_out):
-            return ClauseResult(clause, Result.NOT_RUN, reason=_each_once(self.absent))
-        if not (self.doubtful or self.judged or self.blind or left_out):
-            reason = f"callbacks of profile {source.profile} have nothing that it could change"
-            return ClauseResult(clause, Result.NOT_RUN, reason=reason)
-        if self.problems:
-            return ClauseResult(clause, Result.FAIL, findings=findings(self.problems, len(self.judged), source))
-        if self.blind or not self.judged:
-            return ClauseResult(clause, Result.ERROR, reason=_each_once([*self.blind, *left_out]))
-        return ClauseResult(clause, Result.PASS, reason=_each_once(f"left out: {reason}" for reason in left_out))
+        clause, skipped = context.clause, [*self.skipped]
+        if self.not_sent:
+            skipped.append(f"{_format_cases(len(self.not_sent))}, after others had no answer")
+        if self.not_applicable and not (self.failures or self.inconclusive or self.asserted or skipped):
+            return ClauseResult(clause, ClauseStatus.NOT_RUN, reason=_join_unique(self.not_applicable))
+        if not (self.rerun or self.asserted or self.inconclusive or skipped):
+            reason = f"callbacks of profile {context.profile} have nothing that it could change"
+            return ClauseResult(clause, ClauseStatus.NOT_RUN, reason=reason)
+        if self.failures:
+            return ClauseResult(
+                clause, ClauseStatus.FAIL, findings=findings(self.failures, len(self.asserted), context)
+            )
+        if self.inconclusive or not self.asserted:
+            return ClauseResult(clause, ClauseStatus.ERROR, reason=_join_unique([*self.inconclusive, *skipped]))
+        return ClauseResult(clause, ClauseStatus.PASS, reason=_join_unique(f"left out: {reason}" for reason in skipped))
 
 
-def narrowed(play: Play, titles: Collection[str]) -> Play:
+def select_cases(test: ClauseTest, titles: Collection[str]) -> ClauseTest:
     """Return a play with these cases only; cases that are judged together stay together."""
-    scenes = []
-    for scene in play.scenes:
-        cases = tuple(case for case in scene.cases if case.title in titles)
-        whole = scene.spellings or play.pace is not Pace.ANY
+    groups = []
+    for group in test.groups:
+        cases = tuple(case for case in group.cases if case.title in titles)
+        keep_whole = group.any_accepted or test.send_order is not SendOrder.PARALLEL
         if cases:
-            scenes.append(scene if whole else replace(scene, cases=cases))
-    stories = tuple(story for story in play.stories if story.title in titles)
-    return replace(play, scenes=tuple(scenes), stories=stories)
+            groups.append(group if keep_whole else replace(group, cases=cases))
+    scenarios = tuple(scenario for scenario in test.effect_scenarios if scenario.title in titles)
+    return replace(test, groups=tuple(groups), effect_scenarios=scenarios)
 
 
-def is_crowd(play: Play) -> bool:
+def is_concurrent(test: ClauseTest) -> bool:
     """Say whether a play is about requests that come at once."""
-    return play.pace is Pace.BURST or any(act.manner is Manner.AT_ONCE for one in play.stories for act in one.acts)
+    return test.send_order is SendOrder.BURST or any(
+        step.send_mode is SendMode.CONCURRENT for scenario in test.effect_scenarios for step in scenario.steps
+    )
 
 
-def _each_once(reasons: Iterable[str]) -> str:
+def _join_unique(reasons: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(reasons))
 
 
-def _cases(count: int) -> str:
+def _format_cases(count: int) -> str:
     return "1 case" if count == 1 else f"{count} cases"

@@ -7,39 +7,39 @@ import inspect
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.catalog.data_files import data_root, read_entry, walk
-from tcop_mock.contract.assertions import JUDGES, Judge
-from tcop_mock.contract.builders import PLAYERS
-from tcop_mock.contract.effect_assertions import STORY_JUDGES
-from tcop_mock.domain.contract import Call, Clause, Level, Need, Stage
+from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
+from tcop_mock.contract.assertions import ASSERTIONS, Assertion
+from tcop_mock.contract.builders import BUILDERS
+from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS
+from tcop_mock.domain.contract import Clause, Invocation, Level, Phase, Prerequisite
 from tcop_mock.domain.target import Parser
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tcop_mock.domain.contract import Play
+    from tcop_mock.domain.contract import ClauseTest
 
-    Known = Mapping[str, Callable[..., object]]
+    KnownCallables = Mapping[str, Callable[..., object]]
 
 
-class Group(StrEnum):
+class PluginGroup(StrEnum):
     """Groups of entry points."""
 
-    PLAYERS = "tcop_mock.players"
-    """Callables that take a :class:`~tcop_mock.contract.case_factory.Workshop` and keywords, and return a ``Play``."""
-    JUDGES = "tcop_mock.judges"
+    BUILDERS = "tcop_mock.players"
+    """Callables that take a :class:`~tcop_mock.contract.case_factory.CaseFactory` and keywords, and return a ``Play``."""
+    ASSERTIONS = "tcop_mock.judges"
     """Callables that take an attempt, a context and keywords, and return what is wrong, or nothing; or a ``Judge``."""
 
 
-def plugged_names(group: Group) -> list[str]:
+def plugin_names(group: PluginGroup) -> list[str]:
     """Return the names in a group; none of them is loaded."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - who names none of these need not load it
 
     return sorted(entry_points(group=group.value).names)
 
 
-def plugged(group: Group, name: str) -> Any:  # noqa: ANN401 - a callable, or a judge
+def load_plugin(group: PluginGroup, name: str) -> Any:  # noqa: ANN401 - a callable, or a judge
     """Return what an entry point gives.
 
     Raises:
@@ -47,30 +47,30 @@ def plugged(group: Group, name: str) -> Any:  # noqa: ANN401 - a callable, or a 
     """
     from importlib.metadata import entry_points  # noqa: PLC0415 - who names none of these need not load it
 
-    [point] = list(entry_points(group=group.value, name=name))[:1]
-    where = f"entry point {name!r} of {group.value} ({point.value})"
+    [entry_point] = list(entry_points(group=group.value, name=name))[:1]
+    description = f"entry point {name!r} of {group.value} ({entry_point.value})"
     try:
-        found = point.load()
-    except Exception as problem:
-        told = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise UsageError(f"{where} cannot be loaded: {told}") from problem
-    if not isinstance(found, Judge) and not callable(found):
-        raise UsageError(f"{where} is of type {type(found).__name__}, which cannot be called")
-    return found
+        loaded = entry_point.load()
+    except Exception as error:
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"{description} cannot be loaded: {message}") from error
+    if not isinstance(loaded, Assertion) and not callable(loaded):
+        raise UsageError(f"{description} is of type {type(loaded).__name__}, which cannot be called")
+    return loaded
 
 
-def judge_whole(found: Judge | Callable[..., str | None]) -> Judge:
+def wrap_assertion(assertion: Assertion | Callable[..., str | None]) -> Assertion:
     """Return a judge that sees whole answers, where what was given does not say what it has to be shown."""
-    return found if isinstance(found, Judge) else Judge(found, whole_answer=True)
+    return assertion if isinstance(assertion, Assertion) else Assertion(assertion, needs_full_response=True)
 
 
-SCHEMA = "clause"
+CLAUSE_SCHEMA = "clause"
 
-_CHECKS = {name: judge.check for name, judge in JUDGES.items()}
+_CHECKS = {name: judge.check for name, judge in ASSERTIONS.items()}
 
-_HANDED_IN = {"player": ("workshop",), "judge": ("attempt", "context"), "judge of stories": ("told",)}
+_POSITIONAL_ARGUMENTS = {"player": ("workshop",), "judge": ("attempt", "context"), "judge of stories": ("told",)}
 
-STORIES = "stories"
+EFFECT_SCENARIOS = "stories"
 
 _LISTING = "`tcop-mock check --list` shows all clauses"
 
@@ -78,63 +78,73 @@ _LISTING = "`tcop-mock check --list` shows all clauses"
 def load_clauses() -> tuple[Clause, ...]:
     """Return all clauses in the order of their codes."""
     folder = data_root("contracts") / "clauses"
-    return tuple(parse_clause(name, read_entry(file, SCHEMA, check=False)) for name, file in walk(folder, ".toml"))
+    return tuple(
+        parse_clause(name, read_entry(file, CLAUSE_SCHEMA, check=False)) for name, file in iter_files(folder, ".toml")
+    )
 
 
-def parse_clause(name: str, table: dict[str, Any], *, file: str = "", plugs: bool = False) -> Clause:
+def parse_clause(name: str, table: dict[str, Any], *, file: str = "", allow_plugins: bool = False) -> Clause:
     """Turn the table of a clause file that keeps its schema into a clause.
 
     Args:
         name: code and slug.
         table: what the file says.
         file: for messages.
-        plugs: whether it may name players and judges of other packages.
+        allow_plugins: whether it may name players and judges of other packages.
 
     Raises:
         EntryError: it names a player or a judge that is not there.
     """
     code, _, slug = name.partition("-")
-    place = file or f"{name}.toml"
-    play = _call((place, "play"), table["play"], "player", PLAYERS, Group.PLAYERS if plugs else None)
-    what, judges = ("judge of stories", STORY_JUDGES) if play.name == STORIES else ("judge", _CHECKS)
-    group = Group.JUDGES if plugs and play.name != STORIES else None
-    expect = tuple(_call((place, "expect"), call, what, judges, group) for call in table["expect"])
+    location = file or f"{name}.toml"
+    builder = _invocation(
+        (location, "play"), table["play"], "player", BUILDERS, PluginGroup.BUILDERS if allow_plugins else None
+    )
+    kind, known_assertions = (
+        ("judge of stories", EFFECT_ASSERTIONS) if builder.name == EFFECT_SCENARIOS else ("judge", _CHECKS)
+    )
+    group = PluginGroup.ASSERTIONS if allow_plugins and builder.name != EFFECT_SCENARIOS else None
+    assertions = tuple(
+        _invocation((location, "expect"), expectation, kind, known_assertions, group) for expectation in table["expect"]
+    )
     return Clause(
         code=code,
         slug=slug,
         level=Level(table["level"]),
         profiles=tuple(table.get("profiles", ())),
-        needs=frozenset(map(Need, table.get("needs", ()))),
-        stage=Stage(table.get("stage", Stage.MAIN)),
+        prerequisites=frozenset(map(Prerequisite, table.get("needs", ()))),
+        phase=Phase(table.get("stage", Phase.MAIN)),
         requirement=table["requirement"],
         source=table["source"],
         why=table["why"],
         fix=table["fix"],
-        play=play,
-        expect=expect,
+        builder=builder,
+        assertions=assertions,
         parsers=frozenset(map(Parser, table.get("parsers", ()))),
     )
 
 
-def select(clauses: Sequence[Clause], globs: Iterable[str], skipped: Iterable[str] = ()) -> tuple[Clause, ...]:
-    """Return the clauses whose code or id matches one of the globs (all, where there is none) and none of ``skipped``.
+def select_clauses(
+    clauses: Sequence[Clause], wanted: Iterable[str], unwanted: Iterable[str] = ()
+) -> tuple[Clause, ...]:
+    """Return the clauses whose code or id matches one of the globs (all, where there is none) and none of ``unwanted``.
 
     Raises:
         UnknownNameError: a glob matches nothing.
     """
-    wanted, unwanted = list(globs), list(skipped)
-    for glob in (*wanted, *unwanted):
+    wanted_globs, unwanted_globs = list(wanted), list(unwanted)
+    for glob in (*wanted_globs, *unwanted_globs):
         if not any(_matches(clause, glob) for clause in clauses):
-            raise UnknownNameError("clause", glob, _names(clauses), listing=_LISTING)
+            raise UnknownNameError("clause", glob, _codes_and_slugs(clauses), listing=_LISTING)
     return tuple(
         clause
         for clause in clauses
-        if (not wanted or any(_matches(clause, glob) for glob in wanted))
-        and not any(_matches(clause, glob) for glob in unwanted)
+        if (not wanted_globs or any(_matches(clause, glob) for glob in wanted_globs))
+        and not any(_matches(clause, glob) for glob in unwanted_globs)
     )
 
 
-def find(clauses: Sequence[Clause], code: str) -> Clause:
+def find_clause(clauses: Sequence[Clause], code: str) -> Clause:
     """Return the clause of a code, a slug or both.
 
     Raises:
@@ -144,41 +154,47 @@ def find(clauses: Sequence[Clause], code: str) -> Clause:
     for clause in clauses:
         if folded in {clause.code.lower(), clause.slug, clause.id.lower()}:
             return clause
-    raise UnknownNameError("clause", code, _names(clauses), listing=_LISTING)
+    raise UnknownNameError("clause", code, _codes_and_slugs(clauses), listing=_LISTING)
 
 
-def player_of(clause: Clause) -> Callable[..., Play]:
+def builder_of(clause: Clause) -> Callable[..., ClauseTest]:
     """Return the player of a clause."""
-    player: Callable[..., Play] = clause.play.own or PLAYERS[clause.play.name]
-    return player
+    builder: Callable[..., ClauseTest] = clause.builder.plugin or BUILDERS[clause.builder.name]
+    return builder
 
 
-def judge_of(call: Call) -> Judge:
+def assertion_of(invocation: Invocation) -> Assertion:
     """Return a judge of a clause that looks at answers."""
-    judge: Judge = call.own or JUDGES[call.name]
-    return judge
+    assertion: Assertion = invocation.plugin or ASSERTIONS[invocation.name]
+    return assertion
 
 
-def _call(place: tuple[str, str], table: dict[str, Any], what: str, known: Known, group: Group | None) -> Call:
-    file, key = place
-    key_of_name = what.partition(" ")[0]
-    name, own = table[key_of_name], None
-    plugs = plugged_names(group) if group and name not in known else []
-    if name not in known and name not in plugs:
-        raise EntryError(file, f"{key}.{key_of_name}", str(UnknownNameError(what, name, [*known, *plugs])))
-    if name in plugs and group:
+def _invocation(
+    location: tuple[str, str],
+    table: dict[str, Any],
+    kind: str,
+    callables: KnownCallables,
+    plugin_group: PluginGroup | None,
+) -> Invocation:
+    file, key = location
+    name_key = kind.partition(" ")[0]
+    name, plugin = table[name_key], None
+    plugins = plugin_names(plugin_group) if plugin_group and name not in callables else []
+    if name not in callables and name not in plugins:
+        raise EntryError(file, f"{key}.{name_key}", str(UnknownNameError(kind, name, [*callables, *plugins])))
+    if name in plugins and plugin_group:
         try:
-            own = plugged(group, name)
-        except UsageError as problem:
-            raise EntryError(file, f"{key}.{key_of_name}", str(problem)) from None
-        own = judge_whole(own) if group is Group.JUDGES else own
-    check = known[name] if own is None else own.check if isinstance(own, Judge) else own
-    params = {param: value for param, value in table.items() if param != key_of_name}
+            plugin = load_plugin(plugin_group, name)
+        except UsageError as error:
+            raise EntryError(file, f"{key}.{name_key}", str(error)) from None
+        plugin = wrap_assertion(plugin) if plugin_group is PluginGroup.ASSERTIONS else plugin
+    function = callables[name] if plugin is None else plugin.check if isinstance(plugin, Assertion) else plugin
+    params = {param: value for param, value in table.items() if param != name_key}
     try:
-        inspect.signature(check).bind(*_HANDED_IN[what], **params)
-    except TypeError as problem:
-        raise EntryError(file, key, f"{what} {name!r}: {problem}") from None
-    return Call(name, params, own)
+        inspect.signature(function).bind(*_POSITIONAL_ARGUMENTS[kind], **params)
+    except TypeError as error:
+        raise EntryError(file, key, f"{kind} {name!r}: {error}") from None
+    return Invocation(name, params, plugin)
 
 
 def _matches(clause: Clause, glob: str) -> bool:
@@ -186,5 +202,5 @@ def _matches(clause: Clause, glob: str) -> bool:
     return any(fnmatch.fnmatchcase(name, glob.lower()) for name in names)
 
 
-def _names(clauses: Sequence[Clause]) -> list[str]:
+def _codes_and_slugs(clauses: Sequence[Clause]) -> list[str]:
     return [name for clause in clauses for name in (clause.code, clause.slug)]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.data_files import all_problems, read_entry
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.case_factory import Workshop
-from tcop_mock.contract.clauses import SCHEMA, STORIES, parse_clause, player_of
-from tcop_mock.domain.contract import EFFECT_NEEDS, Need, Stage
+from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clauses import CLAUSE_SCHEMA, EFFECT_SCENARIOS, builder_of, parse_clause
+from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Phase, Prerequisite
 from tcop_mock.errors import EntryError, TcopMockError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.domain.contract import Clause
 
-_NAME = re.compile(r"(?P<code>[A-Z]{2,10}[0-9]{3})-[a-z0-9]+(?:-[a-z0-9]+)*")
-_OURS = "TCM"
-_NAMES = re.compile(r"play\.player|expect\.\d+\.judge")
+_FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,10}[0-9]{3})-[a-z0-9]+(?:-[a-z0-9]+)*")
+_RESERVED_PREFIX = "TCM"
+_PLUGIN_KEYS = re.compile(r"play\.player|expect\.\d+\.judge")
 """Keys of which the schema knows our own values only."""
-_STAGES = {
-    STORIES: Stage.EFFECTS,
-    "bodies": Stage.ABUSE,
-    "truncated": Stage.ABUSE,
-    "burst": Stage.BURST,
-    "credentials": Stage.AUTH,
-    "beside_a_slow_one": Stage.DRIP,
+_DEFAULT_PHASES = {
+    EFFECT_SCENARIOS: Phase.EFFECTS,
+    "bodies": Phase.MALFORMED_INPUT,
+    "truncated": Phase.MALFORMED_INPUT,
+    "burst": Phase.BURST,
+    "credentials": Phase.AUTH,
+    "beside_a_slow_one": Phase.SLOW_SENDER,
 }
 """When a player's clauses are played, where they do not say."""
-_EFFECTS = frozenset({Stage.EFFECTS, Stage.PATIENCE})
+_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
 
 
-def own_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[Clause, ...], tuple[EntryError, ...]]:
+def load_custom_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[Clause, ...], tuple[EntryError, ...]]:
     """Return the clauses of files in the order of their codes, and all that is wrong with any of the files.
 
     Args:
@@ -49,27 +49,27 @@ def own_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[Clause, .
         UsageError: a glob matches no file.
     """
     clauses: list[Clause] = []
-    problems: list[EntryError] = []
-    places: defaultdict[str, list[Path]] = defaultdict(list)
+    errors: list[EntryError] = []
+    files_by_code: defaultdict[str, list[Path]] = defaultdict(list)
     for file in _files(globs):
         try:
-            clause = _clause(file, catalog)
-        except ClauseFileError as found:
-            problems += found.problems
+            clause = _load_clause(file, catalog)
+        except ClauseFileError as error:
+            errors += error.errors
             continue
-        places[clause.code].append(file)
+        files_by_code[clause.code].append(file)
         clauses.append(clause)
-    for code, files in places.items():
-        problems += [EntryError(str(file), "", f"{code} is the code of {files[0]} already") for file in files[1:]]
-    return tuple(sorted(clauses, key=lambda clause: clause.code)), tuple(problems)
+    for code, files in files_by_code.items():
+        errors += [EntryError(str(file), "", f"{code} is the code of {files[0]} already") for file in files[1:]]
+    return tuple(sorted(clauses, key=lambda clause: clause.code)), tuple(errors)
 
 
 class ClauseFileError(UsageError):
     """All that is wrong with one file."""
 
-    def __init__(self, problems: list[EntryError]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(map(str, problems)))
+    def __init__(self, errors: list[EntryError]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(map(str, errors)))
 
 
 def _files(globs: Iterable[str]) -> Iterator[Path]:
@@ -86,52 +86,52 @@ def _files(globs: Iterable[str]) -> Iterator[Path]:
                 yield file
 
 
-def _clause(file: Path, catalog: Catalog) -> Clause:
+def _load_clause(file: Path, catalog: Catalog) -> Clause:
     """Return the clause of a file.
 
     Raises:
         ClauseFileError: all that is wrong with it.
     """
-    problems = [EntryError(str(file), "", text) for text in _wrong_name(file)]
+    errors = [EntryError(str(file), "", text) for text in _name_errors(file)]
     try:
-        table = read_entry(file, SCHEMA, check=False)
-    except EntryError as problem:
-        raise ClauseFileError([*problems, problem]) from None
-    problems += [
-        EntryError(str(file), found.key, found.problem)
-        for found in all_problems(table, SCHEMA)
-        if not (_NAMES.fullmatch(found.key) and isinstance(_at(table, found.key), str))
+        table = read_entry(file, CLAUSE_SCHEMA, check=False)
+    except EntryError as error:
+        raise ClauseFileError([*errors, error]) from None
+    errors += [
+        EntryError(str(file), violation.key, violation.message)
+        for violation in all_problems(table, CLAUSE_SCHEMA)
+        if not (_PLUGIN_KEYS.fullmatch(violation.key) and isinstance(_value_at(table, violation.key), str))
     ]
-    if problems:
-        raise ClauseFileError(problems)
+    if errors:
+        raise ClauseFileError(errors)
     try:
-        clause = parse_clause(file.stem, _with_stage(table), file=str(file), plugs=True)
-        _require_kept(file, clause, catalog)
-    except EntryError as problem:
-        raise ClauseFileError([problem]) from None
+        clause = parse_clause(file.stem, _default_phase(table), file=str(file), allow_plugins=True)
+        _require_valid(file, clause, catalog)
+    except EntryError as error:
+        raise ClauseFileError([error]) from None
     return clause
 
 
-def _wrong_name(file: Path) -> Iterator[str]:
-    match = _NAME.fullmatch(file.stem)
+def _name_errors(file: Path) -> Iterator[str]:
+    match = _FILE_NAME.fullmatch(file.stem)
     if match is None or file.suffix != ".toml":
         yield "the name of a clause's file is its code and slug, as in ACME101-our-rule.toml"
-    elif match["code"].startswith(_OURS):
-        yield f"codes that begin with {_OURS} are tcop-mock's own; take letters of your own, as in ACME101"
+    elif match["code"].startswith(_RESERVED_PREFIX):
+        yield f"codes that begin with {_RESERVED_PREFIX} are tcop-mock's own; take letters of your own, as in ACME101"
 
 
-def _at(table: Any, path: str) -> Any:  # noqa: ANN401 - any value of a TOML file
+def _value_at(table: Any, path: str) -> Any:  # noqa: ANN401 - any value of a TOML file
     for key in path.split("."):
         table = table[int(key)] if isinstance(table, list) else table.get(key)
     return table
 
 
-def _with_stage(table: dict[str, Any]) -> dict[str, Any]:
-    stage = _STAGES.get(table["play"]["player"])
-    return {"stage": stage.value, **table} if stage else table
+def _default_phase(table: dict[str, Any]) -> dict[str, Any]:
+    phase = _DEFAULT_PHASES.get(table["play"]["player"])
+    return {"stage": phase.value, **table} if phase else table
 
 
-def _require_kept(file: Path, clause: Clause, catalog: Catalog) -> None:
+def _require_valid(file: Path, clause: Clause, catalog: Catalog) -> None:
     """Hold a clause to what no schema says.
 
     Raises:
@@ -140,20 +140,24 @@ def _require_kept(file: Path, clause: Clause, catalog: Catalog) -> None:
     for name in clause.profiles:
         try:
             load_profile(name)
-        except UnknownNameError as problem:
-            raise EntryError(str(file), "profiles", str(problem)) from None
-    tells = clause.play.name == STORIES
-    if tells != (clause.stage in _EFFECTS):
-        right = "effects or patience" if tells else "another than effects and patience, which are for stories"
-        raise EntryError(str(file), "stage", f"is {clause.stage}; for player {clause.play.name!r} it has to be {right}")
-    if tells and not clause.needs & EFFECT_NEEDS:
+        except UnknownNameError as error:
+            raise EntryError(str(file), "profiles", str(error)) from None
+    is_about_effects = clause.builder.name == EFFECT_SCENARIOS
+    if is_about_effects != (clause.phase in _EFFECT_PHASES):
+        expected = (
+            "effects or patience" if is_about_effects else "another than effects and patience, which are for stories"
+        )
+        raise EntryError(
+            str(file), "stage", f"is {clause.phase}; for player {clause.builder.name!r} it has to be {expected}"
+        )
+    if is_about_effects and not clause.prerequisites & EFFECT_PREREQUISITES:
         raise EntryError(str(file), "needs", 'stories are about effects; write needs = ["observer"]')
-    if clause.play.name == "credentials" and Need.AUTH not in clause.needs:
+    if clause.builder.name == "credentials" and Prerequisite.AUTH not in clause.prerequisites:
         raise EntryError(str(file), "needs", "player 'credentials' shows other ones; write needs = [\"auth\"]")
     try:
-        player_of(clause)(Workshop(catalog, Generator(1), clause.code), **clause.play.params)
-    except TcopMockError as problem:
-        raise EntryError(str(file), "play", str(problem)) from None
-    except Exception as problem:
-        told = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise EntryError(str(file), "play", f"player {clause.play.name!r} cannot play it: {told}") from problem
+        builder_of(clause)(CaseFactory(catalog, Generator(1), clause.code), **clause.builder.params)
+    except TcopMockError as error:
+        raise EntryError(str(file), "play", str(error)) from None
+    except Exception as error:
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise EntryError(str(file), "play", f"player {clause.builder.name!r} cannot play it: {message}") from error

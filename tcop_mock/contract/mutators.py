@@ -12,8 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.mutations import changed, raw_body, retyped, written
-from tcop_mock.domain.alarm import State, wire_bytes
+from tcop_mock.contract.mutations import apply_mutation, change_type, raw_body, serialize_variant
+from tcop_mock.domain.alarm import State, encode_json
 from tcop_mock.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.contract import Clause
 
-_CAMEL = re.compile(r"\b[a-z]+(?:[A-Z][a-z]*)+")
-_HUMP = re.compile(r"[A-Z]")
+_CAMEL_CASE = re.compile(r"\b[a-z]+(?:[A-Z][a-z]*)+")
+_CAPITAL = re.compile(r"[A-Z]")
 _ARTICLE = re.compile(r"^an?-")
 _LISTING = "`tcop-mock list --mutators` shows all mutators"
 
 
-class Wanted(StrEnum):
+class ExpectedReaction(StrEnum):
     """What a receiver has to do with a body: take it, refuse it, or either, as long as it does not break."""
 
     TAKE = "take"
@@ -43,13 +43,13 @@ class Mutator:
     title: str
     clause: str
     """Code of the clause that it serves."""
-    wanted: Wanted
+    expected_reaction: ExpectedReaction
     """What a receiver has to do with the body."""
     change: Callable[[Any], bytes]
     """From the body's tree to the bytes in its place; raises ``UnknownNameError`` where the tree lacks the path."""
     state: State = State.FIRING
     """Of the callback that the clause changes."""
-    threshold: bool = True
+    has_threshold: bool = True
     """Whether that callback has a threshold."""
     shape: str = ""
     """The shape that the clause changes callbacks of, where it is about one product."""
@@ -58,11 +58,11 @@ class Mutator:
 @cache
 def load_mutators() -> Mapping[str, Mutator]:
     """Return all mutators by name, in the order of their clauses."""
-    found: dict[str, Mutator] = {}
+    mutators: dict[str, Mutator] = {}
     for clause in load_clauses():
-        for mutator in _READERS.get(clause.play.name, _none)(clause):
-            found.setdefault(mutator.name, mutator)
-    return found
+        for mutator in _READERS.get(clause.builder.name, _no_mutators)(clause):
+            mutators.setdefault(mutator.name, mutator)
+    return mutators
 
 
 def find_mutator(name: str) -> Mutator:
@@ -76,67 +76,71 @@ def find_mutator(name: str) -> Mutator:
     return load_mutators()[name]
 
 
-def _variants(clause: Clause) -> Iterator[Mutator]:
-    usual = clause.play.params.get("given") or {}
-    for variant in clause.play.params["variants"]:
+def _mutation_mutators(clause: Clause) -> Iterator[Mutator]:
+    default_base = clause.builder.params.get("given") or {}
+    for variant in clause.builder.params["variants"]:
 
         def change(tree: Any, variant: Mapping[str, Any] = variant) -> bytes:  # noqa: ANN401 - a JSON tree
-            return written(changed(changed(tree, {"set": variant.get("given", usual)}), variant), variant)
+            return serialize_variant(
+                apply_mutation(apply_mutation(tree, {"set": variant.get("given", default_base)}), variant), variant
+            )
 
         yield Mutator(
-            _named(variant["title"]),
+            _name_of(variant["title"]),
             variant["title"],
             clause.code,
-            wanted=Wanted.EITHER if "besides" in variant else _wanted(clause),
+            expected_reaction=ExpectedReaction.EITHER if "besides" in variant else _expected_reaction(clause),
             change=change,
             state=State(variant.get("state", State.FIRING)),
-            threshold=variant.get("threshold", True),
+            has_threshold=variant.get("threshold", True),
             shape=variant.get("shape", ""),
         )
 
 
-def _spellings(clause: Clause) -> Iterator[Mutator]:
-    for field in clause.play.params["fields"]:
+def _type_mutators(clause: Clause) -> Iterator[Mutator]:
+    for field in clause.builder.params["fields"]:
         path = field["path"]
-        for kind in field["types"]:
+        for type_name in field["types"]:
 
-            def change(tree: Any, path: str = path, kind: str = kind) -> bytes:  # noqa: ANN401 - a JSON tree
-                return wire_bytes(retyped(tree, path, kind))
+            def change(tree: Any, path: str = path, type_name: str = type_name) -> bytes:  # noqa: ANN401 - a JSON tree
+                return encode_json(change_type(tree, path, type_name))
 
-            title = f"{path.rpartition('.')[2]} as {kind}"
-            yield Mutator(_named(title), title, clause.code, Wanted.TAKE, change=change, shape=field.get("shape", ""))
-
-
-def _bodies(clause: Clause) -> Iterator[Mutator]:
-    for raw in clause.play.params["bodies"]:
-
-        def change(_tree: Any, raw: Mapping[str, str] = raw) -> bytes:  # noqa: ANN401 - a JSON tree
-            return raw_body(raw)
-
-        yield Mutator(_named(raw["title"]), raw["title"], clause.code, Wanted.REFUSE, change=change)
+            title = f"{path.rpartition('.')[2]} as {type_name}"
+            yield Mutator(
+                _name_of(title), title, clause.code, ExpectedReaction.TAKE, change=change, shape=field.get("shape", "")
+            )
 
 
-def _wanted(clause: Clause) -> Wanted:
+def _raw_body_mutators(clause: Clause) -> Iterator[Mutator]:
+    for table in clause.builder.params["bodies"]:
+
+        def change(_tree: Any, table: Mapping[str, str] = table) -> bytes:  # noqa: ANN401 - a JSON tree
+            return raw_body(table)
+
+        yield Mutator(_name_of(table["title"]), table["title"], clause.code, ExpectedReaction.REFUSE, change=change)
+
+
+def _expected_reaction(clause: Clause) -> ExpectedReaction:
     """Say what a clause expects of its bodies: one that only forbids a crash leaves the choice."""
-    allowed = {status for call in clause.expect for status in call.params.get("allow", ())}
+    allowed = {status for invocation in clause.assertions for status in invocation.params.get("allow", ())}
     if not allowed:
-        return Wanted.EITHER
-    return Wanted.TAKE if "2xx" in allowed else Wanted.REFUSE
+        return ExpectedReaction.EITHER
+    return ExpectedReaction.TAKE if "2xx" in allowed else ExpectedReaction.REFUSE
 
 
-def _none(_clause: Clause) -> Iterator[Mutator]:
+def _no_mutators(_clause: Clause) -> Iterator[Mutator]:
     return iter(())
 
 
 _READERS: dict[str, Callable[[Clause], Iterator[Mutator]]] = {
-    "bodies": _bodies,
-    "spellings": _spellings,
-    "variants": _variants,
+    "bodies": _raw_body_mutators,
+    "spellings": _type_mutators,
+    "variants": _mutation_mutators,
 }
 """By the player that a clause names; the others change no body."""
 
 
-def _named(title: str) -> str:
+def _name_of(title: str) -> str:
     """Return a title as a name: ``recoverTime "" while firing`` is ``recover-time-empty-while-firing``."""
-    words = _CAMEL.sub(lambda key: _HUMP.sub(r"-\g<0>", key[0]), title.replace('""', "empty")).lower()
-    return _ARTICLE.sub("", re.sub(r"[^a-z0-9]+", "-", words).strip("-"))
+    name = _CAMEL_CASE.sub(lambda key: _CAPITAL.sub(r"-\g<0>", key[0]), title.replace('""', "empty")).lower()
+    return _ARTICLE.sub("", re.sub(r"[^a-z0-9]+", "-", name).strip("-"))

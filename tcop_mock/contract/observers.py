@@ -16,45 +16,45 @@ from urllib.parse import quote
 from jsonpath_rfc9535 import JSONPathError, JSONPathQuery
 from jsonpath_rfc9535 import compile as compiled
 
-from tcop_mock.domain.delivery import Outcome, Push
-from tcop_mock.domain.effects import Effect, Sight
+from tcop_mock.domain.delivery import Outcome, OutgoingRequest
+from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.errors import ObserverError, UsageError
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tcop_mock.domain.delivery import Post
+    from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
     from tcop_mock.domain.target import Target
 
 
-EVERY_EFFECT = "$.effects[*]"
+DEFAULT_EFFECTS_PATH = "$.effects[*]"
 
-EVERY_OPEN = "$.open[*]"
+DEFAULT_OPEN_PATH = "$.open[*]"
 
 """Where effects and open incidents stand in a document that is written for us."""
 
-_MOST_CHARS = 80
+_MAX_EXCERPT_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Paths:
+class EffectPaths:
     """Where a document has its effects and its open incidents."""
 
     effects: JSONPathQuery | None
     open: JSONPathQuery | None
 
     @classmethod
-    def parse(cls, effects: str | None, is_open: str | None) -> Paths:
+    def parse(cls, effects_path: str | None, open_path: str | None) -> EffectPaths:
         """Read two JSONPaths; without the first, open incidents are the effects.
 
         Raises:
             UsageError: one is no JSONPath; says where and why.
         """
-        return cls(_query("--observe-all", effects), _query("--observe-open", is_open))
+        return cls(_compile_path("--observe-all", effects_path), _compile_path("--observe-open", open_path))
 
-    def sight(self, raw: bytes | str, source: str) -> Sight:
+    def parse_snapshot(self, raw: bytes | str, source: str) -> EffectSnapshot:
         """Return what a JSON text tells.
 
         Args:
@@ -67,33 +67,33 @@ class Paths:
         try:
             document = json.loads(raw)
         except (ValueError, RecursionError):
-            shown = repr(raw[:_MOST_CHARS].strip())
-            raise ObserverError(f"{source} is no JSON: {shown}") from None
-        return self.sight_of(document)
+            excerpt = repr(raw[:_MAX_EXCERPT_CHARS].strip())
+            raise ObserverError(f"{source} is no JSON: {excerpt}") from None
+        return self.extract(document)
 
-    def sight_of(self, document: Any) -> Sight:  # noqa: ANN401 - a JSON value
+    def extract(self, document: Any) -> EffectSnapshot:  # noqa: ANN401 - a JSON value
         """Return what a document tells."""
-        is_open = None if self.open is None else _effects(self.open, document)
-        effects = (is_open or ()) if self.effects is None else _effects(self.effects, document)
-        return Sight(effects, is_open)
+        open_effects = None if self.open is None else _effects_at(self.open, document)
+        effects = (open_effects or ()) if self.effects is None else _effects_at(self.effects, document)
+        return EffectSnapshot(effects, open_effects)
 
 
-def own_paths(document: Any) -> Paths:  # noqa: ANN401 - a JSON value
+def default_paths(document: Any) -> EffectPaths:  # noqa: ANN401 - a JSON value
     """Return the paths of a document that is written for us; one without ``open`` does not tell what is open."""
-    tells = isinstance(document, dict) and "open" in document
-    return Paths.parse(EVERY_EFFECT, EVERY_OPEN if tells else None)
+    has_open = isinstance(document, dict) and "open" in document
+    return EffectPaths.parse(DEFAULT_EFFECTS_PATH, DEFAULT_OPEN_PATH if has_open else None)
 
 
-def _query(flag: str, text: str | None) -> JSONPathQuery | None:
+def _compile_path(flag: str, text: str | None) -> JSONPathQuery | None:
     if text is None:
         return None
     try:
         return compiled(text)
-    except JSONPathError as problem:
-        raise UsageError(f"{flag} {text!r} is no JSONPath: {problem}; write for example $.incidents[*]") from None
+    except JSONPathError as error:
+        raise UsageError(f"{flag} {text!r} is no JSONPath: {error}; write for example $.incidents[*]") from None
 
 
-def _effects(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # noqa: ANN401 - a JSON value
+def _effects_at(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # noqa: ANN401 - a JSON value
     values: Sequence[Any] = query.find(document).values()
     if len(values) == 1 and isinstance(values[0], list):
         values = values[0]  # $.incidents is meant as $.incidents[*]
@@ -102,23 +102,23 @@ def _effects(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # noqa
 
 TOKEN_VARIABLE = "TCOP_MOCK_TOKEN"  # noqa: S105 - an alarm's object, no secret
 
-_PLACE = "{token}"
+_TOKEN_PLACEHOLDER = "{token}"
 
 _DEADLINE_S = 10.0
 
-MOST_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 
 """As much of what a URL answers is read."""
 
-_MOST_ERROR_CHARS = 200
+_MAX_ERROR_CHARS = 200
 
-_RESTS = 2.0
+_REST_FACTOR = 2.0
 
 """So many times as long as a look took, there is none after it."""
 
 
-def _port(target: Target) -> Post:
-    return HttpPost(target, answer_cap_bytes=MOST_BYTES)
+def _make_transport(target: Target) -> Transport:
+    return HttpTransport(target, max_body_bytes=MAX_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +128,33 @@ class UrlObserver:
     Args:
         target: the URL, whose userinfo is sent as credentials.
         paths: what the document tells.
-        port: gives the port to a target.
+        make_transport: gives the port to a target.
     """
 
     target: Target
-    paths: Paths
-    port: Callable[[Target], Post] = _port
+    paths: EffectPaths
+    make_transport: Callable[[Target], Transport] = _make_transport
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Return what the document tells now.
 
         Raises:
             ObserverError: it is not there, or no JSON.
         """
-        target = replace(self.target, path=self.target.path.replace(_PLACE, quote(token, safe="")))
-        push = Push(b"", method="GET", headers=(("Accept", "application/json"),), credentials=target.credentials)
-        attempt = await self.port(target)(push, deadline_s=_DEADLINE_S)
+        target = replace(self.target, path=self.target.path.replace(_TOKEN_PLACEHOLDER, quote(token, safe="")))
+        request = OutgoingRequest(
+            b"", method="GET", headers=(("Accept", "application/json"),), credentials=target.credentials
+        )
+        attempt = await self.make_transport(target)(request, deadline_s=_DEADLINE_S)
         source = f"what {self.target} answers"
         if attempt.outcome is not Outcome.ACKED:
-            said = attempt.outcome if attempt.status is None else str(attempt.status)
-            raise ObserverError(f"the observer {self.target} cannot be read: {said}")
+            answer = attempt.outcome if attempt.status is None else str(attempt.status)
+            raise ObserverError(f"the observer {self.target} cannot be read: {answer}")
         if attempt.body_truncated:
-            raise ObserverError(f"{source} is longer than {MOST_BYTES} bytes; let the URL choose with {_PLACE}")
-        return self.paths.sight(attempt.body, source)
+            raise ObserverError(
+                f"{source} is longer than {MAX_BYTES} bytes; let the URL choose with {_TOKEN_PLACEHOLDER}"
+            )
+        return self.paths.parse_snapshot(attempt.body, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,63 +162,63 @@ class CommandObserver:
     """Runs a command that prints a document; ``{token}`` in it, or TCOP_MOCK_TOKEN, is what is looked for.
 
     Args:
-        words: the command, split.
+        arguments: the command, split.
         paths: what the document tells; ``None``: it is ``{"effects": [...], "open": [...]}``.
     """
 
-    words: tuple[str, ...]
-    paths: Paths | None = None
+    arguments: tuple[str, ...]
+    paths: EffectPaths | None = None
 
     @classmethod
-    def parse(cls, text: str, paths: Paths | None) -> CommandObserver:
+    def parse(cls, text: str, paths: EffectPaths | None) -> CommandObserver:
         """Read a command line.
 
         Raises:
             UsageError: it is none.
         """
         try:
-            words = tuple(shlex.split(text))
-        except ValueError as problem:
-            raise UsageError(f"--observe-cmd {text!r}: {problem}") from None
-        if not words:
+            arguments = tuple(shlex.split(text))
+        except ValueError as error:
+            raise UsageError(f"--observe-cmd {text!r}: {error}") from None
+        if not arguments:
             raise UsageError("--observe-cmd is empty; write a command that prints JSON")
-        return cls(words, paths)
+        return cls(arguments, paths)
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Return what the command prints now.
 
         Raises:
             ObserverError: it is not there, fails, takes too long, or prints no JSON.
         """
-        words = [word.replace(_PLACE, token) for word in self.words]
-        shown = shlex.join(self.words)
+        arguments = [argument.replace(_TOKEN_PLACEHOLDER, token) for argument in self.arguments]
+        command_line = shlex.join(self.arguments)
         try:
             process = await asyncio.create_subprocess_exec(
-                *words,
+                *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={**os.environ, TOKEN_VARIABLE: token},
             )
-        except OSError as problem:
-            raise ObserverError(f"the observer `{shown}` cannot be run: {problem.strerror or problem}") from None
+        except OSError as error:
+            raise ObserverError(f"the observer `{command_line}` cannot be run: {error.strerror or error}") from None
         try:
             async with asyncio.timeout(_DEADLINE_S):
-                out, errors = await process.communicate()
+                output, error_output = await process.communicate()
         except TimeoutError:
-            raise ObserverError(f"the observer `{shown}` took more than {_DEADLINE_S:g} s") from None
+            raise ObserverError(f"the observer `{command_line}` took more than {_DEADLINE_S:g} s") from None
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
         if process.returncode:
-            said = errors.decode("utf-8", "replace").strip()[-_MOST_ERROR_CHARS:]
-            raise ObserverError(f"the observer `{shown}` ended with code {process.returncode}: {said}")
-        source = f"what `{shown}` prints"
+            error_text = error_output.decode("utf-8", "replace").strip()[-_MAX_ERROR_CHARS:]
+            raise ObserverError(f"the observer `{command_line}` ended with code {process.returncode}: {error_text}")
+        source = f"what `{command_line}` prints"
         if self.paths is not None:
-            return self.paths.sight(out, source)
-        return _own(out, source)
+            return self.paths.parse_snapshot(output, source)
+        return _parse_default(output, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,36 +227,36 @@ class CallableObserver:
 
     Args:
         name: for messages.
-        call: returns ``{"effects": [...], "open": [...]}``, or a document for ``paths``, or a ``Sight``.
+        function: returns ``{"effects": [...], "open": [...]}``, or a document for ``paths``, or a ``Sight``.
         paths: what the document tells.
     """
 
     name: str
-    call: Callable[[str], Any]
-    paths: Paths | None = None
+    function: Callable[[str], Any]
+    paths: EffectPaths | None = None
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Return what the callable returns now.
 
         Raises:
             ObserverError: it raises, or returns nothing of the kind.
         """
         try:
-            told = self.call(token)
-            if inspect.isawaitable(told):
-                told = await told
-        except Exception as problem:
-            raise ObserverError(f"the observer {self.name} raised {type(problem).__name__}: {problem}") from problem
-        if isinstance(told, Sight):
-            return told
+            document = self.function(token)
+            if inspect.isawaitable(document):
+                document = await document
+        except Exception as error:
+            raise ObserverError(f"the observer {self.name} raised {type(error).__name__}: {error}") from error
+        if isinstance(document, EffectSnapshot):
+            return document
         try:
-            return (self.paths or own_paths(told)).sight_of(told)
-        except (TypeError, ValueError) as problem:
-            raise ObserverError(f"what the observer {self.name} returns is no JSON value: {problem}") from None
+            return (self.paths or default_paths(document)).extract(document)
+        except (TypeError, ValueError) as error:
+            raise ObserverError(f"what the observer {self.name} returns is no JSON value: {error}") from None
 
 
 @dataclass(slots=True)
-class Shared:
+class CoalescingObserver:
     """One observer for many that look at the same time: whoever comes while one looks waits for the next look.
 
     A look costs the receiver work, which must not make its answers late: after each it is left alone for a while.
@@ -268,8 +272,8 @@ class Shared:
     per_token: bool = False
     clock: Callable[[], float] = time.perf_counter
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    _looking: asyncio.Task[Sight] | None = field(default=None, init=False)
-    _next: asyncio.Task[Sight] | None = field(default=None, init=False)
+    _running: asyncio.Task[EffectSnapshot] | None = field(default=None, init=False)
+    _queued: asyncio.Task[EffectSnapshot] | None = field(default=None, init=False)
     _rest_until_s: float = field(default=0.0, init=False)
 
     @property
@@ -277,34 +281,34 @@ class Shared:
         """Whether it need not be asked for each object."""
         return not self.per_token
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Return what is there to be seen after this call.
 
         Raises:
             ObserverError: nothing could be seen.
         """
         if self.per_token:
-            return await self.observer.look(token)
-        if self._next is None:
-            self._next = asyncio.create_task(self._after(self._looking, token))
-        return await asyncio.shield(self._next)
+            return await self.observer.observe(token)
+        if self._queued is None:
+            self._queued = asyncio.create_task(self._observe_after(self._running, token))
+        return await asyncio.shield(self._queued)
 
-    async def _after(self, looking: asyncio.Task[Sight] | None, token: str) -> Sight:
-        if looking is not None:
-            await asyncio.wait({looking})
+    async def _observe_after(self, previous: asyncio.Task[EffectSnapshot] | None, token: str) -> EffectSnapshot:
+        if previous is not None:
+            await asyncio.wait({previous})
         await self.sleep(self._rest_until_s - self.clock())
-        self._looking, self._next = self._next, None
+        self._running, self._queued = self._queued, None
         started_s = self.clock()
         try:
-            return await self.observer.look(token)
+            return await self.observer.observe(token)
         finally:
             ended_s = self.clock()
-            self._rest_until_s = ended_s + _RESTS * (ended_s - started_s)
+            self._rest_until_s = ended_s + _REST_FACTOR * (ended_s - started_s)
 
 
-def _own(raw: bytes, source: str) -> Sight:
+def _parse_default(raw: bytes, source: str) -> EffectSnapshot:
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError):
         document = None
-    return own_paths(document).sight(raw, source)
+    return default_paths(document).parse_snapshot(raw, source)

@@ -7,42 +7,42 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from tcop_mock.domain.delivery import UNAUTHORIZED, Attempt, Outcome
+from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, Attempt, Outcome
 from tcop_mock.errors import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tcop_mock.domain.delivery import Post, Push
+    from tcop_mock.domain.delivery import OutgoingRequest, Transport
     from tcop_mock.domain.target import Target
 
-_PAUSE_S = 0.1
-_WARM_S = 0.25
+_POLL_INTERVAL_S = 0.1
+_WARM_UP_THRESHOLD_S = 0.25
 """An answer that took longer may have been the receiver's first; it is asked once more."""
-_COMPANY = 8
-_AS_FAST = 1.8
+_PARALLEL_PROBES = 8
+_PARALLEL_SLOWDOWN = 1.8
 """A receiver that serves two by two takes twice as long for what it cannot take at once."""
-_MOST_IN_FLIGHT = 4
+_MAX_IN_FLIGHT = 4
 """Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
 _BUSY_SHARE = 0.4
 """So much of the deadline may be spent waiting for the receiver's other answers."""
-_STARTING = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
-_UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
+_STARTING_STATUSES = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_UNREACHABLE = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 _HINTS = {
     Outcome.DNS: "; is the name right?",
     Outcome.TLS: "; does it speak TLS there? `--insecure` does not verify its certificate",
 }
 """Where it is of no use to start the receiver, or to wait for it."""
-_WRONG_ADDRESS = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+_WRONG_PATH_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 
 
 @dataclass(frozen=True, slots=True)
-class Footing:
+class Preflight:
     """What the target's answer to a plain callback says about how to go on."""
 
     attempt: Attempt
     deadline_s: float
-    side_by_side: int = 1
+    parallel_capacity: int = 1
     """How many answers to a slow receiver's requests came as fast together as one alone."""
 
     @property
@@ -51,7 +51,7 @@ class Footing:
         return self.attempt.outcome is Outcome.TIMED_OUT
 
     @property
-    def mute(self) -> bool:
+    def unresponsive(self) -> bool:
         """Whether a plain callback is not answered at all."""
         return self.slow and self.attempt.status is None
 
@@ -59,27 +59,27 @@ class Footing:
     def in_flight(self) -> int:
         """How many requests may be under way at once without making a receiver that serves one by one late."""
         if self.slow or self.attempt.duration_s <= 0:
-            return _MOST_IN_FLIGHT
-        one_by_one = min(_MOST_IN_FLIGHT, int(_BUSY_SHARE * self.deadline_s / self.attempt.duration_s))
-        return max(one_by_one, self.side_by_side)
+            return _MAX_IN_FLIGHT
+        sequential_capacity = min(_MAX_IN_FLIGHT, int(_BUSY_SHARE * self.deadline_s / self.attempt.duration_s))
+        return max(sequential_capacity, self.parallel_capacity)
 
 
-async def find_footing(  # noqa: PLR0913 - ports are handed in one by one
-    plain: Push,
+async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
+    plain_request: OutgoingRequest,
     target: Target,
     *,
-    post: Post,
+    transport: Transport,
     deadline_s: float,
     wait_s: float,
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
-) -> Footing:
+) -> Preflight:
     """Post a plain callback until it is answered.
 
     Args:
-        plain: the callback.
+        plain_request: the callback.
         target: for messages.
-        post: the port.
+        transport: the port.
         deadline_s: of one attempt.
         wait_s: how long a target that does not answer yet, or answers 502 to 504, is given to start.
         clock: seconds.
@@ -88,27 +88,35 @@ async def find_footing(  # noqa: PLR0913 - ports are handed in one by one
     Raises:
         TargetError: the target cannot be reached, wants other credentials, or has nothing at that path.
     """
-    until = clock() + wait_s
-    attempt = await post(plain, deadline_s=deadline_s)
-    while _is_starting(attempt) and clock() < until:
-        await sleep(min(_PAUSE_S, max(0.0, until - clock())))
-        attempt = await post(plain, deadline_s=deadline_s)
-    if attempt.duration_s > _WARM_S and attempt.outcome not in _UNREACHED:
-        again = await post(plain, deadline_s=deadline_s)
-        attempt = min(attempt, again, key=lambda one: (one.outcome is Outcome.TIMED_OUT, one.duration_s))
-    refuse_unusable(attempt, target, wait_s)
-    if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_S:
-        return Footing(attempt, deadline_s)
-    company = await asyncio.gather(*(post(plain, deadline_s=deadline_s) for _ in range(_COMPANY)))
-    together_s = max(one.duration_s for one in company)
-    return Footing(attempt, deadline_s, _COMPANY if together_s < _AS_FAST * attempt.duration_s else 1)
+    deadline = clock() + wait_s
+    attempt = await transport(plain_request, deadline_s=deadline_s)
+    while _is_starting(attempt) and clock() < deadline:
+        await sleep(min(_POLL_INTERVAL_S, max(0.0, deadline - clock())))
+        attempt = await transport(plain_request, deadline_s=deadline_s)
+    if attempt.duration_s > _WARM_UP_THRESHOLD_S and attempt.outcome not in _UNREACHABLE:
+        second_attempt = await transport(plain_request, deadline_s=deadline_s)
+        attempt = min(
+            attempt,
+            second_attempt,
+            key=lambda candidate: (candidate.outcome is Outcome.TIMED_OUT, candidate.duration_s),
+        )
+    raise_if_unusable(attempt, target, wait_s)
+    if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_UP_THRESHOLD_S:
+        return Preflight(attempt, deadline_s)
+    parallel_attempts = await asyncio.gather(
+        *(transport(plain_request, deadline_s=deadline_s) for _ in range(_PARALLEL_PROBES))
+    )
+    parallel_s = max(candidate.duration_s for candidate in parallel_attempts)
+    return Preflight(
+        attempt, deadline_s, _PARALLEL_PROBES if parallel_s < _PARALLEL_SLOWDOWN * attempt.duration_s else 1
+    )
 
 
 def _is_starting(attempt: Attempt) -> bool:
-    return attempt.status is None or attempt.status in _STARTING
+    return attempt.status is None or attempt.status in _STARTING_STATUSES
 
 
-def refuse_unusable(attempt: Attempt, target: Target, wait_s: float | None = None) -> None:
+def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = None) -> None:
     """Refuse a target by its answer to a plain callback.
 
     Args:
@@ -119,18 +127,18 @@ def refuse_unusable(attempt: Attempt, target: Target, wait_s: float | None = Non
     Raises:
         TargetError: it cannot be reached, wants other credentials, or has nothing at that path.
     """
-    if attempt.outcome in _UNREACHED:
+    if attempt.outcome in _UNREACHABLE:
         hint = "" if wait_s else "; is it running?"
         hint += " `--wait 30s` gives a starting receiver time" if wait_s == 0 else ""
         hint = _HINTS.get(attempt.outcome, hint)
-        waited = f" after waiting {wait_s:g} s" if wait_s else ""
-        raise TargetError(f"{target} cannot be reached{waited}: {attempt.detail or attempt.outcome}{hint}")
-    if attempt.status in UNAUTHORIZED:
-        have = "other credentials than these" if target.credentials else "credentials"
+        waited_text = f" after waiting {wait_s:g} s" if wait_s else ""
+        raise TargetError(f"{target} cannot be reached{waited_text}: {attempt.detail or attempt.outcome}{hint}")
+    if attempt.status in AUTH_REJECTION_STATUSES:
+        wanted_credentials = "other credentials than these" if target.credentials else "credentials"
         raise TargetError(
-            f"{target} answers {attempt.status} to a plain callback, so it wants {have}: "
+            f"{target} answers {attempt.status} to a plain callback, so it wants {wanted_credentials}: "
             "put USER:PASSWORD@ before the host (TCOP_MOCK_TARGET or @FILE keep them out of the process list), "
             "with @ : / % and signs beyond ASCII percent-encoded"
         )
-    if attempt.status in _WRONG_ADDRESS:
+    if attempt.status in _WRONG_PATH_STATUSES:
         raise TargetError(f"{target} answers {attempt.status} to a plain callback: is the path right?")

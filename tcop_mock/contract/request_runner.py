@@ -8,208 +8,247 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import RATE_LIMITED, Context, answered, is_one_of, unjudgeable
-from tcop_mock.contract.clause_outcome import Hearing
-from tcop_mock.contract.clauses import judge_of
-from tcop_mock.contract.findings import problems_of
-from tcop_mock.domain.contract import Offer, Pace
-from tcop_mock.domain.delivery import NOT_NOW, UNAUTHORIZED, Attempt, Outcome
+from tcop_mock.contract.assertions import (
+    RATE_LIMITED,
+    AssertionContext,
+    describe_response,
+    inconclusive_reason,
+    matches_status,
+)
+from tcop_mock.contract.clause_outcome import ClauseOutcome
+from tcop_mock.contract.clauses import assertion_of
+from tcop_mock.contract.findings import failures_of
+from tcop_mock.domain.contract import CredentialVariant, SendOrder
+from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from tcop_mock.contract.findings import Problem
-    from tcop_mock.domain.contract import Case, Clause, Play, Scene
-    from tcop_mock.domain.delivery import Post
+    from tcop_mock.contract.findings import Failure
+    from tcop_mock.domain.contract import CaseGroup, Clause, ClauseTest, RequestCase
+    from tcop_mock.domain.delivery import Transport
 
-_PATIENCE_S = 0.25
+_BODY_TIMEOUT_S = 0.25
 """How long a body may take after its head where only the head is judged."""
-_A_LONG_TIME_S = 3600.0
-_HEAD_START_S = 0.2
+_BACKGROUND_DEADLINE_S = 3600.0
+_BACKGROUND_HEAD_START_S = 0.2
 """So long what is sent meanwhile is alone."""
-_UNJUDGED_S = 1.0
+_UNASSERTED_DEADLINE_S = 1.0
 """How long an answer that nobody judges is waited for."""
-_SILENCES = 12
+_MAX_UNANSWERED = 12
 """So many cases of a clause may have no answer; the others would have to be waited for in full, too."""
-_SILENCES_ALONE = 2
-_PAUSES = 10
+_MAX_UNANSWERED_SEQUENTIAL = 2
+_MAX_BACKOFFS = 10
 """So often in a run a receiver that says "not now" is given time."""
-_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 5.0
-_UNANSWERED = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
+_DEFAULT_BACKOFF_S = 1.0
+_MAX_BACKOFF_S = 5.0
+_UNANSWERED_OUTCOMES = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
 
 
-class Played(NamedTuple):
+class CaseResult(NamedTuple):
     """One case and what became of it."""
 
-    case: Case
+    case: RequestCase
     attempt: Attempt
 
 
 @dataclass(slots=True)
-class Stagehand:
+class RequestRunner:
     """Plays clauses against one receiver, with so many requests in flight.
 
     Args:
-        post: the port.
+        transport: the port.
         sleep: pauses.
         deadline_s: of one attempt.
         context: what judges may know.
         in_flight: how many requests may be under way at once.
-        silences: after so many cases without an answer the rest of a clause is left out.
-        pauses: how often a receiver that answers 429 or 503 is given time and asked again.
+        max_unanswered: after so many cases without an answer the rest of a clause is left out.
+        backoffs_left: how often a receiver that answers 429 or 503 is given time and asked again.
     """
 
-    post: Post
+    transport: Transport
     sleep: Callable[[float], Awaitable[None]]
     deadline_s: float
-    context: Context
+    context: AssertionContext
     in_flight: int
-    silences: int = _SILENCES
-    pauses: int = 0
-    _gate: asyncio.Semaphore = field(init=False, repr=False)
-    _silent: Counter[str] = field(init=False, repr=False)
+    max_unanswered: int = _MAX_UNANSWERED
+    backoffs_left: int = 0
+    _semaphore: asyncio.Semaphore = field(init=False, repr=False)
+    _unanswered: Counter[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._gate = asyncio.Semaphore(self.in_flight)
-        self._silent = Counter()
+        self._semaphore = asyncio.Semaphore(self.in_flight)
+        self._unanswered = Counter()
 
-    def alone(self) -> Stagehand:
+    def sequential(self) -> RequestRunner:
         """Return one that has a single request in flight, and patience with a receiver that wants fewer."""
-        return replace(self, in_flight=1, silences=_SILENCES_ALONE, pauses=_PAUSES)
+        return replace(self, in_flight=1, max_unanswered=_MAX_UNANSWERED_SEQUENTIAL, backoffs_left=_MAX_BACKOFFS)
 
-    async def play(self, clause: Clause, play: Play) -> Hearing:
+    async def run(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
         """Send all scenes of a clause and judge them."""
-        whole = any(judge_of(call).whole_answer for call in clause.expect)
-        self._silent[clause.code] = 0
-        played: list[Played] = []
-        left_out: dict[str, str] = {}
-        for scene in play.scenes:
-            if self._silent[clause.code] >= self.silences:
+        full_response = any(assertion_of(invocation).needs_full_response for invocation in clause.assertions)
+        self._unanswered[clause.code] = 0
+        case_results: list[CaseResult] = []
+        skipped: dict[str, str] = {}
+        for group in test.groups:
+            if self._unanswered[clause.code] >= self.max_unanswered:
                 break
-            reason = await self._control_refused(clause, scene, play, whole=whole) or await self._gate_open(scene)
-            sent = [] if reason else await self._send_meanwhile(clause, scene, play, whole=whole)
-            if scene.spellings and sent and not any(attempt.accepted for _, attempt in sent):
-                reason = f"{scene.cases[0].title}: {_answered(sent[0].attempt)} (TCM101)"
-            reason = reason or await self._asks(scene, sent)
+            reason = await self._control_failed(
+                clause, group, test, full_response=full_response
+            ) or await self._negative_control_accepted(group)
+            results = (
+                [] if reason else await self._send_with_background(clause, group, test, full_response=full_response)
+            )
+            if group.any_accepted and results and not any(attempt.accepted for _, attempt in results):
+                reason = f"{group.cases[0].title}: {_describe_attempt(results[0].attempt)} (TCM101)"
+            reason = reason or await self._auth_checked(group, results)
             if reason:
-                left_out |= {case.title: reason for case in scene.cases}
+                skipped |= {case.title: reason for case in group.cases}
             else:
-                played += sent
-        return self._judged(clause, play, played, left_out)
+                case_results += results
+        return self._assert_results(clause, test, case_results, skipped)
 
-    def _judged(self, clause: Clause, play: Play, played: Sequence[Played], left_out: Mapping[str, str]) -> Hearing:
-        judges = [(judge_of(call), call.params) for call in clause.expect]
-        context = self.context._replace(sentinels=play.sentinels, deadline_s=self.deadline_s)
-        problems: list[Problem] = []
-        blind: dict[str, str] = {}
-        for case, attempt in (one for one in played if one.case.judged):
-            context = context._replace(sent=case.push.body)
-            for judge, params in () if is_one_of(attempt.status, case.besides) else judges:
-                unknown = unjudgeable(judge, attempt, context)
-                text = None if unknown else judge.check(attempt, context, **params)
-                if text and attempt.status == HTTPStatus.TOO_MANY_REQUESTS and play.pace is not Pace.BURST:
-                    unknown = RATE_LIMITED
-                if unknown:
-                    blind[case.title] = unknown
-                elif text:
-                    problems += problems_of(case, attempt, text)
-        heard = frozenset(case.title for case, _ in played if case.judged)
-        all_of_them = frozenset(case.title for scene in play.scenes for case in scene.cases if case.judged)
-        return Hearing(
-            problems=tuple(problems),
-            blind=tuple(blind.values()),
-            left_out=tuple(left_out.values()),
-            judged=heard - blind.keys(),
-            unheard=all_of_them - heard - left_out.keys(),
-            doubtful=all_of_them - heard | blind.keys() | {problem.title for problem in problems},
+    def _assert_results(
+        self, clause: Clause, test: ClauseTest, case_results: Sequence[CaseResult], skipped: Mapping[str, str]
+    ) -> ClauseOutcome:
+        assertions = [(assertion_of(invocation), invocation.params) for invocation in clause.assertions]
+        context = self.context._replace(unique_secrets=test.unique_secrets, deadline_s=self.deadline_s)
+        failures: list[Failure] = []
+        inconclusive: dict[str, str] = {}
+        for case, attempt in (result for result in case_results if result.case.is_asserted):
+            context = context._replace(request_body=case.request.body)
+            for assertion, params in () if matches_status(attempt.status, case.also_accept) else assertions:
+                inconclusive_text = inconclusive_reason(assertion, attempt, context)
+                message = None if inconclusive_text else assertion.check(attempt, context, **params)
+                if (
+                    message
+                    and attempt.status == HTTPStatus.TOO_MANY_REQUESTS
+                    and test.send_order is not SendOrder.BURST
+                ):
+                    inconclusive_text = RATE_LIMITED
+                if inconclusive_text:
+                    inconclusive[case.title] = inconclusive_text
+                elif message:
+                    failures += failures_of(case, attempt, message)
+        answered_titles = frozenset(case.title for case, _ in case_results if case.is_asserted)
+        all_titles = frozenset(case.title for group in test.groups for case in group.cases if case.is_asserted)
+        return ClauseOutcome(
+            failures=tuple(failures),
+            inconclusive=tuple(inconclusive.values()),
+            skipped=tuple(skipped.values()),
+            asserted=answered_titles - inconclusive.keys(),
+            not_sent=all_titles - answered_titles - skipped.keys(),
+            rerun=all_titles - answered_titles | inconclusive.keys() | {failure.title for failure in failures},
         )
 
-    async def _control_refused(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> str | None:
+    async def _control_failed(
+        self, clause: Clause, group: CaseGroup, test: ClauseTest, *, full_response: bool
+    ) -> str | None:
         """Send a scene's control; say why its cases would tell nothing, where it is not taken."""
-        if scene.control is None:
+        if group.control is None:
             return None
-        attempt = await self._send(scene.control, self.deadline_s, whole=whole)
-        self._silent[clause.code] += attempt.outcome in _UNANSWERED and attempt.status is None
-        if attempt.outcome is Outcome.ACKED if whole else attempt.accepted:
+        attempt = await self._send(group.control, self.deadline_s, full_response=full_response)
+        self._unanswered[clause.code] += attempt.outcome in _UNANSWERED_OUTCOMES and attempt.status is None
+        if attempt.outcome is Outcome.ACKED if full_response else attempt.accepted:
             return None
-        if play.pace is Pace.BURST and attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
+        if test.send_order is SendOrder.BURST and attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
             return None  # that one is too many is what a burst is played for
         if attempt.outcome is Outcome.TIMED_OUT:
-            return f"{scene.control.title} is not answered inside the deadline (TCM102)"
-        return f"{scene.control.title}: {_answered(attempt)} (TCM101)"
+            return f"{group.control.title} is not answered inside the deadline (TCM102)"
+        return f"{group.control.title}: {_describe_attempt(attempt)} (TCM101)"
 
-    async def _gate_open(self, scene: Scene) -> str | None:
+    async def _negative_control_accepted(self, group: CaseGroup) -> str | None:
         """Send a scene's gate; say why its cases would tell nothing, where it is let in."""
-        if scene.gate is None or not (await self._send(scene.gate, self.deadline_s, whole=False)).accepted:
+        if (
+            group.negative_control is None
+            or not (await self._send(group.negative_control, self.deadline_s, full_response=False)).accepted
+        ):
             return None
-        return f"{scene.gate.title} is let in (TCM201, TCM202)"
+        return f"{group.negative_control.title} is let in (TCM201, TCM202)"
 
-    async def _asks(self, scene: Scene, sent: Sequence[Played]) -> str | None:
+    async def _auth_checked(self, group: CaseGroup, results: Sequence[CaseResult]) -> str | None:
         """Say why a scene's cases would tell nothing, where they are refused and not for their credentials."""
-        refused = next((attempt for _, attempt in sent if not attempt.accepted), None)
-        if scene.asker is None or refused is None or refused.status in UNAUTHORIZED:
+        rejected = next((attempt for _, attempt in results if not attempt.accepted), None)
+        if group.auth_probe is None or rejected is None or rejected.status in AUTH_REJECTION_STATUSES:
             return None
-        asked = await self._send(scene.asker, self.deadline_s, whole=False)
-        return f"{scene.cases[0].title}: {_answered(refused)} (TCM101)" if asked.status in UNAUTHORIZED else None
+        probe = await self._send(group.auth_probe, self.deadline_s, full_response=False)
+        return (
+            f"{group.cases[0].title}: {_describe_attempt(rejected)} (TCM101)"
+            if probe.status in AUTH_REJECTION_STATUSES
+            else None
+        )
 
-    async def _send_meanwhile(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
-        if scene.meanwhile is None:
-            return await self._send_all(clause, scene, play, whole=whole)
-        beside = asyncio.ensure_future(self.post(scene.meanwhile.push, deadline_s=_A_LONG_TIME_S))
+    async def _send_with_background(
+        self, clause: Clause, group: CaseGroup, test: ClauseTest, *, full_response: bool
+    ) -> list[CaseResult]:
+        if group.background is None:
+            return await self._send_all(clause, group, test, full_response=full_response)
+        background = asyncio.ensure_future(self.transport(group.background.request, deadline_s=_BACKGROUND_DEADLINE_S))
         try:
-            await self.sleep(_HEAD_START_S)
-            return await self._send_all(clause, scene, play, whole=whole)
+            await self.sleep(_BACKGROUND_HEAD_START_S)
+            return await self._send_all(clause, group, test, full_response=full_response)
         finally:
-            beside.cancel()
-            await asyncio.wait({beside})
+            background.cancel()
+            await asyncio.wait({background})
 
-    async def _send_all(self, clause: Clause, scene: Scene, play: Play, *, whole: bool) -> list[Played]:
-        deadline_s = self.deadline_s * play.deadline_factor
-        if play.pace is Pace.IN_TURN:
-            return [Played(case, await self._send(case, deadline_s, whole=whole)) for case in scene.cases]
-        if play.pace is Pace.BURST:
-            step_s = play.over_s / len(scene.cases)
-            burst = [self._send_after(at * step_s, case, deadline_s) for at, case in enumerate(scene.cases)]
-            return [Played(*pair) for pair in zip(scene.cases, await asyncio.gather(*burst), strict=True)]
+    async def _send_all(
+        self, clause: Clause, group: CaseGroup, test: ClauseTest, *, full_response: bool
+    ) -> list[CaseResult]:
+        deadline_s = self.deadline_s * test.deadline_factor
+        if test.send_order is SendOrder.SEQUENTIAL:
+            return [
+                CaseResult(case, await self._send(case, deadline_s, full_response=full_response))
+                for case in group.cases
+            ]
+        if test.send_order is SendOrder.BURST:
+            step_s = test.burst_duration_s / len(group.cases)
+            burst = [self._send_after(index * step_s, case, deadline_s) for index, case in enumerate(group.cases)]
+            return [
+                CaseResult(*result_fields)
+                for result_fields in zip(group.cases, await asyncio.gather(*burst), strict=True)
+            ]
 
-        async def send(case: Case) -> Played | None:
-            async with self._gate:
-                if self._silent[clause.code] >= self.silences:
+        async def send_one(case: RequestCase) -> CaseResult | None:
+            async with self._semaphore:
+                if self._unanswered[clause.code] >= self.max_unanswered:
                     return None
-                attempt = await self._post(case, deadline_s, whole=whole)
-                self._silent[clause.code] += attempt.outcome in _UNANSWERED and attempt.status is None
-                return Played(case, attempt)
+                attempt = await self._send_with_backoff(case, deadline_s, full_response=full_response)
+                self._unanswered[clause.code] += attempt.outcome in _UNANSWERED_OUTCOMES and attempt.status is None
+                return CaseResult(case, attempt)
 
-        return [one for one in await asyncio.gather(*map(send, scene.cases)) if one]
+        return [result for result in await asyncio.gather(*map(send_one, group.cases)) if result]
 
-    async def _send(self, case: Case, deadline_s: float, *, whole: bool) -> Attempt:
-        async with self._gate:
-            return await self._post(case, deadline_s, whole=whole)
+    async def _send(self, case: RequestCase, deadline_s: float, *, full_response: bool) -> Attempt:
+        async with self._semaphore:
+            return await self._send_with_backoff(case, deadline_s, full_response=full_response)
 
-    async def _post(self, case: Case, deadline_s: float, *, whole: bool) -> Attempt:
-        if not case.judged:
-            deadline_s = min(deadline_s, _UNJUDGED_S)
-        push = case.push if whole else replace(case.push, patience_s=_PATIENCE_S)
-        attempt = await self.post(push, deadline_s=deadline_s)
-        if attempt.status in NOT_NOW and self.pauses and case.offer is Offer.RIGHT:
-            self.pauses -= 1
-            await self.sleep(_pause_s(attempt))
-            attempt = await self.post(push, deadline_s=deadline_s)
+    async def _send_with_backoff(self, case: RequestCase, deadline_s: float, *, full_response: bool) -> Attempt:
+        if not case.is_asserted:
+            deadline_s = min(deadline_s, _UNASSERTED_DEADLINE_S)
+        request = case.request if full_response else replace(case.request, body_timeout_s=_BODY_TIMEOUT_S)
+        attempt = await self.transport(request, deadline_s=deadline_s)
+        if (
+            attempt.status in RETRY_LATER_STATUSES
+            and self.backoffs_left
+            and case.credential_variant is CredentialVariant.RIGHT
+        ):
+            self.backoffs_left -= 1
+            await self.sleep(_backoff_s(attempt))
+            attempt = await self.transport(request, deadline_s=deadline_s)
         return attempt
 
-    async def _send_after(self, pause_s: float, case: Case, deadline_s: float) -> Attempt:
-        await self.sleep(pause_s)
-        return await self.post(case.push, deadline_s=deadline_s)
+    async def _send_after(self, delay_s: float, case: RequestCase, deadline_s: float) -> Attempt:
+        await self.sleep(delay_s)
+        return await self.transport(case.request, deadline_s=deadline_s)
 
 
-def _pause_s(attempt: Attempt) -> float:
+def _backoff_s(attempt: Attempt) -> float:
     """Return how long the receiver wants to be left alone, as far as that is bearable."""
-    wanted = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
-    return min(float(wanted), _LONGEST_PAUSE_S) if wanted.isdecimal() else _PAUSE_S
+    retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
+    return min(float(retry_after), _MAX_BACKOFF_S) if retry_after.isdecimal() else _DEFAULT_BACKOFF_S
 
 
-def _answered(attempt: Attempt) -> str:
-    if attempt.refusals:
-        return attempt.refusals[0].text
-    return answered(attempt)
+def _describe_attempt(attempt: Attempt) -> str:
+    if attempt.parse_errors:
+        return attempt.parse_errors[0].message
+    return describe_response(attempt)

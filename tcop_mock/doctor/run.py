@@ -8,35 +8,35 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.doctor import checks
-from tcop_mock.domain.alarm import State, wire_bytes
-from tcop_mock.domain.delivery import Outcome, Push
-from tcop_mock.domain.diagnosis import Examination, Grade
-from tcop_mock.transport.connect import ResolveError, probe_connection, resolved, shake_hands
-from tcop_mock.transport.delivery import held_to
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.delivery import Outcome, OutgoingRequest
+from tcop_mock.domain.diagnosis import Diagnosis, Severity
+from tcop_mock.transport.connect import ResolveError, probe_connection, probe_tls, resolve_host
+from tcop_mock.transport.delivery import apply_acceptance
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tcop_mock.callbacks.generator import Generator
-    from tcop_mock.domain.diagnosis import Connected, Remark
+    from tcop_mock.domain.diagnosis import ConnectionProbe, Diagnostic
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.shape import Shape
     from tcop_mock.domain.target import Target
 
-_MOST_ADDRESSES = 8
-_TEST = "tcop-mock doctor: a test, nothing to do"
-_UNREACHED = frozenset({Outcome.DNS, Outcome.REFUSED, Outcome.TLS})
+_MAX_ADDRESSES = 8
+_TEST_POLICY_NAME = "tcop-mock doctor: a test, nothing to do"
+_UNREACHABLE = frozenset({Outcome.DNS, Outcome.REFUSED, Outcome.TLS})
 
 
-def harmless(generator: Generator, shape: Shape) -> bytes:
+def harmless_callback(generator: Generator, shape: Shape) -> bytes:
     """Return a resolved alarm whose policy's name says that it is a test; a receiver has nothing open to resolve."""
-    alarm = replace(generator.alarm(shape, 0), policy_name=_TEST)
-    return wire_bytes(generator.callback(alarm, State.RESOLVED).to_wire())
+    alarm = replace(generator.alarm(shape, 0), policy_name=_TEST_POLICY_NAME)
+    return encode_json(generator.callback(alarm, State.RESOLVED).to_dict())
 
 
 @dataclass(slots=True)
-class Visit:
+class DoctorRun:
     """One visit to a target.
 
     Args:
@@ -59,68 +59,78 @@ class Visit:
     resolve: Callable[..., Any]
     insecure: bool = False
 
-    async def examine(self) -> Examination:
+    async def run(self) -> Diagnosis:
         """Look at everything that can be looked at; what comes after a step that failed is left out."""
-        remarks = [checks.port(self.target), checks.proxy(self.environ)]
+        diagnostics = [checks.check_port(self.target), checks.check_proxy(self.environ)]
         started_s = self.clock()
         try:
             async with asyncio.timeout(self.rules.timeout_s):
-                entries = (await resolved(self.target.host, self.target.port, self.resolve))[:_MOST_ADDRESSES]
+                address_infos = (await resolve_host(self.target.host, self.target.port, self.resolve))[:_MAX_ADDRESSES]
         except ResolveError as problem:
-            return Examination((checks.unresolved(str(problem)), *remarks), reachable=False)
+            return Diagnosis((checks.dns_failure(str(problem)), *diagnostics), is_reachable=False)
         except TimeoutError:
-            problem_s = f"no answer about {self.target.host} inside {self.rules.timeout_s:g} s"
-            return Examination((checks.unresolved(problem_s), *remarks), reachable=False)
-        looked_up_s = self.clock() - started_s
-        found = await self._connected(entries)
-        told = [(one.address, one.is_ipv6) for one in found]
-        remarks = [checks.resolved(self.target.host, told, looked_up_s), checks.connected(found), *remarks]
-        if all(one.problem for one in found):
-            return Examination(tuple(remarks), reachable=False)
+            timeout_problem = f"no answer about {self.target.host} inside {self.rules.timeout_s:g} s"
+            return Diagnosis((checks.dns_failure(timeout_problem), *diagnostics), is_reachable=False)
+        lookup_s = self.clock() - started_s
+        connections = await self._probe_addresses(address_infos)
+        addresses = [(connection.address, connection.is_ipv6) for connection in connections]
+        diagnostics = [
+            checks.check_dns(self.target.host, addresses, lookup_s),
+            checks.check_tcp(connections),
+            *diagnostics,
+        ]
+        if all(connection.error for connection in connections):
+            return Diagnosis(tuple(diagnostics), is_reachable=False)
         if self.target.scheme == "https":
-            seen = await shake_hands(self.target, self.rules.timeout_s, self.resolve)
-            remarks.append(checks.tls(self.target, seen, self.now()))
-            if seen.problem and not (self.insecure and seen.certificate):
-                return Examination(tuple(remarks), reachable=False)
-        talked, reachable = await self._talk()
-        return Examination((*remarks, *talked), reachable=reachable)
+            tls = await probe_tls(self.target, self.rules.timeout_s, self.resolve)
+            diagnostics.append(checks.check_tls(self.target, tls, self.now()))
+            if tls.error and not (self.insecure and tls.certificate):
+                return Diagnosis(tuple(diagnostics), is_reachable=False)
+        response_diagnostics, reachable = await self._check_response()
+        return Diagnosis((*diagnostics, *response_diagnostics), is_reachable=reachable)
 
-    async def _connected(self, entries: Sequence[tuple[Any, ...]]) -> list[Connected]:
-        return await asyncio.gather(*(probe_connection(entry, self.rules.timeout_s, self.clock) for entry in entries))
+    async def _probe_addresses(self, address_infos: Sequence[tuple[Any, ...]]) -> list[ConnectionProbe]:
+        return await asyncio.gather(
+            *(probe_connection(address_info, self.rules.timeout_s, self.clock) for address_info in address_infos)
+        )
 
-    async def _talk(self) -> tuple[list[Remark], bool]:
-        post = HttpPost(
+    async def _check_response(self) -> tuple[list[Diagnostic], bool]:
+        transport = HttpTransport(
             self.target,
-            answer_cap_bytes=self.rules.answer_cap_bytes,
+            max_body_bytes=self.rules.answer_cap_bytes,
             insecure=self.insecure,
             clock=self.clock,
             resolve=self.resolve,
         )
-        push = Push(self.body, headers=self.rules.headers, credentials=self.target.credentials, keeps=True)
-        attempt = await post(push, deadline_s=self.rules.timeout_s)
-        answered_at, kept = self.now(), post.is_kept
-        post.hang_up()
-        held = held_to(self.rules.accept, push, attempt)
-        remarks = [checks.answer(held), checks.latency(attempt, self.rules)]
+        request = OutgoingRequest(
+            self.body, headers=self.rules.headers, credentials=self.target.credentials, keep_alive=True
+        )
+        attempt = await transport(request, deadline_s=self.rules.timeout_s)
+        responded_at, can_reuse = self.now(), transport.has_idle_connection
+        transport.close_idle_connection()
+        checked = apply_acceptance(self.rules.accept, request, attempt)
+        diagnostics = [checks.check_status(checked), checks.check_latency(attempt, self.rules)]
         if attempt.status is None:
-            return remarks, attempt.outcome not in _UNREACHED
-        bare = None
+            return diagnostics, attempt.outcome not in _UNREACHABLE
+        unauthenticated = None
         if self.target.credentials:
-            bare = await post(replace(push, credentials=None, keeps=False), deadline_s=self.rules.timeout_s)
-        led = checks.redirect(self.target, attempt)
+            unauthenticated = await transport(
+                replace(request, credentials=None, keep_alive=False), deadline_s=self.rules.timeout_s
+            )
+        redirect = checks.check_redirect(self.target, attempt)
         return [
-            *remarks,
-            checks.auth(self.target, attempt, bare),
-            *([led] if led else []),
-            checks.clock(attempt, answered_at),
-            checks.keep_alive(kept=kept),
-            checks.body(attempt, self.rules),
+            *diagnostics,
+            checks.check_auth(self.target, attempt, unauthenticated),
+            *([redirect] if redirect else []),
+            checks.check_clock(attempt, responded_at),
+            checks.check_keep_alive(can_reuse=can_reuse),
+            checks.check_body_size(attempt, self.rules),
         ], True
 
 
-def exit_code(found: Examination) -> int:
+def exit_code(diagnosis: Diagnosis) -> int:
     """Return 3 where the receiver cannot be reached, 1 where there are problems, else 0."""
-    return 3 if not found.reachable else 1 if found.count(Grade.PROBLEM) else 0
+    return 3 if not diagnosis.is_reachable else 1 if diagnosis.count(Severity.PROBLEM) else 0
 
 
 def utc_now() -> datetime:

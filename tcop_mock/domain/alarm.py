@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,14 +29,14 @@ class Form(StrEnum):
     """The CloudEvents that EventBridge posts for Anti-DDoS."""
 
 
-class Scalar(StrEnum):
+class StatusType(StrEnum):
     """JSON type of ``alarmStatus``."""
 
     STRING = "string"
     INTEGER = "integer"
 
 
-class Times(StrEnum):
+class TimesLocation(StrEnum):
     """Where ``firstOccurTime``, ``durationTime`` and ``recoverTime`` stand."""
 
     ROOT = "root"
@@ -50,18 +50,18 @@ _DOCUMENTED = frozenset({"alarmType", "appId", "uin", "calcUnit", "historyValue"
 class Envelope:
     """What one generation of the callback holds around the dimensions; by itself, what profile 2023 says."""
 
-    status: Scalar = Scalar.STRING
-    times: Times = Times.ROOT
+    status_type: StatusType = StatusType.STRING
+    times_location: TimesLocation = TimesLocation.ROOT
     fields: frozenset[str] = _DOCUMENTED
     """Those that are there of the fields that came and went, by their names on the wire."""
     notify_periods: tuple[int, ...] = ()
     """``alarmNotifyPeriod`` where captured callbacks do not hold seconds."""
-    period_num_s: bool = False
+    is_period_num_in_seconds: bool = False
     """Whether ``periodNum`` was captured in seconds, not as a count of periods."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class WireFormat:
     """How one profile's callbacks are written; by itself, as profile 2023 says."""
 
     documented: Envelope = Envelope()
@@ -74,7 +74,7 @@ class Wire:
 
 NOT_RECOVERED = "0"
 
-_FIRED, _OVER = "1", "0"
+_STATUS_FIRING, _STATUS_RESOLVED = "1", "0"
 
 _SINGLE = "singleAlarm"
 
@@ -83,14 +83,14 @@ _BEIJING = timezone(timedelta(hours=8))
 _DETAIL_URL = "https://tcop.qq.com/r/"
 
 
-class Said(NamedTuple):
+class CallbackValues(NamedTuple):
     """What is another in each callback, as it is to stand on the wire.
 
     A text, or what stands for it while a body is compiled; the same holds for an alarm's dimensions.
     """
 
     session_id: Any
-    first_occur: Any
+    first_occur_time: Any
     duration_s: Any
     recover_time: Any
     """Already ``"0"`` while the alarm lasts."""
@@ -100,63 +100,73 @@ class Said(NamedTuple):
     """The first occurrence in milliseconds since 1970 UTC."""
 
 
-def wire_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def encode_json(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Return a JSON value's bytes as our callbacks are written: compact, UTF-8, not escaped."""
     return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def to_wire(alarm: Alarm, said: Said, form: Form, envelope: Envelope, *, over: bool) -> dict[str, Any]:
+def build_body(
+    alarm: Alarm, values: CallbackValues, form: Form, envelope: Envelope, *, is_resolved: bool
+) -> dict[str, Any]:
     """Return the body of one callback; a shape that has no such form must not be asked for it.
 
     Args:
         alarm: what it is about.
-        said: what this callback says of it.
+        values: what this callback says of it.
         form: which body.
         envelope: what the form holds in the profile.
-        over: whether the alarm is resolved.
+        is_resolved: whether the alarm is resolved.
     """
-    return _WRITERS[alarm.kind, form](alarm, said, envelope, _OVER if over else _FIRED)
-
-
-def _documented_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
-    assert alarm.metric is not None  # noqa: S101 - the generator gives every metric alarm one
-    name, unit = alarm.metric.show_name, alarm.metric.unit
-    return _metric(
-        alarm,
-        said,
-        envelope,
-        status,
-        dimensions=alarm.dimensions,
-        names={"policyTypeCName": alarm.policy.name.in_(alarm.lang)},
-        conditions=_conditions(alarm, alarm.metric, said, envelope, (name.in_(alarm.lang), unit.in_(alarm.lang))),
+    return _BODY_BUILDERS[alarm.kind, form](
+        alarm, values, envelope, _STATUS_RESOLVED if is_resolved else _STATUS_FIRING
     )
 
 
-def _observed_metric(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+def _documented_metric_body(alarm: Alarm, values: CallbackValues, envelope: Envelope, status: str) -> dict[str, Any]:
     assert alarm.metric is not None  # noqa: S101 - the generator gives every metric alarm one
-    metric, extras = alarm.metric, alarm.extras
-    captured = metric.observed_show_name
-    name = captured.in_(alarm.lang) if captured else metric.show_name.in_(alarm.lang) + extras.show_name_suffix
-    unit = (metric.observed_unit or metric.unit).in_(alarm.lang)
-    conditions = _conditions(alarm, metric, said._replace(history_value=""), envelope, (name, unit))
-    if envelope.notify_periods and "alarmNotifyPeriod" in conditions:
-        conditions["alarmNotifyPeriod"] = envelope.notify_periods[alarm.period_num % len(envelope.notify_periods)]
-    if envelope.period_num_s and "periodNum" in conditions:
-        conditions["periodNum"] = str(alarm.period_s)
-    return _metric(
+    name, unit = alarm.metric.show_name, alarm.metric.unit
+    return _metric_body(
         alarm,
-        said,
+        values,
         envelope,
         status,
-        dimensions=_alphabetical(alarm),
+        dimensions=alarm.dimensions,
+        names={"policyTypeCName": alarm.policy.name.for_language(alarm.lang)},
+        conditions=_conditions(
+            alarm, alarm.metric, values, envelope, (name.for_language(alarm.lang), unit.for_language(alarm.lang))
+        ),
+    )
+
+
+def _observed_metric_body(alarm: Alarm, values: CallbackValues, envelope: Envelope, status: str) -> dict[str, Any]:
+    assert alarm.metric is not None  # noqa: S101 - the generator gives every metric alarm one
+    metric, extras = alarm.metric, alarm.optional_fields
+    observed_name = metric.observed_show_name
+    name = (
+        observed_name.for_language(alarm.lang)
+        if observed_name
+        else metric.show_name.for_language(alarm.lang) + extras.show_name_suffix
+    )
+    unit = (metric.observed_unit or metric.unit).for_language(alarm.lang)
+    conditions = _conditions(alarm, metric, values._replace(history_value=""), envelope, (name, unit))
+    if envelope.notify_periods and "alarmNotifyPeriod" in conditions:
+        conditions["alarmNotifyPeriod"] = envelope.notify_periods[alarm.period_num % len(envelope.notify_periods)]
+    if envelope.is_period_num_in_seconds and "periodNum" in conditions:
+        conditions["periodNum"] = str(alarm.period_s)
+    return _metric_body(
+        alarm,
+        values,
+        envelope,
+        status,
+        dimensions=_sorted_dimensions(alarm),
         names=_observed_names(alarm, envelope),
         conditions=conditions,
     )
 
 
-def _metric(  # noqa: PLR0913 - the parts of one body
+def _metric_body(  # noqa: PLR0913 - the parts of one body
     alarm: Alarm,
-    said: Said,
+    values: CallbackValues,
     envelope: Envelope,
     status: str,
     *,
@@ -164,45 +174,55 @@ def _metric(  # noqa: PLR0913 - the parts of one body
     names: dict[str, str],
     conditions: dict[str, Any],
 ) -> dict[str, Any]:
-    kept = envelope.fields.__contains__
-    level = f"_{alarm.extras.level}" if alarm.extras.level else ""
-    times = {"firstOccurTime": said.first_occur, "durationTime": said.duration_s, "recoverTime": said.recover_time}
-    inside = envelope.times is Times.POLICY
+    has_field = envelope.fields.__contains__
+    level = f"_{alarm.optional_fields.level}" if alarm.optional_fields.level else ""
+    times = {
+        "firstOccurTime": values.first_occur_time,
+        "durationTime": values.duration_s,
+        "recoverTime": values.recover_time,
+    }
+    times_in_policy = envelope.times_location is TimesLocation.POLICY
     return {
-        "sessionId": said.session_id,
-        **({"alertId": f"{said.session_id}{level}"} if kept("alertId") else {}),
-        "alarmStatus": int(status) if envelope.status is Scalar.INTEGER else status,
-        **({"alarmType": alarm.kind.value} if kept("alarmType") else {}),
+        "sessionId": values.session_id,
+        **({"alertId": f"{values.session_id}{level}"} if has_field("alertId") else {}),
+        "alarmStatus": int(status) if envelope.status_type is StatusType.INTEGER else status,
+        **({"alarmType": alarm.kind.value} if has_field("alarmType") else {}),
         "alarmObjInfo": {
-            **_region(alarm),
+            **_region_field(alarm),
             "namespace": alarm.namespace,
-            **({"appId": str(alarm.account.app_id)} if kept("appId") else {}),
-            **({"uin": alarm.account.uin} if kept("uin") else {}),
+            **({"appId": str(alarm.account.app_id)} if has_field("appId") else {}),
+            **({"uin": alarm.account.uin} if has_field("uin") else {}),
             "dimensions": dimensions,
         },
-        "alarmPolicyInfo": {**_policy(alarm, kept, names, conditions), **(times if inside else {})},
-        **({} if inside else times),
-        **({"policyDetailURL": f"{_DETAIL_URL}{alarm.extras.link}"} if kept("policyDetailURL") else {}),
+        "alarmPolicyInfo": {**_policy_info(alarm, has_field, names, conditions), **(times if times_in_policy else {})},
+        **({} if times_in_policy else times),
+        **(
+            {"policyDetailURL": f"{_DETAIL_URL}{alarm.optional_fields.detail_url_suffix}"}
+            if has_field("policyDetailURL")
+            else {}
+        ),
     }
 
 
-def _policy(
-    alarm: Alarm, kept: Callable[[str], bool], names: dict[str, str], conditions: dict[str, Any]
+def _policy_info(
+    alarm: Alarm, has_field: Callable[[str], bool], names: dict[str, str], conditions: dict[str, Any]
 ) -> dict[str, Any]:
-    tags = [{"key": key, "value": value} for key, value in alarm.extras.policy_tags]
+    tags = [{"key": key, "value": value} for key, value in alarm.optional_fields.policy_tags]
     return {
         "policyId": alarm.policy_id,
         "policyType": alarm.policy.type,
         "policyName": alarm.policy_name,
         **names,
         "conditions": conditions,
-        **({"tag": []} if kept("tag") else {}),
-        **({"policyTags": tags} if kept("policyTags") else {}),
+        **({"tag": []} if has_field("tag") else {}),
+        **({"policyTags": tags} if has_field("policyTags") else {}),
     }
 
 
-def _conditions(alarm: Alarm, metric: Metric, said: Said, envelope: Envelope, texts: tuple[str, str]) -> dict[str, Any]:
-    name, unit = texts
+def _conditions(
+    alarm: Alarm, metric: Metric, values: CallbackValues, envelope: Envelope, labels: tuple[str, str]
+) -> dict[str, Any]:
+    name, unit = labels
     conditions: dict[str, Any] = {"metricName": metric.name, "metricShowName": name}
     if metric.calc_type is None:
         return conditions  # the page: none of the fields below is returned for metrics without a threshold
@@ -210,8 +230,8 @@ def _conditions(alarm: Alarm, metric: Metric, said: Said, envelope: Envelope, te
         "calcType": metric.calc_type,
         "calcValue": metric.calc_value,
         **({"calcUnit": unit} if "calcUnit" in envelope.fields else {}),
-        "currentValue": said.current_value,
-        **({"historyValue": said.history_value} if "historyValue" in envelope.fields else {}),
+        "currentValue": values.current_value,
+        **({"historyValue": values.history_value} if "historyValue" in envelope.fields else {}),
         "unit": unit,
         "period": str(alarm.period_s),
         "periodNum": str(alarm.period_num),
@@ -220,56 +240,59 @@ def _conditions(alarm: Alarm, metric: Metric, said: Said, envelope: Envelope, te
     }
 
 
-def _documented_event(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> dict[str, Any]:
+def _documented_event_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, status: str) -> dict[str, Any]:
     event, product = _event_of(alarm)
     return {
-        "sessionId": said.session_id,
+        "sessionId": values.session_id,
         "alarmStatus": status,
         "alarmType": alarm.kind.value,
-        "alarmObjInfo": {**_region(alarm), "dimensions": alarm.dimensions},
+        "alarmObjInfo": {**_region_field(alarm), "dimensions": alarm.dimensions},
         "alarmPolicyInfo": {
             "policyId": alarm.policy_id,
             "policyType": alarm.policy.type,
             "policyName": alarm.policy_name,
             "conditions": _event_conditions(alarm, event, product, "0"),
-            "policyTypeCName": alarm.policy.name.in_(alarm.lang),
+            "policyTypeCName": alarm.policy.name.for_language(alarm.lang),
         },
-        "firstOccurTime": said.first_occur,
-        "recoverTime": said.recover_time,
+        "firstOccurTime": values.first_occur_time,
+        "recoverTime": values.recover_time,
     }
 
 
-def _observed_event(alarm: Alarm, said: Said, envelope: Envelope, status: str) -> dict[str, Any]:
+def _observed_event_body(alarm: Alarm, values: CallbackValues, envelope: Envelope, status: str) -> dict[str, Any]:
     """Return an event as it was captured in 2021: no policyId, durationTime 0, recoverTime "0" even when over."""
     event, product = _event_of(alarm)
     return {
-        "sessionId": said.session_id,
+        "sessionId": values.session_id,
         "alarmStatus": status,
         "alarmType": alarm.kind.value,
-        "alarmObjInfo": {**_region(alarm), "dimensions": _alphabetical(alarm)},
+        "alarmObjInfo": {**_region_field(alarm), "dimensions": _sorted_dimensions(alarm)},
         "alarmPolicyInfo": {
             "policyType": alarm.policy.type,
             "policyName": alarm.policy_name,
             **_observed_names(alarm, envelope),
             "conditions": _event_conditions(alarm, event, product, ""),
         },
-        "additionalMsg": [{"key": key, "value": value} for key, value in alarm.extras.additional_msg],
-        "firstOccurTime": said.first_occur,
+        "additionalMsg": [{"key": key, "value": value} for key, value in alarm.optional_fields.additional_msg],
+        "firstOccurTime": values.first_occur_time,
         "durationTime": 0,
         "recoverTime": NOT_RECOVERED,
     }
 
 
-def _eventbridge(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> dict[str, Any]:
+def _eventbridge_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, status: str) -> dict[str, Any]:
     event, product = _event_of(alarm)
-    capitals = alarm.extras.capitals
-    key_key, value_key = ("Key", "Value") if capitals else ("key", "value")
-    extra = {key[0].upper() + key[1:] if capitals else key: value for key, value in alarm.extras.dimensions.items()}
+    capitalized = alarm.optional_fields.has_capitalized_keys
+    key_key, value_key = ("Key", "Value") if capitalized else ("key", "value")
+    extra_dimensions = {
+        key[0].upper() + key[1:] if capitalized else key: value
+        for key, value in alarm.optional_fields.dimensions.items()
+    }
     return {
-        "sessionId": said.session_id,
+        "sessionId": values.session_id,
         "alarmStatus": status,
         "alarmType": alarm.kind.value,
-        "alarmObjInfo": {**_region(alarm), "dimensions": {**alarm.dimensions, **extra}},
+        "alarmObjInfo": {**_region_field(alarm), "dimensions": {**alarm.dimensions, **extra_dimensions}},
         "alarmPolicyInfo": {
             "policyName": alarm.policy_name,
             "conditions": {
@@ -279,33 +302,33 @@ def _eventbridge(alarm: Alarm, said: Said, _envelope: Envelope, status: str) -> 
                 "alarmNotifyPeriod": "",
             },
         },
-        "additionalMsg": [{key_key: key, value_key: value} for key, value in alarm.extras.additional_msg],
-        "firstOccurTime": said.first_occur,
+        "additionalMsg": [{key_key: key, value_key: value} for key, value in alarm.optional_fields.additional_msg],
+        "firstOccurTime": values.first_occur_time,
         "durationTime": 0,
-        "recoverTime": said.recover_time,
+        "recoverTime": values.recover_time,
     }
 
 
-def _cloud_event(alarm: Alarm, said: Said, _envelope: Envelope, _status: str) -> dict[str, Any]:
+def _cloud_event_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, _status: str) -> dict[str, Any]:
     event, _ = _event_of(alarm)
     return {
-        "id": said.session_id,
+        "id": values.session_id,
         "type": event.cloud_type,
         "specversion": "1.0",
-        "source": alarm.extras.cloud_event["source"],
-        "subject": alarm.extras.cloud_event["subject"],
-        "time": said.first_occur_ms,
-        "region": alarm.extras.region,
+        "source": alarm.optional_fields.cloud_event["source"],
+        "subject": alarm.optional_fields.cloud_event["subject"],
+        "time": values.first_occur_ms,
+        "region": alarm.optional_fields.region,
         "datacontenttype": "application/json;charset=utf-8",
-        "status": alarm.extras.cloud_event["status"],
+        "status": alarm.optional_fields.cloud_event["status"],
         "tags": None,
-        "data": alarm.extras.cloud_event["data"],
+        "data": alarm.optional_fields.cloud_event["data"],
     }
 
 
-def unix_ms(moment: datetime) -> int:
+def unix_ms(time: datetime) -> int:
     """Return a moment of Beijing time without offset in milliseconds since 1970 UTC."""
-    return int(moment.replace(tzinfo=_BEIJING).timestamp()) * 1000
+    return int(time.replace(tzinfo=_BEIJING).timestamp()) * 1000
 
 
 def _event_of(alarm: Alarm) -> tuple[Event, Product]:
@@ -317,38 +340,38 @@ def _event_of(alarm: Alarm) -> tuple[Event, Product]:
 def _event_conditions(alarm: Alarm, event: Event, product: Product, notify_period: str) -> dict[str, Any]:
     return {
         "productName": product.name,
-        "productShowName": product.show_name.in_(alarm.lang),
+        "productShowName": product.show_name.for_language(alarm.lang),
         "eventName": event.name,
-        "eventShowName": event.show_name.in_(alarm.lang),
+        "eventShowName": event.show_name.for_language(alarm.lang),
         "alarmNotifyType": _SINGLE,
         "alarmNotifyPeriod": notify_period,
     }
 
 
-def _region(alarm: Alarm) -> dict[str, Any]:
+def _region_field(alarm: Alarm) -> dict[str, Any]:
     return {} if alarm.region is None else {"region": alarm.region}
 
 
-def _alphabetical(alarm: Alarm) -> dict[str, Any]:
-    return dict(sorted({**alarm.dimensions, **alarm.extras.dimensions}.items()))
+def _sorted_dimensions(alarm: Alarm) -> dict[str, Any]:
+    return dict(sorted({**alarm.dimensions, **alarm.optional_fields.dimensions}.items()))
 
 
 def _observed_names(alarm: Alarm, envelope: Envelope) -> dict[str, str]:
     """Return the two names of the policy type, of which captured callbacks fill the one in the notice's language."""
     if "policyTypeEname" not in envelope.fields:
-        return {"policyTypeCName": alarm.policy.name.in_(alarm.lang)}
+        return {"policyTypeCName": alarm.policy.name.for_language(alarm.lang)}
     if alarm.lang is Lang.ZH:
         return {"policyTypeCName": alarm.policy.name.zh, "policyTypeEname": ""}
     return {"policyTypeCName": "", "policyTypeEname": alarm.policy.ename or alarm.policy.name.en}
 
 
-_WRITERS: dict[tuple[Kind, Form], Callable[[Alarm, Said, Envelope, str], dict[str, Any]]] = {
-    (Kind.METRIC, Form.DOCUMENTED): _documented_metric,
-    (Kind.METRIC, Form.OBSERVED): _observed_metric,
-    (Kind.EVENT, Form.DOCUMENTED): _documented_event,
-    (Kind.EVENT, Form.OBSERVED): _observed_event,
-    (Kind.EVENT, Form.EVENTBRIDGE): _eventbridge,
-    (Kind.EVENT, Form.CLOUDEVENTS): _cloud_event,
+_BODY_BUILDERS: dict[tuple[AlarmKind, Form], Callable[[Alarm, CallbackValues, Envelope, str], dict[str, Any]]] = {
+    (AlarmKind.METRIC, Form.DOCUMENTED): _documented_metric_body,
+    (AlarmKind.METRIC, Form.OBSERVED): _observed_metric_body,
+    (AlarmKind.EVENT, Form.DOCUMENTED): _documented_event_body,
+    (AlarmKind.EVENT, Form.OBSERVED): _observed_event_body,
+    (AlarmKind.EVENT, Form.EVENTBRIDGE): _eventbridge_body,
+    (AlarmKind.EVENT, Form.CLOUDEVENTS): _cloud_event_body,
 }
 
 
@@ -373,7 +396,7 @@ REPEAT_PERIODS_S = (300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """How often an unresolved alarm can be told again in its first day: the API's ``NoticeFrequency``, without its 0."""
 
 
-class Notify(NamedTuple):
+class RepeatPolicy(NamedTuple):
     """Whether, how and how often an unresolved alarm is told again."""
 
     type: NotifyType
@@ -390,17 +413,17 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Extras:
+class OptionalFields:
     """What only some forms and generations of a callback tell of an alarm."""
 
-    session_uuid: bool = False
+    has_uuid_session_id: bool = False
     """Whether observed session ids are UUIDs; else they have 24 characters, as those of the pages."""
     level: str = ""
     """Level of an alarm of a hierarchical policy (profile 2025: the end of ``alertId``)."""
     policy_tags: tuple[tuple[str, str], ...] = ()
-    link: str = ""
+    detail_url_suffix: str = ""
     """End of ``policyDetailURL``."""
-    capitals: bool = False
+    has_capitalized_keys: bool = False
     """Whether EventBridge's imitation writes ``Key``, ``Value`` and ``DeviceName``, as the page in English prints."""
     dimensions: Mapping[str, Any] = field(default_factory=dict)
     """Keys that observed dimensions have beside the documented ones."""
@@ -421,7 +444,7 @@ class Alarm:
 
     shape_id: str
     serial: int
-    kind: Kind
+    kind: AlarmKind
     lang: Lang
     account: Account
     region: str | None
@@ -432,7 +455,7 @@ class Alarm:
     policy_id: str
     policy_name: str
     policy: Policy
-    first_occur: datetime
+    first_occurred_at: datetime
     """Beijing time (UTC+8), naive, whole seconds: as TCOP writes it."""
     metric: Metric | None = None
     event: Event | None = None
@@ -443,22 +466,22 @@ class Alarm:
     """How many breaching periods it takes to fire."""
     notify_type: NotifyType = NotifyType.SINGLE
     notify_period_s: int = 0
-    extras: Extras = field(default_factory=Extras)
+    optional_fields: OptionalFields = field(default_factory=OptionalFields)
 
     @property
-    def repeats(self) -> bool:
+    def can_repeat(self) -> bool:
         """Whether it is told again while unresolved. Event alarms never are."""
-        return self.kind is Kind.METRIC and self.notify_type is not NotifyType.SINGLE
+        return self.kind is AlarmKind.METRIC and self.notify_type is not NotifyType.SINGLE
 
     @property
-    def recovers(self) -> bool:
+    def can_resolve(self) -> bool:
         """Whether a resolved callback follows. It does for every metric."""
         return self.event is None or self.event.recoverable
 
     @property
-    def fields(self) -> tuple[object, ...]:
+    def field_signature(self) -> tuple[object, ...]:
         """What decides which fields its bodies have: alarms of one shape that share it differ in values only."""
-        return (self.metric, self.event, self.extras.policy_tags, self.extras.capitals)
+        return (self.metric, self.event, self.optional_fields.policy_tags, self.optional_fields.has_capitalized_keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,29 +497,35 @@ class Callback:
     current_value: str = ""
     history_value: str = ""
     form: Form = Form.DOCUMENTED
-    wire: Wire = field(default_factory=Wire)
+    wire_format: WireFormat = field(default_factory=WireFormat)
 
     @property
-    def recovered(self) -> datetime | None:
+    def recovered_at(self) -> datetime | None:
         """When the alarm ended, as ``Alarm.first_occur``; ``None`` while it has not."""
         if self.state is not State.RESOLVED:
             return None
-        return self.alarm.first_occur + timedelta(seconds=self.duration_s)
+        return self.alarm.first_occurred_at + timedelta(seconds=self.duration_s)
 
-    def body(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return the body's bytes: compact JSON in UTF-8, as captured callbacks are written."""
-        return wire_bytes(self.to_wire())
+        return encode_json(self.to_dict())
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the body as a tree of JSON values in wire order."""
-        recovered = self.recovered
-        said = Said(
+        recovered_at = self.recovered_at
+        values = CallbackValues(
             session_id=self.session_id,
-            first_occur=str(self.alarm.first_occur),
+            first_occur_time=str(self.alarm.first_occurred_at),
             duration_s=self.duration_s,
-            recover_time=str(recovered) if recovered else NOT_RECOVERED,
+            recover_time=str(recovered_at) if recovered_at else NOT_RECOVERED,
             current_value=self.current_value,
             history_value=self.history_value,
-            first_occur_ms=unix_ms(self.alarm.first_occur),
+            first_occur_ms=unix_ms(self.alarm.first_occurred_at),
         )
-        return to_wire(self.alarm, said, self.form, self.wire.envelope(self.form), over=self.state is State.RESOLVED)
+        return build_body(
+            self.alarm,
+            values,
+            self.form,
+            self.wire_format.envelope(self.form),
+            is_resolved=self.state is State.RESOLVED,
+        )

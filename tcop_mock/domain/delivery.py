@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.target import Credentials
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, 5.6.2: a method or the name of a header."""
-UNAUTHORIZED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+AUTH_REJECTION_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 """What says that it is the credentials that are refused."""
-NOT_NOW = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+RETRY_LATER_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """What asks to come again, and says nothing of the request."""
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """RFC 9110, 5.5: the value of a header, as Latin-1."""
 
 
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
     """We stopped waiting: interrupted, or the run's time was up."""
 
     @classmethod
-    def of_status(cls, status: int | None) -> Outcome:
+    def from_status(cls, status: int | None) -> Outcome:
         """Return the outcome of a whole answer."""
         if status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return cls.ACKED
@@ -63,7 +63,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class OutgoingRequest:
     """One HTTP request as it is to be sent; the same bytes in each attempt.
 
     Raises:
@@ -76,60 +76,63 @@ class Push:
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
     """Each overrides what the sender writes by itself: Host, Content-Length, Connection and Authorization."""
     credentials: Credentials | None = field(default=None, repr=False)
-    segments: tuple[int, ...] = ()
+    segment_sizes: tuple[int, ...] = ()
     """Sizes in bytes of the body's TCP segments, the head being one of its own; empty: head and body in one write."""
     chunked: bool = False
     """Whether the body is framed in chunks (RFC 9112, 7.1), one a segment, all in one write; its length is not told."""
     query: str = ""
     """What is added to the query of the target, as ``key=value``."""
-    gap_s: float = 0.005
+    segment_gap_s: float = 0.005
     """Time between segments: long enough that a receiver on the same machine sees them one by one."""
-    cut: int | None = None
+    truncate_at: int | None = None
     """So many bytes of the body are sent before our side is closed; fewer than are promised."""
-    keeps: bool = False
+    keep_alive: bool = False
     """The connection stays open for the next push."""
-    reuses: bool = False
+    reuse_connection: bool = False
     """It goes out on the connection that was left open, where there is one."""
-    hang_up_s: float | None = None
+    hang_up_after_s: float | None = None
     """So long after the request is out the connection is closed, whatever has come (in-process apps: is not waited)."""
-    patience_s: float | None = None
+    body_timeout_s: float | None = None
     """How long the body of the answer may take after its head; ``None``: as long as the deadline allows."""
 
-    def parts(self) -> Iterator[bytes]:
+    def body_segments(self) -> Iterator[bytes]:
         """Cut the body into its segments, the last size holding for the rest; one that is not cut is one part."""
-        at, sizes = 0, chain(self.segments, repeat(self.segments[-1] if self.segments else len(self.body)))
-        while at < len(self.body):
+        offset, sizes = (
+            0,
+            chain(self.segment_sizes, repeat(self.segment_sizes[-1] if self.segment_sizes else len(self.body))),
+        )
+        while offset < len(self.body):
             size = next(sizes)
-            yield self.body[at : at + size]
-            at += size
+            yield self.body[offset : offset + size]
+            offset += size
 
     @property
-    def framing(self) -> tuple[str, str]:
+    def framing_header(self) -> tuple[str, str]:
         """The header that says where the body ends."""
         return ("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(len(self.body)))
 
-    def framed(self) -> bytes:
+    def framed_body(self) -> bytes:
         """Return the body as it stands behind the head."""
         if not self.chunked:
             return self.body
-        return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in self.parts()) + b"0\r\n\r\n"
+        return b"".join(b"%x\r\n%s\r\n" % (len(segment), segment) for segment in self.body_segments()) + b"0\r\n\r\n"
 
     def __post_init__(self) -> None:
-        if not _TOKEN.fullmatch(self.method):
+        if not _HTTP_TOKEN.fullmatch(self.method):
             raise UsageError(f"{self.method!r} is no HTTP method; write a token such as POST")
         for name, value in self.headers:
-            if not _TOKEN.fullmatch(name):
+            if not _HTTP_TOKEN.fullmatch(name):
                 raise UsageError(f"{name!r} is no name of an HTTP header; write letters, digits and hyphens")
-            if not _VALUE.fullmatch(value):  # it may be a credential, so it is not shown
+            if not _HEADER_VALUE.fullmatch(value):  # it may be a credential, so it is not shown
                 raise UsageError(f"the value of the header {name} has line breaks or characters outside Latin-1")
-        if any(size < 1 for size in self.segments):
-            raise UsageError(f"segments are of one byte or more, not {self.segments}")
+        if any(size < 1 for size in self.segment_sizes):
+            raise UsageError(f"segments are of one byte or more, not {self.segment_sizes}")
 
 
-class Refusal(NamedTuple):
+class ParseError(NamedTuple):
     """One reason for which a parser in this process did not take a body."""
 
-    text: str
+    message: str
     """One line, bounded: ``refused with KeyError: 'region'``."""
     cause: str
     """The same without the values of this very body: what the reasons of different bodies have in common."""
@@ -159,9 +162,9 @@ class Attempt:
     request_sha256: str = ""
     detail: str = ""
     """One line on what went wrong; never holds credentials."""
-    trace: str = field(default="", repr=False)
+    traceback: str = field(default="", repr=False)
     """Traceback of an app in this process that raised."""
-    refusals: tuple[Refusal, ...] = ()
+    parse_errors: tuple[ParseError, ...] = ()
     """What a parser in this process has against the body; receivers give a status instead."""
 
     @property
@@ -187,10 +190,12 @@ class Delivery:
         return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ACKED
 
 
-class Post(Protocol):
+class Transport(Protocol):
     """The one narrow port through which anything is sent."""
 
-    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    async def __call__(
+        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
+    ) -> Attempt:
         """Send once and say how it ended. Never raises for what the receiver does.
 
         ``deadline_s`` counts from the start of the attempt and covers everything; ``intended_s`` is when a schedule

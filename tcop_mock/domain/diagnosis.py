@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class Grade(StrEnum):
+class Severity(StrEnum):
     """What a remark asks for."""
 
     FINE = "fine"
@@ -21,38 +21,38 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class Diagnostic:
     """One thing that was looked at. Texts may hold what a receiver sent: they are escaped where they are shown."""
 
     topic: str
-    grade: Grade
-    saw: str
-    means: str = ""
+    severity: Severity
+    observation: str
+    meaning: str = ""
     fix: str = ""
     """What to do; empty where nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class Diagnosis:
     """All that was found, in the order in which it was looked at."""
 
-    remarks: tuple[Remark, ...]
-    reachable: bool
+    diagnostics: tuple[Diagnostic, ...]
+    is_reachable: bool
     """Whether a callback could be brought to the receiver, whatever it answered."""
 
-    def count(self, grade: Grade) -> int:
+    def count(self, severity: Severity) -> int:
         """Return how many remarks have a grade."""
-        return sum(remark.grade is grade for remark in self.remarks)
+        return sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectionProbe:
     """One address of a host, and how connecting to it went."""
 
     address: str
     is_ipv6: bool
-    seconds: float
-    problem: str = ""
+    duration_s: float
+    error: str = ""
     """Why there is no connection."""
 
 
@@ -62,17 +62,17 @@ class Certificate:
 
     names: tuple[str, ...]
     issuer: str
-    ends: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class TlsSeen:
+class TlsProbe:
     """How a TLS handshake went."""
 
     protocol: str = ""
     """Empty where there is no session."""
     certificate: Certificate | None = None
-    problem: str = ""
+    error: str = ""
     """Why the certificate is not taken, or no session came about."""
-    code: int = 0
+    verify_code: int = 0
     """OpenSSL's number of what is wrong with the certificate."""

@@ -16,61 +16,67 @@ class Effect:
 
     text: str
     """All that it says, as text; JSON without escapes."""
-    place: str = ""
+    location: str = ""
     """Where it was seen, for observers that look at several places."""
-    key: str = ""
+    dedup_key: str = ""
     """Effects of one place with the same key are one to whoever gets them; empty: each is one of its own."""
-    inbox: str = ""
+    recipient: str = ""
     """Whose it is, where a place has several: a chat group, a service. Each is counted by itself."""
 
     def mentions(self, tokens: Collection[str]) -> bool:
         """Say whether it names one of these, also where markdown or JSON has put backslashes into it."""
-        plain = self.text.replace("\\", "")
-        return any(token in self.text or token in plain for token in tokens)
+        unescaped = self.text.replace("\\", "")
+        return any(token in self.text or token in unescaped for token in tokens)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class EffectSnapshot:
     """All that an observer sees at one moment."""
 
     effects: tuple[Effect, ...] = ()
-    open: tuple[Effect, ...] | None = None
+    open_incidents: tuple[Effect, ...] | None = None
     """Incidents that are open; ``None`` where the observer cannot tell."""
-    refused: tuple[Effect, ...] = ()
+    rejected: tuple[Effect, ...] = ()
     """What the receiver sent to an end that did not take it; ``key`` is what the end said."""
 
-    def of(self, tokens: Collection[str], known: MutableMapping[str, bool]) -> Sight:
+    def filter_by_tokens(self, tokens: Collection[str], cache: MutableMapping[str, bool]) -> EffectSnapshot:
         """Return what mentions one of these.
 
         Args:
             tokens: what is looked for.
-            known: which texts mention one of them, and which none, as far as has been looked; is added to.
+            cache: which texts mention one of them, and which none, as far as has been looked; is added to.
         """
 
-        def about(some: Iterable[Effect]) -> Iterator[Effect]:
-            for one in some:
-                if one.text not in known:
-                    known[one.text] = one.mentions(tokens)
-                if known[one.text]:
-                    yield one
+        def matching(effects: Iterable[Effect]) -> Iterator[Effect]:
+            for effect in effects:
+                if effect.text not in cache:
+                    cache[effect.text] = effect.mentions(tokens)
+                if cache[effect.text]:
+                    yield effect
 
-        is_open = None if self.open is None else tuple(about(self.open))
-        return Sight(tuple(about(self.effects)), is_open, tuple(about(self.refused)))
+        open_incidents = None if self.open_incidents is None else tuple(matching(self.open_incidents))
+        return EffectSnapshot(tuple(matching(self.effects)), open_incidents, tuple(matching(self.rejected)))
 
-    def joined(self, other: Sight) -> Sight:
+    def merge(self, other: EffectSnapshot) -> EffectSnapshot:
         """Return what is in one of two looks at the same moment; what both show is there once."""
-        is_open = None if self.open is None or other.open is None else _joined(self.open, other.open)
-        return Sight(_joined(self.effects, other.effects), is_open, _joined(self.refused, other.refused))
+        open_incidents = (
+            None
+            if self.open_incidents is None or other.open_incidents is None
+            else _union(self.open_incidents, other.open_incidents)
+        )
+        return EffectSnapshot(
+            _union(self.effects, other.effects), open_incidents, _union(self.rejected, other.rejected)
+        )
 
     @property
     def count(self) -> int:
         """How many effects there are, where most of them are."""
-        return _most(self.effects)
+        return _max_distinct(self.effects)
 
     @property
     def open_count(self) -> int:
         """How many incidents are open, where most of them are."""
-        return _most(self.open or ())
+        return _max_distinct(self.open_incidents or ())
 
 
 class Observer(Protocol):
@@ -79,7 +85,7 @@ class Observer(Protocol):
     One that shows all that there is, whatever it is asked for, may say so with a true ``shows_all``: it is asked less.
     """
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Return what there is to be seen now.
 
         Args:
@@ -91,12 +97,12 @@ class Observer(Protocol):
         ...
 
 
-def _joined(some: Iterable[Effect], others: Iterable[Effect]) -> tuple[Effect, ...]:
-    return tuple((Counter(some) | Counter(others)).elements())
+def _union(first: Iterable[Effect], second: Iterable[Effect]) -> tuple[Effect, ...]:
+    return tuple((Counter(first) | Counter(second)).elements())
 
 
-def _most(effects: Collection[Effect]) -> int:
-    seen: dict[tuple[str, str], set[str]] = {}
+def _max_distinct(effects: Collection[Effect]) -> int:
+    keys_by_recipient: dict[tuple[str, str], set[str]] = {}
     for number, effect in enumerate(effects):
-        seen.setdefault((effect.place, effect.inbox), set()).add(effect.key or f"\0{number}")
-    return max(map(len, seen.values()), default=0)
+        keys_by_recipient.setdefault((effect.location, effect.recipient), set()).add(effect.dedup_key or f"\0{number}")
+    return max(map(len, keys_by_recipient.values()), default=0)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.callback_view import Identity
+    from tcop_mock.domain.callback_view import NotificationKey
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One line of a ledger: one notification and what became of it."""
 
-    identity: Identity
+    key: NotificationKey
     outcome: str
     """Of the last attempt; ``acked`` where the notification was accepted."""
     attempts: int
@@ -23,17 +23,17 @@ class Entry:
     """When the last attempt ended."""
 
     @property
-    def acked(self) -> bool:
+    def is_acked(self) -> bool:
         """Whether the receiver acknowledged it."""
         return self.outcome == "acked"
 
 
-class Item(NamedTuple):
+class ReceivedItem(NamedTuple):
     """One thing that a receiver says it has."""
 
-    session: str
+    session_id: str
     """Empty where it names an object only."""
-    object: str
+    object_id: str
     """Empty where it is not known."""
     state: str
     """Of what names an object only: empty for whatever state."""
@@ -44,13 +44,13 @@ class Item(NamedTuple):
 class Difference(NamedTuple):
     """One notification about which the two disagree."""
 
-    object: str
-    alarm: str
-    session: str
+    object_id: str
+    alarm_key: str
+    session_id: str
     state: str
     attempts: int
     """As the ledger has it; 0 where it has none."""
-    times: int
+    received_count: int
     """How often the receiver has it."""
 
 
@@ -59,16 +59,16 @@ class Differences(NamedTuple):
 
     notifications: int
     objects: int
-    told: tuple[Difference, ...]
+    examples: tuple[Difference, ...]
     """Those of the first objects."""
 
 
-class Intake(NamedTuple):
+class ReadStats(NamedTuple):
     """What was read of what the receiver has."""
 
     requests: int
     effects: int
-    passed_over: int
+    skipped: int
     """Lines of a recording that are no callbacks."""
 
 
@@ -79,7 +79,7 @@ class Reconciliation:
     notifications: int
     alarms: int
     acked: int
-    intake: Intake
+    read_stats: ReadStats
     lost: Differences
     """Acknowledged, and not there."""
     duplicated: Differences
@@ -92,6 +92,8 @@ class Reconciliation:
     """Given up by the sender, and yet there: the receiver took it and was too slow or too clumsy to say so."""
 
     @property
-    def agrees(self) -> bool:
+    def is_consistent(self) -> bool:
         """Whether there is no difference."""
-        return not any(one.notifications for one in (self.lost, self.duplicated, self.out_of_order, self.unknown))
+        return not any(
+            differences.notifications for differences in (self.lost, self.duplicated, self.out_of_order, self.unknown)
+        )

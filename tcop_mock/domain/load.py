@@ -14,12 +14,12 @@ from tcop_mock.domain.delivery import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tcop_mock.domain.alarm import Notify
+    from tcop_mock.domain.alarm import RepeatPolicy
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import Target
 
 
-class Model(StrEnum):
+class LoadModel(StrEnum):
     """Who decides when the next push begins."""
 
     OPEN = "open"
@@ -41,13 +41,13 @@ class Stage(NamedTuple):
     """And at its end."""
 
 
-class Due(NamedTuple):
+class ScheduledCallback(NamedTuple):
     """One notification that is to be pushed."""
 
     at_s: float
     """Its intended start."""
     body: bytes
-    alarm: str = ""
+    alarm_key: str = ""
     """Which alarm's it is: the same text in each notification of one alarm's life."""
     object_id: str = ""
     """What the alarm is about: ``objId``, or where the shape has none, what names the object."""
@@ -57,12 +57,12 @@ class Due(NamedTuple):
     shape: str = ""
 
 
-Script: TypeAlias = "Iterator[Due]"
+Schedule: TypeAlias = "Iterator[ScheduledCallback]"
 
 """Notifications, the earliest first."""
 
 
-class Pushed(NamedTuple):
+class AttemptRecord(NamedTuple):
     """One attempt of a notification."""
 
     intended_s: float
@@ -70,16 +70,16 @@ class Pushed(NamedTuple):
     ended_s: float
     outcome: Outcome
     status: int | None = None
-    replayed: bool = False
+    is_replayed: bool = False
     """It was sent twice: the kept-alive connection was gone when it went out, and no byte of an answer had come."""
 
     @property
-    def arrived(self) -> bool:
+    def is_possibly_received(self) -> bool:
         """Whether the receiver has it, or may have it."""
-        return self.outcome in _ARRIVED
+        return self.outcome in _POSSIBLY_RECEIVED
 
 
-_ARRIVED = frozenset(
+_POSSIBLY_RECEIVED = frozenset(
     {
         Outcome.ACKED,
         Outcome.TIMED_OUT,
@@ -92,22 +92,22 @@ _ARRIVED = frozenset(
 """Outcomes after which a receiver may have the callback, though all but one of them ask for it again."""
 
 
-class Notified(NamedTuple):
+class DeliveryRecord(NamedTuple):
     """What became of one notification: a line of the ledger."""
 
-    due: Due
-    pushes: tuple[Pushed, ...]
+    callback: ScheduledCallback
+    attempts: tuple[AttemptRecord, ...]
     """In the order in which they ended; empty for one that was dropped."""
 
     @property
-    def acked(self) -> bool:
+    def is_acked(self) -> bool:
         """Whether the last attempt was."""
-        return bool(self.pushes) and self.pushes[-1].outcome is Outcome.ACKED
+        return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ACKED
 
     @property
-    def duplicates(self) -> int:
+    def duplicate_count(self) -> int:
         """How many times too often the receiver may have it: acks that got lost, and replays."""
-        return max(0, sum(1 + one.replayed for one in self.pushes if one.arrived) - 1)
+        return max(0, sum(1 + attempt.is_replayed for attempt in self.attempts if attempt.is_possibly_received) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,10 @@ class LoadPlan:
     rules: DeliveryRules
     profile: str
     seed: int
-    model: Model = Model.OPEN
+    model: LoadModel = LoadModel.OPEN
     stages: tuple[Stage, ...] = ()
     """Of an open load."""
-    poisson: bool = False
+    is_poisson: bool = False
     """Whether the arrivals of an open load are drawn (exponential gaps) rather than evenly spaced."""
     concurrency: int = 1
     """Of a closed load."""
@@ -133,9 +133,9 @@ class LoadPlan:
     """The most attempts under way at once; what is due beyond waits, and is late."""
     warm_up_s: float = 0.0
     """What is due before counts for nothing but the series."""
-    pause_scale: float = 1.0
+    time_scale: float = 1.0
     """Of a script: seconds that a second of the profile's pauses takes. Deadlines are not scaled."""
-    quiet_s: float | None = None
+    max_idle_s: float | None = None
     """Of a script: while nothing is under way, a longer stretch in which nothing is due is cut down to this."""
     workers: int = 1
     insecure: bool = False
@@ -163,22 +163,22 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ObjectiveResult:
     """One objective and what came of it."""
 
     objective: Objective
-    kept: bool
-    measured: str
+    is_met: bool
+    measurement: str
     """What was measured, in words: ``612 ms``, ``7 of 2000 (0.35%)``, or why nothing was."""
 
     @property
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """What is told of it."""
-        return f"{self.objective.text}: {'kept' if self.kept else 'broken'}, {self.measured}"
+        return f"{self.objective.text}: {'kept' if self.is_met else 'broken'}, {self.measurement}"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ScenarioGroup:
     """Alarms that have something in common."""
 
     title: str
@@ -191,7 +191,7 @@ class Group:
     """When that begins."""
     metric: str | None = None
     event: str | None = None
-    notify: Notify | None = None
+    repeat_policy: RepeatPolicy | None = None
     """How unresolved alarms are told again; ``None``: once."""
     period_s: int | None = None
     """Statistical period of the policies; ``None``: drawn."""
@@ -216,7 +216,7 @@ class Scenario:
     source: str
     assumed: Mapping[str, str]
     """What no source says: names of the groups' keys and a sentence each."""
-    groups: tuple[Group, ...]
+    groups: tuple[ScenarioGroup, ...]
     region: str = ""
     """Short code of the region that all alarms are of; empty: each policy's own."""
     ends_s: float | None = None
@@ -225,12 +225,12 @@ class Scenario:
     """Where a user's own was read from; empty for a shipped one."""
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """How an error names it."""
         return self.file or self.name
 
     @property
-    def alarms(self) -> int:
+    def alarm_count(self) -> int:
         """How many alarms it has."""
         return sum(group.alarms for group in self.groups)
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Model
+from tcop_mock.domain.load import LoadModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcop_mock.domain.load import LoadPlan
 
-LATE_S = 0.01
+LATE_THRESHOLD_S = 0.01
 """A push that begins later than this after its intended start counts as late."""
-LIMIT_S = 5.0
+ACK_LIMIT_S = 5.0
 """The page's timeout: what takes longer from its intended start to its ack would have been pushed again."""
 
 
@@ -28,7 +28,7 @@ class Bucket(NamedTuple):
     """So many times up to a bound, and beyond the bound before it."""
 
     up_to_s: float
-    times: int
+    sample_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +44,29 @@ class Distribution:
     @property
     def count(self) -> int:
         """How many times were counted."""
-        return sum(bucket.times for bucket in self.buckets)
+        return sum(bucket.sample_count for bucket in self.buckets)
 
     @property
     def mean_s(self) -> float:
         """Their mean; 0 of none."""
         return self.sum_s / self.count if self.buckets else 0.0
 
-    def percentile(self, share: float) -> float:
+    def percentile(self, percent: float) -> float:
         """Return the time that so many per cent of all do not exceed; 0 of none."""
-        left = self.count * share / 100
+        remaining = self.count * percent / 100
         for bucket in self.buckets:
-            left -= bucket.times
-            if left <= 1e-9:  # noqa: PLR2004 - what floats leave of 0
+            remaining -= bucket.sample_count
+            if remaining <= 1e-9:  # noqa: PLR2004 - what floats leave of 0
                 return min(bucket.up_to_s, self.max_s)
         return self.max_s
 
-    def over(self, bound_s: float) -> int:
+    def count_over(self, limit_s: float) -> int:
         """Return how many are longer than a bound."""
-        return sum(bucket.times for bucket in self.buckets if bucket.up_to_s > bound_s)
+        return sum(bucket.sample_count for bucket in self.buckets if bucket.up_to_s > limit_s)
 
 
 @dataclass(frozen=True, slots=True)
-class LoadPoint:
+class SeriesPoint:
     """A second of a load; of a long one, several seconds that follow each other."""
 
     at_s: float
@@ -102,9 +102,9 @@ class LoadSummary:
     """That ended."""
     outcomes: Mapping[Outcome, int]
     statuses: Mapping[int, int]
-    acks: Distribution
+    ack_times: Distribution
     """From the intended start of what was to be told to its ack; in a script that covers all attempts of it."""
-    services: Distribution
+    service_times: Distribution
     """From the actual start of an acked attempt to its end: what a closed loop would have shown."""
     lateness: Distribution
     """From the intended to the actual start of attempts; empty of a closed load, which has no schedule."""
@@ -117,7 +117,7 @@ class LoadSummary:
     """Attempts that found their kept-alive connection gone and were sent again on another."""
     connections: int
     """That were opened."""
-    series: tuple[LoadPoint, ...] = ()
+    series: tuple[SeriesPoint, ...] = ()
     alarms: int = 0
     """Different ones that were told of; of a script."""
     notifications: int = 0
@@ -129,7 +129,7 @@ class LoadSummary:
     recovery_s: float | None = None
     """From the last notification that was due to the end of the last attempt; of a script."""
     interrupted: bool = False
-    excluded: int = 0
+    warm_up_attempts: int = 0
     """Attempts of the warm-up, which count in nothing but the series."""
     notes: tuple[str, ...] = ()
     """What limits what was measured: this machine could not keep up, descriptors ran out."""
@@ -155,16 +155,16 @@ class LoadSummary:
         return self.attempts / self.notifications if self.notifications else 0.0
 
     @property
-    def over_limit(self) -> int:
+    def over_limit_count(self) -> int:
         """Attempts acked over ``LIMIT_S`` after they were due, or timed out; of a script, notifications."""
-        if self.plan.model is Model.SCRIPT:
-            return self.acks.over(LIMIT_S) + self.lost
-        return self.acks.over(LIMIT_S) + self.outcomes.get(Outcome.TIMED_OUT, 0)
+        if self.plan.model is LoadModel.SCRIPT:
+            return self.ack_times.count_over(ACK_LIMIT_S) + self.lost
+        return self.ack_times.count_over(ACK_LIMIT_S) + self.outcomes.get(Outcome.TIMED_OUT, 0)
 
     @property
-    def over_limit_of(self) -> int:
+    def over_limit_total(self) -> int:
         """Of how many: attempts, or of a script notifications."""
-        return self.notifications if self.plan.model is Model.SCRIPT else self.attempts
+        return self.notifications if self.plan.model is LoadModel.SCRIPT else self.attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +175,10 @@ class LoadStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadTicked:
+class SecondElapsed:
     """A second has passed."""
 
-    point: LoadPoint
+    point: SeriesPoint
     attempts: int
     """That have ended so far."""
     failed: int
@@ -192,4 +192,4 @@ class LoadFinished:
     summary: LoadSummary
 
 
-LoadEvent: TypeAlias = LoadStarted | LoadTicked | LoadFinished
+LoadEvent: TypeAlias = LoadStarted | SecondElapsed | LoadFinished

@@ -11,7 +11,7 @@ from tcop_mock.domain.delivery import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcop_mock.domain.alarm import Wire
+    from tcop_mock.domain.alarm import WireFormat
     from tcop_mock.domain.delivery import Attempt
 
 
@@ -62,18 +62,22 @@ class DeliveryRules:
     def pause_s(self, attempt: Attempt, number: int) -> float:
         """Return how long to wait after the attempt with a number, from 1."""
         pause_s = self.pauses_s[min(number, len(self.pauses_s)) - 1] if self.pauses_s else 0.0
-        wanted = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
-        honoured = self.retry_after is RetryAfter.HONOURED and wanted.isdecimal()
-        return max(pause_s, float(wanted)) if honoured else pause_s
+        retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
+        is_honoured = self.retry_after is RetryAfter.HONOURED and retry_after.isdecimal()
+        return max(pause_s, float(retry_after)) if is_honoured else pause_s
 
-    def retries(self, attempt: Attempt) -> bool:
+    def should_retry(self, attempt: Attempt) -> bool:
         """Tell whether the callback is pushed again after an attempt, where attempts are left."""
         if attempt.outcome in self.retry_on:
             return True
         return attempt.outcome is Outcome.REJECTED and f"{(attempt.status or 0) // 100}xx" in self.retry_on
 
 
-RETRIED = (*(outcome.value for outcome in Outcome if outcome not in {Outcome.ACKED, Outcome.CANCELLED}), "4xx", "5xx")
+RETRYABLE_OUTCOMES = (
+    *(outcome.value for outcome in Outcome if outcome not in {Outcome.ACKED, Outcome.CANCELLED}),
+    "4xx",
+    "5xx",
+)
 """What ``retry_on`` can hold."""
 
 
@@ -85,7 +89,7 @@ class Profile:
     title: str
     source: str
     delivery: DeliveryRules
-    wire: Wire
+    wire_format: WireFormat
     assumed: Mapping[str, str]
     """What no source says and this profile had to decide: what it is about, and a sentence."""
 

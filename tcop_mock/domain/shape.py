@@ -18,12 +18,12 @@ PLACEHOLDER = "xxx"
 """What the documentation prints for a value that it does not show."""
 
 
-HOLE_MARKS = ("\ufdd0", "\ufdd1", "\ufdd2")
+MARKER_CHARS = ("\ufdd0", "\ufdd1", "\ufdd2")
 
 """Stand for holes while a body is compiled. Unicode keeps these for internal use (23.7), so no text may hold them."""
 
 
-class Kind(StrEnum):
+class AlarmKind(StrEnum):
     """What an alarm is about; the wire's ``alarmType``."""
 
     METRIC = "metric"
@@ -38,13 +38,13 @@ class Lang(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class LocalizedText:
     """A display text in both languages."""
 
     en: str
     zh: str
 
-    def in_(self, lang: Lang) -> str:
+    def for_language(self, lang: Lang) -> str:
         """Return the text in one language."""
         return self.zh if lang is Lang.ZH else self.en
 
@@ -54,8 +54,8 @@ class Metric:
     """One metric that policies of a shape can alarm on."""
 
     name: str
-    show_name: Text
-    unit: Text
+    show_name: LocalizedText
+    unit: LocalizedText
     source: str
     calc_type: str | None = None
     """Comparison of the current value with the threshold; ``None`` for a metric without a threshold."""
@@ -69,9 +69,9 @@ class Metric:
     """How many decimals a value may have, 0 to 3; 0 for what is counted."""
     namespace: str | None = None
     """Namespace on the wire where it is not the shape's own (CVM network metrics: ``qce/lb``)."""
-    observed_show_name: Text | None = None
+    observed_show_name: LocalizedText | None = None
     """``metricShowName`` as captured callbacks print it, with its trailing blank; ``None`` where none was captured."""
-    observed_unit: Text | None = None
+    observed_unit: LocalizedText | None = None
     """``unit`` as captured callbacks print it; ``None`` where none was captured."""
 
 
@@ -80,7 +80,7 @@ class Event:
     """One event that policies of a shape can alarm on."""
 
     name: str
-    show_name: Text
+    show_name: LocalizedText
     recoverable: bool
     """Whether a resolved callback follows."""
     source: str
@@ -93,7 +93,7 @@ class Product:
     """``productName`` and ``productShowName`` of event alarms."""
 
     name: str
-    show_name: Text
+    show_name: LocalizedText
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Policy:
     """Alarm policy type: ``policyType`` and its display name ``policyTypeCName``."""
 
     type: str
-    name: Text
+    name: LocalizedText
     ename: str | None = None
     """``policyTypeEname``, which no page documents: what captured callbacks with English notices print."""
 
@@ -127,7 +127,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedFields:
     """What real callbacks carry beside what is documented."""
 
     dimensions: Mapping[str, Any] = field(default_factory=dict)
@@ -163,8 +163,8 @@ class Shape:
     """One catalogue entry: one product's form of ``dimensions`` with its policy type, namespace, metrics or events."""
 
     id: str
-    title: Text
-    kind: Kind
+    title: LocalizedText
+    kind: AlarmKind
     namespace: str
     regional: bool
     """Whether ``alarmObjInfo.region`` is there (the page: not returned for products that are not region-specific)."""
@@ -181,7 +181,7 @@ class Shape:
     events: tuple[Event, ...] = ()
     product: Product | None = None
     sample: Sample | None = None
-    observed: Observed = field(default_factory=Observed)
+    observed: ObservedFields = field(default_factory=ObservedFields)
     cloud_event: CloudEvent | None = None
     """``None`` for products whose event alarms are not known to come as CloudEvents."""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -192,17 +192,17 @@ class Shape:
     """Where a user's own entry was read from; empty for a shipped one."""
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """How an error names the entry."""
         return self.file or self.id
 
     @property
-    def recovers(self) -> bool:
+    def can_resolve(self) -> bool:
         """Whether any of its alarms can be resolved: every metric can, not every event."""
         return bool(self.metrics) or any(event.recoverable for event in self.events)
 
     @property
-    def documented(self) -> bool:
+    def is_documented(self) -> bool:
         """Whether the documentation prints a sample of this shape."""
         return self.sample is not None
 
@@ -212,6 +212,6 @@ class Problem(NamedTuple):
 
     key: str
     """Dotted path of the key in the file; empty where it is about all of it."""
-    problem: str
+    message: str
     fix: str = ""
     """What to write instead, where the problem does not say it."""

@@ -21,7 +21,9 @@ from tcop_mock.errors import UsageError
 
 MASK = "***"
 
-_KEY = re.compile(r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password|routing_key)=)[^&#]+", re.IGNORECASE)
+_QUERY_SECRET = re.compile(
+    r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password|routing_key)=)[^&#]+", re.IGNORECASE
+)
 
 """Names under which robots' addresses and others carry a secret in the query."""
 
@@ -61,7 +63,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(_octets(self._text), _octets(other._text))
+        return hmac.compare_digest(_encode_utf8(self._text), _encode_utf8(other._text))
 
     def __hash__(self) -> int:
         return hash((Secret, self._text))
@@ -76,41 +78,41 @@ class Credentials:
 
     def token(self) -> Secret:
         """Return the base64 of ``user:password`` as it stands after ``Basic`` in the header."""
-        pair = _octets(f"{self.user.reveal()}:{self.password.reveal()}")
+        pair = _encode_utf8(f"{self.user.reveal()}:{self.password.reveal()}")
         return Secret(base64.b64encode(pair).decode("ascii"))
 
-    def traces(self) -> tuple[str, ...]:
+    def leak_patterns(self) -> tuple[str, ...]:
         """Return every spelling under which these credentials could leak, longest first. For masking only.
 
         The base64 token; and user and password plain, percent-encoded, and escaped as JSON and HTML do it.
         """
         spellings = {self.token().reveal()}
         for text in (self.user.reveal(), self.password.reveal()):
-            encoded = quote(_octets(text), safe="")
-            as_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
-            spellings |= {text, encoded, encoded.lower(), *as_json, html.escape(text)}
+            encoded = quote(_encode_utf8(text), safe="")
+            json_spellings = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+            spellings |= {text, encoded, encoded.lower(), *json_spellings, html.escape(text)}
         return tuple(sorted(spellings - {""}, key=lambda spelling: (-len(spelling), spelling)))
 
-    def masked_in(self, text: str) -> str:
+    def mask(self, text: str) -> str:
         """Return a text in which no spelling of these credentials is left."""
-        for trace in self.traces():
-            text = text.replace(trace, MASK)
+        for pattern in self.leak_patterns():
+            text = text.replace(pattern, MASK)
         return text
 
 
-def without_keys(url: str) -> str:
+def mask_query_secrets(url: str) -> str:
     """Return a URL, or a path with a query, with the secrets in its query masked. For showing only."""
-    return _KEY.sub(rf"\g<1>{MASK}", url)
+    return _QUERY_SECRET.sub(rf"\g<1>{MASK}", url)
 
 
-def _octets(text: str) -> bytes:
+def _encode_utf8(text: str) -> bytes:
     """Encode as UTF-8 and never fail: the error would carry the text."""
     return text.encode("utf-8", "surrogatepass")
 
 
 _PORTS = {"http": 80, "https": 443}
 
-_LAST_PORT = 65_535
+_MAX_PORT = 65_535
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -124,7 +126,7 @@ _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 
-_UNUSABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
+_FORBIDDEN_CHARS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
 class Parser(StrEnum):
@@ -159,30 +161,30 @@ class Target:
         Raises:
             UsageError: what is wrong with it and how it should look. The message never holds the userinfo.
         """
-        userinfo, url, shown = _without_userinfo(text.strip())
+        userinfo, url, redacted = _split_userinfo(text.strip())
         is_url = _SCHEME.match(text.strip()) is not None
         del text  # so that no frame of ours holds the userinfo when this raises
-        if _UNUSABLE.search(url) or (userinfo and _UNUSABLE.search(userinfo.reveal())):
-            raise _bad(shown, "blanks and control characters must be percent-encoded")
+        if _FORBIDDEN_CHARS.search(url) or (userinfo and _FORBIDDEN_CHARS.search(userinfo.reveal())):
+            raise _target_error(redacted, "blanks and control characters must be percent-encoded")
         try:
             parts = urlsplit(url)
         except ValueError:  # its message would quote the URL
-            raise _bad(shown, "its host is no valid name or address") from None
+            raise _target_error(redacted, "its host is no valid name or address") from None
         if parts.scheme not in _PORTS:
-            raise _bad(shown, f"the scheme must be http or https, not {parts.scheme!r}")
+            raise _target_error(redacted, f"the scheme must be http or https, not {parts.scheme!r}")
         app = None if is_url else _APP.fullmatch(parts.netloc)
-        host, port = ("localhost", None) if app else _host_and_port(shown, parts.netloc)
+        host, port = ("localhost", None) if app else _parse_netloc(redacted, parts.netloc)
         return cls(
             scheme=parts.scheme,
             host=host,
             port=port or _PORTS[parts.scheme],
-            path=_percent_encoded((parts.path or "/") + (f"?{parts.query}" if parts.query else "")),
-            credentials=None if userinfo is None else _credentials(shown, userinfo),
+            path=_percent_encode((parts.path or "/") + (f"?{parts.query}" if parts.query else "")),
+            credentials=None if userinfo is None else _parse_credentials(redacted, userinfo),
             app=parts.netloc if app else "",
         )
 
     @classmethod
-    def of_parser(cls, parser: Parser, name: str) -> Target:
+    def for_parser(cls, parser: Parser, name: str) -> Target:
         """Return the target that a model or a schema is."""
         return cls("http", "localhost", _PORTS["http"], "/", app=name, parser=parser)
 
@@ -210,13 +212,13 @@ class Target:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        url = without_keys(self.url)
+        url = mask_query_secrets(self.url)
         if not self.credentials:
             return url
         return f"{MASK}@{url}" if self.app else url.replace("://", f"://{MASK}@", 1)
 
 
-def _without_userinfo(text: str) -> tuple[Secret | None, str, str]:
+def _split_userinfo(text: str) -> tuple[Secret | None, str, str]:
     """Split into the userinfo, the URL without it, and what a message may show of it.
 
     A password with a bare ``/``, ``?`` or ``#`` ends the authority too early, so a message shows nothing before the
@@ -225,27 +227,29 @@ def _without_userinfo(text: str) -> tuple[Secret | None, str, str]:
     scheme, _, rest = (text if _SCHEME.match(text) else f"http://{text}").partition("://")
     end = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
     userinfo, at, netloc = rest[:end].rpartition("@")
-    _, hidden, tail = rest.rpartition("@")
-    shown = f"{scheme}://{MASK}@{tail}" if hidden else f"{scheme}://{rest}"
-    return (Secret(userinfo) if at else None), f"{scheme}://{netloc}{rest[end:]}", shown
+    _, has_at_sign, tail = rest.rpartition("@")
+    redacted = f"{scheme}://{MASK}@{tail}" if has_at_sign else f"{scheme}://{rest}"
+    return (Secret(userinfo) if at else None), f"{scheme}://{netloc}{rest[end:]}", redacted
 
 
-def _host_and_port(shown: str, netloc: str) -> tuple[str, int | None]:
+def _parse_netloc(redacted: str, netloc: str) -> tuple[str, int | None]:
     match = _NETLOC.fullmatch(netloc)
     if match is None:
-        raise _bad(shown, "HOST[:PORT] is a name, an IPv4 address or an [IPv6 address], and a number up to 65535")
+        raise _target_error(
+            redacted, "HOST[:PORT] is a name, an IPv4 address or an [IPv6 address], and a number up to 65535"
+        )
     port = None if match["port"] is None else int(match["port"])
-    if port is not None and not 0 < port <= _LAST_PORT:
-        raise _bad(shown, f"the port must be a number from 1 to {_LAST_PORT}")
+    if port is not None and not 0 < port <= _MAX_PORT:
+        raise _target_error(redacted, f"the port must be a number from 1 to {_MAX_PORT}")
     if not match["host"]:
-        raise _bad(shown, "it names no host")
-    host = _ipv6(match["host"]) if match["host"].startswith("[") else _name(match["host"])
+        raise _target_error(redacted, "it names no host")
+    host = _normalize_ipv6(match["host"]) if match["host"].startswith("[") else _normalize_name(match["host"])
     if host is None:
-        raise _bad(shown, "its host is no valid name or address")
+        raise _target_error(redacted, "its host is no valid name or address")
     return host, port
 
 
-def _ipv6(bracketed: str) -> str | None:
+def _normalize_ipv6(bracketed: str) -> str | None:
     address, percent, zone = bracketed[1:-1].partition("%25")
     if "%" in address or (percent and not _ZONE.fullmatch(zone)):
         return None
@@ -256,7 +260,7 @@ def _ipv6(bracketed: str) -> str | None:
     return f"{address.lower()}%{zone}" if percent else address.lower()
 
 
-def _name(host: str) -> str | None:
+def _normalize_name(host: str) -> str | None:
     try:
         host = host.encode("idna").decode("ascii")
     except UnicodeError:
@@ -264,25 +268,25 @@ def _name(host: str) -> str | None:
     return host.lower() if _NAME.fullmatch(host) else None
 
 
-def _credentials(shown: str, userinfo: Secret) -> Credentials:
-    user, password = (_decoded(part) for part in userinfo.reveal().partition(":")[::2])
+def _parse_credentials(redacted: str, userinfo: Secret) -> Credentials:
+    user, password = (_decode_secret(part) for part in userinfo.reveal().partition(":")[::2])
     if user is None or password is None:
-        raise _bad(shown, "the percent-encoding of its user or password is not UTF-8")
+        raise _target_error(redacted, "the percent-encoding of its user or password is not UTF-8")
     if ":" in user.reveal():
-        raise _bad(shown, "a user name cannot hold a colon (RFC 7617, section 2)")
+        raise _target_error(redacted, "a user name cannot hold a colon (RFC 7617, section 2)")
     return Credentials(user, password)
 
 
-def _decoded(part: str) -> Secret | None:
+def _decode_secret(part: str) -> Secret | None:
     try:
         return Secret(unquote(part, errors="strict"))
     except UnicodeDecodeError:
         return None
 
 
-def _percent_encoded(path: str) -> str:
+def _percent_encode(path: str) -> str:
     return "".join(char if char.isascii() else quote(char) for char in path)
 
 
-def _bad(shown: str, problem: str) -> UsageError:
-    return UsageError(f"{shown!r} is no usable target: {problem}; write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]")
+def _target_error(redacted: str, problem: str) -> UsageError:
+    return UsageError(f"{redacted!r} is no usable target: {problem}; write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from tcop_mock.domain.contract import Case, Clause
+    from tcop_mock.domain.contract import Clause, RequestCase
     from tcop_mock.domain.delivery import Attempt
     from tcop_mock.domain.shape import Shape
 
 
-class Result(StrEnum):
+class ClauseStatus(StrEnum):
     """What became of one clause."""
 
     PASS = "pass"  # noqa: S105 - a result, no password
@@ -48,14 +48,14 @@ class Exchange:
 
     url: str
     """Without userinfo, secrets in the query masked."""
-    case: Case
+    case: RequestCase
     attempt: Attempt
-    authorized: bool = False
+    has_credentials: bool = False
     """Whether the request showed credentials."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class BaselineEntry:
     """A finding that a baseline lists."""
 
     fingerprint: str
@@ -82,7 +82,7 @@ class Finding:
     shape: str | None
     evidence: str
     """The request and the answer, bounded, without credentials."""
-    reproduce: Reproduction
+    reproduction: Reproduction
     cause: str = ""
     """What went wrong, in words that know nothing of the cases."""
     cases: tuple[str, ...] = ()
@@ -91,17 +91,17 @@ class Finding:
     """Bounded; the first is the one that is shown."""
     fingerprint: str = ""
     """Set where a baseline was asked."""
-    known: Known | None = None
+    baseline_entry: BaselineEntry | None = None
     """What the baseline says of it."""
-    expired: bool = False
+    is_expired: bool = False
     """It was known until its day."""
-    beyond: tuple[str, ...] = ()
+    new_cases: tuple[str, ...] = ()
     """Cases in which it was not known."""
 
     @property
-    def counts(self) -> bool:
+    def is_gating(self) -> bool:
         """Whether it breaks the clause: nobody knows it, or not so, or no longer."""
-        return self.known is None or self.expired or bool(self.beyond)
+        return self.baseline_entry is None or self.is_expired or bool(self.new_cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class ClauseResult:
     """What became of one clause."""
 
     clause: Clause
-    result: Result
+    status: ClauseStatus
     reason: str = ""
     findings: tuple[Finding, ...] = ()
     duration_s: float = 0.0
@@ -117,21 +117,21 @@ class ClauseResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class BaselineSummary:
     """What a baseline says of a whole run."""
 
     path: str
-    listed: int
+    entry_count: int
     """How many findings it lists."""
-    stale: tuple[Known, ...] = ()
+    stale_entries: tuple[BaselineEntry, ...] = ()
     """Those that were not found any more, though their clauses were judged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunInfo:
     """When, how long and on what a run ran."""
 
-    started: datetime
+    started_at: datetime
     """With its time zone."""
     started_s: float
     """What the run's own clock said then."""
@@ -152,14 +152,14 @@ class Verdict:
     seed: int
     assumptions: tuple[str, ...]
     results: tuple[ClauseResult, ...]
-    ran: Ran | None = None
+    run_info: RunInfo | None = None
     """``None`` where nobody looked at a clock."""
-    baseline: Baseline | None = None
+    baseline: BaselineSummary | None = None
     """What became of the findings that were known before."""
 
-    def count(self, result: Result) -> int:
+    def count(self, status: ClauseStatus) -> int:
         """Return how many clauses ended so."""
-        return sum(1 for item in self.results if item.result is result)
+        return sum(1 for clause_result in self.results if clause_result.status is status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,27 +9,27 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.callbacks.strict_json import MOST_BYTES, Note, Parsed, parse, parse_all
-from tcop_mock.inputs.curl import CURL, bodies_of_curl
-from tcop_mock.inputs.requests import REQUEST, of_requests
+from tcop_mock.callbacks.strict_json import MAX_BYTES, Issue, ParsedBody, parse_bodies, parse_body
+from tcop_mock.inputs.curl import CURL_COMMAND, bodies_of_curl
+from tcop_mock.inputs.requests import REQUEST_LINE, bodies_of_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-_MOST_PREFACE = 1 << 16
+_MAX_PREFACE_BYTES = 1 << 16
 """Bytes of blank lines and comments before what is told by its first line."""
 
 
-class Found(NamedTuple):
+class InputBody(NamedTuple):
     """One body and where it was."""
 
-    at: str
+    location: str
     """``line 3``, ``item 2``, ``request 1``; empty where it is all there is."""
-    parsed: Parsed
+    parsed: ParsedBody
 
 
-class _Line(NamedTuple):
+class _InputLine(NamedTuple):
     """A line that is not blank, with its end."""
 
     number: int
@@ -37,7 +37,7 @@ class _Line(NamedTuple):
     """Of one that is too long, what is longer than the limit by one."""
 
 
-def bodies_in(stream: BinaryIO) -> Iterator[Found]:
+def read_bodies(stream: BinaryIO) -> Iterator[InputBody]:
     """Yield the bodies of a file, in their order; an empty file has one, which is empty.
 
     Args:
@@ -47,100 +47,102 @@ def bodies_in(stream: BinaryIO) -> Iterator[Found]:
     Raises:
         UsageError: a curl line that cannot be read, or takes its body from a file.
     """
-    lines = _lines(stream)
-    preface, first = _first(lines)
-    if REQUEST.match(first.text):
-        yield from _numbered("request", of_requests(_rest(stream, first.text)))
-    elif CURL.match(first.text):
-        yield from _numbered("command", map(parse, bodies_of_curl(_rest(stream, first.text))))
+    lines = _read_lines(stream)
+    preface, first = _first_line(lines)
+    if REQUEST_LINE.match(first.text):
+        yield from _with_locations("request", bodies_of_requests(_read_rest(stream, first.text)))
+    elif CURL_COMMAND.match(first.text):
+        yield from _with_locations("command", map(parse_body, bodies_of_curl(_read_rest(stream, first.text))))
     else:
-        yield from _of_lines(preface, first, lines)
+        yield from _read_by_line(preface, first, lines)
 
 
-def _rest(stream: BinaryIO, read: bytes) -> bytes:
-    return read + stream.read(max(0, MOST_BYTES + 1 - len(read)))
+def _read_rest(stream: BinaryIO, start: bytes) -> bytes:
+    return start + stream.read(max(0, MAX_BYTES + 1 - len(start)))
 
 
-def _numbered(what: str, bodies: Iterator[Parsed]) -> Iterator[Found]:
+def _with_locations(noun: str, parsed_bodies: Iterator[ParsedBody]) -> Iterator[InputBody]:
     """Yield bodies with their places; the only one needs none."""
-    first, second = next(bodies), next(bodies, None)
+    first, second = next(parsed_bodies), next(parsed_bodies, None)
     if second is None:
-        yield Found("", first)
+        yield InputBody("", first)
         return
-    for number, parsed in enumerate(itertools.chain((first, second), bodies), 1):
-        yield Found(f"{what} {number}", parsed)
+    for number, parsed in enumerate(itertools.chain((first, second), parsed_bodies), 1):
+        yield InputBody(f"{noun} {number}", parsed)
 
 
-def _lines(stream: BinaryIO) -> Iterator[_Line]:
+def _read_lines(stream: BinaryIO) -> Iterator[_InputLine]:
     """Yield lines; the rest of one that is too long is passed over, or where it has no end, all that follows."""
-    for number, text in enumerate(iter(lambda: stream.readline(MOST_BYTES + 1), b""), 1):
-        yield _Line(number, text)
-        if len(text) > MOST_BYTES and not _pass_over(stream, text):
+    for number, text in enumerate(iter(lambda: stream.readline(MAX_BYTES + 1), b""), 1):
+        yield _InputLine(number, text)
+        if len(text) > MAX_BYTES and not _skip_line(stream, text):
             return
 
 
-def _pass_over(stream: BinaryIO, text: bytes) -> bool:
+def _skip_line(stream: BinaryIO, start: bytes) -> bool:
     """Read to the end of a line, and tell whether it has one within reach."""
-    pieces = (stream.readline(_MOST_PREFACE) for _ in range(0, MOST_BYTES, _MOST_PREFACE))
-    return any(piece[-1:] in (b"", b"\n") for piece in itertools.chain([text], pieces))
+    chunks = (stream.readline(_MAX_PREFACE_BYTES) for _ in range(0, MAX_BYTES, _MAX_PREFACE_BYTES))
+    return any(chunk[-1:] in (b"", b"\n") for chunk in itertools.chain([start], chunks))
 
 
-def _first(lines: Iterator[_Line]) -> tuple[bytes, _Line]:
+def _first_line(lines: Iterator[_InputLine]) -> tuple[bytes, _InputLine]:
     """Return blank lines and comments, and the line behind them."""
     preface = b""
     for line in lines:
         text = line.text.lstrip()
         if text and not text.startswith(b"#"):
             return preface, line._replace(text=text)
-        preface = (preface + line.text)[:_MOST_PREFACE]
-    return b"", _Line(1, preface)
+        preface = (preface + line.text)[:_MAX_PREFACE_BYTES]
+    return b"", _InputLine(1, preface)
 
 
-def _of_lines(preface: bytes, first: _Line, lines: Iterator[_Line]) -> Iterator[Found]:
-    parsed = parse(first.text)
-    rest = (line for line in lines if line.text.strip())
-    second = next(rest, None)
+def _read_by_line(preface: bytes, first: _InputLine, lines: Iterator[_InputLine]) -> Iterator[InputBody]:
+    parsed = parse_body(first.text)
+    remaining = (line for line in lines if line.text.strip())
+    second = next(remaining, None)
     if second is None:
-        yield from _of_document(first.text, parsed)
-    elif parsed.is_json or _are_bodies(first.text, second.text):
-        yield Found(f"line {first.number}", parsed)
-        yield from (Found(f"line {line.number}", parse(line.text)) for line in itertools.chain([second], rest))
+        yield from _read_document(first.text, parsed)
+    elif parsed.is_json or _is_body_per_line(first.text, second.text):
+        yield InputBody(f"line {first.number}", parsed)
+        yield from (
+            InputBody(f"line {line.number}", parse_body(line.text)) for line in itertools.chain([second], remaining)
+        )
     else:  # a document over many lines
-        whole = bytearray(b"\n" * preface.count(b"\n") + first.text + second.text)
-        for line in rest:
-            whole += line.text
-            if len(whole) > MOST_BYTES:
+        document = bytearray(b"\n" * preface.count(b"\n") + first.text + second.text)
+        for line in remaining:
+            document += line.text
+            if len(document) > MAX_BYTES:
                 break
-        yield from _of_document(bytes(whole))
+        yield from _read_document(bytes(document))
 
 
-def _are_bodies(first: bytes, second: bytes) -> bool:
+def _is_body_per_line(first: bytes, second: bytes) -> bool:
     """Tell whether a broken line and the next one are a body each, and not parts of one document."""
-    if len(first) > MOST_BYTES:
+    if len(first) > MAX_BYTES:
         return True
-    return first.startswith(b"{") and second.startswith(b"{") and parse(second).is_json
+    return first.startswith(b"{") and second.startswith(b"{") and parse_body(second).is_json
 
 
-def _of_document(raw: bytes, parsed: Parsed | None = None) -> Iterator[Found]:
+def _read_document(raw: bytes, parsed: ParsedBody | None = None) -> Iterator[InputBody]:
     """Yield the bodies of a document, or of several one behind the other."""
-    first = parsed or parse(raw)
-    several = [] if first.is_json else parse_all(raw)
-    if len(several) > 1:
-        yield from _numbered("item", iter(several))
+    first = parsed or parse_body(raw)
+    documents = [] if first.is_json else parse_bodies(raw)
+    if len(documents) > 1:
+        yield from _with_locations("item", iter(documents))
     else:
-        yield from _unpacked(first)
+        yield from _unpack(first)
 
 
-def _unpacked(parsed: Parsed) -> Iterator[Found]:
+def _unpack(parsed: ParsedBody) -> Iterator[InputBody]:
     """Yield the bodies of a list of objects, or of our own document; else the one body that it is."""
     tree = parsed.tree
     is_ours = isinstance(tree, dict) and tree.get("version") == 1 and isinstance(tree.get("callbacks"), list)
-    rows = tree["callbacks"] if is_ours else tree
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        yield Found("", parsed)
+    bodies = tree["callbacks"] if is_ours else tree
+    if not isinstance(bodies, list) or not bodies or not all(isinstance(body, dict) for body in bodies):
+        yield InputBody("", parsed)
         return
-    for at, row in enumerate(rows):
-        start = f"callbacks.{at}.body." if is_ours else f"{at}."
-        problems = [note for note in parsed.problems if f"{note.path}.".startswith(start)]
-        mine = tuple(Note(note.path.removeprefix(start), note.message) for note in problems)
-        yield Found(f"item {at + 1}", Parsed(row.get("body") if is_ours else row, mine))
+    for index, body in enumerate(bodies):
+        path_prefix = f"callbacks.{index}.body." if is_ours else f"{index}."
+        problems = [issue for issue in parsed.problems if f"{issue.path}.".startswith(path_prefix)]
+        own_issues = tuple(Issue(issue.path.removeprefix(path_prefix), issue.message) for issue in problems)
+        yield InputBody(f"item {index + 1}", ParsedBody(body.get("body") if is_ours else body, own_issues))

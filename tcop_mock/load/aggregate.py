@@ -7,19 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Model
-from tcop_mock.domain.load_summary import LATE_S, LoadPoint, LoadSummary, LoadTicked
-from tcop_mock.load.stats import Part
+from tcop_mock.domain.load import LoadModel
+from tcop_mock.domain.load_summary import LATE_THRESHOLD_S, LoadSummary, SecondElapsed, SeriesPoint
+from tcop_mock.load.stats import Counters
 
 if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
-    from tcop_mock.load.stats import Beat
+    from tcop_mock.load.stats import SecondStats
 
-_MOST_POINTS = 1200
+_MAX_POINTS = 1200
 """A longer series has its points taken together two by two."""
 
 
-class Tally:
+class StatsAggregator:
     """What a load has come to so far.
 
     Args:
@@ -28,54 +28,56 @@ class Tally:
 
     def __init__(self, plan: LoadPlan) -> None:
         self._plan = plan
-        self._total = Part()
-        self._warming = 0
-        self._ended = self._failed = 0
-        self._waiting: dict[int, list[Beat]] = {}
-        self._over: set[int] = set()
+        self._total = Counters()
+        self._warm_up_attempts = 0
+        self._attempts = self._failed = 0
+        self._pending: dict[int, list[SecondStats]] = {}
+        self._finished_workers: set[int] = set()
         """Processes that have told their last."""
-        self._series: list[LoadPoint] = []
+        self._series: list[SeriesPoint] = []
         self._span_s = 1.0
-        self._last: dict[int, Beat] = {}
+        self._last_seconds: dict[int, SecondStats] = {}
         self._elapsed_s = 0.0
 
-    def take(self, beat: Beat, lane: int = 0) -> list[LoadTicked]:
+    def add(self, second: SecondStats, worker: int = 0) -> list[SecondElapsed]:
         """Count a second of one process; return what is to be told, when all have told of that second."""
-        self._total.add(beat.counted)
-        self._warming += sum(beat.warming.ended.values())
-        self._last[lane] = beat
-        self._elapsed_s = max(self._elapsed_s, beat.number + beat.span_s)
-        self._waiting.setdefault(beat.number, []).append(beat)
-        return self._whole()
+        self._total.merge(second.counters)
+        self._warm_up_attempts += sum(second.warm_up_counters.outcomes.values())
+        self._last_seconds[worker] = second
+        self._elapsed_s = max(self._elapsed_s, second.second + second.span_s)
+        self._pending.setdefault(second.second, []).append(second)
+        return self._complete_seconds()
 
-    def finish(self, lane: int = 0) -> list[LoadTicked]:
+    def finish(self, worker: int = 0) -> list[SecondElapsed]:
         """Take note that one process has told its last; return what was held up for it."""
-        self._over.add(lane)
-        return self._whole()
+        self._finished_workers.add(worker)
+        return self._complete_seconds()
 
     def summary(self, *, recovery_s: float | None = None, interrupted: bool = False) -> LoadSummary:
         """Return what it has come to."""
-        total, last = self._total, self._last.values()
+        total, last = self._total, self._last_seconds.values()
         outcomes: Counter[Outcome] = Counter()
         statuses: Counter[int] = Counter()
-        for (outcome, status), times in sorted(total.ended.items(), key=lambda item: (item[0][0], item[0][1] or 0)):
-            outcomes[outcome] += times
+        for (outcome, status), count in sorted(total.outcomes.items(), key=lambda item: (item[0][0], item[0][1] or 0)):
+            outcomes[outcome] += count
             if status is not None:
-                statuses[status] += times
-        attempts, lateness = sum(outcomes.values()), total.lateness.distribution()
+                statuses[status] += count
+        attempts, lateness = sum(outcomes.values()), total.lateness.to_distribution()
         return LoadSummary(
             plan=self._plan,
             elapsed_s=self._elapsed_s,
             attempts=attempts,
             outcomes=dict(outcomes),
             statuses=dict(statuses),
-            acks=total.acks.distribution(),
-            services=(total.acks if self._plan.model is Model.CLOSED else total.services).distribution(),
+            ack_times=total.ack_times.to_distribution(),
+            service_times=(
+                total.ack_times if self._plan.model is LoadModel.CLOSED else total.service_times
+            ).to_distribution(),
             lateness=lateness,
-            late=lateness.over(LATE_S),
+            late=lateness.count_over(LATE_THRESHOLD_S),
             dropped=total.dropped,
-            replayed=sum(beat.replayed for beat in last),
-            connections=sum(beat.connections for beat in last),
+            replayed=sum(second.replayed for second in last),
+            connections=sum(second.connections for second in last),
             series=tuple(self._series),
             alarms=total.alarms,
             notifications=total.notifications or attempts + total.dropped,
@@ -83,62 +85,64 @@ class Tally:
             duplicates=total.duplicates,
             recovery_s=recovery_s,
             interrupted=interrupted,
-            excluded=self._warming,
-            notes=tuple(sorted({_exhausted(beat.exhausted) for beat in last if beat.exhausted})),
+            warm_up_attempts=self._warm_up_attempts,
+            notes=tuple(
+                sorted({_exhausted_note(second.exhausted_reason) for second in last if second.exhausted_reason})
+            ),
         )
 
-    def _whole(self) -> list[LoadTicked]:
+    def _complete_seconds(self) -> list[SecondElapsed]:
         """Return the seconds of which nobody is left to tell, in order."""
-        told = []
-        while self._waiting and self._is_whole(number := min(self._waiting)):
-            told.append(self._tick(self._waiting.pop(number)))
-        return told
+        events = []
+        while self._pending and self._is_complete(number := min(self._pending)):
+            events.append(self._combine(self._pending.pop(number)))
+        return events
 
-    def _is_whole(self, number: int) -> bool:
-        lanes = (lane for lane in range(self._plan.workers) if lane not in self._over)
-        return all(lane in self._last and self._last[lane].number >= number for lane in lanes)
+    def _is_complete(self, number: int) -> bool:
+        workers = (worker for worker in range(self._plan.workers) if worker not in self._finished_workers)
+        return all(worker in self._last_seconds and self._last_seconds[worker].second >= number for worker in workers)
 
-    def _tick(self, beats: list[Beat]) -> LoadTicked:
-        both = Part()
-        for beat in beats:
-            both.add(beat.counted)
-            both.add(beat.warming)
-        acks = both.acks.distribution()
-        acked = sum(times for (outcome, _), times in both.ended.items() if outcome is Outcome.ACKED)
-        failed = sum(both.ended.values()) - acked
-        point = LoadPoint(
-            at_s=float(beats[0].number),
-            span_s=max(beat.span_s for beat in beats),
-            started=sum(beat.started for beat in beats),
+    def _combine(self, seconds: list[SecondStats]) -> SecondElapsed:
+        counters = Counters()
+        for second in seconds:
+            counters.merge(second.counters)
+            counters.merge(second.warm_up_counters)
+        acks = counters.ack_times.to_distribution()
+        acked = sum(count for (outcome, _), count in counters.outcomes.items() if outcome is Outcome.ACKED)
+        failed = sum(counters.outcomes.values()) - acked
+        point = SeriesPoint(
+            at_s=float(seconds[0].second),
+            span_s=max(second.span_s for second in seconds),
+            started=sum(second.started for second in seconds),
             acked=acked,
             failed=failed,
-            dropped=both.dropped,
-            late=both.lateness.distribution().over(LATE_S),
-            in_flight=sum(beat.in_flight for beat in beats),
+            dropped=counters.dropped,
+            late=counters.lateness.to_distribution().count_over(LATE_THRESHOLD_S),
+            in_flight=sum(second.in_flight for second in seconds),
             p50_s=acks.percentile(50),
             p99_s=acks.percentile(99),
             max_s=acks.max_s,
         )
-        self._keep(point)
-        self._ended += acked + failed
+        self._append(point)
+        self._attempts += acked + failed
         self._failed += failed
-        return LoadTicked(point, self._ended, self._failed)
+        return SecondElapsed(point, self._attempts, self._failed)
 
-    def _keep(self, point: LoadPoint) -> None:
+    def _append(self, point: SeriesPoint) -> None:
         """Add a point to the series, which never grows beyond its bound."""
         series = self._series
         if series and series[-1].span_s + point.span_s <= self._span_s:
-            series[-1] = joined(series[-1], point)
+            series[-1] = merge_points(series[-1], point)
         else:
             series.append(point)
-        if len(series) > _MOST_POINTS:
+        if len(series) > _MAX_POINTS:
             self._span_s *= 2
             pairs = zip(series[::2], series[1::2], strict=False)
             rest = series[len(series) // 2 * 2 :]
-            self._series = [joined(first, second) for first, second in pairs] + rest
+            self._series = [merge_points(first, second) for first, second in pairs] + rest
 
 
-def joined(first: LoadPoint, second: LoadPoint) -> LoadPoint:
+def merge_points(first: SeriesPoint, second: SeriesPoint) -> SeriesPoint:
     """Return two points that follow each other as one; of times the worse, which is no less than the truth."""
     return replace(
         first,
@@ -155,8 +159,8 @@ def joined(first: LoadPoint, second: LoadPoint) -> LoadPoint:
     )
 
 
-def _exhausted(said: str) -> str:
+def _exhausted_note(reason: str) -> str:
     return (
-        f"this machine had nothing left for another connection ({said}), so attempts were cancelled that say nothing "
+        f"this machine had nothing left for another connection ({reason}), so attempts were cancelled that say nothing "
         "of the receiver: lower --max-inflight, or raise the limit with ulimit -n"
     )

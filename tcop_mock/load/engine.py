@@ -10,34 +10,34 @@ import gc
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from tcop_mock.domain.delivery import Outcome, Push
-from tcop_mock.domain.load import Due, Model, Notified, Pushed
-from tcop_mock.load.pool import Wire
-from tcop_mock.load.stats import LONG_BATCH, SHORT_BATCH, Beat, Recorder
-from tcop_mock.load.timer import raised_by
+from tcop_mock.domain.delivery import Outcome, OutgoingRequest
+from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
+from tcop_mock.load.pool import ConnectionPool
+from tcop_mock.load.stats import LONG_BATCH, SHORT_BATCH, SecondStats, StatsRecorder
+from tcop_mock.load.timer import propagate_loop_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcop_mock.domain.load import LoadPlan
-    from tcop_mock.load.connection import Line
+    from tcop_mock.load.connection import PooledConnection
 
 _EXPIRE_S = 0.02
 """An attempt is ended so long after its deadline at the most."""
 _ACKED = Outcome.ACKED
 
 
-class Work(Protocol):
+class Executor(Protocol):
     """What a driver is driven by."""
 
-    connections: int
+    initial_connections: int
     """That are open when it begins."""
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Begin; the driver's clock, wire and pacer are there."""
         ...
 
-    def ended(self, line: Line) -> None:
+    def attempt_ended(self, connection: PooledConnection) -> None:
         """Take what became of an attempt; go on with what is due, or say that it may be over."""
         ...
 
@@ -50,147 +50,156 @@ class Work(Protocol):
         ...
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether nothing more will begin."""
         ...
 
 
-class Driver:
+class LoadEngine:
     """One process's part of a load.
 
     Args:
         plan: what to do.
-        tell: is told each second.
+        on_second: is told each second.
         clock: seconds, monotonic.
-        line: what the wire makes its lines of, where it is not the usual one.
-        told: is told what became of each push of a load without a script, where anybody wants to know.
+        connection_class: what the wire makes its lines of, where it is not the usual one.
+        on_delivery: is told what became of each push of a load without a script, where anybody wants to know.
     """
 
     def __init__(
         self,
         plan: LoadPlan,
-        tell: Callable[[Beat], None],
+        on_second: Callable[[SecondStats], None],
         *,
         clock: Callable[[], float] = time.perf_counter,
-        line: type[Line] | None = None,
-        told: Callable[[Notified], None] | None = None,
+        connection_class: type[PooledConnection] | None = None,
+        on_delivery: Callable[[DeliveryRecord], None] | None = None,
     ) -> None:
         self.plan, self.clock = plan, clock
-        self.began_s = 0.0
+        self.start_s = 0.0
         """When the load began."""
-        self._closed = plan.model is Model.CLOSED
-        batch = LONG_BATCH if self._closed else SHORT_BATCH
-        self.recorder, self._warming = Recorder(batch), Recorder(batch)
-        self.wire = Wire(
+        self._is_closed = plan.model is LoadModel.CLOSED
+        batch = LONG_BATCH if self._is_closed else SHORT_BATCH
+        self.recorder, self._warm_up_recorder = StatsRecorder(batch), StatsRecorder(batch)
+        self.pool = ConnectionPool(
             plan.target,
-            Push(b"", headers=plan.rules.headers, credentials=plan.target.credentials),
+            OutgoingRequest(b"", headers=plan.rules.headers, credentials=plan.target.credentials),
             deadline_s=plan.rules.timeout_s,
-            cap_bytes=plan.rules.answer_cap_bytes,
-            ended=_nothing_runs,
+            max_body_bytes=plan.rules.answer_cap_bytes,
+            on_attempt_end=_ignore_connection,
             clock=clock,
             insecure=plan.insecure,
-            **({"line": line} if line else {}),
+            **({"line": connection_class} if connection_class else {}),
         )
-        self._tell, self.told = tell, told
-        self.warm_until_s = 0.0
-        self._seconds = self._flew = 0
+        self._on_second, self.on_delivery = on_second, on_delivery
+        self.warm_up_ends_s = 0.0
+        self._seconds = self._last_in_flight = 0
         self._timers: list[asyncio.TimerHandle] = []
 
-    async def run(self, work: Work) -> None:
+    async def run(self, executor: Executor) -> None:
         """Carry the work out; ends when nothing more will begin and all has ended. Cancelled, it ends at once."""
         loop = asyncio.get_running_loop()
         try:
-            await self.wire.prepare(work.connections)
+            await self.pool.warm_up(executor.initial_connections)
         except BaseException:
-            await self.wire.close()
+            await self.pool.close()
             raise
         gc.collect()
         gc.freeze()  # what is there stays there: looking through it again and again would hold up what is due
-        self._work, self._done = work, loop.create_future()
-        self.wire.ended = work.ended
-        self.began_s = self.clock()
-        self.warm_until_s = self.began_s + self.plan.warm_up_s
+        self._executor, self._finished = executor, loop.create_future()
+        self.pool.on_attempt_end = executor.attempt_ended
+        self.start_s = self.clock()
+        self.warm_up_ends_s = self.start_s + self.plan.warm_up_s
         try:
-            with raised_by(self._done):
-                work.begin()
+            with propagate_loop_errors(self._finished):
+                executor.start()
                 self._expire()
-                self._beat_in(1.0)
-                self.maybe_over()
-                await self._done
+                self._schedule_tick(1.0)
+                self.finish_if_idle()
+                await self._finished
         finally:
             gc.unfreeze()
-            work.stop()
-            self.wire.cancel()
+            executor.stop()
+            self.pool.cancel()
             for timer in self._timers:
                 timer.cancel()
-            work.close()
-            self._beat(last=True)
-            await self.wire.close()
+            executor.close()
+            self._tick(is_last=True)
+            await self.pool.close()
 
-    def push(self, body: bytes, intended_s: float, now_s: float, due: object = None) -> None:
+    def send(self, body: bytes, intended_s: float, now_s: float, context: object = None) -> None:
         """Begin an attempt."""
-        self.recorder_of(intended_s).began(now_s - intended_s)
-        self.wire.push(body, intended_s, now_s, due)
+        self.recorder_for(intended_s).record_start(now_s - intended_s)
+        self.pool.send(body, intended_s, now_s, context)
 
-    def recorder_of(self, intended_s: float) -> Recorder:
+    def recorder_for(self, intended_s: float) -> StatsRecorder:
         """Return where to count what was due at a moment."""
-        return self._warming if intended_s < self.warm_until_s else self.recorder
+        return self._warm_up_recorder if intended_s < self.warm_up_ends_s else self.recorder
 
-    def maybe_over(self) -> None:
+    def finish_if_idle(self) -> None:
         """End the run where nothing is under way and nothing will be."""
-        if self._work.over and not self.wire.flying and not self._done.done():
-            self._done.set_result(None)
+        if self._executor.is_finished and not self.pool.in_flight and not self._finished.done():
+            self._finished.set_result(None)
 
-    def count(self, line: Line, now_s: float) -> None:
+    def record(self, connection: PooledConnection, now_s: float) -> None:
         """Count an attempt that has ended, by itself."""
-        intended_s = line.intended_s
-        recorder = self._warming if intended_s < self.warm_until_s else self.recorder
-        if line.outcome is _ACKED:
-            recorder.acked(line.status, now_s - intended_s, None if self._closed else now_s - line.started_s)
-        else:
-            recorder.failed(line.outcome, line.status)
-        if self.told is not None:
-            began_s = self.began_s
-            pushed = Pushed(
-                intended_s - began_s,
-                line.started_s - began_s,
-                now_s - began_s,
-                line.outcome,
-                line.status,
-                line.replayed,
+        intended_s = connection.intended_s
+        recorder = self._warm_up_recorder if intended_s < self.warm_up_ends_s else self.recorder
+        if connection.outcome is _ACKED:
+            recorder.record_ack(
+                connection.status, now_s - intended_s, None if self._is_closed else now_s - connection.started_s
             )
-            self.told(Notified(Due(pushed.intended_s, line.body), (pushed,)))
+        else:
+            recorder.record_failure(connection.outcome, connection.status)
+        if self.on_delivery is not None:
+            start_s = self.start_s
+            attempt = AttemptRecord(
+                intended_s - start_s,
+                connection.started_s - start_s,
+                now_s - start_s,
+                connection.outcome,
+                connection.status,
+                connection.is_replayed,
+            )
+            self.on_delivery(DeliveryRecord(ScheduledCallback(attempt.intended_s, connection.body), (attempt,)))
 
     def _expire(self) -> None:
-        self.wire.expire(self.clock())
+        self.pool.expire(self.clock())
         timer = asyncio.get_running_loop().call_later(_EXPIRE_S, self._expire)
         self._timers[:1] = [timer]
 
-    def _beat_in(self, delay_s: float) -> None:
-        self._timers[1:] = [asyncio.get_running_loop().call_later(delay_s, self._beat)]
+    def _schedule_tick(self, delay_s: float) -> None:
+        self._timers[1:] = [asyncio.get_running_loop().call_later(delay_s, self._tick)]
 
-    def _beat(self, *, last: bool = False) -> None:
-        elapsed_s = self.clock() - self.began_s
-        span_s = elapsed_s - self._seconds if last else 1.0
-        wire, counted, warming = self.wire, self.recorder.taken(), self._warming.taken()
-        flew, self._flew = self._flew, len(wire.flying)
-        self._tell(
-            Beat(
+    def _tick(self, *, is_last: bool = False) -> None:
+        elapsed_s = self.clock() - self.start_s
+        span_s = elapsed_s - self._seconds if is_last else 1.0
+        pool, counters, warm_up_counters = (
+            self.pool,
+            self.recorder.take_counters(),
+            self._warm_up_recorder.take_counters(),
+        )
+        last_in_flight, self._last_in_flight = self._last_in_flight, len(pool.in_flight)
+        self._on_second(
+            SecondStats(
                 self._seconds,
                 max(0.0, span_s),
-                sum(counted.ended.values()) + sum(warming.ended.values()) + self._flew - flew,
-                counted,
-                warming,
-                self._flew,
-                wire.replayed,
-                wire.connections,
-                wire.exhausted,
+                sum(counters.outcomes.values())
+                + sum(warm_up_counters.outcomes.values())
+                + self._last_in_flight
+                - last_in_flight,
+                counters,
+                warm_up_counters,
+                self._last_in_flight,
+                pool.replayed,
+                pool.connections,
+                pool.exhausted_reason,
             )
         )
         self._seconds += 1
-        if not last:
-            self._beat_in(max(0.0, self.began_s + self._seconds + 1 - self.clock()))
+        if not is_last:
+            self._schedule_tick(max(0.0, self.start_s + self._seconds + 1 - self.clock()))
 
 
-def _nothing_runs(_line: Line) -> None:
+def _ignore_connection(_connection: PooledConnection) -> None:
     """Take nothing: work is to come."""

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.data_files import check_entry
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.callback_view import Identity, identity_of
+from tcop_mock.domain.callback_view import NotificationKey, key_from_body
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.ledger import Entry
+from tcop_mock.domain.ledger import LedgerEntry
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO, TextIO
 
-    from tcop_mock.domain.load import Notified
+    from tcop_mock.domain.load import DeliveryRecord
 
 VERSION = 1
 SCHEMA = "ledger"
@@ -26,11 +26,11 @@ DROPPED = "dropped"
 """The outcome of a notification that was due and never sent."""
 OUTCOMES = frozenset({DROPPED, *Outcome})
 _STATES = frozenset({"", *State})
-_MOST_BYTES = 64 * 1024 * 1024
-_MOST_ATTEMPTS = 1_000_000
-_MOST_S = 1e12
+_MAX_LINE_BYTES = 64 * 1024 * 1024
+_MAX_ATTEMPTS = 1_000_000
+_MAX_TIME_S = 1e12
 _DECIMALS = 6
-_SHAPE = {
+_LINE_TYPES = {
     "version": int,
     "alarm": str,
     "object": str,
@@ -44,18 +44,18 @@ _SHAPE = {
 """What a line of ours has; what has something else is held to the schema, which costs 50 times as much."""
 
 
-def entry_of(notified: Notified) -> Entry:
+def ledger_entry(delivery: DeliveryRecord) -> LedgerEntry:
     """Return the line of a notification; what its body says fills in what its script does not."""
-    due, pushes = notified.due, notified.pushes
-    identity = Identity(due.alarm, due.object_id, due.session_id, due.state)
-    if not (identity.alarm and identity.object and identity.session):
-        identity = identity_of(due.body)
-    return Entry(
-        identity,
-        outcome=pushes[-1].outcome.value if pushes else DROPPED,
-        attempts=len(pushes),
-        started_s=min((one.started_s for one in pushes), default=due.at_s),
-        ended_s=max((one.ended_s for one in pushes), default=due.at_s),
+    callback, attempts = delivery.callback, delivery.attempts
+    key = NotificationKey(callback.alarm_key, callback.object_id, callback.session_id, callback.state)
+    if not (key.alarm_key and key.object_id and key.session_id):
+        key = key_from_body(callback.body)
+    return LedgerEntry(
+        key,
+        outcome=attempts[-1].outcome.value if attempts else DROPPED,
+        attempts=len(attempts),
+        started_s=min((attempt.started_s for attempt in attempts), default=callback.at_s),
+        ended_s=max((attempt.ended_s for attempt in attempts), default=callback.at_s),
     )
 
 
@@ -79,15 +79,15 @@ class Ledger:
         try:
             self._file = TextIOWrapper(BufferedWriter(FileIO(path, "w")), encoding="utf-8") if path else None
         except OSError as problem:
-            raise _unwritable(path, problem) from None
+            raise _write_error(path, problem) from None
 
-    def __call__(self, notified: Notified) -> None:
+    def __call__(self, delivery: DeliveryRecord) -> None:
         """Take what became of a notification."""
-        if notified.due.alarm:
-            self._attempts[notified.due.alarm] += len(notified.pushes)
+        if delivery.callback.alarm_key:
+            self._attempts[delivery.callback.alarm_key] += len(delivery.attempts)
         if self._file is not None and self._problem is None:
             try:
-                self._file.write(ledger_line(entry_of(notified)))
+                self._file.write(ledger_line(ledger_entry(delivery)))
             except OSError as problem:
                 self._problem = problem
 
@@ -108,20 +108,20 @@ class Ledger:
         except OSError as problem:
             self._problem = self._problem or problem
         if self._problem is not None:
-            raise _unwritable(self._path, self._problem)
+            raise _write_error(self._path, self._problem)
 
 
-def _unwritable(path: str | None, problem: OSError) -> UsageError:
+def _write_error(path: str | None, problem: OSError) -> UsageError:
     return UsageError(f"--ledger {path!r} cannot be written: {problem.strerror}")
 
 
-def ledger_line(entry: Entry) -> str:
+def ledger_line(entry: LedgerEntry) -> str:
     """Return a line of a ledger, with its end."""
-    alarm, thing, session, state = entry.identity
+    alarm, object_id, session, state = entry.key
     row = {
         "version": VERSION,
         "alarm": alarm,
-        "object": thing,
+        "object": object_id,
         "session": session,
         "state": state,
         "outcome": entry.outcome,
@@ -132,53 +132,55 @@ def ledger_line(entry: Entry) -> str:
     return json.dumps(row) + "\n"
 
 
-def entries_in(stream: BinaryIO, name: str) -> Iterator[tuple[int, Entry]]:
+def read_ledger(stream: BinaryIO, name: str) -> Iterator[tuple[int, LedgerEntry]]:
     """Yield the lines of a ledger with their numbers, one by one.
 
     Raises:
         EntryError: a line does not keep the schema; names the file, the line and the key.
         UsageError: a line is no JSON object.
     """
-    for number, row in objects_in(stream, name):
-        if not _is_plain(row):
+    for number, row in read_json_lines(stream, name):
+        if not _is_own_line(row):
             check_entry(f"{name}:{number}", row, SCHEMA)
-        identity = Identity(row["alarm"], row["object"], row["session"], row["state"])
-        yield number, Entry(identity, row["outcome"], row["attempts"], row["started_s"], row["ended_s"])
+        key = NotificationKey(row["alarm"], row["object"], row["session"], row["state"])
+        yield number, LedgerEntry(key, row["outcome"], row["attempts"], row["started_s"], row["ended_s"])
 
 
-def _is_plain(row: dict[str, Any]) -> bool:
+def _is_own_line(row: dict[str, Any]) -> bool:
     """Tell whether a line is one that we write; others may keep the schema, too."""
     return (
-        {key: type(value) for key, value in row.items()} == _SHAPE
+        {key: type(value) for key, value in row.items()} == _LINE_TYPES
         and row["version"] == VERSION
         and row["outcome"] in OUTCOMES
         and row["state"] in _STATES
-        and 0 <= row["attempts"] <= _MOST_ATTEMPTS
-        and abs(row["started_s"]) <= _MOST_S
-        and abs(row["ended_s"]) <= _MOST_S
+        and 0 <= row["attempts"] <= _MAX_ATTEMPTS
+        and abs(row["started_s"]) <= _MAX_TIME_S
+        and abs(row["ended_s"]) <= _MAX_TIME_S
         and bool(row["alarm"] and row["object"] and row["session"])
     )
 
 
-def objects_in(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_json_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the JSON objects of a file, one a line, with the numbers of their lines; blank lines are passed over.
 
     Raises:
         UsageError: a line is no JSON object.
     """
-    for number, line in enumerate(iter(lambda: stream.readline(_MOST_BYTES + 1), b""), start=1):
+    for number, line in enumerate(iter(lambda: stream.readline(_MAX_LINE_BYTES + 1), b""), start=1):
         if not line.strip():
             continue
-        at = f"{name}:{number}"
-        if len(line) > _MOST_BYTES:
-            raise UsageError(f"{at}: is longer than {_MOST_BYTES // 1024**2} MiB; write one JSON object a line")
+        location = f"{name}:{number}"
+        if len(line) > _MAX_LINE_BYTES:
+            raise UsageError(
+                f"{location}: is longer than {_MAX_LINE_BYTES // 1024**2} MiB; write one JSON object a line"
+            )
         try:
             row = json.loads(line)
         except UnicodeDecodeError as problem:
-            raise UsageError(f"{at}: is no UTF-8 (byte {problem.start})") from None
+            raise UsageError(f"{location}: is no UTF-8 (byte {problem.start})") from None
         except (ValueError, RecursionError):
-            cut = "" if line.endswith(b"\n") else ", and has no end: was its writer stopped?"
-            raise UsageError(f"{at}: is no JSON{cut or '; write one JSON object a line'}") from None
+            truncation_note = "" if line.endswith(b"\n") else ", and has no end: was its writer stopped?"
+            raise UsageError(f"{location}: is no JSON{truncation_note or '; write one JSON object a line'}") from None
         if not isinstance(row, dict):
-            raise UsageError(f"{at}: is no JSON object; write one a line")
+            raise UsageError(f"{location}: is no JSON object; write one a line")
         yield number, row

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
-from tcop_mock.domain.load import Due, Notified, Pushed
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, ScheduledCallback
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.load.scenario import Storm, load_scenario
-from tcop_mock.load.schedule import mixed, shapes_of
-from tcop_mock.transport.delivery import held_to
+from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
+from tcop_mock.load.schedule import mixed_bodies, weighted_shapes
+from tcop_mock.transport.delivery import apply_acceptance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-PREFIX = "TCOP_MOCK_LOAD_"
+ENV_PREFIX = "TCOP_MOCK_LOAD_"
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
-_BY_ERROR = {
+_OUTCOME_BY_ERROR = {
     "ConnectionRefusedError": Outcome.REFUSED,
     "gaierror": Outcome.DNS,
     "SSLError": Outcome.TLS,
@@ -43,7 +43,7 @@ _BY_ERROR = {
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class LocustSettings:
     """What a process of a swarm is started with; the same in each of them."""
 
     target: Target
@@ -63,7 +63,7 @@ class Orders:
     """Folders of one's own entries."""
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], host: str | None = None) -> Orders:
+    def from_environ(cls, environ: Mapping[str, str], host: str | None = None) -> LocustSettings:
         """Read them: ``TCOP_MOCK_TARGET``, and ``TCOP_MOCK_LOAD_SEED``, ``_MIX``, ``_SCENARIO``, ...
 
         Args:
@@ -73,11 +73,13 @@ class Orders:
         Raises:
             UsageError: there is no target, or something is not of its kind.
         """
-        given = environ.get(TARGET_VARIABLE) or host
-        if not given:
+        target_text = environ.get(TARGET_VARIABLE) or host
+        if not target_text:
             raise UsageError(f"no target: set {TARGET_VARIABLE} (it keeps passwords out of Locust's pages), or --host")
-        told = {key.removeprefix(PREFIX).lower(): text for key, text in environ.items() if key.startswith(PREFIX)}
-        read: Mapping[str, Callable[[str], object]] = {
+        values = {
+            key.removeprefix(ENV_PREFIX).lower(): text for key, text in environ.items() if key.startswith(ENV_PREFIX)
+        }
+        parsers: Mapping[str, Callable[[str], object]] = {
             "seed": int,
             "profile": str,
             "mix": str,
@@ -87,31 +89,33 @@ class Orders:
             "rate": float,
             "catalogs": lambda text: tuple(filter(None, text.split(":"))),
         }
-        orders = cls(Target.parse(given))
-        for key, text in told.items():
-            if key not in read:
-                raise UsageError(f"{PREFIX}{key.upper()}: there is {', '.join(PREFIX + one.upper() for one in read)}")
+        settings = cls(Target.parse(target_text))
+        for key, text in values.items():
+            if key not in parsers:
+                raise UsageError(
+                    f"{ENV_PREFIX}{key.upper()}: there is {', '.join(ENV_PREFIX + name.upper() for name in parsers)}"
+                )
             try:
-                orders = replace(orders, **{key: read[key](text)})  # type: ignore[arg-type]  # of the key's kind
+                settings = replace(settings, **{key: parsers[key](text)})  # type: ignore[arg-type]  # of the key's kind
             except ValueError:
-                raise UsageError(f"{PREFIX}{key.upper()}: {text!r} is no number") from None
-        return orders
+                raise UsageError(f"{ENV_PREFIX}{key.upper()}: {text!r} is no number") from None
+        return settings
 
-    def environ(self) -> dict[str, str]:
+    def to_environ(self) -> dict[str, str]:
         """Return what :meth:`of` reads, but for the target, of which the caller has the password."""
         return {
-            f"{PREFIX}SEED": f"{self.seed}",
-            f"{PREFIX}PROFILE": self.profile,
-            f"{PREFIX}MIX": self.mix,
-            f"{PREFIX}SCENARIO": self.scenario,
-            f"{PREFIX}TIME_SCALE": f"{self.time_scale}",
-            f"{PREFIX}PROCESSES": f"{self.processes}",
-            f"{PREFIX}RATE": f"{self.rate}",
-            f"{PREFIX}CATALOGS": ":".join(self.catalogs),
+            f"{ENV_PREFIX}SEED": f"{self.seed}",
+            f"{ENV_PREFIX}PROFILE": self.profile,
+            f"{ENV_PREFIX}MIX": self.mix,
+            f"{ENV_PREFIX}SCENARIO": self.scenario,
+            f"{ENV_PREFIX}TIME_SCALE": f"{self.time_scale}",
+            f"{ENV_PREFIX}PROCESSES": f"{self.processes}",
+            f"{ENV_PREFIX}RATE": f"{self.rate}",
+            f"{ENV_PREFIX}CATALOGS": ":".join(self.catalogs),
         }
 
 
-class Heard(NamedTuple):
+class HttpResult(NamedTuple):
     """What came of one POST, as the client tells it."""
 
     status: int
@@ -119,14 +123,14 @@ class Heard(NamedTuple):
     error: BaseException | None = None
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
-    spent_s: float = 0.0
+    elapsed_s: float = 0.0
 
 
-class Swarm:
+class LocustWorker:
     """One process's share of what is to be told.
 
     Args:
-        orders: of all processes.
+        settings: of all processes.
         index: which of them this is, from 0.
         clock: seconds.
 
@@ -134,82 +138,94 @@ class Swarm:
         UsageError: a profile, a scenario or a shape that is not there.
     """
 
-    def __init__(self, orders: Orders, index: int = 0, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.orders, self._clock = orders, clock
-        profile = load_profile(orders.profile)
+    def __init__(
+        self, settings: LocustSettings, index: int = 0, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.settings, self._clock = settings, clock
+        profile = load_profile(settings.profile)
         self.rules = profile.delivery
-        catalog = Catalog.load(*orders.catalogs)
-        generator = Generator(orders.seed, wire=profile.wire)
-        self._script = _script(orders, catalog, generator, index)
-        self._began_s: float | None = None
+        catalog = Catalog.load(*settings.catalogs)
+        generator = Generator(settings.seed, wire_format=profile.wire_format)
+        self._schedule = _schedule(settings, catalog, generator, index)
+        self._start_s: float | None = None
 
-    def next(self) -> Due | None:
+    def next_callback(self) -> ScheduledCallback | None:
         """Return the next notification, due at a time of the clock; ``None`` where the storm is over."""
-        if self._began_s is None:
-            self._began_s = self._clock()
-        due = next(self._script, None)
-        if due is None or not self.orders.scenario:
-            return due and due._replace(at_s=self._clock())
-        return due._replace(at_s=self._began_s + due.at_s)
+        if self._start_s is None:
+            self._start_s = self._clock()
+        callback = next(self._schedule, None)
+        if callback is None or not self.settings.scenario:
+            return callback and callback._replace(at_s=self._clock())
+        return callback._replace(at_s=self._start_s + callback.at_s)
 
     def headers(self) -> dict[str, str]:
         """Return the headers of each POST; they hold the credentials."""
-        credentials = self.orders.target.credentials
+        credentials = self.settings.target.credentials
         authorization = {"Authorization": f"Basic {credentials.token().reveal()}"} if credentials else {}
         return dict(self.rules.headers) | authorization
 
-    def outcome_of(self, heard: Heard) -> Outcome:
+    def outcome_of(self, result: HttpResult) -> Outcome:
         """Return how one POST ended; an answer that came too late is none, though the client has it."""
-        if heard.spent_s > self.rules.timeout_s:
+        if result.elapsed_s > self.rules.timeout_s:
             return Outcome.TIMED_OUT
-        if heard.status:
-            return Outcome.of_status(heard.status)
-        names = [kind.__name__ for kind in type(heard.error).__mro__]
-        return next((_BY_ERROR[name] for name in names if name in _BY_ERROR), Outcome.BAD_ANSWER)
+        if result.status:
+            return Outcome.from_status(result.status)
+        names = [kind.__name__ for kind in type(result.error).__mro__]
+        return next((_OUTCOME_BY_ERROR[name] for name in names if name in _OUTCOME_BY_ERROR), Outcome.BAD_ANSWER)
 
-    def tell(self, due: Due, send: Callable[[bytes], Heard], sleep: Callable[[float], None]) -> Notified:
+    def deliver(
+        self, callback: ScheduledCallback, send: Callable[[bytes], HttpResult], sleep: Callable[[float], None]
+    ) -> DeliveryRecord:
         """Push a notification until it is acked or given up, as the profile says.
 
         Args:
-            due: when, and what.
+            callback: when, and what.
             send: makes one POST, in all of ``rules.timeout_s`` at the most.
             sleep: waits for a time.
         """
-        pushes: list[Pushed] = []
+        attempts: list[AttemptRecord] = []
         while True:
             started_s = self._clock()
-            heard = send(due.body)
-            intended_s = started_s if pushes else due.at_s
-            found = self.outcome_of(heard)
+            result = send(callback.body)
+            intended_s = started_s if attempts else callback.at_s
+            outcome = self.outcome_of(result)
             attempt = Attempt(
-                found, intended_s, started_s, self._clock(), status=heard.status or None, headers=heard.headers
+                outcome, intended_s, started_s, self._clock(), status=result.status or None, headers=result.headers
             )
-            attempt = held_to(self.rules.accept, Push(due.body), replace(attempt, body=heard.body))
-            pushes.append(Pushed(intended_s, started_s, attempt.ended_s, attempt.outcome, attempt.status))
-            if len(pushes) >= self.rules.attempts or not self.rules.retries(attempt):
-                return Notified(due, tuple(pushes))
-            sleep(self.rules.pause_s(attempt, len(pushes)) * self.orders.time_scale)
+            attempt = apply_acceptance(
+                self.rules.accept, OutgoingRequest(callback.body), replace(attempt, body=result.body)
+            )
+            attempts.append(AttemptRecord(intended_s, started_s, attempt.ended_s, attempt.outcome, attempt.status))
+            if len(attempts) >= self.rules.attempts or not self.rules.should_retry(attempt):
+                return DeliveryRecord(callback, tuple(attempts))
+            sleep(self.rules.pause_s(attempt, len(attempts)) * self.settings.time_scale)
 
 
-def weights(mix: str) -> tuple[tuple[str, float], ...]:
+def parse_mix(mix: str) -> tuple[tuple[str, float], ...]:
     """Return globs of shapes with their weights.
 
     Raises:
         UsageError: a weight is no number over 0.
     """
-    found = []
+    pairs = []
     for part in filter(None, (part.strip() for part in mix.split(","))):
         pattern, equals, weight = part.partition("=")
         if equals and not weight.replace(".", "", 1).isdecimal():
-            raise UsageError(f"{PREFIX}MIX {part!r}: write GLOB=WEIGHT, as in cvm/*=3")
-        found.append((pattern, float(weight or 1)))
-    return tuple(found)
+            raise UsageError(f"{ENV_PREFIX}MIX {part!r}: write GLOB=WEIGHT, as in cvm/*=3")
+        pairs.append((pattern, float(weight or 1)))
+    return tuple(pairs)
 
 
-def _script(orders: Orders, catalog: Catalog, generator: Generator, index: int) -> Iterator[Due]:
-    if orders.scenario:
-        storm = Storm(load_scenario(orders.scenario), catalog, generator)
-        script = storm.script(orders.time_scale)
-        return (due for due in script if zlib.crc32(due.alarm.encode()) % orders.processes == index % orders.processes)
-    shapes = shapes_of(catalog, weights(orders.mix))
-    return (Due(0.0, body) for body in mixed(generator, shapes, process=index))
+def _schedule(
+    settings: LocustSettings, catalog: Catalog, generator: Generator, index: int
+) -> Iterator[ScheduledCallback]:
+    if settings.scenario:
+        scenario_schedule = ScenarioSchedule(load_scenario(settings.scenario), catalog, generator)
+        schedule = scenario_schedule.schedule(settings.time_scale)
+        return (
+            callback
+            for callback in schedule
+            if zlib.crc32(callback.alarm_key.encode()) % settings.processes == index % settings.processes
+        )
+    shapes = weighted_shapes(catalog, parse_mix(settings.mix))
+    return (ScheduledCallback(0.0, body) for body in mixed_bodies(generator, shapes, worker=index))

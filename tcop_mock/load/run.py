@@ -6,22 +6,22 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from tcop_mock.domain.load import Model
+from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import LoadFinished, LoadStarted
 from tcop_mock.errors import UsageError
-from tcop_mock.load.aggregate import Tally
-from tcop_mock.load.engine import Driver
-from tcop_mock.load.executors import ScriptLoad, line_for, steady
-from tcop_mock.load.workers import Workers
+from tcop_mock.load.aggregate import StatsAggregator
+from tcop_mock.load.engine import LoadEngine
+from tcop_mock.load.executors import ScenarioExecutor, connection_class_for, make_executor
+from tcop_mock.load.workers import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.domain.load import LoadPlan, Notified, Script
-    from tcop_mock.domain.load_summary import LoadEvent, LoadSummary, LoadTicked
-    from tcop_mock.load.stats import Beat
+    from tcop_mock.domain.load import DeliveryRecord, LoadPlan, Schedule
+    from tcop_mock.domain.load_summary import LoadEvent, LoadSummary, SecondElapsed
+    from tcop_mock.load.stats import SecondStats
 
 
 class LoadRun:
@@ -33,8 +33,8 @@ class LoadRun:
         generator: draws them.
         catalog_folders: of the user's own entries; processes of their own read them again.
         loop: name of the event loop of processes of their own.
-        script: notifications, for a plan of the model ``script``.
-        told: is told what became of each notification, where anybody wants to know; by one process.
+        schedule: notifications, for a plan of the model ``schedule``.
+        on_delivery: is told what became of each notification, where anybody wants to know; by one process.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
@@ -45,66 +45,73 @@ class LoadRun:
         *,
         catalog_folders: Sequence[str] = (),
         loop: str = "asyncio",
-        script: Script | None = None,
-        told: Callable[[Notified], None] | None = None,
+        schedule: Schedule | None = None,
+        on_delivery: Callable[[DeliveryRecord], None] | None = None,
     ) -> None:
-        if plan.model is Model.SCRIPT and plan.workers > 1:
+        if plan.model is LoadModel.SCRIPT and plan.workers > 1:
             raise UsageError("a scenario is played by one process: leave --workers out")
         self.plan = plan
         self._catalog, self._generator, self._folders = catalog, generator, tuple(catalog_folders)
-        self._loop, self._script, self._told = loop, script, told
-        self._tally = Tally(plan)
-        self._work: ScriptLoad | None = None
+        self._loop, self._schedule, self._on_delivery = loop, schedule, on_delivery
+        self._stats = StatsAggregator(plan)
+        self._executor: ScenarioExecutor | None = None
 
     async def events(self) -> AsyncGenerator[LoadEvent]:
         """Run it, and yield what happens. Closed or cancelled before its end, it ends at once; ask for the summary."""
         yield LoadStarted(self.plan)
-        beats: asyncio.Queue[tuple[int, Beat | None]] = asyncio.Queue()
-        running = asyncio.create_task(self._run(beats))
-        running.add_done_callback(lambda _: beats.put_nowait((-1, None)))
+        seconds: asyncio.Queue[tuple[int, SecondStats | None]] = asyncio.Queue()
+        run_task = asyncio.create_task(self._run(seconds))
+        run_task.add_done_callback(lambda _: seconds.put_nowait((-1, None)))
         try:
             while True:
-                lane, beat = await beats.get()
-                if lane < 0:
+                worker, second = await seconds.get()
+                if worker < 0:
                     break
-                for ticked in self._told_of(lane, beat):
-                    yield ticked
-            await running
+                for event in self._events_of(worker, second):
+                    yield event
+            await run_task
         finally:
-            running.cancel()
+            run_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await running
-            while not beats.empty():
-                self._told_of(*beats.get_nowait())
+                await run_task
+            while not seconds.empty():
+                self._events_of(*seconds.get_nowait())
         yield LoadFinished(self.summary())
 
-    def _told_of(self, lane: int, beat: Beat | None) -> list[LoadTicked]:
-        return self._tally.finish(lane) if beat is None else self._tally.take(beat, lane)
+    def _events_of(self, worker: int, second: SecondStats | None) -> list[SecondElapsed]:
+        return self._stats.finish(worker) if second is None else self._stats.add(second, worker)
 
     def summary(self, *, interrupted: bool = False) -> LoadSummary:
         """Return what the load has come to."""
-        summary = self._tally.summary(interrupted=interrupted)
-        if self._work is None:
+        summary = self._stats.summary(interrupted=interrupted)
+        if self._executor is None:
             return summary
-        return self._tally.summary(
-            recovery_s=max(0.0, summary.elapsed_s - self._work.last_due_s), interrupted=interrupted
+        return self._stats.summary(
+            recovery_s=max(0.0, summary.elapsed_s - self._executor.last_due_s), interrupted=interrupted
         )
 
-    async def _run(self, beats: asyncio.Queue[tuple[int, Beat | None]]) -> None:
+    async def _run(self, seconds: asyncio.Queue[tuple[int, SecondStats | None]]) -> None:
         plan = self.plan
         if plan.workers > 1:
-            await Workers(plan, self._generator, self._folders, self._loop).run(lambda *told: beats.put_nowait(told))
+            await WorkerPool(plan, self._generator, self._folders, self._loop).run(
+                lambda *on_delivery: seconds.put_nowait(on_delivery)
+            )
             return
-        scripted = plan.model is Model.SCRIPT
-        told = None if scripted else self._told
-        driver = Driver(plan, lambda beat: beats.put_nowait((0, beat)), line=line_for(plan), told=told)
-        if scripted:
-            assert self._script is not None  # noqa: S101 - who asks for this model hands one in
-            work = self._work = ScriptLoad(driver, self._script, self._told or _nobody)
-            await driver.run(work)
+        is_scheduled = plan.model is LoadModel.SCRIPT
+        on_delivery = None if is_scheduled else self._on_delivery
+        engine = LoadEngine(
+            plan,
+            lambda second: seconds.put_nowait((0, second)),
+            connection_class=connection_class_for(plan),
+            on_delivery=on_delivery,
+        )
+        if is_scheduled:
+            assert self._schedule is not None  # noqa: S101 - who asks for this model hands one in
+            executor = self._executor = ScenarioExecutor(engine, self._schedule, self._on_delivery or _ignore_delivery)
+            await engine.run(executor)
         else:
-            await driver.run(steady(driver, self._catalog, self._generator, lane=0))
+            await engine.run(make_executor(engine, self._catalog, self._generator, worker=0))
 
 
-def _nobody(_notified: Notified) -> None:
+def _ignore_delivery(_delivery: DeliveryRecord) -> None:
     """Listen to nothing."""

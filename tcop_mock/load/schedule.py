@@ -6,9 +6,9 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from tcop_mock.callbacks.generator import LANES
+from tcop_mock.callbacks.generator import POLICIES_IN_ROTATION
 from tcop_mock.callbacks.pieces import ROWS
-from tcop_mock.callbacks.rendering import Bodies
+from tcop_mock.callbacks.rendering import BodyRenderer
 
 if TYPE_CHECKING:
     import random
@@ -20,94 +20,94 @@ if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
 
 
-def evenly(stages: Sequence[Stage], *, lane: int = 0, lanes: int = 1) -> Iterator[float]:
+def constant_arrivals(stages: Sequence[Stage], *, worker: int = 0, workers: int = 1) -> Iterator[float]:
     """Yield moments that are evenly spaced in what the rates add up to: every ``1 / rate`` s, where it is constant.
 
     Args:
         stages: of the load.
-        lane: with several processes, which of them this is, from 0.
-        lanes: how many share the load: each has every so many-th moment.
+        worker: with several processes, which of them this is, from 0.
+        workers: how many share the load: each has every so many-th moment.
     """
-    return _moments(stages, itertools.count(float(lane), float(lanes)))
+    return _arrival_times_s(stages, itertools.count(float(worker), float(workers)))
 
 
-def drawn(stages: Sequence[Stage], chance: random.Random, *, lanes: int = 1) -> Iterator[float]:
+def poisson_arrivals(stages: Sequence[Stage], rng: random.Random, *, workers: int = 1) -> Iterator[float]:
     """Yield the moments of a Poisson process: arrivals that know nothing of each other.
 
     Args:
         stages: of the load.
-        chance: what the gaps are drawn from.
-        lanes: how many processes share the load; each draws its own share.
+        rng: what the gaps are drawn from.
+        workers: how many processes share the load; each draws its own share.
     """
-    return _moments(stages, _sums(chance, float(lanes)))
+    return _arrival_times_s(stages, _poisson_counts(rng, float(workers)))
 
 
-def planned(stages: Sequence[Stage]) -> float:
+def expected_count(stages: Sequence[Stage]) -> float:
     """Return how many pushes the stages come to; of a Poisson process, on average."""
     return sum(stage.duration_s * (stage.from_rate + stage.to_rate) / 2 for stage in stages)
 
 
-def _sums(chance: random.Random, mean: float) -> Iterator[float]:
-    draw, log, total = chance.random, math.log, 0.0
+def _poisson_counts(rng: random.Random, mean: float) -> Iterator[float]:
+    random_value, log, total = rng.random, math.log, 0.0
     while True:
-        total -= mean * log(1.0 - draw())
+        total -= mean * log(1.0 - random_value())
         yield total
 
 
-def _moments(stages: Sequence[Stage], counts: Iterator[float]) -> Iterator[float]:
+def _arrival_times_s(stages: Sequence[Stage], counts: Iterator[float]) -> Iterator[float]:
     """Yield when the count of what was due, which the rates add up to, reaches each of some counts."""
-    begin_s = before = 0.0
+    stage_start_s = count_before = 0.0
     count = next(counts)
     for stage in stages:
-        until = before + planned([stage])
+        count_after = count_before + expected_count([stage])
         if stage.from_rate == stage.to_rate and stage.from_rate > 0:
             gap_s = 1 / stage.from_rate
-            while count < until:
-                yield begin_s + (count - before) * gap_s
+            while count < count_after:
+                yield stage_start_s + (count - count_before) * gap_s
                 count = next(counts)
         else:
-            while count < until:
-                yield begin_s + _on_ramp(stage, count - before)
+            while count < count_after:
+                yield stage_start_s + _ramp_time_s(stage, count - count_before)
                 count = next(counts)
-        begin_s, before = begin_s + stage.duration_s, until
+        stage_start_s, count_before = stage_start_s + stage.duration_s, count_after
 
 
-def _on_ramp(stage: Stage, count: float) -> float:
+def _ramp_time_s(stage: Stage, count: float) -> float:
     """Return how long a ramp takes for a count: its inverse, written so that no near numbers are subtracted."""
     slope = (stage.to_rate - stage.from_rate) / stage.duration_s
     root = math.sqrt(max(0.0, stage.from_rate**2 + 2 * slope * count))
     return 2 * count / (stage.from_rate + root) if count else 0.0
 
 
-SHORT_PIECE, LONG_PIECE = 64, ROWS
+SHORT_CHUNK, LONG_CHUNK = 64, ROWS
 
 """Bodies that are drawn at once. Some 60 µs are no pause; longer ones save a third of the time."""
 
-_AT_HAND = 1024
+_BUFFERED_BODIES = 1024
 
 """Bodies that are there at a time, in pieces that are taken from in turn: neighbours are of different policies and
 shapes. More than these would not stay in a processor's cache."""
 
 
-class _Source:
+class _ShapeSource:
     """Alarms of one shape, of its policies in turn. These stay the same: what is compiled of them is a bounded lot."""
 
-    def __init__(self, bodies: Bodies, weight: float, policies: Sequence[int], piece: int) -> None:
-        self._bodies, self.weight, self._piece = bodies, weight, piece
-        self._drawn = dict.fromkeys(policies, 0)
-        self._turns = itertools.cycle(policies)
+    def __init__(self, bodies: BodyRenderer, weight: float, policies: Sequence[int], chunk_size: int) -> None:
+        self._bodies, self.weight, self._chunk_size = bodies, weight, chunk_size
+        self._next_index = dict.fromkeys(policies, 0)
+        self._policy_cycle = itertools.cycle(policies)
         self.credit = 0.0
 
-    def piece(self) -> list[bytes]:
+    def next_chunk(self) -> list[bytes]:
         """Return the next bodies."""
-        policy = next(self._turns)
-        first = self._drawn[policy]
-        self._drawn[policy] += self._piece
-        return self._bodies.of_policy(policy, first, self._piece)
+        policy = next(self._policy_cycle)
+        first = self._next_index[policy]
+        self._next_index[policy] += self._chunk_size
+        return self._bodies.for_policy(policy, first, self._chunk_size)
 
 
-def mixed(
-    generator: Generator, mix: Sequence[tuple[Shape, float]], *, process: int = 0, piece: int = SHORT_PIECE
+def mixed_bodies(
+    generator: Generator, mix: Sequence[tuple[Shape, float]], *, worker: int = 0, chunk_size: int = SHORT_CHUNK
 ) -> Iterator[bytes]:
     """Yield firing callbacks without end, all of different alarms.
 
@@ -116,48 +116,50 @@ def mixed(
     Args:
         generator: gives seed, language, form and profile.
         mix: shapes, each with its share of the bodies, which need not add up to anything.
-        process: with several processes, which of them this is: none draws what another one does.
-        piece: how many are drawn at once.
+        worker: with several processes, which of them this is: none draws what another one does.
+        chunk_size: how many are drawn at once.
     """
-    lanes = max(1, LANES // len(mix))
-    policies = range(process * LANES, process * LANES + lanes)  # each process has its own
-    sources = [_Source(Bodies(generator, shape), weight, policies, piece) for shape, weight in mix]
+    policies_per_shape = max(1, POLICIES_IN_ROTATION // len(mix))
+    policies = range(
+        worker * POLICIES_IN_ROTATION, worker * POLICIES_IN_ROTATION + policies_per_shape
+    )  # each process has its own
+    sources = [_ShapeSource(BodyRenderer(generator, shape), weight, policies, chunk_size) for shape, weight in mix]
     for source in sources:
         for _ in policies:
-            source.piece()
+            source.next_chunk()
     total = sum(source.weight for source in sources)
 
-    def next_piece() -> list[bytes]:
+    def next_chunk() -> list[bytes]:
         """Draw of the source that has waited longest for its share."""
         for source in sources:
             source.credit += source.weight
-        ahead = max(sources, key=lambda source: source.credit)
-        ahead.credit -= total
-        return ahead.piece()
+        most_due = max(sources, key=lambda source: source.credit)
+        most_due.credit -= total
+        return most_due.next_chunk()
 
-    return _dealt(next_piece, _AT_HAND // piece)
+    return _interleave(next_chunk, _BUFFERED_BODIES // chunk_size)
 
 
-def _dealt(next_piece: Callable[[], list[bytes]], many: int) -> Iterator[bytes]:
-    trays = [next_piece() for _ in range(many)]
-    for number, tray in enumerate(trays):  # of different height, so that they are not all empty at once
-        del tray[(number + 1) * len(tray) // many :]
+def _interleave(next_chunk: Callable[[], list[bytes]], chunk_count: int) -> Iterator[bytes]:
+    chunks = [next_chunk() for _ in range(chunk_count)]
+    for number, chunk in enumerate(chunks):  # of different height, so that they are not all empty at once
+        del chunk[(number + 1) * len(chunk) // chunk_count :]
     while True:
-        for number, tray in enumerate(trays):
-            yield tray.pop()
-            if not tray:
-                trays[number] = next_piece()
+        for number, chunk in enumerate(chunks):
+            yield chunk.pop()
+            if not chunk:
+                chunks[number] = next_chunk()
 
 
-def shapes_of(catalog: Catalog, mix: Sequence[tuple[str, float]]) -> list[tuple[Shape, float]]:
+def weighted_shapes(catalog: Catalog, mix: Sequence[tuple[str, float]]) -> list[tuple[Shape, float]]:
     """Return the shapes of a mix; without one, all shapes of the catalogue alike.
 
     Raises:
         UnknownNameError: there is no such shape.
     """
-    chosen: dict[str, tuple[Shape, float]] = {}
+    weighted: dict[str, tuple[Shape, float]] = {}
     for pattern, weight in mix or [("*", 1.0)]:
         matching = catalog.match(pattern)
         for shape in matching:
-            chosen[shape.id] = (shape, weight / len(matching))
-    return list(chosen.values())
+            weighted[shape.id] = (shape, weight / len(matching))
+    return list(weighted.values())

@@ -6,7 +6,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.domain.load import Held, Model, Objective
+from tcop_mock.domain.load import LoadModel, Objective, ObjectiveResult
 from tcop_mock.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -24,30 +24,36 @@ _RELATIONS: dict[str, Callable[[float, float], bool]] = {
 _OBJECTIVE = re.compile(r"([A-Za-z][\w.-]*)\s*(<=|>=|==|=|<|>)\s*(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|%|/s|)")
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,4})?|100)")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
-_COUNTS: dict[str, Callable[[LoadSummary], tuple[int, int]]] = {
+_COUNT_MEASURES: dict[str, Callable[[LoadSummary], tuple[int, int]]] = {
     "errors": lambda load: (load.failed, load.attempts),
     "acked": lambda load: (load.acked, load.attempts),
     "late": lambda load: (load.late, load.attempts),
-    "over5s": lambda load: (load.over_limit, load.over_limit_of),
+    "over5s": lambda load: (load.over_limit_count, load.over_limit_total),
     "dropped": lambda load: (load.dropped, load.attempts + load.dropped),
     "lost": lambda load: (load.lost, load.notifications),
     "duplicates": lambda load: (load.duplicates, load.notifications),
 }
 """How many, and of how many."""
-_NUMBERS: dict[str, Callable[[LoadSummary], float]] = {
+_NUMBER_MEASURES: dict[str, Callable[[LoadSummary], float]] = {
     "rate": lambda load: load.rate,
     "amplification": lambda load: load.amplification,
 }
-_ONLY_OF = {
-    "amplification": ({Model.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
-    "duplicates": ({Model.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
-    "recovery": ({Model.SCRIPT}, "it is measured of a storm's end: play one with --scenario"),
-    "late": ({Model.OPEN, Model.SCRIPT}, "a closed load has no schedule to be late for: leave --concurrency out"),
-    "dropped": ({Model.OPEN}, "only an open load gives up what it cannot begin: leave --concurrency or --scenario out"),
+_SUPPORTED_MODELS = {
+    "amplification": ({LoadModel.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
+    "duplicates": ({LoadModel.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
+    "recovery": ({LoadModel.SCRIPT}, "it is measured of a storm's end: play one with --scenario"),
+    "late": (
+        {LoadModel.OPEN, LoadModel.SCRIPT},
+        "a closed load has no schedule to be late for: leave --concurrency out",
+    ),
+    "dropped": (
+        {LoadModel.OPEN},
+        "only an open load gives up what it cannot begin: leave --concurrency or --scenario out",
+    ),
 }
 """Measures that the other models have none of, and why."""
-_TIMES = ("max", "mean", "recovery")
-NAMES = ("p50", "p90", "p95", "p99", "p99.9", *_TIMES, *_COUNTS, *_NUMBERS)
+_TIME_NAMES = ("max", "mean", "recovery")
+OBJECTIVE_NAMES = ("p50", "p90", "p95", "p99", "p99.9", *_TIME_NAMES, *_COUNT_MEASURES, *_NUMBER_MEASURES)
 """What can be measured; any other percentile, too."""
 
 
@@ -58,17 +64,17 @@ class _Measure(NamedTuple):
     hint: str
 
 
-def _measure(name: str) -> _Measure | None:
-    if name in _TIMES or _PERCENTILE.fullmatch(name):
+def _measure_named(name: str) -> _Measure | None:
+    if name in _TIME_NAMES or _PERCENTILE.fullmatch(name):
         return _Measure(frozenset(_UNITS_S), "is a time: write 500ms, 2s or 1m")
-    if name in _COUNTS:
+    if name in _COUNT_MEASURES:
         return _Measure(frozenset({"%", ""}), "is counted: write a share as in 0.1%, or a whole number")
     if name == "rate":
         return _Measure(frozenset({"/s", ""}), "is a number a second: write 1000 or 1000/s")
-    return _Measure(frozenset({""}), "is a ratio: write a number as in 1.5") if name in _NUMBERS else None
+    return _Measure(frozenset({""}), "is a ratio: write a number as in 1.5") if name in _NUMBER_MEASURES else None
 
 
-def parse_objectives(texts: Iterable[str], model: Model) -> tuple[Objective, ...]:
+def parse_objectives(texts: Iterable[str], model: LoadModel) -> tuple[Objective, ...]:
     """Read the objectives of each ``--slo``.
 
     Args:
@@ -78,60 +84,60 @@ def parse_objectives(texts: Iterable[str], model: Model) -> tuple[Objective, ...
     Raises:
         UsageError: what is wrong with one, and how it should look; also of one that such a load could not break.
     """
-    found = tuple(_objective(part.strip()) for text in texts for part in text.split(","))
-    for one in found:
-        models, why = _ONLY_OF.get(one.name, ({model}, ""))
+    objectives = tuple(_parse_objective(part.strip()) for text in texts for part in text.split(","))
+    for objective in objectives:
+        models, why = _SUPPORTED_MODELS.get(objective.name, ({model}, ""))
         if model not in models:
-            raise UsageError(f"--slo {one.name}: {why}")
-    return found
+            raise UsageError(f"--slo {objective.name}: {why}")
+    return objectives
 
 
-def _objective(text: str) -> Objective:
+def _parse_objective(text: str) -> Objective:
     match = _OBJECTIVE.fullmatch(text)
     if match is None:
         raise UsageError(f"--slo {text!r}: write NAME, a relation and a bound, as in p99<500ms,errors<0.1%,lost=0")
     name, relation, number, unit = match.groups()
-    measure = _measure(name)
+    measure = _measure_named(name)
     if measure is None:
-        near = did_you_mean(name, NAMES)
-        hint = f"; did you mean {near}?" if near else f"; one of {', '.join(NAMES)}"
+        suggestions = did_you_mean(name, OBJECTIVE_NAMES)
+        hint = f"; did you mean {suggestions}?" if suggestions else f"; one of {', '.join(OBJECTIVE_NAMES)}"
         raise UsageError(f"--slo {text!r}: nothing called {name!r} is measured{hint}")
-    if unit not in measure.units or (name in _COUNTS and not unit and not number.isdecimal()):
+    if unit not in measure.units or (name in _COUNT_MEASURES and not unit and not number.isdecimal()):
         raise UsageError(f"--slo {text!r}: {name} {measure.hint}")
     bound = float(number) * _UNITS_S.get(unit, 0.01 if unit == "%" else 1.0)
     return Objective(text, name, relation.replace("==", "="), bound, is_share=unit == "%")
 
 
-def hold(objectives: Iterable[Objective], load: LoadSummary) -> tuple[Held, ...]:
+def evaluate(objectives: Iterable[Objective], load: LoadSummary) -> tuple[ObjectiveResult, ...]:
     """Hold a load to its objectives; one of which nothing was measured is broken."""
-    return tuple(_hold(one, load) for one in objectives)
+    return tuple(_evaluate(objective, load) for objective in objectives)
 
 
-def _hold(objective: Objective, load: LoadSummary) -> Held:
-    value, measured = _measured(objective, load)
-    kept = value is not None and _RELATIONS[objective.relation](value, objective.bound)
-    return Held(objective, kept, measured)
+def _evaluate(objective: Objective, load: LoadSummary) -> ObjectiveResult:
+    value, measured = _value_of(objective, load)
+    is_met = value is not None and _RELATIONS[objective.relation](value, objective.bound)
+    return ObjectiveResult(objective, is_met, measured)
 
 
-def _measured(objective: Objective, load: LoadSummary) -> tuple[float | None, str]:
+def _value_of(objective: Objective, load: LoadSummary) -> tuple[float | None, str]:
     name = objective.name
-    if name in _COUNTS:
-        part, whole = _COUNTS[name](load)
+    if name in _COUNT_MEASURES:
+        part, total = _COUNT_MEASURES[name](load)
         if not objective.is_share:
-            return part, f"{part} of {whole}"
-        return (part / whole, f"{part} of {whole} ({100 * part / whole:.4g}%)") if whole else (None, "nothing was sent")
-    if name in _NUMBERS:
-        value = _NUMBERS[name](load)
+            return part, f"{part} of {total}"
+        return (part / total, f"{part} of {total} ({100 * part / total:.4g}%)") if total else (None, "nothing was sent")
+    if name in _NUMBER_MEASURES:
+        value = _NUMBER_MEASURES[name](load)
         return (value, f"{value:.4g}") if load.attempts else (None, "nothing was sent")
     if name == "recovery":
-        seconds, nothing = None if load.interrupted else load.recovery_s, "the storm did not come to its end"
+        seconds, reason = None if load.interrupted else load.recovery_s, "the storm did not come to its end"
     else:
-        seconds, nothing = _time_s(name, load), "nothing was acked"
-    return (None, nothing) if seconds is None else (seconds, _shown_s(seconds))
+        seconds, reason = _time_s(name, load), "nothing was acked"
+    return (None, reason) if seconds is None else (seconds, _format_seconds(seconds))
 
 
 def _time_s(name: str, load: LoadSummary) -> float | None:
-    acks = load.acks
+    acks = load.ack_times
     if not acks.count:
         return None
     if name == "max":
@@ -139,5 +145,5 @@ def _time_s(name: str, load: LoadSummary) -> float | None:
     return acks.mean_s if name == "mean" else acks.percentile(float(name[1:]))
 
 
-def _shown_s(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     return f"{1000 * seconds:.4g} ms" if seconds < 1 else f"{seconds:.4g} s"

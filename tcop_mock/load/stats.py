@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _UPPER_HALF = 1 if sys.byteorder == "little" else 0
 
 
-class Counts:
+class Histogram:
     """How often times came. Can be pickled, and added to another one's."""
 
     __slots__ = ("buckets", "max_s", "sum_s")
@@ -33,7 +33,7 @@ class Counts:
         self.max_s = 0.0
         self.sum_s = 0.0
 
-    def take(self, times_s: Sequence[float]) -> None:
+    def record(self, times_s: Sequence[float]) -> None:
         """Count a batch of times, in seconds, none below 0."""
         if times_s:
             halves = memoryview(array("f", times_s)).cast("B").cast("H")
@@ -41,13 +41,13 @@ class Counts:
             self.max_s = max(self.max_s, max(times_s))  # noqa: PLW3301 - one tuple of all of them would be made
             self.sum_s += sum(times_s)
 
-    def add(self, other: Counts) -> None:
+    def merge(self, other: Histogram) -> None:
         """Count what another one has counted, too."""
         self.buckets.update(other.buckets)
         self.max_s = max(self.max_s, other.max_s)
         self.sum_s += other.sum_s
 
-    def distribution(self) -> Distribution:
+    def to_distribution(self) -> Distribution:
         """Return what has been counted."""
         buckets = tuple(Bucket(_upper_bound_s(bucket), times) for bucket, times in sorted(self.buckets.items()))
         return Distribution(buckets, self.max_s, self.sum_s)
@@ -64,37 +64,37 @@ SHORT_BATCH, LONG_BATCH = 128, 1024
 """Attempts that are counted at once. Some 50 µs are no pause; longer ones save a tenth of the time."""
 
 
-class Part:
+class Counters:
     """What was counted of some attempts. Can be pickled, and added to another one's."""
 
     __slots__ = (
-        "acks",
+        "ack_times",
         "alarms",
         "dropped",
         "duplicates",
-        "ended",
         "lateness",
         "lost",
         "notifications",
-        "services",
+        "outcomes",
+        "service_times",
     )
 
     def __init__(self) -> None:
-        self.ended: Counter[tuple[Outcome, int | None]] = Counter()
+        self.outcomes: Counter[tuple[Outcome, int | None]] = Counter()
         """By outcome and status."""
-        self.acks, self.services, self.lateness = Counts(), Counts(), Counts()
+        self.ack_times, self.service_times, self.lateness = Histogram(), Histogram(), Histogram()
         """From the intended start to an ack; from the actual start to an ack; from the one to the other.
 
         The last two are left out of a closed load, where the one is the other.
         """
         self.dropped = self.notifications = self.lost = self.duplicates = self.alarms = 0
 
-    def add(self, other: Part) -> None:
+    def merge(self, other: Counters) -> None:
         """Count what another one has counted, too."""
-        self.ended.update(other.ended)
-        self.acks.add(other.acks)
-        self.services.add(other.services)
-        self.lateness.add(other.lateness)
+        self.outcomes.update(other.outcomes)
+        self.ack_times.merge(other.ack_times)
+        self.service_times.merge(other.service_times)
+        self.lateness.merge(other.lateness)
         self.dropped += other.dropped
         self.notifications += other.notifications
         self.lost += other.lost
@@ -102,17 +102,17 @@ class Part:
         self.alarms += other.alarms
 
 
-class Beat(NamedTuple):
+class SecondStats(NamedTuple):
     """One second of one process."""
 
-    number: int
+    second: int
     """Which second, from 0."""
     span_s: float
     """How long it was: the last one is shorter, or takes in what came behind it."""
     started: int
     """Attempts that began."""
-    counted: Part
-    warming: Part
+    counters: Counters
+    warm_up_counters: Counters
     """What was due in the warm-up."""
     in_flight: int
     """At its end."""
@@ -120,64 +120,69 @@ class Beat(NamedTuple):
     """Since the start."""
     connections: int
     """Since the start."""
-    exhausted: str = ""
+    exhausted_reason: str = ""
     """Why this machine could open no further connection, when that was so."""
 
 
-class Recorder:
+class StatsRecorder:
     """Collects times as they come, and counts them in batches: constant in memory, cheap for each.
 
     Args:
         batch: attempts that are counted at once.
     """
 
-    __slots__ = ("_acks", "_batch", "_lateness", "_services", "_statuses", "began", "part")
+    __slots__ = ("_ack_times", "_batch", "_lateness", "_service_times", "_statuses", "counters", "record_start")
 
     def __init__(self, batch: int = SHORT_BATCH) -> None:
         self._batch = batch
-        self.part = Part()
-        self._acks: list[float] = []
-        self._services: list[float] = []
+        self.counters = Counters()
+        self._ack_times: list[float] = []
+        self._service_times: list[float] = []
         self._lateness: list[float] = []
         self._statuses: list[int | None] = []
-        self.began: Callable[[float], None] = self._lateness.append
+        self.record_start: Callable[[float], None] = self._lateness.append
         """Record the start of an attempt, so much later than intended; counted with the attempts that end."""
 
-    def acked(self, status: int | None, ack_s: float, service_s: float | None) -> None:
+    def record_ack(self, status: int | None, ack_s: float, service_s: float | None) -> None:
         """Record an attempt that was acked, and its times; ``None`` where they are the same by intention."""
         statuses = self._statuses
         statuses.append(status)
-        self._acks.append(ack_s)
+        self._ack_times.append(ack_s)
         if service_s is not None:
-            self._services.append(service_s)
+            self._service_times.append(service_s)
         if len(statuses) >= self._batch:
-            self._count()
+            self._flush()
 
-    def all_acked(self, statuses: Iterable[int | None], acks_s: Iterable[float]) -> None:
+    def record_acks(self, statuses: Iterable[int | None], acks_s: Iterable[float]) -> None:
         """Record attempts of a closed load that were acked."""
         self._statuses += statuses
-        self._acks += acks_s
+        self._ack_times += acks_s
         if len(self._statuses) >= self._batch:
-            self._count()
+            self._flush()
 
-    def failed(self, outcome: Outcome, status: int | None) -> None:
+    def record_failure(self, outcome: Outcome, status: int | None) -> None:
         """Record an attempt that ended otherwise."""
-        self.part.ended[outcome, status] += 1
+        self.counters.outcomes[outcome, status] += 1
         if len(self._lateness) >= self._batch:
-            self._count()
+            self._flush()
 
-    def taken(self) -> Part:
+    def take_counters(self) -> Counters:
         """Return what was counted since the last time."""
-        self._count()
-        part, self.part = self.part, Part()
-        return part
+        self._flush()
+        counters, self.counters = self.counters, Counters()
+        return counters
 
-    def _count(self) -> None:
-        part, acks, services, lateness = self.part, self._acks, self._services, self._lateness
-        part.lateness.take(lateness)
-        part.acks.take(acks)
-        part.services.take(services)
-        for status, times in Counter(self._statuses).items():
-            part.ended[Outcome.ACKED, status] += times
-        for collected in (acks, services, lateness, self._statuses):
-            collected.clear()
+    def _flush(self) -> None:
+        counters, ack_times, service_times, lateness = (
+            self.counters,
+            self._ack_times,
+            self._service_times,
+            self._lateness,
+        )
+        counters.lateness.record(lateness)
+        counters.ack_times.record(ack_times)
+        counters.service_times.record(service_times)
+        for status, count in Counter(self._statuses).items():
+            counters.outcomes[Outcome.ACKED, status] += count
+        for values in (ack_times, service_times, lateness, self._statuses):
+            values.clear()

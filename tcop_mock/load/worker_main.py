@@ -10,46 +10,46 @@ from dataclasses import replace
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.target import Credentials, Secret
-from tcop_mock.load.engine import Driver
-from tcop_mock.load.executors import steady
-from tcop_mock.load.timer import factory_of
-from tcop_mock.load.workers import Job, framed, next_frame
+from tcop_mock.load.engine import LoadEngine
+from tcop_mock.load.executors import make_executor
+from tcop_mock.load.timer import loop_factory
+from tcop_mock.load.workers import WorkerJob, encode_frame, read_frame
 
 
 def main(loop: str) -> None:
     """Do one job, on an event loop of that name."""
     try:
-        with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
-            runner.run(_work())
+        with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+            runner.run(_run_job())
     except Exception as problem:  # noqa: BLE001 - whoever started us tells it
-        _say(str(problem) or repr(problem))
+        _send(str(problem) or repr(problem))
 
 
-async def _work() -> None:
+async def _run_job() -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    job: Job = await next_frame(reader)
-    credentials: Credentials | None = _masked(await next_frame(reader))
+    job: WorkerJob = await read_frame(reader)
+    credentials: Credentials | None = _to_credentials(await read_frame(reader))
     plan = replace(job.plan, target=replace(job.plan.target, credentials=credentials))
-    driver = Driver(plan, _say)
-    generator = Generator(job.seed, job.lang, form=job.form, wire=job.wire)
-    work = steady(driver, Catalog.load(*job.folders), generator, lane=job.lane)
-    _say("")
+    engine = LoadEngine(plan, _send)
+    generator = Generator(job.seed, job.lang, form=job.form, wire_format=job.wire)
+    executor = make_executor(engine, Catalog.load(*job.folders), generator, worker=job.worker)
+    _send("")
     await reader.readexactly(1)
-    running, left = asyncio.create_task(driver.run(work)), asyncio.create_task(reader.read())
-    await asyncio.wait([running, left], return_when=asyncio.FIRST_COMPLETED)
-    running.cancel()  # where it is not over
+    run_task, stdin_closed = asyncio.create_task(engine.run(executor)), asyncio.create_task(reader.read())
+    await asyncio.wait([run_task, stdin_closed], return_when=asyncio.FIRST_COMPLETED)
+    run_task.cancel()  # where it is not over
     with contextlib.suppress(asyncio.CancelledError):
-        await running
-    _say(None)
+        await run_task
+    _send(None)
 
 
-def _masked(pair: tuple[str, str] | None) -> Credentials | None:
+def _to_credentials(pair: tuple[str, str] | None) -> Credentials | None:
     return None if pair is None else Credentials(*map(Secret, pair))
 
 
-def _say(value: object) -> None:
-    sys.stdout.buffer.write(framed(value))
+def _send(value: object) -> None:
+    sys.stdout.buffer.write(encode_frame(value))
     sys.stdout.buffer.flush()
 
 

@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcop_mock.callbacks.generator import Generator
-    from tcop_mock.domain.alarm import Form, Wire
+    from tcop_mock.domain.alarm import Form, WireFormat
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.shape import Lang
     from tcop_mock.domain.target import Credentials
-    from tcop_mock.load.stats import Beat
+    from tcop_mock.load.stats import SecondStats
 
-_GO = b"\n"
+_START_SIGNAL = b"\n"
 _LENGTH = struct.Struct(">I")
-_END_S = 0.8
+_STOP_TIMEOUT_S = 0.8
 """What a worker that was told to stop may take to tell its last; Ctrl-C is answered within a second."""
 
-_EXIT_S = 10.0
+_EXIT_TIMEOUT_S = 10.0
 """What a worker that has told its last may take to exit, which takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WorkerJob:
     """What one worker has to know, but for the credentials: they would be masked on their way."""
 
     plan: LoadPlan
-    lane: int
+    worker: int
     seed: int
     lang: Lang
     form: Form
-    wire: Wire
+    wire: WireFormat
     folders: tuple[str, ...]
 
 
-class Workers:
+class WorkerPool:
     """The processes of one load.
 
     Args:
@@ -64,7 +64,7 @@ class Workers:
     def __init__(self, plan: LoadPlan, generator: Generator, folders: tuple[str, ...], loop: str) -> None:
         self._plan, self._generator, self._folders, self._loop = plan, generator, folders, loop
 
-    async def run(self, tell: Callable[[int, Beat | None], None]) -> None:
+    async def run(self, on_second: Callable[[int, SecondStats | None], None]) -> None:
         """Start them together, and pass on what they tell; ``None`` when one has told its last. Cancelled, end them.
 
         Raises:
@@ -73,25 +73,25 @@ class Workers:
         processes: list[Process] = []
         relays: list[asyncio.Task[None]] = []
         try:
-            for lane in range(self._plan.workers):
-                processes += [await self._started(lane)]
+            for worker in range(self._plan.workers):
+                processes += [await self._start(worker)]
             for process in processes:
-                await _said(process)  # that it is ready
+                await _receive(process)  # that it is ready
             for process in processes:
-                _stdin(process).write(_GO)
-            relays += [asyncio.create_task(_relay(one, lane, tell)) for lane, one in enumerate(processes)]
+                _stdin(process).write(_START_SIGNAL)
+            relays += [asyncio.create_task(_relay(one, worker, on_second)) for worker, one in enumerate(processes)]
             await asyncio.shield(asyncio.gather(*relays))  # cancelled, they go on: workers are still to tell their last
         finally:
             for process in processes:
                 _stdin(process).close()
             if relays:
-                _, late = await asyncio.wait(relays, timeout=_END_S)
-                for relay in late:
+                _, unfinished = await asyncio.wait(relays, timeout=_STOP_TIMEOUT_S)
+                for relay in unfinished:
                     relay.cancel()
             for process, relay in itertools.zip_longest(processes, relays):
-                await _ended(process, told=relay is not None and relay.done())
+                await _wait_for_exit(process, has_finished=relay is not None and relay.done())
 
-    async def _started(self, lane: int) -> Process:
+    async def _start(self, worker: int) -> Process:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tcop_mock.load.worker_main", self._loop),
             stdin=asyncio.subprocess.PIPE,
@@ -100,19 +100,21 @@ class Workers:
             start_new_session=True,  # Ctrl-C is ours to hear
         )
         generator = self._generator
-        bare = replace(self._plan, target=replace(self._plan.target, credentials=None))
-        job = Job(bare, lane, generator.seed, generator.lang, generator.form, generator.wire, self._folders)
-        _stdin(process).write(framed(job) + framed(_revealed(self._plan.target.credentials)))
+        plan = replace(self._plan, target=replace(self._plan.target, credentials=None))
+        job = WorkerJob(
+            plan, worker, generator.seed, generator.lang, generator.form, generator.wire_format, self._folders
+        )
+        _stdin(process).write(encode_frame(job) + encode_frame(_reveal(self._plan.target.credentials)))
         return process
 
 
-def framed(value: object) -> bytes:
+def encode_frame(value: object) -> bytes:
     """Return a value as it goes through a pipe."""
     data = pickle.dumps(value)
     return _LENGTH.pack(len(data)) + data
 
 
-async def next_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - whatever was framed
+async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - whatever was framed
     """Return the next value from a pipe.
 
     Raises:
@@ -122,7 +124,7 @@ async def next_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - wha
     return pickle.loads(await reader.readexactly(length))  # noqa: S301 - from a process of our own, by a pipe of our own
 
 
-def _revealed(credentials: Credentials | None) -> tuple[str, str] | None:
+def _reveal(credentials: Credentials | None) -> tuple[str, str] | None:
     return None if credentials is None else (credentials.user.reveal(), credentials.password.reveal())
 
 
@@ -131,7 +133,7 @@ def _stdin(process: Process) -> asyncio.StreamWriter:
     return process.stdin
 
 
-async def _said(process: Process) -> Any:  # noqa: ANN401 - as next_frame
+async def _receive(process: Process) -> Any:  # noqa: ANN401 - as next_frame
     """Return what a worker says next.
 
     Raises:
@@ -139,18 +141,18 @@ async def _said(process: Process) -> Any:  # noqa: ANN401 - as next_frame
     """
     assert process.stdout is not None  # noqa: S101 - it was asked for
     try:
-        said = await next_frame(process.stdout)
+        value = await read_frame(process.stdout)
     except asyncio.IncompleteReadError:
         raise TcopMockError(f"a worker ended without a word, with exit code {await process.wait()}") from None
-    if isinstance(said, str) and said:
-        raise TcopMockError(f"a worker failed: {said}")
-    return said
+    if isinstance(value, str) and value:
+        raise TcopMockError(f"a worker failed: {value}")
+    return value
 
 
-async def _ended(process: Process, *, told: bool) -> None:
+async def _wait_for_exit(process: Process, *, has_finished: bool) -> None:
     """Wait for the end of a process that has told its last, which is near; end another one."""
     try:
-        async with asyncio.timeout(_EXIT_S if told else 0.0):
+        async with asyncio.timeout(_EXIT_TIMEOUT_S if has_finished else 0.0):
             await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
@@ -158,7 +160,7 @@ async def _ended(process: Process, *, told: bool) -> None:
         await process.wait()
 
 
-async def _relay(process: Process, lane: int, tell: Callable[[int, Beat | None], None]) -> None:
-    while (beat := await _said(process)) is not None:
-        tell(lane, beat)
-    tell(lane, None)
+async def _relay(process: Process, worker: int, on_second: Callable[[int, SecondStats | None], None]) -> None:
+    while (second := await _receive(process)) is not None:
+        on_second(worker, second)
+    on_second(worker, None)

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.domain.verdict import (
-    Baseline,
+    BaselineEntry,
+    BaselineSummary,
     ClauseFinished,
     ClauseResult,
+    ClauseStatus,
     Finding,
-    Known,
-    Result,
     RunFinished,
     Verdict,
 )
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.verdict import RunEvent
 
-_DIGITS = 16
+_FINGERPRINT_DIGITS = 16
 _NUMBERS = re.compile(r"(?<!answered )(?<![\w./-])\d+(?:[.,]\d+)*(?![\w./-])")
 """Counts and times, which chance has a hand in; a status and the digits of a name are not."""
-_ONE_OF_MANY = re.compile(r"\bcallback \d+\b")
-_JUDGED = frozenset({Result.FAIL, Result.KNOWN})
+_CALLBACK_NUMBER = re.compile(r"\bcallback \d+\b")
+_FAILED_RESULTS = frozenset({ClauseStatus.FAIL, ClauseStatus.KNOWN})
 
 
 def fingerprint(clause: str, cause: str) -> str:
     """Return what a finding is known by, in hexadecimal: its clause and its cause, without counts and times."""
     return hashlib.sha256(f"{clause}\n{_NUMBERS.sub('#', cause)}".encode("utf-8", "surrogatepass")).hexdigest()[
-        :_DIGITS
+        :_FINGERPRINT_DIGITS
     ]
 
 
@@ -47,52 +47,54 @@ def finding_fingerprint(result: ClauseResult, finding: Finding) -> str:
     return fingerprint(result.clause.code, finding.cause or finding.title)
 
 
-class Comparison:
+class BaselineFilter:
     """Tells known findings from new ones.
 
     Args:
-        known: what the baseline lists.
+        entries: what the baseline lists.
         today: decides what has expired.
         path: of the baseline, as it was given.
-        adopting: whether what is new is known from now on. What has expired stays so: it was to be mended by now.
+        add_new: whether what is new is known from now on. What has expired stays so: it was to be mended by now.
     """
 
-    def __init__(self, known: Iterable[Known], today: date, *, path: str = "", adopting: bool = False) -> None:
-        self._known = {one.fingerprint: one for one in known}
-        self._today, self._path, self._adopting = today, path, adopting
+    def __init__(self, entries: Iterable[BaselineEntry], today: date, *, path: str = "", add_new: bool = False) -> None:
+        self._entries = {one.fingerprint: one for one in entries}
+        self._today, self._path, self._add_new = today, path, add_new
 
-    def heard_by(self, listen: Callable[[RunEvent], None]) -> Callable[[RunEvent], None]:
+    def wrap_listener(self, listener: Callable[[RunEvent], None]) -> Callable[[RunEvent], None]:
         """Return a listener that passes events on with their results compared."""
-        return lambda event: listen(self.event(event))
+        return lambda event: listener(self.filter_event(event))
 
-    def event(self, event: RunEvent) -> RunEvent:
+    def filter_event(self, event: RunEvent) -> RunEvent:
         """Return an event with the results that it tells compared."""
         match event:
             case ClauseFinished(result):
-                return ClauseFinished(self.result(result))
+                return ClauseFinished(self.filter_result(result))
             case RunFinished(verdict):
-                return RunFinished(self.verdict(verdict))
+                return RunFinished(self.filter_verdict(verdict))
             case _:
                 return event
 
-    def verdict(self, verdict: Verdict) -> Verdict:
+    def filter_verdict(self, verdict: Verdict) -> Verdict:
         """Return a verdict with all its results compared, and what of the baseline was not found any more."""
-        compared = replace(verdict, results=tuple(map(self.result, verdict.results)))
-        stale = tuple(self._stale(compared))
-        return replace(compared, baseline=Baseline(self._path, len(self._known), stale))
+        filtered = replace(verdict, results=tuple(map(self.filter_result, verdict.results)))
+        stale_entries = tuple(self._stale_entries(filtered))
+        return replace(filtered, baseline=BaselineSummary(self._path, len(self._entries), stale_entries))
 
-    def result(self, result: ClauseResult) -> ClauseResult:
+    def filter_result(self, result: ClauseResult) -> ClauseResult:
         """Return a clause's result with its findings compared, new ones first.
 
         It is ``known`` where none of them counts. A result that was compared before stays as it is.
         """
-        if result.result is not Result.FAIL:
+        if result.status is not ClauseStatus.FAIL:
             return result
-        found = sorted((self._finding(result, one) for one in result.findings), key=lambda one: not one.counts)
-        is_new = any(one.counts for one in found)
-        return replace(result, result=Result.FAIL if is_new else Result.KNOWN, findings=tuple(found))
+        findings = sorted(
+            (self._filter_finding(result, one) for one in result.findings), key=lambda one: not one.is_gating
+        )
+        is_new = any(one.is_gating for one in findings)
+        return replace(result, status=ClauseStatus.FAIL if is_new else ClauseStatus.KNOWN, findings=tuple(findings))
 
-    def listed(self, verdict: Verdict, *, update: bool, prune: bool) -> list[Known]:
+    def entries_to_write(self, verdict: Verdict, *, update: bool, prune: bool) -> list[BaselineEntry]:
         """Return what the baseline is to list after a run, by clause.
 
         Args:
@@ -100,38 +102,44 @@ class Comparison:
             update: whether what was found is added.
             prune: whether what was not found any more is left out, of clauses that were judged.
         """
-        listed = dict(self._known)
-        for gone in self._stale(verdict) if prune else ():
-            del listed[gone.fingerprint]
+        entries = dict(self._entries)
+        for stale_entry in self._stale_entries(verdict) if prune else ():
+            del entries[stale_entry.fingerprint]
         if update:
-            listed |= {finding.fingerprint: finding.known for finding in _found(verdict) if finding.known}
-        return sorted(listed.values(), key=lambda one: (one.clause, one.fingerprint))
+            entries |= {
+                finding.fingerprint: finding.baseline_entry
+                for finding in _all_findings(verdict)
+                if finding.baseline_entry
+            }
+        return sorted(entries.values(), key=lambda one: (one.clause, one.fingerprint))
 
-    def _finding(self, result: ClauseResult, finding: Finding) -> Finding:
-        mark, code = finding_fingerprint(result, finding), result.clause.code
-        cases = tuple(dict.fromkeys(_ONE_OF_MANY.sub("callback #", case) for case in finding.cases))
-        known = self._known.get(mark)
-        if known is None:
-            if self._adopting:
-                known = Known(mark, code, self._today, finding.cause, finding.title, cases)
-            return replace(finding, fingerprint=mark, known=known)
-        expired = known.expires is not None and known.expires <= self._today
-        everywhere = not (known.cases and cases)
-        beyond = () if everywhere else tuple(case for case in cases if case not in known.cases)
-        if beyond and self._adopting:
-            known, beyond = replace(known, cases=(*known.cases, *beyond)), ()
-        return replace(finding, fingerprint=mark, known=known, expired=expired, beyond=beyond)
+    def _filter_finding(self, result: ClauseResult, finding: Finding) -> Finding:
+        digest, code = finding_fingerprint(result, finding), result.clause.code
+        cases = tuple(dict.fromkeys(_CALLBACK_NUMBER.sub("callback #", case) for case in finding.cases))
+        entry = self._entries.get(digest)
+        if entry is None:
+            if self._add_new:
+                entry = BaselineEntry(digest, code, self._today, finding.cause, finding.title, cases)
+            return replace(finding, fingerprint=digest, baseline_entry=entry)
+        is_expired = entry.expires is not None and entry.expires <= self._today
+        covers_all_cases = not (entry.cases and cases)
+        new_cases = () if covers_all_cases else tuple(case for case in cases if case not in entry.cases)
+        if new_cases and self._add_new:
+            entry, new_cases = replace(entry, cases=(*entry.cases, *new_cases)), ()
+        return replace(finding, fingerprint=digest, baseline_entry=entry, is_expired=is_expired, new_cases=new_cases)
 
-    def _stale(self, verdict: Verdict) -> Iterator[Known]:
-        found = {finding.fingerprint for finding in _found(verdict)}
-        judged = {one.clause.code for one in verdict.results if _was_judged(one)}
-        return (one for one in self._known.values() if one.clause in judged and one.fingerprint not in found)
+    def _stale_entries(self, verdict: Verdict) -> Iterator[BaselineEntry]:
+        fingerprints = {finding.fingerprint for finding in _all_findings(verdict)}
+        checked_codes = {one.clause.code for one in verdict.results if _is_fully_checked(one)}
+        return (
+            one for one in self._entries.values() if one.clause in checked_codes and one.fingerprint not in fingerprints
+        )
 
 
-def _was_judged(result: ClauseResult) -> bool:
+def _is_fully_checked(result: ClauseResult) -> bool:
     """Say whether all that a clause sends was judged; one that passed with cases left out has its reason."""
-    return result.result in _JUDGED or (result.result is Result.PASS and not result.reason)
+    return result.status in _FAILED_RESULTS or (result.status is ClauseStatus.PASS and not result.reason)
 
 
-def _found(verdict: Verdict) -> Iterator[Finding]:
+def _all_findings(verdict: Verdict) -> Iterator[Finding]:
     return (finding for result in verdict.results for finding in result.findings)

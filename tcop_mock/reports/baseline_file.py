@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock._version import __version__
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.catalog.schema_errors import validator, worst
-from tcop_mock.domain.verdict import Known
+from tcop_mock.catalog.schema_errors import validator, worst_violation
+from tcop_mock.domain.verdict import BaselineEntry
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.files import write_report
 from tcop_mock.reports.json import VERSION, json_text
@@ -20,11 +20,11 @@ from tcop_mock.reports.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MOST_BYTES = 64 * 1024 * 1024
-_MOST_CHARS = 300
+_MAX_BYTES = 64 * 1024 * 1024
+_MAX_CHARS = 300
 
 
-def read_baseline(path: str) -> list[Known]:
+def read_baseline(path: str) -> list[BaselineEntry]:
     """Return what a baseline lists.
 
     Raises:
@@ -37,23 +37,23 @@ def read_baseline(path: str) -> list[Known]:
     except OSError as problem:
         raise UsageError(f"baseline {path!r} cannot be read: {problem.strerror or problem}") from None
     try:
-        tree = json.loads(raw[:_MOST_BYTES])
+        document = json.loads(raw[:_MAX_BYTES])
     except (ValueError, RecursionError) as problem:
-        raise UsageError(f"baseline {path!r} is no JSON: {one_line(str(problem), _MOST_CHARS)}") from None
-    flaw = worst(validator(read_schema("baseline")), tree)
-    if flaw:
-        key = ".".join(map(str, flaw.path)) or "the document"
-        hint = f" ({flaw.wanted})" if flaw.wanted else ""
-        raise UsageError(one_line(f"baseline {path!r}: {key} {flaw.message}{hint}", _MOST_CHARS))
-    known = [_known(row, f"baseline {path!r}: findings.{at}") for at, row in enumerate(tree["findings"])]
-    marks = [one.fingerprint for one in known]
-    twice = next((mark for mark in marks if marks.count(mark) > 1), None)
-    if twice:
-        raise UsageError(f"baseline {path!r} lists the fingerprint {twice} twice; keep one of them")
-    return known
+        raise UsageError(f"baseline {path!r} is no JSON: {one_line(str(problem), _MAX_CHARS)}") from None
+    violation = worst_violation(validator(read_schema("baseline")), document)
+    if violation:
+        key = ".".join(map(str, violation.path)) or "the document"
+        hint = f" ({violation.description})" if violation.description else ""
+        raise UsageError(one_line(f"baseline {path!r}: {key} {violation.message}{hint}", _MAX_CHARS))
+    entries = [_entry_from_row(row, f"baseline {path!r}: findings.{at}") for at, row in enumerate(document["findings"])]
+    fingerprints = [one.fingerprint for one in entries]
+    duplicate = next((mark for mark in fingerprints if fingerprints.count(mark) > 1), None)
+    if duplicate:
+        raise UsageError(f"baseline {path!r} lists the fingerprint {duplicate} twice; keep one of them")
+    return entries
 
 
-def baseline_document(known: Iterable[Known]) -> dict[str, Any]:
+def baseline_document(entries: Iterable[BaselineEntry]) -> dict[str, Any]:
     """Return a baseline as it is written."""
     return {
         "version": VERSION,
@@ -69,34 +69,34 @@ def baseline_document(known: Iterable[Known]) -> dict[str, Any]:
                 "expires": one.expires.isoformat() if one.expires else None,
                 "note": one.note,
             }
-            for one in known
+            for one in entries
         ],
     }
 
 
-def write_baseline(path: str, known: Iterable[Known]) -> None:
+def write_baseline(path: str, entries: Iterable[BaselineEntry]) -> None:
     """Write a baseline: whoever looks sees the old one or the whole new one.
 
     Raises:
         UsageError: it cannot be written.
     """
-    write_report(path, json_text(baseline_document(known)).encode(), what="baseline")
+    write_report(path, json_text(baseline_document(entries)).encode(), label="baseline")
 
 
-def _known(row: dict[str, Any], where: str) -> Known:
-    return Known(
+def _entry_from_row(row: dict[str, Any], where: str) -> BaselineEntry:
+    return BaselineEntry(
         fingerprint=row["fingerprint"],
         clause=row["clause"],
-        first_seen=_day(row["first_seen"], f"{where}.first_seen"),
+        first_seen=_parse_date(row["first_seen"], f"{where}.first_seen"),
         cause=row.get("cause", ""),
         title=row.get("title", ""),
         cases=tuple(row.get("cases", ())),
-        expires=_day(row["expires"], f"{where}.expires") if row.get("expires") else None,
+        expires=_parse_date(row["expires"], f"{where}.expires") if row.get("expires") else None,
         note=row.get("note", ""),
     )
 
 
-def _day(text: str, where: str) -> date:
+def _parse_date(text: str, where: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -35,8 +35,8 @@ _WIDTH, _HEIGHT = 360, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 22, 24
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 _CLASSES = ("a", "b", "c")
-_MOST_LABELS = 6
-_THOUSAND = 1000
+_MAX_LABELS = 6
+_INTEGER_FROM = 1000
 
 
 class Curve(NamedTuple):
@@ -59,44 +59,51 @@ def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s:
     values = [y for curve in curves for _, y in curve.points if y]
     low = math.floor(math.log10(max(min(values, default=0.001), 1e-6)))
     high = max(low + 1, math.ceil(math.log10(max(*values, limit_s, 0.01))))
-    last = max((x for curve in curves for x, _ in curve.points), default=0.0) or 1.0
+    last_x = max((x for curve in curves for x, _ in curve.points), default=0.0) or 1.0
 
-    def place(x: float, y_s: float) -> tuple[float, float]:
-        share = (math.log10(max(y_s, 10.0**low)) - low) / (high - low)
-        return _LEFT + _PLOT_WIDTH * x / last, _TOP + _PLOT_HEIGHT * (1 - share)
+    def to_point(x: float, y_s: float) -> tuple[float, float]:
+        fraction = (math.log10(max(y_s, 10.0**low)) - low) / (high - low)
+        return _LEFT + _PLOT_WIDTH * x / last_x, _TOP + _PLOT_HEIGHT * (1 - fraction)
 
     for power in range(low, high + 1):
-        _rule(svg, place(0, 10.0**power)[1], short_time(10.0**power))
-    _across(svg, place(0, limit_s)[1], "limit")
-    _along(svg, [(0.0, "0 s"), (last / 2, f"{last / 2:.3g} s"), (last, f"{last:.3g} s")], last)
-    for cls, curve in zip(_CLASSES, curves, strict=False):
-        for stretch in _stretches(curve.points):
-            points = " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in stretch)
-            ET.SubElement(svg, "polyline", {"class": f"line {cls}", "points": points})
-    _key(svg, [curve.name for curve in curves], "line")
+        _grid_line(svg, to_point(0, 10.0**power)[1], short_time(10.0**power))
+    _horizontal_line(svg, to_point(0, limit_s)[1], "limit")
+    _x_labels(svg, [(0.0, "0 s"), (last_x / 2, f"{last_x / 2:.3g} s"), (last_x, f"{last_x:.3g} s")], last_x)
+    for css_class, curve in zip(_CLASSES, curves, strict=False):
+        for segment in _segments(curve.points):
+            points = " ".join("{:.1f},{:.1f}".format(*to_point(x, y)) for x, y in segment)
+            ET.SubElement(svg, "polyline", {"class": f"line {css_class}", "points": points})
+    _legend(svg, [curve.name for curve in curves], "line")
 
 
 def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequence[str] = ()) -> None:
     """Add bars, the parts of each stacked; ``names`` are those of the parts, empty for one that is not told."""
     svg = _figure(parent, title)
-    most = max((sum(bar.parts) for bar in bars), default=0.0) or 1.0
-    for share in (0.0, 0.5, 1.0):
-        _rule(svg, _TOP + _PLOT_HEIGHT * (1 - share), _number(most * share))
-    step = _PLOT_WIDTH / max(1, len(bars))
+    highest = max((sum(bar.parts) for bar in bars), default=0.0) or 1.0
+    for fraction in (0.0, 0.5, 1.0):
+        _grid_line(svg, _TOP + _PLOT_HEIGHT * (1 - fraction), _format_number(highest * fraction))
+    bar_spacing = _PLOT_WIDTH / max(1, len(bars))
     for number, bar in enumerate(bars):
-        base = float(_TOP + _PLOT_HEIGHT)
-        for cls, part in zip(_CLASSES, bar.parts, strict=False):
-            height = _PLOT_HEIGHT * part / most
-            base -= height
-            box = {"x": _LEFT + step * number + step * 0.1, "y": base, "width": step * 0.8, "height": height}
-            ET.SubElement(svg, "rect", {"class": f"bar {cls}", **{key: f"{value:.2f}" for key, value in box.items()}})
-    every = max(1, math.ceil(len(bars) / _MOST_LABELS))
-    _along(svg, [(number + 0.5, bar.name) for number, bar in enumerate(bars) if number % every == 0], len(bars))
-    _key(svg, names, "bar")
+        bottom = float(_TOP + _PLOT_HEIGHT)
+        for css_class, part in zip(_CLASSES, bar.parts, strict=False):
+            height = _PLOT_HEIGHT * part / highest
+            bottom -= height
+            attributes = {
+                "x": _LEFT + bar_spacing * number + bar_spacing * 0.1,
+                "y": bottom,
+                "width": bar_spacing * 0.8,
+                "height": height,
+            }
+            ET.SubElement(
+                svg, "rect", {"class": f"bar {css_class}", **{key: f"{value:.2f}" for key, value in attributes.items()}}
+            )
+    label_step = max(1, math.ceil(len(bars) / _MAX_LABELS))
+    _x_labels(svg, [(number + 0.5, bar.name) for number, bar in enumerate(bars) if number % label_step == 0], len(bars))
+    _legend(svg, names, "bar")
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= _THOUSAND else f"{value:.3g}"
+def _format_number(value: float) -> str:
+    return f"{value:,.0f}" if value >= _INTEGER_FROM else f"{value:.3g}"
 
 
 def short_time(seconds: float) -> str:
@@ -110,34 +117,36 @@ def short_time(seconds: float) -> str:
 def _figure(parent: ET.Element, title: str) -> ET.Element:
     figure = add(parent, "figure")
     add(figure, "figcaption", title)
-    about = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "role": "img", "aria-label": title}
-    return ET.SubElement(figure, "svg", about)
+    attributes = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "role": "img", "aria-label": title}
+    return ET.SubElement(figure, "svg", attributes)
 
 
-def _rule(svg: ET.Element, y: float, label: str) -> None:
-    _across(svg, y, "grid")
+def _grid_line(svg: ET.Element, y: float, label: str) -> None:
+    _horizontal_line(svg, y, "grid")
     _text(svg, _LEFT - 5, y + 4, label, "end")
 
 
-def _across(svg: ET.Element, y: float, cls: str) -> None:
-    ends = {"x1": f"{_LEFT}", "x2": f"{_WIDTH - _RIGHT}", "y1": f"{y:.1f}", "y2": f"{y:.1f}"}
-    ET.SubElement(svg, "line", {"class": cls, **ends})
+def _horizontal_line(svg: ET.Element, y: float, css_class: str) -> None:
+    attributes = {"x1": f"{_LEFT}", "x2": f"{_WIDTH - _RIGHT}", "y1": f"{y:.1f}", "y2": f"{y:.1f}"}
+    ET.SubElement(svg, "line", {"class": css_class, **attributes})
 
 
-def _along(svg: ET.Element, labels: Sequence[tuple[float, str]], whole: float) -> None:
-    for at, label in labels:
-        anchor = "start" if at == 0 else "end" if at == whole else "middle"
-        _text(svg, _LEFT + _PLOT_WIDTH * at / whole, _HEIGHT - 6, label, anchor)
+def _x_labels(svg: ET.Element, labels: Sequence[tuple[float, str]], x_max: float) -> None:
+    for x, label in labels:
+        anchor = "start" if x == 0 else "end" if x == x_max else "middle"
+        _text(svg, _LEFT + _PLOT_WIDTH * x / x_max, _HEIGHT - 6, label, anchor)
 
 
-def _key(svg: ET.Element, names: Sequence[str], kind: str) -> None:
-    shown = [(cls, name) for cls, name in zip(_CLASSES, names, strict=False) if name]
-    for number, (cls, name) in enumerate(shown):
-        x = _LEFT + 105 * number
+def _legend(svg: ET.Element, names: Sequence[str], kind: str) -> None:
+    entries = [(css_class, name) for css_class, name in zip(_CLASSES, names, strict=False) if name]
+    for index, (css_class, name) in enumerate(entries):
+        x = _LEFT + 105 * index
         if kind == "line":
-            ET.SubElement(svg, "polyline", {"class": f"line {cls}", "points": f"{x},10 {x + 18},10"})
+            ET.SubElement(svg, "polyline", {"class": f"line {css_class}", "points": f"{x},10 {x + 18},10"})
         else:
-            ET.SubElement(svg, "rect", {"class": f"bar {cls}", "x": f"{x}", "y": "5", "width": "12", "height": "10"})
+            ET.SubElement(
+                svg, "rect", {"class": f"bar {css_class}", "x": f"{x}", "y": "5", "width": "12", "height": "10"}
+            )
         _text(svg, x + 22, 14, name, "start").set("class", "named")
 
 
@@ -147,12 +156,12 @@ def _text(svg: ET.Element, x: float, y: float, text: str, anchor: str) -> ET.Ele
     return element
 
 
-def _stretches(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:
+def _segments(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:
     """Cut a curve at its gaps."""
-    found: list[list[tuple[float, float]]] = [[]]
+    segments: list[list[tuple[float, float]]] = [[]]
     for x, y in points:
         if y is None:
-            found.append([])
+            segments.append([])
         else:
-            found[-1].append((x, y))
-    return [stretch for stretch in found if stretch]
+            segments[-1].append((x, y))
+    return [stretch for stretch in segments if stretch]

@@ -8,14 +8,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock._version import __version__
-from tcop_mock.callbacks.generator import Generator, Moment
+from tcop_mock.callbacks.generator import Generator, LifecyclePoint
 from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sampling import Ask, forms
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.files import write_report
 from tcop_mock.reports.summary import catalogue_sha256
@@ -49,17 +49,17 @@ Seed {seed}, profile {profile}. What no source says of this profile:
 """
 
 
-class CorpusFile(NamedTuple):
+class ExportFile(NamedTuple):
     """One file."""
 
     path: str
     """Below the folder, with slashes."""
     content: bytes
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
     """What the manifest says of it beside path and hash."""
 
 
-class Corpus:
+class ExportBuilder:
     """All files of an export.
 
     Args:
@@ -68,7 +68,7 @@ class Corpus:
         seed: what all chance comes from.
         profile: whose bodies.
         langs: languages of the accounts.
-        only: forms; shapes that do not have one are passed over.
+        forms: forms; shapes that do not have one are passed over.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is one thing that a user can choose
@@ -78,17 +78,17 @@ class Corpus:
         seed: int,
         profile: Profile,
         langs: Sequence[Lang] = tuple(Lang),
-        only: Sequence[Form] = tuple(Form),
+        forms: Sequence[Form] = tuple(Form),
     ) -> None:
         self._catalog, self._shapes, self._seed, self._profile = catalog, shapes, seed, profile
-        self._langs, self._forms = langs, only
+        self._langs, self._forms = langs, forms
 
-    def files(self) -> list[CorpusFile]:
+    def files(self) -> list[ExportFile]:
         """Return all files but the manifest, in the order of their paths."""
         files = [self._readme(), *self._callbacks(), *self._mutations(), *self._schemas()]
         return sorted(files, key=lambda file: file.path)
 
-    def manifest(self, files: Sequence[CorpusFile]) -> dict[str, Any]:
+    def manifest(self, files: Sequence[ExportFile]) -> dict[str, Any]:
         """Return the manifest of some files."""
         return {
             "version": 1,
@@ -98,46 +98,56 @@ class Corpus:
             "assumptions": list(self._profile.assumptions),
             "catalogue_sha256": catalogue_sha256(self._shapes),
             "files": [
-                {"path": file.path, "sha256": hashlib.sha256(file.content).hexdigest(), **file.facts} for file in files
+                {"path": file.path, "sha256": hashlib.sha256(file.content).hexdigest(), **file.metadata}
+                for file in files
             ],
         }
 
-    def _readme(self) -> CorpusFile:
+    def _readme(self) -> ExportFile:
         text = _README.format(
             version=__version__,
             seed=self._seed,
             profile=self._profile.name,
             assumptions="\n".join(f"- {line}" for line in self._profile.assumptions),
         )
-        return CorpusFile("README.md", text.encode(), {"kind": "readme"})
+        return ExportFile("README.md", text.encode(), {"kind": "readme"})
 
-    def _callbacks(self) -> Iterator[CorpusFile]:
+    def _callbacks(self) -> Iterator[ExportFile]:
         for shape in self._shapes:
-            for form in (form for form in forms(shape) if form in self._forms):
+            for form in (form for form in forms_of(shape) if form in self._forms):
                 for lang in self._langs:
-                    generator = Generator(self._seed, lang, form=form, wire=self._profile.wire)
+                    generator = Generator(self._seed, lang, form=form, wire_format=self._profile.wire_format)
                     for state in _states(shape):
-                        body = Bodies(generator, shape, Moment(state), ask=Ask(reaching=state)).body(0)
+                        body = BodyRenderer(
+                            generator, shape, LifecyclePoint(state), options=AlarmOptions(required_state=state)
+                        ).body(0)
                         path = f"callbacks/{form}/{lang}/{shape.id}/{state}.json"
-                        yield CorpusFile(path, body, _facts(shape) | {"state": state, "form": form, "lang": lang})
+                        yield ExportFile(
+                            path, body, _callback_metadata(shape) | {"state": state, "form": form, "lang": lang}
+                        )
 
-    def _mutations(self) -> Iterator[CorpusFile]:
+    def _mutations(self) -> Iterator[ExportFile]:
         for mutator in load_mutators().values():
             shape = self._catalog.get(mutator.shape or PLAIN_SHAPE)
-            ask = Ask(threshold=mutator.threshold, reaching=mutator.state)
-            bodies = Bodies(Generator(self._seed, wire=self._profile.wire), shape, Moment(mutator.state), ask=ask)
+            options = AlarmOptions(has_threshold=mutator.has_threshold, required_state=mutator.state)
+            bodies = BodyRenderer(
+                Generator(self._seed, wire_format=self._profile.wire_format),
+                shape,
+                LifecyclePoint(mutator.state),
+                options=options,
+            )
             body = mutator.change(json.loads(bodies.body(0)))
-            facts = {"mutator": mutator.name, "clause": mutator.clause, "wanted": mutator.wanted}
-            path = f"mutations/{mutator.wanted}/{mutator.clause}-{mutator.name}.body"
-            yield CorpusFile(path, body, {"kind": "mutation", "shape": shape.id, **facts})
+            metadata = {"mutator": mutator.name, "clause": mutator.clause, "wanted": mutator.expected_reaction}
+            path = f"mutations/{mutator.expected_reaction}/{mutator.clause}-{mutator.name}.body"
+            yield ExportFile(path, body, {"kind": "mutation", "shape": shape.id, **metadata})
 
-    def _schemas(self) -> Iterator[CorpusFile]:
+    def _schemas(self) -> Iterator[ExportFile]:
         for shape in self._shapes:
-            emit = emit_schema(shape, wire=self._profile.wire)
-            for what, schema in (("emit", emit), ("accept", accept_schema(shape))):
+            emit = emit_schema(shape, wire=self._profile.wire_format)
+            for schema_kind, schema in (("emit", emit), ("accept", accept_schema(shape))):
                 content = json_bytes(schema)
-                facts = {"kind": "schema", "shape": shape.id, "schema": what}
-                yield CorpusFile(f"schemas/{what}/{shape.id}.schema.json", content, facts)
+                metadata = {"kind": "schema", "shape": shape.id, "schema": schema_kind}
+                yield ExportFile(f"schemas/{schema_kind}/{shape.id}.schema.json", content, metadata)
 
 
 def json_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -145,29 +155,29 @@ def json_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
     return json.dumps(tree, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def _facts(shape: Shape) -> dict[str, Any]:
+def _callback_metadata(shape: Shape) -> dict[str, Any]:
     return {"kind": "callback", "shape": shape.id, "source": shape.source, "assumed": list(shape.assumed)}
 
 
 def _states(shape: Shape) -> Iterator[State]:
     yield State.FIRING
-    if shape.kind is Kind.METRIC:
+    if shape.kind is AlarmKind.METRIC:
         yield State.REPEATED
-    if shape.recovers:
+    if shape.can_resolve:
         yield State.RESOLVED
 
 
-class Synced(NamedTuple):
+class SyncResult(NamedTuple):
     """What became of a folder."""
 
     written: int
     unchanged: int
     removed: int
-    kept: tuple[str, ...]
+    edited: tuple[str, ...]
     """Files of the last export that do not belong any more and were edited since."""
 
 
-def require_ours(folder: Path) -> None:
+def require_export_folder(folder: Path) -> None:
     """See to it that a folder can be exported into: it is not there, empty, or an earlier export.
 
     Raises:
@@ -176,7 +186,7 @@ def require_ours(folder: Path) -> None:
     try:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{str(folder)!r} is a file; name a folder")
-        if folder.is_dir() and any(folder.iterdir()) and _listed(folder) is None:
+        if folder.is_dir() and any(folder.iterdir()) and _read_manifest(folder) is None:
             raise UsageError(
                 f"{str(folder)!r} is neither empty nor an earlier export (it has no {MANIFEST} of ours); name another"
             )
@@ -184,66 +194,68 @@ def require_ours(folder: Path) -> None:
         raise UsageError(f"{str(folder)!r} cannot be read: {problem.strerror}") from None
 
 
-def sync(folder: Path, files: Sequence[CorpusFile], manifest: dict[str, Any]) -> Synced:
+def sync_export(folder: Path, files: Sequence[ExportFile], manifest: dict[str, Any]) -> SyncResult:
     """Write what differs, remove what the last export wrote and this one does not; touch nothing else.
 
     Raises:
-        UsageError: as :func:`require_ours`, or something cannot be written.
+        UsageError: as :func:`require_export_folder`, or something cannot be written.
     """
-    require_ours(folder)
-    now = {file.path for file in files}
+    require_export_folder(folder)
+    current_paths = {file.path for file in files}
     try:
-        before = _listed(folder) or {}
+        previous = _read_manifest(folder) or {}
         folder.mkdir(parents=True, exist_ok=True)
-        removed, kept = _removed(folder, {path: digest for path, digest in before.items() if path not in now})
+        removed, edited = _remove_stale(
+            folder, {path: digest for path, digest in previous.items() if path not in current_paths}
+        )
         written = sum(
-            _written(folder / path, content)
+            _write_if_changed(folder / path, content)
             for path, content in [(MANIFEST, json_bytes(manifest)), *((file.path, file.content) for file in files)]
         )
     except OSError as problem:
         raise UsageError(f"{problem.filename or str(folder)!r} cannot be written: {problem.strerror}") from None
-    return Synced(written, len(files) + 1 - written, removed, kept)
+    return SyncResult(written, len(files) + 1 - written, removed, edited)
 
 
-def _written(place: Path, content: bytes) -> bool:
+def _write_if_changed(path: Path, content: bytes) -> bool:
     """Write a file that is not there or differs; say whether it was."""
-    if place.is_file() and place.read_bytes() == content:
+    if path.is_file() and path.read_bytes() == content:
         return False
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_report(place, content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(path, content)
     return True
 
 
-def _removed(folder: Path, stale: dict[str, str]) -> tuple[int, tuple[str, ...]]:
+def _remove_stale(folder: Path, stale: dict[str, str]) -> tuple[int, tuple[str, ...]]:
     """Remove files of the last export, and folders that are empty then; keep those that somebody edited."""
-    gone, kept = 0, []
+    removed_count, edited = 0, []
     for path, digest in stale.items():
-        place = folder / path
-        if not place.is_file():
+        file = folder / path
+        if not file.is_file():
             continue
-        if hashlib.sha256(place.read_bytes()).hexdigest() != digest:
-            kept.append(path)
+        if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            edited.append(path)
             continue
-        place.unlink()
-        gone += 1
-        for parent in place.relative_to(folder).parents:
+        file.unlink()
+        removed_count += 1
+        for parent in file.relative_to(folder).parents:
             if parent.name and not any((folder / parent).iterdir()):
                 (folder / parent).rmdir()
-    return gone, tuple(kept)
+    return removed_count, tuple(edited)
 
 
-def _listed(folder: Path) -> dict[str, str] | None:
+def _read_manifest(folder: Path) -> dict[str, str] | None:
     """Return path and hash of what the manifest lists, where there is one of ours; never a path out of the folder."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if manifest["tool"]["name"] != TOOL or manifest["version"] != 1:
             return None
-        listed = {str(row["path"]): str(row["sha256"]) for row in manifest["files"]}
+        digests = {str(row["path"]): str(row["sha256"]) for row in manifest["files"]}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
-    return {path: digest for path, digest in listed.items() if _is_inside(path)}
+    return {path: digest for path, digest in digests.items() if _is_inside(path)}
 
 
 def _is_inside(path: str) -> bool:
-    parts = PurePosixPath(path)
-    return not parts.is_absolute() and ".." not in parts.parts
+    relative = PurePosixPath(path)
+    return not relative.is_absolute() and ".." not in relative.parts

@@ -9,25 +9,27 @@ from pathlib import Path
 from tcop_mock.errors import UsageError
 
 
-def require_writable(path: str | Path, *, what: str = "report") -> Path:
+def require_writable(path: str | Path, *, label: str = "report") -> Path:
     """Return where a report will lie, links followed. Worth asking before a run, not after it.
 
     Raises:
         UsageError: the folder is missing or not writable, or a folder has that name.
     """
-    given = Path(path)
-    place = given if _is_special(given) else given.resolve()  # /dev/stdout leads to names that are no files
-    if place.is_dir():
-        raise UsageError(f"{what} {str(path)!r} is a folder; name a file")
-    if not place.parent.is_dir():
-        raise UsageError(f"{what} {str(path)!r}: there is no folder {str(place.parent)!r}; create it first")
-    asked = place if _is_special(place) else place.parent
-    if not os.access(asked, os.W_OK):
-        raise UsageError(f"{what} {str(path)!r}: {str(asked)!r} is not writable")
-    return place
+    given_path = Path(path)
+    resolved = (
+        given_path if _is_special(given_path) else given_path.resolve()
+    )  # /dev/stdout leads to names that are no files
+    if resolved.is_dir():
+        raise UsageError(f"{label} {str(path)!r} is a folder; name a file")
+    if not resolved.parent.is_dir():
+        raise UsageError(f"{label} {str(path)!r}: there is no folder {str(resolved.parent)!r}; create it first")
+    checked_path = resolved if _is_special(resolved) else resolved.parent
+    if not os.access(checked_path, os.W_OK):
+        raise UsageError(f"{label} {str(path)!r}: {str(checked_path)!r} is not writable")
+    return resolved
 
 
-def write_report(path: str | Path, content: bytes, *, what: str = "report") -> None:
+def write_report(path: str | Path, content: bytes, *, label: str = "report") -> None:
     """Write a report so that whoever looks sees the old one or the whole new one.
 
     It is written beside its place first, with the rights the process gives to new files, and then moved. What is no
@@ -36,19 +38,19 @@ def write_report(path: str | Path, content: bytes, *, what: str = "report") -> N
     Raises:
         UsageError: as :func:`require_writable`, or the writing failed (disk full).
     """
-    place = require_writable(path, what=what)
-    if _is_special(place):
-        place.write_bytes(content)
+    destination = require_writable(path, label=label)
+    if _is_special(destination):
+        destination.write_bytes(content)
         return
-    draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+    temporary = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with draft.open("xb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
-        draft.replace(place)
+        temporary.replace(destination)
     except OSError as problem:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"{what} {str(path)!r} cannot be written: {problem.strerror or problem}") from None
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"{label} {str(path)!r} cannot be written: {problem.strerror or problem}") from None
 
 
-def _is_special(place: Path) -> bool:
-    return place.exists() and not place.is_file() and not place.is_dir()
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()

@@ -4,136 +4,153 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcop_mock.domain.verdict import Result
-from tcop_mock.reports.text import UNSAFE, Tone, counted, escaped, lines, named, one_line, paragraph, say
+from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.reports.text import (
+    UNSAFE_CHARACTERS,
+    Style,
+    clause_label,
+    escape_unsafe,
+    one_line,
+    paragraph,
+    pluralize,
+    printable_lines,
+    styled_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.domain.verdict import ClauseResult, Finding, Reproduction, Verdict
-    from tcop_mock.reports.text import Line
+    from tcop_mock.reports.text import StyledLine
 
-MOST_FINDINGS = 5
-_MOST_NAMED = 5
-MOST_TITLE_CHARS = 300
-_MOST_DETAIL_CHARS = 2_000
-_MOST_EVIDENCE_CHARS = 6_000
-_MOST_EVIDENCE_LINES = 60
-_MOST_COMMAND_CHARS = 12_000
-_INDENT, _DEEPER = "  ", "    "
-WITH_CURL = "# --- see it again with curl: from here to the next such line ---"
-WITH_OURS = "# --- or with tcop-mock ---"
-END = "# ---"
+MAX_FINDINGS = 5
+_MAX_NEW_CASES = 5
+MAX_TITLE_CHARS = 300
+_MAX_DETAIL_CHARS = 2_000
+_MAX_EVIDENCE_CHARS = 6_000
+_MAX_EVIDENCE_LINES = 60
+_MAX_COMMAND_CHARS = 12_000
+_INDENT, _DEEP_INDENT = "  ", "    "
+CURL_HEADING = "# --- see it again with curl: from here to the next such line ---"
+CLI_HEADING = "# --- or with tcop-mock ---"
+END_MARKER = "# ---"
 
 
-def headline(result: ClauseResult) -> str:
+def summary_line(result: ClauseResult) -> str:
     """Return a broken clause in one line: its first finding, and how many more there are."""
-    titles = [one_line(finding.title, MOST_TITLE_CHARS) for finding in result.findings]
-    return f"{titles[0] if titles else result.clause.requirement}{_and_more(len(titles) - 1)}"
+    titles = [one_line(finding.title, MAX_TITLE_CHARS) for finding in result.findings]
+    return f"{titles[0] if titles else result.clause.requirement}{_more_findings(len(titles) - 1)}"
 
 
-def broken(result: ClauseResult, width: int) -> list[Line]:
+def clause_details(result: ClauseResult, width: int) -> list[StyledLine]:
     """Return all that is to be said of one broken clause, beginning with its heading."""
     clause = result.clause
-    out = [say(f"== {named(clause)} [{clause.level}] ==", Tone.HEADING)]
-    out += paragraph(clause.requirement, width, _INDENT)
+    details = [styled_line(f"== {clause_label(clause)} [{clause.level}] ==", Style.HEADING)]
+    details += paragraph(clause.requirement, width, _INDENT)
     for label, text in (("Why: ", clause.why), ("Fix: ", clause.fix), ("Source: ", clause.source)):
-        out += paragraph(f"{label}{text}", width, _INDENT, _INDENT + " " * len("Why: "))
-    for finding in result.findings[:MOST_FINDINGS]:
-        out += [say(), *_finding(finding, width)]
-    unseen = len(result.findings) - MOST_FINDINGS
-    if unseen > 0:
-        out += [say(), say(f"{_INDENT}… and {counted(unseen, 'more finding')}: the JSON report has them all.")]
-    return [*out, say()]
+        details += paragraph(f"{label}{text}", width, _INDENT, _INDENT + " " * len("Why: "))
+    for finding in result.findings[:MAX_FINDINGS]:
+        details += [styled_line(), *_finding_lines(finding, width)]
+    hidden_count = len(result.findings) - MAX_FINDINGS
+    if hidden_count > 0:
+        details += [
+            styled_line(),
+            styled_line(f"{_INDENT}… and {pluralize(hidden_count, 'more finding')}: the JSON report has them all."),
+        ]
+    return [*details, styled_line()]
 
 
-def standing(finding: Finding) -> str:
+def baseline_status(finding: Finding) -> str:
     """Return what the baseline says of a finding; nothing where it does not list it."""
-    known = finding.known
-    if known is None:
+    entry = finding.baseline_entry
+    if entry is None:
         return ""
-    since = f"known since {known.first_seen}"
-    if finding.expired:
-        return f"{since}, but only until {known.expires}: it counts again"
-    if finding.beyond:
-        names = "; ".join(finding.beyond[:_MOST_NAMED])
-        return f"{since}, but not in {counted(len(finding.beyond), 'case')}{_and_so_on(finding.beyond)}: {names}"
-    return f"{since}, until {known.expires}" if known.expires else since
+    since = f"known since {entry.first_seen}"
+    if finding.is_expired:
+        return f"{since}, but only until {entry.expires}: it counts again"
+    if finding.new_cases:
+        names = "; ".join(finding.new_cases[:_MAX_NEW_CASES])
+        return (
+            f"{since}, but not in {pluralize(len(finding.new_cases), 'case')}{_sample_note(finding.new_cases)}: {names}"
+        )
+    return f"{since}, until {entry.expires}" if entry.expires else since
 
 
-def listed(verdict: Verdict, width: int) -> list[Line]:
+def known_findings(verdict: Verdict, width: int) -> list[StyledLine]:
     """Return the clauses that are broken in known ways only, and what the baseline lists in vain."""
-    out: list[Line] = []
+    output: list[StyledLine] = []
     for result in verdict.results:
-        for finding in result.findings if result.result is Result.KNOWN else ():
-            title = one_line(finding.title, MOST_TITLE_CHARS)
-            out += paragraph(f"{named(result.clause)}: {title} ({standing(finding)})", width, "known: ", _INDENT)
-    for text in stale(verdict):
-        out += paragraph(one_line(text, MOST_TITLE_CHARS), width, "stale: ", _INDENT)
-    return [*out, say()] if out else []
+        for finding in result.findings if result.status is ClauseStatus.KNOWN else ():
+            title = one_line(finding.title, MAX_TITLE_CHARS)
+            output += paragraph(
+                f"{clause_label(result.clause)}: {title} ({baseline_status(finding)})", width, "known: ", _INDENT
+            )
+    for text in stale_entries(verdict):
+        output += paragraph(one_line(text, MAX_TITLE_CHARS), width, "stale: ", _INDENT)
+    return [*output, styled_line()] if output else []
 
 
-def stale(verdict: Verdict) -> list[str]:
+def stale_entries(verdict: Verdict) -> list[str]:
     """Return a sentence for each finding that the baseline lists and that was not found any more, unescaped."""
-    gone = verdict.baseline.stale if verdict.baseline else ()
+    entries = verdict.baseline.stale_entries if verdict.baseline else ()
     return [
         f"{one.clause} {one.cause or one.fingerprint} is not found any more; --baseline-prune takes it out"
-        for one in gone
+        for one in entries
     ]
 
 
-def _finding(finding: Finding, width: int) -> Iterator[Line]:
-    yield from paragraph(one_line(finding.title, MOST_TITLE_CHARS), width, f"{_INDENT}* ", _DEEPER)
-    if finding.known:
-        yield from paragraph(one_line(standing(finding), _MOST_DETAIL_CHARS), width, _DEEPER)
-    for text in lines(finding.detail, _MOST_DETAIL_CHARS, _MOST_EVIDENCE_LINES):
-        yield from paragraph(text, width, _DEEPER)
+def _finding_lines(finding: Finding, width: int) -> Iterator[StyledLine]:
+    yield from paragraph(one_line(finding.title, MAX_TITLE_CHARS), width, f"{_INDENT}* ", _DEEP_INDENT)
+    if finding.baseline_entry:
+        yield from paragraph(one_line(baseline_status(finding), _MAX_DETAIL_CHARS), width, _DEEP_INDENT)
+    for text in printable_lines(finding.detail, _MAX_DETAIL_CHARS, _MAX_EVIDENCE_LINES):
+        yield from paragraph(text, width, _DEEP_INDENT)
     if finding.shape is not None:
-        yield from paragraph(f"Shape: {one_line(finding.shape, MOST_TITLE_CHARS)}", width, _DEEPER)
-    yield say()
-    for text in shown_evidence(finding):
-        yield say(f"{_DEEPER}{text}".rstrip(), Tone.FAINT)
-    yield say()
-    yield from _reproduction(finding.reproduce)
+        yield from paragraph(f"Shape: {one_line(finding.shape, MAX_TITLE_CHARS)}", width, _DEEP_INDENT)
+    yield styled_line()
+    for text in evidence_lines(finding):
+        yield styled_line(f"{_DEEP_INDENT}{text}".rstrip(), Style.FAINT)
+    yield styled_line()
+    yield from _reproduction_lines(finding.reproduction)
 
 
-def _reproduction(reproduce: Reproduction) -> Iterator[Line]:
+def _reproduction_lines(reproduction: Reproduction) -> Iterator[StyledLine]:
     """Flush left and never wrapped, because a here-document ends only at a line that is its mark and nothing else.
 
     The markers are comments of the shell: pasted along they do no harm.
     """
-    yield say(WITH_CURL, Tone.FAINT)
-    yield from _command(reproduce.curl)
-    yield say(WITH_OURS, Tone.FAINT)
-    yield from _command(reproduce.cli)
-    if reproduce.replay:
-        yield from _command(reproduce.replay)
-    yield say(END, Tone.FAINT)
+    yield styled_line(CURL_HEADING, Style.FAINT)
+    yield from _styled_command(reproduction.curl)
+    yield styled_line(CLI_HEADING, Style.FAINT)
+    yield from _styled_command(reproduction.cli)
+    if reproduction.replay:
+        yield from _styled_command(reproduction.replay)
+    yield styled_line(END_MARKER, Style.FAINT)
 
 
-def shown_evidence(finding: Finding) -> list[str]:
+def evidence_lines(finding: Finding) -> list[str]:
     """Return the request and the answer as printable lines, bounded."""
-    return lines(finding.evidence, _MOST_EVIDENCE_CHARS, _MOST_EVIDENCE_LINES)
+    return printable_lines(finding.evidence, _MAX_EVIDENCE_CHARS, _MAX_EVIDENCE_LINES)
 
 
-def shown_command(command: str) -> list[str]:
+def command_lines(command: str) -> list[str]:
     """Return a command as printable lines; one that cannot be shown as it is, as comments of the shell."""
-    if len(command) > _MOST_COMMAND_CHARS:
+    if len(command) > _MAX_COMMAND_CHARS:
         return [f"# ({len(command)} characters, too long to show here: the JSON report has it)"]
-    shown = command.split("\n")
-    if any(UNSAFE.search(line) for line in shown):
+    printable = command.split("\n")
+    if any(UNSAFE_CHARACTERS.search(line) for line in printable):
         reason = "# (with characters that are shown as escapes: the JSON report has the exact command)"
-        return [reason, *(f"# {escaped(line)}" for line in shown)]
-    return shown
+        return [reason, *(f"# {escape_unsafe(line)}" for line in printable)]
+    return printable
 
 
-def _command(command: str) -> Iterator[Line]:
-    return map(say, shown_command(command))
+def _styled_command(command: str) -> Iterator[StyledLine]:
+    return map(styled_line, command_lines(command))
 
 
-def _and_so_on(names: Sequence[str]) -> str:
-    return f", {_MOST_NAMED} of which are" if len(names) > _MOST_NAMED else ""
+def _sample_note(names: Sequence[str]) -> str:
+    return f", {_MAX_NEW_CASES} of which are" if len(names) > _MAX_NEW_CASES else ""
 
 
-def _and_more(number: int) -> str:
-    return f" (and {counted(number, 'more finding')})" if number > 0 else ""
+def _more_findings(number: int) -> str:
+    return f" (and {pluralize(number, 'more finding')})" if number > 0 else ""

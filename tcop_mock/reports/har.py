@@ -21,21 +21,21 @@ from tcop_mock.reports.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tcop_mock.domain.delivery import Attempt, Push
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.verdict import ClauseResult, Exchange, Verdict
 
-_MOST_CHARS = 300
-_UNKNOWN = -1
+_MAX_CHARS = 300
+_NOT_MEASURED = -1
 """Of a size or a time that was not looked at (HAR 1.2)."""
-_VERSION = "HTTP/1.1"
+_HTTP_VERSION = "HTTP/1.1"
 
 
 def har_document(verdict: Verdict) -> dict[str, Any]:
     """Return the archive of a verdict: the first few exchanges of each finding, in the order of the clauses."""
-    began = verdict.ran.started if verdict.ran else datetime.fromtimestamp(0, UTC)
-    zero_s = verdict.ran.started_s if verdict.ran else 0.0
+    started = verdict.run_info.started_at if verdict.run_info else datetime.fromtimestamp(0, UTC)
+    run_started_s = verdict.run_info.started_s if verdict.run_info else 0.0
     entries = [
-        _entry(exchange, result, began + timedelta(seconds=exchange.attempt.started_s - zero_s))
+        _entry(exchange, result, started + timedelta(seconds=exchange.attempt.started_s - run_started_s))
         for result in verdict.results
         for finding in result.findings
         for exchange in finding.exchanges
@@ -47,69 +47,69 @@ def har_document(verdict: Verdict) -> dict[str, Any]:
     return {"log": {"version": "1.2", "creator": creator, "entries": entries, "comment": comment}}
 
 
-def _entry(exchange: Exchange, result: ClauseResult, at: datetime) -> dict[str, Any]:
+def _entry(exchange: Exchange, result: ClauseResult, started: datetime) -> dict[str, Any]:
     attempt = exchange.attempt
-    took_ms = round(attempt.duration_s * 1000, 3)
-    first_s = attempt.started_s if attempt.first_byte_s is None else attempt.first_byte_s
-    waited_ms = took_ms if attempt.first_byte_s is None else round((first_s - attempt.started_s) * 1000, 3)
+    duration_ms = round(attempt.duration_s * 1000, 3)
+    first_byte_s = attempt.started_s if attempt.first_byte_s is None else attempt.first_byte_s
+    wait_ms = duration_ms if attempt.first_byte_s is None else round((first_byte_s - attempt.started_s) * 1000, 3)
     return {
-        "startedDateTime": at.isoformat(timespec="milliseconds"),
-        "time": took_ms,
-        "request": _request(exchange),
-        "response": _response(attempt),
+        "startedDateTime": started.isoformat(timespec="milliseconds"),
+        "time": duration_ms,
+        "request": _request_document(exchange),
+        "response": _response_document(attempt),
         "cache": {},
-        "timings": {"send": 0, "wait": waited_ms, "receive": round(took_ms - waited_ms, 3)},
-        "comment": one_line(f"{result.clause.code} {exchange.case.title}: {attempt.outcome}", _MOST_CHARS),
+        "timings": {"send": 0, "wait": wait_ms, "receive": round(duration_ms - wait_ms, 3)},
+        "comment": one_line(f"{result.clause.code} {exchange.case.title}: {attempt.outcome}", _MAX_CHARS),
     }
 
 
-def _request(exchange: Exchange) -> dict[str, Any]:
-    push, parts = exchange.case.push, urlsplit(exchange.url)
-    pairs = [("Host", parts.netloc), *push.headers, push.framing]
-    if exchange.authorized:
+def _request_document(exchange: Exchange) -> dict[str, Any]:
+    request, url_parts = exchange.case.request, urlsplit(exchange.url)
+    pairs = [("Host", url_parts.netloc), *request.headers, request.framing_header]
+    if exchange.has_credentials:
         pairs.append(("Authorization", f"Basic {MASK}"))
-    asked = {
-        "method": push.method,
+    document = {
+        "method": request.method,
         "url": exchange.url,
-        "httpVersion": _VERSION,
+        "httpVersion": _HTTP_VERSION,
         "cookies": [],
-        "headers": _pairs(pairs),
-        "queryString": _pairs(parse_qsl(parts.query, keep_blank_values=True)),
-        "headersSize": _UNKNOWN,
-        "bodySize": len(push.body),
+        "headers": _name_value_pairs(pairs),
+        "queryString": _name_value_pairs(parse_qsl(url_parts.query, keep_blank_values=True)),
+        "headersSize": _NOT_MEASURED,
+        "bodySize": len(request.body),
     }
-    return asked | ({"postData": _post_data(push)} if push.body else {})
+    return document | ({"postData": _post_data(request)} if request.body else {})
 
 
-def _post_data(push: Push) -> dict[str, Any]:
-    kinds = (value for name, value in push.headers if name.lower() == "content-type")
-    return {"mimeType": next(kinds, ""), "params": [], **_body(push.body)}
+def _post_data(request: OutgoingRequest) -> dict[str, Any]:
+    content_types = (value for name, value in request.headers if name.lower() == "content-type")
+    return {"mimeType": next(content_types, ""), "params": [], **_body_content(request.body)}
 
 
-def _response(attempt: Attempt) -> dict[str, Any]:
-    kinds = (value for name, value in attempt.headers if name.lower() == "content-type")
-    places = (value for name, value in attempt.headers if name.lower() == "location")
+def _response_document(attempt: Attempt) -> dict[str, Any]:
+    content_types = (value for name, value in attempt.headers if name.lower() == "content-type")
+    locations = (value for name, value in attempt.headers if name.lower() == "location")
     status = attempt.status or 0
     return {
         "status": status,
         "statusText": HTTPStatus(status).phrase if status in set(HTTPStatus) else "",
-        "httpVersion": _VERSION,
+        "httpVersion": _HTTP_VERSION,
         "cookies": [],
-        "headers": _pairs(attempt.headers),
-        "content": {"size": len(attempt.body), "mimeType": next(kinds, ""), **_body(attempt.body)},
-        "redirectURL": next(places, ""),
-        "headersSize": _UNKNOWN,
+        "headers": _name_value_pairs(attempt.headers),
+        "content": {"size": len(attempt.body), "mimeType": next(content_types, ""), **_body_content(attempt.body)},
+        "redirectURL": next(locations, ""),
+        "headersSize": _NOT_MEASURED,
         "bodySize": len(attempt.body),
-        "comment": one_line(attempt.detail, _MOST_CHARS),
+        "comment": one_line(attempt.detail, _MAX_CHARS),
     }
 
 
-def _body(body: bytes) -> dict[str, str]:
+def _body_content(body: bytes) -> dict[str, str]:
     try:
         return {"text": body.decode()}
     except UnicodeDecodeError:
         return {"text": base64.b64encode(body).decode(), "encoding": "base64"}
 
 
-def _pairs(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+def _name_value_pairs(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in pairs]

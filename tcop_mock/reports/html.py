@@ -6,12 +6,19 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import Result
+from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports import summary
-from tcop_mock.reports.findings import MOST_FINDINGS, MOST_TITLE_CHARS, shown_command, shown_evidence, stale, standing
-from tcop_mock.reports.html_page import MOST_CHARS, STYLE, add, add_list, add_pairs, framed, written
-from tcop_mock.reports.summary import rule
-from tcop_mock.reports.text import LABELS, counted, named, one_line, sentence, tally
+from tcop_mock.reports.findings import (
+    MAX_FINDINGS,
+    MAX_TITLE_CHARS,
+    baseline_status,
+    command_lines,
+    evidence_lines,
+    stale_entries,
+)
+from tcop_mock.reports.html_page import MAX_CHARS, STYLE, add, add_list, add_pairs, new_page, to_html
+from tcop_mock.reports.summary import overall_result
+from tcop_mock.reports.text import LABELS, clause_label, count_summary, one_line, overall_sentence, pluralize
 
 if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, Finding, Verdict
@@ -24,76 +31,84 @@ def html_document(verdict: Verdict, *, fail_on: Level = Level.MUST) -> str:
         verdict: what the run found.
         fail_on: clauses down to this level decide on the run.
     """
-    ruling = rule(verdict, fail_on)
-    page, body = framed(f"tcop-mock: {ruling}", STYLE)
-    top = add(body, "header", cls=ruling)
-    add(top, "h1", sentence(verdict, fail_on))
-    add(top, "p", f"{tally(verdict)}.")
+    overall = overall_result(verdict, fail_on)
+    page, body = new_page(f"tcop-mock: {overall}", STYLE)
+    header = add(body, "header", css_class=overall)
+    add(header, "h1", overall_sentence(verdict, fail_on))
+    add(header, "p", f"{count_summary(verdict)}.")
     main = add(body, "main")
-    add_pairs(main, summary.rows(verdict))
+    add_pairs(main, summary.run_metadata(verdict))
     for result in verdict.results:
-        if result.result is Result.FAIL:
-            _broken(main, result)
-    known = [one for one in verdict.results if one.result is Result.KNOWN]
-    add_list(main, "Known", (f"{named(one.clause)}: {what}" for one in known for what in map(_known, one.findings)))
-    add_list(main, "Known, and not found any more", stale(verdict))
-    _clauses(main, verdict)
-    add_list(main, "Not run", (f"{reason} ({', '.join(codes)})" for reason, codes in summary.left_out(verdict.results)))
+        if result.status is ClauseStatus.FAIL:
+            _clause_card(main, result)
+    known_results = [one for one in verdict.results if one.status is ClauseStatus.KNOWN]
+    add_list(
+        main,
+        "Known",
+        (f"{clause_label(one.clause)}: {what}" for one in known_results for what in map(_known_text, one.findings)),
+    )
+    add_list(main, "Known, and not found any more", stale_entries(verdict))
+    _clause_table(main, verdict)
+    add_list(
+        main,
+        "Not run",
+        (f"{reason} ({', '.join(codes)})" for reason, codes in summary.skipped_clauses(verdict.results)),
+    )
     add_list(main, f"Assumed by profile {verdict.profile}, because no source says it", verdict.assumptions)
-    return written(page)
+    return to_html(page)
 
 
-def _broken(main: ET.Element, result: ClauseResult) -> None:
+def _clause_card(main: ET.Element, result: ClauseResult) -> None:
     clause = result.clause
     card = add(main, "article")
     card.set("id", clause.code)
-    heading = add(card, "h2", f"{named(clause)} ")
-    add(heading, "span", clause.level, cls="level")
+    heading = add(card, "h2", f"{clause_label(clause)} ")
+    add(heading, "span", clause.level, css_class="level")
     add(card, "p", clause.requirement)
     add_pairs(card, (("Why", clause.why), ("Fix", clause.fix), ("Source", clause.source)))
-    for finding in result.findings[:MOST_FINDINGS]:
-        _finding(card, finding)
-    unseen = len(result.findings) - MOST_FINDINGS
-    if unseen > 0:
-        add(card, "p", f"… and {counted(unseen, 'more finding')}: the JSON report has them all.")
+    for finding in result.findings[:MAX_FINDINGS]:
+        _finding_section(card, finding)
+    hidden_count = len(result.findings) - MAX_FINDINGS
+    if hidden_count > 0:
+        add(card, "p", f"… and {pluralize(hidden_count, 'more finding')}: the JSON report has them all.")
 
 
-def _finding(card: ET.Element, finding: Finding) -> None:
-    part = add(card, "section")
-    add(part, "h3", one_line(finding.title, MOST_TITLE_CHARS))
-    if finding.known:
-        add(part, "p", one_line(standing(finding), MOST_CHARS), cls="standing")
-    add(part, "p", one_line(finding.detail, MOST_CHARS))
-    _folded(part, "Request and answer", shown_evidence(finding))
-    for command in finding.reproduce.commands:
+def _finding_section(card: ET.Element, finding: Finding) -> None:
+    section = add(card, "section")
+    add(section, "h3", one_line(finding.title, MAX_TITLE_CHARS))
+    if finding.baseline_entry:
+        add(section, "p", one_line(baseline_status(finding), MAX_CHARS), css_class="standing")
+    add(section, "p", one_line(finding.detail, MAX_CHARS))
+    _details(section, "Request and answer", evidence_lines(finding))
+    for command in finding.reproduction.commands:
         tool = command.split(" ", 1)[0]
-        _folded(part, f"See it again: {tool if tool in {'curl', 'tcop-mock'} else 'shell'}", shown_command(command))
+        _details(section, f"See it again: {tool if tool in {'curl', 'tcop-mock'} else 'shell'}", command_lines(command))
 
 
-def _folded(part: ET.Element, title: str, shown: list[str]) -> None:
-    details = add(part, "details")
+def _details(parent: ET.Element, title: str, lines: list[str]) -> None:
+    details = add(parent, "details")
     details.set("open", "open")  # paper cannot be unfolded
     add(details, "summary", title)
-    ET.SubElement(details, "pre").text = "\n".join(shown)
+    ET.SubElement(details, "pre").text = "\n".join(lines)
 
 
-def _clauses(main: ET.Element, verdict: Verdict) -> None:
-    part = add(main, "section")
-    add(part, "h2", "Clauses")
-    table = add(part, "table")
+def _clause_table(main: ET.Element, verdict: Verdict) -> None:
+    section = add(main, "section")
+    add(section, "h2", "Clauses")
+    table = add(section, "table")
     head = add(add(table, "thead"), "tr")
     for title in ("Clause", "Level", "Result"):
         add(head, "th", title).set("scope", "col")
     rows = add(table, "tbody")
     for result in verdict.results:
         row = add(rows, "tr")
-        cell = add(row, "td", named(result.clause))
-        if result.reason and result.result is not Result.NOT_RUN:
-            add(cell, "small", one_line(result.reason, MOST_CHARS))
+        cell = add(row, "td", clause_label(result.clause))
+        if result.reason and result.status is not ClauseStatus.NOT_RUN:
+            add(cell, "small", one_line(result.reason, MAX_CHARS))
         add(row, "td", result.clause.level)
-        label = "not run" if result.result is Result.NOT_RUN else LABELS[result.result].lower()
-        add(add(row, "td"), "span", label, cls=f"result {result.result}")
+        label = "not run" if result.status is ClauseStatus.NOT_RUN else LABELS[result.status].lower()
+        add(add(row, "td"), "span", label, css_class=f"result {result.status}")
 
 
-def _known(finding: Finding) -> str:
-    return f"{finding.title} ({standing(finding)})"
+def _known_text(finding: Finding) -> str:
+    return f"{finding.title} ({baseline_status(finding)})"

@@ -12,26 +12,26 @@ import hashlib
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
-from tcop_mock.reports.text import escaped, one_line
+from tcop_mock.reports.text import escape_unsafe, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-MOST_CHARS = 2_000
+MAX_CHARS = 2_000
 
 """Of one text."""
 
-_POLICY = "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+_CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def framed(title: str, style: str) -> tuple[ET.Element, ET.Element]:
+def new_page(title: str, style: str) -> tuple[ET.Element, ET.Element]:
     """Return a page with its head, and its body, which is empty."""
     page = ET.Element("html", {"lang": "en"})
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     head = ET.SubElement(page, "head")
     ET.SubElement(head, "meta", {"charset": "utf-8"})
-    policy = _POLICY.format(digest=digest)
+    policy = _CONTENT_SECURITY_POLICY.format(digest=digest)
     ET.SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": policy})
     ET.SubElement(head, "meta", {"name": "referrer", "content": "no-referrer"})
     ET.SubElement(head, "meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"})
@@ -41,15 +41,15 @@ def framed(title: str, style: str) -> tuple[ET.Element, ET.Element]:
     return page, ET.SubElement(page, "body")
 
 
-def written(page: ET.Element) -> str:
+def to_html(page: ET.Element) -> str:
     """Return a page as its file holds it."""
     return f"<!doctype html>\n{ET.tostring(page, encoding='unicode', method='html')}\n"
 
 
-def add(parent: ET.Element, tag: str, text: str = "", *, cls: str = "") -> ET.Element:
+def add(parent: ET.Element, tag: str, text: str = "", *, css_class: str = "") -> ET.Element:
     """Add an element with a text, made printable."""
-    element = ET.SubElement(parent, tag, {"class": cls} if cls else {})
-    element.text = escaped(text)
+    element = ET.SubElement(parent, tag, {"class": css_class} if css_class else {})
+    element.text = escape_unsafe(text)
     return element
 
 
@@ -58,32 +58,32 @@ def add_pairs(parent: ET.Element, pairs: Iterable[tuple[str, str]]) -> None:
     table = add(parent, "dl")
     for name, value in pairs:
         add(table, "dt", name)
-        add(table, "dd", one_line(" ".join(value.split()), MOST_CHARS))
+        add(table, "dd", one_line(" ".join(value.split()), MAX_CHARS))
 
 
 def add_list(parent: ET.Element, title: str, texts: Iterable[str]) -> None:
     """Add a section with a list; where there is nothing to list, nothing."""
-    shown = list(texts)
-    if not shown:
+    items = list(texts)
+    if not items:
         return
-    part = add(parent, "section")
-    add(part, "h2", title)
-    entries = add(part, "ul")
-    for text in shown:
-        add(entries, "li", one_line(text, MOST_CHARS))
+    section = add(parent, "section")
+    add(section, "h2", title)
+    entries = add(section, "ul")
+    for text in items:
+        add(entries, "li", one_line(text, MAX_CHARS))
 
 
-def add_table(parent: ET.Element, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> ET.Element:
+def add_table(parent: ET.Element, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> ET.Element:
     """Add a table, and return its body."""
     table = add(parent, "table")
     head = add(add(table, "thead"), "tr")
-    for title in heads:
+    for title in headings:
         add(head, "th", title).set("scope", "col")
     body = add(table, "tbody")
     for texts in rows:
         row = add(body, "tr")
         for text in texts:
-            add(row, "td", one_line(text, MOST_CHARS))
+            add(row, "td", one_line(text, MAX_CHARS))
     return body
 
 

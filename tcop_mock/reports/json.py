@@ -11,12 +11,12 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tcop_mock.callbacks.sampling import forms
-from tcop_mock.domain.verdict import Result
+from tcop_mock.callbacks.sampling import forms_of
+from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.baseline import finding_fingerprint
-from tcop_mock.reports.pytest_export import pytest_of
-from tcop_mock.reports.summary import catalogue_sha256, instant, left_out, tool_document
-from tcop_mock.reports.text import UNSAFE
+from tcop_mock.reports.pytest_export import finding_test_module
+from tcop_mock.reports.summary import catalogue_sha256, format_utc, skipped_clauses, tool_document
+from tcop_mock.reports.text import UNSAFE_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tcop_mock.contract.mutators import Mutator
     from tcop_mock.domain.delivery import Attempt, Delivery
     from tcop_mock.domain.shape import Shape
-    from tcop_mock.domain.verdict import Baseline, ClauseResult, Finding, Known, Verdict
+    from tcop_mock.domain.verdict import BaselineEntry, BaselineSummary, ClauseResult, Finding, Verdict
 
 VERSION = 1
 _DECIMALS = 6
@@ -40,10 +40,10 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
         "profile": verdict.profile,
         "seed": verdict.seed,
         "assumptions": list(verdict.assumptions),
-        **_ran(verdict),
+        **_run_document(verdict),
         "clauses": [clause_document(result) for result in verdict.results],
-        "not_run": [{"reason": reason, "clauses": list(codes)} for reason, codes in left_out(verdict.results)],
-        "baseline": _baseline(verdict.baseline),
+        "not_run": [{"reason": reason, "clauses": list(codes)} for reason, codes in skipped_clauses(verdict.results)],
+        "baseline": _baseline_document(verdict.baseline),
         "summary": summary_document(verdict),
     }
 
@@ -51,22 +51,22 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
 def summary_document(verdict: Verdict) -> dict[str, int]:
     """Return how many clauses ended how."""
     return {
-        "passed": verdict.count(Result.PASS),
-        "failed": verdict.count(Result.FAIL),
-        "errors": verdict.count(Result.ERROR),
-        "not_run": verdict.count(Result.NOT_RUN),
-        "known": verdict.count(Result.KNOWN),
+        "passed": verdict.count(ClauseStatus.PASS),
+        "failed": verdict.count(ClauseStatus.FAIL),
+        "errors": verdict.count(ClauseStatus.ERROR),
+        "not_run": verdict.count(ClauseStatus.NOT_RUN),
+        "known": verdict.count(ClauseStatus.KNOWN),
     }
 
 
-def _ran(verdict: Verdict) -> dict[str, Any]:
-    ran = verdict.ran
-    if ran is None:
+def _run_document(verdict: Verdict) -> dict[str, Any]:
+    run = verdict.run_info
+    if run is None:
         return {"started": None, "duration_s": None, "catalogue": None}
     return {
-        "started": instant(ran.started),
-        "duration_s": round(ran.duration_s, _DECIMALS),
-        "catalogue": {"sha256": catalogue_sha256(ran.shapes), "shapes": len(ran.shapes)},
+        "started": format_utc(run.started_at),
+        "duration_s": round(run.duration_s, _DECIMALS),
+        "catalogue": {"sha256": catalogue_sha256(run.shapes), "shapes": len(run.shapes)},
     }
 
 
@@ -95,13 +95,15 @@ def deliveries_document(  # noqa: PLR0913 - each is one key
         "profile": profile,
         "seed": seed,
         "assumptions": assumptions,
-        "probe": _delivery(probe) if probe else None,
-        "deliveries": [{"name": name, "at_s": at_s, **_delivery(delivery)} for name, at_s, delivery in deliveries],
+        "probe": _delivery_document(probe) if probe else None,
+        "deliveries": [
+            {"name": name, "at_s": at_s, **_delivery_document(delivery)} for name, at_s, delivery in deliveries
+        ],
     }
 
 
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    attempts = [_attempt(one, delivery.attempts[0].started_s) for one in delivery.attempts]
+def _delivery_document(delivery: Delivery) -> dict[str, Any]:
+    attempts = [_attempt_document(one, delivery.attempts[0].started_s) for one in delivery.attempts]
     return {"accepted": delivery.accepted, "attempts": attempts}
 
 
@@ -110,14 +112,15 @@ def mutators_document(mutators: Iterable[Mutator]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "mutators": [
-            {"name": one.name, "title": one.title, "clause": one.clause, "wanted": one.wanted} for one in mutators
+            {"name": one.name, "title": one.title, "clause": one.clause, "wanted": one.expected_reaction}
+            for one in mutators
         ],
     }
 
 
 def shapes_document(shapes: Iterable[Shape]) -> dict[str, Any]:
     """Return what ``list --json`` prints, in the order of ``shapes``."""
-    return {"version": VERSION, "shapes": [_shape(shape) for shape in shapes]}
+    return {"version": VERSION, "shapes": [_shape_document(shape) for shape in shapes]}
 
 
 def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
@@ -131,21 +134,21 @@ def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
     text = _without_surrogates(text)
     if ascii_only:
         return json.dumps(json.loads(text), indent=2) + "\n"
-    return "\n".join(map(_inert, text.split("\n"))) + "\n"
+    return "\n".join(map(_escape_unsafe_json, text.split("\n"))) + "\n"
 
 
 def json_line(document: dict[str, Any]) -> str:
     """Return a document as :func:`json_text` does, in a single line."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    return _inert(_without_surrogates(text)) + "\n"
+    return _escape_unsafe_json(_without_surrogates(text)) + "\n"
 
 
 def _without_surrogates(text: str) -> str:
     return _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
 
 
-def _inert(line: str) -> str:
-    return UNSAFE.sub(_json_escape, line).replace("##[", "#\\u0023[")
+def _escape_unsafe_json(line: str) -> str:
+    return UNSAFE_CHARACTERS.sub(_json_escape, line).replace("##[", "#\\u0023[")
 
 
 def write_json(document: dict[str, Any], stream: TextIO) -> None:
@@ -164,63 +167,65 @@ def clause_document(result: ClauseResult) -> dict[str, Any]:
         "code": result.clause.code,
         "slug": result.clause.slug,
         "level": result.clause.level.value,
-        "result": result.result.value,
+        "result": result.status.value,
         "reason": result.reason,
-        "findings": [_finding(result, finding) for finding in result.findings],
+        "findings": [_finding_document(result, finding) for finding in result.findings],
     }
 
 
-def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+def _baseline_document(baseline: BaselineSummary | None) -> dict[str, Any] | None:
     if baseline is None:
         return None
     return {
         "path": baseline.path,
-        "listed": baseline.listed,
+        "listed": baseline.entry_count,
         "stale": [
-            {"clause": one.clause, "fingerprint": one.fingerprint, "title": one.title, **_dates(one)}
-            for one in baseline.stale
+            {"clause": one.clause, "fingerprint": one.fingerprint, "title": one.title, **_entry_dates(one)}
+            for one in baseline.stale_entries
         ],
     }
 
 
-def _dates(known: Known) -> dict[str, Any]:
+def _entry_dates(entry: BaselineEntry) -> dict[str, Any]:
     return {
-        "first_seen": known.first_seen.isoformat(),
-        "expires": known.expires.isoformat() if known.expires else None,
+        "first_seen": entry.first_seen.isoformat(),
+        "expires": entry.expires.isoformat() if entry.expires else None,
     }
 
 
-def _finding(result: ClauseResult, finding: Finding) -> dict[str, Any]:
+def _finding_document(result: ClauseResult, finding: Finding) -> dict[str, Any]:
     return {
         "title": finding.title,
         "detail": finding.detail,
         "shape": finding.shape,
         "evidence": finding.evidence,
         "reproduce": {
-            "curl": finding.reproduce.curl,
-            "cli": finding.reproduce.cli,
-            "replay": finding.reproduce.replay or None,
-            "pytest": pytest_of(result, finding) or None,
+            "curl": finding.reproduction.curl,
+            "cli": finding.reproduction.cli,
+            "replay": finding.reproduction.replay or None,
+            "pytest": finding_test_module(result, finding) or None,
         },
         "fingerprint": finding_fingerprint(result, finding),
-        "known": {**_dates(finding.known), "counts": finding.counts} if finding.known else None,
+        "known": {**_entry_dates(finding.baseline_entry), "counts": finding.is_gating}
+        if finding.baseline_entry
+        else None,
     }
 
 
-def _attempt(attempt: Attempt, first_s: float) -> dict[str, Any]:
+def _attempt_document(attempt: Attempt, first_started_s: float) -> dict[str, Any]:
     return {
         "outcome": attempt.outcome.value,
         "status": attempt.status,
-        "started_s": round(attempt.started_s - first_s, _DECIMALS),
+        "started_s": round(attempt.started_s - first_started_s, _DECIMALS),
         "duration_s": round(attempt.duration_s, _DECIMALS),
         "connected": attempt.connected_s is not None,
         "bytes": attempt.received_bytes,
         "truncated": attempt.body_truncated,
-        "trace": attempt.trace,
+        "trace": attempt.traceback,
     }
 
 
-def _shape(shape: Shape) -> dict[str, Any]:
+def _shape_document(shape: Shape) -> dict[str, Any]:
     return {
         "id": shape.id,
         "title": shape.title.en,
@@ -231,10 +236,10 @@ def _shape(shape: Shape) -> dict[str, Any]:
         "regional": shape.regional,
         "metrics": [metric.name for metric in shape.metrics],
         "events": [event.name for event in shape.events],
-        "documented": shape.documented,
+        "documented": shape.is_documented,
         "source": shape.source,
         "assumed": list(shape.assumed),
-        "forms": [form.value for form in forms(shape)],
+        "forms": [form.value for form in forms_of(shape)],
         "aliases": {key: list(others) for key, others in shape.aliases.items()},
         "observed": {
             "dimensions": dict(shape.observed.dimensions),

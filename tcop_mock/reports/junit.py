@@ -17,16 +17,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import Result
-from tcop_mock.reports.findings import broken, headline, stale, standing
-from tcop_mock.reports.summary import counts, judged_a_must, rows
-from tcop_mock.reports.text import MOST_REASON_CHARS, escaped, named, one_line, sentence, tally
+from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.reports.findings import baseline_status, clause_details, stale_entries, summary_line
+from tcop_mock.reports.summary import any_must_checked, is_gating, run_metadata
+from tcop_mock.reports.text import (
+    MAX_REASON_CHARS,
+    clause_label,
+    count_summary,
+    escape_unsafe,
+    one_line,
+    overall_sentence,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from tcop_mock.domain.load import Held
+    from tcop_mock.domain.load import ObjectiveResult
     from tcop_mock.domain.load_summary import LoadSummary
     from tcop_mock.domain.verdict import ClauseResult, Verdict
 
@@ -37,12 +44,12 @@ SUITE = "tcop-mock"
 
 _WIDTH = 100
 
-_NOTHING = "\n"
+_EMPTY = "\n"
 
 _TAGS = ("failure", "error", "skipped")
 
 
-class Case(NamedTuple):
+class JUnitCase(NamedTuple):
     """One test case as it is written."""
 
     classname: str
@@ -69,75 +76,84 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
         fail_on: clauses down to this level decide on the run.
         started: when the run began, with its time zone; written in UTC, to the second, as Ant does.
     """
-    cases = [_case(result, fail_on) for result in verdict.results]
-    if not judged_a_must(verdict):
-        message = sentence(verdict, Level.MUST)
-        cases.append(Case(f"{SUITE}.run", "a must clause is judged", 0.0, "error", "unjudged", message, message))
-    said = [f"{tally(verdict)}. {sentence(verdict, fail_on)}", *(f"Assumed: {text}" for text in verdict.assumptions)]
-    said += [f"Stale: {text}" for text in stale(verdict)]
-    about = {name.lower().replace(" ", "-"): value for name, value in rows(verdict)} | {"fail-on": fail_on.value}
-    return suite_document(cases, about, said, started)
+    cases = [_clause_case(result, fail_on) for result in verdict.results]
+    if not any_must_checked(verdict):
+        message = overall_sentence(verdict, Level.MUST)
+        cases.append(JUnitCase(f"{SUITE}.run", "a must clause is judged", 0.0, "error", "unjudged", message, message))
+    notes = [
+        f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}",
+        *(f"Assumed: {text}" for text in verdict.assumptions),
+    ]
+    notes += [f"Stale: {text}" for text in stale_entries(verdict)]
+    properties = {name.lower().replace(" ", "-"): value for name, value in run_metadata(verdict)} | {
+        "fail-on": fail_on.value
+    }
+    return suite_document(cases, properties, notes, started)
 
 
-def suite_document(cases: list[Case], about: Mapping[str, str], said: Iterable[str], started: datetime) -> bytes:
+def suite_document(
+    cases: list[JUnitCase], properties: Mapping[str, str], notes: Iterable[str], started: datetime
+) -> bytes:
     """Return cases as one suite of JUnit XML in UTF-8.
 
     Args:
         cases: in the order in which they are listed; texts of theirs are printable.
-        about: properties of the suite, beside our version.
-        said: lines of its output.
+        properties: properties of the suite, beside our version.
+        notes: lines of its output.
         started: as for :func:`junit_document`.
     """
-    root = ET.Element("testsuites", {"name": SUITE, **_numbers(cases)})
-    stamp = started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    root = ET.Element("testsuites", {"name": SUITE, **_totals(cases)})
+    timestamp = started.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     suite = ET.SubElement(
         root,
         "testsuite",
-        {"name": SUITE, "package": SUITE, "id": "0", "hostname": "localhost", "timestamp": stamp, **_numbers(cases)},
+        {"name": SUITE, "package": SUITE, "id": "0", "hostname": "localhost", "timestamp": timestamp, **_totals(cases)},
     )
     suite.set("skipped", str(sum(case.tag == "skipped" for case in cases)))
-    table = ET.SubElement(suite, "properties")
-    for name, value in {"version": __version__, **about}.items():
-        ET.SubElement(table, "property", {"name": name, "value": one_line(value, MOST_REASON_CHARS)})
+    properties_element = ET.SubElement(suite, "properties")
+    for name, value in {"version": __version__, **properties}.items():
+        ET.SubElement(properties_element, "property", {"name": name, "value": one_line(value, MAX_REASON_CHARS)})
     for case in cases:
         _write_case(suite, case)
-    ET.SubElement(suite, "system-out").text = "\n".join(map(escaped, said))
-    ET.SubElement(suite, "system-err").text = _NOTHING
+    ET.SubElement(suite, "system-out").text = "\n".join(map(escape_unsafe, notes))
+    ET.SubElement(suite, "system-err").text = _EMPTY
     ET.indent(root)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written + b"\n"
+    xml: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return xml + b"\n"
 
 
-def _case(result: ClauseResult, fail_on: Level) -> Case:
+def _clause_case(result: ClauseResult, fail_on: Level) -> JUnitCase:
     clause = result.clause
-    case = Case(f"{SUITE}.{clause.level}", named(clause), result.duration_s, type=clause.level.value)
-    reason = one_line(result.reason, MOST_REASON_CHARS)
-    if result.result is Result.PASS:
+    case = JUnitCase(f"{SUITE}.{clause.level}", clause_label(clause), result.duration_s, type=clause.level.value)
+    reason = one_line(result.reason, MAX_REASON_CHARS)
+    if result.status is ClauseStatus.PASS:
         return case
-    if result.result is Result.NOT_RUN:
-        return case._replace(tag="skipped", type=Result.NOT_RUN.value, message=reason, text=reason)
-    if result.result is Result.KNOWN:
-        text = "\n".join(map(str, broken(result, _WIDTH)))
-        since = one_line(standing(result.findings[0]), MOST_REASON_CHARS)
-        return case._replace(tag="skipped", type=Result.KNOWN.value, message=f"{since}: {headline(result)}", text=text)
-    if result.result is Result.ERROR:
-        wrong, case = "could not be judged", case._replace(tag="error", message=reason, text=reason)
+    if result.status is ClauseStatus.NOT_RUN:
+        return case._replace(tag="skipped", type=ClauseStatus.NOT_RUN.value, message=reason, text=reason)
+    if result.status is ClauseStatus.KNOWN:
+        text = "\n".join(map(str, clause_details(result, _WIDTH)))
+        baseline_text = one_line(baseline_status(result.findings[0]), MAX_REASON_CHARS)
+        return case._replace(
+            tag="skipped", type=ClauseStatus.KNOWN.value, message=f"{baseline_text}: {summary_line(result)}", text=text
+        )
+    if result.status is ClauseStatus.ERROR:
+        problem_text, case = "could not be judged", case._replace(tag="error", message=reason, text=reason)
     else:
-        text = "\n".join(map(str, broken(result, _WIDTH)))
-        wrong, case = "broken", case._replace(tag="failure", message=headline(result), text=text)
-    if counts(clause.level, fail_on):
+        text = "\n".join(map(str, clause_details(result, _WIDTH)))
+        problem_text, case = "broken", case._replace(tag="failure", message=summary_line(result), text=text)
+    if is_gating(clause.level, fail_on):
         return case
-    return case._replace(tag="skipped", message=f"{clause.level} clause {wrong}: {case.message}")
+    return case._replace(tag="skipped", message=f"{clause.level} clause {problem_text}: {case.message}")
 
 
-def _numbers(cases: list[Case]) -> dict[str, str]:
+def _totals(cases: list[JUnitCase]) -> dict[str, str]:
     """The time is the sum of the cases', as readers reckon; clauses run side by side, so the run was shorter."""
     failures, errors, _ = (str(sum(case.tag == tag for case in cases)) for tag in _TAGS)
     time = f"{sum(case.time_s for case in cases):.3f}"
     return {"tests": str(len(cases)), "failures": failures, "errors": errors, "time": time}
 
 
-def _write_case(suite: ET.Element, case: Case) -> None:
+def _write_case(suite: ET.Element, case: JUnitCase) -> None:
     element = ET.SubElement(
         suite, "testcase", {"classname": case.classname, "name": case.name, "time": f"{case.time_s:.3f}"}
     )
@@ -145,29 +161,29 @@ def _write_case(suite: ET.Element, case: Case) -> None:
         ET.SubElement(element, case.tag, {"message": case.message, "type": case.type}).text = case.text
 
 
-def objectives_junit(load: LoadSummary, held: Iterable[Held], started: datetime) -> bytes:
+def objectives_junit(load: LoadSummary, results: Iterable[ObjectiveResult], started: datetime) -> bytes:
     """Return what a load was held to as JUnit XML; of a load without objectives, a suite without a case.
 
     Args:
         load: what it came to; its assumptions and notes are the suite's output.
-        held: the objectives and what came of each.
+        results: the objectives and what came of each.
         started: when the load began, with its time zone.
     """
     plan = load.plan
-    cases = [_objective_case(one) for one in held]
-    about = {
+    cases = [_objective_case(one) for one in results]
+    properties = {
         "target": str(plan.target),
         "profile": plan.profile,
         "seed": str(plan.seed),
         "load": plan.title,
         "interrupted": "yes" if load.interrupted else "no",
     }
-    said = [f"{load.attempts} attempts in {load.elapsed_s:.1f} s, {load.acked} acked", *load.notes]
-    return suite_document(cases, about, [*said, *(f"Assumed: {text}" for text in plan.assumptions)], started)
+    notes = [f"{load.attempts} attempts in {load.elapsed_s:.1f} s, {load.acked} acked", *load.notes]
+    return suite_document(cases, properties, [*notes, *(f"Assumed: {text}" for text in plan.assumptions)], started)
 
 
-def _objective_case(held: Held) -> Case:
-    case = Case(f"{SUITE}.slo", held.objective.text, 0.0, type="slo")
-    if held.kept:
+def _objective_case(held: ObjectiveResult) -> JUnitCase:
+    case = JUnitCase(f"{SUITE}.slo", held.objective.text, 0.0, type="slo")
+    if held.is_met:
         return case
-    return case._replace(tag="failure", message=f"measured: {held.measured}", text=held.sentence)
+    return case._replace(tag="failure", message=f"measured: {held.measurement}", text=held.summary)

@@ -6,66 +6,66 @@ import math
 from typing import TYPE_CHECKING
 
 from tcop_mock._version import __version__
-from tcop_mock.domain.load import Model
-from tcop_mock.domain.load_summary import LATE_S, LIMIT_S
-from tcop_mock.reports.text import MOST_REASON_CHARS, Line, Tone, counted, one_line, paragraph, say
+from tcop_mock.domain.load import LoadModel
+from tcop_mock.domain.load_summary import ACK_LIMIT_S, LATE_THRESHOLD_S
+from tcop_mock.reports.text import MAX_REASON_CHARS, Style, StyledLine, one_line, paragraph, pluralize, styled_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.domain.load import LoadPlan
-    from tcop_mock.domain.load_summary import Distribution, LoadPoint, LoadSummary, LoadTicked
+    from tcop_mock.domain.load_summary import Distribution, LoadSummary, SecondElapsed, SeriesPoint
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
-_ROWS = 12
-_BAR = 44
-_LABEL = 14
+_ROW_COUNT = 12
+_BAR_WIDTH = 44
+_LABEL_WIDTH = 14
 HEADINGS = {
-    Model.OPEN: "Time to an ack, from the intended start of each callback (no coordinated omission)",
-    Model.SCRIPT: "Time to an ack, from the intended start of each notification, retries included",
-    Model.CLOSED: "Time to an ack. A closed load: stalls held up what was to come, and hardly show here",
+    LoadModel.OPEN: "Time to an ack, from the intended start of each callback (no coordinated omission)",
+    LoadModel.SCRIPT: "Time to an ack, from the intended start of each notification, retries included",
+    LoadModel.CLOSED: "Time to an ack. A closed load: stalls held up what was to come, and hardly show here",
 }
 
 
-def started(plan: LoadPlan, width: int) -> list[Line]:
+def header_lines(plan: LoadPlan, width: int) -> list[StyledLine]:
     """Return the head of a report."""
     workers = "" if plan.workers == 1 else f", {plan.workers} processes"
     text = (
-        f"tcop-mock {__version__} loads {one_line(str(plan.target), MOST_REASON_CHARS)} by profile {plan.profile}: "
-        f"{one_line(plan.title, MOST_REASON_CHARS)}{workers}, seed {plan.seed}"
+        f"tcop-mock {__version__} loads {one_line(str(plan.target), MAX_REASON_CHARS)} by profile {plan.profile}: "
+        f"{one_line(plan.title, MAX_REASON_CHARS)}{workers}, seed {plan.seed}"
     )
-    return [*paragraph(text, width, hanging="  "), say()]
+    return [*paragraph(text, width, hanging="  "), styled_line()]
 
 
-def progress(event: LoadTicked, duration_s: float | None) -> str:
+def progress_line(event: SecondElapsed, duration_s: float | None) -> str:
     """Return how a load stands, in one line."""
     point = event.point
-    whole = f"/{duration_s:g}" if duration_s else ""
+    duration_text = f"/{duration_s:g}" if duration_s else ""
     rate = point.started / point.span_s if point.span_s else 0.0
     return (
-        f"{point.at_s + point.span_s:.0f}{whole} s  {rate:.0f}/s  acked {event.attempts - event.failed}  "
-        f"failed {event.failed}  p99 {span(point.p99_s)}  in flight {point.in_flight}"
+        f"{point.at_s + point.span_s:.0f}{duration_text} s  {rate:.0f}/s  acked {event.attempts - event.failed}  "
+        f"failed {event.failed}  p99 {format_duration(point.p99_s)}  in flight {point.in_flight}"
     )
 
 
-def finished(summary: LoadSummary, width: int) -> list[Line]:
+def summary_lines(summary: LoadSummary, width: int) -> list[StyledLine]:
     """Return the whole summary."""
-    lines = [*_counts(summary), say()]
-    if summary.acks.count:
-        lines += [*_times(summary, width), say(), *_plot(summary.acks), say()]
+    lines = [*_count_lines(summary), styled_line()]
+    if summary.ack_times.count:
+        lines += [*_latency_lines(summary, width), styled_line(), *_plot(summary.ack_times), styled_line()]
     if len(summary.series) > 1:
-        lines += [*_course(summary.series), say()]
+        lines += [*_timeline(summary.series), styled_line()]
     for note in summary.notes:
         lines += paragraph(f"note: {note}", width, hanging="  ")
     lines += [line for text in summary.plan.assumptions for line in paragraph(f"assumed: {text}", width, hanging="  ")]
-    verdict = "interrupted: " if summary.interrupted else ""
-    good = not summary.failed and not summary.dropped and not summary.interrupted
-    told = f"{verdict}{summary.acked} of {counted(summary.attempts, 'attempt')} acked"
-    told += f", {summary.dropped} dropped" if summary.dropped else ""
-    return [*lines, say(told, Tone.GOOD if good else Tone.BAD)]
+    prefix = "interrupted: " if summary.interrupted else ""
+    is_good = not summary.failed and not summary.dropped and not summary.interrupted
+    result_text = f"{prefix}{summary.acked} of {pluralize(summary.attempts, 'attempt')} acked"
+    result_text += f", {summary.dropped} dropped" if summary.dropped else ""
+    return [*lines, styled_line(result_text, Style.GOOD if is_good else Style.BAD)]
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time in three digits."""
     if seconds < 0.0009995:  # noqa: PLR2004 - what is rounded to 1 ms is told in ms
         return f"{seconds * 1e6:.0f} us"
@@ -73,106 +73,127 @@ def span(seconds: float) -> str:
     return f"{value:.{max(0, 2 - int(math.log10(value)))}f} {unit}"
 
 
-def _counts(summary: LoadSummary) -> Iterator[Line]:
-    yield _row("attempts", f"{summary.attempts} in {summary.elapsed_s:.1f} s, {summary.rate:.0f}/s", _opened(summary))
-    for outcome, times in summary.outcomes.items():
-        tone = Tone.GOOD if outcome == "acked" else Tone.BAD
-        yield Line.of((_label(str(outcome)), tone), (f"{times} ({_share(times, summary.attempts)})", Tone.PLAIN))
-    if summary.statuses:
-        yield _row("statuses", ", ".join(f"{times} of {status}" for status, times in summary.statuses.items()))
-    if summary.plan.model is Model.SCRIPT:
-        yield from _story(summary)
-    elif summary.dropped:
-        yield Line.of((_label("dropped"), Tone.BAD), (f"{summary.dropped}: due, and never begun", Tone.PLAIN))
-    if summary.plan.model is not Model.CLOSED:
-        begun = summary.lateness
-        yield _row("late", f"{summary.late} over {LATE_S * 1e3:.0f} ms ({_share(summary.late, begun.count)})")
-        yield _row(
-            "began after", f"p50 {span(begun.percentile(50))}, p99 {_p99_and_max(begun)} from the intended start"
-        )
-    if summary.excluded:
-        yield _row("warm-up", f"{counted(summary.excluded, 'attempt')} left out of all this")
-
-
-def _story(summary: LoadSummary) -> Iterator[Line]:
-    yield _row("alarms", f"{summary.alarms}, {counted(summary.notifications, 'notification')}")
-    yield _row("amplification", f"{summary.amplification:.2f} attempts for each notification")
-    tone = Tone.BAD if summary.lost else Tone.PLAIN
-    yield Line.of((_label("lost"), tone), (f"{summary.lost} notifications that nobody acked", Tone.PLAIN))
-    yield _row("duplicates", f"{summary.duplicates} that the receiver may have had twice")
-    if summary.recovery_s is not None:
-        yield _row("recovery", f"{span(summary.recovery_s)} from the last that was due to the end")
-
-
-def _opened(summary: LoadSummary) -> str:
-    replayed = f", {summary.replayed} sent again on a new one" if summary.replayed else ""
-    return f"; {counted(summary.connections, 'connection')}{replayed}"
-
-
-def _times(summary: LoadSummary, width: int) -> Iterator[Line]:
-    yield from (say(str(line), Tone.HEADING) for line in paragraph(HEADINGS[summary.plan.model], width))
-    acks = summary.acks
-    yield say(
-        "  ".join(f"p{share:g} {span(acks.percentile(share))}" for share in PERCENTILES) + f"  max {span(acks.max_s)}"
+def _count_lines(summary: LoadSummary) -> Iterator[StyledLine]:
+    yield _labelled_line(
+        "attempts", f"{summary.attempts} in {summary.elapsed_s:.1f} s, {summary.rate:.0f}/s", _connections_text(summary)
     )
-    if summary.plan.model is Model.OPEN:
-        seen = summary.services
-        yield say(
-            f"from the actual start, as closed loads do: p50 {span(seen.percentile(50))}, p99 {_p99_and_max(seen)}",
-            Tone.FAINT,
+    for outcome, times in summary.outcomes.items():
+        style = Style.GOOD if outcome == "acked" else Style.BAD
+        yield StyledLine.from_parts(
+            (_format_label(str(outcome)), style), (f"{times} ({_format_share(times, summary.attempts)})", Style.PLAIN)
         )
-    over, whole = summary.over_limit, summary.over_limit_of
-    what = f"not acked within {LIMIT_S:g} s"
-    if summary.plan.model is not Model.SCRIPT:
-        what, whole = f"over {LIMIT_S:g} s, or timed out", acks.count + over - acks.over(LIMIT_S)
-    yield say(f"{what}: {over} ({_share(over, whole)})", Tone.BAD if over else Tone.PLAIN)
+    if summary.statuses:
+        yield _labelled_line(
+            "statuses", ", ".join(f"{times} of {status}" for status, times in summary.statuses.items())
+        )
+    if summary.plan.model is LoadModel.SCRIPT:
+        yield from _scenario_lines(summary)
+    elif summary.dropped:
+        yield StyledLine.from_parts(
+            (_format_label("dropped"), Style.BAD), (f"{summary.dropped}: due, and never begun", Style.PLAIN)
+        )
+    if summary.plan.model is not LoadModel.CLOSED:
+        lateness = summary.lateness
+        yield _labelled_line(
+            "late",
+            f"{summary.late} over {LATE_THRESHOLD_S * 1e3:.0f} ms ({_format_share(summary.late, lateness.count)})",
+        )
+        yield _labelled_line(
+            "began after",
+            f"p50 {format_duration(lateness.percentile(50))}, p99 {_p99_and_max(lateness)} from the intended start",
+        )
+    if summary.warm_up_attempts:
+        yield _labelled_line("warm-up", f"{pluralize(summary.warm_up_attempts, 'attempt')} left out of all this")
 
 
-def grown(acks: Distribution, count: int) -> list[tuple[float, int]]:
+def _scenario_lines(summary: LoadSummary) -> Iterator[StyledLine]:
+    yield _labelled_line("alarms", f"{summary.alarms}, {pluralize(summary.notifications, 'notification')}")
+    yield _labelled_line("amplification", f"{summary.amplification:.2f} attempts for each notification")
+    style = Style.BAD if summary.lost else Style.PLAIN
+    yield StyledLine.from_parts(
+        (_format_label("lost"), style), (f"{summary.lost} notifications that nobody acked", Style.PLAIN)
+    )
+    yield _labelled_line("duplicates", f"{summary.duplicates} that the receiver may have had twice")
+    if summary.recovery_s is not None:
+        yield _labelled_line("recovery", f"{format_duration(summary.recovery_s)} from the last that was due to the end")
+
+
+def _connections_text(summary: LoadSummary) -> str:
+    replayed_text = f", {summary.replayed} sent again on a new one" if summary.replayed else ""
+    return f"; {pluralize(summary.connections, 'connection')}{replayed_text}"
+
+
+def _latency_lines(summary: LoadSummary, width: int) -> Iterator[StyledLine]:
+    yield from (styled_line(str(line), Style.HEADING) for line in paragraph(HEADINGS[summary.plan.model], width))
+    acks = summary.ack_times
+    yield styled_line(
+        "  ".join(f"p{share:g} {format_duration(acks.percentile(share))}" for share in PERCENTILES)
+        + f"  max {format_duration(acks.max_s)}"
+    )
+    if summary.plan.model is LoadModel.OPEN:
+        service_times = summary.service_times
+        yield styled_line(
+            f"from the actual start, as closed loads do: p50 {format_duration(service_times.percentile(50))}, p99 {_p99_and_max(service_times)}",
+            Style.FAINT,
+        )
+    over_count, total = summary.over_limit_count, summary.over_limit_total
+    label = f"not acked within {ACK_LIMIT_S:g} s"
+    if summary.plan.model is not LoadModel.SCRIPT:
+        label, total = f"over {ACK_LIMIT_S:g} s, or timed out", acks.count + over_count - acks.count_over(ACK_LIMIT_S)
+    yield styled_line(
+        f"{label}: {over_count} ({_format_share(over_count, total)})", Style.BAD if over_count else Style.PLAIN
+    )
+
+
+def histogram_rows(acks: Distribution, count: int) -> list[tuple[float, int]]:
     """Return so many rows of a histogram, of some times: bounds that grow by the same factor to the longest time."""
-    least = max(acks.buckets[0].up_to_s, 1e-6)
-    factor = max((acks.max_s / least) ** (1 / (count - 1)), 1.0 + 1e-9)
+    smallest = max(acks.buckets[0].up_to_s, 1e-6)
+    factor = max((acks.max_s / smallest) ** (1 / (count - 1)), 1.0 + 1e-9)
     rows = [0] * count
     for bucket in acks.buckets:
-        at = math.log(max(bucket.up_to_s, least) / least) / math.log(factor)
-        rows[min(count - 1, max(0, math.ceil(at - 1e-6)))] += bucket.times
-    return [(least * factor**number, times) for number, times in enumerate(rows)]
+        index = math.log(max(bucket.up_to_s, smallest) / smallest) / math.log(factor)
+        rows[min(count - 1, max(0, math.ceil(index - 1e-6)))] += bucket.sample_count
+    return [(smallest * factor**number, times) for number, times in enumerate(rows)]
 
 
-def _plot(acks: Distribution) -> Iterator[Line]:
-    rows = grown(acks, _ROWS)
-    most = max(times for _, times in rows)
+def _plot(acks: Distribution) -> Iterator[StyledLine]:
+    rows = histogram_rows(acks, _ROW_COUNT)
+    highest = max(times for _, times in rows)
     for bound_s, times in rows:
-        bar = "#" * max(1 if times else 0, round(_BAR * times / most))
-        yield say(f"{span(bound_s):>8} {bar:<{_BAR}} {times:>9} {_share(times, acks.count):>8}".rstrip())
+        bar = "#" * max(1 if times else 0, round(_BAR_WIDTH * times / highest))
+        yield styled_line(
+            f"{format_duration(bound_s):>8} {bar:<{_BAR_WIDTH}} {times:>9} {_format_share(times, acks.count):>8}".rstrip()
+        )
 
 
-def _course(series: tuple[LoadPoint, ...]) -> Iterator[Line]:
+def _timeline(series: tuple[SeriesPoint, ...]) -> Iterator[StyledLine]:
     """Yield at the most some rows on how it went, with the p99 of each as a bar."""
-    every = math.ceil(len(series) / _ROWS)
-    rows = [series[at : at + every] for at in range(0, len(series), every)]
+    step = math.ceil(len(series) / _ROW_COUNT)
+    rows = [series[at : at + step] for at in range(0, len(series), step)]
     worst = max(max(point.p99_s for point in row) for row in rows) or 1.0
-    yield say("     from       /s    failed  dropped      p99", Tone.HEADING)
+    yield styled_line("     from       /s    failed  dropped      p99", Style.HEADING)
     for row in rows:
         span_s = sum(point.span_s for point in row) or 1.0
         failed, dropped = sum(point.failed for point in row), sum(point.dropped for point in row)
         p99_s = max(point.p99_s for point in row)
         bar = "#" * round(28 * p99_s / worst)
         rate = sum(point.started for point in row) / span_s
-        yield say(f"{row[0].at_s:>7.0f} s {rate:>8.0f} {failed:>9} {dropped:>8} {span(p99_s):>8} {bar}".rstrip())
+        yield styled_line(
+            f"{row[0].at_s:>7.0f} s {rate:>8.0f} {failed:>9} {dropped:>8} {format_duration(p99_s):>8} {bar}".rstrip()
+        )
 
 
-def _p99_and_max(times: Distribution) -> str:
-    return f"{span(times.percentile(99))}, max {span(times.max_s)}"
+def _p99_and_max(distribution: Distribution) -> str:
+    return f"{format_duration(distribution.percentile(99))}, max {format_duration(distribution.max_s)}"
 
 
-def _row(name: str, *texts: str) -> Line:
-    return say(_label(name) + "".join(texts))
+def _labelled_line(name: str, *texts: str) -> StyledLine:
+    return styled_line(_format_label(name) + "".join(texts))
 
 
-def _label(name: str) -> str:
-    return f"{name.replace('_', ' '):<{_LABEL}}"
+def _format_label(name: str) -> str:
+    return f"{name.replace('_', ' '):<{_LABEL_WIDTH}}"
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else "0.00 %"
+def _format_share(part: int, total: int) -> str:
+    return f"{100 * part / total:.2f} %" if total else "0.00 %"

@@ -26,29 +26,29 @@ def event_document(event: RunEvent) -> dict[str, Any]:
     match event:
         case RunStarted(target=target, profile=profile, seed=seed, clauses=clauses):
             codes = [clause.code for clause in clauses]
-            return _told("run-started", target=target, profile=profile, seed=seed, clauses=codes)
+            return _event_record("run-started", target=target, profile=profile, seed=seed, clauses=codes)
         case ClauseStarted(clause):
-            return _told("clause-started", code=clause.code)
+            return _event_record("clause-started", code=clause.code)
         case ClauseFinished(result):
-            return _told("clause-finished", clause=clause_document(result))
+            return _event_record("clause-finished", clause=clause_document(result))
         case _:
-            return _told("run-finished", report=check_document(event.verdict))
+            return _event_record("run-finished", report=check_document(event.verdict))
 
 
-def whole_ndjson(verdict: Verdict) -> str:
+def render_ndjson(verdict: Verdict) -> str:
     """Return the lines of a run that has ended, as if each clause had been played by itself."""
     clauses = tuple(result.clause for result in verdict.results)
     started = RunStarted(verdict.target, verdict.profile, verdict.seed, clauses)
-    return "".join(json_line(event_document(event)) for event in (started, *_events(verdict)))
+    return "".join(json_line(event_document(event)) for event in (started, *_finished_events(verdict)))
 
 
-def _events(verdict: Verdict) -> Iterator[RunEvent]:
+def _finished_events(verdict: Verdict) -> Iterator[RunEvent]:
     yield from map(ClauseFinished, verdict.results)
     yield RunFinished(verdict)
 
 
-def _told(name: str, **facts: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    return {"version": VERSION, "event": name, **facts}
+def _event_record(event_name: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    return {"version": VERSION, "event": event_name, **values}
 
 
 class NdjsonFile:
@@ -78,7 +78,7 @@ class NdjsonFile:
 
     def fail(self, message: str) -> None:
         """Write that the run could not be begun or went wrong, and why."""
-        self._write(_told("run-failed", message=message))
+        self._write(_event_record("run-failed", message=message))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -7,111 +7,117 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.reports.json import VERSION
-from tcop_mock.reports.text import counted, one_line
+from tcop_mock.reports.text import one_line, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.domain.ledger import Difference, Differences, Reconciliation
 
-_MOST_CHARS = 120
+_MAX_CHARS = 120
 
 
-class _Kind(NamedTuple):
+class _DifferenceKind(NamedTuple):
     """One way to disagree, and how it is told."""
 
     key: str
-    says: str
+    description: str
 
 
-_KINDS = (
-    _Kind("lost", "acknowledged, and not there"),
-    _Kind("duplicated", "there more often than the attempts explain"),
-    _Kind("out_of_order", "there behind a later one of the same alarm"),
-    _Kind("unknown", "there, and not in the ledger"),
+_DIFFERENCE_KINDS = (
+    _DifferenceKind("lost", "acknowledged, and not there"),
+    _DifferenceKind("duplicated", "there more often than the attempts explain"),
+    _DifferenceKind("out_of_order", "there behind a later one of the same alarm"),
+    _DifferenceKind("unknown", "there, and not in the ledger"),
 )
 
 
-def reconciliation_document(found: Reconciliation, ledger: str, received: str) -> dict[str, Any]:
+def reconciliation_document(reconciliation: Reconciliation, ledger: str, received: str) -> dict[str, Any]:
     """Return what ``reconcile --json`` prints."""
     return {
         "version": VERSION,
         "ledger": ledger,
         "received": received,
-        "agrees": found.agrees,
-        "notifications": found.notifications,
-        "alarms": found.alarms,
-        "acked": found.acked,
-        "requests": found.intake.requests,
-        "effects": found.intake.effects,
-        "passed_over": found.intake.passed_over,
-        "unacked": found.unacked,
-        **{kind.key: _differences(getattr(found, kind.key)) for kind in _KINDS},
+        "agrees": reconciliation.is_consistent,
+        "notifications": reconciliation.notifications,
+        "alarms": reconciliation.alarms,
+        "acked": reconciliation.acked,
+        "requests": reconciliation.read_stats.requests,
+        "effects": reconciliation.read_stats.effects,
+        "passed_over": reconciliation.read_stats.skipped,
+        "unacked": reconciliation.unacked,
+        **{kind.key: _differences_document(getattr(reconciliation, kind.key)) for kind in _DIFFERENCE_KINDS},
     }
 
 
-def _differences(found: Differences) -> dict[str, Any]:
+def _differences_document(differences: Differences) -> dict[str, Any]:
     return {
-        "notifications": found.notifications,
-        "objects": found.objects,
+        "notifications": differences.notifications,
+        "objects": differences.objects,
         "told": [
             {
-                "object": thing,
+                "object": object_id,
                 "notifications": [
                     {
-                        "alarm": one.alarm,
-                        "session": one.session,
+                        "alarm": one.alarm_key,
+                        "session": one.session_id,
                         "state": one.state,
                         "attempts": one.attempts,
-                        "times": one.times,
+                        "times": one.received_count,
                     }
                     for one in group
                 ],
             }
-            for thing, group in groupby(found.told, key=attrgetter("object"))
+            for object_id, group in groupby(differences.examples, key=attrgetter("object"))
         ],
     }
 
 
-def reconciliation_lines(found: Reconciliation, ledger: str, received: str) -> Iterator[str]:
+def reconciliation_lines(reconciliation: Reconciliation, ledger: str, received: str) -> Iterator[str]:
     """Yield what a person is told."""
-    of_alarms = f"{counted(found.notifications, 'notification')} of {counted(found.alarms, 'alarm')}"
-    yield f"{_shown(ledger)}: {of_alarms}, {found.acked} acked"
-    intake = found.intake
-    there = [counted(intake.requests, "request")] if intake.requests or not intake.effects else []
-    there += [counted(intake.effects, "effect")] if intake.effects else []
-    there += [f"{counted(intake.passed_over, 'line')} about no callback"] if intake.passed_over else []
-    yield f"{_shown(received)}: {', '.join(there)}"
-    for kind in _KINDS:
-        differences: Differences = getattr(found, kind.key)
+    sent_text = (
+        f"{pluralize(reconciliation.notifications, 'notification')} of {pluralize(reconciliation.alarms, 'alarm')}"
+    )
+    yield f"{_printable(ledger)}: {sent_text}, {reconciliation.acked} acked"
+    read_stats = reconciliation.read_stats
+    received_texts = (
+        [pluralize(read_stats.requests, "request")] if read_stats.requests or not read_stats.effects else []
+    )
+    received_texts += [pluralize(read_stats.effects, "effect")] if read_stats.effects else []
+    received_texts += [f"{pluralize(read_stats.skipped, 'line')} about no callback"] if read_stats.skipped else []
+    yield f"{_printable(received)}: {', '.join(received_texts)}"
+    for kind in _DIFFERENCE_KINDS:
+        differences: Differences = getattr(reconciliation, kind.key)
         name = kind.key.replace("_", " ")
         if not differences.notifications:
             yield f"{name}: 0"
             continue
-        of_objects = f"of {counted(differences.objects, 'object')}"
-        yield f"{name}: {differences.notifications} {of_objects}, {kind.says}"
-        yield from _told(differences)
-    if found.unacked:
-        yield f"given up by the sender, and yet there: {found.unacked}"
-    yield "The ledger and the receiver agree." if found.agrees else "The ledger and the receiver differ."
+        objects_text = f"of {pluralize(differences.objects, 'object')}"
+        yield f"{name}: {differences.notifications} {objects_text}, {kind.description}"
+        yield from _difference_lines(differences)
+    if reconciliation.unacked:
+        yield f"given up by the sender, and yet there: {reconciliation.unacked}"
+    yield (
+        "The ledger and the receiver agree." if reconciliation.is_consistent else "The ledger and the receiver differ."
+    )
 
 
-def _told(differences: Differences) -> Iterator[str]:
-    objects = 0
-    for thing, group in groupby(differences.told, key=attrgetter("object")):
-        objects += 1
-        yield f"  {_shown(thing) or 'no object known'}: {', '.join(map(_one, group))}"
-    if objects < differences.objects:
-        yield f"  … {counted(differences.objects - objects, 'more object')} (--limit N)"
+def _difference_lines(differences: Differences) -> Iterator[str]:
+    shown_objects = 0
+    for object_id, group in groupby(differences.examples, key=attrgetter("object")):
+        shown_objects += 1
+        yield f"  {_printable(object_id) or 'no object known'}: {', '.join(map(_describe_difference, group))}"
+    if shown_objects < differences.objects:
+        yield f"  … {pluralize(differences.objects - shown_objects, 'more object')} (--limit N)"
 
 
-def _one(found: Difference) -> str:
-    name = _shown(" ".join(filter(None, (found.state, found.session)))) or "by its object"
-    if not found.times:
+def _describe_difference(difference: Difference) -> str:
+    name = _printable(" ".join(filter(None, (difference.state, difference.session_id)))) or "by its object"
+    if not difference.received_count:
         return name
-    attempts = f" of {counted(found.attempts, 'attempt')}" if found.attempts else ""
-    return f"{name} ({found.times}x{attempts})"
+    attempts = f" of {pluralize(difference.attempts, 'attempt')}" if difference.attempts else ""
+    return f"{name} ({difference.received_count}x{attempts})"
 
 
-def _shown(text: str) -> str:
-    return one_line(text, _MOST_CHARS)
+def _printable(text: str) -> str:
+    return one_line(text, _MAX_CHARS)

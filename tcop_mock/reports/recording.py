@@ -8,26 +8,26 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tcop_mock.domain.target import MASK, without_keys
+from tcop_mock.domain.target import MASK, mask_query_secrets
 from tcop_mock.reports.json import VERSION
-from tcop_mock.reports.text import counted, one_line
+from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.reports.validation import body_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from tcop_mock.callbacks.validator import BodyVerdict
+    from tcop_mock.callbacks.validator import ValidationResult
 
-_MOST_CHARS = 200
-_MOST_NOTES = 12
+_MAX_CHARS = 200
+_MAX_ISSUES = 12
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 _SECRET_PATH = re.compile(r"(?<=/)[A-Za-z0-9_-]{20,}(?=$|[/?#])")
 """Feishu and Slack put the token into the path."""
 _SECRET_BODY = re.compile(rb'("(?:routing_key|integration_key)"\s*:\s*")[^"]*(")')
 
 
-class Request(Protocol):
+class RequestLike(Protocol):
     """What is recorded of a request as it came."""
 
     @property
@@ -40,67 +40,67 @@ class Request(Protocol):
     def body(self) -> bytes: ...  # noqa: D102 - a protocol
 
 
-def masked_path(path: str, end: str) -> str:
+def mask_path(path: str, service: str) -> str:
     """Return a request target without the secrets that robots' addresses hold."""
-    masked = without_keys(path)
-    return masked if end == "webhook" else _SECRET_PATH.sub(MASK, masked)
+    masked = mask_query_secrets(path)
+    return masked if service == "webhook" else _SECRET_PATH.sub(MASK, masked)
 
 
-def masked_body(body: bytes) -> bytes:
+def mask_body(body: bytes) -> bytes:
     """Return a body without the keys that events of PagerDuty hold."""
     return _SECRET_BODY.sub(rb"\g<1>***\g<2>", body)
 
 
-def told_lines(record: Mapping[str, Any], verdict: BodyVerdict | None, *, quiet: bool) -> Iterator[str]:
+def record_lines(record: Mapping[str, Any], result: ValidationResult | None, *, quiet: bool) -> Iterator[str]:
     """Yield what a person is told of a record."""
-    when = record["received"][len("2026-11-23T") : len("2026-11-23T22:31:05.123")]
+    time_text = record["received"][len("2026-11-23T") : len("2026-11-23T22:31:05.123")]
     status = record["status"] or "no answer"
     fault = f" ({record['fault']})" if record["fault"] else ""
     auth = f", credentials: {record['auth']}" if record["auth"] != "none" else ""
-    said = f": {record['as']} {record['said']}".rstrip() if record["as"] != "webhook" else ""
+    note_text = f": {record['as']} {record['said']}".rstrip() if record["as"] != "webhook" else ""
     request = f"{record['method']} {record['path']}"
-    yield f"{when} {one_line(request, _MOST_CHARS)} {status}{fault}{auth}{one_line(said, _MOST_CHARS)}"
-    if verdict:
-        notes = [f"  {line}" for line in body_lines(verdict, quiet=quiet)]
-        yield from notes[:_MOST_NOTES]
-        if len(notes) > _MOST_NOTES:
-            yield f"  … {counted(len(notes) - _MOST_NOTES, 'more note')}; tcop-mock validate tells them all"
+    yield f"{time_text} {one_line(request, _MAX_CHARS)} {status}{fault}{auth}{one_line(note_text, _MAX_CHARS)}"
+    if result:
+        issue_lines = [f"  {line}" for line in body_lines(result, quiet=quiet)]
+        yield from issue_lines[:_MAX_ISSUES]
+        if len(issue_lines) > _MAX_ISSUES:
+            yield f"  … {pluralize(len(issue_lines) - _MAX_ISSUES, 'more note')}; tcop-mock validate tells them all"
 
 
-def record_of(  # noqa: PLR0913 - each is one key
+def make_record(  # noqa: PLR0913 - each is one key
     *,
-    received: Request,
-    at: str,
+    received: RequestLike,
+    received_at: str,
     auth: str,
-    end: str,
+    service: str,
     status: int | None,
     fault: str | None,
-    said: str,
-    verdict: BodyVerdict | None,
+    service_note: str,
+    result: ValidationResult | None,
 ) -> dict[str, Any]:
     """Return what is kept of one request; secrets in it are masked."""
-    shown = masked_body(received.body)
+    masked = mask_body(received.body)
     try:
-        text: str | None = shown.decode()
+        text: str | None = masked.decode()
     except UnicodeDecodeError:
         text = None
     return {
         "version": VERSION,
-        "received": at,
+        "received": received_at,
         "method": received.method,
-        "path": masked_path(received.path, end),
+        "path": mask_path(received.path, service),
         "headers": [[name, MASK if name in _SECRET_HEADERS else value] for name, value in received.headers],
-        **({"body_base64": base64.b64encode(shown).decode()} if text is None else {"body": text}),
+        **({"body_base64": base64.b64encode(masked).decode()} if text is None else {"body": text}),
         "auth": auth,
-        "as": end,
+        "as": service,
         "status": status,
         "fault": fault,
-        "said": said,
-        "kind": verdict.kind if verdict else None,
-        "shape": verdict.shape if verdict else None,
-        "valid": verdict.valid if verdict else None,
-        "problems": [note._asdict() for note in verdict.problems] if verdict else [],
-        "deviations": [note._asdict() for note in verdict.deviations] if verdict else [],
+        "said": service_note,
+        "kind": result.kind if result else None,
+        "shape": result.shape if result else None,
+        "valid": result.is_valid if result else None,
+        "problems": [note._asdict() for note in result.problems] if result else [],
+        "deviations": [note._asdict() for note in result.deviations] if result else [],
     }
 
 

@@ -11,9 +11,9 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock._version import __version__
-from tcop_mock.contract.reproduce import curl
-from tcop_mock.domain.contract import Case
-from tcop_mock.domain.delivery import Push
+from tcop_mock.contract.reproduce import curl_command
+from tcop_mock.domain.contract import RequestCase
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import Target
 
-_MOST_IN_ONE_SCRIPT = 10_000
+_MAX_CALLBACKS_PER_SCRIPT = 10_000
 _WRITTEN_BY = f"Written by tcop-mock {__version__}"
 _K6 = """\
 // {written_by}. Run: k6 run -e RATE=10 -e DURATION=10s callbacks.js
@@ -106,55 +106,57 @@ def test_the_callback_is_taken(body):
 '''
 
 
-class Letter(NamedTuple):
+class NamedBody(NamedTuple):
     """One callback and what to call it."""
 
     name: str
     body: bytes
 
 
-def script(form: str, letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+def request_script(
+    format_name: str, named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules
+) -> Iterator[bytes]:
     """Return the parts of a script that posts callbacks.
 
     Args:
-        form: ``curl``, ``http``, ``vegeta``, ``k6`` or ``pytest``.
-        letters: the callbacks.
+        format_name: ``curl``, ``http``, ``vegeta``, ``k6`` or ``pytest``.
+        named_bodies: the callbacks.
         target: the receiver.
         rules: the profile's headers and deadline.
 
     Raises:
         UsageError: the format cannot take the target's credentials from the environment, or so many callbacks.
     """
-    if target.credentials and form in {"http", "vegeta"}:
+    if target.credentials and format_name in {"http", "vegeta"}:
         raise UsageError(
-            f"--format {form} would hold the target's password; leave USER:PASSWORD@ out, or take curl, k6 or pytest"
+            f"--format {format_name} would hold the target's password; leave USER:PASSWORD@ out, or take curl, k6 or pytest"
         )
-    return _WRITERS[form](letters, target, rules)
+    return _WRITERS[format_name](named_bodies, target, rules)
 
 
-def _curl(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
-    for name, body in letters:
+def _curl(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    for name, body in named_bodies:
         yield f"# {name}\n".encode()
-        yield curl(Case(name, Push(body, headers=rules.headers)), target).encode() + b"\n"
+        yield curl_command(RequestCase(name, OutgoingRequest(body, headers=rules.headers)), target).encode() + b"\n"
 
 
-def _http(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
-    for _, body in letters:
-        head = [f"POST {target.path} HTTP/1.1", f"Host: {target.authority}"]
-        head += [f"{name}: {value}" for name, value in rules.headers]
-        head += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-        yield "\r\n".join(head).encode() + body + b"\n"
+def _http(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    for _, body in named_bodies:
+        head_lines = [f"POST {target.path} HTTP/1.1", f"Host: {target.authority}"]
+        head_lines += [f"{name}: {value}" for name, value in rules.headers]
+        head_lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
+        yield "\r\n".join(head_lines).encode() + body + b"\n"
 
 
-def _vegeta(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+def _vegeta(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
     headers = {name: [value] for name, value in rules.headers}
-    for _, body in letters:
+    for _, body in named_bodies:
         row = {"method": "POST", "url": target.url, "header": headers, "body": base64.b64encode(body).decode()}
         yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
-def _k6(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
-    bodies = [base64.b64encode(body).decode() for _, body in _few(letters)]
+def _k6(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    bodies = [base64.b64encode(body).decode() for _, body in _take_limited(named_bodies)]
     yield _K6.format(
         written_by=_WRITTEN_BY,
         bodies=json.dumps(bodies, indent=1),
@@ -164,10 +166,10 @@ def _k6(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iter
     ).encode()
 
 
-def _pytest(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+def _pytest(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
     rows = [
         f"    {json.dumps(f'{number} {name}')}: {json.dumps(base64.b64encode(body).decode())},"
-        for number, (name, body) in enumerate(_few(letters), start=1)
+        for number, (name, body) in enumerate(_take_limited(named_bodies), start=1)
     ]
     yield _PYTEST.format(
         written_by=_WRITTEN_BY,
@@ -178,23 +180,23 @@ def _pytest(letters: Iterable[Letter], target: Target, rules: DeliveryRules) -> 
     ).encode()
 
 
-def _few(letters: Iterable[Letter]) -> list[Letter]:
-    few: list[Letter] = []
-    for letter in letters:
-        if len(few) == _MOST_IN_ONE_SCRIPT:
+def _take_limited(named_bodies: Iterable[NamedBody]) -> list[NamedBody]:
+    taken: list[NamedBody] = []
+    for named_body in named_bodies:
+        if len(taken) == _MAX_CALLBACKS_PER_SCRIPT:
             raise UsageError(
-                f"one script holds {_MOST_IN_ONE_SCRIPT} callbacks at the most; write several, or vegeta's"
+                f"one script holds {_MAX_CALLBACKS_PER_SCRIPT} callbacks at the most; write several, or vegeta's"
             )
-        few.append(letter)
-    return few
+        taken.append(named_body)
+    return taken
 
 
-_WRITERS: dict[str, Callable[[Iterable[Letter], Target, DeliveryRules], Iterator[bytes]]] = {
+_WRITERS: dict[str, Callable[[Iterable[NamedBody], Target, DeliveryRules], Iterator[bytes]]] = {
     "curl": _curl,
     "http": _http,
     "k6": _k6,
     "pytest": _pytest,
     "vegeta": _vegeta,
 }
-SCRIPTS = frozenset(_WRITERS)
+SCRIPT_FORMATS = frozenset(_WRITERS)
 """Formats that post callbacks; the others are their bodies."""

@@ -6,25 +6,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.lint import Severity
-from tcop_mock.callbacks.sampling import forms
+from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.reports.console import WIDTH
 from tcop_mock.reports.json import VERSION, shapes_document
-from tcop_mock.reports.text import columns, counted, escaped, wrap
+from tcop_mock.reports.text import display_width, escape_unsafe, pluralize, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tcop_mock.callbacks.lint import LintReport, Remark
-    from tcop_mock.domain.shape import Event, Metric, Shape, Text
+    from tcop_mock.callbacks.lint import LintFinding, LintReport
+    from tcop_mock.domain.shape import Event, LocalizedText, Metric, Shape
 
 
-_LABEL = 16
+_LABEL_WIDTH = 16
 
 """Columns of what stands before a fact."""
 
-_NAME, _LIMIT = 27, 16
+_NAME_WIDTH, _THRESHOLD_WIDTH = 27, 16
 
-_BELOW = " " * 6
+_WRAPPED_INDENT = " " * 6
 
 
 def shape_document(shape: Shape, example: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def _metric_document(metric: Metric, shape: Shape) -> dict[str, Any]:
         "range": [metric.low, metric.high] if metric.calc_type else None,
         "decimals": metric.decimals,
         "namespace": metric.namespace or shape.namespace,
-        "observedShowName": _both(metric.observed_show_name),
-        "observedUnit": _both(metric.observed_unit),
+        "observedShowName": _bilingual(metric.observed_show_name),
+        "observedUnit": _bilingual(metric.observed_unit),
         "source": metric.source,
     }
 
@@ -63,7 +63,7 @@ def _event_document(event: Event) -> dict[str, Any]:
     }
 
 
-def _both(text: Text | None) -> dict[str, str] | None:
+def _bilingual(text: LocalizedText | None) -> dict[str, str] | None:
     return {"en": text.en, "zh": text.zh} if text else None
 
 
@@ -75,17 +75,17 @@ def shape_lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
         example: one of its callbacks in the documented form.
     """
     for line in _lines(shape, example):
-        yield escaped(line)
+        yield escape_unsafe(line)
 
 
 def _lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
     yield from wrap(f"{shape.id}: {shape.title.en} ({shape.title.zh})", WIDTH, hanging="  ")
-    yield from _fact("kind", shape.kind)
-    yield from _fact("policy type", f"{shape.policy.type} ({shape.policy.name.en})")
-    yield from _fact("namespace", shape.namespace)
-    yield from _fact("region", "sent" if shape.regional else "not sent")
-    yield from _fact("forms", ", ".join(forms(shape)))
-    yield from _fact("source", shape.source)
+    yield from _labelled_lines("kind", shape.kind)
+    yield from _labelled_lines("policy type", f"{shape.policy.type} ({shape.policy.name.en})")
+    yield from _labelled_lines("namespace", shape.namespace)
+    yield from _labelled_lines("region", "sent" if shape.regional else "not sent")
+    yield from _labelled_lines("forms", ", ".join(forms_of(shape)))
+    yield from _labelled_lines("source", shape.source)
     yield "dimensions, as one alarm has them"
     yield from _json(example["alarmObjInfo"]["dimensions"])
     for section in (_aliases, _observed, _cloud_events, _metrics, _events, _sample, _errata, _assumed):
@@ -96,27 +96,27 @@ def _aliases(shape: Shape) -> Iterator[str]:
     if shape.aliases:
         yield "aliases, other spellings that some page or capture prints"
     for key, others in shape.aliases.items():
-        yield from _fact(key, ", ".join(others))
+        yield from _labelled_lines(key, ", ".join(others))
 
 
 def _observed(shape: Shape) -> Iterator[str]:
-    seen = shape.observed
-    if seen.dimensions:
+    observed = shape.observed
+    if observed.dimensions:
         yield "observed dimensions, beside the documented ones"
-        yield from _json(seen.dimensions)
-    if seen.additional_msg:
+        yield from _json(observed.dimensions)
+    if observed.additional_msg:
         yield "observed additionalMsg"
-    for key, value in seen.additional_msg:
-        yield from _fact(key, value)
-    captured = [metric for metric in shape.metrics if metric.observed_show_name or metric.observed_unit]
-    if captured or seen.show_name_suffix:
+    for key, value in observed.additional_msg:
+        yield from _labelled_lines(key, value)
+    observed_metrics = [metric for metric in shape.metrics if metric.observed_show_name or metric.observed_unit]
+    if observed_metrics or observed.show_name_suffix:
         yield "observed texts, blanks included"
-    if seen.show_name_suffix:
-        yield from _row("any metric", "", f"metricShowName ends with {seen.show_name_suffix!r}")
-    for metric in captured:
+    if observed.show_name_suffix:
+        yield from _table_row("any metric", "", f"metricShowName ends with {observed.show_name_suffix!r}")
+    for metric in observed_metrics:
         name, unit = metric.observed_show_name, metric.observed_unit
-        told = [f"{text.en!r} ({text.zh!r})" for text in (name, unit) if text]
-        yield from _row(metric.name, "", ", unit ".join(told) if name else f"unit {told[0]}")
+        texts = [f"{text.en!r} ({text.zh!r})" for text in (name, unit) if text]
+        yield from _table_row(metric.name, "", ", unit ".join(texts) if name else f"unit {texts[0]}")
 
 
 def _cloud_events(shape: Shape) -> Iterator[str]:
@@ -131,17 +131,19 @@ def _cloud_events(shape: Shape) -> Iterator[str]:
 def _metrics(shape: Shape) -> Iterator[str]:
     if shape.metrics:
         yield f"metrics ({len(shape.metrics)})"
-    for at, metric in enumerate(shape.metrics):
-        limit = f"{metric.calc_type} {metric.calc_value} {metric.unit.en}" if metric.calc_type else "no threshold"
-        yield from _row(metric.name, limit.rstrip(), metric.show_name.en, _assumed_of(shape, f"metrics.{at}."))
+    for index, metric in enumerate(shape.metrics):
+        threshold = f"{metric.calc_type} {metric.calc_value} {metric.unit.en}" if metric.calc_type else "no threshold"
+        yield from _table_row(
+            metric.name, threshold.rstrip(), metric.show_name.en, _assumed_of(shape, f"metrics.{index}.")
+        )
 
 
 def _events(shape: Shape) -> Iterator[str]:
     if shape.events:
         yield f"events ({len(shape.events)})"
-    for at, event in enumerate(shape.events):
-        recovers = "recovers" if event.recoverable else "no recovery"
-        yield from _row(event.name, recovers, event.show_name.en, _assumed_of(shape, f"events.{at}."))
+    for index, event in enumerate(shape.events):
+        recovery_text = "recovers" if event.recoverable else "no recovery"
+        yield from _table_row(event.name, recovery_text, event.show_name.en, _assumed_of(shape, f"events.{index}."))
 
 
 def _sample(shape: Shape) -> Iterator[str]:
@@ -151,25 +153,27 @@ def _sample(shape: Shape) -> Iterator[str]:
         return
     yield "sample, as its source above prints it"
     yield from _json(sample.dimensions)
-    yield from _fact("agrees", "yes: it could have been drawn" if sample.agrees else "no: it could not have been drawn")
+    yield from _labelled_lines(
+        "agrees", "yes: it could have been drawn" if sample.agrees else "no: it could not have been drawn"
+    )
     if sample.errata:
-        yield from _fact("errata", sample.errata)
+        yield from _labelled_lines("errata", sample.errata)
 
 
 def _errata(shape: Shape) -> Iterator[str]:
     if shape.errata:
         yield "errata, what the documentation contradicts or misprints"
     for erratum in shape.errata:
-        yield from _fact("page", erratum.page)
-        yield from _fact("problem", erratum.problem)
-        yield from _fact("here", erratum.here)
+        yield from _labelled_lines("page", erratum.page)
+        yield from _labelled_lines("problem", erratum.problem)
+        yield from _labelled_lines("here", erratum.here)
 
 
 def _assumed(shape: Shape) -> Iterator[str]:
-    others = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
-    if others:
+    other_paths = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
+    if other_paths:
         yield "assumed, what no source prints"
-        yield from wrap(", ".join(others), WIDTH, "  ")
+        yield from wrap(", ".join(other_paths), WIDTH, "  ")
 
 
 def _assumed_of(shape: Shape, prefix: str) -> str:
@@ -177,19 +181,19 @@ def _assumed_of(shape: Shape, prefix: str) -> str:
     return f"(assumed: {', '.join(keys)})" if keys else ""
 
 
-def _fact(label: str, text: str) -> Iterable[str]:
-    head = f"  {label}".ljust(_LABEL - 1) + " "
-    return wrap(text, WIDTH, head, " " * _LABEL)
+def _labelled_lines(label: str, text: str) -> Iterable[str]:
+    prefix = f"  {label}".ljust(_LABEL_WIDTH - 1) + " "
+    return wrap(text, WIDTH, prefix, " " * _LABEL_WIDTH)
 
 
-def _row(name: str, limit: str, text: str, note: str = "") -> list[str]:
+def _table_row(name: str, threshold: str, text: str, note: str = "") -> list[str]:
     """Return a row of a table in one line; what does not fit there stands below."""
-    head = f"  {name:<{_NAME}} " + (f"{limit:<{_LIMIT}} " if limit else "")
-    fits = columns(f"{head}{text}") <= WIDTH
-    first = [f"{head}{text}"] if fits else [head.rstrip(), *wrap(text, WIDTH, _BELOW)]
-    if note and columns(f"{first[-1]} {note}") <= WIDTH:
-        return [*first[:-1], f"{first[-1]} {note}"]
-    return [*first, *(wrap(note, WIDTH, _BELOW) if note else ())]
+    prefix = f"  {name:<{_NAME_WIDTH}} " + (f"{threshold:<{_THRESHOLD_WIDTH}} " if threshold else "")
+    fits = display_width(f"{prefix}{text}") <= WIDTH
+    lines = [f"{prefix}{text}"] if fits else [prefix.rstrip(), *wrap(text, WIDTH, _WRAPPED_INDENT)]
+    if note and display_width(f"{lines[-1]} {note}") <= WIDTH:
+        return [*lines[:-1], f"{lines[-1]} {note}"]
+    return [*lines, *(wrap(note, WIDTH, _WRAPPED_INDENT) if note else ())]
 
 
 def _json(tree: Mapping[str, Any]) -> Iterator[str]:
@@ -201,34 +205,34 @@ def lint_document(report: LintReport) -> dict[str, Any]:
     """Return what ``list --lint --json`` prints."""
     return {
         "version": VERSION,
-        "entries": report.entries,
-        "findings": [_finding(remark) for remark in report.remarks],
+        "entries": report.entry_count,
+        "findings": [_lint_finding_document(finding) for finding in report.findings],
         "summary": {"errors": report.count(Severity.ERROR), "warnings": report.count(Severity.WARNING)},
     }
 
 
 def lint_lines(report: LintReport) -> Iterator[str]:
     """Yield a line for each problem, as compilers write it, and one for its remedy where the problem has none."""
-    for remark in report.remarks:
-        key, problem, fix = remark.problem
-        yield escaped(f"{remark.file}: {remark.severity}: {f'{key}: ' if key else ''}{problem}")
+    for finding in report.findings:
+        key, problem, fix = finding.problem
+        yield escape_unsafe(f"{finding.file}: {finding.severity}: {f'{key}: ' if key else ''}{problem}")
         if fix:
-            yield escaped(f"  fix: {fix}")
+            yield escape_unsafe(f"  fix: {fix}")
 
 
 def lint_summary(report: LintReport) -> str:
     """Return the line that counts."""
-    errors, warnings = (counted(report.count(severity), severity.value) for severity in Severity)
-    entries = "1 entry" if report.entries == 1 else f"{report.entries} entries"
+    errors, warnings = (pluralize(report.count(severity), severity.value) for severity in Severity)
+    entries = "1 entry" if report.entry_count == 1 else f"{report.entry_count} entries"
     return f"{errors} and {warnings} in {entries}"
 
 
-def _finding(remark: Remark) -> dict[str, Any]:
+def _lint_finding_document(finding: LintFinding) -> dict[str, Any]:
     return {
-        "file": remark.file,
-        "shape": remark.shape_id,
-        "severity": remark.severity.value,
-        "key": remark.problem.key,
-        "problem": remark.problem.problem,
-        "fix": remark.problem.fix,
+        "file": finding.file,
+        "shape": finding.shape_id,
+        "severity": finding.severity.value,
+        "key": finding.problem.key,
+        "problem": finding.problem.message,
+        "fix": finding.problem.fix,
     }

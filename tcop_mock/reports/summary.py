@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import Result
+from tcop_mock.domain.verdict import ClauseStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, Verdict
 
 
-_ORDER = tuple(Level)
+_LEVEL_ORDER = tuple(Level)
 
-_JUDGED = frozenset({Result.PASS, Result.FAIL, Result.KNOWN})
+_CONCLUSIVE_RESULTS = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
 
 
-class Ruling(StrEnum):
+class OverallResult(StrEnum):
     """The one word on a run."""
 
     KEPT = "kept"
     BROKEN = "broken"
     """A clause that counts is broken."""
-    UNJUDGED = "unjudged"
+    INCONCLUSIVE = "unjudged"
     """None that counts is broken, but one could not be judged, or no must clause was: that is no pass."""
 
 
-def counts(level: Level, fail_on: Level) -> bool:
+def is_gating(level: Level, fail_on: Level) -> bool:
     """Return whether a clause of ``level`` decides on the run, where all down to ``fail_on`` do."""
-    return _ORDER.index(level) <= _ORDER.index(fail_on)
+    return _LEVEL_ORDER.index(level) <= _LEVEL_ORDER.index(fail_on)
 
 
-def judged_a_must(verdict: Verdict) -> bool:
+def any_must_checked(verdict: Verdict) -> bool:
     """Return whether at least one must clause was judged, whatever was found."""
-    return any(one.clause.level is Level.MUST and one.result in _JUDGED for one in verdict.results)
+    return any(one.clause.level is Level.MUST and one.status in _CONCLUSIVE_RESULTS for one in verdict.results)
 
 
-def rule(verdict: Verdict, fail_on: Level) -> Ruling:
+def overall_result(verdict: Verdict, fail_on: Level) -> OverallResult:
     """Return what the verdict amounts to."""
-    deciding = {one.result for one in verdict.results if counts(one.clause.level, fail_on)}
-    if Result.FAIL in deciding:
-        return Ruling.BROKEN
-    if Result.ERROR in deciding or not judged_a_must(verdict):
-        return Ruling.UNJUDGED
-    return Ruling.KEPT
+    gating_results = {one.status for one in verdict.results if is_gating(one.clause.level, fail_on)}
+    if ClauseStatus.FAIL in gating_results:
+        return OverallResult.BROKEN
+    if ClauseStatus.ERROR in gating_results or not any_must_checked(verdict):
+        return OverallResult.INCONCLUSIVE
+    return OverallResult.KEPT
 
 
 TOOL = "tcop-mock"
@@ -70,7 +70,7 @@ _HASH_CHARS = 12
 """Of a hash, for people."""
 
 
-class LeftOut(NamedTuple):
+class SkippedClauses(NamedTuple):
     """Clauses that were not run, and why."""
 
     reason: str
@@ -103,32 +103,35 @@ def tool_document() -> dict[str, Any]:
     }
 
 
-def left_out(results: Iterable[ClauseResult]) -> list[LeftOut]:
+def skipped_clauses(results: Iterable[ClauseResult]) -> list[SkippedClauses]:
     """Return the clauses that were not run, those of one reason together."""
-    codes: dict[str, list[str]] = {}
+    codes_by_reason: dict[str, list[str]] = {}
     for one in results:
-        if one.result is Result.NOT_RUN:
-            codes.setdefault(one.reason, []).append(one.clause.code)
-    return [LeftOut(reason, tuple(same)) for reason, same in codes.items()]
+        if one.status is ClauseStatus.NOT_RUN:
+            codes_by_reason.setdefault(one.reason, []).append(one.clause.code)
+    return [SkippedClauses(reason, tuple(same)) for reason, same in codes_by_reason.items()]
 
 
-def instant(moment: datetime) -> str:
+def format_utc(time: datetime) -> str:
     """Return a moment in UTC, to the second (RFC 3339)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def rows(verdict: Verdict) -> list[tuple[str, str]]:
+def run_metadata(verdict: Verdict) -> list[tuple[str, str]]:
     """Return what a person is told of a run: names and values, none of them escaped."""
     tool = tool_document()
-    told = [
+    metadata = [
         ("Target", verdict.target),
         ("Profile", verdict.profile),
         ("Seed", str(verdict.seed)),
         ("Judged by", f"{TOOL} {__version__}, {tool['python']}, {tool['platform']}"),
         ("Libraries", ", ".join(f"{name} {number}" for name, number in tool["libraries"].items())),
     ]
-    ran = verdict.ran
-    if ran:
-        shapes = f"{len(ran.shapes)} shapes, sha256 {catalogue_sha256(ran.shapes)[:_HASH_CHARS]}"
-        told += [("Catalogue", shapes), ("Started", f"{instant(ran.started)}, took {ran.duration_s:.1f} s")]
-    return told
+    run_info = verdict.run_info
+    if run_info:
+        shapes = f"{len(run_info.shapes)} shapes, sha256 {catalogue_sha256(run_info.shapes)[:_HASH_CHARS]}"
+        metadata += [
+            ("Catalogue", shapes),
+            ("Started", f"{format_utc(run_info.started_at)}, took {run_info.duration_s:.1f} s"),
+        ]
+    return metadata

@@ -6,127 +6,129 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.callbacks.classifier import TEMPLATE, UNKNOWN
 from tcop_mock.reports.json import VERSION
-from tcop_mock.reports.text import counted, escaped, one_line
+from tcop_mock.reports.text import escape_unsafe, one_line, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.callbacks.strict_json import Note
-    from tcop_mock.callbacks.validator import BodyVerdict
+    from tcop_mock.callbacks.strict_json import Issue
+    from tcop_mock.callbacks.validator import ValidationResult
 
-_MOST_BODIES = 1000
+_MAX_BODIES = 1000
 """Bodies that are told one by one in a document; the others are counted."""
-_MOST_NOTES = 1000
-_MOST_LINES = 50
-_MOST_CHARS = 300
-_WHAT = {UNKNOWN: "no callback", TEMPLATE: "body of a template"}
+_MAX_ISSUES = 1000
+_MAX_LINES = 50
+_MAX_CHARS = 300
+_KIND_LABELS = {UNKNOWN: "no callback", TEMPLATE: "body of a template"}
 
 
-class _Seen(NamedTuple):
+class _IssueCount(NamedTuple):
     """One thing that was said, of how many bodies, and where first."""
 
-    times: int
-    first: str
+    occurrences: int
+    first_location: str
 
 
-class Tally:
+class ValidationSummary:
     """Counts verdicts; needs no more memory for a million of them than for a thousand."""
 
     def __init__(self) -> None:
         self.count = self.invalid = 0
-        self._only: BodyVerdict | None = None
-        self._kinds: dict[tuple[str, str | None], int] = {}
-        self._problems: dict[Note, _Seen] = {}
-        self._deviations: dict[Note, _Seen] = {}
-        self._bodies: list[tuple[str, BodyVerdict]] = []
+        self._last_result: ValidationResult | None = None
+        self._kind_counts: dict[tuple[str, str | None], int] = {}
+        self._problem_counts: dict[Issue, _IssueCount] = {}
+        self._deviation_counts: dict[Issue, _IssueCount] = {}
+        self._results: list[tuple[str, ValidationResult]] = []
 
     @property
-    def valid(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether all of them were."""
         return not self.invalid
 
-    def add(self, at: str, verdict: BodyVerdict) -> None:
+    def add(self, location: str, result: ValidationResult) -> None:
         """Take note of a verdict on the body at a place."""
         self.count += 1
-        self.invalid += not verdict.valid
-        self._only = verdict
-        what = (verdict.kind, verdict.shape)
-        self._kinds[what] = self._kinds.get(what, 0) + 1
-        for notes, seen in ((verdict.problems, self._problems), (verdict.deviations, self._deviations)):
-            for note in notes:
-                if note in seen:
-                    seen[note] = seen[note]._replace(times=seen[note].times + 1)
-                elif len(seen) < _MOST_NOTES:
-                    seen[note] = _Seen(1, at)
-        if (verdict.problems or verdict.deviations) and len(self._bodies) < _MOST_BODIES:
-            self._bodies.append((at, verdict))
+        self.invalid += not result.is_valid
+        self._last_result = result
+        kind_and_shape = (result.kind, result.shape)
+        self._kind_counts[kind_and_shape] = self._kind_counts.get(kind_and_shape, 0) + 1
+        for issues, counts in ((result.problems, self._problem_counts), (result.deviations, self._deviation_counts)):
+            for issue in issues:
+                if issue in counts:
+                    counts[issue] = counts[issue]._replace(occurrences=counts[issue].occurrences + 1)
+                elif len(counts) < _MAX_ISSUES:
+                    counts[issue] = _IssueCount(1, location)
+        if (result.problems or result.deviations) and len(self._results) < _MAX_BODIES:
+            self._results.append((location, result))
 
     def document(self) -> dict[str, Any]:
         """Return what ``validate --json`` prints."""
-        kinds = {kind for kind, _ in self._kinds}
-        shapes = {shape for _, shape in self._kinds}
-        only = self._only if self.count == 1 else None
-        whole = {
+        kinds = {kind for kind, _ in self._kind_counts}
+        shapes = {shape for _, shape in self._kind_counts}
+        single = self._last_result if self.count == 1 else None
+        summary = {
             "version": VERSION,
-            "valid": self.valid,
+            "valid": self.is_valid,
             "kind": kinds.pop() if len(kinds) == 1 else None,
             "shape": shapes.pop() if len(shapes) == 1 else None,
-            "also_fits": list(only.also_fits) if only else [],
-            "state": only.state if only else None,
-            "problems": [note._asdict() for note in self._problems],
-            "deviations": [note._asdict() for note in self._deviations],
+            "also_fits": list(single.also_fits) if single else [],
+            "state": single.state if single else None,
+            "problems": [note._asdict() for note in self._problem_counts],
+            "deviations": [note._asdict() for note in self._deviation_counts],
             "count": self.count,
             "invalid": self.invalid,
         }
-        return whole if only else whole | {"bodies": [_body(at, verdict) for at, verdict in self._bodies]}
+        return (
+            summary if single else summary | {"bodies": [_body_document(at, verdict) for at, verdict in self._results]}
+        )
 
     def lines(self, *, quiet: bool) -> Iterator[str]:
         """Yield what ``validate`` prints; quiet, only what is wrong."""
-        if self.count == 1 and self._only:
-            yield from body_lines(self._only, quiet=quiet)
+        if self.count == 1 and self._last_result:
+            yield from body_lines(self._last_result, quiet=quiet)
             return
-        groups = [("problem", self._problems)] + ([] if quiet else [("deviation", self._deviations)])
-        for word, seen in groups:
-            for note, (times, first) in list(seen.items())[:_MOST_LINES]:
-                yield f"{word:<10} {_line(note)} ({first}{f' and {times - 1} more' if times > 1 else ''})"
-            if len(seen) > _MOST_LINES:
-                yield f"{word:<10} … {counted(len(seen) - _MOST_LINES, 'more kind')}"
-        what = counted(len({shape for _, shape in self._kinds if shape}), "shape")
-        bodies = "1 body" if self.count == 1 else f"{self.count} bodies"
-        yield f"{bodies} of {what}: {self.count - self.invalid} valid, {self.invalid} invalid"
+        groups = [("problem", self._problem_counts)] + ([] if quiet else [("deviation", self._deviation_counts)])
+        for label, counts in groups:
+            for issue, (occurrences, first_location) in list(counts.items())[:_MAX_LINES]:
+                yield f"{label:<10} {_issue_line(issue)} ({first_location}{f' and {occurrences - 1} more' if occurrences > 1 else ''})"
+            if len(counts) > _MAX_LINES:
+                yield f"{label:<10} … {pluralize(len(counts) - _MAX_LINES, 'more kind')}"
+        shape_count = pluralize(len({shape for _, shape in self._kind_counts if shape}), "shape")
+        body_count = "1 body" if self.count == 1 else f"{self.count} bodies"
+        yield f"{body_count} of {shape_count}: {self.count - self.invalid} valid, {self.invalid} invalid"
 
 
-def body_lines(verdict: BodyVerdict, *, quiet: bool) -> Iterator[str]:
+def body_lines(result: ValidationResult, *, quiet: bool) -> Iterator[str]:
     """Yield what is told of one body; quiet, only what is wrong."""
-    head = "valid" if verdict.valid else "invalid"
-    if not (quiet and verdict.valid):
-        what = {"unknown": "no callback", "template": "body of a template"}.get(
-            verdict.kind, f"{verdict.kind} callback"
+    validity = "valid" if result.is_valid else "invalid"
+    if not (quiet and result.is_valid):
+        kind_text = {"unknown": "no callback", "template": "body of a template"}.get(
+            result.kind, f"{result.kind} callback"
         )
-        of = f" of {escaped(verdict.shape)}" if verdict.shape else ""
-        state = f", {verdict.state}" if verdict.state else ""
-        yield f"{head}: {what}{of}{state}"
-        if verdict.also_fits:
-            yield f"also fits  {escaped(', '.join(verdict.also_fits))}"
-    for note in verdict.problems:
-        yield f"problem    {_line(note)}"
-    for note in () if quiet else verdict.deviations:
-        yield f"deviation  {_line(note)}"
+        shape_text = f" of {escape_unsafe(result.shape)}" if result.shape else ""
+        state_text = f", {result.state}" if result.state else ""
+        yield f"{validity}: {kind_text}{shape_text}{state_text}"
+        if result.also_fits:
+            yield f"also fits  {escape_unsafe(', '.join(result.also_fits))}"
+    for issue in result.problems:
+        yield f"problem    {_issue_line(issue)}"
+    for issue in () if quiet else result.deviations:
+        yield f"deviation  {_issue_line(issue)}"
 
 
-def _line(note: Note) -> str:
-    text = f"{note.path}: {note.message}" if note.path else note.message
-    return one_line(text, _MOST_CHARS)
+def _issue_line(issue: Issue) -> str:
+    text = f"{issue.path}: {issue.message}" if issue.path else issue.message
+    return one_line(text, _MAX_CHARS)
 
 
-def _body(at: str, verdict: BodyVerdict) -> dict[str, Any]:
+def _body_document(location: str, result: ValidationResult) -> dict[str, Any]:
     return {
-        "at": at,
-        "valid": verdict.valid,
-        "kind": verdict.kind,
-        "shape": verdict.shape,
-        "also_fits": list(verdict.also_fits),
-        "state": verdict.state,
-        "problems": [note._asdict() for note in verdict.problems],
-        "deviations": [note._asdict() for note in verdict.deviations],
+        "at": location,
+        "valid": result.is_valid,
+        "kind": result.kind,
+        "shape": result.shape,
+        "also_fits": list(result.also_fits),
+        "state": result.state,
+        "problems": [note._asdict() for note in result.problems],
+        "deviations": [note._asdict() for note in result.deviations],
     }

@@ -13,7 +13,7 @@ import logging
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from tcop_mock.domain.target import Credentials
@@ -23,7 +23,7 @@ _BEIJING = timezone(timedelta(hours=8))
 _log = logging.getLogger(__name__)
 
 
-def hasty(request: Received) -> Reply:
+def buggy_receiver(request: ReceivedRequest) -> Reply:
     """Receive as a first version does: written from the one sample that the documentation prints."""
     if request.method != "POST":
         return Reply(405, b"POST only\n", (("Allow", "POST"),))
@@ -33,16 +33,18 @@ def hasty(request: Received) -> Reply:
         return Reply(200, b"ignored\n")  # planted, TCM401: the 2xx stops the retries, and the alarm is lost
     resolved = str(alarm["alarmStatus"]) == "0"
     # planted, TCM302: the time of a resolved alarm may be 0, "0" or ""
-    when = _instant(alarm["recoverTime" if resolved else "firstOccurTime"])
+    occurred_at = _parse_time(alarm["recoverTime" if resolved else "firstOccurTime"])
     region = alarm["alarmObjInfo"]["region"]  # planted, TCM303: CDN and other global products have none
-    name = alarm["alarmObjInfo"]["dimensions"]["objName"]
+    object_name = alarm["alarmObjInfo"]["dimensions"]["objName"]
     conditions = alarm["alarmPolicyInfo"]["conditions"]
-    what = conditions["metricName"]  # planted, TCM307: events have eventName instead
-    _log.info("%s at %s: %r of %r in %r", "resolved" if resolved else "firing", when, what, name, region)
+    metric = conditions["metricName"]  # planted, TCM307: events have eventName instead
+    _log.info(
+        "%s at %s: %r of %r in %r", "resolved" if resolved else "firing", occurred_at, metric, object_name, region
+    )
     return Reply(200, b"ok\n")
 
 
-def careful(request: Received) -> Reply:
+def correct_receiver(request: ReceivedRequest) -> Reply:
     """Receive as the contract wants it: refuse what is no callback, accept every callback that TCOP may send."""
     if request.method != "POST":
         return Reply(405, b"POST only\n", (("Allow", "POST"),))
@@ -54,38 +56,40 @@ def careful(request: Received) -> Reply:
         return Reply(400, b"the body is no JSON object\n")
     resolved = alarm.get("alarmStatus") in ("0", 0)
     try:
-        when = _instant(alarm.get("recoverTime" if resolved else "firstOccurTime"))
+        occurred_at = _parse_time(alarm.get("recoverTime" if resolved else "firstOccurTime"))
     except (ValueError, TypeError):
-        when = None  # 0, "0" or "": not told
-    region = _table(alarm, "alarmObjInfo").get("region", "all regions")
-    name = _table(_table(alarm, "alarmObjInfo"), "dimensions").get("objName")
-    conditions = _table(_table(alarm, "alarmPolicyInfo"), "conditions")
-    what = conditions.get("metricName", conditions.get("eventName"))
-    _log.info("%s at %s: %r of %r in %r", "resolved" if resolved else "firing", when, what, name, region)
+        occurred_at = None  # 0, "0" or "": not told
+    region = _object_at(alarm, "alarmObjInfo").get("region", "all regions")
+    object_name = _object_at(_object_at(alarm, "alarmObjInfo"), "dimensions").get("objName")
+    conditions = _object_at(_object_at(alarm, "alarmPolicyInfo"), "conditions")
+    subject = conditions.get("metricName", conditions.get("eventName"))
+    _log.info(
+        "%s at %s: %r of %r in %r", "resolved" if resolved else "firing", occurred_at, subject, object_name, region
+    )
     receipt = {"sessionId": alarm.get("sessionId"), "retCode": 0}  # the contract of 2019 wants it, later ones ignore it
     return Reply(200, json.dumps(receipt).encode(), (("Content-Type", "application/json"),))
 
 
-def guarded(handler: Handler, credentials: Credentials) -> Handler:
+def with_basic_auth(handler: Handler, credentials: Credentials) -> Handler:
     """Return ``handler`` behind HTTP Basic authentication (RFC 7617), which is checked before anything else."""
     expected = credentials.token().reveal().encode()
 
-    async def guard(request: Received) -> Reply:
+    async def authenticate(request: ReceivedRequest) -> Reply:
         scheme, _, token = request.header("authorization").partition(" ")
         if scheme.lower() != "basic" or not hmac.compare_digest(token.strip().encode(), expected):
             return Reply(401, b"who are you?\n", (("WWW-Authenticate", 'Basic realm="alarms", charset="UTF-8"'),))
-        answer = handler(request)
-        return await answer if inspect.isawaitable(answer) else answer
+        reply = handler(request)
+        return await reply if inspect.isawaitable(reply) else reply
 
-    return guard
+    return authenticate
 
 
-def _instant(text: Any) -> datetime:  # noqa: ANN401 - whatever stands in the body
+def _parse_time(text: Any) -> datetime:  # noqa: ANN401 - whatever stands in the body
     """Read a time of TCOP: Beijing time without offset."""
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_BEIJING)
 
 
-def _table(alarm: dict[str, Any], key: str) -> dict[str, Any]:
+def _object_at(alarm: dict[str, Any], key: str) -> dict[str, Any]:
     """Return the object under a key, or an empty one where there is none."""
     value = alarm.get(key)
     return value if isinstance(value, dict) else {}

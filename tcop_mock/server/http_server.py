@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedRequest:
     """One whole request."""
 
     method: str
@@ -43,7 +43,7 @@ class Received:
     """Without the framing of chunks."""
     received_s: float
     """When its last byte had been read, on the sink's clock."""
-    decided: object = None
+    head_decision: object = None
     """What was decided about it when its head had come; see ``Sink._decide``."""
 
     def header(self, name: str) -> str:
@@ -60,18 +60,18 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-Handler: TypeAlias = Callable[[Received], Reply | Awaitable[Reply]]
+Handler: TypeAlias = Callable[[ReceivedRequest], Reply | Awaitable[Reply]]
 
 
-class Sink:
+class HttpServer:
     """An HTTP server that is open inside ``async with``; leaving it ends every connection at once.
 
     Args:
         handler: called in the event loop for every whole request; what it raises is answered with a bare 500.
         host: where to listen.
         port: 0 takes a free one; ``url`` tells which.
-        body_cap_bytes: a longer body is answered with 413.
-        head_cap_bytes: a longer head is answered with 431.
+        max_body_bytes: a longer body is answered with 413.
+        max_head_bytes: a longer head is answered with 431.
         timeout_s: how long a connection may take for its next whole request, and for taking an answer.
         clock: gives ``Received.received_s``.
     """
@@ -82,16 +82,16 @@ class Sink:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        body_cap_bytes: int = 1_048_576,
-        head_cap_bytes: int = 16_384,
+        max_body_bytes: int = 1_048_576,
+        max_head_bytes: int = 16_384,
         timeout_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._handler = handler
         self._host = host
         self._port = port
-        self._body_cap_bytes = body_cap_bytes
-        self._head_cap_bytes = head_cap_bytes
+        self._max_body_bytes = max_body_bytes
+        self._max_head_bytes = max_head_bytes
         self._timeout_s = timeout_s
         self._clock = clock
         self._server: asyncio.Server | None = None
@@ -119,9 +119,11 @@ class Sink:
         if server is None:
             return
         with contextlib.suppress(NotImplementedError):  # Windows' usual loop has no readers
-            for listening in server.sockets:
-                asyncio.get_running_loop().remove_reader(listening.fileno())
-        await _turns()  # who is being accepted comes through to us, and is hung up on; of a closed server it would leak
+            for listener in server.sockets:
+                asyncio.get_running_loop().remove_reader(listener.fileno())
+        await (
+            _yield_to_loop()
+        )  # who is being accepted comes through to us, and is hung up on; of a closed server it would leak
         server.close()
         connections = dict(self._connections)
         for connection in connections:
@@ -130,7 +132,7 @@ class Sink:
         for writer in connections.values():  # who was cancelled before the first step has not closed it
             writer.transport.abort()
         await server.wait_closed()
-        await _turns()  # aborted transports let go of their sockets
+        await _yield_to_loop()  # aborted transports let go of their sockets
 
     @property
     def url(self) -> str:
@@ -154,59 +156,63 @@ class Sink:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # so that drain() waits until the kernel has it all
-        http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._head_cap_bytes)
+        http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._max_head_bytes)
         try:
             with contextlib.suppress(OSError):  # the client has gone, or does not take its answer
-                while await self._exchange(http, reader, writer):
+                while await self._serve_request(http, reader, writer):
                     http.start_next_cycle()
-                await _linger(reader, writer)
+                await _lingering_close(reader, writer)
         finally:
             writer.transport.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _exchange(self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _serve_request(
+        self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Serve one request; say whether the connection may carry another."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                received = await self._receive(http, reader, writer)
+                request = await self._receive(http, reader, writer)
         except h11.RemoteProtocolError as problem:
-            refusal = _refusal(problem.error_status_hint)
+            error_reply = _error_reply(problem.error_status_hint)
         except TimeoutError:
             if http.their_state is h11.IDLE and not http.trailing_data[0]:
                 return False  # it waited between two requests
-            refusal = _refusal(HTTPStatus.REQUEST_TIMEOUT)
+            error_reply = _error_reply(HTTPStatus.REQUEST_TIMEOUT)
         else:
-            if received is None:
+            if request is None:
                 return False
-            await self._respond(received, lambda reply: _wire(http, received.method, reply), writer)
+            await self._respond(request, lambda reply: _serialize(http, request.method, reply), writer)
             return http.our_state is h11.DONE and http.their_state is h11.DONE
         async with asyncio.timeout(self._timeout_s):
-            await self._write(writer, _wire(http, "", refusal))
+            await self._write(writer, _serialize(http, "", error_reply))
         return False
 
-    async def _respond(self, received: Received, wired: Callable[[Reply], bytes], writer: asyncio.StreamWriter) -> None:
+    async def _respond(
+        self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
+    ) -> None:
         """Answer a whole request.
 
         Args:
-            received: the request.
-            wired: gives a reply's bytes; once.
+            request: the request.
+            serialize: gives a reply's bytes; once.
             writer: of the connection.
         """
-        answer = wired(await self._answer(received))
+        data = serialize(await self._handle(request))
         async with asyncio.timeout(self._timeout_s):
-            await self._write(writer, answer)
+            await self._write(writer, data)
 
-    def _decide(self, head: Received, writer: asyncio.StreamWriter) -> object:
+    def _on_request_head(self, head: ReceivedRequest, writer: asyncio.StreamWriter) -> object:
         """Decide about a request whose head has come; an ``OSError`` hangs up."""
 
-    async def _write(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
-        writer.write(answer)
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        writer.write(data)
         await writer.drain()
 
     async def _receive(
         self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> Received | None:
+    ) -> ReceivedRequest | None:
         """Return the next whole request, or ``None`` when the client has no more."""
         head = await _next_event(http, reader, writer)
         if not isinstance(head, h11.Request):
@@ -214,23 +220,23 @@ class Sink:
         if head.method == b"CONNECT":
             raise h11.RemoteProtocolError("this is no proxy", error_status_hint=HTTPStatus.NOT_IMPLEMENTED)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
-        request = Received(head.method.decode(), head.target.decode("latin-1"), headers, b"", self._clock())
-        decided = self._decide(request, writer)
+        request = ReceivedRequest(head.method.decode(), head.target.decode("latin-1"), headers, b"", self._clock())
+        head_decision = self._on_request_head(request, writer)
         body = bytearray()
-        self._hold_to_cap(next((int(value) for name, value in headers if name == "content-length"), 0))
+        self._enforce_limit(next((int(value) for name, value in headers if name == "content-length"), 0))
         while isinstance(part := await _next_event(http, reader, writer), h11.Data):
             body += part.data
-            self._hold_to_cap(len(body))
-        return replace(request, body=bytes(body), received_s=self._clock(), decided=decided)
+            self._enforce_limit(len(body))
+        return replace(request, body=bytes(body), received_s=self._clock(), head_decision=head_decision)
 
-    def _hold_to_cap(self, size: int) -> None:
-        if size > self._body_cap_bytes:
+    def _enforce_limit(self, size: int) -> None:
+        if size > self._max_body_bytes:
             raise h11.RemoteProtocolError("body over the cap", error_status_hint=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
-    async def _answer(self, received: Received) -> Reply:
+    async def _handle(self, request: ReceivedRequest) -> Reply:
         try:
-            answer = self._handler(received)
-            reply = await answer if inspect.isawaitable(answer) else answer
+            result = self._handler(request)
+            reply = await result if inspect.isawaitable(result) else result
             _response(reply)  # raises where it cannot be written
         except Exception:  # noqa: BLE001 - whatever is wrong with a handler, its client gets a 500 and no trace
             _log.debug("the handler raised", exc_info=True)
@@ -256,24 +262,24 @@ def _response(reply: Reply) -> h11.Response:
     return h11.Response(status_code=reply.status, headers=headers, reason=responses.get(reply.status, ""))
 
 
-def _refusal(status: int) -> Reply:
+def _error_reply(status: int) -> Reply:
     return Reply(status, headers=(("Connection", "close"),))
 
 
-def _wire(http: h11.Connection, method: str, reply: Reply) -> bytes:
+def _serialize(http: h11.Connection, method: str, reply: Reply) -> bytes:
     events: list[h11.Event] = [_response(reply), h11.EndOfMessage()]
     if reply.body and method != "HEAD" and reply.status not in _NO_BODY_STATUS:
         events.insert(1, h11.Data(data=reply.body))
     return b"".join(http.send(event) or b"" for event in events)
 
 
-async def _turns() -> None:
+async def _yield_to_loop() -> None:
     """Let the event loop do what is due: accepting takes two turns, aborting one."""
     for _ in range(3):
         await asyncio.sleep(0)
 
 
-async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _lingering_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Let the client read our last answer: closing a socket with unread bytes resets it and takes the answer along."""
     async with asyncio.timeout(_LINGER_S):
         writer.write_eof()

@@ -18,127 +18,129 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _MINUTE_S = 60.0
-_INBOXES = ("key", "access_token")
+_QUERY_RECIPIENT_KEYS = ("key", "access_token")
 """Of WeCom and DingTalk, in the query."""
-_ADDRESSES = ("routing_key", "channel")
+_BODY_RECIPIENT_KEYS = ("routing_key", "channel")
 """Of PagerDuty and Slack, in the body."""
-_MOST_KEYS = 1000
+_MAX_RECIPIENTS = 1000
 _ROUTING_KEY_CHARS = 32
-_MOST_SUMMARY_CHARS = 1024
-_MOST_DEDUP_CHARS = 255
-_MOST_EVENT_BYTES = 512 * 1024
+_MAX_SUMMARY_CHARS = 1024
+_MAX_DEDUP_KEY_CHARS = 255
+_MAX_EVENT_BYTES = 512 * 1024
 _SEVERITIES = ("critical", "warning", "error", "info")
 _ACTIONS = ("trigger", "acknowledge", "resolve")
 _WECOM_LIMITS = {"text": 2048, "markdown": 4096}
 _WECOM_TYPES = frozenset({"text", "markdown", "markdown_v2", "image", "news", "file", "voice", "template_card"})
 _DINGTALK_TYPES = frozenset({"text", "markdown", "link", "actionCard", "feedCard"})
 _FEISHU_TYPES = frozenset({"text", "post", "image", "share_chat", "interactive"})
-_MOST_FEISHU_BYTES = 20 * 1024
-PER_MINUTE: Mapping[str, int] = {"wecom": 20, "dingtalk": 20, "feishu": 100, "slack": 60, "pagerduty": 120}
+_MAX_FEISHU_BYTES = 20 * 1024
+RATE_LIMITS: Mapping[str, int] = {"wecom": 20, "dingtalk": 20, "feishu": 100, "slack": 60, "pagerduty": 120}
 """Messages that the real ends take; PagerDuty's and Slack's (one a second) are assumed to be counted by the minute."""
 
 
-class Answered(NamedTuple):
+class StubResponse(NamedTuple):
     """What an end answers, and in a few words what it makes of the request."""
 
     reply: Reply
-    said: str = ""
-    taken: bool = True
+    note: str = ""
+    is_accepted: bool = True
     """Whether the real end would have shown it."""
 
 
 @dataclass(slots=True)
-class Standins:
+class StubServices:
     """All ends behind one port: by the first part of the path, or else the one that is asked for.
 
     Args:
-        usual: the end of all other paths.
+        default_service: the end of all other paths.
         clock: seconds; for limits by the minute.
-        per_minute: how many messages each end takes in one; ends that are not named take any number.
+        rate_limits: how many messages each end takes in one; ends that are not named take any number.
     """
 
-    usual: str = "webhook"
+    default_service: str = "webhook"
     clock: Callable[[], float] = time.monotonic
-    per_minute: Mapping[str, int] = field(default_factory=lambda: PER_MINUTE)
-    _turns: OrderedDict[tuple[str, str], deque[float]] = field(default_factory=OrderedDict)
+    rate_limits: Mapping[str, int] = field(default_factory=lambda: RATE_LIMITS)
+    _recent_requests: OrderedDict[tuple[str, str], deque[float]] = field(default_factory=OrderedDict)
 
-    def end_of(self, path: str) -> str:
+    def service_of(self, path: str) -> str:
         """Return which end a path leads to."""
-        first = path.partition("?")[0].strip("/").split("/")[0]
-        return first if first in ENDS else self.usual
+        first_segment = path.partition("?")[0].strip("/").split("/")[0]
+        return first_segment if first_segment in SERVICES else self.default_service
 
-    def answer(self, received: Received) -> Answered:
+    def respond(self, request: ReceivedRequest) -> StubResponse:
         """Answer as the end of the request's path."""
-        end = self.end_of(received.path)
-        if end == "webhook":
-            return Answered(careful(received))
-        if received.method != "POST":
-            return Answered(
-                Reply(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", (("Allow", "POST"),)), "no POST", taken=False
+        service = self.service_of(request.path)
+        if service == "webhook":
+            return StubResponse(correct_receiver(request))
+        if request.method != "POST":
+            return StubResponse(
+                Reply(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", (("Allow", "POST"),)), "no POST", is_accepted=False
             )
         try:
-            body = json.loads(received.body)
+            body = json.loads(request.body)
         except (ValueError, RecursionError):
             body = None
-        answered = ENDS[end](received, body)
-        if answered.reply.status < HTTPStatus.BAD_REQUEST and self._too_many(end, received, body):
-            return _TOO_MANY[end]
-        return answered
+        response = SERVICES[service](request, body)
+        if response.reply.status < HTTPStatus.BAD_REQUEST and self._exceeds_rate_limit(service, request, body):
+            return _RATE_LIMITED[service]
+        return response
 
-    def _too_many(self, end: str, received: Received, body: Any) -> bool:  # noqa: ANN401 - any JSON value
-        if end not in self.per_minute:
+    def _exceeds_rate_limit(self, service: str, request: ReceivedRequest, body: Any) -> bool:  # noqa: ANN401 - any JSON value
+        if service not in self.rate_limits:
             return False
-        key = (end, inbox_of(received.path, body))
-        turns = self._turns.setdefault(key, deque())
-        self._turns.move_to_end(key)
-        if len(self._turns) > _MOST_KEYS:
-            self._turns.popitem(last=False)
+        key = (service, recipient_of(request.path, body))
+        times_s = self._recent_requests.setdefault(key, deque())
+        self._recent_requests.move_to_end(key)
+        if len(self._recent_requests) > _MAX_RECIPIENTS:
+            self._recent_requests.popitem(last=False)
         now_s = self.clock()
-        while turns and now_s - turns[0] >= _MINUTE_S:
-            turns.popleft()
-        if len(turns) >= self.per_minute[end]:
+        while times_s and now_s - times_s[0] >= _MINUTE_S:
+            times_s.popleft()
+        if len(times_s) >= self.rate_limits[service]:
             return True
-        turns.append(now_s)
+        times_s.append(now_s)
         return False
 
 
-def _json(status: int, document: Mapping[str, Any], said: str = "", *headers: tuple[str, str]) -> Answered:
+def _json_response(status: int, document: Mapping[str, Any], note: str = "", *headers: tuple[str, str]) -> StubResponse:
     body = json.dumps(document, ensure_ascii=False).encode()
-    taken = status < HTTPStatus.BAD_REQUEST and not (document.get("errcode") or document.get("code"))
-    return Answered(Reply(status, body, (("Content-Type", "application/json"), *headers)), said, taken)
+    is_accepted = status < HTTPStatus.BAD_REQUEST and not (document.get("errcode") or document.get("code"))
+    return StubResponse(Reply(status, body, (("Content-Type", "application/json"), *headers)), note, is_accepted)
 
 
-def _pagerduty(received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
-    if len(received.body) > _MOST_EVENT_BYTES:
-        return Answered(Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE), "an event of more than 512 KiB", taken=False)
+def _pagerduty(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+    if len(request.body) > _MAX_EVENT_BYTES:
+        return StubResponse(
+            Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE), "an event of more than 512 KiB", is_accepted=False
+        )
     errors = list(_event_errors(body)) if isinstance(body, dict) else ["JSON object expected"]
     if errors:
-        refusal = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
-        return _json(HTTPStatus.BAD_REQUEST, refusal, "; ".join(errors))
-    key = body.get("dedup_key") or hashlib.sha256(received.body).hexdigest()[:32]
-    taken = {"status": "success", "message": "Event processed", "dedup_key": key}
-    return _json(HTTPStatus.ACCEPTED, taken, f"{body['event_action']} {key}")
+        error_body = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
+        return _json_response(HTTPStatus.BAD_REQUEST, error_body, "; ".join(errors))
+    key = body.get("dedup_key") or hashlib.sha256(request.body).hexdigest()[:32]
+    success_body = {"status": "success", "message": "Event processed", "dedup_key": key}
+    return _json_response(HTTPStatus.ACCEPTED, success_body, f"{body['event_action']} {key}")
 
 
 def _event_errors(event: Mapping[str, Any]) -> Iterator[str]:
-    key, action, dedup = (event.get(name) for name in ("routing_key", "event_action", "dedup_key"))
+    key, action, dedup_key = (event.get(name) for name in ("routing_key", "event_action", "dedup_key"))
     if not isinstance(key, str) or not key:
         yield "'routing_key' is missing or blank"
     elif len(key) != _ROUTING_KEY_CHARS:
         yield f"Length of 'routing_key' is incorrect (should be {_ROUTING_KEY_CHARS} characters)"
     if action not in _ACTIONS:
         yield "'event_action' is missing or invalid (must be 'trigger', 'acknowledge' or 'resolve')"
-    elif action != "trigger" and not dedup:
+    elif action != "trigger" and not dedup_key:
         yield f"'dedup_key' is missing: {action} needs it"
-    if dedup is not None and (not isinstance(dedup, str) or len(dedup) > _MOST_DEDUP_CHARS):
-        yield f"'dedup_key' is no text of at most {_MOST_DEDUP_CHARS} characters"
+    if dedup_key is not None and (not isinstance(dedup_key, str) or len(dedup_key) > _MAX_DEDUP_KEY_CHARS):
+        yield f"'dedup_key' is no text of at most {_MAX_DEDUP_KEY_CHARS} characters"
     if action == "trigger":
         payload = event.get("payload")
         yield from _payload_errors(payload if isinstance(payload, dict) else {})
@@ -148,76 +150,80 @@ def _payload_errors(payload: Mapping[str, Any]) -> Iterator[str]:
     for name in ("summary", "source"):
         if not isinstance(payload.get(name), str) or not payload[name].strip():
             yield f"'payload.{name}' is missing or blank"
-    if len(str(payload.get("summary"))) > _MOST_SUMMARY_CHARS:
-        yield f"'payload.summary' is longer than {_MOST_SUMMARY_CHARS} characters"
+    if len(str(payload.get("summary"))) > _MAX_SUMMARY_CHARS:
+        yield f"'payload.summary' is longer than {_MAX_SUMMARY_CHARS} characters"
     if payload.get("severity") not in _SEVERITIES:
         yield f"'payload.severity' is missing or invalid (must be one of {', '.join(_SEVERITIES)})"
 
 
-def _wecom(received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
-    if not _query(received, "key"):
-        return _errcode(93000, "invalid webhook url")
+def _wecom(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+    if not _query_value(request, "key"):
+        return _errcode_response(93000, "invalid webhook url")
     if not isinstance(body, dict):
-        return _errcode(47001, "data format error")
-    kind = body.get("msgtype")
-    if kind not in _WECOM_TYPES:
-        return _errcode(40008, "invalid message type")
-    content = _content(body, kind)
-    if kind in _WECOM_LIMITS and not content:
-        return _errcode(44004, "empty content")
-    if len(content.encode("utf-8", "replace")) > _WECOM_LIMITS.get(kind, len(received.body) * 4):
-        return _errcode(40058, f"{kind}.content exceed max length {_WECOM_LIMITS[kind]}")
-    return _errcode(0, "ok")
+        return _errcode_response(47001, "data format error")
+    message_type = body.get("msgtype")
+    if message_type not in _WECOM_TYPES:
+        return _errcode_response(40008, "invalid message type")
+    content = _message_text(body, message_type)
+    if message_type in _WECOM_LIMITS and not content:
+        return _errcode_response(44004, "empty content")
+    if len(content.encode("utf-8", "replace")) > _WECOM_LIMITS.get(message_type, len(request.body) * 4):
+        return _errcode_response(40058, f"{message_type}.content exceed max length {_WECOM_LIMITS[message_type]}")
+    return _errcode_response(0, "ok")
 
 
-def _dingtalk(received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
-    if not _query(received, "access_token"):
-        return _errcode(300001, "token is not exist")
+def _dingtalk(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+    if not _query_value(request, "access_token"):
+        return _errcode_response(300001, "token is not exist")
     if not isinstance(body, dict):
-        return _errcode(40035, "the parameter json is missing")
-    kind = body.get("msgtype")
-    if kind not in _DINGTALK_TYPES:
-        return _errcode(400105, "unsupported msgtype")
-    if (kind == "text" and not _content(body, kind)) or (kind == "markdown" and not _content(body, kind, "text")):
-        return _errcode(400106, "empty content")
-    return _errcode(0, "ok")
+        return _errcode_response(40035, "the parameter json is missing")
+    message_type = body.get("msgtype")
+    if message_type not in _DINGTALK_TYPES:
+        return _errcode_response(400105, "unsupported msgtype")
+    if (message_type == "text" and not _message_text(body, message_type)) or (
+        message_type == "markdown" and not _message_text(body, message_type, "text")
+    ):
+        return _errcode_response(400106, "empty content")
+    return _errcode_response(0, "ok")
 
 
-def _feishu(received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
+def _feishu(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
     if not isinstance(body, dict) or body.get("msg_type") not in _FEISHU_TYPES:
-        return _json(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
-    if len(received.body) > _MOST_FEISHU_BYTES or not (body.get("content") or body.get("card")):
-        return _json(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
-    taken = {"StatusCode": 0, "StatusMessage": "success", "code": 0, "msg": "success", "data": {}}
-    return _json(HTTPStatus.OK, taken, "code 0")
+        return _json_response(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
+    if len(request.body) > _MAX_FEISHU_BYTES or not (body.get("content") or body.get("card")):
+        return _json_response(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
+    success_body = {"StatusCode": 0, "StatusMessage": "success", "code": 0, "msg": "success", "data": {}}
+    return _json_response(HTTPStatus.OK, success_body, "code 0")
 
 
-def _slack(_received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
+def _slack(_request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
     if not isinstance(body, dict):
-        return Answered(Reply(HTTPStatus.BAD_REQUEST, b"invalid_payload"), "invalid_payload", taken=False)
+        return StubResponse(Reply(HTTPStatus.BAD_REQUEST, b"invalid_payload"), "invalid_payload", is_accepted=False)
     if not any(body.get(key) for key in ("text", "blocks", "attachments")):
-        return Answered(Reply(HTTPStatus.BAD_REQUEST, b"no_text"), "no_text", taken=False)
-    return Answered(Reply(HTTPStatus.OK, b"ok"), "ok")
+        return StubResponse(Reply(HTTPStatus.BAD_REQUEST, b"no_text"), "no_text", is_accepted=False)
+    return StubResponse(Reply(HTTPStatus.OK, b"ok"), "ok")
 
 
-def _any_json(received: Received, body: Any) -> Answered:  # noqa: ANN401 - any JSON value
-    if body is None and received.body.strip() != b"null":
-        return _json(HTTPStatus.BAD_REQUEST, {"error": "the body is no JSON"}, "no JSON")
-    return _json(HTTPStatus.OK, {"ok": True})
+def _any_json(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+    if body is None and request.body.strip() != b"null":
+        return _json_response(HTTPStatus.BAD_REQUEST, {"error": "the body is no JSON"}, "no JSON")
+    return _json_response(HTTPStatus.OK, {"ok": True})
 
 
-def _errcode(code: int, text: str) -> Answered:
-    return _json(HTTPStatus.OK, {"errcode": code, "errmsg": text}, f"errcode {code}{f': {text}' if code else ''}")
+def _errcode_response(code: int, text: str) -> StubResponse:
+    return _json_response(
+        HTTPStatus.OK, {"errcode": code, "errmsg": text}, f"errcode {code}{f': {text}' if code else ''}"
+    )
 
 
-def _content(body: Mapping[str, Any], kind: str, key: str = "content") -> str:
+def _message_text(body: Mapping[str, Any], message_type: str, key: str = "content") -> str:
     """Return the text of a message; empty where it has none."""
-    part = body.get(kind)
+    part = body.get(message_type)
     content = part.get(key) if isinstance(part, dict) else None
     return content if isinstance(content, str) else ""
 
 
-def inbox_of(path: str, body: Any) -> str:  # noqa: ANN401 - any JSON value
+def recipient_of(path: str, body: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return whose end it is: a group's robot, a service, a channel. Digested, because most of these are secrets.
 
     What changes from message to message, as DingTalk's signature does, is left out.
@@ -227,27 +233,32 @@ def inbox_of(path: str, body: Any) -> str:  # noqa: ANN401 - any JSON value
         body: as JSON; ``None`` where it is none.
     """
     target = urlsplit(path)
-    query, fields = parse_qs(target.query), body if isinstance(body, dict) else {}
-    named = [*(query.get(name) for name in _INBOXES), *(fields.get(name) for name in _ADDRESSES)]
-    whose = [name for name in named if name] or target.path
-    return hashlib.sha256(json.dumps(whose).encode()).hexdigest()[:16]
+    query, body_fields = parse_qs(target.query), body if isinstance(body, dict) else {}
+    values = [
+        *(query.get(name) for name in _QUERY_RECIPIENT_KEYS),
+        *(body_fields.get(name) for name in _BODY_RECIPIENT_KEYS),
+    ]
+    identity = [name for name in values if name] or target.path
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
-def _query(received: Received, name: str) -> str:
-    return parse_qs(urlsplit(received.path).query).get(name, [""])[0]
+def _query_value(request: ReceivedRequest, name: str) -> str:
+    return parse_qs(urlsplit(request.path).query).get(name, [""])[0]
 
 
-_AGAIN = ("Retry-After", "30")
-_TOO_MANY = {
-    "pagerduty": _json(
-        HTTPStatus.TOO_MANY_REQUESTS, {"status": "throttle exceeded", "message": "too many events"}, "429", _AGAIN
+_RETRY_AFTER = ("Retry-After", "30")
+_RATE_LIMITED = {
+    "pagerduty": _json_response(
+        HTTPStatus.TOO_MANY_REQUESTS, {"status": "throttle exceeded", "message": "too many events"}, "429", _RETRY_AFTER
     ),
-    "wecom": _errcode(45009, "api freq out of limit"),
-    "dingtalk": _errcode(130101, "send too fast, exceed 20 times per minute"),
-    "feishu": _json(HTTPStatus.OK, {"code": 11232, "msg": "frequency limited", "data": {}}, "code 11232"),
-    "slack": Answered(Reply(HTTPStatus.TOO_MANY_REQUESTS, b"rate_limited", (_AGAIN,)), "rate_limited", taken=False),
+    "wecom": _errcode_response(45009, "api freq out of limit"),
+    "dingtalk": _errcode_response(130101, "send too fast, exceed 20 times per minute"),
+    "feishu": _json_response(HTTPStatus.OK, {"code": 11232, "msg": "frequency limited", "data": {}}, "code 11232"),
+    "slack": StubResponse(
+        Reply(HTTPStatus.TOO_MANY_REQUESTS, b"rate_limited", (_RETRY_AFTER,)), "rate_limited", is_accepted=False
+    ),
 }
-ENDS: dict[str, Callable[[Received, Any], Answered]] = {
+SERVICES: dict[str, Callable[[ReceivedRequest, Any], StubResponse]] = {
     "wecom": _wecom,
     "dingtalk": _dingtalk,
     "feishu": _feishu,

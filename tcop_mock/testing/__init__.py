@@ -12,14 +12,14 @@ from tcop_mock._lazy import load
 if TYPE_CHECKING:
     from tcop_mock.testing.contract import Contract
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
-    from tcop_mock.testing.httpserver import Captured
+    from tcop_mock.testing.httpserver import CapturedRequest
     from tcop_mock.testing.receiver import Receiver
     from tcop_mock.testing.senders import AsyncSender, Clock, Sender
 
 __all__ = [
     "AlarmFactory",
     "AsyncSender",
-    "Captured",
+    "CapturedRequest",
     "Clock",
     "Contract",
     "LifecycleFactory",
@@ -27,10 +27,10 @@ __all__ = [
     "Sender",
 ]
 
-_HOMES = {
+_DEFINING_MODULES = {
     "AlarmFactory": "tcop_mock.testing.factories",
     "AsyncSender": "tcop_mock.testing.senders",
-    "Captured": "tcop_mock.testing.httpserver",
+    "CapturedRequest": "tcop_mock.testing.httpserver",
     "Clock": "tcop_mock.testing.senders",
     "Contract": "tcop_mock.testing.contract",
     "LifecycleFactory": "tcop_mock.testing.factories",
@@ -41,4 +41,4 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute may be anything
     """Load a public name from the module that defines it."""
-    return load(__name__, _HOMES, name)
+    return load(__name__, _DEFINING_MODULES, name)

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_check
 
 import pytest
 
-from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.observation import SETTLE_S, Observing
+from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.observation import DEFAULT_EFFECT_TIMEOUT_S, ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
 from tcop_mock.contract.runner import CheckPlan, ContractRun
-from tcop_mock.domain.verdict import ClauseResult, Result
-from tcop_mock.reports.findings import broken, headline
-from tcop_mock.reports.summary import Ruling, counts, rule
-from tcop_mock.reports.text import MOST_REASON_CHARS, counted, named, one_line, sentence, tally
-from tcop_mock.testing.options import plain_id, seed_of
-from tcop_mock.testing.report_collector import gathering
-from tcop_mock.testing.senders import blocking, require_asyncio
-from tcop_mock.testing.settings import comparison, settings_of
-from tcop_mock.testing.usage_errors import misuse, misuse_told, unusable_told
+from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
+from tcop_mock.reports.findings import clause_details, summary_line
+from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
+from tcop_mock.reports.text import MAX_REASON_CHARS, clause_label, count_summary, one_line, overall_sentence, pluralize
+from tcop_mock.testing.options import test_id, test_seed
+from tcop_mock.testing.report_collector import report_collector
+from tcop_mock.testing.senders import require_asyncio, run_blocking
+from tcop_mock.testing.settings import baseline_filter, settings_of
+from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error, usage_errors_as_failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause, Level
     from tcop_mock.domain.effects import Observer
     from tcop_mock.domain.verdict import Verdict
-    from tcop_mock.testing.target import Aim
+    from tcop_mock.testing.target import TargetUnderTest
 
 
 _WIDTH = 100
 
-_MOST_CHARS = 60_000
+_MAX_CHARS = 60_000
 
 """So much is said of all broken clauses together; of the rest only what they are called."""
 
-_IN_FIXTURES = {
+_FIXTURE_HINTS = {
     "needs observer:": "needs observer: override the fixture tcop_observer to show what the receiver did",
     "needs downstream:": "needs downstream: `tcop-mock check --downstream` plays it",
     "needs to see what is open:": "needs to see what is open: return it as `open` from the fixture tcop_observer",
@@ -50,108 +50,110 @@ _IN_FIXTURES = {
 }
 
 
-def in_fixtures(reason: str) -> str:
+def fixture_hint(reason: str) -> str:
     """Return a reason with what to do in a test, where it says what to do on the command line."""
-    return next((told for start, told in _IN_FIXTURES.items() if reason.startswith(start)), reason)
+    return next((hint for prefix, hint in _FIXTURE_HINTS.items() if reason.startswith(prefix)), reason)
 
 
-def again(test: str, clause: Clause, seed: int) -> str:
+def rerun_command(test: str, clause: Clause, seed: int) -> str:
     """Return the command that plays a clause again in its test."""
-    with_seed = f" --tcop-seed {seed}" if seed else ""
-    return f"pytest {shlex.quote(test)} --tcop-clauses {clause.code}{with_seed}"
+    seed_option = f" --tcop-seed {seed}" if seed else ""
+    return f"pytest {shlex.quote(test)} --tcop-clauses {clause.code}{seed_option}"
 
 
-def name(result: ClauseResult) -> str:
+def subtest_name(result: ClauseResult) -> str:
     """Return what a clause's subtest is called."""
-    return named(result.clause)
+    return clause_label(result.clause)
 
 
-def fail_or_skip(result: ClauseResult, level: Level) -> None:
+def raise_outcome(result: ClauseResult, fail_on: Level) -> None:
     """End the running test, or subtest, as a clause's result wants it: not at all where it is kept."""
-    if result.result is Result.PASS:
+    if result.status is ClauseStatus.PASS:
         return
-    if result.result in {Result.NOT_RUN, Result.KNOWN} or not counts(result.clause.level, level):
+    if result.status in {ClauseStatus.NOT_RUN, ClauseStatus.KNOWN} or not is_gating(result.clause.level, fail_on):
         pytest.skip(_reason(result))
-    pytest.fail(_whole(result), pytrace=False)
+    pytest.fail(_full_text(result), pytrace=False)
 
 
-def whole_failure(verdict: Verdict, level: Level) -> str:
+def failure_text(verdict: Verdict, fail_on: Level) -> str:
     """Return all that is wrong in one text, bounded; empty where nothing that counts is."""
-    if rule(verdict, level) is Ruling.KEPT:
+    if overall_result(verdict, fail_on) is OverallResult.KEPT:
         return ""
-    wrong = [
+    failing = [
         result
         for result in verdict.results
-        if result.result in {Result.FAIL, Result.ERROR} and counts(result.clause.level, level)
+        if result.status in {ClauseStatus.FAIL, ClauseStatus.ERROR} and is_gating(result.clause.level, fail_on)
     ]
-    text = f"{tally(verdict)}. {sentence(verdict, level)}"
-    for number, result in enumerate(wrong):
-        more = _whole(result)
-        if len(text) + len(more) > _MOST_CHARS:
-            rest = wrong[number:]
-            short = "\n".join(_one_line(one) for one in rest)
-            return f"{text}\n\n… and {counted(len(rest), 'more clause')}:\n{short}"
-        text += f"\n\n{more}"
+    text = f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}"
+    for number, result in enumerate(failing):
+        clause_text = _full_text(result)
+        if len(text) + len(clause_text) > _MAX_CHARS:
+            remaining = failing[number:]
+            one_liners = "\n".join(_clause_summary(one) for one in remaining)
+            return f"{text}\n\n… and {pluralize(len(remaining), 'more clause')}:\n{one_liners}"
+        text += f"\n\n{clause_text}"
     return text
 
 
-def undecided(verdict: Verdict, level: Level) -> str:
+def inconclusive_text(verdict: Verdict, fail_on: Level) -> str:
     """Return why a verdict is none, where no clause says it by itself: no must clause was judged."""
-    wrong = rule(verdict, level) is Ruling.UNJUDGED
-    told = any(one.result is Result.ERROR and counts(one.clause.level, level) for one in verdict.results)
-    return sentence(verdict, level) if wrong and not told else ""
+    is_inconclusive = overall_result(verdict, fail_on) is OverallResult.INCONCLUSIVE
+    is_reported = any(
+        one.status is ClauseStatus.ERROR and is_gating(one.clause.level, fail_on) for one in verdict.results
+    )
+    return overall_sentence(verdict, fail_on) if is_inconclusive and not is_reported else ""
 
 
-def _whole(result: ClauseResult) -> str:
-    if result.result is Result.ERROR:
-        return _one_line(result)
-    return "\n".join([_one_line(result), "", *map(str, broken(result, _WIDTH))]).rstrip()
+def _full_text(result: ClauseResult) -> str:
+    if result.status is ClauseStatus.ERROR:
+        return _clause_summary(result)
+    return "\n".join([_clause_summary(result), "", *map(str, clause_details(result, _WIDTH))]).rstrip()
 
 
-def _one_line(result: ClauseResult) -> str:
-    return f"{named(result.clause)} [{result.clause.level}] {_reason(result)}"
+def _clause_summary(result: ClauseResult) -> str:
+    return f"{clause_label(result.clause)} [{result.clause.level}] {_reason(result)}"
 
 
 def _reason(result: ClauseResult) -> str:
-    reason = one_line(result.reason, MOST_REASON_CHARS)
-    match result.result:
-        case Result.FAIL:
-            return f"is broken: {headline(result)}"
-        case Result.KNOWN:
-            return f"is known to be broken: {headline(result)}"
-        case Result.ERROR:
+    reason = one_line(result.reason, MAX_REASON_CHARS)
+    match result.status:
+        case ClauseStatus.FAIL:
+            return f"is broken: {summary_line(result)}"
+        case ClauseStatus.KNOWN:
+            return f"is known to be broken: {summary_line(result)}"
+        case ClauseStatus.ERROR:
             return f"could not be judged: {reason}"
         case _:
             return reason
 
 
-_MOST_RECORDS = 10
+_MAX_RECORDS = 10
 
-_PYTESTS_OWN = "_pytest.logging"
+_PYTEST_LOGGING_MODULE = "_pytest.logging"
 
 _log = logging.getLogger(__name__)
 
 
-class _Few(logging.Filter):
+class _FirstRecords(logging.Filter):
     """Passes the first records, and counts the others."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.passed = self.held_back = 0
+        self.passed = self.suppressed = 0
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - logging's signature
         """Say whether a record is shown."""
-        if self.passed < _MOST_RECORDS:
+        if self.passed < _MAX_RECORDS:
             self.passed += 1
             return True
-        self.held_back += 1
+        self.suppressed += 1
         return False
 
 
 @contextmanager
-def few_logs() -> Iterator[None]:
+def limit_logs() -> Iterator[None]:
     """Have pytest show only the first records that are logged inside, and how many others there were."""
-    filters = [(handler, _Few()) for handler in logging.getLogger().handlers if _is_pytests(handler)]
+    filters = [(handler, _FirstRecords()) for handler in logging.getLogger().handlers if _is_pytest_handler(handler)]
     for handler, few in filters:
         handler.addFilter(few)
     try:
@@ -159,16 +161,16 @@ def few_logs() -> Iterator[None]:
     finally:
         for handler, few in filters:
             handler.removeFilter(few)
-        held_back = max((few.held_back for _, few in filters), default=0)
-        if held_back:
-            _log.warning("%d more records were logged while the contract was played", held_back)
+        suppressed = max((few.suppressed for _, few in filters), default=0)
+        if suppressed:
+            _log.warning("%d more records were logged while the contract was played", suppressed)
 
 
-def _is_pytests(handler: logging.Handler) -> bool:
-    return any(kind.__module__ == _PYTESTS_OWN for kind in type(handler).__mro__)
+def _is_pytest_handler(handler: logging.Handler) -> bool:
+    return any(kind.__module__ == _PYTEST_LOGGING_MODULE for kind in type(handler).__mro__)
 
 
-_OF_TREES = ("TCM101", "TCM102", "TCM3", "TCM5")
+_PAYLOAD_CLAUSES = ("TCM101", "TCM102", "TCM3", "TCM5")
 
 """Beginnings of the codes that say something about a callable that gets no HTTP: bodies, and what becomes of them."""
 
@@ -177,21 +179,21 @@ _NO_HTTP = "needs http: tcop_target is a callable that gets callbacks as trees"
 _MAX_TIME_S = 300.0
 
 
-class _Plan(NamedTuple):
+class _ContractPlan(NamedTuple):
     """What is to be judged, and what is left out."""
 
     check: CheckPlan
     clauses: tuple[Clause, ...]
     """Those that are left out, too."""
-    left_out: Mapping[str, str]
+    skipped: Mapping[str, str]
     """By code, why."""
 
 
 @runtime_checkable
-class Endless(Protocol):
+class SupportsUnlimitedRate(Protocol):
     """An end whose limits by the minute can be lifted: a contract is played faster than in life."""
 
-    def take_any_number(self) -> None:
+    def disable_rate_limit(self) -> None:
         """Take any number of messages a minute."""
         ...
 
@@ -201,18 +203,26 @@ class Contract:
 
     Args:
         request: of the test.
-        aim: the receiver.
+        target: the receiver.
         catalog: the shapes that are sent.
         observer: what ``tcop_observer`` gave.
     """
 
-    def __init__(self, request: pytest.FixtureRequest, aim: Aim, catalog: Catalog, observer: object) -> None:
-        self._request, self._aim, self._catalog = request, aim, catalog
-        self._observer = _observer_of(observer)
+    def __init__(
+        self, request: pytest.FixtureRequest, target: TargetUnderTest, catalog: Catalog, observer: object
+    ) -> None:
+        self._request, self._target, self._catalog = request, target, catalog
+        self._observer = _to_observer(observer)
         self._node: pytest.Item = request.node
         self._settings = settings_of(self._node)
 
-    def check(self, *, wait_s: float = 0.0, max_time_s: float = _MAX_TIME_S, settle_s: float = SETTLE_S) -> Verdict:
+    def check(
+        self,
+        *,
+        wait_s: float = 0.0,
+        max_time_s: float = _MAX_TIME_S,
+        effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
+    ) -> Verdict:
         """Play the clauses, and fail the test by each that is broken and counts; return what was found.
 
         A clause is a subtest where pytest has them (from 9), else all that is broken is one failure. A broken clause
@@ -221,104 +231,111 @@ class Contract:
         Args:
             wait_s: how long a receiver that does not answer yet is given to start.
             max_time_s: limit of the run.
-            settle_s: how long an effect may take to appear, where there is an observer.
+            effect_timeout_s: how long an effect may take to appear, where there is an observer.
         """
         __tracebackhide__ = True
-        verdict = self._judged(self._plan(wait_s, max_time_s, settle_s))
-        self._tell(verdict)
+        verdict = self._run_check(self._plan(wait_s, max_time_s, effect_timeout_s))
+        self._report_results(verdict)
         return verdict
 
     async def check_async(
-        self, *, wait_s: float = 0.0, max_time_s: float = _MAX_TIME_S, settle_s: float = SETTLE_S
+        self,
+        *,
+        wait_s: float = 0.0,
+        max_time_s: float = _MAX_TIME_S,
+        effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
     ) -> Verdict:
         """As :meth:`check`, for receivers that are served by the test's own event loop (asyncio)."""
         __tracebackhide__ = True
         require_asyncio("tcop_contract.check()")
-        plan = self._plan(wait_s, max_time_s, settle_s)
-        verdict = await asyncio.to_thread(self._judged, plan)
-        self._tell(verdict)
+        plan = self._plan(wait_s, max_time_s, effect_timeout_s)
+        verdict = await asyncio.to_thread(self._run_check, plan)
+        self._report_results(verdict)
         return verdict
 
-    def _plan(self, wait_s: float, max_time_s: float, settle_s: float) -> _Plan:
+    def _plan(self, wait_s: float, max_time_s: float, effect_timeout_s: float) -> _ContractPlan:
         settings, node = self._settings, self._node
-        with misuse_told(node.nodeid):
-            every = load_clauses()
-            clauses = select(every, settings.globs, settings.left_out)
-            reasons = {one.code: skip.reason for skip in settings.skips for one in select(every, [skip.glob])}
+        with usage_errors_as_failures(node.nodeid):
+            all_clauses = load_clauses()
+            clauses = select_clauses(all_clauses, settings.globs, settings.skipped)
+            reasons = {
+                one.code: skip.reason for skip in settings.skips for one in select_clauses(all_clauses, [skip.glob])
+            }
         if not clauses:
-            misuse(f"{node.nodeid}: --tcop-skip leaves no clause to judge")
-        left_out = {code: f"left out by the test: {reason}" for code, reason in reasons.items()}
-        if self._aim.takes_trees:
-            left_out |= {one.code: _NO_HTTP for one in clauses if not one.code.startswith(_OF_TREES)}
+            usage_error(f"{node.nodeid}: --tcop-skip leaves no clause to judge")
+        skipped = {code: f"left out by the test: {reason}" for code, reason in reasons.items()}
+        if self._target.takes_parsed_body:
+            skipped |= {one.code: _NO_HTTP for one in clauses if not one.code.startswith(_PAYLOAD_CLAUSES)}
         check = CheckPlan(
-            self._aim.target,
+            self._target.target,
             self._catalog,
-            tuple(one for one in clauses if one.code not in left_out),
+            tuple(one for one in clauses if one.code not in skipped),
             settings.profile,
-            seed_of(node, settings.seed),
+            test_seed(node, settings.seed),
             wait_s=wait_s,
             max_time_s=max_time_s,
-            observing=Observing(self._observer, settle_s=settle_s),
+            observation=ObservationConfig(self._observer, effect_timeout_s=effect_timeout_s),
         )
-        return _Plan(check, clauses, left_out)
+        return _ContractPlan(check, clauses, skipped)
 
-    def _judged(self, plan: _Plan) -> Verdict:
+    def _run_check(self, plan: _ContractPlan) -> Verdict:
         """Play what is to be played, and keep what was found, also of a run that is cut short."""
         __tracebackhide__ = True
-        run = ContractRun(plan.check, self._aim.post, time.perf_counter, asyncio.sleep)
-        found = gathering(self._request.config)
+        run = ContractRun(plan.check, self._target.transport, time.perf_counter, asyncio.sleep)
+        collector = report_collector(self._request.config)
         try:
             if plan.check.clauses:
-                with unusable_told(), few_logs():
-                    blocking(_play(run))
+                with target_errors_as_failures(), limit_logs():
+                    run_blocking(_run_all(run))
         except KeyboardInterrupt:
-            found.add(plain_id(self._node), self._verdict(plan, run.verdict("interrupted")), self._settings.fail_on)
+            collector.add(test_id(self._node), self._verdict(plan, run.verdict("interrupted")), self._settings.fail_on)
             raise
         verdict = self._verdict(plan, run.verdict("not run"))
-        found.add(plain_id(self._node), verdict, self._settings.fail_on)
+        collector.add(test_id(self._node), verdict, self._settings.fail_on)
         return verdict
 
-    def _verdict(self, plan: _Plan, verdict: Verdict) -> Verdict:
+    def _verdict(self, plan: _ContractPlan, verdict: Verdict) -> Verdict:
         """Return a verdict on all clauses, in the order of their codes."""
         by_code = {result.clause.code: result for result in verdict.results}
         results = (
-            by_code.get(clause.code) or ClauseResult(clause, Result.NOT_RUN, reason=plan.left_out[clause.code])
+            by_code.get(clause.code) or ClauseResult(clause, ClauseStatus.NOT_RUN, reason=plan.skipped[clause.code])
             for clause in plan.clauses
         )
-        told = replace(verdict, results=tuple(map(self._in_words_of_pytest, results)))
-        with misuse_told():
-            known = comparison(self._request.config)
-        return known.verdict(told) if known else told
+        pytest_verdict = replace(verdict, results=tuple(map(self._with_pytest_advice, results)))
+        with usage_errors_as_failures():
+            baseline = baseline_filter(self._request.config)
+        return baseline.filter_verdict(pytest_verdict) if baseline else pytest_verdict
 
-    def _in_words_of_pytest(self, result: ClauseResult) -> ClauseResult:
+    def _with_pytest_advice(self, result: ClauseResult) -> ClauseResult:
         """Say what to do in pytest's way where the command line has another."""
-        reason = in_fixtures(result.reason)
-        if self._aim.named:
+        reason = fixture_hint(result.reason)
+        if self._target.has_address:
             return replace(result, reason=reason)
-        rerun = again(plain_id(self._node), result.clause, self._settings.seed)
+        rerun = rerun(test_id(self._node), result.clause, self._settings.seed)
         findings = tuple(
-            replace(finding, reproduce=replace(finding.reproduce, cli=rerun, replay="")) for finding in result.findings
+            replace(finding, reproduction=replace(finding.reproduction, cli=rerun, replay=""))
+            for finding in result.findings
         )
         return replace(result, reason=reason, findings=findings)
 
-    def _tell(self, verdict: Verdict) -> None:
+    def _report_results(self, verdict: Verdict) -> None:
         __tracebackhide__ = True
-        level = self._settings.fail_on
+        fail_on = self._settings.fail_on
         subtests = _subtests(self._request)
         if subtests is None:
-            text = whole_failure(verdict, level)
+            text = failure_text(verdict, fail_on)
             if text:
                 pytest.fail(text, pytrace=False)
             return
         for result in verdict.results:
-            with subtests.test(msg=name(result)):
-                fail_or_skip(result, level)
-        text = undecided(verdict, level)
+            with subtests.test(msg=subtest_name(result)):
+                raise_outcome(result, fail_on)
+        text = inconclusive(verdict, fail_on)
         if text:
             pytest.fail(text, pytrace=False)
 
 
-async def _play(run: ContractRun) -> None:
+async def _run_all(run: ContractRun) -> None:
     async for _ in run.events():
         pass
 
@@ -330,14 +347,14 @@ def _subtests(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - pytest 8
     return None
 
 
-def _observer_of(given: object) -> Observer | None:
-    if isinstance(given, Endless):
-        given.take_any_number()
-    if given is None or hasattr(given, "look"):
-        return cast("Observer | None", given)
-    if not callable(given):
-        misuse(
-            f"tcop_observer is of type {type(given).__name__}; return a callable that takes an object's id and returns "
+def _to_observer(value: object) -> Observer | None:
+    if isinstance(value, SupportsUnlimitedRate):
+        value.disable_rate_limit()
+    if value is None or hasattr(value, "look"):
+        return cast("Observer | None", value)
+    if not callable(value):
+        usage_error(
+            f"tcop_observer is of type {type(value).__name__}; return a callable that takes an object's id and returns "
             '{"effects": [...], "open": [...]}, an observer, or a stand-in such as tcop_pagerduty'
         )
-    return CallableObserver("tcop_observer", given)
+    return CallableObserver("tcop_observer", value)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tcop_mock.callbacks.generator import Generator, parse_lifecycle
-from tcop_mock.callbacks.sampling import comes
+from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.testing.options import seed_of
+from tcop_mock.testing.options import test_seed
 from tcop_mock.testing.settings import settings_of
 
 if TYPE_CHECKING:
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from enum import StrEnum
     from typing import Any, TypeVar
 
-    from tcop_mock.callbacks.generator import Moment
-    from tcop_mock.domain.alarm import Alarm, Callback, Notify, Wire
+    from tcop_mock.callbacks.generator import LifecyclePoint
+    from tcop_mock.domain.alarm import Alarm, Callback, RepeatPolicy, WireFormat
     from tcop_mock.domain.shape import Shape
 
-    Word = TypeVar("Word", bound=StrEnum)
+    EnumType = TypeVar("EnumType", bound=StrEnum)
     Test = TypeVar("Test", bound=Callable[..., Any] | type)
 
 
-USUAL_SHAPE = "cvm/basic-monitoring"
+DEFAULT_SHAPE = "cvm/basic-monitoring"
 
-_USUAL_LIFE = "fire,repeat:2,resolve"
+_DEFAULT_LIFECYCLE = "fire,repeat:2,resolve"
 
-_HARDEST = (State.FIRING, State.RESOLVED, State.REPEATED)
+_STATES_BY_CAPABILITY = (State.FIRING, State.RESOLVED, State.REPEATED)
 
 """Each alarm fires, fewer recover, and those that repeat do recover."""
 
 
-class Sample(NamedTuple):
+class CallbackParameter(NamedTuple):
     """One parameter of ``tcop_mock.parametrize``."""
 
     shape: Shape
@@ -50,7 +50,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(slots=True)
-class Artist:
+class CallbackSource:
     """Draws alarms of a test.
 
     Args:
@@ -63,45 +63,49 @@ class Artist:
     seed: int
     catalog: Catalog
     form: Form
-    wire: Wire
+    wire: WireFormat
     _generators: dict[tuple[Lang, Form], Generator] = field(default_factory=dict)
     _serials: defaultdict[str, Iterator[int]] = field(default_factory=lambda: defaultdict(itertools.count))
 
-    def life(  # noqa: PLR0913 - each is one thing that a test can ask for
+    def lifecycle(  # noqa: PLR0913 - each is one thing that a test can ask for
         self,
         shape: Shape,
-        moments: tuple[Moment, ...],
+        points: tuple[LifecyclePoint, ...],
         *,
         lang: Lang | str,
         form: Form | str | None,
         metric: str | None = None,
         event: str | None = None,
         threshold: bool = True,
-        notify: Notify | None = None,
+        notify: RepeatPolicy | None = None,
     ) -> tuple[Callback, ...]:
         """Draw the next alarm of a shape at some moments of its life."""
-        generator = self._generator(word(Lang, "language", lang), word(Form, "form", form) if form else self.form)
+        generator = self._generator(
+            enum_member(Lang, "language", lang), enum_member(Form, "form", form) if form else self.form
+        )
         alarm: Alarm = generator.alarm(
             shape,
             next(self._serials[shape.id]),
             metric=metric,
             event=event,
-            threshold=threshold,
-            notify=notify,
-            reaching=max((moment.state for moment in moments), key=_HARDEST.index),
+            has_threshold=threshold,
+            repeat_policy=notify,
+            required_state=max((moment.state for moment in points), key=_STATES_BY_CAPABILITY.index),
         )
-        return tuple(generator.callback(alarm, *moment) for moment in moments)
+        return tuple(generator.callback(alarm, *moment) for moment in points)
 
-    def of_parameter(self, sample: Sample | None) -> Callback:
+    def for_parameter(self, parameter: CallbackParameter | None) -> Callback:
         """Draw the callback that a parameter asks for."""
-        if sample is None:
-            sample = Sample(self.catalog.get(USUAL_SHAPE), State.FIRING, Lang.EN, None)
-        [callback] = self.life(sample.shape, moments_of(sample.state), lang=sample.lang, form=sample.form)
+        if parameter is None:
+            parameter = CallbackParameter(self.catalog.get(DEFAULT_SHAPE), State.FIRING, Lang.EN, None)
+        [callback] = self.lifecycle(
+            parameter.shape, lifecycle_points(parameter.state), lang=parameter.lang, form=parameter.form
+        )
         return callback
 
     def _generator(self, lang: Lang, form: Form) -> Generator:
         if (lang, form) not in self._generators:
-            self._generators[lang, form] = Generator(self.seed, lang, form=form, wire=self.wire)
+            self._generators[lang, form] = Generator(self.seed, lang, form=form, wire_format=self.wire)
         return self._generators[lang, form]
 
 
@@ -109,17 +113,17 @@ class Artist:
 class AlarmFactory:
     """Gives callbacks, each of another alarm; the same ones in each run of the test."""
 
-    artist: Artist
+    source: CallbackSource
 
     def __call__(  # noqa: PLR0913 - each is one thing that a test can ask for
         self,
-        shape: str = USUAL_SHAPE,
+        shape: str = DEFAULT_SHAPE,
         state: State | str = State.FIRING,
         *,
         metric: str | None = None,
         event: str | None = None,
         threshold: bool = True,
-        notify: Notify | None = None,
+        notify: RepeatPolicy | None = None,
         lang: Lang | str = Lang.EN,
         form: Form | str | None = None,
     ) -> Callback:
@@ -139,9 +143,9 @@ class AlarmFactory:
             UnknownNameError: no such shape, state, metric, event, language or form; names near misses.
             UsageError: alarms of the shape have no such state or form.
         """
-        [callback] = self.artist.life(
-            self.artist.catalog.get(shape),
-            moments_of(word(State, "state", state)),
+        [callback] = self.source.lifecycle(
+            self.source.catalog.get(shape),
+            lifecycle_points(enum_member(State, "state", state)),
             lang=lang,
             form=form,
             metric=metric,
@@ -156,17 +160,17 @@ class AlarmFactory:
 class LifecycleFactory:
     """Gives the callbacks of alarms' lives, in order."""
 
-    artist: Artist
+    source: CallbackSource
 
     def __call__(  # noqa: PLR0913 - each is one thing that a test can ask for
         self,
-        shape: str = USUAL_SHAPE,
-        steps: str = _USUAL_LIFE,
+        shape: str = DEFAULT_SHAPE,
+        steps: str = _DEFAULT_LIFECYCLE,
         *,
         metric: str | None = None,
         event: str | None = None,
         threshold: bool = True,
-        notify: Notify | None = None,
+        notify: RepeatPolicy | None = None,
         lang: Lang | str = Lang.EN,
         form: Form | str | None = None,
     ) -> tuple[Callback, ...]:
@@ -186,8 +190,8 @@ class LifecycleFactory:
             UnknownNameError: no such shape, metric, event, language or form; names near misses.
             UsageError: a step that is none, an order that no alarm has, or a state that the shape does not have.
         """
-        return self.artist.life(
-            self.artist.catalog.get(shape),
+        return self.source.lifecycle(
+            self.source.catalog.get(shape),
             parse_lifecycle(steps),
             lang=lang,
             form=form,
@@ -198,28 +202,28 @@ class LifecycleFactory:
         )
 
 
-def artist(node: pytest.Item, catalog: Catalog) -> Artist:
+def callback_source(node: pytest.Item, catalog: Catalog) -> CallbackSource:
     """Return who draws for a test."""
     settings = settings_of(node)
-    return Artist(seed_of(node, settings.seed), catalog, Form(settings.form), settings.profile.wire)
+    return CallbackSource(test_seed(node, settings.seed), catalog, Form(settings.form), settings.profile.wire_format)
 
 
-def moments_of(state: State) -> tuple[Moment, ...]:
+def lifecycle_points(state: State) -> tuple[LifecyclePoint, ...]:
     """Return the moment of an alarm's life at which it is in a state for the first time."""
     return parse_lifecycle({State.FIRING: "fire", State.REPEATED: "repeat", State.RESOLVED: "resolve"}[state])
 
 
-def word(kind: type[Word], what: str, text: str) -> Word:
+def enum_member(enum_class: type[EnumType], label: str, text: str) -> EnumType:
     """Return the member of an enumeration that a user has named.
 
     Raises:
         UnknownNameError: there is none; names near misses.
     """
     try:
-        return kind(text)
+        return enum_class(text)
     except ValueError:
-        known = [one.value for one in kind]
-        raise UnknownNameError(what, str(text), known, listing=f"one of {', '.join(known)}") from None
+        values = [one.value for one in enum_class]
+        raise UnknownNameError(label, str(text), values, listing=f"one of {', '.join(values)}") from None
 
 
 _ARGUMENT = "tcop_callback"
@@ -253,41 +257,41 @@ def parametrize(
         ShapesError: nothing matches a glob, or no shape has such a state or form; names near misses.
     """
     try:
-        samples = _samples(globs or ("*",), states, langs, forms, catalog or Catalog.load())
+        parameters = _parameters(globs or ("*",), states, langs, forms, catalog or Catalog.load())
     except UsageError as problem:
         raise ShapesError(f"tcop_mock.parametrize: {problem}") from None
 
-    ids = [_id(sample, with_lang=len(langs) > 1, with_form=len(forms) > 1) for sample in samples]
+    ids = [_id(parameter, with_lang=len(langs) > 1, with_form=len(forms) > 1) for parameter in parameters]
 
-    def marked(test: Test) -> Test:
-        given: Test = pytest.mark.parametrize(_ARGUMENT, samples, ids=ids, indirect=True)(test)
-        return given
+    def decorate(test: Test) -> Test:
+        parametrized: Test = pytest.mark.parametrize(_ARGUMENT, parameters, ids=ids, indirect=True)(test)
+        return parametrized
 
-    return marked
+    return decorate
 
 
-def _samples(
+def _parameters(
     globs: Sequence[str],
     states: Sequence[State | str],
     langs: Sequence[Lang | str],
     forms: Sequence[Form | str | None],
     catalog: Catalog,
-) -> list[Sample]:
-    chosen = {shape.id: shape for glob in globs for shape in catalog.match(glob)}
-    named = (
-        [word(State, "state", state) for state in states],
-        [word(Lang, "language", lang) for lang in langs],
-        [word(Form, "form", form) if form else None for form in forms],
+) -> list[CallbackParameter]:
+    shapes = {shape.id: shape for glob in globs for shape in catalog.match(glob)}
+    members = (
+        [enum_member(State, "state", state) for state in states],
+        [enum_member(Lang, "language", lang) for lang in langs],
+        [enum_member(Form, "form", form) if form else None for form in forms],
     )
-    every = itertools.starmap(Sample, itertools.product(chosen.values(), *named))
-    samples = [one for one in every if comes(one.shape, {one.state}, one.form or Form.DOCUMENTED)]
-    if not samples:
+    combinations = itertools.starmap(CallbackParameter, itertools.product(shapes.values(), *members))
+    parameters = [one for one in combinations if supports(one.shape, {one.state}, one.form or Form.DOCUMENTED)]
+    if not parameters:
         raise UsageError(f"no shape that matches {', '.join(globs)} has such a state or form")
-    return samples
+    return parameters
 
 
-def _id(sample: Sample, *, with_lang: bool, with_form: bool) -> str:
-    parts = [sample.shape.id, sample.state.value]
-    parts += [sample.lang.value] if with_lang else []
-    parts += [sample.form.value] if with_form and sample.form else []
+def _id(parameter: CallbackParameter, *, with_lang: bool, with_form: bool) -> str:
+    parts = [parameter.shape.id, parameter.state.value]
+    parts += [parameter.lang.value] if with_lang else []
+    parts += [parameter.form.value] if with_form and parameter.form else []
     return "-".join(parts)

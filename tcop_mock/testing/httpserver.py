@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from tcop_mock.domain.callback_view import Told
-from tcop_mock.reports.recording import masked_body, masked_path
+from tcop_mock.domain.callback_view import CallbackView
+from tcop_mock.reports.recording import mask_body, mask_path
 from tcop_mock.reports.text import one_line
-from tcop_mock.server.faults import NO_LINGER, RESETS, SILENT, instead, played
+from tcop_mock.server.faults import NO_LINGER, RAW_REPLIES, RESET_FAULTS, faulty_bytes, replacement_reply
 from tcop_mock.server.http_server import Reply
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from werkzeug import Request
 
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.stubs import Answered
+    from tcop_mock.server.stubs import StubResponse
 
-    Where: TypeAlias = Callable[["Captured"], object] | Mapping[str, Any]
+    Where: TypeAlias = Callable[["CapturedRequest"], object] | Mapping[str, Any]
 
 
-_MOST_CHARS = 240
+_MAX_CHARS = 240
 
 _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Captured:
+class CapturedRequest:
     """One request as it came. Its ``repr`` is one line without secrets: headers may hold them, and are not shown."""
 
     method: str
@@ -46,13 +46,13 @@ class Captured:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     """Names in lower case."""
     body: bytes
-    end: str = "webhook"
+    service: str = "webhook"
     """The end that it came to."""
     status: int | None = None
     """What was answered; ``None``: nothing."""
-    said: str = ""
+    note: str = ""
     """What the end made of it."""
-    taken: bool = True
+    accepted: bool = True
     """Whether the real end would have taken it."""
 
     def header(self, name: str) -> str:
@@ -68,35 +68,35 @@ class Captured:
             return None
 
     @property
-    def told(self) -> Told:
+    def callback(self) -> CallbackView:
         """What the callback says, read leniently: ``.resolved``, ``.object``, ``.first``, ..."""
-        tree = self.json
-        return Told(tree if isinstance(tree, dict) else {})
+        document = self.json
+        return CallbackView(document if isinstance(document, dict) else {})
 
     def at(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
         """Return the value at a path such as ``alarmObjInfo.region``; ``None`` where there is none."""
-        found = _value(self.json, path)
-        return None if found is _MISSING else found
+        value = _value_at(self.json, path)
+        return None if value is _MISSING else value
 
     def __repr__(self) -> str:
-        request = f"{self.method} {masked_path(self.path, self.end)}"
-        body = masked_body(self.body).decode("utf-8", "backslashreplace")
-        answered = "not answered" if self.status is None else f"answered {self.status}"
-        said = f" ({one_line(self.said, _MOST_CHARS)})" if self.said else ""
-        return f"<{one_line(request, _MOST_CHARS)} {answered}{said}: {one_line(body, _MOST_CHARS)}>"
+        request = f"{self.method} {mask_path(self.path, self.service)}"
+        body = mask_body(self.body).decode("utf-8", "backslashreplace")
+        status_text = "not answered" if self.status is None else f"answered {self.status}"
+        note_text = f" ({one_line(self.note, _MAX_CHARS)})" if self.note else ""
+        return f"<{one_line(request, _MAX_CHARS)} {status_text}{note_text}: {one_line(body, _MAX_CHARS)}>"
 
 
-def matches(captured: Captured, where: Where | None) -> bool:
+def matches(request: CapturedRequest, where: Where | None) -> bool:
     """Say whether a request is one that is waited for: all paths have these values, or the callable says so."""
     if where is None:
         return True
     if callable(where):
-        return bool(where(captured))
-    tree = captured.json
-    return all(_value(tree, path) == value for path, value in where.items())
+        return bool(where(request))
+    document = request.json
+    return all(_value_at(document, path) == value for path, value in where.items())
 
 
-def _value(tree: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
+def _value_at(tree: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
     for key in path.split("."):
         if isinstance(tree, list) and key.isdecimal() and int(key) < len(tree):
             tree = tree[int(key)]
@@ -111,35 +111,35 @@ _POLL_S = 0.02
 
 """How long stopping may take; the half second of socketserver would be added to each test."""
 
-_PATIENCE_S = 5.0
+_SHUTDOWN_TIMEOUT_S = 5.0
 
 """How long what is being answered when the test is over may take."""
 
-_ANSWERED = "tcop_mock.answered"
+_STUB_RESPONSE_KEY = "tcop_mock.answered"
 
 
-class FaultyServer(HTTPServer):
+class FaultyTestServer(HTTPServer):
     """Answers as it is told where no expectation of the test's own does.
 
     Args:
-        choose: returns what goes wrong with the next request.
-        answer: returns an answer, and what the end makes of the request; what it raises reaches the test.
-        keep: is handed each request with what was answered, before it is.
-        end_of: returns which end a path leads to.
+        next_fault: returns what goes wrong with the next request.
+        respond: returns an answer, and what the end makes of the request; what it raises reaches the test.
+        record: is handed each request with what was answered, before it is.
+        service_of: returns which end a path leads to.
     """
 
     def __init__(
         self,
-        choose: Callable[[], Fault | None],
-        answer: Callable[[Captured], Answered],
-        keep: Callable[[Captured], None],
-        end_of: Callable[[str], str],
+        next_fault: Callable[[], Fault | None],
+        respond: Callable[[CapturedRequest], StubResponse],
+        record: Callable[[CapturedRequest], None],
+        service_of: Callable[[str], str],
     ) -> None:
         super().__init__(host="127.0.0.1", port=0, threaded=True)
-        self._choose, self._answer, self._keep, self._end_of = choose, answer, keep, end_of
-        self._over = threading.Event()
+        self._next_fault, self._respond, self._record, self._service_of = next_fault, respond, record, service_of
+        self._stopping = threading.Event()
         self._idle = threading.Condition()
-        self._busy = 0
+        self._active_requests = 0
 
     def thread_target(self) -> None:
         """Serve."""
@@ -152,9 +152,9 @@ class FaultyServer(HTTPServer):
         Raises:
             Exception: what was raised while answering, if nobody has been told; several as a group.
         """
-        self._over.set()
+        self._stopping.set()
         with self._idle:
-            self._idle.wait_for(lambda: not self._busy, _PATIENCE_S)
+            self._idle.wait_for(lambda: not self._active_requests, _SHUTDOWN_TIMEOUT_S)
         self.stop()
         errors = list(self._errors())
         if len(errors) > 1:
@@ -170,87 +170,87 @@ class FaultyServer(HTTPServer):
     def application(self, request: Request) -> Response:
         """Answer one request."""
         with self._idle:
-            self._busy += 1
+            self._active_requests += 1
         try:
-            return self._served(request)
+            return self._serve(request)
         finally:
             with self._idle:
-                self._busy -= 1
+                self._active_requests -= 1
                 self._idle.notify_all()
 
     def respond_nohandler(self, request: Request, extra_message: str = "") -> Response:  # noqa: ARG002 - its signature
         """Answer as we are told: the test itself expects no such request."""
         try:
-            answered = self._answer(self._captured(request))
+            stub_response = self._respond(self._capture(request))
         except AssertionError as problem:
             self.add_assertion(problem)
             raise
         except Exception as problem:
             self.handler_errors.append(problem)
             raise
-        request.environ[_ANSWERED] = answered
-        return _response(answered.reply)
+        request.environ[_STUB_RESPONSE_KEY] = stub_response
+        return _to_werkzeug(stub_response.reply)
 
-    def _served(self, request: Request) -> Response:
-        fault = self._choose()
+    def _serve(self, request: Request) -> Response:
+        fault = self._next_fault()
         if fault and fault.name == "reset":
             _hang_up(request.environ["werkzeug.socket"], reset=True)
         request.get_data()
-        reply = instead(fault) if fault else None
-        response = _response(reply) if reply else self._dispatched(request)
+        reply = replacement_reply(fault) if fault else None
+        response = _to_werkzeug(reply) if reply else self._dispatch(request)
         self.log.append((request, response))
-        raw = fault if reply is None else None
-        silent = raw is not None and raw.name in SILENT
-        answered: Answered | None = request.environ.get(_ANSWERED)
-        self._keep(
+        raw_fault = fault if reply is None else None
+        is_silent = raw_fault is not None and raw_fault.name in RAW_REPLIES
+        stub_response: StubResponse | None = request.environ.get(_STUB_RESPONSE_KEY)
+        self._record(
             replace(
-                self._captured(request),
-                status=None if silent else response.status_code,
-                said=answered.said if answered else "",
-                taken=answered.taken if answered else not response.status_code // 400,
+                self._capture(request),
+                status=None if is_silent else response.status_code,
+                note=stub_response.note if stub_response else "",
+                accepted=stub_response.is_accepted if stub_response else not response.status_code // 400,
             )
         )
-        if raw is not None:
-            self._misbehave(raw, response, request.environ["werkzeug.socket"])
+        if raw_fault is not None:
+            self._inject_fault(raw_fault, response, request.environ["werkzeug.socket"])
         return response
 
-    def _dispatched(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Response:
         """Have expectations answer; a request that makes them raise is kept, too."""
         try:
             return self.dispatch(request)
         except Exception:
-            self._keep(
-                replace(self._captured(request), status=500, said="raised in the test's own handler", taken=False)
+            self._record(
+                replace(self._capture(request), status=500, note="raised in the test's own handler", accepted=False)
             )
             raise
 
-    def _captured(self, request: Request) -> Captured:
+    def _capture(self, request: Request) -> CapturedRequest:
         path = str(request.environ["REQUEST_URI"])
         headers = tuple((name.lower(), value) for name, value in request.headers)
-        return Captured(request.method, path, headers, request.get_data(), self._end_of(path))
+        return CapturedRequest(request.method, path, headers, request.get_data(), self._service_of(path))
 
-    def _misbehave(self, fault: Fault, response: Response, wire: socket.socket) -> None:
+    def _inject_fault(self, fault: Fault, response: Response, connection: socket.socket) -> None:
         """Write the answer as the fault wants it.
 
         Raises:
             ConnectionError: always: nothing more is to be written, and werkzeug takes it that nobody listens.
         """
         reply = Reply(response.status_code, response.get_data(), tuple(response.headers.items()))
-        for part, pause_s in played(fault, reply, _wired):
-            if self._over.wait(pause_s):
+        for part, pause_s in faulty_bytes(fault, reply, _serialize):
+            if self._stopping.wait(pause_s):
                 break
-            wire.sendall(part)
-        _hang_up(wire, reset=fault.name in RESETS)
+            connection.sendall(part)
+        _hang_up(connection, reset=fault.name in RESET_FAULTS)
 
 
-def _response(reply: Reply) -> Response:
+def _to_werkzeug(reply: Reply) -> Response:
     return Response(reply.body, reply.status, headers=list(reply.headers))
 
 
-def _wired(reply: Reply) -> bytes:
-    chunked = any(name.lower() == "transfer-encoding" for name, _ in reply.headers)
+def _serialize(reply: Reply) -> bytes:
+    is_chunked = any(name.lower() == "transfer-encoding" for name, _ in reply.headers)
     headers = [pair for pair in reply.headers if pair[0].lower() != "content-length"]
-    headers += [] if chunked else [("Content-Length", str(len(reply.body)))]
+    headers += [] if is_chunked else [("Content-Length", str(len(reply.body)))]
     lines = [
         f"HTTP/1.1 {reply.status} {responses.get(reply.status, '')}",
         *(f"{name}: {value}" for name, value in headers),
@@ -258,18 +258,20 @@ def _wired(reply: Reply) -> bytes:
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + reply.body
 
 
-def _hang_up(wire: socket.socket, *, reset: bool) -> None:
+def _hang_up(connection: socket.socket, *, reset: bool) -> None:
     """Close a connection that werkzeug goes on to hold.
 
     Raises:
         ConnectionAbortedError: always.
     """
     if reset:
-        wire.setsockopt(*NO_LINGER)
+        connection.setsockopt(*NO_LINGER)
         spare, other = socket.socketpair()
         other.close()
         with spare:
-            os.dup2(spare.fileno(), wire.fileno())  # what was open there is closed now, by RST; what is, is at its end
+            os.dup2(
+                spare.fileno(), connection.fileno()
+            )  # what was open there is closed now, by RST; what is, is at its end
     else:
-        wire.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError("hung up, as asked for")

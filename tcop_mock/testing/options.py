@@ -20,48 +20,48 @@ if TYPE_CHECKING:
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
 
 
-class Given(NamedTuple):
+class OptionValue(NamedTuple):
     """A value, and where it was given."""
 
     value: str
     where: str
 
 
-def one(config: pytest.Config, name: str) -> Given | None:
+def get_option(config: pytest.Config, name: str) -> OptionValue | None:
     """Return the value of an option, or of its twin."""
     key, flag = f"tcop_{name}", f"--tcop-{name.replace('_', '-')}"
     for value, where in ((config.getoption(key), flag), (config.getini(key), f"{key} in the ini file")):
         if value is not None:
-            return Given(str(value).strip(), where)
+            return OptionValue(str(value).strip(), where)
     return None
 
 
-def several(config: pytest.Config, name: str) -> list[Given]:
+def get_list_option(config: pytest.Config, name: str) -> list[OptionValue]:
     """Return the values of an option that is a list, split at commas; the command line's take the ini file's place."""
     key, flag = f"tcop_{name}", f"--tcop-{name.replace('_', '-')}"
-    found: Sequence[str] | None = config.getoption(key)
-    where = flag if found is not None else f"{key} in the ini file"
-    texts = config.getini(key) if found is None else found
-    split = [Given(part.strip(), where) for text in texts for part in text.split(",") if part.strip()]
-    if texts and not split:
+    command_line: Sequence[str] | None = config.getoption(key)
+    where = flag if command_line is not None else f"{key} in the ini file"
+    texts = config.getini(key) if command_line is None else command_line
+    values = [OptionValue(part.strip(), where) for text in texts for part in text.split(",") if part.strip()]
+    if texts and not values:
         raise UsageError(f"{where} is empty; give a name, several with commas between them")
-    return split
+    return values
 
 
-def seed_given(config: pytest.Config) -> int:
+def run_seed(config: pytest.Config) -> int:
     """Return the seed of the run.
 
     Raises:
         UsageError: it is no integer.
     """
-    given = one(config, "seed")
+    option = get_option(config, "seed")
     try:
-        return int(given.value) if given else 0
+        return int(option.value) if option else 0
     except ValueError:
-        raise UsageError(f"{given.where} {given.value!r} is no integer" if given else "") from None
+        raise UsageError(f"{option.where} {option.value!r} is no integer" if option else "") from None
 
 
-def level_of(text: str, where: str) -> Level:
+def parse_level(text: str, where: str) -> Level:
     """Return a level by which tests may fail.
 
     Raises:
@@ -69,8 +69,8 @@ def level_of(text: str, where: str) -> Level:
     """
     levels = [Level.MUST.value, Level.SHOULD.value]
     if text not in levels:
-        near = did_you_mean(text, levels)
-        raise UsageError(f"{where} {text!r}: {f'did you mean {near}?' if near else 'write must or should'}")
+        suggestion = did_you_mean(text, levels)
+        raise UsageError(f"{where} {text!r}: {f'did you mean {suggestion}?' if suggestion else 'write must or should'}")
     return Level(text)
 
 
@@ -80,33 +80,33 @@ def target_text(config: pytest.Config) -> str:
     Raises:
         UsageError: an option that is empty.
     """
-    given = one(config, "target")
-    if given is None:
+    option = get_option(config, "target")
+    if option is None:
         return os.environ.get(TARGET_VARIABLE, "").strip()
-    if not given.value:
-        raise UsageError(f"{given.where} is empty; write a URL or module:app")
-    return given.value
+    if not option.value:
+        raise UsageError(f"{option.where} is empty; write a URL or module:app")
+    return option.value
 
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
 
-_KNOWN = {
+_KNOWN_ARGUMENTS = {
     "tcop": ("profile", "form", "attempts", "deadline"),
     "tcop_clauses": ("fail_on",),
     "tcop_skip_clause": ("reason",),
 }
 
 
-class Skip(NamedTuple):
+class SkippedClause(NamedTuple):
     """Clauses that a test leaves out."""
 
     glob: str
     reason: str
 
 
-class Said(NamedTuple):
+class MarkSettings(NamedTuple):
     """What all marks of a test say together; of those that say the same, the nearest counts."""
 
     profile: str | None
@@ -115,60 +115,60 @@ class Said(NamedTuple):
     deadline_s: float | None
     globs: tuple[str, ...] | None
     fail_on: str | None
-    skips: tuple[Skip, ...]
+    skips: tuple[SkippedClause, ...]
 
 
-def said_by(node: pytest.Item) -> Said:
+def read_marks(node: pytest.Item) -> MarkSettings:
     """Read the marks of a test.
 
     Raises:
         UsageError: an argument that a mark does not have, or a value that cannot be meant.
     """
-    ways: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for mark in _marks(node, "tcop"):
         if mark.args:
             raise UsageError(f"the mark tcop has no positional arguments; write tcop(profile={mark.args[0]!r})")
-        ways = {**mark.kwargs, **ways}
+        arguments = {**mark.kwargs, **arguments}
     fail_on, globs = None, None
     for mark in _marks(node, "tcop_clauses"):
         globs = globs or mark.args or None
         fail_on = fail_on or mark.kwargs.get("fail_on")
-    return Said(
-        profile=None if "profile" not in ways else str(ways["profile"]),
-        form=_form(ways.get("form")),
-        attempts=_attempts(ways.get("attempts")),
-        deadline_s=_deadline(ways.get("deadline")),
+    return MarkSettings(
+        profile=None if "profile" not in arguments else str(arguments["profile"]),
+        form=_form(arguments.get("form")),
+        attempts=_attempts(arguments.get("attempts")),
+        deadline_s=_deadline(arguments.get("deadline")),
         globs=globs,
         fail_on=fail_on,
-        skips=tuple(skip for mark in _marks(node, "tcop_skip_clause") for skip in _skips(mark)),
+        skips=tuple(skip for mark in _marks(node, "tcop_skip_clause") for skip in _skipped_clauses(mark)),
     )
 
 
 def _marks(node: pytest.Item, name: str) -> Iterator[pytest.Mark]:
     for mark in node.iter_markers(name):
-        _require_known(mark.kwargs, _KNOWN[name], name)
+        _require_known(mark.kwargs, _KNOWN_ARGUMENTS[name], name)
         for glob in mark.args:
             if not isinstance(glob, str):
                 raise UsageError(f"the mark {name} takes texts, not {glob!r}; write {name}('TCM302')")
         yield mark
 
 
-def _require_known(given: Collection[str], known: Collection[str], mark: str) -> None:
-    for key in given:
+def _require_known(names: Collection[str], known: Collection[str], mark: str) -> None:
+    for key in names:
         if key not in known:
             raise UnknownNameError(
                 "argument", key, known, where=f"the mark {mark}", listing=f"it has {', '.join(known)}"
             )
 
 
-def _skips(mark: pytest.Mark) -> Iterator[Skip]:
+def _skipped_clauses(mark: pytest.Mark) -> Iterator[SkippedClause]:
     reason = mark.kwargs.get("reason")
     if not mark.args or not isinstance(reason, str) or not reason.strip():
         raise UsageError(
             "the mark tcop_skip_clause wants clauses and a reason: tcop_skip_clause('TCM512', reason='...')"
         )
     for glob in mark.args:
-        yield Skip(glob, reason)
+        yield SkippedClause(glob, reason)
 
 
 def _form(value: object) -> Form | None:
@@ -205,16 +205,16 @@ _SEED_BYTES = 4
 """As many as ``tcop-mock check`` draws, and people can copy."""
 
 
-def seed_of(node: pytest.Item, base: int) -> int:
+def test_seed(node: pytest.Item, base_seed: int) -> int:
     """Return the seed of a test: the same in each process, and in whatever order tests are run."""
-    return int.from_bytes(hashlib.sha256(f"{base}\0{plain_id(node)}".encode()).digest()[:_SEED_BYTES])
+    return int.from_bytes(hashlib.sha256(f"{base_seed}\0{test_id(node)}".encode()).digest()[:_SEED_BYTES])
 
 
-def plain_id(node: pytest.Item) -> str:
+def test_id(node: pytest.Item) -> str:
     """Return a test's id without the group that pytest-xdist puts behind it (``--dist loadgroup``)."""
-    groups = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in _groups(node)}
+    groups = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in _xdist_groups(node)}
     return node.nodeid.removesuffix(f"@{'_'.join(sorted(groups))}") if groups else node.nodeid
 
 
-def _groups(node: pytest.Item) -> list[pytest.Mark]:
+def _xdist_groups(node: pytest.Item) -> list[pytest.Mark]:
     return list(node.iter_markers("xdist_group"))

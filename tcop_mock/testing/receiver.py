@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from tcop_mock.reports.text import counted, one_line
-from tcop_mock.server.downstream import Message, sight_of
+from tcop_mock.reports.text import one_line, pluralize
+from tcop_mock.server.downstream import ReceivedMessage, snapshot_of
 from tcop_mock.server.faults import FaultPlan, parse_fault
-from tcop_mock.server.http_server import Received, Reply
-from tcop_mock.server.stubs import Answered, Standins
-from tcop_mock.testing.httpserver import FaultyServer, matches
-from tcop_mock.testing.options import seed_of
+from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.stubs import StubResponse, StubServices
+from tcop_mock.testing.httpserver import FaultyTestServer, matches
+from tcop_mock.testing.options import test_seed
 from tcop_mock.testing.settings import settings_of
-from tcop_mock.testing.usage_errors import misuse
+from tcop_mock.testing.usage_errors import usage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tcop_mock.domain.effects import Sight
+    from tcop_mock.domain.effects import EffectSnapshot
     from tcop_mock.server.faults import Fault
-    from tcop_mock.testing.httpserver import Captured, Where
+    from tcop_mock.testing.httpserver import CapturedRequest, Where
     from tcop_mock.testing.senders import Clock
 
     Answer: TypeAlias = Reply | int | None
@@ -41,11 +41,11 @@ _PATHS = {
 
 
 @contextmanager
-def receiver(end: str, node: pytest.Item, clock: Clock) -> Iterator[Receiver]:
+def recording_receiver(service: str, node: pytest.Item, clock: Clock) -> Iterator[Receiver]:
     """Open a receiver for one test; at its end, raise what was raised while requests were answered.
 
     Args:
-        end: ``webhook``, ``pagerduty`` or ``wecom``.
+        service: ``webhook``, ``pagerduty`` or ``wecom``.
         node: the test.
         clock: of alarm time, by which the end counts its minutes.
 
@@ -53,43 +53,49 @@ def receiver(end: str, node: pytest.Item, clock: Clock) -> Iterator[Receiver]:
         Failed: pytest-httpserver is not installed.
     """
     if importlib.util.find_spec("pytest_httpserver") is None:
-        misuse('tcop_receiver and its like need pytest-httpserver: pip install "tcop-mock[pytest]"')
-    opened = Receiver(Standins(end, clock), _PATHS[end], seed_of(node, settings_of(node).seed))
-    opened.server.start()
+        usage_error('tcop_receiver and its like need pytest-httpserver: pip install "tcop-mock[pytest]"')
+    running_receiver = Receiver(StubServices(service, clock), _PATHS[service], test_seed(node, settings_of(node).seed))
+    running_receiver.server.start()
     try:
-        yield opened
+        yield running_receiver
     finally:
-        opened.server.close()
+        running_receiver.server.close()
 
 
-_MOST_SHOWN = 10
+_MAX_SHOWN = 10
 
-_MOST_CHARS = 300
+_MAX_CHARS = 300
 
 
-def not_so_many(
-    count: int, timeout: float, where: Where | None, found: Sequence[Captured], all_: Sequence[Captured]
+def timeout_message(
+    count: int,
+    timeout: float,
+    where: Where | None,
+    matching: Sequence[CapturedRequest],
+    received: Sequence[CapturedRequest],
 ) -> str:
     """Return what was waited for, and what has come, bounded; the newest last."""
-    wanted = f"{counted(count, 'callback')}{f' where {_told(where)}' if where is not None else ''}"
-    came = (
-        f"{len(found)} came" if where is None else f"{len(found)} came, and {counted(len(all_) - len(found), 'other')}"
+    expected = f"{pluralize(count, 'callback')}{f' where {_describe_condition(where)}' if where is not None else ''}"
+    received_text = (
+        f"{len(matching)} came"
+        if where is None
+        else f"{len(matching)} came, and {pluralize(len(received) - len(matching), 'other')}"
     )
-    lines = [f"waited {timeout:g} s for {wanted}; {came}{':' if all_ else ''}"]
-    if len(all_) > _MOST_SHOWN:
-        lines.append(f"  … {counted(len(all_) - _MOST_SHOWN, 'earlier one')}")
-    lines += [f"  {'*' if one in found else '-'} {one!r}" for one in all_[-_MOST_SHOWN:]]
+    lines = [f"waited {timeout:g} s for {expected}; {received_text}{':' if received else ''}"]
+    if len(received) > _MAX_SHOWN:
+        lines.append(f"  … {pluralize(len(received) - _MAX_SHOWN, 'earlier one')}")
+    lines += [f"  {'*' if one in matching else '-'} {one!r}" for one in received[-_MAX_SHOWN:]]
     return "\n".join(lines)
 
 
-def _told(where: Where) -> str:
+def _describe_condition(where: Where) -> str:
     if not callable(where):
-        return one_line(" and ".join(f"{path} == {value!r}" for path, value in where.items()), _MOST_CHARS)
+        return one_line(" and ".join(f"{path} == {value!r}" for path, value in where.items()), _MAX_CHARS)
     try:
         source = " ".join(inspect.getsource(where).split())
     except (OSError, TypeError):
         source = repr(where)
-    return one_line(f"`{source}`", _MOST_CHARS)
+    return one_line(f"`{source}`", _MAX_CHARS)
 
 
 _WAIT_S = 5.0
@@ -99,19 +105,19 @@ class Receiver:
     """What ``tcop_receiver``, ``tcop_pagerduty`` and ``tcop_wecom`` are: a server on a free port of this machine.
 
     Args:
-        standins: answer as the end does.
+        services: answer as the end does.
         path: of ``url``.
         seed: what the chance of faults comes from.
     """
 
-    def __init__(self, standins: Standins, path: str, seed: int) -> None:
-        self._standins, self._path, self._seed = standins, path, seed
-        self._answer: Callable[[Captured], Answer] | None = None
-        self._plan = FaultPlan()
-        self._number, self._since_s = 0, time.monotonic()
-        self._came = threading.Condition()
-        self._callbacks: list[Captured] = []
-        self.server = FaultyServer(self._choose, self._answered, self._keep, standins.end_of)
+    def __init__(self, services: StubServices, path: str, seed: int) -> None:
+        self._services, self._path, self._seed = services, path, seed
+        self._responder: Callable[[CapturedRequest], Answer] | None = None
+        self._fault_plan = FaultPlan()
+        self._request_count, self._faults_since_s = 0, time.monotonic()
+        self._arrived = threading.Condition()
+        self._requests: list[CapturedRequest] = []
+        self.server = FaultyTestServer(self._next_fault, self._respond, self._record, services.service_of)
         """pytest-httpserver's own, for what is not here: ``server.expect_request(...)`` comes before our answers."""
 
     @property
@@ -120,17 +126,17 @@ class Receiver:
         return self.server.url_for(self._path)
 
     @property
-    def callbacks(self) -> list[Captured]:
+    def callbacks(self) -> list[CapturedRequest]:
         """What has come, in order; a copy."""
-        with self._came:
-            return list(self._callbacks)
+        with self._arrived:
+            return list(self._requests)
 
     def clear(self) -> None:
         """Forget what has come."""
-        with self._came:
-            self._callbacks.clear()
+        with self._arrived:
+            self._requests.clear()
 
-    def wait_for(self, count: int = 1, timeout: float = _WAIT_S, where: Where | None = None) -> list[Captured]:
+    def wait_for(self, count: int = 1, timeout: float = _WAIT_S, where: Where | None = None) -> list[CapturedRequest]:
         """Wait until so many have come, and return them; a failure says what has come instead.
 
         Args:
@@ -144,23 +150,23 @@ class Receiver:
         """
         __tracebackhide__ = True
         until_s = time.monotonic() + timeout
-        with self._came:
+        with self._arrived:
             while True:
                 self.server.check()
-                found = [one for one in self._callbacks if matches(one, where)]
-                left_s = until_s - time.monotonic()
-                if len(found) >= count:
-                    return found
-                if left_s <= 0:
-                    pytest.fail(not_so_many(count, timeout, where, found, self._callbacks), pytrace=False)
-                self._came.wait(left_s)
+                matching = [one for one in self._requests if matches(one, where)]
+                remaining_s = until_s - time.monotonic()
+                if len(matching) >= count:
+                    return matching
+                if remaining_s <= 0:
+                    pytest.fail(timeout_message(count, timeout, where, matching, self._requests), pytrace=False)
+                self._arrived.wait(remaining_s)
 
-    def answer_with(self, answer: Callable[[Captured], Answer] | None) -> None:
+    def answer_with(self, responder: Callable[[CapturedRequest], Answer] | None) -> None:
         """Have a callable answer in the end's place: with a status, a ``Reply``, or ``None`` for the end's own answer.
 
         What it raises fails the test, at the latest when that is over.
         """
-        self._answer = answer
+        self._responder = responder
 
     def fault(self, *faults: str) -> None:
         """Have something go wrong from now on, as ``tcop-mock listen --fault`` does; without a name, nothing any more.
@@ -174,41 +180,43 @@ class Receiver:
             UsageError: no such fault; names near misses.
         """
         plan = FaultPlan([parse_fault(text, "fault") for text in faults], seed=self._seed)
-        with self._came:
-            self._plan, self._number, self._since_s = plan, 0, time.monotonic()
+        with self._arrived:
+            self._fault_plan, self._request_count, self._faults_since_s = plan, 0, time.monotonic()
 
-    def take_any_number(self) -> None:
+    def disable_rate_limit(self) -> None:
         """Lift the end's limit by the minute, as a contract that is played faster than in life needs it."""
-        self._standins.per_minute = {}
+        self._services.rate_limits = {}
 
     @property
     def shows_all(self) -> bool:
         """That it need not be asked for each object, as an observer."""
         return True
 
-    async def look(self, token: str) -> Sight:  # noqa: ARG002 - an observer's signature
+    async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
         """Return what has come and was taken, as an observer of whoever forwards here (``tcop_observer``)."""
-        return sight_of([_message(one) for one in self.callbacks])
+        return snapshot_of([_to_message(one) for one in self.callbacks])
 
-    def _choose(self) -> Fault | None:
-        with self._came:
-            self._number += 1
-            return self._plan.choose(self._number, time.monotonic() - self._since_s)
+    def _next_fault(self) -> Fault | None:
+        with self._arrived:
+            self._request_count += 1
+            return self._fault_plan.choose(self._request_count, time.monotonic() - self._faults_since_s)
 
-    def _answered(self, request: Captured) -> Answered:
+    def _respond(self, request: CapturedRequest) -> StubResponse:
         """Answer as the end does, or as the test's own callable does in its place."""
-        received = Received(request.method, request.path, request.headers, request.body, time.monotonic())
-        given = self._answer(request) if self._answer else None
-        if given is None:
-            return self._standins.answer(received)
-        reply = given if isinstance(given, Reply) else Reply(given)
-        return Answered(reply, "as the test answers", taken=reply.status < HTTPStatus.BAD_REQUEST)
+        received = ReceivedRequest(request.method, request.path, request.headers, request.body, time.monotonic())
+        answer = self._responder(request) if self._responder else None
+        if answer is None:
+            return self._services.respond(received)
+        reply = answer if isinstance(answer, Reply) else Reply(answer)
+        return StubResponse(reply, "as the test answers", is_accepted=reply.status < HTTPStatus.BAD_REQUEST)
 
-    def _keep(self, captured: Captured) -> None:
-        with self._came:
-            self._callbacks.append(captured)
-            self._came.notify_all()
+    def _record(self, request: CapturedRequest) -> None:
+        with self._arrived:
+            self._requests.append(request)
+            self._arrived.notify_all()
 
 
-def _message(captured: Captured) -> Message:
-    return Message.of(captured.end, captured.path, captured.body, taken=captured.taken, said=captured.said)
+def _to_message(request: CapturedRequest) -> ReceivedMessage:
+    return ReceivedMessage.from_request(
+        request.service, request.path, request.body, is_accepted=request.accepted, note=request.note
+    )

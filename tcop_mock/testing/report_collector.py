@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import Baseline, ClauseResult, Ran, Result, Verdict
+from tcop_mock.domain.verdict import BaselineSummary, ClauseResult, ClauseStatus, RunInfo, Verdict
 from tcop_mock.errors import TcopMockError
 from tcop_mock.reports.files import write_report
-from tcop_mock.reports.formats import ReportFile, render, report_file
-from tcop_mock.reports.summary import counts
-from tcop_mock.reports.text import named
-from tcop_mock.testing.options import seed_given, several
+from tcop_mock.reports.formats import ReportFile, parse_report_file, render
+from tcop_mock.reports.summary import is_gating
+from tcop_mock.reports.text import clause_label
+from tcop_mock.testing.options import get_list_option, run_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NAME = "tcop_mock.gathering"
-_WORST = (Result.FAIL, Result.ERROR, Result.KNOWN, Result.PASS, Result.NOT_RUN)
+_PLUGIN_NAME = "tcop_mock.gathering"
+_WORST_FIRST = (ClauseStatus.FAIL, ClauseStatus.ERROR, ClauseStatus.KNOWN, ClauseStatus.PASS, ClauseStatus.NOT_RUN)
 
 
-class Found(NamedTuple):
+class ContractTestResult(NamedTuple):
     """What one contract test has found."""
 
     test: str
-    number: int
+    call_number: int
     """Of the calls in this test."""
     verdict: Verdict
     fail_on: Level
 
 
-class Gathering:
+class ReportCollector:
     """A plugin of its own, which is there once there is something to gather.
 
     Args:
@@ -46,61 +46,63 @@ class Gathering:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._found: list[Found] = []
-        self._said: list[str] = []
-        self._files: list[ReportFile] = [report_file(given.value, given.where) for given in several(config, "report")]
+        self._results: list[ContractTestResult] = []
+        self._messages: list[str] = []
+        self._report_files: list[ReportFile] = [
+            parse_report_file(given.value, given.where) for given in get_list_option(config, "report")
+        ]
 
     def add(self, test: str, verdict: Verdict, fail_on: Level) -> None:
         """Keep what a test has found."""
-        self._found.append(Found(test, sum(one.test == test for one in self._found), verdict, fail_on))
+        self._results.append(ContractTestResult(test, sum(one.test == test for one in self._results), verdict, fail_on))
 
-    def take_over(self, handed: bytes) -> None:
+    def receive(self, pickled: bytes) -> None:
         """Keep what a worker has found."""
-        self._found += pickle.loads(handed)  # noqa: S301 - written by a worker of ours, below
+        self._results += pickle.loads(pickled)  # noqa: S301 - written by a worker of ours, below
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports, or hand over to the process that does."""
         output: dict[str, object] | None = getattr(self._config, "workeroutput", None)
-        self._found.sort()
+        self._results.sort()
         if output is not None:
-            output["tcop_mock"] = pickle.dumps(self._found)
+            output["tcop_mock"] = pickle.dumps(self._results)
             return
-        for one in self._found:
-            self._said += _uncounted(one)
-        for file in self._files:
+        for one in self._results:
+            self._messages += _non_gating_messages(one)
+        for file in self._report_files:
             try:
                 self._write(file)
             except TcopMockError as problem:
-                self._said.append(f"no report: {problem}")
+                self._messages.append(f"no report: {problem}")
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was written, and what is broken without counting."""
-        for line in self._said:
+        for line in self._messages:
             terminalreporter.write_line(f"tcop-mock: {line}")
 
     def _write(self, file: ReportFile) -> None:
-        if not self._found:
-            self._said.append(f"no report {file.path}: no test called tcop_contract.check()")
+        if not self._results:
+            self._messages.append(f"no report {file.path}: no test called tcop_contract.check()")
             return
-        level = max((one.fail_on for one in self._found), key=tuple(Level).index)
-        verdict = merged([one.verdict for one in self._found], seed_given(self._config))
-        write_report(file.path, render(file.kind, verdict, fail_on=level))
-        self._said.append(f"report {file.kind}={file.path} written")
+        fail_on = max((one.fail_on for one in self._results), key=tuple(Level).index)
+        verdict = merge_verdicts([one.verdict for one in self._results], run_seed(self._config))
+        write_report(file.path, render(file.format_name, verdict, fail_on=fail_on))
+        self._messages.append(f"report {file.format_name}={file.path} written")
 
 
-def gathering(config: pytest.Config) -> Gathering:
+def report_collector(config: pytest.Config) -> ReportCollector:
     """Return what gathers in a run."""
-    found = config.pluginmanager.get_plugin(_NAME)
-    if found is None:
-        found = Gathering(config)
-        config.pluginmanager.register(found, _NAME)
-    assert isinstance(found, Gathering)  # noqa: S101 - it is ours by its name
-    return found
+    collector = config.pluginmanager.get_plugin(_PLUGIN_NAME)
+    if collector is None:
+        collector = ReportCollector(config)
+        config.pluginmanager.register(collector, _PLUGIN_NAME)
+    assert isinstance(collector, ReportCollector)  # noqa: S101 - it is ours by its name
+    return collector
 
 
-def merged(verdicts: list[Verdict], seed: int) -> Verdict:
+def merge_verdicts(verdicts: list[Verdict], seed: int) -> Verdict:
     """Return several verdicts as one: of each clause the worst result, with the findings of all.
 
     Args:
@@ -114,36 +116,38 @@ def merged(verdicts: list[Verdict], seed: int) -> Verdict:
         for result in verdict.results:
             results.setdefault(result.clause.code, []).append(result)
     return Verdict(
-        target=_each_once(verdict.target for verdict in verdicts),
-        profile=_each_once(verdict.profile for verdict in verdicts),
+        target=_join_unique(verdict.target for verdict in verdicts),
+        profile=_join_unique(verdict.profile for verdict in verdicts),
         seed=seed,
         assumptions=tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.assumptions)),
-        results=tuple(_worst(results[code]) for code in sorted(results)),
-        ran=_ran([verdict.ran for verdict in verdicts if verdict.ran]),
-        baseline=_baseline(verdicts),
+        results=tuple(_worst_result(results[code]) for code in sorted(results)),
+        run_info=_merge_run_infos([verdict.run_info for verdict in verdicts if verdict.run_info]),
+        baseline=_merge_baselines(verdicts),
     )
 
 
-def _ran(runs: list[Ran]) -> Ran | None:
+def _merge_run_infos(run_infos: list[RunInfo]) -> RunInfo | None:
     """Return one run that has begun with the first and lasted as long as all."""
-    if not runs:
+    if not run_infos:
         return None
-    first = min(runs, key=lambda ran: ran.started)
-    return replace(first, duration_s=sum(ran.duration_s for ran in runs))
+    first = min(run_infos, key=lambda ran: ran.started_at)
+    return replace(first, duration_s=sum(ran.duration_s for ran in run_infos))
 
 
-def _baseline(verdicts: list[Verdict]) -> Baseline | None:
+def _merge_baselines(verdicts: list[Verdict]) -> BaselineSummary | None:
     """Return what the baseline says of all: what one test has found is not stale because others have not."""
-    asked = [verdict.baseline for verdict in verdicts if verdict.baseline]
-    if not asked:
+    baselines = [verdict.baseline for verdict in verdicts if verdict.baseline]
+    if not baselines:
         return None
-    found = {finding.fingerprint for verdict in verdicts for one in verdict.results for finding in one.findings}
-    stale = {known.fingerprint: known for baseline in asked for known in baseline.stale}
-    return replace(asked[0], stale=tuple(known for mark, known in stale.items() if mark not in found))
+    fingerprints = {finding.fingerprint for verdict in verdicts for one in verdict.results for finding in one.findings}
+    stale = {known.fingerprint: known for baseline in baselines for known in baseline.stale_entries}
+    return replace(
+        baselines[0], stale_entries=tuple(known for mark, known in stale.items() if mark not in fingerprints)
+    )
 
 
-def _worst(results: list[ClauseResult]) -> ClauseResult:
-    worst = min(results, key=lambda result: _WORST.index(result.result))
+def _worst_result(results: list[ClauseResult]) -> ClauseResult:
+    worst = min(results, key=lambda result: _WORST_FIRST.index(result.status))
     return replace(
         worst,
         findings=tuple(finding for result in results for finding in result.findings),
@@ -151,20 +155,20 @@ def _worst(results: list[ClauseResult]) -> ClauseResult:
     )
 
 
-def _each_once(texts: Iterable[str]) -> str:
+def _join_unique(texts: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(texts))
 
 
-def _uncounted(found: Found) -> list[str]:
+def _non_gating_messages(result: ContractTestResult) -> list[str]:
     """Say which clauses a test broke without failing by them, and what it is known for and does no more."""
     codes = [
-        named(one.clause)
-        for one in found.verdict.results
-        if one.result is Result.FAIL and not counts(one.clause.level, found.fail_on)
+        clause_label(one.clause)
+        for one in result.verdict.results
+        if one.status is ClauseStatus.FAIL and not is_gating(one.clause.level, result.fail_on)
     ]
-    said = [f"{found.test} breaks without counting: {', '.join(codes)}"] if codes else []
-    baseline = found.verdict.baseline
-    if baseline and baseline.stale:
-        gone = ", ".join(dict.fromkeys(known.clause for known in baseline.stale))
-        said.append(f"{found.test} finds no more what {baseline.path} lists of {gone}")
-    return said
+    messages = [f"{result.test} breaks without counting: {', '.join(codes)}"] if codes else []
+    baseline = result.verdict.baseline
+    if baseline and baseline.stale_entries:
+        stale_codes = ", ".join(dict.fromkeys(known.clause for known in baseline.stale_entries))
+        messages.append(f"{result.test} finds no more what {baseline.path} lists of {stale_codes}")
+    return messages

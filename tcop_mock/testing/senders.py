@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from tcop_mock.domain.alarm import Callback, wire_bytes
-from tcop_mock.domain.delivery import Delivery, Push
+from tcop_mock.domain.alarm import Callback, encode_json
+from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.testing.settings import settings_of
-from tcop_mock.testing.usage_errors import misuse
-from tcop_mock.transport.delivery import Courier, Notification
+from tcop_mock.testing.usage_errors import usage_error
+from tcop_mock.transport.delivery import DeliveryScheduler, ScheduledRequest
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.delivery import Attempt
     from tcop_mock.domain.profile import DeliveryRules
-    from tcop_mock.testing.target import Aim
+    from tcop_mock.testing.target import TargetUnderTest
 
     T = TypeVar("T")
 
@@ -67,31 +67,31 @@ class Clock:
         return self._now_s
 
 
-def blocking(work: Coroutine[Any, Any, T]) -> T:
+def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     """Do the work on a loop of its own in a thread of its own, and return what it returns.
 
     So the test's own loop, where it has one, and the thread's policy stay as they are. Whatever interrupts the waiting
     (Ctrl-C, a timeout of the test) cancels the work.
     """
-    at_work: Future[asyncio.Task[T]] = Future()
+    running_task: Future[asyncio.Task[T]] = Future()
 
     async def run() -> T:
-        task = asyncio.ensure_future(work)
-        at_work.set_result(task)
+        task = asyncio.ensure_future(coroutine)
+        running_task.set_result(task)
         return await task
 
     with ThreadPoolExecutor(1, thread_name_prefix="tcop-mock") as pool:
-        done = pool.submit(asyncio.run, run())
+        future = pool.submit(asyncio.run, run())
         try:
-            return done.result()
+            return future.result()
         except BaseException:
-            task = at_work.result()
+            task = running_task.result()
             with contextlib.suppress(RuntimeError):  # the loop is closed: the work itself has raised
                 task.get_loop().call_soon_threadsafe(task.cancel)
             raise
 
 
-def require_asyncio(instead: str) -> None:
+def require_asyncio(alternative: str) -> None:
     """Refuse to be awaited by anything but asyncio.
 
     Raises:
@@ -100,7 +100,7 @@ def require_asyncio(instead: str) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        misuse(f"this needs asyncio, and the test runs on another loop; use {instead} in a thread")
+        usage_error(f"this needs asyncio, and the test runs on another loop; use {alternative} in a thread")
 
 
 Body: TypeAlias = Callback | Mapping[str, Any] | bytes | str
@@ -113,28 +113,30 @@ class Deliverer:
     """Delivers by a profile's rules; pauses are played on a clock of alarm time.
 
     Args:
-        aim: the receiver.
+        target: the receiver.
         rules: attempts, deadline, pauses.
         clock: of alarm time.
     """
 
-    aim: Aim
+    target: TargetUnderTest
     rules: DeliveryRules
     clock: Clock
 
     async def deliver(self, bodies: Sequence[Body]) -> list[Delivery]:
         """Deliver all, each at its time in its alarm's life; return what became of each, in their order."""
-        rules, credentials = self.rules, self.aim.target.credentials
-        pushes = [Push(body_of(body), headers=rules.headers, credentials=credentials) for body in bodies]
-        courier = Courier(self._post, rules, self.clock, self.clock.sleep, gap_scale=1.0)
-        notifications = list(map(Notification, _told_s(bodies), pushes))
-        became = {number: delivery async for number, delivery in courier.deliver_all(notifications)}
-        return [became[number] for number in range(len(bodies))]
+        rules, credentials = self.rules, self.target.target.credentials
+        requests = [
+            OutgoingRequest(body_bytes(body), headers=rules.headers, credentials=credentials) for body in bodies
+        ]
+        scheduler = DeliveryScheduler(self._send, rules, self.clock, self.clock.sleep, gap_scale=1.0)
+        notifications = list(map(ScheduledRequest, _send_times_s(bodies), requests))
+        deliveries = {number: delivery async for number, delivery in scheduler.deliver_all(notifications)}
+        return [deliveries[number] for number in range(len(bodies))]
 
-    async def _post(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    async def _send(self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
         """Send once; when it was intended is told on another clock than the port's."""
         del intended_s
-        return await self.aim.post(push, deadline_s=deadline_s)
+        return await self.target.transport(request, deadline_s=deadline_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class Sender:
 
     def send_all(self, bodies: Sequence[Body]) -> list[Delivery]:
         """Deliver callbacks in order; those of an alarm's life keep their distances on ``tcop_clock``."""
-        return blocking(self.deliverer.deliver(bodies))
+        return run_blocking(self.deliverer.deliver(bodies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,28 +170,28 @@ class AsyncSender:
         return await self.deliverer.deliver(bodies)
 
 
-def deliverer(node: pytest.Item, aim: Aim, clock: Clock) -> Deliverer:
+def deliverer(node: pytest.Item, target: TargetUnderTest, clock: Clock) -> Deliverer:
     """Return who delivers in a test."""
-    return Deliverer(aim, settings_of(node).profile.delivery, clock)
+    return Deliverer(target, settings_of(node).profile.delivery, clock)
 
 
-def body_of(body: Body) -> bytes:
+def body_bytes(body: Body) -> bytes:
     """Return the bytes of what is to be sent."""
     if isinstance(body, Callback):
-        return body.body()
+        return body.to_bytes()
     if isinstance(body, Mapping):
-        return wire_bytes(dict(body))
+        return encode_json(dict(body))
     return body.encode() if isinstance(body, str) else body
 
 
-def _told_s(bodies: Sequence[Body]) -> list[float]:
+def _send_times_s(bodies: Sequence[Body]) -> list[float]:
     """Return when each is told; what is of no alarm, with what stands before it."""
-    at_s: list[float] = []
-    begin = next((one.alarm.first_occur for one in bodies if isinstance(one, Callback)), None)
+    times_s: list[float] = []
+    first_occur = next((one.alarm.first_occurred_at for one in bodies if isinstance(one, Callback)), None)
     for one in bodies:
-        if isinstance(one, Callback) and begin is not None:
-            told_s = (one.alarm.first_occur - begin).total_seconds() + one.duration_s
-            at_s.append(max(told_s, at_s[-1] if at_s else told_s))
+        if isinstance(one, Callback) and first_occur is not None:
+            sent_at_s = (one.alarm.first_occurred_at - first_occur).total_seconds() + one.duration_s
+            times_s.append(max(sent_at_s, times_s[-1] if times_s else sent_at_s))
         else:
-            at_s.append(at_s[-1] if at_s else 0.0)
-    return at_s
+            times_s.append(times_s[-1] if times_s else 0.0)
+    return times_s

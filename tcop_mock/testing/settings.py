@@ -8,17 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.clauses import load_clauses, select
+from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.baseline import Comparison
+from tcop_mock.reports.baseline import BaselineFilter
 from tcop_mock.reports.baseline_file import read_baseline
-from tcop_mock.testing.options import TARGET_VARIABLE, Skip, level_of, one, said_by, seed_given, several, target_text
-from tcop_mock.testing.report_collector import gathering
-from tcop_mock.testing.usage_errors import misuse, misuse_told
+from tcop_mock.testing.options import (
+    TARGET_VARIABLE,
+    SkippedClause,
+    get_list_option,
+    get_option,
+    parse_level,
+    read_marks,
+    run_seed,
+    target_text,
+)
+from tcop_mock.testing.report_collector import report_collector
+from tcop_mock.testing.usage_errors import usage_error, usage_errors_as_failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.profile import Profile
 
-_HOW = (
+_NO_TARGET = (
     "no target: override the fixture tcop_target in conftest.py (return a URL, an ASGI or WSGI app, 'module:app' or a "
     f"callable), or give --tcop-target, tcop_target in the ini file, or {TARGET_VARIABLE}"
 )
@@ -43,12 +52,12 @@ class Settings:
     """With the attempts and the deadline that a mark wants."""
     form: Form
     globs: tuple[str, ...]
-    left_out: tuple[str, ...]
+    skipped: tuple[str, ...]
     """Clauses that ``--tcop-skip`` leaves out."""
-    skips: tuple[Skip, ...]
+    skips: tuple[SkippedClause, ...]
     """Clauses that marks leave out, with the reason."""
     fail_on: Level
-    hosts: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
     """Beside this machine's own."""
 
 
@@ -58,30 +67,30 @@ def settings_of(node: pytest.Item) -> Settings:
     Raises:
         Failed: anything in marks, options or ini file that cannot be meant.
     """
-    with misuse_told(node.nodeid):
+    with usage_errors_as_failures(node.nodeid):
         return _settings(node)
 
 
 def _settings(node: pytest.Item) -> Settings:
-    config, said = node.config, said_by(node)
-    profile, level = one(config, "profile"), one(config, "fail_on")
-    found = load_profile(said.profile or (profile.value if profile else DEFAULT_PROFILE))
-    rules = found.delivery
-    changed = replace(
+    config, marks = node.config, read_marks(node)
+    profile, level = get_option(config, "profile"), get_option(config, "fail_on")
+    loaded_profile = load_profile(marks.profile or (profile.value if profile else DEFAULT_PROFILE))
+    rules = loaded_profile.delivery
+    changed_rules = replace(
         rules,
-        attempts=said.attempts or rules.attempts,
-        timeout_s=said.deadline_s or rules.timeout_s,
+        attempts=marks.attempts or rules.attempts,
+        timeout_s=marks.deadline_s or rules.timeout_s,
     )
-    usual = level_of(level.value, level.where) if level else Level.MUST
+    default_level = parse_level(level.value, level.where) if level else Level.MUST
     return Settings(
-        seed=seed_given(config),
-        profile=replace(found, delivery=changed),
-        form=said.form or Form.DOCUMENTED,
-        globs=said.globs or tuple(given.value for given in several(config, "clauses")),
-        left_out=tuple(given.value for given in several(config, "skip")),
-        skips=said.skips,
-        fail_on=level_of(said.fail_on, "the mark tcop_clauses, fail_on") if said.fail_on else usual,
-        hosts=tuple(given.value.lower() for given in several(config, "allow_host")),
+        seed=run_seed(config),
+        profile=replace(loaded_profile, delivery=changed_rules),
+        form=marks.form or Form.DOCUMENTED,
+        globs=marks.globs or tuple(given.value for given in get_list_option(config, "clauses")),
+        skipped=tuple(given.value for given in get_list_option(config, "skip")),
+        skips=marks.skips,
+        fail_on=parse_level(marks.fail_on, "the mark tcop_clauses, fail_on") if marks.fail_on else default_level,
+        allowed_hosts=tuple(given.value.lower() for given in get_list_option(config, "allow_host")),
     )
 
 
@@ -91,10 +100,10 @@ def configured_target(config: pytest.Config) -> Target:
     Raises:
         Failed: there is none, it is none, or its file cannot be read.
     """
-    with misuse_told():
+    with usage_errors_as_failures():
         text = target_text(config)
         if not text:
-            misuse(_HOW)
+            usage_error(_NO_TARGET)
         return Target.parse(_read(text[1:]) if text.startswith("@") else text)
 
 
@@ -108,16 +117,16 @@ def _read(name: str) -> str:
     return text
 
 
-def comparison(config: pytest.Config) -> Comparison | None:
+def baseline_filter(config: pytest.Config) -> BaselineFilter | None:
     """Return what tells known findings from new ones, as of today (UTC), where there is a baseline.
 
     Raises:
         UsageError: it cannot be read, or is none.
     """
-    given = one(config, "baseline")
-    if given is None:
+    option = get_option(config, "baseline")
+    if option is None:
         return None
-    return Comparison(read_baseline(given.value), datetime.now(UTC).date(), path=given.value)
+    return BaselineFilter(read_baseline(option.value), datetime.now(UTC).date(), path=option.value)
 
 
 def require_options(config: pytest.Config) -> None:
@@ -126,23 +135,23 @@ def require_options(config: pytest.Config) -> None:
     Raises:
         Failed: the first mistake.
     """
-    with misuse_told():
-        profile, level = one(config, "profile"), one(config, "fail_on")
+    with usage_errors_as_failures():
+        profile, level = get_option(config, "profile"), get_option(config, "fail_on")
         if profile:
             load_profile(profile.value)
         if level:
-            level_of(level.value, level.where)
-        seed_given(config)
+            parse_level(level.value, level.where)
+        run_seed(config)
         target_text(config)
-        several(config, "allow_host")
-        globs, skips = several(config, "clauses"), several(config, "skip")
+        get_list_option(config, "allow_host")
+        globs, skips = get_list_option(config, "clauses"), get_list_option(config, "skip")
         if globs or skips:
-            chosen = select(load_clauses(), [given.value for given in globs], [given.value for given in skips])
+            chosen = select_clauses(load_clauses(), [given.value for given in globs], [given.value for given in skips])
             if not chosen:
                 raise UsageError(f"{skips[0].where} leaves no clause to judge")
-        comparison(config)
-        if several(config, "report"):
-            gathering(config)
+        baseline_filter(config)
+        if get_list_option(config, "report"):
+            report_collector(config)
 
 
 def require_settings(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
@@ -152,13 +161,13 @@ def require_settings(config: pytest.Config, items: Iterable[pytest.Item]) -> Non
         Failed: the first mistake, with the test that it belongs to.
     """
     require_options(config)
-    asked: dict[str, str] = {}
+    test_by_glob: dict[str, str] = {}
     for item in items:
         settings = settings_of(item)
         for glob in (*settings.globs, *(skip.glob for skip in settings.skips)):
-            asked.setdefault(glob, item.nodeid)
-    if asked:
+            test_by_glob.setdefault(glob, item.nodeid)
+    if test_by_glob:
         clauses = load_clauses()
-        for glob, where in asked.items():
-            with misuse_told(where):
-                select(clauses, [glob])
+        for glob, where in test_by_glob.items():
+            with usage_errors_as_failures(where):
+                select_clauses(clauses, [glob])

@@ -11,78 +11,78 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.domain.target import Target
 from tcop_mock.testing.settings import settings_of
-from tcop_mock.testing.usage_errors import misuse, misuse_told, unusable_told
-from tcop_mock.transport.app import load_app, object_post
-from tcop_mock.transport.inprocess import HandlerPost
-from tcop_mock.transport.open import opened
+from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error, usage_errors_as_failures
+from tcop_mock.transport.app import load_app, transport_for
+from tcop_mock.transport.inprocess import CallableTransport
+from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pytest
 
-    from tcop_mock.domain.delivery import Post
+    from tcop_mock.domain.delivery import Transport
 
-_WANTED = "return a URL, an ASGI or WSGI app, 'module:app', or a callable that takes a callback"
+_EXPECTED = "return a URL, an ASGI or WSGI app, 'module:app', or a callable that takes a callback"
 _HTTP_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class TargetUnderTest:
     """A receiver that can be sent to.
 
     Args:
         target: its address; of an app that was handed in, what it is.
-        post: the port to it.
-        named: whether a command line can name it, too.
-        takes_trees: whether it is a callable that gets callbacks as trees, and no HTTP.
+        transport: the port to it.
+        has_address: whether a command line can name it, too.
+        takes_parsed_body: whether it is a callable that gets callbacks as trees, and no HTTP.
     """
 
     target: Target
-    post: Post
-    named: bool = True
-    takes_trees: bool = False
+    transport: Transport
+    has_address: bool = True
+    takes_parsed_body: bool = False
 
 
 @contextmanager
-def aimed(given: object, node: pytest.Item) -> Iterator[Aim]:
+def open_target(value: object, node: pytest.Item) -> Iterator[TargetUnderTest]:
     """Open what ``tcop_target`` gave, for one test.
 
     Raises:
         Failed: it is no target, or one on another machine that nobody has allowed.
     """
     settings = settings_of(node)
-    with misuse_told("tcop_target"):
-        target = Target.parse(given) if isinstance(given, str) else given
+    with usage_errors_as_failures("tcop_target"):
+        target = Target.parse(value) if isinstance(value, str) else value
         app: Any = load_app(target.app) if isinstance(target, Target) and target.app else target
-    named = isinstance(target, Target)
+    has_address = isinstance(target, Target)
     if not isinstance(target, Target):
-        target = _handed_in(target)
-    _require_allowed(target, settings.hosts)
-    cap = settings.profile.delivery.answer_cap_bytes
+        target = _target_for_app(target)
+    _require_allowed(target, settings.allowed_hosts)
+    body_limit = settings.profile.delivery.answer_cap_bytes
     with ExitStack() as stack:
         if not target.app:
-            post: Post = stack.enter_context(opened(target, cap))
-        elif _takes(app, 1) and not _takes(app, 2):
-            post = HandlerPost(app, target, answer_cap_bytes=cap, clock=time.perf_counter)
+            transport: Transport = stack.enter_context(open_transport(target, body_limit))
+        elif _accepts_arguments(app, 1) and not _accepts_arguments(app, 2):
+            transport = CallableTransport(app, target, answer_cap_bytes=body_limit, clock=time.perf_counter)
         else:
-            with unusable_told():
-                port = object_post(app, target, answer_cap_bytes=cap, clock=time.perf_counter)
-                post = stack.enter_context(port)
-        yield Aim(target, post, named, isinstance(post, HandlerPost))
+            with target_errors_as_failures():
+                app_transport = transport_for(app, target, max_body_bytes=body_limit, clock=time.perf_counter)
+                transport = stack.enter_context(app_transport)
+        yield TargetUnderTest(target, transport, has_address, isinstance(transport, CallableTransport))
 
 
-def _handed_in(app: object) -> Target:
+def _target_for_app(app: object) -> Target:
     """Return the target that stands for an app, or a callable, that was handed in."""
     if not callable(app):
-        misuse(f"tcop_target is of type {type(app).__name__}; {_WANTED}")
-    if _takes(app, 0) and not _takes(app, 1):
-        misuse(f"tcop_target is a callable without arguments; {_WANTED}")
-    named = app if hasattr(app, "__qualname__") else type(app)
-    return Target("http", "localhost", _HTTP_PORT, "/", app=f"{named.__module__}:{named.__qualname__}")
+        usage_error(f"tcop_target is of type {type(app).__name__}; {_EXPECTED}")
+    if _accepts_arguments(app, 0) and not _accepts_arguments(app, 1):
+        usage_error(f"tcop_target is a callable without arguments; {_EXPECTED}")
+    described = app if hasattr(app, "__qualname__") else type(app)
+    return Target("http", "localhost", _HTTP_PORT, "/", app=f"{described.__module__}:{described.__qualname__}")
 
 
-def _takes(app: Any, count: int) -> bool:  # noqa: ANN401 - any callable
+def _accepts_arguments(app: Any, count: int) -> bool:  # noqa: ANN401 - any callable
     """Say whether something can be called with so many arguments."""
     try:
         inspect.signature(app).bind(*[None] * count)
@@ -91,10 +91,10 @@ def _takes(app: Any, count: int) -> bool:  # noqa: ANN401 - any callable
     return True
 
 
-def _require_allowed(target: Target, hosts: tuple[str, ...]) -> None:
+def _require_allowed(target: Target, allowed_hosts: tuple[str, ...]) -> None:
     """Refuse another machine, unless it is named: a test that is run by accident must not page anybody."""
-    if not target.app and not _is_loopback(target.host) and target.host not in hosts:
-        misuse(
+    if not target.app and not _is_loopback(target.host) and target.host not in allowed_hosts:
+        usage_error(
             f"tcop_target {target} is on another machine; --tcop-allow-host {target.host}, or tcop_allow_host in the "
             "ini file, allows it"
         )

@@ -12,38 +12,38 @@ from tcop_mock.errors import TcopMockError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_IN_TESTS = {"`--wait 30s`": "tcop_contract.check(wait_s=30)"}
+_PYTEST_WORDING = {"`--wait 30s`": "tcop_contract.check(wait_s=30)"}
 """What the command line calls otherwise."""
 
 
-def misuse(message: str) -> NoReturn:
-    """Fail the test, or its set-up, in one line without a traceback; in a hook, see :func:`usage_errors`."""
+def usage_error(message: str) -> NoReturn:
+    """Fail the test, or its set-up, in one line without a traceback; in a hook, see :func:`usage_errors_end_run`."""
     raise pytest.fail.Exception(f"tcop-mock: {' '.join(message.split())}", pytrace=False) from None
 
 
 @contextmanager
-def misuse_told(where: str = "") -> Iterator[None]:
+def usage_errors_as_failures(where: str = "") -> Iterator[None]:
     """Tell in one line what is wrong with the call; ``where`` stands before it."""
     try:
         yield
     except UsageError as problem:
-        misuse(f"{where}: {problem}" if where else str(problem))
+        usage_error(f"{where}: {problem}" if where else str(problem))
 
 
 @contextmanager
-def unusable_told() -> Iterator[None]:
+def target_errors_as_failures() -> Iterator[None]:
     """Tell in one line what is wrong with the call, and that the receiver cannot be used."""
     try:
         yield
     except TcopMockError as problem:
-        told = str(problem)
-        for there, here in _IN_TESTS.items():
-            told = told.replace(there, here)
-        misuse(told)
+        message = str(problem)
+        for cli_text, pytest_text in _PYTEST_WORDING.items():
+            message = message.replace(cli_text, pytest_text)
+        usage_error(message)
 
 
 @contextmanager
-def usage_errors(config: pytest.Config) -> Iterator[None]:
+def usage_errors_end_run(config: pytest.Config) -> Iterator[None]:
     """End the run by what is wrong, as pytest ends it by a wrong option: one line, exit code 4.
 
     A worker of pytest-xdist would take that for a crash, so there each test that uses any of this fails in its set-up.
@@ -53,10 +53,10 @@ def usage_errors(config: pytest.Config) -> Iterator[None]:
     except pytest.fail.Exception as problem:
         if not hasattr(config, "workerinput"):
             raise pytest.UsageError(str(problem)) from None
-        config.pluginmanager.register(Refusal(str(problem)))
+        config.pluginmanager.register(FailAllPlugin(str(problem)))
 
 
-class Refusal:
+class FailAllPlugin:
     """A plugin that fails tests which use ours.
 
     Args:

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tcop_mock.errors import UsageError
-from tcop_mock.transport.asgi import AsgiPost
-from tcop_mock.transport.inprocess import WsgiPost
+from tcop_mock.transport.asgi import AsgiTransport
+from tcop_mock.transport.inprocess import WsgiTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from tcop_mock.domain.delivery import Post
+    from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.target import Target
 
 
 @contextmanager
-def app_post(target: Target, *, answer_cap_bytes: int, clock: Callable[[], float]) -> Iterator[Post]:
+def transport_by_name(target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> Iterator[Transport]:
     """Give the port to the app that a target names, which is looked for in the working directory first.
 
     Raises:
@@ -34,38 +34,38 @@ def app_post(target: Target, *, answer_cap_bytes: int, clock: Callable[[], float
     """
     with contextlib.redirect_stdout(sys.stderr):
         app = load_app(target.app)
-    port = object_post(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock)
-    with divided(), port as post:
-        yield post
+    transport_context = transport_for(app, target, max_body_bytes=max_body_bytes, clock=clock)
+    with redirect_app_output(), transport_context as transport:
+        yield transport
 
 
 @contextmanager
-def object_post(app: Any, target: Target, *, answer_cap_bytes: int, clock: Callable[[], float]) -> Iterator[Post]:  # noqa: ANN401 - any ASGI or WSGI app
+def transport_for(app: Any, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> Iterator[Transport]:  # noqa: ANN401 - any ASGI or WSGI app
     """Give the port to an app that is at hand.
 
     Raises:
         TargetError: it does not start up.
     """
     if _is_asgi(app):
-        with AsgiPost(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock) as post:
-            yield post
+        with AsgiTransport(app, target, max_body_bytes=max_body_bytes, clock=clock) as transport:
+            yield transport
     else:
-        yield WsgiPost(app, target, answer_cap_bytes=answer_cap_bytes, clock=clock)
+        yield WsgiTransport(app, target, max_body_bytes=max_body_bytes, clock=clock)
 
 
-def divided() -> AbstractContextManager[Any]:
+def redirect_app_output() -> AbstractContextManager[Any]:
     """Keep standard output for this thread: what others print, a receiver's code among them, goes to standard error."""
-    return contextlib.redirect_stdout(_Divided(sys.stdout))
+    return contextlib.redirect_stdout(_ThreadStdout(sys.stdout))
 
 
-class _Divided:
+class _ThreadStdout:
     """Standard output for us, and standard error for what an app prints, which runs in other threads."""
 
-    def __init__(self, ours: TextIO) -> None:
-        self._ours, self._we = ours, threading.current_thread()
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout, self._owner_thread = stdout, threading.current_thread()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a stream has
-        return getattr(self._ours if threading.current_thread() is self._we else sys.stderr, name)
+        return getattr(self._stdout if threading.current_thread() is self._owner_thread else sys.stderr, name)
 
 
 def load_app(reference: str) -> Any:  # noqa: ANN401 - any ASGI or WSGI app
@@ -74,34 +74,34 @@ def load_app(reference: str) -> Any:  # noqa: ANN401 - any ASGI or WSGI app
     Raises:
         UsageError: there is none, or what is there cannot be called.
     """
-    app = load_named(reference, "app", "write module:app, or a URL with a number as its port")
+    app = load_object(reference, "app", "write module:app, or a URL with a number as its port")
     if not callable(app):
         raise UsageError(f"{reference} is no app: it is of type {type(app).__name__}, which cannot be called")
     return app
 
 
-def load_named(reference: str, what: str, advice: str) -> Any:  # noqa: ANN401 - whatever has that name
+def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 - whatever has that name
     """Return what ``module:name``, ``module:factory()`` or ``module:holder.name`` names.
 
     Args:
         reference: the name.
-        what: it should be, for messages.
+        kind: it should be, for messages.
         advice: how it should be written.
 
     Raises:
         UsageError: there is none.
     """
     name, _, attribute = reference.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    working_directory = str(Path.cwd())
+    if working_directory not in sys.path:
+        sys.path.insert(0, working_directory)
     try:
         module: Any = importlib.import_module(name)
-        found = reduce(getattr, attribute.removesuffix("()").split("."), module)
-        return found() if attribute.endswith("()") else found
+        loaded = reduce(getattr, attribute.removesuffix("()").split("."), module)
+        return loaded() if attribute.endswith("()") else loaded
     except Exception as problem:
-        told = " ".join(f"{type(problem).__name__}: {problem}".split())
-        raise UsageError(f"{reference} is no {what}: {told}; {advice}") from problem
+        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
+        raise UsageError(f"{reference} is no {kind}: {reason}; {advice}") from problem
 
 
 def _is_asgi(app: Any) -> bool:  # noqa: ANN401 - any callable

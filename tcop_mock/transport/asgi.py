@@ -10,12 +10,12 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self
 
 from tcop_mock.errors import TargetError
-from tcop_mock.transport.inprocess import CLIENT, Exchange, settle
+from tcop_mock.transport.inprocess import CLIENT_ADDRESS, InProcessExchange, resolve_future
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tcop_mock.domain.delivery import Attempt, Push
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.target import Target
 
     Message = dict[str, Any]
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_VERSIONS = {"version": "3.0", "spec_version": "2.3"}
-_LIFESPAN_S = 30.0
-_PATIENCE_S = 1.0
+_ASGI_VERSIONS = {"version": "3.0", "spec_version": "2.3"}
+_LIFESPAN_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-class AsgiPost:
+class AsgiTransport:
     """A ``Post`` port to an app, which is started up inside ``with`` and shut down at its end.
 
     Args:
         app: the app.
         target: whose path is asked for.
-        answer_cap_bytes: of an answer's body.
+        max_body_bytes: of an answer's body.
         clock: seconds.
-        lifespan_s: how long starting up, and shutting down, may take.
+        lifespan_timeout_s: how long starting up, and shutting down, may take.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class AsgiPost:
         app: AsgiApp,
         target: Target,
         *,
-        answer_cap_bytes: int,
+        max_body_bytes: int,
         clock: Callable[[], float],
-        lifespan_s: float = _LIFESPAN_S,
+        lifespan_timeout_s: float = _LIFESPAN_TIMEOUT_S,
     ) -> None:
-        self._app, self._target, self._cap, self._clock = app, target, answer_cap_bytes, clock
-        self._lifespan_s = lifespan_s
+        self._app, self._target, self._max_body_bytes, self._clock = app, target, max_body_bytes, clock
+        self._lifespan_timeout_s = lifespan_timeout_s
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="asgi-app", daemon=True)
         self._lifespan = _Lifespan(app)
@@ -63,21 +63,21 @@ class AsgiPost:
         """
         self._loop = asyncio.new_event_loop()
         self._thread.start()
-        running = asyncio.run_coroutine_threadsafe(self._lifespan.run(), self._loop)
+        lifespan_future = asyncio.run_coroutine_threadsafe(self._lifespan.run(), self._loop)
         try:
-            problem = self._lifespan.started.result(self._lifespan_s)
+            problem = self._lifespan.startup_result.result(self._lifespan_timeout_s)
         except TimeoutError:
-            problem = f"not done in {self._lifespan_s:g} s"
+            problem = f"not done in {self._lifespan_timeout_s:g} s"
         if problem is not None:
-            running.cancel()
+            lifespan_future.cancel()
             self._stop()
             raise TargetError(f"{self._target}: the app did not start up: {problem}")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._lifespan.over.set)
+        self._loop.call_soon_threadsafe(self._lifespan.shutdown_requested.set)
         with contextlib.suppress(TimeoutError):
-            self._lifespan.ended.result(self._lifespan_s)
+            self._lifespan.shutdown_result.result(self._lifespan_timeout_s)
         self._stop()
 
     def _run(self) -> None:
@@ -89,26 +89,28 @@ class AsgiPost:
     def _stop(self) -> None:
         """End what still runs, and the loop; an app that blocks it is left to its thread, which ends with us."""
         asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop)
-        self._thread.join(_PATIENCE_S)
+        self._thread.join(_STOP_TIMEOUT_S)
 
-    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
-        """Send once; see :class:`tcop_mock.domain.delivery.Post`."""
+    async def __call__(
+        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
+    ) -> Attempt:
+        """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
         started_s = self._clock()
-        exchange = Exchange(self._target, push, self._cap, self._clock)
-        request = _Request(self._app, exchange, dict(self._lifespan.state))
-        asyncio.run_coroutine_threadsafe(request.run(), self._loop)
+        exchange = InProcessExchange(self._target, request, self._max_body_bytes, self._clock)
+        asgi_request = _AsgiRequest(self._app, exchange, dict(self._lifespan.state))
+        asyncio.run_coroutine_threadsafe(asgi_request.run(), self._loop)
         outcome = await exchange.outcome(deadline_s)
-        self._loop.call_soon_threadsafe(request.gone.set)
-        return exchange.attempt(outcome, started_s, intended_s)
+        self._loop.call_soon_threadsafe(asgi_request.client_gone.set)
+        return exchange.to_attempt(outcome, started_s, intended_s)
 
 
-class _Request:
+class _AsgiRequest:
     """One request; made anywhere, used on the app's loop."""
 
-    def __init__(self, app: AsgiApp, exchange: Exchange, state: Message) -> None:
+    def __init__(self, app: AsgiApp, exchange: InProcessExchange, state: Message) -> None:
         self._app, self._exchange, self._state = app, exchange, state
-        self._parts = list(exchange.push.parts()) or [b""]
-        self.gone = asyncio.Event()
+        self._body_parts = list(exchange.request.body_segments()) or [b""]
+        self.client_gone = asyncio.Event()
         """The client has its answer, or waits no more."""
 
     async def run(self) -> None:
@@ -116,9 +118,9 @@ class _Request:
         exchange = self._exchange
         scope = {
             "type": "http",
-            "asgi": _VERSIONS,
+            "asgi": _ASGI_VERSIONS,
             "http_version": "1.1",
-            "method": exchange.push.method,
+            "method": exchange.request.method,
             "scheme": "http",
             "path": exchange.path,
             "raw_path": exchange.raw_path.encode(),
@@ -127,34 +129,34 @@ class _Request:
             "headers": [
                 (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in exchange.request_headers()
             ],
-            "client": CLIENT,
+            "client": CLIENT_ADDRESS,
             "server": (exchange.host, 80),
             "state": self._state,
         }
         try:
             await self._app(scope, self._receive, self._send)
-            exchange.end()
+            exchange.finish()
         except Exception as problem:  # noqa: BLE001 - whatever an app raises is the attempt's to tell
             exchange.fail(problem)
 
     async def _receive(self) -> Message:
-        if self._parts:
-            part = self._parts.pop(0)
-            return {"type": "http.request", "body": part, "more_body": bool(self._parts)}
-        await self.gone.wait()
+        if self._body_parts:
+            part = self._body_parts.pop(0)
+            return {"type": "http.request", "body": part, "more_body": bool(self._body_parts)}
+        await self.client_gone.wait()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "http.response.start":
+        message_type = message["type"]
+        if message_type == "http.response.start":
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
-            self._exchange.begin(message["status"], headers)
-        elif kind == "http.response.body":
-            self._exchange.go_on(message.get("body", b""))
+            self._exchange.start_response(message["status"], headers)
+        elif message_type == "http.response.body":
+            self._exchange.write(message.get("body", b""))
             if not message.get("more_body", False):
-                self._exchange.end()
+                self._exchange.finish()
         else:
-            raise RuntimeError(f"an app cannot send {kind!r} here")
+            raise RuntimeError(f"an app cannot send {message_type!r} here")
 
 
 class _Lifespan:
@@ -163,32 +165,34 @@ class _Lifespan:
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
         self.state: Message = {}
-        self.started: Future[str | None] = Future()
+        self.startup_result: Future[str | None] = Future()
         """What went wrong, or nothing."""
-        self.ended: Future[None] = Future()
-        self.over = asyncio.Event()
-        self._asked = 0
+        self.shutdown_result: Future[None] = Future()
+        self.shutdown_requested = asyncio.Event()
+        self._receive_count = 0
 
     async def run(self) -> None:
         """Call the app; it returns at its end."""
         try:
-            await self._app({"type": "lifespan", "asgi": _VERSIONS, "state": self.state}, self._receive, self._send)
+            await self._app(
+                {"type": "lifespan", "asgi": _ASGI_VERSIONS, "state": self.state}, self._receive, self._send
+            )
         except Exception:  # noqa: BLE001 - by the specification an app that raises here has no lifespan
             _log.debug("the app has no lifespan", exc_info=True)
         finally:
-            settle(self.started)
-            settle(self.ended)
+            resolve_future(self.startup_result)
+            resolve_future(self.shutdown_result)
 
     async def _receive(self) -> Message:
-        self._asked += 1
-        if self._asked == 1:
+        self._receive_count += 1
+        if self._receive_count == 1:
             return {"type": "lifespan.startup"}
-        await self.over.wait()
+        await self.shutdown_requested.wait()
         return {"type": "lifespan.shutdown"}
 
     async def _send(self, message: Message) -> None:
-        failed = message["type"] == "lifespan.startup.failed"
-        settle(self.started, (message.get("message") or "it gives no reason") if failed else None)
+        has_failed = message["type"] == "lifespan.startup.failed"
+        resolve_future(self.startup_result, (message.get("message") or "it gives no reason") if has_failed else None)
 
 
 async def _cancel_all() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import aiohappyeyeballs
 
-from tcop_mock.domain.diagnosis import Certificate, Connected, TlsSeen
+from tcop_mock.domain.diagnosis import Certificate, ConnectionProbe, TlsProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ Addresses: TypeAlias = "Sequence[AddrInfoType]"
 
 """What a name resolves to."""
 
-_NEXT_ADDRESS_S = 0.25
+_HAPPY_EYEBALLS_DELAY_S = 0.25
 
 """Head start of one address before the next is tried beside it (RFC 8305, section 8)."""
 
@@ -38,14 +38,16 @@ class ResolveError(OSError):
     """The host name did not resolve."""
 
 
-class Line(NamedTuple):
+class Connection(NamedTuple):
     """Both ends of an open connection."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
 
-async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[..., Any] = socket.getaddrinfo) -> Line:
+async def connect_streams(
+    target: Target, tls: ssl.SSLContext | None, resolve: Callable[..., Any] = socket.getaddrinfo
+) -> Connection:
     """Open a connection of one's own to a target; no proxy is asked.
 
     Raises:
@@ -56,11 +58,11 @@ async def dial(target: Target, tls: ssl.SSLContext | None, resolve: Callable[...
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport = await connect(lambda: protocol, target, tls, await resolved(target.host, target.port, resolve))
-    return Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    transport = await probe_tcp(lambda: protocol, target, tls, await resolve_host(target.host, target.port, resolve))
+    return Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
 
-async def connect(
+async def probe_tcp(
     protocol: Callable[[], asyncio.BaseProtocol],
     target: Target,
     tls: ssl.SSLContext | None,
@@ -72,11 +74,11 @@ async def connect(
         ssl.SSLError: no TLS session.
         OSError: refused or unreachable.
     """
-    sock = await opened(addresses)
-    name = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
+    sock = await connect_socket(addresses)
+    server_hostname = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
     loop = asyncio.get_running_loop()
     try:
-        transport, _ = await loop.create_connection(protocol, sock=sock, ssl=tls, server_hostname=name)
+        transport, _ = await loop.create_connection(protocol, sock=sock, ssl=tls, server_hostname=server_hostname)
     except BaseException as problem:
         sock.close()
         if isinstance(problem, OSError) and not isinstance(problem, ssl.SSLError):  # the connection stood before
@@ -85,13 +87,13 @@ async def connect(
     return transport
 
 
-async def opened(addresses: Addresses) -> socket.socket:
+async def connect_socket(addresses: Addresses) -> socket.socket:
     """Return a socket that is connected to the first of a target's addresses that answers, and does not block.
 
     Raises:
         OSError: refused or unreachable.
     """
-    sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S)
+    sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY_S)
     peer = None
     with contextlib.suppress(OSError):  # it was reset already, which whoever uses it is told
         peer = sock.getpeername()
@@ -110,7 +112,7 @@ def tls_context(*, insecure: bool) -> ssl.SSLContext:
     return context
 
 
-async def resolved(host: str, port: int, resolve: Callable[..., Any]) -> Addresses:
+async def resolve_host(host: str, port: int, resolve: Callable[..., Any]) -> Addresses:
     """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit.
 
     An address needs no looking up, and so no thread.
@@ -120,28 +122,28 @@ async def resolved(host: str, port: int, resolve: Callable[..., Any]) -> Address
     """
     with contextlib.suppress(OSError, UnicodeError):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    answer: Future[Addresses] = Future()
-    answer.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
+    future: Future[Addresses] = Future()
+    future.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
 
     def look_up() -> None:
         try:
-            answer.set_result(resolve(host, port, type=socket.SOCK_STREAM))
+            future.set_result(resolve(host, port, type=socket.SOCK_STREAM))
         except BaseException as problem:  # noqa: BLE001 - raised again where it is awaited
-            answer.set_exception(problem)
+            future.set_exception(problem)
 
     threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
     try:
-        return await asyncio.wrap_future(answer)
+        return await asyncio.wrap_future(future)
     except (OSError, UnicodeError) as problem:
         raise ResolveError(f"{host} does not resolve: {getattr(problem, 'strerror', None) or problem}") from problem
 
 
-_WHATEVER_THE_TIME = 0x200000
+_NO_CHECK_TIME = 0x200000
 
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the standard library has no name for."""
 
 
-async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Callable[[], float]) -> Connected:
+async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Callable[[], float]) -> ConnectionProbe:
     """Connect to one address, as ``getaddrinfo`` gives it, and leave again."""
     family, kind, protocol, _, address = entry
     started_s, problem = clock(), ""
@@ -154,39 +156,43 @@ async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Cal
         problem = f"no connection inside {deadline_s:g} s"
     except OSError as refused:
         problem = refused.strerror or str(refused)
-    return Connected(str(address[0]), family == socket.AF_INET6, clock() - started_s, problem)
+    return ConnectionProbe(str(address[0]), family == socket.AF_INET6, clock() - started_s, problem)
 
 
-async def shake_hands(target: Target, deadline_s: float, resolve: Callable[..., Any]) -> TlsSeen:
+async def probe_tls(target: Target, deadline_s: float, resolve: Callable[..., Any]) -> TlsProbe:
     """Say how a session comes about, and what the certificate says even where nobody should trust it."""
     try:
         async with asyncio.timeout(deadline_s):
-            session = await _session(target, ssl.create_default_context(), resolve)
-            return TlsSeen(str(session.version()), _certificate(session))
-    except ssl.SSLCertVerificationError as refused:
-        problem, code = refused.verify_message, refused.verify_code
+            session = await _open_tls_session(target, ssl.create_default_context(), resolve)
+            return TlsProbe(str(session.version()), _read_certificate(session))
+    except ssl.SSLCertVerificationError as verify_error:
+        problem, code = verify_error.verify_message, verify_error.verify_code
     except TimeoutError:
-        return TlsSeen(problem=f"no session inside {deadline_s:g} s")
-    except OSError as broken:
-        return TlsSeen(problem=getattr(broken, "reason", None) or broken.strerror or str(broken))
+        return TlsProbe(error=f"no session inside {deadline_s:g} s")
+    except OSError as connection_error:
+        return TlsProbe(
+            error=getattr(connection_error, "reason", None) or connection_error.strerror or str(connection_error)
+        )
     with contextlib.suppress(OSError):  # TimeoutError is one
         async with asyncio.timeout(deadline_s):
-            session = await _session(target, _trusting(None), resolve)
-            seen = await _session(target, _trusting(session.getpeercert(binary_form=True)), resolve)
-            return TlsSeen(str(seen.version()), _certificate(seen), problem, code)
-    return TlsSeen("", None, problem, code)
+            session = await _open_tls_session(target, _context_trusting(None), resolve)
+            trusted_session = await _open_tls_session(
+                target, _context_trusting(session.getpeercert(binary_form=True)), resolve
+            )
+            return TlsProbe(str(trusted_session.version()), _read_certificate(trusted_session), problem, code)
+    return TlsProbe("", None, problem, code)
 
 
-async def _session(target: Target, context: ssl.SSLContext, resolve: Callable[..., Any]) -> ssl.SSLObject:
-    line = await dial(target, context, resolve)
+async def _open_tls_session(target: Target, context: ssl.SSLContext, resolve: Callable[..., Any]) -> ssl.SSLObject:
+    connection = await connect_streams(target, context, resolve)
     try:
-        session: ssl.SSLObject = line.writer.get_extra_info("ssl_object")
+        session: ssl.SSLObject = connection.writer.get_extra_info("ssl_object")
         return session
     finally:
-        line.writer.transport.abort()
+        connection.writer.transport.abort()
 
 
-def _trusting(certificate: bytes | None) -> ssl.SSLContext:
+def _context_trusting(certificate: bytes | None) -> ssl.SSLContext:
     """Return a context that takes this certificate alone, out of date or not; or any, of which it then tells nothing.
 
     The standard library reads no certificate that was not verified, so one that is not to be trusted is asked for
@@ -198,12 +204,12 @@ def _trusting(certificate: bytes | None) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     else:
         context.load_verify_locations(cadata=certificate)
-        context.verify_flags = ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | _WHATEVER_THE_TIME)
+        context.verify_flags = ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME)
     return context
 
 
-def _certificate(session: ssl.SSLObject) -> Certificate:
-    told: Any = session.getpeercert()
-    issuer = [f"{value}" for part in told["issuer"] for _, value in part]
-    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC)
-    return Certificate(tuple(value for _, value in told.get("subjectAltName", ())), ", ".join(issuer), ends)
+def _read_certificate(session: ssl.SSLObject) -> Certificate:
+    fields: Any = session.getpeercert()
+    issuer = [f"{value}" for part in fields["issuer"] for _, value in part]
+    expires_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(fields["notAfter"]), UTC)
+    return Certificate(tuple(value for _, value in fields.get("subjectAltName", ())), ", ".join(issuer), expires_at)

@@ -22,46 +22,50 @@ from tcop_mock.domain.profile import Accept
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 
-    from tcop_mock.domain.delivery import Attempt, Post, Push
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.domain.profile import DeliveryRules
 
 
-def held_to(accept: Accept, push: Push, attempt: Attempt) -> Attempt:
+def apply_acceptance(accept: Accept, request: OutgoingRequest, attempt: Attempt) -> Attempt:
     """Return an attempt as a profile counts it: one that was acked may still not be the answer that it wants."""
     if attempt.outcome is not Outcome.ACKED or accept is Accept.ANY_2XX:
         return attempt
     if accept is Accept.EXACTLY_200:
-        wrong = "" if attempt.status == HTTPStatus.OK else f"the status is {attempt.status}, and this profile wants 200"
+        reason = (
+            "" if attempt.status == HTTPStatus.OK else f"the status is {attempt.status}, and this profile wants 200"
+        )
     elif accept is Accept.ERRCODE:
-        wrong = _errcode(attempt.body)
+        reason = _errcode_problem(attempt.body)
     else:
-        wrong = _not_acknowledged(push.body, attempt.body)
-    return replace(attempt, outcome=Outcome.REJECTED, detail=wrong) if wrong else attempt
+        reason = _retcode_problem(request.body, attempt.body)
+    return replace(attempt, outcome=Outcome.REJECTED, detail=reason) if reason else attempt
 
 
-def _not_acknowledged(body: bytes, answer: bytes) -> str:
+def _retcode_problem(request_body: bytes, response_body: bytes) -> str:
     """Return why an answer is not the one that the pages of 2018 and 2019 want, or an empty string."""
-    said, heard = _object(body), _object(answer)
-    if heard is None:
+    callback, response = _json_object(request_body), _json_object(response_body)
+    if response is None:
         return "the answer is no JSON object, and this profile wants sessionId and retCode"
-    if heard.get("sessionId") != (said or {}).get("sessionId"):
+    if response.get("sessionId") != (callback or {}).get("sessionId"):
         return "the answer does not have the callback's sessionId, and this profile wants it"
-    if heard.get("retCode") != 0 or isinstance(heard["retCode"], bool):
+    if response.get("retCode") != 0 or isinstance(response["retCode"], bool):
         return "the answer's retCode is not 0"
     return ""
 
 
-def _errcode(answer: bytes) -> str:
+def _errcode_problem(response_body: bytes) -> str:
     """Return why an answer is not what a robot says when it has taken a message, or an empty string."""
-    heard = _object(answer)
-    if heard is None or "errcode" not in heard:
+    response = _json_object(response_body)
+    if response is None or "errcode" not in response:
         return "the answer is no JSON object with an errcode, as a robot's is"
-    if heard["errcode"] != 0 or isinstance(heard["errcode"], bool):
-        return f"the robot answers errcode {heard['errcode']!r}"  # its errmsg is its own text, which may echo the key
+    if response["errcode"] != 0 or isinstance(response["errcode"], bool):
+        return (
+            f"the robot answers errcode {response['errcode']!r}"  # its errmsg is its own text, which may echo the key
+        )
     return ""
 
 
-def _object(text: bytes) -> dict[str, object] | None:
+def _json_object(text: bytes) -> dict[str, object] | None:
     try:
         tree = json.loads(text)
     except (ValueError, RecursionError):
@@ -69,15 +73,15 @@ def _object(text: bytes) -> dict[str, object] | None:
     return tree if isinstance(tree, dict) else None
 
 
-class Notification(NamedTuple):
+class ScheduledRequest(NamedTuple):
     """A callback that is to be delivered."""
 
     at_s: float
     """When, in alarm time: seconds, from any moment on."""
-    push: Push
+    request: OutgoingRequest
 
 
-class Delivered(NamedTuple):
+class CompletedDelivery(NamedTuple):
     """One delivery that has come to its end."""
 
     number: int
@@ -85,7 +89,7 @@ class Delivered(NamedTuple):
     delivery: Delivery
 
 
-class _Due(NamedTuple):
+class _ScheduledAttempt(NamedTuple):
     """An attempt that is to be made; the earliest first, and of two at once the one that was thought of first."""
 
     at_s: float
@@ -95,100 +99,102 @@ class _Due(NamedTuple):
     """Of the notification."""
 
 
-class _Stretch(NamedTuple):
+class _TimeSpan(NamedTuple):
     """A stretch of alarm time, and what it took."""
 
-    began_s: float
+    clock_start_s: float
     """On the real clock."""
     start_s: float
     end_s: float
-    rate: float
+    time_scale: float
     """Real seconds to a second of alarm time."""
-    landed: set[asyncio.Future[Attempt]]
+    completed: set[asyncio.Future[Attempt]]
 
-    def real_s(self, at_s: float) -> float:
+    def clock_time_s(self, at_s: float) -> float:
         """Return when a moment of alarm time should have come on the real clock."""
-        return self.began_s + (at_s - self.start_s) * self.rate
+        return self.clock_start_s + (at_s - self.start_s) * self.time_scale
 
 
 @dataclass(slots=True)
-class Courier:
+class DeliveryScheduler:
     """Delivers notifications.
 
     Args:
-        post: the port.
+        transport: the port.
         rules: attempts, deadline, outcomes after which it is pushed again, pauses.
         clock: seconds, the port's own.
         sleep: waits out what alarm time there is to wait.
-        pause_scale: seconds that a second of alarm time takes while a callback waits to be pushed again; 0: none.
+        retry_scale: seconds that a second of alarm time takes while a callback waits to be pushed again; 0: none.
             The deadline is not scaled.
         gap_scale: the same while none does, so between one notification and the next.
     """
 
-    post: Post
+    transport: Transport
     rules: DeliveryRules
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
-    pause_scale: float = 1.0
+    retry_scale: float = 1.0
     gap_scale: float = 0.0
     _attempts: dict[int, list[Attempt]] = field(init=False, repr=False, default_factory=dict)
     """Of the notifications that have been pushed, and may be again."""
 
-    async def deliver(self, push: Push) -> Delivery:
+    async def deliver(self, request: OutgoingRequest) -> Delivery:
         """Deliver one callback now."""
-        [delivered] = [one async for one in self.deliver_all([Notification(0.0, push)])]
-        return delivered.delivery
+        [completed] = [one async for one in self.deliver_all([ScheduledRequest(0.0, request)])]
+        return completed.delivery
 
-    async def deliver_all(self, notifications: Sequence[Notification]) -> AsyncGenerator[Delivered]:
+    async def deliver_all(self, requests: Sequence[ScheduledRequest]) -> AsyncGenerator[CompletedDelivery]:
         """Deliver all, each at its time, and yield each when it has been accepted or given up."""
         self._attempts = {}
-        order = itertools.count()
-        due = [_Due(one.at_s, next(order), number) for number, one in enumerate(notifications)]
-        heapq.heapify(due)
-        flying: dict[asyncio.Future[Attempt], int] = {}
-        now_s = due[0].at_s if due else 0.0
+        sequence = itertools.count()
+        queue = [_ScheduledAttempt(one.at_s, next(sequence), number) for number, one in enumerate(requests)]
+        heapq.heapify(queue)
+        in_flight: dict[asyncio.Future[Attempt], int] = {}
+        now_s = queue[0].at_s if queue else 0.0
         try:
-            while due or flying:
-                stretch = await self._wait(due, flying, now_s)
-                now_s = stretch.end_s
-                for landed in sorted(stretch.landed, key=flying.__getitem__):
-                    number = flying.pop(landed)
-                    pause_s = self._pause_s(number, notifications[number].push, landed.result())
+            while queue or in_flight:
+                time_span = await self._wait_for_next(queue, in_flight, now_s)
+                now_s = time_span.end_s
+                for future in sorted(time_span.completed, key=in_flight.__getitem__):
+                    number = in_flight.pop(future)
+                    pause_s = self._record_attempt(number, requests[number].request, future.result())
                     if pause_s is None:
-                        yield Delivered(number, Delivery(tuple(self._attempts.pop(number))))
+                        yield CompletedDelivery(number, Delivery(tuple(self._attempts.pop(number))))
                     else:
-                        heapq.heappush(due, _Due(now_s + pause_s, next(order), number))
-                while due and due[0].at_s <= now_s:
-                    at_s, _, number = heapq.heappop(due)
-                    attempt = self.post(
-                        notifications[number].push,
+                        heapq.heappush(queue, _ScheduledAttempt(now_s + pause_s, next(sequence), number))
+                while queue and queue[0].at_s <= now_s:
+                    at_s, _, number = heapq.heappop(queue)
+                    attempt = self.transport(
+                        requests[number].request,
                         deadline_s=self.rules.timeout_s,
-                        intended_s=stretch.real_s(at_s),
+                        intended_s=time_span.clock_time_s(at_s),
                     )
-                    flying[asyncio.ensure_future(attempt)] = number
+                    in_flight[asyncio.ensure_future(attempt)] = number
         finally:
-            for one in flying:
+            for one in in_flight:
                 one.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
+            await asyncio.gather(*in_flight, return_exceptions=True)
 
-    async def _wait(self, due: list[_Due], flying: Collection[asyncio.Future[Attempt]], now_s: float) -> _Stretch:
+    async def _wait_for_next(
+        self, queue: list[_ScheduledAttempt], in_flight: Collection[asyncio.Future[Attempt]], now_s: float
+    ) -> _TimeSpan:
         """Wait until an attempt has landed or the next one is due."""
-        began_s = self.clock()
-        if flying:
-            timeout_s = due[0].at_s - now_s if due else None
-            landed, _ = await asyncio.wait(flying, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            end_s = now_s + self.clock() - began_s
-            return _Stretch(began_s, now_s, end_s if landed else max(end_s, due[0].at_s), 1.0, landed)
-        scale = self.pause_scale if self._attempts else self.gap_scale
-        if pause_s := (due[0].at_s - now_s) * scale:
+        clock_start_s = self.clock()
+        if in_flight:
+            timeout_s = queue[0].at_s - now_s if queue else None
+            completed, _ = await asyncio.wait(in_flight, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            end_s = now_s + self.clock() - clock_start_s
+            return _TimeSpan(clock_start_s, now_s, end_s if completed else max(end_s, queue[0].at_s), 1.0, completed)
+        scale = self.retry_scale if self._attempts else self.gap_scale
+        if pause_s := (queue[0].at_s - now_s) * scale:
             await self.sleep(pause_s)
-        return _Stretch(began_s, now_s, due[0].at_s, scale, set())
+        return _TimeSpan(clock_start_s, now_s, queue[0].at_s, scale, set())
 
-    def _pause_s(self, number: int, push: Push, attempt: Attempt) -> float | None:
+    def _record_attempt(self, number: int, request: OutgoingRequest, attempt: Attempt) -> float | None:
         """Record an attempt; return how long to wait for the next one, or ``None`` where there is none."""
         attempts = self._attempts.setdefault(number, [])
-        attempts.append(held_to(self.rules.accept, push, attempt))
-        if not self.rules.retries(attempts[-1]) or len(attempts) >= self.rules.attempts:
+        attempts.append(apply_acceptance(self.rules.accept, request, attempt))
+        if not self.rules.should_retry(attempts[-1]) or len(attempts) >= self.rules.attempts:
             return None
         return self.rules.pause_s(attempt, len(attempts))
 
@@ -196,41 +202,45 @@ class Courier:
 _MINUTE_S = 60.0
 
 
-class Paced:
+class RateLimitedTransport:
     """A ``Post`` port that begins so many attempts in a time at the most.
 
     Args:
-        post: the port.
-        most: how many.
-        in_s: in any time of so many seconds.
+        transport: the port.
+        limit: how many.
+        period_s: in any time of so many seconds.
         clock: seconds, the port's own.
         sleep: waits for a turn.
-        tell: is told how many seconds are waited, each time.
+        on_wait: is told how many seconds are waited, each time.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
         self,
-        post: Post,
-        most: int,
+        transport: Transport,
+        limit: int,
         *,
-        in_s: float = _MINUTE_S,
+        period_s: float = _MINUTE_S,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
-        tell: Callable[[float], object] = float,
+        on_wait: Callable[[float], object] = float,
     ) -> None:
-        self._post, self._clock, self._sleep, self._tell = post, clock, sleep, tell
-        self._in_s = in_s
-        self._turns: deque[float] = deque(maxlen=most)
+        self._transport, self._clock, self._sleep, self._on_wait = transport, clock, sleep, on_wait
+        self._period_s = period_s
+        self._recent_starts_s: deque[float] = deque(maxlen=limit)
         """When the last attempts began, or will begin."""
 
-    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    async def __call__(
+        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
+    ) -> Attempt:
         """Send once, when it is its turn; the deadline counts from then."""
         now_s = self._clock()
-        turn_s = now_s
-        if len(self._turns) == self._turns.maxlen:
-            turn_s = max(now_s, self._turns[0] + self._in_s)
-        self._turns.append(turn_s)
-        if turn_s > now_s:
-            self._tell(turn_s - now_s)
-            await self._sleep(turn_s - now_s)
-        return await self._post(push, deadline_s=deadline_s, intended_s=now_s if intended_s is None else intended_s)
+        start_s = now_s
+        if len(self._recent_starts_s) == self._recent_starts_s.maxlen:
+            start_s = max(now_s, self._recent_starts_s[0] + self._period_s)
+        self._recent_starts_s.append(start_s)
+        if start_s > now_s:
+            self._on_wait(start_s - now_s)
+            await self._sleep(start_s - now_s)
+        return await self._transport(
+            request, deadline_s=deadline_s, intended_s=now_s if intended_s is None else intended_s
+        )

@@ -15,61 +15,69 @@ from tcop_mock.domain.target import MASK
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.callback_view import Told
+    from tcop_mock.domain.callback_view import CallbackView
     from tcop_mock.domain.target import Secret
 
-ASSUMED = "texts, severity (critical), dedup_key and custom_details of an event are ours (TCOP's are not published)"
+PAGERDUTY_ASSUMPTION = (
+    "texts, severity (critical), dedup_key and custom_details of an event are ours (TCOP's are not published)"
+)
 """What no source says of these events."""
-MOST_SUMMARY = 1024
-MOST_BYTES = 512 * 1024
-_STATES = {False: "Triggered", True: "Resolved"}
+PAGERDUTY_MAX_SUMMARY_CHARS = 1024
+PAGERDUTY_MAX_BYTES = 512 * 1024
+_PAGERDUTY_STATES = {False: "Triggered", True: "Resolved"}
 
 
-def event(told: Told, key: Secret | None) -> bytes:
+def pagerduty_event(callback: CallbackView, key: Secret | None) -> bytes:
     """Return the event of a callback: a trigger, again for each repeat, or a resolve.
 
     Args:
-        told: the callback.
+        callback: the callback.
         key: the service's integration key; ``None`` masks it, for showing.
 
     Raises:
         UsageError: it would be larger than PagerDuty takes.
     """
-    masked = _bytes(told, MASK)
+    masked = _event_bytes(callback, MASK)
     size = len(masked) + len(key.reveal() if key else "") - len(MASK)
-    if size > MOST_BYTES:  # while no variable holds the key, which a traceback might show
-        raise UsageError(f"as a PagerDuty event this callback has {size} bytes; PagerDuty takes {MOST_BYTES}")
-    return _bytes(told, key.reveal()) if key else masked
+    if size > PAGERDUTY_MAX_BYTES:  # while no variable holds the key, which a traceback might show
+        raise UsageError(f"as a PagerDuty event this callback has {size} bytes; PagerDuty takes {PAGERDUTY_MAX_BYTES}")
+    return _event_bytes(callback, key.reveal()) if key else masked
 
 
-def _bytes(told: Told, key: str) -> bytes:
-    head = {"routing_key": key, "event_action": "resolve" if told.resolved else "trigger", "dedup_key": dedup_key(told)}
-    return json.dumps(head | _rest(told), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def _event_bytes(callback: CallbackView, key: str) -> bytes:
+    head = {
+        "routing_key": key,
+        "event_action": "resolve" if callback.is_resolved else "trigger",
+        "dedup_key": dedup_key(callback),
+    }
+    return json.dumps(head | _event_fields(callback), ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    )
 
 
-def dedup_key(told: Told) -> str:
+def dedup_key(callback: CallbackView) -> str:
     """Return what all callbacks of one alarm share, and no other alarm has: its policy, metric or event, and object."""
-    about, policy = told.about, told.policy
-    who = [about.get("appId"), about.get("region"), about.get("namespace"), policy.get("policyId")]
-    identity = json.dumps([*who, policy.get("policyName"), told.name, told.dimensions], sort_keys=True)
-    return f"tcop-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+    object_info, policy = callback.object_info, callback.policy
+    owner = [object_info.get("appId"), object_info.get("region"), object_info.get("namespace"), policy.get("policyId")]
+    key_text = json.dumps([*owner, policy.get("policyName"), callback.metric_name, callback.dimensions], sort_keys=True)
+    return f"tcop-{hashlib.sha256(key_text.encode()).hexdigest()[:32]}"
 
 
-def _rest(told: Told) -> dict[str, Any]:
-    summary = f"[{_STATES[told.resolved]}] {told.product}: {told.content} on {told.object}"
+def _event_fields(callback: CallbackView) -> dict[str, Any]:
+    summary = f"[{_PAGERDUTY_STATES[callback.is_resolved]}] {callback.product_name}: {callback.condition_text} on {callback.object_name}"
     payload = {
-        "summary": summary[:MOST_SUMMARY],
-        "source": told.object or told.product or "tcop",
+        "summary": summary[:PAGERDUTY_MAX_SUMMARY_CHARS],
+        "source": callback.object_name or callback.product_name or "tcop",
         "severity": "critical",
-        "timestamp": told.now.isoformat() if told.now else None,
-        "component": told.product or None,
-        "group": told.policy.get("policyName"),
-        "class": told.name or None,
+        "timestamp": callback.sent_at.isoformat() if callback.sent_at else None,
+        "component": callback.product_name or None,
+        "group": callback.policy.get("policyName"),
+        "class": callback.metric_name or None,
         "custom_details": {
-            "currentValue": told.current or None,
-            "durationTime": told.duration_s,
-            "alarmObjInfo": dict(told.about),
-            "alarmPolicyInfo": dict(told.policy),
+            "currentValue": callback.current_value or None,
+            "durationTime": callback.duration_s,
+            "alarmObjInfo": dict(callback.object_info),
+            "alarmPolicyInfo": dict(callback.policy),
         },
     }
     return {

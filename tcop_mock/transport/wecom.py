@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tcop_mock.domain.callback_view import Told
+    from tcop_mock.domain.callback_view import CallbackView
 
-ASSUMED = "texts and layout of a message are ours (TCOP's own are not published)"
+WECOM_ASSUMPTION = "texts and layout of a message are ours (TCOP's own are not published)"
 """What no source says of these messages."""
-MOST_BYTES = 4096
-PER_MINUTE = 20
-_LABELS = {
+WECOM_MAX_BYTES = 4096
+WECOM_MESSAGES_PER_MINUTE = 20
+_WECOM_LABELS = {
     "policy": ("Alarm policy", "告警策略"),
     "product": ("Policy type", "策略类型"),
     "object": ("Alarm object", "告警对象"),
@@ -32,44 +32,44 @@ _LABELS = {
     "recovered": ("Recovered (UTC+8)", "恢复时间 (UTC+8)"),
     "duration": ("Duration", "持续时间"),
 }
-_STATES = {False: ("warning", "Alarm triggered", "告警触发"), True: ("info", "Alarm resolved", "告警恢复")}
+_WECOM_STATES = {False: ("warning", "Alarm triggered", "告警触发"), True: ("info", "Alarm resolved", "告警恢复")}
 
 
-def message(told: Told, lang: Lang) -> bytes:
+def wecom_message(callback: CallbackView, lang: Lang) -> bytes:
     """Return the message of a callback: markdown of at the most 4,096 bytes, cut at a character."""
-    text = "\n".join(_lines(told, lang))
-    content = text.encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore")
+    text = "\n".join(_message_lines(callback, lang))
+    content = text.encode("utf-8", "replace")[:WECOM_MAX_BYTES].decode("utf-8", "ignore")
     return json.dumps({"msgtype": "markdown", "markdown": {"content": content}}, ensure_ascii=False).encode()
 
 
-def _lines(told: Told, lang: Lang) -> Iterator[str]:
-    colour, english, chinese = _STATES[told.resolved]
-    yield f'**<font color="{colour}">{_of(lang, (english, chinese))}</font>**'
-    minutes = told.duration_s // 60
+def _message_lines(callback: CallbackView, lang: Lang) -> Iterator[str]:
+    colour, english, chinese = _WECOM_STATES[callback.is_resolved]
+    yield f'**<font color="{colour}">{_in_language(lang, (english, chinese))}</font>**'
+    minutes = callback.duration_s // 60
     values = {
-        "policy": told.policy.get("policyName"),
-        "product": told.product,
-        "object": told.object,
-        "region": told.about.get("region"),
-        "content": told.content,
-        "current": told.current,
-        "first": _written(told.first),
-        "recovered": _written(told.recovered),
-        "duration": _of(lang, (f"{minutes} min", f"{minutes}分钟")) if minutes else "",
+        "policy": callback.policy.get("policyName"),
+        "product": callback.product_name,
+        "object": callback.object_name,
+        "region": callback.object_info.get("region"),
+        "content": callback.condition_text,
+        "current": callback.current_value,
+        "first": _format_time(callback.first_occurred_at),
+        "recovered": _format_time(callback.recovered_at),
+        "duration": _in_language(lang, (f"{minutes} min", f"{minutes}分钟")) if minutes else "",
     }
     for key, value in values.items():
         if value:
-            yield f">{_of(lang, _LABELS[key])}: {_inert(str(value))}"
+            yield f">{_in_language(lang, _WECOM_LABELS[key])}: {_escape(str(value))}"
 
 
-def _of(lang: Lang, texts: tuple[str, str]) -> str:
+def _in_language(lang: Lang, texts: tuple[str, str]) -> str:
     return texts[lang is Lang.ZH]
 
 
-def _written(moment: datetime | None) -> str:
+def _format_time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
-def _inert(text: str) -> str:
+def _escape(text: str) -> str:
     """Return a name from a callback so that it mentions nobody and begins no line or tag of its own."""
     return " ".join(text.split()).replace("<", "\uff1c").replace("[", "\uff3b")

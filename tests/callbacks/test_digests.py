@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.sampling import forms
+from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from tcop_mock.domain.alarm import Form
@@ -36,23 +36,25 @@ SEED = 20261130
 @cache
 def generator_of(profile: str, lang: Lang, form: Form) -> Generator:
     """Return the generator of a profile's callbacks."""
-    return Generator(SEED, lang, form=form, wire=load_profile(profile).wire)
+    return Generator(SEED, lang, form=form, wire_format=load_profile(profile).wire_format)
 
 
 def digests(shape: Shape) -> dict[str, str]:
     """Return a digest of the bodies of all profiles and some serials, by state, form and language."""
     found = {}
     for state in State:
-        if not (state is State.FIRING or shape.kind is Kind.METRIC or (state is State.RESOLVED and shape.recovers)):
+        if not (
+            state is State.FIRING or shape.kind is AlarmKind.METRIC or (state is State.RESOLVED and shape.can_resolve)
+        ):
             continue
-        for form in forms(shape):
+        for form in forms_of(shape):
             for lang in Lang:
                 digest = hashlib.sha256()
                 for profile in PROFILES:
                     generator = generator_of(profile, lang, form)
                     for serial in SERIALS:
-                        alarm = generator.alarm(shape, serial, reaching=state)
-                        digest.update(generator.callback(alarm, state).body() + b"\n")
+                        alarm = generator.alarm(shape, serial, required_state=state)
+                        digest.update(generator.callback(alarm, state).to_bytes() + b"\n")
                 found[f"{state}/{form}/{lang}"] = digest.hexdigest()[:16]
     return found
 

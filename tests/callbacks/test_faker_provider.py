@@ -16,7 +16,7 @@ from dataclasses import replace
 from faker import Faker
 
 from tcop_mock import faker_provider
-from tcop_mock.callbacks.sample_check import could_draw
+from tcop_mock.callbacks.sample_check import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.faker_provider import TcopProvider
@@ -65,7 +65,7 @@ def test_a_callback_is_what_was_asked_for() -> None:
     plain = fake().tcop_callback("redis/l*", state="resolved")
     observed = fake().tcop_callback("redis/legacy", state="repeated", form="observed", lang="zh")
 
-    assert could_draw(shape, plain["alarmObjInfo"]["dimensions"])
+    assert sample_matches(shape, plain["alarmObjInfo"]["dimensions"])
     assert plain["alarmStatus"] == "0"
     assert observed["alarmPolicyInfo"]["policyTypeCName"] == shape.policy.name.zh
     assert "policyDetailURL" in json.dumps(observed)

@@ -11,8 +11,8 @@ import pytest
 from tcop_mock.callbacks import faker_values
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import emit_schema
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sample_check import could_draw
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sample_check import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import EntryError
@@ -120,15 +120,15 @@ def test_a_value_keeps_its_json_type(tmp_path: Path, params: str, kind: type, js
     shape = entry(tmp_path, params)
 
     drawn = dimensions(shape)
-    body = json.loads(Bodies(Generator(1), shape).body(0))["alarmObjInfo"]["dimensions"]
+    body = json.loads(BodyRenderer(Generator(1), shape).body(0))["alarmObjInfo"]["dimensions"]
     schema = emit_schema(shape)["properties"]["alarmObjInfo"]["properties"]["dimensions"]["properties"]["host"]
 
     assert all(isinstance(one["host"], kind) for one in drawn)
     assert all(one["objName"].removeprefix("host ").lower() == str(one["host"]).lower() for one in drawn)
     assert body == drawn[0]
     assert schema["type"] == json_type
-    assert all(could_draw(shape, one) for one in drawn)
-    assert not could_draw(shape, drawn[0] | {"host": None})
+    assert all(sample_matches(shape, one) for one in drawn)
+    assert not sample_matches(shape, drawn[0] | {"host": None})
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tcop_mock.callbacks.generator import Generator, parse_lifecycle
-from tcop_mock.callbacks.sample_check import could_draw
-from tcop_mock.callbacks.sampling import Entropy, is_beyond, values
+from tcop_mock.callbacks.sample_check import sample_matches
+from tcop_mock.callbacks.sampling import SeededRandom, breaches, sample_values
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.catalog.pools import names
+from tcop_mock.catalog.pools import names_of_pool
 from tcop_mock.domain.alarm import NotifyType, State
-from tcop_mock.domain.shape import Lang, Metric, Observed, Shape, Text, ValueSpec
+from tcop_mock.domain.shape import Lang, LocalizedText, Metric, ObservedFields, Shape, ValueSpec
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError
 
 CATALOG = Catalog.load()
@@ -22,7 +22,7 @@ CVM_EVENTS = CATALOG.get("cvm/events")
 
 
 def _shape(values: dict[str, ValueSpec], dimensions: dict[str, Any]) -> Shape:
-    return replace(CVM, values=values, dimensions=dimensions, observed=Observed())
+    return replace(CVM, values=values, dimensions=dimensions, observed=ObservedFields())
 
 
 def test_a_metric_by_name() -> None:
@@ -60,14 +60,14 @@ def test_unknown_metrics_and_events_are_errors(shape: Shape, asked: dict[str, An
 def test_a_named_event_without_recovery_cannot_be_resolved() -> None:
     """Asking for the resolve of an event that has none is an error, not another event."""
     with pytest.raises(UsageError, match="event 'guest_reboot' has no recovery"):
-        Generator(1).alarm(CVM_EVENTS, event="guest_reboot", reaching=State.RESOLVED)
+        Generator(1).alarm(CVM_EVENTS, event="guest_reboot", required_state=State.RESOLVED)
 
 
 def test_events_without_recovery_end_with_their_firing() -> None:
     """The life of an event that has no recovery is its firing."""
     generator = Generator(1)
     alarm = generator.alarm(CVM_EVENTS, event="guest_reboot")
-    assert [callback.state for callback in generator.life(alarm)] == [State.FIRING]
+    assert [callback.state for callback in generator.lifecycle(alarm)] == [State.FIRING]
 
 
 def test_an_alarm_of_another_generator_is_refused() -> None:
@@ -80,7 +80,7 @@ def test_a_shape_whose_events_never_recover_cannot_be_resolved() -> None:
     """Where no event recovers, a resolved callback is refused."""
     fatal = replace(CVM_EVENTS, events=tuple(event for event in CVM_EVENTS.events if not event.recoverable))
     with pytest.raises(UsageError, match="has no recovery"):
-        Generator(1).alarm(fatal, reaching=State.RESOLVED)
+        Generator(1).alarm(fatal, required_state=State.RESOLVED)
 
 
 def test_a_single_alarm_has_no_repeat() -> None:
@@ -95,7 +95,7 @@ def test_an_exponential_alarm_repeats_at_doubling_ages() -> None:
     """Told on the 1st, 2nd, 4th, 8th occurrence: ages of 0, 1, 3, 7 periods."""
     generator = Generator(1)
     alarm = replace(generator.alarm(CVM), notify_type=NotifyType.EXPONENTIAL, notify_period_s=300, period_s=60)
-    ages = [callback.duration_s for callback in generator.life(alarm, repeats=3)]
+    ages = [callback.duration_s for callback in generator.lifecycle(alarm, repeats=3)]
     assert ages[:4] == [0, 300, 900, 2100]
     assert 2100 < ages[4] <= 4500
 
@@ -104,7 +104,7 @@ def test_a_continuous_alarm_repeats_at_even_ages() -> None:
     """Told every period: ages of 0, 1, 2, 3 periods, resolved before the next."""
     generator = Generator(1)
     alarm = replace(generator.alarm(CVM), notify_type=NotifyType.CONTINUOUS, notify_period_s=600, period_s=60)
-    ages = [callback.duration_s for callback in generator.life(alarm, repeats=3)]
+    ages = [callback.duration_s for callback in generator.lifecycle(alarm, repeats=3)]
     assert ages[:4] == [0, 600, 1200, 1800]
     assert 1800 < ages[4] <= 2400
 
@@ -142,7 +142,7 @@ def test_templates_and_values_must_fit(values: dict[str, ValueSpec], dimensions:
 def test_what_is_observed_uses_values() -> None:
     """A value that only a key or a message of real callbacks names is not idle; what these name must be declared."""
     values = {"name": ValueSpec("name", {"of": "instance"})}
-    for observed in (Observed({"deviceName": "{name}"}), Observed(additional_msg=(("alias", "{name}"),))):
+    for observed in (ObservedFields({"deviceName": "{name}"}), ObservedFields(additional_msg=(("alias", "{name}"),))):
         shape = replace(_shape(values, {"a": "x"}), observed=observed)
         assert Generator(1).alarm(shape).dimensions == {"a": "x"}
         with pytest.raises(EntryError, match="'name' is no declared value"):
@@ -183,20 +183,20 @@ def test_every_generator_draws_what_its_pattern_says(spec: ValueSpec, lang: Lang
         {"a": spec}, {"as_text": f"<{{{path}}}>", "nested": {"again": f"{{{path}}}"}, "typed": {"value": path}}
     )
     for seed in range(40):
-        assert could_draw(shape, Generator(seed, lang).alarm(shape).dimensions)
+        assert sample_matches(shape, Generator(seed, lang).alarm(shape).dimensions)
 
 
 def test_pools_have_english_names_where_there_are_no_chinese_ones() -> None:
     """A pool of technical names is the same in both languages; one that people write in is not."""
-    assert names("topic", Lang.ZH) == names("topic", Lang.EN)
-    assert names("policy", Lang.ZH) != names("policy", Lang.EN)
+    assert names_of_pool("topic", Lang.ZH) == names_of_pool("topic", Lang.EN)
+    assert names_of_pool("policy", Lang.ZH) != names_of_pool("policy", Lang.EN)
 
 
 def test_a_long_draw_goes_on_where_the_first_bytes_end() -> None:
     """Entropy has no end, and what was drawn before is not drawn again."""
-    long, short = Entropy("key"), Entropy("key")
-    drawn = [long.below(1 << 64) for _ in range(1000)]
-    assert drawn[:10] == [short.below(1 << 64) for _ in range(10)]
+    long, short = SeededRandom("key"), SeededRandom("key")
+    drawn = [long.randbelow(1 << 64) for _ in range(1000)]
+    assert drawn[:10] == [short.randbelow(1 << 64) for _ in range(10)]
     assert len(set(drawn)) == 1000
 
 
@@ -209,20 +209,20 @@ def test_values_fall_on_the_side_that_was_asked_for(
     calc_type: str, calc_value: str, low: float, high: float, decimals: int
 ) -> None:
     """For every operator a drawn value is beyond the threshold or within it, as asked, and inside the range."""
-    text = Text("", "")
+    text = LocalizedText("", "")
     metric = Metric("m", text, text, "test", calc_type, calc_value, low=low, high=high, decimals=decimals)
     for beyond in (True, False):
-        drawn = values(metric, beyond=beyond)
+        drawn = sample_values(metric, is_breaching=beyond)
         assert len(drawn) == 256
         for value in drawn:
-            assert is_beyond(value, calc_type, calc_value) is beyond
+            assert breaches(value, calc_type, calc_value) is beyond
             assert low <= float(value) <= high
 
 
 def test_not_equal_at_the_top_of_the_range_goes_below() -> None:
     """Where nothing lies above the threshold, a value other than it lies below."""
-    metric = Metric("m", Text("", ""), Text("", ""), "test", "!=", "1", low=0, high=1)
-    assert set(values(metric, beyond=True)) == {"0"}
+    metric = Metric("m", LocalizedText("", ""), LocalizedText("", ""), "test", "!=", "1", low=0, high=1)
+    assert set(sample_values(metric, is_breaching=True)) == {"0"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_edit import with_value
-from tcop_mock.callbacks.validator import odd_values
+from tcop_mock.callbacks.validator import implausible_values
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 
@@ -16,7 +16,7 @@ CONDITIONS = "alarmPolicyInfo.conditions"
 CVM = Catalog.load().get("cvm/basic-monitoring")
 GENERATOR = Generator(1)
 ALARM = GENERATOR.alarm(CVM, metric="cpu_usage")
-BODY = GENERATOR.callback(ALARM, State.RESOLVED).to_wire()
+BODY = GENERATOR.callback(ALARM, State.RESOLVED).to_dict()
 
 ODD = {
     "another unit": (f"{CONDITIONS}.unit", "MB", 'is "MB"; the unit of cpu_usage is "%"'),
@@ -33,7 +33,7 @@ ODD = {
 @pytest.mark.parametrize("path, value, message", ODD.values(), ids=ODD)
 def test_an_odd_value_is_told_by_its_path(path: str, value: object, message: str) -> None:
     """What it is, and what is known."""
-    [note] = odd_values(CVM, with_value(BODY, path, value))
+    [note] = implausible_values(CVM, with_value(BODY, path, value))
     assert note.path == path
     assert note.message.startswith(message)
 
@@ -57,14 +57,14 @@ def test_an_odd_value_is_told_by_its_path(path: str, value: object, message: str
 )
 def test_what_nobody_knows_is_not_told(path: str, value: object) -> None:
     """Unknown metrics, and values that are none: others tell of these."""
-    assert list(odd_values(CVM, with_value(BODY, path, value))) == []
+    assert list(implausible_values(CVM, with_value(BODY, path, value))) == []
 
 
 def test_times_inside_the_policy_are_read() -> None:
     """Where the oldest pages in English have them."""
     times = {key: BODY[key] for key in ("firstOccurTime", "recoverTime")} | {"durationTime": 7}
     policy = BODY["alarmPolicyInfo"] | times
-    [note] = odd_values(CVM, {"alarmPolicyInfo": policy})
+    [note] = implausible_values(CVM, {"alarmPolicyInfo": policy})
     assert note.path == "alarmPolicyInfo.durationTime"
 
 
@@ -74,4 +74,4 @@ def test_a_metric_without_a_threshold_has_no_magnitude() -> None:
     body = with_value(with_value(BODY, f"{CONDITIONS}.currentValue", "1e30"), f"{CONDITIONS}.metricName", metric.name)
     body = with_value(body, f"{CONDITIONS}.unit", metric.unit.en)
     body = with_value(body, f"{CONDITIONS}.calcUnit", metric.unit.en)
-    assert list(odd_values(replace(CVM, metrics=(metric,)), body)) == []
+    assert list(implausible_values(replace(CVM, metrics=(metric,)), body)) == []

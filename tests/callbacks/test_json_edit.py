@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcop_mock.callbacks.json_edit import all_paths, value_at, with_value, without
+from tcop_mock.callbacks.json_edit import all_paths, value_at, with_value, without_value
 from tcop_mock.errors import UnknownNameError
 
 TREE: dict[str, Any] = {"alarmStatus": "1", "info": {"region": "gz", "tags": [{"key": "a"}, {"key": "b"}]}}
@@ -25,7 +25,7 @@ def test_every_path_can_be_set_and_left_out(tree: dict[str, Any], value: int) ->
     before = repr(tree)
     for path in all_paths(tree):
         assert value_at(with_value(tree, path, value), path) == value
-        assert len(list(all_paths(without(tree, path)))) < len(list(all_paths(tree)))
+        assert len(list(all_paths(without_value(tree, path)))) < len(list(all_paths(tree)))
     assert repr(tree) == before
 
 
@@ -42,7 +42,7 @@ def test_every_path_can_be_set_and_left_out(tree: dict[str, Any], value: int) ->
 )
 def test_unknown_paths_are_errors_with_near_misses(path: str, hint: str) -> None:
     """A path that the body does not have is told, with the nearest that it has."""
-    for edit in (partial(with_value, value=1), without, value_at):
+    for edit in (partial(with_value, value=1), without_value, value_at):
         with pytest.raises(UnknownNameError) as caught:
             edit(TREE, path=path)
         assert hint in str(caught.value)

@@ -14,15 +14,15 @@ import jsonschema
 import jsonschema_rs
 import pytest
 
-from tcop_mock.callbacks.generator import Generator, Moment
-from tcop_mock.callbacks.json_edit import with_value, without
+from tcop_mock.callbacks.generator import Generator, LifecyclePoint
+from tcop_mock.callbacks.json_edit import with_value, without_value
 from tcop_mock.callbacks.json_schemas import accept_schema, dimensions_schema, emit_schema, open_schema
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sampling import Ask, forms
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,21 +41,23 @@ CONDITIONS = "alarmPolicyInfo.conditions"
 def states(shape: Shape) -> Iterator[State]:
     """Yield the states that alarms of a shape have."""
     yield State.FIRING
-    if shape.kind is Kind.METRIC:
+    if shape.kind is AlarmKind.METRIC:
         yield State.REPEATED
-    if shape.recovers:
+    if shape.can_resolve:
         yield State.RESOLVED
 
 
 def drawn(shape: Shape, form: Form, profile: str, *, count: int = 2) -> Iterator[Any]:
     """Yield bodies of every state, language and kind of threshold."""
-    wire = load_profile(profile).wire
+    wire = load_profile(profile).wire_format
     for lang in Lang:
         for at, state in enumerate(states(shape)):
-            ask = Ask(threshold=(at + (lang is Lang.EN)) % 2 == 0, reaching=state)
+            ask = AlarmOptions(has_threshold=(at + (lang is Lang.EN)) % 2 == 0, required_state=state)
             yield from map(
                 json.loads,
-                Bodies(Generator(at, lang, form=form, wire=wire), shape, Moment(state, 2), ask=ask).bodies(0, count),
+                BodyRenderer(
+                    Generator(at, lang, form=form, wire_format=wire), shape, LifecyclePoint(state, 2), options=ask
+                ).bodies(0, count),
             )
 
 
@@ -64,9 +66,9 @@ def drawn(shape: Shape, form: Form, profile: str, *, count: int = 2) -> Iterator
 def test_every_body_keeps_both_schemas(shape: Shape) -> None:
     """Whatever the form, the generation, the state and the language; by two implementations of JSON Schema."""
     accepts = jsonschema_rs.validator_for(accept_schema(shape))
-    for at, form in enumerate(forms(shape)):
+    for at, form in enumerate(forms_of(shape)):
         profile = PROFILES[(len(shape.id) + at) % len(PROFILES)]
-        schema = emit_schema(shape, form, load_profile(profile).wire)
+        schema = emit_schema(shape, form, load_profile(profile).wire_format)
         emits = jsonschema_rs.validator_for(schema)
         bodies = list(drawn(shape, form, profile))
         assert [str(error) for body in bodies for one in (accepts, emits) for error in one.iter_errors(body)] == []
@@ -87,13 +89,13 @@ def test_a_cloud_event_keeps_its_schema() -> None:
 def test_every_generation_is_accepted(shape: Shape, profile: str) -> None:
     """The envelope's changes from one generation to the next are all in the open schema."""
     accepts = jsonschema_rs.validator_for(accept_schema(shape))
-    for form in forms(shape):
+    for form in forms_of(shape):
         assert all(map(accepts.is_valid, drawn(shape, form, profile)))
 
 
 def body_of(shape: Shape, state: State = State.FIRING) -> Any:
     """Return one body with a threshold."""
-    return json.loads(Bodies(Generator(3), shape, Moment(state)).body(0))
+    return json.loads(BodyRenderer(Generator(3), shape, LifecyclePoint(state)).body(0))
 
 
 FINE = {
@@ -124,7 +126,7 @@ def test_accept_takes_what_a_receiver_must_take(path: str, value: object) -> Non
 @pytest.mark.parametrize("path", OPTIONAL)
 def test_accept_needs_no_optional_field(path: str) -> None:
     """Fields that are missing somewhere in real life may be missing; what we emit has them all."""
-    body: Any = without(body_of(CVM), path)
+    body: Any = without_value(body_of(CVM), path)
     jsonschema.validate(body, ACCEPT)
     assert not jsonschema_rs.is_valid(EMIT, body)
 
@@ -187,7 +189,7 @@ def test_what_is_broken_keeps_neither(path: str, value: object) -> None:
 @pytest.mark.parametrize("path", NEEDED)
 def test_what_is_always_there_is_needed(path: str) -> None:
     """No product, generation or capture is without it."""
-    body = without(body_of(CVM), path)
+    body = without_value(body_of(CVM), path)
     assert not jsonschema_rs.is_valid(ACCEPT, body)
     assert not jsonschema_rs.is_valid(EMIT, body)
 
@@ -195,13 +197,13 @@ def test_what_is_always_there_is_needed(path: str) -> None:
 def test_emit_knows_what_belongs_together() -> None:
     """A metric has its own display name and threshold, threshold fields come all or none, times fit the status."""
     schema = EMIT
-    fine: Any = json.loads(Bodies(Generator(3), CVM, ask=Ask(metric="cpu_usage")).body(0))
+    fine: Any = json.loads(BodyRenderer(Generator(3), CVM, options=AlarmOptions(metric="cpu_usage")).body(0))
     jsonschema.validate(fine, schema)
     for broken in (
         with_value(fine, f"{CONDITIONS}.metricShowName", "Memory utilization"),
         with_value(fine, f"{CONDITIONS}.metricName", "mem_usage"),
         with_value(fine, "alarmObjInfo.namespace", "qce/lb"),
-        without(fine, f"{CONDITIONS}.calcType"),
+        without_value(fine, f"{CONDITIONS}.calcType"),
         with_value(fine, "alarmStatus", "0"),
         with_value(fine, "recoverTime", fine["firstOccurTime"]),
     ):

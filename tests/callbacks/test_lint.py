@@ -108,8 +108,8 @@ def report_of(folder: Path, text: str) -> LintReport:
 def told(folder: Path, text: str) -> list[str]:
     """Return what is told of one entry, a line each."""
     return [
-        f"{remark.severity} {remark.problem.key}: {remark.problem.problem}"
-        for remark in report_of(folder, text).remarks
+        f"{remark.severity} {remark.problem.key}: {remark.problem.message}"
+        for remark in report_of(folder, text).findings
     ]
 
 
@@ -280,7 +280,9 @@ def test_each_callback_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     drawn.clear()
     report = report_of(tmp_path, EVENTS)
     assert len(drawn) == 4 * 2 * (2 + 1)
-    assert [remark.problem.problem for remark in report.remarks] == ["acme_lost as documented in en: acme_lost is lost"]
+    assert [remark.problem.message for remark in report.findings] == [
+        "acme_lost as documented in en: acme_lost is lost"
+    ]
 
 
 def test_an_entry_that_takes_anothers_place_is_told(tmp_path: Path) -> None:
@@ -292,9 +294,9 @@ def test_an_entry_that_takes_anothers_place_is_told(tmp_path: Path) -> None:
 
     report = lint([first, second])
 
-    assert report.entries == 2
-    assert [remark.severity for remark in report.remarks] == [Severity.WARNING] * 2
-    assert [remark.problem.problem for remark in report.remarks] == [
+    assert report.entry_count == 2
+    assert [remark.severity for remark in report.findings] == [Severity.WARNING] * 2
+    assert [remark.problem.message for remark in report.findings] == [
         "takes the place of the shipped entry of the id cvm/basic-monitoring",
         f"takes the place of {first / 'cvm' / 'basic-monitoring.toml'} of the id cvm/basic-monitoring",
     ]
@@ -305,7 +307,7 @@ def test_a_glob_chooses_entries(tmp_path: Path) -> None:
     for name in ("queue", "topic"):
         (tmp_path / f"{name}.toml").write_text("title = ", encoding="utf-8")
 
-    assert [remark.shape_id for remark in lint([tmp_path], "q*").remarks] == ["queue"]
+    assert [remark.shape_id for remark in lint([tmp_path], "q*").findings] == ["queue"]
     with pytest.raises(UnknownNameError, match="unknown entry 'queues' in these folders; did you mean 'queue'"):
         lint([tmp_path], "queues")
 
@@ -316,6 +318,6 @@ def test_our_own_folder_is_clean_but_for_taking_its_own_place() -> None:
 
     report = lint([folder], "cdn/*")
 
-    assert report.entries == 3
-    assert len(report.remarks) == report.count(Severity.WARNING) == report.entries
-    assert all(remark.problem.problem.startswith("takes the place of the shipped entry") for remark in report.remarks)
+    assert report.entry_count == 3
+    assert len(report.findings) == report.count(Severity.WARNING) == report.entry_count
+    assert all(remark.problem.message.startswith("takes the place of the shipped entry") for remark in report.findings)

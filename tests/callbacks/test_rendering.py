@@ -12,15 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcop_mock.callbacks.generator import LANES, Generator, Moment, place_of, serial_of_own_policy
-from tcop_mock.callbacks.json_edit import with_value, without
-from tcop_mock.callbacks.pieces import Hole, has_marks
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sampling import Ask, forms
+from tcop_mock.callbacks.generator import (
+    POLICIES_IN_ROTATION,
+    Generator,
+    LifecyclePoint,
+    position_of,
+    serial_for_policy,
+)
+from tcop_mock.callbacks.json_edit import with_value, without_value
+from tcop_mock.callbacks.pieces import Marker, has_marker_chars
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Kind, Lang, Observed, ValueSpec
+from tcop_mock.domain.shape import AlarmKind, Lang, ObservedFields, ValueSpec
 from tcop_mock.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -32,12 +38,12 @@ PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
 SEEDS = st.integers(min_value=-(2**63), max_value=2**63)
 SERIALS = st.integers(min_value=0, max_value=10**6)
 OCCURRENCES = st.integers(min_value=1, max_value=12)
-MOMENTS = st.builds(Moment, st.sampled_from(State), OCCURRENCES, st.lists(OCCURRENCES, max_size=2).map(tuple))
+MOMENTS = st.builds(LifecyclePoint, st.sampled_from(State), OCCURRENCES, st.lists(OCCURRENCES, max_size=2).map(tuple))
 
 
 def able(shape: Shape, state: State) -> bool:
     """Tell whether some alarm of the shape has the state."""
-    return state is State.FIRING or shape.kind is Kind.METRIC or (state is State.RESOLVED and shape.recovers)
+    return state is State.FIRING or shape.kind is AlarmKind.METRIC or (state is State.RESOLVED and shape.can_resolve)
 
 
 @pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
@@ -55,7 +61,7 @@ def test_one_body_many_bodies_and_the_callback_are_the_same_bytes(  # noqa: PLR0
     shape: Shape,
     seed: int,
     serial: int,
-    moment: Moment,
+    moment: LifecyclePoint,
     lang: Lang,
     profile: str,
     threshold: bool,  # noqa: FBT001 - drawn
@@ -64,14 +70,16 @@ def test_one_body_many_bodies_and_the_callback_are_the_same_bytes(  # noqa: PLR0
     """Whatever is asked, the three ways to a body write the same."""
     if not able(shape, moment.state):
         return
-    form = data.draw(st.sampled_from(forms(shape)))
-    generator = Generator(seed, lang, form=form, wire=load_profile(profile).wire)
-    alarm = generator.alarm(shape, serial, threshold=threshold, reaching=moment.state)
+    form = data.draw(st.sampled_from(forms_of(shape)))
+    generator = Generator(seed, lang, form=form, wire_format=load_profile(profile).wire_format)
+    alarm = generator.alarm(shape, serial, has_threshold=threshold, required_state=moment.state)
     callback = generator.callback(alarm, *moment)
-    expected = callback.body()
-    bodies = Bodies(generator, shape, moment, ask=Ask(threshold=threshold, reaching=moment.state))
-    told = callback.alarm.first_occur + timedelta(seconds=callback.duration_s)
-    assert alarm.first_occur + timedelta(seconds=bodies.told_s(serial)) == told
+    expected = callback.to_bytes()
+    bodies = BodyRenderer(
+        generator, shape, moment, options=AlarmOptions(has_threshold=threshold, required_state=moment.state)
+    )
+    told = callback.alarm.first_occurred_at + timedelta(seconds=callback.duration_s)
+    assert alarm.first_occurred_at + timedelta(seconds=bodies.sent_at_s(serial)) == told
     assert bodies.body(serial) == expected
     first = max(0, serial - 2)
     assert bodies.bodies(first, 4)[serial - first] == expected
@@ -81,7 +89,7 @@ def test_one_body_many_bodies_and_the_callback_are_the_same_bytes(  # noqa: PLR0
 @settings(max_examples=25)
 def test_any_range_is_cut_from_the_same_sequence(seed: int, first: int, count: int) -> None:
     """Where a range begins and ends, in the middle of a block or over several, changes no body in it."""
-    bodies = Bodies(Generator(seed), CVM)
+    bodies = BodyRenderer(Generator(seed), CVM)
     drawn = bodies.bodies(first, count)
     assert len(drawn) == count
     for at in {0, count // 3, count - 1} if count else ():
@@ -90,27 +98,32 @@ def test_any_range_is_cut_from_the_same_sequence(seed: int, first: int, count: i
 
 def test_asking_twice_gives_the_same() -> None:
     """The second time, what the first had to compile is there already."""
-    bodies = Bodies(Generator(5), CVM)
-    assert bodies.bodies(0, 2 * LANES) == bodies.bodies(0, LANES) + bodies.bodies(LANES, LANES)
+    bodies = BodyRenderer(Generator(5), CVM)
+    assert bodies.bodies(0, 2 * POLICIES_IN_ROTATION) == bodies.bodies(0, POLICIES_IN_ROTATION) + bodies.bodies(
+        POLICIES_IN_ROTATION, POLICIES_IN_ROTATION
+    )
 
 
 @given(SERIALS)
 def test_each_serial_has_a_place_of_its_own(serial: int) -> None:
     """Sixteen alarms in a row are of sixteen policies, and no two alarms share a row."""
-    row = [place_of(serial - serial % LANES + lane) for lane in range(LANES)]
-    assert len({place.policy for place in row}) == LANES
-    assert len({place_of(serial + step) for step in range(300)}) == 300
+    row = [position_of(serial - serial % POLICIES_IN_ROTATION + lane) for lane in range(POLICIES_IN_ROTATION)]
+    assert len({place.policy for place in row}) == POLICIES_IN_ROTATION
+    assert len({position_of(serial + step) for step in range(300)}) == 300
 
 
 def test_alarms_of_policies_of_their_own_can_be_had() -> None:
     """No two of the serials that are made for it are of one policy."""
     numbers = range(0, 60_000, 7)
-    assert len({place_of(serial_of_own_policy(number)).policy for number in numbers}) == len(numbers)
+    assert len({position_of(serial_for_policy(number)).policy for number in numbers}) == len(numbers)
 
 
 def test_alarms_of_one_policy_differ_in_what_they_are_about() -> None:
     """The policy's alarms share account, policy, metric and region, and neither object nor session."""
-    trees = [json.loads(body) for body in Bodies(Generator(5), CVM).bodies(0, 200 * LANES)[::LANES]]
+    trees = [
+        json.loads(body)
+        for body in BodyRenderer(Generator(5), CVM).bodies(0, 200 * POLICIES_IN_ROTATION)[::POLICIES_IN_ROTATION]
+    ]
 
     def seen(*path: str) -> set[str]:
         found: set[str] = set()
@@ -131,25 +144,25 @@ def test_edits_are_in_every_body() -> None:
     """What is set or left out before chance speaks is set or left out in all bodies, and nothing else changes."""
 
     def edit(tree: Any) -> Any:
-        return without(with_value(tree, "alarmObjInfo.dimensions.objId", [1, "é"]), "alarmPolicyInfo.policyName")
+        return without_value(with_value(tree, "alarmObjInfo.dimensions.objId", [1, "é"]), "alarmPolicyInfo.policyName")
 
-    plain = [json.loads(body) for body in Bodies(Generator(5), CVM).bodies(0, 40)]
-    edited = [json.loads(body) for body in Bodies(Generator(5), CVM, edit=edit).bodies(0, 40)]
+    plain = [json.loads(body) for body in BodyRenderer(Generator(5), CVM).bodies(0, 40)]
+    edited = [json.loads(body) for body in BodyRenderer(Generator(5), CVM, edit=edit).bodies(0, 40)]
     assert edited == [edit(tree) for tree in plain]
 
 
 def test_an_edit_that_fits_no_body_is_found_in_a_rehearsal() -> None:
     """A path that only some alarms' bodies have is found before the first is written."""
-    bodies = Bodies(Generator(1), CVM, edit=lambda tree: without(tree, "alarmObjInfo.nosuch"))
+    bodies = BodyRenderer(Generator(1), CVM, edit=lambda tree: without_value(tree, "alarmObjInfo.nosuch"))
     with pytest.raises(UnknownNameError, match=r"unknown path 'alarmObjInfo\.nosuch'"):
-        bodies.rehearse(1)
+        bodies.validate(1)
 
 
 def test_a_state_that_alarms_do_not_have_is_refused() -> None:
     """Events do not repeat, however many bodies are asked for."""
     events = CATALOG.get("cvm/events")
     with pytest.raises(UsageError, match="event alarms never repeat"):
-        Bodies(Generator(1), events, Moment(State.REPEATED)).bodies(0, 1)
+        BodyRenderer(Generator(1), events, LifecyclePoint(State.REPEATED)).bodies(0, 1)
 
 
 @pytest.mark.parametrize("form", [Form.EVENTBRIDGE, Form.CLOUDEVENTS])
@@ -157,7 +170,7 @@ def test_a_form_that_a_shape_does_not_have_is_refused(form: Form) -> None:
     """EventBridge posts no metric alarms; the refusal says which forms there are."""
     message = f"cvm/basic-monitoring has no form {form}; it comes as documented, observed"
     with pytest.raises(UsageError, match=message):
-        Bodies(Generator(1, form=form), CVM)
+        BodyRenderer(Generator(1, form=form), CVM)
     with pytest.raises(UsageError, match=message):
         Generator(1, form=form).alarm(CVM)
 
@@ -181,24 +194,24 @@ def test_whatever_a_value_is_it_is_written_alike_everywhere(spec: ValueSpec) -> 
     texts = ["{a.k}", "{a.n}-{a.k}", "<{a.n}:{a.k}>"] if table else ["{a}", "<{a}", "{a}{a}"]
     typed = {"typed": {"value": "a.n" if table else "a"}}
     dimensions = {f"text{at}": text for at, text in enumerate(texts)} | typed | {"fixed": "plain", "number": 7}
-    shape = replace(CVM, values={"a": spec}, dimensions=dimensions, dimensions_zh={}, observed=Observed())
+    shape = replace(CVM, values={"a": spec}, dimensions=dimensions, dimensions_zh={}, observed=ObservedFields())
     generator = Generator(11)
-    bodies = Bodies(generator, shape).bodies(0, 600)
+    bodies = BodyRenderer(generator, shape).bodies(0, 600)
     for serial in range(0, 600, 23):
-        assert bodies[serial] == generator.callback(generator.alarm(shape, serial), State.FIRING).body()
+        assert bodies[serial] == generator.callback(generator.alarm(shape, serial), State.FIRING).to_bytes()
 
 
 def test_holes_are_kept_by_copies() -> None:
     """An edit copies its tree, and a hole in the copy is the same hole."""
-    hole = Hole(3)
+    hole = Marker(3)
     assert copy.deepcopy({"a": [hole]})["a"][0] is hole
-    assert has_marks(hole)
-    assert has_marks(f"{hole}")
+    assert has_marker_chars(hole)
+    assert has_marker_chars(f"{hole}")
     assert f"{hole}" != str(hole)
-    assert not has_marks("any text")
+    assert not has_marker_chars("any text")
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_built_in_envelope_is_that_of_profile_2023(name: str) -> None:
     """Who draws without a profile gets what the default profile says, and only that one says it."""
-    assert (load_profile(name).wire == Generator(1).wire) is (name in {"2023", "template"})
+    assert (load_profile(name).wire_format == Generator(1).wire_format) is (name in {"2023", "template"})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.callbacks.sample_check import could_draw
+from tcop_mock.callbacks.sample_check import sample_matches
 from tcop_mock.catalog.loader import Catalog
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SAMPLED = [pytest.param(shape, id=shape.id) for shape in CATALOG if shape.sample
 def test_the_documented_sample_could_have_been_drawn_or_says_why_not(shape: Shape) -> None:
     """`agrees` is true exactly when the shape could have drawn the page's sample; errata say why not."""
     assert shape.sample is not None
-    assert could_draw(shape, shape.sample.dimensions, placeholder=shape.sample.placeholder) is shape.sample.agrees
+    assert sample_matches(shape, shape.sample.dimensions, placeholder=shape.sample.placeholder) is shape.sample.agrees
     assert bool(shape.sample.errata) or shape.sample.agrees
 
 
@@ -31,15 +31,15 @@ def test_a_missing_or_moved_key_is_noticed(shape: Shape) -> None:
     assert shape.sample is not None
     items = list(shape.sample.dimensions.items())
     for wrong in (dict(items[1:]), dict(reversed(items)), dict(items) | {"surplus": "xxx"}):
-        assert not could_draw(shape, wrong, placeholder=True)
+        assert not sample_matches(shape, wrong, placeholder=True)
 
 
 def test_an_id_that_is_not_the_same_twice_is_noticed() -> None:
     """Two spellings of one value in one body could not have been drawn."""
     shape = CATALOG.get("cvm/storage-monitoring")
     good = {"diskid": "disk-1yukg09l", "objId": "disk-1yukg09l", "objName": "disk-1yukg09l(a/ins-i7d3ifpp)"}
-    assert could_draw(shape, good)
-    assert not could_draw(shape, good | {"objId": "disk-1yukg09m"})
+    assert sample_matches(shape, good)
+    assert not sample_matches(shape, good | {"objId": "disk-1yukg09m"})
 
 
 def test_the_json_type_counts() -> None:
@@ -52,17 +52,17 @@ def test_the_json_type_counts() -> None:
         "objId": "118.25.31.161#443#https",
         "objName": "web | Default-VPC | 118.25.31.161(https:443) | service:clb, product:monitor",
     }
-    assert could_draw(shape, good)
-    assert not could_draw(shape, good | {"vport": "443"})
-    assert not could_draw(shape, good | {"vport": 80})
+    assert sample_matches(shape, good)
+    assert not sample_matches(shape, good | {"vport": "443"})
+    assert not sample_matches(shape, good | {"vport": 80})
 
 
 def test_literals_other_than_text_are_compared() -> None:
     """A constant number in an entry matches that number only."""
     shape = replace(CATALOG.get("redis/legacy"), values={}, dimensions={"lane": 7, "region": "{region}"})
-    assert could_draw(shape, {"lane": 7, "region": "gz"})
-    assert not could_draw(shape, {"lane": 8, "region": "gz"})
-    assert not could_draw(shape, {"lane": "7", "region": "gz"})
+    assert sample_matches(shape, {"lane": 7, "region": "gz"})
+    assert not sample_matches(shape, {"lane": 8, "region": "gz"})
+    assert not sample_matches(shape, {"lane": "7", "region": "gz"})
 
 
 def test_an_account_as_number_is_matched_as_number() -> None:
@@ -75,9 +75,9 @@ def test_an_account_as_number_is_matched_as_number() -> None:
         "objId": "bwp-43k0os16",
         "objName": "bwp-43k0os16",
     }
-    assert could_draw(shape, good)
-    assert not could_draw(shape, good | {"appid": "1252068037"})
-    assert not could_draw(shape, good | {"__region__": "nowhere"})
+    assert sample_matches(shape, good)
+    assert not sample_matches(shape, good | {"appid": "1252068037"})
+    assert not sample_matches(shape, good | {"__region__": "nowhere"})
 
 
 def test_a_placeholder_stands_for_any_text() -> None:
@@ -85,24 +85,24 @@ def test_a_placeholder_stands_for_any_text() -> None:
     shape = CATALOG.get("vpc/vpn-tunnel")
     told = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "5642", "objName": "to the office(vpnx-lr6cpqp6)"}
     hidden = told | {"objId": "xxx"}
-    assert could_draw(shape, hidden, placeholder=True)
-    assert not could_draw(shape, hidden)
+    assert sample_matches(shape, hidden, placeholder=True)
+    assert not sample_matches(shape, hidden)
 
 
 def test_a_placeholder_excuses_nothing_else() -> None:
     """What is printed beside placeholders must still agree, and a placeholder is a text where a text is drawn."""
     tunnel, package = CATALOG.get("vpc/vpn-tunnel"), CATALOG.get("vpc/bandwidth-package")
     other = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "xxx", "objName": "to the office(vpnx-00000000)"}
-    assert not could_draw(tunnel, other, placeholder=True)
+    assert not sample_matches(tunnel, other, placeholder=True)
     hidden = {"__region__": "xxx", "appid": 1252068037, "netgroup": "xxx", "objId": "xxx", "objName": "xxx"}
-    assert could_draw(package, hidden, placeholder=True)
-    assert not could_draw(package, hidden | {"appid": "xxx"}, placeholder=True)
-    assert not could_draw(package, hidden | {"objId": 1}, placeholder=True)
+    assert sample_matches(package, hidden, placeholder=True)
+    assert not sample_matches(package, hidden | {"appid": "xxx"}, placeholder=True)
+    assert not sample_matches(package, hidden | {"objId": 1}, placeholder=True)
 
 
 def test_a_placeholder_of_a_picked_value_is_one_of_its_type() -> None:
     """Where a number is picked, a placeholder of text could not have been drawn."""
     listener = CATALOG.get("clb/public-listener")
     hidden: dict[str, object] = dict.fromkeys(("protocol", "vip", "vport", "objId", "objName"), "xxx")
-    assert not could_draw(listener, hidden, placeholder=True)
-    assert could_draw(listener, hidden | {"vport": 443}, placeholder=True)
+    assert not sample_matches(listener, hidden, placeholder=True)
+    assert sample_matches(listener, hidden | {"vport": 443}, placeholder=True)

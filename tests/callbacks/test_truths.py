@@ -12,21 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.sample_check import could_draw
-from tcop_mock.callbacks.sampling import is_beyond
+from tcop_mock.callbacks.sample_check import sample_matches
+from tcop_mock.callbacks.sampling import breaches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import regions
-from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, Notify, NotifyType, State
-from tcop_mock.domain.shape import Kind, Lang, Shape
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, NotifyType, RepeatPolicy, State
+from tcop_mock.domain.shape import AlarmKind, Lang, Shape
 from tcop_mock.errors import UsageError
 
 CATALOG = Catalog.load()
 SEEDS = st.integers(min_value=-(2**63), max_value=2**63)
 SERIALS = st.integers(min_value=0, max_value=10**6)
 SHAPES = st.sampled_from(list(CATALOG))
-METRIC_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is Kind.METRIC])
-EVENT_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is Kind.EVENT])
-RECOVERING = st.sampled_from([shape for shape in CATALOG if shape.recovers])
+METRIC_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is AlarmKind.METRIC])
+EVENT_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is AlarmKind.EVENT])
+RECOVERING = st.sampled_from([shape for shape in CATALOG if shape.can_resolve])
 LANGS = st.sampled_from(Lang)
 THRESHOLD_FIELDS = {
     "calcType", "calcValue", "calcUnit", "currentValue", "historyValue",
@@ -49,7 +49,7 @@ def test_same_seed_same_bytes(seed: int, serial: int, shape: Shape, lang: Lang) 
     used = Generator(seed, lang)
     used.alarm(shape, serial + 1)
     [one, two] = [
-        [callback.body() for callback in generator.life(generator.alarm(shape, serial))]
+        [callback.to_bytes() for callback in generator.lifecycle(generator.alarm(shape, serial))]
         for generator in (used, Generator(seed, lang))
     ]
     assert one == two
@@ -68,7 +68,7 @@ def test_each_alarm_has_ids_of_its_own(seed: int, shape: Shape) -> None:
 @given(SEEDS, SERIALS, SHAPES)
 def test_dimensions_could_be_drawn_from_their_own_shape(seed: int, serial: int, shape: Shape) -> None:
     """Whatever is drawn keeps its shape's pattern: keys, order, JSON types, each id the same wherever it stands."""
-    assert could_draw(shape, Generator(seed).alarm(shape, serial).dimensions)
+    assert sample_matches(shape, Generator(seed).alarm(shape, serial).dimensions)
 
 
 @given(SEEDS, SERIALS, METRIC_SHAPES, LANGS)
@@ -77,12 +77,12 @@ def test_current_value_is_beyond_the_threshold_exactly_while_firing(
 ) -> None:
     """The currentValue breaches calcValue while firing and while repeated, and is back within it when resolved."""
     generator = Generator(seed, lang)
-    alarm = generator.alarm(shape, serial, reaching=State.REPEATED)
-    for callback in generator.life(alarm, repeats=2):
+    alarm = generator.alarm(shape, serial, required_state=State.REPEATED)
+    for callback in generator.lifecycle(alarm, repeats=2):
         conditions = _body(callback)["alarmPolicyInfo"]["conditions"]
-        beyond = is_beyond(conditions["currentValue"], conditions["calcType"], conditions["calcValue"])
+        beyond = breaches(conditions["currentValue"], conditions["calcType"], conditions["calcValue"])
         assert beyond is (callback.state is not State.RESOLVED)
-        assert not is_beyond(conditions["historyValue"], conditions["calcType"], conditions["calcValue"])
+        assert not breaches(conditions["historyValue"], conditions["calcType"], conditions["calcValue"])
 
 
 @given(SEEDS, SERIALS, METRIC_SHAPES)
@@ -106,8 +106,8 @@ def test_numbers_are_written_as_captured_ones(seed: int, serial: int, shape: Sha
 def test_times_agree(seed: int, serial: int, shape: Shape, repeats: int) -> None:
     """Durations grow from 0 and recoverTime is firstOccurTime plus durationTime, or "0" while unresolved."""
     generator = Generator(seed)
-    alarm = generator.alarm(shape, serial, reaching=State.REPEATED)
-    trees = [_body(callback) for callback in generator.life(alarm, repeats)]
+    alarm = generator.alarm(shape, serial, required_state=State.REPEATED)
+    trees = [_body(callback) for callback in generator.lifecycle(alarm, repeats)]
     durations = [tree["durationTime"] for tree in trees]
     assert durations[0] == 0
     assert durations == sorted(set(durations))
@@ -121,8 +121,8 @@ def test_times_agree(seed: int, serial: int, shape: Shape, repeats: int) -> None
 def test_a_life_keeps_policy_and_object_and_changes_session(seed: int, serial: int, shape: Shape) -> None:
     """Every callback of an alarm has a session of its own and the same policy, object and region."""
     generator = Generator(seed)
-    alarm = generator.alarm(shape, serial, reaching=State.RESOLVED)
-    trees = [_body(callback) for callback in generator.life(alarm, repeats=3 if alarm.repeats else 0)]
+    alarm = generator.alarm(shape, serial, required_state=State.RESOLVED)
+    trees = [_body(callback) for callback in generator.lifecycle(alarm, repeats=3 if alarm.can_repeat else 0)]
     assert len({tree["sessionId"] for tree in trees}) == len(trees)
     assert all(tree["alarmObjInfo"] == trees[0]["alarmObjInfo"] for tree in trees)
     assert len({tree["alarmPolicyInfo"]["policyId"] for tree in trees}) == 1
@@ -154,7 +154,7 @@ def test_account_agrees_everywhere(seed: int, serial: int, shape: Shape) -> None
 def test_without_a_threshold_all_threshold_fields_are_absent(seed: int, serial: int, shape: Shape, lang: Lang) -> None:
     """An alarm without a threshold has only the metric's names in its conditions."""
     generator = Generator(seed, lang)
-    alarm = generator.alarm(shape, serial, threshold=False)
+    alarm = generator.alarm(shape, serial, has_threshold=False)
     for state in (State.FIRING, State.RESOLVED):
         conditions = _body(generator.callback(alarm, state))["alarmPolicyInfo"]["conditions"]
         assert list(conditions) == ["metricName", "metricShowName"]
@@ -197,14 +197,14 @@ def test_language_changes_names_and_nothing_else(seed: int, serial: int, shape: 
 def test_a_state_is_reached_or_refused(seed: int, serial: int, shape: Shape, state: State) -> None:
     """An alarm drawn to reach a state has a callback in it, or is refused: events do not repeat, not all recover."""
     generator = Generator(seed)
-    if shape.kind is Kind.EVENT and state is State.REPEATED:
+    if shape.kind is AlarmKind.EVENT and state is State.REPEATED:
         with pytest.raises(UsageError, match="never repeat"):
-            generator.alarm(shape, serial, reaching=state)
-    elif state is State.RESOLVED and not shape.recovers:
+            generator.alarm(shape, serial, required_state=state)
+    elif state is State.RESOLVED and not shape.can_resolve:
         with pytest.raises(UsageError, match="has no recovery"):
-            generator.alarm(shape, serial, reaching=state)
+            generator.alarm(shape, serial, required_state=state)
     else:
-        assert generator.callback(generator.alarm(shape, serial, reaching=state), state).state is state
+        assert generator.callback(generator.alarm(shape, serial, required_state=state), state).state is state
 
 
 @given(SEEDS, SERIALS)
@@ -222,18 +222,20 @@ def test_an_alarm_that_fires_again_does_so_after_its_end(
 ) -> None:
     """A new life has a new first time behind the recovery of the last one, its own session, and the same object."""
     generator = Generator(seed)
-    alarm = generator.alarm(shape, serial, reaching=State.RESOLVED)
+    alarm = generator.alarm(shape, serial, required_state=State.RESOLVED)
     sessions = set()
-    over = alarm.first_occur
+    over = alarm.first_occurred_at
     for number, occurrence in enumerate(outlived):
         before = tuple(outlived[:number])
         fired = generator.callback(alarm, State.FIRING, 1, before)
         resolved = generator.callback(alarm, State.RESOLVED, occurrence, before)
-        assert fired.alarm.first_occur == resolved.alarm.first_occur
-        assert fired.alarm.first_occur > over if before else fired.alarm.first_occur == alarm.first_occur
+        assert fired.alarm.first_occurred_at == resolved.alarm.first_occurred_at
+        assert (
+            fired.alarm.first_occurred_at > over if before else fired.alarm.first_occurred_at == alarm.first_occurred_at
+        )
         assert (fired.alarm.policy_id, fired.alarm.dimensions) == (alarm.policy_id, alarm.dimensions)
-        assert resolved.recovered is not None
-        over = resolved.recovered
+        assert resolved.recovered_at is not None
+        over = resolved.recovered_at
         sessions |= {fired.session_id, resolved.session_id}
     assert len(sessions) == 2 * len(outlived)
 
@@ -242,10 +244,10 @@ def test_an_alarm_that_fires_again_does_so_after_its_end(
 @pytest.mark.parametrize("kind", NotifyType)
 def test_an_alarm_is_told_as_often_as_is_asked(kind: NotifyType, every_s: int) -> None:
     """Every documented frequency: its repeats have the ages that the documentation of triggering gives them."""
-    shape = next(shape for shape in CATALOG if shape.kind is Kind.METRIC)
+    shape = next(shape for shape in CATALOG if shape.kind is AlarmKind.METRIC)
     generator = Generator(3)
     single = kind is NotifyType.SINGLE
-    alarm = generator.alarm(shape, notify=Notify(kind, 0 if single else every_s))
+    alarm = generator.alarm(shape, repeat_policy=RepeatPolicy(kind, 0 if single else every_s))
     if single:
         with pytest.raises(UsageError, match="its alarmNotifyType is singleAlarm"):
             generator.callback(alarm, State.REPEATED)
@@ -262,7 +264,7 @@ def test_an_alarm_is_told_as_often_as_is_asked(kind: NotifyType, every_s: int) -
 
 def test_events_are_told_once() -> None:
     """An event asked to repeat is an error, one asked not to is as it is."""
-    shape = next(shape for shape in CATALOG if shape.kind is Kind.EVENT)
-    assert Generator(1).alarm(shape, notify=Notify(NotifyType.SINGLE, 0)) == Generator(1).alarm(shape)
+    shape = next(shape for shape in CATALOG if shape.kind is AlarmKind.EVENT)
+    assert Generator(1).alarm(shape, repeat_policy=RepeatPolicy(NotifyType.SINGLE, 0)) == Generator(1).alarm(shape)
     with pytest.raises(UsageError, match="event alarms never repeat, so they are told once: single"):
-        Generator(1).alarm(shape, notify=Notify(NotifyType.CONTINUOUS, 300))
+        Generator(1).alarm(shape, repeat_policy=RepeatPolicy(NotifyType.CONTINUOUS, 300))

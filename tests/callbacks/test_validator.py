@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcop_mock.callbacks import strict_json
-from tcop_mock.callbacks.generator import Generator, Moment
-from tcop_mock.callbacks.json_edit import with_value, without
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sampling import Ask, forms
-from tcop_mock.callbacks.strict_json import MOST_BYTES, MOST_DEPTH, MOST_FLAWS, Note, parse
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.generator import Generator, LifecyclePoint
+from tcop_mock.callbacks.json_edit import with_value, without_value
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
+from tcop_mock.callbacks.strict_json import MAX_BYTES, MAX_DEPTH, MAX_PARSE_ISSUES, Issue, parse_body
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Kind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CATALOG = Catalog.load()
 PROFILES = ("2019-ack", "2021-verify", "2023", "2025")
-JUDGES = {name: BodyJudge(CATALOG, load_profile(name)) for name in (*PROFILES, "template")}
+JUDGES = {name: CallbackValidator(CATALOG, load_profile(name)) for name in (*PROFILES, "template")}
 JUDGE = JUDGES["2023"]
 CVM = CATALOG.get("cvm/basic-monitoring")
 CONDITIONS = "alarmPolicyInfo.conditions"
@@ -51,25 +51,37 @@ KEYS = (
 
 def body_of(shape: Shape, state: State = State.FIRING, form: Form = Form.DOCUMENTED) -> Any:
     """Return one body."""
-    return json.loads(Bodies(Generator(3, form=form), shape, Moment(state), ask=Ask(reaching=state)).body(0))
+    return json.loads(
+        BodyRenderer(
+            Generator(3, form=form), shape, LifecyclePoint(state), options=AlarmOptions(required_state=state)
+        ).body(0)
+    )
 
 
 def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes]]:
     """Yield bodies of both ends of an alarm's life, in both languages, with and without a threshold."""
-    states = [State.FIRING, *([State.RESOLVED] if shape.recovers else [])]
+    states = [State.FIRING, *([State.RESOLVED] if shape.can_resolve else [])]
     for at, (state, lang) in enumerate((state, lang) for state in states for lang in Lang):
-        generator = Generator(at, lang, form=form, wire=load_profile(profile).wire)
-        yield state, Bodies(generator, shape, Moment(state), ask=Ask(threshold=at % 2 == 0, reaching=state)).body(at)
+        generator = Generator(at, lang, form=form, wire_format=load_profile(profile).wire_format)
+        yield (
+            state,
+            BodyRenderer(
+                generator,
+                shape,
+                LifecyclePoint(state),
+                options=AlarmOptions(has_threshold=at % 2 == 0, required_state=state),
+            ).body(at),
+        )
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
 def test_what_we_draw_is_recognised_and_fine(shape: Shape) -> None:
     """In every form and generation; the documented form has no deviations from its own generation's page."""
-    for at, form in enumerate(forms(shape)):
+    for at, form in enumerate(forms_of(shape)):
         profile = PROFILES[(len(shape.id) + at) % len(PROFILES)]
         for state, body in drawn(shape, form, profile):
-            verdict = JUDGES[profile].judge(body)
+            verdict = JUDGES[profile].validate(body)
             assert verdict.problems == ()
             assert shape.id in (verdict.shape, *verdict.also_fits)
             assert len(verdict.also_fits) <= ("cvm/basic" in shape.id)
@@ -81,24 +93,24 @@ def test_what_we_draw_is_recognised_and_fine(shape: Shape) -> None:
 @given(JSON)
 def test_any_json_gets_a_verdict(value: object) -> None:
     """No value makes the judge stumble, and none but a callback is valid."""
-    verdict = JUDGE.judge(json.dumps(value).encode())
-    assert (verdict.kind, verdict.valid) == ("unknown", False)
+    verdict = JUDGE.validate(json.dumps(value).encode())
+    assert (verdict.kind, verdict.is_valid) == ("unknown", False)
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)), st.sampled_from(PROFILES))
 def test_any_fields_get_a_verdict(value: object, profile: str) -> None:
     """Nor does a body that has our keys and whatever in them."""
-    assert not JUDGES[profile].judge(json.dumps(value).encode()).valid
+    assert not JUDGES[profile].validate(json.dumps(value).encode()).is_valid
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_get_a_verdict(raw: bytes) -> None:
     """Nor do bytes that are no JSON; to whoever writes templates, they are a template's body."""
-    assert not JUDGE.judge(raw).valid
-    verdict = JUDGES["template"].judge(raw)
-    assert verdict.valid
+    assert not JUDGE.validate(raw).is_valid
+    verdict = JUDGES["template"].validate(raw)
+    assert verdict.is_valid
     assert verdict.kind == "template"
-    assert verdict.deviations == JUDGE.judge(raw).problems
+    assert verdict.deviations == JUDGE.validate(raw).problems
 
 
 NO_JSON = {
@@ -113,7 +125,7 @@ NO_JSON = {
     "UTF-16": ('{"a":1}'.encode("utf-16"), "is no UTF-8: it looks like UTF-16"),
     "UTF-16 without a mark": ('{"ä":1}'.encode("utf-16-be"), "is no UTF-8: it looks like UTF-16 or UTF-32"),
     "a long number": (b"[" + b"9" * 5000 + b"]", "has a number of more than 4300 digits"),
-    "depth": (b"[" * 100_000, f"nests deeper than {MOST_DEPTH} tables and lists"),
+    "depth": (b"[" * 100_000, f"nests deeper than {MAX_DEPTH} tables and lists"),
     "a line break in a text": (b'{"a":"\n"}', "is no JSON: invalid control character at (line 1, column 7: '\\n\"}')"),
 }
 
@@ -121,67 +133,67 @@ NO_JSON = {
 @pytest.mark.parametrize("raw, why", NO_JSON.values(), ids=NO_JSON)
 def test_what_is_no_json_is_told(raw: bytes, why: str) -> None:
     """One problem, which says what and where."""
-    verdict = JUDGE.judge(raw)
-    assert (verdict.kind, verdict.problems) == ("unknown", (Note("", why),))
+    verdict = JUDGE.validate(raw)
+    assert (verdict.kind, verdict.problems) == ("unknown", (Issue("", why),))
 
 
 def test_a_body_without_end_is_not_read() -> None:
     """Beyond the limit nothing is parsed."""
-    [problem] = JUDGE.judge(b" " * (MOST_BYTES + 1)).problems
+    [problem] = JUDGE.validate(b" " * (MAX_BYTES + 1)).problems
     assert problem.message == "is longer than 64 MiB and was not read; a callback has some 800 bytes"
 
 
 ODD = {
     "a key twice": (
         b'{"a":{"b":1,"b":2}}',
-        Note("a.b", "the key stands here twice: readers differ in which value they take"),
+        Issue("a.b", "the key stands here twice: readers differ in which value they take"),
     ),
-    "NaN": (b'{"a":NaN}', Note("a", "is NaN, which is no JSON")),
-    "infinity": (b'{"a":[1e999,-Infinity]}', Note("a.1", "is -Infinity, which is no JSON")),
-    "half a pair": (b'{"a":["\\ud800"]}', Note("a.0", "has half a surrogate pair: UTF-8 cannot write it")),
+    "NaN": (b'{"a":NaN}', Issue("a", "is NaN, which is no JSON")),
+    "infinity": (b'{"a":[1e999,-Infinity]}', Issue("a.1", "is -Infinity, which is no JSON")),
+    "half a pair": (b'{"a":["\\ud800"]}', Issue("a.0", "has half a surrogate pair: UTF-8 cannot write it")),
     "half a pair in a key": (
         b'{"a":{"\\udfff":1}}',
-        Note("a", "a key has half a surrogate pair: UTF-8 cannot write it"),
+        Issue("a", "a key has half a surrogate pair: UTF-8 cannot write it"),
     ),
-    "some depth": (b"[" * 300 + b"]" * 300, Note("", f"nests deeper than {MOST_DEPTH} tables and lists")),
+    "some depth": (b"[" * 300 + b"]" * 300, Issue("", f"nests deeper than {MAX_DEPTH} tables and lists")),
 }
 
 
 @pytest.mark.parametrize("raw, note", ODD.values(), ids=ODD)
-def test_what_readers_stumble_over_is_a_problem(raw: bytes, note: Note) -> None:
+def test_what_readers_stumble_over_is_a_problem(raw: bytes, note: Issue) -> None:
     """JSON that not every reader reads alike is told by its place."""
-    assert note in parse(raw).problems
-    assert note in JUDGE.judge(raw).problems
+    assert note in parse_body(raw).problems
+    assert note in JUDGE.validate(raw).problems
 
 
 def test_a_number_beyond_all_is_no_infinity() -> None:
     """What JSON has is not told, only what it does not have."""
-    assert parse(b'{"a":[1e999,-Infinity],"b":"\\ud83d\\ude00"}').problems == (
-        Note("a.1", "is -Infinity, which is no JSON"),
+    assert parse_body(b'{"a":[1e999,-Infinity],"b":"\\ud83d\\ude00"}').problems == (
+        Issue("a.1", "is -Infinity, which is no JSON"),
     )
 
 
 def test_a_text_that_breaks_everything_is_told_in_part() -> None:
     """What is odd about a body's text is bounded, and so are the keys that are told."""
     twice = b"[%b]" % b",".join([b'{"a":1,"a":2}'] * 1000)
-    assert len(parse(twice).problems) == MOST_FLAWS
-    [note] = JUDGE.judge_tree(body_of(CVM) | {"k" * 100_000: 1}).deviations
-    assert note == Note("k" * 200, "is an unknown key")
+    assert len(parse_body(twice).problems) == MAX_PARSE_ISSUES
+    [note] = JUDGE.validate_tree(body_of(CVM) | {"k" * 100_000: 1}).deviations
+    assert note == Issue("k" * 200, "is an unknown key")
 
 
 def test_a_large_body_is_walked_through_only_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body without anything odd costs no more than Python's decoder takes."""
     monkeypatch.delattr(strict_json, "_walk")
-    assert parse(b'{"a":[1,{"b":"\xc3\xbc"}]}').problems == ()
+    assert parse_body(b'{"a":[1,{"b":"\xc3\xbc"}]}').problems == ()
     with pytest.raises(NameError):
-        parse(b'{"a":NaN}')
+        parse_body(b'{"a":NaN}')
 
 
 def test_a_byte_order_mark_is_a_deviation() -> None:
     """It is told, and the body behind it is read."""
-    verdict = JUDGE.judge(b"\xef\xbb\xbf" + json.dumps(body_of(CVM)).encode())
+    verdict = JUDGE.validate(b"\xef\xbb\xbf" + json.dumps(body_of(CVM)).encode())
     assert verdict.shape == CVM.id
-    assert verdict.deviations == (Note("", "begins with a byte order mark, which JSON texts must not have"),)
+    assert verdict.deviations == (Issue("", "begins with a byte order mark, which JSON texts must not have"),)
 
 
 PROBLEMS = {
@@ -206,7 +218,7 @@ PROBLEMS = {
 @pytest.mark.parametrize("path, value, message", PROBLEMS.values(), ids=PROBLEMS)
 def test_a_problem_is_told_by_its_path(path: str, value: object, message: str) -> None:
     """What no callback has is a problem, one, and no deviation beside it at the same place."""
-    verdict = JUDGE.judge_tree(with_value(body_of(CVM), path, value))
+    verdict = JUDGE.validate_tree(with_value(body_of(CVM), path, value))
     [problem] = verdict.problems
     assert problem.path == path
     assert problem.message.startswith(message)
@@ -219,56 +231,56 @@ def test_a_problem_is_told_by_its_path(path: str, value: object, message: str) -
 )
 def test_what_is_missing_is_a_problem(path: str) -> None:
     """A field that every callback of the shape has must be there."""
-    verdict = JUDGE.judge_tree(without(body_of(CVM), path))
-    assert verdict.problems == (Note(path, "is missing"),)
+    verdict = JUDGE.validate_tree(without_value(body_of(CVM), path))
+    assert verdict.problems == (Issue(path, "is missing"),)
 
 
 def test_no_body_is_told_without_end() -> None:
     """Of a million odd fields a hundred are told, and that there are more."""
     body = body_of(CVM) | {f"odd{number}": number for number in range(100_000)}
-    assert len(JUDGE.judge_tree(body).deviations) == 101
-    assert JUDGE.judge_tree(body).deviations[-1] == Note("", "more than 100 of these")
+    assert len(JUDGE.validate_tree(body).deviations) == 101
+    assert JUDGE.validate_tree(body).deviations[-1] == Issue("", "more than 100 of these")
     twice = "{" + ",".join(f'"{number}":1,"{number}":2' for number in range(200)) + "}"
-    assert len(JUDGE.judge(twice.encode()).problems) == 102
+    assert len(JUDGE.validate(twice.encode()).problems) == 102
 
 
 DEVIATIONS = {
-    "an unknown field": ("brandNew", 1, Note("brandNew", "is an unknown key")),
+    "an unknown field": ("brandNew", 1, Issue("brandNew", "is an unknown key")),
     "an unknown dimension": (
         "alarmObjInfo.dimensions.zone",
         "x",
-        Note("alarmObjInfo.dimensions.zone", "is an unknown key"),
+        Issue("alarmObjInfo.dimensions.zone", "is an unknown key"),
     ),
     "a slip of the pen": (
         "alarmObjInfo.uinn",
         "1",
-        Note("alarmObjInfo.uinn", "is an unknown key; did you mean 'uin'?"),
+        Issue("alarmObjInfo.uinn", "is an unknown key; did you mean 'uin'?"),
     ),
     "a field of captures": (
         "policyDetailURL",
         "x",
-        Note("policyDetailURL", "captured callbacks have it, no page does"),
+        Issue("policyDetailURL", "captured callbacks have it, no page does"),
     ),
     "another metric": (
         f"{CONDITIONS}.metricName",
         "m",
-        Note(f"{CONDITIONS}.metricName", f"is no metric of {CVM.id} that is known"),
+        Issue(f"{CONDITIONS}.metricName", f"is no metric of {CVM.id} that is known"),
     ),
-    "an integer status": ("alarmStatus", 1, Note("alarmStatus", 'is 1, not "1" or "0"')),
+    "an integer status": ("alarmStatus", 1, Issue("alarmStatus", 'is 1, not "1" or "0"')),
     "an early recovery": (
         "recoverTime",
         "2001-01-01 00:00:00",
-        Note("recoverTime", "is told by an alarm that is not resolved"),
+        Issue("recoverTime", "is told by an alarm that is not resolved"),
     ),
-    "a duration as a text": ("durationTime", "60", Note("durationTime", "is a text, not an integer")),
+    "a duration as a text": ("durationTime", "60", Issue("durationTime", "is a text, not an integer")),
 }
 
 
 @pytest.mark.parametrize("path, value, note", DEVIATIONS.values(), ids=DEVIATIONS)
-def test_a_deviation_is_no_problem(path: str, value: object, note: Note) -> None:
+def test_a_deviation_is_no_problem(path: str, value: object, note: Issue) -> None:
     """What no page documents is told, and the body is valid."""
-    verdict = JUDGE.judge_tree(with_value(body_of(CVM), path, value, create=True))
-    assert (verdict.valid, verdict.shape) == (True, CVM.id)
+    verdict = JUDGE.validate_tree(with_value(body_of(CVM), path, value, create=True))
+    assert (verdict.is_valid, verdict.shape) == (True, CVM.id)
     assert verdict.deviations == (note,)
 
 
@@ -279,45 +291,51 @@ def test_times_that_do_not_fit_are_deviations() -> None:
         ("0", "is not told by an alarm that is resolved"),
         ("2001-01-01 00:00:00", "is before firstOccurTime"),
     ):
-        assert JUDGE.judge_tree(with_value(body, "recoverTime", value)).deviations == (Note("recoverTime", message),)
-    old = json.loads(Bodies(Generator(3, wire=load_profile("2019-ack").wire), CVM, Moment(State.RESOLVED)).body(0))
+        assert JUDGE.validate_tree(with_value(body, "recoverTime", value)).deviations == (
+            Issue("recoverTime", message),
+        )
+    old = json.loads(
+        BodyRenderer(
+            Generator(3, wire_format=load_profile("2019-ack").wire_format), CVM, LifecyclePoint(State.RESOLVED)
+        ).body(0)
+    )
     path = "alarmPolicyInfo.recoverTime"
-    verdict = JUDGES["2019-ack"].judge_tree(with_value(old, path, "0"))
-    assert verdict.deviations == (Note(path, "is not told by an alarm that is resolved"),)
-    odd = without(without(body_of(CVM), "recoverTime"), "alarmPolicyInfo")
-    assert JUDGE.judge_tree(odd).problems == (Note("alarmPolicyInfo", "is missing"),)
+    verdict = JUDGES["2019-ack"].validate_tree(with_value(old, path, "0"))
+    assert verdict.deviations == (Issue(path, "is not told by an alarm that is resolved"),)
+    odd = without_value(without_value(body_of(CVM), "recoverTime"), "alarmPolicyInfo")
+    assert JUDGE.validate_tree(odd).problems == (Issue("alarmPolicyInfo", "is missing"),)
 
 
 def test_an_unknown_product_is_a_deviation() -> None:
     """Products, and dimensions of known products, that nobody has seen are told by what says what they are."""
     body: Any = with_value(body_of(CVM), "alarmObjInfo.dimensions", {"gpuId": "gpu-1", "node": 4})
-    verdict = JUDGE.judge_tree(body)
+    verdict = JUDGE.validate_tree(body)
     message = "has the keys of no known shape of this product ("
-    assert (verdict.valid, verdict.kind, verdict.shape) == (True, "metric", None)
+    assert (verdict.is_valid, verdict.kind, verdict.shape) == (True, "metric", None)
     assert verdict.deviations[0].path == "alarmObjInfo.dimensions"
     assert verdict.deviations[0].message.startswith(message)
     assert verdict.deviations[0].message.endswith("cvm/basic-monitoring, cvm/basic-monitoring-named)")
     body["alarmObjInfo"]["namespace"] = "qce/lb_public"
     body["alarmPolicyInfo"].pop("policyType")
-    assert JUDGE.judge_tree(body).deviations[0].message.endswith(" and 2 more)")
+    assert JUDGE.validate_tree(body).deviations[0].message.endswith(" and 2 more)")
     body["alarmPolicyInfo"]["policyType"] = "brand_new"
     body["alarmObjInfo"]["namespace"] = "qce/brandnew"
     unknown = 'is "qce/brandnew", a product that is not in the catalogue'
-    assert JUDGE.judge_tree(body).deviations == (Note("alarmObjInfo.namespace", unknown),)
+    assert JUDGE.validate_tree(body).deviations == (Issue("alarmObjInfo.namespace", unknown),)
     del body["alarmObjInfo"]["namespace"], body["alarmPolicyInfo"]["policyType"]
-    assert JUDGE.judge_tree(body).deviations == (Note("", "is of a product that is not in the catalogue"),)
+    assert JUDGE.validate_tree(body).deviations == (Issue("", "is of a product that is not in the catalogue"),)
     body["alarmStatus"] = 3
-    assert [note.path for note in JUDGE.judge_tree(body).problems] == ["alarmStatus"]
+    assert [note.path for note in JUDGE.validate_tree(body).problems] == ["alarmStatus"]
 
 
 def test_a_cloud_event_of_another_source_is_a_deviation() -> None:
     """CloudEvents are known by their type or source."""
     body = body_of(CATALOG.get("antiddos/events"), form=Form.CLOUDEVENTS)
-    assert JUDGE.judge_tree(with_value(body, "type", "antiddos:ErrorEvent:New")).shape == "antiddos/events"
+    assert JUDGE.validate_tree(with_value(body, "type", "antiddos:ErrorEvent:New")).shape == "antiddos/events"
     strange: Any = with_value(with_value(body, "type", "x:y:z"), "source", "x.cloud.tencent")
-    verdict = JUDGE.judge_tree(strange)
-    assert (verdict.valid, verdict.kind, verdict.shape) == (True, "ddos", None)
-    assert verdict.deviations == (Note("type", "is of a product that is not in the catalogue"),)
+    verdict = JUDGE.validate_tree(strange)
+    assert (verdict.is_valid, verdict.kind, verdict.shape) == (True, "ddos", None)
+    assert verdict.deviations == (Issue("type", "is of a product that is not in the catalogue"),)
 
 
 @pytest.mark.proof
@@ -326,9 +344,9 @@ def test_a_shape_is_recognised_without_one_of_its_signs(lost: str) -> None:
     """What is missing here is told by what is there."""
     for shape in CATALOG:
         body = body_of(shape)
-        if shape.kind is Kind.METRIC:
-            body = without(body, lost)
-        verdict = JUDGE.judge_tree(body)
+        if shape.kind is AlarmKind.METRIC:
+            body = without_value(body, lost)
+        verdict = JUDGE.validate_tree(body)
         assert shape.id in (verdict.shape, *verdict.also_fits)
 
 
@@ -338,7 +356,7 @@ def test_other_spellings_are_recognised() -> None:
     name, (other, *_) = next(iter(shape.aliases.items()))
     body: Any = body_of(shape)
     body["alarmObjInfo"]["dimensions"][other] = body["alarmObjInfo"]["dimensions"].pop(name)
-    assert JUDGE.judge_tree(body).shape == shape.id
+    assert JUDGE.validate_tree(body).shape == shape.id
     body = body_of(CVM)
     body["alarmObjInfo"]["dimensions"]["UNINSTANCEID"] = body["alarmObjInfo"]["dimensions"].pop("unInstanceId")
-    assert JUDGE.judge_tree(body).shape == CVM.id
+    assert JUDGE.validate_tree(body).shape == CVM.id

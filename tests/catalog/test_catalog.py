@@ -9,7 +9,17 @@ import pytest
 
 from tcop_mock.catalog.data_files import data_root
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.shape import Erratum, Kind, Lang, Observed, Policy, Product, Sample, Text, ValueSpec
+from tcop_mock.domain.shape import (
+    AlarmKind,
+    Erratum,
+    Lang,
+    LocalizedText,
+    ObservedFields,
+    Policy,
+    Product,
+    Sample,
+    ValueSpec,
+)
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -147,12 +157,12 @@ def test_a_users_entry_stands_beside_the_shipped_ones(shipped: Catalog, folder: 
     shape = catalog.get("acme/queue")
 
     assert len(catalog) == len(shipped) + 1
-    assert shape.kind is Kind.METRIC
-    assert shape.title == Text("Acme - queue", "Acme - queue")
-    assert shape.policy == Policy("acme_queue", Text("Acme - queue", "队列"))
+    assert shape.kind is AlarmKind.METRIC
+    assert shape.title == LocalizedText("Acme - queue", "Acme - queue")
+    assert shape.policy == Policy("acme_queue", LocalizedText("Acme - queue", "队列"))
     assert shape.values == {"queue": ValueSpec("resource_id", {"prefix": "queue"})}
     assert shape.dimensions == {"queueId": "{queue}"}
-    assert (shape.regional, shape.assumed, shape.product, shape.documented) == (False, (), None, False)
+    assert (shape.regional, shape.assumed, shape.product, shape.is_documented) == (False, (), None, False)
 
 
 def test_a_metric_without_threshold_needs_no_range(folder: Path) -> None:
@@ -169,15 +179,15 @@ def test_an_entry_of_events_is_read_whole(tmp_path: Path) -> None:
 
     shape = Catalog.load(tmp_path).get("events")
 
-    assert shape.kind is Kind.EVENT
-    assert shape.product == Product("acme", Text("Acme", "艾克米"))
+    assert shape.kind is AlarmKind.EVENT
+    assert shape.product == Product("acme", LocalizedText("Acme", "艾克米"))
     assert [(event.name, event.recoverable, event.source) for event in shape.events] == [("acme_down", True, "ours")]
-    assert shape.events[0].show_name.in_(Lang.EN) == "Acme is down"
-    assert shape.title.in_(Lang.ZH) == "事件"
+    assert shape.events[0].show_name.for_language(Lang.EN) == "Acme is down"
+    assert shape.title.for_language(Lang.ZH) == "事件"
     assert shape.dimensions_zh == {"id": "地域{region}"}
     assert shape.assumed == ("events.0.recoverable",)
     assert shape.sample is not None
-    assert (shape.documented, shape.sample.agrees, shape.sample.errata) == (True, True, "")
+    assert (shape.is_documented, shape.sample.agrees, shape.sample.errata) == (True, True, "")
 
 
 OBSERVED = """
@@ -225,13 +235,13 @@ def test_what_is_observed_is_read_whole(folder: Path) -> None:
     shape = Catalog.load(folder).get("acme/queue")
 
     assert shape.policy.ename == "Acme Queue"
-    assert shape.observed == Observed({"owner": "{region}"}, " ", (("owner", "{region}"), ("note", "")))
+    assert shape.observed == ObservedFields({"owner": "{region}"}, " ", (("owner", "{region}"), ("note", "")))
     assert shape.aliases == {"queueId": ("queue_id", "queueID")}
     assert shape.errata == (Erratum("a page", "It says otherwise.", "As captured."),)
     assert shape.sample == Sample({"queueId": "xxx"}, agrees=True, placeholder=True)
     captured, without = shape.metrics[:2]
-    assert captured.observed_show_name == Text("As it was ", "抓取 ")
-    assert captured.observed_unit == Text("%", "")
+    assert captured.observed_show_name == LocalizedText("As it was ", "抓取 ")
+    assert captured.observed_unit == LocalizedText("%", "")
     assert (without.observed_show_name, without.observed_unit) == (None, None)
 
 
@@ -239,7 +249,7 @@ def test_an_entry_that_tells_nothing_observed_has_nothing(folder: Path) -> None:
     """All of it is optional."""
     shape = Catalog.load(folder).get("acme/queue")
 
-    assert (shape.observed, shape.aliases, shape.errata, shape.policy.ename) == (Observed(), {}, (), None)
+    assert (shape.observed, shape.aliases, shape.errata, shape.policy.ename) == (ObservedFields(), {}, (), None)
 
 
 def test_a_later_folder_replaces_an_earlier_and_the_shipped_one(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.callbacks.sample_check import could_draw
+from tcop_mock.callbacks.sample_check import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.shape import PLACEHOLDER
 
@@ -45,7 +45,7 @@ def drawn_form(node: Any, values: dict[str, Any]) -> Any:
 
 def test_every_shape_that_is_printed_is_in_the_catalogue_and_none_else_claims_to_be() -> None:
     """Shapes with a sample and transcribed samples are the same."""
-    assert {shape.id for shape in CATALOG if shape.documented} == {printed["id"] for printed in PRINTED}
+    assert {shape.id for shape in CATALOG if shape.is_documented} == {printed["id"] for printed in PRINTED}
 
 
 @each_printed
@@ -72,7 +72,7 @@ def test_the_sample_could_have_been_drawn_or_is_told_to_contradict_the_shape(pri
     shape = CATALOG.get(printed["id"])
 
     assert shape.sample is not None
-    drawable = could_draw(shape, printed["dimensions"], placeholder=shape.sample.placeholder)
+    drawable = sample_matches(shape, printed["dimensions"], placeholder=shape.sample.placeholder)
     assert drawable is shape.sample.agrees
     assert drawable or shape.sample.errata
 

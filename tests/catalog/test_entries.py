@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tcop_mock.callbacks.lint import RULES, Severity
-from tcop_mock.callbacks.lint_rules import Entry
-from tcop_mock.catalog.data_files import check_entry, data_root, read_entry, read_schema, walk
+from tcop_mock.callbacks.lint_rules import LintedEntry
+from tcop_mock.catalog.data_files import check_entry, data_root, iter_files, read_entry, read_schema
 from tcop_mock.catalog.loader import SCHEMA
 
 FOLDER = data_root("payload_catalog")
-TABLES = {name: read_entry(file, SCHEMA, check=False) for name, file in walk(FOLDER, ".toml")}
+TABLES = {name: read_entry(file, SCHEMA, check=False) for name, file in iter_files(FOLDER, ".toml")}
 
 each_entry = pytest.mark.parametrize("name, table", TABLES.items(), ids=TABLES)
 
@@ -48,8 +48,8 @@ def test_an_entry_keeps_its_schema(name: str, table: dict[str, Any]) -> None:
 @each_entry
 def test_an_entry_keeps_the_rules_that_users_entries_are_held_to(name: str, table: dict[str, Any]) -> None:
     """What `tcop-mock list --lint` would tell of our own entries: nothing, not even a warning."""
-    entry = Entry.of(name, table)
-    assert [problem for rule in RULES for problem in rule.broken(entry)] == []
+    entry = LintedEntry.from_table(name, table)
+    assert [problem for rule in RULES for problem in rule.check(entry)] == []
 
 
 @each_entry
@@ -89,7 +89,11 @@ def test_the_readme_shows_an_entry_that_works() -> None:
 
     check_entry("README.md", table, SCHEMA)
 
-    broken = [list(rule.broken(Entry.of("acme/queue", table))) for rule in RULES if rule.severity is Severity.ERROR]
+    broken = [
+        list(rule.check(LintedEntry.from_table("acme/queue", table)))
+        for rule in RULES
+        if rule.severity is Severity.ERROR
+    ]
     assert broken == [[]] * len(broken)
 
 

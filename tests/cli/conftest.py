@@ -12,34 +12,34 @@ from contextlib import ExitStack, closing
 from typing import IO, TYPE_CHECKING
 
 import pytest
-from commands import Done
+from commands import CommandResult
 from receivers import in_thread
 
 from tcop_mock.cli.main import main
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
 _OF_CI = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
 """By which a command knows that it runs in one, as these tests themselves may."""
 
 
 @pytest.fixture
-def tcop(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Call:
+def tcop(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> RunCommand:
     """Give the command line, called inside this process, without a target or a CI in the environment."""
     for name in ("TCOP_MOCK_TARGET", *_OF_CI):
         monkeypatch.delenv(name, raising=False)
 
-    def call(*arguments: str, stdin: bytes = b"") -> Done:
+    def call(*arguments: str, stdin: bytes = b"") -> CommandResult:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsysbinary.readouterr()
         code = main(list(arguments))
-        return Done(code, *(stream.decode() for stream in capsysbinary.readouterr()))
+        return CommandResult(code, *(stream.decode() for stream in capsysbinary.readouterr()))
 
     return call
 
@@ -73,7 +73,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[Opening], str]]:
+def opened() -> Iterator[Callable[[ReceiverFactory], str]]:
     """Give the URL of a receiver that is open, on a loop of its own, for as long as the test runs."""
     with ExitStack() as stack:
         yield lambda opening: stack.enter_context(in_thread(opening))
@@ -94,7 +94,7 @@ def no_names(monkeypatch: pytest.MonkeyPatch) -> str:
     def resolve(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    defaults = HttpPost.__init__.__kwdefaults__
+    defaults = HttpTransport.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "resolve", resolve)
     return "http://nosuch/"

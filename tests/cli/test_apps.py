@@ -12,7 +12,7 @@ from tcop_mock.catalog.data_files import read_schema
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Call
+    from commands import RunCommand
 
 MODULE = """
 import base64, json
@@ -52,37 +52,37 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def test_an_app_is_judged_as_a_url_is(tcop: Call, module: str) -> None:
+def test_an_app_is_judged_as_a_url_is(tcop: RunCommand, module: str) -> None:
     """By the whole contract, with its credentials; what it prints does not get into the document."""
     done = tcop("check", f"ops:hunter2-x@{module}:app/hook", "--json", "--seed", "7")
-    assert done.code == 0
+    assert done.exit_code == 0
     assert done.document["target"] == f"***@{module}:app/hook"
     assert done.document["summary"]["failed"] == done.document["summary"]["errors"] == 0
-    assert "told by the app" in done.err
-    assert "hunter2" not in done.out + done.err
+    assert "told by the app" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
 
 
-def test_an_app_s_traceback_is_shown_without_its_password(tcop: Call, module: str) -> None:
+def test_an_app_s_traceback_is_shown_without_its_password(tcop: RunCommand, module: str) -> None:
     """In the attempt, in the document, and in a finding; curl posts to where it would be served."""
     target = f"ops:hunter2-x@{module}:broken"
     send = ("send", "cvm/basic-monitoring", "--to", target, "--attempts", "1")
     text, document = tcop(*send), tcop(*send, "--json")
     check = tcop("check", target, "--clauses", "TCM101", "--seed", "7")
-    assert (text.code, document.code, check.code) == (1, 1, 1)
-    assert "attempt 1: rejected 500 after " in text.out
-    assert "  Traceback (most recent call last):" in text.out
+    assert (text.exit_code, document.exit_code, check.exit_code) == (1, 1, 1)
+    assert "attempt 1: rejected 500 after " in text.stdout
+    assert "  Traceback (most recent call last):" in text.stdout
     Draft202012Validator(read_schema("send-report")).validate(document.document)
     assert "Traceback" in document.document["deliveries"][0]["attempts"][0]["trace"]
-    assert "KeyError: '***:***'" in check.out
-    assert "curl -sS -i -X POST http://127.0.0.1:8000/ -u" in check.out
+    assert "KeyError: '***:***'" in check.stdout
+    assert "curl -sS -i -X POST http://127.0.0.1:8000/ -u" in check.stdout
     for done in (text, document, check):
-        assert "hunter2" not in done.out + done.err
+        assert "hunter2" not in done.stdout + done.stderr
 
 
-def test_an_app_has_no_address_to_post_to(tcop: Call, module: str) -> None:
+def test_an_app_has_no_address_to_post_to(tcop: RunCommand, module: str) -> None:
     """What is to be posted by others needs a URL."""
     done = tcop("emit", "cvm/basic-monitoring", "--format", "curl", "--to", f"{module}:app")
-    assert (done.code, done.complaint) == (
+    assert (done.exit_code, done.error_message) == (
         2,
         f"--to {module}:app: an app in this process has no address; write its URL",
     )

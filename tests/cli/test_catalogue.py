@@ -17,7 +17,7 @@ from tcop_mock.reports.shape import shape_document, shape_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from commands import Call
+    from commands import RunCommand
 
 CATALOG = Catalog.load()
 CVM = CATALOG.get("cvm/basic-monitoring")
@@ -56,65 +56,65 @@ def own(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_list_names_every_shape(tcop: Call) -> None:
+def test_list_names_every_shape(tcop: RunCommand) -> None:
     """Each shape has a line that begins with its id; their number goes to standard error."""
     done = tcop("list")
-    assert [line.split()[0] for line in done.out.splitlines()] == IDS
-    unsampled = sum(not shape.documented for shape in CATALOG)
-    assert (done.code, done.err) == (0, f"{len(IDS)} shapes; ? = no page prints a sample of it: {unsampled}\n")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == IDS
+    unsampled = sum(not shape.is_documented for shape in CATALOG)
+    assert (done.exit_code, done.stderr) == (0, f"{len(IDS)} shapes; ? = no page prints a sample of it: {unsampled}\n")
 
 
-def test_list_takes_a_glob(tcop: Call) -> None:
+def test_list_takes_a_glob(tcop: RunCommand) -> None:
     """A glob shows the shapes whose id it matches, and quiet says nothing else."""
     done = tcop("list", "cvm/*", "--quiet")
-    assert [line.split()[0] for line in done.out.splitlines()] == [name for name in IDS if name.startswith("cvm/")]
-    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [name for name in IDS if name.startswith("cvm/")]
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_list_json_is_the_documented_document(tcop: Call) -> None:
+def test_list_json_is_the_documented_document(tcop: RunCommand) -> None:
     """With --json one versioned document says of each shape what design and schema fix, and nothing else is told."""
     done = tcop("list", "--json")
     assert list(done.document) == ["version", "shapes"]
     assert done.document["version"] == 1
     assert [shape["id"] for shape in done.document["shapes"]] == IDS
     assert all(" ".join(shape) == KEYS for shape in done.document["shapes"])
-    assert (done.code, done.err) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_list_marks_what_no_page_prints(tcop: Call, own: str) -> None:
+def test_list_marks_what_no_page_prints(tcop: RunCommand, own: str) -> None:
     """An own entry without a sample is listed, with a question mark that standard error explains."""
     done = tcop("list", "acme/*", "--catalog", own)
-    assert (done.code, done.out) == (0, "acme/queue ? metric  Acme - queue\n")
-    assert done.err == "1 shapes; ? = no page prints a sample of it: 1\n"
+    assert (done.exit_code, done.stdout) == (0, "acme/queue ? metric  Acme - queue\n")
+    assert done.stderr == "1 shapes; ? = no page prints a sample of it: 1\n"
 
 
-def test_show_prints_what_is_known_of_a_shape(tcop: Call) -> None:
+def test_show_prints_what_is_known_of_a_shape(tcop: RunCommand) -> None:
     """The page of a shape is standard output, the seed of its example is told on standard error."""
     done = tcop("show", CVM.id, "--seed", "7")
-    assert done.out.splitlines() == list(shape_lines(CVM, tcop("emit", CVM.id, "--seed", "7").bodies[0]))
-    assert (done.code, done.err) == (0, "seed 7\n")
+    assert done.stdout.splitlines() == list(shape_lines(CVM, tcop("emit", CVM.id, "--seed", "7").bodies[0]))
+    assert (done.exit_code, done.stderr) == (0, "seed 7\n")
 
 
-def test_show_json_is_one_document(tcop: Call) -> None:
+def test_show_json_is_one_document(tcop: RunCommand) -> None:
     """With --json the shape in full and one callback as an example are one document."""
     done = tcop("show", CVM.id, "--json", "--seed", "7")
     assert done.document == shape_document(CVM, tcop("emit", CVM.id, "--seed", "7").bodies[0])
-    assert (done.code, done.err) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_show_says_what_is_assumed(tcop: Call, own: str) -> None:
+def test_show_says_what_is_assumed(tcop: RunCommand, own: str) -> None:
     """What no source prints, and a metric without a threshold, are told as such."""
     done = tcop("show", "acme/queue", "--catalog", own)
-    assert "assumed, what no source prints\n  namespace\n" in done.out
-    assert "no threshold" in done.out
+    assert "assumed, what no source prints\n  namespace\n" in done.stdout
+    assert "no threshold" in done.stdout
 
 
-def test_an_own_entry_replaces_a_shipped_one(tcop: Call, tmp_path: Path) -> None:
+def test_an_own_entry_replaces_a_shipped_one(tcop: RunCommand, tmp_path: Path) -> None:
     """A file at the path of a shipped entry takes its place."""
     shipped = (data_root("payload_catalog") / "cdn" / "domain.toml").read_text(encoding="utf-8")
     (tmp_path / "cdn").mkdir()
     (tmp_path / "cdn" / "domain.toml").write_text(shipped.replace("CDN - domain", "ours", 1), encoding="utf-8")
-    assert tcop("list", "cdn/domain", "--catalog", str(tmp_path), "-q").out.endswith("  ours\n")
+    assert tcop("list", "cdn/domain", "--catalog", str(tmp_path), "-q").stdout.endswith("  ours\n")
 
 
 BROKEN = {
@@ -139,28 +139,28 @@ BROKEN = {
 
 @pytest.mark.parametrize("content, problem", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("command", ["list", "show x", "emit x", "send x --to h", "check h", "demo"])
-def test_an_invalid_entry_is_told(tcop: Call, tmp_path: Path, command: str, content: bytes, problem: str) -> None:
+def test_an_invalid_entry_is_told(tcop: RunCommand, tmp_path: Path, command: str, content: bytes, problem: str) -> None:
     """A catalogue entry that does not keep the format ends every command: file, key and problem in one line, code 2."""
     (tmp_path / "x.toml").write_bytes(content)
     done = tcop(*command.split(), "--catalog", str(tmp_path))
-    assert done.complaint.startswith(f"{tmp_path / 'x.toml'}: {problem}")
-    assert done.code == 2
+    assert done.error_message.startswith(f"{tmp_path / 'x.toml'}: {problem}")
+    assert done.exit_code == 2
 
 
 @pytest.mark.parametrize(
     "folder, problem", [("nosuch", "does not exist"), ("file", "is a file"), ("empty", "no entry")]
 )
-def test_a_catalogue_must_be_a_folder_of_entries(tcop: Call, tmp_path: Path, folder: str, problem: str) -> None:
+def test_a_catalogue_must_be_a_folder_of_entries(tcop: RunCommand, tmp_path: Path, folder: str, problem: str) -> None:
     """A folder that is not there, that is a file, or that holds no entry is told and nothing is listed."""
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     done = tcop("list", "--catalog", str(tmp_path / folder))
-    assert f"{tmp_path / folder}" in done.complaint
-    assert problem in done.complaint
-    assert done.code == 2
+    assert f"{tmp_path / folder}" in done.error_message
+    assert problem in done.error_message
+    assert done.exit_code == 2
 
 
-def test_a_folder_that_cannot_be_read_is_told(tcop: Call, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_told(tcop: RunCommand, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without permission to read it ends the command, and the line names it."""
 
     def forbidden(folder: Path) -> Iterator[Path]:
@@ -171,43 +171,43 @@ def test_a_folder_that_cannot_be_read_is_told(tcop: Call, own: str, monkeypatch:
     listing = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", forbidden)  # chmod would not keep root out
     done = tcop("list", "--catalog", own)
-    assert (done.code, done.complaint) == (2, f"--catalog: {own!r} cannot be read: Permission denied")
+    assert (done.exit_code, done.error_message) == (2, f"--catalog: {own!r} cannot be read: Permission denied")
 
 
-def test_an_entry_that_cannot_be_read_is_told(tcop: Call, own: str) -> None:
+def test_an_entry_that_cannot_be_read_is_told(tcop: RunCommand, own: str) -> None:
     """An entry that cannot be read (here: a link to nowhere) ends the command, and the line names it."""
     link = Path(own) / "link.toml"
     link.symlink_to("nowhere")
     done = tcop("list", "--catalog", own)
-    assert (done.code, done.complaint) == (2, f"{link}: cannot be read: No such file or directory")
+    assert (done.exit_code, done.error_message) == (2, f"{link}: cannot be read: No such file or directory")
 
 
 @pytest.mark.parametrize("which, expected", [("emit", emit_schema), ("accept", accept_schema)])
-def test_show_prints_a_schema(tcop: Call, which: str, expected: Any) -> None:
+def test_show_prints_a_schema(tcop: RunCommand, which: str, expected: Any) -> None:
     """``show ID --schema`` prints it as JSON and nothing else."""
     done = tcop("show", CVM.id, "--schema", which)
     assert done.document == expected(CVM)
-    assert (done.code, done.err) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_show_prints_the_schema_of_a_profile(tcop: Call) -> None:
+def test_show_prints_the_schema_of_a_profile(tcop: RunCommand) -> None:
     """The emit schema is that of the profile's generation."""
     schema = tcop("show", CVM.id, "--schema", "emit", "--profile", "2025").document
     assert schema["properties"]["alarmStatus"] == {"enum": [1, 0]}
     assert "alertId" in schema["required"]
 
 
-def test_mutators_are_listed(tcop: Call) -> None:
+def test_mutators_are_listed(tcop: RunCommand) -> None:
     """With their clause, and whether a receiver has to take the body; GLOB chooses."""
     document = tcop("list", "--mutators", "--json").document
     Draft202012Validator(read_schema("mutator-list")).validate(document)
     assert [row["name"] for row in document["mutators"]] == list(load_mutators())
-    rows = [line.split() for line in tcop("list", "em*", "--mutators").out.splitlines()]
+    rows = [line.split() for line in tcop("list", "em*", "--mutators").stdout.splitlines()]
     assert all(row[0].startswith("em") for row in rows)
     assert ["emoji", "TCM309", "take"] in rows
     assert ["empty-body", "TCM402", "refuse"] in rows
     assert ["empty-current-value", "TCM314", "either"] in rows
-    assert tcop("list", "--mutators").err.endswith(
+    assert tcop("list", "--mutators").stderr.endswith(
         " mutators; a receiver must accept the body, reject it, or may do either\n"
     )
-    assert tcop("list", "emojo", "--mutators").complaint == "unknown mutator 'emojo'; did you mean 'emoji'?"
+    assert tcop("list", "emojo", "--mutators").error_message == "unknown mutator 'emojo'; did you mean 'emoji'?"

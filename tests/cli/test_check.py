@@ -12,24 +12,24 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from broken_sinks import HoldsLastByte
-from buggy_receivers import BUGS
-from honest_receivers import SINKS
-from receivers import CREDENTIALS, in_thread, through_sink
+from buggy_receivers import MUTANTS
+from honest_receivers import SERVERS
+from receivers import CREDENTIALS, in_thread, server_factory
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.domain.contract import Level, Need
+from tcop_mock.domain.contract import Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE
-from tcop_mock.reports.formats import KINDS
-from tcop_mock.server.demo_receivers import careful, guarded
-from tcop_mock.server.http_server import Received, Reply, Sink
+from tcop_mock.reports.formats import FORMATS
+from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
+from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call, Done
-    from receivers import Opening
+    from commands import CommandResult, RunCommand
+    from receivers import ReceiverFactory
 
     from tcop_mock.contract.runner import CheckPlan, ContractRun
     from tcop_mock.domain.verdict import Verdict
@@ -37,53 +37,61 @@ if TYPE_CHECKING:
 CLAUSES = load_clauses()
 CODES = [clause.code for clause in CLAUSES]
 PLAYED = [clause for clause in CLAUSES if DEFAULT_PROFILE in (clause.profiles or (DEFAULT_PROFILE,))]
-OPEN_CODES = [clause.code for clause in PLAYED if not clause.needs - {Need.HTTP}]
-GUARDED_CODES = [clause.code for clause in PLAYED if not clause.needs - {Need.HTTP, Need.AUTH, Need.ODD_CREDENTIALS}]
+OPEN_CODES = [clause.code for clause in PLAYED if not clause.prerequisites - {Prerequisite.HTTP}]
+GUARDED_CODES = [
+    clause.code
+    for clause in PLAYED
+    if not clause.prerequisites - {Prerequisite.HTTP, Prerequisite.AUTH, Prerequisite.SPECIAL_CHARACTER_CREDENTIALS}
+]
 SEED = ("--seed", "7")
 SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token().reveal()}
 """No spelling of the password may show."""
 MUST = "TCM104"
 SHOULD = "TCM106"
 """A clause of either level, which needs nothing."""
-ACKNOWLEDGES_GET = BUGS["TCM106-acknowledges-get"]
+ACKNOWLEDGES_GET = MUTANTS["TCM106-acknowledges-get"]
 QUICK = ("--clauses", "TCM104", "--quiet")
 """One clause, few requests."""
 
 
-def failed(done: Done) -> set[str]:
+def failed(done: CommandResult) -> set[str]:
     """Return the codes of the broken clauses in a document."""
     return {item["code"] for item in done.document["clauses"] if item["result"] == "fail"}
 
 
 @pytest.mark.proof
-def test_an_honest_receiver_keeps_the_contract(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_an_honest_receiver_keeps_the_contract(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """A receiver without credentials passes every clause that can be run, is told so in the end, and the code is 0."""
-    done = tcop("check", opened(SINKS["answers-200"]), *SEED)
-    passed = [line.split()[1] for line in done.out.splitlines() if line.startswith("PASS ")]
+    done = tcop("check", opened(SERVERS["answers-200"]), *SEED)
+    passed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("PASS ")]
     assert sorted(passed) == OPEN_CODES
-    assert done.out.splitlines()[-1].endswith("The contract is kept.")
-    assert (done.code, done.err) == (0, "")
+    assert done.stdout.splitlines()[-1].endswith("The contract is kept.")
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
 @pytest.mark.proof
-def test_a_guarded_receiver_is_judged_on_credentials(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_guarded_receiver_is_judged_on_credentials(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
+) -> None:
     """With userinfo in the target all clauses are run, and no output holds the password."""
-    url = opened(SINKS["asks-for-credentials-with-401"])
+    url = opened(SERVERS["asks-for-credentials-with-401"])
     text, document = tcop("check", url), tcop("check", url, "--json", *SEED)
     results = {item["code"]: item["result"] for item in document.document["clauses"]}
     assert [code for code, result in results.items() if result == "pass"] == GUARDED_CODES
-    assert (text.code, document.code) == (0, 0)
-    assert [secret for one in (text, document) for secret in SECRETS if secret in one.out + one.err] == []
+    assert (text.exit_code, document.exit_code) == (0, 0)
+    assert [secret for one in (text, document) for secret in SECRETS if secret in one.stdout + one.stderr] == []
 
 
 @pytest.mark.proof
-def test_no_auth_from_url_leaves_credentials_unjudged(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_no_auth_from_url_leaves_credentials_unjudged(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
+) -> None:
     """With --no-auth-from-url the credentials are sent and the clauses on them are not run."""
-    url = opened(SINKS["asks-for-credentials-with-401"])
+    url = opened(SERVERS["asks-for-credentials-with-401"])
     done = tcop("check", url, "--no-auth-from-url", "--json")
     results = {item["code"]: item["result"] for item in done.document["clauses"]}
     assert [code for code, result in results.items() if result == "pass"] == OPEN_CODES
-    assert done.code == 0
+    assert done.exit_code == 0
 
 
 @pytest.mark.proof
@@ -95,36 +103,38 @@ def test_no_auth_from_url_leaves_credentials_unjudged(tcop: Call, opened: Callab
         ("TCM303-needs-region", {"TCM101", "TCM303"}),
     ],
 )
-def test_a_broken_clause_is_found(tcop: Call, opened: Callable[[Opening], str], *, bug: str, codes: set[str]) -> None:
+def test_a_broken_clause_is_found(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], *, bug: str, codes: set[str]
+) -> None:
     """A receiver with one mistake breaks the clauses of that mistake and no other, and the code is 1."""
-    done = tcop("check", opened(BUGS[bug]), "--json", *SEED)
+    done = tcop("check", opened(MUTANTS[bug]), "--json", *SEED)
     assert failed(done) == codes
-    assert (done.code, done.err) == (1, "")
+    assert (done.exit_code, done.stderr) == (1, "")
 
 
 def test_findings_of_a_guarded_receiver_hide_its_password(
-    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
     """Findings, the lines that show them again and every report have a placeholder where the password stood."""
-    url = opened(BUGS["TCM205-echoes-the-password"])
-    files = [tmp_path / kind for kind in KINDS]
+    url = opened(MUTANTS["TCM205-echoes-the-password"])
+    files = [tmp_path / kind for kind in FORMATS]
     done = tcop("check", url, *SEED, *(f"--report={file.name}={file}" for file in files))
-    told = [done.out, done.err, *(file.read_text(encoding="utf-8") for file in files)]
-    assert done.code == 1
+    told = [done.stdout, done.stderr, *(file.read_text(encoding="utf-8") for file in files)]
+    assert done.exit_code == 1
     assert all("TCM205" in text for text in (told[0], *told[2:]))
     assert [secret for text in told for secret in SECRETS if secret in text] == []
 
 
 def test_a_body_that_does_not_end_is_late(
-    tcop: Call, opened: Callable[[Opening], str], monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A receiver that holds the last byte of its answers back for longer than the deadline breaks TCM102."""
     profile = load_profile()
     quick = replace(profile, delivery=replace(profile.delivery, timeout_s=0.25))
     monkeypatch.setattr("tcop_mock.catalog.profiles.load_profile", lambda _name: quick)
-    done = tcop("check", opened(through_sink(lambda: HoldsLastByte(20.0))), "--clauses", "TCM102", "--json")
+    done = tcop("check", opened(server_factory(lambda: HoldsLastByte(20.0))), "--clauses", "TCM102", "--json")
     assert failed(done) == {"TCM102"}
-    assert done.code == 1
+    assert done.exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -138,12 +148,12 @@ def test_a_body_that_does_not_end_is_late(
     ],
 )
 def test_fail_on_says_what_counts(
-    tcop: Call, opened: Callable[[Opening], str], *, options: list[str], code: int
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], *, options: list[str], code: int
 ) -> None:
     """A broken should clause fails the run with --fail-on should only; a run in which no clause counts is no pass."""
     done = tcop("check", opened(ACKNOWLEDGES_GET), *options, "--json")
     assert failed(done) <= {SHOULD}
-    assert done.code == code
+    assert done.exit_code == code
 
 
 @pytest.mark.parametrize(
@@ -161,12 +171,12 @@ def test_fail_on_says_what_counts(
         (["--skip", "TCM[1345]*"], [code for code in CODES if code[3] in "26"]),
     ],
 )
-def test_clauses_and_skip_choose_by_glob(tcop: Call, *, options: list[str], codes: list[str]) -> None:
+def test_clauses_and_skip_choose_by_glob(tcop: RunCommand, *, options: list[str], codes: list[str]) -> None:
     """--clauses and --skip take codes, slugs and globs, with commas or repeated; --list shows what is left."""
     done = tcop("check", "--list", *options)
     rows = {clause.code: (clause.level.value, clause.slug) for clause in CLAUSES}
-    assert [line.split()[0] for line in done.out.splitlines()] == codes
-    assert all(tuple(line.split()[1:3]) == rows[line.split()[0]] for line in done.out.splitlines())
+    assert [line.split()[0] for line in done.stdout.splitlines()] == codes
+    assert all(tuple(line.split()[1:3]) == rows[line.split()[0]] for line in done.stdout.splitlines())
     document = tcop("check", "--list", *options, "--json").document
     assert document == {
         "version": 1,
@@ -174,36 +184,38 @@ def test_clauses_and_skip_choose_by_glob(tcop: Call, *, options: list[str], code
     }
 
 
-def test_notices_of_a_template_are_judged(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+def test_notices_of_a_template_are_judged(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
+) -> None:
     """--template is for the profile of such notices, and a file that is no template is told with its line."""
     file, chosen = tmp_path / "own.txt", ("--clauses", "TCM316,TCM401", "--json")
     file.write_text('{"what": "{{.content}}"}', encoding="utf-8")
-    url = opened(SINKS["answers-200"])
+    url = opened(SERVERS["answers-200"])
     done = tcop("check", url, "--profile", "template", "--template", str(file), *chosen)
     assert [item["result"] for item in done.document["clauses"]] == ["pass", "not-run"]
     without = tcop("check", url, "--profile", "template", *chosen).document["clauses"][0]
     assert without["reason"] == "needs template: give --template FILE, the text that is in the console"
     other = tcop("check", url, "--template", str(file))
-    assert (other.code, other.complaint) == (
+    assert (other.exit_code, other.error_message) == (
         2,
         "--template sends your own notifications: it needs --profile template",
     )
     file.write_text("{{.contnt}}", encoding="utf-8")
     wrong = tcop("check", url, "--profile", "template", "--template", str(file))
-    assert wrong.code == 2
-    assert wrong.complaint.endswith("own.txt, line 1; did you mean 'content'?")
+    assert wrong.exit_code == 2
+    assert wrong.error_message.endswith("own.txt, line 1; did you mean 'content'?")
 
 
-def test_list_says_what_a_clause_needs(tcop: Call) -> None:
+def test_list_says_what_a_clause_needs(tcop: RunCommand) -> None:
     """Credentials, somebody who sees what the receiver does, or nothing."""
-    lines = tcop("check", "--list").out.splitlines()
+    lines = tcop("check", "--list").stdout.splitlines()
     told = {line.split()[0]: line.partition("  needs ")[2] for line in lines}
-    assert told == {clause.code: ", ".join(sorted(clause.needs)) for clause in CLAUSES}
+    assert told == {clause.code: ", ".join(sorted(clause.prerequisites)) for clause in CLAUSES}
 
 
-def test_chosen_clauses_are_the_only_ones_run(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_chosen_clauses_are_the_only_ones_run(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """The document has the chosen clauses and their sum, in the documented form."""
-    url = opened(SINKS["answers-204"])
+    url = opened(SERVERS["answers-204"])
     done = tcop("check", url, "--clauses", "TCM104,TCM302", "--json", *SEED)
     document = done.document
     assert {key: document[key] for key in ("version", "target", "profile", "seed")} == {
@@ -217,9 +229,9 @@ def test_chosen_clauses_are_the_only_ones_run(tcop: Call, opened: Callable[[Open
     assert all(Level(item["level"]) and item["findings"] == [] for item in document["clauses"])
 
 
-def test_the_seed_repeats_a_run(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_the_seed_repeats_a_run(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """Two runs with one seed find the same, byte for byte but for the times; a run without tells its own."""
-    url = opened(BUGS["TCM302-zero-text-when-resolved"])
+    url = opened(MUTANTS["TCM302-zero-text-when-resolved"])
     first, again, other = (
         tcop("check", url, "--clauses", "TCM302", "--json", *seed).document for seed in (SEED, SEED, ())
     )
@@ -228,19 +240,19 @@ def test_the_seed_repeats_a_run(tcop: Call, opened: Callable[[Opening], str]) ->
     assert other["seed"] != 7
 
 
-def test_quiet_tells_no_progress(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_quiet_tells_no_progress(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """With --quiet the run is told when it has ended: no head line, the results, the findings and the verdict."""
     url = opened(ACKNOWLEDGES_GET)
     loud, quiet = (tcop("check", url, "--clauses", f"{SHOULD},TCM104", *flags, *SEED) for flags in ((), ("-q",)))
-    assert "judges" in loud.out.splitlines()[0]
-    assert "judges" not in quiet.out
-    assert f"== {SHOULD} " in quiet.out
-    assert "2 clauses: 1 passed, 1 failed" in quiet.out
+    assert "judges" in loud.stdout.splitlines()[0]
+    assert "judges" not in quiet.stdout
+    assert f"== {SHOULD} " in quiet.stdout
+    assert "2 clauses: 1 passed, 1 failed" in quiet.stdout
 
 
-def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+def test_reports_are_written(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:
     """Each --report writes a file: the JSON document, JUnit, the text as it is told, and every other kind."""
-    files = {kind: tmp_path / f"report.{kind}" for kind in KINDS}
+    files = {kind: tmp_path / f"report.{kind}" for kind in FORMATS}
     options = [f"--report={kind}={file}" for kind, file in files.items()]
     done = tcop("check", opened(ACKNOWLEDGES_GET), "--clauses", f"{SHOULD},TCM104", "--json", *options, *SEED)
     assert json.loads(files["json"].read_bytes()) == done.document
@@ -252,8 +264,8 @@ def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_p
     assert last["report"]["summary"] == done.document["summary"]
     assert f"def test_{SHOULD}_" in files["pytest"].read_text(encoding="utf-8")
     assert len(json.loads(files["har"].read_bytes())["log"]["entries"]) == 1
-    assert tcop("replay", str(files["har"]), "--to", opened(ACKNOWLEDGES_GET), "--dry-run").code == 0
-    assert done.code == 0
+    assert tcop("replay", str(files["har"]), "--to", opened(ACKNOWLEDGES_GET), "--dry-run").exit_code == 0
+    assert done.exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -266,80 +278,82 @@ def test_reports_are_written(tcop: Call, opened: Callable[[Opening], str], tmp_p
     ],
 )
 def test_a_target_that_takes_nothing_cannot_be_judged(
-    tcop: Call, opened: Callable[[Opening], str], *, status: int, hint: str
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], *, status: int, hint: str
 ) -> None:
     """A target that wants credentials, or has nothing there, gives one line that says what to do, and the code is 3."""
-    url = opened(through_sink(lambda: lambda _: Reply(status)))
+    url = opened(server_factory(lambda: lambda _: Reply(status)))
     done = tcop("check", url)
-    assert done.complaint.startswith(f"{url}/ answers {status} to a plain callback")
-    assert hint in done.complaint
-    assert done.code == 3
+    assert done.error_message.startswith(f"{url}/ answers {status} to a plain callback")
+    assert hint in done.error_message
+    assert done.exit_code == 3
 
 
-def test_wrong_credentials_cannot_be_judged(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_wrong_credentials_cannot_be_judged(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """Credentials that the receiver does not take are told as such, without them, and the code is 3."""
-    url = opened(through_sink(lambda: guarded(careful, CREDENTIALS))).replace("://", "://alice:s3cr3t@")
+    url = opened(server_factory(lambda: with_basic_auth(correct_receiver, CREDENTIALS))).replace(
+        "://", "://alice:s3cr3t@"
+    )
     done = tcop("check", url)
-    assert "answers 401 to a plain callback, so it wants other credentials than these" in done.complaint
-    assert "s3cr3t" not in done.complaint
-    assert done.code == 3
+    assert "answers 401 to a plain callback, so it wants other credentials than these" in done.error_message
+    assert "s3cr3t" not in done.error_message
+    assert done.exit_code == 3
 
 
 @pytest.mark.parametrize("options", [[], ["--json"], ["--wait", "50ms"]])
-def test_a_target_that_refuses_cannot_be_judged(tcop: Call, closed_url: str, options: list[str]) -> None:
+def test_a_target_that_refuses_cannot_be_judged(tcop: RunCommand, closed_url: str, options: list[str]) -> None:
     """A target at which nobody listens gives one line, and the code is 3; without --wait the line names it."""
     done = tcop("check", closed_url, *options)
-    assert done.complaint.startswith(f"{closed_url} cannot be reached")
-    assert ("`--wait 30s`" in done.complaint) == ("--wait" not in options)
-    assert done.code == 3
+    assert done.error_message.startswith(f"{closed_url} cannot be reached")
+    assert ("`--wait 30s`" in done.error_message) == ("--wait" not in options)
+    assert done.exit_code == 3
 
 
-def test_a_target_that_does_not_resolve_cannot_be_judged(tcop: Call, no_names: str) -> None:
+def test_a_target_that_does_not_resolve_cannot_be_judged(tcop: RunCommand, no_names: str) -> None:
     """A host name that does not resolve gives one line, and the code is 3."""
     done = tcop("check", no_names)
-    assert done.complaint.startswith(f"{no_names} cannot be reached: nosuch does not resolve")
-    assert done.code == 3
+    assert done.error_message.startswith(f"{no_names} cannot be reached: nosuch does not resolve")
+    assert done.exit_code == 3
 
 
 def test_the_target_may_come_from_elsewhere(
-    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TCOP_MOCK_TARGET and @FILE give the target where the process list would show it; an argument goes first."""
-    url = opened(SINKS["asks-for-credentials-with-403"])
+    url = opened(SERVERS["asks-for-credentials-with-403"])
     (tmp_path / "target").write_text(f"  {url}\n", encoding="utf-8")
-    assert tcop("check", f"@{tmp_path / 'target'}", *QUICK).code == 0
-    assert tcop("check", "@-", *QUICK, stdin=url.encode()).code == 0
+    assert tcop("check", f"@{tmp_path / 'target'}", *QUICK).exit_code == 0
+    assert tcop("check", "@-", *QUICK, stdin=url.encode()).exit_code == 0
     monkeypatch.setenv("TCOP_MOCK_TARGET", url)
-    assert tcop("check", *QUICK).code == 0
-    assert tcop("check", "", *QUICK).code == 0
-    assert tcop("check", "http://a b", *QUICK).code == 2
+    assert tcop("check", *QUICK).exit_code == 0
+    assert tcop("check", "", *QUICK).exit_code == 0
+    assert tcop("check", "http://a b", *QUICK).exit_code == 2
 
 
-def test_insecure_is_loud(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_insecure_is_loud(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """--insecure says on standard error that no certificate is verified."""
-    done = tcop("check", opened(SINKS["answers-200"]), "--insecure", "--clauses", "TCM104")
-    assert done.err == "warning: the receiver's certificate is not verified (--insecure)\n"
+    done = tcop("check", opened(SERVERS["answers-200"]), "--insecure", "--clauses", "TCM104")
+    assert done.stderr == "warning: the receiver's certificate is not verified (--insecure)\n"
 
 
-def test_max_time_bounds_the_run(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_max_time_bounds_the_run(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """A receiver that cannot be judged within --max-time is said to be nothing: code 3, with the limit named."""
-    done = tcop("check", opened(SINKS["answers-200"]), "--clauses", "TCM302", "--max-time", "1ms", "--json")
-    assert (done.code, done.out) == (3, "")
-    assert "inside --max-time 0.001s" in done.complaint
+    done = tcop("check", opened(SERVERS["answers-200"]), "--clauses", "TCM302", "--max-time", "1ms", "--json")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "inside --max-time 0.001s" in done.error_message
 
 
-def test_a_receiver_that_starts_is_waited_for(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_receiver_that_starts_is_waited_for(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """With --wait a receiver that answers 503 at first is asked again until it is there."""
     unready = [503, 502, 504]
 
-    def starting(request: Received) -> Reply:
-        return Reply(unready.pop()) if unready else careful(request)
+    def starting(request: ReceivedRequest) -> Reply:
+        return Reply(unready.pop()) if unready else correct_receiver(request)
 
-    assert tcop("check", opened(through_sink(lambda: starting)), "--wait", "20s", *QUICK).code == 0
+    assert tcop("check", opened(server_factory(lambda: starting)), "--wait", "20s", *QUICK).exit_code == 0
     assert unready == []
 
 
-def test_a_receiver_that_listens_late_is_waited_for(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_listens_late_is_waited_for(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --wait a receiver that does not listen yet is looked for until it does."""
     with socket.socket() as taken, ExitStack() as stack:
         taken.bind(("127.0.0.1", 0))  # nobody else gets the port, and it refuses until it listens
@@ -349,11 +363,11 @@ def test_a_receiver_that_listens_late_is_waited_for(tcop: Call, monkeypatch: pyt
         async def start(seconds: float) -> None:
             if taken.fileno() >= 0:
                 taken.close()
-                stack.enter_context(in_thread(through_sink(lambda: Sink(careful, port=port))))
+                stack.enter_context(in_thread(server_factory(lambda: HttpServer(correct_receiver, port=port))))
             await passing(min(seconds, 0.01))
 
         monkeypatch.setattr(asyncio, "sleep", start)
-        assert tcop("check", f"127.0.0.1:{port}", "--wait", "20s", *QUICK).code == 0
+        assert tcop("check", f"127.0.0.1:{port}", "--wait", "20s", *QUICK).exit_code == 0
         assert taken.fileno() < 0
 
 
@@ -391,32 +405,34 @@ REFUSED = {
 
 @pytest.mark.parametrize("arguments, parts", REFUSED.items(), ids=REFUSED)
 def test_a_wrong_call_is_refused(
-    tcop: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arguments: str, parts: tuple[str, ...]
+    tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arguments: str, parts: tuple[str, ...]
 ) -> None:
     """A wrong target, clause, report or value gives one line that says what to write, code 2, and nothing on stdout."""
     monkeypatch.chdir(tmp_path)
     done = tcop("check", *(arguments.split() or [arguments]))
-    assert [part for part in parts if part not in done.complaint] == []
-    assert done.code == 2
+    assert [part for part in parts if part not in done.error_message] == []
+    assert done.exit_code == 2
 
 
-def test_a_report_that_cannot_be_written_is_told_first(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_report_that_cannot_be_written_is_told_first(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
+) -> None:
     """A report into a folder that is not there is refused before anything is sent."""
-    received: list[Received] = []
+    received: list[ReceivedRequest] = []
 
-    def handler(request: Received) -> Reply:
+    def handler(request: ReceivedRequest) -> Reply:
         received.append(request)
-        return careful(request)
+        return correct_receiver(request)
 
-    done = tcop("check", opened(through_sink(lambda: handler)), "--report", "json=nosuch/report.json")
-    assert (done.code, done.out, received) == (2, "", [])
+    done = tcop("check", opened(server_factory(lambda: handler)), "--report", "json=nosuch/report.json")
+    assert (done.exit_code, done.stdout, received) == (2, "", [])
 
 
 @pytest.mark.parametrize(
     "rate, gap_s", [("10/s", 0.1), ("300/min", 0.2), ("30/m", 2.0), ("0.5/s", 2.0), ("3600/h", 1.0), ("none", None)]
 )
 def test_a_pace_keeps_requests_apart(
-    tcop: Call, monkeypatch: pytest.MonkeyPatch, rate: str, gap_s: float | None
+    tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, rate: str, gap_s: float | None
 ) -> None:
     """Whatever its unit, a rate is a time between two requests; none is no time."""
     plans: list[CheckPlan] = []
@@ -427,12 +443,12 @@ def test_a_pace_keeps_requests_apart(
 
     monkeypatch.setattr("tcop_mock.cli.check.run_check", judged)
     tcop("check", "http://127.0.0.1:9/", "--pace", rate, *SEED, "--json")
-    assert plans[0].gap_s == pytest.approx(gap_s)
+    assert plans[0].min_interval_s == pytest.approx(gap_s)
 
 
 @pytest.mark.parametrize("rate", ["10", "0/s", "x/s", "10/d"])
-def test_what_is_no_pace_is_refused(tcop: Call, rate: str) -> None:
+def test_what_is_no_pace_is_refused(tcop: RunCommand, rate: str) -> None:
     """A pace is a number of requests in a unit of time."""
     done = tcop("check", "http://127.0.0.1:9/", "--pace", rate)
-    assert done.code == 2
-    assert "is not a rate; write 10/s or 300/min" in done.err
+    assert done.exit_code == 2
+    assert "is not a rate; write 10/s or 300/min" in done.stderr

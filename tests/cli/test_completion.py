@@ -19,7 +19,7 @@ from tcop_mock.contract.clauses import load_clauses
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands import Call
+    from commands import RunCommand
 
     Ask = Callable[..., list[str]]
 
@@ -43,19 +43,19 @@ def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_has_its_script(tcop: Call, shell: str) -> None:
+def test_a_shell_has_its_script(tcop: RunCommand, shell: str) -> None:
     """It names the program and asks it by the variable that click reads; the document holds the same."""
     done, document = tcop("completion", shell), tcop("completion", shell, "--json").document
-    assert (done.code, done.err) == (0, "")
-    assert f"_TCOP_MOCK_COMPLETE={shell}_complete" in done.out
-    assert document["script"].strip("\n") == done.out.strip("\n")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"_TCOP_MOCK_COMPLETE={shell}_complete" in done.stdout
+    assert document["script"].strip("\n") == done.stdout.strip("\n")
     Draft202012Validator(read_schema("completion-report")).validate(document)
 
 
-def test_another_shell_is_refused(tcop: Call) -> None:
+def test_another_shell_is_refused(tcop: RunCommand) -> None:
     """What there is no script for is one line with what there is."""
     done = tcop("completion", "powershell")
-    assert (done.code, "'bash', 'zsh', 'fish'" in done.complaint) == (2, True)
+    assert (done.exit_code, "'bash', 'zsh', 'fish'" in done.error_message) == (2, True)
 
 
 def test_verbs_and_flags(ask: Ask) -> None:

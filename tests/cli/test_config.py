@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
+    from commands import RunCommand
 
     Write = Callable[..., Path]
 CDN = "cdn/domain"
@@ -49,14 +49,16 @@ def write(home: Path) -> Write:
     return write_file
 
 
-def told(tcop: Call, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
+def told(tcop: RunCommand, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return every row of ``config --json`` by verb and key."""
     done = tcop("config", "--json", *arguments)
-    assert (done.code, done.err) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     return {(row["verb"], row["key"]): row for row in done.document["settings"]}
 
 
-def test_flag_beats_variable_beats_verb_beats_file(tcop: Call, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_beats_variable_beats_verb_beats_file(
+    tcop: RunCommand, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A flag beats a variable, that the table of a verb, that what stands above the tables, that the default."""
     file = write("seed = 1\n")
     assert told(tcop)["emit", "seed"]["where"] == f"{file}: seed"
@@ -65,20 +67,20 @@ def test_flag_beats_variable_beats_verb_beats_file(tcop: Call, write: Write, mon
     assert (told(tcop)["emit", "seed"]["where"], told(tcop)["show", "seed"]["value"]) == (f"{file}: emit.seed", "1")
     monkeypatch.setenv("TCOP_MOCK_SEED", "3")
     of_variable, of_flag = tcop("emit", CDN), tcop("emit", CDN, "--seed", "1")
-    assert of_file.out == of_verb.out != of_all.out == of_flag.out
-    assert of_variable.err == "seed 3\n"
+    assert of_file.stdout == of_verb.stdout != of_all.stdout == of_flag.stdout
+    assert of_variable.stderr == "seed 3\n"
     row = told(tcop)["emit", "seed"]
     assert (row["value"], row["source"], row["where"]) == ("3", "environment", "TCOP_MOCK_SEED")
     row = told(tcop, "--quiet")["emit", "quiet"]
     assert (row["value"], row["source"], row["where"]) == (True, "flag", "--quiet")
 
 
-def test_the_table_of_pyproject(tcop: Call, write: Write) -> None:
+def test_the_table_of_pyproject(tcop: RunCommand, write: Write) -> None:
     """[tool.tcop-mock] counts where its folder has no tcop-mock.toml; a table of somebody else's changes nothing."""
     shared = write('[tool.tcop-mock]\nprofile = "2025"\n[tool.tcop-mock.emit]\npretty = true\n', "pyproject.toml")
     row = told(tcop)["emit", "pretty"]
     assert (row["value"], row["where"]) == (True, f"{shared}: tool.tcop-mock.emit.pretty")
-    assert tcop("emit", CDN).out.startswith("{\n")
+    assert tcop("emit", CDN).stdout.startswith("{\n")
     own = write("")
     assert tcop("config", "--json").document["file"] == str(own)
     own.unlink()
@@ -95,7 +97,7 @@ def test_where_the_file_is_looked_for(home: Path) -> None:
     assert search_path(user.parent / "x", user) == [user.parent / "x"]
 
 
-def test_the_nearest_file_counts(tcop: Call, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nearest_file_counts(tcop: RunCommand, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of a folder further up is found, and hidden by a nearer one; TCOP_MOCK_CONFIG names another."""
     far = write("seed = 1\n")
     near = write("seed = 2\n", "service/tcop-mock.toml")
@@ -106,10 +108,12 @@ def test_the_nearest_file_counts(tcop: Call, write: Write, home: Path, monkeypat
     monkeypatch.setenv("TCOP_MOCK_CONFIG", str(write("[tool.tcop-mock]\nseed = 5\n", "pyproject.toml")))
     assert told(tcop)["show", "seed"]["value"] == "5"
     monkeypatch.setenv("TCOP_MOCK_CONFIG", str(home / "none.toml"))
-    assert tcop("list").complaint == f"{home / 'none.toml'}: cannot be read: No such file or directory"
+    assert tcop("list").error_message == f"{home / 'none.toml'}: cannot be read: No such file or directory"
 
 
-def test_paths_are_seen_from_the_file(tcop: Call, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_seen_from_the_file(
+    tcop: RunCommand, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a file names lies beside it, wherever the call is made; a path that is whole stays as it is."""
     write(
         'target = "@target"\ncatalog = "own"\n[check]\nreport = ["junit=r.xml", "json=/r.json", "text"]\n'
@@ -166,59 +170,59 @@ def test_the_files_of_clauses(write: Write, home: Path) -> None:
         ("seed = ", "is not TOML: Invalid value"),
     ],
 )
-def test_what_a_file_cannot_say(tcop: Call, write: Write, text: str, complaint: str) -> None:
+def test_what_a_file_cannot_say(tcop: RunCommand, write: Write, text: str, complaint: str) -> None:
     """A key that is not there and a value of another kind are one line, with file, key and what was meant; code 2."""
     file = write(text)
     for call in (["check", "--list"], ["config"]):
         done = tcop(*call)
-        assert done.code == 2
-        assert done.complaint.startswith(f"{file}: {complaint}")
-    assert tcop("check", "--help").code == tcop("--version").code == 0
+        assert done.exit_code == 2
+        assert done.error_message.startswith(f"{file}: {complaint}")
+    assert tcop("check", "--help").exit_code == tcop("--version").exit_code == 0
 
 
-def test_files_that_cannot_be_read(tcop: Call, write: Write, home: Path) -> None:
+def test_files_that_cannot_be_read(tcop: RunCommand, write: Write, home: Path) -> None:
     """A file that is no UTF-8, or whose table is none, is one line."""
     file = home / "tcop-mock.toml"
     file.write_bytes(b'profile = "\xff"')
-    assert tcop("list").complaint == f"{file}: is not UTF-8 (byte 11)"
+    assert tcop("list").error_message == f"{file}: is not UTF-8 (byte 11)"
     file.unlink()
     shared = write('[tool]\ntcop-mock = "2023"\n', "pyproject.toml")
     why = "tool.tcop-mock: must be a table; write [tool.tcop-mock] above the settings"
-    assert tcop("list").complaint == f"{shared}: {why}"
+    assert tcop("list").error_message == f"{shared}: {why}"
 
 
-def test_a_value_that_a_flag_replaces_need_not_be_right(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_a_flag_replaces_need_not_be_right(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable of the wrong kind is one line that names it, unless a flag takes its place; an empty one is none."""
     monkeypatch.setenv("TCOP_MOCK_SEED", "x")
-    assert tcop("show", CDN).complaint == "TCOP_MOCK_SEED: 'x' is not a valid integer"
-    assert tcop("show", CDN, "--seed", "1").code == 0
+    assert tcop("show", CDN).error_message == "TCOP_MOCK_SEED: 'x' is not a valid integer"
+    assert tcop("show", CDN, "--seed", "1").exit_code == 0
     monkeypatch.setenv("TCOP_MOCK_SEED", "")
-    assert tcop("show", CDN).code == 0
+    assert tcop("show", CDN).exit_code == 0
 
 
-def test_variables(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each flag has its variable; of one that may be repeated each line is a value; others are warned of."""
     monkeypatch.setenv("TCOP_MOCK_CLAUSES", "TCM301\nTCM302\n")
     monkeypatch.setenv("TCOP_MOCK_QUIET", "true")
-    assert tcop("check", "--list").out.count("\n") == 2
+    assert tcop("check", "--list").stdout.count("\n") == 2
     assert told(tcop)["check", "clauses"]["value"] == ["TCM301", "TCM302"]
     monkeypatch.setenv("TCOP_MOCK_QUIET", "0")
     monkeypatch.setenv("TCOP_MOCK_FAIL_NO", "must")
     monkeypatch.setenv("TCOP_MOCK_ZZZ", "x")
     done = tcop("config", "check")
-    assert done.err.splitlines() == [
+    assert done.stderr.splitlines() == [
         "warning: TCOP_MOCK_FAIL_NO is not a setting; did you mean 'TCOP_MOCK_FAIL_ON'?",
         "warning: TCOP_MOCK_ZZZ is not a setting",
     ]
 
 
-def test_kubernetes_sets_no_port(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kubernetes_sets_no_port(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """The address that a cluster puts into TCOP_MOCK_PORT beside a service of our name is nobody's port."""
     monkeypatch.setenv("TCOP_MOCK_PORT", "tcp://10.0.0.1:8080")
     assert told(tcop)["listen", "port"]["source"] == "default"
 
 
-def test_the_target_of_the_environment(tcop: Call, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_target_of_the_environment(tcop: RunCommand, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """TCOP_MOCK_TARGET is the receiver of all verbs that have one, and never the kind of end."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", closed_url)
     rows = told(tcop)
@@ -226,49 +230,51 @@ def test_the_target_of_the_environment(tcop: Call, closed_url: str, monkeypatch:
         rows["send", "to"]["value"] == rows["replay", "to"]["value"] == rows["check", "target"]["value"] == closed_url
     )
     assert (rows["send", "target"]["value"], rows["send", "target"]["variable"]) == ("webhook", None)
-    assert tcop("check").complaint.startswith(f"{closed_url} cannot be reached")
+    assert tcop("check").error_message.startswith(f"{closed_url} cannot be reached")
 
 
-def test_the_target_of_the_file(tcop: Call, write: Write, closed_url: str) -> None:
+def test_the_target_of_the_file(tcop: RunCommand, write: Write, closed_url: str) -> None:
     """It is the receiver where a verb needs one; what the table of a verb says is for that verb alone."""
     write(f'target = "http://h/"\n[check]\ntarget = "{closed_url}"\n')
-    assert tcop("check").complaint.startswith(f"{closed_url} cannot be reached")
-    assert "to http://h/" in tcop("send", CDN, "--dry-run").out
-    assert "http://h/" in tcop("emit", CDN, "--format", "curl").out
-    assert "to http://other/" in tcop("send", CDN, "--dry-run", "--to", "http://other/").out
+    assert tcop("check").error_message.startswith(f"{closed_url} cannot be reached")
+    assert "to http://h/" in tcop("send", CDN, "--dry-run").stdout
+    assert "http://h/" in tcop("emit", CDN, "--format", "curl").stdout
+    assert "to http://other/" in tcop("send", CDN, "--dry-run", "--to", "http://other/").stdout
 
 
-def test_no_secret_is_shown(tcop: Call, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_shown(tcop: RunCommand, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords and keys are ***, in lines, in the document and in what is wrong with the file."""
     write(
         'target = "http://u:Kq/7x@h/?key=Kq7x"\n[send]\nintegration-key = "Kq7x"\nheader = ["X-Key: Kq7x"]\n'
         '[listen]\nauth = "u:Kq7x"\n[check]\nobserve-url = "http://u:Kq 7x@h/?token=Kq7x"\n'
     )
     done, document = tcop("config"), tcop("config", "--json")
-    assert "7x" not in done.out + document.out + done.err + document.err
-    assert done.out.count("***") >= 6
+    assert "7x" not in done.stdout + document.stdout + done.stderr + document.stderr
+    assert done.stdout.count("***") >= 6
     monkeypatch.setenv("TCOP_MOCK_TARGET", "http://u:Kq7x@h/x")
     assert told(tcop)["check", "target"]["value"] == "http://***@h/x"
     write('[send]\nintegration-key = ["Kq7x"]\n')
-    assert "Kq7x" not in tcop("config").err
+    assert "Kq7x" not in tcop("config").stderr
 
 
-def test_config_in_words(tcop: Call, write: Write) -> None:
+def test_config_in_words(tcop: RunCommand, write: Write) -> None:
     """All verbs: what they share once, and then each; one verb: all that it has; an unknown one is refused."""
-    assert tcop("config").out.startswith("file: none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, ")
+    assert tcop("config").stdout.startswith(
+        "file: none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, "
+    )
     file = write('seed = 1\nquiet = true\n[check]\nskip = ["TCM1*", "TCM2*"]\nseed = 2\n')
-    words = tcop("config").out
+    words = tcop("config").stdout
     assert words.startswith(f"file: {file}\nevery command\n  json ")
     assert words.count("  quiet ") == 1
-    lines = [line.split(maxsplit=1) for line in tcop("config", "check").out.splitlines()]
+    lines = [line.split(maxsplit=1) for line in tcop("config", "check").stdout.splitlines()]
     assert ["skip", f"TCM1*, TCM2*  ({file}: check.skip)"] in lines
     assert ["seed", f"2  ({file}: check.seed)"] in lines
     assert ["quiet", f"true  ({file}: quiet)"] in lines
     assert ["effect-timeout", "5s  (default)"] in lines
-    assert tcop("config", "chek").complaint == "unknown command 'chek'; did you mean 'check'?"
+    assert tcop("config", "chek").error_message == "unknown command 'chek'; did you mean 'check'?"
 
 
-def test_the_document_keeps_its_schema(tcop: Call, write: Write) -> None:
+def test_the_document_keeps_its_schema(tcop: RunCommand, write: Write) -> None:
     """Every flag of every verb is in the document, which keeps its schema."""
     write('seed = 1\n[check]\nskip = "TCM1*"\n')
     document = tcop("config", "--json").document
@@ -281,26 +287,26 @@ def test_the_document_keeps_its_schema(tcop: Call, write: Write) -> None:
         assert {(verb, max(flag.opts, key=len).lstrip("-")) for flag in flags} <= shown
 
 
-def test_what_is_configured_for_an_id_does_not_stop_a_file(tcop: Call, write: Write, home: Path) -> None:
+def test_what_is_configured_for_an_id_does_not_stop_a_file(tcop: RunCommand, write: Write, home: Path) -> None:
     """What is said of drawing and of PagerDuty in a file is for the calls that draw and that tell PagerDuty."""
     write('target = "http://h/"\n[send]\nlang = "zh"\nintegration-key = "k"\n')
     (home / "body").write_text("{}", encoding="utf-8")
-    assert tcop("send", "body", "--dry-run").code == 0
-    assert tcop("send", "body", "--dry-run", "--lang", "zh").code == 2
-    assert tcop("send", "body", "--dry-run", "--integration-key", "k").complaint == (
+    assert tcop("send", "body", "--dry-run").exit_code == 0
+    assert tcop("send", "body", "--dry-run", "--lang", "zh").exit_code == 2
+    assert tcop("send", "body", "--dry-run", "--integration-key", "k").error_message == (
         "--integration-key goes with --target pagerduty"
     )
 
 
-def test_values_reach_their_verbs(tcop: Call, write: Write) -> None:
+def test_values_reach_their_verbs(tcop: RunCommand, write: Write) -> None:
     """Lists, one value for a list, numbers for texts, and flags with a no- form."""
     write(
         'profile = 2025\n[check]\nclauses = ["TCM301", "TCM302"]\nskip = "TCM301"\nlist = true\n'
         "[send]\nverify = false\n"
     )
-    assert tcop("check").out.split()[0] == "TCM302"
+    assert tcop("check").stdout.split()[0] == "TCM302"
     assert told(tcop)["send", "verify"]["value"] is False
-    assert json.loads(tcop("emit", CDN, "--seed", "1").out)["alarmStatus"] in {0, 1}
+    assert json.loads(tcop("emit", CDN, "--seed", "1").stdout)["alarmStatus"] in {0, 1}
 
 
 def test_unreadable_keys_are_told_from_a_program(write: Write, home: Path) -> None:
@@ -318,7 +324,7 @@ def test_a_setting_that_is_not_there(home: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["list cdn/*", "emit cdn/domain --seed 1", "explain TCM302"])
-def test_no_file_changes_nothing(tcop: Call, home: Path, call: str) -> None:
+def test_no_file_changes_nothing(tcop: RunCommand, home: Path, call: str) -> None:
     """Without file and variables every verb does what it did."""
     assert home.is_dir()
-    assert tcop(*shlex.split(call)).code == 0
+    assert tcop(*shlex.split(call)).exit_code == 0

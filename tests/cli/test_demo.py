@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.reports.summary import Ruling
+from tcop_mock.reports.summary import OverallResult
 
 if TYPE_CHECKING:
-    from commands import Call
+    from commands import RunCommand
 
 PLANTED = {"TCM302", "TCM303", "TCM307", "TCM401"}
 """What the receiver of the demo says that it breaks."""
 
 
-def test_the_demo_shows_both_receivers(tcop: Call) -> None:
+def test_the_demo_shows_both_receivers(tcop: RunCommand) -> None:
     """Callbacks are sent, the first receiver breaks what is planted, the corrected one nothing; no port stays open."""
     done = tcop("demo", "--seed", "7")
-    posts = re.findall(r"POST (\S+ \w+), \d+ bytes: (\w+ \d+)", done.out)
+    posts = re.findall(r"POST (\S+ \w+), \d+ bytes: (\w+ \d+)", done.stdout)
     assert posts == [
         ("cvm/basic-monitoring firing", "acked 200"),
         ("cvm/basic-monitoring resolved", "acked 200"),
         ("cvm/events firing", "rejected 500"),
         ("cdn/domain firing", "rejected 500"),
     ]
-    first, second = done.out.split("3. The same receiver, corrected")
+    first, second = done.stdout.split("3. The same receiver, corrected")
     assert set(re.findall(r"^FAIL +(TCM\d+)", first, re.MULTILINE)) >= PLANTED
     assert "FAIL" not in second
     assert "the corrected one 0." in second
-    assert (done.code, done.err) == (0, "")
-    ports = set(map(int, re.findall(r"http://127\.0\.0\.1:(\d+)/", done.out)))
+    assert (done.exit_code, done.stderr) == (0, "")
+    ports = set(map(int, re.findall(r"http://127\.0\.0\.1:(\d+)/", done.stdout)))
     assert len(ports) == 2
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
@@ -40,7 +40,7 @@ def test_the_demo_shows_both_receivers(tcop: Call) -> None:
 
 
 @pytest.mark.proof
-def test_json_has_both_verdicts(tcop: Call) -> None:
+def test_json_has_both_verdicts(tcop: RunCommand) -> None:
     """With --json one document has both verdicts, each in the form of check, and nothing else is told."""
     done = tcop("demo", "--json", "--seed", "7")
     assert list(done.document) == ["version", "broken", "corrected"]
@@ -50,10 +50,10 @@ def test_json_has_both_verdicts(tcop: Call) -> None:
     }
     assert results["broken"] >= PLANTED
     assert results["corrected"] == set()
-    assert (done.code, done.err) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_a_demo_that_does_not_show_it_is_our_fault(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demo_that_does_not_show_it_is_our_fault(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the verdicts are others than the demo tells of, the code is 4."""
-    monkeypatch.setattr("tcop_mock.cli.explain.rule", lambda *_: Ruling.KEPT)
-    assert tcop("demo", "--json").code == 4
+    monkeypatch.setattr("tcop_mock.cli.explain.rule", lambda *_: OverallResult.KEPT)
+    assert tcop("demo", "--json").exit_code == 4

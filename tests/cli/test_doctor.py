@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 from jsonschema import Draft202012Validator
-from receivers import CREDENTIALS, through_sink, with_userinfo
+from receivers import CREDENTIALS, server_factory, with_userinfo
 from scripted_server import ScriptedServer
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.server.demo_receivers import guarded
+from tcop_mock.server.demo_receivers import with_basic_auth
 from tcop_mock.server.http_server import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call, Done
-    from receivers import Opening
+    from commands import CommandResult, RunCommand
+    from receivers import ReceiverFactory
     from scripted_server import Peer
 
     from tcop_mock.server.http_server import Handler
@@ -34,7 +34,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
 
-def grades(done: Done) -> dict[str, str]:
+def grades(done: CommandResult) -> dict[str, str]:
     """Return the grade of each topic in a document, which keeps its schema."""
     document = done.document
     schema = read_schema("doctor-report")
@@ -43,13 +43,13 @@ def grades(done: Done) -> dict[str, str]:
     return {remark["topic"]: remark["grade"] for remark in document["remarks"]}
 
 
-def saw(done: Done, topic: str) -> str:
+def saw(done: CommandResult, topic: str) -> str:
     """Return what a document says of a topic."""
     [found] = [remark for remark in done.document["remarks"] if remark["topic"] == topic]
     return f"{found['saw']}. {found['fix']}"
 
 
-def test_a_receiver_that_is_well(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_receiver_that_is_well(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """Nothing is a problem, and each line says what it means; the callback comes twice, the same, harmless."""
     came: list[bytes] = []
 
@@ -57,9 +57,9 @@ def test_a_receiver_that_is_well(tcop: Call, opened: Callable[[Opening], str]) -
         came.append(request.body)
         return Reply(200)
 
-    url = opened(through_sink(lambda: guarded(takes, CREDENTIALS), CREDENTIALS))
+    url = opened(server_factory(lambda: with_basic_auth(takes, CREDENTIALS), CREDENTIALS))
     done = tcop("doctor", url, "--json", "--seed", "1")
-    assert (done.code, done.err) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     noted = {"dns": "note", "port": "note"}
     well = ["dns", "tcp", "port", "proxy", "callback", "latency", "auth", "clock", "keep-alive", "answer"]
     assert grades(done) == dict.fromkeys(well, "fine") | noted | {"clock": grades(done)["clock"]}
@@ -69,8 +69,11 @@ def test_a_receiver_that_is_well(tcop: Call, opened: Callable[[Opening], str]) -
         "tcop-mock doctor: a test, nothing to do",
     )
     words = tcop("doctor", url, "--seed", "1")
-    assert (words.code, words.out.splitlines()[-1]) == (0, f"0 problems, {done.document['summary']['notes']} notes")
-    assert tcop("doctor", url, "-q").out == ""
+    assert (words.exit_code, words.stdout.splitlines()[-1]) == (
+        0,
+        f"0 problems, {done.document['summary']['notes']} notes",
+    )
+    assert tcop("doctor", url, "-q").stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -83,29 +86,29 @@ def test_a_receiver_that_is_well(tcop: Call, opened: Callable[[Opening], str]) -
         (b"", "callback", "problem"),
     ],
 )
-def test_a_receiver_that_answers_wrongly(tcop: Call, answer: bytes, topic: str, grade: str) -> None:
+def test_a_receiver_that_answers_wrongly(tcop: RunCommand, answer: bytes, topic: str, grade: str) -> None:
     """It is reached, and what is wrong with its answer has a line; code 1."""
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         done = tcop("doctor", server.url, "--json")
-    assert (done.code, grades(done)[topic], done.document["reachable"]) == (1, grade, True)
+    assert (done.exit_code, grades(done)[topic], done.document["reachable"]) == (1, grade, True)
 
 
-def test_a_receiver_that_says_nothing(tcop: Call) -> None:
+def test_a_receiver_that_says_nothing(tcop: RunCommand) -> None:
     """It is too late, inside the time that was given; it was reached."""
     with ScriptedServer(lambda peer: peer.hold()) as server:
         done = tcop("doctor", server.url, "--json", "--timeout", "2s")
-    assert (done.code, grades(done)["latency"]) == (1, "problem")
+    assert (done.exit_code, grades(done)["latency"]) == (1, "problem")
 
 
-def test_nobody_listens(tcop: Call, closed_url: str) -> None:
+def test_nobody_listens(tcop: RunCommand, closed_url: str) -> None:
     """No address takes a connection: code 3, and nothing is said of answers."""
     done = tcop("doctor", closed_url, "--json")
-    assert (done.code, done.document["reachable"], grades(done)["tcp"]) == (3, False, "problem")
+    assert (done.exit_code, done.document["reachable"], grades(done)["tcp"]) == (3, False, "problem")
     assert "callback" not in grades(done)
-    assert tcop("doctor", closed_url).out.endswith("; the receiver cannot be reached\n")
+    assert tcop("doctor", closed_url).stdout.endswith("; the receiver cannot be reached\n")
 
 
-def test_no_connection_in_time(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_connection_in_time(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address that does not answer at all is given up after the limit."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
@@ -118,11 +121,11 @@ def test_no_connection_in_time(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> N
         done = tcop("doctor", "--json", "--timeout", "300ms")
         for filler in fillers:
             filler.close()
-    assert (done.code, "no connection inside 0.3 s" in saw(done, "tcp")) == (3, True)
+    assert (done.exit_code, "no connection inside 0.3 s" in saw(done, "tcp")) == (3, True)
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-def test_a_name_that_does_not_resolve(tcop: Call, monkeypatch: pytest.MonkeyPatch, *, hangs: bool) -> None:
+def test_a_name_that_does_not_resolve(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, *, hangs: bool) -> None:
     """A name without address, and a resolver that does not answer, are told under dns; code 3."""
 
     def resolve(*_: object, **options: Any) -> None:
@@ -134,14 +137,14 @@ def test_a_name_that_does_not_resolve(tcop: Call, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     done = tcop("doctor", "http://nosuch/", "--json", "--timeout", "300ms")
     released.set()
-    assert (done.code, list(grades(done))) == (3, ["dns", "port", "proxy"])
+    assert (done.exit_code, list(grades(done))) == (3, ["dns", "port", "proxy"])
     why = "no answer about nosuch inside 0.3 s" if hangs else "nosuch does not resolve: Name or service not known"
     assert saw(done, "dns").startswith(why)
 
 
-def test_an_app_is_not_visited(tcop: Call) -> None:
+def test_an_app_is_not_visited(tcop: RunCommand) -> None:
     """There is no way to an app in this process."""
-    assert tcop("doctor", "module:app").code == 2
+    assert tcop("doctor", "module:app").exit_code == 2
 
 
 @pytest.fixture(scope="module")
@@ -152,13 +155,13 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def visit(
-    tcop: Call, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[Done, int]]:
+    tcop: RunCommand, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[CommandResult, int]]:
     """Visit a receiver with a certificate, where the system trusts the authority; give the number of connections."""
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
-    def call(certificate: trustme.LeafCert | None, *flags: str) -> tuple[Done, int]:
+    def call(certificate: trustme.LeafCert | None, *flags: str) -> tuple[CommandResult, int]:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         if certificate:
             certificate.configure_cert(context)
@@ -173,10 +176,10 @@ def visit(
     return call
 
 
-def test_a_certificate_that_is_well(visit: Callable[..., tuple[Done, int]], authority: trustme.CA) -> None:
+def test_a_certificate_that_is_well(visit: Callable[..., tuple[CommandResult, int]], authority: trustme.CA) -> None:
     """Protocol, names, issuer and end are told."""
     done, _ = visit(authority.issue_cert("127.0.0.1", "receiver.test"))
-    assert (done.code, grades(done)["tls"], grades(done)["callback"]) == (0, "fine", "fine")
+    assert (done.exit_code, grades(done)["tls"], grades(done)["callback"]) == (0, "fine", "fine")
     assert saw(done, "tls").startswith("TLSv1.3; for ")
     assert "receiver.test" in saw(done, "tls")
 
@@ -190,31 +193,31 @@ def test_a_certificate_that_is_well(visit: Callable[..., tuple[Done, int]], auth
     ],
 )
 def test_a_certificate_that_does_not_verify(
-    visit: Callable[..., tuple[Done, int]], authority: trustme.CA, kind: str, told: str, cure: str
+    visit: Callable[..., tuple[CommandResult, int]], authority: trustme.CA, kind: str, told: str, cure: str
 ) -> None:
     """What the certificate says is told all the same, no callback is sent, and --insecure looks further."""
     issuer = trustme.CA() if kind == "unknown" else authority
     name = "elsewhere.test" if kind == "other-name" else "127.0.0.1"
     certificate = issuer.issue_cert(name, not_after=LONG_AGO if kind == "expired" else None)
     done, _ = visit(certificate)
-    assert (done.code, grades(done)["tls"], "callback" in grades(done)) == (3, "problem", False)
+    assert (done.exit_code, grades(done)["tls"], "callback" in grades(done)) == (3, "problem", False)
     assert told in saw(done, "tls")
     assert cure in saw(done, "tls")
     further, _ = visit(certificate, "--insecure")
-    assert (further.code, grades(further)["tls"], grades(further)["callback"]) == (1, "problem", "fine")
+    assert (further.exit_code, grades(further)["tls"], grades(further)["callback"]) == (1, "problem", "fine")
 
 
-def test_a_port_that_speaks_no_tls(tcop: Call) -> None:
+def test_a_port_that_speaks_no_tls(tcop: RunCommand) -> None:
     """A https URL of a plain port, and one that hangs in the handshake: no session, code 3."""
     with ScriptedServer(lambda peer: peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n").hold()) as server:
         done = tcop("doctor", server.url.replace("http:", "https:"), "--json", "--insecure")
-    assert (done.code, grades(done)["tls"]) == (3, "problem")
+    assert (done.exit_code, grades(done)["tls"]) == (3, "problem")
     with ScriptedServer(lambda peer: peer.hold()) as server:
         done = tcop("doctor", server.url.replace("http:", "https:"), "--json", "--timeout", "2s")
-    assert (done.code, "no session inside 2 s" in saw(done, "tls")) == (3, True)
+    assert (done.exit_code, "no session inside 2 s" in saw(done, "tls")) == (3, True)
 
 
-def test_a_certificate_that_is_shown_once_only(tcop: Call, authority: trustme.CA) -> None:
+def test_a_certificate_that_is_shown_once_only(tcop: RunCommand, authority: trustme.CA) -> None:
     """A receiver that breaks off the second look is told by what the first one said."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -227,7 +230,7 @@ def test_a_certificate_that_is_shown_once_only(tcop: Call, authority: trustme.CA
 
     with ScriptedServer(script) as server:
         done = tcop("doctor", f"https://127.0.0.1:{server.port}/", "--json")
-    assert (done.code, grades(done)["tls"]) == (3, "problem")
+    assert (done.exit_code, grades(done)["tls"]) == (3, "problem")
     assert saw(done, "tls").startswith("unable to get local issuer certificate. the certificate of its issuer")
 
 
@@ -236,14 +239,18 @@ def _always(reply: Reply) -> Handler:
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",), ("-q", "--debug")])
-def test_no_visit_shows_a_password(tcop: Call, opened: Callable[[Opening], str], flags: tuple[str, ...]) -> None:
+def test_no_visit_shows_a_password(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], flags: tuple[str, ...]
+) -> None:
     """Neither one that is refused, nor one that is repeated by the receiver where a redirect leads."""
     told = with_userinfo("http://h/", CREDENTIALS)
     for status in (401, 302, 500):
-        reply = Reply(status, repr(CREDENTIALS.traces()).encode(), (("Location", told),))
-        url = opened(through_sink(partial(_always, reply), CREDENTIALS))
+        reply = Reply(status, repr(CREDENTIALS.leak_patterns()).encode(), (("Location", told),))
+        url = opened(server_factory(partial(_always, reply), CREDENTIALS))
         done = tcop("doctor", url, *flags)
-        assert done.code == 1
+        assert done.exit_code == 1
         assert [
-            trace for trace in CREDENTIALS.traces() if trace in done.out + done.err and trace != "alarms@example"
+            trace
+            for trace in CREDENTIALS.leak_patterns()
+            if trace in done.stdout + done.stderr and trace != "alarms@example"
         ] == []

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.callbacks.json_edit import all_paths, value_at
-from tcop_mock.callbacks.sampling import forms
+from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form
-from tcop_mock.domain.shape import Kind
+from tcop_mock.domain.shape import AlarmKind
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
+    from commands import RunCommand
 
 CATALOG = Catalog.load()
 IDS = [shape.id for shape in CATALOG]
@@ -26,42 +26,42 @@ CONDITIONS = "alarmPolicyInfo.conditions"
 
 
 @pytest.mark.parametrize("shape_id", IDS)
-def test_one_body_is_all_there_is_on_stdout(tcop: Call, shape_id: str) -> None:
+def test_one_body_is_all_there_is_on_stdout(tcop: RunCommand, shape_id: str) -> None:
     """Standard output has one compact body in a line, standard error the seed, and the seed gives the same bytes."""
     first = tcop("emit", shape_id)
-    assert first.code == 0
-    assert first.err.startswith("seed ")
+    assert first.exit_code == 0
+    assert first.stderr.startswith("seed ")
     assert len(first.bodies) == 1
-    again = tcop("emit", shape_id, "--seed", first.err.split()[1], "--quiet")
-    assert (again.out, again.err) == (first.out, "")
+    again = tcop("emit", shape_id, "--seed", first.stderr.split()[1], "--quiet")
+    assert (again.stdout, again.stderr) == (first.stdout, "")
 
 
-def test_without_a_seed_every_call_has_its_own(tcop: Call) -> None:
+def test_without_a_seed_every_call_has_its_own(tcop: RunCommand) -> None:
     """Two calls without --seed draw from different seeds."""
-    assert tcop("emit", CVM).err != tcop("emit", CVM).err
+    assert tcop("emit", CVM).stderr != tcop("emit", CVM).stderr
 
 
 @pytest.mark.proof
-def test_the_bytes_do_not_depend_on_the_process(start: Callable[..., subprocess.Popen[str]], tcop: Call) -> None:
+def test_the_bytes_do_not_depend_on_the_process(start: Callable[..., subprocess.Popen[str]], tcop: RunCommand) -> None:
     """Processes with different hash seeds write the same bytes."""
     command = ("emit", "*", "-n", "2", "--seed", "7", "--lang", "zh", "-q")
     processes = [start(*command, PYTHONHASHSEED=seed) for seed in ("1", "4242")]
     outs = {process.communicate(timeout=60)[0] for process in processes}
-    assert outs == {tcop(*command).out}
+    assert outs == {tcop(*command).stdout}
 
 
-def test_n_alarms_go_one_a_line(tcop: Call) -> None:
+def test_n_alarms_go_one_a_line(tcop: RunCommand) -> None:
     """-n writes so many alarms, each with ids of its own, and the first is the one without -n."""
     done = tcop("emit", CVM, "-n", "5", "--seed", "7")
     assert len({body["sessionId"] for body in done.bodies}) == 5
-    assert done.out.startswith(tcop("emit", CVM, "--seed", "7").out)
+    assert done.stdout.startswith(tcop("emit", CVM, "--seed", "7").stdout)
 
 
-def test_a_glob_draws_of_every_shape(tcop: Call) -> None:
+def test_a_glob_draws_of_every_shape(tcop: RunCommand) -> None:
     """A glob writes an alarm of each shape, in the order of the ids."""
     done = tcop("emit", "cvm/*", "--seed", "7")
     matched = [shape_id for shape_id in IDS if shape_id.startswith("cvm/")]
-    assert done.out == "".join(tcop("emit", shape_id, "--seed", "7").out for shape_id in matched)
+    assert done.stdout == "".join(tcop("emit", shape_id, "--seed", "7").stdout for shape_id in matched)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_glob_draws_of_every_shape(tcop: Call) -> None:
         ("resolved", "0", {"singleAlarm", "continuousAlarm", "exponentialAlarm"}),
     ],
 )
-def test_a_state_can_be_asked_for(tcop: Call, state: str, status: str, notify_types: set[str]) -> None:
+def test_a_state_can_be_asked_for(tcop: RunCommand, state: str, status: str, notify_types: set[str]) -> None:
     """A callback has the status of its state, a time of recovery only if resolved, a repeating type if repeated."""
     for body in tcop("emit", CVM, "--state", state, "-n", "8").bodies:
         assert body["alarmStatus"] == status
@@ -81,29 +81,29 @@ def test_a_state_can_be_asked_for(tcop: Call, state: str, status: str, notify_ty
 
 
 @pytest.mark.parametrize("state", ["firing", "repeated", "resolved"])
-def test_a_glob_passes_over_what_has_no_such_state(tcop: Call, state: str) -> None:
+def test_a_glob_passes_over_what_has_no_such_state(tcop: RunCommand, state: str) -> None:
     """Of several shapes, those that never reach a state are left out: events do not repeat, not all recover."""
     done = tcop("emit", "*", "--state", state, "--json")
     able = [
         shape.id
         for shape in CATALOG
-        if shape.kind is Kind.METRIC or state == "firing" or (state == "resolved" and shape.recovers)
+        if shape.kind is AlarmKind.METRIC or state == "firing" or (state == "resolved" and shape.can_resolve)
     ]
     assert [row["shape"] for row in done.document["callbacks"]] == able
     assert {row["state"] for row in done.document["callbacks"]} == {state}
 
 
 @pytest.mark.parametrize("form", [Form.EVENTBRIDGE, Form.CLOUDEVENTS])
-def test_a_glob_passes_over_what_has_no_such_form(tcop: Call, form: Form) -> None:
+def test_a_glob_passes_over_what_has_no_such_form(tcop: RunCommand, form: Form) -> None:
     """Of all shapes, those are drawn whose callbacks come in the form that was asked for."""
     drawn = tcop("emit", "*", "--form", form.value, "--json").document["callbacks"]
-    assert [row["shape"] for row in drawn] == [shape.id for shape in CATALOG if form in forms(shape)]
+    assert [row["shape"] for row in drawn] == [shape.id for shape in CATALOG if form in forms_of(shape)]
     marks = {Form.EVENTBRIDGE: ("alarmType", "event"), Form.CLOUDEVENTS: ("specversion", "1.0")}
     key, value = marks[form]
     assert {row["body"][key] for row in drawn} == {value}
 
 
-def test_a_lifecycle_is_one_alarm(tcop: Call) -> None:
+def test_a_lifecycle_is_one_alarm(tcop: RunCommand) -> None:
     """A whole life is one alarm: new sessions, the same object and start, growing durations, one resolve."""
     bodies = tcop("emit", CVM, "--lifecycle", "fire,repeat:2,resolve").bodies
     assert [body["alarmStatus"] for body in bodies] == ["1", "1", "1", "0"]
@@ -113,7 +113,7 @@ def test_a_lifecycle_is_one_alarm(tcop: Call) -> None:
     assert durations == sorted(durations)
 
 
-def test_metric_and_event_can_be_named(tcop: Call) -> None:
+def test_metric_and_event_can_be_named(tcop: RunCommand) -> None:
     """--metric and --event take the one that is named, whatever the seed."""
     metric = CATALOG.get(CVM).metrics[-1].name
     event = CATALOG.get("cvm/events").events[-1].name
@@ -123,7 +123,7 @@ def test_metric_and_event_can_be_named(tcop: Call) -> None:
     assert {value_at(body, f"{CONDITIONS}.eventName") for body in told} == {event}
 
 
-def test_lang_changes_human_text_only(tcop: Call) -> None:
+def test_lang_changes_human_text_only(tcop: RunCommand) -> None:
     """--lang zh gives Chinese names of metric and policy type; ids and keys stay."""
     english, chinese = (tcop("emit", CVM, "--seed", "7", "--lang", lang).bodies[0] for lang in ("en", "zh"))
     assert list(all_paths(english)) == list(all_paths(chinese))
@@ -133,7 +133,7 @@ def test_lang_changes_human_text_only(tcop: Call) -> None:
     assert value_at(english, "alarmPolicyInfo.policyId") == value_at(chinese, "alarmPolicyInfo.policyId")
 
 
-def test_no_threshold_leaves_threshold_fields_out(tcop: Call) -> None:
+def test_no_threshold_leaves_threshold_fields_out(tcop: RunCommand) -> None:
     """With --no-threshold no field that compares a value with a limit is there."""
     [with_them] = tcop("emit", CVM, "--seed", "7").bodies
     [without] = tcop("emit", CVM, "--seed", "7", "--no-threshold").bodies
@@ -151,21 +151,21 @@ def test_no_threshold_leaves_threshold_fields_out(tcop: Call) -> None:
         ('alarmObjInfo.dimensions.objName="a=b 告警"', "alarmObjInfo.dimensions.objName", "a=b 告警"),
     ],
 )
-def test_set_changes_one_value(tcop: Call, edit: str, path: str, value: Any) -> None:
+def test_set_changes_one_value(tcop: RunCommand, edit: str, path: str, value: Any) -> None:
     """--set puts a JSON value at a path, with its type."""
     [body] = tcop("emit", CVM, "--set", edit).bodies
     assert value_at(body, path) == value
     assert type(value_at(body, path)) is type(value)
 
 
-def test_an_edit_is_in_the_bodies_of_all_policies(tcop: Call) -> None:
+def test_an_edit_is_in_the_bodies_of_all_policies(tcop: RunCommand) -> None:
     """--set goes into each of many bodies, of one metric or of all."""
     for asked in ((), ("--metric", "cpu_usage")):
         bodies = tcop("emit", CVM, "-n", "40", *asked, "--set", "alarmStatus=1").bodies
         assert [body["alarmStatus"] for body in bodies] == [1] * 40
 
 
-def test_edits_are_done_in_turn(tcop: Call) -> None:
+def test_edits_are_done_in_turn(tcop: RunCommand) -> None:
     """--set and --unset may be repeated; values are set before others are left out."""
     [plain] = tcop("emit", CVM, "--seed", "7").bodies
     edits = ("--unset", "alarmObjInfo.region", "--unset", "sessionId", "--set", "alarmType=1", "--set", "alarmType=2")
@@ -174,7 +174,7 @@ def test_edits_are_done_in_turn(tcop: Call) -> None:
     assert body["alarmType"] == 2
 
 
-def test_mutate_changes_a_body_as_a_clause_does(tcop: Call) -> None:
+def test_mutate_changes_a_body_as_a_clause_does(tcop: RunCommand) -> None:
     """--mutate draws the callback that the clause changes, unless another is asked for, and changes it."""
     [body] = tcop("emit", CVM, "--mutate", "recover-time-empty-while-resolved").bodies
     assert (body["alarmStatus"], body["recoverTime"]) == ("0", "")
@@ -184,7 +184,7 @@ def test_mutate_changes_a_body_as_a_clause_does(tcop: Call) -> None:
     assert (body["sessionId"], "calcType" in body["alarmPolicyInfo"]["conditions"]) == (5, False)
     [first, second] = tcop("emit", CVM, "--mutate", "alarm-status-as-integer", "--lifecycle", "fire,resolve").bodies
     assert (first["alarmStatus"], second["alarmStatus"]) == (1, 0)
-    assert tcop("emit", CVM, "--mutate", "empty-body").out == "\n"
+    assert tcop("emit", CVM, "--mutate", "empty-body").stdout == "\n"
 
 
 @pytest.mark.parametrize(
@@ -200,26 +200,26 @@ def test_mutate_changes_a_body_as_a_clause_does(tcop: Call) -> None:
         ("cvm/events --mutate empty-body --pretty", "this body is not JSON: leave --json and"),
     ],
 )
-def test_a_mutator_that_does_not_fit_is_refused(tcop: Call, arguments: str, message: str) -> None:
+def test_a_mutator_that_does_not_fit_is_refused(tcop: RunCommand, arguments: str, message: str) -> None:
     """A body without the path, an unknown name, a document that cannot hold it: one line, nothing written."""
     done = tcop("emit", *arguments.split())
-    assert (done.code, done.complaint.startswith(message)) == (2, True)
+    assert (done.exit_code, done.error_message.startswith(message)) == (2, True)
 
 
-def test_pretty_indents_the_same_body(tcop: Call) -> None:
+def test_pretty_indents_the_same_body(tcop: RunCommand) -> None:
     """--pretty changes blanks only."""
     pretty = tcop("emit", CVM, "--seed", "7", "--pretty")
-    assert len(pretty.out.splitlines()) > 10
+    assert len(pretty.stdout.splitlines()) > 10
     assert pretty.document == tcop("emit", CVM, "--seed", "7").document
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson"])
-def test_one_body_is_the_same_in_both_formats(tcop: Call, form: str) -> None:
+def test_one_body_is_the_same_in_both_formats(tcop: RunCommand, form: str) -> None:
     """A single body is a line, by either name."""
-    assert tcop("emit", CVM, "--seed", "7", "--format", form).out == tcop("emit", CVM, "--seed", "7").out
+    assert tcop("emit", CVM, "--seed", "7", "--format", form).stdout == tcop("emit", CVM, "--seed", "7").stdout
 
 
-def test_json_wraps_the_bodies(tcop: Call) -> None:
+def test_json_wraps_the_bodies(tcop: RunCommand) -> None:
     """With --json one versioned document has the seed and each body with its shape and state."""
     done = tcop("emit", CVM, "--json", "--lifecycle", "fire,resolve", "-n", "2", "--seed", "7")
     assert {key: done.document[key] for key in ("version", "seed")} == {"version": 1, "seed": 7}
@@ -265,11 +265,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("arguments, complaint", REFUSED.items(), ids=[key[:60] for key in REFUSED])
-def test_what_cannot_be_drawn_is_refused(tcop: Call, arguments: str, complaint: str) -> None:
+def test_what_cannot_be_drawn_is_refused(tcop: RunCommand, arguments: str, complaint: str) -> None:
     """A wrong name, path or combination gives one line that says what to write, code 2, and nothing on stdout."""
     done = tcop("emit", *arguments.split())
-    assert complaint in done.complaint
-    assert done.code == 2
+    assert complaint in done.error_message
+    assert done.exit_code == 2
 
 
 MIXED = """
@@ -300,11 +300,11 @@ source = "ours"
 
 
 @pytest.mark.parametrize("arguments", ["*", "acme -n 200", "acme --json -n 200"])
-def test_nothing_is_written_before_an_error(tcop: Call, tmp_path: Path, arguments: str) -> None:
+def test_nothing_is_written_before_an_error(tcop: RunCommand, tmp_path: Path, arguments: str) -> None:
     """An edit that only a later body refuses, of another shape or metric, is told before the first body is written."""
     (tmp_path / "acme.toml").write_text(MIXED, encoding="utf-8")
     edit = ("--catalog", str(tmp_path), "--unset", f"{CONDITIONS}.calcValue")
-    seed = next(seed for seed in map(str, range(50)) if tcop("emit", "acme", "--seed", seed, *edit).code == 0)
+    seed = next(seed for seed in map(str, range(50)) if tcop("emit", "acme", "--seed", seed, *edit).exit_code == 0)
     done = tcop("emit", *arguments.split(), "--seed", seed, *edit)
-    assert f"unknown path '{CONDITIONS}.calcValue' in the body" in done.complaint
-    assert done.code == 2
+    assert f"unknown path '{CONDITIONS}.calcValue' in the body" in done.error_message
+    assert done.exit_code == 2

@@ -12,18 +12,18 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tcop_mock.callbacks.json_schemas import accept_schema
-from tcop_mock.callbacks.sampling import forms
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.sampling import forms_of
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.mutators import load_mutators
-from tcop_mock.domain.shape import Kind
+from tcop_mock.domain.shape import AlarmKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from commands import Call
+    from commands import RunCommand
 
 CATALOG = Catalog.load()
 
@@ -45,42 +45,44 @@ def manifest_of(folder: Path) -> Any:
 
 
 @pytest.mark.proof
-def test_the_whole_corpus(tcop: Call, tmp_path: Path) -> None:
+def test_the_whole_corpus(tcop: RunCommand, tmp_path: Path) -> None:
     """Every shape in each state and form; callbacks are valid, mutations are what they say, schemas are there."""
     folder = tmp_path / "corpus"
     done = tcop("export", str(folder), "--lang", "zh")
     manifest = manifest_of(folder)
-    assert done.out == f"{folder}: {len(manifest['files']) + 1} files written, 0 unchanged\n"
+    assert done.stdout == f"{folder}: {len(manifest['files']) + 1} files written, 0 unchanged\n"
     assert (manifest["seed"], manifest["profile"]) == (1, "2023")
-    judge = BodyJudge(CATALOG, load_profile())
+    judge = CallbackValidator(CATALOG, load_profile())
     rows = {
         kind: [row for row in manifest["files"] if row["kind"] == kind] for kind in ("callback", "mutation", "schema")
     }
     for row in rows["callback"][::5]:  # that all are valid is what test_validate.py holds
         raw = (folder / row["path"]).read_bytes()
-        verdict = judge.judge(raw)
+        verdict = judge.validate(raw)
         assert verdict.problems == ()
         assert row["shape"] in (verdict.shape, *verdict.also_fits)
-    expected = sum(len(forms(shape)) * (1 + (shape.kind is Kind.METRIC) + shape.recovers) for shape in CATALOG)
+    expected = sum(
+        len(forms_of(shape)) * (1 + (shape.kind is AlarmKind.METRIC) + shape.can_resolve) for shape in CATALOG
+    )
     assert len(rows["callback"]) == expected
     assert {row["mutator"] for row in rows["mutation"]} == load_mutators().keys()
     for row in rows["mutation"]:
-        valid = judge.judge((folder / row["path"]).read_bytes()).valid
+        valid = judge.validate((folder / row["path"]).read_bytes()).is_valid
         assert row["wanted"] in {"take" if valid else "refuse", "either"}
     assert len(rows["schema"]) == 2 * len(CATALOG)
     accept = json.loads((folder / "schemas/accept/cvm/events.schema.json").read_bytes())
     assert accept == accept_schema(CATALOG.get("cvm/events"))
 
 
-def export(tcop: Call, folder: Path, *arguments: str) -> str:
+def export(tcop: RunCommand, folder: Path, *arguments: str) -> str:
     """Export a part of the corpus; return what was said."""
     done = tcop("export", str(folder), "--shapes", "cvm/*", *arguments, "-q")
-    assert (done.code, done.err) == (0, "")
-    return done.out.removeprefix(f"{folder}: ").strip()
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout.removeprefix(f"{folder}: ").strip()
 
 
 @pytest.mark.proof
-def test_a_second_export_changes_nothing(tcop: Call, tmp_path: Path) -> None:
+def test_a_second_export_changes_nothing(tcop: RunCommand, tmp_path: Path) -> None:
     """The same call writes the same bytes, and touches no file."""
     export(tcop, tmp_path / "a")
     before = content(tmp_path / "a")
@@ -92,7 +94,7 @@ def test_a_second_export_changes_nothing(tcop: Call, tmp_path: Path) -> None:
     }
 
 
-def test_a_folder_is_mended(tcop: Call, tmp_path: Path) -> None:
+def test_a_folder_is_mended(tcop: RunCommand, tmp_path: Path) -> None:
     """What was lost or changed is written again, as after an export that was cut short."""
     export(tcop, tmp_path)
     before = {path: raw for path, (raw, _) in content(tmp_path).items()}
@@ -104,15 +106,15 @@ def test_a_folder_is_mended(tcop: Call, tmp_path: Path) -> None:
     assert {path: raw for path, (raw, _) in content(tmp_path).items()} == before
 
 
-def test_what_does_not_belong_any_more_is_removed(tcop: Call, tmp_path: Path) -> None:
+def test_what_does_not_belong_any_more_is_removed(tcop: RunCommand, tmp_path: Path) -> None:
     """Files of the last export only, and not those that somebody edited or put there."""
     export(tcop, tmp_path)
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     edited = tmp_path / "callbacks" / "documented" / "zh" / "cvm" / "events" / "firing.json"
     edited.write_text("edited", encoding="utf-8")
     done = tcop("export", str(tmp_path), "--shapes", "cvm/*", "--lang", "en", "--form", "documented")
-    assert "kept callbacks/documented/zh/cvm/events/firing.json: it is outdated, but was edited" in done.err
-    assert " files removed" in done.out
+    assert "kept callbacks/documented/zh/cvm/events/firing.json: it is outdated, but was edited" in done.stderr
+    assert " files removed" in done.stdout
     assert {path.name for path in (tmp_path / "callbacks").iterdir()} == {"documented"}
     rest = {path for path in content(tmp_path) if "/zh/" in path or path == "mine.txt"}
     assert rest == {"mine.txt", "callbacks/documented/zh/cvm/events/firing.json"}
@@ -125,14 +127,14 @@ def test_what_does_not_belong_any_more_is_removed(tcop: Call, tmp_path: Path) ->
     assert "removed" not in export(tcop, tmp_path, "--lang", "en", "--form", "documented")
 
 
-def test_what_never_recovers_has_no_resolved_callback(tcop: Call, tmp_path: Path) -> None:
+def test_what_never_recovers_has_no_resolved_callback(tcop: RunCommand, tmp_path: Path) -> None:
     """Events that only fire are told once."""
-    assert tcop("export", str(tmp_path), "--shapes", "antiddos/*", "-q").code == 0
+    assert tcop("export", str(tmp_path), "--shapes", "antiddos/*", "-q").exit_code == 0
     rows = [row for row in manifest_of(tmp_path)["files"] if row["kind"] == "callback"]
     assert {row["state"] for row in rows} == {"firing"}
 
 
-def test_json_is_the_manifest(tcop: Call, tmp_path: Path) -> None:
+def test_json_is_the_manifest(tcop: RunCommand, tmp_path: Path) -> None:
     """Standard output is the manifest and nothing else; another seed and profile are in it."""
     done = tcop("export", str(tmp_path), "--shapes", "cvm/events", "--seed", "7", "--profile", "2025", "--json")
     assert done.document == manifest_of(tmp_path)
@@ -140,7 +142,7 @@ def test_json_is_the_manifest(tcop: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("foreign", ["notes.txt", "manifest.json"])
-def test_a_foreign_folder_is_refused(tcop: Call, tmp_path: Path, foreign: str) -> None:
+def test_a_foreign_folder_is_refused(tcop: RunCommand, tmp_path: Path, foreign: str) -> None:
     """A folder that holds anything else is not touched, whatever its manifest is."""
     for text in (
         "",
@@ -150,23 +152,23 @@ def test_a_foreign_folder_is_refused(tcop: Call, tmp_path: Path, foreign: str) -
     ):
         (tmp_path / foreign).write_text(text, encoding="utf-8")
         done = tcop("export", str(tmp_path))
-        assert done.code == 2
-        assert done.complaint == (
+        assert done.exit_code == 2
+        assert done.error_message == (
             f"{str(tmp_path)!r} is neither empty nor an earlier export (it has no manifest.json of ours); name another"
         )
         assert content(tmp_path).keys() == {foreign}
 
 
-def test_what_cannot_be_exported_is_refused(tcop: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_exported_is_refused(tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file in place of the folder, shapes without the form, a disk that refuses: one line, code 2."""
     file = tmp_path / "file"
     file.write_bytes(b"")
-    assert tcop("export", str(file)).complaint == f"{str(file)!r} is a file; name a folder"
+    assert tcop("export", str(file)).error_message == f"{str(file)!r} is a file; name a folder"
     done = tcop("export", str(tmp_path / "new"), "--shapes", "cvm/basic*", "--form", "eventbridge")
-    assert done.complaint == "no shape of 'cvm/basic*' has a form eventbridge"
+    assert done.error_message == "no shape of 'cvm/basic*' has a form eventbridge"
     assert not (tmp_path / "new").exists()
     done = tcop("export", str(file / "below"), "--shapes", "cvm/events")
-    assert (done.code, "cannot be" in done.complaint) == (2, True)
+    assert (done.exit_code, "cannot be" in done.error_message) == (2, True)
 
     inside = Path.iterdir
 
@@ -176,17 +178,17 @@ def test_what_cannot_be_exported_is_refused(tcop: Call, tmp_path: Path, monkeypa
         return inside(folder)
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    assert tcop("export", str(tmp_path)).complaint == f"{str(tmp_path)!r} cannot be read: Permission denied"
+    assert tcop("export", str(tmp_path)).error_message == f"{str(tmp_path)!r} cannot be read: Permission denied"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders have no such rights there")
-def test_a_name_that_is_taken_is_told(tcop: Call, tmp_path: Path) -> None:
+def test_a_name_that_is_taken_is_told(tcop: RunCommand, tmp_path: Path) -> None:
     """A folder where a file should go is told by its name."""
     (tmp_path / "a" / "README.md").mkdir(parents=True)
     done = tcop("export", str(tmp_path / "a" / "README.md"), "--shapes", "cvm/events")
-    assert done.code == 0
+    assert done.exit_code == 0
     (tmp_path / "a" / "README.md" / "README.md").unlink()
     (tmp_path / "a" / "README.md" / "README.md").mkdir()
     done = tcop("export", str(tmp_path / "a" / "README.md"), "--shapes", "cvm/events")
-    assert done.code == 2
-    assert "is a folder; name a file" in done.complaint
+    assert done.exit_code == 2
+    assert "is a folder; name a file" in done.error_message

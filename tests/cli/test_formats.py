@@ -13,58 +13,58 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import through_sink
+from receivers import server_factory
 
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
 EVENTS = "mysql/events"
 POSTED = ("curl", "http", "k6", "pytest", "vegeta")
 
 
 @pytest.fixture
-def received() -> list[Received]:
+def received() -> list[ReceivedRequest]:
     """Give what the receiver got."""
     return []
 
 
 @pytest.fixture
-def url(opened: Callable[[Opening], str], received: list[Received]) -> str:
+def url(opened: Callable[[ReceiverFactory], str], received: list[ReceivedRequest]) -> str:
     """Give the address of a receiver that takes callbacks."""
 
-    def handler(request: Received) -> Reply:
+    def handler(request: ReceivedRequest) -> Reply:
         received.append(request)
-        return careful(request)
+        return correct_receiver(request)
 
-    return opened(through_sink(lambda: handler))
+    return opened(server_factory(lambda: handler))
 
 
-def bodies(tcop: Call, *arguments: str) -> list[bytes]:
+def bodies(tcop: RunCommand, *arguments: str) -> list[bytes]:
     """Return the bodies of the same callbacks."""
-    return [line.encode() for line in tcop("emit", *arguments, "--seed", "5").out.splitlines()]
+    return [line.encode() for line in tcop("emit", *arguments, "--seed", "5").stdout.splitlines()]
 
 
-def written(tcop: Call, form: str, *arguments: str) -> str:
+def written(tcop: RunCommand, form: str, *arguments: str) -> str:
     """Return a script."""
     done = tcop("emit", *arguments, "--seed", "5", "--format", form)
-    assert (done.code, done.err) == (0, "seed 5\n")
-    return done.out
+    assert (done.exit_code, done.stderr) == (0, "seed 5\n")
+    return done.stdout
 
 
-def fits(request: Received, body: bytes) -> bool:
+def fits(request: ReceivedRequest, body: bytes) -> bool:
     """Tell whether a request is a callback as we send it; a shell's here-document ends with a line break."""
     headers = {name.lower(): value for name, value in request.headers}
     return (request.method, headers["content-type"], request.body.rstrip(b"\n")) == ("POST", "application/json", body)
 
 
-def test_curl_lines_post(tcop: Call, url: str, received: list[Received]) -> None:
+def test_curl_lines_post(tcop: RunCommand, url: str, received: list[ReceivedRequest]) -> None:
     """A shell runs them as they stand: both languages, quotes, one after the other."""
     arguments = (EVENTS, "-n", "3", "--lang", "zh", "--set", 'alarmPolicyInfo.policyName="it\'s \\"$HOME\\" `id`"')
     script = written(tcop, "curl", *arguments, "--to", url)
@@ -73,7 +73,7 @@ def test_curl_lines_post(tcop: Call, url: str, received: list[Received]) -> None
     assert len(received) == 3
 
 
-def test_raw_requests_post(tcop: Call, url: str, received: list[Received]) -> None:
+def test_raw_requests_post(tcop: RunCommand, url: str, received: list[ReceivedRequest]) -> None:
     """Written to a connection they are one request each."""
     script = written(tcop, "http", EVENTS, "--to", url).encode()
     host, _, port = url.removeprefix("http://").partition("/")[0].partition(":")
@@ -84,7 +84,7 @@ def test_raw_requests_post(tcop: Call, url: str, received: list[Received]) -> No
     assert fits(request, *bodies(tcop, EVENTS))
 
 
-def test_vegetas_targets_post(tcop: Call, url: str, received: list[Received]) -> None:
+def test_vegetas_targets_post(tcop: RunCommand, url: str, received: list[ReceivedRequest]) -> None:
     """Each line is a target in vegeta's JSON format: method, url, header, body in base64."""
     rows = [json.loads(line) for line in written(tcop, "vegeta", EVENTS, "-n", "2", "--to", url).splitlines()]
     for row in rows:
@@ -108,7 +108,7 @@ def run_pytest(folder: Path, script: str, **env: str) -> subprocess.CompletedPro
     )
 
 
-def test_a_module_of_tests_posts(tcop: Call, tmp_path: Path, url: str, received: list[Received]) -> None:
+def test_a_module_of_tests_posts(tcop: RunCommand, tmp_path: Path, url: str, received: list[ReceivedRequest]) -> None:
     """Pytest runs it: a test a callback, and each one is taken."""
     done = run_pytest(
         tmp_path, written(tcop, "pytest", EVENTS, "-n", "2", "--to", url), TCOP_USER="u", TCOP_PASSWORD="p"
@@ -119,15 +119,17 @@ def test_a_module_of_tests_posts(tcop: Call, tmp_path: Path, url: str, received:
     assert told == {"Basic " + base64.b64encode(b"u:p").decode()}
 
 
-def test_a_module_of_tests_finds_a_refusal(tcop: Call, tmp_path: Path, opened: Callable[[Opening], str]) -> None:
+def test_a_module_of_tests_finds_a_refusal(
+    tcop: RunCommand, tmp_path: Path, opened: Callable[[ReceiverFactory], str]
+) -> None:
     """A receiver that redirects or refuses fails it, by the callback's name."""
-    url = opened(through_sink(lambda: lambda _: Reply(307, b"", (("Location", "/"),))))
+    url = opened(server_factory(lambda: lambda _: Reply(307, b"", (("Location", "/"),))))
     done = run_pytest(tmp_path, written(tcop, "pytest", EVENTS), URL=url)
     assert f"FAILED test_callbacks.py::test_the_callback_is_taken[1 {EVENTS} firing]" in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-def test_k6s_script_is_javascript(tcop: Call, tmp_path: Path) -> None:
+def test_k6s_script_is_javascript(tcop: RunCommand, tmp_path: Path) -> None:
     """Node reads it as a module; its bodies are the callbacks."""
     script = written(tcop, "k6", EVENTS, "-n", "2", "--to", "http://h/a?b='c'")
     (tmp_path / "callbacks.mjs").write_text(script, encoding="utf-8")
@@ -138,33 +140,33 @@ def test_k6s_script_is_javascript(tcop: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", POSTED)
-def test_no_script_holds_a_password(tcop: Call, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+def test_no_script_holds_a_password(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     """It is read from the environment when the script is run, or the format is refused."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", "http://usher:pa55word@h/hook")
     done = tcop("emit", EVENTS, "--format", form)
-    assert "pa55word" not in done.out + done.err
-    assert "usher" not in done.out + done.err
-    if done.code:
-        assert done.complaint == (
+    assert "pa55word" not in done.stdout + done.stderr
+    assert "usher" not in done.stdout + done.stderr
+    if done.exit_code:
+        assert done.error_message == (
             f"--format {form} would hold the target's password; leave USER:PASSWORD@ out, or take curl, k6 or pytest"
         )
     else:
-        assert "TCOP_PASSWORD" in done.out
-        assert "http://h/hook" in done.out
-    assert (done.code == 0) == (form in {"curl", "k6", "pytest"})
+        assert "TCOP_PASSWORD" in done.stdout
+        assert "http://h/hook" in done.stdout
+    assert (done.exit_code == 0) == (form in {"curl", "k6", "pytest"})
 
 
-def test_scripts_are_bounded(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that holds all bodies at once holds so many; nothing is written of a longer one."""
     monkeypatch.setattr("tcop_mock.reports.scripts._MOST_IN_ONE_SCRIPT", 3)
     for form in ("k6", "pytest"):
-        assert tcop("emit", EVENTS, "-n", "3", "--format", form).code == 0
+        assert tcop("emit", EVENTS, "-n", "3", "--format", form).exit_code == 0
         done = tcop("emit", EVENTS, "-n", "4", "--format", form)
-        assert (done.code, done.complaint) == (
+        assert (done.exit_code, done.error_message) == (
             2,
             "one script holds 3 callbacks at the most; write several, or vegeta's",
         )
-    assert tcop("emit", EVENTS, "-n", "4", "--format", "curl").code == 0
+    assert tcop("emit", EVENTS, "-n", "4", "--format", "curl").exit_code == 0
 
 
 REFUSED = {
@@ -176,8 +178,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("flags, message", REFUSED.items(), ids=REFUSED)
-def test_flags_that_do_not_fit_are_refused(tcop: Call, flags: str, message: str) -> None:
+def test_flags_that_do_not_fit_are_refused(tcop: RunCommand, flags: str, message: str) -> None:
     """One line says what to do."""
     done = tcop("emit", EVENTS, *flags.split())
-    assert done.code == 2
-    assert done.complaint.startswith(message)
+    assert done.exit_code == 2
+    assert done.error_message.startswith(message)

@@ -22,7 +22,7 @@ from tcop_mock.cli.main import cli
 from tcop_mock.cli.main_help import COMMANDS
 
 if TYPE_CHECKING:
-    from commands import Call
+    from commands import RunCommand
 
 VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "load", "reconcile", "listen"]
 VERBS += ["explain", "demo", "doctor", "init", "config", "completion"]
@@ -44,33 +44,33 @@ COMMON = {"--json", "--quiet", "--debug"}
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_lists_every_verb(tcop: Call, flag: str) -> None:
+def test_help_lists_every_verb(tcop: RunCommand, flag: str) -> None:
     """Help names every verb with a word on it, and the exit codes."""
     done = tcop(flag)
-    listed = [line.split()[0] for line in done.out.partition("Commands:\n")[2].splitlines() if line[2:3].strip()]
+    listed = [line.split()[0] for line in done.stdout.partition("Commands:\n")[2].splitlines() if line[2:3].strip()]
     assert listed[: len(VERBS)] == VERBS == list(cli.commands)
-    assert "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable" in " ".join(done.out.split())
-    assert (done.code, done.err) == (0, "")
+    assert "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable" in " ".join(done.stdout.split())
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(tcop: Call, verb: str) -> None:
+def test_every_verb_explains_itself(tcop: RunCommand, verb: str) -> None:
     """A verb's help begins with how to call it, and names each of its flags and those of all verbs."""
     done = tcop(verb, "--help")
-    assert done.out.startswith(f"Usage: tcop-mock {verb} [OPTIONS]")
+    assert done.stdout.startswith(f"Usage: tcop-mock {verb} [OPTIONS]")
     flags = {flag for name, option in OPTIONS if name == verb for flag in option.opts}
-    assert {flag for flag in flags if flag not in done.out} == set()
+    assert {flag for flag in flags if flag not in done.stdout} == set()
     assert flags >= COMMON
-    assert (done.code, done.err) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_leads_with_examples(tcop: Call, verb: str) -> None:
+def test_help_leads_with_examples(tcop: RunCommand, verb: str) -> None:
     """A command's help begins with usage, its line of the top-level help, and examples; common options come last."""
     command = cli.commands[verb]
     summary = (command.help or "").partition("\n\n")[0]
     assert summary == COMMANDS[verb][1]
-    heads = [line for line in tcop(verb, "--help").out.splitlines() if line[:1].isalpha() and line.endswith(":")]
+    heads = [line for line in tcop(verb, "--help").stdout.splitlines() if line[:1].isalpha() and line.endswith(":")]
     assert heads[0] == "Examples:"
     assert heads[-1] == "Common:"
     assert len(heads) == len(set(heads))
@@ -116,16 +116,16 @@ def test_every_option_has_a_help(verb: str, option: click.Option) -> None:  # no
     assert option.help.rpartition("  [default")[0].endswith(".") or option.help.endswith(".")
 
 
-def test_version(tcop: Call) -> None:
+def test_version(tcop: RunCommand) -> None:
     """--version prints the version of the installed package."""
     assert tcop("--version") == (0, f"tcop-mock {version('tcop-mock')}\n", "")
 
 
-def test_without_a_verb_the_help_is_an_error(tcop: Call) -> None:
+def test_without_a_verb_the_help_is_an_error(tcop: RunCommand) -> None:
     """Without arguments the help goes to standard error, and the code is 2."""
     done = tcop()
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("Usage: tcop-mock [OPTIONS]")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: tcop-mock [OPTIONS]")
 
 
 @pytest.mark.parametrize(
@@ -135,18 +135,18 @@ def test_without_a_verb_the_help_is_an_error(tcop: Call) -> None:
         (["zzz"], "unknown command 'zzz' (see `tcop-mock --help`)"),
     ],
 )
-def test_an_unknown_verb_is_refused(tcop: Call, arguments: list[str], complaint: str) -> None:
+def test_an_unknown_verb_is_refused(tcop: RunCommand, arguments: list[str], complaint: str) -> None:
     """A verb that is not there gives one line with the nearest that is, and code 2."""
     done = tcop(*arguments)
-    assert (done.code, done.complaint) == (2, complaint)
+    assert (done.exit_code, done.error_message) == (2, complaint)
 
 
 @pytest.mark.parametrize("arguments", [["--nosuch"], ["list", "--jsno"], ["emit"], ["show"], ["show", "--seed", "x"]])
-def test_a_wrong_flag_is_refused(tcop: Call, arguments: list[str]) -> None:
+def test_a_wrong_flag_is_refused(tcop: RunCommand, arguments: list[str]) -> None:
     """A flag that is not there, a missing argument and a wrong value give one line that names the help, and code 2."""
     done = tcop(*arguments)
-    assert done.code == 2
-    assert "--help`)" in done.complaint
+    assert done.exit_code == 2
+    assert "--help`)" in done.error_message
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
@@ -171,12 +171,12 @@ def test_help_costs_little(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help", "--version"])
-def test_what_is_told_without_the_command_line_is_what_it_tells(tcop: Call, flag: str) -> None:
+def test_what_is_told_without_the_command_line_is_what_it_tells(tcop: RunCommand, flag: str) -> None:
     """Help and version by the short way are those of the long one, to the letter."""
     long_way = tcop(flag)
     with contextlib.redirect_stdout(io.StringIO()) as told:
         assert short_way([flag]) == 0
-    assert (long_way.code, told.getvalue()) == (0, long_way.out)
+    assert (long_way.exit_code, told.getvalue()) == (0, long_way.stdout)
 
 
 class Full(io.StringIO):

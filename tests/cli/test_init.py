@@ -21,7 +21,7 @@ from tcop_mock.cli.main import cli
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands import Call
+    from commands import RunCommand
 
 FASTAPI = 'from fastapi import FastAPI\napp = FastAPI()\n@app.post("/hook")\nasync def take(body: dict): ...\n'
 FLASK = (
@@ -72,15 +72,15 @@ def tree(project: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
 @pytest.mark.parametrize("name", PROJECTS)
-def test_what_is_written_is_valid(tcop: Call, project: Path, name: str, ci: str) -> None:
+def test_what_is_written_is_valid(tcop: RunCommand, project: Path, name: str, ci: str) -> None:
     """The framework is found, and settings, test and CI job are what they say they are, and name its receiver."""
     files, target = PROJECTS[name]
     fill(project, files)
     done = tcop("init", "--ci", ci)
-    assert (done.code, done.err) == (0, f"receiver: {framework_detection.FRAMEWORKS[name].title}, {target}\n")
+    assert (done.exit_code, done.stderr) == (0, f"receiver: {framework_detection.FRAMEWORKS[name].title}, {target}\n")
     job = ".github/workflows/tcop-mock.yml" if ci == "github" else ".gitlab-ci.tcop-mock.yml"
     tests = ["tests/conftest.py", "tests/test_tcop_contract.py"] if name in IN_PROCESS else []
-    assert done.out.splitlines() == [f"wrote {path}" for path in ("tcop-mock.toml", *tests, job)]
+    assert done.stdout.splitlines() == [f"wrote {path}" for path in ("tcop-mock.toml", *tests, job)]
     assert tomllib.loads((project / "tcop-mock.toml").read_text(encoding="utf-8"))["target"] == target
     settings = {(row["verb"], row["key"]): row for row in tcop("config", "--json").document["settings"]}
     assert settings["check", "target"]["value"] == target
@@ -94,18 +94,18 @@ def test_what_is_written_is_valid(tcop: Call, project: Path, name: str, ci: str)
     assert all((project / test).read_text(encoding="utf-8").count(target) == 1 for test in tests[:1])
 
 
-def test_the_settings_judge_the_receiver(tcop: Call, project: Path) -> None:
+def test_the_settings_judge_the_receiver(tcop: RunCommand, project: Path) -> None:
     """After init, check needs no argument."""
     fill(project, {"receiver_of_init.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
-    assert tcop("init").code == 0
+    assert tcop("init").exit_code == 0
     done = tcop("check", "--clauses", "TCM302", "--json")
-    assert (done.code, done.document["target"]) == (0, "receiver_of_init:create_app()/alarms")
+    assert (done.exit_code, done.document["target"]) == (0, "receiver_of_init:create_app()/alarms")
 
 
-def test_the_test_judges_the_receiver(tcop: Call, project: Path) -> None:
+def test_the_test_judges_the_receiver(tcop: RunCommand, project: Path) -> None:
     """The test that is written runs as the job runs it: it passes, and writes the report that the job keeps."""
     fill(project, {"main.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
-    assert tcop("init").code == 0
+    assert tcop("init").exit_code == 0
     [command] = re.findall(r'"python -m (pytest .*)"', (project / init_templates.GITHUB).read_text(encoding="utf-8"))
     done = subprocess.run(  # noqa: S603 - our own line
         [sys.executable, "-m", *command.split(), "--tcop-clauses", "TCM302", "-p", "no:cacheprovider"],
@@ -119,52 +119,54 @@ def test_the_test_judges_the_receiver(tcop: Call, project: Path) -> None:
     assert "<testcase " in (project / "tcop-mock.xml").read_text(encoding="utf-8")
 
 
-def test_nothing_is_written_over(tcop: Call, project: Path) -> None:
+def test_nothing_is_written_over(tcop: RunCommand, project: Path) -> None:
     """One file that is there keeps all from being written; all in the way are named; a dangling link is one."""
     fill(project, {"main.py": FASTAPI, "tcop-mock.toml": "", "tests/test_tcop_contract.py": ""})
     (project / ".github" / "workflows").mkdir(parents=True)
     (project / ".github" / "workflows" / "tcop-mock.yml").symlink_to("nowhere")
     before = tree(project)
     done = tcop("init", "-q")
-    assert done.code == 2
-    assert done.complaint == (
+    assert done.exit_code == 2
+    assert done.error_message == (
         "nothing is written, because there is tcop-mock.toml, tests/test_tcop_contract.py, "
         ".github/workflows/tcop-mock.yml already; move away what is in the way"
     )
     assert tree(project) == before
 
 
-def test_settings_are_not_hidden(tcop: Call, project: Path) -> None:
+def test_settings_are_not_hidden(tcop: RunCommand, project: Path) -> None:
     """Where pyproject.toml has settings, a tcop-mock.toml would hide them."""
     fill(project, {"pyproject.toml": '[tool.tcop-mock]\nprofile = "2023"\n'})
-    assert "pyproject.toml has settings already, which tcop-mock.toml would hide" in tcop("init", "-q").complaint
+    assert "pyproject.toml has settings already, which tcop-mock.toml would hide" in tcop("init", "-q").error_message
 
 
-def test_settings_further_up_are_not_in_the_way(tcop: Call, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_further_up_are_not_in_the_way(
+    tcop: RunCommand, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A service of a repository may have its own."""
     fill(project, {"tcop-mock.toml": "", "service/main.py": FASTAPI})
     monkeypatch.chdir(project / "service")
-    assert tcop("init", "--ci", "none").code == 0
+    assert tcop("init", "--ci", "none").exit_code == 0
 
 
-def test_a_conftest_is_left_alone(tcop: Call, project: Path) -> None:
+def test_a_conftest_is_left_alone(tcop: RunCommand, project: Path) -> None:
     """Where the tests have a conftest.py, the fixture goes into the new test; a folder ``test`` is taken as it is."""
     fill(project, {"main.py": FASTAPI, "test/conftest.py": "# ours\n"})
-    assert tcop("init", "--ci", "none").out == "wrote tcop-mock.toml\nwrote test/test_tcop_contract.py\n"
+    assert tcop("init", "--ci", "none").stdout == "wrote tcop-mock.toml\nwrote test/test_tcop_contract.py\n"
     files = tree(project)
     assert files["test/conftest.py"] == "# ours\n"
     assert "def tcop_target():" in files["test/test_tcop_contract.py"]
 
 
-def test_a_file_that_cannot_be_written_takes_the_others_back(tcop: Call, project: Path) -> None:
+def test_a_file_that_cannot_be_written_takes_the_others_back(tcop: RunCommand, project: Path) -> None:
     """Where a folder's name is taken by a file, nothing is left behind."""
     fill(project, {"main.py": FASTAPI, ".github": "a file"})
     before = tree(project)
-    assert tcop("init", "-q").complaint == "nothing is written: '.github/workflows' cannot be: Not a directory"
+    assert tcop("init", "-q").error_message == "nothing is written: '.github/workflows' cannot be: Not a directory"
     assert tree(project) == before
 
 
-def test_a_full_disk_takes_the_others_back(tcop: Call, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_takes_the_others_back(tcop: RunCommand, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error without a name is told of the file that was being written."""
     opened: Callable[..., object] = Path.open
 
@@ -175,18 +177,18 @@ def test_a_full_disk_takes_the_others_back(tcop: Call, project: Path, monkeypatc
 
     monkeypatch.setattr(Path, "open", full)
     done = tcop("init", "-q")
-    assert done.complaint == (
+    assert done.error_message == (
         "nothing is written: '.github/workflows/tcop-mock.yml' cannot be: No space left on device"
     )
     assert tree(project) == {}
 
 
-def test_a_dry_run_writes_nothing(tcop: Call, project: Path) -> None:
+def test_a_dry_run_writes_nothing(tcop: RunCommand, project: Path) -> None:
     """It shows the files, and the document has them with their texts."""
     fill(project, {"main.py": FASTAPI})
     shown, document = tcop("init", "--dry-run"), tcop("init", "--dry-run", "--json", "-q").document
     assert tree(project) == {"main.py": FASTAPI}
-    assert shown.out.startswith("would write tcop-mock.toml\n  # Settings of tcop-mock.")
+    assert shown.stdout.startswith("would write tcop-mock.toml\n  # Settings of tcop-mock.")
     schema = read_schema("init-report")
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(document)
@@ -197,15 +199,15 @@ def test_a_dry_run_writes_nothing(tcop: Call, project: Path) -> None:
     }
 
 
-def test_several_frameworks(tcop: Call, project: Path) -> None:
+def test_several_frameworks(tcop: RunCommand, project: Path) -> None:
     """The first of our order is taken, the others are told, and --framework takes one of them or another."""
     fill(project, {"main.py": FASTAPI, "old.py": FLASK, "package.json": '{"devDependencies": {"express": "5"}}'})
     first, second = tcop("init", "--dry-run"), tcop("init", "--dry-run", "--framework", "flask")
-    assert first.err == "receiver: FastAPI, main:app (Flask, Express as well: --framework takes another)\n"
-    assert second.err == "receiver: Flask, old:create_app()\n"
-    assert "The receiver (add the path of its callbacks)." in second.out
+    assert first.stderr == "receiver: FastAPI, main:app (Flask, Express as well: --framework takes another)\n"
+    assert second.stderr == "receiver: Flask, old:create_app()\n"
+    assert "The receiver (add the path of its callbacks)." in second.stdout
     absent = tcop("init", "--dry-run", "--framework", "django")
-    assert (absent.err, "The receiver (name it)." in absent.out) == ("receiver: Django, main:app\n", True)
+    assert (absent.stderr, "The receiver (name it)." in absent.stdout) == ("receiver: Django, main:app\n", True)
 
 
 def test_what_is_no_app(project: Path) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pytest
-    from commands import Call
+    from commands import RunCommand
 
 ENTRY = """
 title = "Acme - queue"
@@ -43,18 +43,18 @@ def entry(folder: Path, text: str, name: str = "queue") -> Path:
     return file
 
 
-def test_an_entry_that_is_right_is_counted_and_nothing_else(tcop: Call, tmp_path: Path) -> None:
+def test_an_entry_that_is_right_is_counted_and_nothing_else(tcop: RunCommand, tmp_path: Path) -> None:
     """Standard output is for what is wrong."""
     entry(tmp_path, ENTRY)
     assert tcop("list", "--lint", "--catalog", str(tmp_path)) == (0, "", "0 errors and 0 warnings in 1 entry\n")
 
 
-def test_problems_are_told_one_a_line_as_compilers_do(tcop: Call, tmp_path: Path) -> None:
+def test_problems_are_told_one_a_line_as_compilers_do(tcop: RunCommand, tmp_path: Path) -> None:
     """File, severity, key, problem; the remedy stands below; errors give exit code 1."""
     file = entry(tmp_path, WRONG)
     entry(tmp_path, ENTRY, "other")
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
-    assert done.out.splitlines() == [
+    assert done.stdout.splitlines() == [
         f"{file}: error: dimensions.objId: 'queu' is no declared value; did you mean 'queue'?",
         "  fix: declare it in [values], or name another",
         f"{file}: error: values.queue: never used",
@@ -62,31 +62,31 @@ def test_problems_are_told_one_a_line_as_compilers_do(tcop: Call, tmp_path: Path
         f"{file}: warning: title_zh: is missing: accounts in Chinese get 'Acme - queue'",
         "  fix: add the text",
     ]
-    assert (done.code, done.err) == (1, "2 errors and 1 warning in 2 entries\n")
+    assert (done.exit_code, done.stderr) == (1, "2 errors and 1 warning in 2 entries\n")
 
 
-def test_warnings_alone_are_no_failure(tcop: Call, tmp_path: Path) -> None:
+def test_warnings_alone_are_no_failure(tcop: RunCommand, tmp_path: Path) -> None:
     """Exit code 0; quiet leaves the count out, not the warnings."""
     entry(tmp_path, WARNED)
     done = tcop("list", "--lint", "--catalog", str(tmp_path), "--quiet")
-    assert (done.code, done.err, len(done.out.splitlines())) == (0, "", 2)
+    assert (done.exit_code, done.stderr, len(done.stdout.splitlines())) == (0, "", 2)
 
 
-def test_a_problem_without_remedy_and_key_has_one_line(tcop: Call, tmp_path: Path) -> None:
+def test_a_problem_without_remedy_and_key_has_one_line(tcop: RunCommand, tmp_path: Path) -> None:
     """What hides in a file is shown as an escape: an entry may be somebody else's."""
     file = entry(tmp_path, "title = \x01")
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
-    assert done.out == f"{file}: error: is not TOML: Invalid value (at line 1, column 9)\n"
+    assert done.stdout == f"{file}: error: is not TOML: Invalid value (at line 1, column 9)\n"
     entry(tmp_path, ENTRY.replace('"{queue}"', r'"{queue} {\u202e}"'))
-    assert r"template '{queue} {\u202e}' has" in tcop("list", "--lint", "--catalog", str(tmp_path)).out
+    assert r"template '{queue} {\u202e}' has" in tcop("list", "--lint", "--catalog", str(tmp_path)).stdout
 
 
-def test_the_document_keeps_its_schema(tcop: Call, tmp_path: Path) -> None:
+def test_the_document_keeps_its_schema(tcop: RunCommand, tmp_path: Path) -> None:
     """With --json the same is one document, and standard error has nothing."""
     file = entry(tmp_path, WRONG)
     done = tcop("list", "--lint", "--json", "--catalog", str(tmp_path))
     Draft202012Validator(read_schema("lint-report")).validate(done.document)
-    assert (done.code, done.err) == (1, "")
+    assert (done.exit_code, done.stderr) == (1, "")
     assert done.document["summary"] == {"errors": 2, "warnings": 1}
     assert done.document["findings"][0] == {
         "file": str(file),
@@ -98,29 +98,34 @@ def test_the_document_keeps_its_schema(tcop: Call, tmp_path: Path) -> None:
     }
 
 
-def test_without_a_folder_there_is_nothing_to_check(tcop: Call) -> None:
+def test_without_a_folder_there_is_nothing_to_check(tcop: RunCommand) -> None:
     """Shipped entries are checked by our tests."""
     done = tcop("list", "--lint")
-    assert (done.code, done.complaint) == (2, "--lint checks your own entries: name their folder with --catalog DIR")
+    assert (done.exit_code, done.error_message) == (
+        2,
+        "--lint checks your own entries: name their folder with --catalog DIR",
+    )
 
 
-def test_mutators_and_lint_exclude_each_other(tcop: Call, tmp_path: Path) -> None:
+def test_mutators_and_lint_exclude_each_other(tcop: RunCommand, tmp_path: Path) -> None:
     """Each answers another question."""
     entry(tmp_path, ENTRY)
     done = tcop("list", "--lint", "--mutators", "--catalog", str(tmp_path))
-    assert (done.code, done.complaint.partition(":")[0]) == (2, "--mutators and --lint exclude each other")
+    assert (done.exit_code, done.error_message.partition(":")[0]) == (2, "--mutators and --lint exclude each other")
 
 
-def test_an_empty_folder_and_a_glob_without_match_are_told(tcop: Call, tmp_path: Path) -> None:
+def test_an_empty_folder_and_a_glob_without_match_are_told(tcop: RunCommand, tmp_path: Path) -> None:
     """A check of nothing must not look like a check that found nothing."""
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
-    assert (done.code, done.complaint.partition(";")[0]) == (2, f"--catalog {str(tmp_path)!r} has no entry")
+    assert (done.exit_code, done.error_message.partition(";")[0]) == (2, f"--catalog {str(tmp_path)!r} has no entry")
     entry(tmp_path, ENTRY)
     done = tcop("list", "queues", "--lint", "--catalog", str(tmp_path))
-    assert (done.code, done.complaint) == (2, "unknown entry 'queues' in these folders; did you mean 'queue'?")
+    assert (done.exit_code, done.error_message) == (2, "unknown entry 'queues' in these folders; did you mean 'queue'?")
 
 
-def test_a_folder_that_cannot_be_read_is_told(tcop: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_told(
+    tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also one below the folder that was named."""
 
     def forbidden(folder: Path) -> Iterator[Path]:
@@ -134,4 +139,4 @@ def test_a_folder_that_cannot_be_read_is_told(tcop: Call, tmp_path: Path, monkey
     (tmp_path / "zzz").mkdir()
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
     told = f"--catalog: {str(tmp_path / 'zzz')!r} cannot be read: Permission denied"
-    assert (done.code, done.complaint) == (2, told)
+    assert (done.exit_code, done.error_message) == (2, told)

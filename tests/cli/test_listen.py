@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
+    from commands import RunCommand
 
     Start = Callable[..., subprocess.Popen[str]]
 
@@ -38,13 +38,13 @@ def _told(process: subprocess.Popen[str]) -> tuple[str, str]:
     return process.communicate(timeout=_BOUND_S)
 
 
-def test_callbacks_are_told_recorded_and_acknowledged(start: Start, tcop: Call, tmp_path: Path) -> None:
+def test_callbacks_are_told_recorded_and_acknowledged(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """A life sent by ``send``: each callback on two lines; the recording keeps its bytes and no password."""
     listening = start("listen", "--auth", f"alarms:{SECRET}", "--record", "r.jsonl", "--count", "4")
     target = _url(listening).replace("://", f"://{USERINFO}") + "/hook?key=hidden"
     sent = tcop("send", CVM, "--to", target, "--lifecycle", "fire,repeat:2,resolve", "--seed", "3", "--json")
     out, err = _told(listening)
-    assert (sent.code, listening.returncode) == (0, 0)
+    assert (sent.exit_code, listening.returncode) == (0, 0)
     lines = out.splitlines()
     assert [line.split(" ", 1)[1] for line in lines[::2]] == ["POST /hook?key=*** 200, credentials: right"] * 4
     assert lines[1::2] == [f"  valid: metric callback of {CVM}, {state}" for state in ("firing",) * 3 + ("resolved",)]
@@ -53,18 +53,18 @@ def test_callbacks_are_told_recorded_and_acknowledged(start: Start, tcop: Call, 
     records = [json.loads(line) for line in recorded.splitlines()]
     for record in records:
         RECORD.validate(record)
-    drawn = tcop("emit", CVM, "--lifecycle", "fire,repeat:2,resolve", "--seed", "3").out.splitlines()
+    drawn = tcop("emit", CVM, "--lifecycle", "fire,repeat:2,resolve", "--seed", "3").stdout.splitlines()
     assert [record["body"] for record in records] == drawn
-    for text in (out, err, recorded, sent.out, sent.err):
+    for text in (out, err, recorded, sent.stdout, sent.stderr):
         assert not any(part in text for part in ("7Kq2", "p%C3", "hidden", "YWxhcm1z"))
 
 
-def test_a_lost_answer_is_a_duplicate(start: Start, tcop: Call, tmp_path: Path) -> None:
+def test_a_lost_answer_is_a_duplicate(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """The request whose answer is lost is recorded, and comes again with the same bytes."""
     listening = start("listen", "--json", "--record", "r.jsonl", "--count", "2", "--fault", "reset-after-request:1")
     sent = tcop("send", CVM, "--to", _url(listening), "--time-scale", "0")
     out, _ = _told(listening)
-    assert sent.code == 0
+    assert sent.exit_code == 0
     first, second = (json.loads(line) for line in out.splitlines())
     assert (first["fault"], first["status"], second["fault"], second["status"]) == (
         "reset-after-request",
@@ -76,7 +76,7 @@ def test_a_lost_answer_is_a_duplicate(start: Start, tcop: Call, tmp_path: Path) 
     assert out == (tmp_path / "r.jsonl").read_text(encoding="utf-8")
 
 
-def test_wrong_credentials_are_refused_and_told(start: Start, tcop: Call) -> None:
+def test_wrong_credentials_are_refused_and_told(start: Start, tcop: RunCommand) -> None:
     """401, and the word wrong; none where none came; given where none are asked for."""
     for options, userinfo, said in (
         (("--auth", "a:right-password"), "a:wrong-password@", "401, credentials: wrong"),
@@ -90,7 +90,7 @@ def test_wrong_credentials_are_refused_and_told(start: Start, tcop: Call) -> Non
         assert "password" not in out + err
 
 
-def test_what_is_no_callback_is_told_with_its_problems(start: Start, tcop: Call) -> None:
+def test_what_is_no_callback_is_told_with_its_problems(start: Start, tcop: RunCommand) -> None:
     """Problems and deviations stand below the request, bounded; bytes that are no UTF-8 are kept as base64."""
     listening = start("listen", "--count", "2", "--record", "r.jsonl", "--quiet")
     url = _url(listening)
@@ -104,7 +104,7 @@ def test_what_is_no_callback_is_told_with_its_problems(start: Start, tcop: Call)
     assert err == ""
 
 
-def test_bytes_that_are_no_text_are_kept(start: Start, tcop: Call) -> None:
+def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None:
     """As base64, whole."""
     listening = start("listen", "--count", "1", "--json")
     tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"\xff\x00")
@@ -113,7 +113,7 @@ def test_bytes_that_are_no_text_are_kept(start: Start, tcop: Call) -> None:
     assert (record["body_base64"], record["status"]) == ("/wA=", 400)
 
 
-def test_stand_ins_answer_under_their_paths(start: Start, tcop: Call) -> None:
+def test_stand_ins_answer_under_their_paths(start: Start, tcop: RunCommand) -> None:
     """What our targets send is taken; keys are shown nowhere, in the recording neither."""
     listening = start("listen", "--count", "3", "--json", "--record", "r.jsonl")
     url, key = _url(listening), "0123456789abcdef0123456789abcdef"
@@ -123,7 +123,7 @@ def test_stand_ins_answer_under_their_paths(start: Start, tcop: Call) -> None:
     wecom = tcop("send", CVM, "--to", f"{url}/wecom/cgi-bin/webhook/send?key={key}", "--target", "wecom")
     tcop("send", "-", "--to", f"{url}/feishu/open-apis/bot/v2/hook/{key}", "--attempts", "1", stdin=b"{}")
     out, err = _told(listening)
-    assert (pagerduty.code, wecom.code) == (0, 0)
+    assert (pagerduty.exit_code, wecom.exit_code) == (0, 0)
     records = [json.loads(line) for line in out.splitlines()]
     assert [(record["as"], record["status"]) for record in records] == [
         ("pagerduty", 202),
@@ -135,21 +135,21 @@ def test_stand_ins_answer_under_their_paths(start: Start, tcop: Call) -> None:
     assert key not in out + err
 
 
-def test_another_end_may_be_the_usual_one(start: Start, tcop: Call) -> None:
+def test_another_end_may_be_the_usual_one(start: Start, tcop: RunCommand) -> None:
     """``--service`` answers where the path names none; what it makes of the request stands beside it."""
     listening = start("listen", "--service", "slack", "--count", "1")
     done = tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"[]")
-    assert done.code == 1
+    assert done.exit_code == 1
     assert _told(listening)[0].endswith("POST / 400: slack invalid_payload\n")
 
 
-def test_a_script_says_what_goes_wrong(start: Start, tcop: Call, tmp_path: Path) -> None:
+def test_a_script_says_what_goes_wrong(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """A line for each request in turn."""
     (tmp_path / "script").write_text("ok\nstatus:503\n", encoding="utf-8")
     listening = start("listen", "--fault-file", "script", "--count", "3")
     url = _url(listening)
     for _ in range(2):
-        assert tcop("send", CVM, "--to", url, "--time-scale", "0").code == 0
+        assert tcop("send", CVM, "--to", url, "--time-scale", "0").exit_code == 0
     out = _told(listening)[0]
     assert [line.split("POST / ")[1] for line in out.splitlines() if "POST" in line] == [
         "200",
@@ -168,34 +168,34 @@ def test_a_signal_ends_it_well(start: Start, number: int) -> None:
     assert listening.returncode == 0
 
 
-def test_a_recording_survives_a_kill(start: Start, tcop: Call, tmp_path: Path) -> None:
+def test_a_recording_survives_a_kill(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """What was acknowledged is in the file, whole, and a second run adds to it."""
     for _ in range(2):
         listening = start("listen", "--record", "r.jsonl")
-        assert tcop("send", CVM, "--to", _url(listening)).code == 0
+        assert tcop("send", CVM, "--to", _url(listening)).exit_code == 0
         listening.kill()
         _told(listening)
     records = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(records) == 2
 
 
-def test_fewer_than_asked_for_is_told(tcop: Call) -> None:
+def test_fewer_than_asked_for_is_told(tcop: RunCommand) -> None:
     """Time over before count: exit code 1."""
     done = tcop("listen", "--count", "1", "--max-time", "50ms")
-    assert (done.code, done.err.splitlines()[-1]) == (1, "0 requests received")
-    assert tcop("listen", "--max-time", "50ms").code == 0
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, "0 requests received")
+    assert tcop("listen", "--max-time", "50ms").exit_code == 0
 
 
-def test_it_listens_outside_the_main_thread(tcop: Call) -> None:
+def test_it_listens_outside_the_main_thread(tcop: RunCommand) -> None:
     """Where no signal can be handled, time ends it all the same."""
     codes: list[int] = []
-    thread = threading.Thread(target=lambda: codes.append(tcop("listen", "--max-time", "50ms").code))
+    thread = threading.Thread(target=lambda: codes.append(tcop("listen", "--max-time", "50ms").exit_code))
     thread.start()
     thread.join(_BOUND_S)
     assert codes == [0]
 
 
-def test_who_has_read_enough_ends_it(start: Start, tcop: Call) -> None:
+def test_who_has_read_enough_ends_it(start: Start, tcop: RunCommand) -> None:
     """``| head -1``: nobody reads on and nothing is recorded, so there is nothing left to do."""
     listening = start("listen")
     url = _url(listening)
@@ -205,23 +205,23 @@ def test_who_has_read_enough_ends_it(start: Start, tcop: Call) -> None:
     assert listening.wait(_BOUND_S) == 0
 
 
-def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: Call, tmp_path: Path) -> None:
+def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """With ``--record`` the file is what counts."""
     listening = start("listen", "--record", "r.jsonl", "--count", "2")
     url = _url(listening)
     assert listening.stdout is not None
     listening.stdout.close()
     for _ in range(2):
-        assert tcop("send", CVM, "--to", url, "--attempts", "1").code == 0
+        assert tcop("send", CVM, "--to", url, "--attempts", "1").exit_code == 0
     assert listening.wait(_BOUND_S) == 0
     assert len((tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: Call) -> None:
+def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: RunCommand) -> None:
     """A full disk ends it with exit code 2, and the callback comes again elsewhere."""
     listening = start("listen", "--record", "/dev/full")
     done = tcop("send", CVM, "--to", _url(listening), "--attempts", "1")
-    assert done.code == 1
+    assert done.exit_code == 1
     _, err = _told(listening)
     assert listening.returncode == 2
     assert "--record cannot be written: No space left on device" in err
@@ -238,8 +238,8 @@ def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: Call) -
         ("--port 70000", "Invalid value for '--port': 70000 is not in the range"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tcop: Call, arguments: str, complaint: str) -> None:
+def test_mistakes_are_told_in_one_line(tcop: RunCommand, arguments: str, complaint: str) -> None:
     """Exit code 2, nothing on standard output."""
     done = tcop("listen", "--quiet", *arguments.split())
-    assert done.code == 2
-    assert complaint in done.complaint
+    assert done.exit_code == 2
+    assert complaint in done.error_message

@@ -11,45 +11,45 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from receivers import through_sink
+from receivers import server_factory
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
 LOAD = ("load", "--mix", "cvm/basic-monitoring", "--seed", "7")
 AWAY = "http://127.0.0.1:9/"
 
 
 @pytest.fixture
-def acking(opened: Callable[[Opening], str]) -> str:
+def acking(opened: Callable[[ReceiverFactory], str]) -> str:
     """Give the URL of a receiver that acks all."""
-    return opened(through_sink(lambda: lambda _: Reply(200)))
+    return opened(server_factory(lambda: lambda _: Reply(200)))
 
 
-def test_an_open_load_is_the_usual_one(tcop: Call, acking: str) -> None:
+def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
     """A head, counts, times, a plot, what is assumed, and an end; the code is 0."""
     done = tcop(*LOAD, acking, "--duration", "0.4s", "--rate", "50")
-    assert (done.code, done.err) == (0, "")
-    assert f"loads {acking}/ by profile 2023: 50/s for 0.4 s, evenly spaced, seed 7" in " ".join(done.out.split())
-    assert "20 of 20 attempts acked" in done.out
-    assert "assumed: Content-Type is application/json" in done.out
-    assert "pauses of 1, 2 and 4 s" not in done.out, "nothing is pushed again in it"
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"loads {acking}/ by profile 2023: 50/s for 0.4 s, evenly spaced, seed 7" in " ".join(done.stdout.split())
+    assert "20 of 20 attempts acked" in done.stdout
+    assert "assumed: Content-Type is application/json" in done.stdout
+    assert "pauses of 1, 2 and 4 s" not in done.stdout, "nothing is pushed again in it"
 
 
-def test_quiet_tells_the_summary_only(tcop: Call, acking: str) -> None:
+def test_quiet_tells_the_summary_only(tcop: RunCommand, acking: str) -> None:
     """Without a head."""
     done = tcop(*LOAD, acking, "--count", "5", "--quiet")
-    assert (done.code, done.out.startswith("attempts      5 in ")) == (0, True)
+    assert (done.exit_code, done.stdout.startswith("attempts      5 in ")) == (0, True)
 
 
-def test_the_document_keeps_its_schema(tcop: Call, acking: str) -> None:
+def test_the_document_keeps_its_schema(tcop: RunCommand, acking: str) -> None:
     """With --json there is nothing else; it says what was done, and what it came to."""
     done = tcop(*LOAD, acking, "--stages", "0.1s:100,0.1s:0", "--arrivals", "poisson", "--rate", "20", "--json")
     assert [
@@ -66,10 +66,10 @@ def test_the_document_keeps_its_schema(tcop: Call, acking: str) -> None:
         {"duration_s": 0.1, "from_rate": 100.0, "to_rate": 0.0},
     ]
     assert summary["acked"] == done.document["acks"]["count"]
-    assert done.code == 0
+    assert done.exit_code == 0
 
 
-def test_a_closed_load_on_request(tcop: Call, acking: str) -> None:
+def test_a_closed_load_on_request(tcop: RunCommand, acking: str) -> None:
     """By --concurrency; by count, by time, by both, or for the usual time."""
     counted = tcop(*LOAD, acking, "--concurrency", "3", "--count", "20", "--json", "--timeout", "20s").document
     assert (counted["plan"]["model"], counted["summary"]["acked"]) == ("closed", 20)
@@ -79,7 +79,7 @@ def test_a_closed_load_on_request(tcop: Call, acking: str) -> None:
     assert timed["plan"]["title"] == "2 at a time for 0.1 s"
 
 
-def test_a_ramp_comes_before_the_level(tcop: Call, acking: str) -> None:
+def test_a_ramp_comes_before_the_level(tcop: RunCommand, acking: str) -> None:
     """Half as many as without it, while it lasts; and nothing but it, where it lasts as long as the load."""
     plan = tcop(*LOAD, acking, "--rate", "100/s", "--ramp", "0.1s", "--duration", "0.3s", "--json").document
     assert [one["to_rate"] for one in plan["plan"]["stages"]] == [100.0, 100.0]
@@ -90,40 +90,42 @@ def test_a_ramp_comes_before_the_level(tcop: Call, acking: str) -> None:
     assert counted["summary"]["acked"] == 10
 
 
-def test_several_processes_on_request(tcop: Call, acking: str) -> None:
+def test_several_processes_on_request(tcop: RunCommand, acking: str) -> None:
     """They are told of, and share the load."""
     done = tcop(*LOAD, acking, "--workers", "2", "--rate", "100", "--count", "20", "--warm-up", "0s")
-    assert (done.code, "2 processes" in done.out, "20 of 20 attempts acked" in done.out) == (0, True, True)
+    assert (done.exit_code, "2 processes" in done.stdout, "20 of 20 attempts acked" in done.stdout) == (0, True, True)
 
 
-def test_a_load_of_which_nothing_was_acked_is_broken(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_load_of_which_nothing_was_acked_is_broken(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
+) -> None:
     """A receiver that refuses all makes 1."""
-    done = tcop(*LOAD, opened(through_sink(lambda: lambda _: Reply(503))), "--count", "3", "--rate", "100")
-    assert (done.code, "rejected      3 (100.00 %)" in done.out) == (1, True)
+    done = tcop(*LOAD, opened(server_factory(lambda: lambda _: Reply(503))), "--count", "3", "--rate", "100")
+    assert (done.exit_code, "rejected      3 (100.00 %)" in done.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(
     "status, why", [(401, "wants credentials"), (403, "wants credentials"), (404, "is the path right?")]
 )
 def test_a_target_that_cannot_be_used_is_told_first(
-    tcop: Call, opened: Callable[[Opening], str], status: int, why: str
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], status: int, why: str
 ) -> None:
     """One request finds out, and nothing more is sent."""
-    requests: list[Received] = []
+    requests: list[ReceivedRequest] = []
 
-    def refuse(received: Received) -> Reply:
+    def refuse(received: ReceivedRequest) -> Reply:
         requests.append(received)
         return Reply(status)
 
-    done = tcop(*LOAD, opened(through_sink(lambda: refuse)), "--count", "3")
-    assert (done.code, why in done.complaint, len(requests)) == (3, True, 1)
+    done = tcop(*LOAD, opened(server_factory(lambda: refuse)), "--count", "3")
+    assert (done.exit_code, why in done.error_message, len(requests)) == (3, True, 1)
 
 
-def test_a_target_that_is_not_there_is_told(tcop: Call, closed_url: str) -> None:
+def test_a_target_that_is_not_there_is_told(tcop: RunCommand, closed_url: str) -> None:
     """In one line, with code 3, and without naming a flag that there is not."""
     done = tcop(*LOAD, closed_url)
-    assert done.code == 3
-    assert done.complaint.endswith("; is it running?")
+    assert done.exit_code == 3
+    assert done.error_message.endswith("; is it running?")
 
 
 @pytest.mark.parametrize(
@@ -157,39 +159,39 @@ def test_a_target_that_is_not_there_is_told(tcop: Call, closed_url: str) -> None
         ((), "no target"),
     ],
 )
-def test_a_wrong_call_is_told_in_a_line(tcop: Call, flags: tuple[str, ...], complaint: str) -> None:
+def test_a_wrong_call_is_told_in_a_line(tcop: RunCommand, flags: tuple[str, ...], complaint: str) -> None:
     """What is wrong, and what to do; the code is 2, and nothing was sent."""
     done = tcop("load", *flags)
-    assert (done.code, complaint in done.complaint) == (2, True), done.complaint
+    assert (done.exit_code, complaint in done.error_message) == (2, True), done.error_message
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/", "http://[::1]:1/", "http://x.localhost:1/", "127.5.0.1:1"])
-def test_this_machine_is_allowed(tcop: Call, url: str) -> None:
+def test_this_machine_is_allowed(tcop: RunCommand, url: str) -> None:
     """By each of its names; then it is tried."""
-    assert tcop(*LOAD, url, "--timeout", "5s").code == 3
+    assert tcop(*LOAD, url, "--timeout", "5s").exit_code == 3
 
 
-def test_another_machine_is_allowed_by_name(tcop: Call, no_names: str) -> None:
+def test_another_machine_is_allowed_by_name(tcop: RunCommand, no_names: str) -> None:
     """Then it is tried; here it does not resolve."""
-    assert tcop(*LOAD, no_names, "--allow-host", "NOSUCH").code == 3
+    assert tcop(*LOAD, no_names, "--allow-host", "NOSUCH").exit_code == 3
 
 
-def test_an_unverified_certificate_is_warned_of(tcop: Call, closed_url: str) -> None:
+def test_an_unverified_certificate_is_warned_of(tcop: RunCommand, closed_url: str) -> None:
     """On standard error, before anything is sent."""
     done = tcop(*LOAD, closed_url.replace("http:", "https:"), "--insecure")
-    assert (done.code, "warning: the receiver's certificate is not verified" in done.err) == (3, True)
+    assert (done.exit_code, "warning: the receiver's certificate is not verified" in done.stderr) == (3, True)
 
 
 @pytest.mark.parametrize(
     "flags", [("--rate", "20"), ("--concurrency", "2", "--json"), ("--rate", "20", "--workers", "2")]
 )
 def test_ctrl_c_ends_it_with_a_report(
-    flags: tuple[str, ...], start: Callable[..., subprocess.Popen[str]], opened: Callable[[Opening], str]
+    flags: tuple[str, ...], start: Callable[..., subprocess.Popen[str]], opened: Callable[[ReceiverFactory], str]
 ) -> None:
     """Whatever is under way: what was until then is told, as text or as JSON, and the code is 130."""
     seen, enough = 0, threading.Event()
 
-    async def take(_: Received) -> Reply:
+    async def take(_: ReceivedRequest) -> Reply:
         nonlocal seen
         seen += 1
         if seen == 8:
@@ -197,7 +199,7 @@ def test_ctrl_c_ends_it_with_a_report(
         await asyncio.sleep(0.01)
         return Reply(200)
 
-    url = opened(through_sink(lambda: take))
+    url = opened(server_factory(lambda: take))
     process = start(*LOAD, url, "--duration", "60s", *flags)
     assert enough.wait(60)
     os.kill(process.pid, signal.SIGINT)

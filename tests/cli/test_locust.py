@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from tcop_mock.load.locust import Orders
+from tcop_mock.load.locust import LocustSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
+    from commands import RunCommand
 
 _LOCUST = ("--engine", "locust")
 _BOUND_S = 60
@@ -27,12 +27,12 @@ _BOUND_S = 60
 class _Process:
     """What was started, and how it ended."""
 
-    started: list[tuple[list[str], Orders]]
+    started: list[tuple[list[str], LocustSettings]]
     code = 0
     interrupted = False
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
-        _Process.started.append((command, Orders.of(env)))
+        _Process.started.append((command, LocustSettings.from_environ(env)))
 
     def __enter__(self) -> Self:
         return self
@@ -58,11 +58,11 @@ def _flags(command: list[str]) -> dict[str, str]:
     return dict(pairwise(command))
 
 
-def test_a_rate_is_shared_by_users(tcop: Call, stage: type[_Process]) -> None:
+def test_a_rate_is_shared_by_users(tcop: RunCommand, stage: type[_Process]) -> None:
     """As many users as are a second, to 200, each with its part; the password is in the environment only."""
     target = "http://u:swordfish@127.0.0.1:9/hook"
     flags = ("--rate", "400", "--duration", "7s", "--workers", "2", "--seed", "5", "--mix", "cvm/*")
-    assert tcop("load", target, *_LOCUST, *flags).code == 0
+    assert tcop("load", target, *_LOCUST, *flags).exit_code == 0
     [(command, orders)] = stage.started
     assert command[:3] == [sys.executable, "-m", "locust"]
     given = _flags(command)
@@ -74,15 +74,15 @@ def test_a_rate_is_shared_by_users(tcop: Call, stage: type[_Process]) -> None:
     assert "swordfish" not in " ".join(command)
 
 
-def test_a_closed_load_has_its_users(tcop: Call, stage: type[_Process]) -> None:
+def test_a_closed_load_has_its_users(tcop: RunCommand, stage: type[_Process]) -> None:
     """So many at a time, none of whom waits."""
-    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST, "--concurrency", "7", "--seed", "5").code == 0
+    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST, "--concurrency", "7", "--seed", "5").exit_code == 0
     [(command, orders)] = stage.started
     assert (_flags(command)["--users"], orders.rate, orders.target.credentials) == ("7", 0.0, None)
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_a_storm_is_played_to_its_end(tcop: Call, stage: type[_Process], tmp_path: Path, *, own: bool) -> None:
+def test_a_storm_is_played_to_its_end(tcop: RunCommand, stage: type[_Process], tmp_path: Path, *, own: bool) -> None:
     """The time is that of the storm and of the longest that its last notification can take."""
     file = tmp_path / "mine.toml"
     file.write_text(
@@ -92,7 +92,7 @@ def test_a_storm_is_played_to_its_end(tcop: Call, stage: type[_Process], tmp_pat
     )
     scenario = str(file) if own else "flapping"
     flags = ("--scenario", scenario, "--time-scale", "0.1", "--workers", "3", "--max-inflight", "2")
-    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST, *flags, "--catalog", str(_catalog(tmp_path))).code == 0
+    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST, *flags, "--catalog", str(_catalog(tmp_path))).exit_code == 0
     [(command, orders)] = stage.started
     assert (orders.scenario, orders.time_scale, orders.processes) == (str(file.resolve()) if own else scenario, 0.1, 3)
     assert orders.catalogs == (str(tmp_path / "own"),)
@@ -115,12 +115,12 @@ def _catalog(folder: Path) -> Path:
     return folder / "own"
 
 
-def test_how_locust_ended_is_our_code(tcop: Call, stage: type[_Process]) -> None:
+def test_how_locust_ended_is_our_code(tcop: RunCommand, stage: type[_Process]) -> None:
     """Anything but 0 is 1: Locust has failures; an interrupt, which it hears too, is 130."""
     stage.code = 2
-    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST).code == 1
+    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST).exit_code == 1
     stage.interrupted = True
-    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST).code == 130
+    assert tcop("load", "http://127.0.0.1:9/", *_LOCUST).exit_code == 130
 
 
 @pytest.mark.parametrize(
@@ -141,21 +141,21 @@ def test_how_locust_ended_is_our_code(tcop: Call, stage: type[_Process]) -> None
     ids=lambda flags: flags[0],
 )
 def test_what_only_our_engine_has_is_refused(
-    tcop: Call, stage: type[_Process], flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, stage: type[_Process], flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line and code 2; nothing is started."""
     monkeypatch.chdir(tmp_path)
     done = tcop("load", "http://127.0.0.1:9/", *_LOCUST, *flags)
     wanted = f"--engine locust has its own report and follows the profile: leave {flags[0]} out"
-    assert (done.code, done.complaint, stage.started) == (2, wanted, [])
+    assert (done.exit_code, done.error_message, stage.started) == (2, wanted, [])
 
 
-def test_without_locust_it_is_told_how_to_get_it(tcop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locust_it_is_told_how_to_get_it(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line and code 2."""
     found: Callable[[str], Any] = importlib.util.find_spec
     monkeypatch.setattr("tcop_mock.cli.load_locust.find_spec", lambda name: None if name == "locust" else found(name))
     done = tcop("load", "http://127.0.0.1:9/", *_LOCUST)
-    assert (done.code, done.complaint) == (2, '--engine locust needs Locust: pip install "tcop-mock[locust]"')
+    assert (done.exit_code, done.error_message) == (2, '--engine locust needs Locust: pip install "tcop-mock[locust]"')
 
 
 @pytest.mark.proof

@@ -13,7 +13,7 @@ from tcop_mock.cli.main import main
 from tcop_mock.errors import TargetError, TcopMockError, UsageError
 
 if TYPE_CHECKING:
-    from commands import Call
+    from commands import RunCommand
 
 ERRORS = [
     (UsageError("this\nis wrong"), 2, "this is wrong"),
@@ -31,7 +31,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("error, code, complaint", ERRORS, ids=[type(error).__name__ for error, *_ in ERRORS])
 def test_an_error_is_a_line_and_a_code(
-    tcop: Call, monkeypatch: pytest.MonkeyPatch, *, error: BaseException, code: int, complaint: str
+    tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, *, error: BaseException, code: int, complaint: str
 ) -> None:
     """Whatever is raised ends in one line and its exit code; --debug adds where an error comes from."""
 
@@ -40,9 +40,9 @@ def test_an_error_is_a_line_and_a_code(
 
     monkeypatch.setattr("tcop_mock.cli.check.load_clauses", fail)
     plain, debug = tcop("explain", "TCM302"), tcop("explain", "TCM302", "--debug")
-    assert (plain.code, plain.out, plain.err.strip()) == (code, "", f"tcop-mock: {complaint}")
-    assert (debug.code, debug.out, debug.err.splitlines()[-1]) == (code, "", f"tcop-mock: {complaint}")
-    assert ("Traceback" in debug.err) == isinstance(error, Exception)
+    assert (plain.exit_code, plain.stdout, plain.stderr.strip()) == (code, "", f"tcop-mock: {complaint}")
+    assert (debug.exit_code, debug.stdout, debug.stderr.splitlines()[-1]) == (code, "", f"tcop-mock: {complaint}")
+    assert ("Traceback" in debug.stderr) == isinstance(error, Exception)
 
 
 def test_main_writes_to_what_stdout_is(monkeypatch: pytest.MonkeyPatch) -> None:

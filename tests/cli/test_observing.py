@@ -10,8 +10,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from desk import Desk, as_wecom
-from receivers import in_thread, through_sink
+from desk import IncidentReceiver, wecom_message
+from receivers import in_thread, server_factory
 
 from tcop_mock.cli.observation import build_observation
 from tcop_mock.cli.options import ObserverOptions
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
 CLAUSES = ("--clauses", "TCM501,TCM505", "--effect-timeout", "1s", "--seed", "7")
 PATHS = ("--observe-all", "$.notices[*]", "--observe-open", '$.incidents[?@.status=="open"]')
@@ -35,19 +35,19 @@ def results(document: dict[str, object]) -> dict[str, str]:
     return {row["code"]: row["result"] for row in rows}
 
 
-def test_a_url_shows_what_a_receiver_does(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_url_shows_what_a_receiver_does(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """A receiver that ignores resolves is told so, with a code of 1."""
-    url = opened(through_sink(lambda: Desk("ignores-resolves")))
+    url = opened(server_factory(lambda: IncidentReceiver("ignores-resolves")))
     done = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES, "--json")
-    assert (done.code, results(done.document)) == (1, {"TCM501": "pass", "TCM505": "fail"})
+    assert (done.exit_code, results(done.document)) == (1, {"TCM501": "pass", "TCM505": "fail"})
     shown = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES[:4])
-    assert "it is resolved: 1 open incident in place of 0" in shown.out
-    assert "answered 200; 1 effect, 1 open" in shown.out
+    assert "it is resolved: 1 open incident in place of 0" in shown.stdout
+    assert "answered 200; 1 effect, 1 open" in shown.stdout
 
 
-def test_what_was_seen_is_seen_again(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_what_was_seen_is_seen_again(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """The command that a finding gives looks in the same way, at the same pace, and finds the same."""
-    url = opened(through_sink(lambda: Desk("ignores-resolves")))
+    url = opened(server_factory(lambda: IncidentReceiver("ignores-resolves")))
     flags = (
         "--observe-url",
         f"{url}/state",
@@ -63,29 +63,29 @@ def test_what_was_seen_is_seen_again(tcop: Call, opened: Callable[[Opening], str
     program, *words = shlex.split(finding["reproduce"]["cli"])
     assert (program, set(flags) - set(words)) == ("tcop-mock", set())
     again = tcop(*words, "--json")
-    assert again.code == 1, again.out
+    assert again.exit_code == 1, again.stdout
     assert [one["title"] for one in again.document["clauses"][0]["findings"]] == [finding["title"]]
 
 
-def test_a_command_shows_what_a_receiver_does(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_command_shows_what_a_receiver_does(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """A command that asks the receiver, with the object in its environment."""
-    url = opened(through_sink(Desk))
+    url = opened(server_factory(IncidentReceiver))
     code = f"import urllib.request as r; print(r.urlopen('{url}/state').read().decode())"
     done = tcop("check", url, "--observe-cmd", f'{sys.executable} -c "{code}"', *PATHS, *CLAUSES, "--json")
-    assert (done.code, results(done.document)) == (0, {"TCM501": "pass", "TCM505": "pass"})
+    assert (done.exit_code, results(done.document)) == (0, {"TCM501": "pass", "TCM505": "pass"})
 
 
 def test_a_callable_shows_what_a_receiver_does(
-    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A module beside the receiver."""
-    url = opened(through_sink(lambda: Desk("tells-twice")))
+    url = opened(server_factory(lambda: IncidentReceiver("tells-twice")))
     lines = ["import json, urllib.request", f"STATE = '{url}/state'", "class State:", "    @staticmethod"]
     lines += ["    def look(token): return json.load(urllib.request.urlopen(STATE))"]
     (tmp_path / "looking.py").write_text("\n".join(lines))
     monkeypatch.chdir(tmp_path)
     done = tcop("check", url, "--observe-call", "looking:State.look", *PATHS, *CLAUSES, "--json")
-    assert (done.code, results(done.document)) == (1, {"TCM501": "fail", "TCM505": "pass"})
+    assert (done.exit_code, results(done.document)) == (1, {"TCM501": "fail", "TCM505": "pass"})
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_a_callable_shows_what_a_receiver_does(
 def test_an_observer_is_asked_for_each_object(  # noqa: PLR0913, PLR0917 - two cases, and the usual fixtures
     mistake: str,
     expected: dict[str, str],
-    tcop: Call,
-    opened: Callable[[Opening], str],
+    tcop: RunCommand,
+    opened: Callable[[ReceiverFactory], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who shows only what mentions the object hides neither the other machine nor the rest of a burst."""
-    url = opened(through_sink(lambda: Desk(mistake)))
+    url = opened(server_factory(lambda: IncidentReceiver(mistake)))
     lines = ["import json, urllib.request", "def look(token):"]
     lines += [f"    state = json.load(urllib.request.urlopen('{url}/state'))"]
     lines += ["    return [row for row in state['incidents'] if token in json.dumps(row)]"]
@@ -123,25 +123,25 @@ def test_an_observer_is_asked_for_each_object(  # noqa: PLR0913, PLR0917 - two c
     assert results(done.document) == expected
 
 
-def test_ends_show_what_a_receiver_forwards(tcop: Call) -> None:
+def test_ends_show_what_a_receiver_forwards(tcop: RunCommand) -> None:
     """The receiver is told to forward to --downstream, and no more."""
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    desk = Desk("tells-no-state", forward=as_wecom, downstream=f"http://127.0.0.1:{port}")
-    with in_thread(through_sink(lambda: desk)) as url:
+    desk = IncidentReceiver("tells-no-state", forward=wecom_message, downstream=f"http://127.0.0.1:{port}")
+    with in_thread(server_factory(lambda: desk)) as url:
         done = tcop(
             "check", url, "--downstream", f":{port}", "--clauses", "TCM501,TCM522", "--effect-timeout", "1s", "--json"
         )
-    assert (done.code, results(done.document)) == (1, {"TCM501": "pass", "TCM522": "fail"})
+    assert (done.exit_code, results(done.document)) == (1, {"TCM501": "pass", "TCM522": "fail"})
 
 
-def test_a_receiver_is_restarted(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+def test_a_receiver_is_restarted(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:
     """The command is run in a shell while pushes go on; one that fails makes the clause an error."""
-    url = opened(through_sink(Desk))
+    url = opened(server_factory(IncidentReceiver))
     look = ("--observe-url", f"{url}/state", *PATHS, "--clauses", "TCM518", "--effect-timeout", "1s", "--json")
     done = tcop("check", url, *look, "--restart-cmd", f"echo again > {tmp_path / 'restarted'}")
-    assert (done.code, results(done.document)) == (3, {"TCM518": "pass"})
+    assert (done.exit_code, results(done.document)) == (3, {"TCM518": "pass"})
     assert (tmp_path / "restarted").exists()
     failed = tcop("check", url, *look, "--restart-cmd", "exit 7")
     assert results(failed.document) == {"TCM518": "error"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from honest_receivers import SINKS
+from honest_receivers import SERVERS
 from receivers import in_thread
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Call
+    from commands import RunCommand
 
 TEXT = """
 level = "must"
@@ -37,29 +37,29 @@ def files(tmp_path: Path) -> str:
     return str(tmp_path / "*.toml")
 
 
-def test_own_clauses_are_listed_and_explained(tcop: Call, files: str) -> None:
+def test_own_clauses_are_listed_and_explained(tcop: RunCommand, files: str) -> None:
     """Beside ours, by code and slug."""
-    listed = tcop("check", "--list", "--clause-files", files).out.splitlines()
+    listed = tcop("check", "--list", "--clause-files", files).stdout.splitlines()
     assert "ACME101  must    answers-202" in listed
     assert listed[0].startswith("TCM101")
-    assert "Our gateway answers with 202." in tcop("explain", "answers-202", "--clause-files", files).out
+    assert "Our gateway answers with 202." in tcop("explain", "answers-202", "--clause-files", files).stdout
 
 
-def test_own_clauses_are_judged(tcop: Call, files: str) -> None:
+def test_own_clauses_are_judged(tcop: RunCommand, files: str) -> None:
     """A finding names the files that its clause came from, so that it is seen again."""
-    with in_thread(SINKS["answers-200"]) as url:
+    with in_thread(SERVERS["answers-200"]) as url:
         done = tcop("check", url, "--clause-files", files, "--clauses", "acme*,TCM104", "--json", "--seed", "7")
-    assert done.code == 1
+    assert done.exit_code == 1
     ours, own = done.document["clauses"]
     assert (ours["code"], ours["result"], own["code"], own["result"]) == ("TCM104", "pass", "ACME101", "fail")
     assert own["findings"][0]["title"].endswith("answered 200")
     assert f"--clause-files '{files}'" in own["findings"][0]["reproduce"]["cli"]
 
 
-def test_all_problems_are_told_at_once(tcop: Call, files: str, tmp_path: Path) -> None:
+def test_all_problems_are_told_at_once(tcop: RunCommand, files: str, tmp_path: Path) -> None:
     """A line for each, and code 2."""
     (tmp_path / "ACME101-answers-202.toml").write_text(TEXT.replace("level", "levl"), encoding="utf-8")
     (tmp_path / "ACME102-b.toml").write_text(TEXT.replace('"catalogue"', '"catalog"'), encoding="utf-8")
     done = tcop("check", "--list", "--clause-files", files)
-    assert (done.code, done.out) == (2, "")
-    assert [line.startswith(f"tcop-mock: {tmp_path}") for line in done.err.splitlines()] == [True] * 3
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert [line.startswith(f"tcop-mock: {tmp_path}") for line in done.stderr.splitlines()] == [True] * 3

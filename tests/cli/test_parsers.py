@@ -15,7 +15,7 @@ import pytest
 from tcop_mock.catalog.profiles import load_profile
 
 if TYPE_CHECKING:
-    from commands import Call, Done
+    from commands import CommandResult, RunCommand
 
 MODULE = """
 import time
@@ -49,15 +49,15 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def _failed(done: Done) -> dict[str, list[str]]:
+def _failed(done: CommandResult) -> dict[str, list[str]]:
     rows = [row for row in done.document["clauses"] if row["result"] == "fail"]
     return {row["code"]: [finding["title"] for finding in row["findings"]] for row in rows}
 
 
-def test_a_parser_that_takes_all_keeps_the_contract_of_bodies(tcop: Call, module: str) -> None:
+def test_a_parser_that_takes_all_keeps_the_contract_of_bodies(tcop: RunCommand, module: str) -> None:
     """Clauses about payloads pass; whatever needs a receiver is not run, and says so."""
     done = tcop("check", "--model", f"{module}:careful", "--json", "--seed", "7")
-    assert done.code == 0
+    assert done.exit_code == 0
     results = {row["code"]: row for row in done.document["clauses"]}
     passed = {code for code, row in results.items() if row["result"] == "pass"}
     assert passed == {f"TCM{number}" for number in (101, 115, *range(301, 313), 314, 315)}
@@ -67,7 +67,7 @@ def test_a_parser_that_takes_all_keeps_the_contract_of_bodies(tcop: Call, module
     assert done.document["target"] == f"{module}:careful"
 
 
-def test_a_parser_that_hangs_is_told_as_late(tcop: Call, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parser_that_hangs_is_told_as_late(tcop: RunCommand, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body whose parsing takes longer than the deadline has no answer; the report is written as for receivers."""
     hurried = load_profile()
     hurried = replace(hurried, delivery=replace(hurried.delivery, timeout_s=1.5))
@@ -89,10 +89,10 @@ def test_a_parser_that_hangs_is_told_as_late(tcop: Call, module: str, monkeypatc
     assert json.loads(Path("r.json").read_text(encoding="utf-8")) == done.document
 
 
-def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: Call, module: str) -> None:
+def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: RunCommand, module: str) -> None:
     """What is refused is told once for each reason, with the exception, and with how it is seen again."""
     done = tcop("check", "--model", f"{module}:parse", "--json", "--seed", "7")
-    assert done.code == 1
+    assert done.exit_code == 1
     assert set(_failed(done)) == {"TCM101", "TCM303"}
     [finding] = done.document["clauses"][0]["findings"]
     assert finding["title"].startswith("cdn/domain firing and 17 more: broke with KeyError: 'region'")
@@ -100,10 +100,10 @@ def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: Call, module: s
     assert "cdn/domain firing (observed)" in finding["detail"]
     assert f"raised in parse, line 6 of {module}.py" in finding["evidence"]
     assert finding["reproduce"]["cli"].startswith(f"tcop-mock check --model {module}:parse --clauses TCM101 ")
-    assert "told by the parser" in done.err
+    assert "told by the parser" in done.stderr
 
 
-def test_a_schema_is_judged_by_what_it_would_refuse(tcop: Call, module: str) -> None:
+def test_a_schema_is_judged_by_what_it_would_refuse(tcop: RunCommand, module: str) -> None:
     """Path and message of what a receiver's own schema has against callbacks."""
     assert module
     done = tcop("check", "--schema", "alarm.schema.json", "--json", "--seed", "7")
@@ -112,7 +112,7 @@ def test_a_schema_is_judged_by_what_it_would_refuse(tcop: Call, module: str) -> 
     assert "TCM403" in {row["code"] for row in done.document["clauses"] if row["result"] == "pass"}
 
 
-def test_a_schema_that_takes_any_root_is_told(tcop: Call, tmp_path: Path) -> None:
+def test_a_schema_that_takes_any_root_is_told(tcop: RunCommand, tmp_path: Path) -> None:
     """What a schema takes and should not is shown as taken."""
     (tmp_path / "any.json").write_text("true", encoding="utf-8")
     done = tcop("check", "--schema", str(tmp_path / "any.json"), "--clauses", "TCM403", "--json", "--seed", "7")
@@ -120,7 +120,7 @@ def test_a_schema_that_takes_any_root_is_told(tcop: Call, tmp_path: Path) -> Non
     assert "< taken" in done.document["clauses"][0]["findings"][0]["evidence"]
 
 
-def test_a_refusal_is_seen_again_by_its_command(tcop: Call, module: str, tmp_path: Path) -> None:
+def test_a_refusal_is_seen_again_by_its_command(tcop: RunCommand, module: str, tmp_path: Path) -> None:
     """The line that a finding shows runs as it stands and raises what was told."""
     done = tcop("check", "--model", f"{module}:parse", "--clauses", "TCM303", "--json", "--seed", "7")
     command = done.document["clauses"][0]["findings"][0]["reproduce"]["curl"]
@@ -132,12 +132,12 @@ def test_a_refusal_is_seen_again_by_its_command(tcop: Call, module: str, tmp_pat
     assert again.stderr.endswith(b"KeyError: 'region'\n")
 
 
-def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: Call, module: str) -> None:
+def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: RunCommand, module: str) -> None:
     """The other clauses stand on a plain callback, and are errors that say why; nothing moves the cursor."""
     done = tcop("check", "--model", f"{module}:nothing", "--clauses", "TCM101,TCM309", "--seed", "7")
-    assert done.code == 1
-    assert "refused with ValueError: [2J not today (TCM101)" in " ".join(done.out.split())
-    assert "\x1b" not in done.out
+    assert done.exit_code == 1
+    assert "refused with ValueError: [2J not today (TCM101)" in " ".join(done.stdout.split())
+    assert "\x1b" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -153,19 +153,21 @@ def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: Call, mod
         (["--schema", "no-such.json"], "schema file 'no-such.json' cannot be read: No such file or directory"),
     ],
 )
-def test_what_cannot_be_judged_is_told_in_a_line(tcop: Call, module: str, arguments: list[str], complaint: str) -> None:
+def test_what_cannot_be_judged_is_told_in_a_line(
+    tcop: RunCommand, module: str, arguments: list[str], complaint: str
+) -> None:
     """Two targets, and parsers that are not there, are mistakes of the call."""
     assert module
     done = tcop("check", *arguments, "--seed", "7")
-    assert done.code == 2
-    assert done.complaint.startswith(complaint)
+    assert done.exit_code == 2
+    assert done.error_message.startswith(complaint)
 
 
 def test_a_target_of_the_environment_is_for_other_calls(
-    tcop: Call, module: str, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who names a parser need not unset the variable that holds the receiver."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", "http://ops:hunter2-x@127.0.0.1:9/")
     done = tcop("check", "--model", f"{module}:careful", "--clauses", "TCM302", "--json", "--seed", "7")
-    assert (done.code, done.document["target"]) == (0, f"{module}:careful")
-    assert "hunter2" not in done.out + done.err
+    assert (done.exit_code, done.document["target"]) == (0, f"{module}:careful")
+    assert "hunter2" not in done.stdout + done.stderr

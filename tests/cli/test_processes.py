@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from buggy_receivers import BUGS
-from receivers import through_sink
+from buggy_receivers import MUTANTS
+from receivers import server_factory
 
 from tcop_mock import __version__
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import socket
     import subprocess
     from collections.abc import Callable
 
-    from receivers import Opening
+    from receivers import ReceiverFactory
 
     Start = Callable[..., subprocess.Popen[str]]
 
@@ -82,10 +82,10 @@ def test_a_reader_may_have_left_before(start: Start, verb: str) -> None:
 
 @pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
 def test_a_verdict_does_not_depend_on_its_reader(
-    start: Start, opened: Callable[[Opening], str], tmp_path: Path, form: list[str]
+    start: Start, opened: Callable[[ReceiverFactory], str], tmp_path: Path, form: list[str]
 ) -> None:
     """A check whose reader has left goes on to the end: its code and its reports are as if it had been read."""
-    url, report = opened(BUGS["TCM401-acknowledges-broken-json"]), tmp_path / "report.json"
+    url, report = opened(MUTANTS["TCM401-acknowledges-broken-json"]), tmp_path / "report.json"
     process = start("check", url, "--clauses", "TCM104,TCM401", "--report", f"json={report}", *form)
     assert process.stdout is not None
     process.stdout.close()
@@ -120,22 +120,22 @@ def test_the_output_is_utf_8_whatever_the_locale(start: Start) -> None:
     assert (code, json.loads(out)["shape"]["title_zh"].isascii()) == (0, False)
 
 
-def stuck_at_malformed(stuck: threading.Event) -> Opening:
+def stuck_at_malformed(stuck: threading.Event) -> ReceiverFactory:
     """Return a receiver that keeps the contract until a body is no JSON, which it never answers."""
 
-    async def handler(request: Received) -> Reply:
-        reply = careful(request)
+    async def handler(request: ReceivedRequest) -> Reply:
+        reply = correct_receiver(request)
         if reply.status == 400:
             stuck.set()
             await asyncio.Event().wait()
         return reply
 
-    return through_sink(lambda: handler)
+    return server_factory(lambda: handler)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "quiet"])
 def test_an_interrupted_check_tells_what_it_found(
-    start: Start, opened: Callable[[Opening], str], tmp_path: Path, form: str
+    start: Start, opened: Callable[[ReceiverFactory], str], tmp_path: Path, form: str
 ) -> None:
     """Ctrl-C at a receiver that is stuck ends a check at once with 130, the results so far, and all reports."""
     stuck, report = threading.Event(), tmp_path / "report.json"
@@ -164,15 +164,15 @@ def test_a_check_can_be_interrupted_from_the_first_request(start: Start, silent:
     assert {(item["result"], item["reason"]) for item in json.loads(out)["clauses"]} == {("error", "interrupted")}
 
 
-def test_a_waiting_check_can_be_interrupted(start: Start, opened: Callable[[Opening], str]) -> None:
+def test_a_waiting_check_can_be_interrupted(start: Start, opened: Callable[[ReceiverFactory], str]) -> None:
     """Ctrl-C ends a check that waits for a receiver to start."""
     asked = threading.Event()
 
-    def starting(_: Received) -> Reply:
+    def starting(_: ReceivedRequest) -> Reply:
         asked.set()
         return Reply(503)
 
-    process = start("check", opened(through_sink(lambda: starting)), "--wait", "1h", "-q")
+    process = start("check", opened(server_factory(lambda: starting)), "--wait", "1h", "-q")
     assert asked.wait(_UNDER_WAY_S)
     assert interrupted(process)[0] == 130
 

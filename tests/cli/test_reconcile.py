@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from ledgers import callback, entry, jsonl, record
+from ledgers import callback_body, jsonl, ledger_row, recording_line
 
 from tcop_mock.catalog.data_files import read_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Call
+    from commands import RunCommand
 
 REPORT = Draft202012Validator(read_schema("reconcile-report"))
 
@@ -22,22 +22,22 @@ REPORT = Draft202012Validator(read_schema("reconcile-report"))
 def ledger(tmp_path: Path) -> str:
     """Give a ledger of four notifications of two objects."""
     rows = [
-        entry("a"),
-        entry("b", state="resolved", started_s=2.0, ended_s=2.5),
-        entry("c", object="ins-2", alarm="policy-1/cpu_usage/ins-2"),
-        entry("d", object="ins-2", alarm="policy-1/mem_usage/ins-2", outcome="timed_out", attempts=4),
+        ledger_row("a"),
+        ledger_row("b", state="resolved", started_s=2.0, ended_s=2.5),
+        ledger_row("c", object="ins-2", alarm="policy-1/cpu_usage/ins-2"),
+        ledger_row("d", object="ins-2", alarm="policy-1/mem_usage/ins-2", outcome="timed_out", attempts=4),
     ]
     file = tmp_path / "ledger.jsonl"
     file.write_bytes(jsonl(rows))
     return str(file)
 
 
-def test_what_agrees_is_told_so(tcop: Call, ledger: str) -> None:
+def test_what_agrees_is_told_so(tcop: RunCommand, ledger: str) -> None:
     """Code 0, a line a kind, and what was given up and is there."""
-    came = jsonl([record(callback(name)) for name in "abcd"] + [record(None, method="GET")])
+    came = jsonl([recording_line(callback_body(name)) for name in "abcd"] + [recording_line(None, method="GET")])
     done = tcop("reconcile", ledger, "-", stdin=came)
-    assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines() == [
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
         f"{ledger}: 4 notifications of 3 alarms, 3 acked",
         "standard input: 4 requests, 1 line about no callback",
         "lost: 0",
@@ -49,14 +49,20 @@ def test_what_agrees_is_told_so(tcop: Call, ledger: str) -> None:
     ]
 
 
-def test_differences_are_told_by_object(tcop: Call, ledger: str, tmp_path: Path) -> None:
+def test_differences_are_told_by_object(tcop: RunCommand, ledger: str, tmp_path: Path) -> None:
     """Code 1; each kind with its objects and notifications, escaped, as many as are asked for."""
     file = tmp_path / "received.jsonl"
-    came = [callback("b"), callback("b"), callback("a"), callback("\x1b[31m", "ins-8"), {"object": "ins-9"}]
+    came = [
+        callback_body("b"),
+        callback_body("b"),
+        callback_body("a"),
+        callback_body("\x1b[31m", "ins-8"),
+        {"object": "ins-9"},
+    ]
     file.write_bytes(jsonl(came))
     done = tcop("reconcile", ledger, str(file), "--limit", "1")
-    assert (done.code, done.err) == (1, "")
-    assert done.out.splitlines()[1:] == [
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[1:] == [
         f"{file}: 5 effects",
         "lost: 1 of 1 object, acknowledged, and not there",
         "  ins-2: firing c",
@@ -69,16 +75,16 @@ def test_differences_are_told_by_object(tcop: Call, ledger: str, tmp_path: Path)
         "  … 1 more object (--limit N)",
         "The ledger and the receiver differ.",
     ]
-    assert "  ins-9: by its object (1x)" in tcop("reconcile", ledger, str(file)).out.splitlines()
+    assert "  ins-9: by its object (1x)" in tcop("reconcile", ledger, str(file)).stdout.splitlines()
 
 
-def test_the_document_keeps_its_schema(tcop: Call, ledger: str, tmp_path: Path) -> None:
+def test_the_document_keeps_its_schema(tcop: RunCommand, ledger: str, tmp_path: Path) -> None:
     """One versioned document, closed, with the same numbers."""
     file = tmp_path / "received.jsonl"
-    file.write_bytes(jsonl([callback("a"), callback("x")]))
+    file.write_bytes(jsonl([callback_body("a"), callback_body("x")]))
     done = tcop("reconcile", ledger, str(file), "--json")
     REPORT.validate(done.document)
-    assert done.code == 1
+    assert done.exit_code == 1
     assert [done.document[kind]["notifications"] for kind in ("lost", "unknown", "duplicated")] == [2, 1, 0]
     [lost, _] = done.document["lost"]["told"]
     assert lost == {
@@ -89,12 +95,12 @@ def test_the_document_keeps_its_schema(tcop: Call, ledger: str, tmp_path: Path) 
     }
 
 
-def test_nothing_agrees_with_nothing(tcop: Call, tmp_path: Path) -> None:
+def test_nothing_agrees_with_nothing(tcop: RunCommand, tmp_path: Path) -> None:
     """An empty file has been read: no notification, no request."""
     file = tmp_path / "empty.jsonl"
     file.touch()
     done = tcop("reconcile", str(file), "-")
-    assert (done.code, done.out.splitlines()[1]) == (0, "standard input: 0 requests")
+    assert (done.exit_code, done.stdout.splitlines()[1]) == (0, "standard input: 0 requests")
 
 
 @pytest.mark.parametrize(
@@ -105,13 +111,13 @@ def test_nothing_agrees_with_nothing(tcop: Call, tmp_path: Path) -> None:
         ("/", "file '/' cannot be read: Is a directory"),
     ],
 )
-def test_a_file_that_is_not_there_is_refused(tcop: Call, ledger_name: str, complaint: str) -> None:
+def test_a_file_that_is_not_there_is_refused(tcop: RunCommand, ledger_name: str, complaint: str) -> None:
     """Code 2 and one line."""
     done = tcop("reconcile", ledger_name, "-")
-    assert (done.code, done.complaint) == (2, complaint)
+    assert (done.exit_code, done.error_message) == (2, complaint)
 
 
-def test_a_line_that_cannot_be_read_is_refused(tcop: Call, ledger: str) -> None:
+def test_a_line_that_cannot_be_read_is_refused(tcop: RunCommand, ledger: str) -> None:
     """Code 2, file and line; nothing is told of the rest."""
     done = tcop("reconcile", ledger, "-", stdin=b'{"sessionId": "a"}\n\nnothing\n')
-    assert (done.code, done.complaint) == (2, "standard input:3: is no JSON; write one JSON object a line")
+    assert (done.exit_code, done.error_message) == (2, "standard input:3: is no JSON; write one JSON object a line")

@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import CREDENTIALS, through_sink
+from receivers import CREDENTIALS, server_factory
 
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
 
@@ -23,11 +23,11 @@ CVM = "cvm/basic-monitoring"
 class Keeper:
     """Takes everything and keeps it."""
 
-    def __init__(self, opened: Callable[[Opening], str], *, guarded: bool = False) -> None:
-        self.received: list[Received] = []
-        self.url = opened(through_sink(lambda: self, CREDENTIALS if guarded else None))
+    def __init__(self, opened: Callable[[ReceiverFactory], str], *, guarded: bool = False) -> None:
+        self.received: list[ReceivedRequest] = []
+        self.url = opened(server_factory(lambda: self, CREDENTIALS if guarded else None))
 
-    def __call__(self, request: Received) -> Reply:
+    def __call__(self, request: ReceivedRequest) -> Reply:
         """Take one request."""
         self.received.append(request)
         return Reply(200)
@@ -44,25 +44,27 @@ def _record(method: str, body: str, second: int) -> str:
     return json.dumps({"version": 1, "received": received, "method": method, "body": body, **rest})
 
 
-def test_a_recording_is_sent_byte_for_byte(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+def test_a_recording_is_sent_byte_for_byte(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
+) -> None:
     """In its order, with its methods and headers, and with the credentials of the new target."""
     file, keeper = tmp_path / "r.jsonl", Keeper(opened, guarded=True)
     lines = [_record("POST", '{ "a" : 1 }', 0), _record("PUT", "no json", 1)]
     file.write_text("\n".join(lines) + '\n{"torn', encoding="utf-8")
     done = tcop("replay", str(file), "--to", keeper.url)
-    assert done.code == 0
+    assert done.exit_code == 0
     assert [(one.method, one.body) for one in keeper.received] == [("POST", b'{ "a" : 1 }'), ("PUT", b"no json")]
     token = CREDENTIALS.token().reveal()
     assert {(one.header("x-team"), one.header("authorization")) for one in keeper.received} == {
         ("sre", f"Basic {token}")
     }
-    assert f"warning: {file}: line 3 is torn" in done.err
-    assert f"{file} line 1 to " in done.out
-    assert token not in done.out + done.err
+    assert f"warning: {file}: line 3 is torn" in done.stderr
+    assert f"{file} line 1 to " in done.stdout
+    assert token not in done.stdout + done.stderr
 
 
 def test_gaps_are_kept_at_the_scale_that_is_asked_for(
-    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
     """The document says when each was told, in seconds after the first."""
     file, keeper = tmp_path / "r.jsonl", Keeper(opened)
@@ -71,28 +73,30 @@ def test_gaps_are_kept_at_the_scale_that_is_asked_for(
     assert [row["at_s"] for row in done.document["deliveries"]] == [0.0, 30.0, 10.0]
 
 
-def test_what_check_found_is_sent_again(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+def test_what_check_found_is_sent_again(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
+) -> None:
     """A report's findings, and a case of a clause: the bytes that broke the receiver, by the same seed."""
     seen: list[bytes] = []
 
-    def breaks(request: Received) -> Reply:
+    def breaks(request: ReceivedRequest) -> Reply:
         seen.append(request.body)
         return Reply(500 if b'"recoverTime":0,' in request.body or b'"recoverTime":0}' in request.body else 200)
 
     report = tmp_path / "report.json"
-    broken, keeper = opened(through_sink(lambda: breaks)), Keeper(opened)
+    broken, keeper = opened(server_factory(lambda: breaks)), Keeper(opened)
     judged = ("check", broken, "--clauses", "TCM302", "--seed", "7", "--report", f"json={report}", "--quiet")
-    assert tcop(*judged).code == 1
-    assert tcop("replay", str(report), "--to", keeper.url, "--quiet").code == 0
+    assert tcop(*judged).exit_code == 1
+    assert tcop("replay", str(report), "--to", keeper.url, "--quiet").exit_code == 0
     assert keeper.bodies[0] in seen
     assert b'"recoverTime":0' in keeper.bodies[0]
     done = tcop("replay", "TCM302/2", "--to", keeper.url, "--seed", "7", "--quiet")
-    assert done.out.splitlines()[1].startswith("TCM302 recoverTime 0 (a number) while firing to http://")
+    assert done.stdout.splitlines()[1].startswith("TCM302 recoverTime 0 (a number) while firing to http://")
     assert keeper.bodies[-1] in seen
-    assert tcop("replay", "tcm302", "--to", broken, "--seed", "7", "--attempts", "1", "--quiet").code == 1
+    assert tcop("replay", "tcm302", "--to", broken, "--seed", "7", "--attempts", "1", "--quiet").exit_code == 1
 
 
-def test_a_case_shows_the_credentials_of_its_offer(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_a_case_shows_the_credentials_of_its_offer(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """None for none; what is shown in the clear is masked."""
     keeper = Keeper(opened, guarded=True)
     tcop("replay", "TCM201", "--to", keeper.url)
@@ -102,12 +106,12 @@ def test_a_case_shows_the_credentials_of_its_offer(tcop: Call, opened: Callable[
     assert wrong.header("authorization") not in ("", f"Basic {CREDENTIALS.token().reveal()}")
 
 
-def test_bodies_are_retimed_and_edited(tcop: Call, opened: Callable[[Opening], str]) -> None:
+def test_bodies_are_retimed_and_edited(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """From standard input; --set first, then --now."""
     keeper = Keeper(opened)
-    body = tcop("emit", CVM, "--seed", "7").out.encode()
+    body = tcop("emit", CVM, "--seed", "7").stdout.encode()
     asked = ("--now", "--set", 'alarmPolicyInfo.policyName="other"', "--unset", "alarmObjInfo.region")
-    assert tcop("replay", "-", "--to", keeper.url, *asked, stdin=body).code == 0
+    assert tcop("replay", "-", "--to", keeper.url, *asked, stdin=body).exit_code == 0
     [sent] = map(json.loads, keeper.bodies)
     was = json.loads(body)
     assert sent["alarmPolicyInfo"]["policyName"] == "other"
@@ -129,8 +133,8 @@ def test_bodies_are_retimed_and_edited(tcop: Call, opened: Callable[[Opening], s
         ("-", b"{}", "no target: give --to URL"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tcop: Call, arguments: str, stdin: bytes, complaint: str) -> None:
+def test_mistakes_are_told_in_one_line(tcop: RunCommand, arguments: str, stdin: bytes, complaint: str) -> None:
     """Exit code 2, and nothing was sent."""
     done = tcop("replay", *arguments.split(), "--quiet", stdin=stdin)
-    assert done.code == 2
-    assert complaint in done.complaint
+    assert done.exit_code == 2
+    assert complaint in done.error_message

@@ -8,54 +8,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from buggy_receivers import BUGS
-from honest_receivers import SINKS
-from receivers import through_sink
+from buggy_receivers import MUTANTS
+from honest_receivers import SERVERS
+from receivers import server_factory
 
 from tcop_mock.errors import UsageError
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
 CLAUSES = ("--clauses", "TCM101,TCM302,TCM104", "--seed", "7")
 _INJECTION = "::error::pwned\n##[add-mask]x\n"
 
 
-def _zero(request: Received) -> Reply:
+def _zero(request: ReceivedRequest) -> Reply:
     """Fail on a zero text, with an answer that a CI would take as commands."""
-    return Reply(500, _INJECTION.encode()) if b'"recoverTime":"0"' in request.body else careful(request)
+    return Reply(500, _INJECTION.encode()) if b'"recoverTime":"0"' in request.body else correct_receiver(request)
 
 
-def _worse(request: Received) -> Reply:
+def _worse(request: ReceivedRequest) -> Reply:
     """Also redirect one product, and fail on a zero number."""
     if b'"recoverTime":0' in request.body:
         return Reply(418)
     return Reply(302) if b'"qce/cdn"' in request.body else _zero(request)
 
 
-ZERO, WORSE = through_sink(lambda: _zero), through_sink(lambda: _worse)
+ZERO, WORSE = server_factory(lambda: _zero), server_factory(lambda: _worse)
 
 
 @pytest.fixture
-def baseline(tmp_path: Path, tcop: Call, opened: Callable[[Opening], str]) -> Path:
+def baseline(tmp_path: Path, tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> Path:
     """Give a baseline of what the first receiver gets wrong."""
     place = tmp_path / "known.json"
     done = tcop("check", opened(ZERO), *CLAUSES, "--baseline", str(place), "--baseline-update", "-q")
-    assert done.code == 0
+    assert done.exit_code == 0
     assert place.exists()
     return place
 
 
-def test_what_is_known_fails_no_run(tcop: Call, opened: Callable[[Opening], str], baseline: Path) -> None:
+def test_what_is_known_fails_no_run(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path) -> None:
     """With another seed and another port, the same mistakes are known, counted as such, and the code is 0."""
     flags = ("--clauses", "TCM101,TCM302", "--seed", "8", "--json")
     done = tcop("check", opened(ZERO), *flags, "--baseline", str(baseline))
-    assert done.code == 0
+    assert done.exit_code == 0
     assert {row["code"]: row["result"] for row in done.document["clauses"]} == {"TCM101": "known", "TCM302": "known"}
     assert done.document["summary"] == {"passed": 0, "failed": 0, "errors": 0, "not_run": 0, "known": 2}
     listed = json.loads(baseline.read_bytes())["findings"]
@@ -65,35 +65,37 @@ def test_what_is_known_fails_no_run(tcop: Call, opened: Callable[[Opening], str]
     }
 
 
-def test_what_is_new_beside_it_does(tcop: Call, opened: Callable[[Opening], str], baseline: Path) -> None:
+def test_what_is_new_beside_it_does(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path) -> None:
     """A new mistake of a clause with known ones fails the run and is shown, the known ones are told as such."""
     done = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline))
-    assert done.code == 1
-    text = " ".join(done.out.split())
+    assert done.exit_code == 1
+    text = " ".join(done.stdout.split())
     assert "answered 418" in text
     assert "answered 302" in text
     assert "known since 20" in text
 
 
-def test_a_baseline_is_kept_by_flags(tcop: Call, opened: Callable[[Opening], str], baseline: Path) -> None:
+def test_a_baseline_is_kept_by_flags(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path
+) -> None:
     """Prune takes out what is not found any more, update adds what is new; without both the file stays as it is."""
     before = baseline.read_bytes()
-    done = tcop("check", opened(SINKS["answers-200"]), *CLAUSES, "--baseline", str(baseline))
-    assert (done.code, baseline.read_bytes()) == (0, before)
+    done = tcop("check", opened(SERVERS["answers-200"]), *CLAUSES, "--baseline", str(baseline))
+    assert (done.exit_code, baseline.read_bytes()) == (0, before)
     stale = "stale: TCM302 answered 500 is not found any more; --baseline-prune takes it out"
-    assert stale in " ".join(done.out.split())
+    assert stale in " ".join(done.stdout.split())
     done = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline), "--baseline-update")
-    assert done.code == 0
-    assert re.search(r"baseline .*: [1-9] added, 0 removed, \d+ listed", done.err)
+    assert done.exit_code == 0
+    assert re.search(r"baseline .*: [1-9] added, 0 removed, \d+ listed", done.stderr)
     done = tcop(
-        "check", opened(SINKS["answers-200"]), "--clauses", "TCM302", "--baseline", str(baseline), "--baseline-prune"
+        "check", opened(SERVERS["answers-200"]), "--clauses", "TCM302", "--baseline", str(baseline), "--baseline-prune"
     )
     assert {row["clause"] for row in json.loads(baseline.read_bytes())["findings"]} == {"TCM101"}
-    assert re.search(r": 0 added, [1-9] removed, \d listed", done.err)
+    assert re.search(r": 0 added, [1-9] removed, \d listed", done.stderr)
 
 
 def test_what_has_expired_fails_the_run_and_is_said_so(
-    tcop: Call, opened: Callable[[Opening], str], baseline: Path
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path
 ) -> None:
     """A day in the past that a user has written makes a known finding count again."""
     tree = json.loads(baseline.read_bytes())
@@ -101,12 +103,12 @@ def test_what_has_expired_fails_the_run_and_is_said_so(
         row["expires"] = "2020-01-01"
     baseline.write_text(json.dumps(tree), encoding="utf-8")
     done = tcop("check", opened(ZERO), *CLAUSES, "--baseline", str(baseline))
-    assert done.code == 1
-    assert "but only until 2020-01-01: it counts again" in " ".join(done.out.split())
+    assert done.exit_code == 1
+    assert "but only until 2020-01-01: it counts again" in " ".join(done.stdout.split())
 
 
 def test_an_interrupted_run_leaves_the_baseline(
-    tcop: Call, opened: Callable[[Opening], str], baseline: Path, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not judged to its end decides nothing on what is known."""
     before = baseline.read_bytes()
@@ -116,8 +118,8 @@ def test_an_interrupted_run_leaves_the_baseline(
 
     monkeypatch.setattr("tcop_mock.contract.runner.ContractRun.events", interrupted)
     done = tcop("check", opened(ZERO), *CLAUSES, "--baseline", str(baseline), "--baseline-prune")
-    assert (done.code, baseline.read_bytes()) == (130, before)
-    assert "is unchanged: the run was cut short" in done.err
+    assert (done.exit_code, baseline.read_bytes()) == (130, before)
+    assert "is unchanged: the run was cut short" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -135,42 +137,42 @@ def test_an_interrupted_run_leaves_the_baseline(
     ],
 )
 def test_a_baseline_that_is_none_is_refused(
-    tcop: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arguments: str, problem: str
+    tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, arguments: str, problem: str
 ) -> None:
     """One line, code 2, before anything is sent; what is there stays as it is."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "torn.json").write_text('{"version": 1, "find', encoding="utf-8")
     done = tcop("check", "127.0.0.1:9", *arguments.split())
-    assert done.complaint.startswith(problem)
-    assert done.code == 2
+    assert done.error_message.startswith(problem)
+    assert done.exit_code == 2
     assert [(file.name, file.read_text(encoding="utf-8")) for file in tmp_path.iterdir()] == [
         ("torn.json", '{"version": 1, "find')
     ]
 
 
 def test_the_stream_is_there_while_the_run_goes_on(
-    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
     """When the last clause is being played, the lines of those before it can be read."""
     place = tmp_path / "run.ndjson"
     seen: list[list[str]] = []
 
-    def looking(request: Received) -> Reply:
+    def looking(request: ReceivedRequest) -> Reply:
         seen.append([json.loads(line)["event"] for line in place.read_text(encoding="utf-8").splitlines()])
-        return careful(request)
+        return correct_receiver(request)
 
-    url = opened(through_sink(lambda: looking))
+    url = opened(server_factory(lambda: looking))
     tcop("check", url, "--clauses", "TCM104,TCM401", "--report", f"ndjson={place}")
     assert seen[0] == []
     assert seen[-1][:4] == ["run-started", "clause-started", "clause-finished", "clause-started"]
     assert json.loads(place.read_text(encoding="utf-8").splitlines()[-1])["event"] == "run-finished"
 
 
-def test_the_stream_says_that_a_run_could_not_begin(tcop: Call, closed_url: str, tmp_path: Path) -> None:
+def test_the_stream_says_that_a_run_could_not_begin(tcop: RunCommand, closed_url: str, tmp_path: Path) -> None:
     """A target that cannot be used is the one line of the file; what an earlier run left there is gone."""
     place = tmp_path / "run.ndjson"
     place.write_text("old", encoding="utf-8")
-    assert tcop("check", closed_url, "--report", f"ndjson={place}").code == 3
+    assert tcop("check", closed_url, "--report", f"ndjson={place}").exit_code == 3
     [line] = place.read_text(encoding="utf-8").splitlines()
     told = json.loads(line)
     assert told["event"] == "run-failed"
@@ -178,7 +180,7 @@ def test_the_stream_says_that_a_run_could_not_begin(tcop: Call, closed_url: str,
 
 
 def test_one_report_that_fails_costs_no_other(
-    tcop: Call, opened: Callable[[Opening], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a report cannot be written in the end, the others are, and the code says that something is wrong."""
 
@@ -189,14 +191,14 @@ def test_one_report_that_fails_costs_no_other(
 
     monkeypatch.setattr("tcop_mock.cli.check_reports.write_report", refuse)
     options = (f"--report=junit={tmp_path / 'x.xml'}", f"--report=json={tmp_path / 'x.json'}")
-    done = tcop("check", opened(SINKS["answers-200"]), "--clauses", "TCM104", *options, "-q")
-    assert done.code == 2
-    assert "x.xml' cannot be written" in done.err
+    done = tcop("check", opened(SERVERS["answers-200"]), "--clauses", "TCM104", *options, "-q")
+    assert done.exit_code == 2
+    assert "x.xml' cannot be written" in done.stderr
     assert json.loads((tmp_path / "x.json").read_bytes())["version"] == 1
 
 
 def test_github_is_told(
-    tcop: Call, opened: Callable[[Opening], str], summary: Path, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job's summary gets the Markdown behind what is there, standard error the annotations; nothing from the
     receiver is a command, because commands are stopped while it is printed.
@@ -207,21 +209,23 @@ def test_github_is_told(
     done = tcop("check", opened(ZERO), *CLAUSES, "--report", f"markdown={report}")
     written = report.read_text(encoding="utf-8")
     assert summary.read_text(encoding="utf-8") == f"of another step\n{written}"
-    first, *between, last = done.out.splitlines()
+    first, *between, last = done.stdout.splitlines()
     stopped = re.fullmatch("::stop-commands::([0-9a-f]{32})", first)
     assert stopped is not None
     assert last == f"::{stopped[1]}::"
     assert any("::error::pwned" in line for line in between)
-    assert [line.partition("::")[0] + line.split("::")[1].split()[0] for line in done.err.splitlines()] == ["error"] * 2
-    assert "pwned" not in done.err
+    assert [line.partition("::")[0] + line.split("::")[1].split()[0] for line in done.stderr.splitlines()] == [
+        "error"
+    ] * 2
+    assert "pwned" not in done.stderr
 
 
 def test_github_is_told_only_where_markdown_is_asked_for(
-    tcop: Call, opened: Callable[[Opening], str], summary: Path, monkeypatch: pytest.MonkeyPatch
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without such a report there is no summary, and without a job no annotation; a document stays a document."""
     done = tcop("check", opened(ZERO), *CLAUSES, "--json", f"--report=markdown={summary.with_name('r.md')}")
-    assert done.err == ""
+    assert done.stderr == ""
     summary.unlink()
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert tcop("check", opened(ZERO), *CLAUSES, "--json").document["summary"]["failed"] == 2
@@ -229,7 +233,7 @@ def test_github_is_told_only_where_markdown_is_asked_for(
 
 
 @pytest.fixture
-def summary(tmp_path: Path, tcop: Call, monkeypatch: pytest.MonkeyPatch) -> Path:
+def summary(tmp_path: Path, tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the place of a job's summary, which the environment names."""
     del tcop  # it takes a CI out of the environment first
     place = tmp_path / "summary.md"
@@ -239,7 +243,7 @@ def summary(tmp_path: Path, tcop: Call, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.mark.parametrize("left, found", [(6_000, "# ❌"), (10, "too long for the rest of this summary")])
 def test_a_summary_that_is_full_gets_less(
-    tcop: Call, opened: Callable[[Opening], str], summary: Path, *, left: int, found: str
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, *, left: int, found: str
 ) -> None:
     """Where the whole report has no room in what a step may write, it goes without evidence, or is only named."""
     size = 1024 * 1024 - left
@@ -251,21 +255,23 @@ def test_a_summary_that_is_full_gets_less(
 
 
 def test_a_summary_that_cannot_be_written_fails_nothing(
-    tcop: Call, opened: Callable[[Opening], str], summary: Path
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path
 ) -> None:
     """It is a warning."""
     summary.mkdir()
     report = f"--report=markdown={summary.with_name('r.md')}"
-    done = tcop("check", opened(SINKS["answers-200"]), "--clauses", "TCM104", report)
-    assert done.code == 0
-    assert done.err == f"warning: the summary {str(summary)!r} cannot be written: Is a directory\n"
+    done = tcop("check", opened(SERVERS["answers-200"]), "--clauses", "TCM104", report)
+    assert done.exit_code == 0
+    assert done.stderr == f"warning: the summary {str(summary)!r} cannot be written: Is a directory\n"
 
 
-def test_replay_sends_what_the_archive_holds(tcop: Call, opened: Callable[[Opening], str], tmp_path: Path) -> None:
+def test_replay_sends_what_the_archive_holds(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
+) -> None:
     """The requests of findings come back as they were sent, and show the same again."""
-    url = opened(BUGS["TCM302-zero-text-when-resolved"])
+    url = opened(MUTANTS["TCM302-zero-text-when-resolved"])
     place = tmp_path / "r.har"
     tcop("check", url, "--clauses", "TCM302", "--seed", "7", "-q", f"--report=har={place}")
     done = tcop("replay", str(place), "--to", url, "--attempts", "1", "--json")
-    assert done.code == 1
+    assert done.exit_code == 1
     assert {attempt["status"] for one in done.document["deliveries"] for attempt in one["attempts"]} == {500}

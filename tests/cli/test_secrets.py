@@ -9,35 +9,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from careful_but import guarded_but
-from receivers import CREDENTIALS, through_sink, with_userinfo
+from careful_but import guarded_except
+from receivers import CREDENTIALS, server_factory, with_userinfo
 
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.target import Target
-from tcop_mock.server.demo_receivers import guarded
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import with_basic_auth
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
-SPELLINGS = {*CREDENTIALS.traces(), "7Kq2", "ss/w%rd", "YWxhcm1zQGV4YW1wbGU6"} - {CREDENTIALS.user.reveal()}
+SPELLINGS = {*CREDENTIALS.leak_patterns(), "7Kq2", "ss/w%rd", "YWxhcm1zQGV4YW1wbGU6"} - {CREDENTIALS.user.reveal()}
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def _telling(request: Received) -> Reply:
+def _telling(request: ReceivedRequest) -> Reply:
     """Take and refuse by the right credentials, and tell all that was shown."""
     right = request.header("authorization") == f"Basic {CREDENTIALS.token().reveal()}"
     return Reply(200 if right else 401, repr(request.headers).encode(), (("X-Seen", request.header("authorization")),))
 
 
 RECEIVERS = {
-    "keeps": lambda: guarded(lambda _: Reply(200), CREDENTIALS),
-    "lets-in": lambda: guarded_but(lambda request: bool(request.header("authorization"))),
+    "keeps": lambda: with_basic_auth(lambda _: Reply(200), CREDENTIALS),
+    "lets-in": lambda: guarded_except(lambda request: bool(request.header("authorization"))),
     "tells": lambda: _telling,
 }
 CALLS = [
@@ -91,24 +91,24 @@ def _found(*texts: str) -> list[str]:
 @pytest.mark.parametrize("receiver", RECEIVERS)
 def test_no_verb_shows_it(
     receiver: str,
-    tcop: Call,
-    opened: Callable[[Opening], str],
+    tcop: RunCommand,
+    opened: Callable[[ReceiverFactory], str],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """On standard output and error, in reports and logs, whatever the receiver does, repeating it included."""
     caplog.set_level(logging.DEBUG)
-    url = opened(through_sink(RECEIVERS[receiver], CREDENTIALS))
+    url = opened(server_factory(RECEIVERS[receiver], CREDENTIALS))
     for call in CALLS:
         done = tcop(*(part.format(url=url, tmp=tmp_path) for part in call))
-        assert done.code in {0, 1, 2, 3}, call  # 2: formats that would have to hold it
-        assert (call, _found(done.out, done.err, caplog.text)) == (call, [])
+        assert done.exit_code in {0, 1, 2, 3}, call  # 2: formats that would have to hold it
+        assert (call, _found(done.stdout, done.stderr, caplog.text)) == (call, [])
     files = {file: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
     assert {file.suffix for file in files} == {".json", ".xml", ".txt", ".html", ".jsonl", ".md", ".har", ".py", ".nd"}
     assert _found(*files.values()) == []
 
 
-def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop: Call, tmp_path: Path) -> None:
+def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop: RunCommand, tmp_path: Path) -> None:
     """What listen records, and what is replayed from it, with the right and with wrong credentials."""
     password = CREDENTIALS.password.reveal()
     (tmp_path / "auth").write_text(f"{CREDENTIALS.user.reveal()}:{password}", encoding="utf-8")
@@ -123,23 +123,23 @@ def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop
     recorded = (tmp_path / "r.jsonl").read_text(encoding="utf-8")
     assert [json.loads(line)["auth"] for line in recorded.splitlines()] == ["right", "wrong"]
     again = tcop("replay", str(tmp_path / "r.jsonl"), "--to", url, "--dry-run")
-    assert _found(sent.out, sent.err, out, err, recorded, again.out, again.err) == []
+    assert _found(sent.stdout, sent.stderr, out, err, recorded, again.stdout, again.stderr) == []
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize(
     "verb", ["check {}", "load {}", "send cvm/basic-monitoring --to {}", "replay TCM201 --to {}", "doctor {}"]
 )
-def test_no_complaint_shows_it(verb: str, wrong: str, tcop: Call) -> None:
+def test_no_complaint_shows_it(verb: str, wrong: str, tcop: RunCommand) -> None:
     """About a target that cannot be used, or cannot be reached."""
     userinfo = with_userinfo("://", CREDENTIALS).removeprefix("://")
     target = wrong.format(userinfo=userinfo, raw=f"u:{CREDENTIALS.password.reveal()}")
     done = tcop(*(part.format(target) for part in verb.split()), "--debug")
-    assert done.code == 2
-    assert _found(done.out, done.err) == []
+    assert done.exit_code == 2
+    assert _found(done.stdout, done.stderr) == []
 
 
-def test_no_crash_shows_it(tcop: Call, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_crash_shows_it(tcop: RunCommand, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a receiver that is not there, nor an error of ours, with its traceback."""
     target = with_userinfo(closed_url, CREDENTIALS)
     away = tcop("check", target, "--debug")
@@ -149,9 +149,9 @@ def test_no_crash_shows_it(tcop: Call, closed_url: str, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(ContractRun, "events", broken)
     ours = tcop("check", target, "--debug")
-    assert (away.code, ours.code) == (3, 4)
-    assert "Traceback" in ours.err
-    assert _found(away.out, away.err, ours.out, ours.err) == []
+    assert (away.exit_code, ours.exit_code) == (3, 4)
+    assert "Traceback" in ours.stderr
+    assert _found(away.stdout, away.stderr, ours.stdout, ours.stderr) == []
 
 
 def test_no_copy_holds_it() -> None:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
-from receivers import through_sink
+from receivers import server_factory
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call
-    from receivers import Opening
+    from commands import RunCommand
+    from receivers import ReceiverFactory
 
-    Open = Callable[[Opening], str]
+    Open = Callable[[ReceiverFactory], str]
 
 STORM = """
 title = "a small one"
@@ -56,20 +56,20 @@ class _Sieve:
         self.seen: Counter[bytes] = Counter()
         self._refused = refused
 
-    def __call__(self, received: Received) -> Reply:
+    def __call__(self, received: ReceivedRequest) -> Reply:
         self.seen[received.body] += 1
         is_resolve = b'"alarmStatus":"0"' in received.body
         return Reply(503 if is_resolve and self.seen[received.body] <= self._refused else 200)
 
 
-def test_a_storm_that_all_is_acked_of(tcop: Call, opened: Open, storm: str, tmp_path: Path) -> None:
+def test_a_storm_that_all_is_acked_of(tcop: RunCommand, opened: Open, storm: str, tmp_path: Path) -> None:
     """Code 0; what was played, what it came to, objectives and assumptions are told, and the reports are written."""
     sieve = _Sieve(0)
-    url = opened(through_sink(lambda: sieve))
+    url = opened(server_factory(lambda: sieve))
     reports = [f"--report={kind}={tmp_path}/load.{kind}" for kind in ("html", "json", "csv", "junit")]
     done = tcop("load", url, "--scenario", storm, *_FAST, "--slo", "lost=0,errors<1%", *reports)
-    assert done.code == 0
-    lines = done.out.splitlines()
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
     head = " ".join(" ".join(lines[:3]).split())
     assert "small, 6 alarms, 18 notifications, a second of it in 0 s" in head
     assert "alarms        6, 18 notifications" in lines
@@ -84,13 +84,13 @@ def test_a_storm_that_all_is_acked_of(tcop: Call, opened: Open, storm: str, tmp_
     assert document["objectives"][0] == {"objective": "lost=0", "kept": True, "measured": "0 of 18"}
 
 
-def test_a_receiver_that_refuses_is_amplified(tcop: Call, opened: Open, storm: str, tmp_path: Path) -> None:
+def test_a_receiver_that_refuses_is_amplified(tcop: RunCommand, opened: Open, storm: str, tmp_path: Path) -> None:
     """Refused resolves are pushed again; what is refused four times is lost, so that the objective breaks: code 1."""
     sieve = _Sieve(9)
-    url = opened(through_sink(lambda: sieve))
+    url = opened(server_factory(lambda: sieve))
     ledger = str(tmp_path / "ledger.jsonl")
     done = tcop("load", url, "--scenario", storm, *_FAST, "--slo", "lost=0", "--json", "--ledger", ledger)
-    assert done.code == 1
+    assert done.exit_code == 1
     Draft202012Validator(read_schema("load-report")).validate(done.document)
     summary = done.document["summary"]
     assert (summary["notifications"], summary["attempts"], summary["lost"]) == (18, 12 + 4 * 6, 6)
@@ -104,18 +104,18 @@ def test_a_receiver_that_refuses_is_amplified(tcop: Call, opened: Open, storm: s
     }
     came = b"".join(body + b"\n" for body in sieve.seen)
     agreed = tcop("reconcile", ledger, "-", stdin=came)
-    assert (agreed.code, agreed.out.splitlines()[-2]) == (0, "given up by the sender, and yet there: 6")
+    assert (agreed.exit_code, agreed.stdout.splitlines()[-2]) == (0, "given up by the sender, and yet there: 6")
     fewer = came[came.index(b"\n") + 1 :]
-    assert "lost: 1 of 1 object, acknowledged, and not there" in tcop("reconcile", ledger, "-", stdin=fewer).out
+    assert "lost: 1 of 1 object, acknowledged, and not there" in tcop("reconcile", ledger, "-", stdin=fewer).stdout
 
 
-def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: Call, opened: Open, tmp_path: Path) -> None:
+def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open, tmp_path: Path) -> None:
     """Each callback has its line, the one that asked whether the target can be used is the first."""
-    url = opened(through_sink(lambda: _Sieve(0)))
+    url = opened(server_factory(lambda: _Sieve(0)))
     ledger = tmp_path / "ledger.jsonl"
     done = tcop("load", url, "--count", "3", "--rate", "100", "--slo", "acked>=100%", "--ledger", str(ledger), "-q")
-    assert done.code == 0
-    assert done.out.splitlines()[-1] == "objective acked>=100%: kept, 3 of 3 (100%)"
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1] == "objective acked>=100%: kept, 3 of 3 (100%)"
     assert len(ledger.read_text(encoding="utf-8").splitlines()) == 1 + 3
 
 
@@ -149,17 +149,17 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: Call, opened: Open, tmp_
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    tcop: Call, closed_url: str, storm: str, arguments: list[str], complaint: str
+    tcop: RunCommand, closed_url: str, storm: str, arguments: list[str], complaint: str
 ) -> None:
     """One line and code 2, before anything is sent."""
     done = tcop("load", closed_url, *(part.format(storm=storm) for part in arguments))
-    assert (done.code, done.complaint) == (2, complaint)
+    assert (done.exit_code, done.error_message) == (2, complaint)
 
 
-def test_a_ledger_that_cannot_be_finished_is_told(tcop: Call, opened: Open, storm: str) -> None:
+def test_a_ledger_that_cannot_be_finished_is_told(tcop: RunCommand, opened: Open, storm: str) -> None:
     """Code 2 at the end; the load is carried out and told before."""
-    url = opened(through_sink(lambda: _Sieve(0)))
+    url = opened(server_factory(lambda: _Sieve(0)))
     done = tcop("load", url, "--scenario", storm, *_FAST, "--ledger", "/dev/full")
-    assert done.code == 2
-    assert done.err.splitlines()[-1] == "tcop-mock: --ledger '/dev/full' cannot be written: No space left on device"
-    assert "18 of 18 attempts acked" in done.out
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == "tcop-mock: --ledger '/dev/full' cannot be written: No space left on device"
+    assert "18 of 18 attempts acked" in done.stdout

@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import through_sink
+from receivers import server_factory
 
 from tcop_mock.callbacks.notification_template import ASSUMED, VARIABLES
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from commands import Call, Done
-    from receivers import Opening
+    from commands import CommandResult, RunCommand
+    from receivers import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
 
 
 @pytest.fixture
-def emit(tcop: Call, tmp_path: Path) -> Callable[..., Done]:
+def emit(tcop: RunCommand, tmp_path: Path) -> Callable[..., CommandResult]:
     """Give a function that emits by a template's text."""
 
-    def call(text: str, *arguments: str, shape: str = CVM) -> Done:
+    def call(text: str, *arguments: str, shape: str = CVM) -> CommandResult:
         file = tmp_path / "notice.tmpl"
         file.write_text(text, encoding="utf-8")
         return tcop("emit", shape, "--template", str(file), "--seed", "3", *arguments)
@@ -32,7 +32,7 @@ def emit(tcop: Call, tmp_path: Path) -> Callable[..., Done]:
     return call
 
 
-def test_variables_are_put_in(tcop: Call, emit: Callable[..., Done]) -> None:
+def test_variables_are_put_in(tcop: RunCommand, emit: Callable[..., CommandResult]) -> None:
     """They are those of the callback that is drawn without a template."""
     [body] = tcop("emit", CVM, "--seed", "3", "--state", "resolved").bodies
     done = emit(
@@ -40,30 +40,30 @@ def test_variables_are_put_in(tcop: Call, emit: Callable[..., Done]) -> None:
         *("--state", "resolved"),
     )
     policy, about = body["alarmPolicyInfo"], body["alarmObjInfo"]
-    assert done.out == (
+    assert done.stdout == (
         f"{policy['policyId']}|{policy['policyName']}|{about['appId']}|{about['dimensions']['objName']}"
         f"|{body['durationTime']}|Recovery|{body['recoverTime']}\n"
     )
 
 
-def test_what_is_assumed_is_told(emit: Callable[..., Done]) -> None:
+def test_what_is_assumed_is_told(emit: Callable[..., CommandResult]) -> None:
     """On standard error, before the seed."""
     done = emit("plain, no variable")
-    assert (done.code, done.out) == (0, "plain, no variable\n")
-    assert done.err.splitlines() == [*(f"assumed: {line}" for line in ASSUMED), "seed 3"]
+    assert (done.exit_code, done.stdout) == (0, "plain, no variable\n")
+    assert done.stderr.splitlines() == [*(f"assumed: {line}" for line in ASSUMED), "seed 3"]
 
 
 @pytest.mark.parametrize("shape", [CVM, "cvm/events", "cdn/domain", "clb/public-listener"])
 @pytest.mark.parametrize("state", ["firing", "resolved"])
 @pytest.mark.parametrize("profile", ["2019-ack", "2023"])
 def test_every_variable_has_a_value_for_every_kind(
-    emit: Callable[..., Done], shape: str, state: str, profile: str
+    emit: Callable[..., CommandResult], shape: str, state: str, profile: str
 ) -> None:
     """Metrics with and without region, events, in both languages; times are those of the alarm."""
     text = "\n".join(f"{name}={{{{.{name}}}}}" for name in VARIABLES)
     for flags in (["--lang", "zh"], ["--no-threshold"] if "events" not in shape else []):
         done = emit(text, "--state", state, "--profile", profile, *flags, shape=shape)
-        values = dict(line.split("=", 1) for line in done.out.splitlines())
+        values = dict(line.split("=", 1) for line in done.stdout.splitlines())
         assert list(values) == list(VARIABLES)
         assert (values["recovery_time"] != "") == (state == "resolved")
         assert int(values["trigger_time"]) == int(values["first_trigger_time"]) + int(values["duration"])
@@ -71,7 +71,7 @@ def test_every_variable_has_a_value_for_every_kind(
         assert values["object"]
 
 
-def test_an_object_without_a_name_is_told_by_its_dimensions(emit: Callable[..., Done], tmp_path: Path) -> None:
+def test_an_object_without_a_name_is_told_by_its_dimensions(emit: Callable[..., CommandResult], tmp_path: Path) -> None:
     """Of products that have neither objName nor unInstanceId."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "acme.toml").write_text(
@@ -82,8 +82,8 @@ def test_an_object_without_a_name_is_told_by_its_dimensions(emit: Callable[..., 
         encoding="utf-8",
     )
     done = emit("{{.object}};{{.region}}{{.region_fmt}}", "--catalog", str(tmp_path / "own"), shape="acme")
-    assert done.out.startswith("queueId=")
-    assert done.out.endswith(", zone=z;\n")
+    assert done.stdout.startswith("queueId=")
+    assert done.stdout.endswith(", zone=z;\n")
 
 
 REFUSED = {
@@ -94,44 +94,48 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text, message", REFUSED.items(), ids=["typo", "condition", "long"])
-def test_a_wrong_template_is_refused(emit: Callable[..., Done], tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_template_is_refused(
+    emit: Callable[..., CommandResult], tmp_path: Path, text: str, message: str
+) -> None:
     """One line says where and what."""
     done = emit(text)
-    assert (done.code, done.complaint) == (2, message.format(file=tmp_path / "notice.tmpl"))
-    assert emit("x" * 3000).code == 0
+    assert (done.exit_code, done.error_message) == (2, message.format(file=tmp_path / "notice.tmpl"))
+    assert emit("x" * 3000).exit_code == 0
 
 
 @pytest.mark.parametrize("flags", [["--form", "observed"], ["--set", "a=1"], ["--unset", "a"], ["--mutate", "emoji"]])
-def test_what_does_not_go_with_a_template_is_refused(emit: Callable[..., Done], flags: list[str]) -> None:
+def test_what_does_not_go_with_a_template_is_refused(emit: Callable[..., CommandResult], flags: list[str]) -> None:
     """Edits of a body that is not there."""
     done = emit("x", *flags)
-    assert done.complaint == "--template writes the whole body: leave --form, --set, --unset and --mutate out"
+    assert done.error_message == "--template writes the whole body: leave --form, --set, --unset and --mutate out"
 
 
-def test_a_template_is_utf_8(tcop: Call, tmp_path: Path) -> None:
+def test_a_template_is_utf_8(tcop: RunCommand, tmp_path: Path) -> None:
     """Other encodings are told with the file."""
     (tmp_path / "t").write_bytes(b"caf\xe9")
     done = tcop("emit", CVM, "--template", str(tmp_path / "t"))
-    assert (done.code, done.complaint) == (2, f"file {str(tmp_path / 't')!r} is not UTF-8 (byte 3)")
+    assert (done.exit_code, done.error_message) == (2, f"file {str(tmp_path / 't')!r} is not UTF-8 (byte 3)")
 
 
-def test_a_notice_is_sent_with_its_headers(tcop: Call, tmp_path: Path, opened: Callable[[Opening], str]) -> None:
+def test_a_notice_is_sent_with_its_headers(
+    tcop: RunCommand, tmp_path: Path, opened: Callable[[ReceiverFactory], str]
+) -> None:
     """Own headers take the place of those of the same name."""
-    received: list[Received] = []
+    received: list[ReceivedRequest] = []
 
-    def handler(request: Received) -> Reply:
+    def handler(request: ReceivedRequest) -> Reply:
         received.append(request)
         return Reply(200)
 
     (tmp_path / "t").write_text("{{.status_fmt}}", encoding="utf-8")
-    url = opened(through_sink(lambda: handler))
+    url = opened(server_factory(lambda: handler))
     headers = ("--header", "content-type: text/plain", "--header", "X-Team:payments")
     done = tcop("send", CVM, "--to", url, "--template", str(tmp_path / "t"), *headers)
-    assert done.code == 0
+    assert done.exit_code == 0
     [request] = received
     told = {name.lower(): value for name, value in request.headers}
     assert (request.body, told["content-type"], told["x-team"]) == (b"Triggered", "text/plain", "payments")
-    assert "assumed: templates" in done.err
+    assert "assumed: templates" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ def test_a_notice_is_sent_with_its_headers(tcop: Call, tmp_path: Path, opened: C
         ("authorization: x", "--header authorization: the sender sets it from USER:PASSWORD@ in the target"),
     ],
 )
-def test_a_wrong_header_is_refused(tcop: Call, header: str, message: str) -> None:
+def test_a_wrong_header_is_refused(tcop: RunCommand, header: str, message: str) -> None:
     """What is no header, and what is the sender's business."""
     done = tcop("emit", CVM, "--format", "curl", "--header", header)
-    assert (done.code, done.complaint) == (2, message)
+    assert (done.exit_code, done.error_message) == (2, message)

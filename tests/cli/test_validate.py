@@ -13,7 +13,7 @@ from tcop_mock.catalog.data_files import read_schema
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Call, Done
+    from commands import CommandResult, RunCommand
 
 CVM = "cvm/basic-monitoring"
 STATUS = '"1" or "0" or 1 or 0 (1 firing, 0 resolved; a string or an integer)'
@@ -24,12 +24,12 @@ NO_CALLBACK = (
 )
 
 
-def drawn(tcop: Call, *arguments: str) -> bytes:
+def drawn(tcop: RunCommand, *arguments: str) -> bytes:
     """Return what emit writes."""
-    return tcop("emit", *arguments, "--seed", "1", "-q").out.encode()
+    return tcop("emit", *arguments, "--seed", "1", "-q").stdout.encode()
 
 
-def kept(done: Done) -> bool:
+def kept(done: CommandResult) -> bool:
     """Tell whether a document keeps its schema."""
     Draft202012Validator(read_schema("validate-report")).validate(done.document)
     return True
@@ -45,77 +45,77 @@ def kept(done: Done) -> bool:
         ("anti*", "template", "cloudevents"),
     ],
 )
-def test_all_that_is_emitted_is_valid(tcop: Call, shapes: str, profile: str, form: str) -> None:
+def test_all_that_is_emitted_is_valid(tcop: RunCommand, shapes: str, profile: str, form: str) -> None:
     """What goes out of one command goes into the other; documented forms are what the pages say, too."""
     bodies = drawn(tcop, shapes, "--profile", profile, "--form", form)
     done = tcop("validate", "-", "--profile", profile, stdin=bodies)
-    told = done.out.splitlines()
-    assert done.code == 0
+    told = done.stdout.splitlines()
+    assert done.exit_code == 0
     assert {line.split()[0] for line in told[:-1]} <= ({"deviation"} if form == "observed" else set())
     assert told[-1].endswith(" valid, 0 invalid") or told == ["valid: ddos callback of antiddos/events"]
 
 
 @pytest.mark.parametrize("output", ["ndjson", "http", "curl"])
-def test_whatever_emit_writes_of_many_is_read(tcop: Call, output: str) -> None:
+def test_whatever_emit_writes_of_many_is_read(tcop: RunCommand, output: str) -> None:
     """Lines, requests and commands: none is passed over."""
     done = tcop("validate", "-", stdin=drawn(tcop, "cvm/*", "-n", "2", "--format", output))
-    assert (done.code, done.out) == (
+    assert (done.exit_code, done.stdout) == (
         0,
         f"{2 * _CVM_SHAPES} bodies of {_CVM_SHAPES} shapes: {2 * _CVM_SHAPES} valid, 0 invalid\n",
     )
 
 
-def test_one_body_is_told_in_full(tcop: Call) -> None:
+def test_one_body_is_told_in_full(tcop: RunCommand) -> None:
     """What it is first, then what is wrong, then what deviates."""
     body = drawn(tcop, CVM, "--set", 'durationTime="long"', "--set", "alarmStatus=1")
     done = tcop("validate", "-", stdin=body)
-    assert done.code == 1
-    assert done.out.splitlines() == [
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
         f"invalid: metric callback of {CVM}, firing",
         'problem    durationTime: is "long", which does not match ^[0-9]+$ (a whole number, as such or in quotes)',
         'deviation  alarmStatus: is 1, not "1" or "0"',
     ]
 
 
-def test_quiet_tells_problems_only(tcop: Call) -> None:
+def test_quiet_tells_problems_only(tcop: RunCommand) -> None:
     """--quiet leaves out what is no reason to fail."""
     body = drawn(tcop, CVM, "--set", "alarmStatus=1")
-    assert tcop("validate", "-", "-q", stdin=body).out == ""
+    assert tcop("validate", "-", "-q", stdin=body).stdout == ""
     bodies = body + drawn(tcop, CVM, "--set", "alarmStatus=5")
-    lines = tcop("validate", "-", "-q", stdin=bodies).out.splitlines()
+    lines = tcop("validate", "-", "-q", stdin=bodies).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["problem", "2"]
 
 
-def test_a_shape_that_fits_as_well_is_told(tcop: Call) -> None:
+def test_a_shape_that_fits_as_well_is_told(tcop: RunCommand) -> None:
     """Where two shapes cannot be told apart, both are named."""
     done = tcop("validate", "-", stdin=drawn(tcop, CVM, "--form", "observed"))
-    assert done.out.splitlines()[:2] == [
+    assert done.stdout.splitlines()[:2] == [
         "valid: metric callback of cvm/basic-monitoring-named, firing",
         f"also fits  {CVM}",
     ]
 
 
-def test_many_bodies_are_told_by_what_they_have_in_common(tcop: Call) -> None:
+def test_many_bodies_are_told_by_what_they_have_in_common(tcop: RunCommand) -> None:
     """Each thing once, with its first place and how often it is there."""
     bodies = drawn(tcop, CVM, "-n", "3") + drawn(tcop, CVM, "-n", "2", "--set", "alarmStatus=5") + b"{\n"
     done = tcop("validate", "-", stdin=bodies)
-    assert done.code == 1
-    assert done.out.splitlines() == [
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
         f"problem    alarmStatus: is 5, not {STATUS} (line 4 and 1 more)",
         "problem    is no JSON: it ends at character 2, in the middle (line 6)",
         "6 bodies of 1 shape: 3 valid, 3 invalid",
     ]
 
 
-def test_too_many_kinds_of_problems_are_counted(tcop: Call) -> None:
+def test_too_many_kinds_of_problems_are_counted(tcop: RunCommand) -> None:
     """The text stays readable; the document has a thousand of each."""
     bodies = b"".join(b'{"alarmStatus":"1","x%d":{}}\n' % at for at in range(60)) + b"".join(
         b'{"alarmObjInfo":{"dimensions":[%d]}}\n' % at for at in range(1100)
     )
-    lines = tcop("validate", "-", stdin=bodies).out.splitlines()
+    lines = tcop("validate", "-", stdin=bodies).stdout.splitlines()
     assert len(lines) < 110
     bodies = b"".join(b'{"%d":1,"%d":2}\n' % (at, at) for at in range(1100))
-    lines = tcop("validate", "-", stdin=bodies).out.splitlines()
+    lines = tcop("validate", "-", stdin=bodies).stdout.splitlines()
     assert lines[-2] == "problem    … 950 more kinds"
     done = tcop("validate", "-", "--json", stdin=bodies)
     assert (len(done.document["problems"]), len(done.document["bodies"]), done.document["count"]) == (1000, 1000, 1100)
@@ -123,19 +123,19 @@ def test_too_many_kinds_of_problems_are_counted(tcop: Call) -> None:
 
 
 @pytest.mark.parametrize("edit", ["alarmStatus=1", "alarmStatus=5", "sessionId=null"])
-def test_json_of_one_body(tcop: Call, edit: str) -> None:
+def test_json_of_one_body(tcop: RunCommand, edit: str) -> None:
     """The document has the kind, the shape, and all notes."""
     done = tcop("validate", "-", "--json", stdin=drawn(tcop, CVM, "--set", edit))
     document = done.document
     assert kept(done)
     assert (document["kind"], document["shape"], document["count"]) == ("metric", CVM, 1)
-    assert done.code == (0 if document["valid"] else 1)
+    assert done.exit_code == (0 if document["valid"] else 1)
     [note] = document["problems"] + document["deviations"]
     assert note["path"] == edit.partition("=")[0]
     assert "bodies" not in document
 
 
-def test_json_of_many_bodies(tcop: Call) -> None:
+def test_json_of_many_bodies(tcop: RunCommand) -> None:
     """What they have in common, and those of which something is to be said."""
     bodies = drawn(tcop, CVM) + drawn(tcop, "mysql/events", "--set", 'recoverTime="2001-01-01 00:00:00"')
     done = tcop("validate", "-", "--json", stdin=drawn(tcop, CVM) + bodies)
@@ -145,36 +145,36 @@ def test_json_of_many_bodies(tcop: Call) -> None:
     assert done.document["invalid"] == 0
 
 
-def test_no_callback_at_all(tcop: Call) -> None:
+def test_no_callback_at_all(tcop: RunCommand) -> None:
     """What is none is told so, with what to do where a template wrote it."""
     done = tcop("validate", "-", stdin=b'{"text":"CPU is high"}')
-    assert done.code == 1
-    assert done.out.splitlines() == [
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
         "invalid: no callback",
         f"problem    {NO_CALLBACK}",
     ]
     done = tcop("validate", "-", "--profile", "template", stdin=b"CPU is high")
-    assert (done.code, done.out.splitlines()[0]) == (0, "valid: body of a template")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, "valid: body of a template")
 
 
-def test_what_a_body_holds_is_inert(tcop: Call) -> None:
+def test_what_a_body_holds_is_inert(tcop: RunCommand) -> None:
     """Control characters of a body do not reach the terminal."""
     body = json.loads(drawn(tcop, CVM)) | {"\x1b[31mred\u202e": 1}
-    out = tcop("validate", "-", stdin=json.dumps(body).encode()).out
+    out = tcop("validate", "-", stdin=json.dumps(body).encode()).stdout
     assert "\\x1b[31mred\\u202e: is an unknown key" in out
 
 
-def test_a_file_is_read(tcop: Call, tmp_path: Path) -> None:
+def test_a_file_is_read(tcop: RunCommand, tmp_path: Path) -> None:
     """FILE may be any file that can be read."""
     file = tmp_path / "body.json"
     file.write_bytes(drawn(tcop, CVM))
-    assert tcop("validate", str(file)).code == 0
-    assert tcop("validate", str(tmp_path)).complaint == (f"file {str(tmp_path)!r} cannot be read: Is a directory")
+    assert tcop("validate", str(file)).exit_code == 0
+    assert tcop("validate", str(tmp_path)).error_message == (f"file {str(tmp_path)!r} cannot be read: Is a directory")
     done = tcop("validate", "nosuch.json")
-    assert (done.code, done.complaint) == (2, "file 'nosuch.json' cannot be read: No such file or directory")
+    assert (done.exit_code, done.error_message) == (2, "file 'nosuch.json' cannot be read: No such file or directory")
 
 
-def test_users_own_shapes_are_recognised(tcop: Call, tmp_path: Path) -> None:
+def test_users_own_shapes_are_recognised(tcop: RunCommand, tmp_path: Path) -> None:
     """A product of the user's own catalogue is no stranger."""
     (tmp_path / "acme.toml").write_text(
         'title = "Acme - queue"\nkind = "metric"\nnamespace = "qce/acme"\nregional = true\nsource = "a capture"\n'
@@ -184,7 +184,10 @@ def test_users_own_shapes_are_recognised(tcop: Call, tmp_path: Path) -> None:
         encoding="utf-8",
     )
     body = drawn(tcop, "acme", "--catalog", str(tmp_path))
-    assert tcop("validate", "-", stdin=body).out.startswith("valid: metric callback, firing\ndeviation  alarmObjInfo")
+    assert tcop("validate", "-", stdin=body).stdout.startswith(
+        "valid: metric callback, firing\ndeviation  alarmObjInfo"
+    )
     assert (
-        tcop("validate", "-", "--catalog", str(tmp_path), stdin=body).out == "valid: metric callback of acme, firing\n"
+        tcop("validate", "-", "--catalog", str(tmp_path), stdin=body).stdout
+        == "valid: metric callback of acme, firing\n"
     )

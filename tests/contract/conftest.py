@@ -7,17 +7,17 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
-from honest_receivers import PROCESSES, running
+from honest_receivers import PROCESSES, run_process
 from receivers import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from receivers import Opening
+    from receivers import ReceiverFactory
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[Opening], str]]:
+def opened() -> Iterator[Callable[[ReceiverFactory], str]]:
     """Give the URL of a receiver that is open, on a loop of its own, for as long as the test runs."""
     with ExitStack() as stack:
         yield lambda opening: stack.enter_context(in_thread(opening))
@@ -31,7 +31,7 @@ def process_url() -> Iterator[Callable[[str], str]]:
 
         def url(name: str) -> str:
             if name not in urls:
-                urls[name] = stack.enter_context(running(PROCESSES[name]))
+                urls[name] = stack.enter_context(run_process(PROCESSES[name]))
             return urls[name]
 
         yield url

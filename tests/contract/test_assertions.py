@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.contract.assertions import JUDGES, Context, unjudgeable
-from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.credentials import offering
-from tcop_mock.contract.findings import Problem, evidence, exchange, findings
-from tcop_mock.contract.reproduce import Source
-from tcop_mock.domain.contract import Case, Offer, Play, Scene
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.contract.assertions import ASSERTIONS, AssertionContext, inconclusive_reason
+from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.contract.credentials import make_credentials
+from tcop_mock.contract.findings import Failure, evidence, exchange_of, findings
+from tcop_mock.contract.reproduce import ReproductionContext
+from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 
 TARGET = Target.parse("http://alice:s3cr3t%40home@127.0.0.1:9/hook")
@@ -22,7 +22,7 @@ SILENT = {"outcome": Outcome.TIMED_OUT}
 CUT_OFF = {"outcome": Outcome.RESET_IN_ANSWER, "status": 200}
 REFUSED = {"outcome": Outcome.REFUSED}
 DROPPED = {"outcome": Outcome.RESET_BEFORE_ANSWER}
-CONTEXT = Context(sentinels=("sentinel-4711",), sent=b'{"sessionId": "s-1"}')
+CONTEXT = AssertionContext(unique_secrets=("sentinel-4711",), request_body=b'{"sessionId": "s-1"}')
 
 
 def _attempt(**fields: Any) -> Attempt:
@@ -34,8 +34,8 @@ def _attempt(**fields: Any) -> Attempt:
 )
 def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
     """JSON, HTML and URLs each write some signs of a secret in another way."""
-    context = Context(sentinels=('a\\"b<c/d=e',))
-    assert JUDGES["no_echo"].check(_attempt(status=401, body=f"no: {told}".encode()), context)
+    context = AssertionContext(unique_secrets=('a\\"b<c/d=e',))
+    assert ASSERTIONS["no_echo"].check(_attempt(status=401, body=f"no: {told}".encode()), context)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
 )
 def test_judgements(judge: str, params: dict[str, Any], fields: dict[str, Any], problem: str | None) -> None:
     """Each judge finds its own fault and overlooks those of others."""
-    assert JUDGES[judge].check(_attempt(**fields), CONTEXT, **params) == problem
+    assert ASSERTIONS[judge].check(_attempt(**fields), CONTEXT, **params) == problem
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_judgements(judge: str, params: dict[str, Any], fields: dict[str, Any], 
 )
 def test_traces_of_many_languages_are_known(trace: str) -> None:
     """And sentences that mention files, lines or times are none."""
-    assert JUDGES["no_trace"].check(_attempt(status=500, body=trace.encode()), CONTEXT)
+    assert ASSERTIONS["no_trace"].check(_attempt(status=500, body=trace.encode()), CONTEXT)
     for sentence in (
         "unexpected token at line 3, column 7",
         "look at http://127.0.0.1:8000/docs",
@@ -135,37 +135,37 @@ def test_traces_of_many_languages_are_known(trace: str) -> None:
         '{"detail":[{"type":"json_invalid","loc":["body",13],"msg":"JSON decode error"}]}',
         "File too large (line 2, in hook)",
     ):
-        assert JUDGES["no_trace"].check(_attempt(status=400, body=sentence.encode()), CONTEXT) is None
+        assert ASSERTIONS["no_trace"].check(_attempt(status=400, body=sentence.encode()), CONTEXT) is None
 
 
 @pytest.mark.parametrize(
     "judge, context, fields, reason",
     [
-        ("status", Context(), ACKED, None),
-        ("status", Context(), SILENT, None),
-        ("status", Context(slow=True), SILENT, "not even a plain callback"),
-        ("status", Context(slow=True), LATE_BODY, None),
-        ("in_time", Context(slow=True), SILENT, None),
-        ("status", Context(), REFUSED, "could not be reached (refused)"),
-        ("status", Context(), {"outcome": Outcome.DNS}, "could not be reached (dns)"),
-        ("alive", Context(), REFUSED, None),
-        ("alive", Context(standing=False), ACKED, "no plain callback was taken before"),
+        ("status", AssertionContext(), ACKED, None),
+        ("status", AssertionContext(), SILENT, None),
+        ("status", AssertionContext(slow=True), SILENT, "not even a plain callback"),
+        ("status", AssertionContext(slow=True), LATE_BODY, None),
+        ("in_time", AssertionContext(slow=True), SILENT, None),
+        ("status", AssertionContext(), REFUSED, "could not be reached (refused)"),
+        ("status", AssertionContext(), {"outcome": Outcome.DNS}, "could not be reached (dns)"),
+        ("alive", AssertionContext(), REFUSED, None),
+        ("alive", AssertionContext(alive_before=False), ACKED, "no plain callback was taken before"),
     ],
 )
 def test_what_tells_nothing_is_not_judged(
-    judge: str, context: Context, fields: dict[str, Any], reason: str | None
+    judge: str, context: AssertionContext, fields: dict[str, Any], reason: str | None
 ) -> None:
     """An attempt that says nothing about the clause is an error with a reason, never a verdict."""
-    found = unjudgeable(JUDGES[judge], _attempt(**fields), context)
+    found = inconclusive_reason(ASSERTIONS[judge], _attempt(**fields), context)
     assert (reason in found) if reason and found else found == reason
 
 
 def test_findings_are_one_per_cause() -> None:
     """Problems with the same words are one finding that counts and names its cases."""
-    source = Source(find(load_clauses(), "TCM101"), TARGET, 7, "2023")
-    cases = [Case(f"shape {number}", Push(b"{}"), shape=f"s/{number}") for number in range(20)]
-    problems = [Problem(case, _attempt(status=500), "answered 500") for case in cases[:15]]
-    problems.append(Problem(cases[15], _attempt(status=404), "answered 404"))
+    source = ReproductionContext(find_clause(load_clauses(), "TCM101"), TARGET, 7, "2023")
+    cases = [RequestCase(f"shape {number}", OutgoingRequest(b"{}"), shape_id=f"s/{number}") for number in range(20)]
+    problems = [Failure(case, _attempt(status=500), "answered 500") for case in cases[:15]]
+    problems.append(Failure(cases[15], _attempt(status=404), "answered 404"))
     [many, one] = findings(problems, 20, source)
     assert (many.title, many.shape) == ("shape 0 and 14 more: answered 500", "s/0")
     assert many.detail.startswith("15 of 20 cases: answered 500. shape 0; shape 1;")
@@ -176,46 +176,48 @@ def test_findings_are_one_per_cause() -> None:
 
 def test_findings_are_grouped_over_shapes() -> None:
     """A cause that several shapes share says in how many of them, and which came first; each case is kept by title."""
-    cases = [Case(f"shape {number}", Push(b"{}"), shape=f"s/{number}") for number in range(20)]
-    play = Play((Scene(tuple(cases)),))
-    source = Source(find(load_clauses(), "TCM101"), TARGET, 7, "2023", play=play)
-    [many] = findings([Problem(case, _attempt(status=500), "answered 500") for case in cases[2:17]], 20, source)
+    cases = [RequestCase(f"shape {number}", OutgoingRequest(b"{}"), shape_id=f"s/{number}") for number in range(20)]
+    play = ClauseTest((CaseGroup(tuple(cases)),))
+    source = ReproductionContext(find_clause(load_clauses(), "TCM101"), TARGET, 7, "2023", test=play)
+    [many] = findings([Failure(case, _attempt(status=500), "answered 500") for case in cases[2:17]], 20, source)
     assert many.detail.startswith("15 of 20 shapes (15 of 20 cases), first s/2: answered 500. shape 2; ")
     assert (many.cause, many.cases) == ("answered 500", tuple(case.title for case in cases[2:17]))
     assert len(many.exchanges) == 12
-    assert many.reproduce.replay.startswith("tcop-mock replay TCM101/3 ")
-    [silent] = findings([Problem(case, _attempt(**SILENT), "no answer") for case in cases[:2]], 20, source)
+    assert many.reproduction.replay.startswith("tcop-mock replay TCM101/3 ")
+    [silent] = findings([Failure(case, _attempt(**SILENT), "no answer") for case in cases[:2]], 20, source)
     assert silent.cases == ()
 
 
-@pytest.mark.parametrize("offer", [Offer.RIGHT, Offer.LONGER_PASSWORD])
-def test_exchanges_hold_no_credentials(offer: Offer) -> None:
+@pytest.mark.parametrize("offer", [CredentialVariant.RIGHT, CredentialVariant.LONGER_PASSWORD])
+def test_exchanges_hold_no_credentials(offer: CredentialVariant) -> None:
     """Request and answer of a finding are whole but for every spelling of what was offered and of what is right."""
     assert TARGET.credentials is not None
-    offered = offering(TARGET.credentials, offer, "")
+    offered = make_credentials(TARGET.credentials, offer, "")
     assert offered is not None
     tokens = [TARGET.credentials.token().reveal(), offered.token().reveal()]
     answer = f"alice {offered.password.reveal()} {' '.join(tokens)} 云".encode() + b"\xff"
     attempt = _attempt(status=500, headers=(("X-Auth", tokens[1]),), body=answer, detail=tokens[0], trace=tokens[1])
-    push = Push(b'{"a":1}', credentials=offered, query="access_token=abc&b=1")
-    kept = exchange(Case("x", push, offer=offer), attempt, TARGET)
-    assert kept.case.push.credentials is None
-    assert kept.case.push.body == b'{"a":1}'
+    push = OutgoingRequest(b'{"a":1}', credentials=offered, query="access_token=abc&b=1")
+    kept = exchange_of(RequestCase("x", push, credential_variant=offer), attempt, TARGET)
+    assert kept.case.request.credentials is None
+    assert kept.case.request.body == b'{"a":1}'
     assert kept.url.endswith("access_token=***&b=1")
     assert kept.attempt.body.startswith(b"*** *** *** ***")
     assert kept.attempt.body.endswith(" 云".encode() + b"\xff")
-    said = f"{kept.attempt} {kept.attempt.trace} {kept.attempt.body!r}"
+    said = f"{kept.attempt} {kept.attempt.traceback} {kept.attempt.body!r}"
     assert not any(secret in said for secret in ("alice", "s3cr3t", *tokens))
 
 
 def test_evidence_is_bounded_and_without_credentials() -> None:
     """Request and answer are shown, cut, with every spelling of the credentials masked in the answer."""
-    push = Push("名".encode() * 2000, credentials=TARGET.credentials)
+    push = OutgoingRequest("名".encode() * 2000, credentials=TARGET.credentials)
     assert TARGET.credentials is not None
     token = TARGET.credentials.token().reveal()
     answer = f"alice s3cr3t@home {token} ".encode() + b"x" * 5000 + b"\xff"
     shown = evidence(
-        Case("x", push), _attempt(status=500, headers=(("X-Auth", token),), body=answer, detail="s3cr3t@home"), TARGET
+        RequestCase("x", push),
+        _attempt(status=500, headers=(("X-Auth", token),), body=answer, detail="s3cr3t@home"),
+        TARGET,
     )
     assert len(shown) < 4000
     for secret in ("alice", "s3cr3t", token):
@@ -228,6 +230,6 @@ def test_evidence_is_bounded_and_without_credentials() -> None:
 
 def test_evidence_without_an_answer_says_so() -> None:
     """Where nothing came back, that is what is shown; a target without credentials has nothing to mask."""
-    shown = evidence(Case("x", Push(b"{}")), _attempt(**SILENT), Target.parse("127.0.0.1:9"))
+    shown = evidence(RequestCase("x", OutgoingRequest(b"{}")), _attempt(**SILENT), Target.parse("127.0.0.1:9"))
     assert "< (no answer)" in shown
     assert "Authorization" not in shown

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.catalog.data_files import check_entry, data_root, read_entry, walk
+from tcop_mock.catalog.data_files import check_entry, data_root, iter_files, read_entry
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.catalog.profiles import SCHEMA as PROFILE_SCHEMA
-from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.builders import PLAYERS
-from tcop_mock.contract.case_factory import Workshop
-from tcop_mock.contract.clauses import SCHEMA, find, load_clauses, parse_clause, select
-from tcop_mock.domain.contract import Level, Need, Stage
+from tcop_mock.catalog.profiles import PROFILE_SCHEMA, load_profile
+from tcop_mock.contract.builders import BUILDERS
+from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clauses import CLAUSE_SCHEMA, find_clause, load_clauses, parse_clause, select_clauses
+from tcop_mock.domain.contract import Level, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import EntryError, UnknownNameError
@@ -25,11 +24,11 @@ from tcop_mock.errors import EntryError, UnknownNameError
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-    from tcop_mock.domain.contract import Clause, Play
+    from tcop_mock.domain.contract import Clause, ClauseTest
 
 CLAUSES = load_clauses()
-FILES = dict(walk(data_root("contracts") / "clauses", ".toml"))
-PROFILES = dict(walk(data_root("contracts") / "profiles", ".toml"))
+FILES = dict(iter_files(data_root("contracts") / "clauses", ".toml"))
+PROFILES = dict(iter_files(data_root("contracts") / "profiles", ".toml"))
 GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/")
 TABLE: dict[str, Any] = {
     "level": "must",
@@ -42,8 +41,8 @@ TABLE: dict[str, Any] = {
 }
 
 
-def _shop(clause: Clause) -> Workshop:
-    return Workshop(
+def _shop(clause: Clause) -> CaseFactory:
+    return CaseFactory(
         Catalog.load(), Generator(7), clause.code, GUARDED.credentials, (("Content-Type", "application/json"),)
     )
 
@@ -52,7 +51,7 @@ def _shop(clause: Clause) -> Workshop:
 def test_every_clause_file_keeps_its_schema_and_name(name: str) -> None:
     """A clause's file is named by code and slug and keeps the schema of clauses."""
     assert re.fullmatch(r"TCM\d{3}-[a-z0-9]+(-[a-z0-9]+)*", name)
-    read_entry(FILES[name], SCHEMA, check=True)
+    read_entry(FILES[name], CLAUSE_SCHEMA, check=True)
 
 
 @pytest.mark.parametrize("file", PROFILES.values(), ids=PROFILES)
@@ -67,17 +66,17 @@ def test_every_clause_can_be_written_down(clause: Clause) -> None:
     """Each clause's player takes its parameters and writes at least one judged case, the same twice."""
     one, two = (_play(clause, _shop(clause)) for _ in range(2))
     assert one == two
-    assert one.stories or any(case.judged for scene in one.scenes for case in scene.cases)
+    assert one.effect_scenarios or any(case.is_asserted for scene in one.groups for case in scene.cases)
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_clause_plays_all_that_it_names(clause: Clause) -> None:
     """In the usual profile no variant is left out because callbacks lack what it changes."""
-    params = clause.play.params
+    params = clause.builder.params
     spellings = [kind for one in params.get("fields", ()) for kind in one["types"] * len(one.get("states", "1"))]
     named = [*params.get("variants", ()), *params.get("bodies", ()), *spellings]
-    cases = [case for scene in _play(clause, _shop(clause)).scenes for case in scene.cases]
-    assert clause.play.name not in {"variants", "spellings"} or len(cases) == len(named)
+    cases = [case for scene in _play(clause, _shop(clause)).groups for case in scene.cases]
+    assert clause.builder.name not in {"variants", "spellings"} or len(cases) == len(named)
 
 
 def test_no_two_clauses_share_an_object() -> None:
@@ -88,10 +87,10 @@ def test_no_two_clauses_share_an_object() -> None:
     ids: list[str] = []
     for clause in CLAUSES:
         play = _play(clause, _shop(clause))
-        for scene in play.scenes:
+        for scene in play.groups:
             for case in filter(None, (*scene.cases, scene.control)):
-                told = re.findall(r'"policyId": ?"(policy-\w{8})"', case.push.body.decode("utf-8", "replace"))
-                if clause.play.name == "catalogue" and case.title.endswith(" resolved"):
+                told = re.findall(r'"policyId": ?"(policy-\w{8})"', case.request.body.decode("utf-8", "replace"))
+                if clause.builder.name == "catalogue" and case.title.endswith(" resolved"):
                     assert set(told) <= set(ids)
                 else:
                     ids += told
@@ -102,18 +101,18 @@ def test_no_two_clauses_share_an_object() -> None:
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_case_is_known_by_its_title(clause: Clause) -> None:
     """No two cases of a clause have one title; heard again, only their sessions and policies are other ones."""
-    shops = (_shop(clause), replace(_shop(clause), take=1))
-    first, again = ([case for scene in _play(clause, shop).scenes for case in scene.cases] for shop in shops)
+    shops = (_shop(clause), replace(_shop(clause), rerun=1))
+    first, again = ([case for scene in _play(clause, shop).groups for case in scene.cases] for shop in shops)
     assert [case.title for case in first] == [case.title for case in again]
     assert len({case.title for case in first}) == len(first)
     for one, other in zip(first, again, strict=True):
-        assert _without_ids(one.push.body) == _without_ids(other.push.body)
-        if b'"policyId"' in one.push.body and b"sessionId" in one.push.body:
-            assert one.push.body != other.push.body
+        assert _without_ids(one.request.body) == _without_ids(other.request.body)
+        if b'"policyId"' in one.request.body and b"sessionId" in one.request.body:
+            assert one.request.body != other.request.body
 
 
-def _play(clause: Clause, shop: Workshop) -> Play:
-    return PLAYERS[clause.play.name](shop, **clause.play.params)
+def _play(clause: Clause, shop: CaseFactory) -> ClauseTest:
+    return BUILDERS[clause.builder.name](shop, **clause.builder.params)
 
 
 def _without_ids(body: bytes) -> bytes:
@@ -129,7 +128,7 @@ def test_codes_are_in_order_and_unique() -> None:
 def test_the_schema_knows_every_player() -> None:
     """The schema's list of players is the list of players."""
     schema = json.loads((data_root("contracts") / "schemas" / "clause.schema.json").read_text(encoding="utf-8"))
-    assert set(schema["properties"]["play"]["properties"]["player"]["enum"]) == PLAYERS.keys()
+    assert set(schema["properties"]["play"]["properties"]["player"]["enum"]) == BUILDERS.keys()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +143,7 @@ def test_the_schema_knows_every_player() -> None:
 )
 def test_clauses_are_chosen_by_glob(globs: list[str], skipped: list[str], expected: set[str]) -> None:
     """Codes, slugs and both together match, in any case; what is skipped is left out."""
-    assert {clause.code for clause in select(CLAUSES, globs, skipped)} == expected
+    assert {clause.code for clause in select_clauses(CLAUSES, globs, skipped)} == expected
 
 
 @pytest.mark.parametrize(
@@ -152,7 +151,11 @@ def test_clauses_are_chosen_by_glob(globs: list[str], skipped: list[str], expect
 )
 def test_a_glob_that_matches_nothing_is_an_error(glob: str, hint: str) -> None:
     """A clause that is not there is told, wanted or skipped, with near misses or where to look."""
-    for call in (lambda: select(CLAUSES, [glob]), lambda: select(CLAUSES, [], [glob]), lambda: find(CLAUSES, glob)):
+    for call in (
+        lambda: select_clauses(CLAUSES, [glob]),
+        lambda: select_clauses(CLAUSES, [], [glob]),
+        lambda: find_clause(CLAUSES, glob),
+    ):
         with pytest.raises(UnknownNameError) as caught:
             call()
         assert f"unknown clause {glob!r}" in str(caught.value)
@@ -161,17 +164,17 @@ def test_a_glob_that_matches_nothing_is_an_error(glob: str, hint: str) -> None:
 
 def test_a_clause_is_found_by_code_slug_or_both() -> None:
     """TCM302, its slug, and both name the same clause."""
-    assert {find(CLAUSES, name).code for name in ("tcm302", "recover-time-zero", "TCM302-recover-time-zero")} == {
-        "TCM302"
-    }
+    assert {
+        find_clause(CLAUSES, name).code for name in ("tcm302", "recover-time-zero", "TCM302-recover-time-zero")
+    } == {"TCM302"}
 
 
 def test_a_clause_has_defaults() -> None:
     """A file without profiles, needs and stage holds everywhere, needs nothing, and is played in the main stage."""
     clause = parse_clause("TCM999-some-thing", TABLE)
-    assert (clause.id, clause.level, clause.profiles, clause.stage) == ("TCM999-some-thing", Level.MUST, (), Stage.MAIN)
-    assert clause.needs == frozenset()
-    assert parse_clause("TCM999-x", TABLE | {"needs": ["auth"]}).needs == {Need.AUTH}
+    assert (clause.id, clause.level, clause.profiles, clause.phase) == ("TCM999-some-thing", Level.MUST, (), Phase.MAIN)
+    assert clause.prerequisites == frozenset()
+    assert parse_clause("TCM999-x", TABLE | {"needs": ["auth"]}).prerequisites == {Prerequisite.AUTH}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +200,7 @@ def test_wrong_players_judges_and_parameters_are_errors(change: dict[str, Any], 
 def test_the_schema_refuses_surplus_keys() -> None:
     """A misspelt key of a clause is told."""
     with pytest.raises(EntryError, match=r"TCM999\.toml"):
-        check_entry("TCM999.toml", TABLE | {"levels": "must"}, SCHEMA)
+        check_entry("TCM999.toml", TABLE | {"levels": "must"}, CLAUSE_SCHEMA)
 
 
 def test_the_default_profile_is_that_of_2023() -> None:

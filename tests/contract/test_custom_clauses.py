@@ -9,18 +9,18 @@ import pytest
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.contract.assertions import Judge
+from tcop_mock.contract.assertions import Assertion
 from tcop_mock.contract.builders import plain
-from tcop_mock.contract.case_factory import Workshop
-from tcop_mock.contract.clauses import Group
-from tcop_mock.contract.custom_clauses import own_clauses
-from tcop_mock.domain.contract import Stage
+from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clauses import PluginGroup
+from tcop_mock.contract.custom_clauses import load_custom_clauses
+from tcop_mock.domain.contract import Phase
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcop_mock.domain.contract import Play
+    from tcop_mock.domain.contract import ClauseTest
     from tcop_mock.domain.delivery import Attempt
 
 CATALOG = Catalog.load()
@@ -41,7 +41,7 @@ allow = ["202"]
 """
 
 
-def player(shop: Workshop, *, count: int) -> Play:
+def player(shop: CaseFactory, *, count: int) -> ClauseTest:
     """Play as a package of somebody else's does."""
     return plain(shop, count=count)
 
@@ -51,7 +51,7 @@ def judge(attempt: Attempt, _context: object, *, word: str = "ok") -> str | None
     return None if attempt.body == word.encode() else f"the answer is not {word}"
 
 
-READY = Judge(judge, whole_answer=True)
+READY = Assertion(judge, needs_full_response=True)
 NUMBER = 5
 
 
@@ -60,11 +60,11 @@ def plugs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have packages around that bring players and judges, of which some are broken."""
     here = __name__
     points = [
-        EntryPoint("acme_player", f"{here}:player", Group.PLAYERS.value),
-        EntryPoint("acme_number", f"{here}:NUMBER", Group.PLAYERS.value),
-        EntryPoint("acme_judge", f"{here}:judge", Group.JUDGES.value),
-        EntryPoint("acme_ready", f"{here}:READY", Group.JUDGES.value),
-        EntryPoint("acme_gone", "no_such_module_of_acme:x", Group.JUDGES.value),
+        EntryPoint("acme_player", f"{here}:player", PluginGroup.BUILDERS.value),
+        EntryPoint("acme_number", f"{here}:NUMBER", PluginGroup.BUILDERS.value),
+        EntryPoint("acme_judge", f"{here}:judge", PluginGroup.ASSERTIONS.value),
+        EntryPoint("acme_ready", f"{here}:READY", PluginGroup.ASSERTIONS.value),
+        EntryPoint("acme_gone", "no_such_module_of_acme:x", PluginGroup.ASSERTIONS.value),
     ]
 
     def found(**wanted: Any) -> EntryPoints:
@@ -80,7 +80,7 @@ def _write(folder: Path, text: str = TEXT, name: str = "ACME101-answers-202") ->
 
 
 def _told(*globs: str) -> list[str]:
-    return [str(problem) for problem in own_clauses(globs, CATALOG)[1]]
+    return [str(problem) for problem in load_custom_clauses(globs, CATALOG)[1]]
 
 
 def test_own_clauses_are_read_in_the_order_of_their_codes(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_own_clauses_are_read_in_the_order_of_their_codes(tmp_path: Path) -> Non
     _write(tmp_path, name="ZED100-b")
     (tmp_path / "sub.toml").mkdir()
     file = _write(tmp_path)
-    clauses, problems = own_clauses([str(tmp_path / "*.toml"), file], CATALOG)
+    clauses, problems = load_custom_clauses([str(tmp_path / "*.toml"), file], CATALOG)
     assert [clause.id for clause in clauses] == ["ACME101-answers-202", "ZED100-b"]
     assert problems == ()
 
@@ -97,25 +97,27 @@ def test_own_clauses_have_objects_of_their_own(tmp_path: Path) -> None:
     """Own codes draw other policies than ours with the same digits, and than each other."""
     _write(tmp_path)
     _write(tmp_path, name="OTHER101-a")
-    clauses, _ = own_clauses([str(tmp_path / "*")], CATALOG)
+    clauses, _ = load_custom_clauses([str(tmp_path / "*")], CATALOG)
     codes = [*(clause.code for clause in clauses), "TCM101"]
-    drawn = {Workshop(CATALOG, Generator(7), code).own_alarm(CATALOG.get("cvm/events")).policy_name for code in codes}
+    drawn = {
+        CaseFactory(CATALOG, Generator(7), code).unique_alarm(CATALOG.get("cvm/events")).policy_name for code in codes
+    }
     assert len(drawn) == 3
 
 
 @pytest.mark.parametrize(
     "player_lines, stage",
     [
-        ('player = "catalogue"', Stage.MAIN),
-        ('player = "bodies"\nbodies = [{ title = "x", text = "{" }]', Stage.ABUSE),
-        ('player = "burst"\ncount = 2\nover_s = 1.0', Stage.BURST),
+        ('player = "catalogue"', Phase.MAIN),
+        ('player = "bodies"\nbodies = [{ title = "x", text = "{" }]', Phase.MALFORMED_INPUT),
+        ('player = "burst"\ncount = 2\nover_s = 1.0', Phase.BURST),
     ],
 )
-def test_a_stage_that_is_not_said_is_that_of_its_player(tmp_path: Path, player_lines: str, stage: Stage) -> None:
+def test_a_stage_that_is_not_said_is_that_of_its_player(tmp_path: Path, player_lines: str, stage: Phase) -> None:
     """Broken input and crowds are played where they harm no other clause."""
     file = _write(tmp_path, TEXT.replace('player = "catalogue"\nshapes = ["cvm/*"]', player_lines))
-    [clause], problems = own_clauses([file], CATALOG)
-    assert (clause.stage, problems) == (stage, ())
+    [clause], problems = load_custom_clauses([file], CATALOG)
+    assert (clause.phase, problems) == (stage, ())
 
 
 @pytest.mark.parametrize(
@@ -162,8 +164,8 @@ judge = "as_told"
 def test_stories_are_played_where_effects_are_seen(tmp_path: Path) -> None:
     """A clause about effects needs an observer and a stage of its own, which it has by itself."""
     head = TEXT.partition("[play]")[0]
-    [clause], problems = own_clauses([_write(tmp_path, f'needs = ["observer"]\n{head}{STORY}')], CATALOG)
-    assert (clause.stage, problems) == (Stage.EFFECTS, ())
+    [clause], problems = load_custom_clauses([_write(tmp_path, f'needs = ["observer"]\n{head}{STORY}')], CATALOG)
+    assert (clause.phase, problems) == (Phase.EFFECTS, ())
     assert 'needs: stories are about effects; write needs = ["observer"]' in _told(_write(tmp_path, head + STORY))[0]
     main = _write(tmp_path, f'needs = ["observer"]\nstage = "main"\n{head}{STORY}')
     assert "stage: is main; for player 'stories' it has to be effects or patience" in _told(main)[0]
@@ -190,7 +192,7 @@ def test_a_code_is_given_once(tmp_path: Path) -> None:
 def test_a_glob_that_matches_nothing_is_an_error() -> None:
     """A path with a typing error leaves out no clause in silence."""
     with pytest.raises(UsageError, match="--clause-files 'nosuch/\\*' matches no file"):
-        own_clauses(["nosuch/*"], CATALOG)
+        load_custom_clauses(["nosuch/*"], CATALOG)
 
 
 @pytest.mark.usefixtures("plugs")
@@ -199,10 +201,10 @@ def test_entry_points_bring_players_and_judges(tmp_path: Path, name: str) -> Non
     """A clause may name those of other packages, with their parameters."""
     text = TEXT.replace('player = "catalogue"\nshapes = ["cvm/*"]', 'player = "acme_player"\ncount = 2')
     text = text.replace('judge = "status"\nallow = ["202"]', f'judge = "{name}"\nword = "fine"')
-    [clause], problems = own_clauses([_write(tmp_path, text)], CATALOG)
+    [clause], problems = load_custom_clauses([_write(tmp_path, text)], CATALOG)
     assert problems == ()
-    assert clause.play.own is player
-    assert clause.expect[0].own.check is judge
+    assert clause.builder.plugin is player
+    assert clause.assertions[0].plugin.check is judge
 
 
 @pytest.mark.usefixtures("plugs")
@@ -234,6 +236,6 @@ def test_nothing_is_loaded_for_built_in_names(tmp_path: Path, monkeypatch: pytes
 
 def test_a_parser_is_asked_about_its_own_clauses(tmp_path: Path) -> None:
     """Own clauses say themselves whether they are about parsed bodies."""
-    [clause], _ = own_clauses([_write(tmp_path, f'parsers = ["model"]\n{TEXT}')], CATALOG)
+    [clause], _ = load_custom_clauses([_write(tmp_path, f'parsers = ["model"]\n{TEXT}')], CATALOG)
     assert clause.parsers == {"model"}
-    assert own_clauses([_write(tmp_path)], CATALOG)[0][0].parsers == frozenset()
+    assert load_custom_clauses([_write(tmp_path)], CATALOG)[0][0].parsers == frozenset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcop_mock.contract.observers import Paths, own_paths
+from tcop_mock.contract.observers import EffectPaths, default_paths
 from tcop_mock.domain.effects import Effect
 from tcop_mock.errors import ObserverError, UsageError
 
@@ -13,20 +13,20 @@ DOCUMENT = b'{"rows": [{"id": "\\u540d", "open": true}, "text", 7], "incidents":
 
 def test_paths_choose_rows_and_incidents() -> None:
     """Each node that a JSONPath selects is one effect: texts as they are, the rest as JSON without escapes."""
-    sight = Paths.parse("$.rows[*]", '$.incidents[?@.status == "open"]').sight(DOCUMENT, "x")
+    sight = EffectPaths.parse("$.rows[*]", '$.incidents[?@.status == "open"]').parse_snapshot(DOCUMENT, "x")
     assert [effect.text for effect in sight.effects] == ['{"id": "名", "open": true}', "text", "7"]
-    assert sight.open == (Effect('{"id": "b", "status": "open"}'),)
+    assert sight.open_incidents == (Effect('{"id": "b", "status": "open"}'),)
 
 
 def test_a_list_is_meant_as_its_items() -> None:
     """$.rows selects one list, and is understood."""
-    assert Paths.parse("$.rows", None).sight(DOCUMENT, "x").count == 3
+    assert EffectPaths.parse("$.rows", None).parse_snapshot(DOCUMENT, "x").count == 3
 
 
 def test_without_effects_what_is_open_is_an_effect() -> None:
     """And without open incidents nothing is said about them."""
-    assert Paths.parse(None, "$.incidents[*]").sight(DOCUMENT, "x").count == 1
-    assert Paths.parse("$.rows[*]", None).sight(DOCUMENT, "x").open is None
+    assert EffectPaths.parse(None, "$.incidents[*]").parse_snapshot(DOCUMENT, "x").count == 1
+    assert EffectPaths.parse("$.rows[*]", None).parse_snapshot(DOCUMENT, "x").open_incidents is None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_without_effects_what_is_open_is_an_effect() -> None:
 )
 def test_a_document_for_us_has_effects_and_open(document: object, is_open: object) -> None:
     """One that does not mention what is open does not tell."""
-    assert own_paths(document).sight_of(document).open == is_open
+    assert default_paths(document).extract(document).open_incidents == is_open
 
 
 def test_what_is_no_path_is_told() -> None:
@@ -42,11 +42,11 @@ def test_what_is_no_path_is_told() -> None:
     with pytest.raises(
         UsageError, match=r"--observe-all '\$\.x\[' is no JSONPath: .*; write for example \$\.incidents"
     ):
-        Paths.parse("$.x[", None)
+        EffectPaths.parse("$.x[", None)
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"", b"[" * 100_000])
 def test_what_is_no_json_is_told(raw: bytes) -> None:
     """With its beginning."""
     with pytest.raises(ObserverError, match=r"^what it answers is no JSON: b'"):
-        Paths.parse("$.x", None).sight(raw, "what it answers")
+        EffectPaths.parse("$.x", None).parse_snapshot(raw, "what it answers")

@@ -7,20 +7,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from virtual_time import run_virtually
+from virtual_time import run_in_virtual_time
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.contract.builders_effects import control
-from tcop_mock.contract.case_factory import Workshop
-from tcop_mock.contract.effect_runner import Watch
-from tcop_mock.domain.effects import Effect, Sight
+from tcop_mock.contract.builders_effects import control_scenario
+from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.effect_runner import EffectPoller
+from tcop_mock.domain.effects import Effect, EffectSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STORY = control(Workshop(Catalog.load(), Generator(7), "TCM999"))
-TOKEN = next(iter(STORY.tokens))
+STORY = control_scenario(CaseFactory(Catalog.load(), Generator(7), "TCM999"))
+TOKEN = next(iter(STORY.unique_tokens))
 
 
 class Queue:
@@ -29,19 +29,19 @@ class Queue:
     def __init__(self, clock: Callable[[], float], every_s: float, place: int, length: int) -> None:
         self._clock, self._every_s, self._place, self._length = clock, every_s, place, length
 
-    async def look(self, _token: str) -> Sight:
+    async def observe(self, _token: str) -> EffectSnapshot:
         """Return what has been done so far."""
         done = min(int(self._clock() / self._every_s), self._length)
-        return Sight(tuple(Effect(TOKEN if at == self._place else f"other {at}") for at in range(done)))
+        return EffectSnapshot(tuple(Effect(TOKEN if at == self._place else f"other {at}") for at in range(done)))
 
 
 def _waited(every_s: float, place: int, length: int) -> tuple[int, float]:
     async def wait(clock: Callable[[], float]) -> tuple[int, float]:
-        watch = Watch(Queue(clock, every_s, place, length), clock, asyncio.sleep, settle_s=1.0)
-        seen = await watch.settled(STORY, lambda sight: sight.count == 1)
+        watch = EffectPoller(Queue(clock, every_s, place, length), clock, asyncio.sleep, effect_timeout_s=1.0)
+        seen = await watch.wait_until_settled(STORY, lambda sight: sight.count == 1)
         return seen.count, clock()
 
-    return run_virtually(wait)
+    return run_in_virtual_time(wait)
 
 
 class Asked:
@@ -50,10 +50,10 @@ class Asked:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Return what there is of one object."""
         self.asked.append(token)
-        return Sight((Effect(f"{token} and its companion" if token == TOKEN else token),))
+        return EffectSnapshot((Effect(f"{token} and its companion" if token == TOKEN else token),))
 
 
 def test_each_alarm_of_a_story_is_asked_for() -> None:
@@ -61,12 +61,14 @@ def test_each_alarm_of_a_story_is_asked_for() -> None:
 
     async def look(clock: Callable[[], float]) -> list[str]:
         observer = Asked()
-        story = replace(STORY, token=TOKEN, others=("companion", "third"), tokens=frozenset({TOKEN, "third"}))
-        sight = await Watch(observer, clock, asyncio.sleep, settle_s=1.0).now(story)
+        story = replace(
+            STORY, object_id=TOKEN, other_object_ids=("companion", "third"), unique_tokens=frozenset({TOKEN, "third"})
+        )
+        sight = await EffectPoller(observer, clock, asyncio.sleep, effect_timeout_s=1.0).snapshot(story)
         assert sight.count == 2
         return observer.asked
 
-    assert run_virtually(look) == [TOKEN, "third"]
+    assert run_in_virtual_time(look) == [TOKEN, "third"]
 
 
 def test_what_stands_in_a_queue_is_waited_for() -> None:

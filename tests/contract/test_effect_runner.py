@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from desk import Desk
-from desks import BUGS, HONEST, PAGER, ROBOT, observed
-from judging import broken
+from desk import IncidentReceiver
+from desks import CONFORMING, MUTANTS, PAGERDUTY_RECEIVER, WECOM_RECEIVER, check_with_observer
+from judging import failed_codes
 
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.domain.verdict import Result
+from tcop_mock.domain.verdict import ClauseStatus
 
-IN_EFFECTS = {clause.code for clause in load_clauses() if clause.play.name == "stories"}
+IN_EFFECTS = {clause.code for clause in load_clauses() if clause.builder.name == "stories"}
 ALL = ("TCM5*", "TCM6*")
 SHORT_S = 6.0
 """Long enough for a run, and what is told late is not waited for any longer."""
@@ -24,14 +24,14 @@ async def _restart() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.proof) if name.startswith("works-after") else name for name in HONEST],
+    [pytest.param(name, marks=pytest.mark.proof) if name.startswith("works-after") else name for name in CONFORMING],
 )
 def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     """Whatever it forwards to and however late, all clauses pass but those about what it does not do."""
-    verdict = observed(HONEST[name](), ALL, skip=["TCM515"], settle_s=3.0, restart=_restart)
-    assert broken(verdict) == set()
-    assert [item.reason for item in verdict.results if item.result is Result.ERROR] == []
-    missing = {item.clause.code for item in verdict.results if item.result is Result.NOT_RUN}
+    verdict = check_with_observer(CONFORMING[name](), ALL, skip=["TCM515"], effect_timeout_s=3.0, restart=_restart)
+    assert failed_codes(verdict) == set()
+    assert [item.reason for item in verdict.results if item.status is ClauseStatus.ERROR] == []
+    missing = {item.clause.code for item in verdict.results if item.status is ClauseStatus.NOT_RUN}
     assert (
         missing
         == {
@@ -47,118 +47,126 @@ def test_no_clause_blames_a_receiver_that_does_well(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_each_bug_is_found_by_its_clause(name: str) -> None:
     """A receiver with one mistake breaks the clause of that mistake."""
     deadline_s = 1.0 if name.startswith("TCM521") else 5.0
     late = name[:6] in {"TCM517", "TCM603"}
-    verdict = observed(
-        BUGS[name](),
+    verdict = check_with_observer(
+        MUTANTS[name](),
         [name[:6]],
         restart=_restart,
         deadline_s=deadline_s,
         max_time_s=SHORT_S if late else 60.0,
     )
-    assert broken(verdict) == {name[:6]}, [item.reason for item in verdict.results]
+    assert failed_codes(verdict) == {name[:6]}, [item.reason for item in verdict.results]
 
 
 def test_every_clause_about_effects_has_a_bug_that_proves_it() -> None:
     """There is no clause without a receiver that breaks it."""
-    assert {name[:6] for name in BUGS} == IN_EFFECTS
+    assert {name[:6] for name in MUTANTS} == IN_EFFECTS
 
 
 def test_a_receiver_that_drops_tke_is_told_which_products() -> None:
     """One finding names the shapes, with what was sent, answered and seen."""
-    [item] = observed(Desk("drops-tke"), ["TCM519"]).results
+    [item] = check_with_observer(IncidentReceiver("drops-tke"), ["TCM519"]).results
     [finding] = item.findings
     assert finding.title.startswith("tke/cluster, documented and ")
     assert finding.title.endswith(" more: it fires: no effects in place of at least 1")
     assert "of 154 cases" in finding.detail
     assert "it fires: answered 200; 0 effects, 0 open" in finding.evidence
-    assert finding.reproduce.curl.startswith("curl ")
+    assert finding.reproduction.curl.startswith("curl ")
 
 
 def test_other_clauses_are_not_blamed_for_telling_twice() -> None:
     """Who tells every alarm twice breaks TCM501; that repetitions and restarts add nothing is as true of it."""
-    verdict = observed(Desk("tells-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart)
-    assert broken(verdict) == {"TCM501"}, [item.reason for item in verdict.results]
-    assert {item.result for item in verdict.results[1:]} == {Result.PASS}
+    verdict = check_with_observer(
+        IncidentReceiver("tells-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart
+    )
+    assert failed_codes(verdict) == {"TCM501"}, [item.reason for item in verdict.results]
+    assert {item.status for item in verdict.results[1:]} == {ClauseStatus.PASS}
 
 
 def test_other_clauses_are_not_blamed_for_a_drop() -> None:
     """Who drops a product breaks TCM519; the stories of that product tell nothing about other clauses."""
-    verdict = observed(Desk("drops-tke"), ["TCM506", "TCM519"])
-    assert broken(verdict) == {"TCM519"}
+    verdict = check_with_observer(IncidentReceiver("drops-tke"), ["TCM506", "TCM519"])
+    assert failed_codes(verdict) == {"TCM519"}
     [isolation] = [item for item in verdict.results if item.clause.code == "TCM506"]
     assert "TCM519" in isolation.reason
 
 
 def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
     """Who closes nothing breaks TCM505; what other clauses ask of the incidents that are open then is not judged."""
-    verdict = observed(Desk("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM509", "TCM511", "TCM512"])
-    assert broken(verdict) == {"TCM505"}
+    verdict = check_with_observer(
+        IncidentReceiver("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM509", "TCM511", "TCM512"]
+    )
+    assert failed_codes(verdict) == {"TCM505"}
     assert {item.reason for item in verdict.results[1:]} == {"its resolve does not close its incident (TCM505)"}
 
 
 def test_other_clauses_are_not_blamed_for_what_is_refused() -> None:
     """Who refuses events, or resolves of what never fired, breaks no clause that is about another thing."""
-    events = observed(Desk("refuses-events"), ["TCM307", "TCM514"])
-    assert broken(events) == {"TCM307"}
+    events = check_with_observer(IncidentReceiver("refuses-events"), ["TCM307", "TCM514"])
+    assert failed_codes(events) == {"TCM307"}
     assert "an event that has an end: answered 422 (TCM101)" in events.results[1].reason
-    assert broken(observed(Desk("refuses-orphans"), ["TCM101", "TCM307", "TCM510"])) == {"TCM510"}
+    assert failed_codes(check_with_observer(IncidentReceiver("refuses-orphans"), ["TCM101", "TCM307", "TCM510"])) == {
+        "TCM510"
+    }
 
 
 def test_what_nobody_sees_is_an_error_with_advice() -> None:
     """An observer that shows nothing, ends that nothing comes to: an error for each clause, never a pass or a fail."""
-    blind = observed(Desk("shows-nothing"), ["TCM501", "TCM505"], settle_s=0.3)
-    assert {item.result for item in blind.results} == {Result.ERROR}
+    blind = check_with_observer(IncidentReceiver("shows-nothing"), ["TCM501", "TCM505"], effect_timeout_s=0.3)
+    assert {item.status for item in blind.results} == {ClauseStatus.ERROR}
     assert "does --observe-all choose" in blind.results[0].reason
-    gone = observed(Desk("hides-its-state"), ["TCM501"], settle_s=0.3)
+    gone = check_with_observer(IncidentReceiver("hides-its-state"), ["TCM501"], effect_timeout_s=0.3)
     assert gone.results[0].reason.endswith("cannot be read: 404")
-    silent = observed(ROBOT("forwards-nothing"), ["TCM501", "TCM520"], settle_s=0.3)
-    assert {item.result for item in silent.results} == {Result.ERROR}
+    silent = check_with_observer(WECOM_RECEIVER("forwards-nothing"), ["TCM501", "TCM520"], effect_timeout_s=0.3)
+    assert {item.status for item in silent.results} == {ClauseStatus.ERROR}
     assert "does the receiver forward there?" in silent.results[0].reason
-    unknown = observed(ROBOT("has-no-key"), ["TCM501"], settle_s=0.3)
+    unknown = check_with_observer(WECOM_RECEIVER("has-no-key"), ["TCM501"], effect_timeout_s=0.3)
     assert "/wecom answered errcode 93000" in unknown.results[0].reason
 
 
 def test_ends_that_nothing_comes_to_are_told_where_a_url_shows_effects() -> None:
     """The clauses about messages are errors; those about effects are judged."""
-    verdict = observed(ROBOT("forwards-nothing"), ["TCM501", "TCM520"], by_url=True, settle_s=0.5)
+    verdict = check_with_observer(
+        WECOM_RECEIVER("forwards-nothing"), ["TCM501", "TCM520"], observe_url=True, effect_timeout_s=0.5
+    )
     results = {item.clause.code: item for item in verdict.results}
-    assert results["TCM501"].result is Result.PASS
-    assert results["TCM520"].result is Result.ERROR
+    assert results["TCM501"].status is ClauseStatus.PASS
+    assert results["TCM520"].status is ClauseStatus.ERROR
     assert results["TCM520"].reason.startswith("nothing came to --downstream")
 
 
 def test_an_observer_without_open_incidents_is_told() -> None:
     """Where a plain alarm opens nothing, the path is doubted, not the receiver."""
-    verdict = observed(Desk("opens-nothing"), ["TCM501", "TCM505"])
+    verdict = check_with_observer(IncidentReceiver("opens-nothing"), ["TCM501", "TCM505"])
     results = {item.clause.code: item for item in verdict.results}
-    assert results["TCM501"].result is Result.PASS
+    assert results["TCM501"].status is ClauseStatus.PASS
     assert "is --observe-open right?" in results["TCM505"].reason
 
 
 def test_a_seed_that_the_receiver_knows_is_told() -> None:
     """Run twice with one seed against a receiver that remembers: an error that names the remedy, no finding."""
-    desk = Desk()
-    assert broken(observed(desk, ["TCM501"])) == set()
-    [item] = observed(desk, ["TCM501"]).results
-    assert item.result is Result.ERROR
+    desk = IncidentReceiver()
+    assert failed_codes(check_with_observer(desk, ["TCM501"])) == set()
+    [item] = check_with_observer(desk, ["TCM501"]).results
+    assert item.status is ClauseStatus.ERROR
     assert "knows the alarms of this seed already" in item.reason
 
 
 def test_a_refused_alarm_tells_nothing_about_effects() -> None:
     """Who refuses a callback breaks TCM101, not the clauses about effects."""
-    [item] = observed(Desk("refuses-events"), ["TCM519"]).results
-    assert item.result is Result.PASS
+    [item] = check_with_observer(IncidentReceiver("refuses-events"), ["TCM519"]).results
+    assert item.status is ClauseStatus.PASS
     assert "answered 422 (TCM101)" in item.reason
 
 
 def test_what_a_receiver_does_not_do_is_not_run() -> None:
     """Who shows no offset is not judged on offsets; who cannot be restarted not on restarts."""
-    verdict = observed(Desk("shifts-twice"), ["TCM102", "TCM513", "TCM518"])
-    reasons = {item.clause.code: item.reason for item in verdict.results if item.result is Result.NOT_RUN}
+    verdict = check_with_observer(IncidentReceiver("shifts-twice"), ["TCM102", "TCM513", "TCM518"])
+    reasons = {item.clause.code: item.reason for item in verdict.results if item.status is ClauseStatus.NOT_RUN}
     assert reasons == {
         "TCM513": "no time of the alarm is shown with its offset from UTC",
         "TCM518": "needs restart: give --restart-cmd, a command that restarts the receiver",
@@ -167,11 +175,14 @@ def test_what_a_receiver_does_not_do_is_not_run() -> None:
 
 def test_a_broken_key_is_one_finding_over_its_shapes() -> None:
     """The same cause on several products is told once."""
-    [item] = observed(Desk("merges-by-object-id"), ["TCM506"]).results
+    [item] = check_with_observer(IncidentReceiver("merges-by-object-id"), ["TCM506"]).results
     [finding] = item.findings
     assert "and 3 more" in finding.title
 
 
 def test_both_ends_are_judged_by_what_came() -> None:
     """A pager that tells no state is found by its own end as well."""
-    assert broken(observed(PAGER("ignores-resolves"), ["TCM505", "TCM522"])) == {"TCM505", "TCM522"}
+    assert failed_codes(check_with_observer(PAGERDUTY_RECEIVER("ignores-resolves"), ["TCM505", "TCM522"])) == {
+        "TCM505",
+        "TCM522",
+    }

@@ -17,25 +17,25 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from flask import Flask, request
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.catalog.data_files import data_root, read_entry, walk
+from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.fixes import FRAMEWORKS, NAMES, SCHEMA, Fix, load_fixes
+from tcop_mock.contract.fixes import FIX_SCHEMA, FRAMEWORK_NAMES, LANGUAGE_BY_FRAMEWORK, Fix, load_fixes
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.transport.asgi import AsgiPost
+from tcop_mock.transport.asgi import AsgiTransport
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-FILES = dict(walk(data_root("contracts") / "fixes", ".toml"))
+FILES = dict(iter_files(data_root("contracts") / "fixes", ".toml"))
 FIXES = dict(zip(FILES, load_fixes(), strict=True))
 PYTHON = [
     (name, language)
     for name, fix in FIXES.items()
     for language in fix.samples
-    if language == "python" or FRAMEWORKS.get(language) == "python"
+    if language == "python" or LANGUAGE_BY_FRAMEWORK.get(language) == "python"
 ]
 BROKEN = [b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"a":"\xff"}']
 
@@ -43,7 +43,7 @@ BROKEN = [b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"a":"\xff"}']
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
 def test_every_fix_keeps_its_schema(file: Traversable) -> None:
     """A file of fixes keeps the schema of fixes."""
-    read_entry(file, SCHEMA, check=True)
+    read_entry(file, FIX_SCHEMA, check=True)
 
 
 def test_every_clause_has_a_fix() -> None:
@@ -53,11 +53,11 @@ def test_every_clause_has_a_fix() -> None:
 
 
 @pytest.mark.parametrize("fix", FIXES.values(), ids=FIXES)
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", LANGUAGE_BY_FRAMEWORK)
 def test_every_framework_has_a_sample(fix: Fix, framework: str) -> None:
     """Each thought is there for each framework, or for its language."""
-    [(name, sample)] = fix.chosen(framework).items()
-    assert name in NAMES
+    [(name, sample)] = fix.samples_for(framework).items()
+    assert name in FRAMEWORK_NAMES
     assert sample.strip()
     assert max(map(len, sample.splitlines())) <= 124
 
@@ -72,7 +72,7 @@ def test_python_samples_compile(name: str, language: str) -> None:
 @pytest.mark.parametrize("name", FIXES)
 def test_javascript_samples_are_javascript(name: str) -> None:
     """Where node is installed, it finds no mistake of syntax."""
-    [sample] = FIXES[name].chosen("express").values()
+    [sample] = FIXES[name].samples_for("express").values()
     done = subprocess.run(["node", "--check", "-"], input=sample.encode(), capture_output=True, check=False)
     assert done.stderr == b""
 
@@ -81,7 +81,7 @@ def test_javascript_samples_are_javascript(name: str) -> None:
 @pytest.mark.parametrize("name", FIXES)
 def test_go_samples_are_go(name: str) -> None:
     """Where gofmt is installed, it has nothing to change."""
-    [sample] = FIXES[name].chosen("go").values()
+    [sample] = FIXES[name].samples_for("go").values()
     done = subprocess.run(["gofmt"], input=sample.encode(), capture_output=True, check=False)
     assert (done.stderr, done.stdout.decode().strip()) == (b"", sample.strip())
 
@@ -93,8 +93,8 @@ def _run(name: str, language: str, **names: Any) -> dict[str, Any]:
 
 def _tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING, serial: int = 0) -> Any:
     generator = Generator(7)
-    alarm = generator.alarm(Catalog.load().get(shape), serial, reaching=State.RESOLVED)
-    return generator.callback(alarm, state).to_wire()
+    alarm = generator.alarm(Catalog.load().get(shape), serial, required_state=State.RESOLVED)
+    return generator.callback(alarm, state).to_dict()
 
 
 def test_flask_refuses_broken_bodies() -> None:
@@ -119,8 +119,8 @@ def test_fastapi_refuses_broken_bodies() -> None:
 
 def _status(app: Any, body: bytes, *headers: tuple[str, str]) -> int | None:
     target = Target.parse("app:app/alarm")
-    with AsgiPost(app, target, answer_cap_bytes=1000, clock=lambda: 0.0) as post:
-        return asyncio.run(post(Push(body, headers=headers), deadline_s=20.0)).status
+    with AsgiTransport(app, target, max_body_bytes=1000, clock=lambda: 0.0) as post:
+        return asyncio.run(post(OutgoingRequest(body, headers=headers), deadline_s=20.0)).status
 
 
 RIGHT = ("Authorization", "Basic b3BzOmE6YnDDpA==")
@@ -159,7 +159,7 @@ def test_every_callback_is_read() -> None:
     read = _run("read-leniently", "python")["read"]
     generator = Generator(7)
     for shape in Catalog.load():
-        told = read(generator.callback(generator.alarm(shape), State.FIRING).to_wire())
+        told = read(generator.callback(generator.alarm(shape), State.FIRING).to_dict())
         assert told["firing"] is True
         assert told["what"] != "unknown"
         assert told["object"]

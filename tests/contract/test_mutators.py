@@ -7,34 +7,39 @@ import re
 
 import pytest
 
-from tcop_mock.callbacks.generator import Generator, Moment
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.callbacks.sampling import Ask
-from tcop_mock.callbacks.validator import BodyJudge
+from tcop_mock.callbacks.generator import Generator, LifecyclePoint
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.callbacks.sampling import AlarmOptions
+from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.builders import PLAYERS
-from tcop_mock.contract.case_factory import PLAIN_SHAPE, Workshop
+from tcop_mock.contract.builders import BUILDERS
+from tcop_mock.contract.case_factory import PLAIN_SHAPE, CaseFactory
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.mutators import Mutator, Wanted, load_mutators
+from tcop_mock.contract.mutators import ExpectedReaction, Mutator, load_mutators
 
 CATALOG = Catalog.load()
-JUDGE = BodyJudge(CATALOG, load_profile())
+JUDGE = CallbackValidator(CATALOG, load_profile())
 MUTATORS = list(load_mutators().values())
 
 
 def mutated(mutator: Mutator) -> bytes:
     """Return the body of the callback that the clause changes."""
     shape = CATALOG.get(mutator.shape or PLAIN_SHAPE)
-    ask = Ask(threshold=mutator.threshold, reaching=mutator.state)
-    return mutator.change(json.loads(Bodies(Generator(2), shape, Moment(mutator.state), ask=ask).body(0)))
+    ask = AlarmOptions(has_threshold=mutator.has_threshold, required_state=mutator.state)
+    return mutator.change(
+        json.loads(BodyRenderer(Generator(2), shape, LifecyclePoint(mutator.state), options=ask).body(0))
+    )
 
 
 @pytest.mark.parametrize("mutator", MUTATORS, ids=lambda mutator: mutator.name)
 def test_what_a_receiver_must_take_could_have_come_from_tcop(mutator: Mutator) -> None:
     """And what it must refuse could not; so validate and check never disagree."""
-    verdict = JUDGE.judge(mutated(mutator))
-    assert mutator.wanted in {Wanted.TAKE if verdict.valid else Wanted.REFUSE, Wanted.EITHER}
+    verdict = JUDGE.validate(mutated(mutator))
+    assert mutator.expected_reaction in {
+        ExpectedReaction.TAKE if verdict.is_valid else ExpectedReaction.REFUSE,
+        ExpectedReaction.EITHER,
+    }
 
 
 def test_names_are_names() -> None:
@@ -51,9 +56,9 @@ def test_names_are_names() -> None:
 def test_every_body_that_a_clause_changes_can_be_had() -> None:
     """Each case of these clauses has a mutator that gives the same title, or the same bytes."""
     titles = {mutator.title for mutator in MUTATORS}
-    broken = {mutated(mutator) for mutator in MUTATORS if mutator.wanted is not Wanted.TAKE}
+    broken = {mutated(mutator) for mutator in MUTATORS if mutator.expected_reaction is not ExpectedReaction.TAKE}
     for clause in load_clauses():
-        shop = Workshop(CATALOG, Generator(7), clause.code)
-        for scene in PLAYERS[clause.play.name](shop, **clause.play.params).scenes:
-            for case in scene.cases if clause.play.name in {"variants", "bodies"} else ():
-                assert case.title in titles or case.push.body in broken or case.title.startswith("a plain callback")
+        shop = CaseFactory(CATALOG, Generator(7), clause.code)
+        for scene in BUILDERS[clause.builder.name](shop, **clause.builder.params).groups:
+            for case in scene.cases if clause.builder.name in {"variants", "bodies"} else ():
+                assert case.title in titles or case.request.body in broken or case.title.startswith("a plain callback")

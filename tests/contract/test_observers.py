@@ -8,15 +8,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from receivers import in_thread, through_sink
-from virtual_time import run_virtually
+from receivers import in_thread, server_factory
+from virtual_time import run_in_virtual_time
 
 from tcop_mock.contract import observers
-from tcop_mock.contract.observers import CallableObserver, CommandObserver, Paths, Shared, UrlObserver
-from tcop_mock.domain.effects import Effect, Sight
+from tcop_mock.contract.observers import CallableObserver, CoalescingObserver, CommandObserver, EffectPaths, UrlObserver
+from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from tcop_mock.domain.effects import Observer
 
 TOKEN = "t-1"
-ROWS = Paths.parse("$.rows[*]", None)
+ROWS = EffectPaths.parse("$.rows[*]", None)
 
 
-def look(observer: Observer, token: str = TOKEN) -> Sight:
+def look(observer: Observer, token: str = TOKEN) -> EffectSnapshot:
     """Look once."""
-    return asyncio.run(observer.look(token))
+    return asyncio.run(observer.observe(token))
 
 
-def by_url(answer: Callable[[Received], Reply], path: str = "/state?of={token}") -> Sight:
+def by_url(answer: Callable[[ReceivedRequest], Reply], path: str = "/state?of={token}") -> EffectSnapshot:
     """Look at what a server answers."""
-    with in_thread(through_sink(lambda: answer)) as url:
+    with in_thread(server_factory(lambda: answer)) as url:
         return look(UrlObserver(Target.parse(url.replace("://", "://user:pässword@") + path), ROWS), "a b/ü")
 
 
 def test_a_url_is_asked_for_the_object() -> None:
     """GET, with the credentials of the URL, and the token percent-encoded in its place."""
-    seen: list[Received] = []
+    seen: list[ReceivedRequest] = []
 
-    def answer(received: Received) -> Reply:
+    def answer(received: ReceivedRequest) -> Reply:
         seen.append(received)
         return Reply(200, b'{"rows": ["x"]}')
 
-    assert by_url(answer) == Sight((Effect("x"),))
+    assert by_url(answer) == EffectSnapshot((Effect("x"),))
     [received] = seen
     assert (received.method, received.path) == ("GET", "/state?of=a%20b%2F%C3%BC")
     assert received.header("authorization").startswith("Basic ")
@@ -79,7 +79,7 @@ def test_a_url_that_shows_too_much_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         by_url(lambda _: Reply(200, b" " * 2000))
 
 
-def command(code: str, *arguments: str, paths: Paths | None = None) -> CommandObserver:
+def command(code: str, *arguments: str, paths: EffectPaths | None = None) -> CommandObserver:
     """Return an observer that runs Python."""
     return CommandObserver((sys.executable, "-c", code, *arguments), paths)
 
@@ -87,8 +87,8 @@ def command(code: str, *arguments: str, paths: Paths | None = None) -> CommandOb
 def test_a_command_prints_what_is_to_be_seen() -> None:
     """It gets the token as a word or in the environment; without paths it writes a document for us."""
     printing = "import json, os, sys; print(json.dumps({'effects': [sys.argv[1], os.environ['TCOP_MOCK_TOKEN']]}))"
-    assert look(command(printing, "of-{token}")) == Sight((Effect("of-t-1"), Effect("t-1")))
-    assert look(command('print(\'{"rows": [1], "open": []}\')', paths=ROWS)) == Sight((Effect("1"),))
+    assert look(command(printing, "of-{token}")) == EffectSnapshot((Effect("of-t-1"), Effect("t-1")))
+    assert look(command('print(\'{"rows": [1], "open": []}\')', paths=ROWS)) == EffectSnapshot((Effect("1"),))
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ async def _later(token: str) -> Any:
     [
         (lambda token: {"effects": [token]}, None),
         (lambda token: {"rows": [token]}, ROWS),
-        (lambda token: Sight((Effect(token),)), None),
+        (lambda token: EffectSnapshot((Effect(token),)), None),
         (_later, ROWS),
     ],
 )
-def test_a_callable_returns_what_is_to_be_seen(call: Callable[[str], Any], paths: Paths | None) -> None:
+def test_a_callable_returns_what_is_to_be_seen(call: Callable[[str], Any], paths: EffectPaths | None) -> None:
     """A document for us, one with paths, a Sight, or what can be awaited."""
-    assert look(CallableObserver("m:f", call, paths)) == Sight((Effect("t-1"),))
+    assert look(CallableObserver("m:f", call, paths)) == EffectSnapshot((Effect("t-1"),))
 
 
 @pytest.mark.parametrize(
@@ -158,23 +158,23 @@ class Counting:
     def __init__(self) -> None:
         self.looks = 0
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Look, which takes a moment."""
         self.looks += 1
         number = self.looks
         await asyncio.sleep(0.02)
-        return Sight((Effect(json.dumps([number, token])),))
+        return EffectSnapshot((Effect(json.dumps([number, token])),))
 
 
 def test_many_share_a_look() -> None:
     """Whoever comes while one looks gets the next look, not the one that began before."""
     counting = Counting()
-    shared = Shared(counting)
+    shared = CoalescingObserver(counting)
 
-    async def many() -> list[Sight]:
-        first = asyncio.create_task(shared.look("a"))
+    async def many() -> list[EffectSnapshot]:
+        first = asyncio.create_task(shared.observe("a"))
         await asyncio.sleep(0.01)
-        rest = await asyncio.gather(*(shared.look("b") for _ in range(5)))
+        rest = await asyncio.gather(*(shared.observe("b") for _ in range(5)))
         return [await first, *rest]
 
     sights = asyncio.run(many())
@@ -186,20 +186,20 @@ def test_a_receiver_is_left_alone_between_looks() -> None:
     """Who looks all the time makes the answers late that it judges: two thirds of the time nobody looks."""
 
     class Slow:
-        async def look(self, token: str) -> Sight:
+        async def observe(self, token: str) -> EffectSnapshot:
             """Look, which takes half a second."""
             await asyncio.sleep(0.5)
-            return Sight((Effect(token),))
+            return EffectSnapshot((Effect(token),))
 
     async def three(clock: Callable[[], float]) -> list[float]:
-        shared = Shared(Slow(), clock=clock)
+        shared = CoalescingObserver(Slow(), clock=clock)
         ends = []
         for _ in range(3):
-            await shared.look("a")
+            await shared.observe("a")
             ends.append(clock())
         return ends
 
-    assert run_virtually(three) == pytest.approx([0.5, 2.0, 3.5])
+    assert run_in_virtual_time(three) == pytest.approx([0.5, 2.0, 3.5])
 
 
 def test_what_shows_one_object_only_is_not_shared() -> None:
@@ -207,7 +207,7 @@ def test_what_shows_one_object_only_is_not_shared() -> None:
     counting = Counting()
 
     async def many() -> None:
-        await asyncio.gather(*(Shared(counting, per_token=True).look(token) for token in "abc"))
+        await asyncio.gather(*(CoalescingObserver(counting, per_token=True).observe(token) for token in "abc"))
 
     asyncio.run(many())
     assert counting.looks == 3

@@ -7,24 +7,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from buggy_receivers import BUGS, acks_after, holds_last_byte, serialises
-from careful_but import limited_to, resolves_slowly
-from honest_receivers import PROCESSES, SINKS, running
-from judging import DEADLINE_S, HURRIED, broken, judged
-from receivers import CREDENTIALS, in_thread, through_sink
+from buggy_receivers import MUTANTS, acks_after, holds_last_byte, serialises
+from careful_but import rate_limited, resolves_slowly
+from honest_receivers import PROCESSES, SERVERS, run_process
+from judging import DEADLINE_S, SHORT_DEADLINE_PROFILE, check, failed_codes
+from receivers import CREDENTIALS, in_thread, server_factory
 
-from tcop_mock.callbacks.notification_template import Template
+from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.domain.contract import Clause, Level, Need
+from tcop_mock.domain.contract import Clause, Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Profile
-from tcop_mock.domain.verdict import Result
+from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import TargetError
-from tcop_mock.server.demo_receivers import careful, guarded
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from receivers import Opening
+    from receivers import ReceiverFactory
 
 CLAUSES = {clause.code: clause for clause in load_clauses()}
 SLOW = {
@@ -36,7 +36,7 @@ SLOW = {
     "TCM515-serves-one-request-at-a-time",
 }
 """Played below with a deadline of a second, so that they cost seconds and not minutes."""
-DYING = {name for name in BUGS if name.startswith("TCM409")}
+DYING = {name for name in MUTANTS if name.startswith("TCM409")}
 ALSO = {
     "TCM104-redirects-to-a-slash": {"TCM101"},
     "TCM115-reads-one-kib": {"TCM101", "TCM311", "TCM312", "TCM315"},
@@ -47,11 +47,11 @@ ALSO = {
     "TCM307-knows-no-events": {"TCM101"},
 }
 """Bugs that break a second clause by its own words: the catalogue has such bodies, or no callback is taken at all."""
-LOCKED = {name for name in BUGS if name.startswith("TCM203")}
+LOCKED = {name for name in MUTANTS if name.startswith("TCM203")}
 """They take the right credentials for wrong ones, so that no other clause can be judged."""
-TEMPLATED = {name for name in BUGS if Need.TEMPLATE in CLAUSES[name[:6]].needs}
+TEMPLATED = {name for name in MUTANTS if Prerequisite.TEMPLATE in CLAUSES[name[:6]].prerequisites}
 """Played below with a template."""
-PLAYED = sorted(name for name in BUGS if name[:6] in CLAUSES and name not in SLOW | DYING | LOCKED | TEMPLATED)
+PLAYED = sorted(name for name in MUTANTS if name[:6] in CLAUSES and name not in SLOW | DYING | LOCKED | TEMPLATED)
 
 
 def profile_of(name: str) -> Profile:
@@ -61,7 +61,11 @@ def profile_of(name: str) -> Profile:
 
 def played(clause: Clause, *, profile: str = DEFAULT_PROFILE, auth: bool = False) -> bool:
     """Say whether a clause is played on a receiver whose effects nobody sees."""
-    needs = clause.needs - {Need.HTTP} - ({Need.AUTH, Need.ODD_CREDENTIALS} if auth else set())
+    needs = (
+        clause.prerequisites
+        - {Prerequisite.HTTP}
+        - ({Prerequisite.AUTH, Prerequisite.SPECIAL_CHARACTER_CREDENTIALS} if auth else set())
+    )
     return profile in (clause.profiles or (profile,)) and not needs
 
 
@@ -70,20 +74,20 @@ def played(clause: Clause, *, profile: str = DEFAULT_PROFILE, auth: bool = False
 )
 def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
     """A receiver with exactly one bug breaks exactly the clause of that bug (and what that bug breaks by its words)."""
-    with in_thread(BUGS[name]) as url:
+    with in_thread(MUTANTS[name]) as url:
         skip = ["TCM103", *(() if name.startswith("TCM515") else ["TCM515"])]  # a busy machine is late by itself
-        verdict = judged(url, skip=skip, profile=profile_of(name))
-    assert broken(verdict) == {name[:6]} | ALSO.get(name, set())
+        verdict = check(url, skip=skip, profile=profile_of(name))
+    assert failed_codes(verdict) == {name[:6]} | ALSO.get(name, set())
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("name", sorted(SINKS))
+@pytest.mark.parametrize("name", sorted(SERVERS))
 def test_no_clause_blames_an_honest_receiver(name: str) -> None:
     """However an honest receiver answers, no clause of any level fails, and none remains unjudged."""
-    with in_thread(SINKS[name]) as url:
-        verdict = judged(url)
-    assert broken(verdict) == set()
-    left_out = {item.clause.code for item in verdict.results if item.result is not Result.PASS}
+    with in_thread(SERVERS[name]) as url:
+        verdict = check(url)
+    assert failed_codes(verdict) == set()
+    left_out = {item.clause.code for item in verdict.results if item.status is not ClauseStatus.PASS}
     assert left_out == {code for code, clause in CLAUSES.items() if not played(clause, auth="@" in url)}
 
 
@@ -91,80 +95,82 @@ def test_no_clause_blames_an_honest_receiver(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PROCESSES))
 def test_no_must_clause_blames_an_honest_server(name: str) -> None:
     """Receivers on real servers, each in a process of its own, keep every clause of level must."""
-    with running(PROCESSES[name]) as url:
-        verdict = judged(url)
+    with run_process(PROCESSES[name]) as url:
+        verdict = check(url)
     musts = [item for item in verdict.results if item.clause.level is Level.MUST]
-    assert {item.clause.code: item.findings for item in musts if item.result is Result.FAIL} == {}
-    assert {item.clause.code for item in musts if item.result is Result.ERROR} == set()
+    assert {item.clause.code: item.findings for item in musts if item.status is ClauseStatus.FAIL} == {}
+    assert {item.clause.code for item in musts if item.status is ClauseStatus.ERROR} == set()
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", sorted(DYING))
 def test_a_receiver_that_dies_of_broken_bodies_is_found_by_tcm409_alone(name: str) -> None:
     """Who answers nothing after a malformed body breaks TCM409; the clauses that found it dead are errors."""
-    with in_thread(BUGS[name]) as url:
-        verdict = judged(url, ["TCM401", "TCM403", "TCM409", "TCM102"], profile=HURRIED)
-    assert broken(verdict) == {"TCM409"}
+    with in_thread(MUTANTS[name]) as url:
+        verdict = check(url, ["TCM401", "TCM403", "TCM409", "TCM102"], profile=SHORT_DEADLINE_PROFILE)
+    assert failed_codes(verdict) == {"TCM409"}
 
 
 @pytest.mark.parametrize(
     "opening, codes",
-    [(SINKS["answers-200"], set()), *((BUGS[name], {name[:6]}) for name in sorted(TEMPLATED))],
+    [(SERVERS["answers-200"], set()), *((MUTANTS[name], {name[:6]}) for name in sorted(TEMPLATED))],
     ids=["honest", *sorted(TEMPLATED)],
 )
-def test_notices_of_a_template_are_posted_in_place_of_callbacks(opening: Opening, codes: set[str]) -> None:
+def test_notices_of_a_template_are_posted_in_place_of_callbacks(opening: ReceiverFactory, codes: set[str]) -> None:
     """What changes TCOP's own callbacks is not played then; what is about requests is."""
-    template = Template('{"what": "{{.policy_name}}", "state": "{{.status}}"}', "own.txt")
+    template = NotificationTemplate('{"what": "{{.policy_name}}", "state": "{{.status}}"}', "own.txt")
     with in_thread(opening) as url:
-        verdict = judged(
+        verdict = check(
             url, ["TCM101", "TCM106", "TCM302", "TCM316"], profile=load_profile("template"), template=template
         )
-    assert broken(verdict) == codes
+    assert failed_codes(verdict) == codes
     results = {item.clause.code: item for item in verdict.results}
-    assert results["TCM101"].result is Result.PASS
+    assert results["TCM101"].status is ClauseStatus.PASS
     assert results["TCM302"].reason == "is about TCOP's own callbacks, and --template writes others"
     for finding in results["TCM316"].findings:
-        assert '"state": "Recovery"' in finding.reproduce.curl or '"state": "Trigger"' in finding.reproduce.curl
-        assert finding.reproduce.cli.endswith(" --profile template --template own.txt")
+        assert '"state": "Recovery"' in finding.reproduction.curl or '"state": "Trigger"' in finding.reproduction.curl
+        assert finding.reproduction.cli.endswith(" --profile template --template own.txt")
 
 
 def test_credentials_that_break_a_receiver_are_found() -> None:
     """Who breaks on a colon in the password is told so."""
-    with in_thread(BUGS["TCM203-splits-at-every-colon"]) as url:
-        assert broken(judged(url, ["TCM203"])) == {"TCM203"}
+    with in_thread(MUTANTS["TCM203-splits-at-every-colon"]) as url:
+        assert failed_codes(check(url, ["TCM203"])) == {"TCM203"}
 
 
 def test_credentials_are_not_blamed_for_a_body() -> None:
     """Who asks for credentials as it should, and breaks on every callback, reads them well."""
-    with in_thread(through_sink(lambda: guarded(lambda _request: Reply(500), CREDENTIALS), CREDENTIALS)) as url:
-        assert broken(judged(url, ["TCM203"])) == set()
+    with in_thread(
+        server_factory(lambda: with_basic_auth(lambda _request: Reply(500), CREDENTIALS), CREDENTIALS)
+    ) as url:
+        assert failed_codes(check(url, ["TCM203"])) == set()
 
 
 def test_texts_are_not_blamed_for_an_object_name_without_a_number_sign() -> None:
     """Who takes the name apart at its first number sign is told so by TCM311, not by what else is in a name."""
 
-    def taking_apart(request: Received) -> Reply:
-        reply = careful(request)
+    def taking_apart(request: ReceivedRequest) -> Reply:
+        reply = correct_receiver(request)
         alarm = json.loads(request.body) if reply.status == 200 else {}
         name = alarm.get("alarmObjInfo", {}).get("dimensions", {}).get("objName", "#")
         return reply if "#" in name else Reply(500)
 
-    with in_thread(through_sink(lambda: taking_apart)) as url:
-        assert broken(judged(url, ["TCM309", "TCM310", "TCM311"])) == {"TCM311"}
+    with in_thread(server_factory(lambda: taking_apart)) as url:
+        assert failed_codes(check(url, ["TCM309", "TCM310", "TCM311"])) == {"TCM311"}
 
 
 def test_credentials_that_are_read_wrongly_are_told_as_wrong_ones() -> None:
     """A 401 to everything may be a wrong password as well: nothing can be judged, and the advice names the signs."""
-    with in_thread(BUGS["TCM203-reads-latin-1"]) as url, pytest.raises(TargetError, match="percent-encoded"):
-        judged(url, ["TCM203"])
+    with in_thread(MUTANTS["TCM203-reads-latin-1"]) as url, pytest.raises(TargetError, match="percent-encoded"):
+        check(url, ["TCM203"])
 
 
 @pytest.mark.parametrize("name", ["TCM405-is-dead-after-depth", "TCM407-serves-one-client-at-a-time"])
 def test_a_receiver_that_answers_nobody_is_found_by_the_clause_that_stopped_it(name: str) -> None:
     """Who is silent after a deep body, or while another sends slowly, breaks that clause and no other."""
-    with in_thread(BUGS[name]) as url:
-        verdict = judged(url, ["TCM101", "TCM302", "TCM4*"], profile=HURRIED)
-    assert broken(verdict) == {name[:6]}
+    with in_thread(MUTANTS[name]) as url:
+        verdict = check(url, ["TCM101", "TCM302", "TCM4*"], profile=SHORT_DEADLINE_PROFILE)
+    assert failed_codes(verdict) == {name[:6]}
 
 
 @pytest.mark.proof
@@ -173,49 +179,49 @@ def test_a_late_receiver_breaks_tcm102_alone(opening: object) -> None:
     """Whose head or last byte comes after the deadline breaks TCM102 and nothing else."""
     assert callable(opening)
     with in_thread(opening(DEADLINE_S * 1.3)) as url:
-        verdict = judged(url, ["TCM101", "TCM102", "TCM302", "TCM401"], profile=HURRIED)
-    assert broken(verdict) == {"TCM102"}
+        verdict = check(url, ["TCM101", "TCM102", "TCM302", "TCM401"], profile=SHORT_DEADLINE_PROFILE)
+    assert failed_codes(verdict) == {"TCM102"}
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", ["2019-ack", "2021-verify", "2025"])
 def test_careful_keeps_the_contract_of_every_profile(name: str) -> None:
     """Callbacks of other generations have other fields; what they lack is not played, and said so."""
-    with in_thread(SINKS["answers-200"]) as url:
-        verdict = judged(url, skip=["TCM515"], profile=load_profile(name))
+    with in_thread(SERVERS["answers-200"]) as url:
+        verdict = check(url, skip=["TCM515"], profile=load_profile(name))
     for item in verdict.results:
-        expected = Result.PASS if played(item.clause, profile=name) else Result.NOT_RUN
-        assert item.result is expected, item.reason
+        expected = ClauseStatus.PASS if played(item.clause, profile=name) else ClauseStatus.NOT_RUN
+        assert item.status is expected, item.reason
 
 
 @pytest.mark.proof
 def test_a_receiver_that_needs_most_of_the_deadline_breaks_tcm103_alone() -> None:
     """Who answers in time, but only just, is told that there is little left."""
     with in_thread(acks_after(DEADLINE_S * 0.3)) as url:
-        verdict = judged(url, ["TCM102", "TCM103", "TCM104"], profile=HURRIED)
-    assert broken(verdict) == {"TCM103"}
+        verdict = check(url, ["TCM102", "TCM103", "TCM104"], profile=SHORT_DEADLINE_PROFILE)
+    assert failed_codes(verdict) == {"TCM103"}
 
 
 @pytest.mark.proof
 def test_a_receiver_that_serves_one_by_one_breaks_the_burst_only() -> None:
     """Who works 0.05 s on each request, one at a time, is late in a storm and nowhere else."""
     with in_thread(serialises(0.05)) as url:
-        verdict = judged(url, ["TCM515", "TCM102", "TCM302"])
-    assert broken(verdict) == {"TCM515"}
+        verdict = check(url, ["TCM515", "TCM102", "TCM302"])
+    assert failed_codes(verdict) == {"TCM515"}
 
 
 @pytest.mark.proof
 def test_a_receiver_that_serves_one_by_one_is_not_blamed_for_being_late_in_company() -> None:
     """A receiver that needs most of the deadline for each request, one at a time, is heard alone and passes."""
     with in_thread(serialises(DEADLINE_S * 0.3)) as url:
-        verdict = judged(url, ["TCM102", "TCM104", "TCM302"], profile=HURRIED)
-    assert [item.result for item in verdict.results] == [Result.PASS] * 3
+        verdict = check(url, ["TCM102", "TCM104", "TCM302"], profile=SHORT_DEADLINE_PROFILE)
+    assert [item.status for item in verdict.results] == [ClauseStatus.PASS] * 3
 
 
 def test_every_clause_has_a_bug_that_proves_it() -> None:
     """There is no clause without a receiver that breaks it."""
-    in_effects = {code for code, clause in CLAUSES.items() if clause.play.name == "stories"}
-    assert {name[:6] for name in BUGS} >= CLAUSES.keys() - in_effects
+    in_effects = {code for code, clause in CLAUSES.items() if clause.builder.name == "stories"}
+    assert {name[:6] for name in MUTANTS} >= CLAUSES.keys() - in_effects
 
 
 @pytest.mark.proof
@@ -224,9 +230,9 @@ def test_a_receiver_that_is_late_with_every_resolve_is_found_in_bounded_time() -
 
     Those without an answer are heard again alone, two of each clause; the others are left out, and told so.
     """
-    with in_thread(through_sink(partial(resolves_slowly, DEADLINE_S * 1.3))) as url:
-        verdict = judged(url, ["TCM101", "TCM302", "TCM306", "TCM309"], profile=HURRIED)
-    assert broken(verdict) == {"TCM101"}
+    with in_thread(server_factory(partial(resolves_slowly, DEADLINE_S * 1.3))) as url:
+        verdict = check(url, ["TCM101", "TCM302", "TCM306", "TCM309"], profile=SHORT_DEADLINE_PROFILE)
+    assert failed_codes(verdict) == {"TCM101"}
     assert not [item.reason for item in verdict.results if "--max-time" in item.reason]
     late = next(item for item in verdict.results if item.clause.code == "TCM101").findings[0]
     assert "no answer inside the deadline" in late.title
@@ -234,9 +240,9 @@ def test_a_receiver_that_is_late_with_every_resolve_is_found_in_bounded_time() -
 
 def test_a_receiver_that_limits_the_rate_to_a_few_is_not_blamed_for_more_than_that() -> None:
     """Who takes one callback a minute fails in the storm; what that hides is left unjudged."""
-    with in_thread(through_sink(partial(limited_to, 1, 60.0))) as url:
-        verdict = judged(url, ["TCM302", "TCM309", "TCM515"])
+    with in_thread(server_factory(partial(rate_limited, 1, 60.0))) as url:
+        verdict = check(url, ["TCM302", "TCM309", "TCM515"])
     results = {item.clause.code: item for item in verdict.results}
-    assert broken(verdict) == {"TCM515"}
-    assert results["TCM309"].result is Result.ERROR
+    assert failed_codes(verdict) == {"TCM515"}
+    assert results["TCM309"].status is ClauseStatus.ERROR
     assert "answered 429" in results["TCM309"].reason

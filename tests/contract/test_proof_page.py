@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proof_page import bugs, page
+from proof_page import mistakes_by_code, page
 
 from tcop_mock.contract.clauses import load_clauses
 
@@ -10,7 +10,7 @@ from tcop_mock.contract.clauses import load_clauses
 def test_every_clause_has_a_mistake_that_it_finds() -> None:
     """There is no clause without a receiver that breaks it, and no mistake of a clause that is not there."""
     codes = {clause.code for clause in load_clauses()}
-    assert codes <= bugs().keys()
+    assert codes <= mistakes_by_code().keys()
     assert page().count("| – |") == 0
 
 

@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from buggy_receivers import PAYLOAD
+from buggy_receivers import PAYLOAD_MUTANTS
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.json_edit import with_value, without
+from tcop_mock.callbacks.json_edit import with_value, without_value
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State, wire_bytes
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received
+from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import ReceivedRequest
 
 CATALOG, GENERATOR = Catalog.load(), Generator(7)
 INFO, DIMENSIONS, CONDITIONS = "alarmObjInfo", "alarmObjInfo.dimensions", "alarmPolicyInfo.conditions"
@@ -22,35 +22,35 @@ NAME = f"{DIMENSIONS}.objName"
 
 def tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING) -> Any:
     """Return a body as a tree."""
-    return GENERATOR.callback(GENERATOR.alarm(CATALOG.get(shape), reaching=state), state).to_wire()
+    return GENERATOR.callback(GENERATOR.alarm(CATALOG.get(shape), required_state=state), state).to_dict()
 
 
 def but(path: str, value: object, state: State = State.FIRING) -> bytes:
     """Return a body with another value at a path; ``...`` takes it out."""
     body = tree(state=state)
-    return wire_bytes(without(body, path) if value is ... else with_value(body, path, value, create=True))
+    return encode_json(without_value(body, path) if value is ... else with_value(body, path, value, create=True))
 
 
-def post(body: bytes) -> Received:
+def post(body: bytes) -> ReceivedRequest:
     """Return a request with that body."""
-    return Received("POST", "/", (), body, 0.0)
+    return ReceivedRequest("POST", "/", (), body, 0.0)
 
 
 RESOLVED = State.RESOLVED
 BREAKING: dict[str, bytes] = {
-    "TCM101-knows-no-ckafka": wire_bytes(tree("ckafka/consumer-group-partition")),
+    "TCM101-knows-no-ckafka": encode_json(tree("ckafka/consumer-group-partition")),
     "TCM301-status-must-be-text": but("alarmStatus", 1),
     "TCM301-status-must-be-a-number": but("alarmStatus", "1"),
     "TCM301-duration-must-be-a-number": but("durationTime", "500"),
     "TCM301-notify-period-must-be-a-number": but(f"{CONDITIONS}.alarmNotifyPeriod", "300"),
     "TCM301-calc-value-must-be-text": but(f"{CONDITIONS}.calcValue", 90),
-    "TCM301-vport-must-be-text": wire_bytes(tree("clb/public-listener")),
+    "TCM301-vport-must-be-text": encode_json(tree("clb/public-listener")),
     "TCM302-zero-text-when-resolved": but("recoverTime", "0", RESOLVED),
     "TCM302-empty-text-when-resolved": but("recoverTime", "", RESOLVED),
     "TCM302-zero-number-when-resolved": but("recoverTime", 0, RESOLVED),
     "TCM302-zero-number-when-firing": but("recoverTime", 0),
     "TCM302-empty-text-when-firing": but("recoverTime", ""),
-    "TCM303-needs-region": wire_bytes(tree("cdn/domain")),
+    "TCM303-needs-region": encode_json(tree("cdn/domain")),
     "TCM303-needs-calc-value": but(f"{CONDITIONS}.calcValue", ...),
     "TCM303-needs-policy-id": but("alarmPolicyInfo.policyId", ...),
     "TCM303-needs-uin": but(f"{INFO}.uin", ...),
@@ -64,7 +64,7 @@ BREAKING: dict[str, bytes] = {
     "TCM305-needs-one-spelling-of-the-instance-id": but(f"{DIMENSIONS}.unInstanceId", ...),
     "TCM306-refuses-unknown-products": but(f"{INFO}.namespace", "qce/new"),
     "TCM306-looks-the-product-of-events-up": but(f"{CONDITIONS}.productName", "quantum_relay"),
-    "TCM307-knows-no-events": wire_bytes(tree("cvm/events")),
+    "TCM307-knows-no-events": encode_json(tree("cvm/events")),
     "TCM308-knows-two-types": but("alarmType", "weather"),
     "TCM309-reads-ascii": but(NAME, "告警"),
     "TCM309-chokes-on-emoji": but(NAME, "\U0001f525"),
@@ -72,7 +72,7 @@ BREAKING: dict[str, bytes] = {
     "TCM310-builds-sql-by-formatting": but("alarmPolicyInfo.policyName", "x'); DROP TABLE alarms; --"),
     "TCM310-formats-twice": but("alarmPolicyInfo.policyName", "{{ 7*7 }} {x}"),
     "TCM311-takes-names-of-255-characters": but(NAME, "a" * 256),
-    "TCM312-wants-the-session-first": wire_bytes(dict(reversed(tree().items()))),
+    "TCM312-wants-the-session-first": encode_json(dict(reversed(tree().items()))),
     "TCM312-reads-one-line": json.dumps(tree(), indent=2).encode(),
     "TCM313-chokes-on-duplicate-keys": b'{"durationTime":1,"durationTime":2}',
     "TCM314-reads-values-as-numbers": but(f"{CONDITIONS}.currentValue", ""),
@@ -89,15 +89,15 @@ BREAKING: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", PAYLOAD)
+@pytest.mark.parametrize("name", PAYLOAD_MUTANTS)
 def test_a_mistake_shows(name: str) -> None:
     """A body of its clause gets another answer than from the receiver that keeps the contract."""
-    assert PAYLOAD[name](post(BREAKING[name])) != careful(post(BREAKING[name]))
+    assert PAYLOAD_MUTANTS[name](post(BREAKING[name])) != correct_receiver(post(BREAKING[name]))
 
 
-@pytest.mark.parametrize("name", sorted(PAYLOAD.keys() - {"TCM301-status-must-be-a-number"}))
+@pytest.mark.parametrize("name", sorted(PAYLOAD_MUTANTS.keys() - {"TCM301-status-must-be-a-number"}))
 @pytest.mark.parametrize("state", [State.FIRING, State.RESOLVED])
 def test_a_mistake_in_reading_does_not_touch_plain_callbacks(name: str, state: State) -> None:
     """The body that every receiver knows is taken, firing and resolved, so a clause has a ground to stand on."""
-    request = post(wire_bytes(tree(state=state)))
-    assert PAYLOAD[name](request) == careful(request)
+    request = post(encode_json(tree(state=state)))
+    assert PAYLOAD_MUTANTS[name](request) == correct_receiver(request)

@@ -8,20 +8,20 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from buggy_receivers import BUGS, PAYLOAD, acks_after, holds_last_byte, serialises
-from honest_receivers import PROCESSES, SINKS
-from receivers import CREDENTIALS, through_sink
+from buggy_receivers import MUTANTS, PAYLOAD_MUTANTS, acks_after, holds_last_byte, serialises
+from honest_receivers import PROCESSES, SERVERS
+from receivers import CREDENTIALS, server_factory
 
 from tcop_mock.domain.target import Credentials, Secret, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from receivers import Opening
+    from receivers import ReceiverFactory
 
     from tcop_mock.server.http_server import Reply
 
-    Opened = Callable[[Opening], str]
+    Opened = Callable[[ReceiverFactory], str]
 
 GOOD, BROKEN, DEEP = b'{"alarmStatus": "1"}', b'{"alarmStatus":', b"[" * 5000 + b"]" * 5000
 LONG = b'{"a": "%s"}' % (b"x" * 40_000)
@@ -73,10 +73,10 @@ def test_a_process_takes_callbacks_and_refuses_the_rest(name: str, process_url: 
     assert [ask(url, b"", method).status for method in ("GET", "PUT", "DELETE")] == [405] * 3
 
 
-@pytest.mark.parametrize("name", SINKS)
+@pytest.mark.parametrize("name", SERVERS)
 def test_an_honest_sink_takes_callbacks_and_refuses_the_rest(name: str, opened: Opened) -> None:
     """Whatever its answers look like, they are 2xx for a callback and 4xx for anything else."""
-    url = opened(SINKS[name])
+    url = opened(SERVERS[name])
     assert 200 <= ask(url).status < 300
     assert ask(url, BROKEN).status in {400, 422}
     assert ask(url, b"", "GET").status == 405
@@ -94,13 +94,13 @@ OTHERWISE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(BUGS.keys() - LATE - PAYLOAD.keys() - {"TCM114-reads-once"}))
+@pytest.mark.parametrize("name", sorted(MUTANTS.keys() - LATE - PAYLOAD_MUTANTS.keys() - {"TCM114-reads-once"}))
 def test_a_mistake_on_the_wire_does_not_touch_a_plain_callback(name: str, opened: Opened) -> None:
     """A small callback with the right credentials is taken, but where the mistake leaves no way to.
 
     Not asked: who reads once, because http.client writes head and body apart.
     """
-    assert ask(opened(BUGS[name])).status == OTHERWISE.get(name, 200)
+    assert ask(opened(MUTANTS[name])).status == OTHERWISE.get(name, 200)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_a_mistake_shows_in_the_status(  # noqa: PLR0913, PLR0917 - a row of the
     name: str, method: str, body: bytes, content_type: str, status: int, opened: Opened
 ) -> None:
     """The request of its clause gets the wrong status."""
-    assert ask(opened(BUGS[name]), body, method, content_type=content_type).status == status
+    assert ask(opened(MUTANTS[name]), body, method, content_type=content_type).status == status
 
 
 def test_a_mistake_with_chunks_shows(opened: Opened) -> None:
     """A chunked body breaks the receiver that cannot read one."""
-    target = Target.parse(opened(BUGS["TCM112-breaks-on-chunks"]))
+    target = Target.parse(opened(MUTANTS["TCM112-breaks-on-chunks"]))
     connection = HTTPConnection(target.host, target.port, timeout=WAIT_S)
     connection.request("POST", "/", iter([GOOD]), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
     assert connection.getresponse().status == 500
@@ -131,8 +131,8 @@ def test_a_mistake_with_chunks_shows(opened: Opened) -> None:
 
 def test_a_mistake_with_paths_shows(opened: Opened) -> None:
     """A query is not known to one receiver, and another redirects to its own path with a slash, which it serves."""
-    assert ask(f"{opened(BUGS['TCM113-knows-its-bare-path-only'])}/?team=sre").status == 404
-    url = opened(BUGS["TCM104-redirects-to-a-slash"])
+    assert ask(f"{opened(MUTANTS['TCM113-knows-its-bare-path-only'])}/?team=sre").status == 404
+    url = opened(MUTANTS["TCM104-redirects-to-a-slash"])
     assert ask(url) == Answer(308, b"", "/alarms/")
     assert ask(f"{url}/").status == 200
 
@@ -140,14 +140,14 @@ def test_a_mistake_with_paths_shows(opened: Opened) -> None:
 @pytest.mark.parametrize("name", ["TCM105-answers-without-end", "TCM105-answers-100-kib"])
 def test_a_mistake_with_the_length_of_answers_shows(name: str, opened: Opened) -> None:
     """More than 64 KiB come, for what is accepted only."""
-    url = opened(BUGS[name])
+    url = opened(MUTANTS[name])
     assert len(ask(url).body) > 65_536
     assert len(ask(url, BROKEN).body) < 100
 
 
 def test_reading_once_loses_what_comes_later(opened: Opened) -> None:
     """A head and a body in two segments are answered 400, in one 200."""
-    target = Target.parse(opened(BUGS["TCM114-reads-once"]))
+    target = Target.parse(opened(MUTANTS["TCM114-reads-once"]))
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
     with socket.create_connection((target.host, target.port), WAIT_S) as wire:
         wire.sendall(head)
@@ -176,7 +176,7 @@ def test_a_mistake_with_credentials_shows(  # noqa: PLR0913, PLR0917 - a row of 
     name: str, user: str, password: str, body: bytes, status: int, opened: Opened
 ) -> None:
     """Each receiver lets in whom it should not, and nobody else."""
-    assert ask(opened(BUGS[name]), body, credentials=pair(user, password)).status == status
+    assert ask(opened(MUTANTS[name]), body, credentials=pair(user, password)).status == status
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_mistake_with_credentials_shows(  # noqa: PLR0913, PLR0917 - a row of 
 )
 def test_who_shows_no_credentials_is_let_in_by_one_receiver_only(name: str, status: int, opened: Opened) -> None:
     """The one that should have asked for them takes the callback."""
-    url = opened(BUGS[name])
+    url = opened(MUTANTS[name])
     assert ask(f"http://{url.rpartition('@')[2]}").status == status
 
 
@@ -192,7 +192,7 @@ def test_who_shows_no_credentials_is_let_in_by_one_receiver_only(name: str, stat
 def test_a_refusal_repeats_what_it_was_shown(name: str, opened: Opened) -> None:
     """The wrong password, or the header that holds it, stands in the answer."""
     wrong = pair(USER, "sentinel-4711")
-    answer = ask(opened(BUGS[name]), credentials=wrong)
+    answer = ask(opened(MUTANTS[name]), credentials=wrong)
     assert answer.status == 401
     assert any(trace.encode() in answer.body for trace in (wrong.token().reveal(), wrong.password.reveal()))
 
@@ -207,7 +207,7 @@ def test_a_refusal_repeats_what_it_was_shown(name: str, opened: Opened) -> None:
 )
 def test_a_receiver_dies_of_what_it_refuses(name: str, body: bytes, opened: Opened) -> None:
     """The fatal body is answered 400, and nothing after it is answered at all."""
-    url = opened(BUGS[name])
+    url = opened(MUTANTS[name])
     assert ask(url, body).status == 400
     with pytest.raises((ConnectionError, TimeoutError)):
         first_byte(Target.parse(url))
@@ -222,7 +222,7 @@ def first_byte(target: Target) -> bytes:
 
 def test_one_client_holds_up_the_next(opened: Opened) -> None:
     """While a request is half sent another is not answered; when it is gone, it is."""
-    target = Target.parse(opened(BUGS["TCM407-serves-one-client-at-a-time"]))
+    target = Target.parse(opened(MUTANTS["TCM407-serves-one-client-at-a-time"]))
     with socket.create_connection((target.host, target.port), WAIT_S) as slow:
         slow.sendall(b"POST / HTTP/1.1\r\n")
         with socket.create_connection((target.host, target.port), 0.1) as wire:
@@ -257,4 +257,4 @@ def test_a_receiver_that_does_not_open_is_the_tests_error(opened: Opened) -> Non
         raise LookupError
 
     with pytest.raises(LookupError):
-        opened(through_sink(make))
+        opened(server_factory(make))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock.contract.clauses import find, load_clauses
-from tcop_mock.contract.reproduce import Flag, Source, curl, our_own, replayed
-from tcop_mock.domain.contract import Case, Offer, Pace, Play, Scene
-from tcop_mock.domain.delivery import Push
+from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.contract.reproduce import Flag, ReproductionContext, check_command, curl_command, replay_command
+from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _run(command: str, folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_the_curl_line_sends_the_same_body(body: bytes, tmp_path: Path) -> None:
     """Bash gives curl the case's bytes (a here-document ends in a line break), the URL and the headers."""
-    line = curl(Case("x", Push(body)), TARGET)
+    line = curl_command(RequestCase("x", OutgoingRequest(body)), TARGET)
     seen = _run(line, tmp_path)
     sent = bytes.fromhex(seen["body"])
     assert sent in {body, body + b"\n"}
@@ -68,13 +68,15 @@ def test_the_curl_line_sends_the_same_body(body: bytes, tmp_path: Path) -> None:
 
 def test_other_methods_are_sent_without_a_body(tmp_path: Path) -> None:
     """A GET is a GET, without data."""
-    seen = _run(curl(Case("x", Push(b"", method="GET", headers=())), TARGET), tmp_path)
+    seen = _run(curl_command(RequestCase("x", OutgoingRequest(b"", method="GET", headers=())), TARGET), tmp_path)
     assert seen["arguments"] == ["-sS", "-i", "-X", "GET", TARGET.url]
 
 
 def test_a_query_and_chunks_are_sent_as_the_case_has_them(tmp_path: Path) -> None:
     """The query stands behind the target's own; curl frames the body in chunks where its header says so."""
-    seen = _run(curl(Case("x", Push(b"{}", query="from=tcop", chunked=True)), TARGET), tmp_path)
+    seen = _run(
+        curl_command(RequestCase("x", OutgoingRequest(b"{}", query="from=tcop", chunked=True)), TARGET), tmp_path
+    )
     assert f"{TARGET.url}&from=tcop" in seen["arguments"]
     assert "Transfer-Encoding: chunked" in seen["arguments"]
 
@@ -82,17 +84,17 @@ def test_a_query_and_chunks_are_sent_as_the_case_has_them(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "offer, shown",
     [
-        (Offer.RIGHT, "alice:s3cr3t@home"),
-        (Offer.WRONG_USER, "tcop-mock-stranger:s3cr3t@home"),
-        (Offer.WRONG_PASSWORD, "alice:tcop-mock-wrong"),
-        (Offer.EMPTY_PASSWORD, "alice:"),
-        (Offer.NONE, None),
+        (CredentialVariant.RIGHT, "alice:s3cr3t@home"),
+        (CredentialVariant.WRONG_USER, "tcop-mock-stranger:s3cr3t@home"),
+        (CredentialVariant.WRONG_PASSWORD, "alice:tcop-mock-wrong"),
+        (CredentialVariant.EMPTY_PASSWORD, "alice:"),
+        (CredentialVariant.NONE, None),
     ],
 )
-def test_credentials_come_from_the_environment(offer: Offer, shown: str | None, tmp_path: Path) -> None:
+def test_credentials_come_from_the_environment(offer: CredentialVariant, shown: str | None, tmp_path: Path) -> None:
     """The line holds no credentials; bash puts them in when it is run, right or wrong as the case had them."""
-    case = Case("x", Push(b"{}", credentials=GUARDED.credentials), offer=offer)
-    line = curl(case, GUARDED)
+    case = RequestCase("x", OutgoingRequest(b"{}", credentials=GUARDED.credentials), credential_variant=offer)
+    line = curl_command(case, GUARDED)
     assert "s3cr3t" not in line
     assert "alice" not in line
     arguments = _run(line, tmp_path)["arguments"]
@@ -102,18 +104,18 @@ def test_credentials_come_from_the_environment(offer: Offer, shown: str | None, 
 
 def test_our_own_line_names_clause_seed_and_profile() -> None:
     """The second way is a check of the one clause with the same seed, quoted for a shell."""
-    clause = find(load_clauses(), "TCM302")
-    words = shlex.split(our_own(Source(clause, TARGET, 7, "2023", ("my shapes",))))
+    clause = find_clause(load_clauses(), "TCM302")
+    words = shlex.split(check_command(ReproductionContext(clause, TARGET, 7, "2023", ("my shapes",))))
     flags = ["--clauses", "TCM302", "--seed", "7", "--profile", "2023", "--catalog", "my shapes"]
     assert words == ["tcop-mock", "check", TARGET.url, *flags]
-    assert '"$TCOP_MOCK_TARGET"' in our_own(Source(clause, GUARDED, 7, "2023"))
+    assert '"$TCOP_MOCK_TARGET"' in check_command(ReproductionContext(clause, GUARDED, 7, "2023"))
 
 
 FLAGS = (
     Flag("--insecure"),
     Flag("--pace", "300/min"),
-    Flag("--observe-call", "state of 'it':look", sees=True),
-    Flag("--effect-timeout", "2s", sees=True),
+    Flag("--observe-call", "state of 'it':look", observes_effects=True),
+    Flag("--effect-timeout", "2s", observes_effects=True),
 )
 
 
@@ -124,23 +126,25 @@ def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
         "TCM302": ["--insecure", "--pace", "300/min"],
         "TCM505": ["--insecure", "--pace", "300/min", "--observe-call", "state of 'it':look", "--effect-timeout", "2s"],
     }.items():
-        words = shlex.split(our_own(Source(find(clauses, code), TARGET, 7, "2023", flags=FLAGS)))
+        words = shlex.split(
+            check_command(ReproductionContext(find_clause(clauses, code), TARGET, 7, "2023", flags=FLAGS))
+        )
         assert words[words.index("2023") + 1 :] == flags
 
 
 @pytest.mark.parametrize(
     "flag",
     [
-        Flag("--observe-url", "http://u:s3cret@127.0.0.1/state", sees=True),
-        Flag("--observe-url", "http://127.0.0.1/state?token=s3cret", sees=True),
-        Flag("--observe-url", "http://127.0.0.1/state?of={token}&api_key=s3cret", sees=True),
-        Flag("--observe-cmd", "curl -H 'X-Key: s3cret' http://127.0.0.1/state", sees=True),
-        Flag("--restart-cmd", "systemctl restart alarms-s3cret", sees=True),
+        Flag("--observe-url", "http://u:s3cret@127.0.0.1/state", observes_effects=True),
+        Flag("--observe-url", "http://127.0.0.1/state?token=s3cret", observes_effects=True),
+        Flag("--observe-url", "http://127.0.0.1/state?of={token}&api_key=s3cret", observes_effects=True),
+        Flag("--observe-cmd", "curl -H 'X-Key: s3cret' http://127.0.0.1/state", observes_effects=True),
+        Flag("--restart-cmd", "systemctl restart alarms-s3cret", observes_effects=True),
     ],
 )
 def test_a_flag_that_holds_a_secret_is_left_to_the_environment(flag: Flag) -> None:
     """In a variable that is called like the flag."""
-    line = our_own(Source(find(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
+    line = check_command(ReproductionContext(find_clause(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
     assert "s3cret" not in line
     assert line.endswith(f' {flag.name} "${flag.name[2:].replace("-", "_").upper()}"')
 
@@ -148,47 +152,59 @@ def test_a_flag_that_holds_a_secret_is_left_to_the_environment(flag: Flag) -> No
 @pytest.mark.parametrize("query", ["", "?of={token}", "?of={token}&also={token}"])
 def test_a_url_that_holds_no_secret_is_shown(query: str) -> None:
     """It names nothing but what is looked for."""
-    flag = Flag("--observe-url", f"http://127.0.0.1:8080/state/{{token}}{query}", sees=True)
-    words = shlex.split(our_own(Source(find(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,))))
+    flag = Flag("--observe-url", f"http://127.0.0.1:8080/state/{{token}}{query}", observes_effects=True)
+    words = shlex.split(
+        check_command(ReproductionContext(find_clause(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
+    )
     assert words[-2:] == [flag.name, flag.value]
 
 
 def test_a_certificate_that_is_not_verified_is_not_verified_again(tmp_path: Path) -> None:
     """Neither by curl, nor when the case is replayed."""
-    assert _run(curl(ONE, TARGET, insecure=True), tmp_path)["arguments"][:3] == ["-sS", "-i", "-k"]
-    source = Source(find(load_clauses(), "TCM302"), TARGET, 7, "2023", play=Play((Scene((ONE,)),)), flags=FLAGS)
-    assert replayed(ONE, source).endswith(" --insecure")
+    assert _run(curl_command(ONE, TARGET, insecure=True), tmp_path)["arguments"][:3] == ["-sS", "-i", "-k"]
+    source = ReproductionContext(
+        find_clause(load_clauses(), "TCM302"), TARGET, 7, "2023", test=ClauseTest((CaseGroup((ONE,)),)), flags=FLAGS
+    )
+    assert replay_command(ONE, source).endswith(" --insecure")
 
 
-ONE, OTHER = Case("one", Push(b"1")), Case("other", Push(b"2"))
-SILENT = Case("only prepares", Push(b""), judged=False)
-REUSING = Case("reuses", Push(b"", reuses=True))
+ONE, OTHER = RequestCase("one", OutgoingRequest(b"1")), RequestCase("other", OutgoingRequest(b"2"))
+SILENT = RequestCase("only prepares", OutgoingRequest(b""), is_asserted=False)
+REUSING = RequestCase("reuses", OutgoingRequest(b"", reuse_connection=True))
 
 
 def test_a_case_that_shows_it_alone_is_named_to_replay() -> None:
     """The case is numbered as replay numbers it, and the target of a guarded receiver stays in the environment."""
-    source = Source(
-        find(load_clauses(), "TCM302"), TARGET, 7, "2023", ("my shapes",), Play((Scene((ONE,)), Scene((OTHER,))))
+    source = ReproductionContext(
+        find_clause(load_clauses(), "TCM302"),
+        TARGET,
+        7,
+        "2023",
+        ("my shapes",),
+        ClauseTest((CaseGroup((ONE,)), CaseGroup((OTHER,)))),
     )
-    words = shlex.split(replayed(OTHER, source))
+    words = shlex.split(replay_command(OTHER, source))
     flags = ["--attempts", "1", "--seed", "7", "--profile", "2023", "--catalog", "my shapes"]
     assert words == ["tcop-mock", "replay", "TCM302/2", "--to", TARGET.url, *flags]
-    assert ' --to "$TCOP_MOCK_TARGET" ' in replayed(ONE, source._replace(target=GUARDED))
+    assert ' --to "$TCOP_MOCK_TARGET" ' in replay_command(ONE, source._replace(target=GUARDED))
 
 
 @pytest.mark.parametrize(
     "case, play",
     [
         (ONE, None),
-        (OTHER, Play((Scene((ONE,)),))),
-        (ONE, Play((Scene((ONE,)),), pace=Pace.BURST)),
-        (ONE, Play((Scene((ONE,)),), pace=Pace.IN_TURN)),
-        (ONE, Play((Scene((ONE,), meanwhile=OTHER),))),
-        (ONE, Play((Scene((SILENT, ONE)),))),
-        (REUSING, Play((Scene((REUSING,)),))),
+        (OTHER, ClauseTest((CaseGroup((ONE,)),))),
+        (ONE, ClauseTest((CaseGroup((ONE,)),), send_order=SendOrder.BURST)),
+        (ONE, ClauseTest((CaseGroup((ONE,)),), send_order=SendOrder.SEQUENTIAL)),
+        (ONE, ClauseTest((CaseGroup((ONE,), background=OTHER),))),
+        (ONE, ClauseTest((CaseGroup((SILENT, ONE)),))),
+        (REUSING, ClauseTest((CaseGroup((REUSING,)),))),
     ],
     ids=["unknown", "of another clause", "burst", "in turn", "beside another", "after others", "on their connection"],
 )
-def test_what_takes_more_than_one_request_is_not_replayed(case: Case, play: Play | None) -> None:
+def test_what_takes_more_than_one_request_is_not_replayed(case: RequestCase, play: ClauseTest | None) -> None:
     """Where what is sent before, beside or after makes the finding, one request is no way to see it again."""
-    assert replayed(case, Source(find(load_clauses(), "TCM302"), TARGET, 7, "2023", play=play)) == ""
+    assert (
+        replay_command(case, ReproductionContext(find_clause(load_clauses(), "TCM302"), TARGET, 7, "2023", test=play))
+        == ""
+    )

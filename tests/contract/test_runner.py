@@ -8,18 +8,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from virtual_time import run_virtually
+from virtual_time import run_in_virtual_time
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.observation import Observing
+from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
-from tcop_mock.contract.preflight import Footing, find_footing
+from tcop_mock.contract.preflight import Preflight, run_preflight
 from tcop_mock.contract.runner import CheckPlan, ContractRun
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, Result, RunEvent, RunFinished, RunStarted
+from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, ClauseStatus, RunEvent, RunFinished, RunStarted
 from tcop_mock.errors import TargetError
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ REFUSED: Answer = (Outcome.REFUSED, None, 0.0)
 class FakePost:
     """A port that answers at once and lets a clock of its own go on."""
 
-    def __init__(self, answer: Callable[[Push, int], Answer]) -> None:
+    def __init__(self, answer: Callable[[OutgoingRequest, int], Answer]) -> None:
         self.now_s = 0.0
-        self.pushes: list[Push] = []
+        self.pushes: list[OutgoingRequest] = []
         self.slept_s: list[float] = []
         self._answer = answer
 
@@ -51,11 +51,13 @@ class FakePost:
         self.now_s += pause_s
         self.slept_s.append(pause_s)
 
-    async def __call__(self, push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    async def __call__(
+        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
+    ) -> Attempt:
         """Answer as planned."""
         started_s = self.now_s
-        outcome, status, took_s = self._answer(push, len(self.pushes))
-        self.pushes.append(push)
+        outcome, status, took_s = self._answer(request, len(self.pushes))
+        self.pushes.append(request)
         self.now_s += min(took_s, deadline_s)
         return Attempt(
             outcome,
@@ -68,7 +70,7 @@ class FakePost:
 
 
 def _run(post: FakePost, globs: Sequence[str], target: Target = TARGET, **options: Any) -> ContractRun:
-    plan = CheckPlan(target, Catalog.load(), select(load_clauses(), globs), load_profile(), seed=7, **options)
+    plan = CheckPlan(target, Catalog.load(), select_clauses(load_clauses(), globs), load_profile(), seed=7, **options)
     return ContractRun(plan, post, post.clock, post.sleep)
 
 
@@ -88,7 +90,7 @@ def test_a_run_tells_its_start_each_clause_and_its_end() -> None:
     started = [event.clause.code for event in events if isinstance(event, ClauseStarted)]
     finished = [event.result.clause.code for event in events if isinstance(event, ClauseFinished)]
     assert sorted(started) == sorted(finished) == ["TCM102", "TCM104"]
-    assert events[-1].verdict.count(Result.PASS) == 2
+    assert events[-1].verdict.count(ClauseStatus.PASS) == 2
     assert events[-1].verdict.target == "http://127.0.0.1:9/hook"
 
 
@@ -143,14 +145,14 @@ def test_a_slow_first_answer_is_not_the_measure() -> None:
     post = FakePost(lambda _push, number: SILENCE if number == 0 else OK)
     events = _play(_run(post, ["TCM302"]))
     assert isinstance(events[-1], RunFinished)
-    assert events[-1].verdict.count(Result.PASS) == 1
+    assert events[-1].verdict.count(ClauseStatus.PASS) == 1
 
 
 @pytest.mark.parametrize("took_s, in_flight", [(0.01, 4), (0.0, 4), (0.7, 2), (1.9, 1), (4.9, 1)])
 def test_slow_receivers_get_fewer_requests_at_once(took_s: float, in_flight: int) -> None:
     """As many requests are in flight as can be served one by one inside a part of the deadline."""
     attempt = Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
-    assert Footing(attempt, deadline_s=5.0).in_flight == in_flight
+    assert Preflight(attempt, deadline_s=5.0).in_flight == in_flight
 
 
 @pytest.mark.parametrize("together_s, in_flight", [(2.0, 8), (3.5, 8), (4.0, 1), (16.0, 1)])
@@ -158,17 +160,25 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
     """Eight requests that are answered as fast as one show that it need not be asked one by one."""
     asked = 0
 
-    async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    async def post(push: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
         assert (push, intended_s) == (plain, None)
         nonlocal asked
         asked += 1
         took_s = min(deadline_s, 2.0 if asked <= 2 else together_s)
         return Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
 
-    plain = Push(b"{}")
+    plain = OutgoingRequest(b"{}")
     ports = FakePost(lambda _push, _number: OK)
     footing = asyncio.run(
-        find_footing(Push(b"{}"), TARGET, post=post, deadline_s=5.0, wait_s=0.0, clock=ports.clock, sleep=ports.sleep)
+        run_preflight(
+            OutgoingRequest(b"{}"),
+            TARGET,
+            transport=post,
+            deadline_s=5.0,
+            wait_s=0.0,
+            clock=ports.clock,
+            sleep=ports.sleep,
+        )
     )
     assert (asked, footing.in_flight) == (2 + 8, in_flight)
 
@@ -179,8 +189,8 @@ def test_a_mute_receiver_is_judged_on_time_only() -> None:
     run = _run(post, [])
     _play(run)
     verdict = run.verdict("-")
-    assert [item.clause.code for item in verdict.results if item.result is Result.FAIL] == ["TCM102"]
-    assert verdict.count(Result.PASS) == 0
+    assert [item.clause.code for item in verdict.results if item.status is ClauseStatus.FAIL] == ["TCM102"]
+    assert verdict.count(ClauseStatus.PASS) == 0
     assert len(post.pushes) == 2 + 4
 
 
@@ -190,7 +200,9 @@ def test_clauses_that_need_credentials_are_not_run_without_them() -> None:
         run = _run(FakePost(lambda _push, _number: OK), ["TCM2*", "TCM104"], target, **options)
         _play(run)
         results = {item.clause.code: item for item in run.verdict("-").results}
-        assert {code for code, item in results.items() if item.result is Result.NOT_RUN} == results.keys() - {"TCM104"}
+        assert {code for code, item in results.items() if item.status is ClauseStatus.NOT_RUN} == results.keys() - {
+            "TCM104"
+        }
         assert "USER:PASSWORD@" in results["TCM201"].reason
 
 
@@ -202,7 +214,7 @@ def test_clauses_of_other_profiles_are_not_run() -> None:
     run.plan = replace(run.plan, clauses=other)
     _play(run)
     [item] = run.verdict("-").results
-    assert (item.result, item.reason) == (Result.NOT_RUN, "holds in profile 2019-ack only")
+    assert (item.status, item.reason) == (ClauseStatus.NOT_RUN, "holds in profile 2019-ack only")
 
 
 def test_each_push_carries_the_target_s_credentials() -> None:
@@ -216,10 +228,10 @@ def test_what_is_not_finished_in_time_is_an_error() -> None:
     """When the run's time is up, the clauses that are left are errors and the verdict comes all the same."""
 
     class Stuck(FakePost):
-        async def __call__(self, push: Push, **options: Any) -> Attempt:
+        async def __call__(self, request: OutgoingRequest, **options: Any) -> Attempt:
             if len(self.pushes) >= 1:
                 await asyncio.Event().wait()
-            return await super().__call__(push, **options)
+            return await super().__call__(request, **options)
 
     run = _run(Stuck(lambda _push, _number: OK), ["TCM102", "TCM104"], max_time_s=0.05)
     events = _play(run)
@@ -231,9 +243,9 @@ def test_the_run_s_limit_holds_for_the_first_request_too() -> None:
     """A target that does not answer the first callback inside the run's limit is unusable, and told so in time."""
 
     class Stuck(FakePost):
-        async def __call__(self, push: Push, **options: Any) -> Attempt:
+        async def __call__(self, request: OutgoingRequest, **options: Any) -> Attempt:
             await asyncio.Event().wait()
-            return await super().__call__(push, **options)
+            return await super().__call__(request, **options)
 
     with pytest.raises(TargetError, match=r"did not answer a plain callback inside --max-time 0\.05s"):
         _play(_run(Stuck(lambda _push, _number: OK), ["TCM102"], max_time_s=0.05))
@@ -243,24 +255,24 @@ def test_a_clause_has_a_limit_of_its_own() -> None:
     """A port that never comes back costs one clause its own limit, not the run."""
 
     class Stuck(FakePost):
-        async def __call__(self, push: Push, **options: Any) -> Attempt:
+        async def __call__(self, request: OutgoingRequest, **options: Any) -> Attempt:
             if len(self.pushes) >= 1:
                 await asyncio.Event().wait()
-            return await super().__call__(push, **options)
+            return await super().__call__(request, **options)
 
     run = _run(Stuck(lambda _push, _number: OK), ["TCM104"])
     profile = run.plan.profile
     run.plan = replace(run.plan, profile=replace(profile, delivery=replace(profile.delivery, timeout_s=0.001)))
     _play(run)
     [item] = run.verdict("-").results
-    assert item.result is Result.ERROR
+    assert item.status is ClauseStatus.ERROR
     assert "not finished within its own limit" in item.reason
 
 
 def test_a_clause_that_fails_to_play_fails_the_run() -> None:
     """An error of ours while a clause is played is raised, not swallowed."""
 
-    def broken(_push: Push, number: int) -> Answer:
+    def broken(_push: OutgoingRequest, number: int) -> Answer:
         if number:
             raise ZeroDivisionError
         return OK
@@ -279,16 +291,16 @@ def test_late_in_company_and_in_time_alone_passes() -> None:
     """A clause whose answers were late beside others is played again alone, and that counts."""
     seen: dict[bytes, int] = {}
 
-    def first_time_late(push: Push, number: int) -> Answer:
+    def first_time_late(push: OutgoingRequest, number: int) -> Answer:
         seen[push.body] = seen.get(push.body, 0) + 1
         return SILENCE if seen[push.body] == 1 and 0 < number < 4 else OK
 
     run = _run(FakePost(first_time_late), ["TCM102"])
     _play(run)
-    assert [item.result for item in run.verdict("-").results] == [Result.PASS]
+    assert [item.status for item in run.verdict("-").results] == [ClauseStatus.PASS]
     run = _run(FakePost(lambda _push, number: SILENCE if number else OK), ["TCM102"])
     _play(run)
-    assert [item.result for item in run.verdict("-").results] == [Result.FAIL]
+    assert [item.status for item in run.verdict("-").results] == [ClauseStatus.FAIL]
 
 
 def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> None:
@@ -296,7 +308,7 @@ def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> Non
     run = _run(FakePost(lambda _push, number: OK if number == 0 else (Outcome.REJECTED, 500, 0.01)), ["TCM4*"])
     _play(run)
     results = {item.clause.code: item for item in run.verdict("-").results}
-    assert results["TCM409"].result is Result.ERROR
+    assert results["TCM409"].status is ClauseStatus.ERROR
     assert "before the broken bodies" in results["TCM409"].reason
 
 
@@ -305,7 +317,7 @@ def test_a_receiver_that_wants_a_pause_gets_it_when_it_is_heard_alone() -> None:
     post = FakePost(lambda _push, number: (Outcome.REJECTED, 429, 0.0) if 0 < number < 5 else OK)
     run = _run(post, ["TCM302"])
     _play(run)
-    assert [item.result for item in run.verdict("-").results] == [Result.PASS]
+    assert [item.status for item in run.verdict("-").results] == [ClauseStatus.PASS]
     assert post.slept_s == [1.0]
 
 
@@ -326,7 +338,7 @@ def test_silences_are_not_waited_for_without_end() -> None:
     run = _run(post, ["TCM101"])
     _play(run)
     [item] = run.verdict("-").results
-    assert item.result is Result.FAIL
+    assert item.status is ClauseStatus.FAIL
     silent = sum(b'"alarmStatus":"0"' in push.body for push in post.pushes)
     assert 12 + 2 <= silent <= 12 + 4 + 2
 
@@ -337,7 +349,7 @@ def test_scenes_are_not_begun_after_silences() -> None:
     run = _run(post, ["TCM303"])
     _play(run)
     [item] = run.verdict("-").results
-    assert item.result is Result.ERROR
+    assert item.status is ClauseStatus.ERROR
     assert "1 case, after others had no answer" in item.reason
     assert len(post.pushes) == 1 + 3 + 2
 
@@ -356,7 +368,7 @@ def test_a_paced_run_sends_one_request_after_the_other() -> None:
     started: list[float] = []
 
     async def play(clock: Callable[[], float]) -> ContractRun:
-        async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        async def post(push: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
             assert push.body
             assert deadline_s
             started.append(clock())
@@ -364,18 +376,18 @@ def test_a_paced_run_sends_one_request_after_the_other() -> None:
             now_s = clock()
             return Attempt(Outcome.ACKED, intended_s or now_s, now_s - 0.01, now_s, status=200)
 
-        clauses = select(load_clauses(), ["TCM302", "TCM309", "TCM515", "TCM503"])
-        observing = Observing(CallableObserver("m:f", lambda _token: [], None))
-        plan = CheckPlan(TARGET, Catalog.load(), clauses, load_profile(), 7, gap_s=0.5, observing=observing)
+        clauses = select_clauses(load_clauses(), ["TCM302", "TCM309", "TCM515", "TCM503"])
+        observing = ObservationConfig(CallableObserver("m:f", lambda _token: [], None))
+        plan = CheckPlan(TARGET, Catalog.load(), clauses, load_profile(), 7, min_interval_s=0.5, observation=observing)
         run = ContractRun(plan, post, clock, asyncio.sleep)
         async for _ in run.events():
             pass
         return run
 
-    results = {item.clause.code: item for item in run_virtually(play).verdict("").results}
+    results = {item.clause.code: item for item in run_in_virtual_time(play).verdict("").results}
     assert len(started) > 10
     assert min(later - first for first, later in itertools.pairwise(started)) >= 0.5 - 1e-9
-    assert results["TCM302"].result is Result.PASS
+    assert results["TCM302"].status is ClauseStatus.PASS
     for code in ("TCM503", "TCM515"):
-        assert results[code].result is Result.NOT_RUN
+        assert results[code].status is ClauseStatus.NOT_RUN
         assert results[code].reason == "needs many requests at once, and --pace sends one after the other"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from tcop_mock.contract.effect_assertions import shifts_s, shown_times
+from tcop_mock.contract.effect_assertions import find_timestamps, utc_shifts_s
 
 SENT = datetime(2023, 8, 7, 12, 30, 15)  # noqa: DTZ001 - Beijing time without offset
 HOUR_S = 3600
@@ -32,7 +32,7 @@ HOUR_S = 3600
 )
 def test_a_time_is_read_with_its_offset(text: str, shift_s: float, *, offset_known: bool) -> None:
     """In the ways in which receivers write times."""
-    assert shifts_s(shown_times(text), SENT) == {(shift_s, offset_known)}
+    assert utc_shifts_s(find_timestamps(text), SENT) == {(shift_s, offset_known)}
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_a_time_is_read_with_its_offset(text: str, shift_s: float, *, offset_kno
 )
 def test_other_times_are_not_meant(text: str) -> None:
     """What is off by no time zone's offset, or by more than a day, is another time."""
-    assert shifts_s(shown_times(text), SENT) == set()
+    assert utc_shifts_s(find_timestamps(text), SENT) == set()

@@ -9,7 +9,7 @@ import pytest
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.domain.contract import Need
+from tcop_mock.domain.contract import Prerequisite
 
 pytestmark = pytest.mark.checkout
 
@@ -18,10 +18,10 @@ PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 CLAUSES, SHAPES = load_clauses(), list(Catalog.load())
 METRICS = {(shape.policy.type, metric.name) for shape in SHAPES for metric in shape.metrics}
 """CVM's have two forms of dimensions, and the same metrics in both."""
-BEHIND = {Need.OBSERVER, Need.DOWNSTREAM, Need.PAGERDUTY, Need.WECOM}
+BEHIND = {Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM}
 COUNTS = {
     r"(\d+) clauses in \[": len(CLAUSES),
-    r"(\d+) of them look behind": sum(bool(clause.needs & BEHIND) for clause in CLAUSES),
+    r"(\d+) of them look behind": sum(bool(clause.prerequisites & BEHIND) for clause in CLAUSES),
     r"(\d+) shapes": len(SHAPES),
     r"(\d+) metrics": len(METRICS),
     r"the (\d+)\s+events": sum(len(shape.events) for shape in SHAPES),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from snippets import blocks, run_in, script_of
+from snippets import blocks, run_script, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,11 +41,11 @@ def test_the_set_up_is_what_we_think() -> None:
 def test_a_block_of_the_readme_runs_as_written(block: Block, tmp_path: Path) -> None:
     """Every line of a block succeeds; only the port is another, so that tests can run beside each other."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    run_in(tmp_path, [], block.code)
+    run_script(tmp_path, [], block.code)
 
 
 def _run(found: list[Block]) -> list[Block]:
-    return [block for block in found if block.lang in {"sh", "python"} and not (block.not_run or block.file)]
+    return [block for block in found if block.lang in {"sh", "python"} and not (block.skip_reason or block.file)]
 
 
 @pytest.mark.proof
@@ -57,7 +57,7 @@ def test_a_page_runs_as_written(page: str, tmp_path: Path) -> None:
     texts = [script, "import conftest", *(block.code for block in files)]  # pytest finds a conftest by itself
     names = [Path(block.file).stem for block in files if block.lang == "python"]
     assert [name for name in names if not any(name in text for text in texts)] == []
-    run_in(tmp_path, files, script)
+    run_script(tmp_path, files, script)
 
 
 @pytest.mark.checkout
@@ -72,7 +72,7 @@ def test_no_fence_escapes(page: str) -> None:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_says_what_it_is(block: Block) -> None:
     """A title is a file's name, an exit code, or why the block is not run; with an exit code it is one command."""
-    assert block.is_understood
+    assert block.has_known_title
     assert not block.exit_code or "\n" not in block.code.strip().replace("\\\n", "")
     assert block.lang not in {"bash", "shell", "console", "py"}, "sh and python are run"
 

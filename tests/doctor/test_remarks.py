@@ -11,7 +11,7 @@ import pytest
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.doctor import checks
 from tcop_mock.domain.delivery import Attempt, Outcome
-from tcop_mock.domain.diagnosis import Certificate, Connected, Grade, TlsSeen
+from tcop_mock.domain.diagnosis import Certificate, ConnectionProbe, Severity, TlsProbe
 from tcop_mock.domain.target import Target
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -21,41 +21,41 @@ PLAIN, GUARDED = Target.parse("http://h/hook"), Target.parse("http://u:p@h/hook"
 
 def attempt(status: int | None = 200, *, ended_s: float = 0.1, **values: Any) -> Attempt:
     """Return an attempt that began at 0."""
-    outcome = values.pop("outcome", Outcome.of_status(status))
+    outcome = values.pop("outcome", Outcome.from_status(status))
     return Attempt(outcome, 0.0, 0.0, ended_s, status=status, **values)
 
 
 def test_addresses() -> None:
     """A public IPv4 address is fine; one that TCOP cannot reach, or IPv6 alone, is told."""
-    assert checks.resolved("h", [("2400::1", True), ("43.1.2.3", False)], 0.01).grade is Grade.FINE
-    inside = checks.resolved("h", [("43.1.2.3", False), ("10.0.0.1", False)], 0.01)
-    assert (inside.grade, "10.0.0.1 is not" in inside.means) == (Grade.NOTE, True)
-    assert "IPv6" in checks.resolved("h", [("2400::1", True)], 0.01).means
-    assert checks.resolved("h", [("fe80::1%eth0", True)], 0.01).grade is Grade.NOTE
+    assert checks.check_dns("h", [("2400::1", True), ("43.1.2.3", False)], 0.01).severity is Severity.FINE
+    inside = checks.check_dns("h", [("43.1.2.3", False), ("10.0.0.1", False)], 0.01)
+    assert (inside.severity, "10.0.0.1 is not" in inside.meaning) == (Severity.NOTE, True)
+    assert "IPv6" in checks.check_dns("h", [("2400::1", True)], 0.01).meaning
+    assert checks.check_dns("h", [("fe80::1%eth0", True)], 0.01).severity is Severity.NOTE
 
 
 def test_connections() -> None:
     """One dead address among several is a problem, and so are all of them."""
-    good = Connected("43.1.2.3", is_ipv6=False, seconds=0.01)
-    dead = Connected("2400::1", is_ipv6=True, seconds=0.01, problem="refused")
-    assert checks.connected([good]).grade is Grade.FINE
-    one, both = checks.connected([good, dead]), checks.connected([dead])
-    assert (one.grade, one.fix) == (Grade.PROBLEM, "take 2400::1 out of DNS, or listen there")
-    assert (both.grade, both.fix) == (Grade.PROBLEM, "start the receiver, open its port")
+    good = ConnectionProbe("43.1.2.3", is_ipv6=False, duration_s=0.01)
+    dead = ConnectionProbe("2400::1", is_ipv6=True, duration_s=0.01, error="refused")
+    assert checks.check_tcp([good]).severity is Severity.FINE
+    one, both = checks.check_tcp([good, dead]), checks.check_tcp([dead])
+    assert (one.severity, one.fix) == (Severity.PROBLEM, "take 2400::1 out of DNS, or listen there")
+    assert (both.severity, both.fix) == (Severity.PROBLEM, "start the receiver, open its port")
 
 
 def test_ports() -> None:
     """Port 80 is what the page says; of another one both sentences of the page are told."""
-    assert (checks.port(PLAIN).grade, checks.port(PLAIN).saw) == (Grade.FINE, "80")
-    other = checks.port(Target.parse("https://h/"))
-    assert (other.grade, other.saw, "alarm callback page" in other.means) == (Grade.NOTE, "443", True)
+    assert (checks.check_port(PLAIN).severity, checks.check_port(PLAIN).observation) == (Severity.FINE, "80")
+    other = checks.check_port(Target.parse("https://h/"))
+    assert (other.severity, other.observation, "alarm callback page" in other.meaning) == (Severity.NOTE, "443", True)
 
 
 def test_proxies() -> None:
     """A proxy's variable is named, and its value, which may hold a password, is not."""
-    remark = checks.proxy({"https_proxy": "http://u:secret@proxy:1", "NO_PROXY": "h"})
-    assert (remark.grade, remark.saw) == (Grade.NOTE, "https_proxy set")
-    assert checks.proxy({"HTTP_PROXY": ""}).grade is Grade.FINE
+    remark = checks.check_proxy({"https_proxy": "http://u:secret@proxy:1", "NO_PROXY": "h"})
+    assert (remark.severity, remark.observation) == (Severity.NOTE, "https_proxy set")
+    assert checks.check_proxy({"HTTP_PROXY": ""}).severity is Severity.FINE
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,12 @@ def test_proxies() -> None:
 )
 def test_certificates_that_do_not_verify(code: int, cure: str) -> None:
     """Each kind of trouble has its cure."""
-    seen = TlsSeen("TLSv1.3", Certificate(("h",), "Acme CA", NOW), "why", code)
-    remark = checks.tls(Target.parse("https://h/"), seen, NOW)
-    assert (remark.grade, remark.saw.startswith("why; TLSv1.3; for h; issued by Acme CA; ")) == (Grade.PROBLEM, True)
+    seen = TlsProbe("TLSv1.3", Certificate(("h",), "Acme CA", NOW), "why", code)
+    remark = checks.check_tls(Target.parse("https://h/"), seen, NOW)
+    assert (remark.severity, remark.observation.startswith("why; TLSv1.3; for h; issued by Acme CA; ")) == (
+        Severity.PROBLEM,
+        True,
+    )
     assert remark.fix.startswith(cure)
 
 
@@ -82,41 +85,43 @@ def test_certificates_that_end() -> None:
     names = tuple(f"n{number}" for number in range(12))
     late = Certificate(names, "", NOW + timedelta(days=60, hours=1))
     soon = Certificate((), "CA", NOW + timedelta(days=3, hours=1))
-    fine, problem = (checks.tls(target, TlsSeen("TLSv1.2", one), NOW) for one in (late, soon))
-    assert (fine.grade, fine.saw.endswith("UTC, in 60 days")) == (Grade.FINE, True)
-    assert "n9 and 2 more; issued by nobody" in fine.saw
-    assert (problem.grade, problem.means) == (Grade.PROBLEM, "in 3 days no sender that verifies will connect")
-    assert "issuer is missing" in checks.tls(target, TlsSeen(problem="why", code=20), NOW).fix.replace("of its ", "")
+    fine, problem = (checks.check_tls(target, TlsProbe("TLSv1.2", one), NOW) for one in (late, soon))
+    assert (fine.severity, fine.observation.endswith("UTC, in 60 days")) == (Severity.FINE, True)
+    assert "n9 and 2 more; issued by nobody" in fine.observation
+    assert (problem.severity, problem.meaning) == (Severity.PROBLEM, "in 3 days no sender that verifies will connect")
+    assert "issuer is missing" in checks.check_tls(target, TlsProbe(error="why", verify_code=20), NOW).fix.replace(
+        "of its ", ""
+    )
 
 
 @pytest.mark.parametrize(
     "seen, grade, fix",
     [
-        (attempt(204), Grade.FINE, ""),
-        (attempt(302), Grade.PROBLEM, "see redirect"),
-        (attempt(403), Grade.PROBLEM, "see auth"),
-        (attempt(500, detail="why"), Grade.PROBLEM, "see the receiver's log"),
-        (attempt(None, outcome=Outcome.TIMED_OUT), Grade.PROBLEM, "see the receiver's log"),
+        (attempt(204), Severity.FINE, ""),
+        (attempt(302), Severity.PROBLEM, "see redirect"),
+        (attempt(403), Severity.PROBLEM, "see auth"),
+        (attempt(500, detail="why"), Severity.PROBLEM, "see the receiver's log"),
+        (attempt(None, outcome=Outcome.TIMED_OUT), Severity.PROBLEM, "see the receiver's log"),
     ],
 )
-def test_answers(seen: Attempt, grade: Grade, fix: str) -> None:
+def test_answers(seen: Attempt, grade: Severity, fix: str) -> None:
     """2xx is fine, and everything else says where to look."""
-    remark = checks.answer(seen)
-    assert (remark.grade, remark.fix[: len(fix)]) == (grade, fix)
-    assert (seen.detail in remark.saw, str(seen.status or seen.outcome) in remark.saw) == (True, True)
+    remark = checks.check_status(seen)
+    assert (remark.severity, remark.fix[: len(fix)]) == (grade, fix)
+    assert (seen.detail in remark.observation, str(seen.status or seen.outcome) in remark.observation) == (True, True)
 
 
 @pytest.mark.parametrize(
     "seen, grade",
     [
-        (attempt(), Grade.FINE),
-        (attempt(ended_s=3.0), Grade.NOTE),
-        (attempt(None, ended_s=5.0, outcome=Outcome.TIMED_OUT), Grade.PROBLEM),
+        (attempt(), Severity.FINE),
+        (attempt(ended_s=3.0), Severity.NOTE),
+        (attempt(None, ended_s=5.0, outcome=Outcome.TIMED_OUT), Severity.PROBLEM),
     ],
 )
-def test_time(seen: Attempt, grade: Grade) -> None:
+def test_time(seen: Attempt, grade: Severity) -> None:
     """More than half of the five seconds is worth a note, and all of them are a problem."""
-    assert checks.latency(seen, RULES).grade is grade
+    assert checks.check_latency(seen, RULES).severity is grade
 
 
 BASIC = (("WWW-Authenticate", 'Basic realm="x"'),)
@@ -125,21 +130,27 @@ BASIC = (("WWW-Authenticate", 'Basic realm="x"'),)
 @pytest.mark.parametrize(
     "target, given, bare, grade, saw",
     [
-        (PLAIN, attempt(), None, Grade.NOTE, "none was asked for"),
-        (PLAIN, attempt(401), None, Grade.PROBLEM, "401: credentials are wanted"),
-        (GUARDED, attempt(403), attempt(401), Grade.PROBLEM, "403: these credentials are refused"),
-        (GUARDED, attempt(), attempt(), Grade.PROBLEM, "200 without credentials"),
-        (GUARDED, attempt(), attempt(403), Grade.NOTE, "200 with credentials, 403 without"),
-        (GUARDED, attempt(), attempt(None, outcome=Outcome.TIMED_OUT), Grade.NOTE, "200 with credentials, timed_out"),
-        (GUARDED, attempt(), attempt(401), Grade.NOTE, "200 with credentials, 401 without"),
-        (GUARDED, attempt(), attempt(401, headers=BASIC), Grade.FINE, "200 with credentials, 401 without"),
+        (PLAIN, attempt(), None, Severity.NOTE, "none was asked for"),
+        (PLAIN, attempt(401), None, Severity.PROBLEM, "401: credentials are wanted"),
+        (GUARDED, attempt(403), attempt(401), Severity.PROBLEM, "403: these credentials are refused"),
+        (GUARDED, attempt(), attempt(), Severity.PROBLEM, "200 without credentials"),
+        (GUARDED, attempt(), attempt(403), Severity.NOTE, "200 with credentials, 403 without"),
+        (
+            GUARDED,
+            attempt(),
+            attempt(None, outcome=Outcome.TIMED_OUT),
+            Severity.NOTE,
+            "200 with credentials, timed_out",
+        ),
+        (GUARDED, attempt(), attempt(401), Severity.NOTE, "200 with credentials, 401 without"),
+        (GUARDED, attempt(), attempt(401, headers=BASIC), Severity.FINE, "200 with credentials, 401 without"),
     ],
 )
-def test_credentials(target: Target, given: Attempt, bare: Attempt | None, grade: Grade, saw: str) -> None:
+def test_credentials(target: Target, given: Attempt, bare: Attempt | None, grade: Severity, saw: str) -> None:
     """Asked for with 401 and Basic, and accepted, is fine; nothing else is."""
-    remark = checks.auth(target, given, bare)
-    assert (remark.grade, remark.saw[: len(saw)]) == (grade, saw)
-    assert bool(remark.fix) == (grade is not Grade.FINE)
+    remark = checks.check_auth(target, given, bare)
+    assert (remark.severity, remark.observation[: len(saw)]) == (grade, saw)
+    assert bool(remark.fix) == (grade is not Severity.FINE)
 
 
 @pytest.mark.parametrize(
@@ -156,44 +167,47 @@ def test_credentials(target: Target, given: Attempt, bare: Attempt | None, grade
 )
 def test_redirects(place: str, shown: str, fix: str) -> None:
     """Where a redirect leads, without userinfo, and which URL to register."""
-    remark = checks.redirect(PLAIN, attempt(301, headers=(("Location", place),)))
+    remark = checks.check_redirect(PLAIN, attempt(301, headers=(("Location", place),)))
     assert remark is not None
-    assert (remark.saw, remark.fix) == (f"301 to {shown}", fix)
-    assert checks.redirect(PLAIN, attempt()) is None
+    assert (remark.observation, remark.fix) == (f"301 to {shown}", fix)
+    assert checks.check_redirect(PLAIN, attempt()) is None
 
 
 def test_a_redirect_that_repeats_credentials() -> None:
     """A receiver may put what it was shown into the path that it leads to."""
-    remark = checks.redirect(Target.parse("http://u:Kq7x@h/"), attempt(301, headers=(("Location", "/x?p=Kq7x"),)))
+    remark = checks.check_redirect(Target.parse("http://u:Kq7x@h/"), attempt(301, headers=(("Location", "/x?p=Kq7x"),)))
     assert remark is not None
-    assert remark.saw == "301 to /x?p=***"
+    assert remark.observation == "301 to /x?p=***"
 
 
 @pytest.mark.parametrize(
     "ahead_s, grade, means",
     [
-        (0, Grade.FINE, "times in callbacks are of Beijing"),
-        (-59, Grade.FINE, "times in callbacks are of Beijing"),
-        (8 * 3600 + 5, Grade.NOTE, "that is +8 h: local time told as GMT"),
-        (-12600, Grade.NOTE, "that is -3.5 h: local time told as GMT"),
-        (600, Grade.NOTE, "durations, and what is found by time, are wrong"),
+        (0, Severity.FINE, "times in callbacks are of Beijing"),
+        (-59, Severity.FINE, "times in callbacks are of Beijing"),
+        (8 * 3600 + 5, Severity.NOTE, "that is +8 h: local time told as GMT"),
+        (-12600, Severity.NOTE, "that is -3.5 h: local time told as GMT"),
+        (600, Severity.NOTE, "durations, and what is found by time, are wrong"),
     ],
 )
-def test_clocks(ahead_s: int, grade: Grade, means: str) -> None:
+def test_clocks(ahead_s: int, grade: Severity, means: str) -> None:
     """Half hours apart is a time zone, anything else a clock that is wrong."""
     date = format_datetime(NOW + timedelta(seconds=ahead_s), usegmt=True)
-    remark = checks.clock(attempt(headers=(("Date", date),)), NOW)
-    assert (remark.grade, remark.means[: len(means)]) == (grade, means)
+    remark = checks.check_clock(attempt(headers=(("Date", date),)), NOW)
+    assert (remark.severity, remark.meaning[: len(means)]) == (grade, means)
 
 
 @pytest.mark.parametrize("date, saw", [("", "the answer has no Date"), ("soon", "the answer's Date is no date")])
 def test_no_clock(date: str, saw: str) -> None:
     """Without a date nothing is said of the clock."""
-    assert checks.clock(attempt(headers=(("Date", date),)), NOW).saw == saw
+    assert checks.check_clock(attempt(headers=(("Date", date),)), NOW).observation == saw
 
 
 def test_connection_and_size() -> None:
     """Whether the connection is kept, and an answer of which the rest is not read."""
-    assert [checks.keep_alive(kept=kept).grade for kept in (True, False)] == [Grade.FINE, Grade.FINE]
-    assert checks.body(attempt(body=b"ok"), RULES).saw == "2 bytes"
-    assert checks.body(attempt(body=b"ok", body_truncated=True), RULES).grade is Grade.NOTE
+    assert [checks.check_keep_alive(can_reuse=kept).severity for kept in (True, False)] == [
+        Severity.FINE,
+        Severity.FINE,
+    ]
+    assert checks.check_body_size(attempt(body=b"ok"), RULES).observation == "2 bytes"
+    assert checks.check_body_size(attempt(body=b"ok", body_truncated=True), RULES).severity is Severity.NOTE

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import MASK, Credentials, Secret, Target
 
 PASSWORD = "s3cret p@ss/wörd"  # as it is meant
@@ -27,7 +27,7 @@ HOLDERS = [
     Secret(TOKEN),
     CREDENTIALS,
     TARGET,
-    Push(b"{}", credentials=CREDENTIALS),
+    OutgoingRequest(b"{}", credentials=CREDENTIALS),
     [Secret(PASSWORD)],
     {"password": Secret(PASSWORD)},
 ]
@@ -103,7 +103,7 @@ def test_traces_are_every_spelling_longest_first() -> None:
         *("ü", "%C3%BC", "%c3%bc", "\\u00fc"),
     }
     assert list(traces) == sorted(traces, key=len, reverse=True)
-    assert Credentials(Secret(""), Secret("")).traces() == ("Og==",)
+    assert Credentials(Secret(""), Secret("")).leak_patterns() == ("Og==",)
 
 
 @given(st.text(st.characters()), st.text(st.characters()))
@@ -111,5 +111,5 @@ def test_traces_mask_what_receivers_may_echo(user: str, password: str) -> None:
     """For all credentials: replacing the traces one by one leaves no spelling that JSON or a URL would have."""
     credentials = Credentials(Secret(user), Secret(password))
     spellings = {password, json.dumps(password)[1:-1], quote(password.encode("utf-8", "surrogatepass"), safe="")}
-    assert spellings - {""} <= set(credentials.traces())
-    assert "" not in credentials.traces()
+    assert spellings - {""} <= set(credentials.leak_patterns())
+    assert "" not in credentials.leak_patterns()

@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.callbacks.strict_json import Note, Parsed
+from tcop_mock.callbacks.strict_json import Issue, ParsedBody
 from tcop_mock.errors import UsageError
 from tcop_mock.inputs import bodies, curl
-from tcop_mock.inputs.bodies import Found, bodies_in
+from tcop_mock.inputs.bodies import InputBody, read_bodies
 
 A, B = {"sessionId": "a", "名": "ü"}, {"sessionId": "b"}
 LINE_A, LINE_B = (json.dumps(one, ensure_ascii=False).encode() for one in (A, B))
 
 
-def found(raw: bytes) -> list[Found]:
+def found(raw: bytes) -> list[InputBody]:
     """Return what is found in a file of these bytes."""
-    return list(bodies_in(io.BytesIO(raw)))
+    return list(read_bodies(io.BytesIO(raw)))
 
 
 def trees(raw: bytes) -> list[tuple[str, Any]]:
     """Return where bodies were found and what they are, when nothing is said of them."""
     assert [one.parsed.problems for one in found(raw) if one.parsed.problems] == []
-    return [(one.at, one.parsed.tree) for one in found(raw)]
+    return [(one.location, one.parsed.tree) for one in found(raw)]
 
 
 ONE = {
@@ -76,14 +76,14 @@ def test_a_broken_line_is_one_of_several() -> None:
         lines = [LINE_A, LINE_B, LINE_A]
         lines[at] = lines[at][:-1]
         told = found(b"\n".join(lines))
-        assert [one.at for one in told if one.parsed.problems] == [f"line {at + 1}"]
+        assert [one.location for one in told if one.parsed.problems] == [f"line {at + 1}"]
         assert len(told) == 3
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n", b"null", b"[]", b"[1, 2]", b"[{}, 1]", b"{", b"x\ny\n", b'{"version": 1}'])
 def test_what_has_no_bodies_in_it_is_one(raw: bytes) -> None:
     """An empty file, a scalar, a list of other things: judged as the body that it is."""
-    assert [one.at for one in found(raw)] == [""]
+    assert [one.location for one in found(raw)] == [""]
 
 
 def test_problems_of_a_list_are_told_where_they_belong() -> None:
@@ -114,7 +114,7 @@ def test_lines_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
             return len(piece)
 
     source = Endless()
-    bodies = bodies_in(io.BufferedReader(source))
+    bodies = read_bodies(io.BufferedReader(source))
     assert next(bodies).parsed.tree == A
     assert source.given < 200_000
     monkeypatch.setattr(bodies, "MOST_BYTES", 100_000)
@@ -127,7 +127,7 @@ def test_a_document_without_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatc
     """A list over many lines is read up to the limit."""
     monkeypatch.setattr(bodies, "MOST_BYTES", 1000)
     stream = io.BytesIO(b"[\n" + b"{},\n" * 100_000)
-    [one] = bodies_in(stream)
+    [one] = read_bodies(stream)
     assert not one.parsed.is_json
     assert stream.tell() < 200_000
 
@@ -145,7 +145,7 @@ JSON_TYPE = "Content-Type: application/json"
 def test_a_captured_request_is_read(end: str, length: list[str]) -> None:
     """With either kind of line end, with or without its length."""
     [one] = found(request(LINE_A, JSON_TYPE, *length, end=end))
-    assert one == Found("", one.parsed._replace(tree=A, problems=(), deviations=()))
+    assert one == InputBody("", one.parsed._replace(tree=A, problems=(), deviations=()))
 
 
 def test_a_chunked_request_is_read() -> None:
@@ -185,14 +185,14 @@ CAPTURED = {
 def test_what_is_wrong_with_a_request_is_told(raw: bytes, message: str) -> None:
     """What no callback's request has is a problem of the whole body."""
     [one] = found(raw)
-    assert Note("", message) in one.parsed.problems
+    assert Issue("", message) in one.parsed.problems
 
 
 @pytest.mark.parametrize("told, headers", [("none", []), ("text/plain", ["Content-Type: text/plain"])])
 def test_another_content_type_is_a_deviation(told: str, headers: list[str]) -> None:
     """No page says which it is."""
     [one] = found(request(LINE_A, *headers))
-    assert one.parsed.deviations == (Note("", f"has the Content-Type {told}; application/json was observed"),)
+    assert one.parsed.deviations == (Issue("", f"has the Content-Type {told}; application/json was observed"),)
     assert one.parsed.problems == ()
 
 
@@ -203,8 +203,8 @@ def test_requests_one_after_the_other_are_all_read() -> None:
     raw = length + b"\n" + chunks + length
     assert trees(raw) == [("request 1", A), ("request 2", B), ("request 3", A)]
     *_, last = found(length + b"x")
-    assert last == Found(
-        "request 2", Parsed(None, (Note("", "is no HTTP request, and stands behind one"),), is_json=False)
+    assert last == InputBody(
+        "request 2", ParsedBody(None, (Issue("", "is no HTTP request, and stands behind one"),), is_json=False)
     )
 
 
@@ -221,7 +221,7 @@ def test_documents_one_behind_the_other_are_all_read(indent: int | None) -> None
     assert trees(raw) == [("item 1", A), ("item 2", B)]
     *whole, last = found(raw + b"{")
     assert [one.parsed.tree for one in whole] == [A, B]
-    assert last.at == "item 3"
+    assert last.location == "item 3"
     assert not last.parsed.is_json
     [one] = found(raw + b"x")
     assert one.parsed.problems[0].message.startswith("is no JSON: extra data")
@@ -232,7 +232,11 @@ def test_lines_behind_one_that_is_too_long_are_read(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bodies, "MOST_BYTES", 1000)
     for blanks in (999, 1000, 1001, 1990):
         told = found(LINE_A + b"\n" + b"x" * blanks + b"\n" + LINE_B)
-        assert [(one.at, one.parsed.is_json) for one in told] == [("line 1", True), ("line 2", False), ("line 3", True)]
+        assert [(one.location, one.parsed.is_json) for one in told] == [
+            ("line 1", True),
+            ("line 2", False),
+            ("line 3", True),
+        ]
         told = found(b"x" * blanks + b"\n" + LINE_B)
         assert [one.parsed.is_json for one in told] == ([False, True] if blanks > 999 else [False])
 
@@ -247,10 +251,10 @@ def test_the_first_body_does_not_wait_for_more_than_its_line() -> None:
         def readline(self, _most: int | None = -1, /) -> bytes:
             return lines.pop(0)
 
-    bodies = bodies_in(Slow())
-    assert next(bodies) == Found("line 1", Parsed(A))
+    bodies = read_bodies(Slow())
+    assert next(bodies) == InputBody("line 1", ParsedBody(A))
     assert lines == [b""]
-    assert [one.at for one in bodies] == ["line 2"]
+    assert [one.location for one in bodies] == ["line 2"]
 
 
 TEXT_A = LINE_A.decode()
@@ -319,7 +323,7 @@ def test_curl_commands_one_after_the_other_are_all_read() -> None:
 def test_too_many_commands_are_refused() -> None:
     """Reading them as a shell does would take long."""
     with pytest.raises(UsageError, match="longer than 4 MiB; validate their bodies"):
-        found(b"curl -d '" + b"x" * curl.MOST_BYTES + b"'")
+        found(b"curl -d '" + b"x" * curl.MAX_BYTES + b"'")
 
 
 def test_raw_data_names_no_file() -> None:

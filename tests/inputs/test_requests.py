@@ -13,11 +13,11 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.requests import Kept, edited, requests_in, retimed
+from tcop_mock.inputs.requests import RecordedRequest, apply_edits, read_requests, shift_times
 
 GENERATOR = Generator(7)
 ALARM = GENERATOR.alarm(Catalog.load().get("cvm/basic-monitoring"))
-FIRING, RESOLVED = (GENERATOR.callback(ALARM, state).body() for state in (State.FIRING, State.RESOLVED))
+FIRING, RESOLVED = (GENERATOR.callback(ALARM, state).to_bytes() for state in (State.FIRING, State.RESOLVED))
 SPACED = b'{ "a":\t1.0, "a":1 }'
 RECORD: dict[str, Any] = {
     "version": 1,
@@ -29,8 +29,8 @@ RECORD: dict[str, Any] = {
 }
 
 
-def _found(raw: bytes) -> list[Kept]:
-    found, warning = requests_in(raw, "f")
+def _found(raw: bytes) -> list[RecordedRequest]:
+    found, warning = read_requests(raw, "f")
     assert warning == ""
     return found
 
@@ -46,8 +46,8 @@ def test_a_recording_keeps_bytes_methods_headers_and_times() -> None:
     raw = "\n".join(json.dumps(row) for row in ({"version": 1, "url": "http://h"}, RECORD, binary)).encode() + b"\n"
     at = datetime(2026, 11, 23, 22, 31, 5, 250_000, UTC)
     assert _found(raw) == [
-        Kept("line 2", SPACED, "PUT", (("x-team", "sre"),), at),
-        Kept("line 3", b"\xff\n", "PUT", (("x-team", "sre"),), at),
+        RecordedRequest("line 2", SPACED, "PUT", (("x-team", "sre"),), at),
+        RecordedRequest("line 3", b"\xff\n", "PUT", (("x-team", "sre"),), at),
     ]
     assert _found(json.dumps(RECORD).encode())[0].body == SPACED
 
@@ -55,7 +55,7 @@ def test_a_recording_keeps_bytes_methods_headers_and_times() -> None:
 def test_a_torn_last_line_is_left_out_and_told() -> None:
     """As a kill in the middle of a write would leave it."""
     line = json.dumps(RECORD).encode()
-    found, warning = requests_in(line + b"\n" + line[:50], "f")
+    found, warning = read_requests(line + b"\n" + line[:50], "f")
     assert [one.body for one in found] == [SPACED]
     assert warning == "line 2 is torn: it ends in the middle, and was left out"
 
@@ -89,7 +89,7 @@ def test_a_report_holds_what_its_findings_show() -> None:
         {"code": "TCM3", "findings": []},
     ]
     raw = json.dumps({"version": 1, "clauses": clauses}).encode()
-    assert _found(raw) == [Kept("TCM1 t", FIRING, "PUT", (("X-A", "1"),)), Kept("TCM2 u", b"")]
+    assert _found(raw) == [RecordedRequest("TCM1 t", FIRING, "PUT", (("X-A", "1"),)), RecordedRequest("TCM2 u", b"")]
 
 
 def test_a_har_holds_requests() -> None:
@@ -106,9 +106,9 @@ def test_a_har_holds_requests() -> None:
         {"request": {"method": "GET"}},
     ]
     assert _found(json.dumps({"log": {"entries": entries}}).encode()) == [
-        Kept("entry 1", SPACED, "POST", (("X-A", "1"),), datetime(2026, 11, 23, 22, 31, 5, tzinfo=UTC)),
-        Kept("entry 2", b"\xff", "POST"),
-        Kept("entry 3", b"", "GET"),
+        RecordedRequest("entry 1", SPACED, "POST", (("X-A", "1"),), datetime(2026, 11, 23, 22, 31, 5, tzinfo=UTC)),
+        RecordedRequest("entry 2", b"\xff", "POST"),
+        RecordedRequest("entry 3", b"", "GET"),
     ]
 
 
@@ -117,12 +117,13 @@ def test_captured_requests_and_curl_lines_are_read() -> None:
     one = b"POST /a HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nContent-Length: %d\r\n\r\n%s"
     raw = b"\n" + b"".join(one % (len(body), body) for body in (FIRING, SPACED))
     assert _found(raw) == [
-        Kept(f"request {number}", body, "POST", (("X-A", "1"),)) for number, body in enumerate((FIRING, SPACED), 1)
+        RecordedRequest(f"request {number}", body, "POST", (("X-A", "1"),))
+        for number, body in enumerate((FIRING, SPACED), 1)
     ]
     curl = b"curl -XPUT --header='X-A: 1' -H broken http://h -d '{}'\ncurl --request DELETE http://h --data-raw x\n"
     assert _found(curl) == [
-        Kept("command 1", b"{}", "PUT", (("X-A", "1"),)),
-        Kept("command 2", b"x", "DELETE"),
+        RecordedRequest("command 1", b"{}", "PUT", (("X-A", "1"),)),
+        RecordedRequest("command 2", b"x", "DELETE"),
     ]
 
 
@@ -140,14 +141,14 @@ def test_captured_requests_and_curl_lines_are_read() -> None:
 def test_what_holds_nothing_is_told(raw: bytes, message: str) -> None:
     """One line that says where."""
     with pytest.raises(UsageError) as caught:
-        requests_in(raw, "f")
+        read_requests(raw, "f")
     assert message in str(caught.value)
 
 
 def test_times_move_together_and_nothing_else_does() -> None:
     """The first callback is told now; what follows keeps its distance; all other bytes are as they were."""
     now = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
-    first, second, other = retimed([FIRING, RESOLVED, b"no callback"], now)
+    first, second, other = shift_times([FIRING, RESOLVED, b"no callback"], now)
     assert b'"firstOccurTime":"2030-01-02 03:04:05"' in first
     was, came = json.loads(RESOLVED), json.loads(second)
     assert came["firstOccurTime"] == "2030-01-02 03:04:05"
@@ -155,7 +156,7 @@ def test_times_move_together_and_nothing_else_does() -> None:
     assert came["durationTime"] == was["durationTime"]
     assert len(second) == len(RESOLVED)
     assert other == b"no callback"
-    resolved = json.loads(retimed([RESOLVED], now)[0])
+    resolved = json.loads(shift_times([RESOLVED], now)[0])
     assert resolved["recoverTime"] == "2030-01-02 03:04:05"
 
 
@@ -163,16 +164,16 @@ def test_a_repeat_is_told_when_its_duration_is_over() -> None:
     """Its first occurrence lies as far back as it says; without a duration it is told then."""
     now = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
     body = b'{"firstOccurTime": "2020-01-01 00:00:00", "durationTime": "3600", "recoverTime": "0"}'
-    assert b'"2030-01-02 02:04:05"' in retimed([body], now)[0]
-    assert b'"2030-01-02 03:04:05"' in retimed([b'{"firstOccurTime":"2020-01-01 00:00:00"}'], now)[0]
+    assert b'"2030-01-02 02:04:05"' in shift_times([body], now)[0]
+    assert b'"2030-01-02 03:04:05"' in shift_times([b'{"firstOccurTime":"2020-01-01 00:00:00"}'], now)[0]
     nonsense = b'{"firstOccurTime":"2020-13-01 00:00:00"}'
-    assert retimed([nonsense], now) == [nonsense]
-    assert retimed([body, nonsense], now)[1] == nonsense
+    assert shift_times([nonsense], now) == [nonsense]
+    assert shift_times([body, nonsense], now)[1] == nonsense
 
 
 def test_values_are_changed_by_path() -> None:
     """What is no object cannot be changed so; a path that is not there is told."""
-    assert edited(b'{"a": 1, "b": {"c": 2}}', [("a", "x")], ["b.c"], "f") == b'{"a":"x","b":{}}'
+    assert apply_edits(b'{"a": 1, "b": {"c": 2}}', [("a", "x")], ["b.c"], "f") == b'{"a":"x","b":{}}'
     for raw in (b"[1]", b"{"):
         with pytest.raises(UsageError, match=r"^f is no JSON object: --set and --unset change values by path$"):
-            edited(raw, [("a", 1)], [], "f")
+            apply_edits(raw, [("a", 1)], [], "f")

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.load.connection import Answers, Heads
-from tcop_mock.transport.http1 import Answer, BadAnswerError
+from tcop_mock.load.connection import HeadCache, ResponseCache
+from tcop_mock.transport.http1 import InvalidResponseError, ResponseReader
 
 CAP = 65_536
 PARTS = [
@@ -45,10 +45,10 @@ PARTS = [
 ]
 
 
-def read_by_h11(head: bytes, body: bytes) -> Answer | None:
+def read_by_h11(head: bytes, body: bytes) -> ResponseReader | None:
     """Return the answer that h11 reads, or nothing where it refuses it."""
-    answer = Answer("POST", CAP)
-    with contextlib.suppress(BadAnswerError):
+    answer = ResponseReader("POST", CAP)
+    with contextlib.suppress(InvalidResponseError):
         answer.feed(head + body)
         return answer
     return None
@@ -60,16 +60,16 @@ def read_by_h11(head: bytes, body: bytes) -> Answer | None:
 def test_no_head_is_read_otherwise(start: bytes, fields: list[bytes], noise: bytes) -> None:
     """What is taken here h11 takes, with the same status, the same end of the body and the connection kept."""
     head = b"".join([start, *fields]) + noise + b"\r\n"
-    plain = Heads(CAP)[head]
+    plain = HeadCache(CAP)[head]
     if plain is None:
         return
-    answer = read_by_h11(head, b"x" * plain.length)
+    answer = read_by_h11(head, b"x" * plain.body_bytes)
     assert answer is not None
-    assert (answer.status, answer.complete, answer.reusable) == (plain.status, True, True)
-    assert len(answer.body) == plain.length
-    assert plain.outcome is Outcome.of_status(answer.status)
-    short = read_by_h11(head, b"x" * (plain.length - 1))
-    assert not plain.length or (short is not None and not short.complete)
+    assert (answer.status, answer.is_complete, answer.is_reusable) == (plain.status, True, True)
+    assert len(answer.body) == plain.body_bytes
+    assert plain.outcome is Outcome.from_status(answer.status)
+    short = read_by_h11(head, b"x" * (plain.body_bytes - 1))
+    assert not plain.body_bytes or (short is not None and not short.is_complete)
 
 
 @pytest.mark.parametrize(
@@ -82,19 +82,19 @@ def test_no_head_is_read_otherwise(start: bytes, fields: list[bytes], noise: byt
 )
 def test_the_usual_heads_are_read(head: bytes, length: int) -> None:
     """Those of servers that people use need no parser."""
-    plain = Heads(CAP)[head]
+    plain = HeadCache(CAP)[head]
     assert plain is not None
-    assert plain.length == length
+    assert plain.body_bytes == length
 
 
 def test_a_body_over_the_cap_is_left_to_the_parser() -> None:
     """Its end is not waited for."""
-    assert Heads(1)[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"] is None
+    assert HeadCache(1)[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"] is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
     """A receiver whose heads are all different, or very long, takes no memory."""
-    heads = Heads(CAP)
+    heads = HeadCache(CAP)
     for number in range(2000):
         assert heads[b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 0\r\n\r\n" % number] is not None
     assert len(heads) <= 512
@@ -109,7 +109,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 @pytest.mark.parametrize("body, left", [(b"", 2), (b"o", 1), (b"ok", 0), (b"ok!", -1)])
 def test_how_much_of_an_answer_is_still_to_come(body: bytes, left: int) -> None:
     """Less than nothing, where something came behind it; the same the second time, when it is remembered."""
-    answers = Answers(CAP)
+    answers = ResponseCache(CAP)
     for _ in range(2):
         assert answers[OK + body] == (200, left, Outcome.ACKED)
 
@@ -117,14 +117,14 @@ def test_how_much_of_an_answer_is_still_to_come(body: bytes, left: int) -> None:
 @pytest.mark.parametrize("data", [OK[:-1], b"\r\n", b"HTTP/1.0 200 OK\r\n\r\n"], ids=["piece", "blank", "http-1.0"])
 def test_what_is_not_plain_is_left_to_the_parser(data: bytes) -> None:
     """A head that has not come whole, too."""
-    answers = Answers(CAP)
+    answers = ResponseCache(CAP)
     assert answers[data] is None
     assert answers[data] is None
 
 
 def test_remembered_answers_are_bounded() -> None:
     """Those of a receiver that numbers them, and long ones."""
-    answers = Answers(CAP)
+    answers = ResponseCache(CAP)
     for number in range(2000):
         assert answers[OK + b"%02d" % (number % 100) + b"%d" % number] is not None
     assert len(answers) <= 512

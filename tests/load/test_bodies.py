@@ -9,19 +9,19 @@ from collections import Counter
 import pytest
 from loads import CATALOG
 
-from tcop_mock.callbacks.generator import LANES, Generator
+from tcop_mock.callbacks.generator import POLICIES_IN_ROTATION, Generator
 from tcop_mock.callbacks.json_schemas import emit_schema
-from tcop_mock.callbacks.rendering import Bodies
-from tcop_mock.catalog.schema_errors import validator, worst
+from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.catalog.schema_errors import validator, worst_violation
 from tcop_mock.errors import UnknownNameError
-from tcop_mock.load.schedule import mixed, shapes_of
+from tcop_mock.load.schedule import mixed_bodies, weighted_shapes
 
 CVM, CDB = "cvm/basic-monitoring", "clb/private-listener"
 
 
 def taken(count: int, *mix: tuple[str, float], seed: int = 1, process: int = 0) -> list[bytes]:
     """Return the first bodies of a mix."""
-    return list(itertools.islice(mixed(Generator(seed), shapes_of(CATALOG, mix), process=process), count))
+    return list(itertools.islice(mixed_bodies(Generator(seed), weighted_shapes(CATALOG, mix), worker=process), count))
 
 
 def test_every_body_is_another_alarms() -> None:
@@ -34,7 +34,7 @@ def test_every_body_is_true() -> None:
     """Each could have come from TCOP, by the schema of its shape; neighbours are of different policies."""
     checker = validator(emit_schema(CATALOG.get(CVM)))
     trees = [json.loads(body) for body in taken(64, (CVM, 1.0))]
-    assert [worst(checker, tree) for tree in trees] == [None] * 64
+    assert [worst_violation(checker, tree) for tree in trees] == [None] * 64
     assert len({tree["alarmPolicyInfo"]["policyId"] for tree in trees[:16]}) == 16
 
 
@@ -47,11 +47,11 @@ def test_shapes_come_by_weight() -> None:
 
 def test_without_a_mix_every_shape_comes() -> None:
     """And a glob shares its weight among the shapes that it matches."""
-    assert {shape.id for shape, _ in shapes_of(CATALOG, ())} == {shape.id for shape in CATALOG}
-    shares = shapes_of(CATALOG, [("cvm/*", 2.0), (CDB, 1.0)])
+    assert {shape.id for shape, _ in weighted_shapes(CATALOG, ())} == {shape.id for shape in CATALOG}
+    shares = weighted_shapes(CATALOG, [("cvm/*", 2.0), (CDB, 1.0)])
     assert sum(weight for shape, weight in shares if shape.id.startswith("cvm/")) == pytest.approx(2.0)
     with pytest.raises(UnknownNameError):
-        shapes_of(CATALOG, [("nosuch/*", 1.0)])
+        weighted_shapes(CATALOG, [("nosuch/*", 1.0)])
 
 
 def test_processes_do_not_draw_each_others() -> None:
@@ -63,6 +63,8 @@ def test_processes_do_not_draw_each_others() -> None:
 
 def test_the_first_alarms_of_a_policy_have_a_serial() -> None:
     """What is drawn of one policy at a time is what is drawn one by one, also across blocks; and it never ends."""
-    bodies = Bodies(Generator(3), CATALOG.get(CVM))
-    assert bodies.of_policy(5, 100, 300) == [bodies.body(5 + LANES * number) for number in range(100, 400)]
-    assert not set(bodies.of_policy(5, 1 << 40, 300)) & set(bodies.of_policy(5, 0, 300))
+    bodies = BodyRenderer(Generator(3), CATALOG.get(CVM))
+    assert bodies.for_policy(5, 100, 300) == [
+        bodies.body(5 + POLICIES_IN_ROTATION * number) for number in range(100, 400)
+    ]
+    assert not set(bodies.for_policy(5, 1 << 40, 300)) & set(bodies.for_policy(5, 0, 300))

@@ -11,22 +11,22 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
-from loads import CATALOG, plan_of
+from loads import CATALOG, make_plan
 from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.domain.load import Model
+from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import LoadFinished, LoadSummary
-from tcop_mock.load.connection import Answers, Line
+from tcop_mock.load.connection import PooledConnection, ResponseCache
 from tcop_mock.load.epoll import READABLE, Channel, Channels
 from tcop_mock.load.executors import FastPath
 from tcop_mock.load.run import LoadRun
-from tcop_mock.load.stats import Recorder
+from tcop_mock.load.stats import StatsRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.load.executors import ClosedLoad
+    from tcop_mock.load.executors import ClosedExecutor
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux has epoll(7)")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -126,7 +126,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[
         received(self, data)
 
     async def run(url: str) -> LoadSummary:
-        steady = plan_of(url, model=Model.CLOSED, concurrency=1, **plan)
+        steady = make_plan(url, model=LoadModel.CLOSED, concurrency=1, **plan)
         events = [event async for event in LoadRun(steady, CATALOG, Generator(1)).events()]
         assert isinstance(events[-1], LoadFinished)
         return events[-1].summary
@@ -149,7 +149,7 @@ def test_both_ways_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fast.bodies == slow.bodies
     assert len(set(fast.bodies)) == len(fast.bodies)
     for summary in (fast.summary, slow.summary):
-        assert summary.acks.count == summary.services.count == summary.acked
+        assert summary.ack_times.count == summary.service_times.count == summary.acked
         assert sum(point.started for point in summary.series) == summary.attempts
     assert fast.one_by_one < slow.one_by_one
 
@@ -158,7 +158,7 @@ def test_usual_turns_are_taken_in_one_go(monkeypatch: pytest.MonkeyPatch) -> Non
     """Of twenty plain answers two are read step by step: the first, which is new, and the last, when none is due."""
     monkeypatch.setattr("tcop_mock.load.engine.LONG_BATCH", 7)  # counted in between, and at the end
     load = loaded(monkeypatch, fast=True, turns=[says(OK)] * 20, count=20)
-    assert (load.summary.acked, load.summary.acks.count, load.one_by_one) == (20, 20, 2)
+    assert (load.summary.acked, load.summary.ack_times.count, load.one_by_one) == (20, 20, 2)
 
 
 def test_a_connection_without_an_answer_is_passed_over() -> None:
@@ -166,16 +166,16 @@ def test_a_connection_without_an_answer_is_passed_over() -> None:
 
     async def run() -> list[tuple[Channel, bytes]]:
         channels, written = Channels(asyncio.get_running_loop()), list[tuple[Channel, bytes]]()
-        wire = SimpleNamespace(answers=Answers(1), flying={}, requests={})
-        driver = SimpleNamespace(wire=wire, clock=time.perf_counter, warm_until_s=0.0, recorder=Recorder())
+        wire = SimpleNamespace(answers=ResponseCache(1), flying={}, requests={})
+        driver = SimpleNamespace(wire=wire, clock=time.perf_counter, warm_until_s=0.0, recorder=StatsRecorder())
         load = SimpleNamespace(driver=driver, bodies=iter(()), until_s=math.inf, left=9)
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            line = Line(cast("Any", wire))
+            line = PooledConnection(cast("Any", wire))
             channels.add(socket.create_connection(listener.getsockname()), line)
             [(descriptor, channel)] = channels.open.items()
             assert isinstance(channel, Channel)
             channel.sock.settimeout(0)
-            FastPath(channels, cast("ClosedLoad", load)).serve(
+            FastPath(channels, cast("ClosedExecutor", load)).serve(
                 [(descriptor + 1, READABLE), (descriptor, READABLE)], written
             )
             line.abort()
@@ -188,7 +188,7 @@ def test_a_connection_without_an_answer_is_passed_over() -> None:
 def test_what_began_in_the_warm_up_is_counted_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """And in no total."""
     load = loaded(monkeypatch, fast=True, turns=[says(OK)] * 20, count=20, warm_up_s=60.0)
-    assert (load.summary.attempts, load.summary.excluded, load.one_by_one) == (0, 20, 20)
+    assert (load.summary.attempts, load.summary.warm_up_attempts, load.one_by_one) == (0, 20, 20)
 
 
 def test_a_load_ends_with_its_time_also_on_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tcop_mock.load.timer import fault, raised_by
+from tcop_mock.load.timer import propagate_loop_errors, report_error
 
 
 def test_the_first_fault_is_raised() -> None:
@@ -15,12 +15,12 @@ def test_the_first_fault_is_raised() -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
-        with raised_by(over):
+        with propagate_loop_errors(over):
             loop.call_exception_handler({"message": "no exception"})
-            fault(ConnectionResetError("by peer"))
+            report_error(ConnectionResetError("by peer"))
             assert not over.done()
-            fault(LookupError("first"))
-            fault(LookupError("second"))
+            report_error(LookupError("first"))
+            report_error(LookupError("second"))
         assert loop.get_exception_handler() is None
         await over
 

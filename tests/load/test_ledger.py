@@ -7,24 +7,24 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import in_thread, through_sink
+from receivers import in_thread, server_factory
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.callback_view import identity_of
+from tcop_mock.domain.callback_view import key_from_body
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Due, LoadPlan, Model, Notified, Pushed, Stage
+from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, LoadPlan, ScheduledCallback, Stage
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PUSHED = Pushed(0.0, 0.0, 0.5, Outcome.ACKED, 200)
+_PUSHED = AttemptRecord(0.0, 0.0, 0.5, Outcome.ACKED, 200)
 _COUNT = 5
 
 
@@ -34,10 +34,10 @@ def test_a_line_is_written_for_each_notification(tmp_path: Path) -> None:
     file.write_text("an older one\n", encoding="utf-8")
     kept, counted = Ledger(str(file)), Ledger(None)
     for ledger in (kept, counted):
-        ledger(Notified(Due(0.0, b"{}", "x", "ins-1", "firing", "s1"), (_PUSHED, _PUSHED)))
-        ledger(Notified(Due(1.0, b"{}", "x", "ins-1", "resolved", "s2"), (_PUSHED,)))
-        ledger(Notified(Due(1.0, b"{}", "y", "ins-2", "firing", "s3"), ()))
-        ledger(Notified(Due(1.0, b"{}"), (_PUSHED,)))
+        ledger(DeliveryRecord(ScheduledCallback(0.0, b"{}", "x", "ins-1", "firing", "s1"), (_PUSHED, _PUSHED)))
+        ledger(DeliveryRecord(ScheduledCallback(1.0, b"{}", "x", "ins-1", "resolved", "s2"), (_PUSHED,)))
+        ledger(DeliveryRecord(ScheduledCallback(1.0, b"{}", "y", "ins-2", "firing", "s3"), ()))
+        ledger(DeliveryRecord(ScheduledCallback(1.0, b"{}"), (_PUSHED,)))
         ledger.close()
         assert ledger.attempts == {0: 1, 3: 1}
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
@@ -55,23 +55,23 @@ def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
     """It is told when the load is over; what comes in between is counted on."""
     ledger = Ledger("/dev/full")
     for number in range(lines):
-        ledger(Notified(Due(0.0, b"{}", f"{number}", "ins-1", "firing", f"{number}"), (_PUSHED,)))
+        ledger(DeliveryRecord(ScheduledCallback(0.0, b"{}", f"{number}", "ins-1", "firing", f"{number}"), (_PUSHED,)))
     assert ledger.attempts == {1: lines}
     with pytest.raises(UsageError, match="--ledger '/dev/full' cannot be written: No space left on device"):
         ledger.close()
 
 
-@pytest.mark.parametrize("model", [Model.OPEN, Model.CLOSED])
-def test_loads_without_a_script_tell_of_each_push(model: Model) -> None:
+@pytest.mark.parametrize("model", [LoadModel.OPEN, LoadModel.CLOSED])
+def test_loads_without_a_script_tell_of_each_push(model: LoadModel) -> None:
     """Each body that the receiver took is told once, with its outcome; by one process only."""
     came: list[bytes] = []
 
-    def take(received: Received) -> Reply:
+    def take(received: ReceivedRequest) -> Reply:
         came.append(received.body)
         return Reply(200)
 
-    told: list[Notified] = []
-    with in_thread(through_sink(lambda: take)) as url:
+    told: list[DeliveryRecord] = []
+    with in_thread(server_factory(lambda: take)) as url:
         plan = LoadPlan(
             Target.parse(url),
             load_profile().delivery,
@@ -86,10 +86,10 @@ def test_loads_without_a_script_tell_of_each_push(model: Model) -> None:
         catalog, generator = Catalog.load(), Generator(1)
 
         async def play() -> None:
-            async for _ in LoadRun(plan, catalog, generator, told=told.append).events():
+            async for _ in LoadRun(plan, catalog, generator, on_delivery=told.append).events():
                 pass
 
         asyncio.run(play())
-    assert sorted(identity_of(one.due.body) for one in told) == sorted(map(identity_of, came))
-    assert [(one.acked, len(one.pushes)) for one in told] == [(True, 1)] * _COUNT
-    assert all(one.pushes[0].ended_s >= one.pushes[0].started_s >= 0 for one in told)
+    assert sorted(key_from_body(one.callback.body) for one in told) == sorted(map(key_from_body, came))
+    assert [(one.is_acked, len(one.attempts)) for one in told] == [(True, 1)] * _COUNT
+    assert all(one.attempts[0].ended_s >= one.attempts[0].started_s >= 0 for one in told)

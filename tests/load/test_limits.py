@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.errors import UsageError
-from tcop_mock.load.timer import factory_of, require_descriptors
+from tcop_mock.load.timer import loop_factory, require_descriptors
 
 if TYPE_CHECKING:
     from tcop_mock.load.timer import Limits
@@ -57,7 +57,7 @@ def test_the_systems_own_limit_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_loops_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asyncio's own, and uvloop's where it is installed; where not, that is told."""
-    factory_of("asyncio")().close()
+    loop_factory("asyncio")().close()
     real = builtins.__import__
 
     def without(name: str, *arguments: Any) -> Any:
@@ -67,12 +67,12 @@ def test_loops_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match="pip install uvloop"):
-        factory_of("uvloop")
+        loop_factory("uvloop")
 
 
 def test_uvloop_makes_loops() -> None:
     """Of its own kind."""
     uvloop = pytest.importorskip("uvloop", reason="uvloop is not for every system")
-    loop = factory_of("uvloop")()
+    loop = loop_factory("uvloop")()
     loop.close()
     assert isinstance(loop, uvloop.Loop)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.load.timer import LoopTimer, Pacer, TimerDescriptor, pacer
+from tcop_mock.load.timer import LoopTimer, PreciseTimer, TimerfdTimer, make_timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has timerfd(2)")
 MAKERS = [
     pytest.param(
-        lambda call: TimerDescriptor(asyncio.get_running_loop(), call, ctypes.CDLL(None, use_errno=True)),
+        lambda call: TimerfdTimer(asyncio.get_running_loop(), call, ctypes.CDLL(None, use_errno=True)),
         id="timerfd",
         marks=linux,
     ),
@@ -28,7 +28,9 @@ MAKERS = [
 
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("delay_s", [0.0, 0.0005, 0.02])
-def test_it_calls_back_once_and_not_too_early(make: Callable[[Callable[[], None]], Pacer], delay_s: float) -> None:
+def test_it_calls_back_once_and_not_too_early(
+    make: Callable[[Callable[[], None]], PreciseTimer], delay_s: float
+) -> None:
     """After the delay, however short; and no second time."""
 
     async def run() -> tuple[float, int]:
@@ -52,7 +54,7 @@ def test_it_calls_back_once_and_not_too_early(make: Callable[[Callable[[], None]
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_setting_it_again_takes_the_place_of_what_was_set(make: Callable[[Callable[[], None]], Pacer]) -> None:
+def test_setting_it_again_takes_the_place_of_what_was_set(make: Callable[[Callable[[], None]], PreciseTimer]) -> None:
     """The first moment passes without a call, also where it had come already when it was set anew."""
 
     async def run() -> int:
@@ -74,9 +76,9 @@ def test_a_timer_that_was_set_anew_behind_its_back_is_not_due() -> None:
 
     async def run() -> int:
         calls: list[None] = []
-        one = TimerDescriptor(asyncio.get_running_loop(), lambda: calls.append(None), ctypes.CDLL(None, use_errno=True))
+        one = TimerfdTimer(asyncio.get_running_loop(), lambda: calls.append(None), ctypes.CDLL(None, use_errno=True))
         one.set(60.0)
-        one._due()
+        one._on_readable()
         one.close()
         return len(calls)
 
@@ -93,7 +95,7 @@ def test_it_is_as_exact_where_the_loops_clock_is_not() -> None:
 
     async def run() -> float:
         called = asyncio.Event()
-        one = pacer(called.set)
+        one = make_timer(called.set)
         began_s = time.monotonic()
         one.set(0.01)
         await called.wait()
@@ -123,8 +125,8 @@ class NoneLeft:
 def test_where_there_is_no_timer_descriptor_the_loop_has_timers(libc: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """On another system, or where none is left."""
 
-    async def run() -> Pacer:
-        one = pacer(lambda: None)
+    async def run() -> PreciseTimer:
+        one = make_timer(lambda: None)
         one.close()
         return one
 

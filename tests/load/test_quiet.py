@@ -9,16 +9,16 @@ import pytest
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Due, LoadPlan, Model, Notified
+from tcop_mock.domain.load import DeliveryRecord, LoadModel, LoadPlan, ScheduledCallback
 from tcop_mock.domain.target import Target
-from tcop_mock.load.connection import Line
-from tcop_mock.load.executors import ScriptLoad
-from tcop_mock.load.stats import Recorder
+from tcop_mock.load.connection import PooledConnection
+from tcop_mock.load.executors import ScenarioExecutor
+from tcop_mock.load.stats import StatsRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tcop_mock.load.engine import Driver
+    from tcop_mock.load.engine import LoadEngine
 
 _BEGAN_S = 100.0
 
@@ -37,45 +37,50 @@ class _Pacer:
 class _Stage:
     """A driver whose clock stands where it is put, and whose attempts end when it is said."""
 
-    def __init__(self, quiet_s: float | None, dues: Iterable[Due]) -> None:
+    def __init__(self, quiet_s: float | None, dues: Iterable[ScheduledCallback]) -> None:
         self.plan = LoadPlan(
-            Target.parse("http://127.0.0.1:1/"), load_profile().delivery, "2023", 1, model=Model.SCRIPT, quiet_s=quiet_s
+            Target.parse("http://127.0.0.1:1/"),
+            load_profile().delivery,
+            "2023",
+            1,
+            model=LoadModel.SCRIPT,
+            max_idle_s=quiet_s,
         )
-        self.began_s = self.now_s = _BEGAN_S
-        self.wire = SimpleNamespace(flying=dict[int, Line]())
+        self.start_s = self.now_s = _BEGAN_S
+        self.pool = SimpleNamespace(flying=dict[int, PooledConnection]())
         self.pushed: list[float] = []
-        self.told: list[Notified] = []
+        self.told: list[DeliveryRecord] = []
         self.over = False
         self.pacer = _Pacer()
-        self._recorder = Recorder()
+        self._recorder = StatsRecorder()
 
         def make_pacer(call: Callable[[], None]) -> _Pacer:
             self._call = call
             return self.pacer
 
-        self.load = ScriptLoad(cast("Driver", self), iter(dues), self.told.append, make_pacer=make_pacer)
-        self.load.begin()
+        self.load = ScenarioExecutor(cast("LoadEngine", self), iter(dues), self.told.append, timer_factory=make_pacer)
+        self.load.start()
 
     def clock(self) -> float:
         return self.now_s
 
-    def recorder_of(self, _intended_s: float) -> Recorder:
+    def recorder_for(self, _intended_s: float) -> StatsRecorder:
         return self._recorder
 
-    def maybe_over(self) -> None:
+    def finish_if_idle(self) -> None:
         self.over = True
 
-    def push(self, _body: bytes, intended_s: float, now_s: float, story: Any) -> None:
+    def send(self, _body: bytes, intended_s: float, now_s: float, story: Any) -> None:
         self.pushed.append(intended_s - _BEGAN_S)
-        line = Line(cast("Any", SimpleNamespace()))
-        line.due, line.intended_s, line.started_s = story, intended_s, now_s
-        self.wire.flying[len(self.pushed)] = line
+        line = PooledConnection(cast("Any", SimpleNamespace()))
+        line.context, line.intended_s, line.started_s = story, intended_s, now_s
+        self.pool.flying[len(self.pushed)] = line
 
     def end(self, number: int, outcome: Outcome) -> None:
         """End an attempt now."""
-        line = self.wire.flying.pop(number)
+        line = self.pool.flying.pop(number)
         line.outcome, line.status = outcome, 200
-        self.load.ended(line)
+        self.load.attempt_ended(line)
 
     def wait(self) -> None:
         """Let the time pass that the pacer was set to."""
@@ -83,8 +88,8 @@ class _Stage:
         self._call()
 
 
-def _due(*moments: float) -> list[Due]:
-    return [Due(at_s, b"{}", f"{at_s}", "ins-1", "firing", f"{at_s}") for at_s in moments]
+def _due(*moments: float) -> list[ScheduledCallback]:
+    return [ScheduledCallback(at_s, b"{}", f"{at_s}", "ins-1", "firing", f"{at_s}") for at_s in moments]
 
 
 def test_quiet_stretches_are_passed_over() -> None:
@@ -94,7 +99,7 @@ def test_quiet_stretches_are_passed_over() -> None:
         stage.wait()
         stage.end(number, Outcome.ACKED)
     assert stage.pushed == [1.0, 1.5, 2.5, 2.75]
-    assert [one.due.at_s for one in stage.told] == [1.0, 1.5, 2.5, 2.75]
+    assert [one.callback.at_s for one in stage.told] == [1.0, 1.5, 2.5, 2.75]
     assert (stage.over, stage.load.last_due_s) == (True, 2.75)
 
 

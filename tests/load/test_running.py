@@ -8,24 +8,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from loads import CATALOG, SCRIPTED, level, loaded, plan_of
+from loads import CATALOG, SCENARIO_CHANGES, constant_stages, make_plan, run_load
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Due, Model
-from tcop_mock.domain.load_summary import LoadStarted, LoadTicked
+from tcop_mock.domain.load import LoadModel, ScheduledCallback
+from tcop_mock.domain.load_summary import LoadStarted, SecondElapsed
 from tcop_mock.domain.profile import RetryAfter
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.load.engine import Driver
-from tcop_mock.load.executors import steady
+from tcop_mock.load.engine import LoadEngine
+from tcop_mock.load.executors import make_executor
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import Reply, Sink
+from tcop_mock.server.http_server import HttpServer, Reply
 
 if TYPE_CHECKING:
     from tcop_mock.domain.load_summary import LoadEvent
-    from tcop_mock.load.stats import Beat
-    from tcop_mock.server.http_server import Received
+    from tcop_mock.load.stats import SecondStats
+    from tcop_mock.server.http_server import ReceivedRequest
 
 ACK = Reply(200)
 
@@ -35,15 +35,15 @@ def test_an_open_load_pushes_what_is_due(*, poisson: bool) -> None:
     """As many as the rate comes to, every body another alarm's, each counted once."""
     bodies: list[bytes] = []
 
-    def take(received: Received) -> Reply:
+    def take(received: ReceivedRequest) -> Reply:
         bodies.append(received.body)
         return ACK
 
-    summary = loaded(take, plan_of(stages=level(400, 0.5), poisson=poisson, count=180)).summary
+    summary = run_load(take, make_plan(stages=constant_stages(400, 0.5), poisson=poisson, count=180)).summary
     assert 140 <= len(bodies) <= 180
     assert (summary.attempts, summary.acked, summary.failed, summary.dropped) == (len(bodies), len(bodies), 0, 0)
     assert len({json.loads(body)["sessionId"] for body in bodies}) == len(bodies)
-    assert (summary.acks.count, summary.lateness.count, summary.services.count) == (len(bodies),) * 3
+    assert (summary.ack_times.count, summary.lateness.count, summary.service_times.count) == (len(bodies),) * 3
     assert (summary.statuses, summary.notifications, summary.lost) == ({200: len(bodies)}, len(bodies), 0)
     assert summary.connections >= 1
 
@@ -52,12 +52,12 @@ def test_credentials_and_headers_go_along() -> None:
     """Each push has the headers of the rules and the credentials of the target."""
     seen: set[tuple[str, str]] = set()
 
-    def take(received: Received) -> Reply:
+    def take(received: ReceivedRequest) -> Reply:
         seen.add((received.header("authorization"), received.header("content-type")))
         return ACK
 
-    plan = plan_of("http://u:p@127.0.0.1:9/", stages=level(100, 0.1))
-    assert loaded(take, plan).summary.acked == 10
+    plan = make_plan("http://u:p@127.0.0.1:9/", stages=constant_stages(100, 0.1))
+    assert run_load(take, plan).summary.acked == 10
     assert seen == {("Basic dTpw", "application/json")}
 
 
@@ -65,39 +65,39 @@ def test_a_stall_is_felt_by_all_that_came_meanwhile() -> None:
     """While the one connection that is allowed is stuck, what is due waits; its time counts from when it was due."""
     stuck = iter([0.4])
 
-    async def stall(_: Received) -> Reply:
+    async def stall(_: ReceivedRequest) -> Reply:
         await asyncio.sleep(next(stuck, 0.0))
         return ACK
 
-    summary = loaded(stall, plan_of(stages=level(100, 0.3), max_inflight=1)).summary
+    summary = run_load(stall, make_plan(stages=constant_stages(100, 0.3), max_inflight=1)).summary
     assert summary.acked == 30
-    assert summary.acks.over(0.1) >= 29  # a closed loop would have seen one
+    assert summary.ack_times.count_over(0.1) >= 29  # a closed loop would have seen one
     assert summary.late >= 29
-    assert summary.services.over(0.39) >= 1
+    assert summary.service_times.count_over(0.39) >= 1
 
 
 def test_what_waits_longer_than_the_deadline_is_dropped_and_told() -> None:
     """With one connection to a receiver that never answers, one attempt times out and the rest never begins."""
 
-    async def never(_: Received) -> Reply:
+    async def never(_: ReceivedRequest) -> Reply:
         await asyncio.Event().wait()
         return ACK
 
-    plan = plan_of(stages=level(1000, 0.1), max_inflight=1)
-    summary = loaded(never, replace(plan, rules=replace(plan.rules, timeout_s=0.3))).summary
+    plan = make_plan(stages=constant_stages(1000, 0.1), max_inflight=1)
+    summary = run_load(never, replace(plan, rules=replace(plan.rules, timeout_s=0.3))).summary
     assert summary.dropped >= 90
     assert summary.dropped + summary.attempts == 100
     assert set(summary.outcomes) == {Outcome.TIMED_OUT}
     assert summary.lost == 100
-    assert summary.over_limit == summary.attempts
+    assert summary.over_limit_count == summary.attempts
 
 
 def test_the_warm_up_counts_for_nothing_but_the_series() -> None:
     """What was due in it is left out of all totals, and told beside them."""
-    done = loaded(lambda _: ACK, plan_of(stages=level(200, 0.5), warm_up_s=0.2))
-    assert (done.summary.excluded, done.summary.acked) == (40, 60)
+    done = run_load(lambda _: ACK, make_plan(stages=constant_stages(200, 0.5), warm_up_s=0.2))
+    assert (done.summary.warm_up_attempts, done.summary.acked) == (40, 60)
     assert sum(one.acked for one in done.summary.series) == 100
-    ticks = [event for event in done.events if isinstance(event, LoadTicked)]
+    ticks = [event for event in done.events if isinstance(event, SecondElapsed)]
     assert ticks[-1].attempts == 100
     assert isinstance(done.events[0], LoadStarted)
 
@@ -106,7 +106,7 @@ def test_a_closed_load_waits_for_answers() -> None:
     """So many are under way at any time and never more, until the count is used up."""
     under_way, most = 0, 0
 
-    async def take(_: Received) -> Reply:
+    async def take(_: ReceivedRequest) -> Reply:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
@@ -114,23 +114,23 @@ def test_a_closed_load_waits_for_answers() -> None:
         under_way -= 1
         return ACK
 
-    plan = plan_of(model=Model.CLOSED, concurrency=3, count=50)
-    summary = loaded(take, plan).summary
+    plan = make_plan(model=LoadModel.CLOSED, concurrency=3, count=50)
+    summary = run_load(take, plan).summary
     assert (summary.acked, most, summary.connections, summary.late) == (50, 3, 3, 0)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_count_is_shared_by_those_who_have_something_under_way(workers: int) -> None:
     """With more processes than are under way at a time, some do nothing, and nothing is left to them."""
-    plan = plan_of(model=Model.CLOSED, concurrency=2, count=5, workers=workers)
+    plan = make_plan(model=LoadModel.CLOSED, concurrency=2, count=5, workers=workers)
 
     async def run() -> list[int]:
         began = []
-        async with Sink(lambda _: ACK) as sink:
+        async with HttpServer(lambda _: ACK) as sink:
             for lane in range(workers):
-                beats: list[Beat] = []
-                driver = Driver(replace(plan, target=Target.parse(sink.url)), beats.append)
-                await driver.run(steady(driver, CATALOG, Generator(1), lane=lane))
+                beats: list[SecondStats] = []
+                driver = LoadEngine(replace(plan, target=Target.parse(sink.url)), beats.append)
+                await driver.run(make_executor(driver, CATALOG, Generator(1), worker=lane))
                 began.append(sum(beat.started for beat in beats))
         return began
 
@@ -141,7 +141,7 @@ def test_a_count_is_shared_by_those_who_have_something_under_way(workers: int) -
 
 def test_a_closed_load_ends_with_its_time() -> None:
     """Whatever is under way then is waited for."""
-    summary = loaded(lambda _: ACK, plan_of(model=Model.CLOSED, concurrency=2, duration_s=0.2)).summary
+    summary = run_load(lambda _: ACK, make_plan(model=LoadModel.CLOSED, concurrency=2, duration_s=0.2)).summary
     assert summary.acked == summary.attempts > 0
 
 
@@ -149,20 +149,22 @@ def test_failures_are_counted_by_outcome_and_status() -> None:
     """Every third answer is a 503, every sixth a redirect."""
     numbers = iter(range(60))
 
-    def take(_: Received) -> Reply:
+    def take(_: ReceivedRequest) -> Reply:
         number = next(numbers)
         return Reply(307 if number % 6 == 0 else 503 if number % 3 == 0 else 200)
 
-    summary = loaded(take, plan_of(model=Model.CLOSED, concurrency=1, count=60)).summary
+    summary = run_load(take, make_plan(model=LoadModel.CLOSED, concurrency=1, count=60)).summary
     assert summary.outcomes == {Outcome.ACKED: 40, Outcome.REDIRECTED: 10, Outcome.REJECTED: 10}
     assert summary.statuses == {200: 40, 307: 10, 503: 10}
     assert (summary.failed, summary.lost) == (20, 20)
 
 
-def notifications(count: int, gap_s: float = 0.01) -> list[Due]:
+def notifications(count: int, gap_s: float = 0.01) -> list[ScheduledCallback]:
     """Return notifications of half as many alarms."""
     return [
-        Due(number * gap_s, b'{"sessionId":"%d"}' % number, alarm=f"alarm {number // 2}", session_id=str(number))
+        ScheduledCallback(
+            number * gap_s, b'{"sessionId":"%d"}' % number, alarm_key=f"alarm {number // 2}", session_id=str(number)
+        )
         for number in range(count)
     ]
 
@@ -171,54 +173,57 @@ def test_a_script_is_played_with_the_retries_of_the_profile() -> None:
     """What is refused is pushed again, the same bytes, as often as the profile says: amplification."""
     seen: dict[bytes, int] = {}
 
-    def take(received: Received) -> Reply:
+    def take(received: ReceivedRequest) -> Reply:
         seen[received.body] = seen.get(received.body, 0) + 1
         number = int(json.loads(received.body)["sessionId"])
         return Reply(503 if number == 3 or (number == 4 and seen[received.body] < 3) else 200)
 
-    done = loaded(take, plan_of(pause_scale=0.01, **SCRIPTED), notifications(6))
+    done = run_load(take, make_plan(pause_scale=0.01, **SCENARIO_CHANGES), notifications(6))
     summary = done.summary
     assert sorted(seen.values()) == [1, 1, 1, 1, 3, 4]
     assert (summary.alarms, summary.notifications, summary.attempts, summary.lost) == (3, 6, 11, 1)
     assert summary.amplification == pytest.approx(11 / 6)
-    assert (summary.acks.count, summary.duplicates) == (5, 0)
+    assert (summary.ack_times.count, summary.duplicates) == (5, 0)
     assert summary.recovery_s is not None
-    by_number = {one.due.session_id: one for one in done.notified}
-    assert [one.outcome for one in by_number["4"].pushes] == [Outcome.REJECTED] * 2 + [Outcome.ACKED]
-    assert (by_number["3"].acked, by_number["4"].acked, len(by_number["3"].pushes)) == (False, True, 4)
-    assert by_number["4"].pushes[0].intended_s == pytest.approx(0.04)
-    assert by_number["4"].pushes[2].intended_s >= by_number["4"].pushes[1].ended_s
+    by_number = {one.callback.session_id: one for one in done.deliveries}
+    assert [one.outcome for one in by_number["4"].attempts] == [Outcome.REJECTED] * 2 + [Outcome.ACKED]
+    assert (by_number["3"].is_acked, by_number["4"].is_acked, len(by_number["3"].attempts)) == (False, True, 4)
+    assert by_number["4"].attempts[0].intended_s == pytest.approx(0.04)
+    assert by_number["4"].attempts[2].intended_s >= by_number["4"].attempts[1].ended_s
 
 
 def test_lost_acks_are_told_as_duplicates() -> None:
     """A receiver that takes the callback and answers too late gets it again."""
     late = iter([10.0, 10.0])
 
-    async def take(_: Received) -> Reply:
+    async def take(_: ReceivedRequest) -> Reply:
         await asyncio.sleep(next(late, 0.0))
         return ACK
 
-    plan = plan_of(pause_scale=0.0, **SCRIPTED)
-    done = loaded(take, replace(plan, rules=replace(plan.rules, timeout_s=0.2)), notifications(1))
-    assert [one.outcome for one in done.notified[0].pushes] == [Outcome.TIMED_OUT] * 2 + [Outcome.ACKED]
-    assert (done.summary.duplicates, done.summary.lost, done.summary.acks.count) == (2, 0, 1)
-    assert done.summary.acks.max_s >= 0.4
+    plan = make_plan(pause_scale=0.0, **SCENARIO_CHANGES)
+    done = run_load(take, replace(plan, rules=replace(plan.rules, timeout_s=0.2)), notifications(1))
+    assert [one.outcome for one in done.deliveries[0].attempts] == [Outcome.TIMED_OUT] * 2 + [Outcome.ACKED]
+    assert (done.summary.duplicates, done.summary.lost, done.summary.ack_times.count) == (2, 0, 1)
+    assert done.summary.ack_times.max_s >= 0.4
 
 
 def test_a_script_may_end_early() -> None:
     """By count, or by time: what is due later is not pushed."""
-    assert loaded(lambda _: ACK, plan_of(count=3, **SCRIPTED), notifications(6)).summary.notifications == 3
-    assert loaded(lambda _: ACK, plan_of(duration_s=0.035, **SCRIPTED), notifications(6)).summary.notifications == 4
+    assert run_load(lambda _: ACK, make_plan(count=3, **SCENARIO_CHANGES), notifications(6)).summary.notifications == 3
+    assert (
+        run_load(lambda _: ACK, make_plan(duration_s=0.035, **SCENARIO_CHANGES), notifications(6)).summary.notifications
+        == 4
+    )
 
 
 def test_a_script_waits_where_too_much_is_under_way() -> None:
     """Nothing is dropped; it is late."""
 
-    async def take(_: Received) -> Reply:
+    async def take(_: ReceivedRequest) -> Reply:
         await asyncio.sleep(0.02)
         return ACK
 
-    done = loaded(take, plan_of(max_inflight=1, **SCRIPTED), notifications(5, gap_s=0.0))
+    done = run_load(take, make_plan(max_inflight=1, **SCENARIO_CHANGES), notifications(5, gap_s=0.0))
     assert (done.summary.notifications, done.summary.lost, done.summary.connections) == (5, 0, 1)
     assert done.summary.late >= 3
 
@@ -227,12 +232,12 @@ def test_a_script_waits_where_too_much_is_under_way() -> None:
 def test_a_profile_that_looks_into_answers_does_so(*, right: bool) -> None:
     """2019-ack wants the callback's sessionId and retCode 0; another answer is no ack."""
 
-    def take(received: Received) -> Reply:
+    def take(received: ReceivedRequest) -> Reply:
         said = json.loads(received.body)["sessionId"] if right else "x"
         return Reply(200, json.dumps({"sessionId": said, "retCode": 0}).encode())
 
-    plan = plan_of(profile="2019-ack", pause_scale=0.0, **SCRIPTED)
-    summary = loaded(take, plan, notifications(2)).summary
+    plan = make_plan(profile="2019-ack", pause_scale=0.0, **SCENARIO_CHANGES)
+    summary = run_load(take, plan, notifications(2)).summary
     assert summary.lost == (0 if right else 2)
     assert summary.attempts == (2 if right else 6)
 
@@ -240,33 +245,33 @@ def test_a_profile_that_looks_into_answers_does_so(*, right: bool) -> None:
 def test_retry_after_is_honoured_where_the_rules_say_so() -> None:
     """The pause of 0 s becomes the second that the answer asks for."""
     replies = iter([Reply(503, headers=(("Retry-After", "1"),))])
-    plan = plan_of(**SCRIPTED)
+    plan = make_plan(**SCENARIO_CHANGES)
     rules = replace(plan.rules, pauses_s=(0.0,), retry_after=RetryAfter.HONOURED)
-    done = loaded(lambda _: next(replies, ACK), replace(plan, rules=rules), notifications(1))
-    first, second = done.notified[0].pushes
+    done = run_load(lambda _: next(replies, ACK), replace(plan, rules=rules), notifications(1))
+    first, second = done.deliveries[0].attempts
     assert second.started_s - first.ended_s >= 1.0
 
 
 def test_a_script_is_one_process_business() -> None:
     """Several are refused."""
     with pytest.raises(UsageError, match="leave --workers out"):
-        LoadRun(plan_of(workers=2, **SCRIPTED), CATALOG, Generator(1))
+        LoadRun(make_plan(workers=2, **SCENARIO_CHANGES), CATALOG, Generator(1))
 
 
 @pytest.mark.parametrize("kind", ["open", "closed", "script"])
 def test_a_load_that_is_cut_short_has_a_summary(kind: str) -> None:
     """Cancelled in the middle, it leaves its connections at once and still says what was until then."""
     plans = {
-        "open": plan_of(stages=level(50, 60)),
-        "closed": plan_of(model=Model.CLOSED, concurrency=2),
-        "script": plan_of(pause_scale=100.0, **SCRIPTED),
+        "open": make_plan(stages=constant_stages(50, 60)),
+        "closed": make_plan(model=LoadModel.CLOSED, concurrency=2),
+        "script": make_plan(pause_scale=100.0, **SCENARIO_CHANGES),
     }
 
     async def run() -> tuple[LoadRun, list[LoadEvent]]:
         heard, stopped = asyncio.Event(), asyncio.Event()
         seen = 0
 
-        async def take(_: Received) -> Reply:
+        async def take(_: ReceivedRequest) -> Reply:
             nonlocal seen
             seen += 1
             if seen == 3:
@@ -275,10 +280,10 @@ def test_a_load_that_is_cut_short_has_a_summary(kind: str) -> None:
             return Reply(503 if seen == 1 else 200)
 
         events: list[LoadEvent] = []
-        async with Sink(take) as sink:
+        async with HttpServer(take) as sink:
             plan = replace(plans[kind], target=Target.parse(sink.url))
             script = iter(notifications(4)) if kind == "script" else None
-            load = LoadRun(plan, CATALOG, Generator(1), script=script)
+            load = LoadRun(plan, CATALOG, Generator(1), schedule=script)
             note = events.append
 
             async def listen() -> None:
@@ -310,7 +315,7 @@ def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("tcop_mock.load.pool.opened", broken)
     with pytest.raises(LookupError, match="ours"):
-        loaded(lambda _: ACK, plan_of(stages=level(10, 1)))
+        run_load(lambda _: ACK, make_plan(stages=constant_stages(10, 1)))
 
 
 @pytest.mark.parametrize("place", ["count", "push"])
@@ -320,6 +325,6 @@ def test_a_fault_of_ours_in_a_callback_is_raised(place: str, monkeypatch: pytest
     def broken(*_: object) -> None:
         raise LookupError("ours")
 
-    monkeypatch.setattr(Driver, place, broken)
+    monkeypatch.setattr(LoadEngine, place, broken)
     with pytest.raises(LookupError, match="ours"):
-        loaded(lambda _: ACK, plan_of(stages=level(10, 1)))
+        run_load(lambda _: ACK, make_plan(stages=constant_stages(10, 1)))

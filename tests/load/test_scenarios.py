@@ -14,21 +14,21 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.validator import BodyJudge
-from tcop_mock.catalog.data_files import data_root, read_entry, read_schema, walk
+from tcop_mock.callbacks.validator import CallbackValidator
+from tcop_mock.catalog.data_files import data_root, iter_files, read_entry, read_schema
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.callback_view import Told, identity_of
+from tcop_mock.domain.callback_view import CallbackView, key_from_body
 from tcop_mock.errors import EntryError, UnknownNameError
-from tcop_mock.load.scenario import SCHEMA, Storm, load_scenario, parse_scenario, scenario_names
+from tcop_mock.load.scenario import SCHEMA, ScenarioSchedule, load_scenario, parse_scenario, scenario_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcop_mock.domain.load import Due, Scenario
+    from tcop_mock.domain.load import Scenario, ScheduledCallback
 
 CATALOG = Catalog.load()
-FILES = dict(walk(data_root("contracts") / "scenarios", ".toml"))
+FILES = dict(iter_files(data_root("contracts") / "scenarios", ".toml"))
 _NUMBERS = {"alarms", "start_s", "within_s", "lasts_s", "over_s", "lives", "between_s", "period_s", "period_num"}
 _FEW = 6
 _GROUP: dict[str, Any] = {"title": "some", "shapes": ["cvm/basic-monitoring"], "alarms": 3, "within_s": 5}
@@ -43,9 +43,9 @@ def small(name: str) -> Scenario:
 
 
 @cache
-def played(name: str) -> list[Due]:
+def played(name: str) -> list[ScheduledCallback]:
     """Return all that a small one of a scenario tells."""
-    return list(Storm(small(name), CATALOG, Generator(3)).script())
+    return list(ScenarioSchedule(small(name), CATALOG, Generator(3)).schedule())
 
 
 def test_the_shipped_scenarios_are_those_of_the_folder() -> None:
@@ -70,35 +70,35 @@ def test_every_number_is_sourced_or_assumed(name: str) -> None:
 def test_a_storm_is_told_in_order_by_bodies_that_are_valid(name: str) -> None:
     """The earliest first; every body could have come from TCOP, says what its script says, and no two are the same."""
     dues = played(name)
-    judge = BodyJudge(CATALOG, load_profile())
+    judge = CallbackValidator(CATALOG, load_profile())
     assert all(before.at_s <= after.at_s for before, after in pairwise(dues))
     assert len({due.session_id for due in dues}) == len({due.body for due in dues}) == len(dues)
     for due in dues[:: max(1, len(dues) // 10)]:
-        verdict = judge.judge(due.body)
-        assert (verdict.valid, verdict.deviations) == (True, ())
-        alarm, thing, session, _ = identity_of(due.body)
-        assert (due.alarm, due.object_id, due.session_id) == (alarm, thing, session)
+        verdict = judge.validate(due.body)
+        assert (verdict.is_valid, verdict.deviations) == (True, ())
+        alarm, thing, session, _ = key_from_body(due.body)
+        assert (due.alarm_key, due.object_id, due.session_id) == (alarm, thing, session)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_alarms_of_a_storm_live_true_lives(name: str) -> None:
     """Fired before they are repeated or resolved, of one age with the storm's clock, all of one account and region."""
     dues = played(name)
-    lives: dict[str, list[Due]] = {}
+    lives: dict[str, list[ScheduledCallback]] = {}
     for due in dues:
-        lives.setdefault(due.alarm, []).append(due)
+        lives.setdefault(due.alarm_key, []).append(due)
     for life in lives.values():
         states = " ".join(due.state for due in life)
         assert re.fullmatch(r"(firing( repeated)*( resolved|$) ?)+", states)
     for due in dues[::25]:
-        told = Told(json.loads(due.body))
-        fired = next(one for one in reversed(lives[due.alarm]) if one.state == "firing" and one.at_s <= due.at_s)
+        told = CallbackView(json.loads(due.body))
+        fired = next(one for one in reversed(lives[due.alarm_key]) if one.state == "firing" and one.at_s <= due.at_s)
         if "metricName" in told.conditions:
             assert told.duration_s == round(due.at_s - fired.at_s)
-        assert told.first == Told(json.loads(fired.body)).first
-        assert told.resolved == (due.state == "resolved")
-        if told.resolved:
-            assert (told.recovered - told.first).total_seconds() == round(due.at_s - fired.at_s)  # type: ignore[operator]  # both are there
+        assert told.first_occurred_at == CallbackView(json.loads(fired.body)).first_occurred_at
+        assert told.is_resolved == (due.state == "resolved")
+        if told.is_resolved:
+            assert (told.recovered_at - told.first_occurred_at).total_seconds() == round(due.at_s - fired.at_s)  # type: ignore[operator]  # both are there
     abouts = [json.loads(due.body)["alarmObjInfo"] for due in dues]
     assert len({about["appId"] for about in abouts if "appId" in about}) == 1
     if region := small(name).region:
@@ -108,21 +108,21 @@ def test_the_alarms_of_a_storm_live_true_lives(name: str) -> None:
 def test_the_same_seed_gives_the_same_storm() -> None:
     """Byte for byte; another seed gives another one, and so does another scenario of the same groups."""
     scenario = small("deploy-noise")
-    first, again, other = (list(Storm(scenario, CATALOG, Generator(seed)).script()) for seed in (3, 3, 4))
+    first, again, other = (list(ScenarioSchedule(scenario, CATALOG, Generator(seed)).schedule()) for seed in (3, 3, 4))
     assert first == again
     assert not {due.body for due in first} & {due.body for due in other}
-    renamed = list(Storm(replace(scenario, name="mine"), CATALOG, Generator(3)).script())
+    renamed = list(ScenarioSchedule(replace(scenario, name="mine"), CATALOG, Generator(3)).schedule())
     assert [due.at_s for due in renamed] != [due.at_s for due in first]
 
 
 def test_time_can_be_compressed() -> None:
     """Scaled are the times at which things are due, not those that bodies tell."""
-    storm = Storm(small("flapping"), CATALOG, Generator(3))
-    whole, fast = list(storm.script()), list(storm.script(0.01))
+    storm = ScenarioSchedule(small("flapping"), CATALOG, Generator(3))
+    whole, fast = list(storm.schedule()), list(storm.schedule(0.01))
     assert [due.body for due in whole] == [due.body for due in fast]
     assert [due.at_s for due in fast] == pytest.approx([due.at_s / 100 for due in whole])
-    assert storm.extent() == (len(whole), whole[-1].at_s, max(Counter(int(due.at_s) for due in whole).values()))
-    assert storm.extent(0.0) == (len(whole), 0.0, len(whole))
+    assert storm.size() == (len(whole), whole[-1].at_s, max(Counter(int(due.at_s) for due in whole).values()))
+    assert storm.size(0.0) == (len(whole), 0.0, len(whole))
 
 
 def own(*groups: dict[str, Any], **scenario: Any) -> Scenario:
@@ -134,10 +134,10 @@ def own(*groups: dict[str, Any], **scenario: Any) -> Scenario:
 def test_what_is_never_over_ends_with_the_scenario() -> None:
     """Repeats go on until ``ends_s``; of a group that is told once, one firing is all there is."""
     forever = own({"repeats": {"type": "exponential", "every_s": 300}}, ends_s=4000)
-    dues = list(Storm(forever, CATALOG, Generator(1)).script())
+    dues = list(ScenarioSchedule(forever, CATALOG, Generator(1)).schedule())
     assert max(due.at_s for due in dues) <= 4000
     assert [due.state for due in dues].count("repeated") == 3 * 3
-    once = list(Storm(own({}), CATALOG, Generator(1)).script())
+    once = list(ScenarioSchedule(own({}), CATALOG, Generator(1)).schedule())
     assert [due.state for due in once] == ["firing"] * 3
 
 
@@ -150,14 +150,14 @@ def test_groups_of_one_shape_have_policies_of_their_own() -> None:
         {"shapes": ["cvm/events"], "event": "guest_reboot", "over_s": 60},
         {"shapes": ["cvm/events"], "over_s": 60},
     )
-    dues = list(Storm(scenario, CATALOG, Generator(1)).script())
+    dues = list(ScenarioSchedule(scenario, CATALOG, Generator(1)).schedule())
     watched: dict[str, set[str]] = {}
     for due in dues:
-        told = Told(json.loads(due.body))
-        watched.setdefault(str(told.policy["policyId"]), set()).add(told.name)
+        told = CallbackView(json.loads(due.body))
+        watched.setdefault(str(told.policy["policyId"]), set()).add(told.metric_name)
     assert {name for names in watched.values() for name in names} >= {"cpu_usage", "mem_used"}
     assert all(len(names) == 1 for names in watched.values())
-    resolved = {Told(json.loads(due.body)).name for due in dues if due.state == "resolved"}
+    resolved = {CallbackView(json.loads(due.body)).metric_name for due in dues if due.state == "resolved"}
     assert "ping_unreachable" in resolved
     assert "guest_reboot" not in resolved
 
@@ -203,7 +203,7 @@ def test_what_does_not_fit_together_is_told(groups: Any, scenario: Any, complain
 def test_what_is_not_in_the_catalogue_is_told(group: dict[str, Any], complaint: str) -> None:
     """Before anything is sent."""
     with pytest.raises(EntryError) as told:
-        Storm(own(group), CATALOG, Generator(1))
+        ScenarioSchedule(own(group), CATALOG, Generator(1))
     assert str(told.value).startswith(f"mine.toml: {complaint}")
 
 
@@ -223,7 +223,7 @@ def test_a_file_of_ones_own_keeps_the_format(tmp_path: Path, changed: str, compl
     file = tmp_path / "mine.toml"
     file.write_text(f"{text}alarms = 3\n", encoding="utf-8")
     scenario = load_scenario(str(file))
-    assert (scenario.name, scenario.alarms, scenario.where) == ("mine", 3, str(file))
+    assert (scenario.name, scenario.alarm_count, scenario.location) == ("mine", 3, str(file))
     file.write_text(f"{text}{changed}\n", encoding="utf-8")
     with pytest.raises(EntryError) as told:
         load_scenario(str(file))
@@ -236,4 +236,4 @@ def test_a_name_that_is_not_there_is_refused() -> None:
         load_scenario("zone-outgae")
     with pytest.raises(UnknownNameError, match=r"unknown scenario 'xx'; there is daily-repeats, .*; or name a file"):
         load_scenario("xx")
-    assert load_scenario("flapping").where == "flapping"
+    assert load_scenario("flapping").location == "flapping"

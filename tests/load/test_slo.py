@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 from storms import SUMMARY
 
-from tcop_mock.domain.load import Model
-from tcop_mock.domain.load_summary import LIMIT_S, Distribution
+from tcop_mock.domain.load import LoadModel
+from tcop_mock.domain.load_summary import ACK_LIMIT_S, Distribution
 from tcop_mock.errors import UsageError
-from tcop_mock.load.slo import NAMES, hold, parse_objectives
+from tcop_mock.load.slo import OBJECTIVE_NAMES, evaluate, parse_objectives
 
 _TOLD = {
     "p50<50ms": "p50<50ms: kept, 20 ms",
@@ -41,17 +41,17 @@ _TOLD = {
 def test_a_load_is_held_to_its_objectives() -> None:
     """Each is kept or broken by what was measured, and says so."""
     before, behind = ",".join(_TOLD).split(",dropped=0")
-    storm, opened = (partial(parse_objectives, model=model) for model in (Model.SCRIPT, Model.OPEN))
-    held = hold([*storm([before]), *opened(["dropped=0"]), *storm([behind.lstrip(",")])], SUMMARY)
-    assert [one.sentence for one in held] == list(_TOLD.values())
-    assert [one.kept for one in held] == [": kept," in one for one in _TOLD.values()]
+    storm, opened = (partial(parse_objectives, model=model) for model in (LoadModel.SCRIPT, LoadModel.OPEN))
+    held = evaluate([*storm([before]), *opened(["dropped=0"]), *storm([behind.lstrip(",")])], SUMMARY)
+    assert [one.summary for one in held] == list(_TOLD.values())
+    assert [one.is_met for one in held] == [": kept," in one for one in _TOLD.values()]
 
 
 def test_what_was_not_measured_is_broken() -> None:
     """Without acks no time is kept, without attempts no share, without an end no recovery; a count of nothing is 0."""
     nothing = replace(
         SUMMARY,
-        acks=Distribution(),
+        ack_times=Distribution(),
         attempts=0,
         outcomes={},
         notifications=0,
@@ -61,9 +61,9 @@ def test_what_was_not_measured_is_broken() -> None:
         recovery_s=None,
     )
     asked = "p99<1s,max<1s,mean<1s,errors<1%,rate>=0,amplification<2,recovery<1m,lost=0"
-    held = hold(parse_objectives([asked], Model.SCRIPT), nothing)
-    assert [one.kept for one in held] == [False] * 7 + [True]
-    assert [one.measured for one in held] == [
+    held = evaluate(parse_objectives([asked], LoadModel.SCRIPT), nothing)
+    assert [one.is_met for one in held] == [False] * 7 + [True]
+    assert [one.measurement for one in held] == [
         *["nothing was acked"] * 3,
         *["nothing was sent"] * 3,
         "the storm did not come to its end",
@@ -73,29 +73,29 @@ def test_what_was_not_measured_is_broken() -> None:
 
 def test_over_five_seconds_is_what_it_says() -> None:
     """The name of the objective is the limit of the page."""
-    assert f"over{LIMIT_S:g}s" in NAMES
+    assert f"over{ACK_LIMIT_S:g}s" in OBJECTIVE_NAMES
 
 
 def test_a_storm_that_was_cut_short_has_not_recovered() -> None:
     """Whatever the time since its last notification says."""
-    [held] = hold(parse_objectives(["recovery<1m"], Model.SCRIPT), replace(SUMMARY, interrupted=True))
-    assert held.sentence == "recovery<1m: broken, the storm did not come to its end"
+    [held] = evaluate(parse_objectives(["recovery<1m"], LoadModel.SCRIPT), replace(SUMMARY, interrupted=True))
+    assert held.summary == "recovery<1m: broken, the storm did not come to its end"
 
 
 def test_several_flags_add_up() -> None:
     """--slo may be given again."""
-    assert [one.name for one in parse_objectives(["lost=0", "p99<1s, late<1%"], Model.OPEN)] == [
+    assert [one.name for one in parse_objectives(["lost=0", "p99<1s, late<1%"], LoadModel.OPEN)] == [
         "lost",
         "p99",
         "late",
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OBJECTIVE_NAMES)
 def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
     """With its own unit, or a bare number, of a load that has it."""
     taken: set[str] = set()
-    for model, bound in itertools.product(Model, ("1s", "1")):
+    for model, bound in itertools.product(LoadModel, ("1s", "1")):
         with contextlib.suppress(UsageError):
             taken |= {one.name for one in parse_objectives([f"{name}<{bound}"], model)}
     assert taken == {name}
@@ -104,22 +104,26 @@ def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
 @pytest.mark.parametrize(
     "model, text, complaint",
     [
-        (Model.OPEN, "recovery<1s", "recovery: it is measured of a storm's end: play one with --scenario"),
-        (Model.OPEN, "duplicates=0", "duplicates: nothing is pushed again but in a storm: play one with --scenario"),
+        (LoadModel.OPEN, "recovery<1s", "recovery: it is measured of a storm's end: play one with --scenario"),
         (
-            Model.CLOSED,
+            LoadModel.OPEN,
+            "duplicates=0",
+            "duplicates: nothing is pushed again but in a storm: play one with --scenario",
+        ),
+        (
+            LoadModel.CLOSED,
             "amplification<2",
             "amplification: nothing is pushed again but in a storm: play one with --scenario",
         ),
-        (Model.CLOSED, "late<1%", "late: a closed load has no schedule to be late for: leave --concurrency out"),
+        (LoadModel.CLOSED, "late<1%", "late: a closed load has no schedule to be late for: leave --concurrency out"),
         (
-            Model.SCRIPT,
+            LoadModel.SCRIPT,
             "dropped=0",
             "dropped: only an open load gives up what it cannot begin: leave --concurrency or --scenario out",
         ),
     ],
 )
-def test_what_a_load_could_not_break_is_refused(model: Model, text: str, complaint: str) -> None:
+def test_what_a_load_could_not_break_is_refused(model: LoadModel, text: str, complaint: str) -> None:
     """A gate that is always open tells nothing."""
     with pytest.raises(UsageError) as told:
         parse_objectives([f"lost=0,{text}"], model)
@@ -136,8 +140,8 @@ def test_what_a_load_could_not_break_is_refused(model: Model, text: str, complai
         ("p99<500", "--slo 'p99<500': p99 is a time: write 500ms, 2s or 1m"),
         ("p99<5%", "--slo 'p99<5%': p99 is a time: write 500ms, 2s or 1m"),
         ("error<1%", "--slo 'error<1%': nothing called 'error' is measured; did you mean 'errors'?"),
-        ("x<1", f"--slo 'x<1': nothing called 'x' is measured; one of {', '.join(NAMES)}"),
-        ("p101<1s", f"--slo 'p101<1s': nothing called 'p101' is measured; one of {', '.join(NAMES)}"),
+        ("x<1", f"--slo 'x<1': nothing called 'x' is measured; one of {', '.join(OBJECTIVE_NAMES)}"),
+        ("p101<1s", f"--slo 'p101<1s': nothing called 'p101' is measured; one of {', '.join(OBJECTIVE_NAMES)}"),
         ("errors<0.1", "--slo 'errors<0.1': errors is counted: write a share as in 0.1%, or a whole number"),
         ("lost=0s", "--slo 'lost=0s': lost is counted: write a share as in 0.1%, or a whole number"),
         ("rate>5%", "--slo 'rate>5%': rate is a number a second: write 1000 or 1000/s"),
@@ -147,5 +151,5 @@ def test_what_a_load_could_not_break_is_refused(model: Model, text: str, complai
 def test_what_is_no_objective_is_refused(text: str, complaint: str) -> None:
     """What is wrong and how it should look, in one line, before anything is sent."""
     with pytest.raises(UsageError) as told:
-        parse_objectives([text], Model.OPEN)
+        parse_objectives([text], LoadModel.OPEN)
     assert str(told.value) == complaint

@@ -11,7 +11,7 @@ import pytest
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.load.locust import Heard, Orders, Swarm, weights
+from tcop_mock.load.locust import HttpResult, LocustSettings, LocustWorker, parse_mix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,11 +48,11 @@ class Clock:
 
 def test_orders_travel_through_the_environment() -> None:
     """What one process writes, another one reads; the target goes by itself."""
-    orders = Orders(_TARGET, 7, "2019-ack", "cvm/*=2", "flapping", 0.5, 3, 2.0, ("/a", "/b"))
-    environ = orders.environ() | {"TCOP_MOCK_TARGET": "http://u:swordfish@127.0.0.1:8080/hook", "HOME": "/root"}
-    assert Orders.of(environ) == orders
-    assert "swordfish" not in f"{orders.environ()}{orders}"
-    assert Orders.of({}, "http://127.0.0.1:9/") == Orders(Target.parse("http://127.0.0.1:9/"))
+    orders = LocustSettings(_TARGET, 7, "2019-ack", "cvm/*=2", "flapping", 0.5, 3, 2.0, ("/a", "/b"))
+    environ = orders.to_environ() | {"TCOP_MOCK_TARGET": "http://u:swordfish@127.0.0.1:8080/hook", "HOME": "/root"}
+    assert LocustSettings.from_environ(environ) == orders
+    assert "swordfish" not in f"{orders.to_environ()}{orders}"
+    assert LocustSettings.from_environ({}, "http://127.0.0.1:9/") == LocustSettings(Target.parse("http://127.0.0.1:9/"))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_orders_travel_through_the_environment() -> None:
 def test_orders_that_cannot_be_read_are_refused(environ: dict[str, str], complaint: str) -> None:
     """Which variable, and what is wrong with it."""
     with pytest.raises(UsageError) as told:
-        Orders.of(environ)
+        LocustSettings.from_environ(environ)
     assert str(told.value).startswith(complaint)
 
 
 def test_processes_draw_alarms_of_their_own() -> None:
     """No body is told by two of them, and each is due at once."""
     clock = Clock()
-    swarms = [Swarm(Orders(_TARGET, mix="cvm/basic-monitoring"), index, clock) for index in range(2)]
-    drawn = [due for swarm in swarms for due in (swarm.next() for _ in range(100)) if due]
+    swarms = [LocustWorker(LocustSettings(_TARGET, mix="cvm/basic-monitoring"), index, clock) for index in range(2)]
+    drawn = [due for swarm in swarms for due in (swarm.next_callback() for _ in range(100)) if due]
     assert len({due.body for due in drawn}) == 200
     assert {due.at_s for due in drawn} == {100.0}
 
@@ -83,12 +83,12 @@ def test_a_storm_is_divided(tmp_path: Path) -> None:
     """Each notification is told by one process, all of an alarm's by the same; times count from the first asking."""
     file = tmp_path / "mine.toml"
     file.write_text(_STORM, encoding="utf-8")
-    orders = Orders(_TARGET, scenario=str(file), time_scale=0.1, processes=3)
+    orders = LocustSettings(_TARGET, scenario=str(file), time_scale=0.1, processes=3)
     shares = []
     for index in range(3):
-        swarm = Swarm(orders, index, Clock())
-        shares.append(list(iter(swarm.next, None)))
-    alarms = [{due.alarm for due in share} for share in shares]
+        swarm = LocustWorker(orders, index, Clock())
+        shares.append(list(iter(swarm.next_callback, None)))
+    alarms = [{due.alarm_key for due in share} for share in shares]
     assert all(alarms)
     assert sum(map(len, alarms)) == 20
     assert len({due.session_id for share in shares for due in share}) == 40
@@ -98,67 +98,67 @@ def test_a_storm_is_divided(tmp_path: Path) -> None:
 def test_a_notification_is_pushed_as_the_profile_says() -> None:
     """Again after what fails, with its pauses scaled, until it is acked; times are those of the clock."""
     clock = Clock()
-    swarm = Swarm(Orders(_TARGET, time_scale=0.5, mix="cvm/basic-monitoring"), clock=clock)
-    due = swarm.next()
+    swarm = LocustWorker(LocustSettings(_TARGET, time_scale=0.5, mix="cvm/basic-monitoring"), clock=clock)
+    due = swarm.next_callback()
     assert due is not None
-    answers = [Heard(503), Heard(0, ConnectionRefusedError()), Heard(204)]
+    answers = [HttpResult(503), HttpResult(0, ConnectionRefusedError()), HttpResult(204)]
     sent: list[bytes] = []
 
-    def send(body: bytes) -> Heard:
+    def send(body: bytes) -> HttpResult:
         sent.append(body)
         clock.now_s += 0.25
         return answers[len(sent) - 1]
 
-    notified = swarm.tell(due, send, clock.sleep)
+    notified = swarm.deliver(due, send, clock.sleep)
     assert sent == [due.body] * 3
-    assert [one.outcome for one in notified.pushes] == [Outcome.REJECTED, Outcome.REFUSED, Outcome.ACKED]
+    assert [one.outcome for one in notified.attempts] == [Outcome.REJECTED, Outcome.REFUSED, Outcome.ACKED]
     assert clock.slept == [0.5, 1.0]
-    assert (notified.acked, notified.pushes[0].intended_s, notified.pushes[-1].ended_s) == (True, 100.0, 102.25)
+    assert (notified.is_acked, notified.attempts[0].intended_s, notified.attempts[-1].ended_s) == (True, 100.0, 102.25)
 
 
 def test_a_notification_is_given_up() -> None:
     """After the profile's attempts; an answer that the profile does not want is none."""
     clock = Clock()
-    swarm = Swarm(Orders(_TARGET, profile="2019-ack", mix="cvm/basic-monitoring"), clock=clock)
-    due = swarm.next()
+    swarm = LocustWorker(LocustSettings(_TARGET, profile="2019-ack", mix="cvm/basic-monitoring"), clock=clock)
+    due = swarm.next_callback()
     assert due is not None
-    notified = swarm.tell(due, lambda _: Heard(200, None, b"ok"), clock.sleep)
-    assert [one.outcome for one in notified.pushes] == [Outcome.REJECTED] * swarm.rules.attempts
-    assert not notified.acked
+    notified = swarm.deliver(due, lambda _: HttpResult(200, None, b"ok"), clock.sleep)
+    assert [one.outcome for one in notified.attempts] == [Outcome.REJECTED] * swarm.rules.attempts
+    assert not notified.is_acked
 
 
 @pytest.mark.parametrize(
     "heard, outcome",
     [
-        (Heard(200), Outcome.ACKED),
-        (Heard(302), Outcome.REDIRECTED),
-        (Heard(404), Outcome.REJECTED),
-        (Heard(200, spent_s=5.2), Outcome.TIMED_OUT),
-        (Heard(0, TimeoutError()), Outcome.TIMED_OUT),
-        (Heard(0, socket.gaierror()), Outcome.DNS),
-        (Heard(0, ssl.SSLCertVerificationError()), Outcome.TLS),
-        (Heard(0, ConnectionResetError()), Outcome.RESET_BEFORE_ANSWER),
-        (Heard(0, ValueError()), Outcome.BAD_ANSWER),
-        (Heard(0), Outcome.BAD_ANSWER),
+        (HttpResult(200), Outcome.ACKED),
+        (HttpResult(302), Outcome.REDIRECTED),
+        (HttpResult(404), Outcome.REJECTED),
+        (HttpResult(200, elapsed_s=5.2), Outcome.TIMED_OUT),
+        (HttpResult(0, TimeoutError()), Outcome.TIMED_OUT),
+        (HttpResult(0, socket.gaierror()), Outcome.DNS),
+        (HttpResult(0, ssl.SSLCertVerificationError()), Outcome.TLS),
+        (HttpResult(0, ConnectionResetError()), Outcome.RESET_BEFORE_ANSWER),
+        (HttpResult(0, ValueError()), Outcome.BAD_ANSWER),
+        (HttpResult(0), Outcome.BAD_ANSWER),
     ],
 )
-def test_what_the_client_tells_is_an_outcome(heard: Heard, outcome: Outcome) -> None:
+def test_what_the_client_tells_is_an_outcome(heard: HttpResult, outcome: Outcome) -> None:
     """By status, by the kind of error, and by the deadline, which is total."""
-    assert Swarm(Orders(_TARGET, mix="cvm/basic-monitoring")).outcome_of(heard) is outcome
+    assert LocustWorker(LocustSettings(_TARGET, mix="cvm/basic-monitoring")).outcome_of(heard) is outcome
 
 
 def test_headers_are_those_of_the_profile_and_the_target() -> None:
     """BasicAuth where the target has credentials."""
     mix = "cvm/basic-monitoring"
-    assert Swarm(Orders(_TARGET, mix=mix)).headers() == {
+    assert LocustWorker(LocustSettings(_TARGET, mix=mix)).headers() == {
         "Content-Type": "application/json",
         "Authorization": "Basic dTpzd29yZGZpc2g=",
     }
-    assert "Authorization" not in Swarm(Orders(Target.parse("http://h/"), mix=mix)).headers()
+    assert "Authorization" not in LocustWorker(LocustSettings(Target.parse("http://h/"), mix=mix)).headers()
 
 
 def test_weights_are_read() -> None:
     """As --mix takes them."""
-    assert weights("cvm/*=3, mysql/*") == (("cvm/*", 3.0), ("mysql/*", 1.0))
+    assert parse_mix("cvm/*=3, mysql/*") == (("cvm/*", 3.0), ("mysql/*", 1.0))
     with pytest.raises(UsageError, match=r"TCOP_MOCK_LOAD_MIX 'cvm/\*=x': write GLOB=WEIGHT"):
-        weights("cvm/*=x")
+        parse_mix("cvm/*=x")

@@ -5,39 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from loads import plan_of, point
+from loads import make_plan, second_stats
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.load.aggregate import Tally, joined
-from tcop_mock.load.stats import SHORT_BATCH, Beat, Part, Recorder
+from tcop_mock.load.aggregate import StatsAggregator, merge_points
+from tcop_mock.load.stats import SHORT_BATCH, Counters, SecondStats, StatsRecorder
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.load_summary import LoadTicked
+    from tcop_mock.domain.load_summary import SecondElapsed
 
 
-def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhausted: str = "") -> Beat:
+def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhausted: str = "") -> SecondStats:
     """Return a second with acks of 10 ms, and some attempts of the warm-up."""
-    recorder, warming = Recorder(), Recorder()
+    recorder, warming = StatsRecorder(), StatsRecorder()
     for one, times in ((recorder, acks), (warming, warm)):
         for _ in range(times):
-            one.began(0.02)
-            one.acked(200, 0.01, 0.005)
+            one.record_start(0.02)
+            one.record_ack(200, 0.01, 0.005)
     for _ in range(failed):
-        recorder.failed(Outcome.REFUSED, None)
-    return Beat(number, 1.0, acks + warm + failed, recorder.taken(), warming.taken(), 3, 1, 2, exhausted)
+        recorder.record_failure(Outcome.REFUSED, None)
+    return SecondStats(
+        number, 1.0, acks + warm + failed, recorder.take_counters(), warming.take_counters(), 3, 1, 2, exhausted
+    )
 
 
-def ticks(told: list[LoadTicked]) -> list[tuple[float, int]]:
+def ticks(told: list[SecondElapsed]) -> list[tuple[float, int]]:
     """Return of each second that was told which it was, and its acks."""
     return [(one.point.at_s, one.point.acked) for one in told]
 
 
 def test_a_second_is_told_when_all_have_told_of_it() -> None:
     """Two processes: the first alone is not told; both together are."""
-    tally = Tally(plan_of(workers=2))
-    assert tally.take(beat(0), 0) == []
-    assert tally.take(beat(1), 0) == []
-    [told] = tally.take(beat(0, failed=1), 1)
+    tally = StatsAggregator(make_plan(workers=2))
+    assert tally.add(beat(0), 0) == []
+    assert tally.add(beat(1), 0) == []
+    [told] = tally.add(beat(0, failed=1), 1)
     assert (told.point.at_s, told.point.acked, told.point.failed, told.point.in_flight) == (0.0, 4, 1, 6)
     assert (told.point.late, told.point.started, told.attempts, told.failed) == (4, 5, 5, 1)
     summary = tally.summary()
@@ -49,21 +51,21 @@ def test_a_second_is_told_when_all_have_told_of_it() -> None:
 
 def test_a_process_that_has_ended_holds_nothing_up() -> None:
     """The seconds after its end are told by the others alone."""
-    tally = Tally(plan_of(workers=2))
-    tally.take(beat(0), 0)
+    tally = StatsAggregator(make_plan(workers=2))
+    tally.add(beat(0), 0)
     assert tally.finish(0) == []
-    assert [ticks(tally.take(beat(number), 1)) for number in range(2)] == [[(0.0, 4)], [(1.0, 2)]]
+    assert [ticks(tally.add(beat(number), 1)) for number in range(2)] == [[(0.0, 4)], [(1.0, 2)]]
 
 
 def test_processes_that_end_one_after_the_other_are_all_in_the_series() -> None:
     """Each second is told once, in order, and with what all who lived then told of it."""
-    tally = Tally(plan_of(workers=3))
+    tally = StatsAggregator(make_plan(workers=3))
     told = []
     for lane, last in ((0, 1), (1, 3)):
-        told += [tick for number in range(last + 1) for tick in tally.take(beat(number), lane)]
+        told += [tick for number in range(last + 1) for tick in tally.add(beat(number), lane)]
         told += tally.finish(lane)
     assert told == []
-    told += [tick for number in range(6) for tick in tally.take(beat(number), 2)]
+    told += [tick for number in range(6) for tick in tally.add(beat(number), 2)]
     assert ticks(told) == [(0.0, 6), (1.0, 6), (2.0, 4), (3.0, 4), (4.0, 2), (5.0, 2)]
     assert tally.finish(2) == []
     assert sum(one.acked for one in tally.summary().series) == tally.summary().acked
@@ -71,49 +73,49 @@ def test_processes_that_end_one_after_the_other_are_all_in_the_series() -> None:
 
 def test_what_was_held_up_is_told_when_the_one_it_waited_for_has_ended() -> None:
     """All of it: the other has told several seconds meanwhile."""
-    tally = Tally(plan_of(workers=2))
+    tally = StatsAggregator(make_plan(workers=2))
     for number in range(3):
-        assert tally.take(beat(number), 0) == []
+        assert tally.add(beat(number), 0) == []
     assert ticks(tally.finish(1)) == [(0.0, 2), (1.0, 2), (2.0, 2)]
 
 
 def test_a_batch_is_counted_before_it_grows() -> None:
     """What was recorded is all there, across batches, and taken once."""
-    recorder = Recorder()
+    recorder = StatsRecorder()
     times = 2 * SHORT_BATCH + 3
     for _ in range(times):
-        recorder.began(0.0)
-        recorder.acked(204, 0.5, 0.5)
-    part = recorder.taken()
-    counted = [one.distribution().count for one in (part.lateness, part.acks, part.services)]
+        recorder.record_start(0.0)
+        recorder.record_ack(204, 0.5, 0.5)
+    part = recorder.take_counters()
+    counted = [one.to_distribution().count for one in (part.lateness, part.ack_times, part.service_times)]
     assert counted == [times, times, times]
-    assert part.ended == {(Outcome.ACKED, 204): times}
-    assert recorder.taken().ended == {}
+    assert part.outcomes == {(Outcome.ACKED, 204): times}
+    assert recorder.take_counters().outcomes == {}
 
 
 def test_attempts_that_fail_are_counted_before_they_grow() -> None:
     """Their lateness too, where nothing is ever acked."""
-    recorder = Recorder(batch=10)
+    recorder = StatsRecorder(batch=10)
     for _ in range(10):
-        recorder.began(0.5)
-        recorder.failed(Outcome.REFUSED, None)
-    assert recorder.part.lateness.distribution().count == 10
+        recorder.record_start(0.5)
+        recorder.record_failure(Outcome.REFUSED, None)
+    assert recorder.counters.lateness.to_distribution().count == 10
 
 
 def test_parts_add_up() -> None:
     """Every count of both."""
-    one, other = Part(), Part()
+    one, other = Counters(), Counters()
     for part in (one, other):
         part.dropped = part.notifications = part.lost = part.duplicates = part.alarms = 2
-    one.add(other)
+    one.merge(other)
     assert {one.dropped, one.notifications, one.lost, one.duplicates, one.alarms} == {4}
 
 
 def test_a_series_is_bounded_however_long_the_load() -> None:
     """An hour has at the most 1200 points, of several seconds each, in which nothing is missing."""
-    tally = Tally(plan_of())
+    tally = StatsAggregator(make_plan())
     for number in range(3601):
-        tally.take(beat(number))
+        tally.add(beat(number))
     series = tally.summary().series
     assert len(series) <= 1200
     assert (sum(one.acked for one in series), sum(one.span_s for one in series)) == (7202, 3601)
@@ -122,22 +124,22 @@ def test_a_series_is_bounded_however_long_the_load() -> None:
 
 def test_joined_seconds_show_the_worse_one() -> None:
     """Counts add up, times are the worse, what is under way is the later's."""
-    both = joined(point(0, p99_s=0.5, in_flight=9), point(1, dropped=2))
+    both = merge_points(second_stats(0, p99_s=0.5, in_flight=9), second_stats(1, dropped=2))
     assert (both.span_s, both.acked, both.dropped, both.p99_s, both.in_flight) == (2.0, 200, 2, 0.5, 3)
 
 
 def test_the_warm_up_is_told_apart() -> None:
     """It is in the second, and not in the total."""
-    tally = Tally(plan_of())
-    [told] = tally.take(beat(0, warm=5))
-    assert (told.point.acked, tally.summary().acked, tally.summary().excluded) == (7, 2, 5)
+    tally = StatsAggregator(make_plan())
+    [told] = tally.add(beat(0, warm=5))
+    assert (told.point.acked, tally.summary().acked, tally.summary().warm_up_attempts) == (7, 2, 5)
 
 
 def test_a_machine_that_has_nothing_left_is_a_note() -> None:
     """Told once, with what to do."""
-    tally = Tally(plan_of(workers=2))
-    tally.take(beat(0, exhausted="Too many open files"), 0)
-    tally.take(beat(0, exhausted="Too many open files"), 1)
+    tally = StatsAggregator(make_plan(workers=2))
+    tally.add(beat(0, exhausted="Too many open files"), 0)
+    tally.add(beat(0, exhausted="Too many open files"), 1)
     [note] = tally.summary().notes
     assert "Too many open files" in note
     assert "ulimit -n" in note
@@ -145,6 +147,6 @@ def test_a_machine_that_has_nothing_left_is_a_note() -> None:
 
 def test_nothing_came_to_nothing() -> None:
     """A load that was cut short at once has a summary without a division by 0."""
-    summary = Tally(plan_of()).summary(interrupted=True)
+    summary = StatsAggregator(make_plan()).summary(interrupted=True)
     assert (summary.rate, summary.amplification, summary.attempts) == (0.0, 0.0, 0)
-    assert pytest.approx(0) == summary.over_limit
+    assert pytest.approx(0) == summary.over_limit_count

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tcop_mock.domain.delivery import Outcome, Push
+from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.load.connection import Line
-from tcop_mock.load.pool import PooledPost, Requests, Wire
-from tcop_mock.transport.connect import opened
+from tcop_mock.load.connection import PooledConnection
+from tcop_mock.load.pool import ConnectionPool, PooledTransport, RequestHeads
+from tcop_mock.transport.connect import connect_socket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +59,10 @@ class Wired(NamedTuple):
     exhausted: str
 
 
-def wire_to(url: str, ended: Callable[[Line], None], **options: Any) -> Wire:
+def wire_to(url: str, ended: Callable[[PooledConnection], None], **options: Any) -> ConnectionPool:
     """Return a wire; what its deadline is matters to no test that names none."""
     ports: dict[str, Any] = {"deadline_s": 25.0, "cap_bytes": 65_536, "clock": time.perf_counter} | options
-    return Wire(Target.parse(url), Push(b""), ended=ended, **ports)
+    return ConnectionPool(Target.parse(url), OutgoingRequest(b""), on_attempt_end=ended, **ports)
 
 
 def one_by_one(url: str, pushes: int, *, pause: Callable[[], None] | None = None, body: bytes = b"{}") -> Wired:
@@ -70,16 +70,16 @@ def one_by_one(url: str, pushes: int, *, pause: Callable[[], None] | None = None
 
     async def run() -> Wired:
         ended: asyncio.Queue[Ended] = asyncio.Queue()
-        wire = wire_to(url, lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)))
+        wire = wire_to(url, lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.is_replayed)))
         all_ended = []
         for number in range(pushes):
             if number and pause:
                 pause()
                 await asyncio.sleep(0.05)
-            wire.push(body, 0.0, time.perf_counter())
+            wire.send(body, 0.0, time.perf_counter())
             all_ended.append(await ended.get())
         await wire.close()
-        return Wired(all_ended, wire.connections, wire.replayed, wire.exhausted)
+        return Wired(all_ended, wire.connections, wire.replayed, wire.exhausted_reason)
 
     return asyncio.run(run())
 
@@ -248,7 +248,7 @@ def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: 
 
 
 def two_pushes(
-    between: Callable[[Wire], object], resolve: Callable[..., object], port: int, *, pushes: int = 2
+    between: Callable[[ConnectionPool], object], resolve: Callable[..., object], port: int, *, pushes: int = 2
 ) -> Wired:
     """Push twice to a receiver that keeps no connection; in between something happens."""
 
@@ -256,16 +256,16 @@ def two_pushes(
         ended: asyncio.Queue[Ended] = asyncio.Queue()
         wire = wire_to(
             f"http://receiver.test:{port}/",
-            lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.replayed)),
+            lambda line: ended.put_nowait(Ended(line.outcome, line.status, line.is_replayed)),
             resolve=resolve,
         )
         all_ended = []
         for _ in range(pushes):
-            wire.push(b"{}", 0.0, time.perf_counter())
+            wire.send(b"{}", 0.0, time.perf_counter())
             all_ended.append(await ended.get())
             between(wire)
         await wire.close()
-        return Wired(all_ended, wire.connections, wire.replayed, wire.exhausted)
+        return Wired(all_ended, wire.connections, wire.replayed, wire.exhausted_reason)
 
     return asyncio.run(run())
 
@@ -282,7 +282,7 @@ def test_a_receiver_that_is_gone_is_refused_the_second_time(serve: Serve) -> Non
     """Where the connection before went to nobody listens any more, and there is no other address."""
     server = serve(again_and_again(CLOSES))
     port = Target.parse(server.url).port
-    wired = two_pushes(lambda _: server.leave(), resolved_to(port), port)
+    wired = two_pushes(lambda _: server.stop_accepting(), resolved_to(port), port)
     assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.REFUSED]
     assert wired.connections == 1
 
@@ -291,7 +291,7 @@ def test_another_address_is_tried_when_the_one_that_answered_is_gone(serve: Serv
     """Of a name with two addresses the second takes over."""
     first, second = serve(again_and_again(CLOSES)), serve(again_and_again(CLOSES))
     ports = [Target.parse(server.url).port for server in (first, second)]
-    wired = two_pushes(lambda _: first.leave(), resolved_to(*ports), ports[0])
+    wired = two_pushes(lambda _: first.stop_accepting(), resolved_to(*ports), ports[0])
     assert [one.outcome for one in wired.ended] == [Outcome.ACKED] * 2
     assert wired.connections == 2
 
@@ -319,9 +319,9 @@ def test_another_address_is_tried_when_the_one_that_answered_takes_too_long(
     ports = [Target.parse(server.url).port for server in (first, second)]
     between = iter([True, False, False])
 
-    def no_connection(wire: Wire) -> None:
+    def no_connection(wire: ConnectionPool) -> None:
         if next(between):
-            wire.push(b"{}", 0.0, 0.0)
+            wire.send(b"{}", 0.0, 0.0)
             wire.expire(1e9)
             monkeypatch.setattr("tcop_mock.load.epoll.Channels.dial", no_dial)
 
@@ -340,7 +340,7 @@ def test_a_connection_that_is_reset_as_soon_as_it_stands_is_no_refusal(
     stands = threading.Semaphore(0)
 
     async def late(addresses: Addresses) -> socket.socket:
-        sock = await opened(addresses)
+        sock = await connect_socket(addresses)
         stands.release()
         select.select([sock], [], [], 20)  # until it is reset
         return sock
@@ -355,8 +355,8 @@ def test_what_is_dialled_again_at_the_end_is_given_up(serve: Serve) -> None:
     server = serve(again_and_again(CLOSES))
     port = Target.parse(server.url).port
 
-    def push_and_end(wire: Wire) -> None:
-        wire.push(b"{}", 0.0, 0.0)
+    def push_and_end(wire: ConnectionPool) -> None:
+        wire.send(b"{}", 0.0, 0.0)
         wire.cancel()
 
     wired = two_pushes(push_and_end, resolved_to(port), port)
@@ -371,18 +371,18 @@ def test_connections_are_opened_ahead(serve: Serve) -> None:
     async def run(url: str) -> tuple[int, Outcome]:
         ended: asyncio.Queue[Outcome] = asyncio.Queue()
         wire = wire_to(url, lambda line: ended.put_nowait(line.outcome))
-        await wire.prepare(3)
-        wire.push(b"{}", 0.0, time.perf_counter())
+        await wire.warm_up(3)
+        wire.send(b"{}", 0.0, time.perf_counter())
         outcome = await ended.get()
         await wire.close()
         return wire.connections, outcome
 
     assert asyncio.run(run(server.url)) == (3, Outcome.ACKED)
-    server.leave()
+    server.stop_accepting()
     assert asyncio.run(run(server.url)) == (0, Outcome.REFUSED)
 
 
-class Ends(Line):
+class Ends(PooledConnection):
     """A line whose connection ends in the same turn in which it is made, before whoever dialled goes on."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -400,18 +400,18 @@ def test_a_connection_that_ends_before_its_dialler_goes_on_is_a_reset(serve: Ser
         ended: asyncio.Queue[Outcome] = asyncio.Queue()
         faults: list[object] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
-        wire = Wire(
+        wire = ConnectionPool(
             Target.parse(url),
-            Push(b""),
+            OutgoingRequest(b""),
             deadline_s=25.0,
-            cap_bytes=65_536,
+            max_body_bytes=65_536,
             clock=time.perf_counter,
-            ended=lambda line: ended.put_nowait(line.outcome),
-            line=Ends,
+            on_attempt_end=lambda line: ended.put_nowait(line.outcome),
+            connection_class=Ends,
         )
         if ahead:
-            await wire.prepare(ahead)
-        wire.push(b"{}", 0.0, time.perf_counter())
+            await wire.warm_up(ahead)
+        wire.send(b"{}", 0.0, time.perf_counter())
         outcome = await asyncio.wait_for(ended.get(), 20)
         await wire.close()
         return outcome, faults
@@ -427,13 +427,18 @@ def test_one_that_cannot_be_opened_ahead_leaves_no_other_behind(serve: Serve, mo
         if next(numbers) == 1:
             raise OSError(24, "Too many open files")
         await asyncio.sleep(0.02)
-        return await opened(addresses)
+        return await connect_socket(addresses)
 
     async def run(url: str) -> int:
-        wire = Wire(
-            Target.parse(url), Push(b""), deadline_s=25.0, cap_bytes=1, clock=time.perf_counter, ended=lambda _: None
+        wire = ConnectionPool(
+            Target.parse(url),
+            OutgoingRequest(b""),
+            deadline_s=25.0,
+            max_body_bytes=1,
+            clock=time.perf_counter,
+            on_attempt_end=lambda _: None,
         )
-        await wire.prepare(3)
+        await wire.warm_up(3)
         await wire.close()
         return wire.connections
 
@@ -448,9 +453,9 @@ def test_what_is_under_way_at_the_end_is_cancelled(serve: Serve) -> None:
     async def run() -> list[tuple[Outcome, str]]:
         ended: list[tuple[Outcome, str]] = []
         wire = wire_to(server.url, lambda line: ended.append((line.outcome, line.detail)))
-        wire.push(b"{}", 0.0, 0.0)
+        wire.send(b"{}", 0.0, 0.0)
         await asyncio.sleep(0.05)  # it connects; if not, both are dialled when they end
-        wire.push(b"{}", 0.0, 0.0)
+        wire.send(b"{}", 0.0, 0.0)
         await wire.close()
         return ended
 
@@ -465,13 +470,13 @@ def test_only_what_is_overdue_expires(serve: Serve) -> None:
     async def run() -> list[float]:
         ended: list[float] = []
 
-        def end(line: Line) -> None:
+        def end(line: PooledConnection) -> None:
             ended.append(line.started_s)
 
         wire = wire_to(server.url, end, deadline_s=5.0, clock=lambda: now_s)
         wire.expire(now_s)
-        wire.push(b"{}", 0.0, 95.0)
-        wire.push(b"{}", 0.0, 95.1)
+        wire.send(b"{}", 0.0, 95.0)
+        wire.send(b"{}", 0.0, 95.1)
         wire.expire(now_s)
         expired = ended.copy()
         await wire.close()
@@ -483,7 +488,7 @@ def test_only_what_is_overdue_expires(serve: Serve) -> None:
 def test_request_heads_do_not_show() -> None:
     """They hold the credentials in the clear: their collection says only how many there are."""
     target = Target.parse("http://user:s3cret@127.0.0.1:1/")
-    requests = Requests(target, Push(b"", credentials=target.credentials))
+    requests = RequestHeads(target, OutgoingRequest(b"", credentials=target.credentials))
     assert b"Content-Length: 7\r\n" in requests[7]
     assert b"Connection: keep-alive\r\n" in requests[7]
     assert repr(requests) == "<1 heads>"
@@ -500,9 +505,12 @@ def test_one_attempt_after_the_other_on_a_kept_connection(serve: Serve) -> None:
         peer.hold()
 
     async def run() -> list[Attempt]:
-        port = PooledPost(Target.parse(server.url))
+        port = PooledTransport(Target.parse(server.url))
         await port.close()  # before it was used there is nothing to close
-        attempts = [await port(Push(b"{}"), deadline_s=25, intended_s=-1.0), await port(Push(b"{}"), deadline_s=25)]
+        attempts = [
+            await port(OutgoingRequest(b"{}"), deadline_s=25, intended_s=-1.0),
+            await port(OutgoingRequest(b"{}"), deadline_s=25),
+        ]
         await asyncio.sleep(0.1)
         await port.close()
         return attempts
@@ -522,4 +530,6 @@ def test_a_fault_of_the_resolver_is_raised() -> None:
         raise LookupError("ours")
 
     with pytest.raises(LookupError, match="ours"):
-        asyncio.run(PooledPost(Target.parse("http://callback.test"), resolve=broken)(Push(b"{}"), deadline_s=25))
+        asyncio.run(
+            PooledTransport(Target.parse("http://callback.test"), resolve=broken)(OutgoingRequest(b"{}"), deadline_s=25)
+        )

@@ -10,19 +10,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from loads import level, loaded, plan_of
+from loads import constant_stages, make_plan, run_load
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Model
+from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.load import worker_main
-from tcop_mock.load.workers import Workers, framed
-from tcop_mock.server.http_server import Received, Reply, Sink
+from tcop_mock.load.workers import WorkerPool, encode_frame
+from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from tcop_mock.load.stats import Beat
+    from tcop_mock.load.stats import SecondStats
 
 
 def test_several_processes_share_a_load() -> None:
@@ -30,13 +30,13 @@ def test_several_processes_share_a_load() -> None:
     sessions: list[str] = []
     seen: set[str] = set()
 
-    def take(received: Received) -> Reply:
+    def take(received: ReceivedRequest) -> Reply:
         sessions.append(json.loads(received.body)["sessionId"])
         seen.add(received.header("authorization"))
         return Reply(200)
 
-    plan = plan_of("http://u:p@127.0.0.1:9/", stages=level(100, 0.6), workers=2)
-    summary = loaded(take, plan).summary
+    plan = make_plan("http://u:p@127.0.0.1:9/", stages=constant_stages(100, 0.6), workers=2)
+    summary = run_load(take, plan).summary
     assert (summary.acked, summary.attempts, len(sessions), len(set(sessions))) == (60, 60, 60, 60)
     assert seen == {"Basic dTpw"}
     assert summary.connections >= 2
@@ -52,20 +52,20 @@ def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch:
         first, counts = asyncio.Event(), dict.fromkeys(Outcome, 0)
         lanes: set[int] = set()
 
-        async def take(_: Received) -> Reply:
+        async def take(_: ReceivedRequest) -> Reply:
             first.set()
             await asyncio.sleep(0.01)
             return Reply(200)
 
-        def tell(lane: int, beat: Beat | None) -> None:
+        def tell(lane: int, beat: SecondStats | None) -> None:
             lanes.add(lane)
-            for (outcome, _), times in beat.counted.ended.items() if beat else ():
+            for (outcome, _), times in beat.counters.outcomes.items() if beat else ():
                 counts[outcome] += times
 
-        async with Sink(take) as sink:
-            plan = plan_of(model=Model.CLOSED, concurrency=2, workers=2)
+        async with HttpServer(take) as sink:
+            plan = make_plan(model=LoadModel.CLOSED, concurrency=2, workers=2)
             plan = replace(plan, target=Target.parse(sink.url))
-            running = asyncio.create_task(Workers(plan, Generator(1), (), "asyncio").run(tell))
+            running = asyncio.create_task(WorkerPool(plan, Generator(1), (), "asyncio").run(tell))
             await first.wait()
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -82,16 +82,16 @@ def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch:
 
 def test_a_worker_that_fails_says_so() -> None:
     """What it cannot do ends the load with its own words."""
-    plan = plan_of(workers=2, stages=level(10, 1), mix=(("nosuch/shape", 1.0),))
+    plan = make_plan(workers=2, stages=constant_stages(10, 1), mix=(("nosuch/shape", 1.0),))
     with pytest.raises(TcopMockError, match="a worker failed: unknown shape 'nosuch/shape'"):
-        asyncio.run(Workers(plan, Generator(1), (), "asyncio").run(lambda *_: None))
+        asyncio.run(WorkerPool(plan, Generator(1), (), "asyncio").run(lambda *_: None))
 
 
 def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends without a word, for whatever reason, ends the load; its exit code is told."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(TcopMockError, match="ended without a word, with exit code 1"):
-        asyncio.run(Workers(plan_of(workers=1), Generator(1), (), "asyncio").run(lambda *_: None))
+        asyncio.run(WorkerPool(make_plan(workers=1), Generator(1), (), "asyncio").run(lambda *_: None))
 
 
 def test_who_started_a_worker_may_leave() -> None:
@@ -100,7 +100,7 @@ def test_who_started_a_worker_may_leave() -> None:
     done = subprocess.run(command, input=b"", capture_output=True, timeout=60, check=True)  # noqa: S603 - our own
     assert b"0 bytes read on a total of 4 expected bytes" in done.stdout
     assert done.stderr == b""
-    assert len(framed("x")) > 4
+    assert len(encode_frame("x")) > 4
 
 
 def test_what_a_worker_cannot_begin_is_told(
@@ -113,4 +113,4 @@ def test_what_a_worker_cannot_begin_is_told(
 
     monkeypatch.setattr(worker_main, "factory_of", missing)
     worker_main.main("uvloop")
-    assert capsysbinary.readouterr().out == framed("no uvloop")
+    assert capsysbinary.readouterr().out == encode_frame("no uvloop")

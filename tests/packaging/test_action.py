@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from makers_schemas import require_valid
-from receivers import in_thread, through_sink
+from receivers import in_thread, server_factory
 from ruamel.yaml import YAML
 from snippets import blocks
 
 from tcop_mock.cli.main import cli
 from tcop_mock.cli.settings import Settings
-from tcop_mock.server.demo_receivers import hasty
+from tcop_mock.server.demo_receivers import buggy_receiver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:
 def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:
     """The code is the step's and an output; the findings are in the summary; reports are written."""
     env = {"TCOP_MOCK_CLAUSES": "TCM302", "TCOP_MOCK_REPORT": "json=r.json\njunit=r.xml", "TCOP_MOCK_WAIT": "30s"}
-    with in_thread(through_sink(lambda: hasty)) as url:
+    with in_thread(server_factory(lambda: buggy_receiver)) as url:
         code, output, summary = judge(action, tmp_path, TCOP_MOCK_TARGET=url, **env)
     assert (code, output) == (1, "exit-code=1\n")
     assert "TCM302" in summary

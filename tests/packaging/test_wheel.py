@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.catalog.data_files import walk
+from tcop_mock.catalog.data_files import iter_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,4 +48,4 @@ def test_data_is_read_from_a_zipped_wheel(wheel: Path, root: Path, run_python: C
     assert home == str(wheel / "tcop_mock" / "__init__.py")
     for name in ("payload_catalog", "contracts"):
         assert found[name]
-        assert found[name] == {path: file.read_text(encoding="utf-8") for path, file in walk(root / name, "")}
+        assert found[name] == {path: file.read_text(encoding="utf-8") for path, file in iter_files(root / name, "")}

@@ -16,7 +16,7 @@ import tcop_mock.testing.senders  # noqa: F401 - a run inside forgets what it ha
 
 SUPPORT = Path(__file__).parents[1] / "support"
 if TYPE_CHECKING:
-    from inner_runs import Inner, Outer
+    from inner_runs import RunPytest, RunPytestProcess
 
 _OTHERS = ("asyncio", "locust", "randomly", "xdist", "faker", "hypothesispytest", "cacheprovider", "anyio")
 """Plugins that are around here, and need not be around users."""
@@ -29,7 +29,7 @@ def _write(pytester: pytest.Pytester, tests: str, target: str) -> None:
 
 
 @pytest.fixture
-def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> RunPytest:
     """Give a function that runs a suite in this process, with our plugin and pytest's own and no other."""
     monkeypatch.delenv("TCOP_MOCK_TARGET", raising=False)
 
@@ -42,7 +42,7 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
 
 
 @pytest.fixture
-def outer(pytester: pytest.Pytester) -> Outer:
+def outer(pytester: pytest.Pytester) -> RunPytestProcess:
     """Give a function that runs a suite in a process of its own."""
 
     def run(

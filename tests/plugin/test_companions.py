@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import Inner, Outer
+    from inner_runs import RunPytest, RunPytestProcess
 
 TOGETHER = """
 import unittest, urllib.request
@@ -54,7 +54,9 @@ def drawn(pytester: pytest.Pytester) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in pytester.path.glob("test_shape*")}
 
 
-def test_workers_find_what_one_process_finds(outer: Outer, inner: Inner, pytester: pytest.Pytester) -> None:
+def test_workers_find_what_one_process_finds(
+    outer: RunPytestProcess, inner: RunPytest, pytester: pytest.Pytester
+) -> None:
     """With pytest-xdist, in any order: the same callbacks, the same verdicts, one report, written once."""
     report = "--tcop-report=json=report.json"
     alone = inner(TOGETHER, report, target="apps.talkative_wsgi")
@@ -74,7 +76,7 @@ def test_workers_find_what_one_process_finds(outer: Outer, inner: Inner, pyteste
     assert drawn(pytester) == bodies
 
 
-def test_a_mistake_in_a_mark_is_told_by_workers(outer: Outer) -> None:
+def test_a_mistake_in_a_mark_is_told_by_workers(outer: RunPytestProcess) -> None:
     """In a worker of pytest-xdist a wrong mark fails the tests that use us, each in a line, and no other test."""
     tests = """
 import pytest
@@ -121,7 +123,7 @@ def test_sync(tcop_sender, tcop_alarm):
 """
 
 
-def test_asynchronous_tests(outer: Outer) -> None:
+def test_asynchronous_tests(outer: RunPytestProcess) -> None:
     """Tests of pytest-asyncio and of anyio await the sender and the contract; synchronous ones stand beside them."""
     scope = "asyncio_default_fixture_loop_scope=function"
     done = outer(ASYNC, "-o", scope, target="apps.asgi", beside=("anyio", "asyncio"))
@@ -129,7 +131,7 @@ def test_asynchronous_tests(outer: Outer) -> None:
     assert "3 passed" in done.stdout
 
 
-def test_a_suite_that_does_not_use_us_is_left_alone(inner: Inner) -> None:
+def test_a_suite_that_does_not_use_us_is_left_alone(inner: RunPytest) -> None:
     """Without a fixture or mark of ours nothing of ours is loaded but the plugin's own file, and nothing is said."""
     tests = """
 import sys
@@ -144,14 +146,14 @@ def test(request):
     assert "tcop" not in "".join(line for line in result.outlines if not line.startswith("plugins:"))
 
 
-def test_the_plugin_can_be_left_out(inner: Inner) -> None:
+def test_the_plugin_can_be_left_out(inner: RunPytest) -> None:
     """With ``-p no:tcop_mock`` there is nothing of ours: no fixture, no mark, no option."""
     result = inner("def test(tcop_alarm): pass", "-p", "no:tcop_mock")
     assert "fixture 'tcop_alarm' not found" in str(result.stdout)
     assert "tcop" not in str(inner("def test(): pass", "-p", "no:tcop_mock", "--help").stdout).partition("[pytest]")[0]
 
 
-def test_help_shows_options_fixtures_and_marks(inner: Inner) -> None:
+def test_help_shows_options_fixtures_and_marks(inner: RunPytest) -> None:
     """The help of pytest tells each option, fixture and mark."""
     options = str(inner("", "--help").stdout)
     assert "--tcop-target=URL|MODULE:APP" in options

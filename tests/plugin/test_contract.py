@@ -8,10 +8,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tcop_mock.testing.report_collector import merged
+from tcop_mock.testing.report_collector import merge_verdicts
 
 if TYPE_CHECKING:
-    from inner_runs import Inner, Outer
+    from inner_runs import RunPytest, RunPytestProcess
 
 ONE_LINE = "def test_contract(tcop_contract): tcop_contract.check()"
 FEW = "--tcop-clauses=TCM302,TCM104,TCM401"
@@ -40,14 +40,14 @@ def outcomes(result: pytest.RunResult) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("target", ["apps.wsgi", "apps.asgi", "'apps:wsgi'", "'apps:asgi/alarms'"])
-def test_one_line_is_the_whole_contract_of_a_good_receiver(inner: Inner, target: str) -> None:
+def test_one_line_is_the_whole_contract_of_a_good_receiver(inner: RunPytest, target: str) -> None:
     """An app, or its name, is a target, and a receiver that keeps the contract passes each clause that is played."""
     result = inner(ONE_LINE, FEW, "-v", target=target)
     assert outcomes(result) == {"passed": 1, "subtests": 3}
     result.stdout.fnmatch_lines(["*SUBPASSED?TCM302 recover-time-zero?*"])
 
 
-def test_a_broken_clause_is_a_subtest_that_says_all(inner: Inner) -> None:
+def test_a_broken_clause_is_a_subtest_that_says_all(inner: RunPytest) -> None:
     """A finding names its clause, its source, and how to see it again; nothing in it can act on a terminal."""
     result = inner(ONE_LINE, FEW, target="apps.hasty_wsgi")
     said = text_of(result)
@@ -62,7 +62,7 @@ def test_a_broken_clause_is_a_subtest_that_says_all(inner: Inner) -> None:
     assert "\\x1b[31mno" in said
 
 
-def test_what_it_says_to_see_it_again_does_so(inner: Inner) -> None:
+def test_what_it_says_to_see_it_again_does_so(inner: RunPytest) -> None:
     """The command of a finding fails in the same way, with the same bytes."""
     first = text_of(inner(ONE_LINE, "--tcop-seed=7", FEW, target="apps.hasty_wsgi"))
     [command] = {line for line in first.splitlines() if line.startswith("pytest test_it.py")}
@@ -73,7 +73,7 @@ def test_what_it_says_to_see_it_again_does_so(inner: Inner) -> None:
     assert bodies[0] == bodies[1]
 
 
-def test_a_receiver_that_logs_each_failure_does_not_hide_the_findings(inner: Inner) -> None:
+def test_a_receiver_that_logs_each_failure_does_not_hide_the_findings(inner: RunPytest) -> None:
     """Of what an app in this process logs while it is judged, ten records are shown, and the others are counted."""
     said = text_of(inner(ONE_LINE, "--tcop-clauses=TCM3*", target="apps.hasty_wsgi"))
     assert said.count("a resolved alarm") == 10
@@ -81,7 +81,7 @@ def test_a_receiver_that_logs_each_failure_does_not_hide_the_findings(inner: Inn
 
 
 @pytest.mark.parametrize("target", ["apps.wsgi", "apps.hasty_wsgi"])
-def test_without_subtests_all_is_one_failure(inner: Inner, target: str) -> None:
+def test_without_subtests_all_is_one_failure(inner: RunPytest, target: str) -> None:
     """Where pytest has no subtests (before 9), a good receiver passes, and the text of one failure lists all."""
     result = inner(ONE_LINE, FEW, "-p", "no:subtests", target=target)
     if target == "apps.wsgi":
@@ -94,7 +94,7 @@ def test_without_subtests_all_is_one_failure(inner: Inner, target: str) -> None:
 
 
 @pytest.mark.parametrize("subtests", [[], ["-p", "no:subtests"]], ids=["subtests", "one-text"])
-def test_a_should_clause_counts_when_it_is_told_to(inner: Inner, subtests: list[str]) -> None:
+def test_a_should_clause_counts_when_it_is_told_to(inner: RunPytest, subtests: list[str]) -> None:
     """A broken should clause is told at the end and fails nothing; with --tcop-fail-on should it fails the test."""
     clauses = "--tcop-clauses=TCM105,TCM104"
     lenient = inner(ONE_LINE, clauses, *subtests, target="apps.talkative_wsgi")
@@ -109,14 +109,14 @@ def test_a_should_clause_counts_when_it_is_told_to(inner: Inner, subtests: list[
 
 
 @pytest.mark.parametrize("subtests", [[], ["-p", "no:subtests"]], ids=["subtests", "one-text"])
-def test_a_contract_that_judged_nothing_is_no_pass(inner: Inner, subtests: list[str]) -> None:
+def test_a_contract_that_judged_nothing_is_no_pass(inner: RunPytest, subtests: list[str]) -> None:
     """A run in which no must clause was judged fails: here, all that is asked for needs an observer."""
     result = inner(ONE_LINE, "--tcop-clauses=TCM501", *subtests, target="apps.wsgi")
     assert result.ret == 1
     assert "Undecided: no must clause was judged." in text_of(result)
 
 
-def test_what_is_left_out_says_why(inner: Inner) -> None:
+def test_what_is_left_out_says_why(inner: RunPytest) -> None:
     """Clauses that a mark leaves out are skipped with its reason; those of --tcop-skip are not there at all."""
     tests = f"import pytest\n@pytest.mark.tcop_skip_clause('TCM302', reason='mended next week')\n{ONE_LINE}"
     result = inner(tests, FEW, "--tcop-skip=TCM401", "-v", "-rs", target="apps.hasty_wsgi")
@@ -132,7 +132,7 @@ def test_what_is_left_out_says_why(inner: Inner) -> None:
     assert "no must clause was judged" in text_of(inner(skipped_all, FEW, target="apps.wsgi"))
 
 
-def test_the_marks_of_a_test_change_what_is_sent(inner: Inner) -> None:
+def test_the_marks_of_a_test_change_what_is_sent(inner: RunPytest) -> None:
     """The profile of a mark decides which clauses hold, and its deadline how long an answer may take."""
     tests = """
 import time, pytest, apps
@@ -162,7 +162,7 @@ def test_deadline(tcop_contract):
     assert outcomes(result)["passed"] == 1
 
 
-def test_a_callable_is_judged_by_what_it_makes_of_callbacks(inner: Inner) -> None:
+def test_a_callable_is_judged_by_what_it_makes_of_callbacks(inner: RunPytest) -> None:
     """A callable gets callbacks as trees: what it raises breaks clauses about bodies, those about HTTP are not run."""
     for target in ("apps.takes", "apps.takes_later"):
         result = inner(ONE_LINE, "--tcop-clauses=TCM302,TCM401", "-v", target=target)
@@ -200,7 +200,7 @@ def test_effects(tcop_contract):
 """
 
 
-def test_an_observer_shows_what_a_receiver_did(inner: Inner) -> None:
+def test_an_observer_shows_what_a_receiver_did(inner: RunPytest) -> None:
     """With ``tcop_observer`` overridden by a callable, clauses about effects are judged."""
     result = inner(OBSERVED.replace("OBSERVER", 'lambda token: {"effects": incidents}'), "-v")
     assert outcomes(result) == {"passed": 1, "subtests": 1}
@@ -210,7 +210,7 @@ def test_an_observer_shows_what_a_receiver_did(inner: Inner) -> None:
     assert "tcop-mock: tcop_observer is of type int; return a callable that takes an object's id" in wrong
 
 
-def test_a_stand_in_is_an_observer(inner: Inner) -> None:
+def test_a_stand_in_is_an_observer(inner: RunPytest) -> None:
     """A receiver that forwards to ``tcop_wecom`` is seen there, also when that is more than 20 messages a minute."""
     tests = """
 import json, pytest, urllib.request
@@ -239,7 +239,7 @@ def test_end(tcop_contract, tcop_wecom):
     assert "errcode 45009" not in text_of(result)
 
 
-def test_reports_hold_what_all_tests_found(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_reports_hold_what_all_tests_found(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """One file holds the results of all contract tests: of each clause the worst."""
     result = inner(
         TWO,
@@ -260,7 +260,7 @@ def test_reports_hold_what_all_tests_found(inner: Inner, pytester: pytest.Pytest
     assert "TCM302" in (pytester.path / "report.txt").read_text(encoding="utf-8")
 
 
-def test_a_report_of_one_test_is_its_verdict(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_a_report_of_one_test_is_its_verdict(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """The report of a single contract test names its own seed, profile and target."""
     inner(ONE_LINE, "--tcop-clauses=TCM104", "--tcop-report=json=report.json", target="'http://127.0.0.1:9/'")
     assert not (pytester.path / "report.json").exists()
@@ -270,7 +270,7 @@ def test_a_report_of_one_test_is_its_verdict(inner: Inner, pytester: pytest.Pyte
     assert document["seed"] > 0
 
 
-def test_a_report_that_cannot_be_is_told(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_a_report_that_cannot_be_is_told(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """A report without a contract test, and one that cannot be written at the end, are told; the last by code 4."""
     nothing = inner("def test(): pass", "--tcop-report=json=report.json")
     nothing.stdout.fnmatch_lines(["tcop-mock: no report report.json: no test called tcop_contract.check()"])
@@ -281,7 +281,7 @@ def test_a_report_that_cannot_be_is_told(inner: Inner, pytester: pytest.Pytester
     assert pytester.path.exists()
 
 
-def test_a_receiver_that_is_not_there_is_told_in_a_line(inner: Inner) -> None:
+def test_a_receiver_that_is_not_there_is_told_in_a_line(inner: RunPytest) -> None:
     """A target that refuses connections fails the test in one line, which says how to wait for it."""
     said = text_of(inner(ONE_LINE, target="'http://u:secret@127.0.0.1:9/'"))
     [line] = [line for line in said.splitlines() if line.startswith("tcop-mock: ")]
@@ -290,13 +290,13 @@ def test_a_receiver_that_is_not_there_is_told_in_a_line(inner: Inner) -> None:
     assert "secret" not in said.replace("u:secret@127.0.0.1:9/'", "", 1)
 
 
-def test_an_app_that_does_not_start_is_told_in_a_line(inner: Inner) -> None:
+def test_an_app_that_does_not_start_is_told_in_a_line(inner: RunPytest) -> None:
     """What an ASGI app says when it fails to start up is the message of the test that wants it."""
     said = text_of(inner(ONE_LINE, target="apps.sick_asgi"))
     assert "tcop-mock: apps:sick_asgi: the app did not start up: no database" in said
 
 
-def test_ctrl_c_keeps_what_was_found(outer: Outer, pytester: pytest.Pytester) -> None:
+def test_ctrl_c_keeps_what_was_found(outer: RunPytestProcess, pytester: pytest.Pytester) -> None:
     """A contract that is interrupted ends at once, and its report holds what was found until then."""
     tests = """
 import os, pytest, signal, threading, apps
@@ -322,14 +322,14 @@ def test_contract(tcop_contract):
     assert "interrupted" in {clause["reason"] for clause in document["clauses"]}
 
 
-def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: Inner) -> None:
+def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: RunPytest) -> None:
     """Of many broken clauses in one text, the first are told in full, and of the others what they are called."""
     monkeypatch.setattr("tcop_mock.testing.contract._MOST_CHARS", 300)
     said = text_of(inner(ONE_LINE, FEW, "-p", "no:subtests", target="apps.hasty_wsgi"))
     assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in said
 
 
-def test_known_findings_fail_no_test(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_known_findings_fail_no_test(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """What a baseline lists is skipped as known; what it lists and nobody finds any more is told; the rest fails."""
     report = ["--tcop-report=json=report.json", FEW]
     (pytester.path / "known.json").write_text('{"version": 1, "findings": []}', encoding="utf-8")
@@ -352,4 +352,4 @@ def test_known_findings_fail_no_test(inner: Inner, pytester: pytest.Pytester) ->
 
 def test_nothing_merges_to_nothing() -> None:
     """Verdicts are merged by clause, also where there is none."""
-    assert merged([], 7).results == ()
+    assert merge_verdicts([], 7).results == ()

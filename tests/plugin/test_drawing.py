@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import Inner
+    from inner_runs import RunPytest
 
 PRINTS = """
 import pytest
@@ -28,7 +28,7 @@ def record(request):
 """
 
 
-def test_the_same_test_gets_the_same_callbacks(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_the_same_test_gets_the_same_callbacks(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """What is drawn depends on a test's id and --tcop-seed, and on nothing else: not on order, not on other tests."""
 
     def drawn(*arguments: str) -> tuple[bytes, bytes]:
@@ -46,7 +46,7 @@ def test_the_same_test_gets_the_same_callbacks(inner: Inner, pytester: pytest.Py
     assert drawn() == other
 
 
-def test_a_callback_is_what_was_asked_for(inner: Inner) -> None:
+def test_a_callback_is_what_was_asked_for(inner: RunPytest) -> None:
     """Shape, state, metric, language and form are as they were asked for; the form may come from a mark."""
     inner("""
 import pytest, tcop_mock
@@ -91,7 +91,7 @@ class TestShapes:
 """
 
 
-def test_shapes_are_parameters_with_readable_ids(inner: Inner) -> None:
+def test_shapes_are_parameters_with_readable_ids(inner: RunPytest) -> None:
     """Each shape and state is a test of its own, which -k chooses; states that a shape does not have are left out."""
     listed = [line for line in inner(SHAPES, "--collect-only", "-q").outlines if "::" in line]
     assert "test_it.py::test_shape[cvm/basic-monitoring-firing]" in listed
@@ -113,7 +113,7 @@ def test_shapes_that_failed_are_run_again_alone(pytester: pytest.Pytester) -> No
     assert "passed" not in again.parseoutcomes()
 
 
-def test_shapes_of_ones_own(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_shapes_of_ones_own(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """A catalogue of one's own is a parameter's home, and the catalogue of all fixtures where the fixture gives it."""
     (pytester.mkdir("own") / "queue.toml").write_text(_ENTRY, encoding="utf-8")
     inner("""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from inner_runs import Inner
+    from inner_runs import RunPytest
 
 CONTRACT = "def test_contract(tcop_contract): tcop_contract.check()"
 
@@ -46,7 +46,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_a_wrong_option_ends_the_run(inner: Inner, option: str) -> None:
+def test_a_wrong_option_ends_the_run(inner: RunPytest, option: str) -> None:
     """A wrong option is refused before any test is run, whether one uses it or not."""
     assert refusal(inner("def test(): pass", option)).startswith(OPTIONS[option])
 
@@ -61,7 +61,7 @@ def test_a_wrong_option_ends_the_run(inner: Inner, option: str) -> None:
     ],
 )
 def test_a_wrong_line_of_the_ini_file_ends_the_run(
-    inner: Inner, pytester: pytest.Pytester, line: str, message: str
+    inner: RunPytest, pytester: pytest.Pytester, line: str, message: str
 ) -> None:
     """What is wrong in the ini file is refused where a test uses our fixtures, and nobody else minds."""
     pytester.makeini(f"[pytest]\n{line}")
@@ -88,13 +88,13 @@ MARKS = {
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_a_wrong_mark_ends_the_run(inner: Inner, mark: str) -> None:
+def test_a_wrong_mark_ends_the_run(inner: RunPytest, mark: str) -> None:
     """A wrong mark is refused before any test is run, and the test is named."""
     message = refusal(inner(f"import pytest\n@pytest.mark.{mark}\n{CONTRACT}", target="apps.wsgi"))
     assert message.startswith(f"test_it.py::test_contract: {MARKS[mark]}")
 
 
-def test_a_test_without_a_target_says_how_to_give_one(inner: Inner) -> None:
+def test_a_test_without_a_target_says_how_to_give_one(inner: RunPytest) -> None:
     """Without a target the set-up fails in a line that names all ways to give one."""
     message = set_up_failure(inner(CONTRACT))
     assert message.startswith("no target: override the fixture tcop_target in conftest.py")
@@ -113,14 +113,14 @@ TARGETS = {
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_target_that_is_none_is_told(inner: Inner, target: str) -> None:
+def test_a_target_that_is_none_is_told(inner: RunPytest, target: str) -> None:
     """What ``tcop_target`` returns and cannot be sent to is told in a line, without its password."""
     message = set_up_failure(inner("def test(tcop_aim): pass", target=target))
     assert message.startswith(TARGETS[target])
     assert "geheim" not in message
 
 
-def test_another_machine_can_be_allowed(inner: Inner) -> None:
+def test_another_machine_can_be_allowed(inner: RunPytest) -> None:
     """A host that is named may be sent to; this machine's own always."""
     for allowed in ("--tcop-allow-host=alarms.example,b.example", "--tcop-allow-host=ALARMS.example"):
         inner("def test(tcop_aim): pass", allowed, target="'http://alarms.example/'").assert_outcomes(passed=1)
@@ -129,7 +129,7 @@ def test_another_machine_can_be_allowed(inner: Inner) -> None:
 
 
 def test_the_target_comes_from_option_ini_file_or_environment(
-    inner: Inner, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    inner: RunPytest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An option comes before the ini file, that before the environment; ``@FILE`` is read; no password is shown."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", "http://u:geheim@127.0.0.1:3/")
@@ -146,7 +146,7 @@ def test_the_target_comes_from_option_ini_file_or_environment(
     assert "cannot be read: " in set_up_failure(inner(tests, "--tcop-target=@nosuch"))
 
 
-def test_shapes_that_are_not_there_are_told_when_tests_are_collected(inner: Inner) -> None:
+def test_shapes_that_are_not_there_are_told_when_tests_are_collected(inner: RunPytest) -> None:
     """``tcop_mock.parametrize`` fails the collection of its module in a line that says what was meant."""
     for call, message in {
         "'cvm/basic-monitorin'": "unknown shape 'cvm/basic-monitorin'; did you mean 'cvm/basic-monitoring', ",
@@ -158,7 +158,7 @@ def test_shapes_that_are_not_there_are_told_when_tests_are_collected(inner: Inne
         assert f"tcop_mock.parametrize: {message}" in str(result.stdout)
 
 
-def test_a_receiver_needs_the_extra(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_needs_the_extra(inner: RunPytest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pytest-httpserver, ``tcop_receiver`` says in a line what to install."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     message = set_up_failure(inner("def test(tcop_receiver): pass"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import Inner
+    from inner_runs import RunPytest
 
 POSTS = '''
 import http.client, json, pytest, socket, threading, urllib.error, urllib.request
@@ -28,12 +28,12 @@ def post(url, body=b'{"alarmStatus":"1"}', **headers):
 '''
 
 
-def suite(inner: Inner, tests: str, *arguments: str) -> pytest.RunResult:
+def suite(inner: RunPytest, tests: str, *arguments: str) -> pytest.RunResult:
     """Run a suite whose tests can ``post``."""
     return inner(POSTS + tests, *arguments)
 
 
-def test_what_has_come_is_there(inner: Inner) -> None:
+def test_what_has_come_is_there(inner: RunPytest) -> None:
     """Callbacks are kept as they came, with what was answered; waiting is by number and by what they say."""
     suite(
         inner,
@@ -66,7 +66,7 @@ def test_waits(tcop_receiver):
     ).assert_outcomes(passed=2)
 
 
-def test_a_wait_in_vain_says_what_has_come(inner: Inner) -> None:
+def test_a_wait_in_vain_says_what_has_come(inner: RunPytest) -> None:
     """The failure tells what was waited for and what came instead: bounded, inert, without a secret."""
     said = str(
         suite(
@@ -119,7 +119,7 @@ FAULTS = {
 }
 
 
-def test_faults_are_played_on_the_wire(inner: Inner) -> None:
+def test_faults_are_played_on_the_wire(inner: RunPytest) -> None:
     """Each fault of ``listen`` is seen by a client that is not ours, as often as it was asked for, and then no more."""
     faults = {name: wanted for name, wanted in FAULTS.items() if name != "endless-body"}
     result = suite(
@@ -163,7 +163,7 @@ def test_delays_end_with_the_test(tcop_receiver):
     result.assert_outcomes(passed=len(faults) + 3)
 
 
-def test_the_test_may_answer_itself(inner: Inner) -> None:
+def test_the_test_may_answer_itself(inner: RunPytest) -> None:
     """A test answers with a status, a reply, or the end's own answer; expectations of pytest-httpserver come first."""
     suite(
         inner,
@@ -182,7 +182,7 @@ def test(tcop_receiver):
     ).assert_outcomes(passed=1)
 
 
-def test_errors_in_the_servers_threads_reach_the_test(inner: Inner) -> None:
+def test_errors_in_the_servers_threads_reach_the_test(inner: RunPytest) -> None:
     """What a test's own handler raises fails the test: while it waits, or else when it is over; all of them."""
     result = suite(
         inner,
@@ -230,7 +230,7 @@ def test_still_at_it(tcop_receiver):
     assert "raised while requests were answered (2 sub-exceptions)" in said
 
 
-def test_stand_ins_answer_as_the_real_ends(inner: Inner) -> None:
+def test_stand_ins_answer_as_the_real_ends(inner: RunPytest) -> None:
     """PagerDuty refuses an event without a key; WeCom's robot takes 20 messages a minute of ``tcop_clock``."""
     suite(
         inner,

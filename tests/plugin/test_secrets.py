@@ -8,7 +8,7 @@ from tcop_mock.domain.target import Credentials, Secret
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import Inner
+    from inner_runs import RunPytest
 
 TESTS = """
 import pytest
@@ -30,7 +30,7 @@ def test_sender(tcop_sender, tcop_alarm, tcop_aim, tcop_receiver):
 """
 
 
-def test_no_output_holds_a_password(inner: Inner, pytester: pytest.Pytester) -> None:
+def test_no_output_holds_a_password(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """A password in the target is sent, and shown nowhere: not in failures, locals and logs, not in any report."""
     kinds = ("json", "junit", "html", "har", "markdown", "ndjson", "pytest", "text")
     reports = [f"--tcop-report={kind}=report.{kind}" for kind in kinds]
@@ -38,6 +38,6 @@ def test_no_output_holds_a_password(inner: Inner, pytester: pytest.Pytester) -> 
     assert result.parseoutcomes()["failed"] >= 2
     told = [str(result.stdout), str(result.stderr)]
     told += [(pytester.path / f"report.{kind}").read_text(encoding="utf-8") for kind in kinds]
-    traces = [trace for trace in Credentials(Secret("alarms"), Secret("gehe@im")).traces() if trace != "alarms"]
+    traces = [trace for trace in Credentials(Secret("alarms"), Secret("gehe@im")).leak_patterns() if trace != "alarms"]
     assert len(traces) > 2
     assert [trace for trace in traces for text in told if trace in text] == []

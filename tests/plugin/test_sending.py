@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.testing.senders import blocking, require_asyncio
+from tcop_mock.testing.senders import require_asyncio, run_blocking
 
 if TYPE_CHECKING:
-    from inner_runs import Inner
+    from inner_runs import RunPytest
 
 
-def test_a_callback_is_delivered_with_retries(inner: Inner) -> None:
+def test_a_callback_is_delivered_with_retries(inner: RunPytest) -> None:
     """An attempt that fails is made again, after the profile's pauses, which only the clock shows."""
     inner("""
 import pytest
@@ -44,7 +44,7 @@ def test_bodies(tcop_sender, tcop_alarm, tcop_receiver):
 """).assert_outcomes(passed=3)
 
 
-def test_a_life_keeps_its_distances_on_the_clock(inner: Inner) -> None:
+def test_a_life_keeps_its_distances_on_the_clock(inner: RunPytest) -> None:
     """Callbacks of a life are delivered at their times of alarm time, in order, and nobody waits for them."""
     inner(
         """
@@ -87,12 +87,12 @@ def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        blocking(fails())
+        run_blocking(fails())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("concurrent.futures.Future.result", _interrupted_once())
         with pytest.raises(KeyboardInterrupt):
-            blocking(work())
+            run_blocking(work())
     assert cancelled == [True]
 
 

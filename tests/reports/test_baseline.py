@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from verdicts import ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOWN, events, verdict
+from verdicts import ERROR, FAILED, FINDING, FINDING_WITH_EXCHANGE, PASSED, SKIPPED, make_verdict, run_events
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import Baseline, ClauseFinished, ClauseResult, Known, Result, RunFinished, Verdict
+from tcop_mock.domain.verdict import (
+    BaselineEntry,
+    BaselineSummary,
+    ClauseFinished,
+    ClauseResult,
+    ClauseStatus,
+    RunFinished,
+    Verdict,
+)
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.baseline import Comparison, fingerprint
+from tcop_mock.reports.baseline import BaselineFilter, fingerprint
 from tcop_mock.reports.baseline_file import baseline_document, read_baseline, write_baseline
-from tcop_mock.reports.console import whole_text
-from tcop_mock.reports.findings import standing
-from tcop_mock.reports.formats import KINDS, render
+from tcop_mock.reports.console import render_text
+from tcop_mock.reports.findings import baseline_status
+from tcop_mock.reports.formats import FORMATS, render
 from tcop_mock.reports.junit import junit_document
-from tcop_mock.reports.summary import Ruling, rule
+from tcop_mock.reports.summary import OverallResult, overall_result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,67 +38,70 @@ if TYPE_CHECKING:
 
 TODAY = date(2026, 11, 28)
 _STARTED = datetime(2026, 11, 28, tzinfo=UTC)
-OTHER = replace(SHOWN, title="another: answered 404", cause="answered 404", cases=("another",))
+OTHER = replace(FINDING_WITH_EXCHANGE, title="another: answered 404", cause="answered 404", cases=("another",))
 MARK = fingerprint("TCM302", "answered 500")
-KNOWN = Known(MARK, "TCM302", date(2026, 11, 1), "answered 500", cases=SHOWN.cases)
-BROKEN = replace(FAILED, findings=(SHOWN,))
-GONE = Known("0" * 16, "TCM101", date(2026, 10, 1), "answered 418")
+KNOWN = BaselineEntry(MARK, "TCM302", date(2026, 11, 1), "answered 500", cases=FINDING_WITH_EXCHANGE.cases)
+BROKEN = replace(FAILED, findings=(FINDING_WITH_EXCHANGE,))
+GONE = BaselineEntry("0" * 16, "TCM101", date(2026, 10, 1), "answered 418")
 
 
-def compared(result: ClauseResult, *known: Known, adopting: bool = False) -> ClauseResult:
+def compared(result: ClauseResult, *known: BaselineEntry, adopting: bool = False) -> ClauseResult:
     """Return a result as these known findings make it."""
-    return Comparison(known, TODAY, adopting=adopting).result(result)
+    return BaselineFilter(known, TODAY, add_new=adopting).filter_result(result)
 
 
 def test_a_known_finding_does_not_fail_the_run() -> None:
     """A clause that is broken in known ways only is known; the contract is kept but for that."""
-    of = Comparison([KNOWN], TODAY, path="b.json").verdict(verdict(PASSED, BROKEN))
-    assert [one.result for one in of.results] == [Result.PASS, Result.KNOWN]
-    assert of.results[1].findings[0].known == KNOWN
-    assert rule(of, Level.MUST) is Ruling.KEPT
-    text = whole_text(of)
+    of = BaselineFilter([KNOWN], TODAY, path="b.json").filter_verdict(make_verdict(PASSED, BROKEN))
+    assert [one.status for one in of.results] == [ClauseStatus.PASS, ClauseStatus.KNOWN]
+    assert of.results[1].findings[0].baseline_entry == KNOWN
+    assert overall_result(of, Level.MUST) is OverallResult.KEPT
+    text = render_text(of)
     assert "KNOWN TCM302" in text
     assert "(known since\n  2026-11-01)" in text or "(known since 2026-11-01)" in " ".join(text.split())
     assert (
         "2 clauses: 1 passed, 0 failed, 0 errors, 0 not run, 1 known. The contract is kept but for what is known."
         in text
     )
-    assert rule(Comparison([KNOWN], TODAY).verdict(verdict(BROKEN)), Level.MUST) is Ruling.KEPT
+    assert (
+        overall_result(BaselineFilter([KNOWN], TODAY).filter_verdict(make_verdict(BROKEN)), Level.MUST)
+        is OverallResult.KEPT
+    )
 
 
 def test_a_known_finding_hides_no_new_one() -> None:
     """A clause with another cause beside the known one is broken, and the new finding is shown first."""
-    result = compared(replace(BROKEN, findings=(SHOWN, OTHER)), KNOWN)
-    assert result.result is Result.FAIL
-    assert [(one.cause, one.counts) for one in result.findings] == [("answered 404", True), ("answered 500", False)]
-    assert "known since 2026-11-01" in whole_text(verdict(result))
+    result = compared(replace(BROKEN, findings=(FINDING_WITH_EXCHANGE, OTHER)), KNOWN)
+    assert result.status is ClauseStatus.FAIL
+    assert [(one.cause, one.is_gating) for one in result.findings] == [("answered 404", True), ("answered 500", False)]
+    assert "known since 2026-11-01" in render_text(make_verdict(result))
 
 
 def test_a_known_cause_in_new_cases_counts() -> None:
     """Where the same goes wrong in a case in which it was not known, that is told and counts."""
-    result = compared(BROKEN, replace(KNOWN, cases=SHOWN.cases[:1]))
-    assert result.result is Result.FAIL
-    assert result.findings[0].beyond == SHOWN.cases[1:]
-    text = " ".join(whole_text(verdict(result)).split())
+    result = compared(BROKEN, replace(KNOWN, cases=FINDING_WITH_EXCHANGE.cases[:1]))
+    assert result.status is ClauseStatus.FAIL
+    assert result.findings[0].new_cases == FINDING_WITH_EXCHANGE.cases[1:]
+    text = " ".join(render_text(make_verdict(result)).split())
     assert 'known since 2026-11-01, but not in 1 case: recoverTime "0" while resolved' in text
 
 
 @pytest.mark.parametrize("cases", [(), tuple(f"case {number}" for number in range(7))])
 def test_many_new_cases_are_counted(cases: tuple[str, ...]) -> None:
     """Of many new cases a few are named; a finding that chance decides on is known in all its cases."""
-    result = compared(replace(BROKEN, findings=(replace(SHOWN, cases=cases),)), KNOWN)
-    assert result.result is (Result.FAIL if cases else Result.KNOWN)
-    text = " ".join(whole_text(verdict(result)).split())
+    result = compared(replace(BROKEN, findings=(replace(FINDING_WITH_EXCHANGE, cases=cases),)), KNOWN)
+    assert result.status is (ClauseStatus.FAIL if cases else ClauseStatus.KNOWN)
+    text = " ".join(render_text(make_verdict(result)).split())
     assert ("but not in 7 cases, 5 of which are: case 0; case 1;" in text) is bool(cases)
 
 
-@pytest.mark.parametrize("expires, result", [(date(2026, 11, 29), Result.KNOWN), (TODAY, Result.FAIL)])
-def test_what_has_expired_counts_again(expires: date, result: Result) -> None:
+@pytest.mark.parametrize("expires, result", [(date(2026, 11, 29), ClauseStatus.KNOWN), (TODAY, ClauseStatus.FAIL)])
+def test_what_has_expired_counts_again(expires: date, result: ClauseStatus) -> None:
     """From its day on a known finding fails the run, and the report says why; before it, the day is told."""
     found = compared(BROKEN, replace(KNOWN, expires=expires))
-    assert found.result is result
-    told = f", until {expires}" if result is Result.KNOWN else f", but only until {expires}: it counts again"
-    text = " ".join(whole_text(replace(verdict(found), baseline=Baseline("b", 1))).split())
+    assert found.status is result
+    told = f", until {expires}" if result is ClauseStatus.KNOWN else f", but only until {expires}: it counts again"
+    text = " ".join(render_text(replace(make_verdict(found), baseline=BaselineSummary("b", 1))).split())
     assert f"known since 2026-11-01{told}" in text
 
 
@@ -112,10 +123,10 @@ def test_the_fingerprint_is_of_the_cause(one: str, other: str, *, same: bool) ->
 
 def test_the_number_of_a_callback_in_a_burst_is_chance() -> None:
     """Cases that are one of many are one case to a baseline."""
-    burst = replace(SHOWN, cases=("callback 3 of 200 in a burst", "callback 7 of 200 in a burst"))
+    burst = replace(FINDING_WITH_EXCHANGE, cases=("callback 3 of 200 in a burst", "callback 7 of 200 in a burst"))
     result = compared(replace(BROKEN, findings=(burst,)), adopting=True)
-    assert result.findings[0].known is not None
-    assert result.findings[0].known.cases == ("callback # of 200 in a burst",)
+    assert result.findings[0].baseline_entry is not None
+    assert result.findings[0].baseline_entry.cases == ("callback # of 200 in a burst",)
 
 
 def test_a_finding_without_a_cause_is_known_by_its_title() -> None:
@@ -126,16 +137,16 @@ def test_a_finding_without_a_cause_is_known_by_its_title() -> None:
 def test_events_are_compared_as_they_come() -> None:
     """A listener hears each result as the verdict will have it; other events pass."""
     heard: list[RunEvent] = []
-    listen = Comparison([KNOWN], TODAY, path="b.json").heard_by(heard.append)
-    of = verdict(PASSED, BROKEN)
-    for event in events(of):
+    listen = BaselineFilter([KNOWN], TODAY, path="b.json").wrap_listener(heard.append)
+    of = make_verdict(PASSED, BROKEN)
+    for event in run_events(of):
         listen(event)
-    results = {event.result.clause.code: event.result.result for event in heard if isinstance(event, ClauseFinished)}
-    assert results == {"TCM101": Result.PASS, "TCM302": Result.KNOWN}
+    results = {event.result.clause.code: event.result.status for event in heard if isinstance(event, ClauseFinished)}
+    assert results == {"TCM101": ClauseStatus.PASS, "TCM302": ClauseStatus.KNOWN}
     assert isinstance(heard[-1], RunFinished)
-    assert heard[-1].verdict.baseline == Baseline("b.json", 1)
-    assert len(heard) == len(list(events(of)))
-    again = Comparison([KNOWN], TODAY, path="b.json").verdict(heard[-1].verdict)
+    assert heard[-1].verdict.baseline == BaselineSummary("b.json", 1)
+    assert len(heard) == len(list(run_events(of)))
+    again = BaselineFilter([KNOWN], TODAY, path="b.json").filter_verdict(heard[-1].verdict)
     assert again == heard[-1].verdict
 
 
@@ -144,36 +155,38 @@ def test_events_are_compared_as_they_come() -> None:
     [
         (PASSED, True),
         (replace(PASSED, reason="left out: something"), False),
-        (replace(PASSED, result=Result.FAIL, findings=(OTHER,)), True),
+        (replace(PASSED, status=ClauseStatus.FAIL, findings=(OTHER,)), True),
         (replace(ERROR, clause=PASSED.clause), False),
-        (replace(LEFT_OUT[0], clause=PASSED.clause), False),
+        (replace(SKIPPED[0], clause=PASSED.clause), False),
         (BROKEN, False),
     ],
     ids=["passed", "passed in part", "broken otherwise", "not judged", "not run", "not chosen"],
 )
 def test_what_is_not_found_any_more_is_stale(result: ClauseResult, *, is_stale: bool) -> None:
     """It is where its clause was judged; every report says so."""
-    of = Comparison([GONE], TODAY).verdict(verdict(result))
+    of = BaselineFilter([GONE], TODAY).filter_verdict(make_verdict(result))
     assert of.baseline is not None
-    assert of.baseline.stale == ((GONE,) if is_stale else ())
+    assert of.baseline.stale_entries == ((GONE,) if is_stale else ())
     said = "TCM101 answered 418 is not found any more"
-    assert (said in whole_text(of).replace("\n  ", " ")) is is_stale
+    assert (said in render_text(of).replace("\n  ", " ")) is is_stale
     assert (said.encode() in junit_document(of, fail_on=Level.MUST, started=_STARTED)) is is_stale
 
 
-def listed(of: Verdict, *known: Known, update: bool = False, prune: bool = False) -> list[Known]:
+def listed(of: Verdict, *known: BaselineEntry, update: bool = False, prune: bool = False) -> list[BaselineEntry]:
     """Return what a baseline lists after a run."""
-    comparison = Comparison(known, TODAY, adopting=update)
-    return comparison.listed(comparison.verdict(of), update=update, prune=prune)
+    comparison = BaselineFilter(known, TODAY, add_new=update)
+    return comparison.entries_to_write(comparison.filter_verdict(of), update=update, prune=prune)
 
 
 def test_an_update_adds_what_is_new_and_keeps_the_rest() -> None:
     """New findings are known from today on, known ones keep their day and note, new cases are added."""
-    before = replace(KNOWN, cases=SHOWN.cases[:1], note="ours", expires=date(2027, 1, 1))
-    after = listed(verdict(PASSED, replace(BROKEN, findings=(SHOWN, OTHER))), before, GONE, update=True)
+    before = replace(KNOWN, cases=FINDING_WITH_EXCHANGE.cases[:1], note="ours", expires=date(2027, 1, 1))
+    after = listed(
+        make_verdict(PASSED, replace(BROKEN, findings=(FINDING_WITH_EXCHANGE, OTHER))), before, GONE, update=True
+    )
     assert [one.clause for one in after] == ["TCM101", "TCM302", "TCM302"]
     assert after[0] == GONE
-    assert replace(before, cases=SHOWN.cases) in after
+    assert replace(before, cases=FINDING_WITH_EXCHANGE.cases) in after
     [new] = [one for one in after if one.cause == "answered 404"]
     assert (new.first_seen, new.expires, new.title, new.cases) == (TODAY, None, OTHER.title, OTHER.cases)
 
@@ -181,15 +194,15 @@ def test_an_update_adds_what_is_new_and_keeps_the_rest() -> None:
 def test_an_update_does_not_bring_back_what_has_expired() -> None:
     """It was to be mended by its day: it stays in the file as it is, and counts."""
     old = replace(KNOWN, expires=date(2026, 11, 2))
-    assert listed(verdict(BROKEN), old, update=True) == [old]
-    assert compared(BROKEN, old, adopting=True).result is Result.FAIL
+    assert listed(make_verdict(BROKEN), old, update=True) == [old]
+    assert compared(BROKEN, old, adopting=True).status is ClauseStatus.FAIL
 
 
 def test_a_prune_takes_out_what_is_not_found_any_more() -> None:
     """Only of clauses that were judged: others may still be broken."""
-    assert listed(verdict(PASSED, BROKEN), KNOWN, GONE, prune=True) == [KNOWN]
-    assert listed(verdict(BROKEN), KNOWN, GONE, prune=True) == [GONE, KNOWN]
-    assert listed(verdict(PASSED, BROKEN), KNOWN, GONE) == [GONE, KNOWN]
+    assert listed(make_verdict(PASSED, BROKEN), KNOWN, GONE, prune=True) == [KNOWN]
+    assert listed(make_verdict(BROKEN), KNOWN, GONE, prune=True) == [GONE, KNOWN]
+    assert listed(make_verdict(PASSED, BROKEN), KNOWN, GONE) == [GONE, KNOWN]
 
 
 def test_a_baseline_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -208,7 +221,7 @@ def test_people_may_write_one_by_hand(tmp_path: Path) -> None:
     row = {"fingerprint": MARK, "clause": "TCM302", "first_seen": "2026-11-01"}
     (tmp_path / "b.json").write_text(json.dumps({"version": 1, "findings": [row]}), encoding="utf-8")
     [known] = read_baseline(str(tmp_path / "b.json"))
-    assert compared(BROKEN, known).result is Result.KNOWN
+    assert compared(BROKEN, known).status is ClauseStatus.KNOWN
 
 
 ROW = '{"fingerprint": "0123456789abcdef", "clause": "TCM302", "first_seen": "2026-11-01"'
@@ -246,10 +259,10 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         read_baseline(str(tmp_path))
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"har"}))
+@pytest.mark.parametrize("kind", sorted(set(FORMATS) - {"har"}))
 def test_every_report_tells_what_is_known_and_what_is_stale(kind: str) -> None:
     """In the words of its kind; tests of known findings may fail."""
-    of = Comparison([KNOWN, GONE], TODAY, path="b.json").verdict(verdict(PASSED, BROKEN))
+    of = BaselineFilter([KNOWN, GONE], TODAY, path="b.json").filter_verdict(make_verdict(PASSED, BROKEN))
     told = render(kind, of).decode()
     assert "2026-11-01" in told
     assert kind == "pytest" or "answered 418" in told or GONE.fingerprint in told
@@ -257,10 +270,10 @@ def test_every_report_tells_what_is_known_and_what_is_stale(kind: str) -> None:
 
 def test_a_new_finding_has_no_standing() -> None:
     """Nothing is said of what no baseline lists."""
-    assert standing(SHOWN) == ""
+    assert baseline_status(FINDING_WITH_EXCHANGE) == ""
 
 
 def test_there_is_no_other_kind() -> None:
     """A kind that is not there is named, with the near one."""
     with pytest.raises(UsageError, match="no report 'htlm'; did you mean 'html'"):
-        render("htlm", verdict())
+        render("htlm", make_verdict())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcop_mock.reports.text import columns, wrap
+from tcop_mock.reports.text import display_width, wrap
 
 WORDS = st.lists(st.text("ab云，é", min_size=1, max_size=12), max_size=12)
 
@@ -14,7 +14,7 @@ WORDS = st.lists(st.text("ab云，é", min_size=1, max_size=12), max_size=12)
 @pytest.mark.parametrize("text, taken", [("abc", 3), ("云服务器", 8), ("e\u0301", 1), ("é", 1), ("Ａ", 2), ("", 0)])
 def test_columns_are_those_of_a_terminal(text: str, taken: int) -> None:
     """Wide characters take two columns, combining marks none, all others one."""
-    assert columns(text) == taken
+    assert display_width(text) == taken
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_wrapping_loses_nothing(words: list[str], width: int) -> None:
     assert "".join(lines).replace(" ", "") == "".join(words)
     for line in lines:
         broken_further = wrap(line, 1)
-        assert columns(line) <= width or len(broken_further) == 1
+        assert display_width(line) <= width or len(broken_further) == 1

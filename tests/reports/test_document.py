@@ -11,22 +11,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from verdicts import CLI, CURL, ERROR, FAILED, FINDING, KNOWN, LEFT_OUT, LISTED, PASSED, RAN, SHOULD, verdict
+from verdicts import (
+    BASELINE_ENTRY,
+    CLI,
+    CURL,
+    ERROR,
+    FAILED,
+    FINDING,
+    KNOWN,
+    PASSED,
+    RUN_INFO,
+    SHOULD,
+    SKIPPED,
+    make_verdict,
+)
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.delivery import Attempt, Delivery, Outcome
-from tcop_mock.domain.verdict import Baseline
+from tcop_mock.domain.verdict import BaselineSummary
 from tcop_mock.reports.baseline import fingerprint
 from tcop_mock.reports.json import check_document, deliveries_document, json_text, shapes_document, write_json
 from tcop_mock.reports.summary import tool_document
-from tcop_mock.reports.text import UNSAFE
+from tcop_mock.reports.text import UNSAFE_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NAMES = ["check-report", "lint-report", "load-report", "send-report", "shape-list"]
-_ALL = verdict(*LEFT_OUT, PASSED, FAILED, SHOULD, ERROR)
+_ALL = make_verdict(*SKIPPED, PASSED, FAILED, SHOULD, ERROR)
 _TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 _ATTEMPTS = st.builds(
     Attempt,
@@ -77,7 +90,7 @@ def test_the_schemas_are_closed(name: str) -> None:
 
 def test_a_verdict_as_json() -> None:
     """The document of a check has these keys and values."""
-    document = check_document(verdict(FAILED, ERROR))
+    document = check_document(make_verdict(FAILED, ERROR))
     assert problems(document, "check-report") == []
     assert document == {
         "version": 1,
@@ -128,14 +141,19 @@ def test_a_verdict_as_json() -> None:
 
 def test_every_result_keeps_the_schema() -> None:
     """A run with clauses of all results makes a document that keeps its schema, and its summary adds up."""
-    of = replace(_ALL, results=(*_ALL.results, KNOWN), ran=RAN, baseline=Baseline("known.json", 2, (LISTED,)))
+    of = replace(
+        _ALL,
+        results=(*_ALL.results, KNOWN),
+        run_info=RUN_INFO,
+        baseline=BaselineSummary("known.json", 2, (BASELINE_ENTRY,)),
+    )
     document = check_document(of)
     assert problems(document, "check-report") == []
     dates = {"first_seen": "2026-11-01", "expires": None}
     assert document["clauses"][-1]["findings"][0]["known"] == {**dates, "counts": False}
     stale = {"clause": "TCM105", "fingerprint": "0123456789abcdef", "title": "", **dates}
     assert document["baseline"] == {"path": "known.json", "listed": 2, "stale": [stale]}
-    assert document["not_run"] == [{"reason": LEFT_OUT[0].reason, "clauses": ["TCM201", "TCM202"]}]
+    assert document["not_run"] == [{"reason": SKIPPED[0].reason, "clauses": ["TCM201", "TCM202"]}]
     assert document["summary"] == {"passed": 1, "failed": 2, "errors": 1, "not_run": 2, "known": 1}
 
 
@@ -151,7 +169,7 @@ def test_every_result_keeps_the_schema() -> None:
 )
 def test_the_schema_refuses_other_documents(change: Callable[[dict[str, Any]], None]) -> None:
     """A wrong result, a failure without finding, a pass with one, another version or another key is refused."""
-    document = check_document(verdict(FAILED))
+    document = check_document(make_verdict(FAILED))
     change(document)
     assert problems(document, "check-report") != []
 
@@ -294,8 +312,8 @@ def test_json_loses_nothing_but_lone_surrogates(text: str, ascii_only: bool) -> 
 @given(_TEXT)
 def test_json_cannot_act_on_a_terminal(text: str) -> None:
     """A document on a terminal holds nothing but visible characters and our own line breaks."""
-    written = json_text(check_document(verdict(replace(FAILED, findings=(replace(FINDING, evidence=text),)))))
-    assert not UNSAFE.search(written.replace("\n", ""))
+    written = json_text(check_document(make_verdict(replace(FAILED, findings=(replace(FINDING, evidence=text),)))))
+    assert not UNSAFE_CHARACTERS.search(written.replace("\n", ""))
     assert written.endswith("}\n")
 
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jsonschema import Draft202012Validator
-from verdicts import ERROR, FAILED, LEFT_OUT, PASSED, RAN, verdict
+from verdicts import ERROR, FAILED, PASSED, RUN_INFO, SKIPPED, make_verdict
 
 from tcop_mock import __version__
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.reports.console import whole_text
+from tcop_mock.reports.console import render_text
 from tcop_mock.reports.json import check_document, json_text
-from tcop_mock.reports.summary import LIBRARIES, catalogue_sha256, left_out, rows, tool_document
+from tcop_mock.reports.summary import LIBRARIES, catalogue_sha256, run_metadata, skipped_clauses, tool_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,21 +82,21 @@ def test_the_hash_is_of_what_the_catalogue_says(tmp_path: Path) -> None:
 
 def test_what_was_not_run_is_told_by_reason() -> None:
     """Clauses that were left out stand together by their reason; what could not be judged is none of them."""
-    other = replace(LEFT_OUT[0], reason="another reason")
-    told = left_out((LEFT_OUT[0], ERROR, other, LEFT_OUT[1], PASSED))
-    assert told == [(LEFT_OUT[0].reason, ("TCM201", "TCM202")), ("another reason", ("TCM201",))]
+    other = replace(SKIPPED[0], reason="another reason")
+    told = skipped_clauses((SKIPPED[0], ERROR, other, SKIPPED[1], PASSED))
+    assert told == [(SKIPPED[0].reason, ("TCM201", "TCM202")), ("another reason", ("TCM201",))]
 
 
 def test_a_run_is_told_with_time_and_catalogue() -> None:
     """Start (UTC), duration and catalogue are in the document, which keeps its schema, and in the lines for people."""
     shapes = tuple(Catalog.load())
-    of = replace(verdict(PASSED, FAILED, *LEFT_OUT), ran=replace(RAN, shapes=shapes))
+    of = replace(make_verdict(PASSED, FAILED, *SKIPPED), run_info=replace(RUN_INFO, shapes=shapes))
     document = json.loads(json_text(check_document(of)))
     assert not list(Draft202012Validator(read_schema("check-report")).iter_errors(document))
     assert (document["started"], document["duration_s"]) == ("2026-11-23T10:30:59Z", 12.25)
     assert document["catalogue"] == {"sha256": catalogue_sha256(shapes), "shapes": len(shapes)}
-    told = dict(rows(of))
+    told = dict(run_metadata(of))
     assert told["Catalogue"] == f"{len(shapes)} shapes, sha256 {catalogue_sha256(shapes)[:12]}"
     assert told["Started"] == "2026-11-23T10:30:59Z, took 12.2 s"
-    text = " ".join(whole_text(of).split())
+    text = " ".join(render_text(of).split())
     assert all(part in text for part in (told["Judged by"], told["Catalogue"], told["Started"]))

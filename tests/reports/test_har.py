@@ -6,17 +6,20 @@ import base64
 import json
 from dataclasses import replace
 
-from verdicts import EXCHANGE, FAILED, RAN, SHOWN, verdict
+from verdicts import EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, make_verdict
 
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.verdict import Exchange, Verdict
-from tcop_mock.inputs.requests import requests_in
+from tcop_mock.inputs.requests import read_requests
 from tcop_mock.reports.har import har_document
 
 
 def of(*exchanges: Exchange) -> Verdict:
     """Return a verdict with one finding of these exchanges."""
-    return replace(verdict(replace(FAILED, findings=(replace(SHOWN, exchanges=exchanges),))), ran=RAN)
+    return replace(
+        make_verdict(replace(FAILED, findings=(replace(FINDING_WITH_EXCHANGE, exchanges=exchanges),))),
+        run_info=RUN_INFO,
+    )
 
 
 def test_an_exchange_is_an_entry() -> None:
@@ -44,8 +47,8 @@ def test_an_exchange_is_an_entry() -> None:
 def test_what_no_answer_came_to_has_status_0() -> None:
     """As browsers write it; credentials are shown to have been there, and nothing of them."""
     silent = Attempt(Outcome.TIMED_OUT, 100.0, 100.0, 105.0, detail="no answer")
-    push = replace(EXCHANGE.case.push, method="GET", headers=(), body=b"", query="a=1&b=")
-    one = Exchange("http://h/x?a=1&b=", replace(EXCHANGE.case, push=push), silent, authorized=True)
+    push = replace(EXCHANGE.case.request, method="GET", headers=(), body=b"", query="a=1&b=")
+    one = Exchange("http://h/x?a=1&b=", replace(EXCHANGE.case, request=push), silent, has_credentials=True)
     [entry] = har_document(of(one))["log"]["entries"]
     assert (entry["response"]["status"], entry["response"]["statusText"]) == (0, "")
     assert entry["timings"] == {"send": 0, "wait": 5000.0, "receive": 0.0}
@@ -58,10 +61,11 @@ def test_replay_reads_it() -> None:
     """What replay finds in the archive are the requests, byte for byte, also those that are no UTF-8."""
     bodies = (b'{"a":"\xe4\xba\x91"}', b"\xff\x00\xfe", "\u202e".encode())
     exchanges = [
-        replace(EXCHANGE, case=replace(EXCHANGE.case, push=replace(EXCHANGE.case.push, body=body))) for body in bodies
+        replace(EXCHANGE, case=replace(EXCHANGE.case, request=replace(EXCHANGE.case.request, body=body)))
+        for body in bodies
     ]
     document = har_document(of(*exchanges))
-    kept, warning = requests_in(json.dumps(document).encode(), "x.har")
+    kept, warning = read_requests(json.dumps(document).encode(), "x.har")
     assert warning == ""
     assert tuple(one.body for one in kept) == bodies
     assert {one.headers for one in kept} == {(("Content-Type", "application/json"),)}
@@ -71,5 +75,5 @@ def test_replay_reads_it() -> None:
 
 def test_a_verdict_without_a_clock_has_one_too() -> None:
     """Where nobody looked at a clock, entries keep their distances."""
-    document = har_document(replace(of(EXCHANGE), ran=None))
+    document = har_document(replace(of(EXCHANGE), run_info=None))
     assert document["log"]["entries"][0]["startedDateTime"].startswith("1970-01-01T00:01:41.500")

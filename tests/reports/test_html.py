@@ -9,16 +9,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from verdicts import ERROR, FINDING, KNOWN, LEFT_OUT, LISTED, PASSED, RAN, broken, verdict
+from verdicts import BASELINE_ENTRY, ERROR, FINDING, KNOWN, PASSED, RUN_INFO, SKIPPED, failed_result, make_verdict
 
-from tcop_mock.domain.verdict import Baseline, Verdict
+from tcop_mock.domain.verdict import BaselineSummary, Verdict
 from tcop_mock.reports.html import html_document
 
 _VOID = frozenset({"meta"})
 _ALL = replace(
-    verdict(PASSED, broken(1), KNOWN, replace(ERROR, reason="<late>"), *LEFT_OUT),
-    ran=RAN,
-    baseline=Baseline("b.json", 2, (LISTED,)),
+    make_verdict(PASSED, failed_result(1), KNOWN, replace(ERROR, reason="<late>"), *SKIPPED),
+    run_info=RUN_INFO,
+    baseline=BaselineSummary("b.json", 2, (BASELINE_ENTRY,)),
 )
 
 
@@ -78,16 +78,16 @@ def test_the_page_has_everything() -> None:
 
 def test_a_kept_contract_has_no_empty_sections() -> None:
     """A verdict without findings has no section of them."""
-    text = page(replace(verdict(PASSED), assumptions=())).text
+    text = page(replace(make_verdict(PASSED), assumptions=())).text
     assert "The contract is kept." in text
     assert not any(title in text for title in ("Known", "Not run", "Assumed", "See it again"))
 
 
 def test_many_findings_are_counted() -> None:
     """After the first few findings of a clause the rest is a number; what is known in part says so."""
-    shown = broken(7)
-    first = replace(shown.findings[0], known=LISTED, beyond=("a case",))
-    text = page(verdict(replace(shown, findings=(first, *shown.findings[1:])))).text
+    shown = failed_result(7)
+    first = replace(shown.findings[0], baseline_entry=BASELINE_ENTRY, new_cases=("a case",))
+    text = page(make_verdict(replace(shown, findings=(first, *shown.findings[1:])))).text
     assert text.count(FINDING.title) == 5
     assert "… and 2 more findings" in text
     assert "known since 2026-11-01, but not in 1 case: a case" in text

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from junitparser import JUnitXml
-from verdicts import CURL, ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOULD, clause, verdict
+from verdicts import CURL, ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_clause, make_verdict
 
 from tcop_mock import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.reports.junit import junit_document
-from tcop_mock.reports.summary import rows
+from tcop_mock.reports.summary import run_metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _BEIJING = timezone(timedelta(hours=8))
 _STARTED = datetime(2026, 11, 23, 18, 30, 59, 999_999, tzinfo=_BEIJING)
-_ALL = verdict(*LEFT_OUT, PASSED, FAILED, SHOULD, ERROR)
-_SHOULD_ERROR = replace(ERROR, clause=clause("TCM515", "burst-acks", Level.SHOULD))
+_ALL = make_verdict(*SKIPPED, PASSED, FAILED, SHOULD, ERROR)
+_SHOULD_ERROR = replace(ERROR, clause=make_clause("TCM515", "burst-acks", Level.SHOULD))
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]{3}")
 _SUITE_KEYS = ["name", "package", "id", "hostname", "timestamp", "tests", "failures", "errors", "time", "skipped"]
 
@@ -37,13 +37,13 @@ def document(of: Verdict, fail_on: Level = Level.MUST) -> ET.Element:
 
 def case(result: ClauseResult, fail_on: Level = Level.MUST) -> ET.Element:
     """Return the test case of one result, in a run that judged a must clause."""
-    found = document(verdict(PASSED, result), fail_on).findall("testsuite/testcase")[1]
+    found = document(make_verdict(PASSED, result), fail_on).findall("testsuite/testcase")[1]
     assert found.get("name") == f"{result.clause.code} {result.clause.slug}"
     return found
 
 
 @pytest.mark.parametrize(
-    "of", [_ALL, verdict(), verdict(*LEFT_OUT), verdict(PASSED)], ids=["all", "none", "out", "pass"]
+    "of", [_ALL, make_verdict(), make_verdict(*SKIPPED), make_verdict(PASSED)], ids=["all", "none", "out", "pass"]
 )
 def test_the_form_is_that_of_both_schemas(of: Verdict) -> None:
     """Elements, order and attributes are those of Jenkins' junit-10.xsd and, below the root, of Ant's JUnit.xsd."""
@@ -86,8 +86,8 @@ def test_the_suite_tells_of_the_run() -> None:
         "profile": "2023",
         "seed": "42",
         "fail-on": "must",
-        "judged-by": dict(rows(_ALL))["Judged by"],
-        "libraries": dict(rows(_ALL))["Libraries"],
+        "judged-by": dict(run_metadata(_ALL))["Judged by"],
+        "libraries": dict(run_metadata(_ALL))["Libraries"],
     }
     assert suite.findtext("system-out") == (
         "6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. "
@@ -113,7 +113,7 @@ def test_the_numbers_are_those_of_the_cases() -> None:
 
 def test_a_passed_clause_is_an_empty_case() -> None:
     """A kept clause is a test case with class, name and time, and nothing in it."""
-    passed = document(verdict(PASSED)).find("testsuite/testcase")
+    passed = document(make_verdict(PASSED)).find("testsuite/testcase")
     assert passed is not None
     assert passed.attrib == {"classname": "tcop-mock.must", "name": "TCM101 accepts-catalogue", "time": "0.250"}
     assert len(passed) == 0
@@ -146,7 +146,7 @@ def test_a_failure_without_finding_has_its_requirement() -> None:
     "result, fail_on, tag, kind, message",
     [
         (ERROR, Level.MUST, "error", "must", "not finished within --max-time"),
-        (LEFT_OUT[0], Level.MUST, "skipped", "not-run", "needs auth: put USER:PASSWORD@ into the target"),
+        (SKIPPED[0], Level.MUST, "skipped", "not-run", "needs auth: put USER:PASSWORD@ into the target"),
         (SHOULD, Level.MUST, "skipped", "should", f"should clause broken: {FINDING.title}"),
         (SHOULD, Level.SHOULD, "failure", "should", FINDING.title),
         (
@@ -168,7 +168,7 @@ def test_only_what_counts_is_red(result: ClauseResult, fail_on: Level, tag: str,
 
 def test_a_run_without_a_judged_must_clause_is_red() -> None:
     """A suite in which all is skipped would be green, so such a run has an error of its own."""
-    root = document(verdict(*LEFT_OUT))
+    root = document(make_verdict(*SKIPPED))
     *_, added = root.iter("testcase")
     assert added.get("classname") == "tcop-mock.run"
     error = added.find("error")

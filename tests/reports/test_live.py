@@ -7,17 +7,17 @@ import re
 import sys
 
 import pytest
-from verdicts import ERROR, FAILED, LEFT_OUT, PASSED, SHOULD, events, verdict
+from verdicts import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict, run_events
 
 from tcop_mock.domain.contract import Level
-from tcop_mock.reports.console import Listener, LiveReport, TextReport, terminal_report
-from tcop_mock.reports.text import progress
+from tcop_mock.reports.console import EventListener, LiveConsole, PlainConsole, console_for_run
+from tcop_mock.reports.text import progress_line
 
 _COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?[34][0-7](?:;[0-9;]*)?m")
 _PIECES = re.compile(r"(\x1b\[[0-9;?]*[A-Za-z])|(\n)|([^\x1b\n\r]+)")
 _ERASE_LINE, _UP = "\x1b[2K", "\x1b[1A"
 _SHOW_CURSOR = "\x1b[?25h"
-_ALL = verdict(*LEFT_OUT, PASSED, FAILED, SHOULD, ERROR)
+_ALL = make_verdict(*SKIPPED, PASSED, FAILED, SHOULD, ERROR)
 
 
 class Terminal(io.StringIO):
@@ -40,8 +40,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(stream: io.StringIO, **environ: str) -> str:
     """Return what is written of a run with every kind of result."""
-    with terminal_report(stream, fail_on=Level.MUST, environ=environ) as report:
-        for event in events(_ALL):
+    with console_for_run(stream, fail_on=Level.MUST, environ=environ) as report:
+        for event in run_events(_ALL):
             report(event)
     return stream.getvalue()
 
@@ -64,8 +64,8 @@ def left_on_screen(written: str) -> str:
 def test_the_words_are_those_of_the_plain_report() -> None:
     """What stays on the screen is, colours aside, the plain report; the progress has vanished."""
     plain = io.StringIO()
-    report = TextReport(plain)
-    for event in events(_ALL):
+    report = PlainConsole(plain)
+    for event in run_events(_ALL):
         report(event)
     assert left_on_screen(told(Terminal(), TERM="xterm")) == plain.getvalue()
 
@@ -94,8 +94,8 @@ def test_elsewhere_the_plain_report_is_told(stream: type[io.StringIO], term: str
     assert "FAIL  TCM302 recover-time-zero [must]\n" in written
 
 
-def _break_off(report: Listener) -> None:
-    for event in list(events(_ALL))[:5]:
+def _break_off(report: EventListener) -> None:
+    for event in list(run_events(_ALL))[:5]:
         report(event)
     raise KeyboardInterrupt
 
@@ -105,7 +105,7 @@ def test_an_interrupted_run_gives_the_terminal_back() -> None:
     stream = Terminal()
     with (
         pytest.raises(KeyboardInterrupt),
-        terminal_report(stream, fail_on=Level.MUST, environ={"TERM": "xterm"}) as report,
+        console_for_run(stream, fail_on=Level.MUST, environ={"TERM": "xterm"}) as report,
     ):
         _break_off(report)
     assert stream.getvalue().rpartition("clauses, running")[2].count(_ERASE_LINE) == 1
@@ -126,8 +126,8 @@ def test_a_terminal_that_lacks_a_character_does_no_harm() -> None:
     """Where the terminal's encoding cannot write Chinese, its code points are written instead."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    report = LiveReport(stream)
-    for event in events(_ALL):
+    report = LiveConsole(stream)
+    for event in run_events(_ALL):
         report(event)
     stream.flush()
     assert rb"\u7cfb\u7edf" in raw.getvalue()
@@ -142,4 +142,4 @@ def test_nobody_pays_for_rich_without_a_terminal(monkeypatch: pytest.MonkeyPatch
 
 def test_progress_without_a_running_clause() -> None:
     """Between two stages only the numbers are told."""
-    assert progress(2, 6, []) == "2/6 clauses"
+    assert progress_line(2, 6, []) == "2/6 clauses"

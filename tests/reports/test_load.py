@@ -8,31 +8,31 @@ import re
 
 import pytest
 from jsonschema import Draft202012Validator
-from loads import SCRIPTED, plan_of, point, summary_of, times
+from loads import SCENARIO_CHANGES, distribution_of, make_plan, make_summary, second_stats
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Model
-from tcop_mock.domain.load_summary import Distribution, LoadEvent, LoadFinished, LoadStarted, LoadSummary, LoadTicked
-from tcop_mock.reports.console import LoadText, load_report
+from tcop_mock.domain.load import LoadModel
+from tcop_mock.domain.load_summary import Distribution, LoadEvent, LoadFinished, LoadStarted, LoadSummary, SecondElapsed
+from tcop_mock.reports.console import PlainLoadConsole, console_for_load
 from tcop_mock.reports.json import json_text
 from tcop_mock.reports.load_json import load_document
-from tcop_mock.reports.load_text import finished, progress, span
+from tcop_mock.reports.load_text import format_duration, progress_line, summary_lines
 
-SCRIPT = summary_of(plan=plan_of(**SCRIPTED), alarms=40, notifications=100, duplicates=2, recovery_s=12.5)
-CLOSED = summary_of(plan=plan_of(model=Model.CLOSED))
+SCRIPT = make_summary(plan=make_plan(**SCENARIO_CHANGES), alarms=40, notifications=100, duplicates=2, recovery_s=12.5)
+CLOSED = make_summary(plan=make_plan(model=LoadModel.CLOSED))
 SUMMARIES = {
-    "open": summary_of(),
+    "open": make_summary(),
     "closed": CLOSED,
     "script": SCRIPT,
-    "one-time": summary_of(acks=times(0.003)),
-    "zero-times": summary_of(acks=times(0.0, 0.0)),
+    "one-time": make_summary(acks=distribution_of(0.003)),
+    "zero-times": make_summary(acks=distribution_of(0.0, 0.0)),
     "nothing": LoadSummary(
-        plan_of(), 0.0, 0, {}, {}, Distribution(), Distribution(), Distribution(), 0, 0, 0, 0, interrupted=True
+        make_plan(), 0.0, 0, {}, {}, Distribution(), Distribution(), Distribution(), 0, 0, 0, 0, interrupted=True
     ),
-    "all-failed": summary_of(outcomes={Outcome.REFUSED: 300}, statuses={}, acks=Distribution(), dropped=7),
-    "noted": summary_of(notes=("this machine had nothing left",), excluded=9, replayed=2, dropped=3),
-    "long": summary_of(series=tuple(point(at, p99_s=at / 10) for at in range(100))),
+    "all-failed": make_summary(outcomes={Outcome.REFUSED: 300}, statuses={}, acks=Distribution(), dropped=7),
+    "noted": make_summary(notes=("this machine had nothing left",), excluded=9, replayed=2, dropped=3),
+    "long": make_summary(series=tuple(second_stats(at, p99_s=at / 10) for at in range(100))),
 }
 
 
@@ -46,13 +46,13 @@ class Terminal(io.StringIO):
 
 def events(summary: LoadSummary) -> list[LoadEvent]:
     """Return a load of 25 s, as it would be told."""
-    ticks = [LoadTicked(point(at), 100 * (at + 1), at) for at in range(25)]
+    ticks = [SecondElapsed(second_stats(at), 100 * (at + 1), at) for at in range(25)]
     return [LoadStarted(summary.plan), *ticks, LoadFinished(summary)]
 
 
 def told(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
     """Return what is written of a load."""
-    with load_report(stream, environ=environ) as report:
+    with console_for_load(stream, environ=environ) as report:
         for event in events(summary):
             report(event)
     return stream.getvalue()
@@ -88,7 +88,7 @@ def test_the_document_keeps_its_schema(name: str) -> None:
 
 def test_an_open_load_is_told_whole() -> None:
     """Counts by outcome and status, lateness, percentiles, what was over 5 s, a plot, the course, what is assumed."""
-    written = told(io.StringIO(), summary_of())
+    written = told(io.StringIO(), make_summary())
     for line in (
         "attempts      300 in 3.0 s, 100/s; 4 connections",
         "acked         297 (99.00 %)",
@@ -110,7 +110,7 @@ def test_an_open_load_is_told_whole() -> None:
 def test_the_plot_counts_every_ack_once() -> None:
     """The rows of the histogram add up to all acks, and the longest bar is the fullest row's."""
     rows = re.findall(
-        r"^ *[0-9.]+ (?:us|ms|s) (#*) +(\d+) +[0-9.]+ %$", told(io.StringIO(), summary_of()), re.MULTILINE
+        r"^ *[0-9.]+ (?:us|ms|s) (#*) +(\d+) +[0-9.]+ %$", told(io.StringIO(), make_summary()), re.MULTILINE
     )
     assert sum(int(times) for _, times in rows) == 297
     assert max(rows, key=lambda row: len(row[0]))[1] == "200"
@@ -127,7 +127,7 @@ def test_a_scenario_is_told_by_what_became_of_alarms() -> None:
         "recovery      12.5 s from the last that was due to the end",
     ):
         assert line in written
-    assert "recovery" not in told(io.StringIO(), summary_of(plan=plan_of(**SCRIPTED)))
+    assert "recovery" not in told(io.StringIO(), make_summary(plan=make_plan(**SCENARIO_CHANGES)))
 
 
 def test_a_closed_load_says_what_it_hides() -> None:
@@ -153,20 +153,20 @@ def test_what_is_short_of_the_truth_is_told() -> None:
 
 def test_a_terminal_has_a_line_of_progress_that_vanishes() -> None:
     """What stays is what a pipe gets but for the lines in between; NO_COLOR takes colours away and nothing else."""
-    written = told(Terminal(), summary_of(), TERM="xterm", NO_COLOR="1")
+    written = told(Terminal(), make_summary(), TERM="xterm", NO_COLOR="1")
     assert "25/3 s  100/s" in written
     assert "297 of 300 attempts acked" in written
     assert written.rpartition("25/3 s")[2].count("\x1b[2K") == 1
     assert not re.search(r"\x1b\[(?:[0-9;]*;)?[34][0-7]m", written)
-    assert re.search(r"\x1b\[(?:[0-9;]*;)?[34][0-7]m", told(Terminal(), summary_of(), TERM="xterm"))
-    assert "\x1b" not in told(Terminal(), summary_of(), TERM="dumb")
+    assert re.search(r"\x1b\[(?:[0-9;]*;)?[34][0-7]m", told(Terminal(), make_summary(), TERM="xterm"))
+    assert "\x1b" not in told(Terminal(), make_summary(), TERM="dumb")
 
 
 def test_a_pipe_gets_a_line_now_and_then() -> None:
     """Each ten seconds, not each second; without a length where none is planned."""
     written = told(io.StringIO(), CLOSED)
     assert re.findall(r"^(\d+) s  ", written, re.MULTILINE) == ["10", "20"]
-    assert progress(LoadTicked(point(0, span_s=0.0), 0, 0), None).startswith("0 s  0/s")
+    assert progress_line(SecondElapsed(second_stats(0, span_s=0.0), 0, 0), None).startswith("0 s  0/s")
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,13 @@ def test_a_pipe_gets_a_line_now_and_then() -> None:
 )
 def test_times_have_three_digits(seconds: float, text: str) -> None:
     """In the unit that suits them."""
-    assert span(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_what_the_stream_cannot_write_does_no_harm() -> None:
     """A title in Chinese on a terminal of Western letters."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    LoadText(stream)(LoadStarted(plan_of(title="云")))
+    PlainLoadConsole(stream)(LoadStarted(make_plan(title="云")))
     assert rb"\u4e91" in raw.getvalue()
-    assert finished(summary_of(), 80)
+    assert summary_lines(make_summary(), 80)

@@ -15,23 +15,23 @@ import pytest
 from storms import PLAN, SUMMARY
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import Model
-from tcop_mock.domain.load_summary import Distribution, LoadPoint, LoadSummary
-from tcop_mock.load.slo import hold, parse_objectives
+from tcop_mock.domain.load import LoadModel
+from tcop_mock.domain.load_summary import Distribution, LoadSummary, SeriesPoint
+from tcop_mock.load.slo import evaluate, parse_objectives
 from tcop_mock.reports.charts import short_time
 from tcop_mock.reports.load_html import load_html
 from tcop_mock.reports.load_json import load_csv
 
 _STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
-_HELD = hold(parse_objectives(["p99<500ms,errors<20%"], Model.SCRIPT), SUMMARY)
+_HELD = evaluate(parse_objectives(["p99<500ms,errors<20%"], LoadModel.SCRIPT), SUMMARY)
 _EMPTY = replace(
     SUMMARY,
-    plan=replace(PLAN, model=Model.OPEN, assumptions=()),
+    plan=replace(PLAN, model=LoadModel.OPEN, assumptions=()),
     attempts=0,
     outcomes={},
     statuses={},
-    acks=Distribution(),
-    services=Distribution(),
+    ack_times=Distribution(),
+    service_times=Distribution(),
     lateness=Distribution(),
     series=(),
     notifications=0,
@@ -167,7 +167,7 @@ def test_a_load_in_which_nothing_came_back_has_a_page_too() -> None:
 
 def test_a_closed_load_is_never_late() -> None:
     """It has no schedule, so that its page says nothing of one."""
-    closed = page(replace(SUMMARY, plan=replace(PLAN, model=Model.CLOSED), lateness=Distribution()))
+    closed = page(replace(SUMMARY, plan=replace(PLAN, model=LoadModel.CLOSED), lateness=Distribution()))
     words = {"Late", "Dropped", "From the actual start", "Begun late by"}
     assert not words & set(closed.texts)
     assert words - {"Dropped"} <= set(page(SUMMARY).texts)
@@ -213,6 +213,6 @@ def test_the_course_as_csv() -> None:
         "max_s",
     ]
     assert [float(row["at_s"]) for row in rows] == [0.0, 1.0]
-    assert load_csv([LoadPoint(0.0, 1.0, 2, 2, 0, 0, 0, 0, 1 / 3, 0.5, 1e-7)]).splitlines()[1] == (
+    assert load_csv([SeriesPoint(0.0, 1.0, 2, 2, 0, 0, 0, 0, 1 / 3, 0.5, 1e-7)]).splitlines()[1] == (
         "0.0,1.0,2,2,0,0,0,0,0.333333,0.5,0.0"
     )

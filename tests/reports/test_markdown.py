@@ -6,10 +6,22 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
-from verdicts import ERROR, FAILED, FINDING, KNOWN, LEFT_OUT, LISTED, PASSED, RAN, SHOULD, broken, verdict
+from verdicts import (
+    BASELINE_ENTRY,
+    ERROR,
+    FAILED,
+    FINDING,
+    KNOWN,
+    PASSED,
+    RUN_INFO,
+    SHOULD,
+    SKIPPED,
+    failed_result,
+    make_verdict,
+)
 
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import Baseline
+from tcop_mock.domain.verdict import BaselineSummary
 from tcop_mock.reports.markdown import markdown_document, workflow_commands
 
 
@@ -21,7 +33,9 @@ def parsed(text: str) -> str:
 def test_the_report_has_everything() -> None:
     """Verdict, facts, findings with evidence and commands, what is known, unjudged, left out and assumed."""
     of = replace(
-        verdict(PASSED, broken(1), KNOWN, ERROR, *LEFT_OUT), ran=RAN, baseline=Baseline("b.json", 2, (LISTED,))
+        make_verdict(PASSED, failed_result(1), KNOWN, ERROR, *SKIPPED),
+        run_info=RUN_INFO,
+        baseline=BaselineSummary("b.json", 2, (BASELINE_ENTRY,)),
     )
     text = markdown_document(of)
     shown = parsed(text)
@@ -47,14 +61,14 @@ def test_the_report_has_everything() -> None:
 
 def test_a_kept_contract_is_short() -> None:
     """A verdict without findings has no section of them."""
-    text = markdown_document(replace(verdict(PASSED), assumptions=()))
+    text = markdown_document(replace(make_verdict(PASSED), assumptions=()))
     assert text.startswith("# ✅ The contract is kept.")
     assert "## " not in text
 
 
 def test_the_brief_one_leaves_evidence_out() -> None:
     """A summary that is short of room has titles and details only."""
-    brief = markdown_document(verdict(broken(1)), brief=True)
+    brief = markdown_document(make_verdict(failed_result(1)), brief=True)
     assert FINDING.title in brief
     assert "系统错误" not in brief
     assert "details" not in brief
@@ -62,9 +76,9 @@ def test_the_brief_one_leaves_evidence_out() -> None:
 
 def test_many_findings_are_counted() -> None:
     """After the first few findings of a clause the rest is a number; what is known in part says so."""
-    shown = broken(7)
-    first = replace(shown.findings[0], known=LISTED, beyond=("a case",))
-    text = markdown_document(verdict(replace(shown, findings=(first, *shown.findings[1:]))))
+    shown = failed_result(7)
+    first = replace(shown.findings[0], baseline_entry=BASELINE_ENTRY, new_cases=("a case",))
+    text = markdown_document(make_verdict(replace(shown, findings=(first, *shown.findings[1:]))))
     assert "`known since 2026-11-01, but not in 1 case: a case`" in text
     assert text.count("### ") == 5
     assert "… and 2 more findings" in text
@@ -73,7 +87,7 @@ def test_many_findings_are_counted() -> None:
 @pytest.mark.parametrize("fail_on", [Level.MUST, Level.SHOULD])
 def test_annotations_say_what_is_not_kept(fail_on: Level) -> None:
     """Errors for what counts come first, warnings for what does not, notices for what is known."""
-    commands = list(workflow_commands(verdict(SHOULD, PASSED, *LEFT_OUT, FAILED, ERROR, KNOWN), fail_on=fail_on))
+    commands = list(workflow_commands(make_verdict(SHOULD, PASSED, *SKIPPED, FAILED, ERROR, KNOWN), fail_on=fail_on))
     should = "error" if fail_on is Level.SHOULD else "warning"
     told = {
         f"::{should} title=TCM105 response-bounded (should)::{FINDING.title}",
@@ -92,6 +106,6 @@ def test_annotations_say_what_is_not_kept(fail_on: Level) -> None:
 
 def test_a_run_that_decides_nothing_is_an_error() -> None:
     """Where no must clause was judged, that is annotated."""
-    assert list(workflow_commands(verdict(*LEFT_OUT))) == [
+    assert list(workflow_commands(make_verdict(*SKIPPED))) == [
         "::error title=tcop-mock::Undecided: no must clause was judged."
     ]

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from verdicts import ERROR, FAILED, LEFT_OUT, PASSED, events, verdict
+from verdicts import ERROR, FAILED, PASSED, SKIPPED, make_verdict, run_events
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import check_document, json_text
-from tcop_mock.reports.ndjson import NdjsonFile, event_document, whole_ndjson
+from tcop_mock.reports.ndjson import NdjsonFile, event_document, render_ndjson
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_OF = verdict(PASSED, FAILED, ERROR, *LEFT_OUT)
+_OF = make_verdict(PASSED, FAILED, ERROR, *SKIPPED)
 
 
 def test_each_event_keeps_its_schema() -> None:
     """Every line is closed by its schema, clauses and the report in it by theirs."""
     lines = Draft202012Validator(read_schema("check-event"))
     report = Draft202012Validator(read_schema("check-report"))
-    for event in events(_OF):
+    for event in run_events(_OF):
         document = event_document(event)
         assert not list(lines.iter_errors(document))
         if document["event"] == "run-finished":
@@ -38,7 +38,7 @@ def test_a_line_is_there_as_soon_as_it_is_told(tmp_path: Path) -> None:
     place = tmp_path / "run.ndjson"
     place.write_text("of another run\n", encoding="utf-8")
     stream = NdjsonFile(place)
-    for number, event in enumerate(events(_OF), start=1):
+    for number, event in enumerate(run_events(_OF), start=1):
         stream(event)
         lines = place.read_text(encoding="utf-8").splitlines()
         assert len(lines) == number
@@ -52,7 +52,7 @@ def test_a_line_is_there_as_soon_as_it_is_told(tmp_path: Path) -> None:
 
 def test_a_run_that_has_ended_can_be_told_so_too() -> None:
     """The lines of a verdict are those of a run, but for when clauses began."""
-    told = [json.loads(line) for line in whole_ndjson(_OF).splitlines()]
+    told = [json.loads(line) for line in render_ndjson(_OF).splitlines()]
     assert [line["event"] for line in told] == ["run-started", *["clause-finished"] * 5, "run-finished"]
     assert told[0]["clauses"] == [line["clause"]["code"] for line in told[1:-1]]
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from junitparser import Failure, JUnitXml
 from storms import PLAN, SUMMARY
 
-from tcop_mock.domain.load import Model
-from tcop_mock.load.slo import hold, parse_objectives
+from tcop_mock.domain.load import LoadModel
+from tcop_mock.load.slo import evaluate, parse_objectives
 from tcop_mock.reports.junit import objectives_junit
 
 _STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
@@ -19,7 +19,7 @@ _STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 def test_each_objective_is_a_case() -> None:
     """One that is broken is a failure that says what was measured; assumptions and notes are the suite's output."""
     load = replace(SUMMARY, interrupted=True, notes=("this machine could not keep up \x1b",))
-    held = hold(parse_objectives(["p99<500ms,errors<50%"], Model.SCRIPT), load)
+    held = evaluate(parse_objectives(["p99<500ms,errors<50%"], LoadModel.SCRIPT), load)
     written = objectives_junit(load, held, _STARTED)
     [suite] = JUnitXml.fromstring(written)
     broken, kept = suite

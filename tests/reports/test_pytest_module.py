@@ -10,42 +10,50 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from judging import judged
-from receivers import CREDENTIALS, in_thread, through_sink
-from verdicts import EXCHANGE, FAILED, LISTED, RAN, SHOWN, verdict
+from judging import check
+from receivers import CREDENTIALS, in_thread, server_factory
+from verdicts import BASELINE_ENTRY, EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, make_verdict
 
-from tcop_mock.domain.contract import Call, Offer
-from tcop_mock.reports.pytest_export import pytest_module, pytest_of
-from tcop_mock.server.demo_receivers import careful, guarded, hasty
+from tcop_mock.domain.contract import CredentialVariant, Invocation
+from tcop_mock.reports.pytest_export import finding_test_module, pytest_module
+from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver, with_basic_auth
 from tcop_mock.server.http_server import Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from receivers import Opening
+    from receivers import ReceiverFactory
 
     from tcop_mock.domain.verdict import Exchange
-    from tcop_mock.server.http_server import Received
+    from tcop_mock.server.http_server import ReceivedRequest
 
 
-def _telling(request: Received) -> Reply:
+def _telling(request: ReceivedRequest) -> Reply:
     """Let everybody in and tell all that was shown, a trace included."""
     shown = f"Traceback (most recent call last)\n{request.headers}"
     return Reply(200, shown.encode(), (("X-Seen", request.header("authorization")),))
 
 
-def _moved(request: Received) -> Reply:
-    return replace(careful(request), status=302) if b'"recoverTime":"0"' in request.body else careful(request)
+def _moved(request: ReceivedRequest) -> Reply:
+    return (
+        replace(correct_receiver(request), status=302)
+        if b'"recoverTime":"0"' in request.body
+        else correct_receiver(request)
+    )
 
 
-BROKEN: dict[str, tuple[Opening, Opening, tuple[str, ...]]] = {
-    "bodies": (through_sink(lambda: hasty), through_sink(lambda: careful), ("TCM1*", "TCM3*", "TCM4*")),
+BROKEN: dict[str, tuple[ReceiverFactory, ReceiverFactory, tuple[str, ...]]] = {
+    "bodies": (
+        server_factory(lambda: buggy_receiver),
+        server_factory(lambda: correct_receiver),
+        ("TCM1*", "TCM3*", "TCM4*"),
+    ),
     "credentials": (
-        through_sink(lambda: _telling, CREDENTIALS),
-        through_sink(lambda: guarded(careful, CREDENTIALS), CREDENTIALS),
+        server_factory(lambda: _telling, CREDENTIALS),
+        server_factory(lambda: with_basic_auth(correct_receiver, CREDENTIALS), CREDENTIALS),
         ("TCM2*", "TCM408", "TCM106"),
     ),
-    "statuses": (through_sink(lambda: _moved), through_sink(lambda: careful), ("TCM104", "TCM302")),
+    "statuses": (server_factory(lambda: _moved), server_factory(lambda: correct_receiver), ("TCM104", "TCM302")),
 }
 
 
@@ -72,7 +80,7 @@ def test_they_fail_on_the_broken_receiver_and_pass_on_the_mended_one(name: str, 
     """Each finding is a test that fails where it was found, and passes where the receiver keeps the clause."""
     broken, mended, clauses = BROKEN[name]
     with in_thread(broken) as url:
-        verdict_ = judged(url, clauses)
+        verdict_ = check(url, clauses)
         findings = [finding for result in verdict_.results for finding in result.findings]
         assert findings
         module = pytest_module(verdict_)
@@ -85,21 +93,29 @@ def test_they_fail_on_the_broken_receiver_and_pass_on_the_mended_one(name: str, 
         code, said = run(module, tmp_path, url)
     assert code == 0, said
     assert f"{len(findings) - skipped} passed" in said
-    assert not any(secret in module for secret in CREDENTIALS.traces() if len(secret) > 5)
+    assert not any(secret in module for secret in CREDENTIALS.leak_patterns() if len(secret) > 5)
 
 
-def module_of(exchange: Exchange, *expect: Call) -> str:
+def module_of(exchange: Exchange, *expect: Invocation) -> str:
     """Return the module of one finding with this exchange, whose clause expects this."""
-    clause = replace(FAILED.clause, expect=expect or FAILED.clause.expect)
-    return pytest_of(replace(FAILED, clause=clause), replace(SHOWN, exchanges=(exchange,)))
+    clause = replace(FAILED.clause, assertions=expect or FAILED.clause.assertions)
+    return finding_test_module(replace(FAILED, clause=clause), replace(FINDING_WITH_EXCHANGE, exchanges=(exchange,)))
 
 
 def test_a_request_is_written_as_it_was_sent() -> None:
     """Method, query, segments, chunks, cuts and offers are told where they are not the usual ones."""
     push = replace(
-        EXCHANGE.case.push, method="PUT", query="a=1", chunked=True, segments=(2, 3), cut=4, body=b"0123456789"
+        EXCHANGE.case.request,
+        method="PUT",
+        query="a=1",
+        chunked=True,
+        segment_sizes=(2, 3),
+        truncate_at=4,
+        body=b"0123456789",
     )
-    case = replace(EXCHANGE.case, push=push, offer=Offer.EMPTY_PASSWORD, besides=("413",))
+    case = replace(
+        EXCHANGE.case, request=push, credential_variant=CredentialVariant.EMPTY_PASSWORD, also_accept=("413",)
+    )
     text = module_of(replace(EXCHANGE, case=case, url="http://h/x?y=2&a=1"))
     ast.parse(text)
     for line in (
@@ -115,7 +131,7 @@ def test_a_request_is_written_as_it_was_sent() -> None:
     ):
         assert line in text
     plain = replace(push, chunked=False, body=b"x" * 5_000)
-    text = module_of(replace(EXCHANGE, case=replace(case, push=plain)))
+    text = module_of(replace(EXCHANGE, case=replace(case, request=plain)))
     assert "segments=(2, 3)," in text
     assert 'body=unpacked("' in text
     assert len(text) < 10_000
@@ -123,25 +139,25 @@ def test_a_request_is_written_as_it_was_sent() -> None:
 
 def test_secrets_in_the_address_have_to_be_given() -> None:
     """Where the URL holds credentials or a key, the module has no target of its own."""
-    for exchange in (replace(EXCHANGE, authorized=True), replace(EXCHANGE, url="http://h/?key=***")):
+    for exchange in (replace(EXCHANGE, has_credentials=True), replace(EXCHANGE, url="http://h/?key=***")):
         assert "TCOP_MOCK_TARGET\") or ''" in module_of(exchange)
 
 
 def test_what_a_request_does_not_show_is_skipped_with_a_reason() -> None:
     """A finding that takes more than one request, or a judge of the user's own, is skipped; a known one may fail."""
-    story = replace(SHOWN, reproduce=replace(SHOWN.reproduce, replay=""))
-    known = replace(SHOWN, known=LISTED)
-    of = replace(verdict(replace(FAILED, findings=(story, known))), ran=RAN)
+    story = replace(FINDING_WITH_EXCHANGE, reproduction=replace(FINDING_WITH_EXCHANGE.reproduction, replay=""))
+    known = replace(FINDING_WITH_EXCHANGE, baseline_entry=BASELINE_ENTRY)
+    of = replace(make_verdict(replace(FAILED, findings=(story, known))), run_info=RUN_INFO)
     text = pytest_module(of)
-    assert f"@pytest.mark.skip(reason='a single request does not show it: {story.reproduce.cli}')" in text
+    assert f"@pytest.mark.skip(reason='a single request does not show it: {story.reproduction.cli}')" in text
     assert "@pytest.mark.xfail(reason='known since 2026-11-01')" in text
-    assert pytest_of(FAILED, story) == ""
-    assert module_of(EXCHANGE, Call("a_judge_of_mine")) == ""
-    assert ast.parse(pytest_module(verdict())).body
+    assert finding_test_module(FAILED, story) == ""
+    assert module_of(EXCHANGE, Invocation("a_judge_of_mine")) == ""
+    assert ast.parse(pytest_module(make_verdict())).body
 
 
 def test_it_says_what_it_needs(tmp_path: Path) -> None:
     """Without a target the tests fail with the name of the variable."""
-    code, said = run(module_of(replace(EXCHANGE, authorized=True)), tmp_path, "")
+    code, said = run(module_of(replace(EXCHANGE, has_credentials=True)), tmp_path, "")
     assert code == 1
     assert "set TCOP_MOCK_TARGET to the receiver's URL" in said

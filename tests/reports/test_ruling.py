@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from verdicts import ERROR, FAILED, LEFT_OUT, PASSED, SHOULD, verdict
+from verdicts import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict
 
 from tcop_mock.domain.contract import Level
-from tcop_mock.reports.summary import Ruling, counts, rule
+from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 
 if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult
@@ -20,24 +20,26 @@ _SHOULD_ONLY = (SHOULD,)
 def test_levels_count_down_to_the_one_named(level: Level) -> None:
     """``fail_on`` takes in its own level and all that bind more; must always counts."""
     order = [Level.MUST, Level.SHOULD, Level.MAY]
-    assert [one for one in order if counts(one, level)] == order[: order.index(level) + 1]
+    assert [one for one in order if is_gating(one, level)] == order[: order.index(level) + 1]
 
 
 @pytest.mark.parametrize(
     "results, fail_on, ruling",
     [
-        ((PASSED,), Level.MUST, Ruling.KEPT),
-        ((PASSED, *LEFT_OUT), Level.MUST, Ruling.KEPT),
-        ((PASSED, FAILED, ERROR), Level.MUST, Ruling.BROKEN),
-        ((PASSED, SHOULD), Level.MUST, Ruling.KEPT),
-        ((PASSED, SHOULD), Level.SHOULD, Ruling.BROKEN),
-        ((PASSED, ERROR), Level.MUST, Ruling.UNJUDGED),
-        (LEFT_OUT, Level.MUST, Ruling.UNJUDGED),
-        ((), Level.MUST, Ruling.UNJUDGED),
-        (_SHOULD_ONLY, Level.MUST, Ruling.UNJUDGED),
-        (_SHOULD_ONLY, Level.SHOULD, Ruling.BROKEN),
+        ((PASSED,), Level.MUST, OverallResult.KEPT),
+        ((PASSED, *SKIPPED), Level.MUST, OverallResult.KEPT),
+        ((PASSED, FAILED, ERROR), Level.MUST, OverallResult.BROKEN),
+        ((PASSED, SHOULD), Level.MUST, OverallResult.KEPT),
+        ((PASSED, SHOULD), Level.SHOULD, OverallResult.BROKEN),
+        ((PASSED, ERROR), Level.MUST, OverallResult.INCONCLUSIVE),
+        (SKIPPED, Level.MUST, OverallResult.INCONCLUSIVE),
+        ((), Level.MUST, OverallResult.INCONCLUSIVE),
+        (_SHOULD_ONLY, Level.MUST, OverallResult.INCONCLUSIVE),
+        (_SHOULD_ONLY, Level.SHOULD, OverallResult.BROKEN),
     ],
 )
-def test_a_run_is_kept_only_when_it_judged(results: tuple[ClauseResult, ...], fail_on: Level, ruling: Ruling) -> None:
+def test_a_run_is_kept_only_when_it_judged(
+    results: tuple[ClauseResult, ...], fail_on: Level, ruling: OverallResult
+) -> None:
     """A broken clause that counts decides; without one, an error that counts or no judged must clause is no pass."""
-    assert rule(verdict(*results), fail_on) is ruling
+    assert overall_result(make_verdict(*results), fail_on) is ruling

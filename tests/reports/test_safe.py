@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcop_mock.reports.text import UNSAFE, counted, escaped, lines, one_line
+from tcop_mock.reports.text import UNSAFE_CHARACTERS, escape_unsafe, one_line, pluralize, printable_lines
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 _HARMLESS_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
@@ -31,21 +31,21 @@ _HARMLESS_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\
 )
 def test_what_could_act_or_hide_is_shown_as_an_escape(raw: str, shown: str) -> None:
     """Control, direction, invisible and broken characters become visible; Chinese and plain text stay."""
-    assert escaped(raw) == shown
+    assert escape_unsafe(raw) == shown
 
 
 @pytest.mark.parametrize("category", ["Cc", "Cf", "Cs", "Zl", "Zp"])
 def test_whole_categories_are_unsafe(category: str) -> None:
     """No control, format or separator character of the Basic Multilingual Plane passes, but the signs that show."""
     chars = {chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == category}
-    assert {char for char in chars if not UNSAFE.fullmatch(char)} <= _HARMLESS_FORMATS
+    assert {char for char in chars if not UNSAFE_CHARACTERS.fullmatch(char)} <= _HARMLESS_FORMATS
 
 
 @given(ANY_TEXT)
 def test_escaped_text_stays_as_it_is(text: str) -> None:
     """Escaping twice is escaping once, and the result is one line that UTF-8 can write."""
-    once = escaped(text)
-    assert escaped(once) == once
+    once = escape_unsafe(text)
+    assert escape_unsafe(once) == once
     assert once.encode().decode().splitlines() in ([once], [])
 
 
@@ -54,9 +54,9 @@ def test_a_line_is_cut_honestly(text: str, limit: int) -> None:
     """What is left out of a line is counted, and what is shown and what is counted are the whole."""
     shown = one_line(text, limit)
     if len(text) <= limit:
-        assert shown == escaped(text)
+        assert shown == escape_unsafe(text)
     else:
-        assert shown == f"{escaped(text[:limit])}… ({counted(len(text) - limit, 'more character')})"
+        assert shown == f"{escape_unsafe(text[:limit])}… ({pluralize(len(text) - limit, 'more character')})"
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_a_line_is_cut_honestly(text: str, limit: int) -> None:
 )
 def test_lines_are_cut_honestly(text: str, limit: int, most: int, shown: list[str]) -> None:
     """Of many lines or long ones the first are shown, and the rest is counted."""
-    assert lines(text, limit, most) == shown
+    assert printable_lines(text, limit, most) == shown
 
 
 @given(ANY_TEXT, st.integers(min_value=1, max_value=70), st.integers(min_value=1, max_value=9))
 def test_lines_are_bounded_and_printable(text: str, limit: int, most: int) -> None:
     """There are no more lines than asked for and one that counts the rest, and none holds an unsafe character."""
-    shown = lines(text, limit, most)
+    shown = printable_lines(text, limit, most)
     assert len(shown) <= most + 1
-    assert not any(UNSAFE.search(line) for line in shown)
+    assert not any(UNSAFE_CHARACTERS.search(line) for line in shown)

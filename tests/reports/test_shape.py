@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.sampling import forms
+from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.shape import Text
+from tcop_mock.domain.shape import LocalizedText
 from tcop_mock.reports.json import shapes_document
 from tcop_mock.reports.shape import shape_document, shape_lines
-from tcop_mock.reports.text import columns
+from tcop_mock.reports.text import display_width
 
 if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
@@ -28,7 +28,7 @@ each_shape = pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for s
 
 def example(shape: Shape) -> dict[str, Any]:
     """Return a callback of a shape."""
-    return GENERATOR.callback(GENERATOR.alarm(shape), State.FIRING).to_wire()
+    return GENERATOR.callback(GENERATOR.alarm(shape), State.FIRING).to_dict()
 
 
 def page(shape: Shape) -> list[str]:
@@ -45,7 +45,7 @@ def unwrapped(*lines: str) -> str:
 def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
     """Every fact, name, spelling, erratum and assumption of the entry stands on its page."""
     text = unwrapped(*page(shape))
-    told = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms(shape)]
+    told = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms_of(shape)]
     told += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
     told += [word for key, others in shape.aliases.items() for word in (key, *others)]
     told += [*shape.observed.dimensions, *(key for key, _ in shape.observed.additional_msg)]
@@ -60,7 +60,7 @@ def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
 @each_shape
 def test_a_page_fits_a_terminal(shape: Shape) -> None:
     """Prose and tables keep to 80 columns; only a text of JSON, which cannot be broken, is wider."""
-    wide = [line for line in page(shape) if columns(line) > 80]
+    wide = [line for line in page(shape) if display_width(line) > 80]
     assert [line for line in wide if not line.lstrip().startswith('"')] == []
 
 
@@ -95,7 +95,7 @@ def test_a_metric_tells_its_threshold_and_what_of_it_is_assumed() -> None:
 def test_a_metric_with_long_words_stands_in_several_lines() -> None:
     """The name keeps its line, and the text is wrapped below."""
     shape = CATALOG.get("cvm/basic-monitoring")
-    long = replace(shape.metrics[0], show_name=Text("word " * 20, "x"), calc_type=None)
+    long = replace(shape.metrics[0], show_name=LocalizedText("word " * 20, "x"), calc_type=None)
     lines = page(replace(shape, metrics=(long,)))
     at = lines.index("  cpu_usage                   no threshold")
     assert lines[at + 1] == "      " + " ".join(["word"] * 15)
@@ -105,7 +105,7 @@ def test_a_metric_with_long_words_stands_in_several_lines() -> None:
 def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
     """Blanks and empty texts show."""
     shape = CATALOG.get("cvm/basic-monitoring")
-    name, unit = Text("As it was ", "原样 "), Text("", "%")
+    name, unit = LocalizedText("As it was ", "原样 "), LocalizedText("", "%")
     metrics = (
         replace(shape.metrics[0], observed_show_name=name, observed_unit=unit),
         replace(shape.metrics[1], observed_show_name=None, observed_unit=unit),
@@ -117,5 +117,5 @@ def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
 
 def test_what_hides_in_an_entry_is_shown() -> None:
     """An entry may be somebody else's: nothing in it acts on a terminal."""
-    shape = replace(CATALOG.get("cdn/domain"), title=Text("a\x1b[2Jb", "c"))
+    shape = replace(CATALOG.get("cdn/domain"), title=LocalizedText("a\x1b[2Jb", "c"))
     assert page(shape)[0] == r"cdn/domain: a\x1b[2Jb (c)"

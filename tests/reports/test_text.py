@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from verdicts import ASSUMPTIONS, CLI, CURL, ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOULD, events, verdict
+from verdicts import ASSUMPTIONS, CLI, CURL, ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_verdict, run_events
 
 from tcop_mock import __version__
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import ClauseStarted, Reproduction, Result, RunFinished
-from tcop_mock.reports.console import TextReport, whole_text
-from tcop_mock.reports.findings import END, WITH_CURL, WITH_OURS
-from tcop_mock.reports.text import columns
+from tcop_mock.domain.verdict import ClauseStarted, ClauseStatus, Reproduction, RunFinished
+from tcop_mock.reports.console import PlainConsole, render_text
+from tcop_mock.reports.findings import CLI_HEADING, CURL_HEADING, END_MARKER
+from tcop_mock.reports.text import display_width
 
 if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, Finding, Verdict
@@ -89,42 +89,42 @@ SHORT = replace(
     detail="of 70 KiB",
     shape=None,
     evidence="< HTTP/1.1 200",
-    reproduce=Reproduction("true", "true"),
+    reproduction=Reproduction("true", "true"),
 )
 
 
 def told(of: Verdict, fail_on: Level = Level.MUST) -> str:
     """Return the whole report of a run."""
     stream = io.StringIO()
-    report = TextReport(stream, fail_on=fail_on)
-    for event in events(of):
+    report = PlainConsole(stream, fail_on=fail_on)
+    for event in run_events(of):
         report(event)
     return stream.getvalue()
 
 
 def told_of(*findings: Finding) -> str:
     """Return the whole report of a run with one broken clause."""
-    return told(verdict(replace(FAILED, findings=findings)))
+    return told(make_verdict(replace(FAILED, findings=findings)))
 
 
 def test_the_report_at_80_columns() -> None:
     """A run is told in this order and these words."""
-    assert told(verdict(*LEFT_OUT, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
+    assert told(make_verdict(*SKIPPED, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
 
 
 def test_prose_fits_80_columns() -> None:
     """Only evidence, commands and the last line may be wider than 80 columns."""
     finding = replace(FINDING, title="实例名称 " * 40, detail="word " * 90, reproduce=Reproduction("true", "true"))
     prose = told_of(finding).splitlines()[:-1]
-    assert max(map(columns, prose)) <= 80
+    assert max(map(display_width, prose)) <= 80
 
 
 def test_each_clause_is_told_as_it_finishes() -> None:
     """After the event of a clause its line is written and flushed; its start and its leaving out write nothing."""
     raw = io.BytesIO()
-    report = TextReport(io.TextIOWrapper(raw, encoding="utf-8"))
+    report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"))
     written = []
-    for event in events(verdict(*LEFT_OUT, PASSED, ERROR)):
+    for event in run_events(make_verdict(*SKIPPED, PASSED, ERROR)):
         report(event)
         written.append((type(event).__name__, raw.getvalue().count(b"\n")))
     lines = [after - before for (_, before), (_, after) in zip([("", 0), *written], written, strict=False)]
@@ -141,9 +141,9 @@ def test_each_clause_is_told_as_it_finishes() -> None:
 def test_a_run_cut_short_tells_what_no_event_told() -> None:
     """Clauses of which only the verdict knows are told once, before the end."""
     stream = io.StringIO()
-    report = TextReport(stream)
+    report = PlainConsole(stream)
     report(ClauseStarted(PASSED.clause))
-    report(RunFinished(verdict(PASSED, replace(ERROR, reason="interrupted"))))
+    report(RunFinished(make_verdict(PASSED, replace(ERROR, reason="interrupted"))))
     assert stream.getvalue().startswith(
         "PASS  TCM101 accepts-catalogue\nERROR TCM515 burst-acks [must]: interrupted\n\nAssumed"
     )
@@ -172,7 +172,7 @@ def test_a_run_cut_short_tells_what_no_event_told() -> None:
             "2 clauses: 1 passed, 0 failed, 1 error, 0 not run. Undecided: 1 must clause could not be judged.",
         ),
         (
-            LEFT_OUT,
+            SKIPPED,
             Level.MUST,
             "2 clauses: 0 passed, 0 failed, 0 errors, 2 not run. Undecided: no must clause was judged.",
         ),
@@ -180,19 +180,19 @@ def test_a_run_cut_short_tells_what_no_event_told() -> None:
 )
 def test_the_last_line_says_it_all(results: tuple[ClauseResult, ...], fail_on: Level, sentence: str) -> None:
     """The last line has the counts and what they amount to, in one line whatever its length."""
-    assert told(verdict(*results), fail_on).splitlines()[-1] == sentence
+    assert told(make_verdict(*results), fail_on).splitlines()[-1] == sentence
 
 
 def test_without_assumptions_there_is_no_heading_for_them() -> None:
     """A profile that assumes nothing has no section of assumptions."""
-    assert ASSUMPTIONS[1] in told(verdict(PASSED))
-    assert "Assumed" not in told(replace(verdict(PASSED), assumptions=()))
+    assert ASSUMPTIONS[1] in told(make_verdict(PASSED))
+    assert "Assumed" not in told(replace(make_verdict(PASSED), assumptions=()))
 
 
 def test_not_run_clauses_stand_together_by_reason() -> None:
     """Clauses left out for one reason share a line, in the order in which the reasons came."""
-    other = replace(PASSED, result=Result.NOT_RUN, reason="skipped by --skip")
-    lines = [line for line in told(verdict(LEFT_OUT[0], other, LEFT_OUT[1])).splitlines() if line.startswith("--")]
+    other = replace(PASSED, status=ClauseStatus.NOT_RUN, reason="skipped by --skip")
+    lines = [line for line in told(make_verdict(SKIPPED[0], other, SKIPPED[1])).splitlines() if line.startswith("--")]
     assert lines == [
         "--    not-run: needs auth: put USER:PASSWORD@ into the target (TCM201, TCM202)",
         "--    not-run: skipped by --skip (TCM101)",
@@ -204,12 +204,12 @@ def test_a_command_can_be_pasted_with_its_markers() -> None:
     shell = shutil.which("sh")
     assert shell is not None
     body = '{"name":"华南 $(id) `id` \\\\ \'x\'"}\n  indented'
-    finding = replace(FINDING, reproduce=Reproduction(f"cat <<'TCOP_BODY'\n{body}\nTCOP_BODY", "echo ours"))
+    finding = replace(FINDING, reproduction=Reproduction(f"cat <<'TCOP_BODY'\n{body}\nTCOP_BODY", "echo ours"))
     report = told_of(finding)
-    script = report[report.index(WITH_CURL) : report.index(f"{END}\n\n") + len(END) + 1]
+    script = report[report.index(CURL_HEADING) : report.index(f"{END_MARKER}\n\n") + len(END_MARKER) + 1]
     done = subprocess.run([shell], input=script.encode(), capture_output=True, timeout=30, check=True)  # noqa: S603 - ours
     assert done.stdout.decode() == f"{body}\nours\n"
-    assert WITH_OURS in script
+    assert CLI_HEADING in script
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,9 @@ def test_a_command_can_be_pasted_with_its_markers() -> None:
 )
 def test_a_command_that_cannot_be_shown_is_not_altered_in_silence(curl: str, shown: str) -> None:
     """A command that is too long or would have to be escaped cannot be pasted by mistake, and it says why."""
-    assert f"{WITH_CURL}\n{shown}\n{WITH_OURS}\n" in told_of(replace(FINDING, reproduce=Reproduction(curl, CLI)))
+    assert f"{CURL_HEADING}\n{shown}\n{CLI_HEADING}\n" in told_of(
+        replace(FINDING, reproduction=Reproduction(curl, CLI))
+    )
 
 
 def test_findings_are_bounded() -> None:
@@ -248,14 +250,14 @@ def test_evidence_is_bounded() -> None:
 def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
     """Where the stream cannot write Chinese, its code points are written instead."""
     raw = io.BytesIO()
-    report = TextReport(io.TextIOWrapper(raw, encoding="ascii"))
-    for event in events(verdict(FAILED)):
+    report = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"))
+    for event in run_events(make_verdict(FAILED)):
         report(event)
     assert rb"< \u7cfb\u7edf\u9519\u8bef" in raw.getvalue()
 
 
 def test_a_file_has_what_a_listener_hears() -> None:
     """The report in a file names every clause and ends with the same sentence as the one that was listened to."""
-    of = verdict(PASSED, FAILED, *LEFT_OUT)
-    whole, heard = whole_text(of), told(of)
+    of = make_verdict(PASSED, FAILED, *SKIPPED)
+    whole, heard = render_text(of), told(of)
     assert sorted(whole.splitlines()) == sorted(heard.splitlines())

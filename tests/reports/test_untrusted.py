@@ -18,19 +18,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from junitparser import JUnitXml
 from markdown_it import MarkdownIt
-from verdicts import ERROR, FAILED, FINDING, LEFT_OUT, PASSED, SHOULD, events, verdict
+from verdicts import ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_verdict, run_events
 
-from tcop_mock.domain.contract import Case, Level
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
-from tcop_mock.domain.verdict import Baseline, Exchange, Finding, Known, Reproduction
-from tcop_mock.reports.baseline import Comparison
+from tcop_mock.domain.contract import Level, RequestCase
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.verdict import BaselineEntry, BaselineSummary, Exchange, Finding, Reproduction
+from tcop_mock.reports.baseline import BaselineFilter
 from tcop_mock.reports.baseline_file import baseline_document
-from tcop_mock.reports.console import LiveReport, TextReport
-from tcop_mock.reports.formats import KINDS, render
+from tcop_mock.reports.console import LiveConsole, PlainConsole
+from tcop_mock.reports.formats import FORMATS, render
 from tcop_mock.reports.json import check_document, json_text
 from tcop_mock.reports.junit import junit_document
 from tcop_mock.reports.markdown import workflow_commands
-from tcop_mock.reports.text import UNSAFE, escaped, say
+from tcop_mock.reports.text import UNSAFE_CHARACTERS, escape_unsafe, styled_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ FINDINGS = st.builds(
     exchanges=st.builds(
         Exchange,
         url=NASTY.map(lambda text: f"http://h/?{quote(text, errors='replace')}"),
-        case=st.builds(Case, title=NASTY, push=st.builds(Push, body=st.binary(max_size=20))),
+        case=st.builds(RequestCase, title=NASTY, push=st.builds(OutgoingRequest, body=st.binary(max_size=20))),
         attempt=st.builds(
             Attempt,
             outcome=st.just(Outcome.REJECTED),
@@ -112,7 +112,7 @@ _WORST = Finding(
     exchanges=(
         Exchange(
             "http://h/",
-            Case(_ALL_NASTY, Push(_ALL_NASTY.encode("utf-8", "surrogatepass"))),
+            RequestCase(_ALL_NASTY, OutgoingRequest(_ALL_NASTY.encode("utf-8", "surrogatepass"))),
             Attempt(
                 Outcome.REJECTED,
                 0.0,
@@ -135,30 +135,30 @@ _STARTED = datetime(2026, 11, 23, tzinfo=UTC)
 def run_of(finding: Finding, reason: str) -> Verdict:
     """Return a verdict in which every text that can come from outside is this finding's."""
     broken = (replace(one, findings=(finding, FINDING)) for one in (FAILED, SHOULD))
-    unjudged = (replace(one, reason=reason) for one in (ERROR, LEFT_OUT[0]))
-    listed = Known("0" * 16, "TCM101", date(2026, 11, 1), reason, reason)
+    unjudged = (replace(one, reason=reason) for one in (ERROR, SKIPPED[0]))
+    listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), reason, reason)
     return replace(
-        verdict(PASSED, *broken, *unjudged, target=reason),
+        make_verdict(PASSED, *broken, *unjudged, target=reason),
         assumptions=("An assumption of ours.",),
-        baseline=Baseline(reason, 1, (listed,)),
+        baseline=BaselineSummary(reason, 1, (listed,)),
     )
 
 
 def known(of: Verdict) -> Verdict:
     """Return a verdict with all its findings known."""
-    return Comparison((), date(2026, 11, 28), adopting=True).verdict(of)
+    return BaselineFilter((), date(2026, 11, 28), add_new=True).filter_verdict(of)
 
 
 def told(of: Verdict, report: Callable[[RunEvent], None]) -> None:
     """Tell a whole run."""
-    for event in events(of):
+    for event in run_events(of):
         report(event)
 
 
 @given(NASTY)
 def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
     """A line of a report cannot hold an unsafe character, whoever makes it."""
-    assert str(say(text)) == escaped(text)
+    assert str(styled_line(text)) == escape_unsafe(text)
 
 
 @given(FINDINGS, NASTY)
@@ -166,8 +166,8 @@ def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
 def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> None:
     """Whatever a receiver answers, the plain report is UTF-8 text without one control character but our line breaks."""
     stream = io.StringIO()
-    told(run_of(finding, reason), TextReport(stream))
-    assert not UNSAFE.search(stream.getvalue().replace("\n", ""))
+    told(run_of(finding, reason), PlainConsole(stream))
+    assert not UNSAFE_CHARACTERS.search(stream.getvalue().replace("\n", ""))
     stream.getvalue().encode()
 
 
@@ -180,13 +180,13 @@ def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None
         patch.setenv("TERM", "xterm-256color")
         patch.setenv("COLUMNS", "80")
         stream = io.StringIO()
-        report = LiveReport(stream)
+        report = LiveConsole(stream)
         told(run_of(finding, reason), report)
         report.close()
     visible = _OWN_CONTROLS.sub("", stream.getvalue()).replace("\r", "").replace("\n", "")
-    assert not UNSAFE.search(visible)
+    assert not UNSAFE_CHARACTERS.search(visible)
     first, *_ = finding.evidence.split("\n")
-    assert escaped(first).strip() in visible
+    assert escape_unsafe(first).strip() in visible
 
 
 @given(FINDINGS, NASTY)
@@ -199,7 +199,7 @@ def test_junit_always_parses_back(finding: Finding, reason: str) -> None:
     assert sum(suite.tests for suite in JUnitXml.fromstring(written.decode())) == 5
     failure = next(root.iter("failure"))
     for line in finding.evidence.split("\n"):
-        assert escaped(line).rstrip() in (failure.text or "")
+        assert escape_unsafe(line).rstrip() in (failure.text or "")
 
 
 @given(FINDINGS, NASTY)
@@ -208,7 +208,7 @@ def test_json_always_parses_back(finding: Finding, reason: str) -> None:
     """The JSON document is UTF-8 and holds the receiver's text."""
     written = json_text(check_document(run_of(finding, reason))).encode()
     told_of = json.loads(written)["clauses"][1]["findings"][0]
-    assert escaped(told_of["evidence"]) == escaped(finding.evidence)
+    assert escape_unsafe(told_of["evidence"]) == escape_unsafe(finding.evidence)
 
 
 @_FEWER
@@ -216,10 +216,10 @@ def test_json_always_parses_back(finding: Finding, reason: str) -> None:
 @example(_WORST, _ALL_NASTY)
 def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reason: str) -> None:
     """Whatever a receiver answers, each report is UTF-8 without a character that acts on who looks at it."""
-    for kind in KINDS:
+    for kind in FORMATS:
         for of in (run_of(finding, reason), known(run_of(finding, reason))):
             written = render(kind, of).decode()
-            assert not UNSAFE.search(written.replace("\n", "")), kind
+            assert not UNSAFE_CHARACTERS.search(written.replace("\n", "")), kind
 
 
 @_FEWER
@@ -261,12 +261,12 @@ class _Elements(HTMLParser):
 @example(_WORST, _ALL_NASTY)
 def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
     """What a receiver writes is text of the HTML report: elements and attributes are those that an honest one has."""
-    commands = finding.reproduce.curl, finding.reproduce.cli, finding.reproduce.replay
+    commands = finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
     plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
     nasty = _Elements(render("html", run_of(finding, reason)).decode())
     honest = _Elements(render("html", run_of(plain, "a" if reason else "")).decode())
     assert nasty.found == honest.found
-    assert escaped(finding.title) in nasty.text
+    assert escape_unsafe(finding.title) in nasty.text
 
 
 @_FEWER
@@ -283,7 +283,7 @@ def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
     headings = [token for token in tokens if token.type == "heading_open"]
     assert len(headings) == len(["verdict", *["clause", "finding", "finding"] * 2, "stale", "error", "left", "assumed"])
     said = [child.content for child in inline if child.type == "code_inline"]
-    shown = escaped(" ".join(finding.title.split("\n"))).strip() or "nothing"
+    shown = escape_unsafe(" ".join(finding.title.split("\n"))).strip() or "nothing"
     assert any(shown in text for text in said)
 
 
@@ -317,7 +317,7 @@ def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
         for command in commands:
             title = r"(?:TCM\d{3} [a-z0-9-]+ \([a-z]+\)|tcop-mock)"
             assert re.fullmatch(rf"::(?:error|warning|notice) title={title}::.*", command)
-            assert not UNSAFE.search(command)
+            assert not UNSAFE_CHARACTERS.search(command)
             assert "##[" not in command
             assert "%0A" not in command
 
@@ -327,7 +327,7 @@ def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
 @example(_ALL_NASTY)
 def test_a_baseline_keeps_what_was_written(text: str) -> None:
     """A baseline's document is JSON without a character that acts on who looks at it."""
-    listed = Known("0" * 16, "TCM101", date(2026, 11, 1), text, text, (text,), note=text)
+    listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), text, text, (text,), note=text)
     written = json_text(baseline_document([listed]))
-    assert not UNSAFE.search(written.replace("\n", ""))
+    assert not UNSAFE_CHARACTERS.search(written.replace("\n", ""))
     assert json.loads(written)["findings"][0]["note"] == json.loads(json_text({"x": text}))["x"]

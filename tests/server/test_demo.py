@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.domain.target import Credentials, Secret
-from tcop_mock.server.demo_receivers import careful, guarded, hasty
-from tcop_mock.server.http_server import Received, Reply, Sink
+from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver, with_basic_auth
+from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,9 +60,9 @@ def but(**paths: Any) -> dict[str, Any]:
     return alarm
 
 
-def post(body: bytes, *headers: tuple[str, str], method: str = "POST") -> Received:
+def post(body: bytes, *headers: tuple[str, str], method: str = "POST") -> ReceivedRequest:
     """Return a request with that body."""
-    return Received(method, "/", headers, body, 0.0)
+    return ReceivedRequest(method, "/", headers, body, 0.0)
 
 
 def wire(alarm: Any) -> bytes:
@@ -110,24 +110,24 @@ REFUSABLE = {
 @pytest.mark.parametrize("alarm", ACCEPTABLE.values(), ids=ACCEPTABLE)
 def test_careful_accepts_what_tcop_may_send(alarm: dict[str, Any]) -> None:
     """Every variation is answered with 200 and the receipt that the contract of 2019 wants."""
-    reply = careful(post(wire(alarm)))
+    reply = correct_receiver(post(wire(alarm)))
     assert (reply.status, json.loads(reply.body)) == (200, {"sessionId": alarm.get("sessionId"), "retCode": 0})
 
 
 def test_careful_accepts_a_byte_order_mark() -> None:
     """A BOM is passed over, as RFC 8259, section 8.1 allows."""
-    assert careful(post(b"\xef\xbb\xbf" + wire(METRIC))).status == 200
+    assert correct_receiver(post(b"\xef\xbb\xbf" + wire(METRIC))).status == 200
 
 
 @pytest.mark.parametrize("body", REFUSABLE.values(), ids=REFUSABLE)
 def test_careful_refuses_what_is_no_callback(body: bytes) -> None:
     """What is no JSON object in UTF-8 gets a 400."""
-    assert careful(post(body)).status == 400
+    assert correct_receiver(post(body)).status == 400
 
 
-@pytest.mark.parametrize("receiver", [hasty, careful])
+@pytest.mark.parametrize("receiver", [buggy_receiver, correct_receiver])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_both_take_post_only(receiver: Callable[[Received], Reply], method: str) -> None:
+def test_both_take_post_only(receiver: Callable[[ReceivedRequest], Reply], method: str) -> None:
     """Another method gets a 405 that says which is allowed."""
     reply = receiver(post(wire(METRIC), method=method))
     assert (reply.status, reply.headers) == (405, (("Allow", "POST"),))
@@ -147,19 +147,19 @@ JSON = st.recursive(
 )
 def test_careful_never_raises_for_json(path: str, value: Any) -> None:
     """Whatever JSON stands at a key, or nothing, the answer is 200."""
-    assert careful(post(wire(but(**{path: value})))).status == 200
+    assert correct_receiver(post(wire(but(**{path: value})))).status == 200
 
 
 @pytest.mark.parametrize("name", ["firing", "resolved", "ints", "no-threshold", "no-policy-id"])
 def test_hasty_accepts_what_looks_like_the_sample(name: str) -> None:
     """The first version works with what its author tried."""
-    assert hasty(post(wire(ACCEPTABLE[name]))).status == 200
+    assert buggy_receiver(post(wire(ACCEPTABLE[name]))).status == 200
 
 
 @pytest.mark.parametrize("body", [b"", REFUSABLE["broken"]], ids=["empty", "broken"])
 def test_hasty_acknowledges_what_it_cannot_read(body: bytes) -> None:
     """Planted: a body that is no JSON is answered with 200."""
-    assert hasty(post(body)).status == 200
+    assert buggy_receiver(post(body)).status == 200
 
 
 @pytest.mark.parametrize("name", ["resolved-at-zero-text", "resolved-at-nothing", "no-region", "event"])
@@ -167,16 +167,16 @@ def test_hasty_answers_500_where_the_sample_does_not_help(name: str) -> None:
     """Planted: no time of recovery, no region, an event instead of a metric."""
 
     async def scenario() -> int:
-        async with Sink(hasty) as sink:
-            answer = await sink._answer(post(wire(ACCEPTABLE[name])))
+        async with HttpServer(buggy_receiver) as sink:
+            answer = await sink._handle(post(wire(ACCEPTABLE[name])))
             return answer.status
 
     assert asyncio.run(scenario()) == 500
 
 
-async def slow_careful(request: Received) -> Reply:
+async def slow_careful(request: ReceivedRequest) -> Reply:
     """Do what ``careful`` does, in a coroutine."""
-    return careful(request)
+    return correct_receiver(request)
 
 
 def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[str, str]:
@@ -184,7 +184,7 @@ def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[
     return ("authorization", f"{scheme} {Credentials(Secret(user), Secret(password)).token().reveal()}")
 
 
-@pytest.mark.parametrize("handler", [careful, slow_careful])
+@pytest.mark.parametrize("handler", [correct_receiver, slow_careful])
 @pytest.mark.parametrize(
     "headers, body, status",
     [
@@ -200,10 +200,10 @@ def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[
     ],
 )
 def test_guarded_asks_for_credentials_first(
-    handler: Callable[[Received], Reply], headers: list[tuple[str, str]], body: bytes, status: int
+    handler: Callable[[ReceivedRequest], Reply], headers: list[tuple[str, str]], body: bytes, status: int
 ) -> None:
     """Without the right ones the answer is 401, whatever the body; with them the handler answers."""
-    guard = guarded(handler, Credentials(Secret(USER), Secret(PASSWORD)))
+    guard = with_basic_auth(handler, Credentials(Secret(USER), Secret(PASSWORD)))
     answer = guard(post(body, *headers))
     assert inspect.iscoroutine(answer)
     reply = asyncio.run(answer)

@@ -37,7 +37,7 @@ def _chosen(*texts: str, requests: int = 6, at_s: float = 0.0, seed: int = 7) ->
 def test_a_fault_has_a_name_and_an_argument(text: str, name: str, arg: float | str) -> None:
     """What stands last is WHEN, if it can be, and no argument is missing then."""
     fault = parse_fault(text)
-    assert (fault.name, fault.arg) == (name, arg)
+    assert (fault.name, fault.argument) == (name, arg)
 
 
 @pytest.mark.parametrize(
@@ -142,5 +142,5 @@ def test_a_script_is_read_line_by_line(script: str, message: str) -> None:
 def test_every_fault_is_written_in_some_way() -> None:
     """The forms that errors show can be read."""
     for name, kind in FAULTS.items():
-        example = kind.form.rpartition("as in ")[2] if "as in " in kind.form else name
+        example = kind.hint.rpartition("as in ")[2] if "as in " in kind.hint else name
         assert isinstance(parse_fault(example), Fault)

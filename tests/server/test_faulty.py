@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.server.faults import Fault, FaultPlan, FaultySink, parse_fault
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.faults import Fault, FaultPlan, FaultyHttpServer, parse_fault
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +29,12 @@ class Scene:
         self.over = 0
         self.handled = 0
 
-    def handler(self, _request: Received) -> Reply:
+    def handler(self, _request: ReceivedRequest) -> Reply:
         """Answer well."""
         self.handled += 1
         return Reply(200, b"taken\n")
 
-    def tell(self, received: Received, fault: Fault | None, reply: Reply | None) -> None:
+    def tell(self, received: ReceivedRequest, fault: Fault | None, reply: Reply | None) -> None:
         """Keep what is told."""
         self.told.append((received.body.decode(), fault.text if fault else None, reply.status if reply else None))
 
@@ -47,9 +47,9 @@ class Scene:
         self.slept_s.append(pause_s)
         await asyncio.sleep(0)
 
-    def sink(self) -> FaultySink:
+    def sink(self) -> FaultyHttpServer:
         """Return the sink."""
-        return FaultySink(self.handler, self.plan, self.tell, self.ended, sleep=self.sleep)
+        return FaultyHttpServer(self.handler, self.plan, self.tell, self.ended, sleep=self.sleep)
 
     def ask(self, *requests: bytes, most: int = -1) -> list[bytes | type[OSError]]:
         """Send each request on a connection of its own, and return all that comes, or how the connection ended."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.server.http_server import Received, Reply, Sink
+from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ POST = b"POST /hook?a=1 HTTP/1.1\r\nHost: x\r\n"
 CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
 
 
-def echo(request: Received) -> Reply:
+def echo(request: ReceivedRequest) -> Reply:
     """Answer with the body that came."""
     return Reply(200, request.body)
 
@@ -52,7 +52,7 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def wired(sink: Sink) -> AsyncIterator[Wire]:
+async def wired(sink: HttpServer) -> AsyncIterator[Wire]:
     """Open a connection to a sink."""
     host, _, port = sink.url.removeprefix("http://").rpartition(":")
     reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
@@ -64,7 +64,7 @@ async def wired(sink: Sink) -> AsyncIterator[Wire]:
             await writer.wait_closed()
 
 
-async def ask(sink: Sink, request: bytes) -> bytes:
+async def ask(sink: HttpServer, request: bytes) -> bytes:
     """Send a whole request, with ``Connection: close`` or broken, and return all that comes."""
     async with asyncio.timeout(5), wired(sink) as wire:
         await wire.send(request)
@@ -73,19 +73,19 @@ async def ask(sink: Sink, request: bytes) -> bytes:
 
 def test_a_handler_gets_the_whole_request() -> None:
     """Method, target with query, lower-cased headers, body and the clock's time reach the handler."""
-    seen: list[Received] = []
+    seen: list[ReceivedRequest] = []
 
-    def handler(request: Received) -> Reply:
+    def handler(request: ReceivedRequest) -> Reply:
         seen.append(request)
         return Reply(202)
 
     async def scenario() -> None:
-        async with Sink(handler, clock=lambda: 7.0) as sink:
+        async with HttpServer(handler, clock=lambda: 7.0) as sink:
             await ask(sink, POST + b"X-Twice: 1\r\nX-Twice: 2\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
 
     asyncio.run(scenario())
     headers = (("host", "x"), ("x-twice", "1"), ("x-twice", "2"), ("connection", "close"), ("content-length", "2"))
-    assert seen == [Received("POST", "/hook?a=1", headers, b"hi", 7.0)]
+    assert seen == [ReceivedRequest("POST", "/hook?a=1", headers, b"hi", 7.0)]
     assert (seen[0].header("x-twice"), seen[0].header("absent")) == ("1", "")
 
 
@@ -93,7 +93,7 @@ def test_two_requests_on_one_connection_are_answered_in_turn() -> None:
     """A connection is kept alive, and pipelined requests are answered in their order."""
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), Sink(echo) as sink, wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(echo) as sink, wired(sink) as wire:
             await wire.send(POST + b"Content-Length: 3\r\n\r\none")
             assert (await wire.answer())[2] == b"one"
             await wire.send(b"".join(POST + b"Content-Length: 1\r\n\r\n" + body for body in (b"2", b"3")))
@@ -115,7 +115,7 @@ def test_a_body_is_read_however_it_is_framed_or_dripped(request_bytes: bytes) ->
     """The same body arrives in one segment and byte by byte; then the connection ends as the client asked."""
 
     async def scenario() -> None:
-        async with Sink(echo) as sink:
+        async with HttpServer(echo) as sink:
             assert (await ask(sink, request_bytes)).endswith(b"\r\n\r\nhi")
             async with asyncio.timeout(5), wired(sink) as wire:
                 for byte in request_bytes:
@@ -129,7 +129,7 @@ def test_expect_100_continue_is_answered_before_the_body() -> None:
     """A client that waits for 100 gets it, then sends its body and gets the answer."""
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), Sink(echo) as sink, wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(echo) as sink, wired(sink) as wire:
             await wire.send(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
             assert await wire.reader.readexactly(len(CONTINUE)) == CONTINUE
             await wire.send(b"hi")
@@ -168,7 +168,7 @@ def test_what_is_no_request_or_too_much_is_refused_and_the_connection_closed(req
     handler = Mock(return_value=Reply())
 
     async def scenario() -> None:
-        async with Sink(handler, body_cap_bytes=CAP) as sink:
+        async with HttpServer(handler, max_body_bytes=CAP) as sink:
             answer = await ask(sink, request_bytes)
             assert answer.startswith(b"HTTP/1.1 %d " % status)
             assert b"\r\nConnection: close\r\n" in answer
@@ -182,7 +182,7 @@ def test_a_body_as_long_as_the_cap_is_taken() -> None:
     """The cap is the longest body that passes."""
 
     async def scenario() -> None:
-        async with Sink(echo, body_cap_bytes=CAP) as sink:
+        async with HttpServer(echo, max_body_bytes=CAP) as sink:
             head = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % CAP
             assert (await ask(sink, head + b"x" * CAP)).startswith(b"HTTP/1.1 200 ")
 
@@ -193,7 +193,7 @@ def test_a_refusal_is_read_whole_by_a_client_that_sends_on() -> None:
     """A client that sends 4 MB into a 413 still reads the 413, because the sink reads on before it closes."""
 
     async def scenario() -> None:
-        async with Sink(echo, body_cap_bytes=CAP) as sink:
+        async with HttpServer(echo, max_body_bytes=CAP) as sink:
             answer = await ask(sink, POST + b"Content-Length: 4000000\r\n\r\n" + b"x" * 4_000_000)
             assert answer.startswith(b"HTTP/1.1 413 ")
 
@@ -206,7 +206,7 @@ def test_a_client_that_leaves_in_the_middle_is_no_request(partial: bytes) -> Non
     handler = Mock(return_value=Reply())
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), Sink(handler) as sink:
+        async with asyncio.timeout(5), HttpServer(handler) as sink:
             async with wired(sink) as wire:
                 await wire.send(partial)
                 wire.writer.write_eof()
@@ -227,7 +227,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def served(sink: Sink) -> None:
+async def served(sink: HttpServer) -> None:
     """Return when the sink has done with the connections it has."""
     if sink._connections:
         await asyncio.wait(sink._connections)
@@ -250,7 +250,7 @@ def test_a_handlers_fault_is_a_bare_500(reply: Reply | Exception | None) -> None
     handler = Mock(side_effect=[reply, Reply(204)])
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), Sink(handler) as sink, wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(handler) as sink, wired(sink) as wire:
             await wire.send(POST + b"\r\n")
             assert await wire.answer() == (500, {"Content-Length": "0"}, b"")
             await wire.send(POST + b"\r\n")
@@ -262,11 +262,11 @@ def test_a_handlers_fault_is_a_bare_500(reply: Reply | Exception | None) -> None
 def test_an_asynchronous_handler_is_awaited() -> None:
     """What an awaitable gives is the answer."""
 
-    async def handler(request: Received) -> Reply:
+    async def handler(request: ReceivedRequest) -> Reply:
         return Reply(201, request.path.encode())
 
     async def scenario() -> None:
-        async with Sink(handler) as sink:
+        async with HttpServer(handler) as sink:
             assert (await ask(sink, POST + b"Connection: close\r\n\r\n")).endswith(b"\r\n\r\n/hook?a=1")
 
     asyncio.run(scenario())
@@ -292,7 +292,7 @@ def test_an_answer_is_framed_as_its_method_and_status_want(method: str, reply: R
     """Content-Length is right, HEAD and 204 have no body, and a chunked answer is one chunk."""
 
     async def scenario() -> None:
-        async with Sink(lambda _: reply) as sink:
+        async with HttpServer(lambda _: reply) as sink:
             request = f"{method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
             assert (await ask(sink, request)).endswith(expected)
 
@@ -308,7 +308,7 @@ def test_a_client_that_is_too_slow_is_let_go(partial: bytes, answer: bytes) -> N
     """An idle connection is closed without a word, a request that does not end with 408."""
 
     async def scenario() -> None:
-        async with Sink(echo, timeout_s=0.05) as sink:
+        async with HttpServer(echo, timeout_s=0.05) as sink:
             assert (await ask(sink, partial))[: len(answer) or None] == answer
 
     asyncio.run(scenario())
@@ -318,7 +318,7 @@ def test_a_client_that_does_not_take_its_answer_is_let_go() -> None:
     """An answer that nobody reads ends its connection after the timeout."""
 
     async def scenario() -> None:
-        sink = Sink(lambda _: Reply(200, bytes(50_000_000)), timeout_s=0.05)
+        sink = HttpServer(lambda _: Reply(200, bytes(50_000_000)), timeout_s=0.05)
         async with asyncio.timeout(5), sink, wired(sink) as wire:
             await wire.send(POST + b"\r\n")
             await wire.reader.readexactly(1)
@@ -331,14 +331,14 @@ def test_leaving_the_sink_ends_every_connection_at_once() -> None:
     """Idle clients, half-sent requests and running handlers are let go, and no task or socket is left."""
     started = asyncio.Event()
 
-    async def handler(_: Received) -> Reply:
+    async def handler(_: ReceivedRequest) -> Reply:
         started.set()
         await asyncio.Event().wait()
         raise AssertionError
 
     async def scenario() -> None:
         async with asyncio.timeout(5), contextlib.AsyncExitStack() as stack:
-            sink = Sink(handler)
+            sink = HttpServer(handler)
             async with sink:
                 wires = [await stack.enter_async_context(wired(sink)) for _ in range(3)]
                 await wires[0].send(POST)
@@ -355,7 +355,7 @@ def test_a_connection_that_comes_while_the_sink_closes_is_dropped() -> None:
     """What the event loop had accepted before and hands over afterwards is not served."""
 
     async def scenario() -> None:
-        sink, writer = Sink(echo), Mock()
+        sink, writer = HttpServer(echo), Mock()
         sink._accept(Mock(), writer)
         writer.transport.abort.assert_called_once_with()
         assert not sink._connections
@@ -367,7 +367,7 @@ def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
     """Who was accepted in the very moment in which the sink closes is hung up on, too."""
 
     async def scenario() -> None:
-        sink = Sink(lambda _: Reply(200))
+        sink = HttpServer(lambda _: Reply(200))
         accept, accepted = sink._accept, asyncio.Event()
 
         def accept_last(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -394,7 +394,7 @@ def test_three_hundred_clients_at_once_are_all_answered() -> None:
     """A burst that connects in one go gets its answers, each its own."""
 
     async def scenario() -> None:
-        async with Sink(echo) as sink:
+        async with HttpServer(echo) as sink:
             bodies = [b"%03d" % number for number in range(300)]
             head = POST + b"Connection: close\r\nContent-Length: 3\r\n\r\n"
             answers = await asyncio.gather(*(ask(sink, head + body) for body in bodies))
@@ -407,7 +407,7 @@ def test_the_url_says_where_the_sink_listens() -> None:
     """The URL holds the free port that was taken, IPv6 hosts in brackets; a closed sink has none."""
 
     async def scenario() -> None:
-        sink = Sink(echo)
+        sink = HttpServer(echo)
         async with sink:
             assert sink.url.startswith("http://127.0.0.1:")
         with pytest.raises(TcopMockError, match="not open"):
@@ -422,7 +422,7 @@ def test_the_sink_listens_on_ipv6_too() -> None:
     """An IPv6 host stands in brackets in the URL."""
 
     async def scenario() -> None:
-        async with Sink(echo, host="::1") as sink:
+        async with HttpServer(echo, host="::1") as sink:
             assert sink.url.startswith("http://[::1]:")
             assert (await ask(sink, POST + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
@@ -433,10 +433,10 @@ def test_an_address_in_use_is_the_users_mistake() -> None:
     """The error names the address and says what to do."""
 
     async def scenario() -> None:
-        async with Sink(echo) as first:
+        async with HttpServer(echo) as first:
             port = int(first.url.rpartition(":")[2])
             with pytest.raises(UsageError, match=rf"127\.0\.0\.1:{port}: .*port 0"):
-                await Sink(echo, port=port).__aenter__()
+                await HttpServer(echo, port=port).__aenter__()
 
     asyncio.run(scenario())
 
@@ -447,7 +447,7 @@ def test_no_bytes_break_the_sink(garbage: bytes) -> None:
     """Whatever comes is answered as HTTP or closed in silence, and the next request is served."""
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), Sink(echo) as sink:
+        async with asyncio.timeout(5), HttpServer(echo) as sink:
             async with wired(sink) as wire:
                 await wire.send(garbage)
                 wire.writer.write_eof()

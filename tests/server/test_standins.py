@@ -10,11 +10,11 @@ import pytest
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.callback_view import Told
+from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.shape import Lang
 from tcop_mock.domain.target import Secret
-from tcop_mock.server.http_server import Received
-from tcop_mock.server.stubs import ENDS, PER_MINUTE, Answered, Standins
+from tcop_mock.server.http_server import ReceivedRequest
+from tcop_mock.server.stubs import RATE_LIMITS, SERVICES, StubResponse, StubServices
 from tcop_mock.transport import pagerduty, wecom
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ TAKEN = {
 }
 
 
-def _asked(path: str, body: Any, ends: Standins | None = None, method: str = "POST") -> Answered:
+def _asked(path: str, body: Any, ends: StubServices | None = None, method: str = "POST") -> StubResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return (ends or Standins()).answer(Received(method, path, (), raw, 0.0))
+    return (ends or StubServices()).respond(ReceivedRequest(method, path, (), raw, 0.0))
 
 
 def _document(reply: Reply) -> Any:
@@ -62,7 +62,7 @@ def test_each_end_takes_what_it_is_for(path: str) -> None:
 
 def test_each_end_has_its_sample() -> None:
     """None is left out above."""
-    assert {path.split("/")[1] for path in TAKEN} == ENDS.keys()
+    assert {path.split("/")[1] for path in TAKEN} == SERVICES.keys()
 
 
 @pytest.mark.parametrize("path", TAKEN)
@@ -140,12 +140,12 @@ def test_slack_and_json_refuse_with_a_status() -> None:
     assert _asked("/json", b"null").reply.status == 200
 
 
-@pytest.mark.parametrize("path", [path for path in TAKEN if path.split("/")[1] in PER_MINUTE])
+@pytest.mark.parametrize("path", [path for path in TAKEN if path.split("/")[1] in RATE_LIMITS])
 def test_limits_count_by_the_minute_and_by_key(path: str) -> None:
     """One more than the limit is refused as the end does it; another key, and the next minute, are not."""
     now_s = 0.0
-    ends = Standins(clock=lambda: now_s)
-    most = PER_MINUTE[path.split("/")[1]]
+    ends = StubServices(clock=lambda: now_s)
+    most = RATE_LIMITS[path.split("/")[1]]
     taken = [_asked(path, TAKEN[path], ends).reply for _ in range(most)]
     refused = _asked(path, TAKEN[path], ends).reply
     assert all(reply == taken[0] for reply in taken)
@@ -162,32 +162,34 @@ def test_limits_count_by_the_minute_and_by_key(path: str) -> None:
 
 def test_limits_need_bounded_memory() -> None:
     """A thousand keys are remembered."""
-    ends = Standins()
+    ends = StubServices()
     for number in range(1100):
         _asked(f"{SLACK}{number}", TAKEN[SLACK], ends)
-    assert len(ends._turns) == 1000
+    assert len(ends._recent_requests) == 1000
 
 
 def test_other_paths_lead_to_the_usual_end() -> None:
     """A webhook, or the one that is asked for."""
-    assert [Standins().end_of(path) for path in ("/", "/wecomx", "/wecom", "/slack?x", "//json")] == [
+    assert [StubServices().service_of(path) for path in ("/", "/wecomx", "/wecom", "/slack?x", "//json")] == [
         "webhook",
         "webhook",
         "wecom",
         "slack",
         "json",
     ]
-    assert Standins("slack").end_of("/") == "slack"
+    assert StubServices("slack").service_of("/") == "slack"
     assert _asked("/", {"a": 1}).reply.status == 200
     assert _asked("/", b"{").reply.status == 400
 
 
 def test_the_ends_take_what_our_targets_send() -> None:
     """PagerDuty's events and WeCom's messages of every shape, in either language."""
-    generator, ends = Generator(7), Standins(clock=iter(range(0, 10**9, 60)).__next__)
+    generator, ends = Generator(7), StubServices(clock=iter(range(0, 10**9, 60)).__next__)
     for shape in Catalog.load():
-        for state in (State.FIRING, *([State.RESOLVED] if shape.recovers else [])):
-            tree = generator.callback(generator.alarm(shape, reaching=state), state).to_wire()
-            assert _asked(PAGERDUTY, pagerduty.event(Told(tree), Secret(KEY)), ends).reply.status == 202
+        for state in (State.FIRING, *([State.RESOLVED] if shape.can_resolve else [])):
+            tree = generator.callback(generator.alarm(shape, required_state=state), state).to_dict()
+            assert (
+                _asked(PAGERDUTY, pagerduty.pagerduty_event(CallbackView(tree), Secret(KEY)), ends).reply.status == 202
+            )
             for lang in Lang:
-                assert _asked(WECOM, wecom.message(Told(tree), lang), ends).said == "errcode 0"
+                assert _asked(WECOM, wecom.wecom_message(CallbackView(tree), lang), ends).note == "errcode 0"

@@ -6,51 +6,51 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    Start = Callable[[str, list[tuple[str, str]]], object]
+    StartResponse = Callable[[str, list[tuple[str, str]]], object]
     Message = dict[str, Any]
 
 _log = logging.getLogger(__name__)
-seen: list[bytes] = []
+received_bodies: list[bytes] = []
 """What ``wsgi`` has taken."""
 
 
-def _received(method: str, body: bytes) -> Received:
-    return Received(method, "/", (), body, 0.0)
+def _received(method: str, body: bytes) -> ReceivedRequest:
+    return ReceivedRequest(method, "/", (), body, 0.0)
 
 
-def _start(start: Start, reply: Reply) -> Iterable[bytes]:
-    start(f"{reply.status} said", list(reply.headers))
+def _send_reply(start_response: StartResponse, reply: Reply) -> Iterable[bytes]:
+    start_response(f"{reply.status} said", list(reply.headers))
     return [reply.body]
 
 
-def wsgi(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+def wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Keep the contract."""
     body = environ["wsgi.input"].read()
-    seen.append(body)
-    return _start(start, careful(_received(environ["REQUEST_METHOD"], body)))
+    received_bodies.append(body)
+    return _send_reply(start_response, correct_receiver(_received(environ["REQUEST_METHOD"], body)))
 
 
-def hasty_wsgi(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+def hasty_wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Answer 500 to a resolved alarm that tells no time, and log it."""
     body = environ["wsgi.input"].read()
-    reply = careful(_received(environ["REQUEST_METHOD"], body))
+    reply = correct_receiver(_received(environ["REQUEST_METHOD"], body))
     if reply.status == 200 and _is_timeless(json.loads(body)):
         for _ in range(5):
             _log.error("a resolved alarm")
         reply = Reply(500, b"\x1b[31mno\x1b[0m")
-    return _start(start, reply)
+    return _send_reply(start_response, reply)
 
 
-def talkative_wsgi(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+def talkative_wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Keep what must be kept, and answer with more than need be: TCM105, which is a should."""
-    reply = careful(_received(environ["REQUEST_METHOD"], environ["wsgi.input"].read()))
-    return _start(start, Reply(reply.status, b"x" * 200_000) if reply.status == 200 else reply)
+    reply = correct_receiver(_received(environ["REQUEST_METHOD"], environ["wsgi.input"].read()))
+    return _send_reply(start_response, Reply(reply.status, b"x" * 200_000) if reply.status == 200 else reply)
 
 
 async def asgi(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Any]) -> None:
@@ -61,12 +61,12 @@ async def asgi(scope: Message, receive: Callable[[], Awaitable[Message]], send: 
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    body, more = b"", True
-    while more:
+    body, has_more = b"", True
+    while has_more:
         message = await receive()
         body += message.get("body", b"")
-        more = message.get("more_body", False)
-    reply = careful(_received(scope["method"], body))
+        has_more = message.get("more_body", False)
+    reply = correct_receiver(_received(scope["method"], body))
     headers = [(name.encode(), value.encode()) for name, value in reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

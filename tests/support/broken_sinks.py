@@ -8,8 +8,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received, Sink
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import HttpServer, ReceivedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,39 +21,39 @@ if TYPE_CHECKING:
 _READ_BYTES = 65_536
 
 
-class HoldsLastByte(Sink):
-    """Answers at once but for the last byte, which comes ``hold_s`` seconds later."""
+class HoldsLastByte(HttpServer):
+    """Answers at once but for the last byte, which comes ``delay_s`` seconds later."""
 
-    def __init__(self, hold_s: float) -> None:
-        super().__init__(careful)
-        self._hold_s = hold_s
+    def __init__(self, delay_s: float) -> None:
+        super().__init__(correct_receiver)
+        self._delay_s = delay_s
 
-    async def _write(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
-        await super()._write(writer, answer[:-1])
-        await asyncio.sleep(self._hold_s)
-        await super()._write(writer, answer[-1:])
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        await super()._write(writer, data[:-1])
+        await asyncio.sleep(self._delay_s)
+        await super()._write(writer, data[-1:])
 
 
-class AnswersWithoutEnd(Sink):
+class AnswersWithoutEnd(HttpServer):
     """Answers 200 with a body that ends only when the client closes."""
 
     def __init__(self) -> None:
-        super().__init__(careful)
+        super().__init__(correct_receiver)
 
-    async def _write(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
-        if not answer.startswith(b"HTTP/1.1 200 "):
-            return await super()._write(writer, answer)
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        if not data.startswith(b"HTTP/1.1 200 "):
+            return await super()._write(writer, data)
         await super()._write(writer, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
             await super()._write(writer, b"400\r\n" + bytes(0x400) + b"\r\n")  # raises when the client has gone
             await asyncio.sleep(0)  # let the others have their turn
 
 
-class ReadsOnce(Sink):
+class ReadsOnce(HttpServer):
     """Reads from the socket once and takes what came for the whole request."""
 
     def __init__(self) -> None:
-        super().__init__(careful)
+        super().__init__(correct_receiver)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         once = asyncio.StreamReader()
@@ -62,83 +62,85 @@ class ReadsOnce(Sink):
         await super()._serve(once, writer)
 
 
-class DecodesEachChunk(Sink):
+class DecodesEachChunk(HttpServer):
     """Decodes what each read of the socket gives by itself, so that a character that is cut breaks it."""
 
     def __init__(self) -> None:
-        super().__init__(careful)
+        super().__init__(correct_receiver)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        whole = asyncio.StreamReader()
+        decoded = asyncio.StreamReader()
 
         async def relay() -> None:
             while data := await reader.read(_READ_BYTES):
-                whole.feed_data(data.decode("utf-8", "replace").encode())
-            whole.feed_eof()
+                decoded.feed_data(data.decode("utf-8", "replace").encode())
+            decoded.feed_eof()
 
-        relaying = asyncio.create_task(relay())
+        relay_task = asyncio.create_task(relay())
         try:
-            await super()._serve(whole, writer)
+            await super()._serve(decoded, writer)
         finally:
-            relaying.cancel()
-            await asyncio.wait([relaying])
+            relay_task.cancel()
+            await asyncio.wait([relay_task])
 
 
-class OneClientAtATime(Sink):
+class OneClientAtATime(HttpServer):
     """Serves a connection to its end before it looks at the next."""
 
     def __init__(self) -> None:
-        super().__init__(careful)
-        self._turn = asyncio.Lock()
+        super().__init__(correct_receiver)
+        self._lock = asyncio.Lock()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with self._turn:
+        async with self._lock:
             await super()._serve(reader, writer)
 
 
-class ExitsOnMalformed(Sink):
+class ExitsOnMalformed(HttpServer):
     """Answers its first malformed body with 400 and listens no more, as a process that has died."""
 
     def __init__(self) -> None:
-        super().__init__(careful)
+        super().__init__(correct_receiver)
 
-    async def _answer(self, received: Received) -> Reply:
-        reply = await super()._answer(received)
+    async def _handle(self, request: ReceivedRequest) -> Reply:
+        reply = await super()._handle(request)
         if reply.status == 400 and self._server is not None:
             self._server.close()
         return reply
 
 
-class LeavesTheRest(Sink):
+class LeavesTheRest(HttpServer):
     """Refuses without reading the body to its end, so that the next request on the connection begins with its rest."""
 
     def __init__(self) -> None:
-        super().__init__(careful)
-        self._with_a_rest: set[asyncio.StreamWriter] = set()
+        super().__init__(correct_receiver)
+        self._unread: set[asyncio.StreamWriter] = set()
 
-    async def _respond(self, received: Received, wired: Callable[[Reply], bytes], writer: asyncio.StreamWriter) -> None:
-        def told(reply: Reply) -> bytes:
+    async def _respond(
+        self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
+    ) -> None:
+        def mark_and_serialize(reply: Reply) -> bytes:
             if reply.status == 400:
-                self._with_a_rest.add(writer)
-            return wired(reply)
+                self._unread.add(writer)
+            return serialize(reply)
 
-        await super()._respond(received, told, writer)
+        await super()._respond(request, mark_and_serialize, writer)
 
     async def _receive(
         self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> Received | None:
+    ) -> ReceivedRequest | None:
         received = await super()._receive(http, reader, writer)
-        if received is not None and writer in self._with_a_rest:
-            self._with_a_rest.discard(writer)
+        if received is not None and writer in self._unread:
+            self._unread.discard(writer)
             return replace(received, body=b"rest" + received.body)
         return received
 
 
-class TakesWhatComes(Sink):
+class TakesWhatComes(HttpServer):
     """Takes what it has read for the whole body when the client says no more."""
 
     def __init__(self) -> None:
-        super().__init__(careful)
+        super().__init__(correct_receiver)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -148,7 +150,7 @@ class TakesWhatComes(Sink):
             while len(body) < int(length[1] if length else 0) and (data := await reader.read(_READ_BYTES)):
                 body += data
             method, path, _ = head.split(" ", 2)
-            reply = careful(Received(method, path, (), body, 0.0))
+            reply = correct_receiver(ReceivedRequest(method, path, (), body, 0.0))
             start = f"HTTP/1.1 {reply.status} -\r\nContent-Length: {len(reply.body)}\r\nConnection: close\r\n\r\n"
             await self._write(writer, start.encode() + reply.body)
         writer.close()

@@ -9,108 +9,110 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.server.demo_receivers import careful
-from tcop_mock.server.http_server import Received, Reply
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BEIJING = timezone(timedelta(hours=8))
-_TRIES = 200
-_AGAIN_S = 0.1
-_TELLS_ALL = frozenset({"forwards-each-attempt", "looks-before-it-writes"})
+_MAX_TRIES = 200
+_RETRY_PAUSE_S = 0.1
+_NOTIFIES_ALWAYS = frozenset({"forwards-each-attempt", "looks-before-it-writes"})
 """Mistakes that only those show who keep no incidents beside."""
 
 
-def told(alarm: dict[str, Any]) -> dict[str, Any]:
+def describe_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
     """Return what people are told of an alarm, in order."""
     info, conditions = alarm["alarmObjInfo"], alarm["alarmPolicyInfo"]["conditions"]
     dimensions = info["dimensions"]
-    what = conditions.get("metricShowName") or conditions.get("eventShowName")
+    metric_or_event = conditions.get("metricShowName") or conditions.get("eventShowName")
     names = [dimensions.get(key) for key in ("objName", "objId", "unInstanceId")]
     state = "resolved" if str(alarm["alarmStatus"]) == "0" else "firing"
     return {
         "state": state,
-        "what": what,
+        "what": metric_or_event,
         "object": next(filter(None, names), json.dumps(dimensions)),
         "policy": alarm["alarmPolicyInfo"]["policyName"],
-        "since": _instant(alarm["firstOccurTime"]),
+        "since": _parse_beijing_time(alarm["firstOccurTime"]),
     }
 
 
-def _instant(text: str) -> str:
+def _parse_beijing_time(text: str) -> str:
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_BEIJING).isoformat()
 
 
 @dataclass
-class Desk:
+class IncidentReceiver:
     """Keeps incidents, writes notices, forwards them.
 
     Args:
         bug: what it gets wrong; empty: nothing.
         forward: from a notice to where it is posted and what.
         delay_s: how long after the answer it does its work.
-        inside: whether it forwards before it answers.
+        forwards_before_reply: whether it forwards before it answers.
     """
 
     bug: str = ""
-    forward: Callable[[Desk, dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
+    forward: Callable[[IncidentReceiver, dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
     delay_s: float = 0.0
-    inside: bool = False
+    forwards_before_reply: bool = False
     downstream: str = ""
     notices: list[dict[str, Any]] = field(default_factory=list)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
-    over: set[str] = field(default_factory=set)
-    working: set[asyncio.Task[None]] = field(default_factory=set)
+    closed_keys: set[str] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def __call__(self, received: Received) -> Reply:
+    async def __call__(self, received: ReceivedRequest) -> Reply:
         """Answer a callback, or show the state."""
         if received.method == "GET":
             return self._state() if received.path.startswith("/state") else Reply(404)
-        reply = careful(received)
+        reply = correct_receiver(received)
         alarm = json.loads(received.body) if reply.status == 200 else {}
         if "alarmPolicyInfo" not in alarm:
             return Reply(400) if reply.status == 200 else reply
-        early = self._known(alarm) or self._early(alarm, reply)
-        if early is not None:
-            return early
-        work = asyncio.create_task(self._work(alarm))
-        self.working.add(work)
-        work.add_done_callback(self.working.discard)
-        if self.inside:
-            await work
+        shortcut = self._reject_known(alarm) or self._shortcut_reply(alarm, reply)
+        if shortcut is not None:
+            return shortcut
+        task = asyncio.create_task(self._process(alarm))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        if self.forwards_before_reply:
+            await task
         return reply
 
-    def _known(self, alarm: dict[str, Any]) -> Reply | None:
+    def _reject_known(self, alarm: dict[str, Any]) -> Reply | None:
         """Return the refusal of what it has seen, as some do."""
         if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.sessions:
             return Reply(409 if self.bug == "conflicts" else 500)
         firing = str(alarm["alarmStatus"]) == "1"
-        known = {"breaks-on-repeats": self.incidents if firing else (), "breaks-on-ended": self.over}.get(self.bug, ())
-        return Reply(500) if self.key(alarm) in known else None
+        known_keys = {"breaks-on-repeats": self.incidents if firing else (), "breaks-on-ended": self.closed_keys}.get(
+            self.bug, ()
+        )
+        return Reply(500) if self.key(alarm) in known_keys else None
 
     def _state(self) -> Reply:
         """Show what has been done, and what is open."""
         if self.bug == "hides-its-state":
             return Reply(404)
         state = {"notices": self.notices, "incidents": list(self.incidents.values())}
-        shown = {"shows-nothing": {}, "opens-nothing": {**state, "incidents": []}}.get(self.bug, state)
-        return Reply(200, json.dumps(shown).encode(), (("Content-Type", "application/json"),))
+        visible_state = {"shows-nothing": {}, "opens-nothing": {**state, "incidents": []}}.get(self.bug, state)
+        return Reply(200, json.dumps(visible_state).encode(), (("Content-Type", "application/json"),))
 
-    def _early(self, alarm: dict[str, Any], reply: Reply) -> Reply | None:
+    def _shortcut_reply(self, alarm: dict[str, Any], reply: Reply) -> Reply | None:
         """Return the answer to what is not worked on, by mistake."""
-        is_event, resolved = alarm.get("alarmType") == "event", str(alarm["alarmStatus"]) == "0"
+        is_event, is_resolved = alarm.get("alarmType") == "event", str(alarm["alarmStatus"]) == "0"
         is_tke = alarm["alarmPolicyInfo"]["policyType"].startswith("k8s")
         if (self.bug == "drops-tke" and is_tke) or (self.bug == "drops-events" and is_event):
             return reply
         if self.bug == "refuses-events" and is_event:
             return Reply(422)
-        unknown = resolved and self.key(alarm) not in self.incidents
-        return Reply(404) if self.bug == "refuses-orphans" and unknown else None
+        is_unknown = is_resolved and self.key(alarm) not in self.incidents
+        return Reply(404) if self.bug == "refuses-orphans" and is_unknown else None
 
     def key(self, alarm: dict[str, Any]) -> str:
         """Return what makes an alarm the same alarm."""
@@ -135,56 +137,56 @@ class Desk:
             parts["session"] = alarm["sessionId"]
         return json.dumps(parts, sort_keys=True)
 
-    async def _work(self, alarm: dict[str, Any]) -> None:
+    async def _process(self, alarm: dict[str, Any]) -> None:
         await asyncio.sleep(self.delay_s)
-        if self.bug == "loses-in-a-burst" and len(self.working) > 4:
+        if self.bug == "loses-in-a-burst" and len(self.tasks) > 4:
             return
-        known = alarm["sessionId"] in self.sessions
+        is_known = alarm["sessionId"] in self.sessions
         if self.bug == "looks-before-it-writes":
             await asyncio.sleep(0.02)
         self.sessions.add(alarm["sessionId"])
-        if known and self.bug != "forwards-each-attempt":
+        if is_known and self.bug != "forwards-each-attempt":
             return
-        resolved = str(alarm["alarmStatus"]) == "0"
-        if (self._close if resolved else self._open)(alarm) or self.bug in _TELLS_ALL:
+        is_resolved = str(alarm["alarmStatus"]) == "0"
+        if (self._close if is_resolved else self._open)(alarm) or self.bug in _NOTIFIES_ALWAYS:
             notice = self._notice(alarm)
             self.notices += [notice] * (2 if self.bug == "tells-twice" else 1)
             if self.forward:
-                await self._forwarded(alarm, notice)
+                await self._forward_notice(alarm, notice)
 
     def _close(self, alarm: dict[str, Any]) -> bool:
         """Close the incident of a resolve; say whether there was one."""
         key = self.key(alarm)
-        opened = self.incidents.get(key)
+        incident = self.incidents.get(key)
         if self.bug == "ignores-resolves":
             return False
         if self.bug != "forgets-resolves":
-            self.over.add(key)
+            self.closed_keys.add(key)
         if self.bug == "closes-all-of-a-policy":
-            for one in self.incidents.values():
-                if one["policy"] == alarm["alarmPolicyInfo"]["policyName"]:
-                    one["status"] = "closed"
+            for other in self.incidents.values():
+                if other["policy"] == alarm["alarmPolicyInfo"]["policyName"]:
+                    other["status"] = "closed"
             return True
-        if opened is not None and opened["status"] == "open":
-            opened["status"] = "closed"
+        if incident is not None and incident["status"] == "open":
+            incident["status"] = "closed"
             return True
         if self.bug == "opens-orphans":
-            self.incidents[key] = {"status": "open", **told(alarm), "alarm": alarm}
+            self.incidents[key] = {"status": "open", **describe_alarm(alarm), "alarm": alarm}
         return False
 
     def _open(self, alarm: dict[str, Any]) -> bool:
         """Open an incident where there is none and it is not over; say whether it was opened."""
         key = self.key(alarm)
-        if key in self.over and self.bug != "reopens-what-is-over":
+        if key in self.closed_keys and self.bug != "reopens-what-is-over":
             return False
         if self.incidents.get(key, {}).get("status") == "open":
             return False
-        self.incidents[key] = {"status": "open", **told(alarm), "alarm": alarm}
+        self.incidents[key] = {"status": "open", **describe_alarm(alarm), "alarm": alarm}
         return True
 
     def _notice(self, alarm: dict[str, Any]) -> dict[str, Any]:
         """Return what is told."""
-        notice = told(alarm)
+        notice = describe_alarm(alarm)
         if self.bug == "reads-utc":
             notice["since"] = alarm["firstOccurTime"].replace(" ", "T") + "+00:00"
         if self.bug == "shifts-twice":
@@ -192,49 +194,53 @@ class Desk:
             notice["since"] = str(start + timedelta(hours=8))
         return notice
 
-    async def _forwarded(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
+    async def _forward_notice(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
         assert self.forward
         if self.bug == "forwards-nothing":
             return
         path, message = self.forward(self, alarm, notice)
         target = Target.parse(f"{self.downstream}{path}")
-        push = Push(json.dumps(message, ensure_ascii=False).encode())
-        for _ in range(1 if self.bug == "forgets-what-was-refused" else _TRIES):
-            attempt = await HttpPost(target)(push, deadline_s=10.0)
+        push = OutgoingRequest(json.dumps(message, ensure_ascii=False).encode())
+        for _ in range(1 if self.bug == "forgets-what-was-refused" else _MAX_TRIES):
+            attempt = await HttpTransport(target)(push, deadline_s=10.0)
             answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
             if attempt.accepted and (not answer.get("errcode") or self.bug == "reads-no-errcode"):
                 return
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(_RETRY_PAUSE_S)
 
 
-def as_wecom(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def wecom_message(
+    receiver: IncidentReceiver, alarm: dict[str, Any], notice: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
     """Return a message to a group robot."""
     name = str(notice["object"]).replace("<", "&lt;")
-    state = "" if desk.bug == "tells-no-state" else f"**{notice['state'].upper()}** "
+    state = "" if receiver.bug == "tells-no-state" else f"**{notice['state'].upper()}** "
     text = f"{state}{notice['what']} of {name[:1000]}\nPolicy: {notice['policy']}\nSince: {notice['since']}"
-    if desk.bug == "mentions-everybody":
+    if receiver.bug == "mentions-everybody":
         text = text.replace("&lt;", "<")
-    if desk.bug == "cuts-nothing":
+    if receiver.bug == "cuts-nothing":
         text += name * 5
-    if desk.bug == "shows-undefined":
+    if receiver.bug == "shows-undefined":
         text += f"\nNode: {alarm['alarmObjInfo']['dimensions'].get('node')}"
-    if desk.bug == "names-no-object":
+    if receiver.bug == "names-no-object":
         text = f"{state}{notice['what']}\nPolicy: {notice['policy']}"
-    if desk.bug == "names-no-metric":
+    if receiver.bug == "names-no-metric":
         text = f"{state}{name}\nPolicy: {notice['policy']}"
-    if desk.bug == "leaves-placeholders":
+    if receiver.bug == "leaves-placeholders":
         text += "\n{{ region }}"
-    place = "/wecom/cgi-bin/webhook/send" + ("" if desk.bug == "has-no-key" else "?key=k")
-    return place, {"msgtype": "markdown", "markdown": {"content": text}}
+    path = "/wecom/cgi-bin/webhook/send" + ("" if receiver.bug == "has-no-key" else "?key=k")
+    return path, {"msgtype": "markdown", "markdown": {"content": text}}
 
 
-def as_pagerduty(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def pagerduty_event(
+    receiver: IncidentReceiver, alarm: dict[str, Any], notice: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
     """Return an event to PagerDuty."""
-    severity = "fatal" if desk.bug == "invents-severities" else "critical"
-    key = desk.key(alarm)
-    if desk.bug == "dedup-by-session":
+    severity = "fatal" if receiver.bug == "invents-severities" else "critical"
+    key = receiver.key(alarm)
+    if receiver.bug == "dedup-by-session":
         key = alarm["sessionId"]
-    if desk.bug == "dedup-by-policy":
+    if receiver.bug == "dedup-by-policy":
         key = str(alarm["alarmPolicyInfo"].get("policyId"))
     summary = f"{notice['what']} of {notice['object']}"
     event = {
@@ -242,12 +248,12 @@ def as_pagerduty(desk: Desk, alarm: dict[str, Any], notice: dict[str, Any]) -> t
         "event_action": "resolve" if notice["state"] == "resolved" else "trigger",
         "dedup_key": hashlib.sha256(key.encode()).hexdigest(),
         "payload": {
-            "summary": summary if desk.bug == "cuts-no-summary" else summary[:1000],
+            "summary": summary if receiver.bug == "cuts-no-summary" else summary[:1000],
             "source": str(notice["object"])[:200],
             "severity": severity,
             "custom_details": notice,
         },
     }
-    if desk.bug == "no-dedup-key":
+    if receiver.bug == "no-dedup-key":
         del event["dedup_key"]
     return "/pagerduty/v2/enqueue", event

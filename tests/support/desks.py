@@ -8,122 +8,131 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from desk import Desk, as_pagerduty, as_wecom
+from desk import IncidentReceiver, pagerduty_event, wecom_message
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.clauses import load_clauses, select
-from tcop_mock.contract.observation import Observing
-from tcop_mock.contract.observers import Paths, Shared, UrlObserver
+from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observers import CoalescingObserver, EffectPaths, UrlObserver
 from tcop_mock.contract.runner import CheckPlan, ContractRun
 from tcop_mock.domain.target import Target
-from tcop_mock.server.downstream import Downstream
-from tcop_mock.server.http_server import Sink
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tcop_mock.domain.verdict import Verdict
 
-OPEN = '$.incidents[?@.status=="open"]'
-NOTICES = "$.notices[*]"
-ROBOT = partial(Desk, forward=as_wecom)
-PAGER = partial(Desk, forward=as_pagerduty)
-HONEST: dict[str, Callable[[], Desk]] = {
-    "keeps-incidents": Desk,
-    "works-after-its-answer": partial(Desk, delay_s=0.3),
-    "answers-409-to-a-session-it-has-seen": partial(Desk, "conflicts"),
-    "forwards-to-wecom": ROBOT,
-    "forwards-to-pagerduty": PAGER,
+OPEN_PATH = '$.incidents[?@.status=="open"]'
+NOTICES_PATH = "$.notices[*]"
+WECOM_RECEIVER = partial(IncidentReceiver, forward=wecom_message)
+PAGERDUTY_RECEIVER = partial(IncidentReceiver, forward=pagerduty_event)
+CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
+    "keeps-incidents": IncidentReceiver,
+    "works-after-its-answer": partial(IncidentReceiver, delay_s=0.3),
+    "answers-409-to-a-session-it-has-seen": partial(IncidentReceiver, "conflicts"),
+    "forwards-to-wecom": WECOM_RECEIVER,
+    "forwards-to-pagerduty": PAGERDUTY_RECEIVER,
 }
-BUGS: dict[str, Callable[[], Desk]] = {
-    "TCM501-forwards-each-attempt": partial(Desk, "forwards-each-attempt"),
-    "TCM501-tells-twice": partial(Desk, "tells-twice"),
-    "TCM501-breaks-on-retries": partial(Desk, "breaks-on-retries"),
-    "TCM502-forwards-each-attempt": partial(Desk, "forwards-each-attempt"),
-    "TCM503-looks-before-it-writes": partial(Desk, "looks-before-it-writes"),
-    "TCM504-has-the-session-in-its-key": partial(Desk, "key-with-session"),
-    "TCM504-breaks-on-repeats": partial(Desk, "breaks-on-repeats"),
-    "TCM505-ignores-resolves": partial(Desk, "ignores-resolves"),
-    "TCM506-merges-by-object-id": partial(Desk, "merges-by-object-id"),
-    "TCM506-merges-instances": partial(Desk, "merges-instances"),
-    "TCM506-closes-both": partial(Desk, "closes-all-of-a-policy"),
-    "TCM507-merges-metrics": partial(Desk, "key-without-what"),
-    "TCM507-merges-policies": partial(Desk, "key-without-policy"),
-    "TCM508-merges-regions": partial(Desk, "key-without-region"),
-    "TCM508-merges-accounts": partial(Desk, "key-without-account"),
-    "TCM509-forgets-resolves": partial(Desk, "forgets-resolves"),
-    "TCM510-opens-orphans": partial(Desk, "opens-orphans"),
-    "TCM510-refuses-orphans": partial(Desk, "refuses-orphans"),
-    "TCM511-opens-orphans": partial(Desk, "opens-orphans"),
-    "TCM511-breaks-on-a-second-resolve": partial(Desk, "breaks-on-ended"),
-    "TCM512-has-no-time-in-its-key": partial(Desk, "key-without-since"),
-    "TCM513-reads-utc": partial(Desk, "reads-utc"),
-    "TCM514-drops-events": partial(Desk, "drops-events"),
-    "TCM516-loses-in-a-burst": partial(Desk, "loses-in-a-burst"),
-    "TCM517-forgets-what-was-refused": partial(ROBOT, "forgets-what-was-refused"),
-    "TCM518-tells-all-again": partial(Desk, "forwards-each-attempt"),
-    "TCM519-drops-tke": partial(Desk, "drops-tke"),
-    "TCM520-shows-none": partial(ROBOT, "shows-undefined"),
-    "TCM520-names-no-object": partial(ROBOT, "names-no-object"),
-    "TCM520-names-no-metric": partial(ROBOT, "names-no-metric"),
-    "TCM520-leaves-placeholders": partial(ROBOT, "leaves-placeholders"),
-    "TCM521-forwards-before-it-answers": partial(ROBOT, inside=True),
-    "TCM522-tells-no-state": partial(ROBOT, "tells-no-state"),
-    "TCM522-ignores-resolves": partial(ROBOT, "ignores-resolves"),
-    "TCM523-shifts-twice": partial(Desk, "shifts-twice"),
-    "TCM601-invents-severities": partial(PAGER, "invents-severities"),
-    "TCM601-cuts-no-summary": partial(PAGER, "cuts-no-summary"),
-    "TCM602-dedups-by-session": partial(PAGER, "dedup-by-session"),
-    "TCM602-dedups-by-policy": partial(PAGER, "dedup-by-policy"),
-    "TCM602-has-no-key": partial(PAGER, "no-dedup-key"),
-    "TCM603-reads-no-errcode": partial(ROBOT, "reads-no-errcode"),
-    "TCM604-cuts-nothing": partial(ROBOT, "cuts-nothing"),
-    "TCM604-mentions-everybody": partial(ROBOT, "mentions-everybody"),
+MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
+    "TCM501-forwards-each-attempt": partial(IncidentReceiver, "forwards-each-attempt"),
+    "TCM501-tells-twice": partial(IncidentReceiver, "tells-twice"),
+    "TCM501-breaks-on-retries": partial(IncidentReceiver, "breaks-on-retries"),
+    "TCM502-forwards-each-attempt": partial(IncidentReceiver, "forwards-each-attempt"),
+    "TCM503-looks-before-it-writes": partial(IncidentReceiver, "looks-before-it-writes"),
+    "TCM504-has-the-session-in-its-key": partial(IncidentReceiver, "key-with-session"),
+    "TCM504-breaks-on-repeats": partial(IncidentReceiver, "breaks-on-repeats"),
+    "TCM505-ignores-resolves": partial(IncidentReceiver, "ignores-resolves"),
+    "TCM506-merges-by-object-id": partial(IncidentReceiver, "merges-by-object-id"),
+    "TCM506-merges-instances": partial(IncidentReceiver, "merges-instances"),
+    "TCM506-closes-both": partial(IncidentReceiver, "closes-all-of-a-policy"),
+    "TCM507-merges-metrics": partial(IncidentReceiver, "key-without-what"),
+    "TCM507-merges-policies": partial(IncidentReceiver, "key-without-policy"),
+    "TCM508-merges-regions": partial(IncidentReceiver, "key-without-region"),
+    "TCM508-merges-accounts": partial(IncidentReceiver, "key-without-account"),
+    "TCM509-forgets-resolves": partial(IncidentReceiver, "forgets-resolves"),
+    "TCM510-opens-orphans": partial(IncidentReceiver, "opens-orphans"),
+    "TCM510-refuses-orphans": partial(IncidentReceiver, "refuses-orphans"),
+    "TCM511-opens-orphans": partial(IncidentReceiver, "opens-orphans"),
+    "TCM511-breaks-on-a-second-resolve": partial(IncidentReceiver, "breaks-on-ended"),
+    "TCM512-has-no-time-in-its-key": partial(IncidentReceiver, "key-without-since"),
+    "TCM513-reads-utc": partial(IncidentReceiver, "reads-utc"),
+    "TCM514-drops-events": partial(IncidentReceiver, "drops-events"),
+    "TCM516-loses-in-a-burst": partial(IncidentReceiver, "loses-in-a-burst"),
+    "TCM517-forgets-what-was-refused": partial(WECOM_RECEIVER, "forgets-what-was-refused"),
+    "TCM518-tells-all-again": partial(IncidentReceiver, "forwards-each-attempt"),
+    "TCM519-drops-tke": partial(IncidentReceiver, "drops-tke"),
+    "TCM520-shows-none": partial(WECOM_RECEIVER, "shows-undefined"),
+    "TCM520-names-no-object": partial(WECOM_RECEIVER, "names-no-object"),
+    "TCM520-names-no-metric": partial(WECOM_RECEIVER, "names-no-metric"),
+    "TCM520-leaves-placeholders": partial(WECOM_RECEIVER, "leaves-placeholders"),
+    "TCM521-forwards-before-it-answers": partial(WECOM_RECEIVER, inside=True),
+    "TCM522-tells-no-state": partial(WECOM_RECEIVER, "tells-no-state"),
+    "TCM522-ignores-resolves": partial(WECOM_RECEIVER, "ignores-resolves"),
+    "TCM523-shifts-twice": partial(IncidentReceiver, "shifts-twice"),
+    "TCM601-invents-severities": partial(PAGERDUTY_RECEIVER, "invents-severities"),
+    "TCM601-cuts-no-summary": partial(PAGERDUTY_RECEIVER, "cuts-no-summary"),
+    "TCM602-dedups-by-session": partial(PAGERDUTY_RECEIVER, "dedup-by-session"),
+    "TCM602-dedups-by-policy": partial(PAGERDUTY_RECEIVER, "dedup-by-policy"),
+    "TCM602-has-no-key": partial(PAGERDUTY_RECEIVER, "no-dedup-key"),
+    "TCM603-reads-no-errcode": partial(WECOM_RECEIVER, "reads-no-errcode"),
+    "TCM604-cuts-nothing": partial(WECOM_RECEIVER, "cuts-nothing"),
+    "TCM604-mentions-everybody": partial(WECOM_RECEIVER, "mentions-everybody"),
 }
 """By clause and mistake."""
 
 
-def observed(  # noqa: PLR0913 - what a run can be told
-    desk: Desk,
+def check_with_observer(  # noqa: PLR0913 - what a run can be told
+    receiver: IncidentReceiver,
     clauses: Sequence[str],
     *,
     skip: Sequence[str] = (),
-    by_url: bool | None = None,
+    observe_url: bool | None = None,
     restart: Callable[[], Awaitable[None]] | None = None,
-    settle_s: float = 1.5,
+    effect_timeout_s: float = 1.5,
     deadline_s: float = 5.0,
     max_time_s: float = 60.0,
 ) -> Verdict:
     """Return the verdict on a desk whose effects are seen by its URL, or at the ends that it forwards to.
 
     Args:
-        desk: the receiver.
+        receiver: the receiver.
         clauses: globs.
         skip: globs.
-        by_url: whether its own URL is looked at; that of those which forward nothing, where it is not given.
+        observe_url: whether its own URL is looked at; that of those which forward nothing, where it is not given.
         restart: restarts it.
-        settle_s: how long an effect may take.
+        effect_timeout_s: how long an effect may take.
         deadline_s: of an attempt.
         max_time_s: of the run.
     """
 
-    async def play() -> Verdict:
-        ends = Downstream()
+    async def run_contract() -> Verdict:
+        downstream_recorder = DownstreamRecorder()
         profile = load_profile()
         profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
-        async with Sink(desk) as sink, ends.sink("127.0.0.1", 0) as downstream:
-            desk.downstream = downstream.url
-            seen = Shared(UrlObserver(Target.parse(f"{sink.url}/state"), Paths.parse(NOTICES, OPEN)))
-            looks = desk.forward is None if by_url is None else by_url
-            observing = Observing(seen if looks else None, ends if desk.forward else None, restart, settle_s)
-            target = Target.parse(sink.url)
-            chosen = select(load_clauses(), clauses, skip)
-            plan = CheckPlan(target, Catalog.load(), chosen, profile, 7, max_time_s=max_time_s, observing=observing)
-            run = ContractRun(plan, HttpPost(target), time.perf_counter, asyncio.sleep)
+        async with HttpServer(receiver) as server, downstream_recorder.server("127.0.0.1", 0) as downstream:
+            receiver.downstream = downstream.url
+            observer = CoalescingObserver(
+                UrlObserver(Target.parse(f"{server.url}/state"), EffectPaths.parse(NOTICES_PATH, OPEN_PATH))
+            )
+            observes_url = receiver.forward is None if observe_url is None else observe_url
+            observation = ObservationConfig(
+                observer if observes_url else None,
+                downstream_recorder if receiver.forward else None,
+                restart,
+                effect_timeout_s,
+            )
+            target = Target.parse(server.url)
+            selected = select_clauses(load_clauses(), clauses, skip)
+            plan = CheckPlan(
+                target, Catalog.load(), selected, profile, 7, max_time_s=max_time_s, observation=observation
+            )
+            run = ContractRun(plan, HttpTransport(target), time.perf_counter, asyncio.sleep)
             async for _ in run.events():
                 pass
             return run.verdict("not finished")
 
-    return asyncio.run(play())
+    return asyncio.run(run_contract())

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from careful_but import changed, slow
-from receivers import CREDENTIALS, through_sink
+from careful_but import slow, with_changed_reply
+from receivers import CREDENTIALS, server_factory
 
-from tcop_mock.server.demo_receivers import careful, guarded
-from tcop_mock.server.http_server import Received, Reply
+from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from receivers import Opening
+    from receivers import ReceiverFactory
 
     from tcop_mock.server.http_server import Handler
 
@@ -58,7 +58,7 @@ PROCESSES: dict[str, list[str]] = {
 
 
 @contextlib.contextmanager
-def running(arguments: list[str]) -> Iterator[str]:
+def run_process(arguments: list[str]) -> Iterator[str]:
     """Run a receiver in a process of its own; give its URL, and end it afterwards."""
     command = [sys.executable, "-u", *arguments]
     if arguments[0] == "node":
@@ -83,27 +83,27 @@ def running(arguments: list[str]) -> Iterator[str]:
         yield url
 
 
-def answering_ok(reply: Reply) -> Opening:
+def answering_ok(reply: Reply) -> ReceiverFactory:
     """Return a receiver that accepts with this reply."""
-    return _of(changed(lambda _, usual: reply if usual.status == 200 else None))
+    return _factory(with_changed_reply(lambda _, usual: reply if usual.status == 200 else None))
 
 
-def _of(handler: Handler) -> Opening:
-    return through_sink(lambda: handler)
+def _factory(handler: Handler) -> ReceiverFactory:
+    return server_factory(lambda: handler)
 
 
-def _refusing_with(status: int) -> Handler:
-    return changed(lambda _, usual: replace(usual, status=status) if usual.status == 400 else None)
+def _rejecting_with(status: int) -> Handler:
+    return with_changed_reply(lambda _, usual: replace(usual, status=status) if usual.status == 400 else None)
 
 
 def _with_headers(*headers: tuple[str, str]) -> Handler:
-    return changed(lambda _, usual: replace(usual, headers=(*usual.headers, *headers)))
+    return with_changed_reply(lambda _, usual: replace(usual, headers=(*usual.headers, *headers)))
 
 
-def _forbidding(status: int) -> Callable[[], Handler]:
-    guard = guarded(careful, CREDENTIALS)
+def _rejecting_credentials_with(status: int) -> Callable[[], Handler]:
+    guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
-    async def handler(request: Received) -> Reply:
+    async def handler(request: ReceivedRequest) -> Reply:
         answer = guard(request)
         reply = await answer if asyncio.iscoroutine(answer) else answer
         assert isinstance(reply, Reply)
@@ -112,32 +112,32 @@ def _forbidding(status: int) -> Callable[[], Handler]:
     return lambda: handler
 
 
-def _knowing_its_sessions() -> Handler:
+def _rejecting_known_sessions() -> Handler:
     seen: set[object] = set()
 
-    def change(request: Received, usual: Reply) -> Reply | None:
+    def change(request: ReceivedRequest, usual: Reply) -> Reply | None:
         session = json.loads(request.body).get("sessionId") if usual.status == 200 else None
         if session is None or session not in seen:
             seen.add(session)
             return None
         return Reply(409)
 
-    return changed(change)
+    return with_changed_reply(change)
 
 
-SINKS: dict[str, Opening] = {
-    "answers-200": _of(careful),
+SERVERS: dict[str, ReceiverFactory] = {
+    "answers-200": _factory(correct_receiver),
     "answers-200-without-body": answering_ok(Reply(200)),
     "answers-201-with-body": answering_ok(Reply(201, b'{"id": 1}')),
     "answers-202-without-body": answering_ok(Reply(202)),
     "answers-202-with-text": answering_ok(Reply(202, b"queued\n")),
     "answers-204": answering_ok(Reply(204)),
-    "answers-chunked": _of(_with_headers(("Transfer-Encoding", "chunked"))),
-    "answers-and-closes": _of(_with_headers(("Connection", "close"))),
-    "answers-409-to-a-session-it-has-seen": through_sink(_knowing_its_sessions),
-    "answers-in-100-ms": through_sink(partial(slow, 0.1)),
-    "refuses-with-422": _of(_refusing_with(422)),
-    "asks-for-credentials-with-401": through_sink(_forbidding(401), CREDENTIALS),
-    "asks-for-credentials-with-403": through_sink(_forbidding(403), CREDENTIALS),
+    "answers-chunked": _factory(_with_headers(("Transfer-Encoding", "chunked"))),
+    "answers-and-closes": _factory(_with_headers(("Connection", "close"))),
+    "answers-409-to-a-session-it-has-seen": server_factory(_rejecting_known_sessions),
+    "answers-in-100-ms": server_factory(partial(slow, 0.1)),
+    "refuses-with-422": _factory(_rejecting_with(422)),
+    "asks-for-credentials-with-401": server_factory(_rejecting_credentials_with(401), CREDENTIALS),
+    "asks-for-credentials-with-403": server_factory(_rejecting_credentials_with(403), CREDENTIALS),
 }
 """Honest answers of every kind; the last two want ``CREDENTIALS``, which their URLs carry."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-class Inner(Protocol):
+class RunPytest(Protocol):
     """Runs a suite."""
 
     def __call__(self, tests: str, *arguments: str, target: str = "") -> pytest.RunResult:
@@ -24,7 +24,7 @@ class Inner(Protocol):
         ...
 
 
-class Outer(Protocol):
+class RunPytestProcess(Protocol):
     """Runs a suite in a process of its own."""
 
     def __call__(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tcop_mock.domain.alarm import wire_bytes
+from tcop_mock.domain.alarm import encode_json
 
 Rows = list[dict[str, Any]]
 
 
-def entry(session: str, **changed: Any) -> dict[str, Any]:
+def ledger_row(session: str, **changes: Any) -> dict[str, Any]:
     """Return a line of a ledger about the object ``ins-1``, acked at once."""
     return {
         "version": 1,
@@ -22,15 +22,15 @@ def entry(session: str, **changed: Any) -> dict[str, Any]:
         "attempts": 1,
         "started_s": 1.0,
         "ended_s": 1.5,
-    } | changed
+    } | changes
 
 
-def callback(session: str, thing: str = "ins-1") -> dict[str, Any]:
+def callback_body(session: str, object_id: str = "ins-1") -> dict[str, Any]:
     """Return what of a body tells it from others."""
-    return {"sessionId": session, "alarmStatus": "1", "alarmObjInfo": {"dimensions": {"objId": thing}}}
+    return {"sessionId": session, "alarmStatus": "1", "alarmObjInfo": {"dimensions": {"objId": object_id}}}
 
 
-def record(body: dict[str, Any] | None, **changed: Any) -> dict[str, Any]:
+def recording_line(body: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
     """Return a line of a recording of ``listen``."""
     return {
         "version": 1,
@@ -38,7 +38,7 @@ def record(body: dict[str, Any] | None, **changed: Any) -> dict[str, Any]:
         "method": "POST",
         "path": "/",
         "headers": [],
-        "body": wire_bytes(body).decode() if body else "",
+        "body": encode_json(body).decode() if body else "",
         "auth": "none",
         "as": "webhook",
         "status": 200,
@@ -49,7 +49,7 @@ def record(body: dict[str, Any] | None, **changed: Any) -> dict[str, Any]:
         "valid": None,
         "problems": [],
         "deviations": [],
-    } | changed
+    } | changes
 
 
 def jsonl(rows: Rows) -> bytes:

@@ -10,16 +10,16 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import LoadPlan, Model, Stage
-from tcop_mock.domain.load_summary import Bucket, Distribution, LoadFinished, LoadPoint, LoadSummary
+from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
+from tcop_mock.domain.load_summary import Bucket, Distribution, LoadFinished, LoadSummary, SeriesPoint
 from tcop_mock.domain.target import Target
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import Sink
+from tcop_mock.server.http_server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tcop_mock.domain.load import Due, Notified
+    from tcop_mock.domain.load import DeliveryRecord, ScheduledCallback
     from tcop_mock.domain.load_summary import LoadEvent
     from tcop_mock.server.http_server import Handler
 
@@ -27,23 +27,23 @@ CATALOG = Catalog.load()
 CVM = (("cvm/basic-monitoring", 1.0),)
 
 
-def plan_of(url: str = "http://127.0.0.1:9/", profile: str = "2023", **changes: Any) -> LoadPlan:
+def make_plan(url: str = "http://127.0.0.1:9/", profile: str = "2023", **changes: Any) -> LoadPlan:
     """Return a plan by a profile; deadlines are far, unless it is said otherwise."""
     rules = replace(load_profile(profile).delivery, timeout_s=25.0)
     plan = LoadPlan(Target.parse(url), rules, profile, seed=1, mix=CVM, title="as a test wants it")
     return replace(plan, **changes)
 
 
-def level(rate: float, seconds: float) -> tuple[Stage, ...]:
+def constant_stages(rate: float, seconds: float) -> tuple[Stage, ...]:
     """Return stages of one rate."""
     return (Stage(seconds, rate, rate),)
 
 
-class Loaded(NamedTuple):
+class LoadResult(NamedTuple):
     """What a load was, event by event."""
 
     events: list[LoadEvent]
-    notified: list[Notified]
+    deliveries: list[DeliveryRecord]
 
     @property
     def summary(self) -> LoadSummary:
@@ -53,33 +53,33 @@ class Loaded(NamedTuple):
         return last.summary
 
 
-def loaded(handler: Handler, plan: LoadPlan, script: Iterable[Due] | None = None) -> Loaded:
+def run_load(handler: Handler, plan: LoadPlan, script: Iterable[ScheduledCallback] | None = None) -> LoadResult:
     """Run a load on a receiver of this process, which has the place of the plan's target."""
-    notified: list[Notified] = []
+    deliveries: list[DeliveryRecord] = []
 
     async def run() -> list[LoadEvent]:
-        async with Sink(handler) as sink:
-            aimed = replace(plan, target=replace(Target.parse(sink.url), credentials=plan.target.credentials))
-            given = None if script is None else iter(script)
-            load = LoadRun(aimed, CATALOG, Generator(1), script=given, told=notified.append)
+        async with HttpServer(handler) as server:
+            server_plan = replace(plan, target=replace(Target.parse(server.url), credentials=plan.target.credentials))
+            schedule = None if script is None else iter(script)
+            load = LoadRun(server_plan, CATALOG, Generator(1), schedule=schedule, on_delivery=deliveries.append)
             return [event async for event in load.events()]
 
-    return Loaded(asyncio.run(run()), notified)
+    return LoadResult(asyncio.run(run()), deliveries)
 
 
-def times(*seconds: float) -> Distribution:
+def distribution_of(*seconds: float) -> Distribution:
     """Return a distribution of times."""
     return Distribution(tuple(Bucket(one, 1) for one in sorted(seconds)), max(seconds), sum(seconds))
 
 
-def point(at_s: float, **changes: Any) -> LoadPoint:
+def second_stats(at_s: float, **changes: Any) -> SeriesPoint:
     """Return a second in which 100 callbacks were acked."""
-    return replace(LoadPoint(at_s, 1.0, 100, 100, 0, 0, 0, 3, 0.002, 0.009, 0.02), **changes)
+    return replace(SeriesPoint(at_s, 1.0, 100, 100, 0, 0, 0, 3, 0.002, 0.009, 0.02), **changes)
 
 
-def summary_of(**changes: Any) -> LoadSummary:
+def make_summary(**changes: Any) -> LoadSummary:
     """Return the summary of an open load of 3 s: 297 acks, 2 refusals, a timeout."""
-    plan = plan_of("http://user:s3cret@127.0.0.1:8080/alarm", stages=level(100, 3), duration_s=3.0)
+    plan = make_plan("http://user:s3cret@127.0.0.1:8080/alarm", stages=constant_stages(100, 3), duration_s=3.0)
     acks = Distribution((Bucket(0.001, 200), Bucket(0.01, 90), Bucket(6.0, 7)), 5.9, 42.0)
     summary = LoadSummary(
         plan=replace(plan, assumptions=("status 2xx counts as success",)),
@@ -87,19 +87,19 @@ def summary_of(**changes: Any) -> LoadSummary:
         attempts=300,
         outcomes={Outcome.ACKED: 297, Outcome.REJECTED: 2, Outcome.TIMED_OUT: 1},
         statuses={200: 297, 503: 2},
-        acks=acks,
-        services=times(0.001, 0.002),
-        lateness=times(0.0001, 0.02),
+        ack_times=acks,
+        service_times=distribution_of(0.001, 0.002),
+        lateness=distribution_of(0.0001, 0.02),
         late=1,
         dropped=0,
         replayed=0,
         connections=4,
-        series=tuple(point(at) for at in range(3)),
+        series=tuple(second_stats(at) for at in range(3)),
         notifications=300,
         lost=3,
     )
     return replace(summary, **changes)
 
 
-SCRIPTED: dict[str, Any] = {"model": Model.SCRIPT, "stages": ()}
+SCENARIO_CHANGES: dict[str, Any] = {"model": LoadModel.SCRIPT, "stages": ()}
 """What makes a plan one of a script."""

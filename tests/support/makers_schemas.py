@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 def require_valid(file: Path, schema: str) -> None:
     """Fail where a YAML file does not keep ``github-actions``, ``github-workflows`` or ``gitlab-ci``."""
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         check_jsonschema(["--builtin-schema", f"vendor.{schema}", "--no-cache", str(file)])
-    assert ended.value.code in {0, None}
+    assert exit_info.value.code in {0, None}

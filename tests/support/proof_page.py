@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import buggy_receivers
 import desks
-from honest_receivers import PROCESSES, SINKS
+from honest_receivers import PROCESSES, SERVERS
 
 from tcop_mock.contract.clauses import load_clauses
 
@@ -27,7 +27,7 @@ these tables.
 | clause | level | found in a receiver that otherwise keeps the contract and ... |
 | --- | --- | --- |
 """
-_HONEST = """
+_CONFORMING_HEAD = """
 ## Honest receivers, which break no must clause
 
 | receiver | what it is |
@@ -37,25 +37,25 @@ _HONEST = """
 
 def page() -> str:
     """Return the whole page."""
-    return _HEAD + "\n".join(_mistakes()) + "\n" + _HONEST + "\n".join(_honest()) + "\n"
+    return _HEAD + "\n".join(_mutants()) + "\n" + _CONFORMING_HEAD + "\n".join(_conforming()) + "\n"
 
 
-def bugs() -> dict[str, list[str]]:
+def mistakes_by_code() -> dict[str, list[str]]:
     """Return the names of the mistakes by the code of the clause that finds them."""
-    found: dict[str, list[str]] = {}
-    for name in sorted({*buggy_receivers.BUGS, *desks.BUGS}):
+    mistakes: dict[str, list[str]] = {}
+    for name in sorted({*buggy_receivers.MUTANTS, *desks.MUTANTS}):
         code, _, mistake = name.partition("-")
-        found.setdefault(code, []).append(mistake.replace("-", " "))
-    return found
+        mistakes.setdefault(code, []).append(mistake.replace("-", " "))
+    return mistakes
 
 
-def _mistakes() -> Iterator[str]:
-    planted = bugs()
+def _mutants() -> Iterator[str]:
+    mistakes = mistakes_by_code()
     for clause in load_clauses():
-        yield f"| {clause.id} | {clause.level} | {'; '.join(planted.get(clause.code, ['–']))} |"
+        yield f"| {clause.id} | {clause.level} | {'; '.join(mistakes.get(clause.code, ['–']))} |"
 
 
-def _honest() -> Iterator[str]:
+def _conforming() -> Iterator[str]:
     yield from (f"| {name} | a server in a process of its own (examples/receivers) |" for name in sorted(PROCESSES))
-    yield from (f"| {name.replace('-', ' ')} | an answer |" for name in sorted(SINKS))
-    yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(desks.HONEST))
+    yield from (f"| {name.replace('-', ' ')} | an answer |" for name in sorted(SERVERS))
+    yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(desks.CONFORMING))

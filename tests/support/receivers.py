@@ -12,30 +12,32 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
 from tcop_mock.domain.target import Credentials, Secret
-from tcop_mock.server.http_server import Handler, Sink
+from tcop_mock.server.http_server import Handler, HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-Opening: TypeAlias = Callable[[], AbstractAsyncContextManager[str]]
+ReceiverFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[str]]
 CREDENTIALS = Credentials(Secret("alarms@example"), Secret("pä:ss/w%rd-7Kq2"))
 """What receivers behind authentication want; needs percent-encoding, and a colon splits the password."""
 _STOP_S = 5.0
 
 
-def through_sink(make: Callable[[], Handler | Sink], credentials: Credentials | None = None, path: str = "") -> Opening:
-    """Return an opening that serves what ``make`` gives, made anew each time it is opened.
+def server_factory(
+    make_handler: Callable[[], Handler | HttpServer], credentials: Credentials | None = None, path: str = ""
+) -> ReceiverFactory:
+    """Return an opening that serves what ``make_handler`` gives, made anew each time it is opened.
 
     With ``credentials`` the URL carries them as userinfo, as a customer types it into the console.
     """
 
     @contextlib.asynccontextmanager
-    async def opening() -> AsyncIterator[str]:
-        made = make()
-        async with made if isinstance(made, Sink) else Sink(made) as sink:
-            yield with_userinfo(sink.url + path, credentials)
+    async def open_receiver() -> AsyncIterator[str]:
+        handler = make_handler()
+        async with handler if isinstance(handler, HttpServer) else HttpServer(handler) as server:
+            yield with_userinfo(server.url + path, credentials)
 
-    return opening
+    return open_receiver
 
 
 def with_userinfo(url: str, credentials: Credentials | None) -> str:
@@ -47,27 +49,27 @@ def with_userinfo(url: str, credentials: Credentials | None) -> str:
 
 
 @contextlib.contextmanager
-def in_thread(opening: Opening) -> Iterator[str]:
+def in_thread(factory: ReceiverFactory) -> Iterator[str]:
     """Open a receiver on an event loop in a thread of its own, for tests that block theirs."""
-    opened: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with opening() as url:
-            opened.set_result((url, asyncio.get_running_loop(), stop))
+        async with factory() as url:
+            started.set_result((url, asyncio.get_running_loop(), stop))
             await stop.wait()
 
     def run() -> None:
         try:
             asyncio.run(serve())
         except Exception as problem:
-            if opened.done():
+            if started.done():
                 raise
-            opened.set_exception(problem)
+            started.set_exception(problem)
 
     thread = threading.Thread(target=run, name="receiver", daemon=True)
     thread.start()
-    url, loop, stop = opened.result(_STOP_S)
+    url, loop, stop = started.result(_STOP_S)
     try:
         yield url
     finally:

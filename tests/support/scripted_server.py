@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-_BOUND_S = 30
+_SOCKET_TIMEOUT_S = 30
 """No call on a socket takes longer; only a broken test comes near."""
 _DRIP_S = 0.005
 
@@ -22,7 +22,7 @@ class Peer:
     """The receiver's end of one connection; what it does can be chained."""
 
     def __init__(self, connection: socket.socket, stopped: threading.Event) -> None:
-        connection.settimeout(_BOUND_S)
+        connection.settimeout(_SOCKET_TIMEOUT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connection, self._stopped = connection, stopped
 
@@ -34,11 +34,11 @@ class Peer:
         """Return one whole request, framed by its Content-Length."""
         data = b""
         while b"\r\n\r\n" not in data:
-            data += self._more()
+            data += self._receive()
         head, _, body = data.partition(b"\r\n\r\n")
         (length,) = (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         while len(body) < int(length.partition(b":")[2]):
-            body += self._more()
+            body += self._receive()
         return head + b"\r\n\r\n" + body
 
     def send(self, data: bytes) -> Self:
@@ -73,7 +73,7 @@ class Peer:
 
     def ignore(self) -> Self:
         """Neither read nor write until the test is over."""
-        self._stopped.wait(_BOUND_S)
+        self._stopped.wait(_SOCKET_TIMEOUT_S)
         return self
 
     def reset(self) -> Self:
@@ -90,7 +90,7 @@ class Peer:
         self.connection = wrapped
         return self
 
-    def _more(self) -> bytes:
+    def _receive(self) -> bytes:
         data = self.read_some()
         if not data:
             raise ConnectionError("the client left in the middle of its request")
@@ -107,7 +107,7 @@ class ScriptedServer:
         self.connections = 0
         self._script = script
         self._stopped = threading.Event()
-        self._problems: list[Exception] = []
+        self._errors: list[Exception] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -123,21 +123,21 @@ class ScriptedServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self.leave()
+        self.stop_accepting()
         for thread in self._threads:
-            thread.join(_BOUND_S)
+            thread.join(_SOCKET_TIMEOUT_S)
         self._listener.close()
         assert not [thread for thread in self._threads if thread.is_alive()], "the client has not left"
-        if self._problems:
-            raise self._problems[0]
+        if self._errors:
+            raise self._errors[0]
 
-    def leave(self) -> None:
+    def stop_accepting(self) -> None:
         """Take no further connection: who tries is refused. Wakes accept()."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
 
-    def _run(self, work: Callable[..., None], *args: object) -> None:
-        thread = threading.Thread(target=work, args=args, daemon=True)
+    def _run(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -154,6 +154,6 @@ class ScriptedServer:
         except OSError:
             pass  # the client has left, as many scripts expect
         except Exception as problem:  # noqa: BLE001 - raised again in the test's own thread
-            self._problems.append(problem)
+            self._errors.append(problem)
         finally:
             peer.connection.close()

@@ -25,9 +25,9 @@ _NOT_RUN = "not run by the tests: "
 _FILE = re.compile(r"[\w./-]+\.\w+")
 _PORTS = re.compile(r"\b808\d\b")
 """Every port of a page."""
-_OUT_OF_THE_WAY = range(15_000, 30_000)
+_PORT_RANGE = range(15_000, 30_000)
 """Where no system takes the ports from that it hands out for port 0, as other tests ask for."""
-_END_ALL = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+_KILL_JOBS = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Block:
     line: int
 
     @property
-    def not_run(self) -> str:
+    def skip_reason(self) -> str:
         """Why nobody runs it; empty: it is run."""
         return self.title.removeprefix(_NOT_RUN) if self.title.startswith(_NOT_RUN) else ""
 
@@ -56,9 +56,9 @@ class Block:
         return int(found[1]) if found else 0
 
     @property
-    def is_understood(self) -> bool:
+    def has_known_title(self) -> bool:
         """Whether its title is one of those that say something."""
-        return not self.title or bool(self.not_run or self.file or self.exit_code)
+        return not self.title or bool(self.skip_reason or self.file or self.exit_code)
 
 
 def blocks(page: str) -> list[Block]:
@@ -69,22 +69,22 @@ def blocks(page: str) -> list[Block]:
     ]
 
 
-def script_of(run: Iterable[Block]) -> str:
+def script_of(selected: Iterable[Block]) -> str:
     """Return one script of blocks in the shell's language or Python, each with the line that it stands at.
 
     They share one shell: what one starts in the background is there for the next.
     """
     lines = []
-    for block in run:
+    for block in selected:
         code = f"python - <<'END_OF_BLOCK'\n{block.code}END_OF_BLOCK\n" if block.lang == "python" else block.code
-        told = f"echo '# line {block.line}'\n"
+        echo = f"echo '# line {block.line}'\n"
         if block.exit_code:
             code = f"set +e\n{code}code=$?\nset -e\ntest $code -eq {block.exit_code}\n"
-        lines.append(told + code)
+        lines.append(echo + code)
     return "".join(lines)
 
 
-def run_in(folder: Path, files: Iterable[Block], script: str) -> str:
+def run_script(folder: Path, files: Iterable[Block], script: str) -> str:
     """Run a script in a folder with these files in it, and return what was printed.
 
     Every port is another than written, so that tests can run beside each other.
@@ -94,15 +94,15 @@ def run_in(folder: Path, files: Iterable[Block], script: str) -> str:
     """
     ports: dict[str, str] = {}
 
-    def moved(text: str) -> str:
+    def with_free_ports(text: str) -> str:
         return _PORTS.sub(lambda found: ports.setdefault(found[0], str(_free_port())), text)
 
     for block in files:
         file = folder / block.file
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(moved(block.code), encoding="utf-8")
-    done = subprocess.run(  # noqa: S603 - the pages' own commands
-        ["bash", "-euo", "pipefail", "-c", _END_ALL + moved(script)],
+        file.write_text(with_free_ports(block.code), encoding="utf-8")
+    completed = subprocess.run(  # noqa: S603 - the pages' own commands
+        ["bash", "-euo", "pipefail", "-c", _KILL_JOBS + with_free_ports(script)],
         cwd=folder,
         env=_environment(),
         stdin=subprocess.DEVNULL,
@@ -112,13 +112,13 @@ def run_in(folder: Path, files: Iterable[Block], script: str) -> str:
         timeout=240,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    assert completed.returncode == 0, completed.stdout
+    return completed.stdout
 
 
 def _free_port() -> int:
     while True:
-        port = secrets.choice(_OUT_OF_THE_WAY)
+        port = secrets.choice(_PORT_RANGE)
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
                 return port
@@ -126,6 +126,10 @@ def _free_port() -> int:
 
 def _environment() -> dict[str, str]:
     """Return an environment with our commands first, no target, and nothing that measures coverage in there."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
     scripts = str(Path(sys.executable).parent)
-    return kept | {"PATH": f"{scripts}{os.pathsep}{kept['PATH']}", "TCOP_MOCK_TARGET": "", "PYTHONUNBUFFERED": "1"}
+    return environment | {
+        "PATH": f"{scripts}{os.pathsep}{environment['PATH']}",
+        "TCOP_MOCK_TARGET": "",
+        "PYTHONUNBUFFERED": "1",
+    }

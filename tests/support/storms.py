@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.load import LoadPlan, Model
-from tcop_mock.domain.load_summary import Bucket, Distribution, LoadPoint, LoadSummary
+from tcop_mock.domain.load import LoadModel, LoadPlan
+from tcop_mock.domain.load_summary import Bucket, Distribution, LoadSummary, SeriesPoint
 from tcop_mock.domain.target import Target
 
 PLAN = LoadPlan(
@@ -13,7 +13,7 @@ PLAN = LoadPlan(
     rules=load_profile().delivery,
     profile="2023",
     seed=42,
-    model=Model.SCRIPT,
+    model=LoadModel.SCRIPT,
     title="zone-outage",
     assumptions=("pauses of 1, 2 and 4 s between the attempts (no page gives any)",),
 )
@@ -23,15 +23,15 @@ SUMMARY = LoadSummary(
     attempts=120,
     outcomes={Outcome.ACKED: 100, Outcome.TIMED_OUT: 12, Outcome.REJECTED: 8},
     statuses={200: 100, 503: 8},
-    acks=Distribution((Bucket(0.02, 90), Bucket(2.0, 10)), max_s=2.0, sum_s=21.8),
-    services=Distribution((Bucket(0.02, 95), Bucket(2.0, 5)), max_s=2.0, sum_s=11.9),
+    ack_times=Distribution((Bucket(0.02, 90), Bucket(2.0, 10)), max_s=2.0, sum_s=21.8),
+    service_times=Distribution((Bucket(0.02, 95), Bucket(2.0, 5)), max_s=2.0, sum_s=11.9),
     lateness=Distribution((Bucket(0.001, 119), Bucket(0.02, 1)), max_s=0.02, sum_s=0.139),
     late=1,
     dropped=0,
     replayed=0,
     connections=120,
     series=tuple(
-        LoadPoint(
+        SeriesPoint(
             float(at), 1.0, 2, 2 if at % 3 else 1, int(at % 3 == 0), 0, 0, at % 4, 0.02, 0.02 + at / 30, 0.03 + at / 30
         )
         for at in range(60)

@@ -6,20 +6,20 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from tcop_mock.domain.contract import Call, Case, Clause, Level, Stage
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.contract import Clause, Invocation, Level, Phase, RequestCase
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.verdict import (
+    BaselineEntry,
     ClauseFinished,
     ClauseResult,
     ClauseStarted,
+    ClauseStatus,
     Exchange,
     Finding,
-    Known,
-    Ran,
     Reproduction,
-    Result,
     RunEvent,
     RunFinished,
+    RunInfo,
     RunStarted,
     Verdict,
 )
@@ -42,13 +42,13 @@ FINDING = Finding(
 <
 < 系统错误
 outcome: rejected after 0.003 s""",
-    reproduce=Reproduction(CURL, CLI),
+    reproduction=Reproduction(CURL, CLI),
 )
 
 REPLAY = "tcop-mock replay TCM302/4 --to http://127.0.0.1:8080/alarm --attempts 1 --seed 42 --profile 2023"
 EXCHANGE = Exchange(
     "http://127.0.0.1:8080/alarm",
-    Case('recoverTime "0" while firing', Push(b'{"recoverTime":"0"}'), "cvm/basic-monitoring"),
+    RequestCase('recoverTime "0" while firing', OutgoingRequest(b'{"recoverTime":"0"}'), "cvm/basic-monitoring"),
     Attempt(
         Outcome.REJECTED,
         101.5,
@@ -60,9 +60,9 @@ EXCHANGE = Exchange(
         headers=(("Content-Type", "text/plain"), ("Location", "/elsewhere")),
     ),
 )
-SHOWN = replace(
+FINDING_WITH_EXCHANGE = replace(
     FINDING,
-    reproduce=Reproduction(CURL, CLI, REPLAY),
+    reproduction=Reproduction(CURL, CLI, REPLAY),
     cause="answered 500",
     cases=('recoverTime "0" while firing', 'recoverTime "0" while resolved'),
     exchanges=(EXCHANGE,),
@@ -70,56 +70,62 @@ SHOWN = replace(
 """The finding with its request and answer, as a run has it."""
 
 
-def clause(code: str, slug: str, level: Level = Level.MUST) -> Clause:
+def make_clause(code: str, slug: str, level: Level = Level.MUST) -> Clause:
     """Return a clause of which only what is printed matters."""
     return Clause(
         code=code,
         slug=slug,
         level=level,
         profiles=(),
-        needs=frozenset(),
-        stage=Stage.MAIN,
+        prerequisites=frozenset(),
+        phase=Phase.MAIN,
         requirement='recoverTime 0, "0" and "" are taken while firing and while resolved.',
         source="alarm callback page, 2023-08-07: 0 until the alarm is resolved",
         why="Parsing it as a date answers 500 to firing alarms; those incidents never close, and nobody learns of it.",
         fix='Treat 0, "0" and "" as "not known" before you parse.',
-        play=Call("variants"),
-        expect=(Call("status", {"allow": ["2xx"]}),),
+        builder=Invocation("variants"),
+        assertions=(Invocation("status", {"allow": ["2xx"]}),),
     )
 
 
-PASSED = ClauseResult(clause("TCM101", "accepts-catalogue"), Result.PASS, duration_s=0.25)
-FAILED = ClauseResult(clause("TCM302", "recover-time-zero"), Result.FAIL, findings=(FINDING,), duration_s=1.5)
-SHOULD = replace(FAILED, clause=clause("TCM105", "response-bounded", Level.SHOULD))
-LISTED = Known("0123456789abcdef", "TCM105", date(2026, 11, 1), "answered 500")
-KNOWN = replace(SHOULD, result=Result.KNOWN, findings=(replace(FINDING, fingerprint=LISTED.fingerprint, known=LISTED),))
-ERROR = ClauseResult(clause("TCM515", "burst-acks"), Result.ERROR, reason="not finished within --max-time")
-LEFT_OUT = tuple(
-    ClauseResult(clause(code, slug), Result.NOT_RUN, reason="needs auth: put USER:PASSWORD@ into the target")
+PASSED = ClauseResult(make_clause("TCM101", "accepts-catalogue"), ClauseStatus.PASS, duration_s=0.25)
+FAILED = ClauseResult(
+    make_clause("TCM302", "recover-time-zero"), ClauseStatus.FAIL, findings=(FINDING,), duration_s=1.5
+)
+SHOULD = replace(FAILED, clause=make_clause("TCM105", "response-bounded", Level.SHOULD))
+BASELINE_ENTRY = BaselineEntry("0123456789abcdef", "TCM105", date(2026, 11, 1), "answered 500")
+KNOWN = replace(
+    SHOULD,
+    status=ClauseStatus.KNOWN,
+    findings=(replace(FINDING, fingerprint=BASELINE_ENTRY.fingerprint, baseline_entry=BASELINE_ENTRY),),
+)
+ERROR = ClauseResult(make_clause("TCM515", "burst-acks"), ClauseStatus.ERROR, reason="not finished within --max-time")
+SKIPPED = tuple(
+    ClauseResult(make_clause(code, slug), ClauseStatus.NOT_RUN, reason="needs auth: put USER:PASSWORD@ into the target")
     for code, slug in (("TCM201", "auth-missing-401"), ("TCM202", "auth-wrong-401"))
 )
 ASSUMPTIONS = ("Any status from 200 to 299 is success: the page does not say what is.", "重试间隔没有文档说明。")
 
 
-RAN = Ran(datetime(2026, 11, 23, 18, 30, 59, tzinfo=timezone(timedelta(hours=8))), 100.0, 12.25, 5.0)
+RUN_INFO = RunInfo(datetime(2026, 11, 23, 18, 30, 59, tzinfo=timezone(timedelta(hours=8))), 100.0, 12.25, 5.0)
 """A run that took a while, on no shapes."""
 
 
-def broken(number: int) -> ClauseResult:
+def failed_result(finding_count: int) -> ClauseResult:
     """Return a broken clause with so many findings."""
-    return replace(FAILED, findings=(SHOWN,) * number)
+    return replace(FAILED, findings=(FINDING_WITH_EXCHANGE,) * finding_count)
 
 
-def verdict(*results: ClauseResult, target: str = "http://***@127.0.0.1:8080/alarm") -> Verdict:
+def make_verdict(*results: ClauseResult, target: str = "http://***@127.0.0.1:8080/alarm") -> Verdict:
     """Return a verdict of these results."""
     return Verdict(target, "2023", 42, ASSUMPTIONS, results)
 
 
-def events(of: Verdict) -> Iterator[RunEvent]:
+def run_events(verdict: Verdict) -> Iterator[RunEvent]:
     """Yield the events of a run that ended in this verdict: the clauses left out first, as a run does."""
-    yield RunStarted(of.target, of.profile, of.seed, tuple(result.clause for result in of.results))
-    played = [result for result in of.results if result.result is not Result.NOT_RUN]
-    yield from (ClauseFinished(result) for result in of.results if result.result is Result.NOT_RUN)
-    yield from (ClauseStarted(result.clause) for result in played)
-    yield from (ClauseFinished(result) for result in played)
-    yield RunFinished(of)
+    yield RunStarted(verdict.target, verdict.profile, verdict.seed, tuple(result.clause for result in verdict.results))
+    run_results = [result for result in verdict.results if result.status is not ClauseStatus.NOT_RUN]
+    yield from (ClauseFinished(result) for result in verdict.results if result.status is ClauseStatus.NOT_RUN)
+    yield from (ClauseStarted(result.clause) for result in run_results)
+    yield from (ClauseFinished(result) for result in run_results)
+    yield RunFinished(verdict)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-class _Jumping(selectors.DefaultSelector):
+class _JumpingSelector(selectors.DefaultSelector):
     """Waits for nothing, and says how long it should have waited."""
 
     def __init__(self) -> None:
@@ -29,15 +29,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """For code that waits for timers only."""
 
     def __init__(self) -> None:
-        self._jumping = _Jumping()
-        super().__init__(self._jumping)
+        self._jumping_selector = _JumpingSelector()
+        super().__init__(self._jumping_selector)
 
     def time(self) -> float:
         """Return seconds since the loop was made."""
-        return self._jumping.now_s
+        return self._jumping_selector.now_s
 
 
-def run_virtually(work: Callable[[Callable[[], float]], Coroutine[Any, Any, T]]) -> T:
+def run_in_virtual_time(make_coroutine: Callable[[Callable[[], float]], Coroutine[Any, Any, T]]) -> T:
     """Run what a function makes of the clock."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(work(runner.get_loop().time))
+        return runner.run(make_coroutine(runner.get_loop().time))

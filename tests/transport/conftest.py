@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted_server import Peer, ScriptedServer
 
-from tcop_mock.domain.delivery import Attempt, Push
+from tcop_mock.domain.delivery import Attempt, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.load.pool import PooledPost
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.load.pool import PooledTransport
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_PUSH = Push(b'{"a":1}')
+_PUSH = OutgoingRequest(b'{"a":1}')
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def serve() -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
 def sender() -> Callable[..., Attempt]:
     """Push once to a URL with the sender. The deadline is beyond every test's duration unless the test is about it."""
 
-    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
-        return asyncio.run(HttpPost(Target.parse(url), **options)(push, deadline_s=deadline_s))
+    def send(url: str, push: OutgoingRequest = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
+        return asyncio.run(HttpTransport(Target.parse(url), **options)(push, deadline_s=deadline_s))
 
     return send
 
@@ -45,14 +45,14 @@ def post(
     if request.param.endswith("transports"):  # as on systems without epoll(7)
         monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
 
-    def send(url: str, push: Push = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
+    def send(url: str, push: OutgoingRequest = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
         return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))
 
     return sender if request.param == "sender" else send
 
 
-async def _pooled(target: Target, push: Push, deadline_s: float, options: dict[str, Any]) -> Attempt:
-    port = PooledPost(target, **options)
+async def _pooled(target: Target, push: OutgoingRequest, deadline_s: float, options: dict[str, Any]) -> Attempt:
+    port = PooledTransport(target, **options)
     try:
         return await port(push, deadline_s=deadline_s)
     finally:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +26,16 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n"
 @pytest.mark.parametrize(
     "answer, push, scheme",
     [
-        (b"", Push(b"{}"), "http"),
-        (HEAD, Push(b"{}"), "http"),
-        (HEAD, Push(b"{}", patience_s=25), "http"),
-        (b"", Push(b"x" * 20_000_000), "http"),
-        (b"", Push(b"x" * 5000, segments=(1,)), "http"),
-        (b"", Push(b"{}"), "https"),
+        (b"", OutgoingRequest(b"{}"), "http"),
+        (HEAD, OutgoingRequest(b"{}"), "http"),
+        (HEAD, OutgoingRequest(b"{}", body_timeout_s=25), "http"),
+        (b"", OutgoingRequest(b"x" * 20_000_000), "http"),
+        (b"", OutgoingRequest(b"x" * 5000, segment_sizes=(1,)), "http"),
+        (b"", OutgoingRequest(b"{}"), "https"),
     ],
     ids=["before-answer", "in-body", "in-patience", "in-write", "between-segments", "in-handshake"],
 )
-def test_a_cancelled_attempt_leaves_nothing(serve: Serve, answer: bytes, push: Push, scheme: str) -> None:
+def test_a_cancelled_attempt_leaves_nothing(serve: Serve, answer: bytes, push: OutgoingRequest, scheme: str) -> None:
     """CancelledError comes through, the receiver sees the connection end, no task or socket stays."""
     begun, left = threading.Event(), threading.Event()
 
@@ -50,7 +50,7 @@ def test_a_cancelled_attempt_leaves_nothing(serve: Serve, answer: bytes, push: P
 
     async def scenario(url: str) -> None:
         loop = asyncio.get_running_loop()
-        attempt = asyncio.create_task(HttpPost(Target.parse(url))(push, deadline_s=25))
+        attempt = asyncio.create_task(HttpTransport(Target.parse(url))(push, deadline_s=25))
         await loop.run_in_executor(None, begun.wait, 25)
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -72,8 +72,8 @@ def test_an_attempt_cancelled_in_its_look_up_leaves_nothing() -> None:
         return []
 
     async def scenario() -> None:
-        post = HttpPost(Target.parse("http://callback.test"), resolve=resolve)
-        attempt = asyncio.create_task(post(Push(b"{}"), deadline_s=25))
+        post = HttpTransport(Target.parse("http://callback.test"), resolve=resolve)
+        attempt = asyncio.create_task(post(OutgoingRequest(b"{}"), deadline_s=25))
         await asyncio.get_running_loop().run_in_executor(None, asked.wait, 25)
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_an_answer_without_an_end_of_its_head_times_out(
 
 def test_a_receiver_that_never_reads_times_out(serve: Serve, post: PostOnce) -> None:
     """A body that the receiver's and our buffers cannot hold does not hold us beyond the deadline."""
-    attempt = post(serve(lambda peer: peer.ignore()).url, Push(b"x" * 20_000_000), deadline_s=DEADLINE_S)
+    attempt = post(serve(lambda peer: peer.ignore()).url, OutgoingRequest(b"x" * 20_000_000), deadline_s=DEADLINE_S)
     assert (attempt.outcome, attempt.status) == (Outcome.TIMED_OUT, None)
     assert attempt.duration_s < 20
 
@@ -97,8 +97,8 @@ def test_a_head_that_came_before_the_deadline_is_kept(serve: Serve, body: bytes)
     server = serve(lambda peer: peer.answer(HEAD + body).hold())
     with asyncio.Runner(loop_factory=Loop) as runner:
         clock = Clock(runner.get_loop(), jump_at=3)  # type: ignore[arg-type]  # start, connected, first byte
-        post = HttpPost(Target.parse(server.url), clock=clock)
-        attempt = runner.run(post(Push(b"{}"), deadline_s=500))
+        post = HttpTransport(Target.parse(server.url), clock=clock)
+        attempt = runner.run(post(OutgoingRequest(b"{}"), deadline_s=500))
     assert (attempt.outcome, attempt.status, attempt.accepted) == (Outcome.TIMED_OUT, 200, True)
     assert (attempt.started_s, attempt.connected_s, attempt.first_byte_s, attempt.ended_s) == (1, 2, 3, 4)
     assert (attempt.intended_s, attempt.body) == (1, body)
@@ -111,9 +111,9 @@ def test_the_deadline_counts_from_the_start(serve: Serve, jump_at: int, connecte
     server = serve(lambda peer: peer.hold())
     with asyncio.Runner(loop_factory=Loop) as runner:
         clock = Clock(runner.get_loop(), jump_at)  # type: ignore[arg-type]  # it has the one method
-        post = HttpPost(Target.parse(server.url), clock=clock)
+        post = HttpTransport(Target.parse(server.url), clock=clock)
         deadline_s = 500 if connected_s else DEADLINE_S
-        attempt = runner.run(post(Push(b"{}"), deadline_s=deadline_s, intended_s=-4.0))
+        attempt = runner.run(post(OutgoingRequest(b"{}"), deadline_s=deadline_s, intended_s=-4.0))
     assert attempt.outcome is Outcome.TIMED_OUT
     assert attempt.intended_s == -4.0
     assert connected_s is None or attempt.connected_s == connected_s
@@ -129,7 +129,7 @@ def test_patience_ends_the_wait_for_a_body_early(serve: Serve, sender: PostOnce,
             peer.drip(b"x" * 50_000)
         peer.hold()
 
-    attempt = sender(serve(script).url, Push(b"{}", patience_s=0.2), deadline_s=600)
+    attempt = sender(serve(script).url, OutgoingRequest(b"{}", body_timeout_s=0.2), deadline_s=600)
     assert (attempt.outcome, attempt.status) == (Outcome.TIMED_OUT, 200)
     assert 0.2 <= attempt.duration_s < 60
 
@@ -142,7 +142,7 @@ def test_patience_does_not_count_before_the_head(serve: Serve, sender: PostOnce)
         peer.drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 30 + b"\r\nContent-Length: 0\r\n\r")
         peer.send(b"\n")
 
-    attempt = sender(serve(script).url, Push(b"{}", patience_s=0.01))
+    attempt = sender(serve(script).url, OutgoingRequest(b"{}", body_timeout_s=0.01))
     assert (attempt.outcome, attempt.duration_s > 0.01) == (Outcome.ACKED, True)
 
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import run_virtually
+from virtual_time import run_in_virtual_time
 
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.delivery import Attempt, Delivery, Outcome, Push
+from tcop_mock.domain.delivery import Attempt, Delivery, Outcome, OutgoingRequest
 from tcop_mock.domain.profile import Accept, DeliveryRules, RetryAfter
-from tcop_mock.transport.delivery import Courier, Notification
+from tcop_mock.transport.delivery import DeliveryScheduler, ScheduledRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.domain.delivery import Post
+    from tcop_mock.domain.delivery import Transport
 
 RETRIED = frozenset({Outcome.TIMED_OUT, Outcome.REJECTED})
 DAY_S = 86_400
@@ -51,19 +51,19 @@ class World:
         rules = DeliveryRules(attempts, 5.0, Accept.ANY_2XX, 65_536, RETRIED, pauses_s, ())
 
         async def all_of_them(clock: Callable[[], float]) -> list[Delivery]:
-            courier = Courier(self.port(clock), rules, clock, asyncio.sleep, pause_scale, gap_scale)
-            sent = [Notification(at_s, Push(body)) for at_s, body in notifications]
+            courier = DeliveryScheduler(self.port(clock), rules, clock, asyncio.sleep, pause_scale, gap_scale)
+            sent = [ScheduledRequest(at_s, OutgoingRequest(body)) for at_s, body in notifications]
             ended = [one async for one in courier.deliver_all(sent)]
             self.over_s = clock()
             return [one.delivery for one in sorted(ended)]
 
-        return run_virtually(all_of_them)
+        return run_in_virtual_time(all_of_them)
 
-    def port(self, clock: Callable[[], float]) -> Post:
+    def port(self, clock: Callable[[], float]) -> Transport:
         """Return the port of a loop with a clock."""
         left = {body: iter(ends) for body, ends in self.ends.items()}
 
-        async def post(push: Push, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        async def post(push: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
             outcome, took_s = next(left.get(push.body, iter(())), (Outcome.ACKED, 0.0))
             assert intended_s is not None
             started_s = clock()
@@ -220,13 +220,15 @@ def test_who_stops_listening_cancels_what_is_under_way() -> None:
     rules = DeliveryRules(1, 5.0, Accept.ANY_2XX, 65_536, RETRIED, (), ())
 
     async def first_only(clock: Callable[[], float]) -> int:
-        courier = Courier(world.port(clock), rules, clock, asyncio.sleep)
-        ended = courier.deliver_all([Notification(0, Push(b"slow")), Notification(0, Push(b"fast"))])
+        courier = DeliveryScheduler(world.port(clock), rules, clock, asyncio.sleep)
+        ended = courier.deliver_all(
+            [ScheduledRequest(0, OutgoingRequest(b"slow")), ScheduledRequest(0, OutgoingRequest(b"fast"))]
+        )
         first = await anext(ended)
         await ended.aclose()
         return first.number
 
-    assert run_virtually(first_only) == 1
+    assert run_in_virtual_time(first_only) == 1
     assert world.cancelled == 1
 
 
@@ -236,6 +238,6 @@ def test_one_callback_is_delivered_now() -> None:
     rules = DeliveryRules(4, 5.0, Accept.ANY_2XX, 65_536, RETRIED, (1,), ())
 
     async def one(clock: Callable[[], float]) -> Delivery:
-        return await Courier(world.port(clock), rules, clock, asyncio.sleep).deliver(Push(b"one"))
+        return await DeliveryScheduler(world.port(clock), rules, clock, asyncio.sleep).deliver(OutgoingRequest(b"one"))
 
-    assert [attempt.started_s for attempt in run_virtually(one).attempts] == [0, 3]
+    assert [attempt.started_s for attempt in run_in_virtual_time(one).attempts] == [0, 3]

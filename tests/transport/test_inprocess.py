@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock.domain.delivery import Outcome, Push
+from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret, Target
 from tcop_mock.errors import TargetError, UsageError
-from tcop_mock.transport.asgi import AsgiPost
-from tcop_mock.transport.inprocess import WsgiPost
-from tcop_mock.transport.open import opened
+from tcop_mock.transport.asgi import AsgiTransport
+from tcop_mock.transport.inprocess import WsgiTransport
+from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Attempt
 
 TARGET = Target.parse("app:app/h%C3%B6ok/x?a=1&b=%20")
-PUSH = Push(b'{"a":"\xc3\xa9"}', headers=(("Content-Type", "application/json"), ("X-Team", "sre")))
+PUSH = OutgoingRequest(b'{"a":"\xc3\xa9"}', headers=(("Content-Type", "application/json"), ("X-Team", "sre")))
 Start = Any
 Scope = dict[str, Any]
 
 
-def _wsgi(app: Any, push: Push = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:
-    post = WsgiPost(app, TARGET, answer_cap_bytes=cap, clock=time.perf_counter)
+def _wsgi(app: Any, push: OutgoingRequest = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:
+    post = WsgiTransport(app, TARGET, max_body_bytes=cap, clock=time.perf_counter)
     return asyncio.run(post(push, deadline_s=deadline_s))
 
 
-def _asgi(app: Any, push: Push = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:
-    with AsgiPost(app, TARGET, answer_cap_bytes=cap, clock=time.perf_counter, lifespan_s=5.0) as post:
+def _asgi(app: Any, push: OutgoingRequest = PUSH, *, deadline_s: float = 5.0, cap: int = 1000) -> Attempt:
+    with AsgiTransport(app, TARGET, max_body_bytes=cap, clock=time.perf_counter, lifespan_timeout_s=5.0) as post:
         return asyncio.run(post(push, deadline_s=deadline_s))
 
 
@@ -54,7 +54,9 @@ def test_a_wsgi_app_gets_the_request_as_pep_3333_has_it() -> None:
         start_response("202 Accepted", [("X-A", "1")])
         return [b"o", b"k"]
 
-    attempt = _wsgi(app, Push(PUSH.body, headers=PUSH.headers, credentials=Credentials(Secret("u"), Secret("p"))))
+    attempt = _wsgi(
+        app, OutgoingRequest(PUSH.body, headers=PUSH.headers, credentials=Credentials(Secret("u"), Secret("p")))
+    )
     [environ] = seen
     assert environ["body"] == PUSH.body
     assert {key: environ[key] for key in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE")} == {
@@ -75,7 +77,7 @@ def test_a_wsgi_app_gets_the_request_as_pep_3333_has_it() -> None:
         b"ok",
     )
     assert attempt.started_s <= (attempt.first_byte_s or 0) <= attempt.ended_s
-    assert (attempt.sent_bytes, attempt.received_bytes, attempt.detail, attempt.trace) == (10, 2, "", "")
+    assert (attempt.sent_bytes, attempt.received_bytes, attempt.detail, attempt.traceback) == (10, 2, "", "")
 
 
 def test_an_asgi_app_gets_the_request_as_its_specification_has_it() -> None:
@@ -97,8 +99,8 @@ def test_an_asgi_app_gets_the_request_as_its_specification_has_it() -> None:
         seen.append(await receive())
         gone.set()
 
-    push = Push(PUSH.body, headers=PUSH.headers, segments=(4, 10))
-    with AsgiPost(app, TARGET, answer_cap_bytes=10, clock=time.perf_counter) as post:
+    push = OutgoingRequest(PUSH.body, headers=PUSH.headers, segment_sizes=(4, 10))
+    with AsgiTransport(app, TARGET, max_body_bytes=10, clock=time.perf_counter) as post:
         attempt = asyncio.run(post(push, deadline_s=5.0))
         assert gone.wait(5.0)
     scope, parts, disconnect, shutdown = seen
@@ -126,7 +128,7 @@ def test_an_empty_body_is_one_empty_part() -> None:
             message = await receive()
             await _answer(send, 200 if message == {"type": "http.request", "body": b"", "more_body": False} else 500)
 
-    assert _asgi(app, Push(b"")).status == 200
+    assert _asgi(app, OutgoingRequest(b"")).status == 200
 
 
 def test_an_app_that_raises_answers_500_with_its_traceback() -> None:
@@ -140,7 +142,7 @@ def test_an_app_that_raises_answers_500_with_its_traceback() -> None:
 
     for attempt in (_wsgi(wsgi), _asgi(asgi)):
         assert (attempt.outcome, attempt.status, attempt.detail) == (Outcome.REJECTED, 500, "KeyError: 'POST'")
-        assert "test_inprocess.py" in attempt.trace
+        assert "test_inprocess.py" in attempt.traceback
         assert "Traceback" not in repr(attempt)
 
 
@@ -159,7 +161,7 @@ def test_an_app_that_raises_inside_its_answer_cuts_it() -> None:
 
     for attempt in (_wsgi(wsgi), _asgi(asgi)):
         assert (attempt.outcome, attempt.status) == (Outcome.RESET_IN_ANSWER, 200)
-        assert "Error" in attempt.trace
+        assert "Error" in attempt.traceback
 
 
 def test_an_app_without_an_answer_answers_500() -> None:
@@ -242,7 +244,7 @@ def test_start_response_twice_is_the_app_s_mistake() -> None:
         start_response("503 X", [], (None, None, None))(b"sorry")
         return []
 
-    assert "called twice" in _wsgi(twice).trace
+    assert "called twice" in _wsgi(twice).traceback
     attempt = _wsgi(again)
     assert (attempt.status, attempt.body) == (503, b"sorry")
 
@@ -279,7 +281,7 @@ def test_an_app_that_does_not_start_up_is_no_target(message: dict[str, str] | No
             await asyncio.Event().wait()
         await send({"type": "lifespan.startup.failed", **(message or {})})
 
-    post = AsgiPost(app, TARGET, answer_cap_bytes=10, clock=time.perf_counter, lifespan_s=0.1)
+    post = AsgiTransport(app, TARGET, max_body_bytes=10, clock=time.perf_counter, lifespan_timeout_s=0.1)
     with pytest.raises(TargetError, match=f"the app did not start up: {told}$"), post:
         pass
 
@@ -293,7 +295,7 @@ def test_an_app_that_does_not_shut_down_is_left() -> None:
             await send({"type": "lifespan.startup.complete"})
             await asyncio.Event().wait()
 
-    with AsgiPost(app, TARGET, answer_cap_bytes=10, clock=time.perf_counter, lifespan_s=0.1):
+    with AsgiTransport(app, TARGET, max_body_bytes=10, clock=time.perf_counter, lifespan_timeout_s=0.1):
         pass
 
 
@@ -342,7 +344,7 @@ def test_an_app_is_found_and_recognised(
     module: str, attribute: str, body: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By name, by factory, in an object; what it prints goes to standard error, for standard output is ours."""
-    with opened(Target.parse(f"{module}:{attribute}"), 100) as post:
+    with open_transport(Target.parse(f"{module}:{attribute}"), 100) as post:
         assert asyncio.run(post(PUSH, deadline_s=5.0)).body == body
         print("ours")  # noqa: T201 - that is what is tried
     told = capsys.readouterr()
@@ -361,15 +363,15 @@ def test_an_app_is_found_and_recognised(
 )
 def test_what_is_no_app_is_told(module: str, reference: str, problem: str) -> None:
     """With the reason, and how it is written."""
-    with pytest.raises(UsageError) as caught, opened(Target.parse(reference.format(module)), 100):
+    with pytest.raises(UsageError) as caught, open_transport(Target.parse(reference.format(module)), 100):
         pass
     assert str(caught.value).startswith(f"{reference.format(module)} is no app: {problem.format(module)}")
 
 
 def test_what_has_no_signature_is_taken_for_wsgi(module: str) -> None:
     """Built-in callables tell nothing of their arguments."""
-    with opened(Target.parse(f"{module}:builtin"), 100) as post:
-        assert isinstance(post, WsgiPost)
+    with open_transport(Target.parse(f"{module}:builtin"), 100) as post:
+        assert isinstance(post, WsgiTransport)
 
 
 def test_urls_are_dialled() -> None:
@@ -396,7 +398,7 @@ def test_two_hundred_at_once_are_all_answered() -> None:
     async def storm(post: Callable[..., Any]) -> list[Attempt]:
         return list(await asyncio.gather(*(post(PUSH, deadline_s=5.0) for _ in range(200))))
 
-    post = WsgiPost(wsgi, TARGET, answer_cap_bytes=10, clock=time.perf_counter)
+    post = WsgiTransport(wsgi, TARGET, max_body_bytes=10, clock=time.perf_counter)
     assert {attempt.outcome for attempt in asyncio.run(storm(post))} == {Outcome.ACKED}
 
 
@@ -412,7 +414,7 @@ def test_who_hangs_up_waits_for_no_answer() -> None:
         ended.set()
         await _answer(send, 204)
 
-    with AsgiPost(app, TARGET, answer_cap_bytes=10, clock=time.perf_counter) as post:
-        attempt = asyncio.run(post(Push(b"{}", hang_up_s=0.01), deadline_s=5.0))
+    with AsgiTransport(app, TARGET, max_body_bytes=10, clock=time.perf_counter) as post:
+        attempt = asyncio.run(post(OutgoingRequest(b"{}", hang_up_after_s=0.01), deadline_s=5.0))
         assert ended.wait(5.0)
     assert (attempt.outcome, attempt.status) == (Outcome.CANCELLED, None)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.server.http_server import Reply, Sink
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.server.http_server import HttpServer, Reply
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def test_a_whole_answer_is_acked_however_it_is_framed(serve: Serve, post: PostOn
 def test_an_answer_to_head_has_no_body(serve: Serve, sender: PostOnce) -> None:
     """The Content-Length of an answer to HEAD announces nothing that is waited for."""
     server = serve(lambda peer: peer.answer(HEAD).hold())
-    assert sender(server.url, Push(b"", method="HEAD")).outcome is Outcome.ACKED
+    assert sender(server.url, OutgoingRequest(b"", method="HEAD")).outcome is Outcome.ACKED
 
 
 @pytest.mark.parametrize("answer", [OK, CHUNKED + b"2\r\nok\r\n0\r\n\r\n"], ids=["length", "chunked"])
@@ -217,22 +217,22 @@ def test_every_status_of_a_final_answer_is_recorded() -> None:
 
     async def scenario() -> list[Attempt]:
         answers = iter(statuses)
-        async with Sink(lambda _: Reply(next(answers))) as sink:
-            post = HttpPost(Target.parse(sink.url))
-            return [await post(Push(b"{}"), deadline_s=25) for _ in statuses]
+        async with HttpServer(lambda _: Reply(next(answers))) as sink:
+            post = HttpTransport(Target.parse(sink.url))
+            return [await post(OutgoingRequest(b"{}"), deadline_s=25) for _ in statuses]
 
     attempts = asyncio.run(scenario())
     assert [attempt.status for attempt in attempts] == list(statuses)
-    assert [attempt.outcome for attempt in attempts] == [Outcome.of_status(status) for status in statuses]
+    assert [attempt.outcome for attempt in attempts] == [Outcome.from_status(status) for status in statuses]
 
 
 def test_a_thousand_at_once_are_all_answered() -> None:
     """Each on a connection of its own."""
 
     async def scenario() -> list[Attempt]:
-        async with Sink(lambda _: Reply(204)) as sink:
-            post = HttpPost(Target.parse(sink.url))
-            return list(await asyncio.gather(*(post(Push(b"{}"), deadline_s=25) for _ in range(1000))))
+        async with HttpServer(lambda _: Reply(204)) as sink:
+            post = HttpTransport(Target.parse(sink.url))
+            return list(await asyncio.gather(*(post(OutgoingRequest(b"{}"), deadline_s=25) for _ in range(1000))))
 
     assert {attempt.outcome for attempt in asyncio.run(scenario())} == {Outcome.ACKED}
 
@@ -251,8 +251,8 @@ def test_an_ipv6_literal_is_dialled() -> None:
     """Where the machine has IPv6."""
 
     async def scenario() -> Attempt:
-        async with Sink(lambda _: Reply(204), host="::1") as sink:
-            return await HttpPost(Target.parse(sink.url))(Push(b"{}"), deadline_s=25)
+        async with HttpServer(lambda _: Reply(204), host="::1") as sink:
+            return await HttpTransport(Target.parse(sink.url))(OutgoingRequest(b"{}"), deadline_s=25)
 
     if socket.has_ipv6 and _has_loopback_6():
         assert asyncio.run(scenario()).outcome is Outcome.ACKED
@@ -285,13 +285,13 @@ def test_an_early_refusal_is_read_while_the_body_is_still_being_written(serve: S
         peer.read_some()
         peer.send(b"HTTP/1.1 413 X\r\nContent-Length: 3\r\n\r\nbig")
 
-    attempt = post(serve(script).url, Push(b"x" * 8_000_000))
+    attempt = post(serve(script).url, OutgoingRequest(b"x" * 8_000_000))
     assert (attempt.outcome, attempt.status, attempt.body) == (Outcome.REJECTED, 413, b"big")
 
 
 def test_a_reset_while_the_body_is_written_is_a_reset(serve: Serve, post: PostOnce) -> None:
     """A receiver that breaks off inside the request has answered nothing."""
-    attempt = post(serve(lambda peer: (peer.read_some(), peer.reset())).url, Push(b"x" * 8_000_000))
+    attempt = post(serve(lambda peer: (peer.read_some(), peer.reset())).url, OutgoingRequest(b"x" * 8_000_000))
     assert (attempt.outcome, attempt.status) == (Outcome.RESET_BEFORE_ANSWER, None)
 
 

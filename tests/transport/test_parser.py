@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pydantic
 import pytest
 
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.errors import UsageError
-from tcop_mock.transport.open import opened
-from tcop_mock.transport.parser import ParserPost, model_call, reasons, schema_call
+from tcop_mock.transport.open import open_transport
+from tcop_mock.transport.parser import ParserTransport, model_parser, parse_errors, schema_parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ BODY: dict[str, Any] = {"sessionId": "s-1", "alarmStatus": "1", "info": {"port":
 
 
 def _post(parse: Callable[[Any], object], body: object = BODY, deadline_s: float = 10.0) -> Attempt:
-    post = ParserPost(parse, Target.of_parser(Parser.MODEL, "m:f"), time.perf_counter)
-    return asyncio.run(post(Push(json.dumps(body).encode()), deadline_s=deadline_s))
+    post = ParserTransport(parse, Target.for_parser(Parser.MODEL, "m:f"), time.perf_counter)
+    return asyncio.run(post(OutgoingRequest(json.dumps(body).encode()), deadline_s=deadline_s))
 
 
 def _raising(problem: BaseException) -> Callable[[Any], NoReturn]:
@@ -44,7 +44,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
 
     def call(text: str, name: str) -> Callable[[Any], object]:
         (tmp_path / f"{module}.py").write_text(text, encoding="utf-8")
-        return model_call(f"{module}:{name}")
+        return model_parser(f"{module}:{name}")
 
     return call
 
@@ -52,7 +52,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
 def test_what_does_not_raise_is_taken() -> None:
     """A parser that returns answers 200 and has nothing against the body."""
     attempt = _post(lambda body: body["sessionId"])
-    assert (attempt.outcome, attempt.status, attempt.refusals, attempt.detail) == (Outcome.ACKED, 200, (), "")
+    assert (attempt.outcome, attempt.status, attempt.parse_errors, attempt.detail) == (Outcome.ACKED, 200, (), "")
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_what_raises_says_why(problem: BaseException, status: int, text: str) ->
     """What nobody raises on purpose is a 500, the rest a 422; the text is a line that moves no cursor."""
     attempt = _post(_raising(problem))
     assert attempt.status == status
-    assert [reason.text for reason in attempt.refusals] == [text]
+    assert [reason.message for reason in attempt.parse_errors] == [text]
     assert attempt.detail.startswith("raised in parse, line ")
     assert attempt.detail.endswith(" of test_parser.py")
 
 
 def test_a_reason_is_bounded() -> None:
     """However long the text of an exception, what is told of it is short."""
-    [reason] = _post(_raising(ValueError("x" * 100_000))).refusals
-    assert len(reason.text) < 400
+    [reason] = _post(_raising(ValueError("x" * 100_000))).parse_errors
+    assert len(reason.message) < 400
 
 
 def test_a_parser_that_hangs_is_late() -> None:
@@ -91,7 +91,8 @@ def test_a_cause_knows_nothing_of_the_body() -> None:
     body = json.dumps(BODY).encode()
     told = "port 4430 is over 1024, 'a' or \"s-1\" in 'names' 1"
     assert (
-        reasons(ValueError(told), body)[0].cause == "refused with ValueError: port … is over 1024, … or … in 'names' 1"
+        parse_errors(ValueError(told), body)[0].cause
+        == "refused with ValueError: port … is over 1024, … or … in 'names' 1"
     )
 
 
@@ -128,12 +129,12 @@ def _pydantic_error() -> pydantic.ValidationError:
 )
 def test_exceptions_of_other_libraries_say_what_they_mean(problem: Exception, texts: list[str]) -> None:
     """A ``message`` goes before the whole text, the parts of a group before the group."""
-    assert [reason.text for reason in reasons(problem, b"{}")] == texts
+    assert [reason.message for reason in parse_errors(problem, b"{}")] == texts
 
 
 def test_each_error_of_a_pydantic_model_is_a_reason() -> None:
     """Place and message of each, without the input and the link."""
-    told = [reason.text for reason in reasons(_pydantic_error(), b"{}")]
+    told = [reason.message for reason in parse_errors(_pydantic_error(), b"{}")]
     assert told == [
         "refused with ValidationError: session: Field required",
         "refused with ValidationError: port: Input should be a valid integer, unable to parse string as an integer",
@@ -227,26 +228,28 @@ def test_a_schema_says_path_and_message(tmp_path: Path) -> None:
     """Each thing that a schema has against a body is a reason, with the path of the value."""
     file = tmp_path / "s.json"
     file.write_text(json.dumps(SCHEMA), encoding="utf-8")
-    parse = schema_call(str(file))
-    assert [reason.text for reason in _post(parse).refusals] == [
+    parse = schema_parser(str(file))
+    assert [reason.message for reason in _post(parse).parse_errors] == [
         "refused: region: is missing",
         "refused: sessionId: has 3 characters, fewer than 5",
         "refused: info.port: is an integer, not a text",
     ]
     good = BODY | {"region": "gz", "sessionId": "session", "info": {"names": [], "port": "443"}}
     assert _post(parse, good).accepted
-    [reason] = _post(parse, good | {"info": {"port": "44"}}).refusals
-    assert "is valid under each of" in reason.text
-    assert _post(parse, good | {"info": {"extra": 1}}).refusals[0].text == "refused: info.extra: is an unknown key"
+    [reason] = _post(parse, good | {"info": {"port": "44"}}).parse_errors
+    assert "is valid under each of" in reason.message
+    assert (
+        _post(parse, good | {"info": {"extra": 1}}).parse_errors[0].message == "refused: info.extra: is an unknown key"
+    )
 
 
 def test_a_schema_is_opened_by_its_target(tmp_path: Path) -> None:
     """The port of a target that is a schema holds bodies to it."""
     file = tmp_path / "s.json"
     file.write_text('{"maxProperties": 1, "description": "x"}', encoding="utf-8")
-    with opened(Target.of_parser(Parser.SCHEMA, str(file)), 1000) as post:
-        attempt = asyncio.run(post(Push(b'{"a": 1, "b": 2}'), deadline_s=10.0))
-    assert attempt.refusals[0].text == "refused: {'a': 1, 'b': 2} has too many properties"
+    with open_transport(Target.for_parser(Parser.SCHEMA, str(file)), 1000) as post:
+        attempt = asyncio.run(post(OutgoingRequest(b'{"a": 1, "b": 2}'), deadline_s=10.0))
+    assert attempt.parse_errors[0].message == "refused: {'a': 1, 'b': 2} has too many properties"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +270,7 @@ def test_a_schema_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, mes
     file = tmp_path / "s.json"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError) as caught:
-        schema_call(str(file))
+        schema_parser(str(file))
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -285,13 +288,13 @@ def test_a_schema_may_name_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps(schema), encoding="utf-8")
     (tmp_path / "true.json").write_text("true", encoding="utf-8")
     assert (
-        _post(schema_call(str(tmp_path / "s.json")), {"a": 1}).refusals[0].text
+        _post(schema_parser(str(tmp_path / "s.json")), {"a": 1}).parse_errors[0].message
         == "refused: a: is an integer, not a text"
     )
-    assert _post(schema_call(str(tmp_path / "true.json")), [1]).accepted
+    assert _post(schema_parser(str(tmp_path / "true.json")), [1]).accepted
 
 
 def test_a_schema_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """The reason is the system's."""
     with pytest.raises(UsageError, match="cannot be read: No such file or directory"):
-        schema_call(str(tmp_path / "s.json"))
+        schema_parser(str(tmp_path / "s.json"))

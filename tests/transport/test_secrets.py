@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.load.pool import PooledPost
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.load.pool import PooledTransport
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,10 +41,10 @@ def shown(problem: BaseException) -> str:
     return "".join(texts)
 
 
-def prepared(server: ScriptedServer, body: bytes = b"{}") -> tuple[Target, Push]:
+def prepared(server: ScriptedServer, body: bytes = b"{}") -> tuple[Target, OutgoingRequest]:
     """Return a target with userinfo, and a push with its credentials."""
     target = Target.parse(server.url.replace("://", f"://user:{quote(PASSWORD, safe='')}@"))
-    return target, Push(body, credentials=target.credentials, segments=(1,))
+    return target, OutgoingRequest(body, credentials=target.credentials, segment_sizes=(1,))
 
 
 def raising(at: int) -> Callable[..., Any]:
@@ -77,7 +77,7 @@ def test_a_traceback_with_locals_of_a_failing_attempt_shows_none(serve: Serve, o
     )
     target, push = prepared(serve(script))
     with pytest.raises(LookupError) as failure:
-        asyncio.run(HttpPost(target, **options)(push, deadline_s=0.3 if "sleep" in options else 25))
+        asyncio.run(HttpTransport(target, **options)(push, deadline_s=0.3 if "sleep" in options else 25))
     text = shown(failure.value)
     assert "push = Push" in text, "the locals are captured"
     assert [spelling for spelling in SPELLINGS if spelling in text] == []
@@ -89,7 +89,7 @@ def test_a_traceback_with_locals_of_the_wire_of_loads_shows_none(serve: Serve, a
     target, push = prepared(serve(lambda peer: peer.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").hold()))
 
     async def run() -> None:
-        port = PooledPost(target, clock=raising(at))
+        port = PooledTransport(target, clock=raising(at))
         try:
             await port(push, deadline_s=25)
         finally:
@@ -118,7 +118,7 @@ def test_a_traceback_with_locals_of_a_cancelled_attempt_shows_none(serve: Serve)
             paused.set()
             await asyncio.sleep(25)
 
-        attempt = asyncio.ensure_future(HttpPost(target, sleep=pause)(push, deadline_s=25))
+        attempt = asyncio.ensure_future(HttpTransport(target, sleep=pause)(push, deadline_s=25))
         await paused.wait()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:  # whose stack would be all of pytest's
             stacks.extend(repr(frame.f_locals) for frame in task.get_stack())
@@ -149,8 +149,8 @@ def test_a_receiver_cannot_put_them_into_the_detail(
 ) -> None:
     """A broken answer that echoes them is a bad answer, whose record and log, in debug mode too, hold none of it."""
 
-    async def run(target: Target, push: Push) -> Attempt:
-        return await HttpPost(target)(push, deadline_s=25)
+    async def run(target: Target, push: OutgoingRequest) -> Attempt:
+        return await HttpTransport(target)(push, deadline_s=25)
 
     with caplog.at_level(logging.DEBUG):
         server = serve(lambda peer: peer.answer(echo(TOKEN.encode())).hold())

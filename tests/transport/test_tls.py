@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from tcop_mock.domain.delivery import Attempt, Outcome, Push
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_a_valid_certificate_is_accepted(serve: Serve, post: PostOnce, authority
     def resolve(_: str, port: int, **options: Any) -> Any:
         return socket.getaddrinfo("127.0.0.1", port, **options)
 
-    attempt = post(tls_url(server, host), Push(b"x" * 1_000_000), resolve=resolve)
+    attempt = post(tls_url(server, host), OutgoingRequest(b"x" * 1_000_000), resolve=resolve)
     assert (attempt.outcome, attempt.body) == (Outcome.ACKED, b"ok")
 
 

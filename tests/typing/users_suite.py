@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any, assert_type
 import pytest
 
 import tcop_mock
-from tcop_mock import Callback, Catalog, Delivery, Form, Lang, Notify, NotifyType, Sight, State, Verdict
-from tcop_mock.testing import AlarmFactory, AsyncSender, Captured, Clock, Contract, LifecycleFactory, Receiver, Sender
+from tcop_mock import Callback, Catalog, Delivery, EffectSnapshot, Form, Lang, NotifyType, RepeatPolicy, State, Verdict
+from tcop_mock.testing import (
+    AlarmFactory,
+    AsyncSender,
+    CapturedRequest,
+    Clock,
+    Contract,
+    LifecycleFactory,
+    Receiver,
+    Sender,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,10 +45,10 @@ def tcop_catalogue() -> Catalog:
 class Store:
     """An observer that is a class."""
 
-    async def look(self, token: str) -> Sight:
+    async def observe(self, token: str) -> EffectSnapshot:
         """Return what is to be seen."""
         del token
-        return Sight()
+        return EffectSnapshot()
 
 
 @pytest.fixture
@@ -53,7 +62,7 @@ def tcop_observer() -> tcop_mock.Observer:
 @pytest.mark.tcop_skip_clause("TCM313", reason="we take the last one")
 def test_contract(tcop_contract: Contract) -> None:
     """Judge."""
-    verdict = tcop_contract.check(wait_s=10, max_time_s=60, settle_s=2)
+    verdict = tcop_contract.check(wait_s=10, max_time_s=60, effect_timeout_s=2)
     assert_type(verdict, Verdict)
 
 
@@ -74,8 +83,8 @@ class TestShapes:
 
     def test_body(self, tcop_callback: Callback) -> None:
         """Look at the bytes and the tree."""
-        assert_type(tcop_callback.body(), bytes)
-        assert_type(tcop_callback.to_wire(), dict[str, Any])
+        assert_type(tcop_callback.to_bytes(), bytes)
+        assert_type(tcop_callback.to_dict(), dict[str, Any])
 
 
 async def test_async(tcop_async_sender: AsyncSender, tcop_alarm: AlarmFactory, tcop_contract: Contract) -> None:
@@ -88,12 +97,12 @@ async def test_async(tcop_async_sender: AsyncSender, tcop_alarm: AlarmFactory, t
 
 def test_receiver(tcop_receiver: Receiver, tcop_lifecycle: LifecycleFactory, tcop_clock: Clock) -> None:
     """Receive."""
-    life = tcop_lifecycle(steps="fire,resolve", notify=Notify(NotifyType.CONTINUOUS, 300))
+    life = tcop_lifecycle(steps="fire,resolve", notify=RepeatPolicy(NotifyType.CONTINUOUS, 300))
     assert_type(life, tuple[Callback, ...])
     tcop_receiver.fault("status:503:2")
-    tcop_receiver.answer_with(lambda request: 503 if request.told.resolved else None)
+    tcop_receiver.answer_with(lambda request: 503 if request.callback.is_resolved else None)
     found = tcop_receiver.wait_for(2, timeout=1, where={"alarmStatus": "0"})
-    assert_type(found, list[Captured])
-    assert_type(tcop_receiver.wait_for(where=lambda one: one.told.resolved), list[Captured])
+    assert_type(found, list[CapturedRequest])
+    assert_type(tcop_receiver.wait_for(where=lambda one: one.told.resolved), list[CapturedRequest])
     assert_type(tcop_receiver.url, str)
     assert_type(tcop_clock.now_s, float)
