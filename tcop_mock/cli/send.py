@@ -16,14 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.cli.arguments import (
-    STDIN,
-    add_headers,
-    is_from_command_line,
-    read_input,
-    resolve_secret,
-    resolve_target,
-)
+from tcop_mock.cli.arguments import STDIN, add_headers, is_from_command_line, read_input, resolve_secret, resolve_target
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.options import GenerationOptions
 from tcop_mock.cli.stdout import ignore_broken_pipe

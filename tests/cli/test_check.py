@@ -426,11 +426,13 @@ def test_a_report_that_cannot_be_written_is_told_first(
     assert (done.exit_code, done.stdout, received) == (2, "", [])
 
 
-@pytest.mark.parametrize("rate, gap_s", [("10/s", 0.1), ("300/min", 0.2), ("30/m", 2.0), ("3600/h", 1.0)])
+@pytest.mark.parametrize(
+    "rate, gap_s", [("10/s", 0.1), ("300/min", 0.2), ("30/m", 2.0), ("0.5/s", 2.0), ("3600/h", 1.0), ("none", None)]
+)
 def test_a_pace_keeps_requests_apart(
-    tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, rate: str, gap_s: float
+    tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, rate: str, gap_s: float | None
 ) -> None:
-    """Whatever its unit, a rate is a time between two requests."""
+    """Whatever its unit, a rate is a time between two requests; none is no time."""
     plans: list[CheckPlan] = []
 
     def judged(run: ContractRun, *_: object) -> tuple[Verdict, None]:
