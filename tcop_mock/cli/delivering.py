@@ -20,6 +20,7 @@ from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.domain.profile import Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
+from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import deliveries_document, write_json
 from tcop_mock.reports.text import one_line, printable_lines
@@ -156,7 +157,8 @@ class Delivering:
             say(f"would first POST {len(self.rules.probe)} bytes ({_PROBE}) to {self.target}, once")
         for parcel in parcels:
             push = self._push(parcel, lang, None)
-            headers = "; ".join(f"{name}: {value}" for name, value in push.headers)
+            shown = ((name, MASK if is_secret_header(name) else value) for name, value in push.headers)
+            headers = "; ".join(f"{name}: {value}" for name, value in shown)
             say(f"would {push.method} {len(push.body)} bytes ({parcel.name}) to {self.target}")
             say(f"  {headers}; {self.rules.attempts} attempts at the most, {self.rules.timeout_s:g} s each")
             say(f"  {one_line(push.body.decode('utf-8', 'backslashreplace'), sys.maxsize)}")

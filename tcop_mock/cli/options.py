@@ -166,6 +166,8 @@ def read_input(name: str) -> bytes:
         UsageError: it cannot be read.
     """
     if name == "-":
+        if sys.stdin is None:  # the caller closed it
+            raise UsageError("standard input is closed: give a file")
         return sys.stdin.buffer.read()
     try:
         return Path(name).read_bytes()
@@ -180,7 +182,7 @@ def read_text(name: str) -> str:
         UsageError: it cannot be read, or is no UTF-8.
     """
     try:
-        return read_input(name).decode()
+        return read_input(name).decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +14,17 @@ from tcop_mock.cli.options import read_input, with_common
 from tcop_mock.contract.builders import BUILDERS
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import find_clause, load_clauses
-from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.requests import RecordedRequest, apply_edits, read_requests, shift_times
+from tcop_mock.inputs.edits import apply_edits, shift_times
+from tcop_mock.inputs.reader import read_requests
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
+    from tcop_mock.inputs.requests import InputRequest
 
 _BEIJING = timezone(timedelta(hours=8))
+_MAX_WARNINGS = 20
+_LONG_PAUSE_S = 60.0
 _CASE = re.compile(r"(TCM\d{3})(?:/(\d+))?", re.IGNORECASE)
 
 
@@ -50,24 +52,34 @@ def replay(  # noqa: PLR0913 - click hands them in one by one
         edits = list(map(parse_edit, sets))
         parcels = [one._replace(body=apply_edits(one.body, edits, unset, one.name or source)) for one in parcels]
     if now:
-        bodies = shift_times([one.body for one in parcels], datetime.now(_BEIJING).replace(tzinfo=None))
+        bodies, unmoved = shift_times([one.body for one in parcels], datetime.now(_BEIJING).replace(tzinfo=None))
+        if unmoved:
+            common.tell(f"warning: {source}: times that cannot be shifted stay as they are: {unmoved} (--now)")
         parcels = [one._replace(body=body) for one, body in zip(parcels, bodies, strict=True)]
     return delivering.run([parcels], common)
 
 
 def _of_file(source: str, delivering: Delivering, common: Common) -> list[Parcel]:
-    kept, warning = read_requests(read_input(source), source)
-    if warning:
+    requests, warnings = read_requests(read_input(source), source)
+    for warning in warnings[:_MAX_WARNINGS]:
         common.tell(f"warning: {source}: {warning}")
-    first = next((one.received_at for one in kept if one.received_at), None)
-    like = OutgoingRequest(b"", credentials=delivering.target.credentials)
-    return [_parcel(one, source, first, like) for one in kept]
+    if len(warnings) > _MAX_WARNINGS:
+        common.tell(f"warning: {source}: {len(warnings) - _MAX_WARNINGS} more parts were not sent as they are")
+    first = next((one.received_at for one in requests if one.received_at), None)
+    parcels = [_parcel(one, source, first, delivering) for one in requests]
+    pause_s = max(one.at_s for one in parcels) * (delivering.time_scale or 0.0)
+    if pause_s > _LONG_PAUSE_S:
+        pause = str(timedelta(seconds=round(pause_s)))
+        common.tell(
+            f"warning: {source}: the last request is sent {pause} after the first: a smaller --time-scale ends sooner"
+        )
+    return parcels
 
 
-def _parcel(kept: RecordedRequest, source: str, first: datetime | None, like: OutgoingRequest) -> Parcel:
-    at_s = (kept.received_at - first).total_seconds() if kept.received_at and first else 0.0
-    sent_as = replace(like, method=kept.method)
-    return Parcel(f"{source} {kept.name}".rstrip(), kept.body, max(0.0, at_s), kept.headers, sent_as)
+def _parcel(request: InputRequest, source: str, first: datetime | None, delivering: Delivering) -> Parcel:
+    at_s = (request.received_at - first).total_seconds() if request.received_at and first else 0.0
+    like = request.to_outgoing(delivering.target.credentials)
+    return Parcel(f"{source} {request.location}".rstrip(), request.body, max(0.0, at_s), request.headers, like)
 
 
 def _of_clause(case: re.Match[str], delivering: Delivering, common: Common) -> list[Parcel]:

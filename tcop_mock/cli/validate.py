@@ -11,7 +11,8 @@ import click
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.options import with_common
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.bodies import read_bodies
+from tcop_mock.inputs.reader import read_inputs, summarize
+from tcop_mock.inputs.requests import SkippedInput
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.validation import ValidationSummary
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tcop_mock.cli.options import Common
 
 _NOT_VALID = 1
+_MAX_LINES = 50
 
 
 @with_common
@@ -31,9 +33,19 @@ def validate(source: str, *, common: Common) -> int:
     """
     judge = CallbackValidator(common.catalog(), common.profile)
     tally = ValidationSummary()
+    skipped: list[str] = []
     with _opened(source) as stream:
-        for found in read_bodies(stream):
-            tally.add(found.location, judge.validate_parsed(found.parsed))
+        for item in read_inputs(stream, source):
+            if isinstance(item, SkippedInput):
+                skipped.append(str(item))
+            else:
+                tally.add(item.location, judge.validate_parsed(item.parsed))
+    if not tally.count:
+        raise UsageError(f"{source}: there is nothing to validate{f' ({summarize(skipped)})' if skipped else ''}")
+    for line in skipped[:_MAX_LINES]:
+        common.tell(line)
+    if len(skipped) > _MAX_LINES:
+        common.tell(f"{len(skipped) - _MAX_LINES} more were skipped")
     if common.as_json:
         write_json(tally.document(), sys.stdout)
     else:
@@ -45,6 +57,8 @@ def validate(source: str, *, common: Common) -> int:
 @contextlib.contextmanager
 def _opened(source: str) -> Iterator[BinaryIO]:
     if source == "-":
+        if sys.stdin is None:  # the caller closed it
+            raise UsageError("standard input is closed: give a file")
         yield sys.stdin.buffer
         return
     try:
