@@ -64,7 +64,7 @@ def _of_file(source: str, delivering: Delivering, common: Common) -> list[Parcel
     for warning in warnings[:_MAX_WARNINGS]:
         common.tell(f"warning: {source}: {warning}")
     if len(warnings) > _MAX_WARNINGS:
-        common.tell(f"warning: {source}: {len(warnings) - _MAX_WARNINGS} more parts were not sent as they are")
+        common.tell(f"warning: {source}: {len(warnings) - _MAX_WARNINGS} more parts are not sent")
     first = next((one.received_at for one in requests if one.received_at), None)
     parcels = [_parcel(one, source, first, delivering) for one in requests]
     pause_s = max(one.at_s for one in parcels) * (delivering.time_scale or 0.0)

@@ -187,7 +187,7 @@ def _body(command: ShellCommand, options: list[_Option]) -> bytes | None:
             value = _input(command, word.text[1:])
         if value.unknown:
             raise UsageError(
-                f"the body of the curl command on line {command.line} has {value.unknown}, whose value is not known "
+                f"the body of the curl command on line {command.line} has {value.unknown}, which is not replaced "
                 "here: write the value in its place"
             )
         joint = "" if body is None or flag == "--json" else "&"

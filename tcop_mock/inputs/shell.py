@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.domain.target import is_secret_header
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ class _PosixReader:
         if text.startswith("\\", position):
             if _BLANK_AFTER_BACKSLASH.match(text, position):
                 raise UsageError(_blank_behind("backslash", text, position))
-            self._position = position + 2
+            self._position = min(position + 2, len(text))
             escaped = text[position + 1 : position + 2]
             return ShellWord("" if escaped == "\n" else escaped), escaped != "\n"
         if expansion := _EXPANSION.match(text, position):
@@ -303,7 +304,7 @@ class _PosixReader:
                 return "" if match["escaped"] == "\n" else match["escaped"]
             expansion = _EXPANSION.fullmatch(match[0])
             name = (expansion[1] or expansion[2]) if expansion else None
-            if name in self._variables:
+            if name in self._variables and not is_secret_header(name):
                 return self._variables[name]
             unknown = unknown or match[0]
             return match[0]

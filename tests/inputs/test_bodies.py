@@ -347,10 +347,11 @@ REFUSED = {
     'curl ^"h^" ^ \n -d ^"x^"': "line 1 ends with a caret and a blank, which ends the command there: remove the blank",
     "\ncurl h --data-urlencode '{}'": "on line 2 has --data-urlencode, which is not read: use --data-raw",
     "curl h -F 'a={}'": "on line 1 has --form, which is not read: use --data-raw",
-    'curl h -d "$BODY"': "on line 1 has $BODY, whose value is not known here: write the value in its place",
-    "curl h -d `cat x`": "on line 1 has `cat x`, whose value is not known here: write the value in its place",
-    "curl h -d @- <<EOF\n{$X}\nEOF": "on line 1 has $X, whose value is not known here: write the value in its place",
-    'echo "${X}" | curl h -d @-': "on line 1 has ${X}, whose value is not known here: write the value in its place",
+    'TOKEN={}; curl h -d "$TOKEN"': "on line 1 has $TOKEN, which is not replaced here: write the value in its place",
+    'curl h -d "$BODY"': "on line 1 has $BODY, which is not replaced here: write the value in its place",
+    "curl h -d `cat x`": "on line 1 has `cat x`, which is not replaced here: write the value in its place",
+    "curl h -d @- <<EOF\n{$X}\nEOF": "on line 1 has $X, which is not replaced here: write the value in its place",
+    'echo "${X}" | curl h -d @-': "on line 1 has ${X}, which is not replaced here: write the value in its place",
 }
 
 
@@ -376,6 +377,13 @@ def test_too_many_commands_are_refused() -> None:
     """Reading them as a shell does would take long."""
     with pytest.raises(UsageError, match="longer than 4 MiB; give their bodies, one a line"):
         found(b"curl -d '" + b"x" * curl.MAX_BYTES + b"'")
+
+
+def test_a_text_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read in part."""
+    monkeypatch.setattr(reader, "MAX_BYTES", 100)
+    with pytest.raises(UsageError, match="the file is longer than 0 MiB: cut it into parts"):
+        found(b"POST / HTTP/1.1\r\n\r\n" + b"x" * 100)
 
 
 def test_raw_data_names_no_file() -> None:

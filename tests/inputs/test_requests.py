@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,9 @@ from tcop_mock.domain.alarm import State
 from tcop_mock.errors import UsageError
 from tcop_mock.inputs.edits import apply_edits, shift_times
 from tcop_mock.inputs.reader import read_requests
-from tcop_mock.inputs.requests import InputRequest
+
+if TYPE_CHECKING:
+    from tcop_mock.inputs.requests import InputRequest
 
 GENERATOR = Generator(7)
 ALARM = GENERATOR.alarm(Catalog.load().get("cvm/basic-monitoring"))
