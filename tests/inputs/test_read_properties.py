@@ -143,7 +143,8 @@ def test_a_capture_is_read_as_h11_writes_it(method: str, parts: list[bytes], chu
     assume(b"HTTP/" not in body)
     client = h11.Connection(h11.CLIENT)
     framing = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(body)))
-    head = h11.Request(method=method, target="/a", headers=[("Host", "h"), ("X-A", value.encode("latin-1")), framing])
+    pairs = [(b"Host", b"h"), (b"X-A", value.encode("latin-1")), (framing[0].encode(), framing[1].encode())]
+    head = h11.Request(method=method, target="/a", headers=pairs)
     raw = client.send(head) or b""
     raw += b"".join(client.send(h11.Data(data=part)) or b"" for part in parts)
     raw += client.send(h11.EndOfMessage()) or b""

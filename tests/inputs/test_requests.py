@@ -134,7 +134,7 @@ def test_a_report_holds_the_requests_of_its_findings() -> None:
         {"title": "u", "reproduce": {"request": binary}},
         {"title": "v", "reproduce": {"curl": "curl h -d {}"}},
     ]
-    clauses = [{"code": "TCM1", "findings": findings}, {"code": "TCM3", "findings": []}]
+    clauses: list[dict[str, Any]] = [{"code": "TCM1", "findings": findings}, {"code": "TCM3", "findings": []}]
     (first, second), warnings = read_requests(json.dumps({"version": 1, "clauses": clauses}).encode(), "f")
     outgoing = first.to_outgoing(None)
     assert (first.location, first.body, first.method, first.headers) == ("TCM1 t", b"a=b", "PUT", (("X-A", "1"),))
