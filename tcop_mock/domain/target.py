@@ -21,6 +21,13 @@ from tcop_mock.errors import UsageError
 
 MASK = "***"
 
+_SECRET_HEADER = re.compile(
+    r"authori[sz]ation|cookie|token|secret|passw|credential|signature|session|jwt|csrf|api[-_]?key|access[-_]?key"
+    r"|auth[-_]?key|(?<!idempotency)(?:^|[-_])(?:auth|key|sig|sign)(?:$|[-_])",
+    re.IGNORECASE,
+)
+"""Parts of header names that stand for credentials."""
+
 _QUERY_SECRET = re.compile(
     r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password|routing_key)=)[^&#]+", re.IGNORECASE
 )
@@ -98,6 +105,11 @@ class Credentials:
         for pattern in self.leak_patterns():
             text = text.replace(pattern, MASK)
         return text
+
+
+def is_secret_header(name: str) -> bool:
+    """Tell whether the name of a header says that its value is a credential."""
+    return _SECRET_HEADER.search(name) is not None
 
 
 def mask_query_secrets(url: str) -> str:

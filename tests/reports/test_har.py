@@ -10,7 +10,7 @@ from verdict_samples import EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, m
 
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.verdict import Exchange, Verdict
-from tcop_mock.inputs.requests import read_requests
+from tcop_mock.inputs.reader import read_requests
 from tcop_mock.reports.har import har_document
 
 
@@ -65,8 +65,8 @@ def test_replay_reads_the_archive() -> None:
         for body in bodies
     ]
     document = har_document(of(*exchanges))
-    kept, warning = read_requests(json.dumps(document).encode(), "x.har")
-    assert warning == ""
+    kept, warnings = read_requests(json.dumps(document).encode(), "x.har")
+    assert warnings == []
     assert tuple(one.body for one in kept) == bodies
     assert {one.headers for one in kept} == {(("Content-Type", "application/json"),)}
     encoded = document["log"]["entries"][1]["request"]["postData"]
