@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from generated import write_or_check
+from generated import Page, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +110,8 @@ def _section(title: str, text: str) -> str:
     return f"## {title}\n\n```text\n{text}\n```\n"
 
 
+_SOURCE = "what the registries and the commands say"
+PAGES = (Page(CHOICES, choices, _SOURCE), Page(FILE, page, _SOURCE))
+
 if __name__ == "__main__":
-    source = "what the registries and the commands say"
-    sys.exit(write_or_check(CHOICES, choices, source, __doc__) or write_or_check(FILE, page, source, __doc__))
+    sys.exit(main(*PAGES))

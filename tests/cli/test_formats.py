@@ -158,7 +158,7 @@ def test_no_script_holds_a_password(tcop: RunCommand, monkeypatch: pytest.Monkey
 
 def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that holds all bodies at once holds so many; nothing is written of a longer one."""
-    monkeypatch.setattr("tcop_mock.reports.scripts._MOST_IN_ONE_SCRIPT", 3)
+    monkeypatch.setattr("tcop_mock.reports.scripts._MAX_CALLBACKS_PER_SCRIPT", 3)
     for form in ("k6", "pytest"):
         assert tcop("emit", EVENTS, "-n", "3", "--format", form).exit_code == 0
         done = tcop("emit", EVENTS, "-n", "4", "--format", form)

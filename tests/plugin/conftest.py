@@ -50,10 +50,11 @@ def outer(pytester: pytest.Pytester) -> RunPytestProcess:
     ) -> subprocess.CompletedProcess[str]:
         _write(pytester, tests, target)
         off = [part for name in _OTHERS if name not in beside for part in ("-p", f"no:{name}")]
+        folders = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.run(  # noqa: S603 - it is ours
             [sys.executable, "-m", "pytest", *off, "-W", "error", "--strict-markers", *arguments],
             cwd=pytester.path,
-            env=os.environ | {"PYTHONPATH": str(SUPPORT)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)},
             capture_output=True,
             text=True,
             encoding="utf-8",

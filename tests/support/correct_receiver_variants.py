@@ -9,7 +9,6 @@ import inspect
 import json
 import re
 import sqlite3
-import time
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -273,7 +272,7 @@ def rate_limited(count: int, per_s: float) -> Handler:
     served_at_s: deque[float] = deque()
 
     def handler(request: ReceivedRequest) -> Reply:
-        now_s = time.monotonic()
+        now_s = asyncio.get_running_loop().time()  # which may be virtual
         while served_at_s and now_s - served_at_s[0] > per_s:
             served_at_s.popleft()
         if len(served_at_s) >= count:

@@ -18,6 +18,8 @@ from tcop_mock.transport.http1 import HttpTransport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tcop_mock.domain.delivery import Transport
+
 _BEIJING = timezone(timedelta(hours=8))
 _MAX_TRIES = 200
 _RETRY_PAUSE_S = 0.1
@@ -54,12 +56,14 @@ class IncidentReceiver:
         forward: returns the path and the body to post for a notice.
         delay_s: delay of its work after the response.
         forwards_before_reply: whether it forwards before it responds.
+        transport: returns the transport to a URL to which it forwards.
     """
 
     bug: str = ""
     forward: Callable[[IncidentReceiver, dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any]]] | None = None
     delay_s: float = 0.0
     forwards_before_reply: bool = False
+    transport: Callable[[Target], Transport] = HttpTransport
     downstream: str = ""
     notices: list[dict[str, Any]] = field(default_factory=list)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -202,7 +206,7 @@ class IncidentReceiver:
         target = Target.parse(f"{self.downstream}{path}")
         push = OutgoingRequest(json.dumps(message, ensure_ascii=False).encode())
         for _ in range(1 if self.bug == "forgets-what-was-refused" else _MAX_TRIES):
-            attempt = await HttpTransport(target)(push, deadline_s=10.0)
+            attempt = await self.transport(target)(push, deadline_s=10.0)
             answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
             if attempt.accepted and (not answer.get("errcode") or self.bug == "reads-no-errcode"):
                 return

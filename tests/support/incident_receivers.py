@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from direct_transport import DirectTransport
 from incident_receiver import IncidentReceiver, pagerduty_event, wecom_message
+from run_check import CATALOG, CachedContractRun, verdict_of
+from virtual_time import run_in_virtual_time
 
-from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.observation import ObservationConfig
-from tcop_mock.contract.observers import CoalescingObserver, EffectPaths, UrlObserver
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.observers import MAX_BYTES, CoalescingObserver, EffectPaths, UrlObserver
+from tcop_mock.contract.runner import CheckPlan
 from tcop_mock.domain.target import Target
 from tcop_mock.server.downstream import DownstreamRecorder
-from tcop_mock.server.http_server import HttpServer
-from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from tcop_mock.domain.verdict import Verdict
 
@@ -98,6 +97,8 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
 ) -> Verdict:
     """Return the verdict on a receiver, observed at its own URL or at the downstream services.
 
+    All of them are on one event loop, without sockets, in virtual time.
+
     Args:
         receiver: the receiver.
         clauses: globs of clauses to check.
@@ -108,31 +109,25 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
         deadline_s: deadline of an attempt.
         max_time_s: time limit of the run.
     """
+    downstream = DownstreamRecorder()
+    profile = load_profile()
+    profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
+    target, state = Target.parse("http://receiver"), Target.parse("http://receiver/state")
+    receiver.downstream = "http://downstream"
 
-    async def run_contract() -> Verdict:
-        downstream_recorder = DownstreamRecorder()
-        profile = load_profile()
-        profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
-        async with HttpServer(receiver) as server, downstream_recorder.server("127.0.0.1", 0) as downstream:
-            receiver.downstream = downstream.url
-            observer = CoalescingObserver(
-                UrlObserver(Target.parse(f"{server.url}/state"), EffectPaths.parse(NOTICES_PATH, OPEN_PATH))
-            )
-            observes_url = receiver.forward is None if observe_url is None else observe_url
-            observation = ObservationConfig(
-                observer if observes_url else None,
-                downstream_recorder if receiver.forward else None,
-                restart,
-                effect_timeout_s,
-            )
-            target = Target.parse(server.url)
-            selected = select_clauses(load_clauses(), clauses, skip)
-            plan = CheckPlan(
-                target, Catalog.load(), selected, profile, 7, max_time_s=max_time_s, observation=observation
-            )
-            run = ContractRun(plan, HttpTransport(target), time.perf_counter, asyncio.sleep)
-            async for _ in run.events():
-                pass
-            return run.verdict("not finished")
+    def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
+        receiver.transport = lambda url: DirectTransport(downstream._answer, url, clock)
+        paths = EffectPaths.parse(NOTICES_PATH, OPEN_PATH)
+        observer = UrlObserver(state, paths, lambda url: DirectTransport(receiver, url, clock, MAX_BYTES))
+        observes_url = receiver.forward is None if observe_url is None else observe_url
+        observation = ObservationConfig(
+            CoalescingObserver(observer, clock=clock) if observes_url else None,
+            downstream if receiver.forward else None,
+            restart,
+            effect_timeout_s,
+        )
+        selected = select_clauses(load_clauses(), clauses, skip)
+        plan = CheckPlan(target, CATALOG, selected, profile, 7, max_time_s=max_time_s, observation=observation)
+        return verdict_of(CachedContractRun(plan, DirectTransport(receiver, target, clock), clock, asyncio.sleep))
 
-    return asyncio.run(run_contract())
+    return run_in_virtual_time(run_contract)

@@ -62,6 +62,8 @@ from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from receiver_factories import ReceiverFactory
 
     from tcop_mock.server.http_server import Handler
@@ -216,8 +218,54 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
 }
 """Handlers with a bug in reading bodies."""
 
+GUARDED_MUTANTS: dict[str, Handler] = {
+    "TCM201-lets-in-without-credentials": (guarded_except(lambda request: not request.header("authorization"))),
+    "TCM202-lets-in-without-password": (
+        guarded_except(
+            lambda request: request.header("authorization") != "" and presented_credentials(request)[1] == ""
+        )
+    ),
+    "TCM202-checks-the-user-only": (
+        guarded_except(lambda request: presented_credentials(request)[0] == CREDENTIALS.user.reveal())
+    ),
+    "TCM202-lets-in-any-credentials": (guarded_except(lambda request: request.header("authorization") != "")),
+    "TCM202-compares-eight-characters": (guarded_comparing(lambda pair: pair[1][:8] == PASSWORD[:8])),
+    "TCM202-compares-beginnings": (guarded_comparing(lambda pair: bool(pair[1]) and PASSWORD.startswith(pair[1]))),
+    "TCM202-compares-the-beginning": (guarded_comparing(lambda pair: pair[1].startswith(PASSWORD))),
+    "TCM202-ignores-case": (guarded_comparing(lambda pair: pair[1].lower() == PASSWORD.lower())),
+    "TCM202-strips": (guarded_comparing(lambda pair: pair[1].strip() == PASSWORD)),
+    "TCM202-strips-the-end": (guarded_comparing(lambda pair: pair[1].rstrip() == PASSWORD)),
+    "TCM202-compares-lengths": (guarded_comparing(lambda pair: len(pair[1]) == len(PASSWORD))),
+    "TCM203-splits-at-every-colon": (split_at_every_colon),
+    "TCM203-reads-latin-1": (read_as_latin_1),
+    "TCM204-parses-first": (parse_before_auth),
+    "TCM205-echoes-the-header": (rejected_with(lambda request: request.header("authorization"))),
+    "TCM205-echoes-the-password": (
+        rejected_with(lambda request: f"wrong password {presented_credentials(request)[1]!r}")
+    ),
+    "TCM205-greets-with-the-password": (
+        accepted_with(lambda request: f"taken with {presented_credentials(request)[1]}")
+    ),
+    "TCM205-shows-the-token-as-json": (
+        rejected_with(lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d"))
+    ),
+    "TCM205-shows-the-token-without-padding": (
+        rejected_with(lambda request: request.header("authorization").rstrip("="))
+    ),
+}
+"""Handlers that check credentials wrongly."""
+
+BUSY_MUTANTS: dict[str, Callable[[], Handler]] = {
+    "TCM515-serves-one-request-at-a-time": partial(slow_one_at_a_time, 0.1),
+    "TCM515-refuses-while-it-serves": partial(busy_while_serving, Reply(503)),
+    "TCM515-breaks-while-it-serves": partial(busy_while_serving, INTERNAL_ERROR),
+    "TCM515-limits-the-rate": partial(rate_limited, 60, 0.5),
+}
+"""Functions that return a handler which takes few requests at a time."""
+
 MUTANTS: dict[str, ReceiverFactory] = {
     **{name: _unguarded(handler) for name, handler in PAYLOAD_MUTANTS.items()},
+    **{name: _guarded(handler) for name, handler in GUARDED_MUTANTS.items()},
     "TCM102-holds-the-last-byte": holds_last_byte(AFTER_DEADLINE_S),
     "TCM102-answers-late": acks_after(AFTER_DEADLINE_S),
     "TCM103-answers-in-one-and-a-half-seconds": acks_after(SLOW_S),
@@ -261,41 +309,6 @@ MUTANTS: dict[str, ReceiverFactory] = {
     "TCM114-reads-once": server_factory(ReadsOnce),
     "TCM114-decodes-each-chunk": server_factory(DecodesEachChunk),
     "TCM115-reads-one-kib": reads_first(1024),
-    "TCM201-lets-in-without-credentials": _guarded(guarded_except(lambda request: not request.header("authorization"))),
-    "TCM202-lets-in-without-password": _guarded(
-        guarded_except(
-            lambda request: request.header("authorization") != "" and presented_credentials(request)[1] == ""
-        )
-    ),
-    "TCM202-checks-the-user-only": _guarded(
-        guarded_except(lambda request: presented_credentials(request)[0] == CREDENTIALS.user.reveal())
-    ),
-    "TCM202-lets-in-any-credentials": _guarded(guarded_except(lambda request: request.header("authorization") != "")),
-    "TCM202-compares-eight-characters": _guarded(guarded_comparing(lambda pair: pair[1][:8] == PASSWORD[:8])),
-    "TCM202-compares-beginnings": _guarded(
-        guarded_comparing(lambda pair: bool(pair[1]) and PASSWORD.startswith(pair[1]))
-    ),
-    "TCM202-compares-the-beginning": _guarded(guarded_comparing(lambda pair: pair[1].startswith(PASSWORD))),
-    "TCM202-ignores-case": _guarded(guarded_comparing(lambda pair: pair[1].lower() == PASSWORD.lower())),
-    "TCM202-strips": _guarded(guarded_comparing(lambda pair: pair[1].strip() == PASSWORD)),
-    "TCM202-strips-the-end": _guarded(guarded_comparing(lambda pair: pair[1].rstrip() == PASSWORD)),
-    "TCM202-compares-lengths": _guarded(guarded_comparing(lambda pair: len(pair[1]) == len(PASSWORD))),
-    "TCM203-splits-at-every-colon": _guarded(split_at_every_colon),
-    "TCM203-reads-latin-1": _guarded(read_as_latin_1),
-    "TCM204-parses-first": _guarded(parse_before_auth),
-    "TCM205-echoes-the-header": _guarded(rejected_with(lambda request: request.header("authorization"))),
-    "TCM205-echoes-the-password": _guarded(
-        rejected_with(lambda request: f"wrong password {presented_credentials(request)[1]!r}")
-    ),
-    "TCM205-greets-with-the-password": _guarded(
-        accepted_with(lambda request: f"taken with {presented_credentials(request)[1]}")
-    ),
-    "TCM205-shows-the-token-as-json": _guarded(
-        rejected_with(lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d"))
-    ),
-    "TCM205-shows-the-token-without-padding": _guarded(
-        rejected_with(lambda request: request.header("authorization").rstrip("="))
-    ),
     "TCM315-takes-32-kib": server_factory(lambda: HttpServer(correct_receiver, max_body_bytes=32_768)),
     "TCM316-refuses-headers-that-it-does-not-know": _unguarded(
         replying_when(lambda request: request.header("x-alarm-source") != "", Reply(400))
@@ -305,9 +318,6 @@ MUTANTS: dict[str, ReceiverFactory] = {
     "TCM407-serves-one-client-at-a-time": server_factory(OneClientAtATime),
     "TCM409-is-dead-after-a-malformed-body": server_factory(partial(dead_after, "json", "encoding", "depth")),
     "TCM409-exits-on-a-malformed-body": server_factory(ExitsOnMalformed),
-    "TCM515-serves-one-request-at-a-time": serialises(0.1),
-    "TCM515-refuses-while-it-serves": server_factory(partial(busy_while_serving, Reply(503))),
-    "TCM515-breaks-while-it-serves": server_factory(partial(busy_while_serving, INTERNAL_ERROR)),
-    "TCM515-limits-the-rate": server_factory(partial(rate_limited, 60, 0.5)),
+    **{name: server_factory(make) for name, make in BUSY_MUTANTS.items()},
 }
 """All mutants, by clause and bug."""
