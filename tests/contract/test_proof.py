@@ -80,9 +80,9 @@ def runs_clause(clause: Clause, *, profile: str = DEFAULT_PROFILE, auth: bool = 
     "name", [name if "limits" in name else pytest.param(name, marks=pytest.mark.proof) for name in CHECKED]
 )
 def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
-    """A receiver with exactly one bug breaks exactly the clause of that bug (and what that bug breaks by its words).
+    """A receiver with exactly one bug fails exactly the clause of that bug (and the clauses of ``ALSO``).
 
-    One whose bug is in its handler is called without sockets, but for the clauses about connections and credentials.
+    A mutant with a bug in its handler is called without sockets, except for clauses about connections and credentials.
     """
     expected = {name[:6]} | ALSO.get(name, set())
     if name in PAYLOAD_MUTANTS:
@@ -98,7 +98,7 @@ def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
     else:
         clauses = ()
     with in_thread(MUTANTS[name]) as url:
-        # a busy machine is late by itself
+        # a busy machine alone causes delays
         verdict = check(url, clauses, skip=["TCM103", "TCM515"], profile=profile_of(name))
     assert failed_codes(verdict) == expected
 

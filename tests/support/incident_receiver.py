@@ -56,7 +56,7 @@ class IncidentReceiver:
         forward: returns the path and the body to post for a notice.
         delay_s: delay of its work after the response.
         forwards_before_reply: whether it forwards before it responds.
-        transport: returns the transport to a URL that it forwards to.
+        transport: returns the transport to a URL to which it forwards.
     """
 
     bug: str = ""
