@@ -68,7 +68,7 @@ def _differences_document(differences: Differences) -> dict[str, Any]:
                     for one in group
                 ],
             }
-            for object_id, group in groupby(differences.examples, key=attrgetter("object"))
+            for object_id, group in groupby(differences.examples, key=attrgetter("object_id"))
         ],
     }
 
@@ -104,7 +104,7 @@ def reconciliation_lines(reconciliation: Reconciliation, ledger: str, received: 
 
 def _difference_lines(differences: Differences) -> Iterator[str]:
     shown_objects = 0
-    for object_id, group in groupby(differences.examples, key=attrgetter("object")):
+    for object_id, group in groupby(differences.examples, key=attrgetter("object_id")):
         shown_objects += 1
         yield f"  {_printable(object_id) or 'no object known'}: {', '.join(map(_describe_difference, group))}"
     if shown_objects < differences.objects:

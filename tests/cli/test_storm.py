@@ -104,9 +104,9 @@ def test_a_receiver_that_refuses_is_amplified(tcop: RunCommand, opened: Open, st
     }
     came = b"".join(body + b"\n" for body in sieve.seen)
     agreed = tcop("reconcile", ledger, "-", stdin=came)
-    assert (agreed.exit_code, agreed.stdout.splitlines()[-2]) == (0, "given up by the sender, and yet there: 6")
+    assert (agreed.exit_code, agreed.stdout.splitlines()[-2]) == (0, "not acknowledged, but received: 6")
     fewer = came[came.index(b"\n") + 1 :]
-    assert "lost: 1 of 1 object, acknowledged, and not there" in tcop("reconcile", ledger, "-", stdin=fewer).stdout
+    assert "lost: 1 of 1 object, acknowledged, but not received" in tcop("reconcile", ledger, "-", stdin=fewer).stdout
 
 
 def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open, tmp_path: Path) -> None:
