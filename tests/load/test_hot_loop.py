@@ -1,4 +1,4 @@
-"""A closed load comes to the same with its usual turns taken in one go as step by step."""
+"""A closed load has the same result with and without the hot loop."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ CHUNKED = b"HTTP/1.1 202 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\
 CLOSES = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 
 
-def says(answer: bytes) -> Callable[[Peer], bool]:
-    """Return a turn of the receiver that answers so, and keeps the connection."""
+def responds(answer: bytes) -> Callable[[Peer], bool]:
+    """Return a turn of the receiver that sends a response and keeps the connection."""
 
     def turn(peer: Peer) -> bool:
         peer.send(answer)
@@ -43,33 +43,33 @@ def says(answer: bytes) -> Callable[[Peer], bool]:
 
 
 def in_pieces(peer: Peer) -> bool:
-    """Answer in two pieces."""
+    """Respond in two pieces."""
     peer.send(OK[:30])
-    time.sleep(0.02)  # so that they are read one by one; if not, nothing is missed but the case
+    time.sleep(0.02)  # so that they are read separately; otherwise only this case is not covered
     peer.send(OK[30:])
     return True
 
 
 def unasked(peer: Peer) -> bool:
-    """Answer, and say more when nobody asks."""
+    """Send a second, unrequested response."""
     peer.send(OK + OK)
     return True
 
 
 def ends(peer: Peer) -> bool:
-    """Answer and say that this was the last one."""
+    """Respond with ``Connection: close``."""
     peer.send(CLOSES)
     return False
 
 
 def leaves(peer: Peer) -> bool:
-    """Answer as if the connection were kept, and end it."""
+    """Respond without ``Connection: close`` and close the connection."""
     peer.send(OK)
     return False
 
 
 def resets(peer: Peer) -> bool:
-    """Break the connection in the middle of an answer."""
+    """Reset the connection within a response."""
     peer.send(OK[:30])
     time.sleep(0.02)  # as above
     peer.reset()
@@ -77,35 +77,37 @@ def resets(peer: Peer) -> bool:
 
 
 TURNS = [
-    *[says(OK)] * 6,
-    says(BUSY),
-    *[says(OK)] * 3,
-    says(CHUNKED),
-    says(OK),
+    *[responds(OK)] * 6,
+    responds(BUSY),
+    *[responds(OK)] * 3,
+    responds(CHUNKED),
+    responds(OK),
     in_pieces,
-    *[says(OK)] * 2,
+    *[responds(OK)] * 2,
     unasked,
-    says(OK),
+    responds(OK),
     ends,
-    *[says(OK)] * 2,
+    *[responds(OK)] * 2,
     leaves,
-    *[says(OK)] * 2,
+    *[responds(OK)] * 2,
     resets,
-    *[says(OK)] * 4,
+    *[responds(OK)] * 4,
 ]
 
 
 class Load(NamedTuple):
-    """What a load came to, on both sides."""
+    """The result of a load on both sides."""
 
     summary: LoadSummary
     bodies: list[bytes]
     one_by_one: int
-    """Times that a connection was read step by step."""
+    """How often the transport, not the hot loop, read data."""
 
 
-def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[[Peer], bool]], **plan: Any) -> Load:
-    """Run a closed load of one connection on a receiver with so many turns."""
+def loaded(
+    monkeypatch: pytest.MonkeyPatch, *, hot_loop: bool, turns: list[Callable[[Peer], bool]], **plan: Any
+) -> Load:
+    """Run a closed load over one connection against a scripted receiver."""
     bodies: list[bytes] = []
     left, read = list(turns), 0
 
@@ -130,15 +132,17 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *, fast: bool, turns: list[Callable[
 
     with monkeypatch.context() as patched, ScriptedServer(script) as server:
         patched.setattr(EpollTransport, "data_read", counting)
-        if not fast:
+        if not hot_loop:
             patched.setattr(EpollSelector, "use_hot_loop", lambda *_: None)
         summary = asyncio.run(run(server.url))
     return Load(summary, bodies, read)
 
 
-def test_both_ways_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the receiver does: outcomes, statuses, connections, how often again, and every body, each another."""
-    fast, slow = (loaded(monkeypatch, fast=fast, turns=TURNS, count=len(TURNS) - 1) for fast in (True, False))
+def test_the_hot_loop_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outcomes, statuses, connections, replays and bodies are the same for every behaviour of the receiver."""
+    fast, slow = (
+        loaded(monkeypatch, hot_loop=hot_loop, turns=TURNS, count=len(TURNS) - 1) for hot_loop in (True, False)
+    )
     for name in ("attempts", "outcomes", "statuses", "connections", "replayed", "lost"):
         assert getattr(fast.summary, name) == getattr(slow.summary, name), name
     assert fast.bodies == slow.bodies
@@ -149,15 +153,15 @@ def test_both_ways_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fast.one_by_one < slow.one_by_one
 
 
-def test_usual_turns_are_taken_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of twenty plain answers two are read step by step: the first, which is new, and the last, when none is due."""
-    monkeypatch.setattr("tcop_mock.load.engine.LONG_BATCH", 7)  # counted in between, and at the end
-    load = loaded(monkeypatch, fast=True, turns=[says(OK)] * 20, count=20)
+def test_usual_responses_use_the_hot_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twenty equal responses the transport reads two: the first, which is not cached, and the last."""
+    monkeypatch.setattr("tcop_mock.load.engine.LONG_BATCH", 7)  # counted during the load and at its end
+    load = loaded(monkeypatch, hot_loop=True, turns=[responds(OK)] * 20, count=20)
     assert (load.summary.acked, load.summary.ack_times.count, load.one_by_one) == (20, 20, 2)
 
 
-def test_a_connection_without_an_answer_is_passed_over() -> None:
-    """One that has been closed in the same turn, and one of which nothing has come after all."""
+def test_events_without_a_response_are_ignored() -> None:
+    """A connection closed in the same turn, and a readable event without data."""
 
     async def run() -> list[tuple[EpollTransport, bytes]]:
         selector, outbox = EpollSelector(asyncio.get_running_loop()), list[tuple[EpollTransport, bytes]]()
@@ -184,14 +188,14 @@ def test_a_connection_without_an_answer_is_passed_over() -> None:
     assert asyncio.run(run()) == []
 
 
-def test_what_began_in_the_warm_up_is_counted_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And in no total."""
-    load = loaded(monkeypatch, fast=True, turns=[says(OK)] * 20, count=20, warm_up_s=60.0)
+def test_attempts_of_the_warm_up_are_counted_separately(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not in the totals."""
+    load = loaded(monkeypatch, hot_loop=True, turns=[responds(OK)] * 20, count=20, warm_up_s=60.0)
     assert (load.summary.attempts, load.summary.warm_up_attempts, load.one_by_one) == (0, 20, 20)
 
 
-def test_a_load_ends_with_its_time_also_on_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No push begins behind its end."""
-    load = loaded(monkeypatch, fast=True, turns=[says(OK)] * 1_000_000, duration_s=0.3)
+def test_the_hot_loop_ends_with_the_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No attempt starts after the end of the load."""
+    load = loaded(monkeypatch, hot_loop=True, turns=[responds(OK)] * 1_000_000, duration_s=0.3)
     assert load.summary.attempts == load.summary.acked == len(load.bodies) > 20
     assert load.one_by_one == 2

@@ -1,4 +1,4 @@
-"""Answers that are read without a parser are read as the parser reads them."""
+"""The response cache parses responses like h11."""
 
 from __future__ import annotations
 
