@@ -318,7 +318,7 @@ def template_errors(shape: Shape, generators: Mapping[str, ValueGenerator | None
             if path not in BUILTIN_VALUES and path not in known_paths and name not in failed_names:
                 suggestion = did_you_mean(path, [*known_paths, *BUILTIN_VALUES])
                 hint = f"; did you mean {suggestion}?" if suggestion else ""
-                yield Problem(key, f"{path!r} is not a declared value{hint}", "declare it in [values]")
+                yield Problem(key, f"{path!r} is not a declared value{hint}", "declare it in [values], or name another")
     for name in generators:
         if name not in used_names:
             yield Problem(f"values.{name}", "never used", "use it in a template, or remove it")

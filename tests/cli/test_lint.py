@@ -58,7 +58,7 @@ def test_problems_are_told_one_a_line_as_compilers_do(tcop: RunCommand, tmp_path
         f"{file}: error: dimensions.objId: 'queu' is not a declared value; did you mean 'queue'?",
         "  fix: declare it in [values], or name another",
         f"{file}: error: values.queue: never used",
-        "  fix: name it in a template, or take it out",
+        "  fix: use it in a template, or remove it",
         f"{file}: warning: title_zh: is missing: Chinese accounts get 'Acme - queue'",
         "  fix: add the text",
     ]

@@ -104,7 +104,7 @@ def test_many_bodies_are_told_by_what_they_have_in_common(tcop: RunCommand) -> N
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
         f"problem    alarmStatus: is 5, not {STATUS} (line 4 and 1 more)",
-        "problem    is no JSON: it ends at character 2, in the middle (line 6)",
+        "problem    is not JSON: it is cut off at character 2 (line 6)",
         "6 bodies of 1 shape: 3 valid, 3 invalid",
     ]
 

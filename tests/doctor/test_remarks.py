@@ -64,8 +64,8 @@ def test_proxies() -> None:
         (10, "renew the certificate"),
         (18, "get one from a public authority"),
         (20, "the certificate of 'Acme CA' is missing: send it with your own"),
-        (62, "get one that names h"),
-        (0, "see that the port speaks TLS 1.2 or 1.3"),
+        (62, "get one for h"),
+        (0, "the port must support TLS 1.2 or 1.3"),
     ],
 )
 def test_certificates_that_do_not_verify(code: int, cure: str) -> None:
@@ -184,11 +184,11 @@ def test_a_redirect_that_repeats_credentials() -> None:
 @pytest.mark.parametrize(
     "ahead_s, grade, means",
     [
-        (0, Severity.FINE, "times in callbacks are of Beijing"),
-        (-59, Severity.FINE, "times in callbacks are of Beijing"),
+        (0, Severity.FINE, "times in callbacks are Beijing time"),
+        (-59, Severity.FINE, "times in callbacks are Beijing time"),
         (8 * 3600 + 5, Severity.NOTE, "that is +8 h: local time sent as GMT"),
         (-12600, Severity.NOTE, "that is -3.5 h: local time sent as GMT"),
-        (600, Severity.NOTE, "durations, and what is found by time, are wrong"),
+        (600, Severity.NOTE, "durations and searches by time are wrong"),
     ],
 )
 def test_clocks(ahead_s: int, grade: Severity, means: str) -> None:
