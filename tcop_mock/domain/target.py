@@ -21,6 +21,9 @@ from tcop_mock.errors import UsageError
 
 MASK = "***"
 
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+"""Headers whose values are secrets, in lower case."""
+
 _QUERY_SECRET = re.compile(
     r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password|routing_key)=)[^&#]+", re.IGNORECASE
 )

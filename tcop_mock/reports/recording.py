@@ -8,7 +8,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tcop_mock.domain.target import MASK, mask_query_secrets
+from tcop_mock.domain.target import MASK, SECRET_HEADERS, mask_query_secrets
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.reports.validation import body_lines
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _MAX_CHARS = 200
 _MAX_ISSUES = 12
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 _SECRET_PATH = re.compile(r"(?<=/)[A-Za-z0-9_-]{20,}(?=$|[/?#])")
 """Feishu and Slack put the token into the path."""
 _SECRET_BODY = re.compile(rb'("(?:routing_key|integration_key)"\s*:\s*")[^"]*(")')
@@ -89,7 +88,7 @@ def make_record(  # noqa: PLR0913 - each is one key
         "received": received_at,
         "method": received.method,
         "path": mask_path(received.path, service),
-        "headers": [[name, MASK if name in _SECRET_HEADERS else value] for name, value in received.headers],
+        "headers": [[name, MASK if name in SECRET_HEADERS else value] for name, value in received.headers],
         **({"body_base64": base64.b64encode(masked).decode()} if text is None else {"body": text}),
         "auth": auth,
         "as": service,

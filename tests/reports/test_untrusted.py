@@ -256,13 +256,17 @@ class _Elements(HTMLParser):
         self.text += data
 
 
+def _commands(finding: Finding) -> tuple[str, str, str]:
+    return finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
+
+
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
     """What a receiver writes is text of the HTML report: elements and attributes are those that an honest one has."""
-    commands = finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
-    plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
+    curl, cli, replay = ("a" if command else "" for command in _commands(finding))
+    plain = Finding("a", "a", "a", "a", Reproduction(curl, cli, replay))
     nasty = _Elements(render("html", run_of(finding, reason)).decode())
     honest = _Elements(render("html", run_of(plain, "a" if reason else "")).decode())
     assert nasty.found == honest.found
