@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import write_or_check
+from generated import Page, main
 
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for, load_fixes
@@ -98,5 +98,7 @@ def _escape_markdown(text: str) -> str:
     return text.replace("<", "&lt;")
 
 
+PAGES = (Page(FILE, page, "what the files of clauses and fixes say"),)
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what the files of clauses and fixes say", __doc__))
+    sys.exit(main(*PAGES))

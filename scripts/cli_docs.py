@@ -1,6 +1,6 @@
-"""Write docs/cli.md, the reference of the command line, from what the commands say of themselves.
+"""Write docs/cli.md, the reference of the command line, and tcop_mock/cli/choices.py, the names that help lists.
 
-``python scripts/cli_docs.py`` writes the file; with ``--check`` it writes nothing and exits with 1 when it differs.
+``python scripts/cli_docs.py`` writes the files; with ``--check`` it writes nothing and exits with 1 when one differs.
 """
 
 from __future__ import annotations
@@ -10,43 +10,84 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from generated import write_or_check
-
-from tcop_mock.cli.commands import cli
+from generated import Page, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FILE = Path(__file__).parent.parent / "docs" / "cli.md"
-WIDTH = 96
+ROOT = Path(__file__).parent.parent
+CHOICES = ROOT / "tcop_mock" / "cli" / "choices.py"
+FILE = ROOT / "docs" / "cli.md"
+WIDTH = 68
+_MAX_CODE_COLUMNS = 120
+_CHOICES_HEAD = '"""Names that help lists, written by scripts/cli_docs.py from the registries, whose import is slow."""'
 
 _HEAD = """\
 # The command line
 
-<!-- Written by scripts/cli_docs.py from the commands' own help; change that and run `make docs`. -->
+<!-- Written by scripts/cli_docs.py from the help of the commands; change that and run `make docs`. -->
 
-Standard output has what was asked for and nothing else; everything beside it, the seed for one, goes to standard error,
-and `--quiet` leaves that out. With `--json` standard output is one versioned document; their forms are in
-[JSON documents and files](documents.md).
+Standard output has the result and nothing else. Seeds, hints and progress go to standard error, and `--quiet` leaves
+them out. With `--json`, standard output is one versioned document: [JSON documents and files](documents.md).
 
-An error is one line on standard error that begins with `tcop-mock:`; nothing is on standard output then. `--debug` adds
-where it comes from.
+An error is one line on standard error that begins with `tcop-mock:`; then standard output is empty. `--debug` adds a
+traceback.
 
-0 means done as asked, 1 that what was looked at is not right, 2 that the call is wrong, 3 that the target is unusable:
-[Exit codes](exit-codes.md) says it by verb.
+Exit code 0 means success, 1 that the receiver or the input failed, 2 that the call is wrong, and 3 that the target is
+unusable. [Exit codes](exit-codes.md) lists them by command.
 
-A target is `[http://][USER:PASSWORD@]HOST[:PORT][/PATH]`, as TCOP's console takes it. `@FILE` reads it from a file,
-`@-` from standard input, and without one it comes from `TCOP_MOCK_TARGET`: so a password stays out of the process list.
-No output ever holds it. A time is `500ms`, `30s`, `10m`, `1h` or bare seconds.
+A target is `[http://][USER:PASSWORD@]HOST[:PORT][/PATH]`, as in the console of TCOP. `@FILE` reads it from a file, `@-`
+from standard input, and the default is `TCOP_MOCK_TARGET`: all three keep a password out of the process list. Output
+never contains it. A time is `500ms`, `30s`, `10m`, `1h` or a number of seconds.
 """
 
 
+def choices() -> str:
+    """Return the module with the names of the registries, whose import is too slow for help."""
+    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - see reference()
+    from tcop_mock.cli.framework_detection import FRAMEWORKS  # noqa: PLC0415
+    from tcop_mock.cli.load import REPORTS  # noqa: PLC0415
+    from tcop_mock.contract import fixes  # noqa: PLC0415
+    from tcop_mock.load import slo, timer  # noqa: PLC0415
+    from tcop_mock.load.scenario import scenario_names  # noqa: PLC0415
+    from tcop_mock.reports.formats import FORMATS  # noqa: PLC0415
+    from tcop_mock.reports.scripts import SCRIPT_FORMATS  # noqa: PLC0415
+    from tcop_mock.server.faults import FAULTS  # noqa: PLC0415
+    from tcop_mock.server.stubs import SERVICES  # noqa: PLC0415
+
+    names = {
+        "PROFILES": (name for name, _ in iter_files(data_root("contracts") / "profiles", ".toml")),
+        "REPORT_KINDS": FORMATS,
+        "LOAD_REPORT_KINDS": REPORTS,
+        "SCRIPT_FORMATS": sorted(SCRIPT_FORMATS),
+        "STUB_SERVICES": SERVICES,
+        "FAULTS": FAULTS,
+        "FRAMEWORKS": FRAMEWORKS,
+        "FIX_FRAMEWORKS": fixes.LANGUAGE_BY_FRAMEWORK,
+        "SCENARIOS": scenario_names(),
+        "OBJECTIVES": slo.OBJECTIVE_NAMES,
+        "EVENT_LOOPS": timer.LOOP_NAMES,
+    }
+    lists = "".join(_tuple(name, list(values)) for name, values in names.items())
+    return f"{_CHOICES_HEAD}\n\n{lists}"
+
+
+def _tuple(name: str, values: list[str]) -> str:
+    quoted = [f'"{value}"' for value in values]
+    line = f"{name} = ({', '.join(quoted)})\n"
+    if len(line) <= _MAX_CODE_COLUMNS:
+        return line
+    return f"{name} = (\n" + "".join(f"    {value},\n" for value in quoted) + ")\n"
+
+
 def page() -> str:
-    """Return the whole page."""
+    """Return the page; the commands are imported after choices.py is written."""
     return "\n".join([_HEAD, *_sections()])
 
 
 def _sections() -> Iterator[str]:
+    from tcop_mock.cli.main import cli  # noqa: PLC0415 - it reads choices.py
+
     root_context = _context(cli, None, "tcop-mock")
     yield _section("tcop-mock", cli.get_help(root_context))
     for name in cli.list_commands(root_context):
@@ -69,5 +110,8 @@ def _section(title: str, text: str) -> str:
     return f"## {title}\n\n```text\n{text}\n```\n"
 
 
+_SOURCE = "what the registries and the commands say"
+PAGES = (Page(CHOICES, choices, _SOURCE), Page(FILE, page, _SOURCE))
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what the commands say of themselves", __doc__))
+    sys.exit(main(*PAGES))

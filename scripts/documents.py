@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generated import code_span, escape_markdown, markdown_row, write_or_check
+from generated import Page, code_span, escape_markdown, main, markdown_row
 
 from tcop_mock.catalog.data_files import data_root, iter_files
 
@@ -109,5 +109,7 @@ def _description(schema: dict[str, Any]) -> str:
     return "; ".join(filter(None, [escape_markdown(schema.get("description", "")).rstrip("."), pattern]))
 
 
+PAGES = (Page(FILE, page, "what contracts/schemas/ says"),)
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what contracts/schemas/ says", __doc__))
+    sys.exit(main(*PAGES))

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import escaped_row, write_or_check
+from generated import Page, escaped_row, main
 
 from tcop_mock.catalog.data_files import data_root
 from tcop_mock.catalog.loader import Catalog
@@ -66,5 +66,7 @@ def _rows(shape: Shape) -> Iterator[str]:
         yield escaped_row(erratum.page, erratum.problem, erratum.here)
 
 
+PAGES = (Page(FILE, page, "what the catalogue's errata say"),)
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what the catalogue's errata say", __doc__))
+    sys.exit(main(*PAGES))

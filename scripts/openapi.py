@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from generated import write_or_check
+from generated import Page, main
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import dimensions_schema, open_schema
@@ -100,5 +100,7 @@ def _extract_definitions(
     return dict(extracted)
 
 
+PAGES = (Page(FILE, page, "what catalogue and schemas say"),)
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what catalogue and schemas say", __doc__))
+    sys.exit(main(*PAGES))

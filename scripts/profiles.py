@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generated import code_span, escape_markdown, escaped_row, markdown_row, write_or_check
+from generated import Page, code_span, escape_markdown, escaped_row, main, markdown_row
 
 from tcop_mock.catalog.data_files import data_root, iter_files
 from tcop_mock.catalog.profiles import load_profile
@@ -94,5 +94,7 @@ def _codes(texts: Iterable[str]) -> str:
     return ", ".join(map(code_span, texts))
 
 
+PAGES = (Page(FILE, page, "what contracts/profiles/ says"),)
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what contracts/profiles/ says", __doc__))
+    sys.exit(main(*PAGES))

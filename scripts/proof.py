@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from generated import write_or_check
+from generated import Page, main
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from proof_page import page  # noqa: E402 - it is part of the tests
 
+PAGES = (Page(ROOT / "docs" / "proof.md", page, "what the tests play"),)
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(ROOT / "docs" / "proof.md", page, "what the tests play", __doc__))
+    sys.exit(main(*PAGES))

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generated import code_span, escape_markdown, markdown_row, write_or_check
+from generated import Page, code_span, escape_markdown, main, markdown_row
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import forms_of
@@ -133,5 +133,7 @@ def _assumed_of(shape: Shape, prefix: str) -> str:
     return ", ".join(path.removeprefix(prefix) for path in shape.assumed if path.startswith(prefix))
 
 
+PAGES = (Page(FILE, page, "what the catalogue says"),)
+
 if __name__ == "__main__":
-    sys.exit(write_or_check(FILE, page, "what the catalogue says", __doc__))
+    sys.exit(main(*PAGES))

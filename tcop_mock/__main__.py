@@ -8,27 +8,27 @@ from tcop_mock._version import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; help and version alone are told without loading the rest."""
+    """Run the command line and return its exit code; ``--help`` and ``--version`` load nothing else."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments in (["--version"], ["--help"], ["-h"]):
         try:
-            sys.stdout.write(_told(arguments[0]))
+            sys.stdout.write(_answer(arguments[0]))
             sys.stdout.flush()
-        except OSError:  # nobody reads, or the disk is full: the command line knows what to do then
+        except OSError:  # a closed pipe or a full disk: the command line handles both
             pass
         else:
             return 0
-    from tcop_mock.cli import main as command_line  # noqa: PLC0415 - it loads click
+    from tcop_mock.cli.main import main as command_line  # noqa: PLC0415 - it loads click
 
     return command_line(arguments)
 
 
-def _told(flag: str) -> str:
+def _answer(flag: str) -> str:
     if flag == "--version":
         return f"tcop-mock {__version__}\n"
-    from tcop_mock.frontpage import page  # noqa: PLC0415 - the version needs none of it
+    from tcop_mock.cli.main_help import main_help  # noqa: PLC0415 - not needed for the version
 
-    return page()
+    return main_help()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``tcop-mock check``: judge a receiver by the contract."""
+"""The work of check: build the plan, run it, and report."""
 
 from __future__ import annotations
 
@@ -7,21 +7,31 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tcop_mock.cli.aiming import aimed, all_clauses, own_template, require_address
-from tcop_mock.cli.github import commands_stopped
-from tcop_mock.cli.observing import Asked, flags_of, listening, observing
-from tcop_mock.cli.options import with_common
-from tcop_mock.cli.reports import streaming, with_reporting, write_reports
-from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.contract.clauses import select_clauses
+from tcop_mock.callbacks.notification_template import NotificationTemplate
+from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
+from tcop_mock.cli.arguments import is_from_command_line, read_text, resolve_target
+from tcop_mock.cli.check_reports import (
+    Baseline,
+    read_baseline_options,
+    report_files,
+    streaming_reports,
+    workflow_commands_disabled,
+    write_reports,
+)
+from tcop_mock.cli.observation import build_observation, reproduction_flags, run_downstream
+from tcop_mock.cli.stdout import ignore_broken_pipe
+from tcop_mock.cli.value_types import NO_LIMIT
+from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.contract.runner import CheckPlan, ContractRun
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.target import Parser
+from tcop_mock.domain.target import Parser, Target
 from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.console import console_for_run
@@ -30,12 +40,11 @@ from tcop_mock.reports.summary import OverallResult, overall_result
 from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from tcop_mock.cli.durations import RateLimit
-    from tcop_mock.cli.observing import Ends
-    from tcop_mock.cli.options import Common
-    from tcop_mock.cli.reports import Baseline, Reporting
+    from tcop_mock.cli.observation import DownstreamAddress
+    from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions
+    from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
     from tcop_mock.reports.console import EventListener
@@ -43,134 +52,100 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 _INTERRUPTED = 130
+_REQUEST_REPORTS = frozenset({"har", "pytest"})
 
 
-@with_common
-@with_reporting
-def check(  # noqa: PLR0913 - one parameter an option
-    target: str | None,
-    *,
-    globs: tuple[str, ...],
-    skip: tuple[str, ...],
-    fail_on: str,
-    insecure: bool,
-    only_list: bool,
-    reporting: Reporting,
-    common: Common,
-    **more: Any,  # noqa: ANN401 - the flags of cli/flags.py's observing() and aiming()
-) -> int:
-    """Judge the receiver at TARGET, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], by the contract.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """What to check, and how to reach it."""
 
-    @FILE reads TARGET from a file; without one it comes from TCOP_MOCK_TARGET. Both keep passwords out of the process
-    list. Exit code 0: kept, 1: broken, 3: target unusable, or what counts could not be judged.
-    """
-    files_of_own = more.pop("clause_files")
-    clauses = select_clauses(all_clauses(files_of_own, common), _split("--clauses", globs), _split("--skip", skip))
-    if not clauses:
-        raise UsageError("--skip leaves no clause to judge")
-    if only_list:
-        _list(clauses, common)
-        return 0
-    files, baseline = reporting.files(), reporting.baseline()
-    aim = aimed(target, {parser: more.pop(parser) for parser in Parser})
-    require_address(aim, files)
-    template = own_template(more.pop("template"), common)
-    ways = {name: more.pop(name) for name in ("judge_auth", "wait_s", "max_time_s")}
-    pace = more.pop("pace")
-    found, ends = observing(asked := Asked(**more))
-    plan = CheckPlan(
-        aim,
-        common.catalog(),
-        clauses,
-        common.profile,
-        common.seed,
-        observation=found,
-        catalog_folders=common.catalog_folders,
-        clause_files=files_of_own,
-        template=template,
-        min_interval_s=pace.gap_s if pace else None,
-        flags=(*_flags(ways, pace, insecure=insecure), *flags_of(asked)),
-        **ways,
-    )
-    return _judge_and_report(plan, ends, _Told(files, baseline, Level(fail_on), common), insecure=insecure)
+    target: str | None
+    model: str | None
+    schema: str | None
+    auth_from_url: bool
+    insecure: bool
+    wait_s: float
+    clause_files: tuple[str, ...]
+    template: str | None
+    fail_on: str
+    pace: RateLimit | None
+    max_time_s: float
 
 
-def _flags(ways: Mapping[str, Any], pace: RateLimit | None, *, insecure: bool) -> Iterator[Flag]:
-    """Yield those by which the receiver is reached, where they are not the usual ones."""
-    if insecure:
-        yield INSECURE
-    if not ways["judge_auth"]:
-        yield Flag("--no-auth-from-url")
-    if pace:
-        yield Flag("--pace", str(pace))
-
-
-class _Told(NamedTuple):
-    """Who is told what of a run."""
+class _Outputs(NamedTuple):
+    """Report files, baseline and failing level of a check."""
 
     files: Sequence[ReportFile]
     baseline: Baseline | None
     level: Level
-    common: Common
 
 
-def _judge_and_report(plan: CheckPlan, ends: Ends | None, told: _Told, *, insecure: bool) -> int:
-    cap, level, common = plan.profile.delivery.answer_cap_bytes, told.level, told.common
-    if insecure:
-        common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    comparison = told.baseline.comparison() if told.baseline else None
-    with (
-        open_transport(plan.target, cap, insecure=insecure) as post,
-        telling(level, common) as tell,
-        streaming(told.files, tell) as tell_all,
-    ):
-        run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
-        verdict, code = judge(run, comparison.wrap_listener(tell_all) if comparison else tell_all, ends)
-    if comparison:
-        verdict = comparison.filter_verdict(verdict)
-    if common.as_json:
-        with reader_may_leave():
-            write_json(check_document(verdict), sys.stdout)
-    write_reports(told.files, verdict, level)
-    if comparison and told.baseline and (told.baseline.update or told.baseline.prune):
-        common.tell(told.baseline.keep(comparison, verdict, interrupted=code is not None))
-    return EXIT_CODES[overall_result(verdict, level)] if code is None else code
+def check(
+    clauses: Sequence[Clause],
+    options: CheckOptions,
+    observer: ObserverOptions,
+    reporting: ReportOptions,
+    common: CommonOptions,
+) -> int:
+    """Check a receiver or a parser; return the exit code."""
+    outputs = _Outputs(report_files(reporting), read_baseline_options(reporting), Level(options.fail_on))
+    target = _resolve_target(options)
+    _require_http_target(target, outputs.files)
+    template = _load_template(options.template, common)
+    observation, downstream = build_observation(observer)
+    pace = None if options.pace in {None, NO_LIMIT} else options.pace
+    plan = CheckPlan(
+        target,
+        common.catalog(),
+        tuple(clauses),
+        common.profile,
+        common.seed,
+        check_auth=options.auth_from_url,
+        wait_s=options.wait_s,
+        max_time_s=options.max_time_s,
+        min_interval_s=pace.gap_s if pace else None,
+        observation=observation,
+        catalog_folders=common.catalog_folders,
+        clause_files=options.clause_files,
+        template=template,
+        flags=(*_reach_flags(options, pace), *reproduction_flags(observer)),
+    )
+    return _check_and_report(plan, downstream, outputs, common, insecure=options.insecure)
 
 
-@contextmanager
-def telling(level: Level, common: Common) -> Iterator[EventListener]:
-    """Give the listener that suits the flags: none for JSON, only the end for ``--quiet``."""
-    if common.as_json:
-        yield lambda _event: None
-        return
-    with commands_stopped(), console_for_run(sys.stdout, fail_on=level, environ=os.environ) as listen:
+def resolve_clauses(
+    globs: Sequence[str], skip: Sequence[str], clause_files: tuple[str, ...], common: CommonOptions
+) -> tuple[Clause, ...]:
+    """Return the clauses that ``--clauses`` and ``--skip`` leave.
 
-        def tell(event: RunEvent) -> None:
-            if isinstance(event, RunFinished) or not common.quiet:
-                with reader_may_leave():
-                    listen(event)
-
-        yield tell
-
-
-def judge(run: ContractRun, tell: EventListener, ends: Ends | None = None) -> tuple[Verdict, int | None]:
-    """Play a run to its end or to an interrupt; return the verdict, and 130 where it was interrupted."""
-
-    async def play() -> None:
-        async with listening(run.plan.observation, ends):
-            async for event in run.events():
-                tell(event)
-
-    try:
-        asyncio.run(play())
-    except KeyboardInterrupt:
-        verdict = run.verdict("interrupted")
-        tell(RunFinished(verdict))
-        return verdict, _INTERRUPTED
-    return run.verdict("not run"), None
+    Raises:
+        UsageError: a glob matches nothing, or no clause is left.
+        EntryError: a custom clause is invalid.
+    """
+    clauses = select_clauses(all_clauses(clause_files, common), _split("--clauses", globs), _split("--skip", skip))
+    if not clauses:
+        raise UsageError("--skip leaves no clause to check")
+    return tuple(clauses)
 
 
-def _list(clauses: Sequence[Clause], common: Common) -> None:
+def all_clauses(clause_files: tuple[str, ...], common: CommonOptions) -> tuple[Clause, ...]:
+    """Return the built-in clauses and those of custom files.
+
+    Raises:
+        EntryError: the last problem of these files; earlier ones are printed to standard error.
+    """
+    if not clause_files:
+        return load_clauses()
+    own, problems = load_custom_clauses(clause_files, common.catalog())
+    for problem in problems[:-1]:
+        click.echo(f"tcop-mock: {problem}", err=True)
+    for problem in problems[-1:]:
+        raise problem
+    return (*load_clauses(), *own)
+
+
+def list_clauses(clauses: Sequence[Clause], common: CommonOptions) -> None:
+    """Print the selected clauses."""
     if common.as_json:
         rows = [{"code": clause.code, "slug": clause.slug, "level": clause.level} for clause in clauses]
         write_json({"version": 1, "clauses": rows}, sys.stdout)
@@ -180,8 +155,121 @@ def _list(clauses: Sequence[Clause], common: Common) -> None:
         click.echo(f"{clause.code}  {clause.level:<6}  {clause.slug}{needs}")
 
 
+def _resolve_target(options: CheckOptions) -> Target:
+    """Return the receiver, or the parser of ``--model`` or ``--schema``.
+
+    Raises:
+        UsageError: there is no target, or several.
+    """
+    names = {Parser.MODEL: options.model, Parser.SCHEMA: options.schema}
+    parsers = {parser: name for parser, name in names.items() if name is not None}
+    has_target = options.target is not None and is_from_command_line("target")
+    given = ["TARGET"] * has_target + [f"--{parser}" for parser in parsers]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)}: one target at a time; leave out the others")
+    for parser, name in parsers.items():
+        return Target.for_parser(parser, name)
+    return resolve_target(options.target, flag="TARGET")
+
+
+def _require_http_target(target: Target, files: Sequence[ReportFile]) -> None:
+    """Reject reports about requests for a parser, which gets none.
+
+    Raises:
+        UsageError: there is such a report.
+    """
+    for file in files:
+        if target.parser and file.format_name in _REQUEST_REPORTS:
+            raise UsageError(
+                f"--report {file.format_name}: a {target.parser} gets no requests; take json, text or html"
+            )
+
+
+def _load_template(file: str | None, common: CommonOptions) -> NotificationTemplate | None:
+    """Return the notification template, if there is one.
+
+    Raises:
+        UsageError: it cannot be read, is invalid, or does not go with the profile.
+    """
+    if file is None:
+        return None
+    if common.profile.name != TEMPLATE_PROFILE:
+        raise UsageError(f"--template sends your own notifications: it needs --profile {TEMPLATE_PROFILE}")
+    return NotificationTemplate(read_text(file), file)
+
+
+def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag]:
+    """Yield the flags of a reproduction command that say how to reach the receiver."""
+    if options.insecure:
+        yield INSECURE
+    if not options.auth_from_url:
+        yield Flag("--no-auth-from-url")
+    if pace:
+        yield Flag("--pace", str(pace))
+
+
+def _check_and_report(
+    plan: CheckPlan, downstream: DownstreamAddress | None, outputs: _Outputs, common: CommonOptions, *, insecure: bool
+) -> int:
+    cap, level, baseline = plan.profile.delivery.answer_cap_bytes, outputs.level, outputs.baseline
+    if insecure:
+        common.info("warning: the receiver's certificate is not verified (--insecure)")
+    comparison = baseline.comparison() if baseline else None
+    with (
+        open_transport(plan.target, cap, insecure=insecure) as post,
+        progress_listener(level, common) as progress,
+        streaming_reports(outputs.files, progress) as listen,
+    ):
+        run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
+        verdict, code = run_check(run, comparison.wrap_listener(listen) if comparison else listen, downstream)
+    if comparison:
+        verdict = comparison.filter_verdict(verdict)
+    if common.as_json:
+        with ignore_broken_pipe():
+            write_json(check_document(verdict), sys.stdout)
+    write_reports(outputs.files, verdict, level)
+    if comparison and baseline and (baseline.update or baseline.prune):
+        common.info(baseline.save(comparison, verdict, interrupted=code is not None))
+    return EXIT_CODES[overall_result(verdict, level)] if code is None else code
+
+
+@contextmanager
+def progress_listener(level: Level, common: CommonOptions) -> Iterator[EventListener]:
+    """Give the console listener: none with ``--json``, only the end with ``--quiet``."""
+    if common.as_json:
+        yield lambda _event: None
+        return
+    with workflow_commands_disabled(), console_for_run(sys.stdout, fail_on=level, environ=os.environ) as listen:
+
+        def print_event(event: RunEvent) -> None:
+            if isinstance(event, RunFinished) or not common.quiet:
+                with ignore_broken_pipe():
+                    listen(event)
+
+        yield print_event
+
+
+def run_check(
+    run: ContractRun, listen: EventListener, downstream: DownstreamAddress | None
+) -> tuple[Verdict, int | None]:
+    """Run to the end or to an interrupt; return the verdict, and 130 after an interrupt."""
+
+    async def run_events() -> None:
+        async with run_downstream(run.plan.observation, downstream):
+            async for event in run.events():
+                listen(event)
+
+    try:
+        asyncio.run(run_events())
+    except KeyboardInterrupt:
+        verdict = run.verdict("interrupted")
+        listen(RunFinished(verdict))
+        return verdict, _INTERRUPTED
+    return run.verdict("not run"), None
+
+
 def _split(flag: str, globs: Sequence[str]) -> list[str]:
     split = [glob.strip() for text in globs for glob in text.split(",") if glob.strip()]
     if globs and not split:
-        raise UsageError(f"{flag} names no clause; write TCM302, TCM3* or recover-*, several with commas")
+        raise UsageError(f"{flag} does not name a clause; write TCM302, TCM3* or recover-*, several with commas")
     return split

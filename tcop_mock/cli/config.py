@@ -1,4 +1,4 @@
-"""``tcop-mock config``: every setting, and where its value came from."""
+"""The work of config: print every setting and where its value came from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tcop_mock.cli.options import on_command_line, with_common
-from tcop_mock.cli.settings import PREFIX, Settings
-from tcop_mock.cli.settings_file import FILE_VARIABLE, home_of, looked_in
+from tcop_mock.cli.arguments import is_from_command_line
+from tcop_mock.cli.settings import FILE_VARIABLE, PREFIX, Settings, home_of, search_path
 from tcop_mock.domain.target import MASK, Target, mask_query_secrets
 from tcop_mock.errors import UnknownNameError, UsageError, did_you_mean
 from tcop_mock.reports.json import VERSION, write_json
@@ -20,18 +19,18 @@ from tcop_mock.reports.text import escape_unsafe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.cli.options import Common
-    from tcop_mock.cli.settings import Key
+    from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.settings import SettingKey
 
 _USUAL = re.compile(r"\[default: (.+)\]")
 _USERINFO = re.compile(r"(?<=://).*@", re.DOTALL)
 _SECRET = ("KEY", "PASS")
-"""How a flag's help writes a value that nobody may see."""
+"""Parts of a metavar that mark a secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A setting as it is shown."""
+    """A setting in the output."""
 
     verb: str
     key: str
@@ -42,54 +41,52 @@ class Row:
     where: str | None
     """File and key, variable, or flag."""
     note: str = ""
-    """What the default is, where it is no value."""
+    """The default in words, if it is not a value."""
 
     def line(self, width: int) -> str:
-        """Return it in a line."""
+        """Return the row as a line."""
         value = self.note or "-" if self.value is None else _written(self.value)
         return f"  {self.key:<{width}}  {escape_unsafe(value)}  ({escape_unsafe(self.where or 'default')})"
 
 
-@with_common
-def config(verb: str | None, *, common: Common) -> int:
-    """Show every setting, of all verbs or of VERB, and where its value came from."""
+def show_settings(verb: str | None, common: CommonOptions) -> None:
+    """Print the settings of a command, or of all."""
     settings = click.get_current_context().find_root().default_map
     assert isinstance(settings, Settings)  # noqa: S101 - cli/commands.py sets it
     if verb is not None and verb not in settings:
         raise UnknownNameError("command", verb, settings, listing="tcop-mock --help lists them")
     rows = [row for row in _rows(settings) if verb in {None, row.verb}]
     for warning in _unknown_variables(settings):
-        common.tell(f"warning: {warning}")
+        common.info(f"warning: {warning}")
     if common.as_json:
         file = str(settings.file.path) if settings.file else None
         write_json({"version": VERSION, "file": file, "settings": [_document(row) for row in rows]}, sys.stdout)
-        return 0
+        return
     for line in _lines(settings, rows, verb):
         click.echo(line)
-    return 0
 
 
 def _rows(settings: Settings) -> Iterator[Row]:
-    for keys in settings.keys_of.values():
+    for keys in settings.keys_by_command.values():
         for key in keys.values():
             yield _row(settings, key)
 
 
-def _row(settings: Settings, key: Key) -> Row:
+def _row(settings: Settings, key: SettingKey) -> Row:
     context = click.get_current_context()
     variable = key.variable or None
-    if key.name in settings.shared and on_command_line(key.param.name):
+    if key.is_common and key.param.name in context.params and is_from_command_line(key.param.name):
         return Row(key.verb, key.name, variable, context.params[key.param.name], "flag", f"--{key.name}")
-    setting = settings.find(key)
+    setting = settings.lookup(key)
     if setting:
-        settings.require_fit(key, setting, context)
+        settings.validate(key, setting, context)
         return Row(key.verb, key.name, variable, _redacted(key, setting.value), setting.source, setting.where)
     default = key.param.to_info_dict()["default"]
     match = _USUAL.search(getattr(key.param, "help", None) or "")
     return Row(key.verb, key.name, variable, default, "default", None, match[1] if match else "")
 
 
-def _redacted(key: Key, value: Any) -> Any:  # noqa: ANN401 - a setting's value
+def _redacted(key: SettingKey, value: Any) -> Any:  # noqa: ANN401 - a setting's value
     if isinstance(value, tuple):
         return tuple(_redacted(key, one) for one in value)
     if not isinstance(value, str) or value.startswith("@"):
@@ -111,20 +108,20 @@ def _target(text: str) -> str:
 
 
 def _unknown_variables(settings: Settings) -> Iterator[str]:
-    known = {key.variable for keys in settings.keys_of.values() for key in keys.values()} | {FILE_VARIABLE}
+    known = {key.variable for keys in settings.keys_by_command.values() for key in keys.values()} | {FILE_VARIABLE}
     for name in sorted(settings.environ):
         if name.startswith(PREFIX) and name not in known:
             near = did_you_mean(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))
             near = near.replace(" '", f" '{PREFIX}").replace("'", f"'{PREFIX}", 1)
-            yield f"{escape_unsafe(name)} is no setting{f'; did you mean {near}?' if near else ''}"
+            yield f"{escape_unsafe(name)} is not a setting{f'; did you mean {near}?' if near else ''}"
 
 
 def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[str]:
-    yield f"file: {_told_file(settings)}"
+    yield f"file: {_file_line(settings)}"
     width = max(len(row.key) for row in rows)
-    shared = {} if verb else {row.key: row for row in rows if row.verb == "config" and row.key in settings.shared}
+    shared = {} if verb else {name: _row(settings, key) for name, key in settings.common.items()}
     if shared:
-        yield "every verb"
+        yield "every command"
         yield from (row.line(width) for row in shared.values())
     for name in dict.fromkeys(row.verb for row in rows):
         own = [row for row in rows if row.verb == name and not _same(row, shared.get(row.key))]
@@ -133,10 +130,10 @@ def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[st
             yield from (row.line(width) for row in own)
 
 
-def _told_file(settings: Settings) -> str:
+def _file_line(settings: Settings) -> str:
     if settings.file:
         return escape_unsafe(str(settings.file.path))
-    folders = looked_in(settings.start, home_of(settings.environ))
+    folders = search_path(settings.start, home_of(settings.environ))
     places = " to ".join(dict.fromkeys([str(folders[0]), str(folders[-1])]))
     return f"none (no tcop-mock.toml, and no [tool.tcop-mock] in a pyproject.toml, from {escape_unsafe(places)})"
 

@@ -1,42 +1,61 @@
-"""``tcop-mock explain``: a clause in full."""
+"""The work of explain and demo: print a clause, and check the built-in receivers."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 import textwrap
+import time
 from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.cli.aiming import all_clauses
-from tcop_mock.cli.options import with_common
-from tcop_mock.contract.clauses import find_clause
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.cli.check import all_clauses, progress_listener
+from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for
+from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.target import Target
+from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.reports.json import check_document, write_json
+from tcop_mock.reports.summary import OverallResult, overall_result
+from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import Common
+    from collections.abc import Callable
+
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.cli.options import CommonOptions
     from tcop_mock.domain.contract import Clause
+    from tcop_mock.domain.verdict import Verdict
 
-_WIDTH = 78
-
-
-_IN_LINES = textwrap.TextWrapper(
-    _WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+_INTERNAL_ERROR = 4
+_SHAPES = (
+    ("cvm/basic-monitoring", State.FIRING),
+    ("cvm/basic-monitoring", State.RESOLVED),
+    ("cvm/events", State.FIRING),
+    ("cdn/domain", State.FIRING),
+)
+_WRAPPER = textwrap.TextWrapper(
+    78, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
 )
 
 
-@with_common
-def explain(code: str, *, clause_files: tuple[str, ...], framework: str | None, common: Common) -> None:
-    """Explain the clause CODE (TCM302, or its slug): what it demands, by which source, and how to keep it."""
+def explain(code: str, framework: str | None, clause_files: tuple[str, ...], common: CommonOptions) -> None:
+    """Print a clause in full, with sample fixes of one framework or of all."""
     clause = find_clause(all_clauses(clause_files, common), code)
     if common.as_json:
         click.echo(json.dumps({"version": 1, "clause": _document(clause, framework)}, ensure_ascii=False, indent=2))
         return
     click.echo(f"{clause.code} {clause.slug} [{clause.level}]")
     holds = f"In profile {', '.join(clause.profiles)}. " if clause.profiles else "In every profile. "
-    needs = (
-        f"Needs {', '.join(sorted(clause.prerequisites))}." if clause.prerequisites else "Needs nothing but the target."
-    )
+    needs = f"Needs {', '.join(sorted(clause.prerequisites))}." if clause.prerequisites else "Needs only the target."
     for head, text in (
         ("Requirement", clause.requirement),
         ("Source", clause.source),
@@ -45,7 +64,7 @@ def explain(code: str, *, clause_files: tuple[str, ...], framework: str | None, 
         ("Holds", holds + needs),
     ):
         click.echo(f"\n{head}")
-        click.echo(_IN_LINES.fill(text))
+        click.echo(_WRAPPER.fill(text))
     for fix in fixes_for(clause):
         click.echo(f"\n{fix.title}:")
         for name, sample in fix.samples_for(framework).items():
@@ -65,3 +84,59 @@ def _document(clause: Clause, framework: str | None) -> dict[str, object]:
         "fix": clause.fix,
         "fixes": [{"title": fix.title, "samples": fix.samples_for(framework)} for fix in fixes_for(clause)],
     }
+
+
+def demo(common: CommonOptions) -> int:
+    """Check both built-in receivers; return 0 if the first is found broken and the second correct."""
+    broken, correct = asyncio.run(_demo(common.catalog(), common))
+    if common.as_json:
+        write_json({"version": 1, "broken": check_document(broken), "corrected": check_document(correct)}, sys.stdout)
+    found = overall_result(broken, Level.MUST), overall_result(correct, Level.SHOULD)
+    return 0 if found == (OverallResult.BROKEN, OverallResult.KEPT) else _INTERNAL_ERROR
+
+
+async def _demo(catalog: Catalog, common: CommonOptions) -> tuple[Verdict, Verdict]:
+    show: Callable[[str], object] = _silence if common.as_json else click.echo
+    show("1. A typical first version of a receiver, with planted bugs, and callbacks as TCOP sends them\n")
+    async with HttpServer(buggy_receiver) as sink:
+        target = Target.parse(sink.url)
+        for line in await _send_some(target, catalog, common):
+            show(f"   {line}")
+        show("\n2. The result of the contract (the receiver stops with the demo, so `See it again` will not work)\n")
+        broken = await _check(target, catalog, common)
+    show("\n3. The same receiver, corrected\n")
+    async with HttpServer(correct_receiver) as sink:
+        correct = await _check(Target.parse(sink.url), catalog, common)
+    show(
+        f"\nThe first broke {broken.count(ClauseStatus.FAIL)} clauses, "
+        f"the corrected one {correct.count(ClauseStatus.FAIL)}."
+    )
+    show("Now yours: tcop-mock check http://127.0.0.1:PORT/PATH")
+    return broken, correct
+
+
+async def _send_some(target: Target, catalog: Catalog, common: CommonOptions) -> list[str]:
+    """Post a few callbacks, and return a line per response."""
+    generator = Generator(common.seed, wire_format=common.profile.wire_format)
+    rules = common.profile.delivery
+    post = HttpTransport(target)
+    lines = []
+    for shape_id, state in _SHAPES:
+        shape = catalog.get(shape_id)
+        body = generator.callback(generator.alarm(shape, required_state=state), state).to_bytes()
+        attempt = await post(OutgoingRequest(body, headers=rules.headers), deadline_s=rules.timeout_s)
+        lines.append(f"POST {shape_id} {state}, {len(body)} bytes: {attempt.outcome} {attempt.status}")
+    return lines
+
+
+async def _check(target: Target, catalog: Catalog, common: CommonOptions) -> Verdict:
+    plan = CheckPlan(target, catalog, load_clauses(), common.profile, common.seed)
+    run = ContractRun(plan, HttpTransport(target), time.perf_counter, asyncio.sleep)
+    with progress_listener(Level.MUST, common) as listen:
+        async for event in run.events():
+            listen(event)
+    return run.verdict("not run")
+
+
+def _silence(_: object) -> None:
+    """Print nothing."""

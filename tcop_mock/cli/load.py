@@ -1,4 +1,4 @@
-"""``tcop-mock load``: many callbacks, and what became of them."""
+"""The work of load: preflight, run, and report."""
 
 from __future__ import annotations
 
@@ -6,116 +6,156 @@ import asyncio
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.rendering import BodyRenderer
-from tcop_mock.cli.loading import Asked
-from tcop_mock.cli.locusting import packed, require_locust, unleash
-from tcop_mock.cli.options import target_of, with_common
-from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.cli.storming import Outcome, Storming, write_reports
+from tcop_mock.cli.arguments import resolve_target
+from tcop_mock.cli.load_locust import build_locust_run, require_locust, run_locust
+from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, prepare_script, time_scale
+from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.contract.preflight import raise_if_unusable
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
 from tcop_mock.domain.load_summary import LoadFinished
 from tcop_mock.domain.shape import Lang
+from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
 from tcop_mock.load.schedule import weighted_shapes
-from tcop_mock.load.slo import evaluate
+from tcop_mock.load.slo import evaluate, parse_objectives
 from tcop_mock.load.timer import loop_factory, require_descriptors
 from tcop_mock.reports.console import console_for_load
-from tcop_mock.reports.json import write_json
-from tcop_mock.reports.load_json import load_document
+from tcop_mock.reports.files import require_writable, write_report
+from tcop_mock.reports.json import json_text, write_json
+from tcop_mock.reports.junit import objectives_junit
+from tcop_mock.reports.load_html import load_html
+from tcop_mock.reports.load_json import load_csv, load_document
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tcop_mock.cli.options import Common
-    from tcop_mock.cli.storming import ReportFile
-    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
+    from tcop_mock.domain.load import LoadPlan, ObjectiveResult
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
-_NOT_KEPT, _INTERRUPTED = 1, 130
+_BROKEN, _INTERRUPTED = 1, 130
 
 
-@with_common
-def load(  # noqa: PLR0913 - click hands them in one by one
+class LoadResult(NamedTuple):
+    """The result of a load, with all that reports need."""
+
+    summary: LoadSummary
+    held: tuple[ObjectiveResult, ...]
+    attempts: dict[int, int]
+    """Number of alarms by number of attempts."""
+    started: datetime
+
+
+REPORTS: dict[str, Callable[[LoadResult], bytes]] = {
+    "csv": lambda result: load_csv(result.summary.series).encode(),
+    "html": lambda result: load_html(result.summary, result.held, result.attempts, result.started).encode(),
+    "json": lambda result: json_text(load_document(result.summary, result.held, result.attempts)).encode(),
+    "junit": lambda result: objectives_junit(result.summary, result.held, result.started),
+}
+
+
+class ReportFile(NamedTuple):
+    """One ``--report KIND=PATH``."""
+
+    kind: str
+    path: str
+
+
+def run_load_command(  # noqa: PLR0913 - one parameter an option
     target: str | None,
     *,
+    load: LoadOptions,
+    scenario: ScenarioOptions,
     lang: str,
     form: str,
-    loop: str,
     engine: str,
-    common: Common,
-    **given: Any,  # noqa: ANN401 - click's values
+    loop: str,
+    common: CommonOptions,
 ) -> int:
-    """Send many callbacks to TARGET, and tell how it bore them.
-
-    Exit code 0: carried out, 1: an objective was not kept, or nothing was acked, 3: target unusable, 130: interrupted.
-    """
+    """Run a load; return the exit code."""
     if engine == "locust":
         require_locust()
     make_loop = loop_factory(loop)
-    storming = Storming(**{field.name: given.pop(field.name) for field in fields(Storming)})
-    asked, aim = Asked(**given), target_of(target, flag="TARGET")
-    files = storming.files()
+    address, files = resolve_target(target, flag="TARGET"), _report_files(scenario)
     catalog = common.catalog()
     generator = Generator(common.seed, Lang(lang), form=Form(form), wire_format=common.profile.wire_format)
-    storm = storming.storm(catalog, generator)
-    plan = storming.plan(storm, asked, asked.base(aim, common)) if storm else asked.plan(aim, common)
-    objectives = storming.objectives(plan.model)
+    storm, scale = load_storm(scenario, catalog, generator), time_scale(scenario)
+    plan = build_storm_plan(storm, scale, load, address, common) if storm else build_plan(load, address, common)
+    objectives = parse_objectives(scenario.slo, plan.model)
     if engine == "locust":
-        return unleash(packed(plan, storm, storming, asked, common))
+        return run_locust(build_locust_run(plan, storm, scenario, load, common))
     require_descriptors(plan.concurrency if plan.model is LoadModel.CLOSED else plan.max_inflight)
     if plan.insecure:
-        common.tell("warning: the receiver's certificate is not verified (--insecure)")
-    script = storming.script(storm, plan.count) if storm else None
+        common.info("warning: the receiver's certificate is not verified (--insecure)")
+    script = prepare_script(storm, scale, plan.count) if storm else None
     shape, _ = weighted_shapes(catalog, plan.mix)[0]
-    keeper = storming.keeper(plan)
-    told = keeper if storming.keeps else None
+    ledger = _ledger(scenario, plan)
+    records_deliveries = scenario.ledger is not None or scenario.scenario is not None
     run = LoadRun(
-        plan, catalog, generator, catalog_folders=common.catalog_folders, loop=loop, schedule=script, on_delivery=told
+        plan,
+        catalog,
+        generator,
+        catalog_folders=common.catalog_folders,
+        loop=loop,
+        schedule=script,
+        on_delivery=ledger if records_deliveries else None,
     )
     try:
-        keeper(require_usable(plan, BodyRenderer(generator, shape).body(0)))
+        ledger(preflight(plan, BodyRenderer(generator, shape).body(0)))
         started = datetime.now(UTC)
-        with telling(common) as tell:
-            summary = play(run, tell, make_loop)
-        return conclude(Outcome(summary, evaluate(objectives, summary), keeper.attempts, started), files, common)
+        with _progress_listener(common) as listen:
+            summary = run_load(run, listen, make_loop)
+        return _finish(LoadResult(summary, evaluate(objectives, summary), ledger.attempts, started), files, common)
     finally:
-        keeper.close()
+        ledger.close()
 
 
-def conclude(told: Outcome, files: list[ReportFile], common: Common) -> int:
-    """Tell and write what a load came to; return the exit code.
+def _ledger(scenario: ScenarioOptions, plan: LoadPlan) -> Ledger:
+    """Return what records the fate of each notification.
+
+    Raises:
+        UsageError: the file cannot be written, or several processes would have to write it.
+    """
+    if scenario.ledger and plan.workers > 1:
+        raise UsageError("--ledger is written by one process: leave --workers out")
+    return Ledger(scenario.ledger)
+
+
+def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) -> int:
+    """Print and write the result; return the exit code.
 
     Raises:
         UsageError: a report cannot be written.
     """
-    with reader_may_leave():
+    with ignore_broken_pipe():
         if common.as_json:
-            write_json(load_document(told.summary, told.held, told.attempts), sys.stdout)
+            write_json(load_document(result.summary, result.held, result.attempts), sys.stdout)
         else:
-            for one in told.held:
+            for one in result.held:
                 click.echo(f"objective {one.summary}")
-    write_reports(files, told)
-    if told.summary.interrupted:
+    for file in files:
+        write_report(file.path, REPORTS[file.kind](result))
+    if result.summary.interrupted:
         return _INTERRUPTED
-    return 0 if told.summary.acked and all(one.is_met for one in told.held) else _NOT_KEPT
+    return 0 if result.summary.acked and all(one.is_met for one in result.held) else _BROKEN
 
 
-def require_usable(plan: LoadPlan, body: bytes) -> DeliveryRecord:
-    """Send one callback, as TCOP would, and return what became of it: it counts for nothing, but the receiver has it.
+def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:
+    """Send one callback, and return its notification; it is in no statistic, but the receiver has it.
 
     Raises:
-        TargetError: the target cannot be reached, wants other credentials, or has nothing at that path.
+        TargetError: the target cannot be reached, requires other credentials, or does not have that path.
     """
     post = HttpTransport(plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
     push = OutgoingRequest(body, headers=plan.rules.headers, credentials=plan.target.credentials)
@@ -127,36 +167,62 @@ def require_usable(plan: LoadPlan, body: bytes) -> DeliveryRecord:
     )
 
 
-def play(
-    run: LoadRun, tell: Callable[[LoadEvent], None], make_loop: Callable[[], asyncio.AbstractEventLoop]
+def run_load(
+    run: LoadRun, listen: Callable[[LoadEvent], None], make_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> LoadSummary:
-    """Run a load to its end or to an interrupt, and return what it came to."""
+    """Run a load to its end or to an interrupt, and return its summary."""
 
-    async def listen() -> None:
+    async def run_events() -> None:
         async for event in run.events():
-            tell(event)
+            listen(event)
 
     try:
         with asyncio.Runner(loop_factory=make_loop) as runner:
-            runner.run(listen())
+            runner.run(run_events())
     except KeyboardInterrupt:
         summary = run.summary(interrupted=True)
-        tell(LoadFinished(summary))
+        listen(LoadFinished(summary))
         return summary
     return run.summary()
 
 
 @contextmanager
-def telling(common: Common) -> Iterator[Callable[[LoadEvent], None]]:
-    """Give the listener that suits the flags: none for JSON, only the end for ``--quiet``."""
+def _progress_listener(common: CommonOptions) -> Iterator[Callable[[LoadEvent], None]]:
+    """Give the console listener: none with ``--json``, only the end with ``--quiet``."""
     if common.as_json:
         yield lambda _event: None
         return
     with console_for_load(sys.stdout, environ=os.environ) as listen:
 
-        def tell(event: LoadEvent) -> None:
+        def print_event(event: LoadEvent) -> None:
             if isinstance(event, LoadFinished) or not common.quiet:
-                with reader_may_leave():
+                with ignore_broken_pipe():
                     listen(event)
 
-        yield tell
+        yield print_event
+
+
+def _report_files(scenario: ScenarioOptions) -> list[ReportFile]:
+    """Return the report files.
+
+    Raises:
+        UsageError: an unknown kind, a file that cannot be written, or JUnit without objectives.
+    """
+    files = [_report_file(text) for text in scenario.reports]
+    if not scenario.slo and any(file.kind == "junit" for file in files):
+        raise UsageError("--report junit has a case per objective: give some with --slo")
+    return files
+
+
+def _report_file(text: str) -> ReportFile:
+    kind, equals, path = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--report {text!r}: write KIND=PATH, as in html=load.html")
+    if kind not in REPORTS:
+        near = did_you_mean(kind, REPORTS)
+        hint = f"did you mean {near}?" if near else f"there is {', '.join(REPORTS)}"
+        raise UsageError(f"--report {text!r}: load has no report {kind!r}; {hint}")
+    if path == "-":
+        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
+    require_writable(path)
+    return ReportFile(kind, path)

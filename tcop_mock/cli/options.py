@@ -1,204 +1,607 @@
-"""What verbs share: the flags of all of them, the target, files."""
+"""Options that several commands share: a decorator adds a group of them and passes one dataclass."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import re
 import secrets
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from tcop_mock.callbacks.lint import lint
-from tcop_mock.catalog.data_files import iter_files
-from tcop_mock.catalog.loader import Catalog
-from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
-from tcop_mock.cli.stdout import reader_may_leave
-from tcop_mock.domain.target import Secret, Target
+from tcop_mock.cli import completers
+from tcop_mock.cli.choices import PROFILES, REPORT_KINDS, STUB_SERVICES
+from tcop_mock.cli.command import COMMON, option
+from tcop_mock.cli.value_types import (
+    RateLimit,
+    durations,
+    notify,
+    positive_duration,
+    rate_limit_or_none,
+    retry_on,
+)
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
+from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tcop_mock.callbacks.lint import LintReport
-    from tcop_mock.domain.profile import DeliveryRules, Profile
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.cli.command import Decorator, Function
+    from tcop_mock.domain.alarm import RepeatPolicy
+    from tcop_mock.domain.profile import Profile
 
-INTEGRATION_KEY_VARIABLE = "TCOP_MOCK_INTEGRATION_KEY"
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2; the page on templates lists the same
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
-_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "authorization"})
-_USERINFO = " from USER:PASSWORD@ in the target"
+TARGET, GENERATE, BODIES, DELIVER, CHECK = "Target", "What to generate", "Bodies", "How to deliver", "What to check"
+EFFECTS, REPORTS, RUN, OUTPUT, EDIT = "Effects", "Reports", "Run", "Output", "Changes"
+FROM_PROFILE = "  [default: from the profile]"
 _SEED_BITS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What every verb can be told."""
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """Options of every command; a command without one of them gets its default."""
 
-    as_json: bool
-    seed: int
-    profile: Profile
-    catalog_folders: tuple[str, ...]
-    quiet: bool
+    as_json: bool = False
+    fixed_seed: int | None = None
+    profile_name: str = DEFAULT_PROFILE
+    catalog_folders: tuple[str, ...] = ()
+    quiet: bool = False
 
-    def catalog(self) -> Catalog:
-        """Return the shipped shapes and those of ``--catalog``.
+    @cached_property
+    def seed(self) -> int:
+        """The seed of ``--seed``, or a random one."""
+        return secrets.randbits(_SEED_BITS) if self.fixed_seed is None else self.fixed_seed
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile.
 
         Raises:
-            UsageError: a folder cannot be read, or holds no entry.
-            EntryError: an entry does not keep the format.
+            UnknownNameError: it does not exist; the message names near misses.
         """
-        with _unreadable_told():
+        from tcop_mock.catalog.profiles import load_profile  # noqa: PLC0415 - help needs no catalogue
+
+        return load_profile(self.profile_name)
+
+    def catalog(self) -> Catalog:
+        """Load the catalogue with the entries of ``--catalog``.
+
+        Raises:
+            UsageError: a folder cannot be read, or has no entry.
+            EntryError: an entry is invalid.
+        """
+        from tcop_mock.catalog.loader import Catalog  # noqa: PLC0415 - help needs no catalogue
+
+        with _folder_errors():
             self._require_entries()
             return Catalog.load(*self.catalog_folders)
 
     def lint(self, pattern: str) -> LintReport:
-        """Return all that is wrong with the entries of ``--catalog`` whose id matches a glob.
+        """Lint the entries of ``--catalog`` whose id matches a glob.
 
         Raises:
-            UsageError: there is no folder, one cannot be read or holds no entry, or no id matches.
+            UsageError: there is no folder, one cannot be read or has no entry, or no id matches.
         """
+        from tcop_mock.callbacks.lint import lint  # noqa: PLC0415 - help needs no linter
+
         if not self.catalog_folders:
             raise UsageError("--lint checks your own entries: name their folder with --catalog DIR")
-        with _unreadable_told():
+        with _folder_errors():
             self._require_entries()
             return lint(map(Path, self.catalog_folders), pattern)
 
     def _require_entries(self) -> None:
+        from tcop_mock.catalog.data_files import iter_files  # noqa: PLC0415 - help needs no catalogue
+
         for folder in self.catalog_folders:
             if next(iter_files(Path(folder), ".toml"), None) is None:
-                raise UsageError(f"--catalog {folder!r} holds no entry; name a folder with .toml files in or below it")
+                raise UsageError(f"--catalog {folder!r} has no entry; name a folder with .toml files in or below it")
 
-    def tell(self, line: str) -> None:
-        """Write a line to standard error, unless ``--quiet``."""
+    def info(self, line: str) -> None:
+        """Print a line to standard error, unless ``--quiet``."""
         if not self.quiet:
             click.echo(line, err=True)
 
 
 @contextlib.contextmanager
-def _unreadable_told() -> Iterator[None]:
-    """Tell as a mistake of the call that a folder cannot be read."""
+def _folder_errors() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
         raise UsageError(f"--catalog: {problem.filename!r} cannot be read: {problem.strerror}") from None
 
 
-def with_common(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand a verb one ``common`` in place of the flags of all verbs."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationOptions:
+    """Which callbacks to generate."""
 
-    @functools.wraps(verb)
-    def gathered(
-        *,
-        as_json: bool,
-        seed: int | None,
-        profile: str,
-        catalog_folders: tuple[str, ...],
-        quiet: bool,
-        **given: Any,  # noqa: ANN401 - click's values
-    ) -> Any:  # noqa: ANN401 - click's values
-        chosen = secrets.randbits(_SEED_BITS) if seed is None else seed
-        common = Common(as_json, chosen, load_profile(profile), catalog_folders, quiet)
-        with reader_may_leave():
-            return verb(common=common, **given)
-
-    return gathered
+    state: str | None = None
+    lifecycle: str | None = None
+    metric: str | None = None
+    event: str | None = None
+    no_threshold: bool = False
+    notify: RepeatPolicy | None = None
+    lang: str = Lang.EN.value
+    form: str = Form.DOCUMENTED.value
+    sets: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    template: str | None = None
+    mutate: str | None = None
 
 
-def on_command_line(name: str) -> bool:
-    """Tell whether a parameter of the verb that runs was given in the call, and not by environment or file."""
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryOptions:
+    """Where and how to deliver."""
+
+    to: str | None
+    service: str
+    """``webhook``, ``pagerduty`` or ``wecom``."""
+    integration_key: str | None
+    pace: RateLimit | None
+    insecure: bool
+    headers: tuple[str, ...]
+    dry_run: bool
+    attempts: int | None
+    timeout: float | None
+    retry_on: tuple[str, ...] | None
+    pause: tuple[float, ...] | None
+    retry_after: str | None
+    accept: str | None
+    verify: bool
+    time_scale: float | None
 
 
-def target_of(given: str | None, *, flag: str) -> Target:
-    """Return the target of an argument, of ``@FILE``, or of environment or configuration.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObserverOptions:
+    """How to observe the effects of a receiver."""
 
-    Raises:
-        UsageError: there is none, the file cannot be read, or it is no target.
+    url: str | None = None
+    command: str | None = None
+    call: str | None = None
+    effects_path: str | None = None
+    open_path: str | None = None
+    downstream: str | None = None
+    restart_command: str | None = None
+    effect_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportOptions:
+    """Reports and the baseline of a check."""
+
+    reports: tuple[str, ...]
+    baseline: str | None
+    baseline_update: bool
+    baseline_prune: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadOptions:
+    """Rates and limits of a load."""
+
+    rate: str | None
+    arrivals: str
+    ramp: float | None
+    stages: str | None
+    concurrency: int | None
+    duration: float | None
+    count: int | None
+    warm_up: float
+    max_inflight: int
+    mixes: tuple[str, ...]
+    headers: tuple[str, ...]
+    timeout: float | None
+    insecure: bool
+    allow_host: tuple[str, ...]
+    max_rate: str
+    max_count: int
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioOptions:
+    """The scenario of a load, its objectives, and its output files."""
+
+    scenario: str | None
+    time_scale: float | None
+    slo: tuple[str, ...]
+    ledger: str | None
+    reports: tuple[str, ...]
+
+
+def with_options(
+    options_class: Callable[..., Any], name: str, decorators: Iterable[Decorator], check: Callable[[Any], object] = id
+) -> Decorator:
+    """Add options, and pass their values as one dataclass in the parameter ``name``."""
+    names = [field.name for field in fields(options_class)]  # type: ignore[arg-type]  # it is a dataclass
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def call(**values: Any) -> Any:  # noqa: ANN401 - click's values, a command's exit code
+            options = options_class(**{key: values.pop(key) for key in names if key in values})
+            check(options)
+            return function(**values, **{name: options})
+
+        return _with_all(decorators)(call)
+
+    return decorate
+
+
+def _with_all(decorators: Iterable[Decorator]) -> Decorator:
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(list(decorators)):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def common_options(*, seed: bool | int = False, profile: bool = False, catalog: bool = False) -> Decorator:
+    """Add ``--json``, ``--quiet`` and ``--debug``, and others where a command uses them; pass ``common``.
+
+    Args:
+        seed: whether the command draws random values; a number is the default seed.
+        profile: whether it depends on the profile.
+        catalog: whether it reads the catalogue.
     """
-    text = (given or configured_target()).strip()
-    if not text:
-        raise UsageError(
-            f"no target: give {flag}, or set {TARGET_VARIABLE} (it keeps passwords out of the process list)"
-        )
-    return Target.parse(_target_in(text[1:]) if text.startswith("@") else text)
-
-
-def _target_in(name: str) -> str:
-    return _text_in(name, "target", "the URL")
-
-
-def secret_of(given: str | None, variable: str, what: str) -> Secret | None:
-    """Return the secret of an option, of ``@FILE``, or of the environment; ``None`` where there is none.
-
-    Raises:
-        UsageError: the file cannot be read, or holds nothing.
-    """
-    text = (given or os.environ.get(variable, "")).strip()
-    if text.startswith("@"):
-        return Secret(_text_in(text[1:], what, "it"))
-    return Secret(text) if text else None
-
-
-def _text_in(name: str, what: str, content: str) -> str:
-    if not name:
-        raise UsageError(f"{what} '@' names no file; write @FILE")
-    try:
-        text = read_input(name).decode().strip()
-    except UnicodeDecodeError:
-        raise UsageError(f"{what} file {name!r} is not UTF-8") from None
-    if not text:
-        raise UsageError(f"{what} file {name!r} is empty; write {content} into it")
-    return text
-
-
-def read_input(name: str) -> bytes:
-    """Return the bytes of a file, or of standard input for ``-``.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    if name == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except OSError as problem:
-        raise UsageError(f"file {name!r} cannot be read: {problem.strerror}") from None
-
-
-def read_text(name: str) -> str:
-    """Return a file's text.
-
-    Raises:
-        UsageError: it cannot be read, or is no UTF-8.
-    """
-    try:
-        return read_input(name).decode()
-    except UnicodeDecodeError as problem:
-        raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
-
-
-def with_headers(rules: DeliveryRules, given: tuple[str, ...]) -> DeliveryRules:
-    """Return rules with headers of the user's own, which take the place of those of the same name.
-
-    Raises:
-        UsageError: no header, or one that is the sender's own business.
-    """
-    headers = list(rules.headers)
-    for text in given:
-        name, colon, value = (part.strip() for part in text.partition(":"))
-        if not colon or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise UsageError(f"--header {text!r}: write NAME:VALUE in printable ASCII, as in 'X-Team: payments'")
-        if name.lower() in _OURS:
-            raise UsageError(
-                f"--header {name}: the sender sets it" + (_USERINFO if name.lower() == "authorization" else "")
+    default_seed = None if isinstance(seed, bool) else seed
+    decorators = [
+        option("--json", "as_json", group=COMMON, is_flag=True, help="Print one versioned JSON document."),
+    ]
+    if seed is not False:
+        shown = "random, printed" if default_seed is None else default_seed
+        decorators.append(
+            option(
+                "--seed",
+                "fixed_seed",
+                group=COMMON,
+                type=int,
+                default=default_seed,
+                metavar="N",
+                help=f"Random seed.  [default: {shown}]",
             )
-        headers = [(key, old) for key, old in headers if key.lower() != name.lower()] + [(name, value)]
-    return replace(rules, headers=tuple(headers))
+        )
+    if profile:
+        decorators.append(
+            option(
+                "--profile",
+                "profile_name",
+                group=COMMON,
+                default=DEFAULT_PROFILE,
+                show_default=True,
+                shell_complete=completers.profiles,
+                metavar="NAME",
+                help=f"Version of the callback contract: {listed(PROFILES)}.",
+            )
+        )
+    if catalog:
+        decorators.append(
+            option(
+                "--catalog",
+                "catalog_folders",
+                group=COMMON,
+                type=click.Path(exists=True, file_okay=False),
+                multiple=True,
+                metavar="DIR",
+                help="Folder with your own catalogue entries; repeatable.",
+            )
+        )
+    decorators += [
+        option("-q", "--quiet", group=COMMON, is_flag=True, help="Print no seed, no hints and no progress."),
+        option("--debug", group=COMMON, is_flag=True, expose_value=False, help="Print a traceback on errors."),
+    ]
+
+    # An unknown profile is an error, whether or not the command gets to use it.
+    check = (lambda common: common.profile) if profile else id
+    return with_options(CommonOptions, "common", decorators, check)
+
+
+def listed(names: Iterable[str], last: str = "or") -> str:
+    """Return names as English text."""
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def generation_options(function: Function) -> Function:
+    """Add the options of generated callbacks; pass ``generation``."""
+    return with_options(
+        GenerationOptions,
+        "generation",
+        [
+            option(
+                "--state",
+                group=GENERATE,
+                type=click.Choice([state.value for state in State]),
+                help="State of the alarm.  [default: firing]",
+            ),
+            option(
+                "--lifecycle",
+                group=GENERATE,
+                metavar="STEPS",
+                help="Several states of one alarm in order: fire,repeat:3,resolve,fire.",
+            ),
+            option("--metric", group=GENERATE, metavar="NAME", help="Metric by name.  [default: random]"),
+            option("--event", group=GENERATE, metavar="NAME", help="Event by name.  [default: random]"),
+            option(
+                "--no-threshold",
+                group=GENERATE,
+                is_flag=True,
+                help="Leave the threshold fields out, as for a metric without a threshold.",
+            ),
+            option(
+                "--notify",
+                group=GENERATE,
+                type=notify,
+                metavar="TYPE[:TIME]",
+                help="How the alarm repeats: single, continuous:5m or exponential:5m.  [default: random]",
+            ),
+            lang_option(GENERATE),
+            form_option(GENERATE, Form, "Body form: as documented, as observed, or an EventBridge event."),
+            *edit_options(GENERATE),
+            template_option(GENERATE, "Notification template ({{.content}} ...) that renders the whole body."),
+            option(
+                "--mutate",
+                group=GENERATE,
+                metavar="NAME",
+                help="Mutate the body as a clause does; `list --mutators` prints the names.",
+            ),
+        ],
+    )(function)
+
+
+def edit_options(group: str) -> list[Decorator]:
+    """Return the options that edit a body."""
+    return [
+        option(
+            "--set", "sets", group=group, multiple=True, metavar="PATH=JSON", help="Replace or add a value; repeatable."
+        ),
+        option("--unset", group=group, multiple=True, metavar="PATH", help="Remove a value; repeatable."),
+    ]
+
+
+def lang_option(group: str) -> Decorator:
+    """Return the option of the language."""
+    return option(
+        "--lang",
+        group=group,
+        type=click.Choice([lang.value for lang in Lang]),
+        default=Lang.EN.value,
+        show_default=True,
+        help="Language of names and other text.",
+    )
+
+
+def form_option(group: str, forms: Iterable[Form], text: str) -> Decorator:
+    """Return the option of the body form."""
+    return option(
+        "--form",
+        group=group,
+        type=click.Choice([form.value for form in forms]),
+        default=Form.DOCUMENTED.value,
+        show_default=True,
+        help=text,
+    )
+
+
+def template_option(group: str, text: str) -> Decorator:
+    """Return the option of a notification template."""
+    return option("--template", group=group, metavar="FILE", shell_complete=completers.files, help=text)
+
+
+def clause_files_option(group: str) -> Decorator:
+    """Return the option of custom clauses."""
+    return option(
+        "--clause-files",
+        group=group,
+        multiple=True,
+        metavar="GLOB",
+        help="Also your own clauses, in files such as ACME101-our-rule.toml; repeatable.",
+    )
+
+
+def timeout_option(group: str, text: str) -> Decorator:
+    """Return the option of a deadline."""
+    return option("--timeout", group=group, type=positive_duration, metavar="TIME", help=text)
+
+
+def insecure_option(group: str) -> Decorator:
+    """Return the option of unverified certificates."""
+    return option("--insecure", group=group, is_flag=True, help="Do not verify the receiver's certificate.")
+
+
+def header_option(group: str) -> Decorator:
+    """Return the option of request headers."""
+    return option(
+        "--header", "headers", group=group, multiple=True, metavar="'NAME: VALUE'", help="Request header; repeatable."
+    )
+
+
+def delivery_options(function: Function) -> Function:
+    """Add the options of target and delivery; pass ``delivery``."""
+    return with_options(
+        DeliveryOptions,
+        "delivery",
+        [
+            option(
+                "--to",
+                group=TARGET,
+                metavar="URL",
+                help="Receiver; @FILE reads it from a file.  [default: $TCOP_MOCK_TARGET]",
+            ),
+            option(
+                "--target",
+                "service",
+                group=TARGET,
+                type=click.Choice(["webhook", "pagerduty", "wecom"]),
+                default="webhook",
+                show_default=True,
+                help="Service at --to. PagerDuty (Events API v2) and WeCom robots get messages in their own formats.",
+            ),
+            option(
+                "--integration-key",
+                group=TARGET,
+                metavar="KEY|@FILE",
+                help="PagerDuty integration key.  [default: $TCOP_MOCK_INTEGRATION_KEY]",
+            ),
+            header_option(TARGET),
+            insecure_option(TARGET),
+            option("--dry-run", group=TARGET, is_flag=True, help="Print what would be sent, and send nothing."),
+            option(
+                "--attempts",
+                group=DELIVER,
+                type=click.IntRange(min=1),
+                metavar="N",
+                help=f"Maximum number of POSTs per callback.{FROM_PROFILE}",
+            ),
+            timeout_option(DELIVER, f"Total deadline of one POST.{FROM_PROFILE}"),
+            option(
+                "--retry-on",
+                group=DELIVER,
+                type=retry_on,
+                metavar="OUTCOME,...",
+                help=f"Outcomes to retry: timed_out, 5xx, ... or none.{FROM_PROFILE}",
+            ),
+            option(
+                "--pause",
+                group=DELIVER,
+                type=durations,
+                metavar="TIME,...",
+                help=f"Delays before retries; the last value repeats.{FROM_PROFILE}",
+            ),
+            option(
+                "--retry-after",
+                group=DELIVER,
+                type=click.Choice([value.value for value in RetryAfter]),
+                help=f"Whether a Retry-After header can lengthen a delay.{FROM_PROFILE}",
+            ),
+            option(
+                "--accept",
+                group=DELIVER,
+                type=click.Choice([value.value for value in Accept]),
+                help=f"Responses that accept a callback.{FROM_PROFILE}",
+            ),
+            option(
+                "--verify/--no-verify",
+                group=DELIVER,
+                default=True,
+                help="Verify the URL first, if the profile does that.  [default: verify]",
+            ),
+            option(
+                "--pace",
+                group=DELIVER,
+                type=rate_limit_or_none,
+                metavar="N/min",
+                help="Maximum rate: 20/min, 5/s, or none.  [default: 20/min for wecom, else none]",
+            ),
+            option(
+                "--time-scale",
+                group=DELIVER,
+                type=click.FloatRange(min=0, max=1e6),
+                metavar="FACTOR",
+                help="Multiply all simulated waits by this factor.  [default: 1 between attempts, 0 between callbacks]",
+            ),
+        ],
+    )(function)
+
+
+def observer_options(function: Function) -> Function:
+    """Add the options of observed effects; pass ``observer``."""
+    return with_options(
+        ObserverOptions,
+        "observer",
+        [
+            option(
+                "--observe-url",
+                "url",
+                group=EFFECTS,
+                metavar="URL",
+                help="Returns the receiver's effects as JSON; {token} stands for the object of an alarm.",
+            ),
+            option(
+                "--observe-cmd",
+                "command",
+                group=EFFECTS,
+                metavar="CMD",
+                help="Command that prints the effects as JSON; {token} as above.",
+            ),
+            option(
+                "--observe-call",
+                "call",
+                group=EFFECTS,
+                metavar="MODULE:CALLABLE",
+                help="Callable that takes the token and returns the effects.",
+            ),
+            option(
+                "--observe-all",
+                "effects_path",
+                group=EFFECTS,
+                metavar="JSONPATH",
+                help="All effects in that JSON: rows, messages, incidents.",
+            ),
+            option(
+                "--observe-open", "open_path", group=EFFECTS, metavar="JSONPATH", help="Open incidents in that JSON."
+            ),
+            option(
+                "--downstream",
+                group=EFFECTS,
+                metavar="HOST:PORT",
+                help=f"Listen there in place of the services that the receiver forwards to "
+                f"({listed(f'/{name}' for name in STUB_SERVICES)}), and observe their messages.",
+            ),
+            option(
+                "--restart-cmd",
+                "restart_command",
+                group=EFFECTS,
+                metavar="CMD",
+                help="Command that restarts the receiver, for TCM518.",
+            ),
+            option(
+                "--effect-timeout",
+                "effect_timeout_s",
+                group=EFFECTS,
+                type=positive_duration,
+                default="5s",
+                show_default=True,
+                metavar="TIME",
+                help="How long to wait for an effect.",
+            ),
+        ],
+    )(function)
+
+
+def report_options(function: Function) -> Function:
+    """Add the options of reports and the baseline; pass ``reporting``."""
+    return with_options(
+        ReportOptions,
+        "reporting",
+        [
+            option(
+                "--report",
+                "reports",
+                group=REPORTS,
+                multiple=True,
+                metavar="KIND=PATH",
+                help=f"Also write a report: {listed(REPORT_KINDS)}; repeatable. In GitHub Actions, markdown also "
+                "goes to the job summary and the annotations.",
+            ),
+            option(
+                "--baseline",
+                group=REPORTS,
+                metavar="FILE",
+                help="Known findings, which do not fail the run.",
+            ),
+            option("--baseline-update", group=REPORTS, is_flag=True, help="Add current findings to the baseline."),
+            option(
+                "--baseline-prune",
+                group=REPORTS,
+                is_flag=True,
+                help="Remove findings that no longer occur from the baseline.",
+            ),
+        ],
+    )(function)

@@ -1,71 +1,169 @@
-"""Settings: what a flag's value is where the call does not give it, by environment, file and default.
+"""Settings: the values of flags that a call does not give, from the environment or the settings file.
 
-Nothing lists the settings: they are the flags of the verbs themselves. ``--fail-on`` of ``check`` is ``fail-on`` in the
-table ``[check]`` and the variable ``TCOP_MOCK_FAIL_ON``; what all verbs have may stand above the tables.
+Every flag is a setting; there is no other list. ``--fail-on`` of ``check`` is ``fail-on`` in the table ``[check]``
+and the variable ``TCOP_MOCK_FAIL_ON``. Common options may stand above the tables.
 """
 
 from __future__ import annotations
 
 import os
 from collections import UserDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tcop_mock.cli.settings_file import SettingsFile, find_file
-from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.cli.command import COMMON
+from tcop_mock.errors import EntryError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 PREFIX = "TCOP_MOCK_"
 TARGET = "target"
-"""Above the tables: the receiver, for all verbs that take it from TCOP_MOCK_TARGET: an argument of this name, --to."""
+"""Above the tables: the receiver of all commands, which is an argument of this name or ``--to``."""
 _TO = "to"
 TARGET_VARIABLE = f"{PREFIX}TARGET"
 _CLAUSES, _CLAUSE_FILES = "clauses", "clause-files"
-"""Above the tables, the clauses of a team's own: files, as ``--clause-files`` takes them."""
-_SERVICE = ("tcp://", "udp://")
-"""Kubernetes sets TCOP_MOCK_PORT to such an address in the neighbours of a service of our name; that is no port."""
+"""``clauses`` above the tables is ``--clause-files``."""
+_KUBERNETES_ADDRESS = ("tcp://", "udp://")
+"""Kubernetes sets TCOP_MOCK_PORT to such an address if a service has our name; that is not a port."""
+FILE_VARIABLE = "TCOP_MOCK_CONFIG"
+"""Names the settings file; then no other is searched. ``/dev/null`` means no settings."""
+OWN_NAME = "tcop-mock.toml"
+_SHARED_NAME = "pyproject.toml"
+_TABLE = "tool.tcop-mock"
+_ROOTS = (".git", ".hg")
+
+
+class SettingsFile(NamedTuple):
+    """A settings file."""
+
+    path: Path
+    table: dict[str, Any]
+    prefix: str = ""
+    """Prefix of the table in the file: ``tool.tcop-mock.`` in pyproject.toml."""
+
+    def place(self, key: str) -> str:
+        """Return file and key, for messages."""
+        return f"{self.path}: {self.prefix}{key}"
+
+    def problem(self, key: str, what: str) -> EntryError:
+        """Return the error about a key."""
+        return EntryError(str(self.path), f"{self.prefix}{key}", what)
+
+
+def search_path(start: Path, home: Path) -> list[Path]:
+    """Return the folders to search for the file, the nearest first.
+
+    They end at the root of the repository; outside a repository at the home folder; elsewhere at the current folder.
+    A file further up may be anybody's, and a configuration names commands that are run.
+    """
+    folders = [start, *start.parents]
+    for number, folder in enumerate(folders, start=1):
+        if any((folder / mark).exists() for mark in _ROOTS):
+            return folders[:number]
+    return folders[: folders.index(home) + 1] if home in folders else folders[:1]
+
+
+def find_file(start: Path, environ: Mapping[str, str]) -> SettingsFile | None:
+    """Read the nearest settings file; of two in one folder ``tcop-mock.toml``.
+
+    Raises:
+        EntryError: it cannot be read, is not TOML, or TCOP_MOCK_CONFIG names a missing file.
+    """
+    named = environ.get(FILE_VARIABLE, "")
+    if named:
+        return _shared(Path(named)) if Path(named).name == _SHARED_NAME else SettingsFile(Path(named), _read(named))
+    return next(_found(search_path(start, home_of(environ))), None)
+
+
+def home_of(environ: Mapping[str, str]) -> Path:
+    """Return the user's home folder."""
+    return Path(environ.get("HOME") or "~").expanduser()
+
+
+def _found(folders: list[Path]) -> Iterator[SettingsFile]:
+    for folder in folders:
+        own, shared = folder / OWN_NAME, folder / _SHARED_NAME
+        if own.is_file():
+            yield SettingsFile(own, _read(own))
+        elif shared.is_file() and (found := _shared(shared)):
+            yield found
+
+
+def _shared(path: Path) -> SettingsFile | None:
+    """Return our table of a pyproject.toml; a file that does not mention us is ignored, even if it is broken."""
+    if _TABLE.rpartition(".")[2] not in _text(path):
+        return None
+    tool = _read(path).get("tool")
+    table = tool.get("tcop-mock") if isinstance(tool, dict) else None
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        raise EntryError(str(path), _TABLE, "must be a table; write [tool.tcop-mock] above the settings")
+    return SettingsFile(path, table, f"{_TABLE}.")
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - most runs have no file
+
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as problem:
+        raise EntryError(str(path), "", f"is not TOML: {problem}") from None
+
+
+def _text(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise EntryError(str(path), "", f"cannot be read: {problem.strerror or problem}") from None
+    except UnicodeDecodeError as problem:
+        raise EntryError(str(path), "", f"is not UTF-8 (byte {problem.start})") from None
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SettingKey:
     """A flag as a setting."""
 
     verb: str
     name: str
-    """As it is written in a file: the flag without its dashes."""
+    """Name in a file: the flag without its dashes."""
     param: click.Parameter
     variable: str
-    """Of the environment; empty where its name means something else."""
+    """Variable of the environment; empty if that name has another meaning."""
 
     @property
     def kind(self) -> str:
-        """What the flag's help writes for its value: ``FILE``, ``KIND=PATH``."""
+        """Metavar of the flag: ``FILE``, ``KIND=PATH``."""
         return self.param.metavar or ""
 
     @property
+    def is_common(self) -> bool:
+        """Whether it is a common option, which may stand above the tables."""
+        return getattr(self.param, "group", None) == COMMON
+
+    @property
     def is_target(self) -> bool:
-        """Whether it is the receiver's address."""
+        """Whether it is the address of the receiver."""
         return self.variable == TARGET_VARIABLE
 
     def from_text(self, text: str) -> Any:  # noqa: ANN401 - what click takes
-        """Return the value of a variable; of a flag that may be repeated, each line is one."""
+        """Return the value of a variable; each line is one value of a repeatable flag."""
         return tuple(filter(None, text.splitlines())) if self.param.multiple else text
 
     def from_file(self, value: object, file: SettingsFile, key: str) -> Any:  # noqa: ANN401 - what click takes
-        """Return the value that a file gives.
+        """Return the value of a file.
 
         Raises:
-            EntryError: it is of another type.
+            EntryError: it has the wrong type.
         """
         if isinstance(self.param, click.Option) and self.param.is_flag:
             if not isinstance(value, bool):
-                raise file.problem(key, f"must be true or false, not {_shown(value)}")
+                raise file.problem(key, f"must be true or false, not {_type_name(value)}")
             return value
         several = value if isinstance(value, list) and self.param.multiple else [value]
         texts = tuple(self._text(one, file, key) for one in several)
@@ -74,23 +172,23 @@ class Key:
     def _text(self, value: object, file: SettingsFile, key: str) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             wanted = "texts or numbers, in a list" if self.param.multiple else "a text or a number"
-            raise file.problem(key, f"must be {wanted}, not {_shown(value)}")
+            raise file.problem(key, f"must be {wanted}, not {_type_name(value)}")
         return self._placed(str(value), file.path.parent)
 
     def _placed(self, text: str, folder: Path) -> str:
-        """Return a value in which the path that it is or names is seen from the current folder."""
+        """Resolve a path in a value relative to the folder of the file."""
         if text.startswith("@") and (self.is_target or "@FILE" in self.kind):
-            return text if text == "@-" else f"@{_seen(text[1:], folder)}"
+            return text if text == "@-" else f"@{_relative_to_cwd(text[1:], folder)}"
         if self.kind == "KIND=PATH":
             kind, equals, path = text.partition("=")
-            return f"{kind}{equals}{_seen(path, folder)}" if path else text
+            return f"{kind}{equals}{_relative_to_cwd(path, folder)}" if path else text
         is_path = self.kind in {"FILE", "DIR"} or self.name == _CLAUSE_FILES
-        return _seen(text, folder) if is_path and text != "-" else text
+        return _relative_to_cwd(text, folder) if is_path and text != "-" else text
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A value that neither the call nor the default gave."""
+class SettingValue:
+    """A value from the environment or the file."""
 
     value: Any
     source: str
@@ -99,13 +197,13 @@ class Setting:
     """The variable, or file and key."""
 
 
-class Settings(UserDict[str, "_OfVerb"]):
-    """Settings of all verbs, as click looks defaults up: by verb, and then by parameter. Nothing is read before.
+class Settings(UserDict[str, "CommandDefaults"]):
+    """Settings of all commands, as click looks up defaults: by command and parameter. Files are read on demand.
 
     Args:
-        group: whose commands are the verbs.
-        environ: the environment.
-        start: the folder from which the file is looked for.
+        group: the command group.
+        environ: environment variables.
+        start: folder where the search for the file starts.
     """
 
     def __init__(self, group: click.Group, environ: Mapping[str, str] | None = None, start: Path | None = None) -> None:
@@ -113,41 +211,41 @@ class Settings(UserDict[str, "_OfVerb"]):
         self._group = group
         self.environ = os.environ if environ is None else environ
         self.start = Path.cwd() if start is None else start
-        self.data = {verb: _OfVerb(self, verb) for verb in group.list_commands(click.Context(group))}
+        self.data = {verb: CommandDefaults(self, verb) for verb in group.list_commands(click.Context(group))}
 
     @cached_property
-    def keys_of(self) -> dict[str, dict[str, Key]]:
-        """The settings of each verb, by their names in a file."""
+    def keys_by_command(self) -> dict[str, dict[str, SettingKey]]:
+        """The settings of each command, by their names in a file."""
         context = click.Context(self._group)
         return {verb: _keys(verb, self._group.get_command(context, verb)) for verb in self.data}
 
     @cached_property
-    def shared(self) -> list[str]:
-        """The names that all verbs have."""
-        first, *others = self.keys_of.values()
-        return [name for name in first if all(name in keys for keys in others)]
+    def common(self) -> dict[str, SettingKey]:
+        """The common options by name; their ``verb`` is empty, so that no table is looked up."""
+        keys = (key for keys in self.keys_by_command.values() for key in keys.values() if key.is_common)
+        return {key.name: replace(key, verb="") for key in keys}
 
     @cached_property
     def file(self) -> SettingsFile | None:
-        """The configuration file, whose keys all have a meaning.
+        """The settings file.
 
         Raises:
-            EntryError: it cannot be read, or has a key that nothing is known of.
+            EntryError: it cannot be read, or has an unknown key.
         """
         file = find_file(self.start, self.environ)
         if file:
             self._require_known(file)
         return file
 
-    def find(self, key: Key) -> Setting | None:
-        """Return what environment or file say of a key.
+    def lookup(self, key: SettingKey) -> SettingValue | None:
+        """Return the value of environment or file.
 
         Raises:
-            EntryError: the file's value is of another type.
+            EntryError: the value of the file has the wrong type.
         """
         text = self.environ.get(key.variable, "") if key.variable else ""
-        if text and not (text.startswith(_SERVICE) and key.name == "port"):
-            return Setting(key.from_text(text), "environment", key.variable)
+        if text and not (text.startswith(_KUBERNETES_ADDRESS) and key.name == "port"):
+            return SettingValue(key.from_text(text), "environment", key.variable)
         file = self.file
         if file is None:
             return None
@@ -155,111 +253,113 @@ class Settings(UserDict[str, "_OfVerb"]):
         name, value = (
             (f"{key.verb}.{key.name}", table.get(key.name)) if key.name in table else (top, file.table.get(top))
         )
-        return None if value is None else Setting(key.from_file(value, file, name), "file", file.place(name))
+        return None if value is None else SettingValue(key.from_file(value, file, name), "file", file.place(name))
 
-    def require_fit(self, key: Key, setting: Setting, context: click.Context) -> None:
-        """Hold a value to its flag.
+    def validate(self, key: SettingKey, setting: SettingValue, context: click.Context) -> None:
+        """Convert a value as its flag does.
 
         Raises:
-            UsageError: the flag would refuse it; says where it came from.
+            UsageError: the value is invalid; the message says where it came from.
         """
         try:
             key.param.type_cast_value(context, setting.value)
         except click.BadParameter as problem:
             raise UsageError(f"{setting.where}: {problem.message.rstrip('.')}") from None
 
-    def _top_name(self, key: Key) -> str:
-        """Return under which name a key may stand above the tables; empty: it may not."""
+    def _top_name(self, key: SettingKey) -> str:
+        """Return the name of a key above the tables; empty if it belongs into a table."""
         if key.is_target:
             return TARGET
         if key.name == _CLAUSE_FILES:
             return _CLAUSES
-        return key.name if key.name in self.shared else ""
+        return key.name if key.is_common else ""
 
     def _require_known(self, file: SettingsFile) -> None:
-        top = {self._top_name(key) for keys in self.keys_of.values() for key in keys.values()} - {""}
+        top = {self._top_name(key) for keys in self.keys_by_command.values() for key in keys.values()} - {""}
         for name, value in file.table.items():
-            if name in self.keys_of:
+            if name in self.keys_by_command:
                 if not isinstance(value, dict):
                     raise file.problem(name, f"must be a table; write [{file.prefix}{name}] above its settings")
                 for inner in value:
-                    if inner not in self.keys_of[name]:
-                        raise file.problem(f"{name}.{inner}", _unknown(inner, self.keys_of[name]))
+                    if inner not in self.keys_by_command[name]:
+                        raise file.problem(f"{name}.{inner}", _unknown(inner, self.keys_by_command[name]))
             elif name not in top:
-                raise file.problem(name, self._unknown_top(name, [*top, *self.keys_of]))
+                raise file.problem(name, self._unknown_top(name, [*top, *self.keys_by_command]))
 
     def _unknown_top(self, name: str, known: Iterable[str]) -> str:
-        verbs = [verb for verb, keys in self.keys_of.items() if name in keys]
+        verbs = [verb for verb, keys in self.keys_by_command.items() if name in keys]
         if verbs:
-            return f"belongs into the table of its verb: [{verbs[0]}]" + (f", [{verbs[1]}]" if verbs[1:] else "")
+            return f"belongs into the table of its command: [{verbs[0]}]" + (f", [{verbs[1]}]" if verbs[1:] else "")
         return _unknown(name, known)
 
 
-class _OfVerb(UserDict[str, Any]):
-    """The settings of one verb, looked up one by one, when a verb runs; help and completion find none."""
+class CommandDefaults(UserDict[str, Any]):
+    """Settings of one command, looked up when it runs; help and completion see none."""
 
     def __init__(self, settings: Settings, verb: str) -> None:
         super().__init__()
         self._settings, self._verb = settings, verb
 
     def __contains__(self, name: object) -> bool:
-        return self._find(name) is not None
+        return self._lookup(name) is not None
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - what click takes
-        found = self._find(name)
+        found = self._lookup(name)
         if found is None:
             raise KeyError(name)
         return found.value
 
-    def _find(self, name: object) -> Setting | None:
+    def _lookup(self, name: object) -> SettingValue | None:
         context = click.get_current_context()
-        keys = {} if context.resilient_parsing else self._settings.keys_of[self._verb]
+        keys = {} if context.resilient_parsing else self._settings.keys_by_command[self._verb]
         key = next((key for key in keys.values() if key.param.name == name and not key.is_target), None)
-        setting = self._settings.find(key) if key else None
+        setting = self._settings.lookup(key) if key else None
         if key and setting:
-            self._settings.require_fit(key, setting, context)
+            self._settings.validate(key, setting, context)
         return setting
 
 
 def configured_target() -> str:
-    """Return what environment or file say of the receiver of the verb that runs; empty: nothing.
+    """Return the target of environment or file for the running command, or an empty string.
 
-    It is asked for by who needs one, and is no default of the parameter: a verb may have something else to judge.
+    It is not the default of the parameter: a command may have another target, such as ``--model``.
     """
     context = click.get_current_context()
     settings = context.find_root().default_map
-    assert isinstance(settings, Settings)  # noqa: S101 - cli/commands.py sets it
-    keys = (key for key in settings.keys_of[str(context.info_name)].values() if key.is_target)
-    found = next(filter(None, map(settings.find, keys)), None)
+    assert isinstance(settings, Settings)  # noqa: S101 - cli/main.py sets it
+    keys = (key for key in settings.keys_by_command[str(context.info_name)].values() if key.is_target)
+    found = next(filter(None, map(settings.lookup, keys)), None)
     return str(found.value) if found else ""
 
 
-def _keys(verb: str, command: click.Command | None) -> dict[str, Key]:
+def _keys(verb: str, command: click.Command | None) -> dict[str, SettingKey]:
     found = (_key(verb, param) for param in (command.params if command else ()) if param.expose_value)
     return {key.name: key for key in found if key}
 
 
-def _key(verb: str, param: click.Parameter) -> Key | None:
+def _key(verb: str, param: click.Parameter) -> SettingKey | None:
     if isinstance(param, click.Option):
         name = max(param.opts, key=len).lstrip("-")
         variable = f"{PREFIX}{name.replace('-', '_').upper()}"
         if name == _TO:
-            return Key(verb, name, param, TARGET_VARIABLE)
-        return Key(verb, name, param, "" if variable == TARGET_VARIABLE else variable)  # --target is the kind of end
-    return Key(verb, TARGET, param, TARGET_VARIABLE) if param.name == TARGET else None
+            return SettingKey(verb, name, param, TARGET_VARIABLE)
+        return SettingKey(
+            verb, name, param, "" if variable == TARGET_VARIABLE else variable
+        )  # --target is the kind of service
+    return SettingKey(verb, TARGET, param, TARGET_VARIABLE) if param.name == TARGET else None
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     near = did_you_mean(name, known)
-    return f"is no setting{f'; did you mean {near}?' if near else '; tcop-mock config lists them'}"
+    return f"is not a setting{f'; did you mean {near}?' if near else '; tcop-mock config lists them'}"
 
 
-def _seen(path: str, folder: Path) -> str:
-    """Return a path that is relative to a folder as it is seen from the current one."""
+def _relative_to_cwd(path: str, folder: Path) -> str:
+    """Return a path in a folder relative to the current one."""
     return path if folder.resolve() == Path.cwd() else str(folder / path)
 
 
-def _shown(value: object) -> str:
-    """Return how a wrong value is told: by its kind, because it may be a secret."""
+def _type_name(value: object) -> str:
+    """Return the type of a value for messages; the value may be a secret."""
     names = {bool: "true or false", str: "a text", list: "a list", dict: "a table"}
     return names.get(type(value), "a number" if isinstance(value, int | float) else "a date or time")

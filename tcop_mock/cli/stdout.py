@@ -1,4 +1,4 @@
-"""Standard output: UTF-8 whatever the locale says, and read by whom it may concern."""
+"""Standard output: UTF-8 in every locale, and a closed pipe is not an error."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 def write_utf8() -> None:
-    """Write UTF-8 from now on: names are Chinese, and JSON documents are UTF-8 by their standard (RFC 8259, 8.1)."""
+    """Write UTF-8 from now on: names are Chinese, and JSON documents are UTF-8 (RFC 8259, 8.1)."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 @contextlib.contextmanager
-def reader_may_leave() -> Iterator[None]:
-    """Take it as no error when whoever reads our output has enough (``| head``); what follows is written to nowhere."""
+def ignore_broken_pipe() -> Iterator[None]:
+    """Ignore that the reader of our output closed it (``| head``), and discard what follows."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        discard()
+        silence_stdout()
 
 
-def discard() -> None:
-    """Write to nowhere from now on, also what is still buffered, which would raise again at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(io.UnsupportedOperation):  # a stream without descriptor: nothing is flushed at exit
-        os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def silence_stdout() -> None:
+    """Discard all output from now on, and what is still buffered: flushing it at exit would raise again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(io.UnsupportedOperation):  # a stream without a descriptor: nothing is flushed at exit
+        os.dup2(null, sys.stdout.fileno())
+    os.close(null)

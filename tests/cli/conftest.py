@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 from commands import CommandResult
-from receivers import in_thread
+from receiver_factories import in_thread
 
-from tcop_mock.cli import main
+from tcop_mock.cli.main import main
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 _OF_CI = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
 """By which a command knows that it runs in one, as these tests themselves may."""

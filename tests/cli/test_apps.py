@@ -84,5 +84,5 @@ def test_an_app_has_no_address_to_post_to(tcop: RunCommand, module: str) -> None
     done = tcop("emit", "cvm/basic-monitoring", "--format", "curl", "--to", f"{module}:app")
     assert (done.exit_code, done.error_message) == (
         2,
-        f"--to {module}:app: an app in this process has no address; write the URL that it is served at",
+        f"--to {module}:app: an app in this process has no address; write its URL",
     )

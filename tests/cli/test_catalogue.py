@@ -208,6 +208,6 @@ def test_mutators_are_listed(tcop: RunCommand) -> None:
     assert ["empty-body", "TCM402", "refuse"] in rows
     assert ["empty-current-value", "TCM314", "either"] in rows
     assert tcop("list", "--mutators").stderr.endswith(
-        " mutators; each is a body to take, to refuse, or to do either with\n"
+        " mutators; a receiver must accept the body, reject it, or may do either\n"
     )
     assert tcop("list", "emojo", "--mutators").error_message == "unknown mutator 'emojo'; did you mean 'emoji'?"

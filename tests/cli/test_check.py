@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-from broken_sinks import HoldsLastByte
-from buggy_receivers import MUTANTS
-from honest_receivers import SERVERS
-from receivers import CREDENTIALS, in_thread, server_factory
+from broken_servers import HoldsLastByte
+from conforming_receivers import SERVERS
+from mutant_receivers import MUTANTS
+from receiver_factories import CREDENTIALS, in_thread, server_factory
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import CommandResult, RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     from tcop_mock.contract.runner import CheckPlan, ContractRun
     from tcop_mock.domain.verdict import Verdict
@@ -131,7 +131,7 @@ def test_a_body_that_does_not_end_is_late(
     """A receiver that holds the last byte of its answers back for longer than the deadline breaks TCM102."""
     profile = load_profile()
     quick = replace(profile, delivery=replace(profile.delivery, timeout_s=0.25))
-    monkeypatch.setattr("tcop_mock.cli.options.load_profile", lambda _name: quick)
+    monkeypatch.setattr("tcop_mock.catalog.profiles.load_profile", lambda _name: quick)
     done = tcop("check", opened(server_factory(lambda: HoldsLastByte(20.0))), "--clauses", "TCM102", "--json")
     assert failed(done) == {"TCM102"}
     assert done.exit_code == 1
@@ -198,7 +198,7 @@ def test_notices_of_a_template_are_judged(
     other = tcop("check", url, "--template", str(file))
     assert (other.exit_code, other.error_message) == (
         2,
-        "--template posts notices of your own: it goes with --profile template",
+        "--template sends your own notifications: it needs --profile template",
     )
     file.write_text("{{.contnt}}", encoding="utf-8")
     wrong = tcop("check", url, "--profile", "template", "--template", str(file))
@@ -381,12 +381,12 @@ REFUSED = {
     "h --clauses TCM999": ("unknown clause 'TCM999'; did you mean",),
     "h --clauses zzz*": ("unknown clause 'zzz*'; `tcop-mock check --list` shows all clauses",),
     "h --clauses TCM302,recover-tim": ("unknown clause 'recover-tim'; did you mean 'recover-time-zero'?",),
-    "h --clauses ,": ("--clauses names no clause; write TCM302, TCM3* or recover-*",),
-    "h --skip=": ("--skip names no clause",),
+    "h --clauses ,": ("--clauses does not name a clause; write TCM302, TCM3* or recover-*",),
+    "h --skip=": ("--skip does not name a clause",),
     "h --skip TCM9*": ("unknown clause 'TCM9*'",),
-    "h --clauses TCM302 --skip TCM3*": ("--skip leaves no clause to judge",),
-    "--list --skip *": ("--skip leaves no clause to judge",),
-    "h --fail-on may": ("Invalid value for '--fail-on'", "'must', 'should'", "`tcop-mock check --help` shows how"),
+    "h --clauses TCM302 --skip TCM3*": ("--skip leaves no clause to check",),
+    "--list --skip *": ("--skip leaves no clause to check",),
+    "h --fail-on may": ("Invalid value for '--fail-on'", "'must', 'should'", "see `tcop-mock check --help`"),
     "h --report junit": ("--report 'junit': write KIND=PATH, as in junit=report.xml",),
     "h --report junit=": ("--report 'junit=': write KIND=PATH",),
     "h --report jnit=x": ("--report 'jnit=x': no report 'jnit'; did you mean 'junit'?",),
@@ -396,7 +396,7 @@ REFUSED = {
     "h --report json=-": ("--report 'json=-': a report is a file", NO_FILE),
     "h --report json=.": ("is a folder; name a file",),
     "h --report json=nosuch/x": ("nosuch/x", "there is no folder"),
-    "h --wait soon": ("'soon' is no duration; write 500ms, 30s, 10m or bare seconds",),
+    "h --wait soon": ("'soon' is not a duration; write 500ms, 30s, 10m or bare seconds",),
     "h --max-time 0s": ("Invalid value for '--max-time': it must be more than 0",),
     "h --profile 2023x": ("unknown profile '2023x'; did you mean '2023'",),
     "h h2": ("unexpected extra argument (h2)",),
@@ -439,7 +439,7 @@ def test_a_pace_keeps_requests_apart(
         plans.append(run.plan)
         return run.verdict("not run"), None
 
-    monkeypatch.setattr("tcop_mock.cli.check.judge", judged)
+    monkeypatch.setattr("tcop_mock.cli.check.run_check", judged)
     tcop("check", "http://127.0.0.1:9/", "--pace", rate, *SEED, "--json")
     assert plans[0].min_interval_s == pytest.approx(gap_s)
 
@@ -449,4 +449,4 @@ def test_what_is_no_pace_is_refused(tcop: RunCommand, rate: str) -> None:
     """A pace is a number of requests in a unit of time."""
     done = tcop("check", "http://127.0.0.1:9/", "--pace", rate)
     assert done.exit_code == 2
-    assert "is no rate; write 10/s or 300/min" in done.stderr
+    assert "is not a rate; write 10/s or 300/min" in done.stderr

@@ -13,8 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.cli import main
-from tcop_mock.cli.commands import cli
+from tcop_mock.cli.main import cli, main
 from tcop_mock.contract.clauses import load_clauses
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def test_codes_of_clauses(ask: Ask) -> None:
 
 def test_profiles_and_files(ask: Ask) -> None:
     """Profiles by name; files and folders are the shell's own business."""
-    assert ask("list", "--profile", "202") == ["plain,2021-verify", "plain,2023", "plain,2025"]
+    assert ask("show", "--profile", "202") == ["plain,2021-verify", "plain,2023", "plain,2025"]
     assert ask("validate", "x") == ["file,x"]
     assert ask("export", "x") == ["dir,x"]
     assert ask("send", "cdn/d") == ["plain,cdn/domain", "file,cdn/d"]

@@ -11,9 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.cli.commands import cli
-from tcop_mock.cli.settings import Settings
-from tcop_mock.cli.settings_file import looked_in
+from tcop_mock.cli.main import cli
+from tcop_mock.cli.settings import Settings, search_path
 from tcop_mock.errors import EntryError
 
 if TYPE_CHECKING:
@@ -72,7 +71,8 @@ def test_flag_beats_variable_beats_verb_beats_file(
     assert of_variable.stderr == "seed 3\n"
     row = told(tcop)["emit", "seed"]
     assert (row["value"], row["source"], row["where"]) == ("3", "environment", "TCOP_MOCK_SEED")
-    assert told(tcop, "--seed", "4")["emit", "seed"] == row | {"value": 4, "source": "flag", "where": "--seed"}
+    row = told(tcop, "--quiet")["emit", "quiet"]
+    assert (row["value"], row["source"], row["where"]) == (True, "flag", "--quiet")
 
 
 def test_the_table_of_pyproject(tcop: RunCommand, write: Write) -> None:
@@ -92,9 +92,9 @@ def test_the_table_of_pyproject(tcop: RunCommand, write: Write) -> None:
 def test_where_the_file_is_looked_for(home: Path) -> None:
     """Up to the root of the repository; outside of one up to the home folder; outside of that only here."""
     deep, user = home / "a" / "b", home.parent
-    assert looked_in(deep, user) == [deep, deep.parent, home]
-    assert looked_in(user / "x" / "y", user) == [user / "x" / "y", user / "x", user]
-    assert looked_in(user.parent / "x", user) == [user.parent / "x"]
+    assert search_path(deep, user) == [deep, deep.parent, home]
+    assert search_path(user / "x" / "y", user) == [user / "x" / "y", user / "x", user]
+    assert search_path(user.parent / "x", user) == [user.parent / "x"]
 
 
 def test_the_nearest_file_counts(tcop: RunCommand, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +102,11 @@ def test_the_nearest_file_counts(tcop: RunCommand, write: Write, home: Path, mon
     far = write("seed = 1\n")
     near = write("seed = 2\n", "service/tcop-mock.toml")
     monkeypatch.chdir(near.parent)
-    assert told(tcop)["list", "seed"]["value"] == "2"
+    assert told(tcop)["show", "seed"]["value"] == "2"
     near.unlink()
-    assert told(tcop)["list", "seed"]["where"] == f"{far}: seed"
+    assert told(tcop)["show", "seed"]["where"] == f"{far}: seed"
     monkeypatch.setenv("TCOP_MOCK_CONFIG", str(write("[tool.tcop-mock]\nseed = 5\n", "pyproject.toml")))
-    assert told(tcop)["list", "seed"]["value"] == "5"
+    assert told(tcop)["show", "seed"]["value"] == "5"
     monkeypatch.setenv("TCOP_MOCK_CONFIG", str(home / "none.toml"))
     assert tcop("list").error_message == f"{home / 'none.toml'}: cannot be read: No such file or directory"
 
@@ -140,7 +140,7 @@ def test_the_files_of_clauses(write: Write, home: Path) -> None:
     group = click.Group("g", commands={"judge": click.Command("judge", params=[flag])})
     file = write('clauses = ["contracts/*.toml"]\n')
     settings = Settings(group, {"HOME": str(home)}, home)
-    found = settings.find(settings.keys_of["judge"]["clause-files"])
+    found = settings.lookup(settings.keys_by_command["judge"]["clause-files"])
     assert found is not None
     assert (found.value, found.where) == (("contracts/*.toml",), f"{file}: clauses")
 
@@ -148,14 +148,14 @@ def test_the_files_of_clauses(write: Write, home: Path) -> None:
 @pytest.mark.parametrize(
     "text, complaint",
     [
-        ("profle = '2023'", "profle: is no setting; did you mean 'profile'?"),
-        ("xyzzy = 1", "xyzzy: is no setting; tcop-mock config lists them"),
-        ("[chek]\nfail-on = 'must'", "chek: is no setting; did you mean 'check'?"),
-        ("[check]\nfail_on = 'must'", "check.fail_on: is no setting; did you mean 'fail-on'?"),
-        ("debug = true", "debug: is no setting"),
-        ("fail-on = 'must'", "fail-on: belongs into the table of its verb: [check]"),
-        ("pretty = true\n", "pretty: belongs into the table of its verb: [emit]"),
-        ("insecure = true", "insecure: belongs into the table of its verb: [send], [replay]"),
+        ("profle = '2023'", "profle: is not a setting; did you mean 'profile'?"),
+        ("xyzzy = 1", "xyzzy: is not a setting; tcop-mock config lists them"),
+        ("[chek]\nfail-on = 'must'", "chek: is not a setting; did you mean 'check'?"),
+        ("[check]\nfail_on = 'must'", "check.fail_on: is not a setting; did you mean 'fail-on'?"),
+        ("debug = true", "debug: is not a setting"),
+        ("fail-on = 'must'", "fail-on: belongs into the table of its command: [check]"),
+        ("pretty = true\n", "pretty: belongs into the table of its command: [emit]"),
+        ("insecure = true", "insecure: belongs into the table of its command: [send], [replay]"),
         ("check = 1", "check: must be a table; write [check] above its settings"),
         ("[check]\nfail-on = 'shuold'", "check.fail-on: 'shuold' is not one of 'must', 'should'"),
         ("[check]\nfail-on = true", "check.fail-on: must be a text or a number, not true or false"),
@@ -165,7 +165,7 @@ def test_the_files_of_clauses(write: Write, home: Path) -> None:
         ("[check]\ninsecure = 'yes'", "check.insecure: must be true or false, not a text"),
         ("[check]\nwait = 2026-01-01", "check.wait: must be a text or a number, not a date or time"),
         ("[check]\nwait = {s = 1}", "check.wait: must be a text or a number, not a table"),
-        ("[check]\nwait = 'soon'", "check.wait: 'soon' is no duration; write 500ms, 30s, 10m or bare seconds"),
+        ("[check]\nwait = 'soon'", "check.wait: 'soon' is not a duration; write 500ms, 30s, 10m or bare seconds"),
         ("seed = 1.5", "seed: '1.5' is not a valid integer"),
         ("seed = ", "is not TOML: Invalid value"),
     ],
@@ -194,10 +194,10 @@ def test_files_that_cannot_be_read(tcop: RunCommand, write: Write, home: Path) -
 def test_a_value_that_a_flag_replaces_need_not_be_right(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable of the wrong kind is one line that names it, unless a flag takes its place; an empty one is none."""
     monkeypatch.setenv("TCOP_MOCK_SEED", "x")
-    assert tcop("list").error_message == "TCOP_MOCK_SEED: 'x' is not a valid integer"
-    assert tcop("list", CDN, "--seed", "1").exit_code == 0
+    assert tcop("show", CDN).error_message == "TCOP_MOCK_SEED: 'x' is not a valid integer"
+    assert tcop("show", CDN, "--seed", "1").exit_code == 0
     monkeypatch.setenv("TCOP_MOCK_SEED", "")
-    assert tcop("list", CDN).exit_code == 0
+    assert tcop("show", CDN).exit_code == 0
 
 
 def test_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,8 +211,8 @@ def test_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TCOP_MOCK_ZZZ", "x")
     done = tcop("config", "check")
     assert done.stderr.splitlines() == [
-        "warning: TCOP_MOCK_FAIL_NO is no setting; did you mean 'TCOP_MOCK_FAIL_ON'?",
-        "warning: TCOP_MOCK_ZZZ is no setting",
+        "warning: TCOP_MOCK_FAIL_NO is not a setting; did you mean 'TCOP_MOCK_FAIL_ON'?",
+        "warning: TCOP_MOCK_ZZZ is not a setting",
     ]
 
 
@@ -264,7 +264,7 @@ def test_config_in_words(tcop: RunCommand, write: Write) -> None:
     )
     file = write('seed = 1\nquiet = true\n[check]\nskip = ["TCM1*", "TCM2*"]\nseed = 2\n')
     words = tcop("config").stdout
-    assert words.startswith(f"file: {file}\nevery verb\n  json ")
+    assert words.startswith(f"file: {file}\nevery command\n  json ")
     assert words.count("  quiet ") == 1
     lines = [line.split(maxsplit=1) for line in tcop("config", "check").stdout.splitlines()]
     assert ["skip", f"TCM1*, TCM2*  ({file}: check.skip)"] in lines
@@ -312,7 +312,7 @@ def test_values_reach_their_verbs(tcop: RunCommand, write: Write) -> None:
 def test_unreadable_keys_are_told_from_a_program(write: Write, home: Path) -> None:
     """Who reads settings without a call gets the same error."""
     write("xyzzy = 1\n")
-    with pytest.raises(EntryError, match="xyzzy: is no setting"):
+    with pytest.raises(EntryError, match="xyzzy: is not a setting"):
         _ = Settings(cli, {"HOME": str(home)}, home).file
 
 

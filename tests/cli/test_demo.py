@@ -27,7 +27,7 @@ def test_the_demo_shows_both_receivers(tcop: RunCommand) -> None:
         ("cvm/events firing", "rejected 500"),
         ("cdn/domain firing", "rejected 500"),
     ]
-    first, second = done.stdout.split("3. The same receiver put right")
+    first, second = done.stdout.split("3. The same receiver, corrected")
     assert set(re.findall(r"^FAIL +(TCM\d+)", first, re.MULTILINE)) >= PLANTED
     assert "FAIL" not in second
     assert "the corrected one 0." in second
@@ -55,5 +55,5 @@ def test_json_has_both_verdicts(tcop: RunCommand) -> None:
 
 def test_a_demo_that_does_not_show_it_is_our_fault(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the verdicts are others than the demo tells of, the code is 4."""
-    monkeypatch.setattr("tcop_mock.cli.demo.rule", lambda *_: OverallResult.KEPT)
+    monkeypatch.setattr("tcop_mock.cli.explain.overall_result", lambda *_: OverallResult.KEPT)
     assert tcop("demo", "--json").exit_code == 4

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 from jsonschema import Draft202012Validator
-from receivers import CREDENTIALS, server_factory, with_userinfo
+from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 from scripted_server import ScriptedServer
 
 from tcop_mock.catalog.data_files import read_schema
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import CommandResult, RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
     from scripted_server import Peer
 
     from tcop_mock.server.http_server import Handler

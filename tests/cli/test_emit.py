@@ -195,9 +195,9 @@ def test_mutate_changes_a_body_as_a_clause_does(tcop: RunCommand) -> None:
         ("cvm/events --mutate emojy", "unknown mutator 'emojy'; did you mean 'emoji'?"),
         (
             "cvm/events --mutate empty-body --json",
-            "a body that is no JSON is written as it is: leave --json and --pretty",
+            "this body is not JSON: leave --json and --pretty",
         ),
-        ("cvm/events --mutate empty-body --pretty", "a body that is no JSON is written as it is: leave --json and"),
+        ("cvm/events --mutate empty-body --pretty", "this body is not JSON: leave --json and"),
     ],
 )
 def test_a_mutator_that_does_not_fit_is_refused(tcop: RunCommand, arguments: str, message: str) -> None:
@@ -247,11 +247,11 @@ REFUSED = {
     f"{CVM} --lifecycle repeat:0": "lifecycle 'repeat:0' has no callback; write fire,repeat:3,resolve",
     f"{CVM} --lifecycle fire --state firing": "--state and --lifecycle exclude each other",
     f"{CVM} --set alarmStatu=1": "unknown path 'alarmStatu' in the body; did you mean 'alarmStatus'",
-    f"{CVM} --set alarmStatus=on": """'on' is no JSON; a text needs its quotes: --set 'alarmStatus="on"'""",
-    f"{CVM} --set alarmStatus=NaN": "--set alarmStatus: 'NaN' is no JSON",
-    f"{CVM} --set alarmStatus=1e999": "--set alarmStatus: '1e999' is no JSON",
-    f'{CVM} --set alarmStatus="\\ud800"': "is no JSON",
-    f"{CVM} --set alarmStatus={'[' * 100_000}": "is no JSON",
+    f"{CVM} --set alarmStatus=on": """'on' is not JSON; a string needs its quotes: --set 'alarmStatus="on"'""",
+    f"{CVM} --set alarmStatus=NaN": "--set alarmStatus: 'NaN' is not JSON",
+    f"{CVM} --set alarmStatus=1e999": "--set alarmStatus: '1e999' is not JSON",
+    f'{CVM} --set alarmStatus="\\ud800"': "is not JSON",
+    f"{CVM} --set alarmStatus={'[' * 100_000}": "is not JSON",
     f"{CVM} --set alarmStatus": "--set 'alarmStatus': write PATH=JSON, as in alarmStatus=1",
     f"{CVM} --set =1": "--set '=1': write PATH=JSON",
     f"{CVM} --unset alarmObjInfo.regoin": "unknown path 'alarmObjInfo.regoin' in the body; did you mean",

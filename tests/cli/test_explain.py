@@ -26,9 +26,7 @@ def test_every_clause_is_explained(tcop: RunCommand, clause: Clause) -> None:
     assert done.stdout.index("\nHolds\n") < done.stdout.index(":\n\n  ")
     for text in (clause.requirement, clause.source, clause.why, clause.fix):
         assert " ".join(text.split()) in " ".join(done.stdout.split())
-    needs = (
-        f"Needs {', '.join(sorted(clause.prerequisites))}." if clause.prerequisites else "Needs nothing but the target."
-    )
+    needs = f"Needs {', '.join(sorted(clause.prerequisites))}." if clause.prerequisites else "Needs only the target."
     assert needs in " ".join(done.stdout.split())
     prose = done.stdout.partition("\nHolds\n")[0]
     assert all(len(line) <= 80 or " " not in line.strip() for line in prose.splitlines())
@@ -81,10 +79,10 @@ def test_a_clause_goes_by_three_names(tcop: RunCommand, name: str) -> None:
 
 def test_a_clause_of_some_profiles_names_them(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clause that holds in some profiles only says in which."""
-    assert "In every profile. Needs nothing but the target." in tcop("explain", "TCM302").stdout
+    assert "In every profile. Needs only the target." in tcop("explain", "TCM302").stdout
     some = replace(CLAUSES[0], profiles=("2019-ack", "2023"))
-    monkeypatch.setattr("tcop_mock.cli.aiming.load_clauses", lambda: (some,))
-    assert "In profile 2019-ack, 2023. Needs nothing but the target." in tcop("explain", some.code).stdout
+    monkeypatch.setattr("tcop_mock.cli.check.load_clauses", lambda: (some,))
+    assert "In profile 2019-ack, 2023. Needs only the target." in tcop("explain", some.code).stdout
 
 
 @pytest.mark.parametrize(

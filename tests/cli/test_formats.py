@@ -13,7 +13,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import server_factory
+from receiver_factories import server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 EVENTS = "mysql/events"
 POSTED = ("curl", "http", "k6", "pytest", "vegeta")
@@ -158,7 +158,7 @@ def test_no_script_holds_a_password(tcop: RunCommand, monkeypatch: pytest.Monkey
 
 def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that holds all bodies at once holds so many; nothing is written of a longer one."""
-    monkeypatch.setattr("tcop_mock.reports.scripts._MOST_IN_ONE_SCRIPT", 3)
+    monkeypatch.setattr("tcop_mock.reports.scripts._MAX_CALLBACKS_PER_SCRIPT", 3)
     for form in ("k6", "pytest"):
         assert tcop("emit", EVENTS, "-n", "3", "--format", form).exit_code == 0
         done = tcop("emit", EVENTS, "-n", "4", "--format", form)
@@ -170,8 +170,8 @@ def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) 
 
 
 REFUSED = {
-    "--format curl --json": "--format curl is no JSON: leave --json and --pretty out",
-    "--format k6 --pretty": "--format k6 is no JSON: leave --json and --pretty out",
+    "--format curl --json": "--format curl is not JSON: leave --json and --pretty out",
+    "--format k6 --pretty": "--format k6 is not JSON: leave --json and --pretty out",
     "--to http://h": "--to and --header go with --format curl|http|k6|pytest|vegeta; `tcop-mock send`",
     "--format curl --to htp://h": "'htp://h' is no usable target: the scheme must be http or https, not 'htp'",
 }

@@ -15,7 +15,9 @@ import click
 import pytest
 
 from tcop_mock.__main__ import main as short_way
-from tcop_mock.cli.commands import cli
+from tcop_mock.cli.command import Command
+from tcop_mock.cli.main import cli
+from tcop_mock.cli.main_help import COMMANDS
 
 if TYPE_CHECKING:
     from commands import RunCommand
@@ -28,8 +30,15 @@ OPTIONS = [
     for option in command.params
     if isinstance(option, click.Option)
 ]
+_NO_ALARMS = {"explain", "reconcile", "init", "config", "completion"}
+FLAGS_OF = {
+    "--seed": _NO_ALARMS | {"list", "validate"},
+    "--profile": _NO_ALARMS | {"list"},
+    "--catalog": _NO_ALARMS - {"explain"},
+}
+"""The commands without each flag: they draw nothing, or read no profile or catalogue."""
 HEAVY = ["asyncio", "h11", "aiohappyeyeballs", "jsonschema", "rich", "tcop_mock.contract", "tcop_mock.transport"]
-COMMON = {"--json", "--seed", "--profile", "--catalog", "--quiet", "--debug"}
+COMMON = {"--json", "--quiet", "--debug"}
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -51,6 +60,45 @@ def test_every_verb_explains_itself(tcop: RunCommand, verb: str) -> None:
     assert {flag for flag in flags if flag not in done.stdout} == set()
     assert flags >= COMMON
     assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_leads_with_examples(tcop: RunCommand, verb: str) -> None:
+    """A command's help begins with usage, its line of the top-level help, and examples; common options come last."""
+    command = cli.commands[verb]
+    summary = (command.help or "").partition("\n\n")[0]
+    assert summary == COMMANDS[verb][1]
+    heads = [line for line in tcop(verb, "--help").stdout.splitlines() if line[:1].isalpha() and line.endswith(":")]
+    assert heads[0] == "Examples:"
+    assert heads[-1] == "Common:"
+    assert len(heads) == len(set(heads))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_examples_are_calls(verb: str) -> None:
+    """Each example in the help of a command is a call that it parses."""
+    command = cli.commands[verb]
+    assert isinstance(command, Command)
+    calls = command.example_calls()
+    assert calls
+    for call in calls:
+        parsed = [word for index, word in enumerate(call) if "--catalog" not in {word, call[index - 1]}]
+        command.make_context(verb, parsed, click.Context(cli))
+
+
+def test_a_flag_stands_where_it_has_an_effect() -> None:
+    """Seed, profile and catalogue are options only of the commands that use them."""
+    verbs = {flag: {verb for verb, option in OPTIONS if flag in option.opts} for flag in FLAGS_OF}
+    assert verbs == {flag: set(VERBS) - without for flag, without in FLAGS_OF.items()}
+
+
+@pytest.mark.parametrize("verb, option", OPTIONS, ids=[f"{verb}{option.opts[0]}" for verb, option in OPTIONS])
+def test_ranges_are_not_shown(verb: str, option: click.Option) -> None:
+    """The help of an option does not show click's notation of ranges."""
+    record = option.get_help_record(click.Context(click.Command(verb)))
+    assert record is not None
+    assert "x>" not in record[1]
+    assert "<=x" not in record[1]
 
 
 @pytest.mark.parametrize("verb, option", OPTIONS, ids=[f"{verb}{option.opts[0]}" for verb, option in OPTIONS])
@@ -75,8 +123,8 @@ def test_without_a_verb_the_help_is_an_error(tcop: RunCommand) -> None:
 @pytest.mark.parametrize(
     "arguments, complaint",
     [
-        (["chek"], "unknown command 'chek'; did you mean 'check'? (`tcop-mock --help` shows how)"),
-        (["zzz"], "unknown command 'zzz' (`tcop-mock --help` shows how)"),
+        (["chek"], "unknown command 'chek'; did you mean 'check'? (see `tcop-mock --help`)"),
+        (["zzz"], "unknown command 'zzz' (see `tcop-mock --help`)"),
     ],
 )
 def test_an_unknown_verb_is_refused(tcop: RunCommand, arguments: list[str], complaint: str) -> None:
@@ -85,12 +133,12 @@ def test_an_unknown_verb_is_refused(tcop: RunCommand, arguments: list[str], comp
     assert (done.exit_code, done.error_message) == (2, complaint)
 
 
-@pytest.mark.parametrize("arguments", [["--nosuch"], ["list", "--jsno"], ["emit"], ["show"], ["list", "--seed", "x"]])
+@pytest.mark.parametrize("arguments", [["--nosuch"], ["list", "--jsno"], ["emit"], ["show"], ["show", "--seed", "x"]])
 def test_a_wrong_flag_is_refused(tcop: RunCommand, arguments: list[str]) -> None:
     """A flag that is not there, a missing argument and a wrong value give one line that names the help, and code 2."""
     done = tcop(*arguments)
     assert done.exit_code == 2
-    assert "--help` shows how)" in done.error_message
+    assert "--help`)" in done.error_message
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
@@ -139,7 +187,7 @@ def test_help_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) ->
         asked.append(arguments)
         return 7
 
-    monkeypatch.setattr("tcop_mock.cli.main", long_way)
+    monkeypatch.setattr("tcop_mock.cli.main.main", long_way)
     with contextlib.redirect_stdout(Full()):
         assert short_way(["--version"]) == 7
     assert asked == [["--version"]]

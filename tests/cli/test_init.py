@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from makers_schemas import require_valid
+from vendor_schemas import require_valid
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.cli import frameworks, starters
-from tcop_mock.cli.commands import cli
+from tcop_mock.cli import framework_detection, init_templates
+from tcop_mock.cli.main import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_what_is_written_is_valid(tcop: RunCommand, project: Path, name: str, ci
     files, target = PROJECTS[name]
     fill(project, files)
     done = tcop("init", "--ci", ci)
-    assert (done.exit_code, done.stderr) == (0, f"receiver: {frameworks.FRAMEWORKS[name].title}, {target}\n")
+    assert (done.exit_code, done.stderr) == (0, f"receiver: {framework_detection.FRAMEWORKS[name].title}, {target}\n")
     job = ".github/workflows/tcop-mock.yml" if ci == "github" else ".gitlab-ci.tcop-mock.yml"
     tests = ["tests/conftest.py", "tests/test_tcop_contract.py"] if name in IN_PROCESS else []
     assert done.stdout.splitlines() == [f"wrote {path}" for path in ("tcop-mock.toml", *tests, job)]
@@ -106,7 +106,7 @@ def test_the_test_judges_the_receiver(tcop: RunCommand, project: Path) -> None:
     """The test that is written runs as the job runs it: it passes, and writes the report that the job keeps."""
     fill(project, {"main.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
     assert tcop("init").exit_code == 0
-    [command] = re.findall(r'"python -m (pytest .*)"', (project / starters.GITHUB).read_text(encoding="utf-8"))
+    [command] = re.findall(r'"python -m (pytest .*)"', (project / init_templates.GITHUB).read_text(encoding="utf-8"))
     done = subprocess.run(  # noqa: S603 - our own line
         [sys.executable, "-m", *command.split(), "--tcop-clauses", "TCM302", "-p", "no:cacheprovider"],
         cwd=project,
@@ -229,17 +229,17 @@ def test_what_is_no_app(project: Path) -> None:
     (project / "binary.py").write_bytes(b"\0\xff")
     (project / "locked").mkdir()
     (project / "locked").chmod(0)
-    assert [found.framework.name for found in frameworks.find_receivers(project)] == []
+    assert [found.framework.name for found in framework_detection.detect_apps(project)] == []
     (project / "locked").chmod(stat.S_IRWXU)
     for text in ("{", '{"dependencies": 1}'):
         (project / "package.json").write_text(text, encoding="utf-8")
-        assert frameworks.find_receivers(project) == []
+        assert framework_detection.detect_apps(project) == []
 
 
 def test_maven(project: Path) -> None:
     """Spring is found in a pom.xml, too."""
     fill(project, {"pom.xml": "<artifactId>spring-boot-starter-web</artifactId>"})
-    [found] = frameworks.find_receivers(project)
+    [found] = framework_detection.detect_apps(project)
     assert found.framework.start.startswith("./mvnw ")
 
 
@@ -247,4 +247,6 @@ def test_the_frameworks_of_the_flag() -> None:
     """--framework offers what is known, and the document's schema allows it."""
     [flag] = [option for option in cli.commands["init"].params if option.name == "framework"]
     choices = list(flag.to_info_dict()["type"]["choices"])
-    assert choices == list(frameworks.FRAMEWORKS) == read_schema("init-report")["properties"]["framework"]["enum"]
+    assert (
+        choices == list(framework_detection.FRAMEWORKS) == read_schema("init-report")["properties"]["framework"]["enum"]
+    )

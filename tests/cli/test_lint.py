@@ -117,7 +117,7 @@ def test_mutators_and_lint_exclude_each_other(tcop: RunCommand, tmp_path: Path) 
 def test_an_empty_folder_and_a_glob_without_match_are_told(tcop: RunCommand, tmp_path: Path) -> None:
     """A check of nothing must not look like a check that found nothing."""
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
-    assert (done.exit_code, done.error_message.partition(";")[0]) == (2, f"--catalog {str(tmp_path)!r} holds no entry")
+    assert (done.exit_code, done.error_message.partition(";")[0]) == (2, f"--catalog {str(tmp_path)!r} has no entry")
     entry(tmp_path, ENTRY)
     done = tcop("list", "queues", "--lint", "--catalog", str(tmp_path))
     assert (done.exit_code, done.error_message) == (2, "unknown entry 'queues' in these folders; did you mean 'queue'?")

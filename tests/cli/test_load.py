@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from receivers import server_factory
+from receiver_factories import server_factory
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 LOAD = ("load", "--mix", "cvm/basic-monitoring", "--seed", "7")
 AWAY = "http://127.0.0.1:9/"
@@ -132,23 +132,26 @@ def test_a_target_that_is_not_there_is_told(tcop: RunCommand, closed_url: str) -
     "flags, complaint",
     [
         (("http://example.com/",), "example.com is not this machine, and a load can take a service down"),
-        (("http://10.0.0.1/", "--allow-host", "10.0.0.2"), "say --allow-host 10.0.0.1"),
+        (("http://10.0.0.1/", "--allow-host", "10.0.0.2"), "add --allow-host 10.0.0.1"),
         (("tcop_mock.nosuch:app",), "load needs a URL"),
-        ((AWAY, "--rate", "5001"), "5001/s is over the ceiling of 5000/s; raise it with --max-rate 5001/s"),
-        ((AWAY, "--rate", "5000", "--duration", "1h"), "18000000 callbacks are over the ceiling of 1000000"),
-        ((AWAY, "--concurrency", "2", "--count", "2000000"), "--count 2000000 is over the ceiling of 1000000"),
-        ((AWAY, "--concurrency", "2", "--rate", "5"), "answers decide when the next callback begins: leave --rate out"),
+        ((AWAY, "--rate", "5001"), "5001/s exceeds the ceiling of 5000/s; raise it with --max-rate 5001/s"),
+        ((AWAY, "--rate", "5000", "--duration", "1h"), "18000000 callbacks exceed the ceiling of 1000000"),
+        ((AWAY, "--concurrency", "2", "--count", "2000000"), "--count 2000000 exceeds the ceiling of 1000000"),
+        (
+            (AWAY, "--concurrency", "2", "--rate", "5"),
+            "responses decide when the next callback starts: leave --rate out",
+        ),
         ((AWAY, "--concurrency", "2", "--arrivals", "poisson"), "leave --arrivals out"),
-        ((AWAY, "--rate", "fast"), "'fast' is no rate; write 200/s, 12000/m or a bare number a second"),
+        ((AWAY, "--rate", "fast"), "'fast' is not a rate; write 200/s, 12000/m or a bare number a second"),
         ((AWAY, "--rate", "0"), "--rate must be more than 0"),
-        ((AWAY, "--max-rate", "x"), "'x' is no rate"),
+        ((AWAY, "--max-rate", "x"), "'x' is not a rate"),
         ((AWAY, "--ramp", "20s"), "--ramp 20s is longer than the load, which lasts 10s"),
         ((AWAY, "--stages", "10s"), "--stages '10s': write TIME:RATE, as in 10s:500"),
-        ((AWAY, "--stages", "10s:0"), "at no time is anything due"),
+        ((AWAY, "--stages", "10s:0"), "nothing would ever be sent"),
         ((AWAY, "--stages", "1s:5", "--duration", "5s"), "leave --duration out"),
         ((AWAY, "--stages", "1s:5", "--ramp", "5s"), "leave --ramp out"),
-        ((AWAY, "--stages", "x:5"), "'x' is no duration"),
-        ((AWAY, "--mix", "cvm/*=0"), "--mix 'cvm/*=0': write GLOB=WEIGHT with a weight over 0"),
+        ((AWAY, "--stages", "x:5"), "'x' is not a duration"),
+        ((AWAY, "--mix", "cvm/*=0"), "--mix 'cvm/*=0': write GLOB=WEIGHT with a weight above 0"),
         ((AWAY, "--mix", "cvm/*=x"), "write GLOB=WEIGHT"),
         ((AWAY, "--mix", "cvm/nosuch"), "unknown shape 'cvm/nosuch'"),
         ((AWAY, "--max-inflight", "100000000"), "file descriptors"),

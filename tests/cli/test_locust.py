@@ -146,14 +146,14 @@ def test_what_only_our_engine_has_is_refused(
     """One line and code 2; nothing is started."""
     monkeypatch.chdir(tmp_path)
     done = tcop("load", "http://127.0.0.1:9/", *_LOCUST, *flags)
-    wanted = f"--engine locust reports by itself and follows the profile: leave {flags[0]} out"
+    wanted = f"--engine locust has its own report and follows the profile: leave {flags[0]} out"
     assert (done.exit_code, done.error_message, stage.started) == (2, wanted, [])
 
 
 def test_without_locust_it_is_told_how_to_get_it(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line and code 2."""
     found: Callable[[str], Any] = importlib.util.find_spec
-    monkeypatch.setattr("tcop_mock.cli.locusting.find_spec", lambda name: None if name == "locust" else found(name))
+    monkeypatch.setattr("tcop_mock.cli.load_locust.find_spec", lambda name: None if name == "locust" else found(name))
     done = tcop("load", "http://127.0.0.1:9/", *_LOCUST)
     assert (done.exit_code, done.error_message) == (2, '--engine locust needs Locust: pip install "tcop-mock[locust]"')
 

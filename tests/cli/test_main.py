@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.cli import main
+from tcop_mock.cli.main import main
 from tcop_mock.errors import TargetError, TcopMockError, UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +19,12 @@ ERRORS = [
     (UsageError("this\nis wrong"), 2, "this is wrong"),
     (TargetError("it is not there"), 3, "it is not there"),
     (TcopMockError("we are wrong"), 4, "we are wrong"),
-    (ZeroDivisionError("by zero"), 4, "internal error, our fault: ZeroDivisionError('by zero'); --debug shows where"),
-    (OSError(24, "Too many open files"), 4, "the system refused: [Errno 24] Too many open files; --debug shows where"),
+    (
+        ZeroDivisionError("by zero"),
+        4,
+        "internal error, a bug in tcop-mock: ZeroDivisionError('by zero'); --debug prints a traceback",
+    ),
+    (OSError(24, "Too many open files"), 4, "system error: [Errno 24] Too many open files; --debug prints a traceback"),
     (KeyboardInterrupt(), 130, "interrupted"),
 ]
 
@@ -34,7 +38,7 @@ def test_an_error_is_a_line_and_a_code(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("tcop_mock.cli.aiming.load_clauses", fail)
+    monkeypatch.setattr("tcop_mock.cli.check.load_clauses", fail)
     plain, debug = tcop("explain", "TCM302"), tcop("explain", "TCM302", "--debug")
     assert (plain.exit_code, plain.stdout, plain.stderr.strip()) == (code, "", f"tcop-mock: {complaint}")
     assert (debug.exit_code, debug.stdout, debug.stderr.splitlines()[-1]) == (code, "", f"tcop-mock: {complaint}")

@@ -10,10 +10,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from desk import IncidentReceiver, wecom_message
-from receivers import in_thread, server_factory
+from incident_receiver import IncidentReceiver, wecom_message
+from receiver_factories import in_thread, server_factory
 
-from tcop_mock.cli.observing import Asked, observing
+from tcop_mock.cli.observation import build_observation
+from tcop_mock.cli.options import ObserverOptions
 from tcop_mock.errors import ObserverError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CLAUSES = ("--clauses", "TCM501,TCM505", "--effect-timeout", "1s", "--seed", "7")
 PATHS = ("--observe-all", "$.notices[*]", "--observe-open", '$.incidents[?@.status=="open"]')
@@ -149,8 +150,8 @@ def test_a_receiver_is_restarted(tcop: RunCommand, opened: Callable[[ReceiverFac
 
 def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the limit in the message."""
-    monkeypatch.setattr("tcop_mock.cli.observing._RESTART_S", 0.1)
-    found, _ = observing(Asked(restart="sleep 30"))
+    monkeypatch.setattr("tcop_mock.cli.observation._RESTART_S", 0.1)
+    found, _ = build_observation(ObserverOptions(restart_command="sleep 30"))
     assert found.restart is not None
 
     async def restart() -> None:
@@ -162,40 +163,48 @@ def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked, message",
+    "options, message",
     [
-        (Asked(url="http://h/", command="x"), "--observe-url and --observe-cmd: one observer is enough"),
-        (Asked(command=""), "--observe-cmd is empty: the command of a finding reads it from the environment"),
-        (Asked(url="http://h/", effects="$", restart=""), "--restart-cmd is empty: the command of a finding"),
-        (Asked(effects="$.x"), "give --observe-url, too"),
-        (Asked(url="http://h/"), "--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both"),
-        (Asked(url="http://h/", effects="x"), "--observe-all 'x' is no JSONPath"),
-        (Asked(url="ftp://h/", effects="$"), "the scheme must be http or https"),
-        (Asked(command="'"), "--observe-cmd"),
-        (Asked(call="json"), "--observe-call 'json': write MODULE:CALLABLE"),
-        (Asked(call="no_such_module:f"), "--observe-call 'no_such_module:f': No module named"),
-        (Asked(call="json:no_such"), "has no attribute 'no_such'"),
-        (Asked(call="json:__name__"), "is not callable"),
-        (Asked(downstream="9100"), "--downstream '9100': write HOST:PORT, as in 127.0.0.1:9100"),
-        (Asked(downstream="h:x"), "--downstream 'h:x': write HOST:PORT"),
+        (ObserverOptions(url="http://h/", command="x"), "--observe-url and --observe-cmd: one observer is enough"),
+        (ObserverOptions(command=""), "--observe-cmd is empty: the command of a finding reads it from the environment"),
+        (
+            ObserverOptions(url="http://h/", effects_path="$", restart_command=""),
+            "--restart-cmd is empty: the command of a finding",
+        ),
+        (ObserverOptions(effects_path="$.x"), "give --observe-url, too"),
+        (
+            ObserverOptions(url="http://h/"),
+            "--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both",
+        ),
+        (ObserverOptions(url="http://h/", effects_path="x"), "--observe-all 'x' is no JSONPath"),
+        (ObserverOptions(url="ftp://h/", effects_path="$"), "the scheme must be http or https"),
+        (ObserverOptions(command="'"), "--observe-cmd"),
+        (ObserverOptions(call="json"), "--observe-call 'json': write MODULE:CALLABLE"),
+        (ObserverOptions(call="no_such_module:f"), "--observe-call 'no_such_module:f': No module named"),
+        (ObserverOptions(call="json:no_such"), "has no attribute 'no_such'"),
+        (ObserverOptions(call="json:__name__"), "is not callable"),
+        (ObserverOptions(downstream="9100"), "--downstream '9100': write HOST:PORT, as in 127.0.0.1:9100"),
+        (ObserverOptions(downstream="h:x"), "--downstream 'h:x': write HOST:PORT"),
     ],
 )
-def test_what_does_not_fit_is_told(asked: Asked, message: str) -> None:
+def test_what_does_not_fit_is_told(options: ObserverOptions, message: str) -> None:
     """In a line, before anything is sent."""
     with pytest.raises(UsageError) as problem:
-        observing(asked)
+        build_observation(options)
     assert message in str(problem.value)
 
 
 def test_nothing_is_seen_where_nobody_asks() -> None:
     """Without flags there is no observer and no end; a command or a callable needs no paths."""
-    assert observing(Asked())[0].observer is None
-    assert observing(Asked(command="true"))[0].observer is not None
+    assert build_observation(ObserverOptions())[0].observer is None
+    assert build_observation(ObserverOptions(command="true"))[0].observer is not None
     names = ("true", "show {token}", "sh -c 'show $TCOP_MOCK_TOKEN'")
-    assert [getattr(observing(Asked(command=name))[0].observer, "shows_all", None) for name in names] == [
+    assert [
+        getattr(build_observation(ObserverOptions(command=name))[0].observer, "shows_all", None) for name in names
+    ] == [
         True,
         False,
         False,
     ]
-    assert observing(Asked(call="json:dumps"))[0].observer is not None
-    assert observing(Asked(downstream="[::1]:0"))[1] == ("::1", 0)
+    assert build_observation(ObserverOptions(call="json:dumps"))[0].observer is not None
+    assert build_observation(ObserverOptions(downstream="[::1]:0"))[1] == ("::1", 0)

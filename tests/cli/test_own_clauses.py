@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from honest_receivers import SERVERS
-from receivers import in_thread
+from conforming_receivers import SERVERS
+from receiver_factories import in_thread
 
 if TYPE_CHECKING:
     from pathlib import Path

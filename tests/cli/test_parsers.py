@@ -71,7 +71,7 @@ def test_a_parser_that_hangs_is_told_as_late(tcop: RunCommand, module: str, monk
     """A body whose parsing takes longer than the deadline has no answer; the report is written as for receivers."""
     hurried = load_profile()
     hurried = replace(hurried, delivery=replace(hurried.delivery, timeout_s=1.5))
-    monkeypatch.setattr("tcop_mock.cli.options.load_profile", lambda _name: hurried)
+    monkeypatch.setattr("tcop_mock.catalog.profiles.load_profile", lambda _name: hurried)
     done = tcop(
         "check",
         "--model",
@@ -143,11 +143,11 @@ def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: RunComman
 @pytest.mark.parametrize(
     "arguments, complaint",
     [
-        (["--model", "m:f", "--schema", "s"], "--model and --schema: one of them is judged at a time; leave out the "),
-        (["http://x/", "--model", "m:f"], "TARGET and --model: one of them is judged at a time; leave out the others"),
+        (["--model", "m:f", "--schema", "s"], "--model and --schema: one target at a time; leave out the "),
+        (["http://x/", "--model", "m:f"], "TARGET and --model: one target at a time; leave out the others"),
         (
             ["--model", "m:f", "--report", "pytest=x.py"],
-            "--report pytest: a model is sent no requests; take json, text or html",
+            "--report pytest: a model gets no requests; take json, text or html",
         ),
         (["--model", "no_such_module:f"], "no_such_module:f is no parser: ModuleNotFoundError: No module named "),
         (["--schema", "no-such.json"], "schema file 'no-such.json' cannot be read: No such file or directory"),

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from buggy_receivers import MUTANTS
-from receivers import server_factory
+from mutant_receivers import MUTANTS
+from receiver_factories import server_factory
 
 from tcop_mock import __version__
 from tcop_mock.server.demo_receivers import correct_receiver
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     Start = Callable[..., subprocess.Popen[str]]
 
@@ -109,7 +109,7 @@ def test_a_full_disk_is_told(start: Start, debug: list[str]) -> None:
     with FULL.open("w") as full:
         code, _, err = finished(start("list", "-q", *debug, stdout=full))
     assert code == 4
-    assert err.endswith("tcop-mock: the system refused: [Errno 28] No space left on device; --debug shows where\n")
+    assert err.endswith("tcop-mock: system error: [Errno 28] No space left on device; --debug prints a traceback\n")
     assert ("Traceback" in err) == bool(debug)
     assert debug or err.count("\n") == 1
 

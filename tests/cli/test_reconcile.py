@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from ledgers import callback_body, jsonl, ledger_row, recording_line
+from ledger_samples import callback_body, jsonl, ledger_row, recording_line
 
 from tcop_mock.catalog.data_files import read_schema
 

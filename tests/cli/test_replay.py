@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import CREDENTIALS, server_factory
+from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from buggy_receivers import MUTANTS
-from honest_receivers import SERVERS
-from receivers import server_factory
+from conforming_receivers import SERVERS
+from mutant_receivers import MUTANTS
+from receiver_factories import server_factory
 
 from tcop_mock.errors import UsageError
 from tcop_mock.server.demo_receivers import correct_receiver
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CLAUSES = ("--clauses", "TCM101,TCM302,TCM104", "--seed", "7")
 _INJECTION = "::error::pwned\n##[add-mask]x\n"
@@ -86,12 +86,12 @@ def test_a_baseline_is_kept_by_flags(
     assert stale in " ".join(done.stdout.split())
     done = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline), "--baseline-update")
     assert done.exit_code == 0
-    assert re.search(r"baseline .*: [1-9] added, 0 taken out, \d+ listed", done.stderr)
+    assert re.search(r"baseline .*: [1-9] added, 0 removed, \d+ listed", done.stderr)
     done = tcop(
         "check", opened(SERVERS["answers-200"]), "--clauses", "TCM302", "--baseline", str(baseline), "--baseline-prune"
     )
     assert {row["clause"] for row in json.loads(baseline.read_bytes())["findings"]} == {"TCM101"}
-    assert re.search(r": 0 added, [1-9] taken out, \d listed", done.stderr)
+    assert re.search(r": 0 added, [1-9] removed, \d listed", done.stderr)
 
 
 def test_what_has_expired_fails_the_run_and_is_said_so(
@@ -119,7 +119,7 @@ def test_an_interrupted_run_leaves_the_baseline(
     monkeypatch.setattr("tcop_mock.contract.runner.ContractRun.events", interrupted)
     done = tcop("check", opened(ZERO), *CLAUSES, "--baseline", str(baseline), "--baseline-prune")
     assert (done.exit_code, baseline.read_bytes()) == (130, before)
-    assert "is left as it was: the run was cut short" in done.stderr
+    assert "is unchanged: the run was cut short" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_one_report_that_fails_costs_no_other(
             raise UsageError("report 'x.xml' cannot be written: No space left on device")
         Path(path).write_bytes(content)
 
-    monkeypatch.setattr("tcop_mock.cli.reports.write_report", refuse)
+    monkeypatch.setattr("tcop_mock.cli.check_reports.write_report", refuse)
     options = (f"--report=junit={tmp_path / 'x.xml'}", f"--report=json={tmp_path / 'x.json'}")
     done = tcop("check", opened(SERVERS["answers-200"]), "--clauses", "TCM104", *options, "-q")
     assert done.exit_code == 2
@@ -241,7 +241,7 @@ def summary(tmp_path: Path, tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -
     return place
 
 
-@pytest.mark.parametrize("left, found", [(6_000, "# ❌"), (10, "too long for what is left")])
+@pytest.mark.parametrize("left, found", [(6_000, "# ❌"), (10, "too long for the rest of this summary")])
 def test_a_summary_that_is_full_gets_less(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, *, left: int, found: str
 ) -> None:

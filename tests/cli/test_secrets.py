@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from careful_but import guarded_except
-from receivers import CREDENTIALS, server_factory, with_userinfo
+from correct_receiver_variants import guarded_except
+from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.target import Target
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
 SPELLINGS = {*CREDENTIALS.leak_patterns(), "7Kq2", "ss/w%rd", "YWxhcm1zQGV4YW1wbGU6"} - {CREDENTIALS.user.reveal()}

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from honest_receivers import SERVERS
-from receivers import CREDENTIALS, server_factory, with_userinfo
+from conforming_receivers import SERVERS
+from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
 SEED = ("--seed", "7")
 NOT_OVERRIDDEN = ("accept", "retry_on", "pauses_s", "retry_after", "answer_cap_bytes", "headers", "redirects")
 ASSUMED = (
-    "profile 2023, of which assumed: attempts, accept, retry_on, pauses_s, retry_after, timeout_s, answer_cap_bytes, "
-    "headers, redirects; --dry-run tells them\n"
+    "profile 2023; assumed: attempts, accept, retry_on, pauses_s, retry_after, timeout_s, answer_cap_bytes, "
+    "headers, redirects (--dry-run prints the texts)\n"
 )
 SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token().reveal()}
 """No spelling of the password may show."""
@@ -215,7 +215,7 @@ def test_dry_run_sends_nothing(tcop: RunCommand, opened: Callable[[ReceiverFacto
     assert [line.split(":")[1] for line in told[3:]] == [f" {key}" for key in NOT_OVERRIDDEN]
     assert told[:3] == [
         f"would POST 8 bytes (standard input) to {url}/",
-        "  Content-Type: application/json; 2 attempts at the most, 3 s each",
+        "  Content-Type: application/json; at most 2 attempts, 3 s each",
         '  {"a":\\x1b}\\xff',
     ]
     assert (done.exit_code, done.stderr, recorder.received) == (0, "", [])
@@ -242,41 +242,41 @@ def test_insecure_is_loud(tcop: RunCommand, opened: Callable[[ReceiverFactory], 
 
 USAGE = "write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]"
 REFUSED = {
-    "nosuch --to h": ("unknown shape 'nosuch'", "('nosuch' is no file either)"),
-    "cvm/basic --to h": ("did you mean 'cvm/basic-monitoring'", "is no file either"),
-    ". --to h": ("unknown shape '.'", "is no file either"),
+    "nosuch --to h": ("unknown shape 'nosuch'", "(and 'nosuch' is not a file)"),
+    "cvm/basic --to h": ("did you mean 'cvm/basic-monitoring'", "is not a file"),
+    ". --to h": ("unknown shape '.'", "is not a file"),
     "- --to h": ("standard input is empty: there is nothing to send",),
     "empty --to h": ("empty is empty: there is nothing to send",),
-    "body --to h --state firing": ("a body that is given is sent as it is", "for an ID"),
-    "body --to h --set a=1": ("a body that is given is sent as it is",),
-    "- --to h --lang zh": ("a body that is given is sent as it is",),
+    "body --to h --state firing": ("a given body is sent as it is", "need an ID"),
+    "body --to h --set a=1": ("a given body is sent as it is",),
+    "- --to h --lang zh": ("a given body is sent as it is",),
     CVM: ("no target: give --to URL, or set TCOP_MOCK_TARGET",),
     f"{CVM} --to ftp://h/": ("'ftp://h/'", "the scheme must be http or https, not 'ftp'", USAGE),
     f"{CVM} --to http://": ("it names no host", USAGE),
     f"{CVM} --to http://h:99999/": ("the port must be a number from 1 to 65535", USAGE),
-    f"{CVM} --to @": ("target '@' names no file; write @FILE",),
+    f"{CVM} --to @": ("target '@' does not name a file; write @FILE",),
     f"{CVM} --to @nosuch": ("file 'nosuch' cannot be read: No such file or directory",),
     f"{CVM} --to @empty": ("target file 'empty' is empty; write the URL into it",),
     f"{CVM} --to @latin": ("target file 'latin' is not UTF-8",),
-    f"{CVM} --to h --attempts 0": ("Invalid value for '--attempts'", "--help` shows how"),
+    f"{CVM} --to h --attempts 0": ("Invalid value for '--attempts'", "--help`"),
     f"{CVM} --to h --timeout 0": ("Invalid value for '--timeout': it must be more than 0",),
-    f"{CVM} --to h --timeout 5x": ("'5x' is no duration; write 500ms, 30s, 10m or bare seconds",),
+    f"{CVM} --to h --timeout 5x": ("'5x' is not a duration; write 500ms, 30s, 10m or bare seconds",),
     f"{CVM} --to h --time-scale -1": ("Invalid value for '--time-scale'",),
     f"{CVM} --to h --time-scale nan": ("--time-scale nan: write a number, as in 0.01",),
     f"{CVM} --to h --time-scale inf": ("Invalid value for '--time-scale'",),
-    f"{CVM} --to h --retry-on 5xx,timedout": ("'timedout' is no outcome; did you mean 'timed_out'", "or none"),
-    f"{CVM} --to h --retry-on nil,x": ("'nil' is no outcome; one of rejected, ",),
-    f"{CVM} --to h --pause 1s,soon": ("'soon' is no duration",),
-    f"{CVM} --to h --notify daily": ("'daily' is none of single, continuous:TIME, exponential:TIME",),
-    f"{CVM} --to h --notify single:5m": ("'single:5m' is none of single",),
+    f"{CVM} --to h --retry-on 5xx,timedout": ("'timedout' is not an outcome; did you mean 'timed_out'", "or none"),
+    f"{CVM} --to h --retry-on nil,x": ("'nil' is not an outcome; one of rejected, ",),
+    f"{CVM} --to h --pause 1s,soon": ("'soon' is not a duration",),
+    f"{CVM} --to h --notify daily": ("'daily' is not single, continuous:TIME or exponential:TIME",),
+    f"{CVM} --to h --notify single:5m": ("'single:5m' is not single",),
     f"{CVM} --to h --notify continuous:7m": ("no policy repeats every 7m; one of 5m, 10m, 15m, 30m, 1h, 2h",),
     f"{CVM} --to h --notify single --lifecycle fire,repeat": ("its alarmNotifyType is singleAlarm",),
     f"{CVM} --to h --integration-key k": ("--integration-key goes with --target pagerduty",),
     f"{CVM} --to h --target pagerduty": ("--target pagerduty needs --integration-key KEY, @FILE, or",),
     f"{CVM} --to h --target pagerduty --integration-key @empty": ("integration key file 'empty' is empty",),
-    "list --to h --target wecom": ("list is no JSON object: --target wecom tells callbacks only",),
-    "body --to h --target wecom --lang zh --state firing": ("a body that is given is sent as it is",),
-    "text --to h --target wecom": ("text is no JSON object: --target wecom tells callbacks only",),
+    "list --to h --target wecom": ("list is not a JSON object: --target wecom sends callbacks only",),
+    "body --to h --target wecom --lang zh --state firing": ("a given body is sent as it is",),
+    "text --to h --target wecom": ("text is not a JSON object: --target wecom sends callbacks only",),
     f"{CVM} --to h --metric x": (f"unknown metric 'x' in {CVM}",),
 }
 
@@ -374,7 +374,7 @@ def test_a_url_is_verified_before_it_is_pushed_to(tcop: RunCommand, opened: Call
     refused = tcop("send", CVM, "--to", url, "--profile", "2021-verify", "--json")
     assert (refused.exit_code, refused.document["deliveries"]) == (1, [])
     assert refused.document["probe"]["accepted"] is False
-    assert "URL verification was not answered 200, so TCOP would push nothing: nothing was sent" in refused.stderr
+    assert "the response to the URL verification is not 200, so TCOP would send nothing: stopped" in refused.stderr
     shown = tcop("send", CVM, "--to", url, "--profile", "2021-verify", "--dry-run")
     assert shown.stdout.startswith(f"would first POST 2 bytes (URL verification) to {url}/, once\n")
     assert len(recorder.received) == 4
@@ -447,7 +447,7 @@ def test_more_messages_than_a_minute_bears_wait_for_their_turn(
         waited_s.append(pause_s)
 
     url = opened(SERVERS["answers-200"])
-    monkeypatch.setattr("tcop_mock.cli.delivering.asyncio.sleep", sleep)
+    monkeypatch.setattr("tcop_mock.cli.send.asyncio.sleep", sleep)
     done = tcop("send", CVM, "--to", url, "--lifecycle", "fire,resolve", "--pace", "1/min")
     assert done.exit_code == 0
     assert "waiting 60 s: at most 1/min (--pace)\n" in done.stderr
@@ -464,7 +464,7 @@ def test_none_lifts_the_pace_of_a_robot(
         waited_s.append(pause_s)
 
     url = opened(SERVERS["answers-200"])
-    monkeypatch.setattr("tcop_mock.cli.delivering.asyncio.sleep", sleep)
+    monkeypatch.setattr("tcop_mock.cli.send.asyncio.sleep", sleep)
     call = ("send", CVM, "--to", url, "--target", "wecom", "--accept", "2xx", "--lifecycle", "fire,repeat:20,resolve")
     assert tcop(*call, "--notify", "continuous:5m", "--pace", "none").exit_code == 0
     assert not any(waited_s)

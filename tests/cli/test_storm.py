@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
-from receivers import server_factory
+from receiver_factories import server_factory
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     Open = Callable[[ReceiverFactory], str]
 
@@ -122,27 +122,27 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open
 @pytest.mark.parametrize(
     "arguments, complaint",
     [
-        (["--scenario", "{storm}", "--rate", "5"], "--scenario says what is due when: leave --rate out"),
-        (["--scenario", "{storm}", "--mix", "cvm/*"], "--scenario says what is due when: leave --mix out"),
-        (["--scenario", "{storm}", "--concurrency", "5"], "--scenario says what is due when: leave --concurrency out"),
+        (["--scenario", "{storm}", "--rate", "5"], "--scenario sets the schedule: leave --rate out"),
+        (["--scenario", "{storm}", "--mix", "cvm/*"], "--scenario sets the schedule: leave --mix out"),
+        (["--scenario", "{storm}", "--concurrency", "5"], "--scenario sets the schedule: leave --concurrency out"),
         (["--scenario", "{storm}", "--workers", "2"], "a scenario is played by one process: leave --workers out"),
         (["--scenario", "zone"], "unknown scenario 'zone'; did you mean 'zone-outage'?"),
         (
             ["--scenario", "{storm}", "--max-count", "5"],
-            "18 notifications are over the ceiling of 5; raise it with --max-count 18",
+            "18 notifications exceed the ceiling of 5; raise it with --max-count 18",
         ),
         (
             ["--scenario", "{storm}", "--time-scale", "0", "--max-rate", "5/s"],
-            "18 notifications in a second are over the ceiling of 5/s; raise it with --max-rate 18/s, or --time-scale",
+            "18 notifications in a second exceed the ceiling of 5/s; raise it with --max-rate 18/s, or --time-scale",
         ),
-        (["--time-scale", "0.1"], "--time-scale goes with --scenario: a rate says by itself how fast it goes"),
+        (["--time-scale", "0.1"], "--time-scale goes with --scenario: a rate is a speed already"),
         (["--slo", "p99<5"], "--slo 'p99<5': p99 is a time: write 500ms, 2s or 1m"),
         (["--slo", "recovery<5s"], "--slo recovery: it is measured of a storm's end: play one with --scenario"),
         (["--report", "html"], "--report 'html': write KIND=PATH, as in html=load.html"),
-        (["--report", "htm=x"], "--report 'htm=x': no report 'htm' of a load; did you mean 'html'?"),
-        (["--report", "pdf=x"], "--report 'pdf=x': no report 'pdf' of a load; there is csv, html, json, junit"),
+        (["--report", "htm=x"], "--report 'htm=x': load has no report 'htm'; did you mean 'html'?"),
+        (["--report", "pdf=x"], "--report 'pdf=x': load has no report 'pdf'; there is csv, html, json, junit"),
         (["--report", "csv=-"], "--report 'csv=-': a report is a file; --json writes the document to standard output"),
-        (["--report", "junit=x"], "--report junit tells of objectives, each a case: give some with --slo"),
+        (["--report", "junit=x"], "--report junit has a case per objective: give some with --slo"),
         (["--ledger", "x", "--workers", "2"], "--ledger is written by one process: leave --workers out"),
         (["--ledger", "/"], "--ledger '/' cannot be written: Is a directory"),
         (["--report", "csv=/nosuch/x"], "report '/nosuch/x': there is no folder '/nosuch'; create it first"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from receivers import server_factory
+from receiver_factories import server_factory
 
 from tcop_mock.callbacks.notification_template import ASSUMED, VARIABLES
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import CommandResult, RunCommand
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
 

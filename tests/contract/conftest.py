@@ -7,13 +7,13 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
-from honest_receivers import PROCESSES, run_process
-from receivers import in_thread
+from conforming_receivers import PROCESSES, run_process
+from receiver_factories import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
 
 @pytest.fixture

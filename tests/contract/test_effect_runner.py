@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from desk import IncidentReceiver
-from desks import CONFORMING, MUTANTS, PAGERDUTY_RECEIVER, WECOM_RECEIVER, check_with_observer
-from judging import failed_codes
+from incident_receiver import IncidentReceiver
+from incident_receivers import CONFORMING, MUTANTS, PAGERDUTY_RECEIVER, WECOM_RECEIVER, check_with_observer
+from run_check import failed_codes
 
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.domain.verdict import ClauseStatus

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from receivers import in_thread, server_factory
+from receiver_factories import in_thread, server_factory
 from virtual_time import run_in_virtual_time
 
 from tcop_mock.contract import observers

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from buggy_receivers import PAYLOAD_MUTANTS
+from mutant_receivers import PAYLOAD_MUTANTS
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_edit import with_value, without_value

@@ -8,16 +8,16 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from buggy_receivers import MUTANTS, PAYLOAD_MUTANTS, acks_after, holds_last_byte, serialises
-from honest_receivers import PROCESSES, SERVERS
-from receivers import CREDENTIALS, server_factory
+from conforming_receivers import PROCESSES, SERVERS
+from mutant_receivers import MUTANTS, PAYLOAD_MUTANTS, acks_after, holds_last_byte, serialises
+from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.domain.target import Credentials, Secret, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     from tcop_mock.server.http_server import Reply
 

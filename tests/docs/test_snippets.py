@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from snippets import blocks, run_script, script_of
+from page_snippets import blocks, run_script, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from snippets import Block
+    from page_snippets import Block
 
 ROOT = Path(__file__).parents[2]
 README = [block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")) if block.lang == "sh"]
 INSTALLS = {"make demo\n", "python3 -m pip install .\n"}
-"""Set-up: tests/cli tests the demo, and `make wheel-suite` tests that a built package installs."""
+"""Set-up: tests/cli tests the demo, and `make unit` tests that a built package installs."""
 RUNNABLE = [block for block in README if block.code not in INSTALLS]
 PAGES = {
     page.relative_to(ROOT / "docs").as_posix(): blocks(page.read_text(encoding="utf-8"))

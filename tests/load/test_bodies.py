@@ -7,7 +7,7 @@ import json
 from collections import Counter
 
 import pytest
-from loads import CATALOG
+from load_samples import CATALOG
 
 from tcop_mock.callbacks.generator import POLICIES_IN_ROTATION, Generator
 from tcop_mock.callbacks.json_schemas import emit_schema

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
-from loads import CATALOG, make_plan
+from load_samples import CATALOG, make_plan
 from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.callbacks.generator import Generator

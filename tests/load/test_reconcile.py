@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from ledgers import Rows, callback_body, jsonl, ledger_row, recording_line
+from ledger_samples import Rows, callback_body, jsonl, ledger_row, recording_line
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.data_files import read_schema

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from loads import CATALOG, SCENARIO_CHANGES, constant_stages, make_plan, run_load
+from load_samples import CATALOG, SCENARIO_CHANGES, constant_stages, make_plan, run_load
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.domain.delivery import Outcome

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from storms import SUMMARY
+from scenario_samples import SUMMARY
 
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import ACK_LIMIT_S, Distribution

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from loads import make_plan, second_stats
+from load_samples import make_plan, second_stats
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.load.aggregate import StatsAggregator, merge_points

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from loads import constant_stages, make_plan, run_load
+from load_samples import constant_stages, make_plan, run_load
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.domain.delivery import Outcome

@@ -9,12 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from makers_schemas import require_valid
-from receivers import in_thread, server_factory
+from page_snippets import blocks
+from receiver_factories import in_thread, server_factory
 from ruamel.yaml import YAML
-from snippets import blocks
+from vendor_schemas import require_valid
 
-from tcop_mock.cli.commands import cli
+from tcop_mock.cli.main import cli
 from tcop_mock.cli.settings import Settings
 from tcop_mock.server.demo_receivers import buggy_receiver
 
@@ -50,7 +50,7 @@ def test_the_page_shows_what_is_taken(root: Path, tmp_path: Path) -> None:
 def test_no_input_is_part_of_a_script(action: Any) -> None:
     """Scripts contain no expressions; every input is used, and every variable is a setting of check."""
     used = set()
-    settings = Settings(cli, {}).keys_of["check"]
+    settings = Settings(cli, {}).keys_by_command["check"]
     for step in action["runs"]["steps"]:
         assert "${{" not in step.get("run", "")
         values = [*step.get("env", {}).values(), *step.get("with", {}).values(), step.get("working-directory", "")]

@@ -23,7 +23,7 @@ import tcop_mock.transport.open  # noqa: F401 - an inner run forgets its imports
 
 SUPPORT = Path(__file__).parents[1] / "support"
 if TYPE_CHECKING:
-    from inner_runs import RunPytest, RunPytestProcess
+    from pytester_runs import RunPytest, RunPytestProcess
 
 _OTHERS = ("asyncio", "locust", "randomly", "xdist", "faker", "hypothesispytest", "cacheprovider", "anyio")
 """Plugins that are around here, and need not be around users."""
@@ -57,10 +57,11 @@ def outer(pytester: pytest.Pytester) -> RunPytestProcess:
     ) -> subprocess.CompletedProcess[str]:
         _write(pytester, tests, target)
         off = [part for name in _OTHERS if name not in beside for part in ("-p", f"no:{name}")]
+        folders = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.run(  # noqa: S603 - it is ours
             [sys.executable, "-m", "pytest", *off, "-W", "error", "--strict-markers", *arguments],
             cwd=pytester.path,
-            env=os.environ | {"PYTHONPATH": str(SUPPORT)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)},
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import RunPytest, RunPytestProcess
+    from pytester_runs import RunPytest, RunPytestProcess
 
 TOGETHER = """
 import unittest, urllib.request

@@ -13,7 +13,7 @@ from tcop_mock.reports.formats import FORMATS
 from tcop_mock.testing.report_collector import merge_verdicts
 
 if TYPE_CHECKING:
-    from inner_runs import RunPytest, RunPytestProcess
+    from pytester_runs import RunPytest, RunPytestProcess
 
 ONE_LINE = "def test_contract(tcop_contract): tcop_contract.check()"
 FEW = "--tcop-clauses=TCM302,TCM104,TCM401"

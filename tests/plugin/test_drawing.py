@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import RunPytest
+    from pytester_runs import RunPytest
 
 PRINTS = """
 import pytest

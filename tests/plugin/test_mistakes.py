@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from inner_runs import RunPytest
+    from pytester_runs import RunPytest
 
 CONTRACT = "def test_contract(tcop_contract): tcop_contract.check()"
 

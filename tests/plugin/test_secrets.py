@@ -8,7 +8,7 @@ from tcop_mock.domain.target import Credentials, Secret
 
 if TYPE_CHECKING:
     import pytest
-    from inner_runs import RunPytest
+    from pytester_runs import RunPytest
 
 TESTS = """
 import pytest

@@ -11,7 +11,7 @@ from tcop_mock.api import run_in_thread
 from tcop_mock.testing.senders import require_asyncio
 
 if TYPE_CHECKING:
-    from inner_runs import RunPytest
+    from pytester_runs import RunPytest
 
 
 def test_a_callback_is_delivered_with_retries(inner: RunPytest) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from verdicts import ERROR, FAILED, FINDING, FINDING_WITH_EXCHANGE, PASSED, SKIPPED, make_verdict, run_events
+from verdict_samples import ERROR, FAILED, FINDING, FINDING_WITH_EXCHANGE, PASSED, SKIPPED, make_verdict, run_events
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.domain.contract import Level

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from verdicts import (
+from verdict_samples import (
     BASELINE_ENTRY,
     CLI,
     CURL,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jsonschema import Draft202012Validator
-from verdicts import ERROR, FAILED, PASSED, RUN_INFO, SKIPPED, make_verdict
+from verdict_samples import ERROR, FAILED, PASSED, RUN_INFO, SKIPPED, make_verdict
 
 from tcop_mock import __version__
 from tcop_mock.catalog.data_files import read_schema

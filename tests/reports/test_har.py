@@ -6,7 +6,7 @@ import base64
 import json
 from dataclasses import replace
 
-from verdicts import EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, make_verdict
+from verdict_samples import EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, make_verdict
 
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.verdict import Exchange, Verdict

@@ -9,7 +9,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from verdicts import BASELINE_ENTRY, ERROR, FINDING, KNOWN, PASSED, RUN_INFO, SKIPPED, failed_result, make_verdict
+from verdict_samples import (
+    BASELINE_ENTRY,
+    ERROR,
+    FINDING,
+    KNOWN,
+    PASSED,
+    RUN_INFO,
+    SKIPPED,
+    failed_result,
+    make_verdict,
+)
 
 from tcop_mock.domain.verdict import BaselineSummary, Verdict
 from tcop_mock.reports.html import html_document

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from junitparser import JUnitXml
-from verdicts import CURL, ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_clause, make_verdict
+from verdict_samples import CURL, ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_clause, make_verdict
 
 from tcop_mock import __version__
 from tcop_mock.domain.contract import Level

@@ -7,7 +7,7 @@ import re
 import sys
 
 import pytest
-from verdicts import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict, run_events
+from verdict_samples import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict, run_events
 
 from tcop_mock.domain.contract import Level
 from tcop_mock.reports.console import EventListener, LiveConsole, PlainConsole, console_for_run

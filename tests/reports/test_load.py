@@ -8,7 +8,7 @@ import re
 
 import pytest
 from jsonschema import Draft202012Validator
-from loads import SCENARIO_CHANGES, distribution_of, make_plan, make_summary, second_stats
+from load_samples import SCENARIO_CHANGES, distribution_of, make_plan, make_summary, second_stats
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.domain.delivery import Outcome

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
-from storms import PLAN, SUMMARY
+from scenario_samples import PLAN, SUMMARY
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel

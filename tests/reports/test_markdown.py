@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
-from verdicts import (
+from verdict_samples import (
     BASELINE_ENTRY,
     ERROR,
     FAILED,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from junitparser import Failure, JUnitXml
-from storms import PLAN, SUMMARY
+from scenario_samples import PLAN, SUMMARY
 
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.load.slo import evaluate, parse_objectives

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from judging import check
-from receivers import CREDENTIALS, in_thread, server_factory
-from verdicts import BASELINE_ENTRY, EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, make_verdict
+from receiver_factories import CREDENTIALS, in_thread, server_factory
+from run_check import check
+from verdict_samples import BASELINE_ENTRY, EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, make_verdict
 
 from tcop_mock.domain.contract import CredentialVariant, Invocation
 from tcop_mock.reports.pytest_export import finding_test_module, pytest_module
@@ -22,7 +22,7 @@ from tcop_mock.server.http_server import Reply
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from receivers import ReceiverFactory
+    from receiver_factories import ReceiverFactory
 
     from tcop_mock.domain.verdict import Exchange
     from tcop_mock.server.http_server import ReceivedRequest

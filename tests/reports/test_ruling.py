@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from verdicts import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict
+from verdict_samples import ERROR, FAILED, PASSED, SHOULD, SKIPPED, make_verdict
 
 from tcop_mock.domain.contract import Level
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result

@@ -9,7 +9,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from verdicts import ASSUMPTIONS, CLI, CURL, ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_verdict, run_events
+from verdict_samples import (
+    ASSUMPTIONS,
+    CLI,
+    CURL,
+    ERROR,
+    FAILED,
+    FINDING,
+    PASSED,
+    SHOULD,
+    SKIPPED,
+    make_verdict,
+    run_events,
+)
 
 from tcop_mock import __version__
 from tcop_mock.domain.contract import Level

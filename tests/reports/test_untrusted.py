@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from junitparser import JUnitXml
 from markdown_it import MarkdownIt
-from verdicts import ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_verdict, run_events
+from verdict_samples import ERROR, FAILED, FINDING, PASSED, SHOULD, SKIPPED, make_verdict, run_events
 
 from tcop_mock.domain.contract import Level, RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import buggy_receivers
-import desks
-from honest_receivers import PROCESSES, SERVERS
+import incident_receivers
+import mutant_receivers
+from conforming_receivers import PROCESSES, SERVERS
 
 from tcop_mock.contract.clauses import load_clauses
 
@@ -42,7 +42,7 @@ def page() -> str:
 def mistakes_by_code() -> dict[str, list[str]]:
     """Return the names of the mistakes by the code of the clause that finds them."""
     mistakes: dict[str, list[str]] = {}
-    for name in sorted({*buggy_receivers.MUTANTS, *desks.MUTANTS}):
+    for name in sorted({*mutant_receivers.MUTANTS, *incident_receivers.MUTANTS}):
         code, _, mistake = name.partition("-")
         mistakes.setdefault(code, []).append(mistake.replace("-", " "))
     return mistakes
@@ -57,4 +57,4 @@ def _mutants() -> Iterator[str]:
 def _conforming() -> Iterator[str]:
     yield from (f"| {name} | a separate server process (examples/receivers) |" for name in sorted(PROCESSES))
     yield from (f"| {name.replace('-', ' ')} | responses |" for name in sorted(SERVERS))
-    yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(desks.CONFORMING))
+    yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(incident_receivers.CONFORMING))

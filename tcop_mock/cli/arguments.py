@@ -1,0 +1,129 @@
+"""Values that a call names: the target, secrets, files and headers."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+from click.core import ParameterSource
+
+from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
+from tcop_mock.domain.target import Secret, Target
+from tcop_mock.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tcop_mock.domain.profile import DeliveryRules
+
+STDIN = "-"
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2; the page on templates lists the same
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+_SENDER_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "authorization"})
+_USERINFO = " from USER:PASSWORD@ in the target"
+
+
+def is_from_command_line(name: str) -> bool:
+    """Return whether a parameter was given in the call, and not by the environment or the settings file."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def resolve_target(value: str | None, *, flag: str) -> Target:
+    """Return the target of an argument, of ``@FILE``, of the environment or of the settings file.
+
+    Raises:
+        UsageError: there is no target, the file cannot be read, or the text is not a target.
+    """
+    text = (value or configured_target()).strip()
+    if not text:
+        raise UsageError(
+            f"no target: give {flag}, or set {TARGET_VARIABLE} (it keeps passwords out of the process list)"
+        )
+    return Target.parse(_text_of_file(text[1:], "target", "the URL") if text.startswith("@") else text)
+
+
+def resolve_secret(value: str | None, variable: str, what: str) -> Secret | None:
+    """Return the secret of an option, of ``@FILE``, or of the environment; ``None`` without one.
+
+    Raises:
+        UsageError: the file cannot be read, or is empty.
+    """
+    text = (value or os.environ.get(variable, "")).strip()
+    if text.startswith("@"):
+        return Secret(_text_of_file(text[1:], what, "it"))
+    return Secret(text) if text else None
+
+
+def _text_of_file(name: str, what: str, content: str) -> str:
+    if not name:
+        raise UsageError(f"{what} '@' does not name a file; write @FILE")
+    try:
+        text = read_input(name).decode().strip()
+    except UnicodeDecodeError:
+        raise UsageError(f"{what} file {name!r} is not UTF-8") from None
+    if not text:
+        raise UsageError(f"{what} file {name!r} is empty; write {content} into it")
+    return text
+
+
+@contextmanager
+def open_input(name: str) -> Iterator[BinaryIO]:
+    """Open a file, or standard input for ``-``.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if name == STDIN:
+        yield sys.stdin.buffer
+        return
+    try:
+        with open(name, "rb") as stream:  # noqa: PTH123 - the system reports a name that is not a path
+            yield stream
+    except OSError as problem:
+        raise UsageError(f"file {name!r} cannot be read: {problem.strerror}") from None
+
+
+def read_input(name: str) -> bytes:
+    """Return the bytes of a file, or of standard input for ``-``.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    with open_input(name) as stream:
+        return stream.read()
+
+
+def read_text(name: str) -> str:
+    """Return the text of a file, or of standard input for ``-``.
+
+    Raises:
+        UsageError: the file cannot be read, or is not UTF-8.
+    """
+    try:
+        return read_input(name).decode()
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
+
+
+def add_headers(rules: DeliveryRules, headers: tuple[str, ...]) -> DeliveryRules:
+    """Return rules with the headers of ``--header``, which replace those of the same name.
+
+    Raises:
+        UsageError: a text is not a header, or the sender sets that header.
+    """
+    merged = list(rules.headers)
+    for text in headers:
+        name, colon, value = (part.strip() for part in text.partition(":"))
+        if not colon or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise UsageError(f"--header {text!r}: write NAME:VALUE in printable ASCII, as in 'X-Team: payments'")
+        if name.lower() in _SENDER_HEADERS:
+            raise UsageError(
+                f"--header {name}: the sender sets it" + (_USERINFO if name.lower() == "authorization" else "")
+            )
+        merged = [(key, old) for key, old in merged if key.lower() != name.lower()] + [(name, value)]
+    return replace(rules, headers=tuple(merged))

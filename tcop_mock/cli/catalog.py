@@ -1,0 +1,136 @@
+"""The work of list, show, validate and export."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
+from tcop_mock.callbacks.lint import Severity
+from tcop_mock.callbacks.validator import CallbackValidator
+from tcop_mock.cli.arguments import open_input
+from tcop_mock.contract.mutators import find_mutator, load_mutators
+from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.shape import Lang
+from tcop_mock.errors import UsageError
+from tcop_mock.inputs.bodies import read_bodies
+from tcop_mock.reports.export import ExportBuilder, require_export_folder, sync_export
+from tcop_mock.reports.json import json_text, mutators_document, shapes_document, write_json
+from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
+from tcop_mock.reports.text import one_line, pluralize
+from tcop_mock.reports.validation import ValidationSummary
+
+if TYPE_CHECKING:
+    from tcop_mock.cli.options import CommonOptions
+
+_MAX_PATH_CHARS = 300
+_NOT_VALID = 1
+
+
+def list_shapes(glob: str, common: CommonOptions) -> None:
+    """Print the shapes whose id matches a glob."""
+    shapes = common.catalog().match(glob)
+    if common.as_json:
+        _print_json(shapes_document(shapes))
+        return
+    width = max(len(shape.id) for shape in shapes)
+    for shape in shapes:
+        mark = " " if shape.is_documented else "?"
+        click.echo(f"{shape.id:<{width}} {mark} {shape.kind:<6}  {shape.title.en}")
+    unsampled = sum(not shape.is_documented for shape in shapes)
+    note = f"; ? = no page prints a sample of it: {unsampled}" if unsampled else ""
+    common.info(f"{len(shapes)} shapes{note}")
+
+
+def lint_entries(glob: str, common: CommonOptions) -> int:
+    """Print what is wrong with the user's entries; return 1 on errors."""
+    report = common.lint(glob)
+    if common.as_json:
+        _print_json(lint_document(report))
+    else:
+        for line in lint_lines(report):
+            click.echo(line)
+        common.info(lint_summary(report))
+    return 1 if report.count(Severity.ERROR) else 0
+
+
+def list_mutators(glob: str, common: CommonOptions) -> None:
+    """Print the mutators whose name matches a glob."""
+    found = [mutator for name, mutator in load_mutators().items() if fnmatch.fnmatchcase(name, glob)]
+    if not found:
+        find_mutator(glob)
+    if common.as_json:
+        _print_json(mutators_document(found))
+        return
+    width = max(len(mutator.name) for mutator in found)
+    for mutator in found:
+        click.echo(f"{mutator.name:<{width}}  {mutator.clause}  {mutator.expected_reaction}")
+    common.info(f"{pluralize(len(found), 'mutator')}; a receiver must accept the body, reject it, or may do either")
+
+
+def show_shape(shape_id: str, schema: str | None, common: CommonOptions) -> None:
+    """Print a shape, or its JSON Schema ``emit`` or ``accept``."""
+    shape = common.catalog().get(shape_id)
+    if schema:
+        _print_json(emit_schema(shape, wire=common.profile.wire_format) if schema == "emit" else accept_schema(shape))
+        return
+    generator = Generator(common.seed, wire_format=common.profile.wire_format)
+    example = generator.callback(generator.alarm(shape), State.FIRING).to_dict()
+    if common.as_json:
+        _print_json(shape_document(shape, example))
+        return
+    for line in shape_lines(shape, example):
+        click.echo(line)
+    common.info(f"seed {common.seed}")
+
+
+def validate(source: str, common: CommonOptions) -> int:
+    """Validate the bodies of a file; return 1 if one could not have come from TCOP."""
+    judge = CallbackValidator(common.catalog(), common.profile)
+    tally = ValidationSummary()
+    with open_input(source) as stream:
+        for found in read_bodies(stream):
+            tally.add(found.location, judge.validate_parsed(found.parsed))
+    if common.as_json:
+        write_json(tally.document(), sys.stdout)
+    else:
+        for line in tally.lines(quiet=common.quiet):
+            click.echo(line)
+    return 0 if tally.is_valid else _NOT_VALID
+
+
+def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions) -> None:
+    """Write callbacks, mutated callbacks, schemas and a manifest below a folder."""
+    place = Path(folder)
+    require_export_folder(place)
+    catalog = common.catalog()
+    corpus = ExportBuilder(
+        catalog,
+        catalog.match(shapes),
+        common.seed,
+        common.profile,
+        tuple(map(Lang, langs)) or tuple(Lang),
+        tuple(map(Form, forms)) or tuple(Form),
+    )
+    files = corpus.files()
+    if not any(file.metadata["kind"] == "callback" for file in files):
+        raise UsageError(f"no shape of {shapes!r} has a form {' or '.join(forms)}")
+    manifest = corpus.manifest(files)
+    done = sync_export(place, files, manifest)
+    if common.as_json:
+        write_json(manifest, sys.stdout)
+        return
+    for path in done.edited:
+        common.info(f"kept {one_line(path, _MAX_PATH_CHARS)}: it is outdated, but was edited since the last export")
+    removed = f", {pluralize(done.removed, 'file')} removed" if done.removed else ""
+    click.echo(f"{folder}: {pluralize(done.written, 'file')} written, {done.unchanged} unchanged{removed}")
+    common.info(f"seed {common.seed}")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json_text(document), nl=False)

@@ -1,0 +1,205 @@
+"""Commands about the catalogue and callbacks: list, show, emit, validate, export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tcop_mock.cli import completers
+from tcop_mock.cli.choices import SCRIPT_FORMATS
+from tcop_mock.cli.command import command, option
+from tcop_mock.cli.options import (
+    GENERATE,
+    OUTPUT,
+    common_options,
+    generation_options,
+    header_option,
+)
+from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.shape import Lang
+
+if TYPE_CHECKING:
+    from tcop_mock.cli.options import CommonOptions, GenerationOptions
+
+
+@command(
+    "list",
+    examples="""
+tcop-mock list
+tcop-mock list 'cvm/*' --json
+tcop-mock list --lint --catalog alarms   # your own entries
+""",
+)
+@click.argument("glob", default="*", shell_complete=completers.shapes)
+@option("--mutators", group=OUTPUT, is_flag=True, help="List the mutators of `emit --mutate` and their clauses.")
+@option("--lint", "only_lint", group=OUTPUT, is_flag=True, help="Lint the entries of --catalog instead.")
+@common_options(catalog=True)
+def list_command(glob: str, *, mutators: bool, only_lint: bool, common: CommonOptions) -> int:
+    """List the shapes of the catalogue, or its mutators; check your own entries.
+
+    GLOB selects by id; the default is all. Exit code with --lint: 0 no errors (warnings are fine), 1 errors.
+    """
+    from tcop_mock.cli.catalog import lint_entries, list_mutators, list_shapes
+    from tcop_mock.errors import UsageError
+
+    if mutators and only_lint:
+        raise UsageError("--mutators and --lint exclude each other: one lists mutators, the other checks entries")
+    if only_lint:
+        return lint_entries(glob, common)
+    if mutators:
+        list_mutators(glob, common)
+    else:
+        list_shapes(glob, common)
+    return 0
+
+
+@command(
+    "show",
+    examples="""
+tcop-mock show cvm/basic-monitoring
+tcop-mock show cvm/basic-monitoring --schema accept
+""",
+)
+@click.argument("shape_id", metavar="ID", shell_complete=completers.shapes)
+@option("--schema", group=OUTPUT, type=click.Choice(["emit", "accept"]), help="Print a JSON Schema instead.")
+@common_options(seed=True, profile=True, catalog=True)
+def show_command(shape_id: str, *, schema: str | None, common: CommonOptions) -> None:
+    """Show one shape: dimensions, metrics or events, sources; or a JSON Schema.
+
+    The output marks what no source documents. --schema emit describes exactly what tcop-mock emits. --schema accept
+    describes what a receiver must accept: every form and generation of the shape.
+    """
+    from tcop_mock.cli.catalog import show_shape
+
+    show_shape(shape_id, schema, common)
+
+
+@command(
+    "emit",
+    examples="""
+tcop-mock emit cvm/basic-monitoring --pretty
+tcop-mock emit 'cdb/*' -n 100 --seed 7 > callbacks.ndjson
+tcop-mock emit cdn/domain --lifecycle fire,repeat:3,resolve
+tcop-mock emit cvm/events --set alarmStatus=2 --format curl
+""",
+)
+@click.argument("pattern", metavar="ID|GLOB", shell_complete=completers.shapes)
+@option(
+    "-n",
+    "count",
+    group=GENERATE,
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Number of alarms per shape.",
+)
+@generation_options
+@option(
+    "--format",
+    "output_format",
+    group=OUTPUT,
+    type=click.Choice(["json", "ndjson", *SCRIPT_FORMATS]),
+    help="Print bodies, or a script that posts them.  [default: json for one body, else ndjson]",
+)
+@option("--pretty", group=OUTPUT, is_flag=True, help="Indent one body.")
+@option("--to", group=OUTPUT, metavar="URL", help="Receiver in a script.  [default: http://127.0.0.1:8080/]")
+@header_option(OUTPUT)
+@common_options(seed=True, profile=True, catalog=True)
+def emit_command(
+    pattern: str,
+    *,
+    count: int,
+    generation: GenerationOptions,
+    output_format: str | None,
+    pretty: bool,
+    to: str | None,
+    headers: tuple[str, ...],
+    common: CommonOptions,
+) -> None:
+    """Print callbacks.
+
+    Prints one body, or one per line. The same seed gives the same bytes on every machine.
+    """
+    from tcop_mock.cli.emit import emit
+
+    emit(
+        pattern,
+        count=count,
+        generation=generation,
+        output_format=output_format,
+        pretty=pretty,
+        to=to,
+        headers=headers,
+        common=common,
+    )
+
+
+@command(
+    "validate",
+    examples="""
+tcop-mock validate callbacks.ndjson
+tcop-mock emit cvm/events | tcop-mock validate -
+""",
+)
+@click.argument("source", metavar="FILE|-", shell_complete=completers.files)
+@common_options(profile=True, catalog=True)
+def validate_command(source: str, *, common: CommonOptions) -> int:
+    """Check bodies: which shape they are, what is wrong, what deviates.
+
+    FILE (-: standard input) holds JSON, one body per line, captured HTTP requests, or curl commands. A problem never
+    occurs in a real callback. Unknown fields, metrics and products are deviations from the documentation. Exit code: 0
+    all bodies could have come from TCOP, 1 one could not.
+    """
+    from tcop_mock.cli.catalog import validate
+
+    return validate(source, common)
+
+
+@command(
+    "export",
+    examples="""
+tcop-mock export callbacks
+tcop-mock export callbacks --shapes 'cvm/*' --lang en
+""",
+)
+@click.argument("folder", metavar="DIR", shell_complete=completers.folders)
+@option(
+    "--shapes",
+    group=GENERATE,
+    default="*",
+    show_default=True,
+    metavar="GLOB",
+    shell_complete=completers.shapes,
+    help="Only these shapes.",
+)
+@option(
+    "--lang",
+    "langs",
+    group=GENERATE,
+    type=click.Choice([lang.value for lang in Lang]),
+    multiple=True,
+    help="Only this language; repeatable.",
+)
+@option(
+    "--form",
+    "forms",
+    group=GENERATE,
+    type=click.Choice([form.value for form in Form]),
+    multiple=True,
+    help="Only this body form; repeatable.",
+)
+@common_options(seed=1, profile=True, catalog=True)
+def export_command(
+    folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
+) -> None:
+    """Write callbacks, mutated callbacks, schemas and a manifest to files.
+
+    The files below DIR are for test suites in any language: callbacks of each shape, state, form and language, mutated
+    callbacks that a receiver must accept or reject, JSON Schemas, and manifest.json. The output is deterministic, and
+    existing files are never overwritten. DIR must be new, empty, or an earlier export, whose outdated files it removes.
+    """
+    from tcop_mock.cli.catalog import export
+
+    export(folder, shapes=shapes, langs=langs, forms=forms, common=common)

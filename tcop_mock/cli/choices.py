@@ -1,0 +1,45 @@
+"""Names that help lists, written by scripts/cli_docs.py from the registries, whose import is slow."""
+
+PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
+REPORT_KINDS = ("har", "html", "json", "junit", "markdown", "ndjson", "pytest", "text")
+LOAD_REPORT_KINDS = ("csv", "html", "json", "junit")
+SCRIPT_FORMATS = ("curl", "http", "k6", "pytest", "vegeta")
+STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "pagerduty", "json")
+FAULTS = (
+    "status",
+    "delay",
+    "delay-headers",
+    "drip-headers",
+    "drip-body",
+    "endless-body",
+    "reset",
+    "reset-after-request",
+    "empty",
+    "garbage",
+    "redirect",
+    "401",
+    "wrong-length",
+)
+FRAMEWORKS = ("fastapi", "starlette", "flask", "django", "aiohttp", "express", "spring", "go", "other")
+FIX_FRAMEWORKS = ("flask", "fastapi", "django", "express", "spring", "go")
+SCENARIOS = ("daily-repeats", "deploy-noise", "flapping", "zone-outage")
+OBJECTIVES = (
+    "p50",
+    "p90",
+    "p95",
+    "p99",
+    "p99.9",
+    "max",
+    "mean",
+    "recovery",
+    "errors",
+    "acked",
+    "late",
+    "over5s",
+    "dropped",
+    "lost",
+    "duplicates",
+    "rate",
+    "amplification",
+)
+EVENT_LOOPS = ("asyncio", "uvloop")

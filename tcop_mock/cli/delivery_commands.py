@@ -1,0 +1,213 @@
+"""Commands that deliver or receive callbacks: send, replay, listen, reconcile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tcop_mock.cli import completers
+from tcop_mock.cli.choices import FAULTS, STUB_SERVICES
+from tcop_mock.cli.command import command, option
+from tcop_mock.cli.options import (
+    EDIT,
+    OUTPUT,
+    RUN,
+    common_options,
+    delivery_options,
+    edit_options,
+    generation_options,
+    listed,
+)
+from tcop_mock.cli.value_types import positive_duration
+
+if TYPE_CHECKING:
+    from tcop_mock.cli.options import CommonOptions, DeliveryOptions, GenerationOptions
+
+_LISTEN, _FAULTS = "Address and services", "Faults"
+_set, _unset = edit_options(EDIT)
+
+
+@command(
+    "send",
+    examples="""
+tcop-mock send cvm/basic-monitoring --to http://localhost:8080/
+tcop-mock send cvm/events --to @url --lifecycle fire,resolve
+tcop-mock send body.json --to @url --attempts 1 --timeout 2s
+tcop-mock send cdn/domain --to @robot --target wecom --pace 5/min
+""",
+)
+@click.argument("source", metavar="ID|FILE|-", shell_complete=completers.shapes_or_files)
+@delivery_options
+@generation_options
+@common_options(seed=True, profile=True, catalog=True)
+def send_command(
+    source: str, *, delivery: DeliveryOptions, generation: GenerationOptions, common: CommonOptions
+) -> int:
+    """Deliver a callback as TCOP does: deadline, retries, BasicAuth.
+
+    The body comes from the shape ID, from FILE, or from standard input (-). A failed POST is retried as the profile
+    says. Exit code: 0 accepted, 1 not accepted.
+    """
+    from tcop_mock.cli.send import send
+
+    return send(source, delivery, generation, common)
+
+
+@command(
+    "replay",
+    examples="""
+tcop-mock replay received.jsonl --to @url --time-scale 1
+tcop-mock replay TCM302/1 --to http://localhost:8080/ --seed 7
+tcop-mock replay report.json --to http://localhost:8080/ --now
+""",
+)
+@click.argument("source", metavar="FILE|-|CASE", shell_complete=completers.clauses_or_files)
+@option("--now", group=EDIT, is_flag=True, help="Shift all times so that the first callback happens now.")
+@_set
+@_unset
+@delivery_options
+@common_options(seed=True, profile=True, catalog=True)
+def replay_command(
+    source: str,
+    *,
+    now: bool,
+    sets: tuple[str, ...],
+    unset: tuple[str, ...],
+    delivery: DeliveryOptions,
+    common: CommonOptions,
+) -> int:
+    """Send recorded or captured requests again, or the requests of a clause.
+
+    FILE (-: standard input) holds a recording of `listen --record`, a report of check, output of emit, a HAR, captured
+    HTTP requests, curl commands, or bodies. They are sent byte for byte. With times in the file, --time-scale 1 keeps
+    the gaps between requests. CASE is CODE[/NUMBER], a request of a clause as check sends it with the same --seed.
+    Exit code: 0 all accepted, 1 not.
+    """
+    from tcop_mock.cli.send import replay
+
+    return replay(source, now=now, sets=sets, unset=unset, delivery=delivery, common=common)
+
+
+@command(
+    "listen",
+    examples="""
+tcop-mock listen --port 8080
+tcop-mock listen --record received.jsonl --count 3 --max-time 30s
+tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
+""",
+)
+@option("--host", group=_LISTEN, default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on.")
+@option(
+    "--port",
+    group=_LISTEN,
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port to listen on; 0 takes a free one.  [default: 0]",
+)
+@option(
+    "--service",
+    group=_LISTEN,
+    type=click.Choice(["webhook", *STUB_SERVICES]),
+    default="webhook",
+    show_default=True,
+    help="Service that answers on paths that name none.",
+)
+@option(
+    "--auth",
+    group=_LISTEN,
+    metavar="USER:PASS|@FILE",
+    help="Require these credentials.  [default: $TCOP_MOCK_AUTH]",
+)
+@option(
+    "--fault",
+    "faults",
+    group=_FAULTS,
+    multiple=True,
+    metavar="NAME[:ARG][:WHEN]",
+    help=f"Fault: {listed(FAULTS)}. WHEN: 3 (the first three requests), 0.1 (each with that probability), #2-5, "
+    "%4 (every fourth), @10s-30s. Repeatable; the first fault that is due applies.",
+)
+@option(
+    "--fault-file",
+    group=_FAULTS,
+    metavar="FILE",
+    shell_complete=completers.files,
+    help="Script with a line per request, ok or a fault; :N at its end for N requests.",
+)
+@option(
+    "--record",
+    group=OUTPUT,
+    metavar="FILE",
+    shell_complete=completers.files,
+    help="Append a JSON line per request, before the response.",
+)
+@option("--count", group=RUN, type=click.IntRange(min=1), metavar="N", help="Stop after N requests.")
+@option("--max-time", group=RUN, type=positive_duration, metavar="TIME", help="Stop after that time.")
+@common_options(seed=True, profile=True, catalog=True)
+def listen_command(
+    *,
+    host: str,
+    port: int,
+    service: str,
+    auth: str | None,
+    faults: tuple[str, ...],
+    fault_file: str | None,
+    record: str | None,
+    count: int | None,
+    max_time: float | None,
+    common: CommonOptions,
+) -> int:
+    """Receive and validate callbacks; record them, and fail on demand.
+
+    Prints the address first, and then each request as it arrives. Paths below the name of a service, such as /wecom,
+    answer as that service does; other paths as --service says. Ctrl-C stops it. Exit code: 0 it ended as asked, 1
+    --max-time passed before --count requests arrived.
+    """
+    from tcop_mock.cli.listen import listen
+
+    return listen(
+        host=host,
+        port=port,
+        service=service,
+        auth=auth,
+        faults=faults,
+        fault_file=fault_file,
+        record=record,
+        count=count,
+        max_time_s=max_time,
+        common=common,
+    )
+
+
+@command(
+    "reconcile",
+    examples="""
+tcop-mock load http://localhost:8080/ --ledger ledger.jsonl
+tcop-mock reconcile ledger.jsonl received.jsonl
+""",
+)
+@click.argument("ledger", metavar="LEDGER")
+@click.argument("received", metavar="RECEIVED")
+@option(
+    "--limit",
+    group=OUTPUT,
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of objects to list per kind of difference.",
+)
+@common_options()
+def reconcile_command(ledger: str, received: str, *, limit: int, common: CommonOptions) -> int:
+    """Compare the ledger of a load with what the receiver has.
+
+    Lists what was acknowledged and lost, duplicated, out of order, or unknown, by object. LEDGER comes from
+    `load --ledger`. RECEIVED holds one JSON object per line: a body, an object with its ids (sessionId or session;
+    objId, unInstanceId or object, and state), or a recording of listen. -: standard input. Exit code: 0 they agree, 1
+    they differ.
+    """
+    from tcop_mock.cli.reconcile import reconcile
+
+    return reconcile(ledger, received, limit, common)

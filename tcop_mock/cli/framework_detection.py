@@ -1,0 +1,170 @@
+"""Which framework a folder's receiver is built with, and where its app and its route are; read, never run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MOST_FILES, _MOST_DEPTH, _MOST_BYTES = 500, 4, 200_000
+_NOT_OURS = {"node_modules", "venv", "env", "site-packages", "build", "dist", "tests", "test", "__pycache__", "docs"}
+_POSTS = {"post", "add_post"}
+_ROUTES = {"route", "api_route", "Route", "add_route", "add_url_rule"}
+_CLASSES = {"FastAPI": "fastapi", "Starlette": "starlette", "Flask": "flask"}
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """What is known of the receivers that a framework makes."""
+
+    name: str
+    title: str
+    in_process: bool = False
+    """Whether tcop-mock can call its apps without a server (ASGI, WSGI)."""
+    port: int = 8080
+    """On which its own documentation lets it listen."""
+    start: str = ""
+    """Builds and starts it; empty: nobody knows."""
+    python: bool = False
+
+
+FRAMEWORKS = {
+    one.name: one
+    for one in (
+        Framework("fastapi", "FastAPI", in_process=True, python=True),
+        Framework("starlette", "Starlette", in_process=True, python=True),
+        Framework("flask", "Flask", in_process=True, python=True),
+        Framework("django", "Django", in_process=True, python=True),
+        Framework("aiohttp", "aiohttp", python=True, start="python main.py &"),
+        Framework("express", "Express", port=3000, start="npm ci; npm start &"),
+        Framework("spring", "Spring", start="./mvnw -q package -DskipTests; ./mvnw spring-boot:run &"),
+        Framework("go", "Go", start="go build -o receiver .; ./receiver &"),
+        Framework("other", "no framework"),
+    )
+}
+"""By name, the first ones first where a folder has several."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedApp:
+    """A receiver in a folder."""
+
+    framework: Framework
+    app: str = ""
+    """``module:app`` or ``module:factory()``; empty where it is unknown."""
+    route: str = ""
+    """The only path that takes POST requests; empty where there are none or several."""
+
+    @property
+    def target(self) -> str:
+        """What ``check`` is told."""
+        if self.framework.in_process:
+            return f"{self.app or 'main:app'}{self.route}"
+        return f"http://127.0.0.1:{self.framework.port}{self.route or '/'}"
+
+
+def detect_apps(folder: Path) -> list[DetectedApp]:
+    """Return what is found in a folder, the likeliest first."""
+    found: dict[str, DetectedApp] = {}
+    routes: set[str] = set()
+    for file in _sources(folder):
+        with suppress(OSError, SyntaxError, ValueError, RecursionError):
+            tree = ast.parse(file.read_bytes())
+            routes |= set(_post_routes(tree))
+            for name, app in _apps(tree, file.relative_to(folder)):
+                found.setdefault(name, DetectedApp(FRAMEWORKS[name], app))
+    route = routes.pop() if len(routes) == 1 else ""
+    found |= {one.framework.name: one for one in _foreign(folder)}
+    return [
+        replace(found[name], route=route if found[name].framework.python else "")
+        for name in FRAMEWORKS
+        if name in found
+    ]
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    """Yield Python files, those nearest to the folder first."""
+    left, level = _MOST_FILES, [folder]
+    for _ in range(_MOST_DEPTH):
+        below: list[Path] = []
+        for place in level:
+            with suppress(OSError):
+                for item in sorted(place.iterdir()):
+                    if item.is_dir() and not item.name.startswith(".") and item.name not in _NOT_OURS:
+                        below.append(item)
+                    elif item.suffix == ".py" and left and item.stat().st_size <= _MOST_BYTES:
+                        left -= 1
+                        yield item
+        level = below
+
+
+def _apps(tree: ast.Module, file: Path) -> Iterator[tuple[str, str]]:
+    parts = file.with_suffix("").parts
+    parts = parts[1:] if parts[0] == "src" else parts
+    module = ".".join(part for part in parts if part != "__init__")
+    if not module or not all(part.isidentifier() for part in module.split(".")):
+        return
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and (name := _framework(node.value)):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name):
+                yield name, f"{module}:{target.id}"
+        elif isinstance(node, ast.FunctionDef) and not _requires_arguments(node.args):
+            for name in filter(None, map(_framework, ast.walk(node))):
+                yield name, f"{module}:{node.name}()"
+
+
+def _requires_arguments(arguments: ast.arguments) -> bool:
+    """Whether a function cannot be called without arguments."""
+    return len(arguments.posonlyargs + arguments.args) > len(arguments.defaults) or None in arguments.kw_defaults
+
+
+def _framework(node: ast.AST | None) -> str:
+    """Return which framework's app an expression makes; empty: none."""
+    if not isinstance(node, ast.Call):
+        return ""
+    called = ast.unparse(node.func)
+    if called in {"get_wsgi_application", "get_asgi_application"}:
+        return "django"
+    return "aiohttp" if called == "web.Application" else _CLASSES.get(called.rpartition(".")[2], "")
+
+
+def _post_routes(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            path, called = node.args[0].value, ast.unparse(node.func).rpartition(".")[2]
+            posts = any(word.arg == "methods" and "'POST'" in ast.unparse(word.value) for word in node.keywords)
+            is_post = called in _POSTS or (called in _ROUTES and posts)
+            if is_post and isinstance(path, str) and path.startswith("/") and not {"{", "<"} & set(path):
+                yield path
+
+
+def _foreign(folder: Path) -> Iterator[DetectedApp]:
+    with suppress(ValueError, AttributeError, TypeError, RecursionError):
+        package = json.loads(_text(folder / "package.json") or "{}")
+        if "express" in {**package.get("dependencies", {}), **package.get("devDependencies", {})}:
+            yield DetectedApp(FRAMEWORKS["express"])
+    for build, start in (
+        ("pom.xml", "./mvnw -q package -DskipTests; ./mvnw spring-boot:run &"),
+        ("build.gradle", "./gradlew assemble; ./gradlew bootRun &"),
+        ("build.gradle.kts", "./gradlew assemble; ./gradlew bootRun &"),
+    ):
+        if "spring" in _text(folder / build):
+            yield DetectedApp(replace(FRAMEWORKS["spring"], start=start))
+            break
+    if os.path.lexists(folder / "go.mod"):
+        yield DetectedApp(FRAMEWORKS["go"])
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,164 @@
+"""How check observes the effects of a receiver: observer, downstream services, restart command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from tcop_mock.cli.options import ObserverOptions
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observers import (
+    TOKEN_VARIABLE,
+    CallableObserver,
+    CoalescingObserver,
+    CommandObserver,
+    EffectPaths,
+    UrlObserver,
+)
+from tcop_mock.contract.reproduce import Flag
+from tcop_mock.domain.target import Target
+from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.server.downstream import DownstreamRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tcop_mock.domain.effects import Observer
+
+_PLACE = "{token}"
+_RESTART_S = 60.0
+
+
+class DownstreamAddress(NamedTuple):
+    """Where the stub services listen."""
+
+    host: str
+    port: int
+
+
+def reproduction_flags(options: ObserverOptions) -> list[Flag]:
+    """Return what was options for, as it is options for again."""
+    given = {
+        **_sources(options),
+        "--observe-all": options.effects_path,
+        "--observe-open": options.open_path,
+        "--downstream": options.downstream,
+        "--restart-cmd": options.restart_command,
+        "--effect-timeout": ""
+        if options.effect_timeout_s == ObserverOptions().effect_timeout_s
+        else f"{options.effect_timeout_s:g}s",
+    }
+    return [Flag(name, value, observes_effects=True) for name, value in given.items() if value]
+
+
+def build_observation(options: ObserverOptions) -> tuple[ObservationConfig, DownstreamAddress | None]:
+    """Return how to observe effects, and where the stub services listen.
+
+    Raises:
+        UsageError: options contradict each other, or a value is invalid.
+    """
+    address = _address(options.downstream)
+    observation = ObservationConfig(
+        observer=_observer(options),
+        downstream=None if address is None else DownstreamRecorder(),
+        restart=None if options.restart_command is None else _restart_command(options.restart_command),
+        effect_timeout_s=options.effect_timeout_s,
+    )
+    return observation, address
+
+
+@contextlib.asynccontextmanager
+async def run_downstream(observation: ObservationConfig, address: DownstreamAddress | None) -> AsyncIterator[None]:
+    """Run the stub services, if there are any.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    if address is None or observation.downstream is None:
+        yield
+        return
+    async with observation.downstream.server(address.host, address.port):
+        yield
+
+
+def _observer(options: ObserverOptions) -> Observer | None:
+    empty = next(
+        (flag for flag, text in {**_sources(options), "--restart-cmd": options.restart_command}.items() if text == ""),
+        "",
+    )
+    if empty:
+        raise UsageError(f"{empty} is empty: the command of a finding reads it from the environment; set it there")
+    given = [flag for flag, text in _sources(options).items() if text]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)}: one observer is enough; leave out the others")
+    has_paths = options.effects_path is not None or options.open_path is not None
+    if not given:
+        if has_paths:
+            raise UsageError(
+                "--observe-all and --observe-open select in the output of an observer; give --observe-url, too"
+            )
+        return None
+    paths = EffectPaths.parse(options.effects_path, options.open_path) if has_paths else None
+    if options.url:
+        if paths is None:
+            raise UsageError("--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both")
+        return CoalescingObserver(UrlObserver(Target.parse(options.url), paths), per_token=_PLACE in options.url)
+    if options.command:
+        per_token = _PLACE in options.command or TOKEN_VARIABLE in options.command
+        return CoalescingObserver(CommandObserver.parse(options.command, paths), per_token=per_token)
+    return CallableObserver(str(options.call), _callable(str(options.call)), paths)
+
+
+def _sources(options: ObserverOptions) -> dict[str, str | None]:
+    return {"--observe-url": options.url, "--observe-cmd": options.command, "--observe-call": options.call}
+
+
+def _callable(text: str) -> Callable[[str], object]:
+    module, colon, name = text.partition(":")
+    if not colon or not module or not name:
+        raise UsageError(f"--observe-call {text!r}: write MODULE:CALLABLE")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as problem:
+        raise UsageError(f"--observe-call {text!r}: {problem}") from None
+    if not callable(found):
+        raise UsageError(f"--observe-call {text!r} is not callable")
+    return found
+
+
+def _address(text: str | None) -> DownstreamAddress | None:
+    if text is None:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise UsageError(f"--downstream {text!r}: write HOST:PORT, as in 127.0.0.1:9100")
+    return DownstreamAddress(host.strip("[]") or "127.0.0.1", int(port))
+
+
+def _restart_command(command: str) -> Callable[[], Awaitable[None]]:
+    async def restart() -> None:
+        process = await asyncio.create_subprocess_shell(
+            command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, env=os.environ
+        )
+        try:
+            async with asyncio.timeout(_RESTART_S):
+                code = await process.wait()
+        except TimeoutError:
+            raise ObserverError(f"--restart-cmd {command!r} took more than {_RESTART_S:g} s") from None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if code:
+            raise ObserverError(f"--restart-cmd {command!r} ended with code {code}")
+
+    return restart

@@ -1,0 +1,143 @@
+"""Receivers that keep the contract, each in another honest way: no clause of level must may fail one of them.
+
+``PROCESSES`` run in a process of their own, as a user's receiver does: ``with running(PROCESSES[name]) as url``.
+``SINKS`` differ in what they answer: ``async with SINKS[name]() as url``, or ``with in_thread(SINKS[name]) as url``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from correct_receiver_variants import slow, with_changed_reply
+from receiver_factories import CREDENTIALS, server_factory
+
+from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
+from tcop_mock.server.http_server import ReceivedRequest, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from receiver_factories import ReceiverFactory
+
+    from tcop_mock.server.http_server import Handler
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
+_START_S = 60.0
+_THREADED = """
+import runpy, sys
+from http.server import ThreadingHTTPServer
+with ThreadingHTTPServer(("127.0.0.1", 0), runpy.run_path(sys.argv[1])["Receiver"]) as server:
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+"""
+
+PROCESSES: dict[str, list[str]] = {
+    "http-server": [str(EXAMPLES / "stdlib_receiver.py"), "0"],
+    "http-server-threading": ["-c", _THREADED, str(EXAMPLES / "stdlib_receiver.py")],
+    "flask": [str(EXAMPLES / "flask_receiver.py"), "0"],
+    "fastapi": [str(EXAMPLES / "fastapi_receiver.py"), "0"],
+    "aiohttp": [str(EXAMPLES / "aiohttp_receiver.py"), "0"],
+    "django": [str(EXAMPLES / "django_receiver.py"), "0"],
+    "node-http": ["node", str(EXAMPLES / "node_receiver.js"), "0"],
+}
+"""Arguments of a Python, or of node, that prints its URL first.
+
+``http-server`` serves one client at a time: no TCM407 (should).
+"""
+
+
+@contextlib.contextmanager
+def run_process(arguments: list[str]) -> Iterator[str]:
+    """Run a receiver in a process of its own; give its URL, and end it afterwards."""
+    command = [sys.executable, "-u", *arguments]
+    if arguments[0] == "node":
+        if shutil.which("node") is None:
+            pytest.skip("needs node, which is not installed")
+        command = arguments
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process,  # noqa: S603 - ours
+        contextlib.ExitStack() as stack,
+    ):
+        assert process.stdout is not None
+        stack.callback(process.kill)
+        watchdog = threading.Timer(_START_S, process.kill)
+        watchdog.start()
+        url = process.stdout.readline().strip()
+        watchdog.cancel()
+        assert url.startswith("http://"), f"{arguments[0]} did not start"
+        drain = threading.Thread(target=process.stdout.read)  # it would block on a full pipe
+        drain.start()
+        stack.callback(drain.join)
+        stack.callback(process.kill)
+        yield url
+
+
+def answering_ok(reply: Reply) -> ReceiverFactory:
+    """Return a receiver that accepts with this reply."""
+    return _factory(with_changed_reply(lambda _, usual: reply if usual.status == 200 else None))
+
+
+def _factory(handler: Handler) -> ReceiverFactory:
+    return server_factory(lambda: handler)
+
+
+def _rejecting_with(status: int) -> Handler:
+    return with_changed_reply(lambda _, usual: replace(usual, status=status) if usual.status == 400 else None)
+
+
+def _with_headers(*headers: tuple[str, str]) -> Handler:
+    return with_changed_reply(lambda _, usual: replace(usual, headers=(*usual.headers, *headers)))
+
+
+def _rejecting_credentials_with(status: int) -> Callable[[], Handler]:
+    guard = with_basic_auth(correct_receiver, CREDENTIALS)
+
+    async def handler(request: ReceivedRequest) -> Reply:
+        answer = guard(request)
+        reply = await answer if asyncio.iscoroutine(answer) else answer
+        assert isinstance(reply, Reply)
+        return replace(reply, status=status) if reply.status == 401 else reply
+
+    return lambda: handler
+
+
+def _rejecting_known_sessions() -> Handler:
+    seen: set[object] = set()
+
+    def change(request: ReceivedRequest, usual: Reply) -> Reply | None:
+        session = json.loads(request.body).get("sessionId") if usual.status == 200 else None
+        if session is None or session not in seen:
+            seen.add(session)
+            return None
+        return Reply(409)
+
+    return with_changed_reply(change)
+
+
+SERVERS: dict[str, ReceiverFactory] = {
+    "answers-200": _factory(correct_receiver),
+    "answers-200-without-body": answering_ok(Reply(200)),
+    "answers-201-with-body": answering_ok(Reply(201, b'{"id": 1}')),
+    "answers-202-without-body": answering_ok(Reply(202)),
+    "answers-202-with-text": answering_ok(Reply(202, b"queued\n")),
+    "answers-204": answering_ok(Reply(204)),
+    "answers-chunked": _factory(_with_headers(("Transfer-Encoding", "chunked"))),
+    "answers-and-closes": _factory(_with_headers(("Connection", "close"))),
+    "answers-409-to-a-session-it-has-seen": server_factory(_rejecting_known_sessions),
+    "answers-in-100-ms": server_factory(partial(slow, 0.1)),
+    "refuses-with-422": _factory(_rejecting_with(422)),
+    "asks-for-credentials-with-401": server_factory(_rejecting_credentials_with(401), CREDENTIALS),
+    "asks-for-credentials-with-403": server_factory(_rejecting_credentials_with(403), CREDENTIALS),
+}
+"""Honest answers of every kind; the last two want ``CREDENTIALS``, which their URLs carry."""

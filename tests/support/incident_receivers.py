@@ -1,0 +1,133 @@
+"""Receivers with effects, honest and with one mistake, and how they are judged."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from direct_transport import DirectTransport
+from incident_receiver import IncidentReceiver, pagerduty_event, wecom_message
+from run_check import CATALOG, CachedContractRun, verdict_of
+from virtual_time import run_in_virtual_time
+
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observers import MAX_BYTES, CoalescingObserver, EffectPaths, UrlObserver
+from tcop_mock.contract.runner import CheckPlan
+from tcop_mock.domain.target import Target
+from tcop_mock.server.downstream import DownstreamRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+    from tcop_mock.domain.verdict import Verdict
+
+OPEN_PATH = '$.incidents[?@.status=="open"]'
+NOTICES_PATH = "$.notices[*]"
+WECOM_RECEIVER = partial(IncidentReceiver, forward=wecom_message)
+PAGERDUTY_RECEIVER = partial(IncidentReceiver, forward=pagerduty_event)
+CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
+    "keeps-incidents": IncidentReceiver,
+    "works-after-its-answer": partial(IncidentReceiver, delay_s=0.3),
+    "answers-409-to-a-session-it-has-seen": partial(IncidentReceiver, "conflicts"),
+    "forwards-to-wecom": WECOM_RECEIVER,
+    "forwards-to-pagerduty": PAGERDUTY_RECEIVER,
+}
+MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
+    "TCM501-forwards-each-attempt": partial(IncidentReceiver, "forwards-each-attempt"),
+    "TCM501-tells-twice": partial(IncidentReceiver, "tells-twice"),
+    "TCM501-breaks-on-retries": partial(IncidentReceiver, "breaks-on-retries"),
+    "TCM502-forwards-each-attempt": partial(IncidentReceiver, "forwards-each-attempt"),
+    "TCM503-looks-before-it-writes": partial(IncidentReceiver, "looks-before-it-writes"),
+    "TCM504-has-the-session-in-its-key": partial(IncidentReceiver, "key-with-session"),
+    "TCM504-breaks-on-repeats": partial(IncidentReceiver, "breaks-on-repeats"),
+    "TCM505-ignores-resolves": partial(IncidentReceiver, "ignores-resolves"),
+    "TCM506-merges-by-object-id": partial(IncidentReceiver, "merges-by-object-id"),
+    "TCM506-merges-instances": partial(IncidentReceiver, "merges-instances"),
+    "TCM506-closes-both": partial(IncidentReceiver, "closes-all-of-a-policy"),
+    "TCM507-merges-metrics": partial(IncidentReceiver, "key-without-what"),
+    "TCM507-merges-policies": partial(IncidentReceiver, "key-without-policy"),
+    "TCM508-merges-regions": partial(IncidentReceiver, "key-without-region"),
+    "TCM508-merges-accounts": partial(IncidentReceiver, "key-without-account"),
+    "TCM509-forgets-resolves": partial(IncidentReceiver, "forgets-resolves"),
+    "TCM510-opens-orphans": partial(IncidentReceiver, "opens-orphans"),
+    "TCM510-refuses-orphans": partial(IncidentReceiver, "refuses-orphans"),
+    "TCM511-opens-orphans": partial(IncidentReceiver, "opens-orphans"),
+    "TCM511-breaks-on-a-second-resolve": partial(IncidentReceiver, "breaks-on-ended"),
+    "TCM512-has-no-time-in-its-key": partial(IncidentReceiver, "key-without-since"),
+    "TCM513-reads-utc": partial(IncidentReceiver, "reads-utc"),
+    "TCM514-drops-events": partial(IncidentReceiver, "drops-events"),
+    "TCM516-loses-in-a-burst": partial(IncidentReceiver, "loses-in-a-burst"),
+    "TCM517-forgets-what-was-refused": partial(WECOM_RECEIVER, "forgets-what-was-refused"),
+    "TCM518-tells-all-again": partial(IncidentReceiver, "forwards-each-attempt"),
+    "TCM519-drops-tke": partial(IncidentReceiver, "drops-tke"),
+    "TCM520-shows-none": partial(WECOM_RECEIVER, "shows-undefined"),
+    "TCM520-names-no-object": partial(WECOM_RECEIVER, "names-no-object"),
+    "TCM520-names-no-metric": partial(WECOM_RECEIVER, "names-no-metric"),
+    "TCM520-leaves-placeholders": partial(WECOM_RECEIVER, "leaves-placeholders"),
+    "TCM521-forwards-before-it-answers": partial(WECOM_RECEIVER, forwards_before_reply=True),
+    "TCM522-tells-no-state": partial(WECOM_RECEIVER, "tells-no-state"),
+    "TCM522-ignores-resolves": partial(WECOM_RECEIVER, "ignores-resolves"),
+    "TCM523-shifts-twice": partial(IncidentReceiver, "shifts-twice"),
+    "TCM601-invents-severities": partial(PAGERDUTY_RECEIVER, "invents-severities"),
+    "TCM601-cuts-no-summary": partial(PAGERDUTY_RECEIVER, "cuts-no-summary"),
+    "TCM602-dedups-by-session": partial(PAGERDUTY_RECEIVER, "dedup-by-session"),
+    "TCM602-dedups-by-policy": partial(PAGERDUTY_RECEIVER, "dedup-by-policy"),
+    "TCM602-has-no-key": partial(PAGERDUTY_RECEIVER, "no-dedup-key"),
+    "TCM603-reads-no-errcode": partial(WECOM_RECEIVER, "reads-no-errcode"),
+    "TCM604-cuts-nothing": partial(WECOM_RECEIVER, "cuts-nothing"),
+    "TCM604-mentions-everybody": partial(WECOM_RECEIVER, "mentions-everybody"),
+}
+"""By clause and mistake."""
+
+
+def check_with_observer(  # noqa: PLR0913 - what a run can be told
+    receiver: IncidentReceiver,
+    clauses: Sequence[str],
+    *,
+    skip: Sequence[str] = (),
+    observe_url: bool | None = None,
+    restart: Callable[[], Awaitable[None]] | None = None,
+    effect_timeout_s: float = 1.5,
+    deadline_s: float = 5.0,
+    max_time_s: float = 60.0,
+) -> Verdict:
+    """Return the verdict on a desk whose effects are seen by its URL, or at the ends that it forwards to.
+
+    All of them are on one event loop, without sockets, in virtual time.
+
+    Args:
+        receiver: the receiver.
+        clauses: globs.
+        skip: globs.
+        observe_url: whether its own URL is looked at; that of those which forward nothing, where it is not given.
+        restart: restarts it.
+        effect_timeout_s: how long an effect may take.
+        deadline_s: of an attempt.
+        max_time_s: of the run.
+    """
+    downstream = DownstreamRecorder()
+    profile = load_profile()
+    profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
+    target, state = Target.parse("http://receiver"), Target.parse("http://receiver/state")
+    receiver.downstream = "http://downstream"
+
+    def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
+        receiver.transport = lambda url: DirectTransport(downstream._answer, url, clock)
+        paths = EffectPaths.parse(NOTICES_PATH, OPEN_PATH)
+        observer = UrlObserver(state, paths, lambda url: DirectTransport(receiver, url, clock, MAX_BYTES))
+        observes_url = receiver.forward is None if observe_url is None else observe_url
+        observation = ObservationConfig(
+            CoalescingObserver(observer, clock=clock) if observes_url else None,
+            downstream if receiver.forward else None,
+            restart,
+            effect_timeout_s,
+        )
+        selected = select_clauses(load_clauses(), clauses, skip)
+        plan = CheckPlan(target, CATALOG, selected, profile, 7, max_time_s=max_time_s, observation=observation)
+        return verdict_of(CachedContractRun(plan, DirectTransport(receiver, target, clock), clock, asyncio.sleep))
+
+    return run_in_virtual_time(run_contract)

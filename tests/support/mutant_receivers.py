@@ -1,0 +1,323 @@
+"""Receivers with one mistake each: ``BUGS["TCM302-..."]`` breaks that clause and keeps every other it can keep.
+
+Each is ``careful`` with one thing wrong. A clause has to find the mistake in its own receivers and in no honest one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from broken_servers import (
+    AnswersWithoutEnd,
+    DecodesEachChunk,
+    ExitsOnMalformed,
+    HoldsLastByte,
+    LeavesTheRest,
+    OneClientAtATime,
+    ReadsOnce,
+    TakesWhatComes,
+)
+from correct_receiver_variants import (
+    INTERNAL_ERROR,
+    MISSING,
+    UNPROCESSABLE,
+    accepted_with,
+    answering_malformed,
+    breaks_json_formatting,
+    breaks_second_formatting,
+    breaks_sql,
+    busy_while_serving,
+    dead_after,
+    guarded_comparing,
+    guarded_except,
+    has_unknown_dimension,
+    has_unknown_product,
+    has_unreadable_number,
+    keys_at,
+    parse_before_auth,
+    presented_credentials,
+    rate_limited,
+    read_as_latin_1,
+    reject_duplicate_keys,
+    rejected_with,
+    rejecting,
+    rejecting_recover_time,
+    replying_when,
+    requiring,
+    requiring_type,
+    show_traceback,
+    slow,
+    slow_one_at_a_time,
+    split_at_every_colon,
+    value_at,
+    with_changed_reply,
+)
+from receiver_factories import CREDENTIALS, server_factory
+
+from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from receiver_factories import ReceiverFactory
+
+    from tcop_mock.server.http_server import Handler
+
+AFTER_DEADLINE_S = 6.0
+"""Longer than TCOP waits for an answer."""
+SLOW_S = 1.5
+"""Longer than a fifth of that."""
+ACK_REPLY = Reply(200, b"ok\n")
+PASSWORD = CREDENTIALS.password.reveal()
+POLICY, CONDITIONS, INFO = "alarmPolicyInfo", "alarmPolicyInfo.conditions", "alarmObjInfo"
+DIMENSIONS = "alarmObjInfo.dimensions"
+TOP_KEYS = {
+    "sessionId",
+    "alarmStatus",
+    "alarmType",
+    "alarmObjInfo",
+    "alarmPolicyInfo",
+    "firstOccurTime",
+    "durationTime",
+    "recoverTime",
+}
+CONDITION_KEYS = {
+    "metricName",
+    "metricShowName",
+    "calcType",
+    "calcValue",
+    "calcUnit",
+    "currentValue",
+    "historyValue",
+    "unit",
+    "period",
+    "periodNum",
+    "alarmNotifyType",
+    "alarmNotifyPeriod",
+    "productName",
+    "productShowName",
+    "eventName",
+    "eventShowName",
+}
+
+
+def holds_last_byte(seconds: float) -> ReceiverFactory:
+    """Return a receiver whose answer is whole but for its last byte, which comes some seconds later."""
+    return server_factory(partial(HoldsLastByte, seconds))
+
+
+def acks_after(seconds: float) -> ReceiverFactory:
+    """Return a receiver that answers some seconds after each request, any number at a time."""
+    return server_factory(partial(slow, seconds))
+
+
+def serialises(seconds: float) -> ReceiverFactory:
+    """Return a receiver that works some seconds on each request, one at a time."""
+    return server_factory(partial(slow_one_at_a_time, seconds))
+
+
+def reads_first(count: int) -> ReceiverFactory:
+    """Return a receiver that reads some bytes of a body and leaves the rest."""
+    return _unguarded(lambda request: correct_receiver(replace(request, body=request.body[:count])))
+
+
+def _unguarded(handler: Handler, path: str = "") -> ReceiverFactory:
+    return server_factory(lambda: handler, path=path)
+
+
+def _guarded(handler: Handler) -> ReceiverFactory:
+    return server_factory(lambda: handler, CREDENTIALS)
+
+
+def _redirect_to_slash(request: ReceivedRequest, _: Reply) -> Reply | None:
+    if request.method != "POST" or request.path.endswith("/"):
+        return None
+    return Reply(308, headers=(("Location", f"{request.path}/"),))
+
+
+PAYLOAD_MUTANTS: dict[str, Handler] = {
+    "TCM101-knows-no-ckafka": rejecting(lambda alarm: value_at(alarm, f"{INFO}.namespace") == "qce/ckafka"),
+    "TCM301-status-must-be-text": requiring_type("alarmStatus", str),
+    "TCM301-status-must-be-a-number": requiring_type("alarmStatus", int),
+    "TCM301-duration-must-be-a-number": requiring_type("durationTime", int),
+    "TCM301-notify-period-must-be-a-number": requiring_type(f"{CONDITIONS}.alarmNotifyPeriod", int),
+    "TCM301-calc-value-must-be-text": requiring_type(f"{CONDITIONS}.calcValue", str),
+    "TCM301-vport-must-be-text": requiring_type(f"{DIMENSIONS}.vport", str),
+    "TCM302-zero-text-when-resolved": rejecting_recover_time("0", "0"),
+    "TCM302-empty-text-when-resolved": rejecting_recover_time("0", ""),
+    "TCM302-zero-number-when-resolved": rejecting_recover_time("0", 0),
+    "TCM302-zero-number-when-firing": rejecting_recover_time("1", 0),
+    "TCM302-empty-text-when-firing": rejecting_recover_time("1", ""),
+    "TCM303-needs-region": requiring(f"{INFO}.region"),
+    "TCM303-needs-calc-value": requiring(f"{CONDITIONS}.calcValue", "metric"),
+    "TCM303-needs-policy-id": requiring(f"{POLICY}.policyId"),
+    "TCM303-needs-uin": requiring(f"{INFO}.uin", "metric"),
+    "TCM303-needs-app-id": requiring(f"{INFO}.appId", "metric"),
+    "TCM303-needs-namespace": requiring(f"{INFO}.namespace", "metric"),
+    "TCM304-forbids-extra-at-the-top": rejecting(lambda alarm: bool(set(alarm) - TOP_KEYS), UNPROCESSABLE),
+    "TCM304-forbids-extra-conditions": rejecting(
+        lambda alarm: bool(keys_at(alarm, CONDITIONS) - CONDITION_KEYS), UNPROCESSABLE
+    ),
+    "TCM304-forbids-extra-dimensions": rejecting(has_unknown_dimension, UNPROCESSABLE),
+    "TCM304-strips-what-is-new": rejecting(
+        lambda alarm: any(value is None or isinstance(value, bool) for value in alarm.values())
+    ),
+    "TCM304-knows-the-types-of-today": rejecting(
+        lambda alarm: any(isinstance(value, int) for key, value in alarm.items() if key not in TOP_KEYS)
+    ),
+    "TCM305-needs-one-spelling-of-the-instance-id": rejecting(
+        lambda alarm: (
+            value_at(alarm, f"{POLICY}.policyType") == "cvm_device"
+            and value_at(alarm, "alarmType") == "metric"
+            and value_at(alarm, f"{DIMENSIONS}.unInstanceId") is MISSING
+        )
+    ),
+    "TCM306-refuses-unknown-products": rejecting(has_unknown_product, UNPROCESSABLE),
+    "TCM306-looks-the-product-of-events-up": rejecting(
+        lambda alarm: value_at(alarm, f"{CONDITIONS}.productName") == "quantum_relay"
+    ),
+    "TCM307-knows-no-events": rejecting(lambda alarm: value_at(alarm, "alarmType") == "event"),
+    "TCM308-knows-two-types": rejecting(lambda alarm: value_at(alarm, "alarmType") not in ("metric", "event", MISSING)),
+    "TCM309-reads-ascii": with_changed_reply(
+        lambda request, reply: (
+            INTERNAL_ERROR if reply.status == 200 and not request.body.removeprefix(codecs.BOM_UTF8).isascii() else None
+        )
+    ),
+    "TCM309-chokes-on-emoji": rejecting(lambda alarm: any(char > "\uffff" for char in str(alarm))),
+    "TCM310-builds-json-by-formatting": rejecting(breaks_json_formatting),
+    "TCM310-builds-sql-by-formatting": rejecting(breaks_sql),
+    "TCM310-formats-twice": rejecting(breaks_second_formatting),
+    "TCM311-takes-names-of-255-characters": rejecting(
+        lambda alarm: len(str(value_at(alarm, f"{DIMENSIONS}.objName"))) > 255
+    ),
+    "TCM312-wants-the-session-first": rejecting(
+        lambda alarm: "sessionId" in alarm and next(iter(alarm)) != "sessionId"
+    ),
+    "TCM312-reads-one-line": with_changed_reply(
+        lambda request, reply: INTERNAL_ERROR if reply.status == 200 and b"\n" in request.body.strip() else None
+    ),
+    "TCM313-chokes-on-duplicate-keys": with_changed_reply(reject_duplicate_keys),
+    "TCM314-reads-values-as-numbers": rejecting(has_unreadable_number),
+    "TCM401-acknowledges-broken-json": answering_malformed(200, "json"),
+    "TCM401-breaks-on-broken-json": answering_malformed(500, "json"),
+    "TCM402-acknowledges-an-empty-body": answering_malformed(200, "empty"),
+    "TCM402-breaks-on-an-empty-body": answering_malformed(500, "empty"),
+    "TCM403-breaks-on-an-array": answering_malformed(500, "list"),
+    "TCM403-acknowledges-null": answering_malformed(200, "NoneType"),
+    "TCM404-decodes-what-it-can": lambda request: correct_receiver(
+        replace(request, body=request.body.decode("utf-8", "replace").encode())
+    ),
+    "TCM404-acknowledges-a-wrong-encoding": answering_malformed(200, "encoding"),
+    "TCM404-breaks-on-a-wrong-encoding": answering_malformed(500, "encoding"),
+    "TCM408-shows-its-trace": with_changed_reply(show_traceback),
+}
+"""Handlers that read a body wrongly."""
+
+GUARDED_MUTANTS: dict[str, Handler] = {
+    "TCM201-lets-in-without-credentials": (guarded_except(lambda request: not request.header("authorization"))),
+    "TCM202-lets-in-without-password": (
+        guarded_except(
+            lambda request: request.header("authorization") != "" and presented_credentials(request)[1] == ""
+        )
+    ),
+    "TCM202-checks-the-user-only": (
+        guarded_except(lambda request: presented_credentials(request)[0] == CREDENTIALS.user.reveal())
+    ),
+    "TCM202-lets-in-any-credentials": (guarded_except(lambda request: request.header("authorization") != "")),
+    "TCM202-compares-eight-characters": (guarded_comparing(lambda pair: pair[1][:8] == PASSWORD[:8])),
+    "TCM202-compares-beginnings": (guarded_comparing(lambda pair: bool(pair[1]) and PASSWORD.startswith(pair[1]))),
+    "TCM202-compares-the-beginning": (guarded_comparing(lambda pair: pair[1].startswith(PASSWORD))),
+    "TCM202-ignores-case": (guarded_comparing(lambda pair: pair[1].lower() == PASSWORD.lower())),
+    "TCM202-strips": (guarded_comparing(lambda pair: pair[1].strip() == PASSWORD)),
+    "TCM202-strips-the-end": (guarded_comparing(lambda pair: pair[1].rstrip() == PASSWORD)),
+    "TCM202-compares-lengths": (guarded_comparing(lambda pair: len(pair[1]) == len(PASSWORD))),
+    "TCM203-splits-at-every-colon": (split_at_every_colon),
+    "TCM203-reads-latin-1": (read_as_latin_1),
+    "TCM204-parses-first": (parse_before_auth),
+    "TCM205-echoes-the-header": (rejected_with(lambda request: request.header("authorization"))),
+    "TCM205-echoes-the-password": (
+        rejected_with(lambda request: f"wrong password {presented_credentials(request)[1]!r}")
+    ),
+    "TCM205-greets-with-the-password": (
+        accepted_with(lambda request: f"taken with {presented_credentials(request)[1]}")
+    ),
+    "TCM205-tells-the-token-as-json": (
+        rejected_with(lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d"))
+    ),
+    "TCM205-tells-the-token-without-padding": (
+        rejected_with(lambda request: request.header("authorization").rstrip("="))
+    ),
+}
+"""Handlers that check credentials wrongly."""
+
+BUSY_MUTANTS: dict[str, Callable[[], Handler]] = {
+    "TCM515-serves-one-request-at-a-time": partial(slow_one_at_a_time, 0.1),
+    "TCM515-refuses-while-it-serves": partial(busy_while_serving, Reply(503)),
+    "TCM515-breaks-while-it-serves": partial(busy_while_serving, INTERNAL_ERROR),
+    "TCM515-limits-the-rate": partial(rate_limited, 60, 0.5),
+}
+"""Functions that return a handler which takes few requests at a time."""
+
+MUTANTS: dict[str, ReceiverFactory] = {
+    **{name: _unguarded(handler) for name, handler in PAYLOAD_MUTANTS.items()},
+    **{name: _guarded(handler) for name, handler in GUARDED_MUTANTS.items()},
+    "TCM102-holds-the-last-byte": holds_last_byte(AFTER_DEADLINE_S),
+    "TCM102-answers-late": acks_after(AFTER_DEADLINE_S),
+    "TCM103-answers-in-one-and-a-half-seconds": acks_after(SLOW_S),
+    "TCM104-redirects-to-a-slash": _unguarded(with_changed_reply(_redirect_to_slash), path="/alarms"),
+    "TCM105-answers-without-end": server_factory(AnswersWithoutEnd),
+    "TCM105-answers-100-kib": _unguarded(
+        with_changed_reply(lambda _, reply: Reply(200, bytes(102_400)) if reply.status == 200 else None)
+    ),
+    "TCM106-acknowledges-get": _unguarded(replying_when(lambda request: request.method == "GET", ACK_REPLY)),
+    "TCM106-takes-any-method": _unguarded(
+        replying_when(lambda request: request.method == "PUT" and bool(request.body), ACK_REPLY)
+    ),
+    "TCM106-breaks-on-put": _unguarded(replying_when(lambda request: request.method == "PUT", INTERNAL_ERROR)),
+    "TCM107-answers-202": _unguarded(
+        with_changed_reply(lambda _, reply: replace(reply, status=202) if reply.status == 200 else None)
+    ),
+    "TCM108-answers-ok": _unguarded(with_changed_reply(lambda _, reply: ACK_REPLY if reply.status == 200 else None)),
+    "TCM108-answers-another-session": _unguarded(
+        with_changed_reply(
+            lambda _, reply: replace(reply, body=b'{"sessionId": "1", "retCode": 0}') if reply.status == 200 else None
+        )
+    ),
+    "TCM108-answers-true": _unguarded(
+        with_changed_reply(
+            lambda _, reply: (
+                replace(reply, body=reply.body.replace(b": 0", b": false")) if reply.status == 200 else None
+            )
+        )
+    ),
+    "TCM109-breaks-on-the-verification": _unguarded(
+        replying_when(lambda request: request.body == b"{}", INTERNAL_ERROR)
+    ),
+    "TCM110-leaves-the-rest-of-what-it-refuses": server_factory(LeavesTheRest),
+    "TCM111-wants-the-bare-content-type": _unguarded(
+        replying_when(lambda request: request.header("content-type") != "application/json", Reply(415))
+    ),
+    "TCM112-breaks-on-chunks": _unguarded(
+        replying_when(lambda request: request.header("transfer-encoding") != "", INTERNAL_ERROR)
+    ),
+    "TCM113-knows-its-bare-path-only": _unguarded(replying_when(lambda request: "?" in request.path, Reply(404))),
+    "TCM114-reads-once": server_factory(ReadsOnce),
+    "TCM114-decodes-each-chunk": server_factory(DecodesEachChunk),
+    "TCM115-reads-one-kib": reads_first(1024),
+    "TCM315-takes-32-kib": server_factory(lambda: HttpServer(correct_receiver, max_body_bytes=32_768)),
+    "TCM316-refuses-headers-that-it-does-not-know": _unguarded(
+        replying_when(lambda request: request.header("x-alarm-source") != "", Reply(400))
+    ),
+    "TCM405-is-dead-after-depth": server_factory(partial(dead_after, "depth")),
+    "TCM406-takes-what-comes": server_factory(TakesWhatComes),
+    "TCM407-serves-one-client-at-a-time": server_factory(OneClientAtATime),
+    "TCM409-is-dead-after-a-malformed-body": server_factory(partial(dead_after, "json", "encoding", "depth")),
+    "TCM409-exits-on-a-malformed-body": server_factory(ExitsOnMalformed),
+    **{name: server_factory(make) for name, make in BUSY_MUTANTS.items()},
+}
+"""All of them, by clause and mistake."""
