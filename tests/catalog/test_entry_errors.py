@@ -45,24 +45,24 @@ def told(tmp_path: Path, text: str) -> str:
         ("calcType = .*\n", "", "metrics.0: 'calcValue' is there, so 'calcType' must be, too"),
         ('calcType = ">"', 'calcType = "gt"', 'metrics.0.calcType: is "gt", not ">" or ">=" or "<" or "<=" or "="'),
         ('"ipv4"', '"ipv5"', 'values.vip.generator: is "ipv5", not "digits" or "faker" or "hex" or "integer" '),
-        ('network = "', 'net = "', "values.vip: 'net' is an unknown key; did you mean 'network'? (ipv4 draws"),
-        (', of = "instance"', "", "values.name: 'of' is missing (name draws from a pool of names; it wants of)"),
+        ('network = "', 'net = "', "values.vip: 'net' is an unknown key; did you mean 'network'? (ipv4 generates"),
+        (', of = "instance"', "", "values.name: 'of' is missing (name picks from a pool of names; it needs of)"),
         ('kind = "metric"', 'kind = "metrics"', 'kind: is "metrics", not "metric" or "event"'),
         ('kind = "metric"', 'kind = ["metric"]', 'kind: is [\'metric\'], not "metric" or "event"'),
         ('kind = "metric"', 'kind = "event"', "'product' is missing (an entry of kind \"event\" has [product]"),
         ("regional = true", 'regional = "yes"', "regional: is a text, not a boolean (true or false: "),
         ("vip = ", "region = ", "values: 'region' is not allowed (the name of a value is lower_case; "),
         ('"{vip}"', '["{vip}"]', "dimensions.vip: is a list, not a text or "),
-        ("errata = ", "# errata = ", "sample: 'errata' is missing (a sample that does not agree says why)"),
+        ("errata = ", "# errata = ", "sample: 'errata' is missing (a sample that does not agree has errata)"),
         ("errata = ", "placeholder = 1\nerrata = ", "sample.placeholder: is an integer, not a boolean (true: a value "),
         (r"\[policy\]", '[aliases]\nvip = "VIP"\n[policy]',
          "aliases.vip: is a text, not a list (a list of the other spellings)"),
         (r"\[policy\]", '[observed]\nsuffix = " "\n[policy]', "observed: 'suffix' is an unknown key"),
         (r"\[policy\]", '[[errata]]\npage = "a page"\nproblem = "x"\n[policy]',
-         "errata.0: 'here' is missing (one erratum: page, problem and what is done about it here)"),
+         "errata.0: 'here' is missing (one erratum: page, problem and how this entry handles it)"),
         (r"\[policy\]", '[observed]\nadditionalMsg = [{ key = "ip" }]\n[policy]',
          "observed.additionalMsg.0: 'value' is missing (one message: a table with key and value)"),
-        (r"\[0, ", "[0, 1, ", "metrics.0.range: has 3 items, 2 are the most ([least, greatest] value"),
+        (r"\[0, ", "[0, 1, ", "metrics.0.range: has 3 items, 2 are the most ([lowest, highest] plausible value"),
     ],
 )  # fmt: skip  # a row is a case
 def test_a_mistake_is_told_by_key_and_remedy(tmp_path: Path, pattern: str, replacement: str, message: str) -> None:
@@ -88,7 +88,7 @@ def test_at_the_most_256_things_can_be_picked_from(tmp_path: Path) -> None:
     read.write_text(picking(256), encoding="utf-8")
     assert len(read_entry(read, SCHEMA, check=True)["values"]["name"]["from"]) == 256
     assert told(tmp_path, picking(257)) == (
-        "values.name.from: has 257 items, 256 are the most (a list of what to pick from, at the most 256)"
+        "values.name.from: has 257 items, 256 are the most (a list of values to pick from, at most 256)"
     )
 
 

@@ -82,7 +82,7 @@ def test_a_receiver_that_drops_tke_is_told_which_products() -> None:
 def test_other_clauses_are_not_blamed_for_telling_twice() -> None:
     """Who tells every alarm twice breaks TCM501; that repetitions and restarts add nothing is as true of it."""
     verdict = check_with_observer(
-        IncidentReceiver("tells-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart
+        IncidentReceiver("notifies-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart
     )
     assert failed_codes(verdict) == {"TCM501"}, [reason_text(item) for item in verdict.results]
     assert {item.status for item in verdict.results[1:]} == {ClauseStatus.PASS}
@@ -109,7 +109,7 @@ def test_other_clauses_are_not_blamed_for_what_is_refused() -> None:
     """Who refuses events, or resolves of what never fired, breaks no clause that is about another thing."""
     events = check_with_observer(IncidentReceiver("refuses-events"), ["TCM307", "TCM514"])
     assert failed_codes(events) == {"TCM307"}
-    assert "an event that has an end: answered 422 (TCM101)" in reason_text(events.results[1])
+    assert "an event that resolves: answered 422 (TCM101)" in reason_text(events.results[1])
     assert failed_codes(check_with_observer(IncidentReceiver("refuses-orphans"), ["TCM101", "TCM307", "TCM510"])) == {
         "TCM510"
     }

@@ -1,4 +1,4 @@
-"""A storm that never took place: its plan, its summary and its course, for tests of reports and objectives."""
+"""Sample plan and summary of a scenario, for tests of reports and objectives."""
 
 from __future__ import annotations
 
