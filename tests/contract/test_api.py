@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import apps
 import pytest
-from receivers import in_thread, server_factory
-from verdicts import ERROR, FAILED, KNOWN, PASSED, SHOULD, SKIPPED, make_verdict
+from receiver_factories import in_thread, server_factory
+from verdict_samples import ERROR, FAILED, KNOWN, PASSED, SHOULD, SKIPPED, make_verdict
 
 import tcop_mock
 from tcop_mock.catalog.profiles import load_profile

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from verdicts import FAILED, FINDING, make_verdict
+from verdict_samples import FAILED, FINDING, make_verdict
 
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.reproduce import Flag, ReproductionContext, check_command, curl_command, replay_command

@@ -208,7 +208,7 @@ def test_an_observer_shows_what_a_receiver_did(inner: RunPytest) -> None:
     blind = inner(OBSERVED.replace("OBSERVER", 'lambda token: {"effects": []}'))
     assert "TCM501 retry-idempotent [must] could not be judged: " in text_of(blind)
     wrong = text_of(inner(OBSERVED.replace("OBSERVER", "7")))
-    assert "tcop-mock: tcop_observer is of type int; return a callable that takes an object's id" in wrong
+    assert "tcop-mock: tcop_observer is of type int; give a callable that takes an object's id" in wrong
 
 
 def test_a_stand_in_is_an_observer(inner: RunPytest) -> None:

@@ -245,7 +245,7 @@ def test_pagerduty(tcop_pagerduty):
     assert post(tcop_pagerduty.url, json.dumps(EVENT).encode())[0] == 202
     refused, taken = tcop_pagerduty.callbacks
     assert (refused.accepted, taken.accepted, taken.note) == (False, True, "trigger k")
-    assert taken.end == "pagerduty"
+    assert taken.service == "pagerduty"
 
 @pytest.mark.filterwarnings("ignore")
 def test_wecom(tcop_wecom, tcop_clock):

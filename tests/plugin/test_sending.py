@@ -53,11 +53,11 @@ import apps
 from tcop_mock import NotifyType, RepeatPolicy
 
 def test_life(tcop_sender, tcop_lifecycle, tcop_clock):
-    apps.seen.clear()
+    apps.received_bodies.clear()
     life = tcop_lifecycle(steps="fire,repeat:2,resolve,fire", notify=RepeatPolicy(NotifyType.CONTINUOUS, 3600))
     deliveries = tcop_sender.send_all([*life, b"{}"])
     assert [one.accepted for one in deliveries] == [True] * 6
-    assert apps.seen == [*[one.to_bytes() for one in life], b"{}"]
+    assert apps.received_bodies == [*[one.to_bytes() for one in life], b"{}"]
     resolved, again = life[3], life[4]
     age_s = (again.alarm.first_occur - resolved.alarm.first_occur).total_seconds()
     assert tcop_clock.now_s == age_s
