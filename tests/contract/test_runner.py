@@ -312,7 +312,7 @@ def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> Non
     _play(run)
     results = {item.clause.code: item for item in run.verdict("-").results}
     assert results["TCM409"].status is ClauseStatus.ERROR
-    assert "before the broken bodies" in reason_text(results["TCM409"])
+    assert "before the malformed bodies" in reason_text(results["TCM409"])
 
 
 def test_a_receiver_that_wants_a_pause_gets_it_when_it_is_heard_alone() -> None:

@@ -59,7 +59,7 @@ def test_life(tcop_sender, tcop_lifecycle, tcop_clock):
     assert [one.accepted for one in deliveries] == [True] * 6
     assert apps.received_bodies == [*[one.to_bytes() for one in life], b"{}"]
     resolved, again = life[3], life[4]
-    age_s = (again.alarm.first_occur - resolved.alarm.first_occur).total_seconds()
+    age_s = (again.alarm.first_occurred_at - resolved.alarm.first_occurred_at).total_seconds()
     assert tcop_clock.now_s == age_s
     assert tcop_clock.pauses_s == [3600, 3600, resolved.duration_s - 7200, age_s - resolved.duration_s]
 
