@@ -313,8 +313,11 @@ class ContractRun:
         """Return what a clause sends; it is built once for each rerun number."""
         key = (clause.code, rerun)
         if key not in self._tests:
-            self._tests[key] = builder_of(clause)(self._factory(clause.code, rerun), **clause.builder.params)
+            self._tests[key] = self._build_test(clause, rerun)
         return self._tests[key]
+
+    def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
+        return builder_of(clause)(self._factory(clause.code, rerun), **clause.builder.params)
 
     def _factory(self, code: str, rerun: int = 0) -> CaseFactory:
         plan = self.plan
