@@ -22,32 +22,69 @@ class Level(StrEnum):
     SHOULD = "should"
     MAY = "may"
 
+    def includes(self, other: Level) -> bool:
+        """Return whether clauses of ``other`` decide on a run that fails on this level: it is as binding, or more."""
+        order = tuple(Level)
+        return order.index(other) <= order.index(self)
+
 
 class Prerequisite(StrEnum):
-    """Precondition for running a clause; without it the clause is reported as not-run."""
+    """A precondition of a clause. Without it the clause is not run, or its result would prove nothing.
+
+    Clause files declare those up to ``TEMPLATE``. The others follow from the run itself.
+    """
 
     AUTH = "auth"
-    """The target's userinfo holds the receiver's credentials."""
+    """The target's userinfo has the credentials that the receiver wants."""
     SPECIAL_CHARACTER_CREDENTIALS = "odd-credentials"
-    """The credentials contain characters that must be percent-encoded in a URL."""
+    """The credentials hold characters that must be percent-encoded in a URL."""
     HTTP = "http"
-    """The receiver accepts network connections: it is not an app in this process."""
+    """The receiver has connections of its own: it is not an app in this process."""
     OBSERVER = "observer"
-    """An observer can see the receiver's effects."""
+    """An observer shows the effects of the receiver."""
     OPEN_INCIDENTS = "open"
-    """An observer can see which incidents are open."""
+    """The observer shows which incidents are open."""
     DOWNSTREAM = "downstream"
-    """The receiver forwards to our downstream stubs."""
+    """The receiver forwards to our stub services."""
     PAGERDUTY = "pagerduty"
-    """The receiver forwards to our PagerDuty stub."""
+    """The receiver forwards to the PagerDuty stub."""
     WECOM = "wecom"
-    """The receiver forwards to our WeCom stub."""
+    """The receiver forwards to the WeCom stub."""
     RESTART = "restart"
-    """The receiver can be restarted."""
+    """The run can restart the receiver."""
     TEMPLATE = "template"
-    """The user's own notification template is given."""
+    """The run has the user's notification template."""
+    PROFILE = "profile"
+    """The run uses a profile of the clause."""
+    HTTP_REQUESTS = "http-requests"
+    """The target takes HTTP requests: it is neither a parser nor a callable."""
+    TCOP_BODIES = "tcop-bodies"
+    """The run sends TCOP's own bodies, not those of a template."""
+    PARALLEL_REQUESTS = "parallel-requests"
+    """The run may have several requests in flight."""
+    VISIBLE_EFFECT = "visible-effect"
+    """The observer shows an effect of a plain alarm."""
+    FORWARDED_EFFECT = "forwarded-effect"
+    """The receiver forwards a plain alarm, where the stub services are the only observer."""
+    VISIBLE_INCIDENT = "visible-incident"
+    """The observer shows an open incident of a firing alarm."""
+    FORWARDING = "forwarding"
+    """The receiver has forwarded anything at all."""
+    TIME = "time"
+    """The run has not reached its time limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class MissingPrerequisite:
+    """A precondition that a run does not meet. The command line and pytest each have words for it."""
+
+    kind: Prerequisite
+    details: tuple[str, ...] = ()
+    """Values that belong into the words, such as a name or a time."""
+
+
+DOWNSTREAM_PREREQUISITES = frozenset({Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM})
+"""Preconditions that only our stub services meet."""
 EFFECT_PREREQUISITES = frozenset(
     {
         Prerequisite.OBSERVER,
@@ -58,16 +95,15 @@ EFFECT_PREREQUISITES = frozenset(
         Prerequisite.RESTART,
     }
 )
-
-"""Prerequisites of clauses about effects: ways to observe the receiver or to disturb it."""
+"""Preconditions of clauses about effects: ways to observe effects, and to act on the receiver during the run."""
 
 
 class Phase(StrEnum):
-    """Part of a run. Phases run in this order; the clauses of one phase run concurrently."""
+    """When a clause runs. Phases follow each other in this order; the clauses of one phase run in parallel."""
 
     MAIN = "main"
     EFFECTS = "effects"
-    """Effect scenarios: alarms, and what the receiver does about them."""
+    """Scenarios of alarms and their effects."""
     MALFORMED_INPUT = "malformed-input"
     """Malformed input: after ``MAIN``, so that a crash of the receiver affects no other clause."""
     FINAL = "final"
@@ -81,17 +117,21 @@ class Phase(StrEnum):
     AUTH = "auth"
     """Wrong credentials: after everything that needs the right ones, because a receiver may lock out the sender."""
     SLOW_EFFECTS = "slow-effects"
-    """Effect scenarios with late effects: at the end, because they may wait until the run is over."""
+    """Scenarios with late effects: at the end, because they may take all the time that is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """Name of a request builder or an assertion, with its parameters."""
+    """A builder or an assertion by name, with its parameters."""
 
     name: str
     params: Mapping[str, Any] = field(default_factory=dict)
     plugin: Any = None
     """Object loaded from an entry point of another package; ``None`` for the built-in ones."""
+
+
+BUILT_IN_PREFIX = "TCM"
+"""Begins the codes of the contract's own clauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +159,11 @@ class Clause:
     def id(self) -> str:
         """Code and slug: ``TCM302-recover-time-zero``."""
         return f"{self.code}-{self.slug}"
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is a clause of the contract, not one of the user's own: only those have codes ``TCM...``."""
+        return self.code.startswith(BUILT_IN_PREFIX)
 
 
 class CredentialVariant(StrEnum):
@@ -174,7 +219,7 @@ class CaseGroup:
 
 
 class SendOrder(StrEnum):
-    """Order in which the cases of a group are sent."""
+    """In which order the cases of a group are sent."""
 
     PARALLEL = "parallel"
     """Concurrently, up to the run's limit."""
@@ -194,7 +239,7 @@ class ClauseTest:
     deadline_factor: float = 1.0
     """Deadline of an attempt in multiples of the profile's (above one only to see whether it ends at all)."""
     effect_scenarios: tuple[EffectScenario, ...] = ()
-    """Scenario of a clause about effects, instead of groups."""
+    """Scenarios in place of groups, for clauses about effects."""
     unique_secrets: tuple[str, ...] = field(default=(), repr=False)
     """Generated secrets that were sent to the receiver and must not come back."""
 
@@ -224,14 +269,14 @@ class Step:
     expected_open: str = ""
     """The same for open incidents."""
     continue_on_error: bool = False
-    """Whether the scenario continues if a request is not accepted."""
+    """Whether the scenario continues after a request that is not accepted."""
     downstream_fault: str = ""
     """Fault of the downstream stubs while it is sent: ``refuses``, ``fails-with-200``, ``late``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedContent:
-    """Values in the callbacks of a scenario, for assertions that read forwarded messages."""
+    """What the callbacks of a scenario hold, for assertions about messages."""
 
     object_names: frozenset[str]
     """String values of the dimensions."""
@@ -263,7 +308,7 @@ class EffectScenario:
 
 
 class StepResult(NamedTuple):
-    """One step and its result."""
+    """One step, its attempts and its effects."""
 
     step: Step
     attempts: tuple[Attempt, ...]
@@ -272,7 +317,7 @@ class StepResult(NamedTuple):
 
 
 class EffectScenarioResult(NamedTuple):
-    """A scenario up to its last executed step; a failed step is the last one."""
+    """A scenario as far as it ran; a step with unexpected effects is its last."""
 
     scenario: EffectScenario
     step_results: tuple[StepResult, ...]

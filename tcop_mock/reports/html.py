@@ -17,6 +17,7 @@ from tcop_mock.reports.findings import (
     stale_entries,
 )
 from tcop_mock.reports.html_page import MAX_CHARS, add, add_list, add_pairs, add_result, add_table, new_page, to_html
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import overall_result
 from tcop_mock.reports.text import LABELS, clause_label, count_summary, one_line, overall_sentence, pluralize
 
@@ -100,8 +101,8 @@ def _clause_table(main: ET.Element, verdict: Verdict) -> None:
     for result in verdict.results:
         row = add(rows, "tr")
         cell = add(row, "td", clause_label(result.clause))
-        if result.reason and result.status is not ClauseStatus.NOT_RUN:
-            add(cell, "small", one_line(result.reason, MAX_CHARS))
+        if reason_text(result) and result.status is not ClauseStatus.NOT_RUN:
+            add(cell, "small", one_line(reason_text(result), MAX_CHARS))
         add(row, "td", result.clause.level)
         label = "not run" if result.status is ClauseStatus.NOT_RUN else LABELS[result.status].lower()
         add_result(row, label, str(result.status))

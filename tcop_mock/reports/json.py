@@ -5,15 +5,19 @@ The schemas in ``contracts/schemas`` allow no other keys.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tcop_mock.callbacks.sampling import forms_of
+from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.baseline import finding_fingerprint
 from tcop_mock.reports.pytest_export import finding_test_module
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import catalogue_sha256, format_utc, skipped_clauses, tool_document
 from tcop_mock.reports.text import UNSAFE_CHARACTERS
 
@@ -23,11 +27,20 @@ if TYPE_CHECKING:
     from tcop_mock.contract.mutators import Mutator
     from tcop_mock.domain.delivery import Attempt, Delivery
     from tcop_mock.domain.shape import Shape
-    from tcop_mock.domain.verdict import BaselineEntry, BaselineSummary, ClauseResult, Finding, Verdict
+    from tcop_mock.domain.verdict import (
+        BaselineEntry,
+        BaselineSummary,
+        ClauseResult,
+        Finding,
+        ReproducedRequest,
+        Verdict,
+    )
 
 VERSION = 1
 _DECIMALS = 6
 """Decimals of a time in seconds."""
+_MAX_READABLE_BYTES = 8192
+"""A longer body is compressed, as in the curl command."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -173,7 +186,7 @@ def clause_document(result: ClauseResult) -> dict[str, Any]:
         "slug": result.clause.slug,
         "level": result.clause.level.value,
         "result": result.status.value,
-        "reason": result.reason,
+        "reason": reason_text(result),
         "findings": [_finding_document(result, finding) for finding in result.findings],
     }
 
@@ -209,12 +222,36 @@ def _finding_document(result: ClauseResult, finding: Finding) -> dict[str, Any]:
             "cli": finding.reproduction.cli,
             "replay": finding.reproduction.replay or None,
             "pytest": finding_test_module(result, finding) or None,
+            "requests": list(map(_request_document, finding.reproduction.requests)),
         },
         "fingerprint": finding_fingerprint(result, finding),
         "known": {**_entry_dates(finding.baseline_entry), "counts": finding.is_gating}
         if finding.baseline_entry
         else None,
     }
+
+
+def _request_document(reproduced: ReproducedRequest) -> dict[str, Any]:
+    request = reproduced.request
+    return {
+        "method": request.method,
+        "url": reproduced.url,
+        "headers": [[name, MASK if is_secret_header(name) else value] for name, value in request.headers],
+        **_body_document(request.body),
+        "chunked": request.chunked,
+        "segments": list(request.segment_sizes),
+        "truncate_at": request.truncate_at,
+        "credentials": reproduced.has_credentials,
+    }
+
+
+def _body_document(body: bytes) -> dict[str, str]:
+    if len(body) > _MAX_READABLE_BYTES:
+        return {"body": base64.b64encode(gzip.compress(body, mtime=0)).decode(), "body_encoding": "gzip+base64"}
+    try:
+        return {"body": body.decode(), "body_encoding": "utf-8"}
+    except UnicodeDecodeError:
+        return {"body": base64.b64encode(body).decode(), "body_encoding": "base64"}
 
 
 def _attempt_document(attempt: Attempt, first_started_s: float) -> dict[str, Any]:

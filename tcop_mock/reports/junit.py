@@ -19,6 +19,7 @@ from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.findings import baseline_status, clause_details, stale_entries, summary_line
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import any_must_checked, is_gating, run_metadata
 from tcop_mock.reports.text import (
     MAX_REASON_CHARS,
@@ -124,7 +125,7 @@ def suite_document(
 def _clause_case(result: ClauseResult, fail_on: Level) -> JUnitCase:
     clause = result.clause
     case = JUnitCase(f"{SUITE}.{clause.level}", clause_label(clause), result.duration_s, type=clause.level.value)
-    reason = one_line(result.reason, MAX_REASON_CHARS)
+    reason = one_line(reason_text(result), MAX_REASON_CHARS)
     if result.status is ClauseStatus.PASS:
         return case
     if result.status is ClauseStatus.NOT_RUN:

@@ -20,6 +20,7 @@ from tcop_mock.reports.findings import (
     stale_entries,
     summary_line,
 )
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 from tcop_mock.reports.text import (
     LABELS,
@@ -92,7 +93,8 @@ def _known_items(verdict: Verdict) -> Iterator[str]:
 def _inconclusive_items(verdict: Verdict) -> Iterator[str]:
     for result in verdict.results:
         if result.status is ClauseStatus.ERROR:
-            yield f"{_escape_text(clause_label(result.clause))} ({result.clause.level}): {_code_span(result.reason)}"
+            label = _escape_text(clause_label(result.clause))
+            yield f"{label} ({result.clause.level}): {_code_span(reason_text(result))}"
 
 
 def _clause_section(result: ClauseResult, *, brief: bool) -> Iterator[str]:
@@ -158,7 +160,7 @@ def workflow_commands(verdict: Verdict, *, fail_on: Level = Level.MUST) -> Itera
         if result.status is ClauseStatus.FAIL:
             yield _clause_command(kind, result, summary_line(result))
         elif result.status is ClauseStatus.ERROR:
-            yield _clause_command(kind, result, f"could not be checked: {result.reason}")
+            yield _clause_command(kind, result, f"could not be checked: {reason_text(result)}")
         elif result.status is ClauseStatus.KNOWN:
             yield _clause_command("notice", result, f"{baseline_status(result.findings[0])}: {summary_line(result)}")
 

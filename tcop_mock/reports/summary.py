@@ -13,20 +13,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock._version import __version__
-from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.reports.reasons import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from tcop_mock.domain.contract import Level
     from tcop_mock.domain.shape import Shape
     from tcop_mock.domain.verdict import ClauseResult, Verdict
-
-
-_LEVEL_ORDER = tuple(Level)
-
-_CONCLUSIVE_RESULTS = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
 
 
 class OverallResult(StrEnum):
@@ -41,22 +37,20 @@ class OverallResult(StrEnum):
 
 def is_gating(level: Level, fail_on: Level) -> bool:
     """Return whether a clause of ``level`` decides the result when all levels down to ``fail_on`` do."""
-    return _LEVEL_ORDER.index(level) <= _LEVEL_ORDER.index(fail_on)
+    return fail_on.includes(level)
 
 
 def any_must_checked(verdict: Verdict) -> bool:
     """Return whether at least one must clause was checked, whatever its result."""
-    return any(one.clause.level is Level.MUST and one.status in _CONCLUSIVE_RESULTS for one in verdict.results)
+    return verdict.any_must_checked
 
 
 def overall_result(verdict: Verdict, fail_on: Level) -> OverallResult:
     """Return the overall result of a verdict."""
-    gating_results = {one.status for one in verdict.results if is_gating(one.clause.level, fail_on)}
-    if ClauseStatus.FAIL in gating_results:
+    verdict = dataclasses.replace(verdict, fail_on=fail_on)
+    if verdict.failed:
         return OverallResult.BROKEN
-    if ClauseStatus.ERROR in gating_results or not any_must_checked(verdict):
-        return OverallResult.INCONCLUSIVE
-    return OverallResult.KEPT
+    return OverallResult.KEPT if verdict.passed else OverallResult.INCONCLUSIVE
 
 
 TOOL = "tcop-mock"
@@ -109,7 +103,7 @@ def skipped_clauses(results: Iterable[ClauseResult]) -> list[SkippedClauses]:
     codes_by_reason: dict[str, list[str]] = {}
     for one in results:
         if one.status is ClauseStatus.NOT_RUN:
-            codes_by_reason.setdefault(one.reason, []).append(one.clause.code)
+            codes_by_reason.setdefault(reason_text(one), []).append(one.clause.code)
     return [SkippedClauses(reason, tuple(same)) for reason, same in codes_by_reason.items()]
 
 

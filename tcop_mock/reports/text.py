@@ -12,6 +12,7 @@ from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports import summary
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, any_must_checked, is_gating, overall_result
 
 if TYPE_CHECKING:
@@ -226,8 +227,8 @@ def clause_lines(result: ClauseResult, width: int, fail_on: Level) -> list[Style
         is_bad = result.status is not ClauseStatus.KNOWN and is_gating(result.clause.level, fail_on)
         style = Style.BAD if is_bad else Style.WARNING
         text += f" [{result.clause.level}]"
-    if result.reason:
-        text += f": {one_line(result.reason, MAX_REASON_CHARS)}"
+    if reason_text(result):
+        text += f": {one_line(reason_text(result), MAX_REASON_CHARS)}"
     first_line, *rest = wrap(text, width - _LABEL_WIDTH)
     return [
         StyledLine.from_parts((label, style), (" " * (_LABEL_WIDTH - len(label)) + first_line, Style.PLAIN)),

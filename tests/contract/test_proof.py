@@ -28,6 +28,7 @@ from tcop_mock.domain.contract import Clause, Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import TargetError
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
@@ -149,7 +150,7 @@ def test_templated_callbacks_replace_default_ones(factory: ReceiverFactory, code
     assert failed_codes(verdict) == codes
     results = {item.clause.code: item for item in verdict.results}
     assert results["TCM101"].status is ClauseStatus.PASS
-    assert results["TCM302"].reason == "is about TCOP's own callbacks, and --template writes others"
+    assert reason_text(results["TCM302"]) == "is about TCOP's own callbacks, and --template writes others"
     for finding in results["TCM316"].findings:
         assert '"state": "Recovery"' in finding.reproduction.curl or '"state": "Trigger"' in finding.reproduction.curl
         assert finding.reproduction.cli.endswith(" --profile template --template own.txt")
@@ -256,7 +257,7 @@ def test_a_receiver_that_is_late_with_every_resolve_is_found_in_bounded_time() -
     with in_thread(server_factory(partial(resolves_slowly, DEADLINE_S * 1.3))) as url:
         verdict = check(url, ["TCM101", "TCM302", "TCM306", "TCM309"], profile=SHORT_DEADLINE_PROFILE)
     assert failed_codes(verdict) == {"TCM101"}
-    assert not [item.reason for item in verdict.results if "--max-time" in item.reason]
+    assert not [item.reason for item in verdict.results if "--max-time" in reason_text(item)]
     late = next(item for item in verdict.results if item.clause.code == "TCM101").findings[0]
     assert "no answer inside the deadline" in late.title
 

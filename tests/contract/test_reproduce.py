@@ -7,15 +7,20 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from verdict_samples import FAILED, FINDING, make_verdict
 
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.reproduce import Flag, ReproductionContext, check_command, curl_command, replay_command
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
+from tcop_mock.domain.verdict import ReproducedRequest
+from tcop_mock.inputs.check_report import requests_of_report
+from tcop_mock.reports.json import check_document, json_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,3 +213,23 @@ def test_what_takes_more_than_one_request_is_not_replayed(case: RequestCase, pla
         replay_command(case, ReproductionContext(find_clause(load_clauses(), "TCM302"), TARGET, 7, "2023", test=play))
         == ""
     )
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        OutgoingRequest('{"名":"\u202e"}'.encode()),
+        OutgoingRequest(b"\xff\x00", method="PUT", headers=(("X-Tag", "1"),), chunked=True, segment_sizes=(1, 1)),
+        OutgoingRequest(b"[" * 10_000, truncate_at=5_000),
+    ],
+)
+def test_a_report_holds_the_requests_of_its_findings(request_: OutgoingRequest) -> None:
+    """Any body, method, header, framing and cut is read back from a JSON report; a secret header is not in it."""
+    shown = replace(request_, headers=(*request_.headers, ("Authorization", "Bearer s3cr3t")))
+    reproduced = ReproducedRequest("http://127.0.0.1:9/hook?a=b", shown, has_credentials=True)
+    finding = replace(FINDING, reproduction=replace(FINDING.reproduction, requests=(reproduced,)))
+    text = json_text(check_document(make_verdict(replace(FAILED, findings=(finding,)))))
+    [(name, found)] = requests_of_report(json.loads(text))
+    assert name == f"TCM302 {FINDING.title}"
+    assert found == replace(reproduced, request=request_)
+    assert "s3cr3t" not in text

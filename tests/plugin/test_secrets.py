@@ -24,10 +24,10 @@ def tcop_target(tcop_receiver):
 def test_contract(tcop_contract):
     tcop_contract.check()
 
-def test_sender(tcop_sender, tcop_alarm, tcop_aim, tcop_receiver):
+def test_sender(tcop_sender, tcop_alarm, _tcop_target_under_test, tcop_receiver):
     delivery = tcop_sender.send(tcop_alarm())
     assert tcop_receiver.callbacks[0].header("authorization").startswith("Basic ")
-    assert (delivery, tcop_aim, tcop_sender) == (tcop_receiver.callbacks, None, None)
+    assert (delivery, _tcop_target_under_test, tcop_sender) == (tcop_receiver.callbacks, None, None)
 """
 
 

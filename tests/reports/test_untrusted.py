@@ -258,13 +258,17 @@ class _Elements(HTMLParser):
         self.text += data
 
 
+def _commands(finding: Finding) -> tuple[str, str, str]:
+    return finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
+
+
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_the_page_has_no_other_elements(finding: Finding, reason: str) -> None:
     """Texts of a receiver add no element and no attribute to the HTML report."""
-    commands = finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
-    plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
+    curl, cli, replay = ("a" if command else "" for command in _commands(finding))
+    plain = Finding("a", "a", "a", "a", Reproduction(curl, cli, replay))
     nasty = _Elements(render("html", run_of(finding, reason), fail_on=Level.MUST).decode())
     honest = _Elements(render("html", run_of(plain, "a" if reason else ""), fail_on=Level.MUST).decode())
     assert nasty.found == honest.found
