@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,13 +21,13 @@ from tcop_mock.cli.check_reports import (
     workflow_commands_disabled,
     write_reports,
 )
-from tcop_mock.cli.observation import build_observation, reproduction_flags, run_downstream
+from tcop_mock.cli.observation import build_observation, reproduction_flags
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.reproduce import INSECURE, Flag
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.runner import CheckPlan, run_check
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.domain.verdict import RunFinished
@@ -44,11 +42,10 @@ from tcop_mock.transport.open import open_transport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.cli.observation import DownstreamAddress
     from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
-    from tcop_mock.domain.verdict import RunEvent, Verdict
+    from tcop_mock.domain.verdict import RunEvent
     from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
 
@@ -93,7 +90,6 @@ def check(
     target = _resolve_target(options)
     _require_http_target(target, outputs.files)
     template = _load_template(options.template, common)
-    observation, downstream = build_observation(observer)
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
     plan = CheckPlan(
         target,
@@ -105,13 +101,13 @@ def check(
         wait_s=options.wait_s,
         max_time_s=options.max_time_s,
         min_interval_s=pace.gap_s if pace else None,
-        observation=observation,
+        observation=build_observation(observer),
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
         flags=(*_reach_flags(options, pace), *reproduction_flags(observer)),
     )
-    return _check_and_report(plan, downstream, outputs, common, insecure=options.insecure)
+    return _check_and_report(plan, outputs, common, insecure=options.insecure)
 
 
 def resolve_clauses(
@@ -209,29 +205,25 @@ def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag
         yield Flag("--pace", str(pace))
 
 
-def _check_and_report(
-    plan: CheckPlan, downstream: DownstreamAddress | None, outputs: _Outputs, common: CommonOptions, *, insecure: bool
-) -> int:
+def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions, *, insecure: bool) -> int:
     cap, level, baseline = plan.profile.delivery.answer_cap_bytes, outputs.level, outputs.baseline
     if insecure:
         common.info("warning: the receiver's certificate is not verified (--insecure)")
     comparison = baseline.comparison() if baseline else None
     with (
-        open_transport(plan.target, cap, insecure=insecure) as post,
+        open_transport(plan.target, cap, insecure=insecure) as transport,
         progress_listener(level, common) as progress,
         streaming_reports(outputs.files, progress) as listen,
     ):
-        run = ContractRun(plan, post, time.perf_counter, asyncio.sleep)
-        verdict, code = run_check(run, comparison.wrap_listener(listen) if comparison else listen, downstream)
-    if comparison:
-        verdict = comparison.filter_verdict(verdict)
+        run = run_check(plan, transport, comparison.wrap_listener(listen) if comparison else listen)
+    verdict = comparison.filter_verdict(run.verdict) if comparison else run.verdict
     if common.as_json:
         with ignore_broken_pipe():
             write_json(check_document(verdict), sys.stdout)
     write_reports(outputs.files, verdict, level)
     if comparison and baseline and (baseline.update or baseline.prune):
-        common.info(baseline.save(comparison, verdict, interrupted=code is not None))
-    return EXIT_CODES[overall_result(verdict, level)] if code is None else code
+        common.info(baseline.save(comparison, verdict, interrupted=run.interrupted))
+    return _INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
 
 
 @contextmanager
@@ -248,25 +240,6 @@ def progress_listener(level: Level, common: CommonOptions) -> Iterator[EventList
                     listen(event)
 
         yield print_event
-
-
-def run_check(
-    run: ContractRun, listen: EventListener, downstream: DownstreamAddress | None
-) -> tuple[Verdict, int | None]:
-    """Run to the end or to an interrupt; return the verdict, and 130 after an interrupt."""
-
-    async def run_events() -> None:
-        async with run_downstream(run.plan.observation, downstream):
-            async for event in run.events():
-                listen(event)
-
-    try:
-        asyncio.run(run_events())
-    except KeyboardInterrupt:
-        verdict = run.verdict("interrupted")
-        listen(RunFinished(verdict))
-        return verdict, _INTERRUPTED
-    return run.verdict("not run"), None
 
 
 def _split(flag: str, globs: Sequence[str]) -> list[str]:

@@ -7,10 +7,10 @@ import contextlib
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tcop_mock.cli.options import ObserverOptions
-from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observation import DownstreamAddress, ObservationConfig
 from tcop_mock.contract.observers import (
     TOKEN_VARIABLE,
     CallableObserver,
@@ -25,7 +25,7 @@ from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.server.downstream import DownstreamRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from tcop_mock.domain.effects import Observer
 
@@ -33,15 +33,8 @@ _PLACE = "{token}"
 _RESTART_S = 60.0
 
 
-class DownstreamAddress(NamedTuple):
-    """Where the stub services listen."""
-
-    host: str
-    port: int
-
-
 def reproduction_flags(options: ObserverOptions) -> list[Flag]:
-    """Return what was options for, as it is options for again."""
+    """Return the flags that repeat these options in a reproduction command."""
     given = {
         **_sources(options),
         "--observe-all": options.effects_path,
@@ -55,34 +48,20 @@ def reproduction_flags(options: ObserverOptions) -> list[Flag]:
     return [Flag(name, value, observes_effects=True) for name, value in given.items() if value]
 
 
-def build_observation(options: ObserverOptions) -> tuple[ObservationConfig, DownstreamAddress | None]:
-    """Return how to observe effects, and where the stub services listen.
+def build_observation(options: ObserverOptions) -> ObservationConfig:
+    """Return how to observe effects.
 
     Raises:
         UsageError: options contradict each other, or a value is invalid.
     """
-    address = _address(options.downstream)
-    observation = ObservationConfig(
+    text = options.downstream
+    return ObservationConfig(
         observer=_observer(options),
-        downstream=None if address is None else DownstreamRecorder(),
+        downstream=None if text is None else DownstreamRecorder(),
+        downstream_address=None if text is None else DownstreamAddress.parse(text, "--downstream"),
         restart=None if options.restart_command is None else _restart_command(options.restart_command),
         effect_timeout_s=options.effect_timeout_s,
     )
-    return observation, address
-
-
-@contextlib.asynccontextmanager
-async def run_downstream(observation: ObservationConfig, address: DownstreamAddress | None) -> AsyncIterator[None]:
-    """Run the stub services, if there are any.
-
-    Raises:
-        UsageError: the address cannot be used.
-    """
-    if address is None or observation.downstream is None:
-        yield
-        return
-    async with observation.downstream.server(address.host, address.port):
-        yield
 
 
 def _observer(options: ObserverOptions) -> Observer | None:
@@ -132,15 +111,6 @@ def _callable(text: str) -> Callable[[str], object]:
     if not callable(found):
         raise UsageError(f"--observe-call {text!r} is not callable")
     return found
-
-
-def _address(text: str | None) -> DownstreamAddress | None:
-    if text is None:
-        return None
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal():
-        raise UsageError(f"--downstream {text!r}: write HOST:PORT, as in 127.0.0.1:9100")
-    return DownstreamAddress(host.strip("[]") or "127.0.0.1", int(port))
 
 
 def _restart_command(command: str) -> Callable[[], Awaitable[None]]:

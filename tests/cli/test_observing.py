@@ -151,7 +151,7 @@ def test_a_receiver_is_restarted(tcop: RunCommand, opened: Callable[[ReceiverFac
 def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the limit in the message."""
     monkeypatch.setattr("tcop_mock.cli.observation._RESTART_S", 0.1)
-    found, _ = build_observation(ObserverOptions(restart_command="sleep 30"))
+    found = build_observation(ObserverOptions(restart_command="sleep 30"))
     assert found.restart is not None
 
     async def restart() -> None:
@@ -196,15 +196,15 @@ def test_what_does_not_fit_is_told(options: ObserverOptions, message: str) -> No
 
 def test_nothing_is_seen_where_nobody_asks() -> None:
     """Without flags there is no observer and no end; a command or a callable needs no paths."""
-    assert build_observation(ObserverOptions())[0].observer is None
-    assert build_observation(ObserverOptions(command="true"))[0].observer is not None
+    assert build_observation(ObserverOptions()).observer is None
+    assert build_observation(ObserverOptions(command="true")).observer is not None
     names = ("true", "show {token}", "sh -c 'show $TCOP_MOCK_TOKEN'")
     assert [
-        getattr(build_observation(ObserverOptions(command=name))[0].observer, "shows_all", None) for name in names
+        getattr(build_observation(ObserverOptions(command=name)).observer, "shows_all", None) for name in names
     ] == [
         True,
         False,
         False,
     ]
-    assert build_observation(ObserverOptions(call="json:dumps"))[0].observer is not None
-    assert build_observation(ObserverOptions(downstream="[::1]:0"))[1] == ("::1", 0)
+    assert build_observation(ObserverOptions(call="json:dumps")).observer is not None
+    assert build_observation(ObserverOptions(downstream="[::1]:0")).downstream_address == ("::1", 0)
