@@ -35,7 +35,7 @@ THRESHOLD_FIELDS = {
 
 
 def _body(callback: Any) -> dict[str, Any]:
-    tree: dict[str, Any] = json.loads(callback.body())
+    tree: dict[str, Any] = json.loads(callback.to_bytes())
     return tree
 
 
