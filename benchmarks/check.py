@@ -1,4 +1,4 @@
-"""The whole contract against a healthy local receiver, against sending the same requests one by one with bare httpx.
+"""The whole contract against a healthy local receiver, compared with sending the same requests with bare httpx.
 
 usage: python benchmarks/check.py
 """
@@ -30,22 +30,22 @@ _RECEIVER = Path(__file__).parents[1] / "examples" / "receivers" / "stdlib_recei
 
 
 class Recorder:
-    """Passes pushes on to a port and keeps them."""
+    """Forwards requests to a transport and records them."""
 
     def __init__(self, post: HttpTransport) -> None:
         self._post = post
-        self.pushes: list[OutgoingRequest] = []
+        self.sent_requests: list[OutgoingRequest] = []
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
-        """Send once."""
-        self.pushes.append(request)
+        """Send one request."""
+        self.sent_requests.append(request)
         return await self._post(request, deadline_s=deadline_s, intended_s=intended_s)
 
 
-async def play(target: Target, *globs: str) -> Recorder:
-    """Play the clauses that match and return what was sent."""
+async def run_clauses(target: Target, *globs: str) -> Recorder:
+    """Run the matching clauses and return the requests that were sent."""
     recorder = Recorder(HttpTransport(target))
     plan = CheckPlan(target, Catalog.load(), select_clauses(load_clauses(), (), globs), load_profile(), seed=1)
     async for _ in ContractRun(plan, recorder, time.perf_counter, asyncio.sleep).events():
@@ -53,36 +53,36 @@ async def play(target: Target, *globs: str) -> Recorder:
     return recorder
 
 
-def send_bare(url: str, pushes: list[OutgoingRequest]) -> None:
-    """Send the same requests, a connection each, with nothing around them; framed as httpx does, which refuses lies."""
-    for push in pushes:
+def send_bare(url: str, sent_requests: list[OutgoingRequest]) -> None:
+    """Send the same requests, one connection each; framed as httpx does, which rejects wrong lengths."""
+    for push in sent_requests:
         headers = {name: value for name, value in push.headers if name.lower() not in _FRAMING}
         with httpx.Client(trust_env=False) as client:
             client.request(push.method, url, content=push.body, headers=headers)
 
 
 def main() -> None:
-    """Print wall time and requests of both, and their ratio; the burst, which lasts a second by design, apart."""
+    """Print wall time and requests of both, and their ratio; the burst, which takes a second by design, is separate."""
     with subprocess.Popen(  # noqa: S603 - our own example
         [sys.executable, str(_RECEIVER), "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as receiver:
-        assert receiver.stdout is not None  # noqa: S101 - it was asked for
+        assert receiver.stdout is not None  # noqa: S101 - PIPE is set
         url = receiver.stdout.readline().strip() + "/"
-        threading.Thread(target=receiver.stdout.read, daemon=True).start()  # it prints what it gets; a full pipe blocks
+        threading.Thread(target=receiver.stdout.read, daemon=True).start()  # it prints requests; a full pipe blocks
         target = Target.parse(url)
         try:
             started_s = time.perf_counter()
-            recorder = asyncio.run(play(target, "TCM515"))
+            recorder = asyncio.run(run_clauses(target, "TCM515"))
             ours_s = time.perf_counter() - started_s
             started_s = time.perf_counter()
-            send_bare(url, recorder.pushes)
+            send_bare(url, recorder.sent_requests)
             bare_s = time.perf_counter() - started_s
             started_s = time.perf_counter()
-            asyncio.run(play(target))
+            asyncio.run(run_clauses(target))
             whole_s = time.perf_counter() - started_s
         finally:
             receiver.kill()
-    requests = len(recorder.pushes)
+    requests = len(recorder.sent_requests)
     print(f"contract without the burst: {requests} requests, {ours_s:.2f} s")
     print(f"the same requests, bare httpx: {bare_s:.2f} s; ratio {ours_s / bare_s:.2f}")
     print(f"whole contract: {whole_s:.2f} s")

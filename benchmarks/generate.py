@@ -2,7 +2,7 @@
 
 usage: python benchmarks/generate.py
 
-All rows of a table are measured in turn, several times, and the best of each is printed: what counts are the ratios.
+All rows of a table are measured in turn, several times, and the best of each is printed. The ratios matter.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
 
     Work = Callable[[], int]
-    """Makes some bodies and returns how many."""
+    """Generates some bodies and returns how many."""
 
 _ROUNDS = 5
 _LEAST_S = 0.1
@@ -44,10 +44,10 @@ _SHAPES = ("cvm/basic-monitoring", "clb/public-listener", "tke/pod", "cvm/events
 
 
 def per_second(works: dict[str, Work]) -> dict[str, float]:
-    """Return the best rate of each work over several rounds, in which they take turns."""
+    """Return the best rate of each function over several rounds, in which they take turns."""
     best = dict.fromkeys(works, 0.0)
     for work in works.values():
-        for _ in range(_WARM):  # what is compiled once, policy by policy, is compiled
+        for _ in range(_WARM):  # compile everything that is compiled once per policy
             work()
     for _ in range(_ROUNDS):
         for name, work in works.items():
@@ -59,7 +59,7 @@ def per_second(works: dict[str, Work]) -> dict[str, float]:
 
 
 def ours(shape: Shape) -> dict[str, Work]:
-    """Return our ways to a body, fastest first."""
+    """Return our ways to generate a body, fastest first."""
     generator = Generator(1)
     block, one = BodyRenderer(generator, shape), BodyRenderer(generator, shape)
     edited = BodyRenderer(generator, shape, edit=lambda tree: with_value(tree, "alarmPolicyInfo.policyName", "édité"))
@@ -78,7 +78,7 @@ def ours(shape: Shape) -> dict[str, Work]:
 
 
 def dumps(body: bytes) -> dict[str, Work]:
-    """Return what writes the same body over and over."""
+    """Return functions that serialize the same body repeatedly."""
     tree = json.loads(body)
     return {
         "orjson, constant (floor)": lambda: len([orjson.dumps(tree) for _ in range(_SOME)]),
@@ -88,7 +88,7 @@ def dumps(body: bytes) -> dict[str, Work]:
 
 @dataclasses.dataclass
 class Conditions:
-    """As polyfactory's users would write it."""
+    """The conditions of a body, as a user of polyfactory would declare them."""
 
     metricName: str
     metricShowName: str
@@ -106,7 +106,7 @@ class Conditions:
 
 @dataclasses.dataclass
 class PolicyInfo:
-    """As above."""
+    """The policy of a body."""
 
     policyId: str
     policyType: str
@@ -117,7 +117,7 @@ class PolicyInfo:
 
 @dataclasses.dataclass
 class Dimensions:
-    """As above."""
+    """The dimensions of a body."""
 
     unInstanceId: str
     objId: str
@@ -126,7 +126,7 @@ class Dimensions:
 
 @dataclasses.dataclass
 class ObjInfo:
-    """As above."""
+    """The object of a body."""
 
     region: str
     namespace: str
@@ -137,7 +137,7 @@ class ObjInfo:
 
 @dataclasses.dataclass
 class Body:
-    """As above."""
+    """A body."""
 
     sessionId: str
     alarmStatus: str
@@ -150,13 +150,13 @@ class Body:
 
 
 class BodyFactory(DataclassFactory[Body]):
-    """Draws bodies field by field."""
+    """Generates bodies field by field."""
 
 
 def _filled(
     text: Callable[[str], str], ip: Callable[[], str], uuid: Callable[[], str], words: Callable[[], str]
 ) -> Any:  # noqa: ANN401 - a tree of JSON
-    """Return a CVM body whose fields are drawn one by one; ``?`` and ``#`` of a mask are a letter and a digit."""
+    """Return a CVM body with generated fields; ``?`` and ``#`` of a mask are a letter and a digit."""
     return {
         "sessionId": text("????????????????????????"),
         "alarmStatus": "1",
@@ -203,7 +203,7 @@ def _filled_policy(text: Callable[[str], str], words: Callable[[], str]) -> dict
 
 
 def peers() -> dict[str, Work]:
-    """Return other libraries' ways to a CVM body."""
+    """Return other libraries' ways to generate a CVM body."""
     fake, field = Faker(), Field(Locale.EN, seed=1)
     Faker.seed(1)
 
@@ -231,7 +231,7 @@ def peers() -> dict[str, Work]:
 
 
 def mixed(catalog: Catalog) -> dict[str, Work]:
-    """Return the same for all shapes in turn: one block of each."""
+    """Return our ways to generate bodies of all shapes in turn: one block of each."""
     generator = Generator(1)
     streams = [BodyRenderer(generator, shape) for shape in catalog]
     trees = [json.loads(stream.body(0)) for stream in streams]
@@ -253,7 +253,7 @@ def mixed(catalog: Catalog) -> dict[str, Work]:
 
 
 def rows(title: str, rates: dict[str, float]) -> Iterator[str]:
-    """Yield a table's lines: rate and ratio to the floor."""
+    """Yield the lines of a table: rate and ratio to the floor."""
     floor = rates["orjson, constant (floor)"]
     yield f"\n{title:<34}{'bodies/s':>12}{'of the floor':>14}"
     for name, rate in sorted(rates.items(), key=lambda row: -row[1]):
@@ -261,7 +261,7 @@ def rows(title: str, rates: dict[str, float]) -> Iterator[str]:
 
 
 def compile_times(catalog: Catalog, read_s: float) -> Iterator[str]:
-    """Yield what it costs before the first body: reading the catalogue, compiling all of it, the slowest shapes."""
+    """Yield the costs before the first body: reading the catalogue, compiling all of it, the slowest shapes."""
     yield f"\nreading the catalogue of {len(catalog)} shapes: {1000 * read_s:.0f} ms"
     cost_s = {}
     for shape in catalog:
@@ -270,8 +270,8 @@ def compile_times(catalog: Catalog, read_s: float) -> Iterator[str]:
         BodyRenderer(Generator(2, Lang.ZH), shape).body(0)
         cost_s[shape.id] = time.perf_counter() - started_s
     slowest = sorted(cost_s, key=lambda shape_id: -cost_s[shape_id])[:3]
-    told = ", ".join(f"{shape_id} {1000 * cost_s[shape_id]:.1f} ms" for shape_id in slowest)
-    yield f"compiling all and drawing one of each: {1000 * sum(cost_s.values()):.0f} ms ({told})"
+    listing = ", ".join(f"{shape_id} {1000 * cost_s[shape_id]:.1f} ms" for shape_id in slowest)
+    yield f"compiling all and generating one of each: {1000 * sum(cost_s.values()):.0f} ms ({listing})"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Whether a load at full speed grows in memory: it should not, however long it runs.
+"""Memory growth of a load at full speed: memory should stay constant, however long the load runs.
 
 usage: python benchmarks/soak.py [--seconds S]   (600 for the ten minutes that we promise)
 """
@@ -19,16 +19,16 @@ from peers.load_clients import ours
 _PEERS = Path(__file__).parent / "peers"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SETTLED = 0.3
-"""What of a run is left to fill pools, buckets and the memory that the interpreter keeps."""
+"""Share of the run before memory settles: pools, buckets and the interpreter's arenas fill up."""
 
 
 def resident_bytes() -> int:
-    """Return what this process has in memory."""
+    """Return the resident memory of this process."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
 
 
 def main() -> None:
-    """Load for a while, and print what memory grew by after it had settled."""
+    """Run a load for a while, and print the memory growth after it has settled."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=10.0)
     seconds = parser.parse_args().seconds
@@ -43,7 +43,7 @@ def main() -> None:
             sizes.append(resident_bytes())
 
     try:
-        assert receiver.stdout is not None  # noqa: S101 - it was asked for
+        assert receiver.stdout is not None  # noqa: S101 - PIPE is set
         url = receiver.stdout.readline().strip()
         threading.Thread(target=watch, daemon=True).start()
         began_s = time.perf_counter()

@@ -1,9 +1,9 @@
-"""What the commands and the pytest plugin cost before they do anything, against a bare interpreter.
+"""Startup cost of the commands and the pytest plugin, compared with a bare interpreter.
 
 usage: python benchmarks/startup.py [ROUNDS]
 
-Processor time, not wall time: a machine that is busy with something else does not count. All of a round are started one
-after the other.
+Measures processor time, not wall time, so other load on the machine does not count. All commands of a round are
+started one after the other.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ GOALS = {"tcop-mock --version": 2.5, "tcop-mock --help": 5.0}
 
 
 def seconds(arguments: list[str], folder: Path) -> float:
-    """Return how much processor time a Python with these arguments takes."""
+    """Return the processor time of Python with these arguments."""
     process = subprocess.Popen(  # noqa: S603 - ours
         [sys.executable, *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, arguments  # noqa: S101 - what fails early costs less
+    assert process.returncode == 0, arguments  # noqa: S101 - a failed run would cost less
     return usage.ru_utime + usage.ru_stime
 
 
@@ -52,7 +52,7 @@ def main() -> None:
         for _ in range(rounds + 1):
             for what, arguments in every.items():
                 taken[what].append(seconds(arguments, folder))
-    medians = {what: statistics.median(times[1:]) for what, times in taken.items()}  # the first filled the caches
+    medians = {what: statistics.median(times[1:]) for what, times in taken.items()}  # the first run filled the caches
     bare_s = medians["python -c pass"]
     for what in COMMANDS:
         goal = f" (goal: under {GOALS[what]})" if what in GOALS else ""

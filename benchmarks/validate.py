@@ -1,6 +1,6 @@
-"""What it costs to judge a body: ours, its schema alone by two implementations, and the floor, parsing it.
+"""Cost of validating a body: ours, its schema alone in two implementations, and the floor, parsing it.
 
-``python benchmarks/validate.py`` prints microseconds a body and ratios, all measured in one run.
+``python benchmarks/validate.py`` prints microseconds per body and ratios, all measured in one run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ROUNDS = 5
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return what a round of work costs at best, after one to warm up."""
+    """Return the best time of a round, after one warm-up round."""
     work()
     best = float("inf")
     for _ in range(_ROUNDS):
@@ -39,9 +39,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print a table for each shape, and what making the schemas costs."""
+    """Print a table for each shape, and the cost of creating the schemas."""
     catalog = Catalog.load()
-    judge = CallbackValidator(catalog, load_profile())
+    callback_validator = CallbackValidator(catalog, load_profile())
     for shape_id in _SHAPES:
         shape = catalog.get(shape_id)
         raws = BodyRenderer(Generator(1), shape).bodies(0, _BODIES)
@@ -53,11 +53,11 @@ def main() -> None:
             "jsonschema-rs, emit": _all(jsonschema_rs.validator_for(emit).is_valid, trees),
             "jsonschema, accept": _all(Draft202012Validator(accept).is_valid, trees),
             "jsonschema, emit": _all(Draft202012Validator(emit).is_valid, trees),
-            "validate: parse, recognise, judge": _all(judge.validate, raws),
+            "validate: parse, classify, check": _all(callback_validator.validate, raws),
         }
         cost_s = {name: seconds(work) / _BODIES for name, work in checks.items()}
         floor = cost_s["json.loads (floor)"]
-        print(f"\n{shape_id:<38}{'us a body':>12}{'of the floor':>14}")
+        print(f"\n{shape_id:<38}{'us per body':>12}{'of the floor':>14}")
         for name, cost in cost_s.items():
             print(f"  {name:<36}{cost * 1e6:>12.1f}{cost / floor:>14.1f}")
     for name, make in (("emit", emit_schema), ("accept", accept_schema)):
@@ -65,7 +65,7 @@ def main() -> None:
         for shape in catalog:
             make(shape)
         print(
-            f"\nmaking the {name} schemas of {len(catalog)} shapes: {1000 * (time.perf_counter() - started_s):.0f} ms"
+            f"\ncreating the {name} schemas of {len(catalog)} shapes: {1000 * (time.perf_counter() - started_s):.0f} ms"
         )
 
 

@@ -98,7 +98,7 @@ def _escape_markdown(text: str) -> str:
     return text.replace("<", "&lt;")
 
 
-PAGES = (Page(FILE, page, "what the files of clauses and fixes say"),)
+PAGES = (Page(FILE, page, "what the files of clauses and fixes give"),)
 
 if __name__ == "__main__":
     sys.exit(main(*PAGES))

@@ -46,19 +46,15 @@ def choices() -> str:
     """Return the module with the names of the registries, whose import is too slow for help."""
     from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - see reference()
     from tcop_mock.cli.framework_detection import FRAMEWORKS  # noqa: PLC0415
-    from tcop_mock.cli.load import REPORTS  # noqa: PLC0415
     from tcop_mock.contract import fixes  # noqa: PLC0415
     from tcop_mock.load import slo, timer  # noqa: PLC0415
     from tcop_mock.load.scenario import scenario_names  # noqa: PLC0415
-    from tcop_mock.reports.formats import FORMATS  # noqa: PLC0415
     from tcop_mock.reports.scripts import SCRIPT_FORMATS  # noqa: PLC0415
     from tcop_mock.server.faults import FAULTS  # noqa: PLC0415
     from tcop_mock.server.stubs import SERVICES  # noqa: PLC0415
 
     names = {
         "PROFILES": (name for name, _ in iter_files(data_root("contracts") / "profiles", ".toml")),
-        "REPORT_KINDS": FORMATS,
-        "LOAD_REPORT_KINDS": REPORTS,
         "SCRIPT_FORMATS": sorted(SCRIPT_FORMATS),
         "STUB_SERVICES": SERVICES,
         "FAULTS": FAULTS,

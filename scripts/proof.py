@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from proof_page import page  # noqa: E402 - it is part of the tests
 
-PAGES = (Page(ROOT / "docs" / "proof.md", page, "what the tests play"),)
+PAGES = (Page(ROOT / "docs" / "proof.md", page, "what the tables of the tests give"),)
 
 if __name__ == "__main__":
     sys.exit(main(*PAGES))

@@ -1,6 +1,7 @@
 """Mock emitter of TCOP alarm callbacks and contract-test harness for their receivers.
 
-Importing this package costs next to nothing: the public names load what they need on first use.
+:func:`check` checks a receiver, :func:`send` delivers callbacks to it, :func:`validate` classifies a body. Importing
+this package costs next to nothing: a public name loads what it needs when it is first used.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from tcop_mock._lazy import load as _public  # ``load`` is a package of ours
 from tcop_mock._version import __version__
 
 if TYPE_CHECKING:
+    from tcop_mock.api import check, check_async, send, send_all, send_all_async, send_async, validate
     from tcop_mock.callbacks.generator import Generator
+    from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.domain.alarm import Callback, Form, NotifyType, RepeatPolicy, State
     from tcop_mock.domain.delivery import Delivery, Outcome
@@ -36,9 +39,17 @@ __all__ = [
     "State",
     "TcopMockError",
     "UsageError",
+    "ValidationResult",
     "Verdict",
     "__version__",
+    "check",
+    "check_async",
     "parametrize",
+    "send",
+    "send_all",
+    "send_all_async",
+    "send_async",
+    "validate",
 ]
 
 _HOMES = {
@@ -56,8 +67,16 @@ _HOMES = {
     "State": "tcop_mock.domain.alarm",
     "TcopMockError": "tcop_mock.errors",
     "UsageError": "tcop_mock.errors",
+    "ValidationResult": "tcop_mock.callbacks.validator",
     "Verdict": "tcop_mock.domain.verdict",
+    "check": "tcop_mock.api",
+    "check_async": "tcop_mock.api",
     "parametrize": "tcop_mock.testing.factories",
+    "send": "tcop_mock.api",
+    "send_all": "tcop_mock.api",
+    "send_all_async": "tcop_mock.api",
+    "send_async": "tcop_mock.api",
+    "validate": "tcop_mock.api",
 }
 
 

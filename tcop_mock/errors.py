@@ -1,14 +1,14 @@
-"""The error tree: our own mistakes and the user's, never the receiver's.
+"""The error tree: errors of tcop-mock and of its user, never of the receiver.
 
-What a receiver does wrong is a value (an Outcome, a Finding). Every message is one line that says what, where,
+A receiver's error is a value (an Outcome, a Finding). Every message is one line that says what, where,
 and what to do next::
 
-    TcopMockError                 our own fault: exit code 4
-    ├── UsageError                a flag, a name, a URL, an edit, a body: exit code 2
-    │   ├── UnknownNameError      a shape, metric, event, clause or profile that is not there
-    │   └── EntryError            a catalogue entry, clause or profile file that does not keep its schema
-    ├── TargetError               the target cannot be used, so nothing could be judged: exit code 3
-    └── ObserverError             what a receiver does cannot be seen: exit code 3
+    TcopMockError                 an error in tcop-mock itself: exit code 4
+    ├── UsageError                wrong flag, name, URL, edit or body: exit code 2
+    │   ├── UnknownNameError      unknown shape, metric, event, clause or profile
+    │   └── EntryError            invalid catalogue entry, clause or profile file
+    ├── TargetError               the target is unusable, so nothing could be checked: exit code 3
+    └── ObserverError             the receiver's effects cannot be observed: exit code 3
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class TcopMockError(Exception):
-    """Base of all errors that tcop-mock raises. Catch it to catch everything of ours."""
+    """Base class of all errors that tcop-mock raises."""
 
     exit_code = 4
 
 
 class UsageError(TcopMockError):
-    """The call cannot be carried out as written: wrong flag value, file, URL, edit or body."""
+    """The call is invalid: wrong flag value, file, URL, edit or body."""
 
     exit_code = 2
 
 
 class UnknownNameError(UsageError):
-    """A name that is not there, with the nearest ones that are."""
+    """An unknown name, with suggestions of similar known ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "", listing: str = "") -> None:
         suggestions = did_you_mean(name, known)
@@ -41,7 +41,7 @@ class UnknownNameError(UsageError):
 
 
 class EntryError(UsageError):
-    """A file of ours or of the user's that does not keep its format: which file, which key, what is wrong."""
+    """An invalid file of ours or of the user's, with the file, the key and the problem."""
 
     def __init__(self, file: str, key: str, problem: str) -> None:
         self.file, self.key, self.problem = file, key, problem
@@ -49,27 +49,27 @@ class EntryError(UsageError):
 
 
 class TargetError(TcopMockError):
-    """The target cannot be used (refused, not resolved, wants other credentials): nothing could be judged."""
+    """The target is unusable (refused, not resolved, wants other credentials), so nothing could be checked."""
 
     exit_code = 3
 
 
 class ObserverError(TcopMockError):
-    """An observer shows nothing that could be read: what it is, and what went wrong."""
+    """An observer returned nothing usable. The message names the observer and the problem."""
 
     exit_code = 3
 
 
 _MIN_CHARS = 3
-"""A shorter text is part of too many names to tell what was meant."""
+"""Shorter texts occur in too many names to be useful for suggestions."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return up to three near misses as ``'a', 'b' or 'c'``, or an empty string.
+    """Return up to three similar names as ``'a', 'b' or 'c'``, or an empty string.
 
-    A near miss may also be the last part of a path (``private-listener`` for ``clb/private-listener``).
+    A name is also similar if its last part matches (``private-listener`` for ``clb/private-listener``).
     """
-    import difflib  # noqa: PLC0415 - loaded for mistakes only
+    import difflib  # noqa: PLC0415 - loaded only after an error
 
     by_lowercase = {item.lower(): item for item in known}
     lowered, tail = name.lower(), name.lower().rpartition("/")[2]

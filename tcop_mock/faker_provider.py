@@ -1,4 +1,4 @@
-"""TCOP's callbacks, ids and names for Faker, factory_boy and whatever else takes Faker's providers.
+"""A Faker provider of TCOP callbacks, ids and names, also for factory_boy and other users of Faker providers.
 
 >>> from faker import Faker
 >>> from tcop_mock.faker_provider import TcopProvider
@@ -7,7 +7,7 @@
 >>> fake.tcop_callback("cvm/*", state="resolved")["alarmStatus"]
 '0'
 
-Faker's own seed decides what comes, as ever:
+Faker's seed decides the values, as usual:
 
 >>> Faker.seed(7)
 >>> first = fake.tcop_alarm()
@@ -47,15 +47,15 @@ _CVM_SHAPE = "cvm/basic-monitoring"
 
 
 class TcopProvider(BaseProvider):
-    """What TCOP posts and names.
+    """Faker provider of TCOP callbacks and names.
 
-    Where a ``shape`` is asked for it is an id (``cvm/basic-monitoring``), a glob (``cvm/*``) or a ``Shape`` of a
-    catalogue of your own; by itself any shape that has what is asked for. All methods raise ``UnknownNameError``, with
-    near misses, for a shape, state, form or language that is not there.
+    ``shape`` is an id (``cvm/basic-monitoring``), a glob (``cvm/*``) or a ``Shape`` of your own catalogue; the default
+    is any shape that fits. All methods raise ``UnknownNameError``, with similar names, for an unknown shape, state,
+    form or language.
     """
 
     def tcop_alarm(self, shape: str | Shape | None = None) -> dict[str, Any]:
-        """Return the body of a callback that an alarm fires with, as a tree of JSON values.
+        """Return the body of a firing alarm's callback, as a tree of JSON values.
 
         >>> list(fake.tcop_alarm("mysql/instance")["alarmObjInfo"]["dimensions"])
         ['uInstanceId', 'objId', 'objName']
@@ -68,13 +68,13 @@ class TcopProvider(BaseProvider):
         """Return the body of a callback, as a tree of JSON values in wire order.
 
         Args:
-            shape: as the class says.
+            shape: see the class.
             state: ``firing``, ``repeated`` or ``resolved``.
             form: ``documented``, ``observed``, ``eventbridge`` or ``cloudevents``.
             lang: ``en`` or ``zh``.
 
         Raises:
-            UsageError: no such shape has this state in this form: events never repeat, not all recover.
+            UsageError: no such shape has this state in this form; events never repeat, and some never resolve.
 
         >>> fake.tcop_callback("cvm/events", form="cloudevents")
         Traceback (most recent call last):
@@ -86,7 +86,7 @@ class TcopProvider(BaseProvider):
     def tcop_body(
         self, shape: str | Shape | None = None, *, state: str = "firing", form: str = "documented", lang: str = "en"
     ) -> bytes:
-        """Return the body of a callback as it is posted; arguments and errors are those of :meth:`tcop_callback`.
+        """Return the body of a callback as bytes; arguments and errors are those of :meth:`tcop_callback`.
 
         >>> fake.tcop_body("cdn/domain")[:16]
         b'{"sessionId":"...'
@@ -118,7 +118,7 @@ class TcopProvider(BaseProvider):
         return self._alarm(_CVM_SHAPE).optional_fields.region_code
 
     def tcop_app_id(self) -> int:
-        """Return the id of an account as ``appId`` has it.
+        """Return an account id in the format of ``appId``.
 
         >>> len(str(fake.tcop_app_id()))
         10
@@ -126,7 +126,7 @@ class TcopProvider(BaseProvider):
         return self._alarm(_CVM_SHAPE).account.app_id
 
     def tcop_uin(self) -> str:
-        """Return the id of an account as ``uin`` has it.
+        """Return an account id in the format of ``uin``.
 
         >>> len(fake.tcop_uin())
         12
@@ -176,7 +176,7 @@ class TcopProvider(BaseProvider):
             candidate for candidate in shapes if len(shapes) == 1 or supports(candidate, {wanted_state}, body_form)
         ]
         if not candidates:
-            raise UsageError(f"no shape {shape or '*'!r} has callbacks {state}, {form}")
+            raise UsageError(f"no shape {shape or '*'!r} has {state} callbacks in the form {form}")
         generator = _generator(_parse_choice(Lang, lang, "language"), body_form)
         alarm = generator.alarm(self.random_element(candidates), self._serial(), required_state=wanted_state)
         return generator.callback(alarm, wanted_state)
@@ -185,7 +185,7 @@ class TcopProvider(BaseProvider):
         return _generator(Lang.EN, Form.DOCUMENTED).alarm(self._shape(shape), self._serial())
 
     def _serial(self) -> int:
-        """Draw which of the alarms it is; that, and no seed of the generator's, is what Faker's random decides."""
+        """Draw the serial of the alarm. Faker's random decides only this; the generator's seed is fixed."""
         serial: int = self.generator.random.randrange(_SERIALS)
         return serial
 
@@ -203,7 +203,7 @@ def _matching_shapes(shape: str | Shape | None) -> list[Shape]:
 def _parse_choice(choices: type[Choice], name: str, kind: str) -> Choice:
     known = {choice.value: choice for choice in choices}
     if name not in known:
-        raise UnknownNameError(kind, name, known, listing=f"there are {', '.join(known)}")
+        raise UnknownNameError(kind, name, known, listing=f"one of {', '.join(known)}")
     return known[name]
 
 

@@ -1,10 +1,10 @@
-"""TCOP as a user of Locust: ``locust -f`` this file, or a file of your own with ``from ... import TcopUser``.
+"""A Locust user that sends callbacks: run ``locust -f`` on this file, or import ``TcopUser`` into your own.
 
-It tells notifications as TCOP does: bodies that are all different, a total deadline, the profile's retries; or plays
-its share of a storm. What it is to do stands in the environment, alike on each machine; see docs/locust.md.
+It sends notifications like TCOP: different bodies, a total deadline, the profile's retries, or its share of a scenario.
+Environment variables hold the settings, the same on each machine; see docs/locust.md.
 
-Locust counts each POST as ``attempt``, and each notification by its state, from when it was due to its ack, retries
-included; one that is given up is a failure.
+Locust records each POST as ``attempt``, and each notification by its state. The time of a notification runs from its
+due time to its acknowledgement, retries included. A notification without an acknowledgement is a failure.
 """
 
 from __future__ import annotations
@@ -31,21 +31,23 @@ _REQUEST_TYPES = {_ATTEMPT: "POST"}
 
 
 class LostError(Exception):
-    """A notification of which every attempt failed; tells how the last one ended."""
+    """All attempts of a notification failed; the message is the last outcome."""
 
 
 class TcopUser(FastHttpUser):
-    """Tells one notification at a time; as many users as there may be notifications under way."""
+    """Sends one notification at a time, so the number of users limits the notifications in flight."""
 
     max_retries = 0
     max_redirects = 0
     _workers: ClassVar[dict[int, LocustWorker]] = {}
-    """By worker: all users of a process tell one share."""
+    """By worker index: all users of a process share one worker."""
 
     def __init__(self, environment: Environment) -> None:
         settings = LocustSettings.from_environ(os.environ, self.host or environment.host)
         target = settings.target
-        self.host = environment.host = f"{target.scheme}://{target.authority}"  # without the password: pages show it
+        self.host = environment.host = (
+            f"{target.scheme}://{target.authority}"  # without the password, because Locust's pages show it
+        )
         super().__init__(environment)
         index = max(0, getattr(environment.runner, "worker_index", 0))
         if index not in self._workers:
@@ -54,13 +56,13 @@ class TcopUser(FastHttpUser):
         self._path = target.path
 
     def wait_time(self) -> float:
-        """Return how long to wait before the next one: a storm has times of its own."""
+        """Return the wait before the next notification; a scenario has its own schedule."""
         settings = self._worker.settings
         return 0.0 if settings.scenario or not settings.rate else 1 / settings.rate
 
     @task
     def deliver(self) -> None:
-        """Tell what is due next."""
+        """Send the next notification at its time."""
         callback = self._worker.next_callback()
         if callback is None:
             raise StopUser
@@ -79,7 +81,7 @@ class TcopUser(FastHttpUser):
                 "POST",
                 self._path,
                 name=_ATTEMPT,
-                data=body,  # type: ignore[arg-type]  # bytes go out as they are
+                data=body,  # type: ignore[arg-type]  # bytes are sent unchanged
                 headers=worker.headers(),
                 allow_redirects=False,
                 catch_response=True,
@@ -94,7 +96,7 @@ class TcopUser(FastHttpUser):
                 response.success()
             else:
                 response.failure(outcome.value)
-        if not is_reported:  # the deadline passed inside the client, which then tells Locust of nothing
+        if not is_reported:  # the deadline passed inside the client, which then reports nothing to Locust
             self._report(_ATTEMPT, time.perf_counter() - started_s, LostError(Outcome.TIMED_OUT.value))
         return result
 

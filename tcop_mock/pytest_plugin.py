@@ -19,20 +19,28 @@ if TYPE_CHECKING:
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
     from tcop_mock.testing.receiver import Receiver
     from tcop_mock.testing.senders import AsyncSender, Clock, Sender
-    from tcop_mock.testing.target import TargetUnderTest
+    from tcop_mock.transport.open import OpenTarget
 
 _PREFIX = "tcop_"
 _MARKS = ("tcop", "tcop_clauses", "tcop_skip_clause")
+_REPORT_FORMATS = ("har", "html", "json", "junit", "markdown", "ndjson", "pytest", "text")
+"""The formats of ``reports/formats.py``, which the plugin must not import; a test compares them."""
+
 _OPTIONS = (
     ("target", "URL|MODULE:APP", False, "the receiver; @FILE reads it from a file (default: TCOP_MOCK_TARGET)"),
     ("profile", "NAME", False, "generation of the callback contract (default: 2023)"),
-    ("clauses", "GLOB,...", True, "judge only these clauses: TCM3*, recover-*"),
-    ("skip", "GLOB,...", True, "leave these clauses out"),
+    ("clauses", "GLOB,...", True, "check only these clauses: TCM3*, recover-*"),
+    ("skip", "GLOB,...", True, "do not check these clauses"),
     ("fail-on", "LEVEL", False, "the least level whose broken clauses fail a test: must (default) or should"),
-    ("seed", "INT", False, "what all is drawn from, with a test's id; the same one gives the same bytes (default: 0)"),
+    (
+        "seed",
+        "INT",
+        False,
+        "seed of all callbacks, together with the ID of the test; the same seed gives the same bytes (default: 0)",
+    ),
     ("baseline", "FILE", False, "known findings, which fail no test; `tcop-mock check --baseline-update` writes them"),
-    ("report", "KIND=PATH", True, "write what the contract tests found: json, junit, markdown, html, text, ..."),
-    ("allow-host", "HOST,...", True, "hosts that may be sent to beside this machine's own"),
+    ("report", "KIND=PATH", True, f"write a report of the contract tests; KIND: {', '.join(_REPORT_FORMATS)}"),
+    ("allow-host", "HOST,...", True, "hosts, other than this machine, that tests may send to"),
 )
 """Name, metavar, whether it is a list, help."""
 
@@ -54,8 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marks, and refuse what is wrong on the command line before anything is run."""
     for line in (
         "tcop(profile=, form=, attempts=, deadline=): how callbacks are written and delivered in this test",
-        "tcop_clauses(*globs, fail_on=): the clauses that tcop_contract judges, and the least level that fails it",
-        "tcop_skip_clause(*globs, reason=): clauses that tcop_contract leaves out, and why",
+        "tcop_clauses(*globs, fail_on=): clauses that tcop_contract checks, and the least binding level that counts",
+        "tcop_skip_clause(*globs, reason=): clauses that tcop_contract does not check, and why",
     ):
         config.addinivalue_line("markers", line)
     if any(config.getoption(f"{_PREFIX}{name.replace('-', '_')}") is not None for name, *_ in _OPTIONS):
@@ -141,16 +149,16 @@ def tcop_target(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - whatev
 
 
 @pytest.fixture
-def _tcop_target_under_test(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[TargetUnderTest]:  # noqa: ANN401 - whatever a user's own gives
+def _tcop_target_under_test(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[OpenTarget]:  # noqa: ANN401 - whatever a user's own gives
     """``tcop_target``, opened; what the fixtures that send share."""
-    from tcop_mock.testing.target import open_target
+    from tcop_mock.testing.target import open_target_under_test
 
-    with open_target(tcop_target, request.node) as target:
+    with open_target_under_test(tcop_target, request.node) as target:
         yield target
 
 
 @pytest.fixture
-def tcop_sender(request: pytest.FixtureRequest, _tcop_target_under_test: TargetUnderTest, tcop_clock: Clock) -> Sender:
+def tcop_sender(request: pytest.FixtureRequest, _tcop_target_under_test: OpenTarget, tcop_clock: Clock) -> Sender:
     """Delivers callbacks to ``tcop_target`` as TCOP does: ``tcop_sender.send(callback).accepted``."""
     from tcop_mock.testing.senders import Sender, deliverer
 
@@ -159,7 +167,7 @@ def tcop_sender(request: pytest.FixtureRequest, _tcop_target_under_test: TargetU
 
 @pytest.fixture
 def tcop_async_sender(
-    request: pytest.FixtureRequest, _tcop_target_under_test: TargetUnderTest, tcop_clock: Clock
+    request: pytest.FixtureRequest, _tcop_target_under_test: OpenTarget, tcop_clock: Clock
 ) -> AsyncSender:
     """As ``tcop_sender``, to be awaited: ``(await tcop_async_sender.send(callback)).accepted``."""
     from tcop_mock.testing.senders import AsyncSender, deliverer
@@ -176,7 +184,7 @@ def tcop_observer() -> Any:  # noqa: ANN401 - whatever a user's own gives
 @pytest.fixture
 def tcop_contract(
     request: pytest.FixtureRequest,
-    _tcop_target_under_test: TargetUnderTest,
+    _tcop_target_under_test: OpenTarget,
     tcop_catalogue: Catalog,
     tcop_observer: Any,  # noqa: ANN401 - whatever a user's own gives
 ) -> Contract:

@@ -1,10 +1,11 @@
-"""Which shape a body is of: by its dimensions, policy type, namespace, and what it is about."""
+"""Classifier of callback bodies: finds the shape by dimensions, policy type, namespace and metric or event."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.catalog.template import is_reference
+from tcop_mock.domain.callback_view import CallbackView, string_or_none
 from tcop_mock.domain.shape import AlarmKind
 
 if TYPE_CHECKING:
@@ -14,28 +15,28 @@ if TYPE_CHECKING:
 
 EVENTBRIDGE, DDOS, TEMPLATE, UNKNOWN = "eventbridge", "ddos", "template", "unknown"
 _POLICY_TYPE_WEIGHT, _NAMESPACE_WEIGHT, _SUBJECT_WEIGHT, _KEYS_WEIGHT, _TYPES_WEIGHT = 8.0, 4.0, 2.0, 4.0, 1.0
-"""What each sign weighs. A policy type names one shape, or few; a namespace is a product's."""
+"""Weights of the features. A policy type identifies one shape or a few; a namespace identifies a product."""
 
 
 class Classification(NamedTuple):
-    """What a body is."""
+    """Result of classifying a body."""
 
     kind: str
     """``metric``, ``event``, ``eventbridge``, ``ddos`` or ``unknown``."""
     shapes: tuple[Shape, ...] = ()
-    """Those that it fits best, all as well; none where the product or its dimensions are not in the catalogue."""
+    """Best matching shapes, all with the same score; empty if the product or its dimensions are unknown."""
     product: tuple[Shape, ...] = ()
-    """Shapes of the product, where it is known and its dimensions are not."""
+    """Shapes of the product if it is known and the dimensions are not."""
 
 
 class ShapeClassifier:
-    """Tells shapes of a catalogue by the bodies of their callbacks."""
+    """Finds the shape of a callback body."""
 
     def __init__(self, shapes: Iterable[Shape]) -> None:
         self._profiles = tuple(map(_ShapeProfile.from_shape, shapes))
 
     def classify(self, body: Any) -> Classification:  # noqa: ANN401 - any JSON value
-        """Return what a body is, whatever is in it."""
+        """Return the kind and the shapes of a body, which may be any JSON value."""
         kind = kind_of(body)
         if kind == UNKNOWN:
             return Classification(kind)
@@ -53,14 +54,14 @@ class ShapeClassifier:
         ]
         best_score = max((score for _, score in scores), default=0.0)
         best_shapes = tuple(shape for shape, score in scores if score == best_score)
-        best_shapes = tuple(sorted(best_shapes, key=lambda shape: -len(shape.dimensions)))  # first who documents most
+        best_shapes = tuple(sorted(best_shapes, key=lambda shape: -len(shape.dimensions)))  # most dimensions first
         return Classification(
             kind, best_shapes, () if best_shapes else tuple(profile.shape for profile in same_product)
         )
 
     def _classify_cloud_event(self, body: Mapping[str, Any]) -> Classification:
         shapes = [profile.shape for profile in self._profiles if profile.shape.cloud_event]
-        event_type = _text_or_none(body.get("type"))
+        event_type = string_or_none(body.get("type"))
         same_type = [
             shape for shape in shapes if event_type and event_type in {event.cloud_type for event in shape.events}
         ]
@@ -71,7 +72,7 @@ class ShapeClassifier:
 
 
 class ShapeFeatures(NamedTuple):
-    """By what a shape is told."""
+    """Features of a body that identify its shape."""
 
     dimensions: Mapping[str, Any]
     policy_type: str | None
@@ -81,29 +82,29 @@ class ShapeFeatures(NamedTuple):
 
     @classmethod
     def from_body(cls, body: Any) -> ShapeFeatures:  # noqa: ANN401 - any JSON value
-        """Read them out of a body."""
-        object_info, policy = _object_at(body, "alarmObjInfo"), _object_at(body, "alarmPolicyInfo")
-        conditions = _object_at(policy, "conditions")
-        namespace = _text_or_none(object_info.get("namespace"))
+        """Extract the features of a body."""
+        view = CallbackView(body)
+        conditions = view.conditions
+        namespace = string_or_none(view.object_info.get("namespace"))
         return cls(
-            _object_at(object_info, "dimensions"),
-            _text_or_none(policy.get("policyType")),
+            view.dimensions,
+            string_or_none(view.policy.get("policyType")),
             namespace and namespace.casefold(),
-            _text_or_none(conditions.get("metricName", conditions.get("eventName"))),
-            _text_or_none(conditions.get("productName")),
+            string_or_none(conditions.get("metricName", conditions.get("eventName"))),
+            string_or_none(conditions.get("productName")),
         )
 
 
 def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return a body's kind by the fields that no other kind has."""
+    """Return a body's kind, decided by fields that only this kind has."""
     if not isinstance(body, dict):
         return UNKNOWN
     if "specversion" in body and "alarmObjInfo" not in body:
         return DDOS
     if not body.keys() & {"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"}:
         return UNKNOWN
-    policy = _object_at(body, "alarmPolicyInfo")
-    conditions = _object_at(policy, "conditions")
+    policy = CallbackView(body).policy
+    conditions = CallbackView(body).conditions
     is_event = "eventName" in conditions or (body.get("alarmType") == "event" and "metricName" not in conditions)
     if not is_event:
         return AlarmKind.METRIC.value
@@ -114,7 +115,7 @@ def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def match_keys(shape: Shape, dimensions: Iterable[str]) -> dict[str, str]:
-    """Return for each documented key the key that stands for it, where one does: itself, an alias, another case."""
+    """Map each documented key to the body's key for it, if any: the key itself, an alias, or another case."""
     keys = list(dimensions)
     folded = {key.casefold(): key for key in keys}
     matches: dict[str, str] = {}
@@ -126,7 +127,7 @@ def match_keys(shape: Shape, dimensions: Iterable[str]) -> dict[str, str]:
 
 
 class _ShapeProfile(NamedTuple):
-    """A shape and what need not be worked out for each body."""
+    """A shape with precomputed features."""
 
     shape: Shape
     namespaces: frozenset[str]
@@ -134,7 +135,7 @@ class _ShapeProfile(NamedTuple):
 
     @classmethod
     def from_shape(cls, shape: Shape) -> _ShapeProfile:
-        """Work it out."""
+        """Precompute the features of a shape."""
         metric_namespaces = (metric.namespace for metric in shape.metrics if metric.namespace)
         subjects = frozenset(
             [*(subject.name for subject in shape.metrics), *(subject.name for subject in shape.events)]
@@ -142,18 +143,18 @@ class _ShapeProfile(NamedTuple):
         return cls(shape, frozenset((shape.namespace, *metric_namespaces)), subjects)
 
     def is_product(self, features: ShapeFeatures) -> bool:
-        """Tell whether anything says that it is this product; where a body says nothing, its dimensions have to."""
+        """Return whether the body is of this product. Without any other feature, all dimensions must match."""
         if features.policy_type is None and features.namespace is None and features.product is None:
             return len(match_keys(self.shape, features.dimensions)) == len(self.shape.dimensions)
         return self.shape.policy.type == features.policy_type or self._is_namespace(features)
 
     def has_keys(self, dimensions: Mapping[str, Any]) -> bool:
-        """Tell whether all documented keys are there, or some were lost and none came that nobody knows."""
+        """Return whether all documented keys are present, or some are missing and none is unknown."""
         matches = match_keys(self.shape, dimensions)
         return len(matches) == len(self.shape.dimensions) or not self._unknown_key_count(matches, dimensions)
 
     def score(self, features: ShapeFeatures) -> float:
-        """Return how well the shape fits."""
+        """Return how well the shape matches; more is better."""
         documented = self.shape.dimensions
         matches = match_keys(self.shape, features.dimensions)
         same_type_count = sum(
@@ -179,12 +180,3 @@ def _same_type(template: Any, value: Any) -> bool:  # noqa: ANN401 - a template,
     if isinstance(template, str):
         return isinstance(value, str)
     return isinstance(value, dict) is not is_reference(template) and not isinstance(value, str)
-
-
-def _object_at(body: Any, key: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
-    value = body.get(key) if isinstance(body, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _text_or_none(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
-    return value if isinstance(value, str) else None

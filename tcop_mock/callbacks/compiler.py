@@ -1,4 +1,4 @@
-"""A shape compiled once, so that drawing an alarm parses no template and looks nothing up by name."""
+"""Compiled shapes: all templates and generators of a shape, parsed once for fast generation of alarms."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _PATTERNS = {
     "boolean": "(true|false)",
 }
 
-"""What a value of a JSON type that is not counted may look like inside a text."""
+"""Patterns of values inside a string, by JSON type, for generators without a list of choices."""
 
 _POINT_TO_POINT_PREFIX = 31
 
@@ -60,36 +60,36 @@ _OCTETS = 4
 
 
 class ValueGenerator(NamedTuple):
-    """A generator with its parameters bound."""
+    """A generator with its parameters."""
 
     width: int
-    """How many columns of a block it takes."""
+    """Number of columns of a random block that it uses."""
     pieces: PieceWriter
-    """From the first of its columns, a language, and a key where it picks tables: how the value is written as text."""
+    """Returns the pieces of the value inside a string, for its first column, a language, and a key of picked tables."""
     pattern: str
-    """Regular expression of all texts it could draw (a name stands for whatever a human would type).
+    """Regular expression of all texts that it can generate (names match any text that a person may type).
 
-    In the syntax that Python and ECMA 262 share: JSON Schemas print it.
+    Uses only syntax common to Python and ECMA 262, because JSON Schemas contain it.
     """
     choices: tuple[Any, ...] = ()
-    """All values there are, where they are counted."""
+    """All possible values, if they are enumerated; else empty."""
     json_type: str = "string"
-    """JSON Schema's name of the type that its values have, where they are not counted."""
+    """JSON Schema type of its values, if they are not enumerated."""
 
     @property
     def is_text(self) -> bool:
-        """Whether its values are texts."""
+        """Whether its values are strings."""
         return self.json_type == "string"
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Keys that every choice has, where it picks tables; else none."""
+        """Keys common to all choices if it picks tables; else empty."""
         if not self.choices or not all(isinstance(choice, dict) for choice in self.choices):
             return ()
         return tuple(key for key in self.choices[0] if all(key in choice for choice in self.choices))
 
     def json_pieces(self, first_column: int, lang: Lang, key: str = "") -> tuple[Piece, ...]:
-        """Return how the value is written as JSON, with its own type; arguments are those of ``pieces``."""
+        """Return the pieces of the value as JSON with its own type; arguments are those of ``pieces``."""
         if self.choices:
             return (
                 RandomChoice(
@@ -101,16 +101,16 @@ class ValueGenerator(NamedTuple):
 
 
 def make_value_generator(shape: Shape, name: str, seed: int) -> ValueGenerator:
-    """Bind the generator of one value of a shape.
+    """Create the generator of one value of a shape.
 
     Args:
-        shape: which declares it.
-        name: of the value.
-        seed: decides what a generator keeps ready to draw from, where that is not always the same.
+        shape: shape that declares the value.
+        name: name of the value.
+        seed: seed of generators that precompute random values (Faker).
 
     Raises:
-        UnknownNameError: there is no such generator, or no such pool.
-        EntryError: Faker is not there, or does not give what can be drawn.
+        UnknownNameError: the generator or the pool does not exist.
+        EntryError: Faker is not installed or returns unusable values.
     """
     spec = shape.values[name]
     if spec.generator == _FAKER:
@@ -123,7 +123,7 @@ def make_value_generator(shape: Shape, name: str, seed: int) -> ValueGenerator:
 
 
 def literal_pattern(text: str) -> str:
-    """Return the pattern of a text and nothing else; ``re.escape`` escapes what ECMA 262 forbids to escape."""
+    """Return the pattern that matches exactly this text; ``re.escape`` escapes characters that ECMA 262 forbids."""
     return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", text)
 
 
@@ -135,7 +135,7 @@ def _ipv4(network: str) -> ValueGenerator:
     bounds = [[first[index], last[index]] for index in range(fixed_count, _OCTETS)]
     if (
         net.prefixlen < _POINT_TO_POINT_PREFIX
-    ):  # neither the network's address nor that of broadcasts (RFC 3021 spares /31, /32)
+    ):  # exclude the network and broadcast addresses (/31 and /32 have none: RFC 3021)
         bounds[-1] = [bounds[-1][0] + 1, bounds[-1][1] - 1]
 
     def write(first_column: int, _lang: Lang, _key: str) -> tuple[Piece, ...]:
@@ -164,11 +164,11 @@ UUID_COLUMNS = 31
 
 _UUIDS = {1: "xxxxxxxx-xxxx-11eb-vxxx-xxxxxxxxxxxx", 4: "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx"}
 
-"""RFC 9562; those of version 1 were made between November 2020 and October 2021, as the documented one."""
+"""RFC 9562; the version 1 UUIDs date from November 2020 to October 2021, like the documented one."""
 
 
 def uuid_pieces(column: int, version: int) -> tuple[Piece, ...]:
-    """Return how a UUID of version 1 or 4 is written from at the most 31 columns."""
+    """Return the pieces of a UUID of version 1 or 4, which uses at most 31 columns."""
     pieces: list[Piece] = []
     for random_run, variant, literal in re.findall(r"(x+)|(v)|([^xv]+)", _UUIDS[version]):
         pieces.append(
@@ -192,7 +192,7 @@ def _hex(length: int) -> ValueGenerator:
 
 
 def digit_pieces(first_column: int, length: int) -> tuple[Piece, ...]:
-    """Return how ``length`` decimal digits without a leading zero are written."""
+    """Return the pieces of ``length`` decimal digits without a leading zero."""
     first = RandomChars(first_column, 1, alphabet_table(FIRST_DIGITS))
     return (first, RandomChars(first_column + 1, length - 1, alphabet_table(DIGITS))) if length > 1 else (first,)
 
@@ -216,13 +216,13 @@ def _integer(low: int, high: int) -> ValueGenerator:
 
 
 def _name(of: str) -> ValueGenerator:
-    names_of_pool(of, Lang.EN)  # an unknown pool is told when the entry is read, not when it is drawn
+    names_of_pool(of, Lang.EN)  # raises for an unknown pool when the entry is read, not when a value is generated
     return ValueGenerator(
         1, lambda at, lang, _key: (RandomChoice(at, choice_table(names_of_pool(of, lang))),), _ANY_NAME
     )
 
 
-def _pick(**params: Any) -> ValueGenerator:  # noqa: ANN401 - `from` is a keyword of Python's
+def _pick(**params: Any) -> ValueGenerator:  # noqa: ANN401 - `from` is a Python keyword
     choices: Sequence[Any] = tuple(params["from"])
 
     def write(first_column: int, _lang: Lang, key: str) -> tuple[Piece, ...]:
@@ -261,20 +261,20 @@ _GENERATORS: dict[str, Callable[..., ValueGenerator]] = {
 
 BUILTIN_VALUES = ("account.app_id", "account.uin", "region", "region_name")
 
-"""Values that every alarm has; an entry need not declare them."""
+"""Values that every alarm has without a declaration in the entry."""
 
 
 class RenderedDimensions(NamedTuple):
-    """What an alarm is about, as the wire tells it."""
+    """Dimensions of one alarm in wire format."""
 
     dimensions: dict[str, Any]
     observed_dimensions: dict[str, Any]
-    """Keys that captured dimensions have beside them."""
+    """Additional keys of captured dimensions."""
     additional_msg: tuple[tuple[str, str], ...]
     cloud_event: dict[str, Any]
 
     def update_optional_fields(self, optional_fields: OptionalFields) -> OptionalFields:
-        """Return a policy's extras with those of the alarm."""
+        """Return a policy's optional fields completed with those of the alarm."""
         return dataclasses.replace(
             optional_fields,
             dimensions=self.observed_dimensions,
@@ -284,7 +284,7 @@ class RenderedDimensions(NamedTuple):
 
 
 class ValueSlot:
-    """A declared value and the first column of a block that decides it."""
+    """A declared value and its first column in a random block."""
 
     __slots__ = ("first_column", "generator", "json_pieces", "pieces")
 
@@ -292,17 +292,17 @@ class ValueSlot:
         self.generator = generator
         self.first_column = first_column
         self.pieces = cache(lambda lang, key: generator.pieces(first_column, lang, key))
-        """How it is written inside a text, by language and key."""
+        """Pieces of the value inside a string, by language and key."""
         self.json_pieces = cache(lambda lang, key: generator.json_pieces(first_column, lang, key))
-        """How it is written as JSON of its own, by language and key."""
+        """Pieces of the value as JSON, by language and key."""
 
 
 def template_errors(shape: Shape, generators: Mapping[str, ValueGenerator | None]) -> Iterator[Problem]:
-    """Yield what is wrong between a shape's templates and its values.
+    """Yield inconsistencies between a shape's templates and its values.
 
     Args:
-        shape: an entry, right or wrong.
-        generators: its values by name; ``None`` for one that cannot be drawn, of which nothing more is told.
+        shape: an entry, valid or not.
+        generators: generators by name; ``None`` for an invalid one, which is not checked further.
     """
     known_paths = [path for name, generator in generators.items() if generator for path in _paths_of(name, generator)]
     failed_names = {name for name, generator in generators.items() if generator is None}
@@ -310,7 +310,7 @@ def template_errors(shape: Shape, generators: Mapping[str, ValueGenerator | None
     for key, leaf in leaves(templates(shape)):
         if has_stray_brace(leaf):
             yield Problem(
-                key, f"template {leaf!r} has a brace that is no {{field}}", "there is no way to write a brace"
+                key, f"template {leaf!r} has a brace outside of a {{field}}", "remove it; braces cannot be escaped"
             )
         for path in referenced_paths(leaf):
             name = path.partition(".")[0]
@@ -318,14 +318,14 @@ def template_errors(shape: Shape, generators: Mapping[str, ValueGenerator | None
             if path not in BUILTIN_VALUES and path not in known_paths and name not in failed_names:
                 suggestion = did_you_mean(path, [*known_paths, *BUILTIN_VALUES])
                 hint = f"; did you mean {suggestion}?" if suggestion else ""
-                yield Problem(key, f"{path!r} is no declared value{hint}", "declare it in [values], or name another")
+                yield Problem(key, f"{path!r} is not a declared value{hint}", "declare it in [values], or name another")
     for name in generators:
         if name not in used_names:
-            yield Problem(f"values.{name}", "never used", "name it in a template, or take it out")
+            yield Problem(f"values.{name}", "never used", "use it in a template, or remove it")
 
 
 def templates(shape: Shape) -> dict[str, Any]:
-    """Return all templates of an entry, by the keys that they have there."""
+    """Return all templates of an entry, by their keys in the file."""
     messages = {f"{index}.value": value for index, (_, value) in enumerate(shape.observed.additional_msg)}
     return {
         "dimensions": shape.dimensions,
@@ -340,17 +340,17 @@ def _paths_of(name: str, generator: ValueGenerator) -> list[str]:
 
 
 class CompiledShape:
-    """How to draw what one shape's alarms are about.
+    """Generates the dimensions of one shape's alarms.
 
     Raises:
-        EntryError: a template names a value that the entry does not declare, or a declared one is never named.
-        UnknownNameError: a value names a generator or a pool that is not there.
+        EntryError: a template uses an undeclared value, or a declared value is never used.
+        UnknownNameError: a value names an unknown generator or pool.
     """
 
     __slots__ = ("_render", "shape", "slots", "width")
 
     TIMESTAMP_COLUMN = 0
-    """First of the columns of the first occurrence."""
+    """First column of the time of the first occurrence."""
 
     def __init__(self, shape: Shape, seed: int = 0) -> None:
         self.shape = shape
@@ -373,7 +373,7 @@ class CompiledShape:
         return self.map_values(decode)
 
     def map_values(self, function: Callable[[ValueSlot, str], Any]) -> dict[str, Any]:
-        """Return what a function makes of each declared value, or of each key of those that pick tables."""
+        """Return the results of a function for each declared value, or for each key of those that pick tables."""
         return {
             name: {key: function(slot, key) for key in slot.generator.keys}
             if slot.generator.keys
@@ -382,7 +382,7 @@ class CompiledShape:
         }
 
     def render_dimensions(self, values: Mapping[str, Any], lang: Lang) -> RenderedDimensions:
-        """Write what an alarm with these values, built-in ones included, is about."""
+        """Render the dimensions of an alarm from all its values, built-in ones included."""
         rendered = self._render[lang](values)
         messages = tuple((row["key"], row["value"]) for row in rendered["additional_msg"].values())
         return RenderedDimensions(rendered["dimensions"], rendered["observed"], messages, rendered["cloud_event"])

@@ -1,6 +1,6 @@
-"""Values that Faker draws for users' own entries: 256 of them, when the entry is compiled, and none later.
+"""Values from Faker for users' entries: 256 of them, generated once when the entry is compiled.
 
-One of the two doors of Faker, which is an extra: only an entry that names it loads it.
+Faker is an optional dependency and is imported only for entries that use it.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 class EntryPath(NamedTuple):
-    """What an error about a value names."""
+    """Location of a value, for error messages."""
 
     file: str
     key: str
 
 
 class FakerValues:
-    """All that one value can be: what a provider of Faker's gives, 256 times in each language.
+    """All possible values of a Faker provider: 256 for each language.
 
-    The same chance gives the same values with the same version of Faker, but for providers that look at the clock.
+    The same seed key and Faker version give the same values, except for providers that read the clock.
 
     Args:
-        params: ``provider``, and perhaps ``args`` and ``locale``.
-        location: the entry and the value.
-        seed_key: decides what is drawn.
+        params: ``provider``, optionally ``args`` and ``locale``.
+        location: the entry and the value, for errors.
+        seed_key: key of the random numbers.
 
     Raises:
-        EntryError: Faker is not there, has no such provider or locale, or the provider fails, or gives what is no
-            text, number, true or false, or gives some of each.
+        EntryError: Faker is not installed, has no such provider or locale, or the provider fails, or returns a value
+            other than a string, number or boolean, or values of mixed types.
     """
 
     def __init__(self, params: Mapping[str, Any], location: EntryPath, seed_key: tuple[object, ...]) -> None:
@@ -54,7 +54,7 @@ class FakerValues:
         self.values = {lang: self._sample(params.get("locale", _LOCALES[lang]), seed) for lang in Lang}
         """The 256 values by language."""
         self.json_type = self._common_type(item for items in self.values.values() for item in items)
-        """JSON Schema's name of the type that all of them have."""
+        """JSON Schema type of all values."""
 
     def _sample(self, locale: str, seed: int) -> tuple[Any, ...]:
         faker = self._faker(locale)
@@ -64,7 +64,7 @@ class FakerValues:
         faker.seed_instance(seed)
         try:
             return tuple(getattr(faker, self._provider)(**self._args) for _ in range(BYTE_VALUES))
-        except Exception as problem:  # noqa: BLE001 - whatever somebody else's method raises
+        except Exception as problem:  # noqa: BLE001 - a third-party provider may raise anything
             self._fail(f"Faker provider {self._provider!r} fails: {' '.join(f'{problem!r}'.split())}")
 
     def _faker(self, locale: str) -> Faker:
@@ -74,26 +74,26 @@ class FakerValues:
             self._fail(
                 f'Faker provider {self._provider!r} needs Faker, which is not installed: pip install "tcop-mock[faker]"'
             )
-        except AttributeError:  # Faker's own answer to a locale that it does not have
+        except AttributeError:  # raised by Faker for an unknown locale
             self._fail(f"Faker has no locale {locale!r}{_hint(locale, _locales())}")
 
     def _common_type(self, items: Iterable[Any]) -> str:
-        """Return the type that all items have; whole numbers among others are numbers."""
+        """Return the type of all items; integers among other numbers are numbers."""
         types = {self._json_type_of(item) for item in items}
         if types == {"integer", "number"}:
             return "number"
         if len(types) > 1:
-            self._fail(f"Faker provider {self._provider!r} gives values of several types: {', '.join(sorted(types))}")
+            self._fail(f"Faker provider {self._provider!r} returns values of several types: {', '.join(sorted(types))}")
         return types.pop()
 
-    def _json_type_of(self, item: Any) -> str:  # noqa: ANN401 - whatever a provider gives
-        subject = f"Faker provider {self._provider!r} gives"
+    def _json_type_of(self, item: Any) -> str:  # noqa: ANN401 - any result of a provider
+        subject = f"Faker provider {self._provider!r} returns"
         if type(item) not in _JSON_TYPES:
-            self._fail(f"{subject} {type(item).__name__!r}; choose one that gives a text, a number, true or false")
+            self._fail(f"{subject} {type(item).__name__!r}; choose one that returns a string, a number, true or false")
         if isinstance(item, str) and len(item) > _MAX_CHARS:
-            self._fail(f"{subject} a text of {len(item)} characters; {_MAX_CHARS} are the most")
+            self._fail(f"{subject} a string of {len(item)} characters; the maximum is {_MAX_CHARS}")
         if isinstance(item, str) and (has_marker_chars(item) or _SEPARATOR in item):
-            self._fail(f"{subject} a text with U+001F or U+FDD0 to U+FDD2, which are kept for internal use")
+            self._fail(f"{subject} a string with U+001F or U+FDD0 to U+FDD2, which are reserved for internal use")
         return _JSON_TYPES[type(item)]
 
     def _fail(self, problem: str) -> NoReturn:
@@ -107,14 +107,14 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 @cache
 def _faker(locale: str) -> Faker:
-    from faker import Faker  # noqa: PLC0415 - an extra, and 0.1 s
+    from faker import Faker  # noqa: PLC0415 - optional dependency that takes 0.1 s
 
     return Faker(locale)
 
 
 @cache
 def _providers(locale: str) -> tuple[str, ...]:
-    """Return the names of all that a locale's providers can be asked for."""
+    """Return the names of all methods of a locale's providers."""
     names = {
         name
         for provider in _faker(locale).providers
@@ -125,6 +125,6 @@ def _providers(locale: str) -> tuple[str, ...]:
 
 
 def _locales() -> Iterable[str]:
-    from faker.config import AVAILABLE_LOCALES  # noqa: PLC0415 - an extra, and 0.1 s
+    from faker.config import AVAILABLE_LOCALES  # noqa: PLC0415 - optional dependency that takes 0.1 s
 
     return sorted(AVAILABLE_LOCALES)

@@ -1,4 +1,4 @@
-"""Draw alarms and their callbacks."""
+"""Generator of alarms and their callbacks."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 POLICIES_IN_ROTATION = 16
 
-"""Policies that raise alarms at a time: consecutive alarms are of different ones."""
+"""Number of policies that raise alarms concurrently: consecutive alarms are of different policies."""
 
 _BLOCKS_PER_POLICY = 32
 
-"""Blocks of alarms that one policy raises before another takes its place."""
+"""Number of blocks of alarms per policy before another policy replaces it."""
 
 SESSION_CHARS = 24
 
@@ -46,7 +46,7 @@ _UUID_VERSION = 4
 
 
 class AlarmPosition(NamedTuple):
-    """Where an alarm is drawn."""
+    """Position of an alarm's random values."""
 
     policy: int
     block: int
@@ -54,7 +54,7 @@ class AlarmPosition(NamedTuple):
 
 
 def position_of(serial: int) -> AlarmPosition:
-    """Return where the alarm with a serial is drawn."""
+    """Return the position of the alarm with this serial."""
     position, offset = divmod(serial, POLICIES_IN_ROTATION)
     block, row = divmod(position, ROWS)
     rotation, block = divmod(block, _BLOCKS_PER_POLICY)
@@ -62,19 +62,19 @@ def position_of(serial: int) -> AlarmPosition:
 
 
 def serial_for_policy(number: int) -> int:
-    """Return a serial for each number, such that each one's alarm is of another policy."""
+    """Return a serial for each number, such that the alarms are all of different policies."""
     rotation, offset = divmod(number, POLICIES_IN_ROTATION)
     return rotation * POLICIES_IN_ROTATION * ROWS * _BLOCKS_PER_POLICY + offset
 
 
 class AlarmSampler:
-    """Draws one shape's alarms of one seed."""
+    """Draws the alarms of one shape for one seed."""
 
     def __init__(self, seed: int, lang: Lang, shape: Shape) -> None:
         self.seed, self.lang, self.shape = seed, lang, shape
         self.compiled_shape = CompiledShape(shape, seed)
         self.session_column = self.compiled_shape.width
-        """First of the columns of the session id; those of the current, the past value and the age follow."""
+        """First column of the session id; the current value, the past value and the age follow."""
         self.current_column = self.session_column + UUID_COLUMNS
         self.history_column = self.current_column + 1
         self.age_column = self.current_column + 2
@@ -85,7 +85,7 @@ class AlarmSampler:
         return draw_policy(self.shape, self.lang, options, self.seed, self.shape.id, "policy", number)
 
     def _draw_block(self, policy: int, number: int, point: LifecyclePoint) -> bytes:
-        """Draw a block: columns of the alarms, and behind them those that decide what is said at a moment."""
+        """Draw a block: columns of the alarms, followed by columns for one point in their lifecycles."""
         key = (self.seed, self.shape.id, policy, number)
         return random_block(self.compiled_shape.width, *key) + random_block(
             self.age_column + 1 - self.compiled_shape.width, *key, *point.random_key
@@ -102,7 +102,7 @@ class AlarmSampler:
         }
 
     def session_pieces(self, policy: Alarm, form: Form) -> tuple[Piece, ...]:
-        """Return how a session id is written: 24 characters, or a UUID where it was observed so."""
+        """Return the pieces of a session id: 24 characters, or a UUID if the policy's observed callbacks use one."""
         if form is Form.OBSERVED and policy.optional_fields.has_uuid_session_id:
             return uuid_pieces(self.session_column, _UUID_VERSION)
         return (RandomChars(self.session_column, SESSION_CHARS, alphabet_table(ALNUM)),)
@@ -110,25 +110,25 @@ class AlarmSampler:
 
 _DAY_S = 86_400
 
-"""The documentation of triggering: after a day an alarm is told once a day, whatever its frequency."""
+"""Documented: after a day an alarm is sent once a day, whatever its frequency."""
 
 _MAX_SINGLE_DURATION_S = 3600
 
-"""How long an alarm that is told once lasts at the most."""
+"""Maximum duration of an alarm that is sent only once."""
 
 
 class LifecyclePoint(NamedTuple):
-    """One callback in the life of an alarm."""
+    """One callback in the lifecycle of an alarm."""
 
     state: State = State.FIRING
     occurrence: int = 1
-    """Which repeat it is, from 1; for a resolve, how many repeats it outlived, and one."""
+    """Number of the repeat, from 1; for a resolve, the number of repeats before it plus 1."""
     earlier_resolves: tuple[int, ...] = ()
-    """Occurrences of the resolves behind it: an alarm that was over fires again, and is then one more life old."""
+    """Occurrences of the earlier resolves: an alarm that fires again starts another life."""
 
     @property
     def random_key(self) -> tuple[object, ...]:
-        """What its chance comes from, beside the alarm's."""
+        """Key of its random values, in addition to the alarm's."""
         return (
             (self.state, self.occurrence, self.earlier_resolves)
             if self.earlier_resolves
@@ -137,11 +137,11 @@ class LifecyclePoint(NamedTuple):
 
 
 def possible_ages_s(alarm: Alarm, point: LifecyclePoint) -> tuple[int, ...]:
-    """Return the age, or for a resolve the 256 equally likely ages, at one callback of an alarm.
+    """Return the possible ages of an alarm at one callback: one, or for a resolve 256 equally likely ones.
 
     Args:
-        alarm: gives the policy's periods.
-        point: of the callback.
+        alarm: alarm with the policy's periods.
+        point: point in the lifecycle.
     """
     state, occurrence, _ = point
     if state is State.FIRING:
@@ -154,10 +154,9 @@ def possible_ages_s(alarm: Alarm, point: LifecyclePoint) -> tuple[int, ...]:
 
 
 def refire_offset_s(alarm: Alarm, point: LifecyclePoint) -> int:
-    """Return how long after its first firing the life of an alarm begins that a moment is of.
+    """Return the seconds from an alarm's first firing to the start of the life that a point belongs to.
 
-    It fires again when each life behind it is over, however long that was, and its condition has held anew for all
-    the periods that the policy wants.
+    It fires again after each earlier life has ended and the condition has held again for all periods of the policy.
     """
     wait_s = alarm.period_s * alarm.period_num
     return sum(
@@ -167,9 +166,9 @@ def refire_offset_s(alarm: Alarm, point: LifecyclePoint) -> int:
 
 
 def _age_at_repeat_s(alarm: Alarm, repeat: int) -> int:
-    """Return how old an alarm is at its n-th repeat.
+    """Return an alarm's age at its n-th repeat.
 
-    An exponential alarm is told on the 1st, 2nd, 4th, 8th ... occurrence, so its n-th repeat is 2**n - 1 periods old.
+    An exponential alarm is sent at the 1st, 2nd, 4th, 8th ... occurrence, so its n-th repeat is 2**n - 1 periods old.
     """
     interval_s = alarm.notify_period_s or _MAX_SINGLE_DURATION_S
     per_day = _DAY_S // interval_s
@@ -180,17 +179,17 @@ def _age_at_repeat_s(alarm: Alarm, repeat: int) -> int:
 
 
 class Generator:
-    """Draws alarms from a seed.
+    """Generates alarms from a seed.
 
-    Each alarm has a place of its own (seed, shape id, serial), so the 5,000th is drawn without the 4,999 before it;
-    language, form, metric and event do not change what else is drawn. Of 16 alarms in a row each is of another policy;
-    the 17th is the first policy's next, as a storm is: few policies, many objects.
+    Each alarm has its own random position (seed, shape id, serial), so the 5,000th does not need the 4,999 before it.
+    Language, form, metric and event do not change the other random values. 16 consecutive alarms are of different
+    policies; the 17th is of the first policy again. So, as in a storm, there are few policies and many objects.
 
     Args:
-        seed: any integer; the same one gives the same alarms.
-        lang: of the accounts.
-        form: in which the callbacks are written.
-        wire_format: what the profile's callbacks hold; the alarm callback page's of 2023 where it is not given.
+        seed: any integer; the same seed gives the same alarms.
+        lang: language of the accounts.
+        form: body format of the callbacks.
+        wire_format: format of the profile; the default is profile 2023.
     """
 
     def __init__(
@@ -202,7 +201,7 @@ class Generator:
         self.wire_format = wire_format or WireFormat()
         self._samplers: dict[str, AlarmSampler] = {}
 
-    def alarm(  # noqa: PLR0913 - each is one thing that a user can ask of an alarm
+    def alarm(  # noqa: PLR0913 - one parameter per property of an alarm
         self,
         shape: Shape,
         serial: int = 0,
@@ -213,20 +212,20 @@ class Generator:
         repeat_policy: RepeatPolicy | None = None,
         required_state: State = State.FIRING,
     ) -> Alarm:
-        """Draw one alarm.
+        """Generate one alarm.
 
         Args:
-            shape: what product it is about.
-            serial: which of the seed's alarms of this shape, from 0.
-            metric: metric by name; drawn where it is not given.
-            event: event by name; drawn where it is not given.
+            shape: shape of the alarm.
+            serial: number of the alarm among those of the seed and shape, from 0.
+            metric: name of the metric; random if not given.
+            event: name of the event; random if not given.
             has_threshold: ``False`` for an alarm without a threshold (its conditions have no threshold fields).
-            repeat_policy: whether and how often it is told again; drawn where it is not given.
-            required_state: the state it must be able to reach: repeated, resolved.
+            repeat_policy: repetition of the alarm; random if not given.
+            required_state: state that the alarm must be able to reach: repeated, resolved.
 
         Raises:
             UnknownNameError: the shape has no such metric or event.
-            UsageError: it can never reach the state, or the shape has no callbacks of the generator's form.
+            UsageError: it can never reach the state, or the shape does not support the generator's form.
         """
         require_form(shape, self.form)
         sampler, position = self.sampler_for(shape), position_of(serial)
@@ -249,20 +248,20 @@ class Generator:
     def callback(
         self, alarm: Alarm, state: State, occurrence: int = 1, earlier_resolves: tuple[int, ...] = ()
     ) -> Callback:
-        """Draw an alarm's callback at one moment of its life.
+        """Generate an alarm's callback at one point of its lifecycle.
 
         Args:
-            alarm: drawn by this generator.
+            alarm: alarm of this generator.
             state: firing, repeated or resolved.
-            occurrence: which repeat it is, from 1; for a resolve, how many repeats it outlived, and one.
-            earlier_resolves: occurrences of the resolves behind it, where it fires again; see :class:`LifecyclePoint`.
+            occurrence: number of the repeat, from 1; for a resolve, the number of repeats before it plus 1.
+            earlier_resolves: occurrences of the earlier resolves if it fires again; see :class:`LifecyclePoint`.
 
         Raises:
-            UsageError: the alarm has no such state, or is none of this generator's.
+            UsageError: the alarm cannot be in this state, or is not from this generator.
         """
         require_state(alarm, state)
         if alarm.shape_id not in self._samplers:
-            raise UsageError(f"this generator has drawn no alarm of {alarm.shape_id}; ask the one that has")
+            raise UsageError(f"the alarm of {alarm.shape_id} is from another generator; use that one")
         sampler, position = self._samplers[alarm.shape_id], position_of(alarm.serial)
         point = LifecyclePoint(state, occurrence, earlier_resolves)
         block = sampler.block(position.policy, position.block, point)
@@ -288,7 +287,7 @@ class Generator:
         )
 
     def lifecycle(self, alarm: Alarm, repeats: int = 0) -> Iterator[Callback]:
-        """Yield an alarm's callbacks in order: firing, its repeats, and the resolve where it has one."""
+        """Yield an alarm's callbacks in order: firing, its repeats, and the resolve if it has one."""
         yield self.callback(alarm, State.FIRING)
         for occurrence in range(1, repeats + 1):
             yield self.callback(alarm, State.REPEATED, occurrence)
@@ -296,7 +295,7 @@ class Generator:
             yield self.callback(alarm, State.RESOLVED, repeats + 1)
 
     def sampler_for(self, shape: Shape) -> AlarmSampler:
-        """Return what draws a shape's alarms."""
+        """Return the sampler of a shape's alarms."""
         sampler = self._samplers.get(shape.id)
         if sampler is None or sampler.shape is not shape:
             sampler = self._samplers[shape.id] = AlarmSampler(self.seed, self.lang, shape)
@@ -309,10 +308,10 @@ _STEP_PATTERN = re.compile(r"([a-z]+)(?::(\d{1,6}))?")
 
 
 def parse_lifecycle(text: str) -> tuple[LifecyclePoint, ...]:
-    """Return the callbacks of a life in order; after a resolve the alarm may fire again.
+    """Return the callbacks of a lifecycle in order. An alarm may fire again after a resolve.
 
     Raises:
-        UsageError: a step that is not there, a count where none belongs, or an order that no alarm has.
+        UsageError: an unknown step, a count on a step other than repeat, or an impossible order.
     """
     points: list[LifecyclePoint] = []
     earlier_resolves: tuple[int, ...] = ()
@@ -321,10 +320,10 @@ def parse_lifecycle(text: str) -> tuple[LifecyclePoint, ...]:
         state, count = _parse_step(text, step.strip())
         if points and state is State.FIRING:
             if points[-1].state is not State.RESOLVED:
-                raise UsageError(f"lifecycle {text!r}: an alarm fires again when it has been resolved")
+                raise UsageError(f"lifecycle {text!r}: an alarm can fire again only after a resolve")
             earlier_resolves, repeat_count = (*earlier_resolves, points[-1].occurrence), 0
         elif points and points[-1].state is State.RESOLVED:
-            raise UsageError(f"lifecycle {text!r}: behind a resolve comes nothing, or fire")
+            raise UsageError(f"lifecycle {text!r}: only fire can follow a resolve")
         if state is State.REPEATED:
             points += [LifecyclePoint(state, repeat_count + number, earlier_resolves) for number in range(1, count + 1)]
             repeat_count += count
@@ -338,8 +337,8 @@ def _parse_step(text: str, step: str) -> tuple[State, int]:
     if match is None or match[1] not in _STATE_BY_STEP:
         suggestion = did_you_mean(step.partition(":")[0], _STATE_BY_STEP)
         hint = f"; did you mean {suggestion}?" if suggestion else ""
-        raise UsageError(f"lifecycle {text!r}: {step!r} is no step{hint}; write fire,repeat:3,resolve")
+        raise UsageError(f"lifecycle {text!r}: {step!r} is not a step{hint}; write fire,repeat:3,resolve")
     state = _STATE_BY_STEP[match[1]]
     if match[2] and state is not State.REPEATED:
-        raise UsageError(f"lifecycle {text!r}: only repeat takes a count; write fire,repeat:3,resolve")
+        raise UsageError(f"lifecycle {text!r}: only repeat can have a count; write fire,repeat:3,resolve")
     return state, int(match[2] or 1)

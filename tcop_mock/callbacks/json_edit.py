@@ -1,4 +1,4 @@
-"""Edits on the typed tree of a body, never on its text."""
+"""Edits by path on the JSON tree of a body, never on its text."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 def with_value(tree: Any, path: str, value: Any, *, create: bool = False) -> Any:  # noqa: ANN401 - JSON trees
-    """Return a copy of a tree with another value at a dotted path (list items by number).
+    """Return a copy of a tree with a new value at a dotted path (list items by number).
 
     Args:
         tree: the body.
         path: ``alarmPolicyInfo.conditions.calcValue``.
         value: any JSON value.
-        create: make the last key where it is not there.
+        create: whether to add the last key if it is missing.
 
     Raises:
-        UnknownNameError: the body has no such path; names near misses.
+        UnknownNameError: the body has no such path; suggests similar ones.
     """
     copied = copy.deepcopy(tree)
     parent, key = _locate(copied, path, create=create)
@@ -30,10 +30,10 @@ def with_value(tree: Any, path: str, value: Any, *, create: bool = False) -> Any
 
 
 def without_value(tree: Any, path: str) -> Any:  # noqa: ANN401 - JSON trees
-    """Return a copy of a tree without what stands at a path.
+    """Return a copy of a tree without the value at a path.
 
     Raises:
-        UnknownNameError: the body has no such path; names near misses.
+        UnknownNameError: the body has no such path; suggests similar ones.
     """
     copied = copy.deepcopy(tree)
     parent, key = _locate(copied, path, create=False)
@@ -42,10 +42,10 @@ def without_value(tree: Any, path: str) -> Any:  # noqa: ANN401 - JSON trees
 
 
 def value_at(tree: Any, path: str) -> Any:  # noqa: ANN401 - JSON trees
-    """Return what stands at a path.
+    """Return the value at a path.
 
     Raises:
-        UnknownNameError: the body has no such path; names near misses.
+        UnknownNameError: the body has no such path; suggests similar ones.
     """
     parent, key = _locate(tree, path, create=False)
     return parent[key]

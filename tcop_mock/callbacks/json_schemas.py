@@ -1,7 +1,7 @@
-"""JSON Schemas of callbacks: ``emit``, what we write, exactly; ``accept``, what a receiver has to take.
+"""JSON Schemas of callbacks: ``emit`` (exactly our bodies) and ``accept`` (everything a receiver must accept).
 
-``emit`` comes from the writer of bodies itself. ``accept`` is what all bodies of a kind have in common
-(``contracts/schemas/callback-*.schema.json``), with the shape's own namespace and dimensions.
+``emit`` is derived from the code that builds bodies. ``accept`` is the schema of all bodies of a kind
+(``contracts/schemas/callback-*.schema.json``) with the shape's own namespace and dimensions.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tcop_mock.domain.shape import AlarmKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tcop_mock.callbacks.schema_grammar import Schema
     from tcop_mock.domain.shape import Shape
 
-    Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OBJECT_KEY, _POLICY_KEY, _CONDITIONS_KEY = "alarmObjInfo", "alarmPolicyInfo", "conditions"
@@ -34,24 +34,24 @@ _ENUMERATED = frozenset(
         *("firstOccurTime", "recoverTime", "specversion", "type"),
     }
 )
-"""Keys whose values a page counts or gives a form."""
+"""Keys whose values are enumerated or formatted in the documentation."""
 _NUMERIC_PATTERN_CHARS = re.compile(r"\\d|\[[0-9]-[0-9]\]|\{[0-9,]+\}|[0-9|()^$+*?-]")
-"""What a pattern of numbers is made of."""
+"""Everything except digits that a pattern of integers may contain."""
 
 
 def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | None = None) -> Schema:
-    """Return the schema of what is drawn of a shape: all fields, none beside them, each with its values.
+    """Return the exact schema of generated bodies: all fields, no others, each with its possible values.
 
-    Beyond single fields it says: what a metric's name decides (its display name, unit, threshold), that the threshold
-    fields come all or none, that ``recoverTime`` is told by resolved alarms and by no others.
+    It also relates fields: a metric's name decides its display name, unit and threshold; the threshold fields are
+    present all or none; only resolved alarms have a ``recoverTime``.
 
     Args:
-        shape: whose bodies.
-        form: one that the shape has.
-        wire: of the profile; by itself that of 2023.
+        shape: shape of the bodies.
+        form: body format that the shape supports.
+        wire: format of the profile; the default is profile 2023.
 
     Raises:
-        EntryError: the shape's entry cannot be drawn.
+        EntryError: the shape's entry is invalid.
     """
     by_subject = BodySchemaBuilder(shape, form, (wire or WireFormat()).envelope(form)).by_subject()
     body_schema = union_schema(by_subject.values())
@@ -77,12 +77,12 @@ def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | N
 
 
 def accept_schema(shape: Shape) -> Schema:
-    """Return the schema of what may come from TCOP about a shape: every form, generation, state and language.
+    """Return the schema of all bodies that TCOP may send about a shape, in every form, generation, state and language.
 
-    It is open: unknown fields are allowed, optional ones may be missing, numbers may be texts and the other way round.
+    It is open: unknown fields are allowed, optional ones may be missing, numbers may be strings and vice versa.
 
     Raises:
-        EntryError: the shape's entry cannot be drawn.
+        EntryError: the shape's entry is invalid.
     """
     head = {
         "$schema": _DIALECT,
@@ -119,10 +119,10 @@ def accept_schema(shape: Shape) -> Schema:
 
 @cache
 def open_schema(kind: str) -> Schema:
-    """Return the schema of what all products' bodies of a kind have in common; not to be changed.
+    """Return the schema of all bodies of a kind, for any product. Callers must not modify it.
 
     Args:
-        kind: ``metric``, ``event`` (EventBridge's imitation, too) or ``cloudevents``.
+        kind: ``metric``, ``event`` (also for EventBridge bodies) or ``cloudevents``.
     """
     file = data_root("contracts") / "schemas" / f"callback-{kind}.schema.json"
     schema: Schema = json.loads(file.read_text(encoding="utf-8"))
@@ -130,7 +130,7 @@ def open_schema(kind: str) -> Schema:
 
 
 def inline_refs(schema: Schema) -> Schema:
-    """Return a schema of ours with its definitions written where they are used: it is checked several times faster."""
+    """Return a schema of ours with its definitions inlined, which makes validation several times faster."""
     definitions = schema.get("$defs", {})
 
     def inline(node: Any) -> Any:  # noqa: ANN401 - a part of a schema
@@ -155,14 +155,14 @@ def _namespaces(shape: Shape) -> list[str]:
 
 
 def _case_insensitive(text: str) -> str:
-    """Return the pattern of a text in capitals and small letters: pages print namespaces in both."""
+    """Return the pattern of a text in any case, because pages print namespaces in both."""
     return "".join(f"[{char.upper()}{char.lower()}]" if char.isalpha() else literal_pattern(char) for char in text)
 
 
 def documented_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | None = None) -> Schema:
-    """Return the schema of what a page prints of a shape: all fields, none beside them, each of its JSON type.
+    """Return the schema of bodies as the page prints them: all fields, no others, each of its JSON type.
 
-    Values are held to it where the page counts them: names of metrics and events, states, namespace, times.
+    Values are restricted only if the page enumerates them: names of metrics and events, states, namespace, times.
     Arguments and errors are those of :func:`emit_schema`.
     """
     documented = _document_types(
@@ -175,10 +175,10 @@ def documented_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireForm
 
 
 def dimensions_schema(shape: Shape) -> Schema:
-    """Return the open schema of a shape's dimensions in all forms, by whichever spelling of a key.
+    """Return the open schema of a shape's dimensions in all forms, with all spellings of a key.
 
     Raises:
-        EntryError: the shape's entry cannot be drawn.
+        EntryError: the shape's entry is invalid.
     """
     wire = WireFormat()
     callback_forms = [form for form in forms_of(shape) if form is not Form.CLOUDEVENTS]
@@ -204,7 +204,7 @@ def dimensions_schema(shape: Shape) -> Schema:
 
 
 def _widen(schema: Schema) -> Schema:
-    """Return what any value like these keeps: its JSON type, where a number may be a text and the other way round."""
+    """Return the widened schema of a value: only its JSON type, where integers may be strings and vice versa."""
     if schema.get("type") == "object":
         return {"type": "object", "properties": {key: _widen(child) for key, child in schema["properties"].items()}}
     if all(_is_number(child) for child in _alternatives(schema)):
@@ -251,7 +251,7 @@ def _subject_key(shape: Shape) -> str:
 
 
 def _schema_at(schema: Schema, *path: str) -> Schema:
-    """Return the schema at a path of keys; an empty one where the schema knows no such key."""
+    """Return the schema at a path of keys, or an empty one if the path is unknown."""
     for key in path:
         schema = schema.get("properties", {}).get(key, {})
     return schema
@@ -262,12 +262,12 @@ def _if_then_rule(condition: Schema, then: Schema) -> Schema:
 
 
 def _stricter_properties(subject_schema: Schema, general: Schema) -> Schema:
-    """Return those properties of a table that say more than the whole's."""
+    """Return the properties of a subject's schema that differ from the general ones."""
     return {key: schema for key, schema in subject_schema["properties"].items() if schema != general["properties"][key]}
 
 
 def _all_or_none_rule(conditions: Schema) -> Schema:
-    """Return the rule that of the fields that may be missing, one brings all others."""
+    """Return the rule that the optional fields are present all or none."""
     optional = [key for key in conditions["properties"] if key not in conditions["required"]]
     return (
         {"dependentRequired": {key: [other for other in optional if other != key] for key in optional}}
@@ -277,7 +277,7 @@ def _all_or_none_rule(conditions: Schema) -> Schema:
 
 
 def _state_rules(body_schema: Schema) -> Iterator[Schema]:
-    """Yield the rule that binds ``recoverTime`` to ``alarmStatus``, where the form keeps it."""
+    """Yield the rule that relates ``recoverTime`` to ``alarmStatus``, if the form has one."""
     for path in ((), (_POLICY_KEY,)):
         recover_time, status = _schema_at(body_schema, *path, "recoverTime"), _schema_at(body_schema, "alarmStatus")
         if "anyOf" in recover_time and "enum" in status:
@@ -296,7 +296,7 @@ def _nest(path: Sequence[str], properties: Schema) -> Schema:
 
 
 def _subject_rules(shape: Shape, body_schema: Schema, by_subject: dict[str, Schema]) -> Iterator[Schema]:
-    """Yield what the name of a metric or event decides outside of the conditions: the namespace, the states."""
+    """Yield rules for what depends on the name of a metric or event outside of the conditions: namespace, states."""
     for path in ((_OBJECT_KEY, "namespace"), ("alarmStatus",)):
         schema_by_name = {name: _schema_at(subject_schema, *path) for name, subject_schema in by_subject.items()}
         for schema in _unique(schema_by_name.values()):
@@ -307,7 +307,7 @@ def _subject_rules(shape: Shape, body_schema: Schema, by_subject: dict[str, Sche
 
 
 def _unique(schemas: Iterable[Schema]) -> list[Schema]:
-    """Return schemas without repeats."""
+    """Return the schemas without duplicates."""
     unique: list[Schema] = []
     for schema in schemas:
         if schema not in unique:

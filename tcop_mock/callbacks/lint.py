@@ -1,4 +1,4 @@
-"""Hold the entries of a user's folders to all rules."""
+"""Linter of catalogue entries in users' folders."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """Whether an entry with a problem can be used."""
+    """Severity of a problem."""
 
     ERROR = "error"
-    """It cannot, or says what is not so."""
+    """The entry is unusable or wrong."""
     WARNING = "warning"
-    """It can; it is probably not what was meant."""
+    """The entry is usable, but probably not as intended."""
 
 
 class Rule(NamedTuple):
-    """One rule."""
+    """One lint rule."""
 
     severity: Severity
     check: Callable[[LintedEntry], Iterator[Problem]]
-    """Yields where an entry does not keep it."""
+    """Yields the entry's problems."""
     needs_drawable_entry: bool = False
-    """Whether only entries that can be drawn are held to it."""
+    """Whether the rule is skipped if an earlier rule reported an error."""
 
 
 def _contradictions(entry: LintedEntry) -> Iterator[Problem]:
@@ -74,23 +74,23 @@ class LintFinding:
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """All problems of some entries."""
+    """Result of linting some entries."""
 
     entry_count: int
-    """How many were read."""
+    """Number of entries."""
     findings: tuple[LintFinding, ...]
-    """In the order of folders and files."""
+    """Problems in the order of folders and files."""
 
     def count(self, severity: Severity) -> int:
-        """Return how many problems have a severity."""
+        """Return the number of problems with this severity."""
         return sum(finding.severity is severity for finding in self.findings)
 
 
 def lint(folders: Iterable[Path], pattern: str = "*") -> LintReport:
-    """Hold the entries of folders to all rules.
+    """Check the entries of folders against all rules.
 
     Args:
-        folders: of entries, in the order in which a catalogue would load them.
+        folders: folders of entries, in the order in which a catalogue would load them.
         pattern: glob of the ids of the entries.
 
     Raises:
@@ -116,12 +116,12 @@ def lint(folders: Iterable[Path], pattern: str = "*") -> LintReport:
 
 def _check_shadowed(shape_id: str, sources: dict[str, str]) -> Iterator[tuple[Severity, Problem]]:
     if shape_id in sources:
-        message = f"takes the place of {sources[shape_id]} of the id {shape_id}"
-        yield Severity.WARNING, Problem("", message, "rename the file, unless that is what it is for")
+        message = f"replaces {sources[shape_id]} with the id {shape_id}"
+        yield Severity.WARNING, Problem("", message, "rename the file unless this is intended")
 
 
 def _check_file(file: Traversable, shape_id: str) -> Iterator[tuple[Severity, Problem]]:
-    """Yield the problems of one file; those that need an entry which can be read, or drawn, only where it can."""
+    """Yield the problems of one file; later rules run only if the entry is readable and valid."""
     try:
         table = read_entry(file, SCHEMA, check=False)
     except EntryError as error:

@@ -1,4 +1,4 @@
-"""Rules about what an entry says: names, translations, sources and assumptions."""
+"""Lint rules for catalogue entries: names, translations, sources, assumptions, values and samples."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 _OBSERVED_UNIT_ZH = "observedUnit_zh"
 
-"""A unit that was captured may be one in any script."""
+"""Captured units may be in any script."""
 
 _TRANSLATED = {
     "": ("title",),
@@ -63,35 +63,35 @@ _ASSUMED_PHRASES = {
     ),
 }
 
-"""What ``source`` says of a key that no source prints."""
+"""Phrases in ``source`` that mark a key without a source."""
 
 
 def duplicate_name(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield names that are there twice: a metric or an event is chosen by its name."""
+    """Yield duplicate names: policies select a metric or an event by its name."""
     seen: dict[str, str] = {}
     for key, row in entry.subjects():
         name_key = "metricName" if "metricName" in row else "eventName"
         first = seen.setdefault(row[name_key], key)
         if first != key:
-            yield Problem(f"{key}.{name_key}", f"{row[name_key]!r} is the name of {first}, too", "take one of them out")
+            yield Problem(f"{key}.{name_key}", f"{row[name_key]!r} is the name of {first}, too", "remove one of them")
 
 
 def missing_translation(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield texts that are there in one language only."""
+    """Yield texts without a Chinese version."""
     tables = [(name, entry.table if not name else entry.table.get(name, {})) for name in ("", "policy", "product")]
     tables += list(entry.subjects())
     for location, table in tables:
         for key in _TRANSLATED[location.partition(".")[0]]:
             if key in table and f"{key}_zh" not in table:
                 path = f"{location}.{key}" if location else key
-                yield Problem(f"{path}_zh", f"is missing: accounts in Chinese get {table[key]!r}", "add the text")
+                yield Problem(f"{path}_zh", f"is missing: Chinese accounts get {table[key]!r}", "add the text")
 
 
 def not_chinese(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield texts in Chinese that are no Chinese: they repeat the other text and hide that one is missing."""
+    """Yield Chinese texts without Chinese characters, which hide that a translation is missing."""
     for path, text in _translations(entry.table):
         if not _CHINESE.search(text):
-            yield Problem(path, f"{text!r} holds no Chinese", "translate it, or leave it out: it falls back by itself")
+            yield Problem(path, f"{text!r} contains no Chinese", "translate it, or remove it to use the other text")
 
 
 def _translations(node: Any, path: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - a TOML value
@@ -103,10 +103,10 @@ def _translations(node: Any, path: str = "") -> Iterator[tuple[str, str]]:  # no
 
 
 def dangling_assumption(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield assumptions about keys that are not there: what moved would mark another fact as a guess."""
+    """Yield assumptions about keys that do not exist, because a renamed key would no longer be marked."""
     for index, path in enumerate(entry.table.get("assumed", ())):
         if not _has_path(entry.table, path.split(".")):
-            yield Problem(f"assumed.{index}", f"{path!r} is no key of this file", "name the key that it is about")
+            yield Problem(f"assumed.{index}", f"{path!r} is not a key of this file", "use the key that it is about")
 
 
 def _has_path(node: Any, path: list[str]) -> bool:  # noqa: ANN401 - a TOML value
@@ -121,7 +121,7 @@ def _has_path(node: Any, path: list[str]) -> bool:  # noqa: ANN401 - a TOML valu
 
 
 def source_contradicts_assumed(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield keys of which ``source`` and ``assumed`` tell different stories."""
+    """Yield keys for which ``source`` and ``assumed`` disagree."""
     assumed = set(entry.table.get("assumed", ()))
     for location, row in entry.subjects():
         rules = _ASSUMED_PHRASES[location.partition(".")[0]]
@@ -129,10 +129,10 @@ def source_contradicts_assumed(entry: LintedEntry) -> Iterator[Problem]:
         for key in dict.fromkeys(key for _, key in rules):
             path = f"{location}.{key}"
             if key in assumed_by_source and path not in assumed:
-                yield Problem(path, "its source calls it ours, and `assumed` does not name it", "name it in `assumed`")
+                yield Problem(path, "its source calls it ours, but `assumed` does not list it", "add it to `assumed`")
             if key not in assumed_by_source and path in assumed:
                 phrase = next(phrase for phrase, other_key in rules if other_key == key)
-                yield Problem(path, "is assumed, and its source does not say so", f"write {phrase!r} into `source`")
+                yield Problem(path, "is assumed, but its source does not say so", f"add {phrase!r} to `source`")
 
 
 def placeholder_not_assumed(entry: LintedEntry) -> Iterator[Problem]:
@@ -141,7 +141,7 @@ def placeholder_not_assumed(entry: LintedEntry) -> Iterator[Problem]:
     for key, value in sample.dimensions.items() if sample else ():
         path = f"dimensions.{key}"
         if value == PLACEHOLDER and path not in entry.shape.assumed:
-            yield Problem(path, f"the sample shows {PLACEHOLDER}, so what is drawn is a guess", "name it in `assumed`")
+            yield Problem(path, f"the sample shows {PLACEHOLDER}, so its value is a guess", "add it to `assumed`")
 
 
 _SEED = 0
@@ -152,16 +152,16 @@ _MAX_COMBINATIONS = 4096
 
 _MAX_BYTES = 4096
 
-"""Receivers are held to bodies of 4 KiB (TCM115); no captured one was longer."""
+"""Receivers must accept bodies up to 4 KiB (TCM115); no captured body was longer."""
 
 
 def value_template_mismatch(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield values that cannot be drawn, templates that name no value, and values that none names."""
+    """Yield invalid values, templates with undeclared values, and unused values."""
     shape, generators = entry.shape, dict[str, ValueGenerator | None]()
     for name, spec in shape.values.items():
         generators[name] = None
         if undrawable(spec):
-            continue  # told as a contradiction
+            continue  # reported by contradictions()
         try:
             generators[name] = make_value_generator(shape, name, _SEED)
         except TcopMockError as problem:
@@ -170,19 +170,19 @@ def value_template_mismatch(entry: LintedEntry) -> Iterator[Problem]:
 
 
 def constant_id(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield what makes an id the same in all alarms: incidents of two objects would be taken for one."""
+    """Yield ids that are the same in all alarms: a receiver would merge incidents of different objects."""
     plan = CompiledShape(entry.shape)
     for key, leaf in leaves(entry.shape.dimensions):
         if not _ID.search(key):
             continue
         used_paths = list(referenced_paths(leaf))
         if not used_paths:
-            yield Problem(f"dimensions.{key}", "is an id, and the same in all alarms", "name a value in it")
+            yield Problem(f"dimensions.{key}", "is an id, but the same in all alarms", "use a value in it")
         for path in used_paths:
             name, _, part = path.partition(".")
             if path not in BUILTIN_VALUES and not any(map(_varies, plan.slots[name].pieces(Lang.EN, part))):
-                message = f"draws one thing only, and the id {key} is made of {path}"
-                yield Problem(f"values.{name}", message, "let it draw more, or write it into the template")
+                message = f"has only one possible value, but the id {key} depends on {path}"
+                yield Problem(f"values.{name}", message, "allow more values, or write it into the template")
 
 
 def _varies(piece: Piece) -> bool:
@@ -190,23 +190,23 @@ def _varies(piece: Piece) -> bool:
 
 
 def sample_not_checkable(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield that the sample is not checked: each combination of what is picked would be a pattern of its own."""
+    """Yield that the sample is not checked because its pattern would need too many combinations of picked values."""
     combinations = _combinations(entry.shape)
     if entry.shape.sample and combinations > _MAX_COMBINATIONS:
-        message = f"is not checked: picks give {combinations} combinations, {_MAX_COMBINATIONS} are the most"
-        yield Problem("sample.agrees", message, "pick from tables, so that what belongs together is one choice")
+        message = f"is not checked: picks give {combinations} combinations, more than {_MAX_COMBINATIONS}"
+        yield Problem("sample.agrees", message, "pick from tables, so that related values are one choice")
 
 
 def sample_agrees_wrong(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield ``agrees`` that is not true: whether the templates could have drawn the documentation's sample."""
+    """Yield ``agrees`` if it is wrong about whether the templates could generate the documented sample."""
     shape = entry.shape
     if shape.sample is None or _combinations(shape) > _MAX_COMBINATIONS:
         return
     agrees = sample_matches(shape, shape.sample.dimensions, placeholder=shape.sample.placeholder)
     if agrees is not shape.sample.agrees:
-        result = "could have been drawn" if agrees else "could not have been drawn: keys, order, types or values differ"
+        result = "could have been generated" if agrees else "could not have been: keys, order, types or values differ"
         yield Problem(
-            "sample.agrees", f"is {str(not agrees).lower()}, and the sample {result}", f"write {agrees}".lower()
+            "sample.agrees", f"is {str(not agrees).lower()}, but the sample {result}", f"write {agrees}".lower()
         )
 
 
@@ -215,7 +215,7 @@ def _combinations(shape: Shape) -> int:
 
 
 def generation_error(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield why a metric or an event cannot be told in a form, a language and a state that it has, each reason once."""
+    """Yield why a metric or an event fails in a form, language and state that it supports; each reason once."""
     seen_messages: set[str] = set()
     for form in forms_of(entry.shape):
         for lang in Lang:
@@ -229,7 +229,7 @@ def generation_error(entry: LintedEntry) -> Iterator[Problem]:
 
 
 def body_too_large(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield the longest body where it is longer than what receivers are held to."""
+    """Yield the longest body if it exceeds the limit of receivers."""
     bodies = [
         (len(generate_body()), form)
         for form in forms_of(entry.shape)
@@ -238,12 +238,12 @@ def body_too_large(entry: LintedEntry) -> Iterator[Problem]:
     ]
     max_bytes, form = max(bodies)
     if max_bytes > _MAX_BYTES:
-        message = f"the {form} body has {max_bytes} bytes; receivers are held to {_MAX_BYTES}"
+        message = f"the {form} body has {max_bytes} bytes; receivers must accept up to {_MAX_BYTES}"
         yield Problem("", message, "shorten names and texts")
 
 
 def _body_generators(shape: Shape, form: Form, lang: Lang, *states: State) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield for each metric or event and each of these states that it has: its name, and what draws the body."""
+    """Yield the name of each metric or event and a generator of its body, for each supported state of these."""
     generator = Generator(_SEED, lang, form=form)
 
     def generate_body(name: str, state: State) -> bytes:
@@ -259,19 +259,19 @@ def _body_generators(shape: Shape, form: Form, lang: Lang, *states: State) -> It
 
 
 class LintedEntry(NamedTuple):
-    """One entry, as written and as read."""
+    """One entry, as a table and as a shape."""
 
     table: Mapping[str, Any]
-    """The file."""
+    """Content of the file."""
     shape: Shape
 
     @classmethod
     def from_table(cls, shape_id: str, table: dict[str, Any], file: str = "") -> LintedEntry:
-        """Return the entry of a table that keeps its schema; ``file`` is told in errors."""
+        """Return the entry of a table that is valid by its schema; error messages name ``file``."""
         return cls(table, parse_shape(shape_id, table, file))
 
     def subjects(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the metrics and events as written, each with its key: ``metrics.0``."""
+        """Yield the tables of metrics and events, each with its key: ``metrics.0``."""
         for kind in ("metrics", "events"):
             for index, row in enumerate(self.table.get(kind, ())):
                 yield f"{kind}.{index}", row
@@ -285,7 +285,7 @@ _MAX_PERCENT = 100
 
 _REQUEST_SUFFIX = "_request"
 
-"""Part of the names of metrics that are a percentage of what was requested, and may exceed it."""
+"""Name suffix of metrics that are a percentage of a requested amount and may exceed 100."""
 
 
 def percentage_over_100(entry: LintedEntry) -> Iterator[Problem]:
@@ -298,8 +298,8 @@ def percentage_over_100(entry: LintedEntry) -> Iterator[Problem]:
 
 
 def fractional_count(entry: LintedEntry) -> Iterator[Problem]:
-    """Yield counts with decimals: there is no half connection."""
+    """Yield counts with decimals, which cannot occur."""
     for index, metric in enumerate(entry.shape.metrics):
         if metric.unit.en in _COUNT_UNITS and metric.decimals:
-            message = f"what is counted in {metric.unit.en} has no decimals"
-            yield Problem(f"metrics.{index}.decimals", message, "leave decimals out")
+            message = f"a count in {metric.unit.en} has no decimals"
+            yield Problem(f"metrics.{index}.decimals", message, "remove decimals")

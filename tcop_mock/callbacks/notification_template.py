@@ -1,8 +1,8 @@
-"""A user's own notification content template: TCOP's variables put into a text of theirs.
+"""A user's notification content template, whose variables TCOP replaces.
 
-Names of the variables: DescribeNotificationContentTemplateSupports (MT_QCE); that a body has at most 3,000 characters
-after rendering: page on notification content templates, 2025-01-22. What the variables hold is documented of few;
-``ASSUMED`` says of which it is not.
+Sources: DescribeNotificationContentTemplateSupports (MT_QCE) for the names of the variables; the page on notification
+content templates, 2025-01-22, for the limit of 3,000 characters after rendering. Most values of variables are
+undocumented; ``ASSUMED`` lists the assumptions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.pools import regions
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.callback_view import CallbackView
+from tcop_mock.domain.callback_view import CallbackView, format_time
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UnknownNameError, UsageError
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
 
 MAX_CHARS = 3000
-"""Of a body, after rendering."""
+"""Maximum length of a rendered body."""
 ASSUMED = (
-    "templates: variables stand as {{.name}}, and their values are put in as they are, not escaped",
-    "templates: texts of content, object, tag_fmt, tooltip_text and all that end in _fmt, and the links, are ours",
-    "templates: times without _fmt are seconds since 1970 UTC, durations seconds; levels are those of no hierarchy",
+    "templates: variables are written {{.name}}; their values are inserted without escaping",
+    "templates: the values of content, object, tag_fmt, tooltip_text, all *_fmt variables and the links are ours",
+    "templates: times without _fmt are seconds since 1970 UTC, durations are seconds, alarms have no level",
 )
-"""What no source says of templates."""
+"""Assumptions about templates that are not taken from a source."""
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _VARIABLE = re.compile(r"\.([A-Za-z_]+)")
 _STATUS_FMT = {
@@ -44,11 +44,11 @@ class NotificationTemplate:
 
     Args:
         text: the template.
-        name: its name, for complaints and for who wants to take it again.
+        name: its file name, for error messages and for reading it again.
 
     Raises:
-        UsageError: braces that are no variable; says which line.
-        UnknownNameError: a variable that TCOP does not have; names near misses.
+        UsageError: invalid braces; names the line.
+        UnknownNameError: unknown variable; suggests similar names.
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -57,23 +57,21 @@ class NotificationTemplate:
             line = text.count("\n", 0, action.start()) + 1
             match = _VARIABLE.fullmatch(action[1].strip())
             if match is None:
-                raise UsageError(
-                    f"{name}, line {line}: {action[0]!r} is no variable as {{{{.content}}}}; more is not known"
-                )
+                raise UsageError(f"{name}, line {line}: {action[0]!r} is not a variable like {{{{.content}}}}")
             if match[1] not in _VALUES:
                 raise UnknownNameError("variable", match[1], _VALUES, where=f"{name}, line {line}")
 
     def render(self, shape: Shape, state: State, lang: Lang, body: dict[str, Any]) -> bytes:
-        """Return the body of a notice.
+        """Return the body of a notification.
 
         Args:
-            shape: what the alarm is about.
-            state: of the alarm.
-            lang: of the notice.
-            body: the documented callback that it stands for.
+            shape: shape of the alarm.
+            state: state of the alarm.
+            lang: language of the account.
+            body: the documented callback with the same content.
 
         Raises:
-            UsageError: it is longer than TCOP lets it be.
+            UsageError: the result exceeds TCOP's limit.
         """
         context = _TemplateContext(shape, state, lang, body)
         text = _ACTION.sub(lambda action: str(_VALUES[action[1].strip()[1:]](context)), self._text)
@@ -83,7 +81,7 @@ class NotificationTemplate:
 
 
 class _TemplateContext:
-    """What the variables are taken from."""
+    """Source of the values of variables."""
 
     def __init__(self, shape: Shape, state: State, lang: Lang, body: dict[str, Any]) -> None:
         self.shape, self.state, self.is_chinese = shape, state, lang is Lang.ZH
@@ -108,10 +106,6 @@ def _unix_seconds(time: datetime | None) -> str:
     return str(int(time.timestamp())) if time else ""
 
 
-def _format_time(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}" if time else ""
-
-
 _VALUES: dict[str, Callable[[_TemplateContext], object]] = {
     "app_id": lambda notice: notice.view.object_info.get("appId", ""),
     "console_link": lambda notice: f"https://console.example/{notice.view.policy.get('policyId', '')}",
@@ -122,7 +116,7 @@ _VALUES: dict[str, Callable[[_TemplateContext], object]] = {
     "duration": lambda notice: notice.view.duration_s,
     "duration_fmt": _TemplateContext.duration_fmt,
     "first_trigger_time": lambda notice: _unix_seconds(notice.view.first_occurred_at),
-    "first_trigger_time_fmt": lambda notice: _format_time(notice.view.first_occurred_at),
+    "first_trigger_time_fmt": lambda notice: format_time(notice.view.first_occurred_at),
     "last_level": lambda _: "",
     "last_level_fmt": lambda _: "",
     "miniprogram_link": lambda notice: f"https://mp.example/{notice.view.policy.get('policyId', '')}",
@@ -131,7 +125,7 @@ _VALUES: dict[str, Callable[[_TemplateContext], object]] = {
     "policy_name": lambda notice: notice.view.policy.get("policyName", ""),
     "project_name": lambda notice: notice.localized("Default project", "默认项目"),
     "recovery_time": lambda notice: _unix_seconds(notice.view.recovered_at),
-    "recovery_time_fmt": lambda notice: _format_time(notice.view.recovered_at),
+    "recovery_time_fmt": lambda notice: format_time(notice.view.recovered_at),
     "region": lambda notice: notice.region.full_name if notice.region else "",
     "region_fmt": lambda notice: notice.localized(notice.region.city, notice.region.city_zh) if notice.region else "",
     "server_name": lambda notice: notice.localized(notice.shape.policy.name.en, notice.shape.policy.name.zh),
@@ -141,7 +135,7 @@ _VALUES: dict[str, Callable[[_TemplateContext], object]] = {
     "tag_fmt": lambda _: "",
     "tooltip_text": lambda _: "",
     "trigger_time": lambda notice: _unix_seconds(notice.view.sent_at),
-    "trigger_time_fmt": lambda notice: _format_time(notice.view.sent_at),
+    "trigger_time_fmt": lambda notice: format_time(notice.view.sent_at),
 }
 VARIABLES = tuple(_VALUES)
 """Names of all variables."""

@@ -1,9 +1,9 @@
-"""Drawn text, cell by cell: which bytes of a block decide it, and how.
+"""Pieces of text that random bytes decide, and their fast rendering for many alarms at once.
 
-A **block** holds the chance of 128 alarms, column by column: byte ``row`` of column ``c`` stands at
-``c * ROWS + row``. Characters of an alphabet are columns sent through a table of 256 bytes; a text of any width is one
-column that picks from 256 texts. So a whole block is written with a few operations on bytes, and one row of it alone by
-the same tables.
+A **block** holds the random bytes of 128 alarms, column by column: byte ``row`` of column ``c`` is at
+``c * ROWS + row``. A character of an alphabet is a column translated by a table of 256 bytes. A text of any width is a
+column that selects one of 256 texts. So a few bytes operations render a whole block, and the same tables render a
+single row.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 ROWS = 256
 
-"""Alarms of a block."""
+"""Number of alarms in a block."""
 
 BYTE_VALUES = 256
 
-"""Values of a byte, and entries of a table."""
+"""Number of values of a byte, and of entries in a table."""
 
 
 LOWER_ALNUM = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -51,49 +51,49 @@ _escape_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def random_block(width: int, *key: object) -> bytes:
-    """Return the chance of one block: ``width`` columns from SHAKE-128 of the key, which nothing else influences."""
+    """Return the random bytes of one block: ``width`` columns from SHAKE-128 of the key, and of nothing else."""
     return hashlib.shake_128("\x1f".join(map(str, key)).encode()).digest(width * ROWS)
 
 
 def choice_table(items: Sequence[Any]) -> tuple[Any, ...]:
-    """Return 256 entries in which all items (at the most 256) come equally often, but for one time."""
+    """Return 256 entries with all items (at most 256); their frequencies differ by at most one."""
     return tuple(items[index * len(items) // BYTE_VALUES] for index in range(BYTE_VALUES))
 
 
 def alphabet_table(characters: str) -> bytes:
-    """Return the table that turns a byte into one of some ASCII characters."""
+    """Return the table that translates a byte to one of some ASCII characters."""
     return "".join(choice_table(characters)).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
 class RandomChars:
-    """``width`` characters in a row, each from a column of its own, all of one alphabet."""
+    """``width`` consecutive characters of one alphabet, each from its own column."""
 
     column: int
     width: int
     table: bytes
 
     def text(self, block: bytes, row: int) -> str:
-        """Return what one row has here."""
+        """Return the text of one row."""
         random_bytes = block[self.column * ROWS + row : (self.column + self.width) * ROWS : ROWS]
         return random_bytes.translate(self.table).decode("ascii")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RandomChoice:
-    """One of 256 texts, by the byte of one column. Compared by identity, so that what is made of it is made once."""
+    """One of 256 texts, selected by one column. Compared by identity, so that derived objects can be cached."""
 
     column: int
     texts: tuple[str, ...]
 
     def text(self, block: bytes, row: int) -> str:
-        """Return what one row has here."""
+        """Return the text of one row."""
         return self.texts[block[self.column * ROWS + row]]
 
 
 @dataclass(frozen=True, slots=True)
 class RandomInteger:
-    """A whole number from a range too wide for 256 texts, by eight columns."""
+    """An integer from a range too wide for 256 texts, decided by eight columns."""
 
     column: int
     low: int
@@ -102,7 +102,7 @@ class RandomInteger:
     WIDTH = 8
 
     def text(self, block: bytes, row: int) -> str:
-        """Return what one row has here."""
+        """Return the text of one row."""
         random_number = int.from_bytes(
             block[self.column * ROWS + row : (self.column + self.WIDTH) * ROWS : ROWS], "big"
         )
@@ -111,19 +111,19 @@ class RandomInteger:
 
 @dataclass(frozen=True, slots=True)
 class RandomTimestamp:
-    """A moment of Beijing time: that of four columns (day, hour, minute, second) and a duration after it."""
+    """A Beijing time: the time of four columns (day, hour, minute, second) plus a duration."""
 
     column: int
     durations_s: tuple[int, ...] = (0,)
-    """One duration, or 256 that the column ``duration_column`` picks from."""
+    """One duration, or 256 from which the column ``duration_column`` selects."""
     duration_column: int = 0
     is_in_milliseconds: bool = False
-    """Written in milliseconds since 1970 UTC."""
+    """Whether it is rendered as milliseconds since 1970 UTC."""
 
     WIDTH = 4
 
     def timestamp(self, block: bytes, row: int) -> datetime:
-        """Return one row's moment, naive, whole seconds."""
+        """Return one row's time, naive, whole seconds."""
         day, hour, minute, second = block[self.column * ROWS + row : (self.column + self.WIDTH) * ROWS : ROWS]
         duration_index = block[self.duration_column * ROWS + row] if len(self.durations_s) > 1 else 0
         seconds = (
@@ -135,7 +135,7 @@ class RandomTimestamp:
         return FIRST_DAY + timedelta(days=day, seconds=seconds)
 
     def text(self, block: bytes, row: int) -> str:
-        """Return what one row has here."""
+        """Return the text of one row."""
         timestamp = self.timestamp(block, row)
         return str(unix_ms(timestamp) if self.is_in_milliseconds else timestamp)
 
@@ -144,11 +144,11 @@ FIRST_DAY = datetime(2025, 1, 1)  # noqa: DTZ001 - Beijing time without offset, 
 
 Piece: TypeAlias = str | RandomChars | RandomChoice | RandomInteger | RandomTimestamp
 
-"""A literal, or a drawn text."""
+"""A literal or a random text."""
 
 
 def timestamp_pieces(column: int) -> tuple[Piece, ...]:
-    """Return the moment of four columns, each in words of one width."""
+    """Return the pieces of the time in four columns; the texts of a piece all have the same width."""
     days = [f"{FIRST_DAY + timedelta(days=day):%Y-%m-%d}" for day in range(BYTE_VALUES)]
     hours, two_digits = [f"{hour:02}" for hour in range(24)], [f"{number:02}" for number in range(60)]
     day, hour, minute, second = (
@@ -160,7 +160,7 @@ def timestamp_pieces(column: int) -> tuple[Piece, ...]:
 
 @lru_cache(maxsize=8192)
 def escape_piece(piece: Piece) -> Piece:
-    """Return a piece of text as it stands inside a JSON text."""
+    """Return a piece as it is written inside a JSON string."""
     if isinstance(piece, str):
         return _escape_json(piece)[1:-1]
     if isinstance(piece, RandomChoice):
@@ -169,22 +169,22 @@ def escape_piece(piece: Piece) -> Piece:
 
 
 def render_text(pieces: Sequence[Piece], block: bytes, row: int) -> str:
-    """Return one row's text."""
+    """Return the text of one row."""
     return "".join([piece if isinstance(piece, str) else piece.text(block, row) for piece in pieces])
 
 
 _MAX_FIXED_WIDTH = 24
 
-"""Words of one width are written as characters up to here; longer ones are cheaper as words."""
+"""Maximum width of same-width texts that are rendered by character; longer ones are faster as whole texts."""
 
 
 _MAX_JOINED_CHARS = 24
 
-"""Literals up to here are joined to the words before them."""
+"""Maximum length of literals that are joined to the texts before them."""
 
 
 class ColumnRenderer:
-    """A body's pieces, grouped into as few columns of texts as there can be."""
+    """Renders the pieces of a body with as few columns of texts as possible."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self._writers: list[ColumnWriter] = []
@@ -206,14 +206,14 @@ class ColumnRenderer:
                 self._column_order.append(positions[first])
 
     def render_rows(self, block: bytes, low: int, high: int) -> list[bytes]:
-        """Return the texts of the rows from ``low`` to before ``high``."""
+        """Return the texts of the rows from ``low`` to ``high`` - 1."""
         rendered = [writer(block, low, high) for writer in self._writers]
         columns = [rendered[column] if isinstance(column, int) else column for column in self._column_order]
         return list(map(b"".join, itertools.islice(zip(*columns, strict=False), high - low)))
 
 
 def _join_short_literals(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return the pieces with short literals joined to the words before them, where these have no other follower."""
+    """Return the pieces with short literals joined to the choice before them, if it always precedes the literal."""
     followers: dict[Piece, set[Piece]] = {}
     for piece, follower in itertools.pairwise(pieces):
         followers.setdefault(piece, set()).add(follower)
@@ -234,7 +234,7 @@ def _join_short_literals(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _merge_same_column(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return the pieces with words that the same column decides, and what stands between them, made one."""
+    """Return the pieces with choices of the same column, and literals between them, merged into one choice."""
     joined: list[Piece] = []
     for piece in pieces:
         literals = joined[-1:] if joined and isinstance(joined[-1], str) else []
@@ -248,7 +248,7 @@ def _merge_same_column(pieces: Sequence[Piece]) -> list[Piece]:
 
 @lru_cache(maxsize=1024)
 def _merge_choices(first: RandomChoice, *others: Piece) -> RandomChoice:
-    """Return words of one column, and literals, as words."""
+    """Return choices of one column, and literals, as one choice."""
     texts = [
         piece.texts if isinstance(piece, RandomChoice) else [str(piece)] * BYTE_VALUES for piece in (first, *others)
     ]
@@ -256,7 +256,7 @@ def _merge_choices(first: RandomChoice, *others: Piece) -> RandomChoice:
 
 
 def _fixed_width_runs(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """Yield the pieces in runs of fixed width, and those of any width one by one."""
+    """Yield runs of pieces with a fixed width, and each other piece alone."""
     for is_fixed_width, run in itertools.groupby(
         pieces, lambda piece: isinstance(piece, str | RandomChars) or _has_fixed_width(piece)
     ):
@@ -284,7 +284,7 @@ def _text_writer(piece: Piece) -> ColumnWriter:
 
 
 def _fixed_width_writer(run: Iterable[Piece]) -> ColumnWriter:
-    """Return what writes a run of fixed width: each character over all rows at once."""
+    """Return a writer of a fixed-width run, which renders each character for all rows at once."""
     buffer, char_columns = bytearray(), []
     for piece in run:
         if isinstance(piece, str):
@@ -305,10 +305,10 @@ def _fixed_width_writer(run: Iterable[Piece]) -> ColumnWriter:
 
 
 def _column_tables(piece: Piece) -> list[tuple[int, bytes]]:
-    """Return for each character of a piece of fixed width the column and the table that decide it."""
+    """Return the column and the table of each character of a fixed-width piece."""
     if isinstance(piece, RandomChoice):
         return [(piece.column, bytes(characters)) for characters in zip(*encoded_texts(piece), strict=True)]
-    assert isinstance(piece, RandomChars)  # noqa: S101 - nothing else that is drawn has a fixed width
+    assert isinstance(piece, RandomChars)  # noqa: S101 - no other piece has a fixed width
     return [(piece.column + offset, piece.table) for offset in range(piece.width)]
 
 
@@ -319,7 +319,7 @@ def _row_splitter(width: int, count: int) -> Callable[[bytearray], tuple[bytes, 
 
 @lru_cache(maxsize=8192)
 def encoded_texts(choice: RandomChoice) -> tuple[bytes, ...]:
-    """Return the 256 texts in UTF-8."""
+    """Return the 256 texts as UTF-8."""
     return tuple(text.encode() for text in choice.texts)
 
 
@@ -332,45 +332,45 @@ _MARKER_IN_TEXT = re.compile(f"[{_TEXT_START}{_VALUE_START}](\\d+){_MARKER_END}"
 
 
 class Marker(str):
-    """Stands in a tree for what is drawn: as a value of its own it keeps its JSON type, inside a text it is text."""
+    """Placeholder for a random value in a body's tree. As a whole value it keeps its JSON type."""
 
     __slots__ = ()
 
     def __new__(cls, number: int) -> Self:
-        """Return the hole of a number."""
+        """Return the marker with this number."""
         return super().__new__(cls, f"{_VALUE_START}{number}{_MARKER_END}")
 
     @property
     def number(self) -> int:
-        """Its own."""
+        """Number of the marker."""
         return int(self[1:-1])
 
     def __deepcopy__(self, _memo: object) -> Self:
-        """Return itself: what a copy of its tree has there is the same."""
+        """Return the marker itself, so that a copied tree has the same markers."""
         return self
 
     def __format__(self, _spec: str) -> str:
-        """Return what stands for it inside a text."""
+        """Return the characters that represent it inside a string."""
         return f"{_TEXT_START}{self[1:-1]}{_MARKER_END}"
 
 
 class Markers:
-    """Hands out holes and knows what belongs into each."""
+    """Creates markers and knows the pieces that replace them."""
 
     def __init__(self) -> None:
         self._contents: list[tuple[Sequence[Piece], Sequence[Piece]]] = []
 
     def add(self, json_pieces: Sequence[Piece], pieces: Sequence[Piece]) -> Marker:
-        """Return a hole for what is written so as JSON of its own and so inside a text."""
+        """Return a marker for the given pieces: as JSON of its own type, and inside a string."""
         self._contents.append((json_pieces, pieces))
         return Marker(len(self._contents) - 1)
 
     def add_text(self, pieces: Sequence[Piece]) -> Marker:
-        """Return a hole for a text."""
+        """Return a marker for a string."""
         return self.add(('"', *map(escape_piece, pieces), '"'), pieces)
 
     def pieces(self, tree: Any) -> Iterator[Piece]:  # noqa: ANN401 - a JSON tree
-        """Yield a tree's JSON in pieces."""
+        """Yield the pieces of a tree's JSON."""
         text, position = encode_json(tree).decode(), 0
         for match in _MARKER.finditer(text):
             yield text[position : match.start()]
@@ -381,12 +381,12 @@ class Markers:
 
 
 def has_marker_chars(text: str) -> bool:
-    """Tell whether a text holds characters that stand for holes."""
+    """Return whether a text contains characters reserved for markers."""
     return any(char in text for char in MARKER_CHARS)
 
 
 def split_at_markers(text: str) -> list[str | int]:
-    """Split a text of a tree into literals and the numbers of the holes in it; literals that are empty are left out."""
+    """Split a string of a tree into literals and the numbers of its markers, without empty literals."""
     pieces: list[str | int] = []
     for index, piece in enumerate(_MARKER_IN_TEXT.split(text)):
         if piece:

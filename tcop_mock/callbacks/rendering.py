@@ -1,4 +1,4 @@
-"""The bytes of many callbacks: what ``Generator.callback(...).body()`` gives, without an object for each."""
+"""Fast renderer of many bodies: the bytes of ``Generator.callback(...).to_bytes()`` without an object for each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class CompiledBody:
-    """Writes bodies that differ only in what is drawn."""
+    """Renders bodies that differ only in their random values."""
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
         self._pieces = _join_literals(pieces)
@@ -58,14 +58,14 @@ class CompiledBody:
         return b"".join(parts)
 
     def bodies(self, block: bytes, low: int, high: int) -> list[bytes]:
-        """Return the bodies of the rows from ``low`` to before ``high``."""
+        """Return the bodies of the rows from ``low`` to ``high`` - 1."""
         if self._column_renderer is None:
             self._column_renderer = ColumnRenderer(self._pieces)
         return self._column_renderer.render_rows(block, low, high)
 
 
 def _join_literals(pieces: Iterable[Piece]) -> list[Piece]:
-    """Return the pieces with literals that meet made one."""
+    """Return the pieces with adjacent literals joined."""
     joined: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, str) and joined and isinstance(joined[-1], str):
@@ -76,7 +76,7 @@ def _join_literals(pieces: Iterable[Piece]) -> list[Piece]:
 
 
 def _piece_renderer(piece: Piece) -> Callable[[bytes, int], bytes]:
-    """Return a function from block and row to the bytes of one drawn piece."""
+    """Return a function from block and row to the bytes of one random piece."""
     if isinstance(piece, RandomChars):
         first, last, table = piece.column * ROWS, (piece.column + piece.width) * ROWS, piece.table
         return lambda block, row: block[first + row : last : ROWS].translate(table)
@@ -90,18 +90,18 @@ _FIRING = LifecyclePoint()
 
 
 class BodyRenderer:
-    """Bodies of one shape's callbacks of one state, by serial.
+    """Renders bodies of one shape's callbacks in one state, by serial.
 
     Args:
-        generator: gives seed, language, form and profile.
-        shape: what product they are about.
-        point: of the callbacks, in the lives of their alarms.
-        options: what the alarms have to be.
-        edit: applied to every body's tree, before anything is drawn: what it removes or sets, it does in all of them.
+        generator: provides seed, language, form and format.
+        shape: shape of the alarms.
+        point: point of the callbacks in the lifecycle of their alarms.
+        options: required properties of the alarms.
+        edit: function that changes every body's tree before random values are inserted.
 
     Raises:
         UnknownNameError: the shape has no such metric or event.
-        UsageError: its alarms have no such state, or the shape no such form.
+        UsageError: the alarms cannot be in the state, or the shape does not support the form.
     """
 
     def __init__(
@@ -126,14 +126,14 @@ class BodyRenderer:
         """Return one alarm's body.
 
         Args:
-            serial: of the alarm.
-            point: another of the same state, whose chance it is drawn by; its times stay those of this one's moment.
+            serial: serial of the alarm.
+            point: another point of the same state, for other random values; the times remain the renderer's.
         """
         policy, block_number, row = position_of(serial)
         return self._compiled_body(policy).body(self._sampler.block(policy, block_number, point or self._point), row)
 
     def bodies(self, first: int, count: int) -> list[bytes]:
-        """Return the bodies of ``count`` alarms in a row, in their order."""
+        """Return the bodies of ``count`` consecutive alarms."""
         rendered: list[bytes] = [b""] * count
         for first_serial in range(first, min(first + POLICIES_IN_ROTATION, first + count)):
             serials = range(first_serial, first + count, POLICIES_IN_ROTATION)
@@ -148,9 +148,9 @@ class BodyRenderer:
         return rendered
 
     def for_policy(self, policy: int, first: int, count: int) -> list[bytes]:
-        """Return the bodies of ``count`` alarms in a row of one policy, which has alarms without end.
+        """Return the bodies of ``count`` consecutive alarms of one policy, whose number of alarms is unlimited.
 
-        A policy's first alarms are those that have a serial: each ``LANES`` behind the one before.
+        A policy's first alarms are those with a serial; these are ``LANES`` apart.
         """
         rendered: list[bytes] = []
         while len(rendered) < count:
@@ -162,7 +162,7 @@ class BodyRenderer:
         return rendered
 
     def sent_at_s(self, serial: int) -> int:
-        """Return when one alarm's callback is told, in seconds after the alarm fired for the first time."""
+        """Return the seconds from an alarm's first firing to the sending of its callback."""
         policy, block_number, row = position_of(serial)
         alarm = self._sampler.policy(policy, self._options)
         possible_ages, age_column = possible_ages_s(alarm, self._point), self._sampler.age_column
@@ -174,11 +174,11 @@ class BodyRenderer:
         return refire_offset_s(alarm, self._point) + possible_ages[index]
 
     def validate(self, count: int) -> None:
-        """Write what ``bodies(0, count)`` writes as far as it can fail.
+        """Raise every error that ``bodies(0, count)`` would raise.
 
         Raises:
-            UnknownNameError: an edit names a path that one of the bodies does not have.
-            UsageError: one of the alarms has no such state.
+            UnknownNameError: an edit names a path that a body does not have.
+            UsageError: an alarm cannot be in the state.
         """
         seen_signatures: set[object] = set()
         for policy_number in range(min(count, position_of(count - 1).policy + 1) if self._edit else 1):
@@ -188,7 +188,7 @@ class BodyRenderer:
                 self._compiled_body(policy_number)
 
     def _compile(self, policy_number: int) -> CompiledBody:
-        """Write the body of a policy's alarms with holes for what is each alarm's own."""
+        """Return the compiled body of a policy's alarms, with markers for the values that differ between alarms."""
         policy = self._sampler.policy(policy_number, self._options)
         require_state(policy, self._point.state)
         markers = Markers()

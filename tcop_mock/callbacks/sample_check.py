@@ -1,4 +1,4 @@
-"""Could a shape have drawn the documentation's sample? Templates become one pattern with back-references."""
+"""Check of documented samples: the templates become one regular expression with back-references."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _APP_ID = r"1[23]\d{8}"
 
 
 def sample_matches(shape: Shape, dimensions: Mapping[str, Any], *, placeholder: bool = False) -> bool:
-    """Tell whether these dimensions (keys, order, JSON types and all values together) are one of the shape's.
+    """Return whether the shape could generate these dimensions (keys, order, JSON types and values together).
 
-    A name stands for whatever a human would type, so any name matches; what is named twice must be the same twice.
+    Any name matches, because people type names; a value that is used twice must be the same twice.
 
     Args:
-        shape: what should have drawn them.
-        dimensions: as a callback or a page has them.
-        placeholder: a text ``xxx`` stands for any text.
+        shape: the shape.
+        dimensions: dimensions of a callback or page.
+        placeholder: whether the string ``xxx`` matches any string.
     """
     templates = list(leaves(dict(shape.dimensions)))
     values = list(leaves(dict(dimensions)))
@@ -46,12 +46,12 @@ def sample_matches(shape: Shape, dimensions: Mapping[str, Any], *, placeholder: 
 
 
 def _typed_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Write a value so that its JSON type shows: 443 and "443" are different products here."""
+    """Write a value with its JSON type, because 443 and "443" are different."""
     return f"text {value}" if isinstance(value, str) else f"json {json.dumps(value)}"
 
 
 def _choice_combinations(plan: CompiledShape) -> Iterator[dict[str, Any]]:
-    """Yield every combination of what the entry picks from lists."""
+    """Yield every combination of the entry's picked values."""
     choices_by_name = {name: slot.generator.choices for name, slot in plan.slots.items() if slot.generator.choices}
     for combination in itertools.product(*choices_by_name.values()):
         yield dict(zip(choices_by_name, combination, strict=True))
@@ -66,7 +66,7 @@ def _sample_pattern(plan: CompiledShape, nodes: list[Any], specified: list[bool]
 
 
 def _type_pattern(plan: CompiledShape, node: Any, choices: Mapping[str, Any]) -> str:  # noqa: ANN401 - a template
-    """Return the pattern of the placeholder where a text is drawn, and of nothing else elsewhere."""
+    """Return a pattern that matches the placeholder if a string is expected, and else nothing."""
     return f"text {PLACEHOLDER}" if _leaf_pattern(plan, node, choices, {}).startswith("text") else "json"
 
 

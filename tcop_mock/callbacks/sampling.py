@@ -1,4 +1,4 @@
-"""Draw a policy: what all the alarms that it raises have in common."""
+"""Sampler of alarm policies: the values that all alarms of a policy share, and their metric values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WORD_BYTES = 8
 
 
 class SeededRandom:
-    """Draws from SHAKE-128 over a key. The same key gives the same draws in the same order."""
+    """Random numbers from SHAKE-128 of a key. The same key gives the same numbers in the same order."""
 
     __slots__ = ("_bytes", "_key", "_next")
 
@@ -44,11 +44,11 @@ class SeededRandom:
         self._next = 0
 
     def randbelow(self, bound: int) -> int:
-        """Return a whole number from 0 to ``bound`` - 1; the bias of 64 bits over ``bound`` is not observable."""
+        """Return an integer from 0 to ``bound`` - 1; with 64 bits the bias is not observable."""
         return int.from_bytes(self._read_bytes(_WORD_BYTES), "big") % bound
 
     def randint(self, low: int, high: int) -> int:
-        """Return a whole number from ``low`` to ``high``, both included."""
+        """Return an integer from ``low`` to ``high``, both included."""
         return low + self.randbelow(high - low + 1)
 
     def choice(self, items: Sequence[T]) -> T:
@@ -83,21 +83,21 @@ _UIN = (100_000_000_000, 100_099_999_999)
 
 _LEVELS = ("", "", "", "Remind")
 
-"""The only level that a page shows inside a callback; most policies have none."""
+"""The only level in a documented callback; most policies have none."""
 
 _TAGS = ((), (("env", "prod"),), (("team", "payments"), ("env", "test")))
 
 
 class PolicyContext(NamedTuple):
-    """Where policies are, whose they are and how they watch; what is not said is drawn."""
+    """Properties shared by policies of a scenario; random if not given."""
 
     account: Account | None = None
     region: str = ""
-    """Short code of the region; of no account to products without regions."""
+    """Short code of the region; ignored for products without regions."""
     period_s: int | None = None
-    """Statistical period."""
+    """Statistical period in seconds."""
     period_num: int | None = None
-    """How many breaching periods it takes to fire."""
+    """Number of breaching periods before an alarm fires."""
 
 
 _ANY_CONTEXT = PolicyContext()
@@ -105,7 +105,7 @@ _ANY_CONTEXT = PolicyContext()
 
 @dataclass(frozen=True, slots=True)
 class AlarmOptions:
-    """What is asked of an alarm beyond its shape; what is not asked is drawn."""
+    """Required properties of an alarm; random if not given."""
 
     metric: str | None = None
     event: str | None = None
@@ -113,22 +113,22 @@ class AlarmOptions:
     """``False`` for an alarm without a threshold (its conditions have no threshold fields)."""
     repeat_policy: RepeatPolicy | None = None
     required_state: State = State.FIRING
-    """The state it must be able to reach: repeated, resolved."""
+    """State that the alarm must be able to reach: repeated, resolved."""
     context: PolicyContext = _ANY_CONTEXT
 
 
 def draw_policy(shape: Shape, lang: Lang, options: AlarmOptions, *key: object) -> Alarm:
-    """Draw what the alarms of one policy share; their objects and times are still to be filled in.
+    """Generate the common values of one policy's alarms, without their objects and times.
 
     Args:
-        shape: what product it is about.
-        lang: of the account.
-        options: what the policy has to be.
-        key: decides all that is drawn; language and what is asked change nothing else.
+        shape: shape of the alarms.
+        lang: language of the account.
+        options: required properties of the policy.
+        key: key of all random values, which language and options do not change.
 
     Raises:
         UnknownNameError: the shape has no such metric or event.
-        UsageError: its alarms can never reach the state: events do not repeat, some have no recovery.
+        UsageError: its alarms can never reach the state: events do not repeat, and some cannot be resolved.
     """
     rng = SeededRandom(*key)
     account = _account(rng)
@@ -167,7 +167,7 @@ def draw_policy(shape: Shape, lang: Lang, options: AlarmOptions, *key: object) -
 
 
 def draw_account(*key: object) -> Account:
-    """Draw a customer's account."""
+    """Generate a customer's account."""
     return _account(SeededRandom(*key))
 
 
@@ -176,14 +176,14 @@ def _account(rng: SeededRandom) -> Account:
 
 
 def forms_of(shape: Shape) -> tuple[Form, ...]:
-    """Return the forms that callbacks of a shape come in."""
+    """Return the forms that a shape supports."""
     if shape.kind is AlarmKind.METRIC:
         return (Form.DOCUMENTED, Form.OBSERVED)
     return tuple(form for form in Form if form is not Form.CLOUDEVENTS or shape.cloud_event)
 
 
 def supports(shape: Shape, states: Collection[State], form: Form) -> bool:
-    """Tell whether callbacks of a shape come in a form, and some of its alarms can be in each of these states."""
+    """Return whether a shape supports a form and some of its alarms can be in each of these states."""
     if form not in forms_of(shape):
         return False
     if shape.kind is AlarmKind.METRIC:
@@ -192,20 +192,20 @@ def supports(shape: Shape, states: Collection[State], form: Form) -> bool:
 
 
 def require_form(shape: Shape, form: Form) -> None:
-    """Hold a shape to a form.
+    """Raise an error if a shape does not support a form.
 
     Raises:
-        UsageError: its callbacks do not come in it; says in which they do.
+        UsageError: the form is not supported; lists those that are.
     """
     if form not in forms_of(shape):
         raise UsageError(f"{shape.id} has no form {form}; it comes as {', '.join(forms_of(shape))}")
 
 
 def require_state(alarm: Alarm, state: State) -> None:
-    """Hold an alarm to a state.
+    """Raise an error if an alarm cannot be in a state.
 
     Raises:
-        UsageError: it has no such state; says why.
+        UsageError: it cannot be in the state; says why.
     """
     if state is State.REPEATED and not alarm.can_repeat:
         reason = "event alarms never repeat" if alarm.event else f"its alarmNotifyType is {alarm.notify_type.value}"
@@ -216,7 +216,7 @@ def require_state(alarm: Alarm, state: State) -> None:
 
 
 def _with_repeats(alarm: Alarm, rng: SeededRandom) -> Alarm:
-    """Draw the policy's periods and how it repeats."""
+    """Set the policy's periods and repetition."""
     period_s, period_num = rng.choice(_PERIODS_S), rng.choice(_PERIOD_NUMS)
     notify_type = rng.choice(tuple(NotifyType))
     interval_s = rng.choice(REPEAT_PERIODS_S)
@@ -265,7 +265,7 @@ def _with_event(alarm: Alarm, shape: Shape, options: AlarmOptions, subject_index
         event = next((candidate for candidate in candidates if candidate.recoverable), event)
     alarm = replace(alarm, event=event)
     if options.repeat_policy and options.repeat_policy.type is not NotifyType.SINGLE:
-        raise UsageError(f"{shape.id}: event alarms never repeat, so they are told once: single")
+        raise UsageError(f"{shape.id}: event alarms never repeat; only single is possible")
     require_state(alarm, options.required_state)
     return alarm
 
@@ -279,14 +279,14 @@ def _find_by_name(kind: str, name: str | None, candidates: tuple[Subject, ...], 
 
 _DISTANCE_DIVISOR = 2
 
-"""A drawn value lies at most a half of the threshold away from it."""
+"""A generated value differs from the threshold by at most half of it."""
 
 _MIN_STEPS = 10
 
 
 @lru_cache(maxsize=4096)
 def sample_values(metric: Metric, *, is_breaching: bool) -> tuple[str, ...]:
-    """Return 256 values beyond the metric's threshold or within it, evenly spread, as the wire writes numbers.
+    """Return 256 values on one side of the metric's threshold, evenly spread, in wire format.
 
     Up to ``metric.decimals`` decimals, no trailing zeros (captured callbacks: ``96.739``, ``26.14``, ``100``).
     """
@@ -296,26 +296,13 @@ def sample_values(metric: Metric, *, is_breaching: bool) -> tuple[str, ...]:
 
 
 def format_number(value: Decimal) -> str:
-    """Write a number without exponent and trailing zeros."""
+    """Format a number without exponent and trailing zeros."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def breaches(value: str, calc_type: str, calc_value: str) -> bool:
-    """Tell whether a value breaches a threshold."""
-    actual, threshold = Decimal(value), Decimal(calc_value)
-    return {
-        ">": actual > threshold,
-        ">=": actual >= threshold,
-        "<": actual < threshold,
-        "<=": actual <= threshold,
-        "=": actual == threshold,
-        "!=": actual != threshold,
-    }[calc_type]
-
-
 def _sampling_range(metric: Metric, *, is_breaching: bool) -> tuple[int, int]:
-    """Return the least and the greatest step (units of the last decimal) on one side of the threshold."""
+    """Return the smallest and largest step (units of the last decimal) on one side of the threshold."""
     steps = 10**metric.decimals
     threshold = int(Decimal(metric.calc_value or "0") * steps)
     max_distance = max(abs(threshold) // _DISTANCE_DIVISOR, _MIN_STEPS)

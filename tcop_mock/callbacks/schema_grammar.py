@@ -1,6 +1,6 @@
-"""What a shape's bodies may hold: the writer of bodies is handed patterns in place of values.
+"""Builder of exact schemas: builds bodies with patterns in place of values and converts them to JSON Schemas.
 
-So there is one truth of what a body looks like, ``model/wire.py``, and a schema cannot tell another.
+So ``domain/alarm.py`` alone defines what a body looks like, and a schema cannot contradict it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 def union_schema(schemas: Iterable[Schema]) -> Schema:
-    """Return one schema that all that keeps any of several keeps.
+    """Return one schema that accepts everything that any of several schemas accepts.
 
-    Tables become one table: keys that all have are required, those of any are known. Constants become one ``enum``;
-    other alternatives are counted in ``anyOf``.
+    Objects are merged: a key is required if all require it, and known if any knows it. Constants become one ``enum``;
+    other alternatives become an ``anyOf``.
 
     Args:
-        schemas: of closed tables, lists, constants and alternatives of these; at least one.
+        schemas: closed objects, arrays, constants and alternatives of these; at least one.
     """
     alternatives: list[Schema] = []
     constants: list[Any] = []
@@ -70,7 +70,7 @@ def _union_objects(first: Schema, second: Schema) -> Schema:
 
 
 def _contains(values: list[Any], expected: Any) -> bool:  # noqa: ANN401 - any JSON scalar
-    """Tell whether a value is there with its own JSON type: Python's ``True`` equals ``1``."""
+    """Return whether a value is included with the same JSON type: Python's ``True`` equals ``1``."""
     return any(value == expected and type(value) is type(expected) for value in values)
 
 
@@ -106,16 +106,16 @@ _POLICY_FIELDS: dict[str, Schema] = {
     },
 }
 
-"""Keys of metric alarms whose value is their policy's own business."""
+"""Schemas of metric alarms' keys whose value depends only on the policy."""
 
 
 class BodySchemaBuilder:
-    """Schemas of one shape's bodies in one form.
+    """Builds the schemas of one shape's bodies in one form.
 
     Args:
-        shape: whose.
-        form: one that it has.
-        envelope: what the form holds in a profile.
+        shape: the shape.
+        form: body format that the shape supports.
+        envelope: fields of the form in a profile.
     """
 
     def __init__(self, shape: Shape, form: Form, envelope: Envelope) -> None:
@@ -124,12 +124,12 @@ class BodySchemaBuilder:
         self._patterns: list[tuple[Schema, str]] = []
 
     def by_subject(self) -> dict[str, Schema]:
-        """Return by the name of each metric or event the schema of the bodies about it."""
+        """Return the schemas of bodies by the name of their metric or event."""
         subjects: tuple[Metric | Event, ...] = self._shape.metrics or self._shape.events
         return {subject.name: union_schema(self._body_schemas(subject)) for subject in subjects}
 
     def _body_schemas(self, subject: Metric | Event) -> Iterator[Schema]:
-        """Yield a schema for each way in which an alarm about a metric or an event is told."""
+        """Yield a schema for each variant of a body about a metric or an event."""
         for lang in Lang:
             for has_threshold in (True, False) if self._shape.kind is AlarmKind.METRIC else (True,):
                 options = AlarmOptions(metric=subject.name, has_threshold=has_threshold)
@@ -156,7 +156,7 @@ class BodySchemaBuilder:
         )
 
     def _with_markers(self, alarm: Alarm) -> Alarm:
-        """Return an alarm with patterns for all that its policy draws."""
+        """Return an alarm with markers in place of its policy's random values."""
         policy_id = self._text_marker("policy-[0-9a-z]{8}")
         account = Account(cast("int", self._text_marker("[0-9]{10}")), self._text_marker("[0-9]{12}"))
         region = self._marker({"enum": [region.code for region in regions()]}, "[a-z0-9]+")
@@ -217,7 +217,7 @@ class BodySchemaBuilder:
         self._patterns.append((schema, pattern))
         return Marker(len(self._patterns) - 1)
 
-    def _to_schema(self, node: Any) -> Schema:  # noqa: ANN401 - a tree of JSON and marks
+    def _to_schema(self, node: Any) -> Schema:  # noqa: ANN401 - a JSON tree with markers
         if isinstance(node, dict):
             policy_fields = _POLICY_FIELDS if self._shape.kind is AlarmKind.METRIC else {}
             known = {key: policy_fields.get(key) or self._to_schema(child) for key, child in node.items()}

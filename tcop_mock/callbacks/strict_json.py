@@ -1,4 +1,4 @@
-"""Read a body's bytes as JSON, strictly, and tell what other readers would stumble over."""
+"""Strict JSON parser that also reports what other parsers may read differently."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     JsonPath = tuple[str | int, ...]
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Of a body, a capture or a document; a callback has some 800 bytes."""
+"""Maximum size of a body, a capture or a document; a callback has about 800 bytes."""
 MAX_DEPTH = 200
-"""Tables and lists inside each other; a callback has five."""
+"""Maximum nesting of objects and lists; a callback has five levels."""
 _BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _EXCERPT_CHARS = 20
 MAX_PARSE_ISSUES = 101
-"""Of one body: one more than is told of it, so that it can be told that there are more."""
+"""Maximum number of issues of one body: one more than is reported, to detect that there are more."""
 _MAX_KEY_CHARS = 200
-_TOO_DEEP = f"nests deeper than {MAX_DEPTH} tables and lists"
+_TOO_DEEP = f"nests deeper than {MAX_DEPTH} objects and lists"
 _SUSPICIOUS = re.compile(r"\\u[dD][89a-fA-F]|\bNaN\b|\bInfinity\b")
-"""What half a pair is written as, which UTF-8 cannot write, and constants; also whole pairs, and words in a text."""
+"""Escapes of surrogates (UTF-8 cannot encode half a pair) and constants; also matches whole pairs and text."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_DUPLICATE_KEY = "the key stands here twice: readers differ in which value they take"
+_DUPLICATE_KEY = "the key occurs twice; parsers differ in which value they use"
 
 
 class Issue(NamedTuple):
-    """Something about one place of a body."""
+    """A remark about one place of a body."""
 
     path: str
     """Keys and positions, joined by dots; empty for the whole body."""
@@ -40,7 +40,7 @@ class Issue(NamedTuple):
 
 
 class ParsedBody(NamedTuple):
-    """A body as a tree, or why it is none."""
+    """A body as a tree, or the reason why it cannot be parsed."""
 
     tree: Any
     problems: tuple[Issue, ...] = ()
@@ -49,17 +49,17 @@ class ParsedBody(NamedTuple):
 
 
 def path_of(keys: JsonPath) -> str:
-    """Return a path as edits take it: keys and positions, joined by dots; keys of a length that none has are cut."""
+    """Return a path as edits use it: keys and positions, joined by dots. Very long keys are cut."""
     return ".".join(str(key)[:_MAX_KEY_CHARS] for key in keys)
 
 
 def parse_body(raw: bytes) -> ParsedBody:
-    """Read a body as RFC 8259 has JSON, in UTF-8; whatever the bytes are, nothing is raised.
+    """Parse a body as JSON (RFC 8259) in UTF-8. Never raises.
 
-    Problems are what no JSON text has, keys that stand twice, ``NaN``, and depth; a byte order mark is a deviation.
+    Problems are invalid JSON, duplicate keys, ``NaN`` and too deep nesting; a byte order mark is a deviation.
     """
     has_bom = raw.startswith(_BOM)
-    deviations = (Issue("", "begins with a byte order mark, which JSON texts must not have"),) if has_bom else ()
+    deviations = (Issue("", "begins with a byte order mark, which is not allowed in JSON"),) if has_bom else ()
     reader = _StrictReader()
     try:
         tree = reader.read(_decode(raw[len(_BOM) if has_bom else 0 :]))
@@ -69,7 +69,7 @@ def parse_body(raw: bytes) -> ParsedBody:
 
 
 def parse_bodies(raw: bytes) -> list[ParsedBody]:
-    """Read objects that stand one behind the other, as ``jq`` writes them; only the last one may be broken."""
+    """Parse consecutive objects, as ``jq`` writes them. Only the last one may be invalid."""
     bodies: list[ParsedBody] = []
     try:
         text = _decode(raw)
@@ -84,13 +84,13 @@ def parse_bodies(raw: bytes) -> list[ParsedBody]:
 
 
 class InvalidJsonError(Exception):
-    """Why there is no tree."""
+    """The text cannot be parsed; the message says why."""
 
 
 def _decode(raw: bytes) -> str:
     if len(raw) > MAX_BYTES:
         raise InvalidJsonError(
-            f"is longer than {MAX_BYTES // 1024**2} MiB and was not read; a callback has some 800 bytes"
+            f"is longer than {MAX_BYTES // 1024**2} MiB and was not read; a callback has about 800 bytes"
         )
     try:
         text = raw.decode()
@@ -102,21 +102,21 @@ def _decode(raw: bytes) -> str:
 
 
 class _NonJsonConstant(float):
-    """A value that Python reads and JSON does not have."""
+    """A value that Python parses although JSON does not have it."""
 
     name: str
     """``NaN``, ``Infinity`` or ``-Infinity``."""
 
     @classmethod
     def from_name(cls, name: str) -> _NonJsonConstant:
-        """Return the value of a name."""
+        """Return the value with this name."""
         constant = cls(name)
         constant.name = name
         return constant
 
 
 class _StrictReader:
-    """Reads JSON, and remembers what Python's decoder passes over; nobody walks through a tree that has none of it."""
+    """Parses JSON and records what Python's decoder accepts silently, so that most trees need no second pass."""
 
     def __init__(self) -> None:
         self._duplicates: list[tuple[dict[str, Any], tuple[str, ...]]] = []
@@ -126,7 +126,7 @@ class _StrictReader:
         """Return the value of a text.
 
         Raises:
-            NoJsonError: it is none, or not one that is looked at.
+            InvalidJsonError: the text is not JSON, or exceeds a limit.
         """
         tree, end = self.read_at(text, 0)
         if end < len(text):
@@ -134,10 +134,10 @@ class _StrictReader:
         return tree
 
     def read_at(self, text: str, position: int) -> tuple[Any, int]:
-        """Return the value at an index of a text, and the index behind it and the blanks that follow.
+        """Return the value at an index of a text, and the index after it and following blanks.
 
         Raises:
-            NoJsonError: as :meth:`read`.
+            InvalidJsonError: as for :meth:`read`.
         """
         decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_constant=_NonJsonConstant.from_name)
         try:
@@ -146,7 +146,7 @@ class _StrictReader:
             raise InvalidJsonError(_syntax_message(text, error)) from None
         except RecursionError:
             raise InvalidJsonError(_TOO_DEEP) from None
-        except ValueError:  # a whole number with more digits than Python reads
+        except ValueError:  # an integer with more digits than Python parses
             raise InvalidJsonError(f"has a number of more than {sys.get_int_max_str_digits()} digits") from None
         if _is_deep(tree):
             raise InvalidJsonError(_TOO_DEEP)
@@ -161,20 +161,18 @@ class _StrictReader:
         return table
 
     def issues(self, tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
-        """Yield what the decoder takes and others do not."""
+        """Yield what the decoder accepts and other parsers may not."""
         duplicates = {id(table): keys for table, keys in self._duplicates}
         if not (duplicates or self._is_suspicious):
             return
         for path, node in _walk_tree(tree):
             if isinstance(node, dict):
                 for key in duplicates.get(id(node), ()):
-                    yield Issue(
-                        path_of((*path, key)), "the key stands here twice: readers differ in which value they take"
-                    )
+                    yield Issue(path_of((*path, key)), _DUPLICATE_KEY)
                 if any(map(_has_lone_surrogate, node)):
                     yield Issue(path_of(path), "a key has half a surrogate pair: UTF-8 cannot write it")
             elif isinstance(node, _NonJsonConstant):
-                yield Issue(path_of(path), f"is {node.name}, which is no JSON")
+                yield Issue(path_of(path), f"is {node.name}, which is not JSON")
             elif isinstance(node, str) and _has_lone_surrogate(node):
                 yield Issue(path_of(path), "has half a surrogate pair: UTF-8 cannot write it")
 
@@ -189,7 +187,7 @@ def _is_deep(tree: Any) -> bool:  # noqa: ANN401 - any JSON value
 
 
 def _walk_tree(tree: Any) -> Iterator[tuple[JsonPath, Any]]:  # noqa: ANN401 - any JSON value
-    """Yield all values with their paths; needs memory for the depth only."""
+    """Yield all values with their paths, with memory for the depth only."""
     yield (), tree
     path: list[str | int] = []
     stack = [_items(tree)]
@@ -227,13 +225,13 @@ def _encoding_message(raw: bytes, error: UnicodeDecodeError) -> str:
     if encoding is None and b"\x00" in raw[:4]:
         encoding = "UTF-16 or UTF-32"
     if encoding:
-        return f"is no UTF-8: it looks like {encoding}"
-    return f"is no UTF-8: byte {error.start} is 0x{raw[error.start]:02x}"
+        return f"is not UTF-8: it looks like {encoding}"
+    return f"is not UTF-8: byte {error.start} is 0x{raw[error.start]:02x}"
 
 
 def _syntax_message(text: str, error: json.JSONDecodeError) -> str:
     if error.pos >= len(text.rstrip()):
-        return f"is no JSON: it ends at character {len(text)}, in the middle"
+        return f"is not JSON: it is cut off at character {len(text)}"
     excerpt = text[error.pos : error.pos + _EXCERPT_CHARS]
     message = f"{error.msg[:1].lower()}{error.msg[1:]}"
-    return f"is no JSON: {message} (line {error.lineno}, column {error.colno}: {excerpt!r})"
+    return f"is not JSON: {message} (line {error.lineno}, column {error.colno}: {excerpt!r})"

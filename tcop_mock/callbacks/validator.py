@@ -1,13 +1,12 @@
-"""Judge one body: what it is, what is wrong with it, and what deviates from the pages.
+"""Validator of callback bodies: the shape, the problems and the deviations of a body.
 
-Problems are what no callback of TCOP has, in any form, generation or product. Deviations are what no page documents:
-fields, products and metrics that nobody knows, JSON types of other generations.
+Problems cannot occur in any TCOP callback, whatever its form, generation or product. Deviations are undocumented:
+unknown fields, products and metrics, and JSON types of other generations.
 """
 
 from __future__ import annotations
 
 import itertools
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ from tcop_mock.callbacks.json_schemas import accept_schema, documented_schema, i
 from tcop_mock.callbacks.strict_json import Issue, ParsedBody, parse_body, path_of
 from tcop_mock.catalog.schema_errors import KEY_PRESENCE_RULES, iter_violations, short_repr, validator
 from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback_view import CallbackView, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,26 +30,24 @@ _CONDITIONS_PATH = "alarmPolicyInfo.conditions"
 
 _OUTLIER_FACTOR = 10
 
-"""How many times the greatest value that makes sense is another order of magnitude."""
-
-_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+"""Factor above the largest plausible value from which a value is reported."""
 
 
 def implausible_values(shape: Shape, body: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
-    """Yield which values of a body are odd for a metric of a shape; none, where the metric is not known.
+    """Yield implausible values of a body for a metric of a shape; nothing if the metric is unknown.
 
-    Another unit than the metric's page or captured callbacks have, a value far beyond what makes sense, a duration that
-    is not the time between the first occurrence and the recovery (in captured callbacks it is exactly that).
+    Reported are units other than the documented or captured ones, values far out of range, and a duration other than
+    the time from the first occurrence to the recovery (in captured callbacks they are equal).
     """
-    policy = _object_at(body, "alarmPolicyInfo")
-    conditions = _object_at(policy, "conditions")
+    view = CallbackView(body)
+    conditions = view.conditions
     name = conditions.get("metricName")
     metric = next((metric for metric in shape.metrics if metric.name == name), None)
     if metric is not None:
         yield from _unknown_units(metric, conditions)
         yield from _outliers(metric, conditions)
         yield from _wrong_durations(
-            body if "durationTime" in body else policy, "" if "durationTime" in body else "alarmPolicyInfo."
+            body if "durationTime" in body else view.policy, "" if "durationTime" in body else "alarmPolicyInfo."
         )
 
 
@@ -71,7 +69,7 @@ def _outliers(metric: Metric, conditions: Mapping[str, Any]) -> Iterator[Issue]:
             expected = f"{metric.low:g} to {metric.high:g} {metric.unit.en}".strip()
             yield Issue(
                 f"{_CONDITIONS_PATH}.{key}",
-                f"is {short_repr(conditions[key])}, far from what {metric.name} can be ({expected})",
+                f"is {short_repr(conditions[key])}, far outside the range of {metric.name} ({expected})",
             )
 
 
@@ -86,7 +84,7 @@ def _decimal_or_none(value: Any) -> Decimal | None:  # noqa: ANN401 - any JSON v
 
 
 def _wrong_durations(times: Mapping[str, Any], prefix: str) -> Iterator[Issue]:
-    first_occurred_at, recovered_at = (_time_or_none(times.get(key)) for key in ("firstOccurTime", "recoverTime"))
+    first_occurred_at, recovered_at = (parse_time(times.get(key)) for key in ("firstOccurTime", "recoverTime"))
     duration_s = _decimal_or_none(times.get("durationTime"))
     if first_occurred_at is None or recovered_at is None or duration_s is None:
         return
@@ -96,23 +94,11 @@ def _wrong_durations(times: Mapping[str, Any], prefix: str) -> Iterator[Issue]:
         yield Issue(f"{prefix}durationTime", message)
 
 
-def _time_or_none(value: Any) -> datetime | None:  # noqa: ANN401 - any JSON value
-    try:
-        return datetime.strptime(value, _TIME_FORMAT)  # noqa: DTZ007 - Beijing time without offset
-    except (TypeError, ValueError):
-        return None
-
-
-def _object_at(tree: Any, key: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON value
-    value = tree.get(key)
-    return value if isinstance(value, dict) else {}
-
-
 TEMPLATE_PROFILE = "template"
 
 MAX_ISSUES = 100
 
-"""Problems, and deviations, that are told of one body."""
+"""Maximum number of problems, and of deviations, reported for one body."""
 
 _FORMS = {EVENTBRIDGE: Form.EVENTBRIDGE, DDOS: Form.CLOUDEVENTS}
 
@@ -123,7 +109,7 @@ _SUBJECT_NOUNS = {"metricName": "metric", "eventName": "event"}
 _STATES = {"1": State.FIRING, "0": State.RESOLVED}
 
 _NOT_A_CALLBACK = (
-    "is no alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
+    "is not an alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
     "(a body of your own template? --profile template)"
 )
 
@@ -133,14 +119,14 @@ _MAX_SHAPES = 5
 
 
 class ValidationResult(NamedTuple):
-    """What a body is, and what is to be said of it."""
+    """Result of validating a body."""
 
     kind: str
     """``metric``, ``event``, ``eventbridge``, ``ddos``, ``template`` or ``unknown``."""
     shape: str | None = None
-    """Id of the shape that it fits best."""
+    """Id of the best matching shape."""
     also_fits: tuple[str, ...] = ()
-    """Ids of shapes that it fits as well."""
+    """Ids of other shapes that match equally well."""
     state: State | None = None
     problems: tuple[Issue, ...] = ()
     deviations: tuple[Issue, ...] = ()
@@ -152,11 +138,11 @@ class ValidationResult(NamedTuple):
 
 
 class CallbackValidator:
-    """Judges bodies by a catalogue and a profile; what is needed for a shape is made once.
+    """Validates bodies against a catalogue and a profile; what a shape needs is created once.
 
     Args:
         shapes: the catalogue.
-        profile: whose documentation bodies are compared with.
+        profile: profile whose documentation is compared.
     """
 
     def __init__(self, shapes: Iterable[Shape], profile: Profile) -> None:
@@ -170,11 +156,11 @@ class CallbackValidator:
         )
 
     def validate(self, raw: bytes) -> ValidationResult:
-        """Judge a body, whatever its bytes are; nothing is raised."""
+        """Validate the bytes of a body. Never raises."""
         return self.validate_parsed(parse_body(raw))
 
     def validate_parsed(self, parsed: ParsedBody) -> ValidationResult:
-        """Judge a body that was read already."""
+        """Validate a body that was parsed already."""
         if not parsed.is_json:
             result = ValidationResult(UNKNOWN, problems=parsed.problems)
         else:
@@ -192,7 +178,7 @@ class CallbackValidator:
         )
 
     def validate_tree(self, tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
-        """Judge a body that is a JSON value already."""
+        """Validate a body that is a JSON value already."""
         classification = self._classifier.classify(tree)
         if classification.kind == UNKNOWN:
             message = _NOT_A_CALLBACK if isinstance(tree, dict) else f"is {short_repr(tree)}, not an object"
@@ -219,7 +205,7 @@ class CallbackValidator:
         )
 
     def _make_validators(self, shape_id: str, form: Form) -> tuple[Checker, Checker]:
-        """Return what checks what a body has to keep, and what a page prints."""
+        """Return the validators for problems and for deviations."""
         shape = self._shapes[shape_id]
         return validator(inline_refs(accept_schema(shape))), validator(
             documented_schema(shape, form, self._profile.wire_format)
@@ -234,9 +220,9 @@ class CallbackValidator:
     def _deviation(self, violation: SchemaViolation, shape: Shape) -> Issue:
         path, key = path_of(violation.path), str(violation.path[-1]) if violation.path else ""
         if violation.rule == "additionalProperties" and path in self._captured_paths(shape.id):
-            return Issue(path, "captured callbacks have it, no page does")
+            return Issue(path, "is undocumented, but captured callbacks contain it")
         if violation.rule == "enum" and key in _SUBJECT_NOUNS:
-            return Issue(path, f"is no {_SUBJECT_NOUNS[key]} of {shape.id} that is known")
+            return Issue(path, f"is not a known {_SUBJECT_NOUNS[key]} of {shape.id}")
         return _issue(violation)
 
 
@@ -246,19 +232,19 @@ def _issue(violation: SchemaViolation) -> Issue:
 
 
 def _cap(all_issues: Iterable[Issue]) -> tuple[Issue, ...]:
-    """Return the first hundred notes, and that there are more: a body may be made to have a million."""
+    """Return the first issues and a note if there are more, because a body may have a million of them."""
     capped = tuple(itertools.islice(all_issues, MAX_ISSUES + 1))
     return (*capped[:MAX_ISSUES], Issue("", f"more than {MAX_ISSUES} of these")) if len(capped) > MAX_ISSUES else capped
 
 
 def _not_covered_by(deviations: Iterable[Issue], problems: Iterable[Issue]) -> tuple[Issue, ...]:
-    """Return deviations at other places than problems."""
+    """Return the deviations at other places than problems."""
     problem_paths = {problem.path for problem in problems}
     return tuple(deviation for deviation in deviations if deviation.path not in problem_paths)
 
 
 def _unknown_product(classification: Classification, tree: Any) -> Issue:  # noqa: ANN401 - any JSON value
-    """Say what is not in the catalogue: the product, or these dimensions of it."""
+    """Return what the catalogue does not contain: the product, or these dimensions of it."""
     if classification.product:
         shape_ids = [shape.id for shape in classification.product]
         more = f" and {len(shape_ids) - _MAX_SHAPES} more" if len(shape_ids) > _MAX_SHAPES else ""
@@ -278,16 +264,16 @@ def _state_of(tree: Any) -> State | None:  # noqa: ANN401 - any JSON value
 
 
 def _implausible_times(tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
-    """Yield what is odd about times that are well-formed each by itself."""
+    """Yield inconsistencies between valid times."""
     times, prefix = (tree, "") if "recoverTime" in tree else (tree.get("alarmPolicyInfo"), "alarmPolicyInfo.")
     if not isinstance(times, dict) or "recoverTime" not in times:
         return
     state, recovered_at, first_occurred_at = _state_of(tree), times["recoverTime"], times.get("firstOccurTime")
     path = f"{prefix}recoverTime"
     if state is State.FIRING and recovered_at not in _EMPTY_TIMES:
-        yield Issue(path, "is told by an alarm that is not resolved")
+        yield Issue(path, "is set although the alarm is not resolved")
     elif state is State.RESOLVED and recovered_at in _EMPTY_TIMES:
-        yield Issue(path, "is not told by an alarm that is resolved")
+        yield Issue(path, "is not set although the alarm is resolved")
     elif (
         state is State.RESOLVED
         and isinstance(recovered_at, str)

@@ -1,1 +1,1 @@
-"""The catalogue: entries, profiles, pools of names, and how their files are read."""
+"""The catalogue: entries, profiles and pools of names, and the readers of their files."""

@@ -1,7 +1,6 @@
-"""Read one file of data (a catalogue entry, a clause, a profile) and hold it to its JSON Schema.
+"""Data files (catalogue entries, clauses, profiles), read from TOML and checked against their JSON Schemas.
 
-Shipped files are held to their schemas by our tests and are not checked again at run time;
-what a user brings is.
+Our tests check the shipped files, so only users' files are checked at run time.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ def data_root(name: str) -> Traversable:
 
 
 def iter_files(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
-    """Yield (path below ``folder`` without ``suffix``, file) in the order of the paths.
+    """Yield (path below ``folder`` without ``suffix``, file), sorted by path.
 
-    Names that begin with ``_`` or ``.`` are not entries (pools, editors' files) and are passed over.
+    Names that begin with ``_`` or ``.`` are not entries (pools, editors' files) and are skipped.
     """
     for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if item.name.startswith(("_", ".")):
@@ -53,12 +52,12 @@ def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]
     """Return the table of one TOML file.
 
     Args:
-        file: where it is.
+        file: TOML file.
         schema: name of its schema in ``contracts/schemas/`` without ``.schema.json``.
-        check: hold it to the schema.
+        check: whether to check the table against the schema.
 
     Raises:
-        EntryError: unreadable, no UTF-8, no TOML, or not as the schema says; names the file, the key and the problem.
+        EntryError: the file is unreadable, not UTF-8, not TOML, or breaks the schema; names file, key and problem.
     """
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -74,11 +73,11 @@ def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]
 
 
 def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
-    """Hold a table to a schema of ours.
+    """Check a table against one of our schemas.
 
     Raises:
-        EntryError: the problem nearest to the root; of several there, an unknown key, which is often a typing error
-            and the reason why another key is missing.
+        EntryError: the violation nearest to the root; if there are several, an unknown key, because that is often a
+            misspelling of a missing one.
     """
     problem = next(_not_json(table), None)
     violation = None if problem else worst_violation(_validator(schema), table)
@@ -90,7 +89,7 @@ def check_entry(file: str, table: dict[str, Any], schema: str) -> None:
 
 
 def all_problems(table: dict[str, Any], schema: str) -> list[Problem]:
-    """Return everything that a schema of ours has against a table; before that, what no JSON can say."""
+    """Return all violations of one of our schemas; if there are values that JSON lacks, only those."""
     return list(_not_json(table)) or [
         _to_problem(violation) for violation in iter_violations(_validator(schema), table)
     ]
@@ -104,13 +103,13 @@ def _to_problem(violation: SchemaViolation) -> Problem:
 
 
 def _not_json(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
-    """Yield what TOML can say and a body cannot: dates, numbers without end, characters that no text may hold."""
+    """Yield TOML values that JSON lacks: dates, infinite numbers; also characters that texts may not contain."""
     if isinstance(node, str) and any(char in node for char in MARKER_CHARS):
-        yield Problem(key, "holds U+FDD0, U+FDD1 or U+FDD2, which Unicode keeps for internal use; take it out")
+        yield Problem(key, "contains U+FDD0, U+FDD1 or U+FDD2, which Unicode reserves for internal use; remove it")
     if isinstance(node, float) and not math.isfinite(node):
-        yield Problem(key, f"{node} is no number of JSON's")
+        yield Problem(key, f"{node} is not a JSON number")
     if isinstance(node, date | time):
-        yield Problem(key, f"{node} is a date or a time, which JSON has not; write it as a text, in quotes")
+        yield Problem(key, f"{node} is a date or a time, which JSON lacks; write it as a string, in quotes")
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for name, child in children:
         path = f"{key}.{name}" if key else f"{name}"

@@ -1,4 +1,4 @@
-"""The catalogue: read entries, look them up, suggest near misses. One TOML file is one shape; its path is its id."""
+"""The catalogue: all shapes by id. One TOML file is one shape; its path is the id."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class Catalog:
 
     @classmethod
     def load(cls, *folders: str | Path) -> Catalog:
-        """Return the shipped shapes and those of the user's own folders; a later folder's entry replaces an earlier.
+        """Return the shipped shapes and those of the user's folders. An entry replaces an earlier one with the same id.
 
         Raises:
-            UsageError: a folder is not there.
-            EntryError: an entry does not keep the format; says file, key and problem.
+            UsageError: a folder does not exist.
+            EntryError: an entry is invalid; names file, key and problem.
         """
         shapes = dict(_load_shipped())
         for folder in map(Path, folders):
             if not folder.is_dir():
-                raise UsageError(f"catalogue folder {str(folder)!r} is not there; name a folder of TOML entries")
+                raise UsageError(f"catalogue folder {str(folder)!r} does not exist; name a folder of TOML entries")
             shapes.update(_read_folder(folder, check=True))
         return cls(shapes.values())
 
@@ -65,7 +65,7 @@ class Catalog:
         """Return one shape.
 
         Raises:
-            UnknownNameError: there is none of that id; names near misses.
+            UnknownNameError: there is no shape with that id; suggests similar ones.
         """
         try:
             return self._shapes[shape_id]
@@ -74,10 +74,10 @@ class Catalog:
             raise UnknownNameError("shape", shape_id, self._shapes, listing=listing) from None
 
     def match(self, pattern: str) -> list[Shape]:
-        """Return the shapes whose id matches a glob (``cvm/*``); a pattern without wildcards is an id.
+        """Return the shapes whose id matches a glob (``cvm/*``). A pattern without wildcards is an id.
 
         Raises:
-            UnknownNameError: nothing matches.
+            UnknownNameError: no id matches.
         """
         if not _GLOB_CHARS.intersection(pattern):
             return [self.get(pattern)]
@@ -90,7 +90,7 @@ class Catalog:
 
 @cache
 def _load_shipped() -> tuple[tuple[str, Shape], ...]:
-    """Read the shipped entries, once in a process: they do not change under it."""
+    """Read the shipped entries, once per process, because they do not change."""
     return tuple(_read_folder(data_root("payload_catalog"), check=False))
 
 
@@ -105,7 +105,7 @@ def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  #
 
 
 def contradictions(shape: Shape) -> Iterator[Problem]:
-    """Yield what no schema can say about an entry."""
+    """Yield problems of an entry that a JSON Schema cannot express."""
     yield from _misplaced_keys(shape)
     for name, spec in shape.values.items():
         problem = undrawable(spec)
@@ -113,7 +113,7 @@ def contradictions(shape: Shape) -> Iterator[Problem]:
             yield Problem(f"values.{name}", problem)
     for index, event in enumerate(shape.events):
         if shape.cloud_event and not event.cloud_type:
-            yield Problem(f"events.{index}", "'cloudEventType' is missing: with [cloudevent] each event has one")
+            yield Problem(f"events.{index}", "'cloudEventType' is missing; with [cloudevent] each event needs one")
     for index, metric in enumerate(shape.metrics):
         problem = _unreachable_threshold(metric)
         if problem:
@@ -127,19 +127,19 @@ def _misplaced_keys(shape: Shape) -> Iterator[Problem]:
                 suggestion = did_you_mean(key, shape.dimensions)
                 yield Problem(
                     table,
-                    f"{key!r} is no key of [dimensions]" + (f"; did you mean {suggestion}?" if suggestion else ""),
+                    f"{key!r} is not a key of [dimensions]" + (f"; did you mean {suggestion}?" if suggestion else ""),
                 )
     for key in shape.observed.dimensions:
         if key in shape.dimensions:
-            problem = f"{key!r} is a key of [dimensions]; name only what stands beside these"
+            problem = f"{key!r} is already a key of [dimensions]; list only additional keys here"
             yield Problem("observed.dimensions", problem)
 
 
-_RANGE_ADVICE = "an alarm fires beyond the threshold and is resolved within it: give range values on both sides"
+_RANGE_ADVICE = "firing values lie beyond the threshold and resolved ones within it; widen the range to both sides"
 
 
 def undrawable(spec: ValueSpec) -> str:
-    """Return why nothing can be drawn, or an empty string."""
+    """Return why no value can be generated, or an empty string."""
     if spec.generator == "integer" and spec.params["low"] > spec.params["high"]:
         return "low is greater than high"
     if spec.generator == "ipv4":
@@ -151,7 +151,7 @@ def undrawable(spec: ValueSpec) -> str:
 
 
 def _unreachable_threshold(metric: Metric) -> str:
-    """Return why no value beyond the threshold or none within it can be drawn, or an empty string."""
+    """Return why the range lacks values on one side of the threshold, or an empty string."""
     if metric.calc_value is None:
         return ""
     step = Decimal(1).scaleb(-metric.decimals)
@@ -166,7 +166,7 @@ def _unreachable_threshold(metric: Metric) -> str:
 
 
 def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
-    """Turn the table of an entry that keeps its schema into a shape; ``file`` is told where the entry is wrong."""
+    """Convert the table of a valid entry to a shape; error messages about the shape name ``file``."""
     observed = _parse_observed(table.get("observed", {}))
     return Shape(
         id=shape_id,
@@ -222,7 +222,7 @@ def _parse_metric(table: dict[str, Any], suffix: str) -> Metric:
 
 
 def _parse_observed_text(table: dict[str, Any], key: str, fallback: LocalizedText) -> LocalizedText | None:
-    """Return what was captured; a language that nothing was captured in has the text that it would have."""
+    """Return the captured text; for a language without a capture, the text it would have."""
     if key not in table and f"{key}_zh" not in table:
         return None
     return LocalizedText(table.get(key, fallback.en), table.get(f"{key}_zh", fallback.zh))

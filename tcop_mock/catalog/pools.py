@@ -1,4 +1,4 @@
-"""Names and regions to draw from, shipped as data in ``payload_catalog/_pools/`` and read once."""
+"""Pools of names and the list of regions, shipped as data in ``payload_catalog/_pools/`` and read once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tcop_mock.errors import UnknownNameError
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One region: the callback's short code and its names."""
+    """One region: its short code in callbacks and its names."""
 
     code: str
     full_name: str
@@ -24,7 +24,7 @@ class Region:
 
 @cache
 def regions() -> tuple[Region, ...]:
-    """Return the regions that callbacks can come from."""
+    """Return the regions of callbacks."""
     return tuple(
         Region(row["code"], row["full"], row["city"], row["city_zh"]) for row in _load_table("regions.toml")["region"]
     )
@@ -34,7 +34,7 @@ def find_region(code: str) -> Region:
     """Return a region by its short code.
 
     Raises:
-        UnknownNameError: callbacks come from no such region.
+        UnknownNameError: no callback region has this code.
     """
     match = next((region for region in regions() if region.code == code), None)
     if match is None:
@@ -45,10 +45,10 @@ def find_region(code: str) -> Region:
 
 @cache
 def names_of_pool(pool: str, lang: Lang) -> tuple[str, ...]:
-    """Return one pool of names in a language; a pool of technical names has English ones only.
+    """Return one pool of names in a language; a pool of technical names is always English.
 
     Raises:
-        UnknownNameError: there is no such pool.
+        UnknownNameError: the pool does not exist.
     """
     table = _load_table("names.toml")
     if pool not in table:

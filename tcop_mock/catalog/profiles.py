@@ -1,4 +1,4 @@
-"""The profiles: read from ``contracts/profiles/``, one file per published generation of the callback contract."""
+"""The profiles: one file of ``contracts/profiles/`` per published generation of the callback contract."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def load_profile(name: str = DEFAULT_PROFILE) -> Profile:
     """Return a profile by name.
 
     Raises:
-        UnknownNameError: there is none; names near misses.
+        UnknownNameError: the profile does not exist; suggests similar names.
     """
     files = dict(iter_files(data_root("contracts") / "profiles", ".toml"))
     if name not in files:
-        listing = f"there is {', '.join(sorted(files))}"
+        listing = f"one of {', '.join(sorted(files))}"
         raise UnknownNameError("profile", name, files, listing=listing)
     return _parse_profile(name, read_entry(files[name], PROFILE_SCHEMA, check=False))
 

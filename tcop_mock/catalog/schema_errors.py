@@ -1,6 +1,6 @@
-"""Hold values to JSON Schemas and say in plain words what is wrong: the door of ``jsonschema``.
+"""Violations of JSON Schemas, in plain words. The only module that imports ``jsonschema``.
 
-The library is imported when the first value is checked: it costs 80 ms, which only those pay who bring files or bodies.
+The library is imported at the first check: it costs 80 ms, which only users with files or bodies should pay.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     Schema = dict[str, Any]
 
 KEY_PRESENCE_RULES = frozenset({"additionalProperties", "required"})
-"""Rules that a key breaks by being there or not."""
+"""Schema keywords about the presence or absence of a key."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _MAX_SHOWN = 6
 _MAX_SUGGESTION_CHARS = 100
-"""A longer key is near to none, and looking would take long."""
+"""Longer keys get no suggestion, because the search would take too long."""
 _TYPES = {
     "array": "a list",
     "boolean": "a boolean",
@@ -35,7 +35,7 @@ _TYPES = {
     "null": "null",
     "number": "a number",
     "object": "an object",
-    "string": "a text",
+    "string": "a string",
 }
 _short_repr = reprlib.Repr()
 _short_repr.maxstring = _short_repr.maxother = 60
@@ -43,31 +43,31 @@ _short_repr.maxlevel = 2
 
 
 class SchemaViolation(NamedTuple):
-    """One way in which a value breaks a schema."""
+    """One violation of a schema."""
 
     path: tuple[str | int, ...]
-    """Keys and positions from the root; of a missing or an unknown key, with that key."""
+    """Keys and positions from the root, including a missing or unknown key."""
     message: str
     rule: str
-    """The schema's keyword that is broken: ``required``, ``type``, ..."""
+    """Violated keyword of the schema: ``required``, ``type``, ..."""
     description: str
-    """What the schema describes; of a missing or an unknown key, as what it describes the table."""
+    """Description of the violated schema; for a missing or unknown key, of its table."""
 
 
 def validator(schema: Schema) -> Checker:
-    """Return what checks values by a schema; making it costs more than using it."""
+    """Return a validator for a schema; creating one costs more than using it."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - see the module's docstring
 
     return Draft202012Validator(schema)
 
 
 def load_user_schema(name: str) -> Callable[[Any], Iterator[SchemaViolation]]:
-    """Return what yields all that is wrong with a value by a JSON Schema of the user's, in the dialect that it names.
+    """Return a function that yields all violations of a user's JSON Schema, in the dialect that the schema names.
 
-    Formats are annotations, as they are by default in the newest dialects. Nothing is ever fetched.
+    Formats are annotations, as is the default in recent dialects. Nothing is ever fetched.
 
     Raises:
-        UsageError: the file cannot be read, is no JSON Schema, or refers to what is not in it.
+        UsageError: the file is unreadable, is not a JSON Schema, or refers to something outside of it.
     """
     from jsonschema.exceptions import SchemaError  # noqa: PLC0415 - see the module's docstring
     from jsonschema.validators import Draft202012Validator, validator_for  # noqa: PLC0415 - see the module's docstring
@@ -80,13 +80,13 @@ def load_user_schema(name: str) -> Callable[[Any], Iterator[SchemaViolation]]:
     except SchemaError as problem:
         violation = next(_violations_of(problem))
         location = f"{'.'.join(map(str, violation.path))}: " if violation.path else ""
-        raise UsageError(f"schema file {name!r} is no JSON Schema: {location}{violation.message}") from None
-    checker = dialect(schema, registry=EMPTY_REGISTRY)  # one that fetches nothing
+        raise UsageError(f"schema file {name!r} is not a JSON Schema: {location}{violation.message}") from None
+    checker = dialect(schema, registry=EMPTY_REGISTRY)  # the empty registry fetches nothing
     _require_references(name, schema, str(dialect.META_SCHEMA.get("$schema", "")))
     try:
         list(checker.iter_errors({}))
     except RecursionError:
-        raise UsageError(f"schema file {name!r} refers to itself without end") from None
+        raise UsageError(f"schema file {name!r} refers to itself endlessly") from None
     return lambda value: iter_violations(checker, value)
 
 
@@ -96,14 +96,14 @@ def _read_user_schema(name: str) -> Any:  # noqa: ANN401 - an object or a boolea
     except OSError as problem:
         raise UsageError(f"schema file {name!r} cannot be read: {problem.strerror}") from None
     except (ValueError, RecursionError) as problem:
-        raise UsageError(f"schema file {name!r} is no JSON: {problem}") from None
+        raise UsageError(f"schema file {name!r} is not JSON: {problem}") from None
     if not isinstance(schema, dict | bool):
-        raise UsageError(f"schema file {name!r} is no JSON Schema: it is {type_of(schema)}, not an object")
+        raise UsageError(f"schema file {name!r} is not a JSON Schema: it is {type_of(schema)}, not an object")
     return schema
 
 
 def _require_references(name: str, schema: Any, dialect: str) -> None:  # noqa: ANN401 - an object or a boolean
-    """Refuse a schema that refers to what is not in it."""
+    """Reject a schema that refers to something outside of it."""
     from referencing.exceptions import Unresolvable  # noqa: PLC0415 - see the module's docstring
     from referencing.jsonschema import EMPTY_REGISTRY, specification_with  # noqa: PLC0415 - see the module's docstring
 
@@ -118,22 +118,22 @@ def _require_references(name: str, schema: Any, dialect: str) -> None:  # noqa: 
                 resolver.lookup(reference or "#")
             except Unresolvable:
                 raise UsageError(
-                    f"schema file {name!r} refers to {short_repr(reference)}, which is not in it; nothing is fetched; "
-                    "write what that is into the file, under $defs"
+                    f"schema file {name!r} refers to {short_repr(reference)}, which is not in it; nothing is fetched, "
+                    "so add the definition to the file, under $defs"
                 ) from None
         parts += [(child, resolver.in_subresource(child)) for child in part.subresources()]
 
 
 def iter_violations(checker: Checker, value: Any) -> Iterator[SchemaViolation]:  # noqa: ANN401 - any JSON value
-    """Yield all that is wrong with a value, a flaw for each key that is missing or unknown."""
+    """Yield all violations of a value, one for each missing or unknown key."""
     for error in checker.iter_errors(value):
         yield from _violations_of(error)
 
 
 def worst_violation(checker: Checker, value: Any) -> SchemaViolation | None:  # noqa: ANN401 - any JSON value
-    """Return the flaw nearest to the root; of several there, an unknown key.
+    """Return the violation nearest to the root; if there are several, an unknown key.
 
-    That is often a typing error, and the reason why another key is missing.
+    An unknown key is often a misspelling of a missing one.
     """
     from jsonschema.exceptions import best_match, by_relevance  # noqa: PLC0415 - see the module's docstring
 
@@ -144,7 +144,7 @@ def worst_violation(checker: Checker, value: Any) -> SchemaViolation | None:  # 
 
 
 def short_repr(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return a value in a few characters, as JSON where it is short."""
+    """Return a value in a few characters, as JSON if it is short."""
     if isinstance(value, dict | list):
         return _short_repr.repr(value)
     text = json.dumps(value, ensure_ascii=False)
@@ -152,7 +152,7 @@ def short_repr(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def type_of(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return a value's JSON type in words: ``a text``, ``an object``."""
+    """Return a value's JSON type in words: ``a string``, ``an object``."""
     if value is None:
         return _TYPES["null"]
     json_types = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
@@ -182,7 +182,7 @@ def _violations_of(error: ValidationError | SchemaError) -> Iterator[SchemaViola
     elif rule == "dependentRequired":
         pairs = ((key, other) for key, others in expected.items() for other in others)
         key, other = next(pair for pair in pairs if error.message == f"{pair[1]!r} is a dependency of {pair[0]!r}")
-        yield SchemaViolation(path, f"{key!r} is there, so {other!r} must be, too", rule, hint)
+        yield SchemaViolation(path, f"{key!r} requires {other!r}, which is missing", rule, hint)
     elif rule in {"anyOf", "oneOf"} and not hint and error.context:
         nearest = max(error.context, key=lambda error_in_context: len(error_in_context.absolute_path))
         yield from _violations_of(nearest)
@@ -218,7 +218,7 @@ _MESSAGES: dict[str, Callable[[Any, Any], str]] = {
     "anyOf": lambda _rule, value: f"is {short_repr(value)}",
     "const": lambda wanted, value: f"is {short_repr(value)}, not {short_repr(wanted)}",
     "enum": _enum_message,
-    "maxItems": lambda most, items: f"has {len(items)} items, {most} are the most",
+    "maxItems": lambda most, items: f"has {len(items)} items, more than {most}",
     "minLength": lambda least, text: f"has {len(text)} characters, fewer than {least}" if text else "is empty",
     "maxLength": lambda most, text: f"has {len(text)} characters, more than {most}",
     "minimum": lambda least, value: f"is {value}, less than {least}",
@@ -226,4 +226,4 @@ _MESSAGES: dict[str, Callable[[Any, Any], str]] = {
     "pattern": _pattern_message,
     "type": _type_message,
 }
-"""Where jsonschema's own words name the rule and not the remedy."""
+"""Messages that replace those of jsonschema where these do not help to correct the value."""

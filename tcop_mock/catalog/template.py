@@ -1,6 +1,6 @@
-"""Templates of an entry's ``[dimensions]``: ``"{a.b}"`` in a text, ``{ value = "a.b" }`` for a value with its own type.
+"""Templates of an entry's ``[dimensions]``: ``"{a.b}"`` in strings, ``{ value = "a.b" }`` for typed values.
 
-Not ``str.format``: that reaches attributes, and users' own entries are input.
+``str.format`` would reach attributes, and users' entries are untrusted input.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _PATH_ONLY = frozenset({"value"})
 
 
 def split_template(template: str) -> tuple[str, ...]:
-    """Split a text template: literal, path, literal, path, ..., literal."""
+    """Split a template string: literal, path, literal, path, ..., literal."""
     return tuple(_FIELD.split(template))
 
 
 def is_reference(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tree
-    """Tell whether a node is ``{ value = "a.b" }``."""
+    """Return whether a node is ``{ value = "a.b" }``."""
     return isinstance(node, dict) and node.keys() == _PATH_ONLY
 
 
 def referenced_paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of the entry's tree
-    """Yield each path that a text or a reference names, in order, with repeats."""
+    """Yield each path that a string or a reference names, in order, with repeats."""
     if is_reference(node):
         yield node["value"]
     elif isinstance(node, str):
@@ -38,7 +38,7 @@ def referenced_paths(node: Any) -> Iterator[str]:  # noqa: ANN401 - a node of th
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a node of the entry's tree
-    """Yield the dotted path and the node of each text, reference or other scalar in a tree."""
+    """Yield the dotted path and the node of each string, reference or other scalar in a tree."""
     if isinstance(node, dict) and not is_reference(node):
         for key, child in node.items():
             yield from leaves(child, f"{path}.{key}" if path else f"{key}")
@@ -47,7 +47,7 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN
 
 
 def has_stray_brace(node: Any) -> bool:  # noqa: ANN401 - a node of the entry's tree
-    """Tell whether a node is a text with a brace that is no ``{field}``."""
+    """Return whether a node is a string with a brace outside of a ``{field}``."""
     return isinstance(node, str) and any(brace in literal for literal in split_template(node)[::2] for brace in "{}")
 
 
@@ -61,12 +61,12 @@ def resolve(values: Values, path: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def format_value(value: Any) -> str:  # noqa: ANN401 - any JSON scalar
-    """Return how a value stands inside a text: a boolean as JSON writes it."""
+    """Return the text of a value inside a string; booleans as in JSON."""
     return json.dumps(value) if isinstance(value, bool) else f"{value}"
 
 
 def compile_tree(node: Any) -> Render:  # noqa: ANN401 - a node of the entry's tree
-    """Turn a tree of templates into a function from drawn values to the wire's tree."""
+    """Compile a tree of templates to a function from generated values to wire values."""
     if is_reference(node):
         path = node["value"]
         return lambda values: resolve(values, path)

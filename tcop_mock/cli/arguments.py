@@ -79,6 +79,8 @@ def open_input(name: str) -> Iterator[BinaryIO]:
         UsageError: the file cannot be read.
     """
     if name == STDIN:
+        if sys.stdin is None:  # the caller closed it
+            raise UsageError("standard input is closed: give a file")
         yield sys.stdin.buffer
         return
     try:
@@ -105,7 +107,7 @@ def read_text(name: str) -> str:
         UsageError: the file cannot be read, or is not UTF-8.
     """
     try:
-        return read_input(name).decode()
+        return read_input(name).decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
 

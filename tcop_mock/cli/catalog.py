@@ -18,7 +18,8 @@ from tcop_mock.contract.mutators import find_mutator, load_mutators
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.bodies import read_bodies
+from tcop_mock.inputs.reader import read_inputs, summarize
+from tcop_mock.inputs.requests import SkippedInput
 from tcop_mock.reports.export import ExportBuilder, require_export_folder, sync_export
 from tcop_mock.reports.json import json_text, mutators_document, shapes_document, write_json
 from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _MAX_PATH_CHARS = 300
 _NOT_VALID = 1
+_MAX_SKIPPED_LINES = 50
 
 
 def list_shapes(glob: str, common: CommonOptions) -> None:
@@ -91,17 +93,27 @@ def show_shape(shape_id: str, schema: str | None, common: CommonOptions) -> None
 
 def validate(source: str, common: CommonOptions) -> int:
     """Validate the bodies of a file; return 1 if one could not have come from TCOP."""
-    judge = CallbackValidator(common.catalog(), common.profile)
-    tally = ValidationSummary()
+    validator = CallbackValidator(common.catalog(), common.profile)
+    summary = ValidationSummary()
+    skipped: list[str] = []
     with open_input(source) as stream:
-        for found in read_bodies(stream):
-            tally.add(found.location, judge.validate_parsed(found.parsed))
+        for item in read_inputs(stream, source):
+            if isinstance(item, SkippedInput):
+                skipped.append(str(item))
+            else:
+                summary.add(item.location, validator.validate_parsed(item.parsed))
+    if not summary.count:
+        raise UsageError(f"{source}: there is nothing to validate{f' ({summarize(skipped)})' if skipped else ''}")
+    for line in skipped[:_MAX_SKIPPED_LINES]:
+        common.info(line)
+    if len(skipped) > _MAX_SKIPPED_LINES:
+        common.info(f"{len(skipped) - _MAX_SKIPPED_LINES} more were skipped")
     if common.as_json:
-        write_json(tally.document(), sys.stdout)
+        write_json(summary.document(), sys.stdout)
     else:
-        for line in tally.lines(quiet=common.quiet):
+        for line in summary.lines(quiet=common.quiet):
             click.echo(line)
-    return 0 if tally.is_valid else _NOT_VALID
+    return 0 if summary.is_valid else _NOT_VALID
 
 
 def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions) -> None:

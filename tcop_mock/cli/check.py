@@ -34,7 +34,9 @@ from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.console import console_for_run
+from tcop_mock.reports.console import console_for
+from tcop_mock.reports.console_formatters import ConsoleFormatter
+from tcop_mock.reports.formats import FORMATS
 from tcop_mock.reports.json import check_document, write_json
 from tcop_mock.reports.summary import OverallResult, overall_result
 from tcop_mock.transport.open import open_transport
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 _INTERRUPTED = 130
-_REQUEST_REPORTS = frozenset({"har", "pytest"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ def _require_http_target(target: Target, files: Sequence[ReportFile]) -> None:
         UsageError: there is such a report.
     """
     for file in files:
-        if target.parser and file.format_name in _REQUEST_REPORTS:
+        if target.parser and FORMATS[file.format_name].needs_requests:
             raise UsageError(
                 f"--report {file.format_name}: a {target.parser} gets no requests; take json, text or html"
             )
@@ -239,7 +240,7 @@ def progress_listener(level: Level, common: CommonOptions) -> Iterator[EventList
     if common.as_json:
         yield lambda _event: None
         return
-    with workflow_commands_disabled(), console_for_run(sys.stdout, fail_on=level, environ=os.environ) as listen:
+    with workflow_commands_disabled(), console_for(sys.stdout, ConsoleFormatter(fail_on=level), os.environ) as listen:
 
         def print_event(event: RunEvent) -> None:
             if isinstance(event, RunFinished) or not common.quiet:

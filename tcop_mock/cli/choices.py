@@ -1,8 +1,6 @@
 """Names that help lists, written by scripts/cli_docs.py from the registries, whose import is slow."""
 
 PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
-REPORT_KINDS = ("har", "html", "json", "junit", "markdown", "ndjson", "pytest", "text")
-LOAD_REPORT_KINDS = ("csv", "html", "json", "junit")
 SCRIPT_FORMATS = ("curl", "http", "k6", "pytest", "vegeta")
 STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "pagerduty", "json")
 FAULTS = (

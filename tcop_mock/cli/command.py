@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,14 +48,6 @@ class Command(click.Command):
         super().__init__(*arguments, **attributes)
         self.examples = examples.strip().splitlines()
 
-    def example_calls(self) -> list[list[str]]:
-        """Return the arguments with which the examples call this command."""
-        lines = "\n".join(self.examples).replace("\\\n", "").splitlines()
-        words = (shlex.split(line, comments=True) for line in lines)
-        parts = [line[line.index("tcop-mock") + 1 :] for line in words if "tcop-mock" in line]
-        calls = (itertools.takewhile(lambda word: word not in {"|", ">"}, part) for part in parts)
-        return [arguments for name, *arguments in calls if name == self.name]
-
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's exit code
         """Run the command; a reader that closes our output early is not an error."""
         with ignore_broken_pipe():
@@ -90,10 +80,9 @@ class Command(click.Command):
 
 
 def _write_text(formatter: click.HelpFormatter, text: str) -> None:
-    if text:
-        formatter.write_paragraph()
-        with formatter.indentation():
-            formatter.write_text(text)
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text(text)
 
 
 def command(name: str, examples: str) -> Callable[[Function], Command]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "check",
     examples="""
 tcop-mock check http://localhost:8080/
-tcop-mock check @url --wait 30s --report junit=tcop.xml
+tcop-mock check @url.txt --wait 30s --report junit=tcop.xml
 tcop-mock check http://localhost:8080/ --clauses 'TCM3*,TCM5*'
 tcop-mock check http://localhost:8080/ --downstream :9100
 tcop-mock check receiver:app/tcop           # an ASGI or WSGI app

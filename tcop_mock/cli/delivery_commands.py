@@ -32,9 +32,9 @@ _set, _unset = edit_options(EDIT)
     "send",
     examples="""
 tcop-mock send cvm/basic-monitoring --to http://localhost:8080/
-tcop-mock send cvm/events --to @url --lifecycle fire,resolve
-tcop-mock send body.json --to @url --attempts 1 --timeout 2s
-tcop-mock send cdn/domain --to @robot --target wecom --pace 5/min
+tcop-mock send cvm/events --to @url.txt --lifecycle fire,resolve
+tcop-mock send body.json --to @url.txt --attempts 1 --timeout 2s
+tcop-mock send cdn/domain --to @robot.txt --target wecom
 """,
 )
 @click.argument("source", metavar="ID|FILE|-", shell_complete=completers.shapes_or_files)
@@ -57,7 +57,7 @@ def send_command(
 @command(
     "replay",
     examples="""
-tcop-mock replay received.jsonl --to @url --time-scale 1
+tcop-mock replay received.jsonl --to @url.txt --time-scale 1
 tcop-mock replay TCM302/1 --to http://localhost:8080/ --seed 7
 tcop-mock replay report.json --to http://localhost:8080/ --now
 """,
@@ -115,10 +115,7 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
     help="Service that answers on paths that name none.",
 )
 @option(
-    "--auth",
-    group=_LISTEN,
-    metavar="USER:PASS|@FILE",
-    help="Require these credentials.  [default: $TCOP_MOCK_AUTH]",
+    "--auth", group=_LISTEN, metavar="USER:PASS|@FILE", help="Require these credentials.  [default: $TCOP_MOCK_AUTH]"
 )
 @option(
     "--fault",

@@ -1,4 +1,4 @@
-"""Which framework a folder's receiver is built with, and where its app and its route are; read, never run."""
+"""Detection of the framework, app and route of a receiver: its files are parsed, never run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_MOST_FILES, _MOST_DEPTH, _MOST_BYTES = 500, 4, 200_000
+_MAX_FILES, _MAX_DEPTH, _MAX_BYTES = 500, 4, 200_000
 _NOT_OURS = {"node_modules", "venv", "env", "site-packages", "build", "dist", "tests", "test", "__pycache__", "docs"}
 _POSTS = {"post", "add_post"}
 _ROUTES = {"route", "api_route", "Route", "add_route", "add_url_rule"}
@@ -22,16 +22,16 @@ _CLASSES = {"FastAPI": "fastapi", "Starlette": "starlette", "Flask": "flask"}
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """What is known of the receivers that a framework makes."""
+    """A web framework."""
 
     name: str
     title: str
     in_process: bool = False
     """Whether tcop-mock can call its apps without a server (ASGI, WSGI)."""
     port: int = 8080
-    """On which its own documentation lets it listen."""
+    """Port in the documentation of the framework."""
     start: str = ""
-    """Builds and starts it; empty: nobody knows."""
+    """Command that builds and starts a receiver; empty if unknown."""
     python: bool = False
 
 
@@ -49,7 +49,7 @@ FRAMEWORKS = {
         Framework("other", "no framework"),
     )
 }
-"""By name, the first ones first where a folder has several."""
+"""By name, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +58,20 @@ class DetectedApp:
 
     framework: Framework
     app: str = ""
-    """``module:app`` or ``module:factory()``; empty where it is unknown."""
+    """``module:app`` or ``module:factory()``; empty if unknown."""
     route: str = ""
-    """The only path that takes POST requests; empty where there are none or several."""
+    """The only path for POST requests; empty if there are none or several."""
 
     @property
     def target(self) -> str:
-        """What ``check`` is told."""
+        """The target for ``check``."""
         if self.framework.in_process:
             return f"{self.app or 'main:app'}{self.route}"
         return f"http://127.0.0.1:{self.framework.port}{self.route or '/'}"
 
 
 def detect_apps(folder: Path) -> list[DetectedApp]:
-    """Return what is found in a folder, the likeliest first."""
+    """Return the apps in a folder, the likeliest first."""
     found: dict[str, DetectedApp] = {}
     routes: set[str] = set()
     for file in _sources(folder):
@@ -90,16 +90,16 @@ def detect_apps(folder: Path) -> list[DetectedApp]:
 
 
 def _sources(folder: Path) -> Iterator[Path]:
-    """Yield Python files, those nearest to the folder first."""
-    left, level = _MOST_FILES, [folder]
-    for _ in range(_MOST_DEPTH):
+    """Yield Python files, the nearest first."""
+    left, level = _MAX_FILES, [folder]
+    for _ in range(_MAX_DEPTH):
         below: list[Path] = []
         for place in level:
             with suppress(OSError):
                 for item in sorted(place.iterdir()):
                     if item.is_dir() and not item.name.startswith(".") and item.name not in _NOT_OURS:
                         below.append(item)
-                    elif item.suffix == ".py" and left and item.stat().st_size <= _MOST_BYTES:
+                    elif item.suffix == ".py" and left and item.stat().st_size <= _MAX_BYTES:
                         left -= 1
                         yield item
         level = below
@@ -122,12 +122,12 @@ def _apps(tree: ast.Module, file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _requires_arguments(arguments: ast.arguments) -> bool:
-    """Whether a function cannot be called without arguments."""
+    """Return whether a function needs arguments."""
     return len(arguments.posonlyargs + arguments.args) > len(arguments.defaults) or None in arguments.kw_defaults
 
 
 def _framework(node: ast.AST | None) -> str:
-    """Return which framework's app an expression makes; empty: none."""
+    """Return the framework whose app an expression creates, or an empty string."""
     if not isinstance(node, ast.Call):
         return ""
     called = ast.unparse(node.func)

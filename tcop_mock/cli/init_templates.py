@@ -1,9 +1,12 @@
-"""The files that ``init`` writes, as texts."""
+"""Templates of the files that init writes."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+
+from tcop_mock.cli.choices import PROFILES
+from tcop_mock.cli.options import listed
 
 if TYPE_CHECKING:
     from tcop_mock.cli.framework_detection import DetectedApp
@@ -18,43 +21,43 @@ def settings(found: DetectedApp) -> str:
     """Return a commented tcop-mock.toml."""
     edit = _doubt(found)
     return f"""\
-# Settings of tcop-mock. Each flag of each verb is one; `tcop-mock config` shows all of them, and where their values
-# come from. A variable TCOP_MOCK_<FLAG> beats this file, and a flag beats both.
+# Settings of tcop-mock. Every flag of every command is one; `tcop-mock config` shows them all, and where their values
+# come from. A variable TCOP_MOCK_<FLAG> overrides this file, and a flag overrides both.
 
-# The generation of the callback contract: 2019-ack, 2021-verify, 2023, 2025 or template.
+# The version of the callback contract: {listed(PROFILES)}.
 profile = "2023"
 
 # The receiver{edit}. A password does not belong here: put
 # http://USER:PASSWORD@HOST/PATH into the variable TCOP_MOCK_TARGET, or into a file, and name that: target = "@FILE".
 target = {_quoted(found.target)}
 
-# Products of your own: a folder of entries.
+# A folder with your own catalogue entries.
 # catalog = "alarms"
 
 [check]
-# Which broken clauses fail the run: must, or should as well.
+# The lowest level whose broken clauses fail the run: must or should.
 fail-on = "must"
-# How long a receiver that is starting is given.
+# How long to wait for a receiver that is starting.
 wait = "30s"
-# Clauses to leave out, by code or name: TCM515 sends 200 requests within a second.
+# Clauses to skip, by code or name: TCM515 sends 200 requests within a second.
 # skip = ["TCM515"]
 """
 
 
 def conftest(found: DetectedApp) -> str:
     """Return the conftest.py that names the receiver to the tests."""
-    return f'"""What the contract tests judge."""\n\n{_fixture(found)}'
+    return f'"""The receiver that the contract tests check."""\n\n{_fixture(found)}'
 
 
 def test_module(found: DetectedApp, *, with_fixture: bool) -> str:
-    """Return the test; with the fixture where a conftest.py is there, which is not touched."""
+    """Return the test; it has the fixture if there is a conftest.py, which is not changed."""
     fixture = f"\n{_fixture(found)}" if with_fixture else ""
     return f'''\
 """The receiver keeps the contract of TCOP's alarm callbacks."""
 {fixture}
 
 def test_contract(tcop_contract):
-    """Each clause is judged; a failure says what is broken, by which source, and how to see it again."""
+    """Check every clause; a failure names the clause, its source, and how to reproduce it."""
     tcop_contract.check()
 '''
 
@@ -64,12 +67,12 @@ def workflow(found: DetectedApp, install: str, test: str) -> str:
 
     Args:
         found: the receiver.
-        install: the arguments with which pip installs it; of Python's frameworks.
-        test: path of the test; of frameworks whose apps are called without a server.
+        install: arguments for pip, if the framework is for Python.
+        test: path of the test, if apps of the framework are called without a server.
     """
     steps = _workflow_steps(found, install, test)
     return f"""\
-# The contract of TCOP's alarm callbacks, judged at each push. Written by `tcop-mock init`.
+# The contract of TCOP's alarm callbacks, checked on each push. Written by `tcop-mock init`.
 name: tcop-mock
 on: [push, pull_request]
 permissions:
@@ -87,11 +90,11 @@ jobs:
 
 
 def gitlab(found: DetectedApp, install: str, test: str) -> str:
-    """Return a job for GitLab, to be included; see :func:`workflow`."""
+    """Return a job for GitLab, for an include; see :func:`workflow`."""
     lines = _commands(found, install, test)
     script = "".join(f"    - {_quoted(line)}\n" for line in lines)
     variables = "" if test else f"  variables:\n    TCOP_MOCK_TARGET: {_quoted(found.target)}\n"
-    needs = "" if found.framework.python else "  # an image that has what builds the receiver, as well as Python 3.11\n"
+    needs = "" if found.framework.python else "  # use an image that can build the receiver and has Python 3.11\n"
     return f"""\
 # The contract of TCOP's alarm callbacks. Written by `tcop-mock init`; put this into .gitlab-ci.yml:
 #   include:
@@ -113,12 +116,12 @@ def _workflow_steps(found: DetectedApp, install: str, test: str) -> str:
 
 
 def _commands(found: DetectedApp, install: str, test: str) -> list[str]:
-    """Return the commands of a job; the last one judges."""
+    """Return the commands of a job; the last one checks the receiver."""
     own = [f"python -m pip install {install}"] if install else []
     if test:
         pytest = f"python -m pytest {test} --tcop-report junit={_REPORT}"
         return [*own, 'python -m pip install "tcop-mock[pytest]"', pytest]
-    start = found.framework.start or "echo 'put here what starts the receiver' >&2; exit 1"
+    start = found.framework.start or "echo 'start the receiver here' >&2; exit 1"
     return [*own, start, "python -m pip install tcop-mock", _CHECK]
 
 
@@ -137,12 +140,10 @@ def tcop_target():
 
 def _doubt(found: DetectedApp) -> str:
     if not found.route:
-        return (
-            " (say at which path it takes callbacks)" if found.app or not found.framework.in_process else " (say which)"
-        )
-    return "" if found.app or not found.framework.in_process else " (say which)"
+        return " (add the path of its callbacks)" if found.app or not found.framework.in_process else " (name it)"
+    return "" if found.app or not found.framework.in_process else " (name it)"
 
 
 def _quoted(text: str) -> str:
-    """Return a text as TOML, YAML and Python all read it."""
+    """Return a text as a string of TOML, YAML and Python."""
     return json.dumps(text, ensure_ascii=False)

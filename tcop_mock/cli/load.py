@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,55 +21,30 @@ from tcop_mock.contract.preflight import raise_if_unusable
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
-from tcop_mock.domain.load_summary import LoadFinished
+from tcop_mock.domain.load_summary import LoadFinished, LoadResult
 from tcop_mock.domain.shape import Lang
-from tcop_mock.errors import UsageError, did_you_mean
+from tcop_mock.errors import UsageError
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
 from tcop_mock.load.schedule import weighted_shapes
 from tcop_mock.load.slo import evaluate, parse_objectives
 from tcop_mock.load.timer import loop_factory, require_descriptors
-from tcop_mock.reports.console import console_for_load
-from tcop_mock.reports.files import require_writable, write_report
-from tcop_mock.reports.json import json_text, write_json
-from tcop_mock.reports.junit import objectives_junit
-from tcop_mock.reports.load_html import load_html
-from tcop_mock.reports.load_json import load_csv, load_document
+from tcop_mock.reports.console import console_for
+from tcop_mock.reports.console_formatters import LoadConsoleFormatter
+from tcop_mock.reports.files import write_report
+from tcop_mock.reports.formats import JUNIT_FORMAT, ReportFile, parse_report_file, render_load
+from tcop_mock.reports.json import write_json
+from tcop_mock.reports.load_json import load_document
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
-    from tcop_mock.domain.load import LoadPlan, ObjectiveResult
+    from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
 _BROKEN, _INTERRUPTED = 1, 130
-
-
-class LoadResult(NamedTuple):
-    """The result of a load, with all that reports need."""
-
-    summary: LoadSummary
-    held: tuple[ObjectiveResult, ...]
-    attempts: dict[int, int]
-    """Number of alarms by number of attempts."""
-    started: datetime
-
-
-REPORTS: dict[str, Callable[[LoadResult], bytes]] = {
-    "csv": lambda result: load_csv(result.summary.series).encode(),
-    "html": lambda result: load_html(result.summary, result.held, result.attempts, result.started).encode(),
-    "json": lambda result: json_text(load_document(result.summary, result.held, result.attempts)).encode(),
-    "junit": lambda result: objectives_junit(result.summary, result.held, result.started),
-}
-
-
-class ReportFile(NamedTuple):
-    """One ``--report KIND=PATH``."""
-
-    kind: str
-    path: str
 
 
 def run_load_command(  # noqa: PLR0913 - one parameter an option
@@ -140,15 +115,15 @@ def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) 
     """
     with ignore_broken_pipe():
         if common.as_json:
-            write_json(load_document(result.summary, result.held, result.attempts), sys.stdout)
+            write_json(load_document(result), sys.stdout)
         else:
-            for one in result.held:
+            for one in result.objectives:
                 click.echo(f"objective {one.summary}")
     for file in files:
-        write_report(file.path, REPORTS[file.kind](result))
+        write_report(file.path, render_load(file.format_name, result))
     if result.summary.interrupted:
         return _INTERRUPTED
-    return 0 if result.summary.acked and all(one.is_met for one in result.held) else _BROKEN
+    return 0 if result.summary.acked and all(one.is_met for one in result.objectives) else _BROKEN
 
 
 def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:
@@ -192,7 +167,7 @@ def _progress_listener(common: CommonOptions) -> Iterator[Callable[[LoadEvent], 
     if common.as_json:
         yield lambda _event: None
         return
-    with console_for_load(sys.stdout, environ=os.environ) as listen:
+    with console_for(sys.stdout, LoadConsoleFormatter(), os.environ) as listen:
 
         def print_event(event: LoadEvent) -> None:
             if isinstance(event, LoadFinished) or not common.quiet:
@@ -208,21 +183,7 @@ def _report_files(scenario: ScenarioOptions) -> list[ReportFile]:
     Raises:
         UsageError: an unknown kind, a file that cannot be written, or JUnit without objectives.
     """
-    files = [_report_file(text) for text in scenario.reports]
-    if not scenario.slo and any(file.kind == "junit" for file in files):
+    files = [parse_report_file(text, "--report", for_load=True) for text in scenario.reports]
+    if not scenario.slo and any(file.format_name == JUNIT_FORMAT for file in files):
         raise UsageError("--report junit has a case per objective: give some with --slo")
     return files
-
-
-def _report_file(text: str) -> ReportFile:
-    kind, equals, path = text.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--report {text!r}: write KIND=PATH, as in html=load.html")
-    if kind not in REPORTS:
-        near = did_you_mean(kind, REPORTS)
-        hint = f"did you mean {near}?" if near else f"there is {', '.join(REPORTS)}"
-        raise UsageError(f"--report {text!r}: load has no report {kind!r}; {hint}")
-    if path == "-":
-        raise UsageError(f"--report {text!r}: a report is a file; --json writes the document to standard output")
-    require_writable(path)
-    return ReportFile(kind, path)

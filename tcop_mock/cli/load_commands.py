@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.cli.choices import EVENT_LOOPS, LOAD_REPORT_KINDS, OBJECTIVES, SCENARIOS
+from tcop_mock.cli.choices import EVENT_LOOPS, OBJECTIVES, SCENARIOS
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import (
     BODIES,
@@ -25,6 +25,7 @@ from tcop_mock.cli.options import (
 )
 from tcop_mock.cli.value_types import duration, positive_duration
 from tcop_mock.domain.alarm import Form
+from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions
@@ -150,8 +151,8 @@ _scenario_options = with_options(
             group=OUTPUT,
             multiple=True,
             metavar="KIND=PATH",
-            help=f"Also write a report: {listed(LOAD_REPORT_KINDS)}; repeatable. csv has a row per second, junit a "
-            "case per objective.",
+            help=f"Also write a report: {listed(format_names(for_load=True))}; repeatable. csv has a row per second, "
+            "junit a case per objective.",
         ),
         option(
             "--ledger",

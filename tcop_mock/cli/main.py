@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -88,19 +87,16 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as problem:
         return _print_error(_one_line(problem), _USAGE)
     except TcopMockError as problem:
-        if debug:
-            traceback.print_exc()
+        _print_traceback(debug=debug)
         return _print_error(str(problem), problem.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _print_error("interrupted", _INTERRUPTED)
     except OSError as problem:
-        if debug:
-            traceback.print_exc()
+        _print_traceback(debug=debug)
         silence_stdout()  # perhaps the output cannot be written; it would fail again at exit
         return _print_error(f"system error: {problem}; --debug prints a traceback", _INTERNAL_ERROR)
     except Exception as problem:  # noqa: BLE001 - the last line of defence
-        if debug:
-            traceback.print_exc()
+        _print_traceback(debug=debug)
         message = f"internal error, a bug in tcop-mock: {problem!r}; --debug prints a traceback"
         return _print_error(message, _INTERNAL_ERROR)
 
@@ -109,6 +105,13 @@ def _one_line(problem: click.ClickException) -> str:
     text = " ".join(problem.format_message().split())
     context = getattr(problem, "ctx", None)
     return f"{text} (see `{context.command_path} --help`)" if context else text
+
+
+def _print_traceback(*, debug: bool) -> None:
+    if debug:
+        import traceback  # noqa: PLC0415 - only for errors
+
+        traceback.print_exc()
 
 
 def _print_error(message: str, code: int) -> int:

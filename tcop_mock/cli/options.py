@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import secrets
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -13,20 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tcop_mock.cli import completers
-from tcop_mock.cli.choices import PROFILES, REPORT_KINDS, STUB_SERVICES
+from tcop_mock.cli.choices import PROFILES, STUB_SERVICES
 from tcop_mock.cli.command import COMMON, option
-from tcop_mock.cli.value_types import (
-    RateLimit,
-    durations,
-    notify,
-    positive_duration,
-    rate_limit_or_none,
-    retry_on,
-)
+from tcop_mock.cli.value_types import RateLimit, durations, notify, positive_duration, rate_limit_or_none, retry_on
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
+from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,7 +49,11 @@ class CommonOptions:
     @cached_property
     def seed(self) -> int:
         """The seed of ``--seed``, or a random one."""
-        return secrets.randbits(_SEED_BITS) if self.fixed_seed is None else self.fixed_seed
+        if self.fixed_seed is not None:
+            return self.fixed_seed
+        import secrets  # noqa: PLC0415 - it loads OpenSSL
+
+        return secrets.randbits(_SEED_BITS)
 
     @cached_property
     def profile(self) -> Profile:
@@ -216,7 +213,10 @@ class ScenarioOptions:
 
 
 def with_options(
-    options_class: Callable[..., Any], name: str, decorators: Iterable[Decorator], check: Callable[[Any], object] = id
+    options_class: Callable[..., Any],
+    name: str,
+    decorators: Iterable[Decorator],
+    check: Callable[[Any], object] | None = None,
 ) -> Decorator:
     """Add options, and pass their values as one dataclass in the parameter ``name``."""
     names = [field.name for field in fields(options_class)]  # type: ignore[arg-type]  # it is a dataclass
@@ -225,7 +225,8 @@ def with_options(
         @functools.wraps(function)
         def call(**values: Any) -> Any:  # noqa: ANN401 - click's values, a command's exit code
             options = options_class(**{key: values.pop(key) for key in names if key in values})
-            check(options)
+            if check:
+                check(options)
             return function(**values, **{name: options})
 
         return _with_all(decorators)(call)
@@ -251,9 +252,7 @@ def common_options(*, seed: bool | int = False, profile: bool = False, catalog: 
         catalog: whether it reads the catalogue.
     """
     default_seed = None if isinstance(seed, bool) else seed
-    decorators = [
-        option("--json", "as_json", group=COMMON, is_flag=True, help="Print one versioned JSON document."),
-    ]
+    decorators = [option("--json", "as_json", group=COMMON, is_flag=True, help="Print one versioned JSON document.")]
     if seed is not False:
         shown = "random, printed" if default_seed is None else default_seed
         decorators.append(
@@ -298,7 +297,7 @@ def common_options(*, seed: bool | int = False, profile: bool = False, catalog: 
     ]
 
     # An unknown profile is an error, whether or not the command gets to use it.
-    check = (lambda common: common.profile) if profile else id
+    check = (lambda common: common.profile) if profile else None
     return with_options(CommonOptions, "common", decorators, check)
 
 
@@ -342,7 +341,7 @@ def generation_options(function: Function) -> Function:
                 help="How the alarm repeats: single, continuous:5m or exponential:5m.  [default: random]",
             ),
             lang_option(GENERATE),
-            form_option(GENERATE, Form, "Body form: as documented, as observed, or an EventBridge event."),
+            form_option(GENERATE, Form, "Body form: as documented, as observed, or from EventBridge (events only)."),
             *edit_options(GENERATE),
             template_option(GENERATE, "Notification template ({{.content}} ...) that renders the whole body."),
             option(
@@ -358,9 +357,7 @@ def generation_options(function: Function) -> Function:
 def edit_options(group: str) -> list[Decorator]:
     """Return the options that edit a body."""
     return [
-        option(
-            "--set", "sets", group=group, multiple=True, metavar="PATH=JSON", help="Replace or add a value; repeatable."
-        ),
+        option("--set", "sets", group=group, multiple=True, metavar="PATH=JSON", help="Change a value; repeatable."),
         option("--unset", group=group, multiple=True, metavar="PATH", help="Remove a value; repeatable."),
     ]
 
@@ -587,15 +584,10 @@ def report_options(function: Function) -> Function:
                 group=REPORTS,
                 multiple=True,
                 metavar="KIND=PATH",
-                help=f"Also write a report: {listed(REPORT_KINDS)}; repeatable. In GitHub Actions, markdown also "
+                help=f"Also write a report: {listed(format_names())}; repeatable. In GitHub Actions, markdown also "
                 "goes to the job summary and the annotations.",
             ),
-            option(
-                "--baseline",
-                group=REPORTS,
-                metavar="FILE",
-                help="Known findings, which do not fail the run.",
-            ),
+            option("--baseline", group=REPORTS, metavar="FILE", help="Known findings, which do not fail the run."),
             option("--baseline-update", group=REPORTS, is_flag=True, help="Add current findings to the baseline."),
             option(
                 "--baseline-prune",

@@ -16,14 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.cli.arguments import (
-    STDIN,
-    add_headers,
-    is_from_command_line,
-    read_input,
-    resolve_secret,
-    resolve_target,
-)
+from tcop_mock.cli.arguments import STDIN, add_headers, is_from_command_line, read_input, resolve_secret, resolve_target
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.options import GenerationOptions
 from tcop_mock.cli.stdout import ignore_broken_pipe
@@ -35,8 +28,10 @@ from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.domain.profile import Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
+from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.inputs.requests import RecordedRequest, apply_edits, read_requests, shift_times
+from tcop_mock.inputs.edits import apply_edits, shift_times
+from tcop_mock.inputs.reader import read_requests
 from tcop_mock.reports.json import deliveries_document, write_json
 from tcop_mock.reports.text import one_line, printable_lines
 from tcop_mock.transport import pagerduty, wecom
@@ -49,9 +44,12 @@ if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, DeliveryOptions
     from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
-    from tcop_mock.domain.target import Secret, Target
+    from tcop_mock.domain.target import Credentials, Secret, Target
+    from tcop_mock.inputs.requests import InputRequest
 
 INTEGRATION_KEY_VARIABLE = "TCOP_MOCK_INTEGRATION_KEY"
+_MAX_WARNINGS = 20
+_LONG_PAUSE_S = 60.0
 _BEIJING = timezone(timedelta(hours=8))
 _CASE = re.compile(r"(TCM\d{3})(?:/(\d+))?", re.IGNORECASE)
 _NOT_ACCEPTED = 1
@@ -132,29 +130,34 @@ def replay(  # noqa: PLR0913 - one parameter an option
         edits = list(map(parse_edit, sets))
         items = [one._replace(body=apply_edits(one.body, edits, unset, one.name or source)) for one in items]
     if now:
-        bodies = shift_times([one.body for one in items], datetime.now(_BEIJING).replace(tzinfo=None))
+        bodies, unmoved = shift_times([one.body for one in items], datetime.now(_BEIJING).replace(tzinfo=None))
+        if unmoved:
+            common.info(f"warning: {source}: times that cannot be shifted stay as they are: {unmoved} (--now)")
         items = [one._replace(body=body) for one, body in zip(items, bodies, strict=True)]
     return deliverer.run([items])
 
 
 def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> list[DeliveryItem]:
-    requests, warning = read_requests(read_input(source), source)
-    if warning:
+    requests, warnings = read_requests(read_input(source), source)
+    for warning in warnings[:_MAX_WARNINGS]:
         common.info(f"warning: {source}: {warning}")
-    first = next((one.received_at for one in requests if one.received_at), None)
-    credentials = deliverer.target.credentials
-    return [
-        _file_item(one, source, first, OutgoingRequest(b"", method=one.method, credentials=credentials))
-        for one in requests
-    ]
+    if len(warnings) > _MAX_WARNINGS:
+        common.info(f"warning: {source}: {len(warnings) - _MAX_WARNINGS} more parts are not sent")
+    first = next((request.received_at for request in requests if request.received_at), None)
+    items = [_file_item(request, source, first, deliverer.target.credentials) for request in requests]
+    pause_s = max(item.at_s for item in items) * (deliverer.time_scale or 0.0)
+    if pause_s > _LONG_PAUSE_S:
+        pause = timedelta(seconds=round(pause_s))
+        common.info(f"warning: {source}: the last request is sent {pause} after the first; lower --time-scale")
+    return items
 
 
 def _file_item(
-    recorded: RecordedRequest, source: str, first: datetime | None, request: OutgoingRequest
+    request: InputRequest, source: str, first: datetime | None, credentials: Credentials | None
 ) -> DeliveryItem:
-    at_s = (recorded.received_at - first).total_seconds() if recorded.received_at and first else 0.0
-    name = f"{source} {recorded.name}".rstrip()
-    return DeliveryItem(name, recorded.body, max(0.0, at_s), recorded.headers, request)
+    at_s = (request.received_at - first).total_seconds() if request.received_at and first else 0.0
+    name = f"{source} {request.location}".rstrip()
+    return DeliveryItem(name, request.body, max(0.0, at_s), request.headers, request.to_outgoing(credentials))
 
 
 def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOptions) -> list[DeliveryItem]:
@@ -306,7 +309,8 @@ class Deliverer:
             show(f"would first POST {len(self.rules.probe)} bytes ({_PROBE}) to {self.target}, once")
         for item in items:
             request = self._request(item, lang, None)
-            headers = "; ".join(f"{name}: {value}" for name, value in request.headers)
+            masked = ((name, MASK if is_secret_header(name) else value) for name, value in request.headers)
+            headers = "; ".join(f"{name}: {value}" for name, value in masked)
             show(f"would {request.method} {len(request.body)} bytes ({item.name}) to {self.target}")
             show(f"  {headers}; at most {self.rules.attempts} attempts, {self.rules.timeout_s:g} s each")
             show(f"  {one_line(request.body.decode('utf-8', 'backslashreplace'), sys.maxsize)}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     "doctor",
     examples="""
 tcop-mock doctor http://user:password@alarms.example/tcop
-tcop-mock doctor @url --quiet   # problems only
+tcop-mock doctor @url.txt --quiet   # problems only
 """,
 )
 @click.argument("target", required=False, metavar="[URL]")

@@ -1,4 +1,4 @@
-"""Judges: what one attempt says about a clause. Each returns what is wrong in a few words, or nothing."""
+"""Assertions: check one attempt for a clause. Each returns a short failure text, or None."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_RESPONSE = {
     Outcome.REFUSED: "the connection was refused",
     Outcome.RESET_BEFORE_ANSWER: "the connection was closed without an answer",
     Outcome.RESET_IN_ANSWER: "the connection was closed inside the head of the answer",
-    Outcome.BAD_ANSWER: "the answer was no HTTP",
+    Outcome.BAD_ANSWER: "the answer was not HTTP",
 }
 
 
@@ -30,26 +30,26 @@ STACK_TRACE = re.compile(
     rb"[^\n]{1,300}\.rb:\d+:in [`']",  # Ruby
     re.MULTILINE,
 )
-"""How traces look."""
+"""Stack traces of common languages."""
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TCM102)"
 
 
-RATE_LIMITED = "answered 429, also after a pause: it takes fewer callbacks a second than this (TCM515)"
+RATE_LIMITED = "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515)"
 
 
 class AssertionContext(NamedTuple):
-    """What a judge may know beside the attempt."""
+    """Data that an assertion may need in addition to the attempt."""
 
     slow: bool = False
-    """Not even a plain callback is answered inside the deadline."""
+    """Even a plain callback gets no response within the deadline."""
     alive_before: bool = True
-    """A plain callback was taken just before the broken input came."""
+    """A plain callback was accepted just before the malformed input."""
     unique_secrets: tuple[str, ...] = ()
-    """Secrets that must not come back."""
+    """Secrets that no response may contain."""
     deadline_s: float = 5.0
     request_body: bytes = b""
-    """The body to which the attempt is the answer."""
+    """Body of the request."""
 
 
 def status(  # noqa: PLR0913 - the keys of a clause file
@@ -62,16 +62,16 @@ def status(  # noqa: PLR0913 - the keys of a clause file
     no_response_ok: bool = False,
     connection_closed_ok: bool = False,
 ) -> str | None:
-    """Judge the status by class (``2xx``) or number (``401``).
+    """Assert the status by class (``2xx``) or number (``401``).
 
     Args:
-        attempt: what came back.
-        _context: not needed.
-        allow: the status must be one of these, where any are given.
+        attempt: the attempt to check.
+        _context: unused.
+        allow: the status must be one of these; empty: any.
         forbid: the status must be none of these.
-        also_accept: classes or numbers that are fine, whatever the other lists say.
-        no_response_ok: a missing answer is another clause's business.
-        connection_closed_ok: a connection that is closed before any answer is fine.
+        also_accept: statuses that pass regardless of the other lists.
+        no_response_ok: whether a missing response passes.
+        connection_closed_ok: whether a connection closed without a response passes.
     """
     if connection_closed_ok and attempt.outcome is Outcome.RESET_BEFORE_ANSWER:
         return None
@@ -85,12 +85,12 @@ def status(  # noqa: PLR0913 - the keys of a clause file
 
 
 def matches_status(status: int | None, patterns: Sequence[str]) -> bool:
-    """Say whether a status is one of these numbers (``401``) or of one of these classes (``2xx``)."""
+    """Return whether a status matches one of these numbers (``401``) or classes (``2xx``)."""
     return status is not None and not {f"{status // 100}xx", str(status)}.isdisjoint(patterns)
 
 
 def answered_in_time(attempt: Attempt, _context: AssertionContext) -> str | None:
-    """Judge whether the whole answer, head and body, came inside the deadline."""
+    """Assert that the whole response, head and body, arrived within the deadline."""
     if attempt.outcome is Outcome.TIMED_OUT:
         return "no answer inside the deadline" if attempt.status is None else "the head came in time, the body did not"
     if attempt.outcome is Outcome.RESET_IN_ANSWER and attempt.status is not None:
@@ -99,7 +99,7 @@ def answered_in_time(attempt: Attempt, _context: AssertionContext) -> str | None
 
 
 def body_bounded(attempt: Attempt, _context: AssertionContext) -> str | None:
-    """Judge whether the answer's body ends, and before the cap."""
+    """Assert that the response body ends before the size limit."""
     if attempt.body_truncated:
         return "the body of the answer goes on past 64 KiB"
     if attempt.outcome is Outcome.TIMED_OUT and attempt.status is not None:
@@ -108,7 +108,7 @@ def body_bounded(attempt: Attempt, _context: AssertionContext) -> str | None:
 
 
 def is_acked(attempt: Attempt, _context: AssertionContext) -> str | None:
-    """Judge whether it was a complete 2xx inside the deadline."""
+    """Assert a complete 2xx response within the deadline."""
     if attempt.outcome is Outcome.ACKED:
         return None
     lateness = answered_in_time(attempt, _context)
@@ -116,7 +116,7 @@ def is_acked(attempt: Attempt, _context: AssertionContext) -> str | None:
 
 
 def no_credential_echo(attempt: Attempt, context: AssertionContext) -> str | None:
-    """Judge whether head and body of the answer are free of the credentials that were shown."""
+    """Assert that head and body of the response do not contain the credentials sent."""
     head = "\n".join(f"{name}: {value}" for name, value in attempt.headers)
     body = attempt.body.decode("utf-8", "replace")
     for part, text in (("head", head), ("body", body)):
@@ -126,7 +126,7 @@ def no_credential_echo(attempt: Attempt, context: AssertionContext) -> str | Non
 
 
 def _decodings(text: str) -> Iterator[str]:
-    """Yield a text as it is, and read as JSON, as HTML and as a URL: each escapes other signs of a secret."""
+    """Yield a text as is, and decoded as JSON, as HTML and as a URL: each escapes other characters of a secret."""
     yield text
     unescaped = text.replace("\\/", "/").replace('\\"', '"').replace("\\\\", "\\")
     yield _JSON_ESCAPE.sub(lambda match: chr(int(match[1], 16)), unescaped)
@@ -135,7 +135,7 @@ def _decodings(text: str) -> Iterator[str]:
 
 
 def within_share_of_deadline(attempt: Attempt, context: AssertionContext, *, share: float) -> str | None:
-    """Judge whether a whole answer came inside a share of the deadline; one that never came is another's business."""
+    """Assert a whole response within a share of the deadline; TCM102 reports missing responses."""
     if (
         attempt.outcome is Outcome.TIMED_OUT
         or attempt.status is None
@@ -146,13 +146,13 @@ def within_share_of_deadline(attempt: Attempt, context: AssertionContext, *, sha
 
 
 def retcode_zero(attempt: Attempt, context: AssertionContext) -> str | None:
-    """Judge whether the answer is what the pages of 2019 want: the callback's own ``sessionId``, and ``retCode`` 0."""
+    """Assert the response that the pages of 2019 require: the callback's ``sessionId``, and ``retCode`` 0."""
     if attempt.status is None:
         return describe_no_response(attempt)
     try:
         response, request = json.loads(attempt.body), json.loads(context.request_body)
     except (ValueError, RecursionError):
-        return f"answered {attempt.status} with a body that is no JSON"
+        return f"answered {attempt.status} with a body that is not JSON"
     if not isinstance(response, dict) or response.get("sessionId") != request["sessionId"]:
         return "the answer does not repeat the sessionId"
     code = response.get("retCode")
@@ -160,30 +160,30 @@ def retcode_zero(attempt: Attempt, context: AssertionContext) -> str | None:
 
 
 def no_stack_trace(attempt: Attempt, _context: AssertionContext) -> str | None:
-    """Judge whether the answer is free of stack traces."""
+    """Assert that the response contains no stack trace."""
     return "the answer shows a stack trace" if STACK_TRACE.search(attempt.body) else None
 
 
 def describe_response(attempt: Attempt) -> str:
-    """Say how an attempt was answered, if it was."""
+    """Return the status of an attempt in words, or why there is none."""
     return describe_no_response(attempt) if attempt.status is None else f"answered {attempt.status}"
 
 
 def describe_no_response(attempt: Attempt) -> str:
-    """Say why there is no status."""
+    """Return why there is no status."""
     return _NO_RESPONSE.get(attempt.outcome, f"no answer ({attempt.outcome})")
 
 
 class Assertion(NamedTuple):
-    """A judge and what it has to be shown."""
+    """An assertion and its requirements."""
 
     check: Callable[..., str | None]
     needs_full_response: bool = False
-    """It looks at the body; for the others a head will do, and a late body is not waited for."""
+    """Whether it needs the body; without it, the runner does not wait for a late body."""
     is_about_timing: bool = False
-    """A missing answer is its own business also where the receiver is slow with everything."""
+    """Whether it reports missing responses even if the receiver is slow with every request."""
     is_about_liveness: bool = False
-    """A refused connection is its own business."""
+    """Whether it reports refused connections."""
 
 
 ASSERTIONS = {
@@ -202,9 +202,9 @@ _UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS, Outcome.CANCE
 
 
 def inconclusive_reason(assertion: Assertion, attempt: Attempt, context: AssertionContext) -> str | None:
-    """Say why an attempt tells nothing about the clause, where it does not."""
+    """Return why an attempt is inconclusive for the clause; None: it is conclusive."""
     if assertion.is_about_liveness and not context.alive_before:
-        return "no plain callback was taken before the broken bodies either (TCM101)"
+        return "no plain callback was accepted before the malformed bodies either (TCM101)"
     if attempt.outcome in _UNREACHED and not (assertion.is_about_liveness and attempt.outcome is Outcome.REFUSED):
         return f"the receiver could not be reached ({attempt.outcome})"
     if (

@@ -1,6 +1,6 @@
-"""Players: what a clause sends. Each turns a clause's ``[play]`` table into scenes; none sends anything itself.
+"""Request builders. Each turns the ``[requests]`` table of a clause into a ``ClauseTest``; none sends anything.
 
-A file of ``contracts/clauses/`` names a player and gives its parameters as keyword arguments.
+A file of ``contracts/clauses/`` names a builder and passes the other keys as keyword arguments.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ def every_shape(
     with_control: bool = False,
     deadline_factor: float = 1.0,
 ) -> ClauseTest:
-    """Post every shape in every state that it can be in; resolves come last, each of an alarm that was posted firing.
+    """Post every shape in every state that it can have. Resolves come last, each for an alarm that was posted firing.
 
-    Where requests cost nothing (``factory.thorough``), also while it repeats, and as captured callbacks look.
+    If requests are cheap (``factory.exhaustive``), also post the repeated state and the observed form.
 
     Args:
         factory: makes the cases.
         shapes: globs of shape ids.
         states: states to post.
-        with_control: leave the clause out where not even a plain callback is taken.
-        deadline_factor: how many deadlines an attempt may take.
+        with_control: skip the clause if the receiver rejects even a plain callback.
+        deadline_factor: deadlines that an attempt may take.
     """
     cases = [
         variant_factory.case(f"{shape.id} {state}{suffix}", tree, shape)
@@ -76,7 +76,7 @@ def every_shape(
 
 
 def _factories(factory: CaseFactory) -> Iterator[tuple[CaseFactory, str]]:
-    """Yield who writes the catalogue's callbacks, and what their titles say of it."""
+    """Yield the factories of the catalogue's callbacks, each with the suffix of its case titles."""
     yield factory, ""
     if factory.exhaustive:
         yield factory.with_form(Form.OBSERVED), f" ({Form.OBSERVED})"
@@ -85,7 +85,7 @@ def _factories(factory: CaseFactory) -> Iterator[tuple[CaseFactory, str]]:
 def _callbacks(
     factory: CaseFactory, shapes: Sequence[str], states: Sequence[str]
 ) -> list[tuple[Shape, State, dict[str, Any]]]:
-    """Return what is told of alarms of each shape: the one that is resolved has fired, and all resolves come last."""
+    """Return callbacks of each shape. A resolved alarm was posted firing before; all resolves come last."""
     callbacks = []
     for shape in factory.match_shapes(shapes):
         alarms = {
@@ -119,7 +119,7 @@ def mutations(
     shape: str = PLAIN_SHAPE,
     base_values: Mapping[str, Any] | None = None,
 ) -> ClauseTest:
-    r"""Post a body with one thing changed, after the same body unchanged.
+    r"""Post bodies with one change each, after the unchanged body as control.
 
     Args:
         factory: makes the cases.
@@ -140,12 +140,12 @@ def mutations(
 
 
 def scalar_types(factory: CaseFactory, *, fields: Sequence[Mapping[str, Any]]) -> ClauseTest:
-    """Post a value in several JSON types; who takes it in one has to take it in the others.
+    """Post a value in several JSON types. A receiver that accepts one type has to accept the others.
 
     Args:
         factory: makes the cases.
-        fields: tables of ``path`` and ``types`` (``string``, ``integer``, ``number``), and of ``shape`` and ``states``
-            where they are not a plain firing callback's.
+        fields: tables of ``path`` and ``types`` (``string``, ``integer``, ``number``); optional: ``shape`` and
+            ``states``, by default those of a plain firing callback.
     """
     groups = []
     for field in fields:
@@ -160,13 +160,12 @@ def scalar_types(factory: CaseFactory, *, fields: Sequence[Mapping[str, Any]]) -
 def raw_bodies(
     factory: CaseFactory, *, bodies: Sequence[Mapping[str, Any]], assert_plain_after: bool = False
 ) -> ClauseTest:
-    """Post raw bodies, after a plain callback.
+    """Post raw bodies, after a plain callback as control.
 
     Args:
         factory: makes the cases.
-        bodies: tables of ``title`` and of ``text``, ``hex``, or what is nested (``open``, ``inner``, ``close``,
-            ``depth``).
-        assert_plain_after: send them in turn, judge none of them, and judge a plain callback after them.
+        bodies: tables of ``title`` and ``text``, ``hex``, or nesting (``open``, ``inner``, ``close``, ``depth``).
+        assert_plain_after: send them sequentially, assert none of them, and assert a plain callback after them.
     """
     cases = tuple(
         RequestCase(table["title"], factory.request(raw_body(table)), is_asserted=not assert_plain_after)
@@ -179,12 +178,12 @@ def raw_bodies(
 
 
 def plain(factory: CaseFactory, *, count: int, auth_probe: str = "") -> ClauseTest:
-    """Post some plain callbacks, each an alarm of another policy.
+    """Post plain callbacks, each with its own policy.
 
     Args:
         factory: makes the cases.
-        count: how many.
-        auth_probe: credentials (see :func:`credential_variants`) that show whether it is credentials that are refused.
+        count: number of callbacks.
+        auth_probe: a credential variant. Its response shows whether the receiver rejects the credentials.
     """
     cases = tuple(factory.plain_case(f"plain callback {number}") for number in range(1, count + 1))
     valid = factory.credentials or NO_CREDENTIALS
@@ -202,14 +201,14 @@ def plain(factory: CaseFactory, *, count: int, auth_probe: str = "") -> ClauseTe
 def credential_variants(
     factory: CaseFactory, *, variants: Sequence[str], bodies: Sequence[str] = ("plain",)
 ) -> ClauseTest:
-    """Post with other credentials than the right ones, after posting with the right ones.
+    """Post with credential variants, after posting with the valid credentials.
 
     Args:
         factory: makes the cases.
-        variants: names of :class:`~tcop_mock.domain.contract.CredentialVariant`; those that the right
-            password does not allow are left out (one of another case, where it has no letters).
-        bodies: ``plain`` (a callback) and ``malformed`` (broken JSON; alone, it is left out where a callback with
-            these credentials is let in).
+        variants: names of :class:`~tcop_mock.domain.contract.CredentialVariant`. Variants that the valid
+            password does not allow are skipped, such as the other case of a password without letters.
+        bodies: ``plain`` (a callback) and ``malformed`` (broken JSON). Without ``plain``, a variant is skipped if
+            the receiver accepts a callback with it.
     """
     valid, groups = factory.credentials or NO_CREDENTIALS, []
     for variant in map(CredentialVariant, variants):
@@ -234,12 +233,12 @@ def credential_variants(
 
 
 def burst(factory: CaseFactory, *, count: int, duration_s: float) -> ClauseTest:
-    """Post many alarms on a schedule that waits for no answer, after a single one.
+    """Post many alarms on a schedule that does not wait for responses, after a single one as control.
 
     Args:
         factory: makes the cases.
-        count: how many.
-        duration_s: time in which they start, evenly.
+        count: number of alarms.
+        duration_s: time over which their starts are spread evenly.
     """
     cases = tuple(factory.plain_case(f"callback {number} of {count} in a burst") for number in range(1, count + 1))
     return ClauseTest(
@@ -272,7 +271,7 @@ BUILDERS: dict[str, Callable[..., ClauseTest]] = {
 
 
 def _mutation_group(factory: CaseFactory, mutations: Sequence[Mapping[str, Any]]) -> CaseGroup:
-    """Return the scene of variants of one shape and state: all of the same alarm, and its control, too."""
+    """Return the group of mutations of one shape and state. All cases and the control are about the same alarm."""
     shape, state, base_values = (
         factory.catalog.get(mutations[0]["shape"]),
         State(mutations[0]["state"]),
@@ -293,7 +292,7 @@ def _mutation_group(factory: CaseFactory, mutations: Sequence[Mapping[str, Any]]
 
 
 def _applicable_cases(make_case: Callable[[Any], RequestCase], arguments: Sequence[Any]) -> tuple[RequestCase, ...]:
-    """Return the cases of these ways, without those that change what callbacks of the profile do not have."""
+    """Return the cases for these arguments. Skip cases that change a field that callbacks of the profile lack."""
     cases = []
     for argument in arguments:
         with contextlib.suppress(UnknownNameError):

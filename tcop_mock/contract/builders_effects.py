@@ -1,4 +1,4 @@
-"""The player of clauses about effects: alarms that live through acts, after each of which something is to be seen."""
+"""Request builder for clauses about effects: scenarios of alarms in steps, each with expected effects."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 
 _UNIQUE_TEXT = re.compile(r".*(?<![a-z0-9])(?=[a-z0-9]*\d)[a-z0-9]{8,}.*|(?=.*\d)(?=.*[#|(]).{16,}", re.DOTALL)
-
-"""What is long enough, and drawn from enough, to be nobody else's."""
-
+"""Texts that are long and random enough to belong to one alarm only."""
 _OBJECT_NAME = re.compile(r"(?=.*[\d._-]).{6,}", re.DOTALL)
 
 _LONG_TEXT = "order-service/" * 73
@@ -41,12 +39,12 @@ _ACTIONS: dict[str, tuple[State, int, tuple[int, ...]]] = {
 
 @dataclass(slots=True)
 class ScenarioAlarm:
-    """One alarm of a story.
+    """One alarm of a scenario.
 
     Args:
-        factory: draws.
-        alarm: as it is told.
-        session_source: drawn for it alone: gives its sessions.
+        factory: generates the callbacks.
+        alarm: the alarm as the callbacks show it.
+        session_source: an alarm generated only for its session ids.
     """
 
     factory: CaseFactory
@@ -55,39 +53,39 @@ class ScenarioAlarm:
     _callbacks: dict[str, Callback] = field(default_factory=dict)
 
     def callback(self, action: str) -> Callback:
-        """Return the callback of a step of its life; the same one each time.
+        """Return the callback of an action; the same one each time.
 
         Args:
-            action: ``fires``, ``repeats``, ``resolves``, ``resolves again`` (told in another session), ``fires again``.
+            action: ``fires``, ``repeats``, ``resolves``, ``resolves again`` (in another session), ``fires again``.
         """
         if action not in self._callbacks:
             state, occurrence, previous = _ACTIONS[action]
             generator = self.factory.generator
             session_id = generator.callback(self.session_source, state, occurrence, previous).session_id
             result = generator.callback(self.alarm, state, occurrence, previous)
-            if action == "resolves again":  # another session tells the same end
+            if action == "resolves again":  # the same resolve in another session
                 result = replace(generator.callback(self.alarm, state, 2), current_value=result.current_value)
             self._callbacks[action] = replace(result, session_id=session_id)
         return self._callbacks[action]
 
     @property
     def callbacks(self) -> Iterable[Callback]:
-        """What has been told of it."""
+        """The callbacks generated so far."""
         return self._callbacks.values()
 
 
 def build_alarms(
     factory: CaseFactory, shape: Shape, tables: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, ScenarioAlarm]:
-    """Return the alarms of a story by their names.
+    """Return the alarms of a scenario by name.
 
     Args:
-        factory: draws.
-        shape: of all of them.
-        tables: by name; ``like`` (another name) and ``other`` (what differs from it: keys of dimensions, ``object``,
-            ``metric``, ``policy``, ``region``, ``account``); ``set`` (key of a dimension to text, behind which comes
-            something of its own); ``long`` (a key whose text gets 1 KiB long); and ``recovers = false`` for an event
-            that has no end.
+        factory: generates the alarms.
+        shape: the shape of all alarms.
+        tables: by name. ``like`` (another name) and ``differs_in`` (keys of dimensions, ``object``, ``metric``,
+            ``policy``, ``region``, ``account``): a copy with differences. ``set``: texts of dimensions, each followed
+            by a unique suffix. ``long_value``: key of a dimension whose text becomes 1 KiB long.
+            ``can_resolve = false``: an event that never resolves.
     """
     alarms: dict[str, ScenarioAlarm] = {}
     for name, table in tables.items():
@@ -102,7 +100,7 @@ def build_alarms(
 
 
 def unique_tokens(alarms: Iterable[ScenarioAlarm]) -> frozenset[str]:
-    """Return the texts that only callbacks of these alarms have."""
+    """Return the texts that occur only in callbacks of these alarms."""
     distinctive: set[str] = set()
     for scenario_alarm in alarms:
         alarm = scenario_alarm.alarm
@@ -113,14 +111,14 @@ def unique_tokens(alarms: Iterable[ScenarioAlarm]) -> frozenset[str]:
 
 
 def object_names(alarms: Iterable[ScenarioAlarm]) -> frozenset[str]:
-    """Return the texts that name objects of these alarms, and may name others, too."""
+    """Return the texts that name objects of these alarms. Other alarms may share them."""
     return frozenset(
         text for alarm in alarms for text in dimension_strings(alarm.alarm) if _OBJECT_NAME.fullmatch(text)
     )
 
 
 def unique_tokens_of_body(body: bytes) -> frozenset[str]:
-    """Return the texts of a callback that only callbacks of its alarm have."""
+    """Return the texts of a callback that occur only in callbacks of its alarm."""
     tree = json.loads(body)
     policy, dimensions = tree["alarmPolicyInfo"], tree["alarmObjInfo"]["dimensions"]
     distinctive = {text for text in dimensions.values() if isinstance(text, str) and _UNIQUE_TEXT.fullmatch(text)}
@@ -128,7 +126,7 @@ def unique_tokens_of_body(body: bytes) -> frozenset[str]:
 
 
 def dimension_strings(alarm: Alarm) -> Iterator[str]:
-    """Yield the texts of an alarm's dimensions, also those inside ``objDetail``."""
+    """Yield the texts of an alarm's dimensions, including those inside ``objDetail``."""
     values = [*alarm.dimensions.values()]
     for value in values:
         if isinstance(value, dict):
@@ -138,7 +136,7 @@ def dimension_strings(alarm: Alarm) -> Iterator[str]:
 
 
 def lifetime(alarms: Iterable[ScenarioAlarm]) -> tuple[datetime, datetime | None]:
-    """Return when the first of these alarms began and ended."""
+    """Return the start and the end of the first of these alarms."""
     first = next(iter(alarms))
     return first.alarm.first_occurred_at, next(
         (callback.recovered_at for callback in first.callbacks if callback.recovered_at), None
@@ -146,12 +144,12 @@ def lifetime(alarms: Iterable[ScenarioAlarm]) -> tuple[datetime, datetime | None
 
 
 def all_sent_text(alarms: Iterable[ScenarioAlarm]) -> str:
-    """Return all that was told of these alarms as text."""
+    """Return all callbacks of these alarms as text."""
     return json.dumps([callback.to_dict() for alarm in alarms for callback in alarm.callbacks], ensure_ascii=False)
 
 
 def _vary(original: Alarm, unique: Alarm, differences: Sequence[str], factory: CaseFactory, shape: Shape) -> Alarm:
-    """Return an alarm like another one, but for what differs."""
+    """Return a copy of an alarm with differences."""
     alarm = original
     for difference in differences:
         if difference == "object":
@@ -177,7 +175,7 @@ def _vary(original: Alarm, unique: Alarm, differences: Sequence[str], factory: C
 
 
 def _different_value(original: Alarm, key: str, factory: CaseFactory, shape: Shape) -> Any:  # noqa: ANN401 - a JSON value
-    """Draw another value of a dimension."""
+    """Return another value of a dimension."""
     values = (factory.unique_alarm(shape).dimensions[key] for _ in itertools.count())
     return next(value for value in values if value != original.dimensions[key])
 
@@ -194,14 +192,14 @@ _SINGLE_ALARM: Mapping[str, Mapping[str, Any]] = {"it": {}}
 
 
 def effect_scenarios(factory: CaseFactory, *, scenarios: Sequence[Mapping[str, Any]]) -> ClauseTest:
-    """Tell stories of alarms, side by side.
+    """Build effect scenarios, which run concurrently.
 
     Args:
-        factory: makes the alarms.
-        scenarios: tables of ``acts``; ``title`` where there are several for a shape; ``shapes`` (globs), ``forms``, and
-            ``cast`` (see :func:`build_alarms`; one alarm called ``it``, where it is not given). An
-            act is a table of ``title``, ``send`` (``it fires``, several), ``times``, and what
-            :class:`~tcop_mock.domain.contract.Step` has.
+        factory: generates the alarms.
+        scenarios: tables of ``steps``; optional: ``title`` (if a shape has several scenarios), ``shapes`` (globs),
+            ``forms``, and ``alarms`` (see :func:`build_alarms`; default: one alarm called ``it``). A step is a table of
+            ``title``, ``send`` (a list such as ``it fires``), ``repeat``, and the other fields of
+            :class:`~tcop_mock.domain.contract.Step`.
     """
     return ClauseTest(
         (), effect_scenarios=tuple(scenario for table in scenarios for scenario in _scenarios(factory, table))
@@ -209,13 +207,13 @@ def effect_scenarios(factory: CaseFactory, *, scenarios: Sequence[Mapping[str, A
 
 
 def control_scenario(factory: CaseFactory) -> EffectScenario:
-    """Return the story that every receiver with effects passes: a plain alarm that fires."""
+    """Return the scenario that every receiver with effects passes: a plain alarm fires."""
     steps = [{"title": "a plain alarm", "send": ["it fires"], "expected_effects": ">=1"}]
     return next(iter(_scenarios(factory, {"steps": steps})))
 
 
 def sent_strings(test: ClauseTest) -> Iterator[str]:
-    """Yield what a play sends, as text."""
+    """Yield everything that a clause sends, as text."""
     for group in test.groups:
         for case in group.cases:
             yield case.request.body[:_MAX_BYTES].decode("utf-8", "replace")

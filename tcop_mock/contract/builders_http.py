@@ -1,4 +1,4 @@
-"""Players that try the connection and the head of the request: framing, segments, methods, headers."""
+"""Request builders at the HTTP level: framing, segments, methods, headers."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 BROKEN_JSON = b'{"sessionId":"broken","alarmStatus":'
 _FIRST_NON_ASCII = 0x80
-"""Where bytes of characters begin that UTF-8 writes in several."""
+"""The lowest byte of a multi-byte character in UTF-8."""
 _MISSING_BYTES = 20
 _SLOW_SENDER_GAP_S = 0.1
 
 
 def header_variants(factory: CaseFactory, *, variants: Sequence[Mapping[str, Any]]) -> ClauseTest:
-    """Post a plain callback with other headers, after one with the usual ones.
+    """Post a plain callback with other headers, after one with the usual headers as control.
 
     Args:
         factory: makes the cases.
-        variants: tables of ``title`` and ``headers`` (name to value), which take the place of those of the same name.
+        variants: tables of ``title`` and ``headers`` (name to value), which replace headers of the same name.
     """
     cases = []
     for variant in variants:
@@ -41,11 +41,11 @@ def header_variants(factory: CaseFactory, *, variants: Sequence[Mapping[str, Any
 def template_notices(
     factory: CaseFactory, *, template: str, shapes: Sequence[str], headers: Mapping[str, str]
 ) -> ClauseTest:
-    """Post notices of the user's own template, with headers of their own, of alarms that fire and of some that end.
+    """Post callbacks of the user's own template with extra headers, firing and, where possible, resolved.
 
     Args:
         factory: makes the cases.
-        template: what is taken where the user has given none.
+        template: the default template, if the user has given none.
         shapes: globs of shape ids.
         headers: name to value.
     """
@@ -55,12 +55,12 @@ def template_notices(
             tree = factory.tree(factory.alarm(shape, required_state=state), state)
             request = factory.request(factory.render_notice(tree, shape, template))
             request = replace(request, headers=(*request.headers, *headers.items()))
-            cases.append(RequestCase(f"a notice of {shape.id} {state}", request, shape.id))
+            cases.append(RequestCase(f"a templated callback of {shape.id} {state}", request, shape.id))
     return ClauseTest((CaseGroup(tuple(cases)),))
 
 
 def chunked(factory: CaseFactory) -> ClauseTest:
-    """Post a plain callback in chunks, in one and in several, after one with its length told."""
+    """Post a plain callback as one chunk and as several chunks, after one with Content-Length as control."""
     one_chunk, many_chunks = (
         factory.plain_case("a body in one chunk"),
         factory.plain_case("a body in chunks of 100 bytes"),
@@ -73,15 +73,15 @@ def chunked(factory: CaseFactory) -> ClauseTest:
 
 
 def query_string(factory: CaseFactory, *, query: str) -> ClauseTest:
-    """Post a plain callback to the URL with a query behind it, after one to the URL as it is."""
-    case = factory.plain_case("a query behind the URL")
+    """Post a plain callback to the URL with a query string, after one to the unchanged URL as control."""
+    case = factory.plain_case("a query string in the URL")
     return ClauseTest((CaseGroup((replace(case, request=replace(case.request, query=query)),), factory.plain_case()),))
 
 
 def keep_alive(factory: CaseFactory) -> ClauseTest:
-    """Post a plain callback on a connection on which another request has been answered.
+    """Post a plain callback on a connection that has already served another request.
 
-    That is a callback, broken JSON, and a callback without credentials, where the receiver wants some.
+    The first request is a callback, broken JSON, or, if the receiver has credentials, a callback without them.
     """
     first_cases = [factory.plain_case("a callback"), RequestCase("broken JSON", factory.request(BROKEN_JSON))]
     if factory.credentials:
@@ -105,10 +105,10 @@ def keep_alive(factory: CaseFactory) -> ClauseTest:
 
 
 def truncated_body(factory: CaseFactory) -> ClauseTest:
-    """Promise more of a body than is sent, and close our side."""
+    """Send less of a body than Content-Length announces, and close our side of the connection."""
     half_sent, whole_sent = (
         factory.plain_case("half a body"),
-        factory.plain_case("a whole body, of which more is promised"),
+        factory.plain_case("a whole body with a larger Content-Length"),
     )
     content_length = ("Content-Length", str(len(whole_sent.request.body) + _MISSING_BYTES))
     cases = (
@@ -131,17 +131,17 @@ def during_slow_sender(factory: CaseFactory) -> ClauseTest:
     slow_sender = replace(
         slow_case, request=replace(slow_case.request, segment_sizes=(1,), segment_gap_s=_SLOW_SENDER_GAP_S)
     )
-    cases = (factory.plain_case("a plain callback beside a sender that drips"),)
+    cases = (factory.plain_case("a plain callback during a sender that drips"),)
     return ClauseTest((CaseGroup(cases, factory.plain_case(), background=slow_sender),))
 
 
 def http_methods(factory: CaseFactory, *, methods: Sequence[str], with_callback: Sequence[str] = ()) -> ClauseTest:
-    """Send requests of other methods than POST.
+    """Send requests with methods other than POST.
 
     Args:
         factory: makes the cases.
-        methods: to be sent without a body.
-        with_callback: to be sent with a callback as body.
+        methods: methods sent without a body.
+        with_callback: methods sent with a callback as body.
     """
     cases = [
         RequestCase(f"a {method} request", replace(factory.request(b""), method=method, headers=()))
@@ -154,13 +154,13 @@ def http_methods(factory: CaseFactory, *, methods: Sequence[str], with_callback:
 
 
 def segmented_body(factory: CaseFactory, *, segments: Sequence[Mapping[str, Any]]) -> ClauseTest:
-    """Post a body in separate TCP segments, after posting one with the same text in a single write.
+    """Post a body in separate TCP segments, after the same body in a single write as control.
 
     Args:
         factory: makes the cases.
-        segments: tables of ``title``; ``set`` (path to value) where it is not the plain body; and ``sizes`` (bytes of
-            each segment of the body; the last one repeats), without which the body is cut inside its first character
-            of several bytes.
+        segments: tables of ``title``; optional: ``set`` (values by path that differ from the plain body) and ``sizes``
+            (bytes of each segment; the last value repeats). By default the body is split inside its first multi-byte
+            character.
     """
     shape, groups = factory.catalog.get(PLAIN_SHAPE), []
     alarm = factory.alarm(shape)
@@ -175,5 +175,5 @@ def segmented_body(factory: CaseFactory, *, segments: Sequence[Mapping[str, Any]
 
 
 def _split_inside_character(body: bytes) -> int:
-    """Return how many bytes there are up to and with the first of a character that has several."""
+    """Return the number of bytes up to and including the first byte of a multi-byte character."""
     return next(index for index, byte in enumerate(body) if byte >= _FIRST_NON_ASCII) + 1

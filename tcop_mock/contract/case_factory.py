@@ -1,4 +1,4 @@
-"""What players draw from: one clause's own alarms, and requests made of them."""
+"""Factory of a clause's alarms, callbacks and request cases, which request builders use."""
 
 from __future__ import annotations
 
@@ -21,35 +21,34 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Credentials
 
 PLAIN_SHAPE = "cvm/basic-monitoring"
-"""The shape that receivers know if they know any: the page's first and only complete sample."""
+"""The shape that every receiver knows: the page's first and only complete sample."""
 PLAIN_METRIC = "cpu_usage"
 _POLICIES_PER_CLAUSE = 10_000
 _POLICIES_PER_RERUN = 5_000
 _POLICIES_PER_FORM = 1_000
 _FIRST_CUSTOM_NUMBER = 1_000
 _PLAIN_REGION = "gz"
-"""That of the page's sample; some that are drawn are edge zones, which not every receiver knows."""
+"""The region of the page's sample. Random regions include edge zones, which not every receiver knows."""
 _PLAIN_SERIAL = serial_for_policy(0)
-"""Of the alarm that all plain callbacks of a run tell, so that nothing but what a clause tries tells them apart."""
+"""Serial of the alarm of all plain callbacks of a run, so that they differ only in what a clause changes."""
 
 
 @dataclass(slots=True)
 class CaseFactory:
     """Makes the cases of one clause.
 
-    Each callback it writes has a session and a policy of its own that no other callback of the run has, whichever
-    clauses are played beside it; what else it tells comes from the alarm, so that callbacks of one alarm differ in
-    what the clause changes and nowhere else.
+    Each callback has a session and a policy that no other callback of the run has, whichever clauses run concurrently.
+    All other values come from the alarm, so callbacks of one alarm differ only in what the clause changes.
 
     Args:
         catalog: the shapes.
-        generator: draws the alarms.
-        code: of the clause.
-        credentials: that the receiver wants.
-        headers: of each request.
-        exhaustive: whether requests cost nothing, so that more may be sent.
-        template: of the user's own notices, which are posted in place of TCOP's own callbacks.
-        rerun: how often the clause has been played before: the same alarms, told by other policies.
+        generator: generates the alarms.
+        code: code of the clause.
+        credentials: the credentials that the receiver accepts.
+        headers: headers of each request.
+        exhaustive: whether requests are cheap, so that more may be sent.
+        template: the user's own template, which replaces TCOP's own callbacks.
+        rerun: number of earlier runs of the clause. A rerun uses the same alarms with other policies.
     """
 
     catalog: Catalog
@@ -71,13 +70,13 @@ class CaseFactory:
         has_threshold: bool = True,
         like: Alarm | None = None,
     ) -> Alarm:
-        """Draw the clause's next alarm; of the plain shape always the run's plain one.
+        """Return the clause's next alarm; for the plain shape always the run's plain alarm.
 
         Args:
-            shape: what product it is about.
+            shape: shape of the alarm.
             required_state: the state it must be able to reach.
             has_threshold: whether its metric has a threshold.
-            like: an alarm of this shape, for the same one with or without a threshold.
+            like: an alarm of this shape, to get the same one with or without a threshold.
         """
         is_plain = shape.id == PLAIN_SHAPE
         if like is None and not is_plain:
@@ -90,11 +89,11 @@ class CaseFactory:
         return replace(alarm, region=_PLAIN_REGION) if is_plain else alarm
 
     def unique_alarm(self, shape: Shape, *, can_resolve: bool = True) -> Alarm:
-        """Draw an alarm with objects, a policy and sessions that no other alarm of the run has.
+        """Return an alarm with objects, a policy and sessions that no other alarm of the run has.
 
         Args:
-            shape: what product it is about.
-            can_resolve: whether it ends, where that is up to the event.
+            shape: shape of the alarm.
+            can_resolve: for events: whether the event resolves.
         """
         self._alarm_count += 1
         serial = self._serial(_POLICIES_PER_RERUN * self.rerun + self._alarm_count)
@@ -106,7 +105,7 @@ class CaseFactory:
         return replace(alarm, policy_name=f"{alarm.policy_name} {alarm.policy_id.rpartition('-')[2]}")
 
     def with_form(self, form: Form) -> CaseFactory:
-        """Return a workshop that writes callbacks of another form, about objects of their own."""
+        """Return a factory that writes callbacks of another form, about different objects."""
         if form is self.generator.form:
             return self
         generator = Generator(
@@ -115,7 +114,7 @@ class CaseFactory:
         return replace(self, generator=generator, _alarm_count=self._alarm_count + _POLICIES_PER_FORM)
 
     def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
-        """Return an alarm's callback as a tree, as a policy tells it that has told nothing else."""
+        """Return an alarm's callback as a tree, with a policy and a session used for nothing else."""
         self._callback_count += 1
         shape, serial = (
             self.catalog.get(alarm.shape_id),
@@ -127,42 +126,42 @@ class CaseFactory:
         return replace(callback, session_id=session_id).to_dict()
 
     def match_shapes(self, globs: Sequence[str]) -> list[Shape]:
-        """Return the shapes that globs name, each once."""
+        """Return the shapes that match the globs, each once."""
         return list({shape.id: shape for glob in globs for shape in self.catalog.match(glob)}.values())
 
     def case(self, title: str, tree: Any, shape: Shape) -> RequestCase:  # noqa: ANN401 - a JSON tree
-        """Return the case of posting a body, or the notice that stands for it, with the right credentials."""
+        """Return the case that posts a body, or its templated form, with the valid credentials."""
         return RequestCase(
             title, self.request(self.render_notice(tree, shape) if self.template else encode_json(tree)), shape.id
         )
 
     def render_notice(self, tree: dict[str, Any], shape: Shape, default_template: str = "") -> bytes:
-        """Return what a template makes of a callback.
+        """Return a callback rendered by a notification template.
 
         Args:
             tree: the callback.
-            shape: what it is about.
-            default_template: the template, where the user has given none.
+            shape: shape of the callback.
+            default_template: the template, if the user has given none.
 
         Raises:
-            UsageError: it is longer than TCOP lets it be.
+            UsageError: the result is longer than TCOP allows.
         """
         state = State.RESOLVED if str(tree["alarmStatus"]) == "0" else State.FIRING
-        template = self.template or NotificationTemplate(default_template, "the usual template")
+        template = self.template or NotificationTemplate(default_template, "the default template")
         return template.render(shape, state, self.generator.lang, tree)
 
     def plain_case(self, title: str = "a plain firing callback") -> RequestCase:
-        """Return the case of posting the body that every receiver takes."""
+        """Return the case that posts the body that every receiver accepts."""
         shape = self.catalog.get(PLAIN_SHAPE)
         return self.case(title, self.tree(self.alarm(shape), State.FIRING), shape)
 
     def request(self, body: bytes) -> OutgoingRequest:
-        """Return the POST of a body as the profile sends it."""
+        """Return the POST of a body with the profile's headers and the valid credentials."""
         return OutgoingRequest(body, headers=self.headers, credentials=self.credentials)
 
     @property
     def unique_secret(self) -> str:
-        """What a made-up user or password is: nothing else that the run sends or the receiver knows."""
+        """A made-up user or password that nothing else in the run contains and the receiver does not know."""
         unique_alarm = self.generator.alarm(self.catalog.get(PLAIN_SHAPE), self._serial(0))
         return f"sentinel-{unique_alarm.policy_id}"
 
@@ -171,6 +170,6 @@ class CaseFactory:
 
 
 def _clause_number(code: str) -> int:
-    """Return a number for each code: of ours its digits, of others one that is greater than these."""
+    """Return a number for a code: the digits of built-in codes, a greater number for custom codes."""
     digits = code.removeprefix("TCM")
     return int(digits) if digits.isdecimal() else _FIRST_CUSTOM_NUMBER + zlib.crc32(code.encode())

@@ -1,4 +1,4 @@
-"""What became of a clause's cases, in company and alone."""
+"""The outcome of the cases of a clause, in parallel and sequentially."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ _BUSY_STATUSES = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-"""Statuses that say "not now", as an honest receiver may to more requests a second than TCOP sends."""
+"""Statuses with which a correct receiver may answer more requests per second than TCOP sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseOutcome:
-    """What became of a clause's cases, which are known by their titles."""
+    """The outcome of the cases of a clause, which are identified by their titles."""
 
     failures: tuple[Failure, ...] = ()
     inconclusive: tuple[str, ...] = ()
-    """Why what was sent could not be judged."""
+    """Why cases that were sent have no result."""
     skipped: tuple[str, ...] = ()
     """Why cases were not sent."""
     not_applicable: tuple[str, ...] = ()
-    """What the receiver does not do that cases are about."""
+    """What the receiver does not do although cases are about it."""
     asserted: frozenset[str] = frozenset()
     not_sent: frozenset[str] = frozenset()
     """Cases that were not sent because others had no answer."""
     rerun: frozenset[str] = frozenset()
-    """Cases that another hearing may find otherwise: broken, not to be judged, or not sent."""
+    """Cases to rerun sequentially: failed, without a result, or not sent."""
 
     def merge_rerun(self, sequential: ClauseOutcome) -> ClauseOutcome:
-        """Put what was heard alone in place of what was doubtful in company.
+        """Return this outcome with the results of the sequential rerun.
 
-        What was without an answer in company and is not heard alone, because others had no answer there either, stays.
+        A failure without a response stays if the rerun did not send its case, because others had no response.
         """
         unanswered = tuple(failure for failure in self.failures if failure.title in sequential.not_sent)
         asserted = (self.asserted - self.rerun) | sequential.asserted | {failure.title for failure in unanswered}
         return replace(sequential, failures=(*sequential.failures, *unanswered), asserted=asserted)
 
     def load_only_failures(self, sequential: ClauseOutcome) -> tuple[Failure, ...]:
-        """Return what was refused in company and taken alone: what a receiver gets wrong under load and not else."""
+        """Return what was rejected in parallel and accepted sequentially: failures under load only."""
         failed_in_rerun = {failure.title for failure in sequential.failures}
         return tuple(
             failure._replace(text=f"answered {failure.attempt.status} beside other callbacks, and not alone")
@@ -67,7 +67,7 @@ class ClauseOutcome:
         )
 
     def with_failures(self, failures: Sequence[Failure]) -> ClauseOutcome:
-        """Return the same with problems that others have found."""
+        """Return the outcome with failures of other clauses added."""
         titles = {failure.title for failure in failures}
         return replace(self, failures=(*self.failures, *failures), asserted=self.asserted | titles)
 
@@ -91,7 +91,7 @@ class ClauseOutcome:
 
 
 def select_cases(test: ClauseTest, titles: Collection[str]) -> ClauseTest:
-    """Return a play with these cases only; cases that are judged together stay together."""
+    """Return a test with these cases only; cases that are checked together stay together."""
     groups = []
     for group in test.groups:
         cases = tuple(case for case in group.cases if case.title in titles)
@@ -103,7 +103,7 @@ def select_cases(test: ClauseTest, titles: Collection[str]) -> ClauseTest:
 
 
 def is_concurrent(test: ClauseTest) -> bool:
-    """Say whether a play is about requests that come at once."""
+    """Return whether a test sends requests at the same time on purpose."""
     return test.send_order is SendOrder.BURST or any(
         step.send_mode is SendMode.CONCURRENT for scenario in test.effect_scenarios for step in scenario.steps
     )

@@ -1,4 +1,4 @@
-"""The clauses: read from ``contracts/clauses/``, one file each; the file's name is code and slug."""
+"""Loader of the clauses in ``contracts/clauses/``: one file each, named by code and slug."""
 
 from __future__ import annotations
 
@@ -24,29 +24,30 @@ if TYPE_CHECKING:
 
 
 class PluginGroup(StrEnum):
-    """Groups of entry points."""
+    """Entry point groups of plugins."""
 
     BUILDERS = "tcop_mock.request_builders"
-    """Callables that take a :class:`~tcop_mock.contract.case_factory.CaseFactory` and keywords;
-    they return a ``ClauseTest``."""
+    """Request builders: callables that take a :class:`~tcop_mock.contract.case_factory.CaseFactory` and keywords, and
+    return a ``ClauseTest``."""
     ASSERTIONS = "tcop_mock.assertions"
-    """Callables that take an attempt, a context and keywords, and return what is wrong, or nothing; or a ``Judge``."""
+    """Assertions: callables that take an attempt, a context and keywords, and return a failure text or None; or
+    ``Assertion`` objects."""
 
 
 def plugin_names(group: PluginGroup) -> list[str]:
-    """Return the names in a group; none of them is loaded."""
-    from importlib.metadata import entry_points  # noqa: PLC0415 - who names none of these need not load it
+    """Return the names in a group without loading them."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - only clauses that name a plugin pay for it
 
     return sorted(entry_points(group=group.value).names)
 
 
-def load_plugin(group: PluginGroup, name: str) -> Any:  # noqa: ANN401 - a callable, or a judge
-    """Return what an entry point gives.
+def load_plugin(group: PluginGroup, name: str) -> Any:  # noqa: ANN401 - a callable, or an Assertion
+    """Return the object of an entry point.
 
     Raises:
-        UsageError: it cannot be loaded, or is nothing of the kind.
+        UsageError: it cannot be loaded, or is not callable.
     """
-    from importlib.metadata import entry_points  # noqa: PLC0415 - who names none of these need not load it
+    from importlib.metadata import entry_points  # noqa: PLC0415 - only clauses that name a plugin pay for it
 
     [entry_point] = list(entry_points(group=group.value, name=name))[:1]
     description = f"entry point {name!r} of {group.value} ({entry_point.value})"
@@ -61,7 +62,7 @@ def load_plugin(group: PluginGroup, name: str) -> Any:  # noqa: ANN401 - a calla
 
 
 def wrap_assertion(assertion: Assertion | Callable[..., str | None]) -> Assertion:
-    """Return a judge that sees whole answers, where what was given does not say what it has to be shown."""
+    """Return an ``Assertion``; a plain callable becomes one that needs full responses."""
     return assertion if isinstance(assertion, Assertion) else Assertion(assertion, needs_full_response=True)
 
 
@@ -89,16 +90,16 @@ def load_clauses() -> tuple[Clause, ...]:
 
 
 def parse_clause(name: str, table: dict[str, Any], *, file: str = "", allow_plugins: bool = False) -> Clause:
-    """Turn the table of a clause file that keeps its schema into a clause.
+    """Return the clause of a table that matches the clause schema.
 
     Args:
         name: code and slug.
-        table: what the file says.
-        file: for messages.
-        allow_plugins: whether it may name players and judges of other packages.
+        table: the content of the file.
+        file: the file name for messages.
+        allow_plugins: whether it may name builders and assertions of other packages.
 
     Raises:
-        EntryError: it names a player or a judge that is not there.
+        EntryError: it names an unknown builder or assertion, or passes wrong parameters.
     """
     code, _, slug = name.partition("-")
     location = file or f"{name}.toml"
@@ -132,7 +133,7 @@ def parse_clause(name: str, table: dict[str, Any], *, file: str = "", allow_plug
 def select_clauses(
     clauses: Sequence[Clause], wanted: Iterable[str], unwanted: Iterable[str] = ()
 ) -> tuple[Clause, ...]:
-    """Return the clauses whose code or id matches one of the globs (all, where there is none) and none of ``unwanted``.
+    """Return the clauses whose code, slug or id matches a glob of ``wanted`` (default: all) and none of ``unwanted``.
 
     Raises:
         UnknownNameError: a glob matches nothing.
@@ -150,10 +151,10 @@ def select_clauses(
 
 
 def find_clause(clauses: Sequence[Clause], code: str) -> Clause:
-    """Return the clause of a code, a slug or both.
+    """Return the clause with a code, a slug or an id.
 
     Raises:
-        UnknownNameError: there is none; names near misses.
+        UnknownNameError: there is no such clause; the message lists similar names.
     """
     folded = code.lower()
     for clause in clauses:
@@ -163,13 +164,13 @@ def find_clause(clauses: Sequence[Clause], code: str) -> Clause:
 
 
 def builder_of(clause: Clause) -> Callable[..., ClauseTest]:
-    """Return the player of a clause."""
+    """Return the request builder of a clause."""
     builder: Callable[..., ClauseTest] = clause.builder.plugin or BUILDERS[clause.builder.name]
     return builder
 
 
 def assertion_of(invocation: Invocation) -> Assertion:
-    """Return a judge of a clause that looks at answers."""
+    """Return an assertion about responses."""
     assertion: Assertion = invocation.plugin or ASSERTIONS[invocation.name]
     return assertion
 

@@ -1,4 +1,4 @@
-"""Credentials that clauses offer to a receiver: the right ones, none, wrong ones, and near misses of the right ones."""
+"""Credential variants that clauses send: valid, none, wrong, and near misses of the valid ones."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ VARIANT_TITLES = {
 }
 
 _MIN_PASSWORD_CHARS = 6
-"""Of a password that is shortened: less than that tells nothing of it where it is shown."""
+"""Minimum length of a password for near misses: a shorter one could be guessed from the evidence."""
 _MAX_PASSWORD_BYTES = 71
-"""bcrypt, which honest receivers keep passwords with, sees no more than 72."""
+"""bcrypt, which many receivers use for passwords, ignores bytes beyond 72."""
 _BASE64_GROUP_BYTES = 3
 _MIN_TOKEN_CHARS = 12
 _MIN_MIXED_CHARS = 8
 _MIN_UNIFORM_CHARS = 16
-"""A shorter one could stand in an answer by chance."""
+"""A shorter one could occur in a response by chance."""
 _TO_LOWER = dict(zip(range(ord("A"), ord("Z") + 1), range(ord("a"), ord("z") + 1), strict=True))
 _SWAP_CASE = _TO_LOWER | {small: capital for capital, small in _TO_LOWER.items()}
 
 
 def variant_exists(valid: Credentials, variant: CredentialVariant) -> bool:
-    """Whether there is such an offer beside the right credentials: a near miss has to differ, and to be seen to."""
+    """Return whether a variant exists for these credentials: a near miss has to differ from the password."""
     if variant not in _NEAR_MISSES:
         return True
     password = valid.password.reveal()
@@ -51,7 +51,7 @@ def variant_exists(valid: Credentials, variant: CredentialVariant) -> bool:
 
 
 def make_credentials(valid: Credentials, variant: CredentialVariant, fake_value: str) -> Credentials | None:
-    """Return what is offered; what is made up is ``fake_value``."""
+    """Return the credentials of a variant; ``fake_value`` replaces wrong parts."""
     if variant in _NEAR_MISSES:
         return Credentials(valid.user, Secret(_NEAR_MISSES[variant](valid)))
     return {
@@ -64,12 +64,12 @@ def make_credentials(valid: Credentials, variant: CredentialVariant, fake_value:
 
 
 def is_near_miss(variant: CredentialVariant) -> bool:
-    """Whether what is offered shows most of the right password."""
+    """Return whether a variant reveals most of the valid password."""
     return variant in _NEAR_MISSES
 
 
 def curl_userinfo(variant: CredentialVariant, valid: Credentials) -> str | None:
-    """Return what ``curl -u`` is given in a shell where ``TCOP_USER`` and ``TCOP_PASSWORD`` hold the right ones."""
+    """Return the argument of ``curl -u`` for a shell with the variables ``TCOP_USER`` and ``TCOP_PASSWORD``."""
     if variant is CredentialVariant.SHORTER_PASSWORD:
         dropped = len(valid.password.reveal()) - len(_shorten(valid))
         return f'"$TCOP_USER:${{TCOP_PASSWORD%{"?" * dropped}}}"'
@@ -77,7 +77,7 @@ def curl_userinfo(variant: CredentialVariant, valid: Credentials) -> str | None:
 
 
 def distinctive_secrets(presented: Iterable[Credentials]) -> Iterator[str]:
-    """Yield the tokens (without padding) and passwords that stand in no answer by chance."""
+    """Yield the tokens (without padding) and passwords that cannot occur in a response by chance."""
     for credentials in presented:
         token, password = credentials.token().reveal().rstrip("="), credentials.password.reveal()
         if len(token) >= _MIN_TOKEN_CHARS:
@@ -88,7 +88,7 @@ def distinctive_secrets(presented: Iterable[Credentials]) -> Iterator[str]:
 
 
 def _shorten(valid: Credentials) -> str:
-    """Cut the password where its token, too, is the beginning of the right one, if it can be cut so."""
+    """Shorten the password so that its token is a prefix of the valid token, if possible."""
     user, password = valid.user.reveal(), valid.password.reveal()
     for dropped in range(1, _BASE64_GROUP_BYTES + 1):
         if len(f"{user}:{password[:-dropped]}".encode("utf-8", "surrogatepass")) % _BASE64_GROUP_BYTES == 0:
@@ -102,12 +102,12 @@ def _change_last(valid: Credentials) -> str:
 
 
 _NEAR_MISSES: dict[CredentialVariant, Callable[[Credentials], str]] = {
-    CredentialVariant.LONGER_PASSWORD: lambda right: f"{right.password.reveal()}0",
+    CredentialVariant.LONGER_PASSWORD: lambda valid: f"{valid.password.reveal()}0",
     CredentialVariant.SHORTER_PASSWORD: _shorten,
     CredentialVariant.SIMILAR_PASSWORD: _change_last,
-    CredentialVariant.OTHER_CASE_PASSWORD: lambda right: right.password.reveal().translate(_SWAP_CASE),
-    CredentialVariant.BLANK_BEFORE_PASSWORD: lambda right: f" {right.password.reveal()}",
-    CredentialVariant.BLANK_AFTER_PASSWORD: lambda right: f"{right.password.reveal()} ",
+    CredentialVariant.OTHER_CASE_PASSWORD: lambda valid: valid.password.reveal().translate(_SWAP_CASE),
+    CredentialVariant.BLANK_BEFORE_PASSWORD: lambda valid: f" {valid.password.reveal()}",
+    CredentialVariant.BLANK_AFTER_PASSWORD: lambda valid: f"{valid.password.reveal()} ",
 }
 
 _SHELL_USERINFO = {

@@ -1,4 +1,4 @@
-"""A team's own clauses: files like ours, with codes of their own, held to all rules at once."""
+"""Loader of a team's own clause files. It reports all problems of all files at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,10}[0-9]{3})-[a-z0-9]+(?:-[a-z0-9]+)*")
 _RESERVED_PREFIX = "TCM"
 _PLUGIN_KEYS = re.compile(r"requests\.builder|expect\.\d+\.assertion")
-"""Keys of which the schema knows our own values only."""
+"""Keys that may name plugins; the schema lists built-in names only."""
 _DEFAULT_PHASES = {
     EFFECT_SCENARIOS: Phase.EFFECTS,
     "raw_bodies": Phase.MALFORMED_INPUT,
@@ -34,16 +34,16 @@ _DEFAULT_PHASES = {
     "credential_variants": Phase.AUTH,
     "during_slow_sender": Phase.SLOW_SENDER,
 }
-"""When a player's clauses are played, where they do not say."""
+"""Default phases by request builder."""
 _EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
 
 
 def load_custom_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[Clause, ...], tuple[EntryError, ...]]:
-    """Return the clauses of files in the order of their codes, and all that is wrong with any of the files.
+    """Return the clauses of files in the order of their codes, and all problems of the files.
 
     Args:
-        globs: of files; ``**`` matches folders.
-        catalog: of the shapes that they may name.
+        globs: globs of files; ``**`` matches folders.
+        catalog: catalogue of the shapes that the clauses may name.
 
     Raises:
         UsageError: a glob matches no file.
@@ -60,12 +60,12 @@ def load_custom_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[C
         files_by_code[clause.code].append(file)
         clauses.append(clause)
     for code, files in files_by_code.items():
-        errors += [EntryError(str(file), "", f"{code} is the code of {files[0]} already") for file in files[1:]]
+        errors += [EntryError(str(file), "", f"{code} is already the code of {files[0]}") for file in files[1:]]
     return tuple(sorted(clauses, key=lambda clause: clause.code)), tuple(errors)
 
 
 class ClauseFileError(UsageError):
-    """All that is wrong with one file."""
+    """All problems of one file."""
 
     def __init__(self, errors: list[EntryError]) -> None:
         self.errors = errors
@@ -90,7 +90,7 @@ def _load_clause(file: Path, catalog: Catalog) -> Clause:
     """Return the clause of a file.
 
     Raises:
-        ClauseFileError: all that is wrong with it.
+        ClauseFileError: all problems of the file.
     """
     errors = [EntryError(str(file), "", text) for text in _name_errors(file)]
     try:
@@ -115,9 +115,9 @@ def _load_clause(file: Path, catalog: Catalog) -> Clause:
 def _name_errors(file: Path) -> Iterator[str]:
     match = _FILE_NAME.fullmatch(file.stem)
     if match is None or file.suffix != ".toml":
-        yield "the name of a clause's file is its code and slug, as in ACME101-our-rule.toml"
+        yield "the name of a clause file is its code and slug, as in ACME101-our-rule.toml"
     elif match["code"].startswith(_RESERVED_PREFIX):
-        yield f"codes that begin with {_RESERVED_PREFIX} are tcop-mock's own; take letters of your own, as in ACME101"
+        yield f"codes that begin with {_RESERVED_PREFIX} are tcop-mock's own; use letters of your own, as in ACME101"
 
 
 def _value_at(table: Any, path: str) -> Any:  # noqa: ANN401 - any value of a TOML file
@@ -132,7 +132,7 @@ def _default_phase(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_valid(file: Path, clause: Clause, catalog: Catalog) -> None:
-    """Hold a clause to what no schema says.
+    """Check a clause against the rules that the schema cannot express.
 
     Raises:
         EntryError: the first problem.

@@ -1,14 +1,15 @@
-"""Judges of stories: what the effects of a few alarms say about a clause."""
+"""Assertions about effect scenarios: check the effects of a few alarms for a clause."""
 
 from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.contract.assertions import describe_response, matches_status
 from tcop_mock.contract.builders_effects import unique_tokens_of_body
+from tcop_mock.domain.alarm import BEIJING
 from tcop_mock.domain.delivery import RETRY_LATER_STATUSES, Outcome
 
 if TYPE_CHECKING:
@@ -18,16 +19,13 @@ if TYPE_CHECKING:
     from tcop_mock.domain.effects import Effect
 
 
-_BEIJING = timezone(timedelta(hours=8))
-
 _TIMESTAMP = re.compile(
     r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[T ]+(\d{1,2}):(\d{2}):(\d{2})(?:[.,]\d{1,9})?"
     r" ?(Z\b|UTC\b(?![+-])|GMT\b(?![+-])|(?:UTC|GMT)?[+-]\d{2}:?\d{2}|(?:UTC|GMT)[+-]\d{1,2}\b)?"
 )
 
 _EPOCH = re.compile(r"(?<![\d.])(1[5-9]\d{8})(\d{3})?(?![\d])")
-
-"""Seconds or milliseconds of the years 2017 to 2033."""
+"""Unix time in seconds or milliseconds, for the years 2017 to 2033."""
 
 _QUARTER_HOUR_S = 900
 
@@ -35,15 +33,15 @@ _DAY_S = 86_400
 
 
 class TimestampInText(NamedTuple):
-    """A time as it is shown."""
+    """A time found in a text."""
 
     time: datetime
-    """Naive: as a clock in UTC shows it where the offset is known, else as it is written."""
+    """Naive: in UTC if the offset is known, otherwise as written."""
     has_offset: bool
 
 
 def find_timestamps(text: str) -> Iterator[TimestampInText]:
-    """Yield the times in a text: with an offset from UTC, without one, and seconds or milliseconds since 1970."""
+    """Yield the times in a text: with an offset from UTC, without one, and as Unix time."""
     for match in _TIMESTAMP.finditer(text):
         try:
             time = datetime.strptime(" ".join(match.groups()[:6]), "%Y %m %d %H %M %S")  # noqa: DTZ007 - see below
@@ -56,17 +54,17 @@ def find_timestamps(text: str) -> Iterator[TimestampInText]:
 
 
 def utc_shifts_s(timestamps: Iterable[TimestampInText], sent_at: datetime) -> set[tuple[float, bool]]:
-    """Return by how much the times that can only be meant as this one are off.
+    """Return the time zone shifts of the times that can only mean ``sent_at``.
 
     Args:
-        timestamps: times as they are shown.
-        sent_at: as TCOP writes it: Beijing time without offset.
+        timestamps: times found in texts.
+        sent_at: the time as TCOP sends it: Beijing time without offset.
 
     Returns:
-        Seconds (late is positive), each a whole number of quarters of an hour of at most a day, as time zones are; and
-        whether the time has an offset.
+        Pairs of a shift in seconds (positive: late) and whether the time has an offset. Shifts are multiples of a
+        quarter of an hour and at most a day, as for time zones.
     """
-    utc = sent_at.replace(tzinfo=_BEIJING).astimezone(UTC).replace(tzinfo=None)
+    utc = sent_at.replace(tzinfo=BEIJING).astimezone(UTC).replace(tzinfo=None)
     shifts = set()
     for timestamp in timestamps:
         shift_s = (timestamp.time - (utc if timestamp.has_offset else sent_at)).total_seconds()
@@ -101,28 +99,28 @@ _CLOSING_EXPECTATIONS = frozenset({"=0", "less"})
 
 _PAGERDUTY_PLACES = frozenset({"/pagerduty"})
 
-NO_FIRST_EFFECT = "no effect of its first push is to be seen (TCM519)"
+NO_FIRST_EFFECT = "its first push shows no effect (TCM519)"
 
 NOT_CLOSED = "its resolve does not close its incident (TCM505)"
 
 
 class Inconclusive(NamedTuple):
-    """Why a story tells nothing about the clause."""
+    """Why a scenario is inconclusive for the clause."""
 
     reason: str
     not_applicable: bool = False
-    """Whether the receiver just does not do what the clause is about."""
+    """Whether the clause does not apply to this receiver."""
 
 
 def effects_match(
     result: EffectScenarioResult, *, fail_if_no_effect: bool = False, fail_if_not_closed: bool = False
 ) -> str | Inconclusive | None:
-    """Judge whether effects and open incidents are what each act says.
+    """Assert that effects and open incidents match each step.
 
     Args:
-        result: the story.
-        fail_if_no_effect: whether it is this clause's business that there is no effect at all.
-        fail_if_not_closed: whether it is its business that a resolve closes nothing.
+        result: the scenario's result.
+        fail_if_no_effect: fail, rather than be inconclusive, if the first push has no effect.
+        fail_if_not_closed: fail, rather than be inconclusive, if a resolve closes nothing.
     """
     for number, step_result in enumerate(result.step_results):
         is_open_known = step_result.after.open_incidents is not None
@@ -150,7 +148,7 @@ def effects_match(
 
 
 def count_matches(expected: str, before: int, after: int) -> bool:
-    """Say whether a count is what an act wants: ``=1``, ``>=1``, ``more``, ``less``, ``same``; empty: whatever."""
+    """Return whether a count meets an expectation: ``=1``, ``>=1``, ``more``, ``less``, ``same``; empty: any."""
     if expected.startswith((">=", "=")):
         number = int(expected.lstrip(">="))
         return after >= number if expected.startswith(">") else after == number
@@ -158,7 +156,7 @@ def count_matches(expected: str, before: int, after: int) -> bool:
 
 
 def status_in(result: EffectScenarioResult, *, allow: Sequence[str] = ("2xx",)) -> str | Inconclusive | None:
-    """Judge whether each push was answered with one of these statuses."""
+    """Assert that each push got one of these statuses."""
     for step_result in result.step_results:
         for attempt in step_result.attempts:
             is_late = attempt.outcome is Outcome.TIMED_OUT and attempt.status is None
@@ -172,13 +170,13 @@ def status_in(result: EffectScenarioResult, *, allow: Sequence[str] = ("2xx",)) 
 
 
 def retries_accepted(result: EffectScenarioResult) -> str | Inconclusive | None:
-    """Judge whether no push after one that was taken is refused; 409 to what is known already is no refusal."""
+    """Assert that pushes after the first step are not rejected; 409 for a known push passes."""
     retries = result._replace(step_results=result.step_results[1:])
     return status_in(retries, allow=("2xx", "409"))
 
 
 def answered_in_time(result: EffectScenarioResult) -> str | None:
-    """Judge whether each push was answered inside the deadline, whatever its status."""
+    """Assert that each push got a response within the deadline, whatever its status."""
     for step_result in result.step_results:
         if any(attempt.outcome is Outcome.TIMED_OUT for attempt in step_result.attempts):
             return f"{step_result.step.title}: no answer inside the deadline"
@@ -186,15 +184,15 @@ def answered_in_time(result: EffectScenarioResult) -> str | None:
 
 
 def not_acked_if_lost(result: EffectScenarioResult) -> str | None:
-    """Judge whether what could not be passed on was not acknowledged, or has been passed on later."""
+    """Assert that an alarm that could not be forwarded was not acknowledged, or was forwarded later."""
     first_step = result.step_results[0]
     if any(attempt.accepted for attempt in first_step.attempts) and not result.step_results[-1].after.count:
-        return f"{first_step.step.title}: answered {first_step.attempts[0].status}, and never told afterwards"
+        return f"{first_step.step.title}: answered {first_step.attempts[0].status}, and never forwarded afterwards"
     return None
 
 
 def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
-    """Judge whether each message names object and metric or event, and nothing in it is empty or unfilled."""
+    """Assert that each message names object and metric or event, and has no empty or unfilled values."""
     effects = result.step_results[-1].after.effects
     if not effects:
         return Inconclusive(NO_FIRST_EFFECT)
@@ -220,26 +218,26 @@ def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
 
 
 def states_distinguishable(result: EffectScenarioResult) -> str | Inconclusive | None:
-    """Judge whether the messages of the last act say something else than those before it, numbers and times aside."""
+    """Assert that the messages of the last step differ from earlier ones in more than numbers and times."""
     before, after = result.step_results[-1].before.effects, result.step_results[-1].after.effects
     if not before:
         return Inconclusive(NO_FIRST_EFFECT)
     new_effects = after[len(before) :]
     if not new_effects:
-        return f"{result.step_results[-1].step.title}: nothing is told of it"
+        return f"{result.step_results[-1].step.title}: no message about it"
     names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
     known_messages = {(effect.location, _without_values(effect, names)) for effect in before}
     if all((effect.location, _without_values(effect, names)) in known_messages for effect in new_effects):
-        return f"{result.step_results[-1].step.title}: told in the words that told its firing"
+        return f"{result.step_results[-1].step.title}: the message is worded like the one for its firing"
     return None
 
 
 def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = False) -> str | Inconclusive | None:
-    """Judge whether times are shown as the instants that were sent.
+    """Assert that times are shown as the instants that were sent.
 
     Args:
-        result: the story.
-        only_with_offset: whether only times with an offset from UTC are judged.
+        result: the scenario's result.
+        only_with_offset: check only times with an offset from UTC.
     """
     expected_content = result.scenario.expected_content
     texts = [effect.text for effect in result.step_results[-1].after.effects]
@@ -265,7 +263,7 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
 
 
 def downstream_accepts(result: EffectScenarioResult, *, service: str) -> str | Inconclusive | None:
-    """Judge whether an end took all that came."""
+    """Assert that a downstream service accepted all requests of the receiver."""
     refused = [
         effect
         for step_result in result.step_results
@@ -273,26 +271,28 @@ def downstream_accepts(result: EffectScenarioResult, *, service: str) -> str | I
         if effect.location == f"/{service}"
     ]
     if refused:
-        return f"/{service} refuses what the receiver sends: {refused[0].dedup_key}"
+        return f"/{service} rejects a request of the receiver: {refused[0].dedup_key}"
     is_accepted = any(effect.location == f"/{service}" for effect in result.step_results[-1].after.effects)
     return None if is_accepted else Inconclusive(NO_FIRST_EFFECT)
 
 
 def no_mass_mention(result: EffectScenarioResult) -> str | None:
-    """Judge whether no message repeats a mention of everybody that stands in a text of the alarm."""
+    """Assert that no message repeats a mass mention from a text of the alarm."""
     for effect in result.step_results[-1].after.effects:
         if any(_MENTION_ALL.search(leaf) for leaf in _text_leaves(effect.text)):
-            return f"a message to {effect.location} mentions everybody, because a text of the alarm says so"
+            return (
+                f"a message to {effect.location} mentions everybody, because a text of the alarm contains the mention"
+            )
     return None
 
 
 def acked_implies_effect(result: EffectScenarioResult) -> str | Inconclusive | None:
-    """Judge whether each alarm that was acknowledged has an effect."""
+    """Assert that each acknowledged alarm has an effect."""
     [step_result] = result.step_results
     pairs = zip(step_result.step.cases, step_result.attempts, strict=True)
     acked_tokens = [unique_tokens_of_body(case.request.body) for case, attempt in pairs if attempt.accepted]
     if not acked_tokens:
-        return Inconclusive("no push was taken (TCM515)")
+        return Inconclusive("no push was accepted (TCM515)")
     unseen = [
         tokens for tokens in acked_tokens if not any(effect.mentions(tokens) for effect in step_result.after.effects)
     ]
@@ -300,7 +300,7 @@ def acked_implies_effect(result: EffectScenarioResult) -> str | Inconclusive | N
 
 
 def dedup_key_stable(result: EffectScenarioResult) -> str | Inconclusive | None:
-    """Judge whether all events of the first alarm share a ``dedup_key``, and those of the last act have another."""
+    """Assert that all events of the first alarm share a ``dedup_key``, and those of the last step have another."""
     keys_by_step = [
         _dedup_keys(step_result.after.effects[len(step_result.before.effects) :]) for step_result in result.step_results
     ]
@@ -309,9 +309,7 @@ def dedup_key_stable(result: EffectScenarioResult) -> str | Inconclusive | None:
     first_alarm_keys, other_alarm_keys = set().union(*keys_by_step[:-1]), keys_by_step[-1]
     if len(first_alarm_keys) > 1:
         return "trigger, repeat and resolve have different dedup_keys"
-    if (
-        other_alarm_keys and other_alarm_keys <= first_alarm_keys
-    ):  # beside a key of its own there may be late events of the first alarm
+    if other_alarm_keys and other_alarm_keys <= first_alarm_keys:  # late events of the first alarm may follow
         return "another instance has the same dedup_key"
     return None
 
@@ -342,7 +340,7 @@ def _format_shift(shift_s: float) -> str:
 
 
 def _without_values(effect: Effect, names: Sequence[str]) -> str:
-    """Return what a message says, without the names, numbers and times that differ from one to the next anyway."""
+    """Return a message without the names, numbers and times that differ between messages anyway."""
     text = effect.text
     for name in names:
         text = text.replace(name, "")
@@ -350,7 +348,7 @@ def _without_values(effect: Effect, names: Sequence[str]) -> str:
 
 
 def _text_leaves(text: str) -> Iterator[str]:
-    """Yield the texts in a JSON text, or the text itself."""
+    """Yield the strings inside a JSON text, or the text itself."""
     try:
         values: list[Any] = [json.loads(text)]
     except (ValueError, RecursionError):

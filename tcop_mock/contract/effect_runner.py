@@ -1,4 +1,4 @@
-"""Tells the stories of one clause, looks at what becomes of them, and has them judged."""
+"""Runs the effect scenarios of one clause, observes their effects, and checks its assertions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.assertions import describe_response
 from tcop_mock.contract.clause_outcome import ClauseOutcome
 from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS, Inconclusive, count_matches
 from tcop_mock.contract.findings import Failure
-from tcop_mock.domain.contract import EffectScenarioResult, Prerequisite, SendMode, Step, StepResult
+from tcop_mock.domain.contract import DOWNSTREAM_PREREQUISITES, EffectScenarioResult, SendMode, Step, StepResult
 from tcop_mock.errors import ObserverError
 from tcop_mock.server.downstream import DOWNSTREAM_FAULTS
 
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from tcop_mock.server.downstream import DownstreamRecorder
 
 
-_DOWNSTREAM_PREREQUISITES = frozenset({Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM})
-
 _MAX_PARALLEL_SCENARIOS = 64
 
-"""So many are told side by side; most of the time they wait for effects to settle."""
+"""Scenarios in parallel; most of the time they wait for effects."""
 
 _HANG_UP_AFTER_S = 0.05
 
@@ -38,22 +36,30 @@ _RETRY_INTERVAL_S = 0.25
 _MAX_TRIES = 240
 
 
+class ScenarioProblem(NamedTuple):
+    """Why a scenario has no result."""
+
+    reason: str
+    is_other_clause: bool = False
+    """Whether the reason breaks another clause, which reports it. This one then leaves the scenario out."""
+
+
 @dataclass(slots=True)
 class EffectRunner:
-    """Tells stories to one receiver.
+    """Runs effect scenarios against one receiver.
 
     Args:
-        transport: the port.
-        poller: sees the effects.
-        downstream_poller: sees what comes to the ends that the receiver forwards to; clauses about messages look there.
+        transport: sends a request.
+        poller: polls the observer.
+        downstream_poller: polls our stub services, for clauses about forwarded messages.
         sleep: pauses.
         deadline_s: of one attempt.
-        in_flight: how many pushes may be under way at once.
-        late_effects_until_s: on the clock, how long what is told late is waited for.
-        downstream: the ends that the receiver forwards to.
+        in_flight: how many requests may be in flight.
+        late_effects_until_s: on the clock, how long to wait for late effects.
+        downstream: the stub services that the receiver forwards to.
         restart: restarts the receiver.
-        all_sent_text: all that the run sends, as text: what names something else, too, tells nothing.
-        effects_per_push: how many effects one push of a plain alarm has; only TCM501 judges more than one.
+        all_sent_text: all bodies of the run: a name that several scenarios send identifies none of them.
+        effects_per_push: how many effects one plain callback has; only TCM501 fails if there are several.
     """
 
     transport: Transport
@@ -73,28 +79,30 @@ class EffectRunner:
         self._semaphore = asyncio.Semaphore(self.in_flight)
 
     async def run(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
-        """Tell all stories of a clause and judge them."""
-        poller = self.downstream_poller if clause.prerequisites & _DOWNSTREAM_PREREQUISITES else self.poller
+        """Run all scenarios of a clause and check the assertions."""
+        poller = self.downstream_poller if clause.prerequisites & DOWNSTREAM_PREREQUISITES else self.poller
         semaphore = asyncio.Semaphore(_MAX_PARALLEL_SCENARIOS)
 
-        async def run_one(scenario: EffectScenario) -> tuple[EffectScenario, EffectScenarioResult | str]:
+        async def run_one(scenario: EffectScenario) -> tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]:
             async with semaphore:
                 try:
                     return scenario, await self.run_scenario(scenario, poller)
                 except ObserverError as error:
-                    return scenario, str(error)
+                    return scenario, ScenarioProblem(str(error))
 
         return _to_outcome(clause, await asyncio.gather(*map(run_one, test.effect_scenarios)))
 
-    async def run_scenario(self, scenario: EffectScenario, poller: EffectPoller) -> EffectScenarioResult | str:
-        """Tell one story up to its end, or to the act that went wrong; return why it could not be told.
+    async def run_scenario(
+        self, scenario: EffectScenario, poller: EffectPoller
+    ) -> EffectScenarioResult | ScenarioProblem:
+        """Run one scenario to its end, or to the first step with unexpected effects; return why it has no result.
 
         Args:
-            scenario: what is played.
-            poller: sees what becomes of it.
+            scenario: what to send and to expect.
+            poller: polls the observer.
 
         Raises:
-            ObserverError: its effects cannot be seen.
+            ObserverError: the observer failed.
         """
         distinctive_names = frozenset(
             name
@@ -108,7 +116,7 @@ class EffectRunner:
             scenario = replace(scenario, unique_tokens=unique_tokens)
             before = await poller.snapshot(scenario)
         if before.effects:
-            return "the receiver knows the alarms of this seed already; leave --seed out, or give it another one"
+            return ScenarioProblem("the receiver knows the alarms of this seed already; use another seed, or none")
         step_results: list[StepResult] = []
         for step in map(self._with_expected_count, scenario.steps):
             faulty_downstream = self.downstream if step.downstream_fault else None
@@ -121,7 +129,7 @@ class EffectRunner:
                 and not step.continue_on_error
                 and step.send_mode not in {SendMode.ACK_LOST, SendMode.DURING_RESTART}
             ):
-                return f"{step.title}: {describe_response(rejected)} (TCM101)"
+                return ScenarioProblem(f"{step.title}: {describe_response(rejected)} (TCM101)", is_other_clause=True)
             after = await self._observe_step(poller, scenario, step, before, attempts)
             step_results.append(StepResult(step, tuple(attempts), before, after))
             if not _matches_expectation(step, before, after):
@@ -154,7 +162,7 @@ class EffectRunner:
     async def _send_with_fault(
         self, scenario: EffectScenario, step: Step, downstream: DownstreamRecorder
     ) -> list[Attempt]:
-        """Send while the ends fail, which they do until the receiver has met with it, be it after its answer."""
+        """Send while the stub services fail; they fail until the receiver has called one, also after its response."""
         with downstream.inject_fault(scenario.unique_tokens, DOWNSTREAM_FAULTS[step.downstream_fault]) as fault:
             attempts = await self._send_step(step)
             if any(attempt.accepted for attempt in attempts):
@@ -176,7 +184,7 @@ class EffectRunner:
         return [await self._send_request(case.request) for case in step.cases]
 
     async def _send_during_restart(self, restart: asyncio.Future[None], case: RequestCase) -> list[Attempt]:
-        """Push while the receiver is restarted until it takes the push, as TCOP's retries may."""
+        """Send repeatedly during a restart until the receiver accepts, as the retries of TCOP do."""
         attempts: list[Attempt] = []
         try:
             while not (restart.done() and attempts and _is_accepted(attempts[-1])) and len(attempts) < _MAX_TRIES:
@@ -193,7 +201,7 @@ class EffectRunner:
 
 
 def _is_accepted(attempt: Attempt) -> bool:
-    return attempt.accepted or attempt.status == HTTPStatus.CONFLICT  # it is known already
+    return attempt.accepted or attempt.status == HTTPStatus.CONFLICT  # the receiver has it already
 
 
 def _matches_expectation(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
@@ -203,15 +211,17 @@ def _matches_expectation(step: Step, before: EffectSnapshot, after: EffectSnapsh
     return open_matches and count_matches(step.expected_effects, before.count, after.count)
 
 
-def _to_outcome(clause: Clause, results: Sequence[tuple[EffectScenario, EffectScenarioResult | str]]) -> ClauseOutcome:
+def _to_outcome(
+    clause: Clause, results: Sequence[tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]]
+) -> ClauseOutcome:
     failures: list[Failure] = []
     inconclusive: dict[str, str] = {}
     skipped: dict[str, str] = {}
     not_applicable: dict[str, str] = {}
     asserted: set[str] = set()
     for scenario, result in results:
-        if isinstance(result, str):
-            (skipped if result.endswith(")") else inconclusive)[scenario.title] = result
+        if isinstance(result, ScenarioProblem):
+            (skipped if result.is_other_clause else inconclusive)[scenario.title] = result.reason
             continue
         messages = [EFFECT_ASSERTIONS[invocation.name](result, **invocation.params) for invocation in clause.assertions]
         unclear_results = [message for message in messages if isinstance(message, Inconclusive)]
@@ -245,13 +255,13 @@ _POLL_INTERVAL_S = 0.1
 
 _MAX_TIMEOUTS = 10
 
-"""So many times as long as an effect may take it is waited for while more and more come."""
+"""Multiple of the effect timeout to wait at most while new effects appear."""
 
 _MIN_QUIET_S = 0.4
 
 _QUIET_LATENCIES = 3.0
 
-"""So many times as long as a first effect took, nothing more must come."""
+"""Multiple of the latency of a first effect during which nothing may change."""
 
 
 @dataclass(slots=True)
@@ -259,7 +269,7 @@ class EffectPoller:
     """Polls an observer, bounded.
 
     Args:
-        observer: that is asked.
+        observer: what is polled.
         clock: seconds.
         sleep: pauses.
         effect_timeout_s: how long an effect may take to appear.
@@ -272,17 +282,17 @@ class EffectPoller:
     latency_s: float = 0.0
     """How long a first effect took to appear."""
     _mention_cache: dict[frozenset[str], dict[str, bool]] = field(default_factory=dict, init=False)
-    """Of the tokens of each story: which texts mention one."""
+    """By the tokens of a scenario: whether a text mentions one of them."""
     _last_counts: dict[str, int] = field(default_factory=dict, init=False)
-    """By what was asked for: how much was to be seen at the last look, of whatever story."""
+    """By object: how many effects the last snapshot had, of all scenarios."""
     _last_change_s: float = field(default=0.0, init=False)
-    """When that last changed: until then the receiver was working off what it had been sent."""
+    """When that number last changed: until then the receiver was busy."""
 
     async def snapshot(self, scenario: EffectScenario) -> EffectSnapshot:
-        """Return what is to be seen of a story now.
+        """Return the effects of a scenario that are visible now.
 
         Raises:
-            ObserverError: nothing can be seen.
+            ObserverError: the observer failed.
         """
         effects_now = await self.observer.observe(scenario.object_id)
         if not getattr(self.observer, "shows_all", False):
@@ -300,18 +310,17 @@ class EffectPoller:
     async def wait_until_settled(
         self, scenario: EffectScenario, is_expected: Callable[[EffectSnapshot], bool], *, until_s: float | None = None
     ) -> EffectSnapshot:
-        """Return what is to be seen when it is as wanted, or has had its time, and nothing has changed for a while.
+        """Return the effects when they are as expected, or the time is over, and nothing changed for a while.
 
-        What is missing is waited for while the receiver is still busy with other stories: it may have a queue, and the
-        run has filled it.
+        It waits longer while the receiver is busy with other scenarios: the run may have filled its queue.
 
         Args:
-            scenario: whose alarms are looked for.
-            is_expected: whether a sight is what the clause wants; it is waited for.
-            until_s: on the clock, in place of the time that an effect may take.
+            scenario: whose effects to look for.
+            is_expected: returns whether a snapshot is what the clause expects.
+            until_s: on the clock, in place of the effect timeout.
 
         Raises:
-            ObserverError: nothing can be seen.
+            ObserverError: the observer failed.
         """
         quiet_s = max(_MIN_QUIET_S, min(_QUIET_LATENCIES * self.latency_s, self.effect_timeout_s))
         started_s = changed_s = self.clock()

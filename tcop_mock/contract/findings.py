@@ -1,4 +1,4 @@
-"""Problems of a clause's cases become findings: one for each distinct cause."""
+"""Findings of a clause: one for each distinct cause of its failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tcop_mock.contract.reproduce import (
     replay_command,
 )
 from tcop_mock.domain.target import MASK, mask_query_secrets
-from tcop_mock.domain.verdict import Exchange, Finding, Reproduction
+from tcop_mock.domain.verdict import Exchange, Finding, ReproducedRequest, Reproduction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,18 +43,18 @@ class Failure(NamedTuple):
     attempt: Attempt
     text: str
     scenario: EffectScenarioResult | None = None
-    """What the case was the last push of."""
+    """The scenario whose last request the case is."""
     cause: str = ""
     """What it has in common with others, where that is not the text."""
 
     @property
     def title(self) -> str:
-        """By what it is known in its clause."""
+        """The title that identifies it in its clause."""
         return self.scenario.scenario.title if self.scenario else self.case.title
 
 
 def failures_of(case: RequestCase, attempt: Attempt, text: str) -> Iterator[Failure]:
-    """Yield what is wrong with an attempt: the judge's text, or each of a parser's reasons in its place."""
+    """Yield what is wrong with an attempt: the text of the assertion, or each reason of a parser."""
     if attempt.parse_errors:
         yield from (Failure(case, attempt, reason.message, cause=reason.cause) for reason in attempt.parse_errors)
     else:
@@ -66,7 +66,7 @@ def findings(failures: Sequence[Failure], asserted_count: int, context: Reproduc
 
     Args:
         failures: what went wrong, in the order of the cases.
-        asserted_count: how many cases were judged in all.
+        asserted_count: how many cases have a result.
         context: the clause, the target and the run's seed and profile.
     """
     groups: dict[str, list[Failure]] = {}
@@ -90,6 +90,7 @@ def _finding(text: str, group: Sequence[Failure], asserted_count: int, context: 
             _curl_commands(first, context.target, insecure=INSECURE in context.flags),
             check_command(context),
             "" if first.scenario else replay_command(first.case, context),
+            () if context.target.parser else tuple(_reproduced_requests(first, context.target)),
         ),
         cause=text,
         cases=() if any(failure.attempt.status is None for failure in group) else tuple(other.title for other in group),
@@ -131,10 +132,8 @@ def exchange_of(case: RequestCase, attempt: Attempt, target: Target) -> Exchange
             text = credentials.mask(text)
         return text
 
-    path = target.path_with(case.request.query)
-    url = f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}"
     return Exchange(
-        mask_query_secrets(url),
+        _masked_url(case, target),
         replace(case, request=replace(case.request, credentials=None)),
         replace(
             attempt,
@@ -148,10 +147,28 @@ def exchange_of(case: RequestCase, attempt: Attempt, target: Target) -> Exchange
 
 
 def _curl_commands(failure: Failure, target: Target, *, insecure: bool) -> str:
-    """Return curl commands for the case, or for all pushes of its story in order."""
+    """Return one curl command for each reproduced case."""
+    return "\n".join(curl_command(case, target, insecure=insecure) for case in _reproduced_cases(failure))
+
+
+def _reproduced_requests(failure: Failure, target: Target) -> Iterator[ReproducedRequest]:
+    for case in _reproduced_cases(failure):
+        request = replace(case.request, credentials=None)
+        yield ReproducedRequest(
+            _masked_url(case, target), request, has_credentials=case.request.credentials is not None
+        )
+
+
+def _reproduced_cases(failure: Failure) -> Sequence[RequestCase]:
+    """Return the case, or the first cases of its scenario in order."""
     step_results = failure.scenario.step_results if failure.scenario else ()
     cases = [case for step_result in step_results for case in step_result.step.cases] or [failure.case]
-    return "\n".join(curl_command(case, target, insecure=insecure) for case in cases[:_MAX_CURL_COMMANDS])
+    return cases[:_MAX_CURL_COMMANDS]
+
+
+def _masked_url(case: RequestCase, target: Target) -> str:
+    path = target.path_with(case.request.query)
+    return mask_query_secrets(f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}")
 
 
 def _failure_evidence(failure: Failure, target: Target) -> str:

@@ -1,4 +1,4 @@
-"""How clauses are kept, in code: read from ``contracts/fixes/``, one thought a file."""
+"""Fixes: code samples that satisfy clauses, read from ``contracts/fixes/``, one idea per file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LANGUAGE_BY_FRAMEWORK = {
     "spring": "java",
     "go": "go",
 }
-"""Each with the language that it is written in."""
+"""Programming language by framework."""
 FRAMEWORK_NAMES = {
     "flask": "Flask",
     "fastapi": "FastAPI",
@@ -37,15 +37,15 @@ FRAMEWORK_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One thought, and how it looks in code."""
+    """One fix with its code samples."""
 
     title: str
     clauses: tuple[str, ...]
     samples: Mapping[str, str]
-    """By framework, or by language where it is the same in all frameworks of one."""
+    """Code by framework, or by language if it is the same in all frameworks of that language."""
 
     def samples_for(self, framework: str | None) -> dict[str, str]:
-        """Return the samples for one framework, or all."""
+        """Return the sample for a framework, or all samples."""
         if framework is None:
             return dict(self.samples)
         name = framework if framework in self.samples else LANGUAGE_BY_FRAMEWORK[framework]
@@ -60,5 +60,5 @@ def load_fixes() -> tuple[Fix, ...]:
 
 
 def fixes_for(clause: Clause) -> tuple[Fix, ...]:
-    """Return the fixes that keep a clause; none, where it is a team's own."""
+    """Return the fixes of a clause; custom clauses have none."""
     return tuple(fix for fix in load_fixes() if clause.code in fix.clauses)

@@ -1,4 +1,4 @@
-"""What clauses change in a body: on its tree, by path, or all of it."""
+"""Mutations: changes that clauses make to a body, by path in its tree or to its serialization."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 _TIME_FIELDS = frozenset({"firstOccurTime", "durationTime", "recoverTime"})
 SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {"string": str, "integer": int, "number": float}
-"""JSON types that a scalar can be given, by their names in clause files."""
+"""Converters to JSON types, by their names in clause files."""
 
 
 def apply_mutation(tree: Any, mutation: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON trees
-    """Return a tree with what a variant of a clause changes: ``set``, ``null`` (TOML has none), ``unset``, ``fill``.
+    """Return a tree with the changes of a mutation: ``set``, ``null`` (TOML has no null), ``unset``, ``fill``.
 
     Raises:
-        UnknownNameError: the body has no such path.
+        UnknownNameError: the body does not have the path.
     """
     for path, value in mutation.get("set", {}).items():
         tree = with_value(tree, _locate(tree, path), value, create=True)
@@ -37,14 +37,14 @@ def change_type(tree: Any, path: str, type_name: str) -> Any:  # noqa: ANN401 - 
     """Return a tree with the scalar at a path in another JSON type.
 
     Raises:
-        UnknownNameError: the body has no such path.
+        UnknownNameError: the body does not have the path.
     """
     location = _locate(tree, path)
     return with_value(tree, location, SCALAR_TYPES[type_name](value_at(tree, location)))
 
 
 def _locate(tree: Any, path: str) -> str:  # noqa: ANN401 - JSON trees
-    """Return where a value stands in this body: the oldest callbacks have their times inside the policy."""
+    """Return the path of a value in this body: the oldest callbacks have their times inside the policy."""
     is_in_policy = (
         path in _TIME_FIELDS and path not in tree and _TIME_FIELDS & tree.get(TimesLocation.POLICY, {}).keys()
     )
@@ -52,10 +52,10 @@ def _locate(tree: Any, path: str) -> str:  # noqa: ANN401 - JSON trees
 
 
 def serialize_variant(tree: Any, variant: Mapping[str, Any]) -> bytes:  # noqa: ANN401 - JSON trees
-    """Return a body as a variant of a clause writes it.
+    """Return a body as a mutation serializes it.
 
-    ``ascii``, ``order``, ``indent``, ``twice`` (a key), ``encoding``, ``bom``, ``cut`` (a text, which loses its last
-    byte).
+    Keys: ``ascii_only``, ``key_order``, ``indent``, ``duplicate_key``, ``encoding``, ``bom``, ``drop_last_byte_of`` (a
+    text).
     """
     if "key_order" in variant:
         tree = _reorder(tree, is_reversed=variant["key_order"] == "reversed")
@@ -73,7 +73,7 @@ def serialize_variant(tree: Any, variant: Mapping[str, Any]) -> bytes:  # noqa: 
 
 
 def raw_body(table: Mapping[str, Any]) -> bytes:
-    """Return the bytes that a clause writes down as ``text``, as ``hex``, or nested so many ``times``."""
+    """Return the bytes that a clause gives as ``text``, as ``hex``, or as nesting of a ``depth``."""
     if "hex" in table:
         return bytes.fromhex(re.sub(r"\s", "", table["hex"]))
     if "depth" in table:
@@ -82,7 +82,7 @@ def raw_body(table: Mapping[str, Any]) -> bytes:
 
 
 def _reorder(tree: Any, *, is_reversed: bool) -> Any:  # noqa: ANN401 - JSON trees
-    """Return a tree with the keys of each object in alphabetical order, or as they are, backwards."""
+    """Return a tree with the keys of each object in alphabetical order, or in reverse of the given order."""
     if isinstance(tree, list):
         return [_reorder(item, is_reversed=is_reversed) for item in tree]
     if not isinstance(tree, dict):

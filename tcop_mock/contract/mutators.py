@@ -1,6 +1,6 @@
-"""Mutators: what the clauses do to bodies, by name, for ``emit --mutate`` and ``export``.
+"""Mutators: the changes that clauses make to bodies, by name, for ``emit --mutate`` and ``export``.
 
-They are read from the clauses themselves, so that a body which breaks a receiver here is the one that ``check`` sends.
+They are read from the clause files, so ``emit`` writes the same bodies that ``check`` sends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LISTING = "`tcop-mock list --mutators` shows all mutators"
 
 
 class ExpectedReaction(StrEnum):
-    """What a receiver has to do with a body: take it, refuse it, or either, as long as it does not break."""
+    """The reaction expected of a receiver: accept the body, reject it, or either without a server error."""
 
     TAKE = "take"
     REFUSE = "refuse"
@@ -42,17 +42,17 @@ class Mutator:
     name: str
     title: str
     clause: str
-    """Code of the clause that it serves."""
+    """Code of the clause that uses it."""
     expected_reaction: ExpectedReaction
-    """What a receiver has to do with the body."""
+    """The reaction expected of a receiver."""
     change: Callable[[Any], bytes]
-    """From the body's tree to the bytes in its place; raises ``UnknownNameError`` where the tree lacks the path."""
+    """Turns a body's tree into bytes; raises ``UnknownNameError`` if the tree lacks the path."""
     state: State = State.FIRING
-    """Of the callback that the clause changes."""
+    """State of the callback that the clause changes."""
     has_threshold: bool = True
     """Whether that callback has a threshold."""
     shape: str = ""
-    """The shape that the clause changes callbacks of, where it is about one product."""
+    """Shape of the callback that the clause changes; empty: any."""
 
 
 @cache
@@ -69,7 +69,7 @@ def find_mutator(name: str) -> Mutator:
     """Return a mutator.
 
     Raises:
-        UnknownNameError: there is none of that name; names near misses.
+        UnknownNameError: there is no mutator of that name; the message lists similar names.
     """
     if name not in load_mutators():
         raise UnknownNameError("mutator", name, load_mutators(), listing=_LISTING)
@@ -122,7 +122,7 @@ def _raw_body_mutators(clause: Clause) -> Iterator[Mutator]:
 
 
 def _expected_reaction(clause: Clause) -> ExpectedReaction:
-    """Say what a clause expects of its bodies: one that only forbids a crash leaves the choice."""
+    """Return the reaction that a clause expects. A clause that only forbids 5xx allows either."""
     allowed = {status for invocation in clause.assertions for status in invocation.params.get("allow", ())}
     if not allowed:
         return ExpectedReaction.EITHER
@@ -138,7 +138,7 @@ _READERS: dict[str, Callable[[Clause], Iterator[Mutator]]] = {
     "scalar_types": _type_mutators,
     "mutations": _mutation_mutators,
 }
-"""By the player that a clause names; the others change no body."""
+"""Readers by request builder; the other builders change no body."""
 
 
 def _name_of(title: str) -> str:

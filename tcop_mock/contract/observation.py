@@ -1,18 +1,24 @@
-"""Whether and how the effects of a receiver can be seen."""
+"""Observation of the effects of a receiver: which effects are visible, and how."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.builders_effects import control_scenario
-from tcop_mock.contract.effect_runner import EffectPoller, EffectRunner
-from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Prerequisite
+from tcop_mock.contract.effect_runner import EffectPoller, EffectRunner, ScenarioProblem
+from tcop_mock.domain.contract import (
+    DOWNSTREAM_PREREQUISITES,
+    EFFECT_PREREQUISITES,
+    MissingPrerequisite,
+    Prerequisite,
+)
 from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
-from tcop_mock.errors import ObserverError
+from tcop_mock.errors import ObserverError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.preflight import Preflight
@@ -22,55 +28,83 @@ if TYPE_CHECKING:
     from tcop_mock.server.downstream import DownstreamRecorder
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
-_NO_OBSERVER = "needs observer: give --observe-url, --observe-cmd or --downstream"
-_NO_DOWNSTREAM = "needs downstream: give --downstream HOST:PORT and have the receiver forward there"
-_NO_OPEN = "needs to see what is open: give --observe-open, or have the receiver forward to /pagerduty of --downstream"
 _IN_FLIGHT = 16
+
+
+class DownstreamAddress(NamedTuple):
+    """Where our stub services listen for a receiver that forwards to them."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> DownstreamAddress:
+        """Parse ``HOST:PORT``; an empty host is 127.0.0.1.
+
+        Raises:
+            UsageError: the text has another form; the message begins with ``source``.
+        """
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdecimal():
+            raise UsageError(f"{source} {text!r}: write HOST:PORT, as in 127.0.0.1:9100")
+        return cls(host.strip("[]") or "127.0.0.1", int(port))
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationConfig:
-    """By what effects are seen, and what can be done to the receiver and its ends.
+    """How a run observes the effects of a receiver, and what it can do to the receiver and its downstream services.
 
     Args:
-        observer: sees what the receiver did; the ends, where it is not given.
-        downstream: the ends that the receiver forwards to.
+        observer: shows the effects; the downstream services do if there is none.
+        downstream: records what the receiver forwards to our stub services.
         restart: restarts the receiver.
-        effect_timeout_s: how long an effect may take to appear.
+        effect_timeout_s: how long an effect may take to appear, in seconds.
+        downstream_address: where :meth:`listening` opens the stub services.
     """
 
     observer: Observer | None = None
     downstream: DownstreamRecorder | None = None
     restart: Callable[[], Awaitable[None]] | None = None
     effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S
+    downstream_address: DownstreamAddress | None = None
 
-    def missing_prerequisite(self, clause: Clause) -> str:
-        """Say what a clause needs that is not there; empty: nothing."""
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Have the downstream services listen, if there are any.
+
+        Raises:
+            UsageError: nothing can listen at the address.
+        """
+        if self.downstream is None or self.downstream_address is None:
+            yield
+            return
+        async with self.downstream.server(*self.downstream_address):
+            yield
+
+    def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
+        """Return the precondition of a clause that this observation does not meet, if there is one."""
         prerequisites = clause.prerequisites & EFFECT_PREREQUISITES
         if prerequisites and self.observer is None and self.downstream is None:
-            return _NO_OBSERVER
-        if (
-            prerequisites & {Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM}
-            and self.downstream is None
-        ):
-            return _NO_DOWNSTREAM
+            return MissingPrerequisite(Prerequisite.OBSERVER)
+        if prerequisites & DOWNSTREAM_PREREQUISITES and self.downstream is None:
+            return MissingPrerequisite(Prerequisite.DOWNSTREAM)
         if Prerequisite.RESTART in prerequisites and self.restart is None:
-            return "needs restart: give --restart-cmd, a command that restarts the receiver"
-        return ""
+            return MissingPrerequisite(Prerequisite.RESTART)
+        return None
 
 
 @dataclass(slots=True)
 class EffectObservation:
-    """What is to be seen of one receiver.
+    """The observation of one receiver during a run.
 
     Args:
-        config: what there is.
-        observer: by whom it is seen.
-        transport: the port to the receiver.
-        clock: seconds.
-        sleep: pauses.
-        preflight: what a first callback found.
-        until_s: on the clock: the end of the run.
+        config: observer, downstream services, times.
+        observer: shows the effects.
+        transport: sends requests to the receiver.
+        clock: returns seconds.
+        sleep: waits.
+        preflight: the result of the first callback.
+        until_s: the end of the run on the clock.
     """
 
     config: ObservationConfig
@@ -81,7 +115,9 @@ class EffectObservation:
     preflight: Preflight
     until_s: float
     runner: EffectRunner = field(init=False)
-    _inconclusive: str = field(default="", init=False)
+    _error: str = field(default="", init=False)
+    """Why the plain alarm shows nothing of the receiver's effects, where an error is the reason."""
+    _no_effect: MissingPrerequisite | None = field(default=None, init=False)
     _any_rejected: bool = field(default=False, init=False)
     _open_count: int | None = field(default=None, init=False)
 
@@ -103,66 +139,64 @@ class EffectObservation:
         return EffectPoller(observer, self.clock, self.sleep, self.config.effect_timeout_s)
 
     async def calibrate(self, factory: CaseFactory) -> None:
-        """Look whether anything is to be seen of a plain alarm."""
+        """Send a plain alarm and record which of its effects are visible."""
         scenario = control_scenario(factory)
         try:
             result = await self.runner.run_scenario(scenario, self.runner.poller)
         except ObserverError as error:
-            self._inconclusive = str(error)
+            self._error = str(error)
             return
-        if isinstance(result, str):
-            self._inconclusive = f"no effect can be judged: {result}"
+        if isinstance(result, ScenarioProblem):
+            self._error = f"no effect can be judged: {result.reason}"
             return
         [step_result] = result.step_results
         self._any_rejected = bool(step_result.after.rejected)
         self._open_count = None if step_result.after.open_incidents is None else step_result.after.open_count
         self.runner.effects_per_push = step_result.after.count
         if not step_result.after.count:
-            self._inconclusive = self._explain_no_effect()
+            self._no_effect = self._missing_effect()
 
     def precheck(self, clause: Clause) -> ClauseResult | None:
-        """Return the result of a clause that cannot be played on what is to be seen."""
+        """Return the result of a clause that cannot be checked with the effects that are visible."""
         is_about_refusals = any(invocation.name == "downstream_accepts" for invocation in clause.assertions)
-        inconclusive_reason = (
-            self._not_visible(clause)
-            if is_about_refusals and self._any_rejected
-            else self._inconclusive or self._not_visible(clause)
-        )
-        if inconclusive_reason:
-            return ClauseResult(clause, ClauseStatus.ERROR, reason=inconclusive_reason)
-        missing = self._missing_prerequisite(clause)
-        return ClauseResult(clause, ClauseStatus.NOT_RUN, reason=missing) if missing else None
+        not_visible = self._not_visible(clause)
+        if not (is_about_refusals and self._any_rejected):
+            if self._error:
+                return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error)
+            not_visible = self._no_effect or not_visible
+        if not_visible:
+            return ClauseResult(clause, ClauseStatus.ERROR, missing=not_visible)
+        unused = self._unused_service(clause)
+        return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=unused) if unused else None
 
-    def _not_visible(self, clause: Clause) -> str:
-        """Say what should be seen and is not."""
+    def _not_visible(self, clause: Clause) -> MissingPrerequisite | None:
+        """Return what should be visible of a plain alarm and is not."""
         downstream = self.config.downstream
         if Prerequisite.OPEN_INCIDENTS in clause.prerequisites and self._open_count == 0:
-            return "a plain alarm that fires shows no open incident; is --observe-open right?"
+            return MissingPrerequisite(Prerequisite.VISIBLE_INCIDENT)
         if (
             Prerequisite.DOWNSTREAM in clause.prerequisites
             and downstream is not None
             and not downstream.reached_services
         ):
-            return f"nothing came to --downstream; {_refusal_hint(downstream)}"
-        return ""
+            return MissingPrerequisite(Prerequisite.FORWARDING, (_refusal_hint(downstream),))
+        return None
 
-    def _missing_prerequisite(self, clause: Clause) -> str:
-        """Say what the receiver does not do that a clause is about."""
+    def _unused_service(self, clause: Clause) -> MissingPrerequisite | None:
+        """Return what the receiver does not do although the clause is about it."""
         if Prerequisite.OPEN_INCIDENTS in clause.prerequisites and self._open_count is None:
-            return _NO_OPEN
+            return MissingPrerequisite(Prerequisite.OPEN_INCIDENTS)
         reached = self.config.downstream.reached_services if self.config.downstream else frozenset()
         for prerequisite, service in ((Prerequisite.PAGERDUTY, "pagerduty"), (Prerequisite.WECOM, "wecom")):
             if prerequisite in clause.prerequisites and service not in reached:
-                return f"the receiver forwards nothing to /{service}"
-        return ""
+                return MissingPrerequisite(prerequisite)
+        return None
 
-    def _explain_no_effect(self) -> str:
-        message = "a plain alarm that was answered 2xx has no effect that is to be seen"
-        time_limit = f"within --effect-timeout {self.config.effect_timeout_s:g}s"
+    def _missing_effect(self) -> MissingPrerequisite:
+        timeout = f"{self.config.effect_timeout_s:g}s"
         if self.config.observer is None and self.config.downstream is not None:
-            return f"{message} at --downstream {time_limit}; {_refusal_hint(self.config.downstream)}"
-        question = "does --observe-all choose what the receiver did, and does it name the alarm's object?"
-        return f"{message} {time_limit}; {question}"
+            return MissingPrerequisite(Prerequisite.FORWARDED_EFFECT, (timeout, _refusal_hint(self.config.downstream)))
+        return MissingPrerequisite(Prerequisite.VISIBLE_EFFECT, (timeout,))
 
 
 def _refusal_hint(downstream: DownstreamRecorder) -> str:

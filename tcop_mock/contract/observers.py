@@ -1,4 +1,4 @@
-"""The observers: a URL, a command, a Python callable."""
+"""Observers of effects: a URL, a command, a Python callable."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DEFAULT_EFFECTS_PATH = "$.effects[*]"
 
 DEFAULT_OPEN_PATH = "$.open[*]"
 
-"""Where effects and open incidents stand in a document that is written for us."""
+"""Where effects and open incidents are in a document without JSONPaths of the user."""
 
 _MAX_EXCERPT_CHARS = 80
 
@@ -55,7 +55,7 @@ class EffectPaths:
         return cls(_compile_path("--observe-all", effects_path), _compile_path("--observe-open", open_path))
 
     def parse_snapshot(self, raw: bytes | str, source: str) -> EffectSnapshot:
-        """Return what a JSON text tells.
+        """Return the effects in a JSON text.
 
         Args:
             raw: the text.
@@ -72,14 +72,14 @@ class EffectPaths:
         return self.extract(document)
 
     def extract(self, document: Any) -> EffectSnapshot:  # noqa: ANN401 - a JSON value
-        """Return what a document tells."""
+        """Return the effects in a document."""
         open_effects = None if self.open is None else _effects_at(self.open, document)
         effects = (open_effects or ()) if self.effects is None else _effects_at(self.effects, document)
         return EffectSnapshot(effects, open_effects)
 
 
 def default_paths(document: Any) -> EffectPaths:  # noqa: ANN401 - a JSON value
-    """Return the paths of a document that is written for us; one without ``open`` does not tell what is open."""
+    """Return the default paths; a document without ``open`` does not show which incidents are open."""
     has_open = isinstance(document, dict) and "open" in document
     return EffectPaths.parse(DEFAULT_EFFECTS_PATH, DEFAULT_OPEN_PATH if has_open else None)
 
@@ -108,13 +108,13 @@ _DEADLINE_S = 10.0
 
 MAX_BYTES = 32 * 1024 * 1024
 
-"""As much of what a URL answers is read."""
+"""Limit of the response body of a URL."""
 
 _MAX_ERROR_CHARS = 200
 
 _REST_FACTOR = 2.0
 
-"""So many times as long as a look took, there is none after it."""
+"""After each poll, the observer rests for this multiple of its duration."""
 
 
 def _make_transport(target: Target) -> Transport:
@@ -127,8 +127,8 @@ class UrlObserver:
 
     Args:
         target: the URL, whose userinfo is sent as credentials.
-        paths: what the document tells.
-        make_transport: gives the port to a target.
+        paths: where the effects are in the document.
+        make_transport: returns a transport to a target.
     """
 
     target: Target
@@ -136,7 +136,7 @@ class UrlObserver:
     make_transport: Callable[[Target], Transport] = _make_transport
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what the document tells now.
+        """Return the effects that the document shows now.
 
         Raises:
             ObserverError: it is not there, or no JSON.
@@ -163,7 +163,7 @@ class CommandObserver:
 
     Args:
         arguments: the command, split.
-        paths: what the document tells; ``None``: it is ``{"effects": [...], "open": [...]}``.
+        paths: where the effects are in the document; ``None``: it is ``{"effects": [...], "open": [...]}``.
     """
 
     arguments: tuple[str, ...]
@@ -227,8 +227,8 @@ class CallableObserver:
 
     Args:
         name: for messages.
-        function: returns ``{"effects": [...], "open": [...]}``, or a document for ``paths``, or a ``Sight``.
-        paths: what the document tells.
+        function: returns ``{"effects": [...], "open": [...]}``, or a document for ``paths``, or an ``EffectSnapshot``.
+        paths: where the effects are in the document.
     """
 
     name: str
@@ -257,12 +257,12 @@ class CallableObserver:
 
 @dataclass(slots=True)
 class CoalescingObserver:
-    """One observer for many that look at the same time: whoever comes while one looks waits for the next look.
+    """Shares one poll between callers that poll at the same time: a call during a poll waits for the next one.
 
-    A look costs the receiver work, which must not make its answers late: after each it is left alone for a while.
+    A poll costs the receiver work, which must not delay its responses. So there is a rest after each poll.
 
     Args:
-        observer: that looks.
+        observer: what is polled.
         per_token: whether it shows the object that it is asked for only, so that nothing can be shared.
         clock: seconds.
         sleep: pauses.

@@ -1,4 +1,4 @@
-"""Before a contract is played: does the target answer at all, and how fast? One plain callback tells."""
+"""The check before a run: whether the target answers a plain callback, and how fast."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
     Args:
         plain_request: the callback.
         target: for messages.
-        transport: the port.
+        transport: sends a request.
         deadline_s: of one attempt.
         wait_s: how long a target that does not answer yet, or answers 502 to 504, is given to start.
         clock: seconds.

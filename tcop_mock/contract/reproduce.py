@@ -66,11 +66,11 @@ class ReproductionContext(NamedTuple):
 
 
 def check_command(context: ReproductionContext) -> str:
-    """Return a command of ours that plays the clause again, segments and crowds included.
+    """Return a ``tcop-mock check`` command that runs the clause again, with segments and bursts.
 
     Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
     a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_CMD``, ``RESTART_CMD``.
-    A clause about effects is played with a fresh seed: the receiver knows the alarms of this one by now.
+    A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
     is_about_effects = not context.clause.prerequisites.isdisjoint(EFFECT_PREREQUISITES)
@@ -82,7 +82,7 @@ def check_command(context: ReproductionContext) -> str:
 
 
 def replay_command(case: RequestCase, context: ReproductionContext) -> str:
-    """Return a command of ours that sends this one case again; nothing where a case alone does not show what it did.
+    """Return a ``tcop-mock replay`` command that sends one case again; empty if one case alone shows nothing.
 
     It does not where a clause looks at what comes before, beside or after the case.
     """
@@ -125,7 +125,7 @@ def _target_argument(context: ReproductionContext) -> str:
 
 def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False) -> str:
     options = "".join(f" --catalog {shlex.quote(folder)}" for folder in context.catalog_folders)
-    if not context.clause.code.startswith("TCM"):
+    if not context.clause.is_built_in:
         options += "".join(f" --clause-files {shlex.quote(files)}" for files in context.clause_files)
     seed = "" if fresh_seed else f" --seed {context.seed}"
     return f"{seed} --profile {context.profile}{options}"

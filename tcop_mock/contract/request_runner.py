@@ -1,4 +1,4 @@
-"""Sends the cases of one clause and has them judged."""
+"""Sends the requests of one clause and checks its assertions."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Transport
 
 _BODY_TIMEOUT_S = 0.25
-"""How long a body may take after its head where only the head is judged."""
+"""How long a response body may take after its head if the assertions need only the head."""
 _BACKGROUND_DEADLINE_S = 3600.0
 _BACKGROUND_HEAD_START_S = 0.2
-"""So long what is sent meanwhile is alone."""
+"""The background request is in flight for this time before the cases are sent."""
 _UNASSERTED_DEADLINE_S = 1.0
-"""How long an answer that nobody judges is waited for."""
+"""How long to wait for the response to a case without assertions."""
 _MAX_UNANSWERED = 12
-"""So many cases of a clause may have no answer; the others would have to be waited for in full, too."""
+"""After this number of cases without a response, the other cases of the clause are not sent."""
 _MAX_UNANSWERED_SEQUENTIAL = 2
 _MAX_BACKOFFS = 10
-"""So often in a run a receiver that says "not now" is given time."""
+"""How often in a run a response 429 or 503 is waited out."""
 _DEFAULT_BACKOFF_S = 1.0
 _MAX_BACKOFF_S = 5.0
 _UNANSWERED_OUTCOMES = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
 
 
 class CaseResult(NamedTuple):
-    """One case and what became of it."""
+    """One case and its attempt."""
 
     case: RequestCase
     attempt: Attempt
@@ -54,16 +54,16 @@ class CaseResult(NamedTuple):
 
 @dataclass(slots=True)
 class RequestRunner:
-    """Plays clauses against one receiver, with so many requests in flight.
+    """Runs clauses against one receiver, with a limited number of requests in flight.
 
     Args:
-        transport: the port.
+        transport: sends a request.
         sleep: pauses.
         deadline_s: of one attempt.
-        context: what judges may know.
+        context: what assertions may know.
         in_flight: how many requests may be under way at once.
-        max_unanswered: after so many cases without an answer the rest of a clause is left out.
-        backoffs_left: how often a receiver that answers 429 or 503 is given time and asked again.
+        max_unanswered: after this number of cases without a response the rest of a clause is not sent.
+        backoffs_left: how often a request is sent again after a response 429 or 503.
     """
 
     transport: Transport
@@ -81,11 +81,11 @@ class RequestRunner:
         self._unanswered = Counter()
 
     def sequential(self) -> RequestRunner:
-        """Return one that has a single request in flight, and patience with a receiver that wants fewer."""
+        """Return a runner with one request in flight that waits and retries after 429 and 503."""
         return replace(self, in_flight=1, max_unanswered=_MAX_UNANSWERED_SEQUENTIAL, backoffs_left=_MAX_BACKOFFS)
 
     async def run(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
-        """Send all scenes of a clause and judge them."""
+        """Send all case groups of a clause and check the assertions."""
         full_response = any(assertion_of(invocation).needs_full_response for invocation in clause.assertions)
         self._unanswered[clause.code] = 0
         case_results: list[CaseResult] = []
@@ -144,7 +144,7 @@ class RequestRunner:
     async def _control_failed(
         self, clause: Clause, group: CaseGroup, test: ClauseTest, *, full_response: bool
     ) -> str | None:
-        """Send a scene's control; say why its cases would tell nothing, where it is not taken."""
+        """Send the control of a group; return why its cases prove nothing if the control is not accepted."""
         if group.control is None:
             return None
         attempt = await self._send(group.control, self.deadline_s, full_response=full_response)
@@ -152,13 +152,13 @@ class RequestRunner:
         if attempt.outcome is Outcome.ACKED if full_response else attempt.accepted:
             return None
         if test.send_order is SendOrder.BURST and attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
-            return None  # that one is too many is what a burst is played for
+            return None  # a burst is there to find out that it is too many
         if attempt.outcome is Outcome.TIMED_OUT:
             return f"{group.control.title} is not answered inside the deadline (TCM102)"
         return f"{group.control.title}: {_describe_attempt(attempt)} (TCM101)"
 
     async def _negative_control_accepted(self, group: CaseGroup) -> str | None:
-        """Send a scene's gate; say why its cases would tell nothing, where it is let in."""
+        """Send the negative control of a group; return why its cases prove nothing if it is accepted."""
         if (
             group.negative_control is None
             or not (await self._send(group.negative_control, self.deadline_s, full_response=False)).accepted
@@ -167,7 +167,7 @@ class RequestRunner:
         return f"{group.negative_control.title} is let in (TCM201, TCM202)"
 
     async def _auth_checked(self, group: CaseGroup, results: Sequence[CaseResult]) -> str | None:
-        """Say why a scene's cases would tell nothing, where they are refused and not for their credentials."""
+        """Return why the cases of a group prove nothing if they are rejected, but not for their credentials."""
         rejected = next((attempt for _, attempt in results if not attempt.accepted), None)
         if group.auth_probe is None or rejected is None or rejected.status in AUTH_REJECTION_STATUSES:
             return None
@@ -243,7 +243,7 @@ class RequestRunner:
 
 
 def _backoff_s(attempt: Attempt) -> float:
-    """Return how long the receiver wants to be left alone, as far as that is bearable."""
+    """Return how long to wait before a retry: the Retry-After of the response, limited."""
     retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
     return min(float(retry_after), _MAX_BACKOFF_S) if retry_after.isdecimal() else _DEFAULT_BACKOFF_S
 

@@ -1,11 +1,12 @@
-"""Plays a contract against a target and yields events."""
+"""Runs a contract against a target and yields events."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext
@@ -17,7 +18,7 @@ from tcop_mock.contract.observation import EffectObservation, ObservationConfig
 from tcop_mock.contract.preflight import run_preflight
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
-from tcop_mock.domain.contract import Clause, Phase, Prerequisite
+from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.verdict import (
     ClauseFinished,
     ClauseResult,
@@ -33,7 +34,7 @@ from tcop_mock.errors import TargetError
 from tcop_mock.transport.delivery import RateLimitedTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
@@ -63,7 +64,7 @@ _NEVER_RERUN_PHASES = frozenset(
     {Phase.EFFECTS, Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST, Phase.SLOW_EFFECTS}
 )
 
-"""Stages whose clauses are not heard a second time."""
+"""Phases whose clauses are not run a second time."""
 
 _LIVENESS_CHECK_PHASES = frozenset({Phase.MALFORMED_INPUT, Phase.DEEP_NESTING})
 
@@ -73,7 +74,9 @@ _LIVENESS_ATTEMPTS = 2
 
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 
-_OUT_OF_TIME = "not finished within --max-time"
+_OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
+
+_INTERRUPTED = "interrupted"
 
 
 def _now() -> datetime:
@@ -82,19 +85,21 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class ContractRun:
-    """One run of a contract: an iterator of events, and a verdict at any time, also of a run that was cut short."""
+    """One run of a contract: an iterator of events, and a verdict at any time, also of an incomplete run."""
 
     plan: CheckPlan
     transport: Transport
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     now: Callable[[], datetime] = _now
-    """When it is, for those who read the report."""
+    """Returns the date and time for reports."""
     _started: tuple[datetime, float] | None = None
     _results: dict[str, ClauseResult] = field(default_factory=dict)
     _durations_s: dict[str, float] = field(default_factory=dict)
+    _tests: dict[tuple[str, int], ClauseTest] = field(default_factory=dict, repr=False)
+    """What each clause sends, by its code and the number of the rerun."""
     _load_failures: list[Failure] = field(default_factory=list)
-    """What was refused beside other requests, and taken alone."""
+    """Requests that failed in parallel and were accepted sequentially."""
 
     def __post_init__(self) -> None:
         if self.plan.min_interval_s:
@@ -102,8 +107,27 @@ class ContractRun:
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
             )
 
-    def verdict(self, missing_reason: str) -> Verdict:
-        """Return what has been found so far; clauses that have no result yet are errors for the reason given."""
+    async def run(self, on_event: Callable[[RunEvent], object] | None = None) -> None:
+        """Run the contract to its end while the downstream services listen.
+
+        Args:
+            on_event: is called with each event.
+
+        Raises:
+            TargetError: the target cannot be used, so no clause has a result.
+            UsageError: the downstream services cannot listen at their address.
+        """
+        async with self.plan.observation.listening():
+            async for event in self.events():
+                if on_event is not None:
+                    on_event(event)
+
+    def verdict(self, unfinished_reason: str = "") -> Verdict:
+        """Return the results so far.
+
+        Args:
+            unfinished_reason: why the other clauses have status ``error``; empty: the time limit of the run.
+        """
         plan = self.plan
         started, started_s = self._started or (self.now(), self.clock())
         run_info = RunInfo(
@@ -115,17 +139,23 @@ class ContractRun:
             seed=plan.seed,
             assumptions=plan.profile.assumptions,
             results=tuple(
-                self._results.get(clause.code, ClauseResult(clause, ClauseStatus.ERROR, reason=missing_reason))
+                self._results.get(clause.code)
+                or ClauseResult(
+                    clause,
+                    ClauseStatus.ERROR,
+                    reason=unfinished_reason,
+                    missing=None if unfinished_reason else _OUT_OF_TIME,
+                )
                 for clause in plan.clauses
             ),
             run_info=run_info,
         )
 
     async def events(self) -> AsyncIterator[RunEvent]:
-        """Play all clauses and yield what happens.
+        """Run all clauses and yield the events.
 
         Raises:
-            TargetError: the target cannot be used, so nothing could be judged.
+            TargetError: the target cannot be used, so no clause has a result.
         """
         self._started = self.now(), self.clock()
         plan, deadline = self.plan, self.clock() + self.plan.max_time_s
@@ -158,16 +188,16 @@ class ContractRun:
                 deadline,
             ):
                 yield event
-        yield RunFinished(self.verdict(_OUT_OF_TIME))
+        yield RunFinished(self.verdict())
 
     def _pending_clauses(self, *phases: Phase) -> list[Clause]:
-        """Return the clauses of some stages that have no result yet."""
+        """Return the clauses of some phases that have no result yet."""
         return [clause for clause in self.plan.clauses if clause.phase in phases and clause.code not in self._results]
 
     async def _unrunnable(
         self, phase: Phase, observation: EffectObservation | None, factory: CaseFactory, preflight: Preflight
     ) -> list[ClauseResult]:
-        """Return the results of clauses that cannot be played now: nothing is to be seen, or the receiver is dead."""
+        """Return the results of clauses that cannot run now: no effect is visible, or the receiver is dead."""
         clauses = self._pending_clauses(phase)
         if observation and phase in _EFFECT_PHASES:
             return list(filter(None, map(observation.precheck, clauses)))
@@ -176,20 +206,20 @@ class ContractRun:
         return []
 
     async def _open_observation(self, preflight: Preflight, deadline: float) -> EffectObservation | None:
-        """Look what is to be seen of the receiver's effects, where a clause needs it and somebody can see."""
+        """Calibrate the observation of effects, if a clause needs it and there is an observer."""
         config = self.plan.observation
         observer = config.observer or config.downstream
         if observer is None or not self._pending_clauses(*_EFFECT_PHASES):
             return None
         observation = EffectObservation(config, observer, self.transport, self.clock, self.sleep, preflight, deadline)
         observation.runner.all_sent_text = "\n".join(
-            text for clause in self.plan.clauses for text in sent_strings(self._build_test(clause))
+            text for clause in self.plan.clauses for text in sent_strings(self._test(clause))
         )
         await observation.calibrate(self._factory(_CONTROL_CODE))
         return observation
 
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
-        """Look whether a receiver that has answered before still does, with time to work off what it has been sent."""
+        """Return whether a receiver still answers, with time to finish the requests that it has."""
         for _ in range(_LIVENESS_ATTEMPTS):
             attempt = await self.transport(factory.plain_case().request, deadline_s=preflight.deadline_s)
             if attempt.status is not None or preflight.slow:
@@ -217,9 +247,9 @@ class ContractRun:
     async def _run_phase(
         self, clauses: list[Clause], runner: ClauseRunner, sequential_runner: ClauseRunner | None, deadline: float
     ) -> AsyncIterator[RunEvent]:
-        """Play clauses side by side; what went wrong in company is heard again alone, where there is who can."""
+        """Run clauses in parallel; rerun sequentially the cases that failed, if there is a sequential runner."""
         events: asyncio.Queue[RunEvent] = asyncio.Queue()
-        tests = {clause.code: self._build_test(clause) for clause in clauses}
+        tests = {clause.code: self._test(clause) for clause in clauses}
         requests = _SPARE_REQUESTS + sum(map(_request_count, tests.values()))
         reruns: list[tuple[Clause, ClauseOutcome, ClauseRunner]] = []
 
@@ -234,9 +264,9 @@ class ContractRun:
         async def run_all() -> None:
             await asyncio.gather(*map(run_one, clauses))
             for clause, parallel_outcome, rerun_runner in reruns:
-                # what went wrong in company proves nothing about the clause: the receiver may serve one by one, lose a
-                # race, limit the rate, or have died of another's body
-                rerun_test = select_cases(self._build_test(clause, rerun=1), parallel_outcome.rerun)
+                # a failure in parallel proves nothing about the clause: the receiver may serve one request at a time,
+                # have a race, limit the rate, or have died of another clause's body
+                rerun_test = select_cases(self._test(clause, rerun=1), parallel_outcome.rerun)
                 rerun_outcome = await self._run_clause(clause, rerun_test, rerun_runner, requests)
                 self._load_failures += parallel_outcome.load_only_failures(rerun_outcome)
                 events.put_nowait(
@@ -252,10 +282,10 @@ class ContractRun:
             await asyncio.wait({task})
         for clause in clauses:
             if clause.code not in self._results:
-                yield self._record_result(ClauseResult(clause, ClauseStatus.ERROR, reason=_OUT_OF_TIME))
+                yield self._record_result(ClauseResult(clause, ClauseStatus.ERROR, missing=_OUT_OF_TIME))
 
     async def _run_clause(self, clause: Clause, test: ClauseTest, runner: ClauseRunner, requests: int) -> ClauseOutcome:
-        """Play one clause inside a limit of its own: as if all requests beside it had to be waited for in full."""
+        """Run one clause within a time limit of its own, which allows for a timeout of each request in the phase."""
         limit_s = runner.deadline_s * test.deadline_factor * requests
         started_s = self.clock()
         try:
@@ -270,7 +300,7 @@ class ContractRun:
         plan = self.plan
         if clause.phase is Phase.BURST:
             outcome = outcome.with_failures(self._load_failures)
-        test = self._build_test(clause) if outcome.failures else None
+        test = self._test(clause) if outcome.failures else None
         folders, files = plan.catalog_folders, plan.clause_files
         template_file = plan.template.name if plan.template else ""
         seed, profile = plan.seed, plan.profile.name
@@ -278,6 +308,13 @@ class ContractRun:
             clause, plan.target, seed, profile, folders, test, files, template_file, plan.flags
         )
         return replace(outcome.to_result(context), duration_s=self._durations_s[clause.code])
+
+    def _test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
+        """Return what a clause sends; it is built once for each rerun number."""
+        key = (clause.code, rerun)
+        if key not in self._tests:
+            self._tests[key] = self._build_test(clause, rerun)
+        return self._tests[key]
 
     def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         return builder_of(clause)(self._factory(clause.code, rerun), **clause.builder.params)
@@ -296,16 +333,13 @@ class ContractRun:
         )
 
     def _skip_result(self, clause: Clause, preflight: Preflight) -> ClauseResult | None:
-        """Return the result of a clause that need not be played."""
-        reason = self.plan.skip_reason(clause)
-        if not reason and self.plan.min_interval_s and is_concurrent(self._build_test(clause)):
-            reason = "needs many requests at once, and --pace sends one after the other"
-        if reason:
-            return ClauseResult(clause, ClauseStatus.NOT_RUN, reason=reason)
-        is_about_timing = clause.builder.name != EFFECT_SCENARIOS and any(
-            assertion_of(invocation).is_about_timing for invocation in clause.assertions
-        )
-        if preflight.unresponsive and not is_about_timing:
+        """Return the result of a clause that is not run."""
+        missing = self.plan.missing_prerequisite(clause)
+        if missing is None and self.plan.min_interval_s and is_concurrent(self._test(clause)):
+            missing = MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
+        if missing:
+            return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
+        if preflight.unresponsive and not _is_about_timing(clause):
             return ClauseResult(clause, ClauseStatus.ERROR, reason=PLAIN_TIMED_OUT)
         return None
 
@@ -315,17 +349,55 @@ class ContractRun:
 
 
 def _request_count(test: ClauseTest) -> int:
-    """Return of how many requests a play takes the time, at the most."""
+    """Return how many requests a test waits for at most."""
     group_requests = sum(len(group.cases) + 2 for group in test.groups)
     return group_requests + sum(
         len(step.cases) + _REQUESTS_PER_STEP for scenario in test.effect_scenarios for step in scenario.steps
     )
 
 
+class CheckRun(NamedTuple):
+    """A run that ended."""
+
+    verdict: Verdict
+    interrupted: bool = False
+    """Whether Ctrl-C cut it short: the verdict holds the results so far, all other clauses have status ``error``."""
+
+
+def run_check(
+    plan: CheckPlan,
+    transport: Transport,
+    on_event: Callable[[RunEvent], object] | None = None,
+    *,
+    run_coroutine: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
+) -> CheckRun:
+    """Run a contract to its end, or until Ctrl-C.
+
+    Args:
+        plan: what to check. Its downstream services listen while the contract runs.
+        transport: sends the requests.
+        on_event: is called with each event of the run; the last one is ``RunFinished``, also after Ctrl-C.
+        run_coroutine: runs a coroutine to its end; the default needs a thread without a running event loop.
+
+    Raises:
+        TargetError: the target cannot be used, so no clause has a result.
+        UsageError: the downstream services cannot listen at their address.
+    """
+    run = ContractRun(plan, transport, time.perf_counter, asyncio.sleep)
+    try:
+        run_coroutine(run.run(on_event))
+    except KeyboardInterrupt:
+        verdict = run.verdict(_INTERRUPTED)
+        if on_event is not None:
+            on_event(RunFinished(verdict))
+        return CheckRun(verdict, interrupted=True)
+    return CheckRun(run.verdict())
+
+
 async def _until_done(
     task: asyncio.Task[None], events: asyncio.Queue[RunEvent], limit_s: float
 ) -> AsyncIterator[RunEvent]:
-    """Yield what is told until the work is done or its time is up; what the work raises is raised."""
+    """Yield events until the task is done or its time is up; raise the error of the task."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limit_s
     while not (task.done() and events.empty()):
@@ -342,14 +414,13 @@ async def _until_done(
     task.result()
 
 
-_DEFAULT_BODY_BUILDERS = frozenset({"effect_scenarios", "mutations", "raw_bodies", "scalar_types", "truncated_body"})
-
-"""Players that change what TCOP's own callbacks hold."""
+_TCOP_BODY_BUILDERS = frozenset({"raw_bodies", "scalar_types", EFFECT_SCENARIOS, "truncated_body", "mutations"})
+"""Builders that change values of TCOP's own bodies."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """What is to be judged, and by what."""
+    """What to check, and with which options."""
 
     target: Target
     catalog: Catalog
@@ -371,32 +442,59 @@ class CheckPlan:
     """Further ones of the command line, to be named again likewise."""
     min_interval_s: float | None = None
     """Time between the starts of two requests at the least, for receivers that limit the rate."""
+    takes_parsed_body: bool = False
+    """Whether the target is a callable that gets the JSON value of each body and no HTTP request."""
 
-    def skip_reason(self, clause: Clause) -> str:
-        """Say why a clause is not played, whatever the receiver is like; empty: it is."""
+    def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
+        """Return the precondition of a clause that this plan does not meet, whatever the receiver does."""
+        return (
+            self._target_mismatch(clause)
+            or self._missing_credentials(clause)
+            or self._template_mismatch(clause)
+            or self.observation.missing_prerequisite(clause)
+        )
+
+    def _target_mismatch(self, clause: Clause) -> MissingPrerequisite | None:
         if clause.profiles and self.profile.name not in clause.profiles:
-            return f"holds in profile {', '.join(clause.profiles)} only"
+            return MissingPrerequisite(Prerequisite.PROFILE, (", ".join(clause.profiles),))
         if self.target.parser and self.target.parser not in clause.parsers:
-            return f"needs a receiver: a {self.target.parser} is asked about bodies that have been parsed, nothing else"
-        if Prerequisite.AUTH in clause.prerequisites and not (self.target.credentials and self.check_auth):
-            return "needs auth: put the receiver's USER:PASSWORD@ into the target"
-        if Prerequisite.SPECIAL_CHARACTER_CREDENTIALS in clause.prerequisites and not _need_encoding(
-            self.target.credentials
-        ):
-            return "needs a user or password with @ : / % or signs beyond ASCII, which are the ones that get lost"
+            return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, (self.target.parser.value,))
+        if self.takes_parsed_body and not _is_about_parsed_bodies(clause):
+            return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, ("callable",))
         if Prerequisite.HTTP in clause.prerequisites and self.target.app:
-            return "needs http: an app in this process has no connections"
-        return self._template_conflict(clause) or self.observation.missing_prerequisite(clause)
+            return MissingPrerequisite(Prerequisite.HTTP)
+        return None
 
-    def _template_conflict(self, clause: Clause) -> str:
+    def _missing_credentials(self, clause: Clause) -> MissingPrerequisite | None:
+        credentials = self.target.credentials
+        if Prerequisite.AUTH in clause.prerequisites and not (credentials and self.check_auth):
+            return MissingPrerequisite(Prerequisite.AUTH)
+        if Prerequisite.SPECIAL_CHARACTER_CREDENTIALS in clause.prerequisites and not _need_encoding(credentials):
+            return MissingPrerequisite(Prerequisite.SPECIAL_CHARACTER_CREDENTIALS)
+        return None
+
+    def _template_mismatch(self, clause: Clause) -> MissingPrerequisite | None:
         if Prerequisite.TEMPLATE in clause.prerequisites and self.template is None:
-            return "needs template: give --template FILE, the text that is in the console"
-        if self.template and clause.builder.name in _DEFAULT_BODY_BUILDERS:
-            return "is about TCOP's own callbacks, and --template writes others"
-        return ""
+            return MissingPrerequisite(Prerequisite.TEMPLATE)
+        if self.template and clause.builder.name in _TCOP_BODY_BUILDERS:
+            return MissingPrerequisite(Prerequisite.TCOP_BODIES)
+        return None
+
+
+def _is_about_parsed_bodies(clause: Clause) -> bool:
+    """Return whether a clause applies to a callable: it is about bodies, response times or effects, not about HTTP."""
+    if clause.phase is not Phase.MAIN:
+        return clause.phase in {*_EFFECT_PHASES, Phase.BURST}
+    return bool(clause.parsers) or Prerequisite.TEMPLATE in clause.prerequisites or _is_about_timing(clause)
+
+
+def _is_about_timing(clause: Clause) -> bool:
+    return clause.builder.name != EFFECT_SCENARIOS and any(
+        assertion_of(invocation).is_about_timing for invocation in clause.assertions
+    )
 
 
 def _need_encoding(credentials: Credentials | None) -> bool:
-    """Say whether credentials need to be percent-encoded in a URL, or told in an encoding."""
+    """Return whether credentials need percent-encoding in a URL, or hold characters beyond ASCII."""
     text = "".join(part.reveal() for part in (credentials.user, credentials.password)) if credentials else ""
     return not text.isascii() or not set(text).isdisjoint("@:/%")

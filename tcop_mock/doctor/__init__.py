@@ -1,1 +1,1 @@
-"""Looks at the way from here to a receiver: what is in it, what that means for callbacks, what to do."""
+"""Checks of the path from this machine to a receiver: what was observed, what it means for callbacks, what to do."""

@@ -11,9 +11,10 @@ from tcop_mock.doctor import checks
 from tcop_mock.domain.alarm import State, encode_json
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.diagnosis import Diagnosis, Severity
-from tcop_mock.transport.connect import ResolveError, probe_connection, probe_tls, resolve_host
+from tcop_mock.transport.connect import probe_connection, probe_tls, resolve_host
 from tcop_mock.transport.delivery import apply_acceptance
 from tcop_mock.transport.http1 import HttpTransport
+from tcop_mock.transport.outcomes import ResolveError, missing_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +70,7 @@ class DoctorRun:
         except ResolveError as problem:
             return Diagnosis((checks.dns_failure(str(problem)), *diagnostics), is_reachable=False)
         except TimeoutError:
-            timeout_problem = f"no answer about {self.target.host} inside {self.rules.timeout_s:g} s"
+            timeout_problem = missing_detail(f"answer about {self.target.host}", self.rules.timeout_s)
             return Diagnosis((checks.dns_failure(timeout_problem), *diagnostics), is_reachable=False)
         lookup_s = self.clock() - started_s
         connections = await self._probe_addresses(address_infos)
@@ -108,7 +109,7 @@ class DoctorRun:
         attempt = await transport(request, deadline_s=self.rules.timeout_s)
         responded_at, can_reuse = self.now(), transport.has_idle_connection
         transport.close_idle_connection()
-        checked = apply_acceptance(self.rules.accept, request, attempt)
+        checked = apply_acceptance(self.rules.accept, request.body, attempt)
         diagnostics = [checks.check_status(checked), checks.check_latency(attempt, self.rules)]
         if attempt.status is None:
             return diagnostics, attempt.outcome not in _UNREACHABLE

@@ -1,4 +1,4 @@
-"""One alarm and its callbacks."""
+"""An alarm, its callbacks, and the JSON body of a callback in every form."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """Which body of an alarm."""
+    """Format of a callback body."""
 
     DOCUMENTED = "documented"
-    """As the alarm callback page of the profile prints it."""
+    """As printed on the profile's alarm callback page."""
     OBSERVED = "observed"
-    """As captured callbacks look: fields that no page tells of, dimension keys in alphabetical order."""
+    """As captured callbacks look: includes undocumented fields; dimension keys in alphabetical order."""
     EVENTBRIDGE = "eventbridge"
     """EventBridge's imitation of an event alarm's callback."""
     CLOUDEVENTS = "cloudevents"
@@ -37,7 +37,7 @@ class StatusType(StrEnum):
 
 
 class TimesLocation(StrEnum):
-    """Where ``firstOccurTime``, ``durationTime`` and ``recoverTime`` stand."""
+    """Object that holds ``firstOccurTime``, ``durationTime`` and ``recoverTime``."""
 
     ROOT = "root"
     POLICY = "alarmPolicyInfo"
@@ -48,27 +48,27 @@ _DOCUMENTED = frozenset({"alarmType", "appId", "uin", "calcUnit", "historyValue"
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What one generation of the callback holds around the dimensions; by itself, what profile 2023 says."""
+    """Fields around the dimensions in one generation of the callback; the defaults are those of profile 2023."""
 
     status_type: StatusType = StatusType.STRING
     times_location: TimesLocation = TimesLocation.ROOT
     fields: frozenset[str] = _DOCUMENTED
-    """Those that are there of the fields that came and went, by their names on the wire."""
+    """Wire names of the optional fields that this generation includes."""
     notify_periods: tuple[int, ...] = ()
-    """``alarmNotifyPeriod`` where captured callbacks do not hold seconds."""
+    """Captured values of ``alarmNotifyPeriod`` that are not seconds; empty if it holds seconds."""
     is_period_num_in_seconds: bool = False
-    """Whether ``periodNum`` was captured in seconds, not as a count of periods."""
+    """Whether ``periodNum`` holds seconds instead of a number of periods, as in some captures."""
 
 
 @dataclass(frozen=True, slots=True)
 class WireFormat:
-    """How one profile's callbacks are written; by itself, as profile 2023 says."""
+    """Body format of a profile; the defaults are those of profile 2023."""
 
     documented: Envelope = Envelope()
     observed: Envelope = Envelope(fields=_DOCUMENTED | {"policyDetailURL", "policyTags", "policyTypeEname", "tag"})
 
     def envelope(self, form: Form) -> Envelope:
-        """Return the envelope of a form; the imitations have their own, which no profile changes."""
+        """Return the envelope of a form. EventBridge and CloudEvents bodies do not depend on it."""
         return self.observed if form is Form.OBSERVED else self.documented
 
 
@@ -78,22 +78,25 @@ _STATUS_FIRING, _STATUS_RESOLVED = "1", "0"
 
 _SINGLE = "singleAlarm"
 
-_BEIJING = timezone(timedelta(hours=8))
+BEIJING = timezone(timedelta(hours=8))
+"""Time zone of all times in callbacks, which have no offset."""
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+"""Format of all times in callbacks."""
 
 _DETAIL_URL = "https://tcop.qq.com/r/"
 
 
 class CallbackValues(NamedTuple):
-    """What is another in each callback, as it is to stand on the wire.
+    """Values that change with each callback, in their wire format.
 
-    A text, or what stands for it while a body is compiled; the same holds for an alarm's dimensions.
+    Values may be markers while a body is compiled; the same holds for an alarm's dimensions.
     """
 
     session_id: Any
     first_occur_time: Any
     duration_s: Any
     recover_time: Any
-    """Already ``"0"`` while the alarm lasts."""
+    """``"0"`` while the alarm is unresolved."""
     current_value: Any = ""
     history_value: Any = ""
     first_occur_ms: Any = 0
@@ -108,13 +111,13 @@ def encode_json(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
 def build_body(
     alarm: Alarm, values: CallbackValues, form: Form, envelope: Envelope, *, is_resolved: bool
 ) -> dict[str, Any]:
-    """Return the body of one callback; a shape that has no such form must not be asked for it.
+    """Return the body of one callback. The alarm's shape must support the form.
 
     Args:
-        alarm: what it is about.
-        values: what this callback says of it.
-        form: which body.
-        envelope: what the form holds in the profile.
+        alarm: alarm that the callback reports.
+        values: values of this callback.
+        form: body format.
+        envelope: fields of the form in the profile.
         is_resolved: whether the alarm is resolved.
     """
     return _BODY_BUILDERS[alarm.kind, form](
@@ -225,7 +228,7 @@ def _conditions(
     name, unit = labels
     conditions: dict[str, Any] = {"metricName": metric.name, "metricShowName": name}
     if metric.calc_type is None:
-        return conditions  # the page: none of the fields below is returned for metrics without a threshold
+        return conditions  # documented: metrics without a threshold omit the fields below
     return conditions | {
         "calcType": metric.calc_type,
         "calcValue": metric.calc_value,
@@ -260,7 +263,7 @@ def _documented_event_body(alarm: Alarm, values: CallbackValues, _envelope: Enve
 
 
 def _observed_event_body(alarm: Alarm, values: CallbackValues, envelope: Envelope, status: str) -> dict[str, Any]:
-    """Return an event as it was captured in 2021: no policyId, durationTime 0, recoverTime "0" even when over."""
+    """Return an event body as captured in 2021: no policyId, durationTime 0, recoverTime "0" even if resolved."""
     event, product = _event_of(alarm)
     return {
         "sessionId": values.session_id,
@@ -298,7 +301,7 @@ def _eventbridge_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope,
             "conditions": {
                 "productName": product.name,
                 "eventName": event.name,
-                "alarmNotifyType": "",  # the page: left empty for compatibility
+                "alarmNotifyType": "",  # documented: empty for compatibility
                 "alarmNotifyPeriod": "",
             },
         },
@@ -327,8 +330,8 @@ def _cloud_event_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope,
 
 
 def unix_ms(time: datetime) -> int:
-    """Return a moment of Beijing time without offset in milliseconds since 1970 UTC."""
-    return int(time.replace(tzinfo=_BEIJING).timestamp()) * 1000
+    """Convert a Beijing time without offset to milliseconds since 1970 UTC."""
+    return int(time.replace(tzinfo=BEIJING).timestamp()) * 1000
 
 
 def _event_of(alarm: Alarm) -> tuple[Event, Product]:
@@ -357,7 +360,7 @@ def _sorted_dimensions(alarm: Alarm) -> dict[str, Any]:
 
 
 def _observed_names(alarm: Alarm, envelope: Envelope) -> dict[str, str]:
-    """Return the two names of the policy type, of which captured callbacks fill the one in the notice's language."""
+    """Return both names of the policy type; captured callbacks fill only the one in the account's language."""
     if "policyTypeEname" not in envelope.fields:
         return {"policyTypeCName": alarm.policy.name.for_language(alarm.lang)}
     if alarm.lang is Lang.ZH:
@@ -376,7 +379,7 @@ _BODY_BUILDERS: dict[tuple[AlarmKind, Form], Callable[[Alarm, CallbackValues, En
 
 
 class State(StrEnum):
-    """Where in its life an alarm is when a callback is pushed."""
+    """State of an alarm when a callback is sent."""
 
     FIRING = "firing"
     REPEATED = "repeated"
@@ -384,7 +387,7 @@ class State(StrEnum):
 
 
 class NotifyType(StrEnum):
-    """Whether and how an unresolved alarm is told again; the wire's ``alarmNotifyType``."""
+    """Repetition of notifications for an unresolved alarm; the wire's ``alarmNotifyType``."""
 
     SINGLE = "singleAlarm"
     CONTINUOUS = "continuousAlarm"
@@ -393,15 +396,15 @@ class NotifyType(StrEnum):
 
 REPEAT_PERIODS_S = (300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
-"""How often an unresolved alarm can be told again in its first day: the API's ``NoticeFrequency``, without its 0."""
+"""Seconds between repeated notifications in the first day: values of the API's ``NoticeFrequency`` except 0."""
 
 
 class RepeatPolicy(NamedTuple):
-    """Whether, how and how often an unresolved alarm is told again."""
+    """Repetition rule for notifications of an unresolved alarm."""
 
     type: NotifyType
     every_s: int
-    """One of ``REPEAT_PERIODS_S``; 0 for an alarm that is told once."""
+    """One of ``REPEAT_PERIODS_S``; 0 for an alarm that is sent only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,33 +417,33 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class OptionalFields:
-    """What only some forms and generations of a callback tell of an alarm."""
+    """Values that only some forms and generations of the callback include."""
 
     has_uuid_session_id: bool = False
-    """Whether observed session ids are UUIDs; else they have 24 characters, as those of the pages."""
+    """Whether observed session ids are UUIDs; otherwise they have 24 characters, as documented."""
     level: str = ""
-    """Level of an alarm of a hierarchical policy (profile 2025: the end of ``alertId``)."""
+    """Alarm level of a hierarchical policy (profile 2025: the suffix of ``alertId``)."""
     policy_tags: tuple[tuple[str, str], ...] = ()
     detail_url_suffix: str = ""
-    """End of ``policyDetailURL``."""
+    """Last path segment of ``policyDetailURL``."""
     has_capitalized_keys: bool = False
-    """Whether EventBridge's imitation writes ``Key``, ``Value`` and ``DeviceName``, as the page in English prints."""
+    """Whether EventBridge bodies use ``Key``, ``Value`` and ``DeviceName``, as the English page prints them."""
     dimensions: Mapping[str, Any] = field(default_factory=dict)
-    """Keys that observed dimensions have beside the documented ones."""
+    """Dimension keys of observed bodies in addition to the documented ones."""
     additional_msg: tuple[tuple[str, str], ...] = ()
     cloud_event: Mapping[str, Any] = field(default_factory=dict)
     """``source``, ``subject``, ``status`` and ``data`` of its CloudEvents."""
     show_name_suffix: str = ""
-    """What stands behind observed metric names (CVM: a blank)."""
+    """Suffix of observed metric names (CVM: a blank)."""
     region: str = ""
-    """Full name of the region, drawn for products without regions, too."""
+    """Full name of the region; also set for products without regions."""
     region_code: str = ""
-    """Its short code."""
+    """Short code of the region."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The life of one alarm: what stays the same from its firing to its resolve."""
+    """The data of one alarm that stays the same from its first callback to its resolved one."""
 
     shape_id: str
     serial: int
@@ -451,47 +454,50 @@ class Alarm:
     """Region short code; ``None`` for a product that is not region-specific."""
     namespace: str
     dimensions: Mapping[str, Any]
-    """As on the wire."""
+    """In wire format."""
     policy_id: str
     policy_name: str
     policy: Policy
     first_occurred_at: datetime
-    """Beijing time (UTC+8), naive, whole seconds: as TCOP writes it."""
+    """Beijing time (UTC+8), naive, whole seconds, as TCOP writes it."""
     metric: Metric | None = None
     event: Event | None = None
     product: Product | None = None
     period_s: int = 60
-    """Statistical period."""
+    """Statistical period in seconds."""
     period_num: int = 1
-    """How many breaching periods it takes to fire."""
+    """Number of breaching periods before the alarm fires."""
     notify_type: NotifyType = NotifyType.SINGLE
     notify_period_s: int = 0
     optional_fields: OptionalFields = field(default_factory=OptionalFields)
 
     @property
     def can_repeat(self) -> bool:
-        """Whether it is told again while unresolved. Event alarms never are."""
+        """Whether notifications repeat while it is unresolved. Event alarms never repeat."""
         return self.kind is AlarmKind.METRIC and self.notify_type is not NotifyType.SINGLE
 
     @property
     def can_resolve(self) -> bool:
-        """Whether a resolved callback follows. It does for every metric."""
+        """Whether a resolved callback follows. Always true for metrics."""
         return self.event is None or self.event.recoverable
 
     @property
     def field_signature(self) -> tuple[object, ...]:
-        """What decides which fields its bodies have: alarms of one shape that share it differ in values only."""
+        """Return the values that decide which fields the bodies have.
+
+        Bodies of one shape with the same signature differ only in values.
+        """
         return (self.metric, self.event, self.optional_fields.policy_tags, self.optional_fields.has_capitalized_keys)
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One JSON body as TCOP posts it: an alarm at one moment of its life."""
+    """One JSON body as TCOP posts it: the state of an alarm at one moment."""
 
     alarm: Alarm
     state: State
     session_id: str
-    """24 characters or a UUID; another one in each callback of an alarm."""
+    """24 characters or a UUID; different in each callback of an alarm."""
     duration_s: int
     """Seconds from the first occurrence to this callback."""
     current_value: str = ""
@@ -501,13 +507,13 @@ class Callback:
 
     @property
     def recovered_at(self) -> datetime | None:
-        """When the alarm ended, as ``Alarm.first_occur``; ``None`` while it has not."""
+        """Time at which the alarm ended, like ``Alarm.first_occurred_at``; ``None`` if unresolved."""
         if self.state is not State.RESOLVED:
             return None
         return self.alarm.first_occurred_at + timedelta(seconds=self.duration_s)
 
     def to_bytes(self) -> bytes:
-        """Return the body's bytes: compact JSON in UTF-8, as captured callbacks are written."""
+        """Return the body as compact UTF-8 JSON, as in captured callbacks."""
         return encode_json(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,27 +1,22 @@
-"""What a callback tells, whatever generation or form it is of: read from its tree, for who writes a message of it."""
+"""Lenient read-only view of a callback body, and the key that identifies its notification."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.alarm import BEIJING, TIME_FORMAT, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-BEIJING = timezone(timedelta(hours=8))
-
-"""TCOP writes its times without an offset."""
-
-
 @dataclass(frozen=True, slots=True)
 class CallbackView:
-    """A callback's tree, read leniently: what is not there, or is of another type, reads as nothing.
+    """View of a callback's tree. A missing value or one of another type reads as empty.
 
     Args:
         tree: the body's JSON object.
@@ -32,43 +27,43 @@ class CallbackView:
     @property
     def object_info(self) -> Mapping[str, Any]:
         """The object ``alarmObjInfo``."""
-        return _get_object(self.tree, "alarmObjInfo")
+        return object_at(self.tree, "alarmObjInfo")
 
     @property
     def dimensions(self) -> Mapping[str, Any]:
         """The object's dimensions."""
-        return _get_object(self.object_info, "dimensions")
+        return object_at(self.object_info, "dimensions")
 
     @property
     def policy(self) -> Mapping[str, Any]:
         """The object ``alarmPolicyInfo``."""
-        return _get_object(self.tree, "alarmPolicyInfo")
+        return object_at(self.tree, "alarmPolicyInfo")
 
     @property
     def conditions(self) -> Mapping[str, Any]:
         """The policy's conditions."""
-        return _get_object(self.policy, "conditions")
+        return object_at(self.policy, "conditions")
 
     @property
     def is_resolved(self) -> bool:
-        """Whether the alarm is over; ``alarmStatus`` is a text or a number."""
+        """Whether the alarm is resolved; ``alarmStatus`` may be a string or a number."""
         return str(self.tree.get("alarmStatus")) == "0"
 
     @property
     def object_name(self) -> str:
-        """What the alarm is about, as TCOP names it; its dimensions where it has no name."""
+        """Display name of the object; the dimensions if it has no name."""
         name = self.dimensions.get("objName") or self.dimensions.get("unInstanceId")
         return str(name) if name else ", ".join(f"{key}={value}" for key, value in self.dimensions.items())
 
     @property
     def metric_label(self) -> str:
-        """Name of the metric or event for people."""
+        """Display name of the metric or event."""
         keys = ("metricShowName", "eventShowName", "metricName", "eventName")
         return next((str(self.conditions[key]).strip() for key in keys if self.conditions.get(key)), "")
 
     @property
     def metric_name(self) -> str:
-        """Name of the metric or event for programs."""
+        """API name of the metric or event."""
         return str(self.conditions.get("metricName") or self.conditions.get("eventName") or "")
 
     @property
@@ -89,18 +84,18 @@ class CallbackView:
 
     @property
     def current_value(self) -> str:
-        """The metric's value with its unit; empty where there is none."""
+        """Value of the metric with its unit; empty if missing."""
         value = self.conditions.get("currentValue")
         return f"{value}{self.unit}" if value not in (None, "") else ""
 
     @property
     def product_name(self) -> str:
-        """What the policy watches: name of its type, or of the event's product."""
+        """Display name of the policy type, or of the event's product."""
         return str(self.policy.get("policyTypeCName") or self.conditions.get("productShowName") or "")
 
     @property
     def duration_s(self) -> int:
-        """Age of the alarm in seconds: as told, or until it was over; 0 where neither is told."""
+        """Age of the alarm in seconds: ``durationTime``, else ``recoverTime - firstOccurTime``, else 0."""
         try:
             return int(self._raw_time("durationTime"))
         except (TypeError, ValueError):
@@ -112,55 +107,67 @@ class CallbackView:
 
     @property
     def first_occurred_at(self) -> datetime | None:
-        """When the alarm began."""
-        return _parse_time(self._raw_time("firstOccurTime"))
+        """Time at which the alarm began."""
+        return parse_time(self._raw_time("firstOccurTime"))
 
     @property
     def recovered_at(self) -> datetime | None:
-        """When it was over; ``None`` while it is not."""
-        return _parse_time(self._raw_time("recoverTime"))
+        """Time at which the alarm ended; ``None`` if unresolved."""
+        return parse_time(self._raw_time("recoverTime"))
 
     @property
     def sent_at(self) -> datetime | None:
-        """When it was told: its age after its beginning; for a resolve, when it was over."""
+        """Time of the notification: start plus age; for a resolved alarm, its end."""
         if self.is_resolved and self.recovered_at:
             return self.recovered_at
         return self.first_occurred_at + timedelta(seconds=self.duration_s) if self.first_occurred_at else None
 
     def _raw_time(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
-        return self.tree.get(key, self.policy.get(key))  # in the policy on the pages of 2018 and 2019
+        return self.tree.get(key, self.policy.get(key))  # in alarmPolicyInfo in the callbacks of 2018 and 2019
 
 
-def _get_object(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = tree.get(key)
+def object_at(tree: object, key: str) -> Mapping[str, Any]:
+    """Return the object under a key of a tree, or an empty one if either is not an object."""
+    value = tree.get(key) if isinstance(tree, dict) else None
     return value if isinstance(value, dict) else {}
 
 
-def _parse_time(text: object) -> datetime | None:
+def string_or_none(value: object) -> str | None:
+    """Return a string, or ``None`` for any other JSON value."""
+    return value if isinstance(value, str) else None
+
+
+def parse_time(text: object) -> datetime | None:
+    """Parse a time of a callback, or return ``None`` for anything else."""
     try:
-        return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING)
+        return datetime.strptime(str(text), TIME_FORMAT).replace(tzinfo=BEIJING)
     except ValueError:
         return None
+
+
+def format_time(time: datetime | None) -> str:
+    """Format a time like those in callbacks; an empty string for ``None``."""
+    return f"{time:{TIME_FORMAT}}" if time else ""
 
 
 _HASH_CHARS = 32
 
 
 class NotificationKey(NamedTuple):
-    """One notification of one alarm. Its retries have the same one, a repeat and the resolve have others."""
+    """Key of one notification of one alarm. Retries share it; a repeat and a resolve have other keys."""
 
     alarm_key: str
-    """Policy, metric or event, and object, with slashes between them."""
+    """Policy, metric or event, and object, joined by slashes."""
     object_id: str
-    """``objId``; of events ``unInstanceId``; else the dimensions."""
+    """``objId``; for events ``unInstanceId``; else the dimensions."""
     session_id: str
-    """``sessionId``; of CloudEvents ``id``; of what has neither, a hash of the body: ``sha256:...``."""
+    """``sessionId``; for CloudEvents ``id``; else a hash of the body: ``sha256:...``."""
     state: str
-    """``firing``, ``repeated`` or ``resolved``; empty where the body is no callback of TCOP's."""
+    """``firing``, ``repeated`` or ``resolved``; empty if the body is not a TCOP callback."""
 
 
 def key_from_body(body: bytes) -> NotificationKey:
-    """Return the identity of a body; whatever the bytes are, nothing is raised."""
+    """Return the key of a body. Never raises."""
     try:
         tree = json.loads(body)
     except (ValueError, RecursionError):
@@ -169,7 +176,7 @@ def key_from_body(body: bytes) -> NotificationKey:
 
 
 def key_from_tree(tree: Mapping[str, Any], body: bytes) -> NotificationKey:
-    """Return the identity of a body whose tree is known."""
+    """Return the key of a parsed body."""
     view = CallbackView(tree)
     session_id = session_id_of(tree) or f"sha256:{hashlib.sha256(body).hexdigest()[:_HASH_CHARS]}"
     object_id = object_id_of(view.dimensions) or _dimensions(view)
@@ -178,17 +185,14 @@ def key_from_tree(tree: Mapping[str, Any], body: bytes) -> NotificationKey:
 
 
 def session_id_of(tree: Mapping[str, Any]) -> str:
-    """Return the session id of a body, or an empty text."""
-    return _text(tree.get("sessionId")) or (_text(tree.get("id")) if "specversion" in tree else "")
+    """Return the session id of a body, or an empty string."""
+    cloud_event_id = tree.get("id") if "specversion" in tree else None
+    return string_or_none(tree.get("sessionId")) or string_or_none(cloud_event_id) or ""
 
 
 def object_id_of(dimensions: Mapping[str, Any]) -> str:
-    """Return the id of an object from its dimensions, or an empty text."""
-    return _text(dimensions.get("objId")) or _text(dimensions.get("unInstanceId"))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """Return the object's id from its dimensions, or an empty string."""
+    return string_or_none(dimensions.get("objId")) or string_or_none(dimensions.get("unInstanceId")) or ""
 
 
 def _dimensions(view: CallbackView) -> str:

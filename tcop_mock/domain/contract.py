@@ -1,4 +1,4 @@
-"""A clause: one obligation of a receiver. Read from one file of ``contracts/clauses/``."""
+"""Clauses of the contract, the requests that test them, and the scenarios that test a receiver's effects."""
 
 from __future__ import annotations
 
@@ -22,32 +22,69 @@ class Level(StrEnum):
     SHOULD = "should"
     MAY = "may"
 
+    def includes(self, other: Level) -> bool:
+        """Return whether clauses of ``other`` decide on a run that fails on this level: it is as binding, or more."""
+        order = tuple(Level)
+        return order.index(other) <= order.index(self)
+
 
 class Prerequisite(StrEnum):
-    """What has to be there for a clause to be run; otherwise it is reported not-run."""
+    """A precondition of a clause. Without it the clause is not run, or its result would prove nothing.
+
+    Clause files declare those up to ``TEMPLATE``. The others follow from the run itself.
+    """
 
     AUTH = "auth"
-    """The target's userinfo says which credentials the receiver wants."""
+    """The target's userinfo has the credentials that the receiver wants."""
     SPECIAL_CHARACTER_CREDENTIALS = "odd-credentials"
-    """They hold signs that have to be percent-encoded in the URL."""
+    """The credentials hold characters that must be percent-encoded in a URL."""
     HTTP = "http"
-    """The receiver has connections of its own: it is no app in this process."""
+    """The receiver has connections of its own: it is not an app in this process."""
     OBSERVER = "observer"
-    """What the receiver does behind its answers can be seen."""
+    """An observer shows the effects of the receiver."""
     OPEN_INCIDENTS = "open"
-    """It can be seen which incidents are open."""
+    """The observer shows which incidents are open."""
     DOWNSTREAM = "downstream"
-    """The receiver forwards to our ends."""
+    """The receiver forwards to our stub services."""
     PAGERDUTY = "pagerduty"
-    """It forwards to PagerDuty's."""
+    """The receiver forwards to the PagerDuty stub."""
     WECOM = "wecom"
-    """It forwards to WeCom's."""
+    """The receiver forwards to the WeCom stub."""
     RESTART = "restart"
-    """It can be restarted."""
+    """The run can restart the receiver."""
     TEMPLATE = "template"
-    """The user's own notification template is there."""
+    """The run has the user's notification template."""
+    PROFILE = "profile"
+    """The run uses a profile of the clause."""
+    HTTP_REQUESTS = "http-requests"
+    """The target takes HTTP requests: it is neither a parser nor a callable."""
+    TCOP_BODIES = "tcop-bodies"
+    """The run sends TCOP's own bodies, not those of a template."""
+    PARALLEL_REQUESTS = "parallel-requests"
+    """The run may have several requests in flight."""
+    VISIBLE_EFFECT = "visible-effect"
+    """The observer shows an effect of a plain alarm."""
+    FORWARDED_EFFECT = "forwarded-effect"
+    """The receiver forwards a plain alarm, where the stub services are the only observer."""
+    VISIBLE_INCIDENT = "visible-incident"
+    """The observer shows an open incident of a firing alarm."""
+    FORWARDING = "forwarding"
+    """The receiver has forwarded anything at all."""
+    TIME = "time"
+    """The run has not reached its time limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class MissingPrerequisite:
+    """A precondition that a run does not meet. The command line and pytest each have words for it."""
+
+    kind: Prerequisite
+    details: tuple[str, ...] = ()
+    """Values that belong into the words, such as a name or a time."""
+
+
+DOWNSTREAM_PREREQUISITES = frozenset({Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM})
+"""Preconditions that only our stub services meet."""
 EFFECT_PREREQUISITES = frozenset(
     {
         Prerequisite.OBSERVER,
@@ -58,40 +95,43 @@ EFFECT_PREREQUISITES = frozenset(
         Prerequisite.RESTART,
     }
 )
-
-"""What clauses about effects need, to see them or to do something to the receiver meanwhile."""
+"""Preconditions of clauses about effects: ways to observe effects, and to act on the receiver during the run."""
 
 
 class Phase(StrEnum):
-    """When a clause is played. Stages follow each other in this order; the clauses of one are played side by side."""
+    """When a clause runs. Phases follow each other in this order; the clauses of one phase run in parallel."""
 
     MAIN = "main"
     EFFECTS = "effects"
-    """Stories of alarms, and what the receiver makes of them."""
+    """Scenarios of alarms and their effects."""
     MALFORMED_INPUT = "malformed-input"
-    """Broken input: after ``MAIN``, so that a receiver that dies of it takes no other clause with it."""
+    """Malformed input: after ``MAIN``, so that a crash of the receiver affects no other clause."""
     FINAL = "final"
-    """After broken input: is the receiver still alive?"""
+    """Checks that the receiver is still alive after malformed input."""
     DEEP_NESTING = "deep-nesting"
-    """Input that stops parsers of some kinds, and a look whether the receiver is alive after that, too."""
+    """Input that blocks some parsers, and a check that the receiver is still alive afterwards."""
     SLOW_SENDER = "slow-sender"
-    """A sender that drips, and nobody else beside."""
+    """A sender that sends slowly, byte by byte; nothing else runs."""
     BURST = "burst"
-    """Alone, because it would make every other answer late."""
+    """Runs alone, because it would delay every other response."""
     AUTH = "auth"
-    """Wrong credentials: after all that needs the right ones, because a receiver may lock out who offers wrong ones."""
+    """Wrong credentials: after everything that needs the right ones, because a receiver may lock out the sender."""
     SLOW_EFFECTS = "slow-effects"
-    """Stories in which something may be told late: at the end, because it may be waited for until the run is over."""
+    """Scenarios with late effects: at the end, because they may take all the time that is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A player or a judge by name, with its parameters."""
+    """A builder or an assertion by name, with its parameters."""
 
     name: str
     params: Mapping[str, Any] = field(default_factory=dict)
     plugin: Any = None
-    """What an entry point of another package gives, where the name is none of ours."""
+    """Object loaded from an entry point of another package; ``None`` for the built-in ones."""
+
+
+BUILT_IN_PREFIX = "TCM"
+"""Begins the codes of the contract's own clauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +139,11 @@ class Clause:
     """One obligation of a receiver."""
 
     code: str
-    """``TCM`` and three digits; never changes its meaning, is never reused. Own clauses have letters of their own."""
+    """``TCM`` and three digits; never reused or redefined. Custom clauses use other letters."""
     slug: str
     level: Level
     profiles: tuple[str, ...]
-    """Profiles in which it holds; empty: in all."""
+    """Profiles to which it applies; empty: all."""
     prerequisites: frozenset[Prerequisite]
     phase: Phase
     requirement: str
@@ -113,19 +153,24 @@ class Clause:
     builder: Invocation
     assertions: tuple[Invocation, ...]
     parsers: frozenset[Parser] = frozenset()
-    """Parsers of bodies that it is about, too: of those, only what becomes of a parsed body can be judged."""
+    """Whether it also applies to parser targets, where only the acceptance of a body is visible."""
 
     @property
     def id(self) -> str:
         """Code and slug: ``TCM302-recover-time-zero``."""
         return f"{self.code}-{self.slug}"
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is a clause of the contract, not one of the user's own: only those have codes ``TCM...``."""
+        return self.code.startswith(BUILT_IN_PREFIX)
+
 
 class CredentialVariant(StrEnum):
-    """Which credentials a case shows to the receiver."""
+    """Credentials that a case sends to the receiver."""
 
     RIGHT = "right"
-    """Those of the target's userinfo; none where it has none."""
+    """The target's own credentials; none if the target has none."""
     NONE = "none"
     WRONG_USER = "wrong-user"
     WRONG_PASSWORD = "wrong-password"  # noqa: S105 - the name of a case
@@ -140,26 +185,26 @@ class CredentialVariant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestCase:
-    """One request of a clause."""
+    """One request of a clause test."""
 
     title: str
-    """What is special about it, as it can follow "a callback": ``with recoverTime 0 while resolved``."""
+    """What is special about the request, worded to follow "a callback": ``with recoverTime 0 while resolved``."""
     request: OutgoingRequest
     shape_id: str | None = None
     credential_variant: CredentialVariant = CredentialVariant.RIGHT
     is_asserted: bool = True
-    """``False`` for a request that only prepares the ground."""
+    """``False`` for a request that only prepares the following ones."""
     also_accept: tuple[str, ...] = ()
-    """Statuses (``413``) or classes of them (``2xx``) that are fine for this one, whatever the clause expects."""
+    """Statuses (``413``) or classes of statuses (``2xx``) that are acceptable here, whatever the clause expects."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseGroup:
-    """Cases that belong together.
+    """Cases that are judged together.
 
-    The control is the same request without what the cases try. Where the receiver does not take it, the cases would
-    say nothing about the clause, and are left out. A gate is the other way round: a request that has to be refused.
-    Spellings are cases of which one at least is taken, or all are left out.
+    The control is the same request without the tested property. If the receiver rejects it, the cases prove nothing
+    about the clause and are skipped. The negative control must be rejected; otherwise the cases are skipped, too.
+    With ``any_accepted`` the cases are skipped unless the receiver accepts at least one of them.
     """
 
     cases: tuple[RequestCase, ...]
@@ -167,78 +212,78 @@ class CaseGroup:
     negative_control: RequestCase | None = None
     any_accepted: bool = False
     auth_probe: RequestCase | None = None
-    """Sent where a case is refused by another status than 401 or 403: who asks this one for its credentials reads them
-    well, and refuses the case for something else."""
+    """Sent if a case is rejected with a status other than 401 or 403. If this request is rejected with one of the two,
+    the receiver reads credentials correctly and rejects the case for another reason."""
     background: RequestCase | None = None
-    """Sent before the cases and for as long as they take; nobody waits for its answer."""
+    """Sent before the cases and kept open while they run; its response is not awaited."""
 
 
 class SendOrder(StrEnum):
-    """In which order the cases of a scene are sent."""
+    """In which order the cases of a group are sent."""
 
     PARALLEL = "parallel"
-    """As many in flight as the receiver stands."""
+    """Concurrently, up to the run's limit."""
     SEQUENTIAL = "sequential"
     BURST = "burst"
-    """All of them on a schedule that waits for no answer."""
+    """Open loop: all on a schedule, without waiting for responses."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseTest:
-    """All that one clause sends."""
+    """Everything that one clause sends."""
 
     groups: tuple[CaseGroup, ...]
     send_order: SendOrder = SendOrder.PARALLEL
     burst_duration_s: float = 0.0
-    """Time in which a burst is started, evenly."""
+    """Time in seconds over which a burst is spread evenly."""
     deadline_factor: float = 1.0
-    """How many of the profile's deadlines each attempt may take (more than one only to see whether it ends at all)."""
+    """Deadline of an attempt in multiples of the profile's (above one only to see whether it ends at all)."""
     effect_scenarios: tuple[EffectScenario, ...] = ()
-    """In place of scenes, where effects are looked at."""
+    """Scenarios in place of groups, for clauses about effects."""
     unique_secrets: tuple[str, ...] = field(default=(), repr=False)
-    """Made-up secrets that were shown to the receiver and must not come back."""
+    """Generated secrets that were sent to the receiver and must not come back."""
 
 
 class SendMode(StrEnum):
-    """How the pushes of an act are sent."""
+    """How the requests of a step are sent."""
 
     SEQUENTIAL = "sequential"
     CONCURRENT = "concurrent"
     ACK_LOST = "ack-lost"
-    """The sender hangs up when the request is out, and never sees the answer."""
+    """Closes the connection after sending the request and never reads the response."""
     DURING_RESTART = "during-restart"
-    """Again and again while the receiver is restarted, until it is taken."""
+    """Repeatedly while the receiver is restarted, until it accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Pushes, and what they change."""
+    """Requests of a scenario, and the effects they should have."""
 
     title: str
-    """As it can follow "after": ``the same push four times``."""
+    """What the step does, worded to follow "after": ``the same push four times``."""
     cases: tuple[RequestCase, ...]
     send_mode: SendMode = SendMode.SEQUENTIAL
     expected_effects: str = ""
-    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the act), ``per-push`` (as many as one push of a plain
-    alarm has); empty: whatever."""
+    """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the step), ``per-push`` (as many as one
+    callback of a plain alarm causes); empty: anything."""
     expected_open: str = ""
-    """The same of open incidents."""
+    """The same for open incidents."""
     continue_on_error: bool = False
-    """Whether the story goes on where a push is not taken."""
+    """Whether the scenario continues after a request that is not accepted."""
     downstream_fault: str = ""
-    """What goes wrong at the ends while it is sent: ``refuses``, ``fails-with-200``, ``late``."""
+    """Fault of the downstream stubs while it is sent: ``refuses``, ``fails-with-200``, ``late``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedContent:
-    """What the callbacks of a story tell, for judges who read messages."""
+    """What the callbacks of a scenario hold, for assertions about messages."""
 
     object_names: frozenset[str]
-    """Texts of the dimensions."""
+    """String values of the dimensions."""
     metric_names: frozenset[str]
     """Names of metrics and events."""
     sent_text: str
-    """All that was sent, as text."""
+    """Everything that was sent, as text."""
     started_at: datetime | None = None
     """``firstOccurTime`` as TCOP writes it: Beijing time without offset."""
     recovered_at: datetime | None = None
@@ -246,24 +291,24 @@ class ExpectedContent:
 
 @dataclass(frozen=True, slots=True)
 class EffectScenario:
-    """A few alarms and what becomes of them."""
+    """A few alarms, the steps of their lives and the expected effects."""
 
     title: str
     shape_id: str | None
     object_id: str
-    """The object that an observer is asked for."""
+    """Object id that is passed to the observer."""
     unique_tokens: frozenset[str]
-    """Texts that nothing but this story's alarms has: whatever mentions one is about them."""
+    """Strings that only this scenario's alarms contain: an effect that mentions one is theirs."""
     object_names: frozenset[str]
-    """Texts of which that holds only where nothing else that is sent has them, too: names, addresses."""
+    """Strings such as names and addresses that are unique only if no other alarm of the run contains them."""
     steps: tuple[Step, ...]
     expected_content: ExpectedContent
     other_object_ids: tuple[str, ...] = ()
-    """The objects of its other alarms, for an observer that shows only what it is asked for."""
+    """Object ids of its other alarms, for an observer that returns only the requested object."""
 
 
 class StepResult(NamedTuple):
-    """One act and what became of it."""
+    """One step, its attempts and its effects."""
 
     step: Step
     attempts: tuple[Attempt, ...]
@@ -272,7 +317,7 @@ class StepResult(NamedTuple):
 
 
 class EffectScenarioResult(NamedTuple):
-    """A story as far as it was told; an act that went wrong is its last."""
+    """A scenario as far as it ran; a step with unexpected effects is its last."""
 
     scenario: EffectScenario
     step_results: tuple[StepResult, ...]

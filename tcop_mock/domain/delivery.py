@@ -1,4 +1,4 @@
-"""What is sent and what comes back. How an attempt ended is a value, never an exception."""
+"""Requests, attempts, deliveries and the transport protocol. The end of an attempt is a value, never an exception."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Credentials
 
 _HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""RFC 9110, 5.6.2: a method or the name of a header."""
+"""A method or header name (RFC 9110, 5.6.2)."""
 AUTH_REJECTION_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-"""What says that it is the credentials that are refused."""
+"""Statuses that reject the credentials."""
 RETRY_LATER_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""What asks to come again, and says nothing of the request."""
+"""Statuses that ask to retry later and do not judge the request."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-"""RFC 9110, 5.5: the value of a header, as Latin-1."""
+"""A header value as Latin-1 (RFC 9110, 5.5)."""
 
 
 class Outcome(StrEnum):
     """How one attempt ended."""
 
     ACKED = "acked"
-    """Status 2xx and a complete answer (or one cut at the cap) inside the deadline."""
+    """Status 2xx and a complete response (or one cut at the limit) within the deadline."""
     REJECTED = "rejected"
-    """A complete answer with a status that is neither 2xx nor 3xx."""
+    """A complete response with a status that is neither 2xx nor 3xx."""
     REDIRECTED = "redirected"
-    """Status 3xx; it is never followed."""
+    """Status 3xx; redirects are never followed."""
     TIMED_OUT = "timed_out"
-    """The total deadline passed. ``status`` is set where the head had come before."""
+    """The total deadline passed. ``status`` is set if the head had arrived."""
     REFUSED = "refused"
     """No connection: refused or unreachable."""
     DNS = "dns"
@@ -44,17 +44,17 @@ class Outcome(StrEnum):
     TLS = "tls"
     """No TLS session: certificate or protocol."""
     RESET_BEFORE_ANSWER = "reset_before_answer"
-    """The connection ended (RST or FIN) before any byte of an answer."""
+    """The connection ended (RST or FIN) before any byte of a response."""
     RESET_IN_ANSWER = "reset_in_answer"
-    """The connection ended (RST or FIN) inside the head or the body of the answer."""
+    """The connection ended (RST or FIN) within the head or the body of the response."""
     BAD_ANSWER = "bad_answer"
-    """What came is no HTTP/1 answer."""
+    """The received bytes are not an HTTP/1 response."""
     CANCELLED = "cancelled"
-    """We stopped waiting: interrupted, or the run's time was up."""
+    """We stopped waiting: the run was interrupted or its time was up."""
 
     @classmethod
     def from_status(cls, status: int | None) -> Outcome:
-        """Return the outcome of a whole answer."""
+        """Return the outcome of a complete response."""
         if status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return cls.ACKED
         if status is not None and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -64,39 +64,39 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """One HTTP request as it is to be sent; the same bytes in each attempt.
+    """One HTTP request; the same bytes in each attempt.
 
     Raises:
-        UsageError: a method, header or size of segments that no request can have.
+        UsageError: the method, a header or a segment size is invalid.
     """
 
     body: bytes = field(repr=False)
-    """May hold the key of the end that it is written for."""
+    """May contain a secret, such as the integration key of PagerDuty."""
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
-    """Each overrides what the sender writes by itself: Host, Content-Length, Connection and Authorization."""
+    """Override the fields that are sent by default: Host, Content-Length, Connection and Authorization."""
     credentials: Credentials | None = field(default=None, repr=False)
     segment_sizes: tuple[int, ...] = ()
-    """Sizes in bytes of the body's TCP segments, the head being one of its own; empty: head and body in one write."""
+    """Sizes of the TCP segments of the body in bytes, after one for the head; empty: head and body in one write."""
     chunked: bool = False
-    """Whether the body is framed in chunks (RFC 9112, 7.1), one a segment, all in one write; its length is not told."""
+    """Whether the body is sent in chunks (RFC 9112, 7.1), one per segment size, all in one write, without a length."""
     query: str = ""
-    """What is added to the query of the target, as ``key=value``."""
+    """Added to the query of the target, in the form ``key=value``."""
     segment_gap_s: float = 0.005
-    """Time between segments: long enough that a receiver on the same machine sees them one by one."""
+    """Time between segments: long enough for a receiver on the same machine to read them one by one."""
     truncate_at: int | None = None
-    """So many bytes of the body are sent before our side is closed; fewer than are promised."""
+    """Number of body bytes that are sent before our side is closed; fewer than the Content-Length."""
     keep_alive: bool = False
-    """The connection stays open for the next push."""
+    """Keep the connection open for the next request."""
     reuse_connection: bool = False
-    """It goes out on the connection that was left open, where there is one."""
+    """Send the request on the connection that was kept open, if there is one."""
     hang_up_after_s: float | None = None
-    """So long after the request is out the connection is closed, whatever has come (in-process apps: is not waited)."""
+    """Close the connection this long after sending, without waiting for the response."""
     body_timeout_s: float | None = None
-    """How long the body of the answer may take after its head; ``None``: as long as the deadline allows."""
+    """Time limit for the response body after its head; ``None``: only the deadline applies."""
 
     def body_segments(self) -> Iterator[bytes]:
-        """Cut the body into its segments, the last size holding for the rest; one that is not cut is one part."""
+        """Yield the segments of the body; the last size repeats, and without sizes the body is one segment."""
         offset, sizes = (
             0,
             chain(self.segment_sizes, repeat(self.segment_sizes[-1] if self.segment_sizes else len(self.body))),
@@ -108,11 +108,31 @@ class OutgoingRequest:
 
     @property
     def framing_header(self) -> tuple[str, str]:
-        """The header that says where the body ends."""
+        """The header field that determines where the body ends."""
         return ("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(len(self.body)))
 
+    def header_fields(self, authority: str, *, keep_alive: bool) -> list[tuple[str, str]]:
+        """Return the names and values of all header fields in the order in which they are sent.
+
+        Nothing here raises, so that no traceback shows the credentials in the clear.
+
+        Args:
+            authority: the value of ``Host``.
+            keep_alive: whether the connection stays open; otherwise ``Connection: close`` announces its end (RFC 9112,
+                9.6).
+        """
+        fields = {
+            "host": ("Host", authority),
+            "content-length": self.framing_header,
+            "connection": ("Connection", "keep-alive" if keep_alive else "close"),
+        }
+        if self.credentials is not None:
+            fields["authorization"] = ("Authorization", f"Basic {self.credentials.token().reveal()}")
+        fields |= {name.lower(): (name, value) for name, value in self.headers}
+        return list(fields.values())
+
     def framed_body(self) -> bytes:
-        """Return the body as it stands behind the head."""
+        """Return the body as it is sent after the head."""
         if not self.chunked:
             return self.body
         return b"".join(b"%x\r\n%s\r\n" % (len(segment), segment) for segment in self.body_segments()) + b"0\r\n\r\n"
@@ -123,24 +143,24 @@ class OutgoingRequest:
         for name, value in self.headers:
             if not _HTTP_TOKEN.fullmatch(name):
                 raise UsageError(f"{name!r} is no name of an HTTP header; write letters, digits and hyphens")
-            if not _HEADER_VALUE.fullmatch(value):  # it may be a credential, so it is not shown
+            if not _HEADER_VALUE.fullmatch(value):  # may be a credential, so it is not shown
                 raise UsageError(f"the value of the header {name} has line breaks or characters outside Latin-1")
         if any(size < 1 for size in self.segment_sizes):
             raise UsageError(f"segments are of one byte or more, not {self.segment_sizes}")
 
 
 class ParseError(NamedTuple):
-    """One reason for which a parser in this process did not take a body."""
+    """One reason why a parser in this process did not accept a body."""
 
     message: str
     """One line, bounded: ``refused with KeyError: 'region'``."""
     cause: str
-    """The same without the values of this very body: what the reasons of different bodies have in common."""
+    """The message without the values of this body, so that equal reasons of different bodies match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One POST and what became of it. Times are seconds on the run's own clock."""
+    """One POST and its result. Times are seconds on the clock of the run."""
 
     outcome: Outcome
     intended_s: float
@@ -150,22 +170,22 @@ class Attempt:
     connected_s: float | None = None
     first_byte_s: float | None = None
     status: int | None = None
-    """Set as soon as the head came, whatever became of the body."""
+    """Set when the head has arrived, even if the body is incomplete."""
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    """The answer's body up to the cap."""
+    """The response body up to the limit."""
     body_truncated: bool = False
-    """The answer went on past the cap; the socket was closed there."""
+    """Whether the body was longer than the limit; the socket was closed there."""
     sent_bytes: int = 0
-    """Handed to the connection, head and body; what the receiver took of it only the receiver knows."""
+    """Bytes of head and body that were written to the connection; the receiver may have read fewer."""
     received_bytes: int = 0
     request_sha256: str = ""
     detail: str = ""
-    """One line on what went wrong; never holds credentials."""
+    """One line that describes the failure; never contains credentials."""
     traceback: str = field(default="", repr=False)
-    """Traceback of an app in this process that raised."""
+    """Traceback of an app in this process that raised an exception."""
     parse_errors: tuple[ParseError, ...] = ()
-    """What a parser in this process has against the body; receivers give a status instead."""
+    """The reasons of a parser in this process; other receivers return a status instead."""
 
     @property
     def duration_s(self) -> float:
@@ -174,31 +194,31 @@ class Attempt:
 
     @property
     def accepted(self) -> bool:
-        """Whether the head said 2xx, whatever became of the body."""
+        """Whether the status is 2xx, even if the body is incomplete."""
         return self.status is not None and HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """All pushes of one callback to one receiver."""
+    """All attempts to deliver one callback to one receiver."""
 
     attempts: tuple[Attempt, ...]
 
     @property
     def accepted(self) -> bool:
-        """Whether the last attempt was acked."""
+        """Whether the last attempt was acknowledged."""
         return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ACKED
 
 
 class Transport(Protocol):
-    """The one narrow port through which anything is sent."""
+    """The only interface for sending a request."""
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
-        """Send once and say how it ended. Never raises for what the receiver does.
+        """Send once and return the attempt. Nothing that the receiver does raises an exception.
 
-        ``deadline_s`` counts from the start of the attempt and covers everything; ``intended_s`` is when a schedule
-        wanted it (the start, where nothing is given).
+        ``deadline_s`` counts from the start of the attempt and covers everything. ``intended_s`` is the scheduled
+        start, by default the actual start.
         """
         ...

@@ -1,4 +1,4 @@
-"""What ``doctor`` finds about a way from here to a receiver."""
+"""Results of ``doctor``: diagnostics of the path from this machine to a receiver."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """What a remark asks for."""
+    """Severity of a diagnostic."""
 
     FINE = "fine"
     NOTE = "note"
     """Worth knowing; callbacks arrive."""
     PROBLEM = "problem"
-    """Callbacks do not arrive, are not taken, or will not be soon."""
+    """Callbacks do not arrive, are not accepted, or soon will not be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One thing that was looked at. Texts may hold what a receiver sent: they are escaped where they are shown."""
+    """Result of one check. Texts may contain data from the receiver; renderers must escape them."""
 
     topic: str
     severity: Severity
     observation: str
     meaning: str = ""
     fix: str = ""
-    """What to do; empty where nothing is to be done."""
+    """What to do; empty if nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All that was found, in the order in which it was looked at."""
+    """All diagnostics, in the order of the checks."""
 
     diagnostics: tuple[Diagnostic, ...]
     is_reachable: bool
-    """Whether a callback could be brought to the receiver, whatever it answered."""
+    """Whether the receiver received the callback, whatever it answered."""
 
     def count(self, severity: Severity) -> int:
-        """Return how many remarks have a grade."""
+        """Return the number of diagnostics with this severity."""
         return sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionProbe:
-    """One address of a host, and how connecting to it went."""
+    """Result of connecting to one address of a host."""
 
     address: str
     is_ipv6: bool
     duration_s: float
     error: str = ""
-    """Why there is no connection."""
+    """Why the connection failed; empty if it did not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a receiver's certificate says."""
+    """Fields of a receiver's certificate."""
 
     names: tuple[str, ...]
     issuer: str
@@ -67,12 +67,12 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class TlsProbe:
-    """How a TLS handshake went."""
+    """Result of a TLS handshake."""
 
     protocol: str = ""
-    """Empty where there is no session."""
+    """Empty without a session."""
     certificate: Certificate | None = None
     error: str = ""
-    """Why the certificate is not taken, or no session came about."""
+    """Why the certificate was rejected or the handshake failed; empty if neither."""
     verify_code: int = 0
-    """OpenSSL's number of what is wrong with the certificate."""
+    """OpenSSL's error number for the certificate."""

@@ -1,4 +1,4 @@
-"""What a ledger says was delivered, beside what the receiver says it has."""
+"""Ledger entries, the records of a receiver, and the differences between them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One line of a ledger: one notification and what became of it."""
+    """One line of a ledger: one notification and its result."""
 
     key: NotificationKey
     outcome: str
-    """Of the last attempt; ``acked`` where the notification was accepted."""
+    """The outcome of the last attempt; ``acked`` if the notification was accepted."""
     attempts: int
     started_s: float
-    """When the first attempt began, on the run's own clock."""
+    """When the first attempt started, on the clock of the run."""
     ended_s: float
     """When the last attempt ended."""
 
@@ -29,71 +29,71 @@ class LedgerEntry:
 
 
 class ReceivedItem(NamedTuple):
-    """One thing that a receiver says it has."""
+    """One record of a receiver."""
 
     session_id: str
-    """Empty where it names an object only."""
+    """Empty if the record only names an object."""
     object_id: str
-    """Empty where it is not known."""
+    """Empty if unknown."""
     state: str
-    """Of what names an object only: empty for whatever state."""
+    """Empty matches every state, for a record that only names an object."""
     is_request: bool
-    """A request that came, of which retries make several; else an effect, of which there should be one."""
+    """Whether it is a received request, which retries repeat; otherwise an effect, which should be unique."""
 
 
 class Difference(NamedTuple):
-    """One notification about which the two disagree."""
+    """One notification that the ledger and the records disagree about."""
 
     object_id: str
     alarm_key: str
     session_id: str
     state: str
     attempts: int
-    """As the ledger has it; 0 where it has none."""
+    """Attempts in the ledger; 0 if it has no entry."""
     received_count: int
-    """How often the receiver has it."""
+    """How often the records contain it."""
 
 
 class Differences(NamedTuple):
-    """All notifications about which the two disagree in one way."""
+    """All differences of one kind."""
 
     notifications: int
     objects: int
     examples: tuple[Difference, ...]
-    """Those of the first objects."""
+    """The differences of the first objects."""
 
 
 class ReadStats(NamedTuple):
-    """What was read of what the receiver has."""
+    """How many records of the receiver were read."""
 
     requests: int
     effects: int
     skipped: int
-    """Lines of a recording that are no callbacks."""
+    """Lines of a recording that are not callbacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """How far a ledger and a receiver agree."""
+    """The result of comparing a ledger with the records of a receiver."""
 
     notifications: int
     alarms: int
     acked: int
     read_stats: ReadStats
     lost: Differences
-    """Acknowledged, and not there."""
+    """Acknowledged, but missing from the records."""
     duplicated: Differences
-    """There more often than the attempts explain; as an effect, more than once."""
+    """More requests than attempts, or more than one effect."""
     out_of_order: Differences
-    """There behind a later notification of the same alarm whose first attempt began when this one's last had ended."""
+    """Recorded after a later notification of the same alarm that started only after the last attempt of this one."""
     unknown: Differences
-    """There, and not in the ledger."""
+    """Recorded, but not in the ledger."""
     unacked: int
-    """Given up by the sender, and yet there: the receiver took it and was too slow or too clumsy to say so."""
+    """Given up by the sender, but recorded: the receiver processed it without a valid and timely acknowledgement."""
 
     @property
     def is_consistent(self) -> bool:
-        """Whether there is no difference."""
+        """Whether there are no differences."""
         return not any(
             differences.notifications for differences in (self.lost, self.duplicated, self.out_of_order, self.unknown)
         )

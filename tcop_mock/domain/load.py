@@ -1,4 +1,4 @@
-"""What a load is to do: what is due when, and what became of each push.
+"""Load plans, objectives, scenarios, and the records of the deliveries of a load.
 
 Times are seconds since the start of the load, unless a name says otherwise.
 """
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
 
 class LoadModel(StrEnum):
-    """Who decides when the next push begins."""
+    """What determines when the next attempt starts."""
 
     OPEN = "open"
-    """A schedule, whatever the receiver does."""
+    """A rate, independent of the receiver."""
     CLOSED = "closed"
-    """The answer before it: so many are under way at any time."""
+    """The previous response: a constant number of attempts is in flight."""
     SCRIPT = "script"
-    """Notifications that are due one by one, and the profile's retries of those that fail."""
+    """A schedule of notifications, with the profile's retries."""
 
 
 class Stage(NamedTuple):
-    """A stretch of an open load, over which the rate changes evenly."""
+    """A part of an open load in which the rate changes linearly."""
 
     duration_s: float
-    """May be infinite for the last one."""
+    """May be infinite for the last stage."""
     from_rate: float
-    """Pushes a second at its beginning."""
+    """Attempts per second at its start."""
     to_rate: float
-    """And at its end."""
+    """Attempts per second at its end."""
 
 
 class ScheduledCallback(NamedTuple):
-    """One notification that is to be pushed."""
+    """One notification and the time at which it is due."""
 
     at_s: float
-    """Its intended start."""
+    """The intended start of its first attempt."""
     body: bytes
     alarm_key: str = ""
-    """Which alarm's it is: the same text in each notification of one alarm's life."""
+    """The key of its alarm, the same in all notifications of one alarm."""
     object_id: str = ""
-    """What the alarm is about: ``objId``, or where the shape has none, what names the object."""
+    """The object of the alarm: ``objId``, or another dimension if the shape has none."""
     state: str = ""
     """``firing``, ``repeated`` or ``resolved``."""
     session_id: str = ""
@@ -71,11 +71,11 @@ class AttemptRecord(NamedTuple):
     outcome: Outcome
     status: int | None = None
     is_replayed: bool = False
-    """It was sent twice: the kept-alive connection was gone when it went out, and no byte of an answer had come."""
+    """Whether it was sent twice, because the kept-alive connection was closed before any byte of a response."""
 
     @property
     def is_possibly_received(self) -> bool:
-        """Whether the receiver has it, or may have it."""
+        """Whether the receiver may have received it."""
         return self.outcome in _POSSIBLY_RECEIVED
 
 
@@ -89,30 +89,30 @@ _POSSIBLY_RECEIVED = frozenset(
     }
 )
 
-"""Outcomes after which a receiver may have the callback, though all but one of them ask for it again."""
+"""Outcomes after which the receiver may have the callback; all but ``ACKED`` can still cause a retry."""
 
 
 class DeliveryRecord(NamedTuple):
-    """What became of one notification: a line of the ledger."""
+    """The attempts of one notification; a line of the ledger."""
 
     callback: ScheduledCallback
     attempts: tuple[AttemptRecord, ...]
-    """In the order in which they ended; empty for one that was dropped."""
+    """In the order in which they ended; empty if the notification was dropped."""
 
     @property
     def is_acked(self) -> bool:
-        """Whether the last attempt was."""
+        """Whether the last attempt was acknowledged."""
         return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ACKED
 
     @property
     def duplicate_count(self) -> int:
-        """How many times too often the receiver may have it: acks that got lost, and replays."""
+        """How many duplicates the receiver may have, because of lost acknowledgements and replays."""
         return max(0, sum(1 + attempt.is_replayed for attempt in self.attempts if attempt.is_possibly_received) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What a load is to do. Everything in it may be printed but the target's credentials, which do not show."""
+    """The plan of a load. All of it may be printed; the credentials of the target are masked."""
 
     target: Target
     rules: DeliveryRules
@@ -120,29 +120,29 @@ class LoadPlan:
     seed: int
     model: LoadModel = LoadModel.OPEN
     stages: tuple[Stage, ...] = ()
-    """Of an open load."""
+    """The stages of an open load."""
     is_poisson: bool = False
-    """Whether the arrivals of an open load are drawn (exponential gaps) rather than evenly spaced."""
+    """Whether the arrivals of an open load are a Poisson process instead of evenly spaced."""
     concurrency: int = 1
-    """Of a closed load."""
+    """Attempts in flight in a closed load."""
     duration_s: float | None = None
-    """After which nothing new begins; a script ends by itself."""
+    """No attempt starts after this time; a scenario has its own end."""
     count: int | None = None
-    """The most pushes that begin."""
+    """Maximum number of attempts."""
     max_inflight: int = 1000
-    """The most attempts under way at once; what is due beyond waits, and is late."""
+    """Maximum number of attempts in flight; further attempts wait and start late."""
     warm_up_s: float = 0.0
-    """What is due before counts for nothing but the series."""
+    """Attempts that are due before count only in the series."""
     time_scale: float = 1.0
-    """Of a script: seconds that a second of the profile's pauses takes. Deadlines are not scaled."""
+    """Real seconds per second of a scenario and its pauses. Deadlines are not scaled."""
     max_idle_s: float | None = None
-    """Of a script: while nothing is under way, a longer stretch in which nothing is due is cut down to this."""
+    """Longest idle gap of a scenario; longer gaps with nothing in flight are shortened to this."""
     workers: int = 1
     insecure: bool = False
     mix: tuple[tuple[str, float], ...] = ()
-    """Shapes and weights that the bodies are of; a script brings its own."""
+    """Shapes and weights of the bodies; a scenario has its own."""
     title: str = ""
-    """What is played, in a few words: ``2000/s, Poisson`` or the name of a scenario."""
+    """A short description of the load: ``2000/s, Poisson`` or the name of a scenario."""
     assumptions: tuple[str, ...] = ()
 
 
@@ -151,87 +151,87 @@ class Objective:
     """One bound of ``--slo``."""
 
     text: str
-    """As it was written: ``p99<500ms``."""
+    """The text of the option: ``p99<500ms``."""
     name: str
-    """What is measured."""
+    """The name of the measure."""
     relation: str
     """``<``, ``<=``, ``=``, ``>=`` or ``>``."""
     bound: float
-    """Seconds of a time, 0 to 1 of a share, else the number."""
+    """Seconds for a time, 0 to 1 for a share, otherwise the number."""
     is_share: bool = False
-    """Whether a share of all is meant, where a count could be."""
+    """Whether the bound is a share instead of a count."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveResult:
-    """One objective and what came of it."""
+    """One objective and its result."""
 
     objective: Objective
     is_met: bool
     measurement: str
-    """What was measured, in words: ``612 ms``, ``7 of 2000 (0.35%)``, or why nothing was."""
+    """The measured value: ``612 ms``, ``7 of 2000 (0.35%)``, or why there is none."""
 
     @property
     def summary(self) -> str:
-        """What is told of it."""
+        """One line for reports."""
         return f"{self.objective.text}: {'kept' if self.is_met else 'broken'}, {self.measurement}"
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioGroup:
-    """Alarms that have something in common."""
+    """Alarms of a scenario with common properties."""
 
     title: str
     shapes: tuple[str, ...]
-    """Ids or globs of the catalogue; the alarms are dealt to them in turn."""
+    """Ids or globs of the catalogue; alarms are assigned to the shapes in turn."""
     alarms: int
     within_s: float
-    """The first firings fall into so long a time, each by chance."""
+    """The first firings are distributed randomly over this time."""
     start_s: float = 0.0
-    """When that begins."""
+    """When that time starts."""
     metric: str | None = None
     event: str | None = None
     repeat_policy: RepeatPolicy | None = None
-    """How unresolved alarms are told again; ``None``: once."""
+    """How unresolved alarms repeat; ``None``: not at all."""
     period_s: int | None = None
-    """Statistical period of the policies; ``None``: drawn."""
+    """Statistical period of the policies; ``None``: random."""
     period_num: int | None = None
-    """How many breaching periods it takes to fire; ``None``: drawn."""
+    """Number of breaching periods before an alarm fires; ``None``: random."""
     lasts_s: tuple[float, float] | None = None
-    """How long an alarm lasts, at least and at the most, each by chance."""
+    """Minimum and maximum duration of an alarm, chosen randomly."""
     over_s: float | None = None
-    """When what is behind all of them is over. Without this and ``lasts_s``, they outlive the scenario."""
+    """When all of them end together. Without this and ``lasts_s`` they do not end within the scenario."""
     lives: int = 1
-    """How often each of them fires."""
+    """How often each alarm fires."""
     between_s: tuple[float, float] = (0.0, 0.0)
-    """How long it is resolved before it fires again; the policy's periods at the least."""
+    """Pause between the resolve and the next firing; at least the periods of the policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A storm. Read from one file of ``contracts/scenarios/``, or from a user's own."""
+    """An alarm storm, from a file in ``contracts/scenarios/`` or from a file of the user."""
 
     name: str
     title: str
     source: str
     assumed: Mapping[str, str]
-    """What no source says: names of the groups' keys and a sentence each."""
+    """Decisions without a source: keys of the groups and a sentence each."""
     groups: tuple[ScenarioGroup, ...]
     region: str = ""
-    """Short code of the region that all alarms are of; empty: each policy's own."""
+    """Short code of the region of all alarms; empty: each policy has its own."""
     ends_s: float | None = None
-    """After which nothing is told; ``None``: when the last alarm is over."""
+    """No notification is due after this time; ``None``: until the last alarm resolves."""
     file: str = ""
-    """Where a user's own was read from; empty for a shipped one."""
+    """The file of the user; empty for a shipped scenario."""
 
     @property
     def location(self) -> str:
-        """How an error names it."""
+        """The name of the scenario in errors."""
         return self.file or self.name
 
     @property
     def alarm_count(self) -> int:
-        """How many alarms it has."""
+        """The number of alarms."""
         return sum(group.alarms for group in self.groups)
 
     @property

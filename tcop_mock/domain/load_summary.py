@@ -1,8 +1,8 @@
-"""What is told of a load while it runs and at its end.
+"""The statistics and events of a load.
 
-Times are seconds since the start of the load, unless a name says otherwise. A time to an ack counts from the
-*intended* start of what was to be told, so that a receiver which stalls is seen to stall everybody who came meanwhile
-(no coordinated omission).
+Times are seconds since the start of the load, unless a name says otherwise. The time to an ack counts from the
+*intended* start, so that a stall of the receiver also shows in the times of the attempts that were due meanwhile (no
+coordinated omission).
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from tcop_mock.domain.load import LoadModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.domain.load import LoadPlan, ObjectiveResult
 
 LATE_THRESHOLD_S = 0.01
-"""A push that begins later than this after its intended start counts as late."""
+"""An attempt that starts later than this after its intended start is late."""
 ACK_LIMIT_S = 5.0
-"""The page's timeout: what takes longer from its intended start to its ack would have been pushed again."""
+"""The documented timeout: TCOP would retry a callback that takes longer from its intended start to its ack."""
 
 
 class Bucket(NamedTuple):
-    """So many times up to a bound, and beyond the bound before it."""
+    """The number of times up to a bound and above the previous bound."""
 
     up_to_s: float
     sample_count: int
@@ -33,143 +34,142 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Times, counted in buckets that are at most 1 % wide."""
+    """A histogram of times with buckets that are at most 1 % wide."""
 
     buckets: tuple[Bucket, ...] = ()
-    """Those that hold any, in rising order."""
+    """The non-empty buckets in ascending order."""
     max_s: float = 0.0
-    """The longest, to the microsecond."""
+    """The longest time, to the microsecond."""
     sum_s: float = 0.0
 
     @property
     def count(self) -> int:
-        """How many times were counted."""
+        """The number of recorded times."""
         return sum(bucket.sample_count for bucket in self.buckets)
 
     @property
     def mean_s(self) -> float:
-        """Their mean; 0 of none."""
+        """The mean; 0 without data."""
         return self.sum_s / self.count if self.buckets else 0.0
 
     def percentile(self, percent: float) -> float:
-        """Return the time that so many per cent of all do not exceed; 0 of none."""
+        """Return a percentile of the times; 0 without data."""
         remaining = self.count * percent / 100
         for bucket in self.buckets:
             remaining -= bucket.sample_count
-            if remaining <= 1e-9:  # noqa: PLR2004 - what floats leave of 0
+            if remaining <= 1e-9:  # noqa: PLR2004 - a rounding error
                 return min(bucket.up_to_s, self.max_s)
         return self.max_s
 
     def count_over(self, limit_s: float) -> int:
-        """Return how many are longer than a bound."""
+        """Return the number of times above a bound."""
         return sum(bucket.sample_count for bucket in self.buckets if bucket.up_to_s > limit_s)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesPoint:
-    """A second of a load; of a long one, several seconds that follow each other."""
+    """One second of a load, or several consecutive seconds of a long load."""
 
     at_s: float
-    """Where it begins."""
+    """Its start."""
     span_s: float
-    """How long it is."""
+    """Its length."""
     started: int
-    """Attempts that began in it."""
+    """Attempts that started in it."""
     acked: int
-    """Attempts that ended in it, acked."""
+    """Attempts that ended in it and were acknowledged."""
     failed: int
-    """Attempts that ended in it otherwise."""
+    """Attempts that ended in it and failed."""
     dropped: int
-    """Pushes that were given up in it without an attempt."""
+    """Callbacks that were dropped in it without an attempt."""
     late: int
-    """Attempts of those that began in it more than ``LATE_S`` after their intended start."""
+    """Started attempts that were late by more than ``LATE_THRESHOLD_S``."""
     in_flight: int
-    """Attempts under way at its end."""
+    """Attempts in flight at its end."""
     p50_s: float
-    """Time to an ack, of those that ended in it; of several seconds, the worst second's."""
+    """Median time to an ack of the attempts that ended in it; for several seconds, the worst of them."""
     p99_s: float
     max_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSummary:
-    """What a load came to."""
+    """The result of a load."""
 
     plan: LoadPlan
     elapsed_s: float
-    """From the start to the end of the last attempt."""
+    """Time from the start of the load to the end of the last attempt."""
     attempts: int
-    """That ended."""
+    """Attempts that ended."""
     outcomes: Mapping[Outcome, int]
     statuses: Mapping[int, int]
     ack_times: Distribution
-    """From the intended start of what was to be told to its ack; in a script that covers all attempts of it."""
+    """Intended start to ack; in a scenario this includes all attempts of a notification."""
     service_times: Distribution
-    """From the actual start of an acked attempt to its end: what a closed loop would have shown."""
+    """Actual start to end of acknowledged attempts, the times that a closed load would measure."""
     lateness: Distribution
-    """From the intended to the actual start of attempts; empty of a closed load, which has no schedule."""
+    """Intended start to actual start; empty in a closed load, which has no schedule."""
     late: int
-    """Attempts that began more than ``LATE_S`` late."""
+    """Attempts that started more than ``LATE_THRESHOLD_S`` late."""
     dropped: int
-    """Pushes that never began: they would have been later than the deadline of an attempt is long, or nothing new was
-    begun any more."""
+    """Callbacks that were never sent: they waited longer than the deadline, or the load ended first."""
     replayed: int
-    """Attempts that found their kept-alive connection gone and were sent again on another."""
+    """Attempts that were sent again because their kept-alive connection was closed."""
     connections: int
-    """That were opened."""
+    """Connections that were opened."""
     series: tuple[SeriesPoint, ...] = ()
     alarms: int = 0
-    """Different ones that were told of; of a script."""
+    """Number of different alarms of a scenario."""
     notifications: int = 0
-    """That came to an end: acked, lost or dropped."""
+    """Notifications that are acknowledged, lost or dropped."""
     lost: int = 0
     """Notifications whose attempts all failed, or that were dropped."""
     duplicates: int = 0
-    """Pushes that the receiver may have had too often, because their acks got lost."""
+    """Requests that the receiver may have received again because an acknowledgement was lost."""
     recovery_s: float | None = None
-    """From the last notification that was due to the end of the last attempt; of a script."""
+    """Time from the last due notification to the end of the last attempt of a scenario."""
     interrupted: bool = False
     warm_up_attempts: int = 0
-    """Attempts of the warm-up, which count in nothing but the series."""
+    """Attempts of the warm-up, which count only in the series."""
     notes: tuple[str, ...] = ()
-    """What limits what was measured: this machine could not keep up, descriptors ran out."""
+    """Limits of the measurement, for example that this machine had no descriptor left."""
 
     @property
     def acked(self) -> int:
-        """Attempts that were."""
+        """Attempts that were acknowledged."""
         return self.outcomes.get(Outcome.ACKED, 0)
 
     @property
     def failed(self) -> int:
-        """Attempts that ended otherwise."""
+        """Attempts that failed."""
         return self.attempts - self.acked
 
     @property
     def rate(self) -> float:
-        """Attempts that ended, a second."""
+        """Ended attempts per second."""
         return self.attempts / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def amplification(self) -> float:
-        """Attempts for each notification: 1 where none had to be repeated."""
+        """Attempts per notification; 1 without retries."""
         return self.attempts / self.notifications if self.notifications else 0.0
 
     @property
     def over_limit_count(self) -> int:
-        """Attempts acked over ``LIMIT_S`` after they were due, or timed out; of a script, notifications."""
+        """Attempts (in a scenario: notifications) that timed out or were acknowledged after ``ACK_LIMIT_S``."""
         if self.plan.model is LoadModel.SCRIPT:
             return self.ack_times.count_over(ACK_LIMIT_S) + self.lost
         return self.ack_times.count_over(ACK_LIMIT_S) + self.outcomes.get(Outcome.TIMED_OUT, 0)
 
     @property
     def over_limit_total(self) -> int:
-        """Of how many: attempts, or of a script notifications."""
+        """The total for that count: attempts, in a scenario notifications."""
         return self.notifications if self.plan.model is LoadModel.SCRIPT else self.attempts
 
 
 @dataclass(frozen=True, slots=True)
 class LoadStarted:
-    """The target answers; the first push is about to begin."""
+    """The target responds; the first attempt is about to start."""
 
     plan: LoadPlan
 
@@ -180,16 +180,27 @@ class SecondElapsed:
 
     point: SeriesPoint
     attempts: int
-    """That have ended so far."""
+    """Attempts that have ended so far."""
     failed: int
-    """Of these, those that were not acked."""
+    """Attempts that have failed so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadFinished:
-    """The last event of a load, also of one that was cut short."""
+    """The last event of a load, even if it was interrupted."""
 
     summary: LoadSummary
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """A finished load, with everything that its reports show."""
+
+    summary: LoadSummary
+    objectives: tuple[ObjectiveResult, ...]
+    alarms_by_attempts: Mapping[int, int]
+    """Of a scenario, the number of alarms by the number of their attempts."""
+    started_at: datetime
 
 
 LoadEvent: TypeAlias = LoadStarted | SecondElapsed | LoadFinished

@@ -1,4 +1,4 @@
-"""A profile: one published generation of the callback contract. Read from one file of ``contracts/profiles/``."""
+"""A profile: one published generation of the callback contract, from a file in ``contracts/profiles/``."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ DEFAULT_PROFILE = "2023"
 
 
 class Accept(StrEnum):
-    """Which answers accept a callback."""
+    """Which responses accept a callback."""
 
     ANY_2XX = "2xx"
     EXACTLY_200 = "200"
     RET_CODE = "retCode"
     """Status 2xx and a JSON object with the callback's ``sessionId`` and ``retCode`` 0."""
     ERRCODE = "errcode"
-    """Status 2xx and a JSON object with ``errcode`` 0, as group robots answer."""
+    """Status 2xx and a JSON object with ``errcode`` 0, the response of group robots."""
 
 
 class RetryAfter(StrEnum):
-    """What an answer's ``Retry-After`` (RFC 9110, 10.2.3; in seconds, not as a date) does."""
+    """The effect of a ``Retry-After`` header in seconds (RFC 9110, 10.2.3); dates have no effect."""
 
     IGNORED = "ignored"
     HONOURED = "honoured"
@@ -39,35 +39,44 @@ class RetryAfter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
-    """How TCOP pushes one callback."""
+    """How TCOP delivers one callback: attempts, deadline, acceptance and retries."""
 
     attempts: int
-    """POSTs at the most: the first and its retries."""
+    """Maximum number of POSTs: the first one and its retries."""
     timeout_s: float
     """Total deadline of one attempt: DNS, connect, TLS, write, head and body."""
     accept: Accept
-    """Which of the answers that came in full and in time accept it."""
+    """Which complete and timely responses accept the callback."""
     answer_cap_bytes: int
-    """How much of an answer's body is read before the socket is closed."""
+    """How many bytes of a response body are read before the socket is closed."""
     retry_on: frozenset[str]
-    """Outcomes after which the callback is pushed again; ``4xx`` and ``5xx`` for rejections by class of status."""
+    """Outcomes that cause a retry; ``4xx`` and ``5xx`` select rejections by status class."""
     pauses_s: tuple[float, ...]
-    """Pause before the second, third, ... attempt; the last one holds for all that follow."""
+    """Pauses before the second, third, ... attempt; the last one repeats."""
     headers: tuple[tuple[str, str], ...]
     retry_after: RetryAfter = RetryAfter.IGNORED
-    """What an answer's ``Retry-After`` does to the pause."""
+    """The effect of ``Retry-After`` on the pause."""
     probe: bytes | None = None
-    """What verifies the URL when it is saved, in one POST that must be answered 200; ``None``: nothing does."""
+    """Body of the POST that verifies a URL when it is saved, and must be answered with 200; ``None``: no check."""
 
-    def pause_s(self, attempt: Attempt, number: int) -> float:
-        """Return how long to wait after the attempt with a number, from 1."""
+    def retry_pause_s(self, attempt: Attempt, number: int) -> float | None:
+        """Return the pause before the next attempt, or ``None`` if the callback is not sent again.
+
+        This is the only retry policy: `send`, the load engine, Locust and the pytest plugin call it after each attempt.
+
+        Args:
+            attempt: the last attempt.
+            number: its number, starting at 1.
+        """
+        return self._pause_s(attempt, number) if number < self.attempts and self._should_retry(attempt) else None
+
+    def _pause_s(self, attempt: Attempt, number: int) -> float:
         pause_s = self.pauses_s[min(number, len(self.pauses_s)) - 1] if self.pauses_s else 0.0
         retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
         is_honoured = self.retry_after is RetryAfter.HONOURED and retry_after.isdecimal()
         return max(pause_s, float(retry_after)) if is_honoured else pause_s
 
-    def should_retry(self, attempt: Attempt) -> bool:
-        """Tell whether the callback is pushed again after an attempt, where attempts are left."""
+    def _should_retry(self, attempt: Attempt) -> bool:
         if attempt.outcome in self.retry_on:
             return True
         return attempt.outcome is Outcome.REJECTED and f"{(attempt.status or 0) // 100}xx" in self.retry_on
@@ -78,7 +87,7 @@ RETRYABLE_OUTCOMES = (
     "4xx",
     "5xx",
 )
-"""What ``retry_on`` can hold."""
+"""The values that ``retry_on`` may contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ class Profile:
     delivery: DeliveryRules
     wire_format: WireFormat
     assumed: Mapping[str, str]
-    """What no source says and this profile had to decide: what it is about, and a sentence."""
+    """Decisions without a source: a key and a sentence each."""
 
     @property
     def assumptions(self) -> tuple[str, ...]:

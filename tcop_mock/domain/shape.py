@@ -1,4 +1,4 @@
-"""A shape: what one product's callbacks look like. Read from one file of ``payload_catalog/``."""
+"""A shape: the format of one product's callbacks, read from one file of ``payload_catalog/``."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 PLACEHOLDER = "xxx"
 
-"""What the documentation prints for a value that it does not show."""
+"""Placeholder that the documentation prints instead of a value."""
 
 
 MARKER_CHARS = ("\ufdd0", "\ufdd1", "\ufdd2")
 
-"""Stand for holes while a body is compiled. Unicode keeps these for internal use (23.7), so no text may hold them."""
+"""Characters that mark values while a body is compiled. Unicode reserves them for internal use (23.7), so no text may
+contain them."""
 
 
 class AlarmKind(StrEnum):
-    """What an alarm is about; the wire's ``alarmType``."""
+    """Kind of an alarm; the wire's ``alarmType``."""
 
     METRIC = "metric"
     EVENT = "event"
 
 
 class Lang(StrEnum):
-    """Language of the account's notices; it decides display names and the text in ``objName``."""
+    """Language of the account. It decides display names and the text in ``objName``."""
 
     EN = "en"
     ZH = "zh"
@@ -39,7 +40,7 @@ class Lang(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LocalizedText:
-    """A display text in both languages."""
+    """Display text in both languages."""
 
     en: str
     zh: str
@@ -60,19 +61,19 @@ class Metric:
     calc_type: str | None = None
     """Comparison of the current value with the threshold; ``None`` for a metric without a threshold."""
     calc_value: str | None = None
-    """The threshold as it stands on the wire."""
+    """The threshold in wire format."""
     low: float = 0.0
-    """Least value that makes sense, in ``unit``."""
+    """Smallest plausible value, in ``unit``."""
     high: float = 100.0
-    """Greatest value that makes sense, in ``unit``."""
+    """Largest plausible value, in ``unit``."""
     decimals: int = 0
-    """How many decimals a value may have, 0 to 3; 0 for what is counted."""
+    """Maximum number of decimals of a value, 0 to 3; 0 for counts."""
     namespace: str | None = None
-    """Namespace on the wire where it is not the shape's own (CVM network metrics: ``qce/lb``)."""
+    """Wire namespace if it differs from the shape's (CVM network metrics: ``qce/lb``)."""
     observed_show_name: LocalizedText | None = None
-    """``metricShowName`` as captured callbacks print it, with its trailing blank; ``None`` where none was captured."""
+    """``metricShowName`` as captured callbacks print it, with its trailing blank; ``None`` if never captured."""
     observed_unit: LocalizedText | None = None
-    """``unit`` as captured callbacks print it; ``None`` where none was captured."""
+    """``unit`` as captured callbacks print it; ``None`` if never captured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Event:
     """Whether a resolved callback follows."""
     source: str
     cloud_type: str | None = None
-    """``type`` of its CloudEvent, where one is known."""
+    """``type`` of its CloudEvent; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,12 @@ class Policy:
     type: str
     name: LocalizedText
     ename: str | None = None
-    """``policyTypeEname``, which no page documents: what captured callbacks with English notices print."""
+    """``policyTypeEname``, which is undocumented: captured callbacks of English accounts contain it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueSpec:
-    """How one value of a shape is drawn: a generator by name and its parameters."""
+    """Generator of one value of a shape, with its parameters."""
 
     generator: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -120,27 +121,27 @@ class Sample:
 
     dimensions: Mapping[str, Json]
     agrees: bool
-    """Whether the shape could have drawn it; ``False`` means the page contradicts itself, as ``errata`` says."""
+    """Whether the shape could generate it; ``False`` means the page contradicts itself, as ``errata`` explains."""
     errata: str = ""
     placeholder: bool = False
-    """Whether values that are ``PLACEHOLDER`` stand for whatever there is."""
+    """Whether values equal to ``PLACEHOLDER`` match anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedFields:
-    """What real callbacks carry beside what is documented."""
+    """Fields of captured callbacks in addition to the documented ones."""
 
     dimensions: Mapping[str, Any] = field(default_factory=dict)
-    """Templates of keys that stand beside the documented ones."""
+    """Templates of dimension keys in addition to the documented ones."""
     show_name_suffix: str = ""
-    """Text that follows ``metricShowName``."""
+    """Suffix of ``metricShowName``."""
     additional_msg: tuple[tuple[str, str], ...] = ()
     """``additionalMsg`` of event alarms: keys and templates, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloudEvent:
-    """What CloudEvents that EventBridge posts for a product hold beside the event; texts are templates."""
+    """Fields of the CloudEvents that EventBridge posts for a product; texts are templates."""
 
     source: str
     subject: str
@@ -150,55 +151,55 @@ class CloudEvent:
 
 @dataclass(frozen=True, slots=True)
 class Erratum:
-    """A contradiction or a misprint of the documentation."""
+    """A contradiction or misprint in the documentation."""
 
     page: str
     problem: str
     here: str
-    """What this catalogue does about it."""
+    """How this catalogue resolves it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One catalogue entry: one product's form of ``dimensions`` with its policy type, namespace, metrics or events."""
+    """One catalogue entry: a product's form of ``dimensions`` with its policy type, namespace, metrics or events."""
 
     id: str
     title: LocalizedText
     kind: AlarmKind
     namespace: str
     regional: bool
-    """Whether ``alarmObjInfo.region`` is there (the page: not returned for products that are not region-specific)."""
+    """Whether ``alarmObjInfo.region`` is present (documented: absent for products that are not region-specific)."""
     source: str
     assumed: tuple[str, ...]
-    """Dotted paths of the entry's keys that no source prints."""
+    """Dotted paths of the entry's keys that are not taken from a source."""
     policy: Policy
     values: Mapping[str, ValueSpec]
     dimensions: Mapping[str, Any]
-    """Wire keys in wire order. A text is a template; ``{"value": "a.b"}`` is a value with its own JSON type."""
+    """Wire keys in wire order. A string is a template; ``{"value": "a.b"}`` is a value with its own JSON type."""
     dimensions_zh: Mapping[str, Any]
-    """Templates that take the place of those in ``dimensions`` for accounts in Chinese."""
+    """Templates that replace those in ``dimensions`` for Chinese accounts."""
     metrics: tuple[Metric, ...] = ()
     events: tuple[Event, ...] = ()
     product: Product | None = None
     sample: Sample | None = None
     observed: ObservedFields = field(default_factory=ObservedFields)
     cloud_event: CloudEvent | None = None
-    """``None`` for products whose event alarms are not known to come as CloudEvents."""
+    """``None`` if the product's event alarms are not known to come as CloudEvents."""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Other spellings of documented keys that some official page or capture prints."""
+    """Other spellings of documented keys in official pages or captures."""
     errata: tuple[Erratum, ...] = ()
-    """Contradictions of the documentation about this shape, beyond those of the sample."""
+    """Contradictions in the documentation of this shape, other than those of the sample."""
     file: str = field(default="", compare=False)
-    """Where a user's own entry was read from; empty for a shipped one."""
+    """File of a user's own entry; empty for a shipped one."""
 
     @property
     def location(self) -> str:
-        """How an error names the entry."""
+        """Name of the entry in error messages."""
         return self.file or self.id
 
     @property
     def can_resolve(self) -> bool:
-        """Whether any of its alarms can be resolved: every metric can, not every event."""
+        """Whether any of its alarms can be resolved. All metrics can; some events cannot."""
         return bool(self.metrics) or any(event.recoverable for event in self.events)
 
     @property
@@ -208,10 +209,10 @@ class Shape:
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong."""
+    """One problem of an entry."""
 
     key: str
-    """Dotted path of the key in the file; empty where it is about all of it."""
+    """Dotted path of the key in the file; empty for the whole file."""
     message: str
     fix: str = ""
-    """What to write instead, where the problem does not say it."""
+    """What to write instead, unless the message already says it."""

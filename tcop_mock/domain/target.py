@@ -1,4 +1,4 @@
-"""Where callbacks go: the URL a customer types into the console, with its userinfo taken out at once.
+"""Address and credentials of a receiver, and the masking of secrets.
 
 TCOP's own form is ``domain or IP[:port][/path]`` (alarm callback page, 2023-08-07, directions, step 3), so a target
 without a scheme is taken as http.
@@ -21,18 +21,25 @@ from tcop_mock.errors import UsageError
 
 MASK = "***"
 
+_SECRET_HEADER = re.compile(
+    r"authori[sz]ation|cookie|token|secret|passw|credential|signature|session|jwt|csrf|api[-_]?key|access[-_]?key"
+    r"|auth[-_]?key|(?<!idempotency)(?:^|[-_])(?:auth|key|sig|sign)(?:$|[-_])",
+    re.IGNORECASE,
+)
+"""Parts of header names that stand for credentials."""
+
 _QUERY_SECRET = re.compile(
     r"(?<=[?&])((?:key|access_token|token|secret|sign|sig|password|routing_key)=)[^&#]+", re.IGNORECASE
 )
 
-"""Names under which robots' addresses and others carry a secret in the query."""
+"""Query parameters that carry a secret, such as the key of a chat robot."""
 
 
 @final
 class Secret:
-    """A text whose ``repr``, ``str``, ``format``, pickle and traceback show ``***``.
+    """A string whose ``repr``, ``str``, ``format``, pickle and traceback show ``***``.
 
-    Only ``reveal()`` gives the text. A pickled secret is lost on purpose: what comes back reveals ``***``.
+    Only ``reveal()`` returns the string. Pickling deliberately loses it: the unpickled secret reveals ``***``.
     A copy is the secret itself.
     """
 
@@ -42,7 +49,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text itself; for the wire, never for an output."""
+        """Return the secret string. Use it for requests, never for output."""
         return self._text
 
     def __repr__(self) -> str:
@@ -77,14 +84,14 @@ class Credentials:
     password: Secret
 
     def token(self) -> Secret:
-        """Return the base64 of ``user:password`` as it stands after ``Basic`` in the header."""
+        """Return the base64 of ``user:password``, as sent after ``Basic`` in the header."""
         pair = _encode_utf8(f"{self.user.reveal()}:{self.password.reveal()}")
         return Secret(base64.b64encode(pair).decode("ascii"))
 
     def leak_patterns(self) -> tuple[str, ...]:
-        """Return every spelling under which these credentials could leak, longest first. For masking only.
+        """Return every form in which these credentials could leak, longest first. For masking only.
 
-        The base64 token; and user and password plain, percent-encoded, and escaped as JSON and HTML do it.
+        The base64 token; user and password, each plain, percent-encoded, and escaped as in JSON and HTML.
         """
         spellings = {self.token().reveal()}
         for text in (self.user.reveal(), self.password.reveal()):
@@ -94,19 +101,24 @@ class Credentials:
         return tuple(sorted(spellings - {""}, key=lambda spelling: (-len(spelling), spelling)))
 
     def mask(self, text: str) -> str:
-        """Return a text in which no spelling of these credentials is left."""
+        """Return the text with every form of these credentials masked."""
         for pattern in self.leak_patterns():
             text = text.replace(pattern, MASK)
         return text
 
 
+def is_secret_header(name: str) -> bool:
+    """Tell whether the name of a header says that its value is a credential."""
+    return _SECRET_HEADER.search(name) is not None
+
+
 def mask_query_secrets(url: str) -> str:
-    """Return a URL, or a path with a query, with the secrets in its query masked. For showing only."""
+    """Return a URL, or a path with a query, with the secrets in its query masked. For display only."""
     return _QUERY_SECRET.sub(rf"\g<1>{MASK}", url)
 
 
 def _encode_utf8(text: str) -> bytes:
-    """Encode as UTF-8 and never fail: the error would carry the text."""
+    """Encode as UTF-8 without errors, because the message of an error would contain the text."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -130,46 +142,46 @@ _FORBIDDEN_CHARS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 
 
 class Parser(StrEnum):
-    """What can be judged in place of a receiver: it says whether it takes a body, and is asked nothing else."""
+    """Targets that parse a body instead of receiving a request: only acceptance is visible."""
 
     MODEL = "model"
-    """A class or a callable that raises: ``module:callable``."""
+    """A class, or a callable that raises: ``module:callable``."""
     SCHEMA = "schema"
-    """The file of a JSON Schema."""
+    """A JSON Schema file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A receiver's address. ``credentials`` never show; every other part may be printed."""
+    """Address of a receiver. The credentials are never shown; every other part may be printed."""
 
     scheme: str
     host: str
-    """As it is dialled: an IPv6 address has no brackets here."""
+    """As used to connect: an IPv6 address has no brackets."""
     port: int
     path: str
-    """Request target: the path, at least ``/``, with the query where there is one."""
+    """Request target: the path, at least ``/``, and the query if there is one."""
     credentials: Credentials | None = field(default=None, repr=False)
     app: str = ""
-    """``module:app`` of an app in this process, which nobody dials."""
+    """``module:app`` of an app in this process; empty for a URL."""
     parser: Parser | None = None
-    """What ``app`` names, where it is no app but takes bodies that have been parsed."""
+    """Kind of parser that ``app`` names; ``None`` for an app or a URL."""
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Read a target.
+        """Parse a target.
 
         Raises:
-            UsageError: what is wrong with it and how it should look. The message never holds the userinfo.
+            UsageError: the target is invalid. The message says what is wrong and never contains the userinfo.
         """
         userinfo, url, redacted = _split_userinfo(text.strip())
         is_url = _SCHEME.match(text.strip()) is not None
-        del text  # so that no frame of ours holds the userinfo when this raises
+        del text  # no frame of ours may hold the userinfo when this raises
         if _FORBIDDEN_CHARS.search(url) or (userinfo and _FORBIDDEN_CHARS.search(userinfo.reveal())):
             raise _target_error(redacted, "blanks and control characters must be percent-encoded")
         try:
             parts = urlsplit(url)
-        except ValueError:  # its message would quote the URL
-            raise _target_error(redacted, "its host is no valid name or address") from None
+        except ValueError:  # the message of ValueError would quote the URL
+            raise _target_error(redacted, "its host is not a valid name or address") from None
         if parts.scheme not in _PORTS:
             raise _target_error(redacted, f"the scheme must be http or https, not {parts.scheme!r}")
         app = None if is_url else _APP.fullmatch(parts.netloc)
@@ -185,24 +197,24 @@ class Target:
 
     @classmethod
     def for_parser(cls, parser: Parser, name: str) -> Target:
-        """Return the target that a model or a schema is."""
+        """Return the target for a model or a schema."""
         return cls("http", "localhost", _PORTS["http"], "/", app=name, parser=parser)
 
     def path_with(self, query: str) -> str:
-        """Return the request target with more in its query, where there is more."""
+        """Return the request target with an additional query, if it is not empty."""
         return f"{self.path}{'&' if '?' in self.path else '?'}{query}" if query else self.path
 
     @property
     def authority(self) -> str:
-        """Value of the ``Host`` header: host, and port where it is not the scheme's own.
+        """Value of the ``Host`` header: host, and the port unless it is the scheme's default.
 
-        The zone of an IPv6 address is nobody's business but ours (RFC 6874, section 4).
+        The zone of an IPv6 address is not sent (RFC 6874, section 4).
         """
         return self._netloc(self.host.partition("%")[0])
 
     @property
     def url(self) -> str:
-        """The URL without userinfo; of an app, its name and the path."""
+        """URL without userinfo; for an app, its name and the path."""
         if self.app:
             return self.app + ("" if self.path == "/" else self.path)
         return f"{self.scheme}://{self._netloc(self.host.replace('%', '%25'))}{self.path}"
@@ -219,10 +231,10 @@ class Target:
 
 
 def _split_userinfo(text: str) -> tuple[Secret | None, str, str]:
-    """Split into the userinfo, the URL without it, and what a message may show of it.
+    """Return the userinfo, the URL without it, and the part of the URL that messages may show.
 
-    A password with a bare ``/``, ``?`` or ``#`` ends the authority too early, so a message shows nothing before the
-    last ``@``, wherever that stands.
+    A password with an unescaped ``/``, ``?`` or ``#`` ends the authority too early, so messages show nothing before
+    the last ``@``, wherever it is.
     """
     scheme, _, rest = (text if _SCHEME.match(text) else f"http://{text}").partition("://")
     end = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
@@ -236,16 +248,16 @@ def _parse_netloc(redacted: str, netloc: str) -> tuple[str, int | None]:
     match = _NETLOC.fullmatch(netloc)
     if match is None:
         raise _target_error(
-            redacted, "HOST[:PORT] is a name, an IPv4 address or an [IPv6 address], and a number up to 65535"
+            redacted, "HOST must be a name, an IPv4 address or an [IPv6 address], and PORT a number up to 65535"
         )
     port = None if match["port"] is None else int(match["port"])
     if port is not None and not 0 < port <= _MAX_PORT:
         raise _target_error(redacted, f"the port must be a number from 1 to {_MAX_PORT}")
     if not match["host"]:
-        raise _target_error(redacted, "it names no host")
+        raise _target_error(redacted, "the host is missing")
     host = _normalize_ipv6(match["host"]) if match["host"].startswith("[") else _normalize_name(match["host"])
     if host is None:
-        raise _target_error(redacted, "its host is no valid name or address")
+        raise _target_error(redacted, "its host is not a valid name or address")
     return host, port
 
 
@@ -273,7 +285,7 @@ def _parse_credentials(redacted: str, userinfo: Secret) -> Credentials:
     if user is None or password is None:
         raise _target_error(redacted, "the percent-encoding of its user or password is not UTF-8")
     if ":" in user.reveal():
-        raise _target_error(redacted, "a user name cannot hold a colon (RFC 7617, section 2)")
+        raise _target_error(redacted, "a user name cannot contain a colon (RFC 7617, section 2)")
     return Credentials(user, password)
 
 
@@ -289,4 +301,6 @@ def _percent_encode(path: str) -> str:
 
 
 def _target_error(redacted: str, problem: str) -> UsageError:
-    return UsageError(f"{redacted!r} is no usable target: {problem}; write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]")
+    return UsageError(
+        f"{redacted!r} is not a usable target: {problem}; write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]"
+    )

@@ -6,25 +6,41 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from tcop_mock.domain.contract import Level
+
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from tcop_mock.domain.contract import Clause, RequestCase
-    from tcop_mock.domain.delivery import Attempt
+    from tcop_mock.domain.contract import Clause, MissingPrerequisite, RequestCase
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.shape import Shape
 
 
 class ClauseStatus(StrEnum):
-    """What became of one clause."""
+    """The status of one clause."""
 
     PASS = "pass"  # noqa: S105 - a result, no password
     FAIL = "fail"
     ERROR = "error"
-    """It could not be judged; the reason says why."""
+    """It has no result; the reason says why."""
     NOT_RUN = "not-run"
-    """It was left out; the reason says why."""
+    """It was not run; the reason says why."""
     KNOWN = "known"
     """It is broken in no way but those that a baseline lists."""
+
+
+_CONCLUSIVE_STATUSES = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class ReproducedRequest:
+    """One request that shows a finding, without credentials."""
+
+    url: str
+    """Without userinfo, secrets in the query masked."""
+    request: OutgoingRequest
+    has_credentials: bool = False
+    """Whether it was sent with credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,8 @@ class Reproduction:
     cli: str
     replay: str = ""
     """The one request that shows it, sent again by us; empty where it takes more than one."""
+    requests: tuple[ReproducedRequest, ...] = field(default=(), repr=False)
+    """The requests of the curl commands, in order."""
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -106,14 +124,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ClauseResult:
-    """What became of one clause."""
+    """The status of one clause."""
 
     clause: Clause
     status: ClauseStatus
     reason: str = ""
+    """Why the clause has this status; empty where the findings say it, or ``missing`` does."""
     findings: tuple[Finding, ...] = ()
     duration_s: float = 0.0
-    """How long it was played."""
+    """How long its requests took, in seconds."""
+    missing: MissingPrerequisite | None = None
+    """The precondition that the run does not meet; :func:`tcop_mock.reports.reasons.reason_text` has its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +145,7 @@ class BaselineSummary:
     entry_count: int
     """How many findings it lists."""
     stale_entries: tuple[BaselineEntry, ...] = ()
-    """Those that were not found any more, though their clauses were judged."""
+    """Those that were not found any more, although their clauses have a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +155,7 @@ class RunInfo:
     started_at: datetime
     """With its time zone."""
     started_s: float
-    """What the run's own clock said then."""
+    """The time on the clock of the run, in seconds."""
     duration_s: float
     deadline_s: float
     """Of one attempt, by the profile."""
@@ -156,10 +177,43 @@ class Verdict:
     """``None`` where nobody looked at a clock."""
     baseline: BaselineSummary | None = None
     """What became of the findings that were known before."""
+    fail_on: Level = Level.MUST
+    """The least binding level whose clauses decide on :attr:`passed` and :attr:`failed`."""
 
     def count(self, status: ClauseStatus) -> int:
-        """Return how many clauses ended so."""
+        """Return how many clauses have this status."""
         return sum(1 for clause_result in self.results if clause_result.status is status)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the receiver keeps the contract.
+
+        It does if no clause down to the level ``fail_on`` failed or remained without a result (status ``error``), and
+        at least one must clause has a result. Findings that a baseline lists do not count.
+        """
+        return self.any_must_checked and not self._gating_statuses & {ClauseStatus.FAIL, ClauseStatus.ERROR}
+
+    @property
+    def failed(self) -> bool:
+        """Whether a clause down to the level ``fail_on`` failed.
+
+        A run that decided nothing has neither passed nor failed.
+        """
+        return ClauseStatus.FAIL in self._gating_statuses
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of all clauses, in the order of the codes."""
+        return tuple(finding for clause_result in self.results for finding in clause_result.findings)
+
+    @property
+    def any_must_checked(self) -> bool:
+        """Whether at least one must clause passed, failed, or failed only as its baseline lists."""
+        return any(one.clause.level is Level.MUST and one.status in _CONCLUSIVE_STATUSES for one in self.results)
+
+    @property
+    def _gating_statuses(self) -> frozenset[ClauseStatus]:
+        return frozenset(one.status for one in self.results if self.fail_on.includes(one.clause.level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +228,14 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class ClauseStarted:
-    """A clause is being played."""
+    """A clause is running."""
 
     clause: Clause
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseFinished:
-    """A clause has been judged, could not be, or was left out."""
+    """A clause has its result."""
 
     result: ClauseResult
 

@@ -1,148 +1,207 @@
-r"""Read bodies out of curl commands as a shell reads them: quotes, ``$'...'``, here-documents, line ends escaped.
+"""Curl commands as requests: the words of a shell, read as curl reads them.
 
-What a command names is never read: ``-d @file`` is refused, because the command may be anybody's.
+No file that a command names is opened: ``-d @file`` is refused, because the command may be anybody's.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.errors import UsageError
+from tcop_mock.inputs.shell import CMD_QUOTING, ShellCommand, ShellWord, parse_cmd, parse_shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CURL_COMMAND = re.compile(rb"(?:\s*#[^\n]*\n)*\s*(?:\$ )?curl[ \t\r\n]")
-"""How curl commands begin; comments may stand before them."""
 MAX_BYTES = 4 * 1024 * 1024
 """Of commands: they are read character by character, a megabyte or so in a second."""
-_RAW, _HERE_DOCUMENT, _COMMAND_END = "--data-raw", "<<", "\0"
-_DATA_FLAGS = frozenset({"-d", "--data", _RAW, "--data-binary", "--data-ascii", "--json"})
-_FLAGS_WITH_VALUE = frozenset("AbcCdDeEFhHKmoPQrtTuUwxXyYz")
-"""Short flags of curl that take a value: the last one of a bundle (``-sSd``)."""
-_SHELL_PIECE = re.compile(
-    r"""
-    \$'(?P<ansi>(?:[^'\\]|\\.)*+)' | '[^']*+' | (?P<quoted>"(?:[^"\\]|\\.)*+")
-    | <<-?[ ]*(?P<mark>['"]?)(?P<word>\w+)(?P=mark)(?P<rest>[^\n]*)\n(?P<document>.*?)\n(?P=word)(?=\s|\Z)
-    | (?P<joined>\\\n) | \\. | (?P<comment>(?<!\S)\#[^\n]*) | (?P<end>[\n;])
-    """,
-    re.DOTALL | re.VERBOSE,
+CURL_WORD = re.compile(rb"(?<![\w.-])curl(?:\.exe)?[\"']?[ \t\r\n\\^]")
+"""Curl as a word of its own, anywhere in a text."""
+NO_BODY = "has no body: -d, --data, --data-raw, --data-binary or --json gives one"
+_HOST_PROMPT = r"\[?[\w.-]+@[\w.-]+[^\n'\"]*?[$#%>]"
+_PROMPT = re.compile(
+    rf"^(?:{_HOST_PROMPT}|[$%❯➜»](?:[ ]+~)?|[\w.~/-]+[ ]?[$%]|PS[ ][^\n>]*>|[A-Za-z]:\\[^\n>]*>)[ \t]*"
+    r"(?=(?:[^\s'\"]*[/\\])?curl(?:\.exe)?[ \t])",
+    re.MULTILINE,
 )
-"""What a shell reads otherwise than shlex does, and what hides it."""
-_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|([0-7]{1,3})|(.))", re.DOTALL)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "e": "\x1b"}
-_ESCAPES |= {one: one for one in "\\'\"?"}
+"""What a terminal shows before a command."""
+_CONTINUATION_PROMPT = re.compile(r"(?<=\\\n)> ?")
+_PREFIX_WORDS = frozenset(
+    ["do", "then", "else", "if", "elif", "while", "until", "!", "{", "time", "sudo", "env", "exec", "nohup", "timeout"]
+)
+"""Words that may stand before the name of a program, some with options and a number of their own."""
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_OPTION_OR_DURATION = re.compile(r"-\S+|\d[\w.]*")
+_DATA_FLAGS = frozenset({"--data", "--data-raw", "--data-binary", "--data-ascii", "--json"})
+_UNREAD_FLAGS = frozenset({"--data-urlencode", "--form", "--form-string", "--upload-file", "--config"})
+"""Flags that give a body or a whole command, and are not read."""
+_SHORT_FLAGS = {
+    "d": "--data",
+    "H": "--header",
+    "X": "--request",
+    "F": "--form",
+    "T": "--upload-file",
+    "K": "--config",
+    "G": "--get",
+    "I": "--head",
+    ":": "--next",
+}
+_SHORT_WITH_VALUE = frozenset("AbcCdDeEFhHKmoPQrtTuUwxXyYz")
+"""Short flags of curl that take a value: the last one of a bundle (``-sSd``)."""
+_LONG_WITH_VALUE = re.compile(
+    r"""--(?:
+    abstract-unix-socket|alt-svc|aws-sigv4|cacert|capath|cert|cert-type|ciphers|config|connect-timeout|
+    connect-to|continue-at|cookie|cookie-jar|create-file-mode|crlfile|curves|data|data-ascii|data-binary|
+    data-raw|data-urlencode|delegation|dns-interface|dns-ipv4-addr|dns-ipv6-addr|dns-servers|doh-url|dump-
+    header|egd-file|engine|etag-compare|etag-save|expect100-timeout|form|form-string|ftp-account|ftp-
+    alternative-to-user|ftp-method|ftp-port|ftp-ssl-ccc-mode|happy-eyeballs-timeout-ms|header|hostpubmd5|
+    hostpubsha256|hsts|interface|json|keepalive-time|key|key-type|krb|libcurl|limit-rate|local-port|
+    login-options|mail-auth|mail-from|mail-rcpt|max-filesize|max-redirs|max-time|netrc-file|noproxy|
+    oauth2-bearer|output|output-dir|parallel-max|pass|pinnedpubkey|proto|proto-default|proto-redir|proxy|
+    proxy-cacert|proxy-capath|proxy-cert|proxy-cert-type|proxy-ciphers|proxy-crlfile|proxy-header|proxy-key|
+    proxy-key-type|proxy-pass|proxy-pinnedpubkey|proxy-service-name|proxy-tls13-ciphers|proxy-tlsauthtype|
+    proxy-tlspassword|proxy-tlsuser|proxy-user|preproxy|proxy1\.0|pubkey|quote|random-file|range|rate|
+    referer|request|request-target|resolve|retry|retry-delay|retry-max-time|sasl-authzid|service-name|
+    socks4|socks4a|socks5|socks5-gssapi-service|socks5-hostname|speed-limit|speed-time|stderr|telnet-option|
+    tftp-blksize|time-cond|tls-max|tls13-ciphers|tlsauthtype|tlspassword|tlsuser|trace|trace-ascii|unix-
+    socket|upload-file|url|url-query|user|user-agent|variable|write-out
+    )""",
+    re.VERBOSE,
+)
 
 
 class CurlRequest(NamedTuple):
-    """What a curl command sends."""
+    """The request that a curl command sends."""
 
+    line: int
+    """Line of the text on which the command begins."""
     method: str
+    url: str
     headers: tuple[tuple[str, str], ...]
-    body: bytes
+    body: bytes | None
+    """Nothing where the command sends none."""
 
 
-def bodies_of_curl(raw: bytes) -> Iterator[bytes]:
-    """Yield the body of each curl command.
+class _Option(NamedTuple):
+    """A flag of curl by its long name, or a word that is none (without a flag)."""
 
-    Raises:
-        UsageError: as :func:`parse_curl`.
-    """
-    return (request.body for request in parse_curl(raw))
+    flag: str
+    value: ShellWord
 
 
 def parse_curl(raw: bytes) -> Iterator[CurlRequest]:
-    """Yield what each curl command sends; credentials are left where they are.
+    """Yield the request of each curl command in a text of shell lines; other commands are passed over.
 
     Raises:
-        UsageError: there are too many commands, their quotes do not match, one has no body, or it is in a file.
+        UsageError: there are too many commands, their quotes do not match, or the body of one is not in the text.
     """
     if len(raw) > MAX_BYTES:
-        raise UsageError(f"these curl lines are longer than {MAX_BYTES // 1024**2} MiB; validate their bodies")
-    text = raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace(_COMMAND_END, "\ufffd")
-    try:
-        words = shlex.split(_SHELL_PIECE.sub(_to_shlex, text))
-    except ValueError as error:
-        raise UsageError(f"this curl line cannot be read: {str(error).lower()}; quote it as for a shell") from None
-    for command in _split_commands(words):
-        headers = tuple(
-            (name.strip(), value.strip())
-            for name, colon, value in (text.partition(":") for text in _flag_values(command, "-H", "--header"))
-            if colon
-        )
-        method = next(iter(_flag_values(command, "-X", "--request")), "POST")
-        yield CurlRequest(method, headers, _body(command).encode("utf-8", "surrogateescape"))
+        raise UsageError(f"these curl lines are longer than {MAX_BYTES // 1024**2} MiB; give their bodies, one a line")
+    text = raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\0", "\ufffd")
+    is_cmd = CMD_QUOTING.search(text) is not None
+    text, prompts = _PROMPT.subn("", text)
+    if prompts:
+        text = _CONTINUATION_PROMPT.sub("", text)
+    for command in parse_cmd(text) if is_cmd else parse_shell(text):
+        arguments = _curl_arguments(command)
+        if arguments is not None:
+            yield from _requests(command, arguments)
 
 
-def _flag_values(words: list[str], short: str, long: str) -> list[str]:
-    """Return the values of a flag, however it is written."""
-    separate = [following for word, following in itertools.pairwise(words) if word in (short, long)]
-    joined = [word.removeprefix(f"{long}=") for word in words if word.startswith(f"{long}=")]
-    return [*separate, *joined, *(word[2:] for word in words if word.startswith(short) and len(word) > len(short))]
+def _curl_arguments(command: ShellCommand) -> list[ShellWord] | None:
+    """Return the words behind ``curl``, or nothing where the command runs another program."""
+    is_prefixed = False
+    for index, word in enumerate(command.words):
+        program = re.split(r"[/\\]", word.text)[-1].lower().removesuffix(".exe")
+        if program == "curl":
+            return command.words[index + 1 :]
+        if program in _PREFIX_WORDS:
+            is_prefixed = True
+        elif not _ASSIGNMENT.fullmatch(word.text) and not (is_prefixed and _OPTION_OR_DURATION.fullmatch(word.text)):
+            return None
+    return None
 
 
-def _to_shlex(piece: re.Match[str]) -> str:
-    """Return a piece as shlex reads it the way that the shell does."""
-    if piece["ansi"] is not None:
-        return shlex.quote(_ESCAPE.sub(_unescape, piece["ansi"]))
-    if piece["document"] is not None:
-        return f" {_HERE_DOCUMENT} {shlex.quote(piece['document'])} {piece['rest']}"
-    if piece["end"]:
-        return f" {_COMMAND_END} "
-    if piece["joined"] or piece["comment"]:
-        return ""
-    return piece.group().replace("\\\n", "") if piece["quoted"] else piece.group()
+def _requests(command: ShellCommand, arguments: list[ShellWord]) -> Iterator[CurlRequest]:
+    """Yield the requests of one command: ``--next`` begins another."""
+    options: list[_Option] = []
+    for option in [*_options(arguments), _Option("--next", ShellWord(""))]:
+        if option.flag != "--next":
+            options.append(option)
+            continue
+        yield _request(command, options)
+        options = []
 
 
-def _unescape(escape: re.Match[str]) -> str:
-    byte, code, octal, other = escape.groups()
-    if code:
-        return chr(int(code, 16)).encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
-    if other:
-        return _ESCAPES.get(other, f"\\{other}")
-    return bytes([int(byte, 16) if byte else int(octal, 8) & 0xFF]).decode("utf-8", "surrogateescape")
-
-
-def _split_commands(words: list[str]) -> Iterator[list[str]]:
-    """Yield the words of each command, those of other programs left out."""
-    command: list[str] = []
-    for word in [*words, _COMMAND_END]:
-        if word != _COMMAND_END:
-            command.append(word)
-        else:
-            if command[:1] in (["curl"], ["$"]):
-                yield command
-            command = []
-
-
-def _body(words: list[str]) -> str:
-    data = list(_data_flags(words))
-    if not data:
-        raise UsageError("this curl line has no body: -d, --data, --data-raw, --data-binary or --json gives one")
-    here_document = next((following for word, following in itertools.pairwise(words) if word == _HERE_DOCUMENT), None)
-    bodies = []
-    for flag, value in data:
-        if flag == _RAW or not value.startswith("@"):
-            bodies.append(value)
-        elif value == "@-" and here_document is not None:
-            bodies.append(here_document)
-        else:
-            raise UsageError(f"this curl line takes its body from {value[1:]!r}; validate that file")
-    return "&".join(bodies)
-
-
-def _data_flags(words: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the flags that give a body, each with its value."""
-    remaining = iter(words)
+def _options(arguments: list[ShellWord]) -> Iterator[_Option]:
+    remaining = iter(arguments)
+    nothing = ShellWord("")
     for word in remaining:
-        flag, equals, value = word.partition("=")
-        if flag in _DATA_FLAGS:
-            yield flag, value if equals else next(remaining, "")
-        elif word.startswith("-") and not word.startswith("--"):
-            index = next((index for index, letter in enumerate(word[1:], 1) if letter in _FLAGS_WITH_VALUE), 0)
-            value = (word[index + 1 :] or next(remaining, "")) if index else ""
-            if word[index] == "d":
-                yield "-d", value
+        text = word.text
+        if text.startswith("--"):
+            flag, equals, value = text.partition("=")
+            if equals:
+                yield _Option(flag, word._replace(text=value))
+            else:
+                yield _Option(flag, next(remaining, nothing) if _LONG_WITH_VALUE.fullmatch(flag) else nothing)
+        elif text.startswith("-") and len(text) > 1:
+            for index, letter in enumerate(text[1:], 2):
+                takes_value = letter in _SHORT_WITH_VALUE
+                joined = word._replace(text=text[index:])
+                value_word = (joined if joined.text else next(remaining, nothing)) if takes_value else nothing
+                yield _Option(_SHORT_FLAGS.get(letter, f"-{letter}"), value_word)
+                if takes_value:
+                    break
+        else:
+            yield _Option("", word)
+
+
+def _request(command: ShellCommand, options: list[_Option]) -> CurlRequest:
+    values = {option.flag: option.value.text for option in options}
+    urls = [option.value.text for option in options if option.flag in ("", "--url")]
+    headers = tuple(
+        (name.strip(), value.strip())
+        for name, colon, value in (
+            option.value.text.partition(":")
+            for option in options
+            if option.flag == "--header" and not option.value.unknown
+        )
+        if colon
+    )
+    is_get = "--get" in values or "--head" in values
+    body = None if is_get else _body(command, options)
+    method = values.get("--request") or ("GET" if body is None else "POST")
+    return CurlRequest(command.line, method, urls[0] if urls else "", headers, body)
+
+
+def _body(command: ShellCommand, options: list[_Option]) -> bytes | None:
+    body: str | None = None
+    for flag, word in options:
+        if flag in _UNREAD_FLAGS:
+            raise UsageError(f"the curl command on line {command.line} has {flag}, which is not read: use --data-raw")
+        if flag not in _DATA_FLAGS:
+            continue
+        value = word
+        if flag != "--data-raw" and word.text.startswith("@"):
+            value = _input(command, word.text[1:])
+        if value.unknown:
+            raise UsageError(
+                f"the body of the curl command on line {command.line} has {value.unknown}, which is not replaced "
+                "here: write the value in its place"
+            )
+        joint = "" if body is None or flag == "--json" else "&"
+        body = (body or "") + joint + value.text
+    return None if body is None else body.encode("utf-8", "surrogateescape")
+
+
+def _input(command: ShellCommand, name: str) -> ShellWord:
+    """Return the text that a command reads from its standard input."""
+    is_stdin = name in ("-", "/dev/stdin")
+    if is_stdin and command.stdin is not None:
+        return command.stdin
+    place = command.stdin_source or "standard input" if is_stdin else name
+    raise UsageError(
+        f"the curl command on line {command.line} takes its body from {place!r}, which is not in this text: "
+        "give the body itself"
+    )

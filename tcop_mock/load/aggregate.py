@@ -1,4 +1,4 @@
-"""Adds up the beats of all processes: second by second for who watches, and all together for the summary."""
+"""Adds up the statistics of all processes, by second for the live display and in total for the summary."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from tcop_mock.load.stats import SecondStats
 
 _MAX_POINTS = 1200
-"""A longer series has its points taken together two by two."""
+"""In a longer series, points are merged in pairs."""
 
 
 class StatsAggregator:
-    """What a load has come to so far.
+    """The statistics of a load so far.
 
     Args:
-        plan: of the load.
+        plan: the plan of the load.
     """
 
     def __init__(self, plan: LoadPlan) -> None:
@@ -33,14 +33,14 @@ class StatsAggregator:
         self._attempts = self._failed = 0
         self._pending: dict[int, list[SecondStats]] = {}
         self._finished_workers: set[int] = set()
-        """Processes that have told their last."""
+        """Processes that have sent their last statistics."""
         self._series: list[SeriesPoint] = []
         self._span_s = 1.0
         self._last_seconds: dict[int, SecondStats] = {}
         self._elapsed_s = 0.0
 
     def add(self, second: SecondStats, worker: int = 0) -> list[SecondElapsed]:
-        """Count a second of one process; return what is to be told, when all have told of that second."""
+        """Add a second of one process; return the seconds that all processes have completed."""
         self._total.merge(second.counters)
         self._warm_up_attempts += sum(second.warm_up_counters.outcomes.values())
         self._last_seconds[worker] = second
@@ -49,12 +49,12 @@ class StatsAggregator:
         return self._complete_seconds()
 
     def finish(self, worker: int = 0) -> list[SecondElapsed]:
-        """Take note that one process has told its last; return what was held up for it."""
+        """Note that a process has finished; return the seconds that waited for it."""
         self._finished_workers.add(worker)
         return self._complete_seconds()
 
     def summary(self, *, recovery_s: float | None = None, interrupted: bool = False) -> LoadSummary:
-        """Return what it has come to."""
+        """Return the statistics of the load."""
         total, last = self._total, self._last_seconds.values()
         outcomes: Counter[Outcome] = Counter()
         statuses: Counter[int] = Counter()
@@ -92,7 +92,7 @@ class StatsAggregator:
         )
 
     def _complete_seconds(self) -> list[SecondElapsed]:
-        """Return the seconds of which nobody is left to tell, in order."""
+        """Return the seconds that are complete, in order."""
         events = []
         while self._pending and self._is_complete(number := min(self._pending)):
             events.append(self._combine(self._pending.pop(number)))
@@ -129,7 +129,7 @@ class StatsAggregator:
         return SecondElapsed(point, self._attempts, self._failed)
 
     def _append(self, point: SeriesPoint) -> None:
-        """Add a point to the series, which never grows beyond its bound."""
+        """Add a point to the series and keep the series within its bound."""
         series = self._series
         if series and series[-1].span_s + point.span_s <= self._span_s:
             series[-1] = merge_points(series[-1], point)
@@ -143,7 +143,7 @@ class StatsAggregator:
 
 
 def merge_points(first: SeriesPoint, second: SeriesPoint) -> SeriesPoint:
-    """Return two points that follow each other as one; of times the worse, which is no less than the truth."""
+    """Merge two consecutive points; of times, keep the worse one, an upper bound."""
     return replace(
         first,
         span_s=first.span_s + second.span_s,

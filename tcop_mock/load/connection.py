@@ -1,19 +1,19 @@
-"""One kept-alive connection, and the attempt that is under way on it.
+"""One kept-alive connection, the attempt in flight on it, and the cache of parsed responses.
 
-On a transport of asyncio's it is a ``BufferedProtocol``: the loop reads into one buffer that all lines share; for a
-``Protocol`` it maps 256 KiB for each read.
+On an asyncio transport the connection is a ``BufferedProtocol``, so that the event loop reads into one buffer that all
+connections share. For a plain ``Protocol`` it allocates 256 KiB for each read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.transport.http1 import InvalidResponseError, ResponseReader
+from tcop_mock.transport.http1 import ResponseReader
+from tcop_mock.transport.outcomes import InvalidResponseError, Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,36 +23,38 @@ BUFFER_BYTES = 65_536
 
 
 class PoolCallbacks(Protocol):
-    """What a line belongs to."""
+    """The part of the connection pool that its connections use."""
 
     buffer: bytearray
     view: memoryview
-    """Of the buffer."""
+    """A view of the buffer."""
     response_cache: ResponseCache
     request_heads: dict[int, bytes]
-    """The head of a request by the length of its body."""
+    """Request heads by body length."""
     max_body_bytes: int
+    in_flight: dict[PooledConnection, None]
+    """The connections with an attempt in flight, the oldest attempt first."""
     clock: Callable[[], float]
 
     def released(self, connection: PooledConnection) -> None:
-        """Take note that a line's attempt has ended, as the line says, and that it can be used again."""
+        """Handle the end of an attempt after which the connection can be reused."""
         ...
 
     def discarded(self, connection: PooledConnection) -> None:
-        """Take note that a line's attempt has ended, as the line says, and that it must not be used again."""
+        """Handle the end of an attempt after which the connection must not be reused."""
         ...
 
     def stale(self, connection: PooledConnection) -> None:
-        """Take note that the connection had gone before any byte of an answer came."""
+        """Handle a reused connection that was closed before any byte of a response."""
         ...
 
     def idle_closed(self, connection: PooledConnection) -> None:
-        """Take note that an idle line cannot be used any more."""
+        """Handle an idle connection that can no longer be used."""
         ...
 
 
 class PooledConnection(asyncio.BufferedProtocol):
-    """One connection; it is dialled anew where it was gone."""
+    """One connection; the pool reopens it after it was closed."""
 
     __slots__ = (
         "_pool",
@@ -80,55 +82,62 @@ class PooledConnection(asyncio.BufferedProtocol):
         self.is_blocked = False
         """Whether a part of the request waits in our own buffer."""
         self.response_count = 0
-        """Answers that came on this connection."""
+        """Responses received on this connection."""
         self._reader: ResponseReader | None = None
         self._remaining_bytes = 0
         self.body = b""
         self.context: object = None
-        """What the one who pushes wants to know again."""
+        """The value that the caller of ``send`` passed."""
         self.intended_s = self.started_s = 0.0
         self.outcome = Outcome.CANCELLED
         self.status: int | None = None
         self.detail = ""
         self.has_response_bytes = False
-        """Whether a byte of an answer came."""
+        """Whether a byte of a response has arrived."""
         self.is_replayed = False
 
+    @property
+    def phase(self) -> Phase:
+        """How far the attempt has come on its connection."""
+        if self.status is not None:
+            return Phase.BODY
+        return Phase.HEAD if self.has_response_bytes else Phase.WAITING
+
     def write(self) -> None:
-        """Send the attempt's request. No frame but this one, which does not raise, holds the credentials."""
-        assert self.transport is not None  # noqa: S101 - who writes has connected
+        """Send the request. Only this frame holds the credentials, and it does not raise."""
+        assert self.transport is not None  # noqa: S101 - connected before writing
         self.transport.write(self._pool.request_heads[len(self.body)] + self.body)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, and send the request of the attempt that waits for it.
+        """Store the transport and send the request of the waiting attempt.
 
-        At once: where whoever dialled goes on a turn later, the connection may have ended by then.
+        It is sent immediately, because the connection may be closed one turn of the event loop later.
         """
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(high=0)  # so that we are told of the first byte that is not sent
+        self.transport.set_write_buffer_limits(high=0)  # so that pause_writing is called for the first unsent byte
         self.is_blocked = False
         self.response_count = 0
         if self.is_busy:
             self.write()
 
     def pause_writing(self) -> None:
-        """Take note that the receiver does not read as fast as we write."""
+        """Note that the receiver reads more slowly than we write."""
         self.is_blocked = True
 
     def resume_writing(self) -> None:
-        """Take note that all is written."""
+        """Note that all data has been written."""
         self.is_blocked = False
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
-        """Return where to read to; what is there is taken before any line reads again."""
+        """Return the shared buffer; its content is handled before another connection reads."""
         return self._pool.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take the next bytes of an answer, which are in the buffer."""
+        """Handle the next bytes of a response, which are in the buffer."""
         self.receive(bytes(self._pool.view[:nbytes]))
 
     def receive(self, data: bytes) -> None:
-        """Take the next bytes of an answer."""
+        """Handle the next bytes of a response."""
         if self.has_response_bytes or not self.is_busy:
             self._receive_more(data)
             return
@@ -150,7 +159,7 @@ class PooledConnection(asyncio.BufferedProtocol):
             self.finish(is_reusable=False)
 
     def _receive_more(self, data: bytes) -> None:
-        if not self.is_busy:  # bytes that nobody asked for: what comes next on this connection is not to be trusted
+        if not self.is_busy:  # unrequested bytes: later responses on this connection cannot be trusted
             self.abort()
             self._pool.idle_closed(self)
         elif self._reader is not None:
@@ -164,9 +173,9 @@ class PooledConnection(asyncio.BufferedProtocol):
         reader = cast("ResponseReader", self._reader)
         try:
             reader.feed(data)
-        except InvalidResponseError as problem:
-            self.status = reader.status  # its head may have come before what is bad
-            self.fail(Outcome.BAD_ANSWER, str(problem))
+        except InvalidResponseError as error:
+            self.status = reader.status  # the head may have been valid
+            self.fail(*failure_from_error(error, self.phase))
             return
         self.status = reader.status
         if reader.is_complete:
@@ -174,7 +183,7 @@ class PooledConnection(asyncio.BufferedProtocol):
             self.finish(is_reusable=reader.is_reusable and not self.is_blocked)
 
     def eof_received(self) -> None:
-        """Take the end of what the receiver says; an answer without a length ends so, everything else breaks."""
+        """Handle the end of the received data, which is valid only for a response without a length."""
         if self.is_busy and self._reader is not None:
             try:
                 self._feed(b"")
@@ -185,7 +194,7 @@ class PooledConnection(asyncio.BufferedProtocol):
             self._pool.idle_closed(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take the end of the connection."""
+        """Handle the end of the connection."""
         self.transport = None
         if self.is_busy:
             self._fail_disconnected(exc)
@@ -195,21 +204,16 @@ class PooledConnection(asyncio.BufferedProtocol):
     def _fail_disconnected(self, problem: Exception | None) -> None:
         if self.response_count and not self.has_response_bytes and not self.is_replayed:
             self._pool.stale(self)
-        elif isinstance(problem, ssl.SSLError):
-            self.fail(Outcome.TLS, problem.strerror or str(problem))
         else:
-            detail = "the receiver closed the connection"
-            if isinstance(problem, OSError):
-                detail = problem.strerror or str(problem)
-            self.fail(Outcome.RESET_IN_ANSWER if self.has_response_bytes else Outcome.RESET_BEFORE_ANSWER, detail)
+            self.fail(*failure_from_error(problem, self.phase))
 
     def fail(self, outcome: Outcome, detail: str) -> None:
-        """End the attempt, and with it the connection."""
+        """End the attempt as failed and close the connection."""
         self.outcome, self.detail = outcome, detail
         self.finish(is_reusable=False)
 
     def finish(self, *, is_reusable: bool) -> None:
-        """End the attempt; its outcome is set."""
+        """End the attempt with the outcome that is set."""
         self.is_busy = False
         self._reader = None
         self._remaining_bytes = 0
@@ -220,7 +224,7 @@ class PooledConnection(asyncio.BufferedProtocol):
             self._pool.discarded(self)
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """Close the connection immediately."""
         if self.transport is not None:
             self.transport.abort()
             self.transport = None
@@ -230,17 +234,17 @@ _MAX_CACHED = 512
 
 _MAX_HEAD_BYTES = 8192
 
-"""Of a head that is remembered."""
+"""Longest head that is cached."""
 
 _MAX_RESPONSE_BYTES = 1024
 
-"""Of an answer that is remembered."""
+"""Longest response that is cached."""
 
 _BLANK_LINE = b"\r\n\r\n"
 
 _NO_BODY_STATUSES = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
-"""RFC 9110, 15.3.5 and 15.4.5: they have none, whatever the head says of its length."""
+"""These have no body, even if the head has a length (RFC 9110, 15.3.5 and 15.4.5)."""
 
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]"
 
@@ -256,22 +260,21 @@ _PLAIN_HEAD = re.compile(_STATUS_LINE + _FIELDS + _LENGTH + _FIELDS + rb"\r\n", 
 
 
 class ResponseHead(NamedTuple):
-    """A plain head: HTTP/1.1, one length, and the connection stays open."""
+    """A simple response head: HTTP/1.1, one length, and the connection stays open."""
 
     status: int
     body_bytes: int
-    """Of the body, in bytes."""
     outcome: Outcome
-    """Of the answer when its body has come."""
+    """The outcome when the body has arrived."""
 
 
 class HeadCache(dict[bytes, ResponseHead | None]):
-    """Heads by their bytes, with the blank line at the end; ``None`` for those that h11 has to read.
+    """Parsed heads by their bytes, including the blank line; ``None`` if h11 has to parse the head.
 
-    Receivers write the same head again and again, but for the date: the last ones are remembered.
+    A receiver repeats its head, except for the date, so the last heads are cached.
 
     Args:
-        max_body_bytes: a longer body is not read to its end, so that its head is not plain.
+        max_body_bytes: heads that announce a longer body are left to h11.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
@@ -279,7 +282,7 @@ class HeadCache(dict[bytes, ResponseHead | None]):
         self._max_body_bytes = max_body_bytes
 
     def __missing__(self, head: bytes) -> ResponseHead | None:
-        """Read a head that is seen for the first time."""
+        """Parse and cache a new head."""
         parsed = self._parse(head)
         if len(head) <= _MAX_HEAD_BYTES:
             if len(self) >= _MAX_CACHED:
@@ -293,39 +296,39 @@ class HeadCache(dict[bytes, ResponseHead | None]):
             return None
         status = int(match[1])
         if status not in _NO_BODY_STATUSES and match[2] is None:
-            return None  # it ends with the connection
+            return None  # the body ends with the connection
         length = 0 if status in _NO_BODY_STATUSES else int(match[2])
         return ResponseHead(status, length, Outcome.from_status(status)) if length <= self._max_body_bytes else None
 
 
 class PartialResponse(NamedTuple):
-    """An answer whose head has come whole, and some of its body."""
+    """A response whose head has arrived completely, with a part of its body."""
 
     status: int
     remaining_bytes: int
-    """Bytes of the body that are still to come; less than 0 where something came behind it."""
+    """Bytes of the body that are missing; negative if more bytes than the body arrived."""
     outcome: Outcome
-    """Of the answer when its body has come."""
+    """The outcome when the body has arrived."""
 
 
 class ResponseCache(dict[bytes, PartialResponse | None]):
-    """Answers by what came of them first; ``None`` for those that h11 has to read.
+    """Parsed responses by the bytes that arrived first; ``None`` if h11 has to parse them.
 
-    Receivers give the same answer again and again, all of it in one piece: the last short ones are remembered. Of those
-    that differ in their bodies only, the heads are (:class:`HeadCache`).
+    A receiver repeats its response, usually in one piece, so the last short responses are cached. For responses that
+    differ only in the body, the head is cached (:class:`HeadCache`).
 
     Args:
-        max_body_bytes: as of :class:`HeadCache`.
+        max_body_bytes: see :class:`HeadCache`.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
         super().__init__()
         self._heads = HeadCache(max_body_bytes)
         self.ack_statuses: dict[bytes, int] = {}
-        """Of those that are remembered, the ones that came whole and ack: their status."""
+        """The status of each cached response that is complete and acknowledges the callback."""
 
     def __missing__(self, data: bytes) -> PartialResponse | None:
-        """Read what is seen for the first time."""
+        """Parse and cache a new response."""
         end = data.find(_BLANK_LINE) + len(_BLANK_LINE)
         head = self._heads[data[:end]] if end >= len(_BLANK_LINE) else None
         partial = (

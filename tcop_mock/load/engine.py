@@ -1,6 +1,6 @@
-"""Begins attempts when they are due and counts what becomes of them. What is due when, the kinds of load say.
+"""Starts scheduled attempts and records their outcomes. The executors decide the schedule.
 
-Times in here are those of the clock.
+All times are readings of the engine's clock.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ if TYPE_CHECKING:
     from tcop_mock.load.connection import PooledConnection
 
 _EXPIRE_S = 0.02
-"""An attempt is ended so long after its deadline at the most."""
+"""Interval of the deadline check: an attempt ends at most this long after its deadline."""
 _ACKED = Outcome.ACKED
 
 
 class Executor(Protocol):
-    """What a driver is driven by."""
+    """Decides when attempts start."""
 
     initial_connections: int
-    """That are open when it begins."""
+    """Connections to open before the start."""
 
     def start(self) -> None:
-        """Begin; the driver's clock, wire and pacer are there."""
+        """Start the first attempts; the engine is ready."""
         ...
 
     def attempt_ended(self, connection: PooledConnection) -> None:
-        """Take what became of an attempt; go on with what is due, or say that it may be over."""
+        """Handle the end of an attempt: start what is due, or let the engine finish."""
         ...
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further attempts."""
         ...
 
     def close(self) -> None:
-        """Settle what is left: nothing is under way any more."""
+        """Finish what is left; no attempt is in flight any more."""
         ...
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more will begin."""
+        """Whether no further attempt will start."""
         ...
 
 
 class LoadEngine:
-    """One process's part of a load.
+    """Runs the part of a load that belongs to one process.
 
     Args:
-        plan: what to do.
-        on_second: is told each second.
-        clock: seconds, monotonic.
-        connection_class: what the wire makes its lines of, where it is not the usual one.
-        on_delivery: is told what became of each push of a load without a script, where anybody wants to know.
+        plan: the load.
+        on_second: called with the statistics of each second.
+        clock: monotonic clock in seconds.
+        connection_class: the class of the connections, if not the default.
+        on_delivery: called with the record of each callback of an open or closed load.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LoadEngine:
     ) -> None:
         self.plan, self.clock = plan, clock
         self.start_s = 0.0
-        """When the load began."""
+        """When the load started."""
         self._is_closed = plan.model is LoadModel.CLOSED
         batch = LONG_BATCH if self._is_closed else SHORT_BATCH
         self.recorder, self._warm_up_recorder = StatsRecorder(batch), StatsRecorder(batch)
@@ -97,7 +97,7 @@ class LoadEngine:
         self._timers: list[asyncio.TimerHandle] = []
 
     async def run(self, executor: Executor) -> None:
-        """Carry the work out; ends when nothing more will begin and all has ended. Cancelled, it ends at once."""
+        """Run until the executor is finished and no attempt is in flight. If cancelled, end immediately."""
         loop = asyncio.get_running_loop()
         try:
             await self.pool.warm_up(executor.initial_connections)
@@ -105,7 +105,7 @@ class LoadEngine:
             await self.pool.close()
             raise
         gc.collect()
-        gc.freeze()  # what is there stays there: looking through it again and again would hold up what is due
+        gc.freeze()  # these objects stay: collecting them again and again would delay attempts
         self._executor, self._finished = executor, loop.create_future()
         self.pool.on_attempt_end = executor.attempt_ended
         self.start_s = self.clock()
@@ -128,21 +128,21 @@ class LoadEngine:
             await self.pool.close()
 
     def send(self, body: bytes, intended_s: float, now_s: float, context: object = None) -> None:
-        """Begin an attempt."""
+        """Start an attempt."""
         self.recorder_for(intended_s).record_start(now_s - intended_s)
         self.pool.send(body, intended_s, now_s, context)
 
     def recorder_for(self, intended_s: float) -> StatsRecorder:
-        """Return where to count what was due at a moment."""
+        """Return the recorder for attempts that were due at a time: warm-up or not."""
         return self._warm_up_recorder if intended_s < self.warm_up_ends_s else self.recorder
 
     def finish_if_idle(self) -> None:
-        """End the run where nothing is under way and nothing will be."""
+        """End the run if no attempt is in flight and none will start."""
         if self._executor.is_finished and not self.pool.in_flight and not self._finished.done():
             self._finished.set_result(None)
 
     def record(self, connection: PooledConnection, now_s: float) -> None:
-        """Count an attempt that has ended, by itself."""
+        """Record an attempt that has ended and is not retried."""
         intended_s = connection.intended_s
         recorder = self._warm_up_recorder if intended_s < self.warm_up_ends_s else self.recorder
         if connection.outcome is _ACKED:
@@ -202,4 +202,4 @@ class LoadEngine:
 
 
 def _ignore_connection(_connection: PooledConnection) -> None:
-    """Take nothing: work is to come."""
+    """Do nothing: no executor is running yet."""

@@ -1,4 +1,4 @@
-"""Loads without an end of their own: open, by a schedule, and closed, by the answers."""
+"""Executors of the three load models: open (a rate), closed (a concurrency) and scenario (a schedule with retries)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import heapq
 import itertools
 import math
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel
 from tcop_mock.domain.profile import Accept, RetryAfter
-from tcop_mock.load.epoll import READ_BYTES, READABLE, Channel
 from tcop_mock.load.pool import RecordingConnection
 from tcop_mock.load.schedule import (
     LONG_CHUNK,
@@ -32,17 +31,16 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan, Schedule, ScheduledCallback
     from tcop_mock.load.connection import PooledConnection
     from tcop_mock.load.engine import LoadEngine
-    from tcop_mock.load.epoll import Channels
     from tcop_mock.load.timer import PreciseTimer
 
 
 _DUE_IN_A_TURN = 32
 
-"""Pushes that begin before the answers that have come are looked at."""
+"""Attempts that start in one turn before the loop reads responses."""
 
 
 class _Delivery:
-    """A notification that is being told."""
+    """A notification that is being delivered."""
 
     __slots__ = ("attempts", "callback")
 
@@ -52,7 +50,7 @@ class _Delivery:
 
 
 class _QueuedAttempt(NamedTuple):
-    """A push that is to begin; of two at once the one that was thought of first."""
+    """A retry that is due at a time; equal times keep their order."""
 
     at_s: float
     order: int
@@ -60,16 +58,16 @@ class _QueuedAttempt(NamedTuple):
 
 
 class ScenarioExecutor:
-    """Plays a script.
+    """Delivers the notifications of a scenario and retries them as the profile requires.
 
-    What is due while ``max_inflight`` attempts are under way waits and is late; nothing is dropped. Stretches in which
-    nothing happens are passed over where the plan says so: what comes behind them is then due sooner, all of it.
+    Attempts that are due while ``max_inflight`` attempts are in flight wait and start late; none is dropped. Idle gaps
+    are shortened if the plan limits them; all later notifications are then due earlier.
 
     Args:
-        engine: what pushes.
+        engine: starts the attempts.
         schedule: notifications, the earliest first.
-        on_delivery: is told what became of each.
-        timer_factory: calls back at a moment.
+        on_delivery: called with the record of each notification.
+        timer_factory: makes the timer.
     """
 
     initial_connections = 1
@@ -96,10 +94,10 @@ class ScenarioExecutor:
         self._alarms: set[str] = set()
         self._skipped_s = 0.0
         self.last_due_s = 0.0
-        """When the last notification that has begun was due, in seconds since the start."""
+        """When the last started notification was due, in seconds since the start."""
 
     def start(self) -> None:
-        """Set the clockwork going."""
+        """Start the timer and what is due."""
         plan = self._engine.plan
         self._start_s = self._engine.start_s
         self._end_s = math.inf if plan.duration_s is None else plan.duration_s
@@ -110,17 +108,15 @@ class ScenarioExecutor:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all has been told."""
+        """Whether all notifications have been delivered or given up."""
         return self._is_stopped or (self._next_callback is None and not self._retry_queue)
 
     def attempt_ended(self, connection: PooledConnection) -> None:
-        """Take what became of an attempt: its notification is told, or pushed again."""
+        """Record the attempt; finish its notification or queue a retry."""
         delivery, now_s = connection.context, self._engine.clock()
-        assert isinstance(delivery, _Delivery)  # noqa: S101 - nobody else pushes on this wire
+        assert isinstance(delivery, _Delivery)  # noqa: S101 - only this executor sends through the pool
         start_s = self._start_s
-        attempt = _attempt_of(connection, now_s)
-        if self._rules.accept is not Accept.ANY_2XX:
-            attempt = apply_acceptance(self._rules.accept, OutgoingRequest(connection.body), attempt)
+        attempt = apply_acceptance(self._rules.accept, connection.body, _attempt_of(connection, now_s))
         record = AttemptRecord(
             connection.intended_s - start_s,
             connection.started_s - start_s,
@@ -137,20 +133,20 @@ class ScenarioExecutor:
             )
         else:
             recorder.record_failure(attempt.outcome, connection.status)
-        attempts_left = 0 if self._is_stopped else self._rules.attempts - len(delivery.attempts)
-        if attempts_left > 0 and self._rules.should_retry(attempt):
-            pause_s = self._rules.pause_s(attempt, len(delivery.attempts)) * self._engine.plan.time_scale
-            heapq.heappush(self._retry_queue, _QueuedAttempt(now_s + pause_s, next(self._order), delivery))
-        else:
+        pause_s = None if self._is_stopped else self._rules.retry_pause_s(attempt, len(delivery.attempts))
+        if pause_s is None:
             self._finish(delivery)
+        else:
+            next_s = now_s + pause_s * self._engine.plan.time_scale
+            heapq.heappush(self._retry_queue, _QueuedAttempt(next_s, next(self._order), delivery))
         self._run_due(1)
 
     def stop(self) -> None:
-        """Tell of nothing new, and push nothing again."""
+        """Start no new notification and no retry."""
         self._is_stopped = True
 
     def close(self) -> None:
-        """Settle what waits to be pushed again, and give the pacer back."""
+        """Close the timer and finish the notifications that wait for a retry."""
         self._timer.close()
         while self._retry_queue:
             self._finish(heapq.heappop(self._retry_queue).delivery)
@@ -173,7 +169,7 @@ class ScenarioExecutor:
         self._next_callback = None if callback is None or callback.at_s >= self._end_s else callback
 
     def _skip_idle(self, next_s: float, now_s: float) -> float:
-        """Cut a quiet stretch down, where there is one; return when something is due next."""
+        """Shorten an idle gap, if there is one; return when the next attempt is due."""
         max_idle_s, callback = self._engine.plan.max_idle_s, self._next_callback
         if (
             max_idle_s is None
@@ -189,7 +185,7 @@ class ScenarioExecutor:
         return next_s - skipped_s
 
     def _next_due_s(self) -> float:
-        """Return when something is due next, on the clock."""
+        """Return when the next attempt is due, on the clock."""
         scheduled_s = math.inf if self._next_callback is None else self._start_s + self._next_callback.at_s
         return min(scheduled_s, self._retry_queue[0].at_s) if self._retry_queue else scheduled_s
 
@@ -198,11 +194,11 @@ class ScenarioExecutor:
         now_s = engine.clock()
         while (next_s := self._next_due_s()) <= now_s and remaining:
             if len(engine.pool.in_flight) >= self._max_in_flight:
-                return  # it goes on when one of them ends
+                return  # continues when an attempt ends
             delivery = self._pop_next(next_s)
             engine.send(delivery.callback.body, next_s, now_s, delivery)
             if delivery.callback is self._next_callback:
-                self._advance()  # behind the push, so that drawing what is next does not make it late
+                self._advance()  # after sending: generating the next body must not delay this one
             remaining -= 1
             now_s = engine.clock()
         if self.is_finished:
@@ -214,13 +210,13 @@ class ScenarioExecutor:
         if self._retry_queue and self._retry_queue[0].at_s == next_s:
             return heapq.heappop(self._retry_queue).delivery
         callback = self._next_callback
-        assert callback is not None  # noqa: S101 - it is what is due next
+        assert callback is not None  # noqa: S101 - it is due next
         self.last_due_s = callback.at_s
         return _Delivery(callback)
 
 
 def connection_class_for(plan: LoadPlan) -> type[PooledConnection] | None:
-    """Return the lines that a script's driver needs: such as keep the answer, where a profile looks into it."""
+    """Return the connection class for a scenario: one that records responses if the profile checks their content."""
     rules = plan.rules
     needs_response = rules.accept in {Accept.RET_CODE, Accept.ERRCODE} or rules.retry_after is RetryAfter.HONOURED
     return RecordingConnection if needs_response else None
@@ -232,76 +228,28 @@ def _attempt_of(connection: PooledConnection, now_s: float) -> Attempt:
     return Attempt(connection.outcome, connection.intended_s, connection.started_s, now_s, status=connection.status)
 
 
-class FastPath:
-    """Serves the connections of a closed load, in place of ``Channels.serve_each``.
-
-    Args:
-        channels: the connections.
-        load: whose they are; it has begun.
-    """
-
-    def __init__(self, channels: Channels, load: ClosedExecutor) -> None:
-        self._load, self._driver, self._wire = load, load.engine, load.engine.pool
-        self._opened, self._acking = channels.open.get, self._wire.response_cache.ack_statuses.get
-
-    def serve(self, ready: list[tuple[int, int]], written: list[tuple[Channel, bytes]]) -> None:
-        """Read from what is ready, count, and add the next pushes to what is to be sent."""
-        opened, acking, load, driver = self._opened, self._acking, self._load, self._driver
-        clock, flying, requests = driver.clock, self._wire.in_flight, self._wire.request_heads
-        acks_s: list[float] = []
-        statuses: list[int] = []
-        for descriptor, event in ready:
-            channel = opened(descriptor)
-            if event != READABLE or not isinstance(channel, Channel):
-                if channel is not None:  # else one that was served before it in this round has closed it
-                    channel.serve(event)
-                continue
-            try:
-                data = channel.sock.recv(READ_BYTES)
-            except OSError as problem:
-                channel.failed(problem)
-                continue
-            line: Any = channel.reader
-            status, started_s, now_s = acking(data, 0), line.started_s, clock()
-            is_usual = status and line.is_busy and not (line.has_response_bytes or line.is_blocked)
-            if not is_usual or started_s < driver.warm_up_ends_s or now_s >= load.end_s or load.remaining <= 0:
-                channel.received(data)
-                continue
-            acks_s.append(now_s - started_s)
-            statuses.append(status)
-            load.remaining -= 1
-            line.body = body = next(load.bodies)
-            line.response_count += 1
-            line.is_replayed = False
-            line.intended_s = line.started_s = now_s
-            del flying[line]
-            flying[line] = None
-            written.append((channel, requests[len(body)] + body))
-        driver.recorder.record_acks(statuses, acks_s)
-
-
 _MAX_SENDS_PER_TURN = 1024
 
-"""What is done before the answers that have come are looked at: so many drops, or a 32nd of it in pushes."""
+"""Budget of one turn before the loop reads responses: 1,024 drops, or 16 attempts."""
 
 _SEND_COST, _DROP_COST = 64, 1
 
 _WARM_UP_WINDOW_S = 0.002
 
-"""Connections are opened ahead for what is due in so long."""
+"""Connections are opened before the start for the attempts due in this time."""
 
 
 class OpenExecutor:
-    """Pushes by a schedule, whatever the receiver does.
+    """Starts attempts on a schedule, independent of the receiver.
 
-    What is due while ``max_inflight`` attempts are under way waits and is late; what has waited longer than the
-    deadline of an attempt is dropped, and counted as such.
+    Attempts that are due while ``max_inflight`` attempts are in flight wait and start late. An attempt that has waited
+    longer than its deadline is dropped and counted.
 
     Args:
-        engine: what pushes.
-        bodies: without end.
-        worker: with several processes, which of them this is, from 0.
-        timer_factory: calls back at a moment.
+        engine: starts the attempts.
+        bodies: an endless iterator of request bodies.
+        worker: the index of this process, from 0.
+        timer_factory: makes the timer.
     """
 
     def __init__(
@@ -316,7 +264,7 @@ class OpenExecutor:
         self._clock = engine.clock
         self._body = next(bodies)
         self._is_timer_set = False
-        """Whether the pacer is."""
+        """Whether the timer is running."""
         self._due_s = math.inf
         plan = engine.plan
         self._max_in_flight = plan.max_inflight
@@ -326,10 +274,10 @@ class OpenExecutor:
         self._max_wait_s = plan.rules.timeout_s
 
     def start(self) -> None:
-        """Set the clockwork going."""
+        """Start the timer and what is due."""
         plan, start_s = self._engine.plan, self._engine.start_s
         if plan.is_poisson:
-            rng = random.Random(f"{plan.seed} {self._worker}")  # noqa: S311 - gaps between pushes, no secret
+            rng = random.Random(f"{plan.seed} {self._worker}")  # noqa: S311 - gaps between attempts, not a secret
             times_s = poisson_arrivals(plan.stages, rng, workers=plan.workers)
         else:
             times_s = constant_arrivals(plan.stages, worker=self._worker, workers=plan.workers)
@@ -341,11 +289,11 @@ class OpenExecutor:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all that was due has begun, or has been given up."""
+        """Whether all attempts have started or were dropped."""
         return self._due_s == math.inf
 
     def attempt_ended(self, connection: PooledConnection) -> None:
-        """Count it, and begin the next one that is due: no more, other answers wait to be looked at."""
+        """Record the attempt and start at most one that is due, because other responses wait to be read."""
         engine, clock = self._engine, self._clock
         now_s = clock()
         engine.record(connection, now_s)
@@ -355,12 +303,12 @@ class OpenExecutor:
             engine.finish_if_idle()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further attempts."""
         self._due_s = math.inf
         self._times_s = iter(())
 
     def close(self) -> None:
-        """Give the pacer back."""
+        """Close the timer."""
         self._timer.close()
 
     def _advance(self) -> None:
@@ -379,15 +327,15 @@ class OpenExecutor:
                 engine.recorder_for(self._due_s).counters.dropped += 1
                 budget -= _DROP_COST
             elif len(in_flight) >= self._max_in_flight:
-                return  # it goes on when one of them ends
+                return  # continues when an attempt ends
             else:
                 engine.send(self._body, self._due_s, now_s)
-                self._body = next(self._bodies)  # ahead, so that drawing it makes nothing late that is due alone
+                self._body = next(self._bodies)  # generated in advance, so that it does not delay its own attempt
                 budget -= _SEND_COST
             self._advance()
             now_s = clock()
         if self._due_s < math.inf:
-            if not self._is_timer_set:  # else to a moment that has passed: it is about to call
+            if not self._is_timer_set:  # otherwise it is set to a time that has passed and fires soon
                 self._is_timer_set = True
                 self._timer.set(max(0.0, self._due_s - now_s))
         elif not in_flight:
@@ -395,12 +343,12 @@ class OpenExecutor:
 
 
 class ClosedExecutor:
-    """So many under way at any time: the next one begins when an answer has come.
+    """Keeps a constant number of attempts in flight: each response starts the next attempt.
 
     Args:
-        engine: what pushes.
-        bodies: without end.
-        worker: with several processes, which of them this is, from 0.
+        engine: starts the attempts.
+        bodies: an endless iterator of request bodies.
+        worker: the index of this process, from 0.
     """
 
     def __init__(self, engine: LoadEngine, bodies: Iterator[bytes], *, worker: int = 0) -> None:
@@ -409,29 +357,29 @@ class ClosedExecutor:
         self.initial_connections = worker_share(plan.concurrency, worker, plan.workers) or 0
         remaining = worker_share(
             plan.count, worker, min(plan.workers, plan.concurrency)
-        )  # who has none under way takes none
+        )  # a process without attempts gets no share
         self.remaining = math.inf if remaining is None else remaining
 
     def start(self) -> None:
-        """Begin the first ones."""
+        """Start the first attempts."""
         duration_s = self.engine.plan.duration_s
         self.end_s = self.engine.start_s + (math.inf if duration_s is None else duration_s)
         first = min(self.initial_connections, self.remaining)
         self.remaining -= first
-        channels = self._pool.channels
-        if channels is not None and self.engine.on_delivery is None:
-            channels.serve_all = FastPath(channels, self).serve
+        engine, pool = self.engine, self._pool
+        if pool.selector is not None and engine.on_delivery is None:
+            pool.selector.use_hot_loop(self, pool, engine.recorder, engine.warm_up_ends_s)
         for _ in range(int(first)):
             now_s = self._clock()
             self._pool.send(next(self.bodies), now_s, now_s)
 
     @property
     def is_finished(self) -> bool:
-        """Whether time or count are used up."""
+        """Whether the duration or the count is used up."""
         return self.remaining <= 0 or not self.initial_connections
 
     def attempt_ended(self, connection: PooledConnection) -> None:
-        """Count it, and begin the next one."""
+        """Record the attempt and start the next one."""
         engine, clock = self.engine, self._clock
         now_s = clock()
         engine.record(connection, now_s)
@@ -444,24 +392,24 @@ class ClosedExecutor:
                 engine.finish_if_idle()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further attempts."""
         self.remaining = 0
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Do nothing: there is no timer."""
 
 
 def make_executor(
     engine: LoadEngine, catalog: Catalog, generator: Generator, *, worker: int = 0
 ) -> OpenExecutor | ClosedExecutor:
-    """Return the work of one process of an open or a closed load."""
+    """Return the executor of one process of an open or closed load."""
     is_open = engine.plan.model is LoadModel.OPEN
     shapes, chunk_size = weighted_shapes(catalog, engine.plan.mix), SHORT_CHUNK if is_open else LONG_CHUNK
     bodies = mixed_bodies(generator, shapes, worker=worker, chunk_size=chunk_size)
-    next(bodies)  # what is compiled once is compiled before the clock runs
+    next(bodies)  # compile the shapes before the load starts
     return (OpenExecutor if is_open else ClosedExecutor)(engine, bodies, worker=worker)
 
 
 def worker_share(total: int | None, worker: int, workers: int) -> int | None:
-    """Return one lane's share of a number; ``None`` of none."""
+    """Return the share of one process of a total; ``None`` if there is no total."""
     return None if total is None else (total + workers - 1 - worker) // workers

@@ -1,4 +1,4 @@
-"""The ledger of a run: a line of JSON for each notification, closed by ``contracts/schemas/ledger.schema.json``."""
+"""The ledger of a load: one JSON line per notification; the format is ``contracts/schemas/ledger.schema.json``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VERSION = 1
 SCHEMA = "ledger"
 DROPPED = "dropped"
-"""The outcome of a notification that was due and never sent."""
+"""The outcome of a notification that was never sent."""
 OUTCOMES = frozenset({DROPPED, *Outcome})
 _STATES = frozenset({"", *State})
 _MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -41,11 +41,11 @@ _LINE_TYPES = {
     "started_s": float,
     "ended_s": float,
 }
-"""What a line of ours has; what has something else is held to the schema, which costs 50 times as much."""
+"""The types of our own lines; other lines are checked against the schema, which is 50 times slower."""
 
 
 def ledger_entry(delivery: DeliveryRecord) -> LedgerEntry:
-    """Return the line of a notification; what its body says fills in what its script does not."""
+    """Return the ledger entry of a notification; keys that the schedule does not have come from the body."""
     callback, attempts = delivery.callback, delivery.attempts
     key = NotificationKey(callback.alarm_key, callback.object_id, callback.session_id, callback.state)
     if not (key.alarm_key and key.object_id and key.session_id):
@@ -60,15 +60,15 @@ def ledger_entry(delivery: DeliveryRecord) -> LedgerEntry:
 
 
 class Ledger:
-    """A ledger that is written while a load runs, and how many attempts each alarm has taken.
+    """Writes the ledger during a load and counts the attempts of each alarm.
 
-    What goes wrong with the file is kept until the end: a load is not broken off for it.
+    A write error does not stop the load; ``close`` raises it.
 
     Args:
-        path: of the file, which is emptied; none where only attempts are counted.
+        path: the file, which is overwritten; ``None`` to count attempts only.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
 
     def __init__(self, path: str | None) -> None:
@@ -82,7 +82,7 @@ class Ledger:
             raise _write_error(path, problem) from None
 
     def __call__(self, delivery: DeliveryRecord) -> None:
-        """Take what became of a notification."""
+        """Record a notification."""
         if delivery.callback.alarm_key:
             self._attempts[delivery.callback.alarm_key] += len(delivery.attempts)
         if self._file is not None and self._problem is None:
@@ -93,14 +93,14 @@ class Ledger:
 
     @property
     def attempts(self) -> dict[int, int]:
-        """How many alarms took how many attempts, in rising order."""
+        """The number of alarms by number of attempts, in ascending order."""
         return dict(sorted(Counter(self._attempts.values()).items()))
 
     def close(self) -> None:
-        """Write what is left.
+        """Close the file.
 
         Raises:
-            UsageError: not all could be written.
+            UsageError: a line could not be written.
         """
         try:
             if self._file is not None:
@@ -116,7 +116,7 @@ def _write_error(path: str | None, problem: OSError) -> UsageError:
 
 
 def ledger_line(entry: LedgerEntry) -> str:
-    """Return a line of a ledger, with its end."""
+    """Return an entry as a line, including its line break."""
     alarm, object_id, session, state = entry.key
     row = {
         "version": VERSION,
@@ -133,11 +133,11 @@ def ledger_line(entry: LedgerEntry) -> str:
 
 
 def read_ledger(stream: BinaryIO, name: str) -> Iterator[tuple[int, LedgerEntry]]:
-    """Yield the lines of a ledger with their numbers, one by one.
+    """Yield the entries of a ledger with their line numbers.
 
     Raises:
-        EntryError: a line does not keep the schema; names the file, the line and the key.
-        UsageError: a line is no JSON object.
+        EntryError: a line violates the schema.
+        UsageError: a line is not a JSON object.
     """
     for number, row in read_json_lines(stream, name):
         if not _is_own_line(row):
@@ -147,7 +147,7 @@ def read_ledger(stream: BinaryIO, name: str) -> Iterator[tuple[int, LedgerEntry]
 
 
 def _is_own_line(row: dict[str, Any]) -> bool:
-    """Tell whether a line is one that we write; others may keep the schema, too."""
+    """Return whether a line has the form that we write; other lines may be valid, too."""
     return (
         {key: type(value) for key, value in row.items()} == _LINE_TYPES
         and row["version"] == VERSION
@@ -161,10 +161,10 @@ def _is_own_line(row: dict[str, Any]) -> bool:
 
 
 def read_json_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the JSON objects of a file, one a line, with the numbers of their lines; blank lines are passed over.
+    """Yield the JSON objects of a file with their line numbers; blank lines are skipped.
 
     Raises:
-        UsageError: a line is no JSON object.
+        UsageError: a line is not a JSON object.
     """
     for number, line in enumerate(iter(lambda: stream.readline(_MAX_LINE_BYTES + 1), b""), start=1):
         if not line.strip():

@@ -1,7 +1,6 @@
-"""What one process of a Locust swarm has to tell, and how a notification is told: all of it that needs no Locust.
+"""The part of the Locust integration that does not import Locust: settings, schedule and delivery of one process.
 
-Processes share nothing but what they are started with: each draws alarms of its own, or of a storm those alarms whose
-name falls to it.
+Processes share only their settings. Each one generates its own alarms, or takes its share of the alarms of a scenario.
 """
 
 from __future__ import annotations
@@ -14,64 +13,52 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, ScheduledCallback
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
 from tcop_mock.load.schedule import mixed_bodies, weighted_shapes
 from tcop_mock.transport.delivery import apply_acceptance
+from tcop_mock.transport.outcomes import Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ENV_PREFIX = "TCOP_MOCK_LOAD_"
 TARGET_VARIABLE = "TCOP_MOCK_TARGET"
-_OUTCOME_BY_ERROR = {
-    "ConnectionRefusedError": Outcome.REFUSED,
-    "gaierror": Outcome.DNS,
-    "SSLError": Outcome.TLS,
-    "SSLCertVerificationError": Outcome.TLS,
-    "Timeout": Outcome.TIMED_OUT,
-    "TimeoutError": Outcome.TIMED_OUT,
-    "ConnectionResetError": Outcome.RESET_BEFORE_ANSWER,
-    "BrokenPipeError": Outcome.RESET_BEFORE_ANSWER,
-    "HTTPConnectionClosed": Outcome.RESET_BEFORE_ANSWER,
-    "EmptyResponse": Outcome.RESET_BEFORE_ANSWER,
-}
-"""What the client of Locust raises, by the name of its class."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocustSettings:
-    """What a process of a swarm is started with; the same in each of them."""
+    """The settings of all processes of a swarm."""
 
     target: Target
     seed: int = 1
     profile: str = "2023"
     mix: str = "*"
-    """Shapes and weights, as ``--mix`` takes them: ``cvm/*=3,mysql/*``."""
+    """Shapes and weights in the format of ``--mix``: ``cvm/*=3,mysql/*``."""
     scenario: str = ""
-    """In place of a mix: a storm by name, or a file that each machine has."""
+    """A scenario instead of a mix: a name, or a file that exists on each machine."""
     time_scale: float = 1.0
-    """Seconds that a second of the storm and of the profile's pauses takes."""
+    """Real seconds per second of the scenario and of the profile's pauses."""
     processes: int = 1
-    """Workers among which a storm is divided."""
+    """The number of workers that share a scenario."""
     rate: float = 1.0
-    """Notifications a second of each user, where no storm is played; 0: as fast as they are acked."""
+    """Notifications per second and user without a scenario; 0: no wait between them."""
     catalogs: tuple[str, ...] = ()
-    """Folders of one's own entries."""
+    """The user's own catalogue folders."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], host: str | None = None) -> LocustSettings:
-        """Read them: ``TCOP_MOCK_TARGET``, and ``TCOP_MOCK_LOAD_SEED``, ``_MIX``, ``_SCENARIO``, ...
+        """Read the settings from ``TCOP_MOCK_TARGET``, ``TCOP_MOCK_LOAD_SEED``, ``TCOP_MOCK_LOAD_MIX``, ...
 
         Args:
-            environ: of the process.
-            host: what Locust was given as ``--host``, where the environment has no target.
+            environ: the environment variables.
+            host: Locust's ``--host``, the target if the environment has none.
 
         Raises:
-            UsageError: there is no target, or something is not of its kind.
+            UsageError: there is no target, or a variable is unknown or has an invalid value.
         """
         target_text = environ.get(TARGET_VARIABLE) or host
         if not target_text:
@@ -102,7 +89,7 @@ class LocustSettings:
         return settings
 
     def to_environ(self) -> dict[str, str]:
-        """Return what :meth:`of` reads, but for the target, of which the caller has the password."""
+        """Return the variables that :meth:`from_environ` reads, without the target, which contains the password."""
         return {
             f"{ENV_PREFIX}SEED": f"{self.seed}",
             f"{ENV_PREFIX}PROFILE": self.profile,
@@ -116,10 +103,10 @@ class LocustSettings:
 
 
 class HttpResult(NamedTuple):
-    """What came of one POST, as the client tells it."""
+    """The result of one POST from the HTTP client."""
 
     status: int
-    """0 where no answer came."""
+    """0 if there was no response."""
     error: BaseException | None = None
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
@@ -127,15 +114,15 @@ class HttpResult(NamedTuple):
 
 
 class LocustWorker:
-    """One process's share of what is to be told.
+    """The notifications of one process, and their delivery.
 
     Args:
-        settings: of all processes.
-        index: which of them this is, from 0.
-        clock: seconds.
+        settings: the settings of all processes.
+        index: the index of this process, from 0.
+        clock: monotonic clock in seconds.
 
     Raises:
-        UsageError: a profile, a scenario or a shape that is not there.
+        UsageError: the profile, scenario or a shape does not exist.
     """
 
     def __init__(
@@ -150,7 +137,7 @@ class LocustWorker:
         self._start_s: float | None = None
 
     def next_callback(self) -> ScheduledCallback | None:
-        """Return the next notification, due at a time of the clock; ``None`` where the storm is over."""
+        """Return the next notification, with its time on the clock; ``None`` after the end of the scenario."""
         if self._start_s is None:
             self._start_s = self._clock()
         callback = next(self._schedule, None)
@@ -159,29 +146,30 @@ class LocustWorker:
         return callback._replace(at_s=self._start_s + callback.at_s)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of each POST; they hold the credentials."""
+        """Return the headers of each POST, including the credentials."""
         credentials = self.settings.target.credentials
         authorization = {"Authorization": f"Basic {credentials.token().reveal()}"} if credentials else {}
         return dict(self.rules.headers) | authorization
 
     def outcome_of(self, result: HttpResult) -> Outcome:
-        """Return how one POST ended; an answer that came too late is none, though the client has it."""
+        """Return the outcome of one POST; a response after the deadline counts as a timeout."""
         if result.elapsed_s > self.rules.timeout_s:
             return Outcome.TIMED_OUT
         if result.status:
             return Outcome.from_status(result.status)
-        names = [kind.__name__ for kind in type(result.error).__mro__]
-        return next((_OUTCOME_BY_ERROR[name] for name in names if name in _OUTCOME_BY_ERROR), Outcome.BAD_ANSWER)
+        if result.error is None:
+            return Outcome.BAD_ANSWER
+        return failure_from_error(result.error, Phase.WAITING).outcome
 
     def deliver(
         self, callback: ScheduledCallback, send: Callable[[bytes], HttpResult], sleep: Callable[[float], None]
     ) -> DeliveryRecord:
-        """Push a notification until it is acked or given up, as the profile says.
+        """Send a notification until it is acknowledged or the profile allows no further attempt.
 
         Args:
-            callback: when, and what.
-            send: makes one POST, in all of ``rules.timeout_s`` at the most.
-            sleep: waits for a time.
+            callback: the notification and its time.
+            send: makes one POST within ``rules.timeout_s``.
+            sleep: waits for a number of seconds.
         """
         attempts: list[AttemptRecord] = []
         while True:
@@ -190,22 +178,27 @@ class LocustWorker:
             intended_s = started_s if attempts else callback.at_s
             outcome = self.outcome_of(result)
             attempt = Attempt(
-                outcome, intended_s, started_s, self._clock(), status=result.status or None, headers=result.headers
+                outcome,
+                intended_s,
+                started_s,
+                self._clock(),
+                status=result.status or None,
+                headers=result.headers,
+                body=result.body,
             )
-            attempt = apply_acceptance(
-                self.rules.accept, OutgoingRequest(callback.body), replace(attempt, body=result.body)
-            )
+            attempt = apply_acceptance(self.rules.accept, callback.body, attempt)
             attempts.append(AttemptRecord(intended_s, started_s, attempt.ended_s, attempt.outcome, attempt.status))
-            if len(attempts) >= self.rules.attempts or not self.rules.should_retry(attempt):
+            pause_s = self.rules.retry_pause_s(attempt, len(attempts))
+            if pause_s is None:
                 return DeliveryRecord(callback, tuple(attempts))
-            sleep(self.rules.pause_s(attempt, len(attempts)) * self.settings.time_scale)
+            sleep(pause_s * self.settings.time_scale)
 
 
 def parse_mix(mix: str) -> tuple[tuple[str, float], ...]:
     """Return globs of shapes with their weights.
 
     Raises:
-        UsageError: a weight is no number over 0.
+        UsageError: a weight is not a positive number.
     """
     pairs = []
     for part in filter(None, (part.strip() for part in mix.split(","))):

@@ -1,7 +1,7 @@
-"""Compare a ledger with what the receiver says it has.
+"""Compares a ledger with the records of the receiver.
 
-Both are read once, line by line, into a database of SQLite's in a temporary file, which the system removes when it is
-closed: a million notifications need no more memory than a thousand.
+Both are read once, line by line, into an SQLite database in a temporary file. So the memory does not grow with the
+number of notifications.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _COUNT = "SELECT count(*), count(DISTINCT alarm), coalesce(sum(acked), 0) FROM l
 _LOST = f"""
 SELECT ledger.object, alarm, session, ledger.state, attempts, 0 FROM ledger LEFT JOIN seen USING (session)
     WHERE acked AND seen.session IS NULL AND NOT {_IS_NAMED} ORDER BY ledger.object, line
-"""  # noqa: S608 - nothing of it comes from outside
+"""  # noqa: S608 - it contains no external input
 
 _DUPLICATES = """
 SELECT ledger.object, alarm, session, ledger.state, attempts, max(requests, effects) FROM ledger
@@ -83,16 +83,16 @@ def reconcile(
     ledger_name: str,
     limit: int,
 ) -> Reconciliation:
-    """Return how far a ledger and a receiver agree.
+    """Return the differences between a ledger and the records of a receiver.
 
     Args:
-        entries: of the ledger, with their lines.
-        items: what the receiver has, with their lines.
-        ledger_name: how an error names the ledger.
-        limit: objects that are told of each kind of difference.
+        entries: the ledger entries with their line numbers.
+        items: the records of the receiver with their line numbers.
+        ledger_name: the name of the ledger in errors.
+        limit: the number of objects listed for each kind of difference.
 
     Raises:
-        UsageError: a session stands in the ledger twice.
+        UsageError: a session is in the ledger twice.
     """
     with closing(sqlite3.connect("", isolation_level=None)) as database:
         database.executescript(_TABLES)
@@ -146,12 +146,12 @@ def _read_items(database: sqlite3.Connection, items: Iterable[tuple[int, Receive
 
 
 def _storable(text: str) -> str:
-    r"""Return a text as UTF-8 can write it, half a surrogate pair as ``\ud800``."""
+    r"""Return a text that UTF-8 can encode, with lone surrogates as ``\ud800``."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _differences(rows: Iterable[Any], limit: int) -> Differences:
-    """Count differences that come object by object, and keep those of the first objects."""
+    """Count differences that are sorted by object, and keep those of the first objects."""
     notifications = objects = 0
     examples: list[Difference] = []
     for _, group in groupby(rows, key=itemgetter(0)):
@@ -164,10 +164,10 @@ def _differences(rows: Iterable[Any], limit: int) -> Differences:
 
 
 def _out_of_order(rows: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield the notifications that are there behind a later one of their alarm, object by object.
+    """Yield the notifications that were received after a later one of their alarm, by object.
 
-    Later is what began when the other had ended: what was under way at the same time may come in any order, as it does
-    where a push is repeated while the next notification is on its way.
+    A notification is later if it started after the other one had ended. Notifications in flight at the same time may
+    arrive in any order, as they do when a retry overlaps with the next notification.
     """
     for _, group in groupby(rows, key=itemgetter(0, 1)):
         notifications = list(group)
@@ -190,13 +190,13 @@ _RECORD_KEYS = frozenset({"received", "method", "path", "as", "status"})
 
 
 def read_received_items(stream: BinaryIO, name: str) -> Iterator[tuple[int, ReceivedItem | None]]:
-    """Yield what a file's lines tell, with their numbers; ``None`` of a line that is about no callback.
+    """Yield the items of a file with their line numbers; ``None`` for a line that is not about a callback.
 
-    Lines are read one by one and may be of different kinds. A record of ``listen`` is a request where it came to the
-    webhook, and an effect where a stand-in took it; there, what is no JSON with an id tells nothing.
+    A file may contain different kinds of lines. A record of ``listen`` is a request if the webhook received it, and an
+    effect if a stub service received it. Records of a stub service without an id are skipped.
 
     Raises:
-        UsageError: a line is no JSON object, or one without an id; names file and line.
+        UsageError: a line is not a JSON object, or has no id.
     """
     for number, row in read_json_lines(stream, name):
         if row.keys() >= _RECORD_KEYS:

@@ -1,4 +1,4 @@
-"""A load from its first push to its summary, in this process or in several; yields events."""
+"""Runs a load in this process or in several, and yields its events."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class LoadRun:
     """One load.
 
     Args:
-        plan: what to do.
-        catalog: where the shapes of the bodies come from.
-        generator: draws them.
-        catalog_folders: of the user's own entries; processes of their own read them again.
-        loop: name of the event loop of processes of their own.
-        schedule: notifications, for a plan of the model ``schedule``.
-        on_delivery: is told what became of each notification, where anybody wants to know; by one process.
+        plan: the plan.
+        catalog: the catalogue with the shapes of the bodies.
+        generator: generates the bodies.
+        catalog_folders: the user's own catalogue folders; worker processes read them again.
+        loop: the name of the event loop of worker processes.
+        schedule: the notifications, for a scenario.
+        on_delivery: called with the record of each notification; not with several processes.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
@@ -49,7 +49,7 @@ class LoadRun:
         on_delivery: Callable[[DeliveryRecord], None] | None = None,
     ) -> None:
         if plan.model is LoadModel.SCRIPT and plan.workers > 1:
-            raise UsageError("a scenario is played by one process: leave --workers out")
+            raise UsageError("a scenario runs in one process: leave --workers out")
         self.plan = plan
         self._catalog, self._generator, self._folders = catalog, generator, tuple(catalog_folders)
         self._loop, self._schedule, self._on_delivery = loop, schedule, on_delivery
@@ -57,7 +57,7 @@ class LoadRun:
         self._executor: ScenarioExecutor | None = None
 
     async def events(self) -> AsyncGenerator[LoadEvent]:
-        """Run it, and yield what happens. Closed or cancelled before its end, it ends at once; ask for the summary."""
+        """Run the load and yield its events. If closed or cancelled early, end at once; ``summary`` is then partial."""
         yield LoadStarted(self.plan)
         seconds: asyncio.Queue[tuple[int, SecondStats | None]] = asyncio.Queue()
         run_task = asyncio.create_task(self._run(seconds))
@@ -82,7 +82,7 @@ class LoadRun:
         return self._stats.finish(worker) if second is None else self._stats.add(second, worker)
 
     def summary(self, *, interrupted: bool = False) -> LoadSummary:
-        """Return what the load has come to."""
+        """Return the statistics of the load so far."""
         summary = self._stats.summary(interrupted=interrupted)
         if self._executor is None:
             return summary
@@ -106,7 +106,7 @@ class LoadRun:
             on_delivery=on_delivery,
         )
         if is_scheduled:
-            assert self._schedule is not None  # noqa: S101 - who asks for this model hands one in
+            assert self._schedule is not None  # noqa: S101 - a scenario has a schedule
             executor = self._executor = ScenarioExecutor(engine, self._schedule, self._on_delivery or _ignore_delivery)
             await engine.run(executor)
         else:
@@ -114,4 +114,4 @@ class LoadRun:
 
 
 def _ignore_delivery(_delivery: DeliveryRecord) -> None:
-    """Listen to nothing."""
+    """Do nothing."""

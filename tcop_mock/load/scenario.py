@@ -1,4 +1,4 @@
-"""The script of a storm: what is due when, drawn as it is needed, from a seed and a scenario."""
+"""Loads scenarios and generates their schedules of notifications from a seed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _POLICIES_PER_GROUP = 1024
 
-"""Of a shape, that each group has for its own."""
+"""The policies of a shape that are reserved for each group."""
 
 _RANDOM_RANGE = 1 << 53
 
@@ -50,26 +50,26 @@ _DURATION_TIME = re.compile(rb'(?<="durationTime":)\d+')
 
 
 class ScenarioSize(NamedTuple):
-    """How much a storm is."""
+    """The size of a scenario."""
 
     notifications: int
     last_s: float
-    """When the last one is due."""
+    """When the last notification is due."""
     peak_per_second: int
-    """The most that are due in one second."""
+    """The maximum number of notifications due in one second."""
 
 
 class _LifecycleCallback(NamedTuple):
-    """One callback of an alarm; seconds of the storm."""
+    """One callback of an alarm; times are seconds of the scenario."""
 
     at_s: float
     point: LifecyclePoint
     fired_s: float
-    """When this life of the alarm began."""
+    """When this life of the alarm fired."""
 
 
 class _PendingCallback(NamedTuple):
-    """What an alarm tells next; the earliest first, and of two at once that of the earlier alarm."""
+    """The next callback of an alarm; equal times are ordered by alarm."""
 
     at_s: float
     order: int
@@ -79,15 +79,15 @@ class _PendingCallback(NamedTuple):
 
 
 class ScenarioSchedule:
-    """A scenario, ready to be played.
+    """The schedule of a scenario.
 
     Args:
-        scenario: what happens.
-        catalog: has its shapes.
-        generator: gives seed, language, form and profile.
+        scenario: the scenario.
+        catalog: the catalogue with its shapes.
+        generator: the seed, language, form and profile.
 
     Raises:
-        EntryError: a group names a shape, a metric or an event that is not there, or repeats what never repeats.
+        EntryError: a group names an unknown shape, metric or event, or repeats an alarm that never repeats.
     """
 
     def __init__(self, scenario: Scenario, catalog: Catalog, generator: Generator) -> None:
@@ -102,19 +102,19 @@ class ScenarioSchedule:
         self._first_day = FIRST_DAY + timedelta(days=SeededRandom(*key).randbelow(BYTE_VALUES))
 
     def schedule(self, time_scale: float = 1.0) -> Schedule:
-        """Yield what is due, the earliest first.
+        """Yield the notifications, the earliest first.
 
-        Nothing is kept but what is still to come of alarms that have fired, and when those fire that have not.
+        Only the state of open alarms and the firing times of the others are kept in memory.
 
         Args:
-            time_scale: seconds that a second of the storm takes; the times in bodies are the storm's own.
+            time_scale: real seconds per second of the scenario; times in bodies are not scaled.
         """
         for pending in self._callbacks():
             at_s, _, callback, lifecycle, _ = pending
             yield lifecycle.scheduled_callback(callback, at_s * time_scale, self._first_day)
 
     def size(self, time_scale: float = 1.0) -> ScenarioSize:
-        """Return how much it is; draws none of it."""
+        """Return the size without generating bodies."""
         number, last_s, second, count_in_second, peak = 0, 0.0, 0, 0, 0
         for pending in self._callbacks():
             number, last_s = number + 1, pending.at_s * time_scale
@@ -155,9 +155,9 @@ def _group_shapes(scenario: Scenario, number: int, catalog: Catalog) -> list[Sha
 
 
 class _AlarmGroup:
-    """A group of alarms, and what writes their callbacks."""
+    """A group of alarms and the writers of their callbacks."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - each is another thing
+    def __init__(  # noqa: PLR0913, PLR0917 - they are independent values
         self,
         scenario: Scenario,
         number: int,
@@ -187,7 +187,7 @@ class _AlarmGroup:
             self._writers.append(writer)
 
     def first_firings(self) -> Iterator[tuple[float, _AlarmLifecycle]]:
-        """Yield when the alarms fire for the first time, in order, each with what becomes of it."""
+        """Yield the first firing time and the lifecycle of each alarm, in order."""
         group, random_stream = self.group, SeededRandom(*self._key)
         fractions = sorted(random_stream.randbelow(_RANDOM_RANGE) / _RANDOM_RANGE for _ in range(group.alarms))
         for number, fraction in enumerate(fractions):
@@ -211,7 +211,7 @@ def _alarm_options(group: ScenarioGroup, shape: Shape, context: PolicyContext) -
 
 
 class _BodyWriter:
-    """Writes the callbacks of one shape's alarms in one group."""
+    """Writes the callbacks of one shape in one group."""
 
     def __init__(self, generator: Generator, shape: Shape, options: AlarmOptions, first_index: int) -> None:
         self.shape, self._options, self._first_index = shape, options, first_index
@@ -223,11 +223,11 @@ class _BodyWriter:
         self.policy(0)
 
     def policy(self, index: int) -> Alarm:
-        """Return the policy of the alarm with a number."""
+        """Return the policy of an alarm."""
         return self._sampler.policy(position_of(self._first_index + index).policy, self._options)
 
     def body(self, index: int, point: LifecyclePoint) -> bytes:
-        """Return a callback; its times are some moment's of that state."""
+        """Return a callback of a state; its times are replaced later."""
         renderer = self._renderers.get(point.state)
         if renderer is None:
             renderer = BodyRenderer(self._generator, self.shape, LifecyclePoint(point.state), options=self._options)
@@ -245,7 +245,7 @@ class _AlarmLifecycle:
     random_stream: SeededRandom
 
     def callbacks(self, fired_s: float) -> Iterator[_LifecycleCallback]:
-        """Yield its callbacks in order; of one that repeats and is never over, without end."""
+        """Yield its callbacks in order; endless for an alarm that repeats and never resolves."""
         group, policy = self.group, self.writer.policy(self.index)
         earlier_repeats: tuple[int, ...] = ()
         for _ in range(group.lives):
@@ -269,7 +269,7 @@ class _AlarmLifecycle:
             fired_s += age_s + max(self._random_between(group.between_s), policy.period_s * policy.period_num)
 
     def _age_s(self, fired_s: float, policy: Alarm) -> float:
-        """Return how old it gets: whole periods, at the end of which its end is seen; infinitely, where it stays."""
+        """Return its duration in whole periods, because TCOP evaluates at their end; infinite if it never resolves."""
         if self.group.lasts_s:
             lasts_s = self._random_between(self.group.lasts_s)
         elif self.group.over_s is not None:
@@ -283,7 +283,7 @@ class _AlarmLifecycle:
         return low + (high - low) * self.random_stream.randbelow(_RANDOM_RANGE) / _RANDOM_RANGE
 
     def scheduled_callback(self, callback: _LifecycleCallback, at_s: float, first_day: datetime) -> ScheduledCallback:
-        """Return a callback as it is due, its times moved to those of the storm."""
+        """Return a callback with its due time and the times of the scenario in its body."""
         point = callback.point
         body = self.writer.body(self.index, point)
         age_s = round(callback.at_s - callback.fired_s)
@@ -307,11 +307,11 @@ def scenario_names() -> tuple[str, ...]:
 
 
 def load_scenario(name: str) -> Scenario:
-    """Return a shipped scenario by name, or the one that a file holds.
+    """Return a shipped scenario by name, or the scenario in a file.
 
     Raises:
-        UnknownNameError: there is neither; names near misses.
-        EntryError: the file does not keep the format; says file, key and problem.
+        UnknownNameError: there is neither; suggests similar names.
+        EntryError: the file violates the format.
     """
     shipped = dict(iter_files(data_root("contracts") / "scenarios", ".toml"))
     if name in shipped:
@@ -324,15 +324,15 @@ def load_scenario(name: str) -> Scenario:
 
 
 def parse_scenario(name: str, file: str, table: dict[str, Any]) -> Scenario:
-    """Turn the table of a file that keeps its schema into a scenario.
+    """Convert the table of a valid file into a scenario.
 
     Args:
-        name: of the scenario.
-        file: how an error names the file; empty for a shipped one.
-        table: of the file.
+        name: the name of the scenario.
+        file: the name of the file in errors; empty for a shipped scenario.
+        table: the parsed file.
 
     Raises:
-        EntryError: what it says does not fit together; says which key.
+        EntryError: two keys contradict each other.
     """
     groups = tuple(_parse_group(row) for row in table["groups"])
     ends_s = table.get("ends_s")
@@ -368,7 +368,7 @@ def _parse_group(row: dict[str, Any]) -> ScenarioGroup:
 
 
 def _contradictions(group: ScenarioGroup, ends_s: float | None) -> list[tuple[str, str]]:
-    """Return keys that do not fit the others, and why."""
+    """Return the keys that contradict others, and the reasons."""
     last_firing_s = group.start_s + group.within_s
     problems = []
     for key in ("lasts_s", "between_s"):

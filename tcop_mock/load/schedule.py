@@ -1,4 +1,4 @@
-"""When pushes are due: evenly spaced or drawn, at a rate that may change."""
+"""The times at which attempts are due, and the bodies that they send."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
 
 def constant_arrivals(stages: Sequence[Stage], *, worker: int = 0, workers: int = 1) -> Iterator[float]:
-    """Yield moments that are evenly spaced in what the rates add up to: every ``1 / rate`` s, where it is constant.
+    """Yield evenly spaced times: every ``1 / rate`` s while the rate is constant.
 
     Args:
-        stages: of the load.
-        worker: with several processes, which of them this is, from 0.
-        workers: how many share the load: each has every so many-th moment.
+        stages: the stages of the load.
+        worker: the index of this process, from 0.
+        workers: the number of processes; each takes every n-th time.
     """
     return _arrival_times_s(stages, itertools.count(float(worker), float(workers)))
 
 
 def poisson_arrivals(stages: Sequence[Stage], rng: random.Random, *, workers: int = 1) -> Iterator[float]:
-    """Yield the moments of a Poisson process: arrivals that know nothing of each other.
+    """Yield the times of a Poisson process, that is, independent arrivals.
 
     Args:
-        stages: of the load.
-        rng: what the gaps are drawn from.
-        workers: how many processes share the load; each draws its own share.
+        stages: the stages of the load.
+        rng: the random generator of the gaps.
+        workers: the number of processes; each draws its own share.
     """
     return _arrival_times_s(stages, _poisson_counts(rng, float(workers)))
 
 
 def expected_count(stages: Sequence[Stage]) -> float:
-    """Return how many pushes the stages come to; of a Poisson process, on average."""
+    """Return the number of attempts in the stages; for a Poisson process, the mean."""
     return sum(stage.duration_s * (stage.from_rate + stage.to_rate) / 2 for stage in stages)
 
 
@@ -55,7 +55,7 @@ def _poisson_counts(rng: random.Random, mean: float) -> Iterator[float]:
 
 
 def _arrival_times_s(stages: Sequence[Stage], counts: Iterator[float]) -> Iterator[float]:
-    """Yield when the count of what was due, which the rates add up to, reaches each of some counts."""
+    """Yield the times at which the integral of the rate reaches the given counts."""
     stage_start_s = count_before = 0.0
     count = next(counts)
     for stage in stages:
@@ -73,7 +73,7 @@ def _arrival_times_s(stages: Sequence[Stage], counts: Iterator[float]) -> Iterat
 
 
 def _ramp_time_s(stage: Stage, count: float) -> float:
-    """Return how long a ramp takes for a count: its inverse, written so that no near numbers are subtracted."""
+    """Return the time at which a ramp reaches a count; avoids the cancellation of nearly equal numbers."""
     slope = (stage.to_rate - stage.from_rate) / stage.duration_s
     root = math.sqrt(max(0.0, stage.from_rate**2 + 2 * slope * count))
     return 2 * count / (stage.from_rate + root) if count else 0.0
@@ -81,16 +81,17 @@ def _ramp_time_s(stage: Stage, count: float) -> float:
 
 SHORT_CHUNK, LONG_CHUNK = 64, ROWS
 
-"""Bodies that are drawn at once. Some 60 µs are no pause; longer ones save a third of the time."""
+"""Bodies generated at once. A short chunk takes some 60 µs; a long one saves a third of the time."""
 
 _BUFFERED_BODIES = 1024
 
-"""Bodies that are there at a time, in pieces that are taken from in turn: neighbours are of different policies and
-shapes. More than these would not stay in a processor's cache."""
+"""Bodies held in memory, in chunks that are used in turn, so that neighbours have different policies and shapes.
+
+More of them would not fit into the processor cache."""
 
 
 class _ShapeSource:
-    """Alarms of one shape, of its policies in turn. These stay the same: what is compiled of them is a bounded lot."""
+    """Bodies of one shape, with its policies in turn. The set of policies is fixed, which bounds the compiled data."""
 
     def __init__(self, bodies: BodyRenderer, weight: float, policies: Sequence[int], chunk_size: int) -> None:
         self._bodies, self.weight, self._chunk_size = bodies, weight, chunk_size
@@ -109,20 +110,20 @@ class _ShapeSource:
 def mixed_bodies(
     generator: Generator, mix: Sequence[tuple[Shape, float]], *, worker: int = 0, chunk_size: int = SHORT_CHUNK
 ) -> Iterator[bytes]:
-    """Yield firing callbacks without end, all of different alarms.
+    """Yield an endless stream of firing callbacks, all for different alarms.
 
-    What is compiled once is compiled before the first is yielded.
+    All shapes are compiled before the first body.
 
     Args:
-        generator: gives seed, language, form and profile.
-        mix: shapes, each with its share of the bodies, which need not add up to anything.
-        worker: with several processes, which of them this is: none draws what another one does.
-        chunk_size: how many are drawn at once.
+        generator: the seed, language, form and profile.
+        mix: shapes and their relative weights.
+        worker: the index of this process; no two processes generate the same alarm.
+        chunk_size: how many bodies are generated at once.
     """
     policies_per_shape = max(1, POLICIES_IN_ROTATION // len(mix))
     policies = range(
         worker * POLICIES_IN_ROTATION, worker * POLICIES_IN_ROTATION + policies_per_shape
-    )  # each process has its own
+    )  # each process has its own policies
     sources = [_ShapeSource(BodyRenderer(generator, shape), weight, policies, chunk_size) for shape, weight in mix]
     for source in sources:
         for _ in policies:
@@ -130,7 +131,7 @@ def mixed_bodies(
     total = sum(source.weight for source in sources)
 
     def next_chunk() -> list[bytes]:
-        """Draw of the source that has waited longest for its share."""
+        """Return a chunk of the source that is furthest behind its share."""
         for source in sources:
             source.credit += source.weight
         most_due = max(sources, key=lambda source: source.credit)
@@ -142,7 +143,7 @@ def mixed_bodies(
 
 def _interleave(next_chunk: Callable[[], list[bytes]], chunk_count: int) -> Iterator[bytes]:
     chunks = [next_chunk() for _ in range(chunk_count)]
-    for number, chunk in enumerate(chunks):  # of different height, so that they are not all empty at once
+    for number, chunk in enumerate(chunks):  # of different lengths, so that they do not run empty together
         del chunk[(number + 1) * len(chunk) // chunk_count :]
     while True:
         for number, chunk in enumerate(chunks):
@@ -152,10 +153,10 @@ def _interleave(next_chunk: Callable[[], list[bytes]], chunk_count: int) -> Iter
 
 
 def weighted_shapes(catalog: Catalog, mix: Sequence[tuple[str, float]]) -> list[tuple[Shape, float]]:
-    """Return the shapes of a mix; without one, all shapes of the catalogue alike.
+    """Return the shapes of a mix with their weights; an empty mix is the whole catalogue with equal weights.
 
     Raises:
-        UnknownNameError: there is no such shape.
+        UnknownNameError: a shape does not exist.
     """
     weighted: dict[str, tuple[Shape, float]] = {}
     for pattern, weight in mix or [("*", 1.0)]:

@@ -1,4 +1,4 @@
-"""``p99<500ms,errors<0.1%,lost=0``: read objectives, and hold a load to them."""
+"""Service level objectives such as ``p99<500ms,errors<0.1%,lost=0``: parse and evaluate them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COUNT_MEASURES: dict[str, Callable[[LoadSummary], tuple[int, int]]] = {
     "lost": lambda load: (load.lost, load.notifications),
     "duplicates": lambda load: (load.duplicates, load.notifications),
 }
-"""How many, and of how many."""
+"""The count and the total of each measure."""
 _NUMBER_MEASURES: dict[str, Callable[[LoadSummary], float]] = {
     "rate": lambda load: load.rate,
     "amplification": lambda load: load.amplification,
@@ -51,14 +51,14 @@ _SUPPORTED_MODELS = {
         "only an open load gives up what it cannot begin: leave --concurrency or --scenario out",
     ),
 }
-"""Measures that the other models have none of, and why."""
+"""Measures that only some load models have, and the message for the others."""
 _TIME_NAMES = ("max", "mean", "recovery")
 OBJECTIVE_NAMES = ("p50", "p90", "p95", "p99", "p99.9", *_TIME_NAMES, *_COUNT_MEASURES, *_NUMBER_MEASURES)
-"""What can be measured; any other percentile, too."""
+"""The names of the measures; any other percentile is allowed, too."""
 
 
 class _Measure(NamedTuple):
-    """What a name of an objective stands for."""
+    """The units of a measure and the hint for a wrong bound."""
 
     units: frozenset[str]
     hint: str
@@ -75,14 +75,14 @@ def _measure_named(name: str) -> _Measure | None:
 
 
 def parse_objectives(texts: Iterable[str], model: LoadModel) -> tuple[Objective, ...]:
-    """Read the objectives of each ``--slo``.
+    """Parse the objectives of all ``--slo`` options.
 
     Args:
-        texts: each holds one or several, with commas between them.
-        model: of the load that is held to them.
+        texts: the option values, each with one or more comma-separated objectives.
+        model: the model of the load.
 
     Raises:
-        UsageError: what is wrong with one, and how it should look; also of one that such a load could not break.
+        UsageError: an objective is invalid, or cannot be broken by this model.
     """
     objectives = tuple(_parse_objective(part.strip()) for text in texts for part in text.split(","))
     for objective in objectives:
@@ -109,7 +109,7 @@ def _parse_objective(text: str) -> Objective:
 
 
 def evaluate(objectives: Iterable[Objective], load: LoadSummary) -> tuple[ObjectiveResult, ...]:
-    """Hold a load to its objectives; one of which nothing was measured is broken."""
+    """Evaluate the objectives of a load; an objective without data is broken."""
     return tuple(_evaluate(objective, load) for objective in objectives)
 
 

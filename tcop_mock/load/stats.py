@@ -1,8 +1,9 @@
-"""Times counted by the millions: log-linear buckets, 128 to an octave, filled by a few operations on whole batches.
+"""Per-second statistics and histograms that can record millions of times.
 
-The upper half of a float of 32 bits (IEEE 754) is its exponent and the first seven bits of its mantissa: times that
-share it differ by less than 1 %. So a batch is cut into buckets without a step of Python per time. Buckets of two
-counts are the same, so that they can be added; there are some thousands at the most, however long a run is.
+A histogram has log-linear buckets, 128 per octave. The upper half of a 32-bit float (IEEE 754) holds the exponent and
+the first seven bits of the mantissa, so times in one bucket differ by less than 1 %. A batch is sorted into buckets
+without a Python step per time. All histograms have the same buckets, so they can be added. There are at most some
+thousand buckets in a run of any length.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _UPPER_HALF = 1 if sys.byteorder == "little" else 0
 
 
 class Histogram:
-    """How often times came. Can be pickled, and added to another one's."""
+    """A histogram of times, which can be pickled and merged."""
 
     __slots__ = ("buckets", "max_s", "sum_s")
 
@@ -34,38 +35,38 @@ class Histogram:
         self.sum_s = 0.0
 
     def record(self, times_s: Sequence[float]) -> None:
-        """Count a batch of times, in seconds, none below 0."""
+        """Record a batch of non-negative times in seconds."""
         if times_s:
             halves = memoryview(array("f", times_s)).cast("B").cast("H")
             self.buckets.update(halves[_UPPER_HALF::2].tolist())
-            self.max_s = max(self.max_s, max(times_s))  # noqa: PLW3301 - one tuple of all of them would be made
+            self.max_s = max(self.max_s, max(times_s))  # noqa: PLW3301 - it would build a tuple of all times
             self.sum_s += sum(times_s)
 
     def merge(self, other: Histogram) -> None:
-        """Count what another one has counted, too."""
+        """Add the data of another one."""
         self.buckets.update(other.buckets)
         self.max_s = max(self.max_s, other.max_s)
         self.sum_s += other.sum_s
 
     def to_distribution(self) -> Distribution:
-        """Return what has been counted."""
+        """Return the recorded times as a distribution."""
         buckets = tuple(Bucket(_upper_bound_s(bucket), times) for bucket, times in sorted(self.buckets.items()))
         return Distribution(buckets, self.max_s, self.sum_s)
 
 
 def _upper_bound_s(bucket: int) -> float:
-    """Return the least time that is beyond a bucket; of the bucket of 0, 0."""
+    """Return the exclusive upper bound of a bucket; 0 for the bucket of 0."""
     [bound] = struct.unpack("<f", struct.pack("<I", (bucket + 1) << 16)) if bucket else [0.0]
     return float(bound)
 
 
 SHORT_BATCH, LONG_BATCH = 128, 1024
 
-"""Attempts that are counted at once. Some 50 µs are no pause; longer ones save a tenth of the time."""
+"""Attempts counted at once. A short batch takes some 50 µs; a long one saves a tenth of the time."""
 
 
 class Counters:
-    """What was counted of some attempts. Can be pickled, and added to another one's."""
+    """Counts and times of attempts, which can be pickled and merged."""
 
     __slots__ = (
         "ack_times",
@@ -81,16 +82,16 @@ class Counters:
 
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[Outcome, int | None]] = Counter()
-        """By outcome and status."""
+        """Number of attempts by outcome and status."""
         self.ack_times, self.service_times, self.lateness = Histogram(), Histogram(), Histogram()
-        """From the intended start to an ack; from the actual start to an ack; from the one to the other.
+        """Intended start to ack; actual start to ack; intended start to actual start.
 
-        The last two are left out of a closed load, where the one is the other.
+        A closed load leaves the last two empty, because its intended and actual starts are the same.
         """
         self.dropped = self.notifications = self.lost = self.duplicates = self.alarms = 0
 
     def merge(self, other: Counters) -> None:
-        """Count what another one has counted, too."""
+        """Add the data of another one."""
         self.outcomes.update(other.outcomes)
         self.ack_times.merge(other.ack_times)
         self.service_times.merge(other.service_times)
@@ -106,29 +107,29 @@ class SecondStats(NamedTuple):
     """One second of one process."""
 
     second: int
-    """Which second, from 0."""
+    """The number of the second, from 0."""
     span_s: float
-    """How long it was: the last one is shorter, or takes in what came behind it."""
+    """Its length, which differs from 1 only for the last one."""
     started: int
-    """Attempts that began."""
+    """Attempts that started."""
     counters: Counters
     warm_up_counters: Counters
-    """What was due in the warm-up."""
+    """The attempts that were due in the warm-up."""
     in_flight: int
-    """At its end."""
+    """Attempts in flight at its end."""
     replayed: int
-    """Since the start."""
+    """Replayed attempts since the start."""
     connections: int
-    """Since the start."""
+    """Connections opened since the start."""
     exhausted_reason: str = ""
-    """Why this machine could open no further connection, when that was so."""
+    """Why this machine could not open another connection; empty if it always could."""
 
 
 class StatsRecorder:
-    """Collects times as they come, and counts them in batches: constant in memory, cheap for each.
+    """Records attempts and counts them in batches, in constant memory.
 
     Args:
-        batch: attempts that are counted at once.
+        batch: the number of attempts counted at once.
     """
 
     __slots__ = ("_ack_times", "_batch", "_lateness", "_service_times", "_statuses", "counters", "record_start")
@@ -141,10 +142,10 @@ class StatsRecorder:
         self._lateness: list[float] = []
         self._statuses: list[int | None] = []
         self.record_start: Callable[[float], None] = self._lateness.append
-        """Record the start of an attempt, so much later than intended; counted with the attempts that end."""
+        """Record the delay of the start of an attempt; counted with the next batch."""
 
     def record_ack(self, status: int | None, ack_s: float, service_s: float | None) -> None:
-        """Record an attempt that was acked, and its times; ``None`` where they are the same by intention."""
+        """Record an acknowledged attempt; ``service_s`` is ``None`` in a closed load."""
         statuses = self._statuses
         statuses.append(status)
         self._ack_times.append(ack_s)
@@ -154,20 +155,20 @@ class StatsRecorder:
             self._flush()
 
     def record_acks(self, statuses: Iterable[int | None], acks_s: Iterable[float]) -> None:
-        """Record attempts of a closed load that were acked."""
+        """Record acknowledged attempts of a closed load."""
         self._statuses += statuses
         self._ack_times += acks_s
         if len(self._statuses) >= self._batch:
             self._flush()
 
     def record_failure(self, outcome: Outcome, status: int | None) -> None:
-        """Record an attempt that ended otherwise."""
+        """Record an attempt that was not acknowledged."""
         self.counters.outcomes[outcome, status] += 1
         if len(self._lateness) >= self._batch:
             self._flush()
 
     def take_counters(self) -> Counters:
-        """Return what was counted since the last time."""
+        """Return the counts since the last call."""
         self._flush()
         counters, self.counters = self.counters, Counters()
         return counters

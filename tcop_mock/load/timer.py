@@ -1,6 +1,6 @@
-"""Call back at a moment, to a tenth of a millisecond: a timer that the event loop waits for as for a socket.
+"""A timer with a precision of a tenth of a millisecond, and other parts that depend on the event loop or the system.
 
-The loop's own timers are rounded up to a millisecond where it waits with epoll, and in uvloop.
+The timers of the event loop are rounded up to a millisecond, with epoll and in uvloop.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _LOOP_RESOLUTION_S = 0.001
 
 
 class PreciseTimer(Protocol):
-    """Calls back once for each time it is set; setting it again takes the place of what was set."""
+    """Calls back once after ``set``; setting it again replaces the earlier delay."""
 
     def set(self, delay_s: float) -> None:
         """Call back after a delay."""
         ...
 
     def close(self) -> None:
-        """Call back no more."""
+        """Stop the timer."""
         ...
 
 
@@ -53,15 +53,15 @@ class _ITimerSpec(ctypes.Structure):
 
 
 class TimerfdTimer:
-    """A pacer on timerfd(2), which Linux has.
+    """A timer based on timerfd(2) of Linux.
 
     Args:
-        loop: that waits.
-        on_expiry: what is called.
-        libc: where the system's functions are.
+        loop: the event loop.
+        on_expiry: called when the timer expires.
+        libc: the C library.
 
     Raises:
-        OSError: the system has no such timers, or none left.
+        OSError: the system has no timerfd, or no descriptor left.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_expiry: Callable[[], None], libc: ctypes.CDLL) -> None:
@@ -74,38 +74,38 @@ class TimerfdTimer:
             raise OSError(ctypes.get_errno(), "timerfd_create failed")
         self._loop, self._on_expiry = loop, on_expiry
         self._expires_s = math.inf
-        """When it is due, by the timer's clock; infinitely late where it is not set.
+        """When the timer expires, on the monotonic clock; infinite if it is not set.
 
-        The loop's own is coarser where it is uvloop's: whole milliseconds, of when its turn began.
+        The clock of uvloop is too coarse: whole milliseconds, read at the start of a turn.
         """
         self._spec = _ITimerSpec()
         self._spec_pointer = ctypes.byref(self._spec)
         loop.add_reader(self._descriptor, self._on_readable)
 
     def set(self, delay_s: float) -> None:
-        """Call back after a delay. Setting the timer takes back that it had expired, so it need not be read."""
+        """Call back after a delay. Setting an expired timer resets it, so that it need not be read."""
         self._expires_s = monotonic() + delay_s
         spec = self._spec
-        spec.value_s, spec.value_ns = divmod(max(1, int(delay_s * _NS)), _NS)  # 0 would be never
+        spec.value_s, spec.value_ns = divmod(max(1, int(delay_s * _NS)), _NS)  # 0 would disable the timer
         self._set_time(self._descriptor, 0, self._spec_pointer, None)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         self._expires_s = -math.inf
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
 
     def _on_readable(self) -> None:
         if monotonic() < self._expires_s:
-            return  # it was set anew after it had expired
+            return  # it was set again after it had expired
         self._expires_s = math.inf
         self._on_expiry()
-        if self._expires_s == math.inf:  # it was not set again: as long as it is not read, it is due
+        if self._expires_s == math.inf:  # it was not set again, so it stays readable until it is read
             os.read(self._descriptor, 8)
 
 
 class LoopTimer:
-    """A pacer on the loop's own timers: it sleeps as long as these are exact, and turns in the loop for the rest."""
+    """A timer based on the timers of the event loop; it polls during the last millisecond."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_expiry: Callable[[], None]) -> None:
         self._loop, self._on_expiry = loop, on_expiry
@@ -119,7 +119,7 @@ class LoopTimer:
         self._wait()
 
     def close(self) -> None:
-        """Call back no more."""
+        """Stop the timer."""
         if self._handle is not None:
             self._handle.cancel()
 
@@ -134,11 +134,11 @@ class LoopTimer:
 
 
 def make_timer(on_expiry: Callable[[], None]) -> PreciseTimer:
-    """Return the best pacer that the system has, for the loop that is running."""
+    """Return the most precise timer that the running event loop supports."""
     loop = asyncio.get_running_loop()
     try:
         return TimerfdTimer(loop, on_expiry, ctypes.CDLL(None, use_errno=True))
-    except (OSError, TypeError, NotImplementedError):  # no Linux, Windows' CDLL, a loop that waits for sockets only
+    except (OSError, TypeError, NotImplementedError):  # not Linux, Windows' CDLL, or a loop that waits only for sockets
         return LoopTimer(loop, on_expiry)
 
 
@@ -146,15 +146,15 @@ LOOP_NAMES = ("asyncio", "uvloop")
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes an event loop.
+    """Return the factory of an event loop.
 
     Raises:
-        UsageError: it is uvloop, which is not installed.
+        UsageError: uvloop is not installed.
     """
     if name != "uvloop":
         return asyncio.new_event_loop
     try:
-        import uvloop  # noqa: PLC0415 - it need not be there
+        import uvloop  # noqa: PLC0415 - it is optional
     except ImportError:
         raise UsageError("--loop uvloop: it is not installed; `pip install uvloop`, or leave --loop out") from None
     return uvloop.new_event_loop
@@ -170,17 +170,17 @@ def require_descriptors(
     get_limits: Callable[[], Limits] | None = None,
     set_limits: Callable[[Limits], None] | None = None,
 ) -> None:
-    """Make sure of the file descriptors that so many connections take; the soft limit is raised where it may be.
+    """Check that there are enough file descriptors for a number of connections; raise the soft limit if necessary.
 
     Args:
-        connections: at once, in this process.
+        connections: the maximum number of connections in this process.
         get_limits: returns the soft and the hard limit.
-        set_limits: sets them.
+        set_limits: sets both limits.
 
     Raises:
-        UsageError: there are not enough; says what to do.
+        UsageError: the hard limit is too low.
     """
-    if sys.platform == "win32":  # pragma: no cover - it has no such limit
+    if sys.platform == "win32":  # pragma: no cover - there is no such limit
         return
     import resource  # noqa: PLC0415 - Windows does not have it
 
@@ -204,9 +204,9 @@ def require_descriptors(
 
 @contextmanager
 def propagate_loop_errors(finished: asyncio.Future[Any]) -> Iterator[None]:
-    """Make a future of the running loop raise what fails in any callback while the block runs.
+    """Set an exception of any callback of the running loop on a future while the block runs.
 
-    What the system says of connections is no fault: it shows in the outcomes.
+    Errors of connections are ignored, because they are outcomes.
     """
     loop = asyncio.get_running_loop()
 
@@ -224,5 +224,5 @@ def propagate_loop_errors(finished: asyncio.Future[Any]) -> Iterator[None]:
 
 
 def report_error(problem: Exception) -> None:
-    """Have the running loop told of what failed in a task that nobody waits for."""
-    asyncio.get_running_loop().call_exception_handler({"message": "a fault of ours", "exception": problem})
+    """Report an exception of a task that nothing awaits to the running loop."""
+    asyncio.get_running_loop().call_exception_handler({"message": "internal error", "exception": problem})

@@ -1,4 +1,4 @@
-"""One process of several that share a load; see ``workers``. Not for people: it is told all on standard input."""
+"""Entry point of a worker process; see ``workers``. It reads its job from standard input."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tcop_mock.load.workers import WorkerJob, encode_frame, read_frame
 
 
 def main(loop: str) -> None:
-    """Do one job, on an event loop of that name."""
+    """Run one job on the event loop with a name."""
     try:
         with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
             runner.run(_run_job())
-    except Exception as problem:  # noqa: BLE001 - whoever started us tells it
+    except Exception as problem:  # noqa: BLE001 - the parent process reports it
         _send(str(problem) or repr(problem))
 
 
@@ -38,7 +38,7 @@ async def _run_job() -> None:
     await reader.readexactly(1)
     run_task, stdin_closed = asyncio.create_task(engine.run(executor)), asyncio.create_task(reader.read())
     await asyncio.wait([run_task, stdin_closed], return_when=asyncio.FIRST_COMPLETED)
-    run_task.cancel()  # where it is not over
+    run_task.cancel()  # if it is still running
     with contextlib.suppress(asyncio.CancelledError):
         await run_task
     _send(None)

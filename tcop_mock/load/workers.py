@@ -1,8 +1,8 @@
-"""A load in several processes: each plays its share and tells its seconds; what they tell is added up here.
+"""Runs a load in several processes and passes on their statistics.
 
-A worker is a process of its own (``python -m tcop_mock.load.worker_main``), not a fork: it gets its job on standard
-input, tells on standard output, and ends when its standard input does, whatever becomes of us. Credentials go the same
-way, which no list of processes shows.
+A worker is a new process (``python -m tcop_mock.load.worker_main``), not a fork. It reads its job from standard input
+and writes its statistics to standard output. It ends when its standard input ends, even if this process has crashed.
+Credentials also go through standard input, so that the process list does not show them.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 _START_SIGNAL = b"\n"
 _LENGTH = struct.Struct(">I")
 _STOP_TIMEOUT_S = 0.8
-"""What a worker that was told to stop may take to tell its last; Ctrl-C is answered within a second."""
+"""Time for a stopped worker to send its last statistics; Ctrl-C must end the load within a second."""
 
 _EXIT_TIMEOUT_S = 10.0
-"""What a worker that has told its last may take to exit, which takes some milliseconds."""
+"""Time for a finished worker to exit, which normally takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerJob:
-    """What one worker has to know, but for the credentials: they would be masked on their way."""
+    """The job of one worker, without the credentials, which pickle masks."""
 
     plan: LoadPlan
     worker: int
@@ -55,20 +55,22 @@ class WorkerPool:
     """The processes of one load.
 
     Args:
-        plan: of the whole load.
-        generator: like theirs.
-        folders: of the user's own entries.
-        loop: name of the event loop, for ``loops.factory_of``.
+        plan: the plan of the whole load.
+        generator: its settings are copied to the workers.
+        folders: the user's own catalogue folders.
+        loop: the name of the event loop, see ``timer.loop_factory``.
     """
 
     def __init__(self, plan: LoadPlan, generator: Generator, folders: tuple[str, ...], loop: str) -> None:
         self._plan, self._generator, self._folders, self._loop = plan, generator, folders, loop
 
     async def run(self, on_second: Callable[[int, SecondStats | None], None]) -> None:
-        """Start them together, and pass on what they tell; ``None`` when one has told its last. Cancelled, end them.
+        """Start the workers together and pass on their statistics, with ``None`` after the last one of a worker.
+
+        If cancelled, stop the workers.
 
         Raises:
-            TcopMockError: one of them failed.
+            TcopMockError: a worker failed.
         """
         processes: list[Process] = []
         relays: list[asyncio.Task[None]] = []
@@ -76,11 +78,13 @@ class WorkerPool:
             for worker in range(self._plan.workers):
                 processes += [await self._start(worker)]
             for process in processes:
-                await _receive(process)  # that it is ready
+                await _receive(process)  # wait until it is ready
             for process in processes:
                 _stdin(process).write(_START_SIGNAL)
             relays += [asyncio.create_task(_relay(one, worker, on_second)) for worker, one in enumerate(processes)]
-            await asyncio.shield(asyncio.gather(*relays))  # cancelled, they go on: workers are still to tell their last
+            await asyncio.shield(
+                asyncio.gather(*relays)
+            )  # if cancelled, they continue: the workers still send their last statistics
         finally:
             for process in processes:
                 _stdin(process).close()
@@ -97,7 +101,7 @@ class WorkerPool:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is ours to hear
+            start_new_session=True,  # only this process handles Ctrl-C
         )
         generator = self._generator
         plan = replace(self._plan, target=replace(self._plan.target, credentials=None))
@@ -109,19 +113,19 @@ class WorkerPool:
 
 
 def encode_frame(value: object) -> bytes:
-    """Return a value as it goes through a pipe."""
+    """Return a value as a frame for a pipe: its length and its pickle."""
     data = pickle.dumps(value)
     return _LENGTH.pack(len(data)) + data
 
 
-async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - whatever was framed
+async def read_frame(reader: asyncio.StreamReader) -> Any:  # noqa: ANN401 - any value
     """Return the next value from a pipe.
 
     Raises:
-        asyncio.IncompleteReadError: there is none.
+        asyncio.IncompleteReadError: the pipe has ended.
     """
     [length] = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-    return pickle.loads(await reader.readexactly(length))  # noqa: S301 - from a process of our own, by a pipe of our own
+    return pickle.loads(await reader.readexactly(length))  # noqa: S301 - from our own process through our own pipe
 
 
 def _reveal(credentials: Credentials | None) -> tuple[str, str] | None:
@@ -129,28 +133,28 @@ def _reveal(credentials: Credentials | None) -> tuple[str, str] | None:
 
 
 def _stdin(process: Process) -> asyncio.StreamWriter:
-    assert process.stdin is not None  # noqa: S101 - it was asked for
+    assert process.stdin is not None  # noqa: S101 - it was requested
     return process.stdin
 
 
 async def _receive(process: Process) -> Any:  # noqa: ANN401 - as next_frame
-    """Return what a worker says next.
+    """Return the next value from a worker.
 
     Raises:
-        TcopMockError: it says what went wrong, or nothing any more.
+        TcopMockError: the worker reported an error, or ended.
     """
-    assert process.stdout is not None  # noqa: S101 - it was asked for
+    assert process.stdout is not None  # noqa: S101 - it was requested
     try:
         value = await read_frame(process.stdout)
     except asyncio.IncompleteReadError:
-        raise TcopMockError(f"a worker ended without a word, with exit code {await process.wait()}") from None
+        raise TcopMockError(f"a worker ended without a report, with exit code {await process.wait()}") from None
     if isinstance(value, str) and value:
         raise TcopMockError(f"a worker failed: {value}")
     return value
 
 
 async def _wait_for_exit(process: Process, *, has_finished: bool) -> None:
-    """Wait for the end of a process that has told its last, which is near; end another one."""
+    """Wait for a finished worker to exit; kill an unfinished one."""
     try:
         async with asyncio.timeout(_EXIT_TIMEOUT_S if has_finished else 0.0):
             await process.wait()

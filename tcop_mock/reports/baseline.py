@@ -1,7 +1,7 @@
-"""Known findings: which of a run's are listed, which are new, and which are not found any more.
+"""Baseline: compares the findings of a run with the known ones.
 
-All of it is a comparison of values: a run knows nothing of it, and every report and both shells (command line, pytest)
-want the same answer. So it stands beside the reports, where a verdict becomes what is told of it.
+The runner does not use a baseline. All reports, the command line and the pytest plugin need the same comparison, so it
+is done on verdicts, here.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
 
 _FINGERPRINT_DIGITS = 16
 _NUMBERS = re.compile(r"(?<!answered )(?<![\w./-])\d+(?:[.,]\d+)*(?![\w./-])")
-"""Counts and times, which chance has a hand in; a status and the digits of a name are not."""
+"""Counts and times, which differ between runs. Statuses and digits inside names are not replaced."""
 _CALLBACK_NUMBER = re.compile(r"\bcallback \d+\b")
 _FAILED_RESULTS = frozenset({ClauseStatus.FAIL, ClauseStatus.KNOWN})
 
 
 def fingerprint(clause: str, cause: str) -> str:
-    """Return what a finding is known by, in hexadecimal: its clause and its cause, without counts and times."""
+    """Return the fingerprint of a finding, in hexadecimal: its clause and its cause, without counts and times."""
     return hashlib.sha256(f"{clause}\n{_NUMBERS.sub('#', cause)}".encode("utf-8", "surrogatepass")).hexdigest()[
         :_FINGERPRINT_DIGITS
     ]
 
 
 def finding_fingerprint(result: ClauseResult, finding: Finding) -> str:
-    """Return what a finding of a clause is known by; one that has no cause of its own, by its title."""
+    """Return the fingerprint of a finding. A finding without a cause is identified by its title."""
     return fingerprint(result.clause.code, finding.cause or finding.title)
 
 
 class BaselineFilter:
-    """Tells known findings from new ones.
+    """Marks the known findings of a run.
 
     Args:
-        entries: what the baseline lists.
-        today: decides what has expired.
-        path: of the baseline, as it was given.
-        add_new: whether what is new is known from now on. What has expired stays so: it was to be mended by now.
+        entries: entries of the baseline.
+        today: date that decides which entries have expired.
+        path: path of the baseline as the user wrote it.
+        add_new: whether new findings become known. Expired entries stay expired.
     """
 
     def __init__(self, entries: Iterable[BaselineEntry], today: date, *, path: str = "", add_new: bool = False) -> None:
@@ -62,11 +62,11 @@ class BaselineFilter:
         self._today, self._path, self._add_new = today, path, add_new
 
     def wrap_listener(self, listener: Callable[[RunEvent], None]) -> Callable[[RunEvent], None]:
-        """Return a listener that passes events on with their results compared."""
+        """Return a listener that filters each event and passes it on to ``listener``."""
         return lambda event: listener(self.filter_event(event))
 
     def filter_event(self, event: RunEvent) -> RunEvent:
-        """Return an event with the results that it tells compared."""
+        """Return an event with its results filtered."""
         match event:
             case ClauseFinished(result):
                 return ClauseFinished(self.filter_result(result))
@@ -76,15 +76,15 @@ class BaselineFilter:
                 return event
 
     def filter_verdict(self, verdict: Verdict) -> Verdict:
-        """Return a verdict with all its results compared, and what of the baseline was not found any more."""
+        """Return a verdict with all its results filtered, and with the stale entries of the baseline."""
         filtered = replace(verdict, results=tuple(map(self.filter_result, verdict.results)))
         stale_entries = tuple(self._stale_entries(filtered))
         return replace(filtered, baseline=BaselineSummary(self._path, len(self._entries), stale_entries))
 
     def filter_result(self, result: ClauseResult) -> ClauseResult:
-        """Return a clause's result with its findings compared, new ones first.
+        """Return the result of a clause with its known findings marked, and new findings first.
 
-        It is ``known`` where none of them counts. A result that was compared before stays as it is.
+        The status becomes ``known`` if no finding counts. A filtered result stays the same.
         """
         if result.status is not ClauseStatus.FAIL:
             return result
@@ -95,12 +95,12 @@ class BaselineFilter:
         return replace(result, status=ClauseStatus.FAIL if is_new else ClauseStatus.KNOWN, findings=tuple(findings))
 
     def entries_to_write(self, verdict: Verdict, *, update: bool, prune: bool) -> list[BaselineEntry]:
-        """Return what the baseline is to list after a run, by clause.
+        """Return the new entries of the baseline after a run, sorted by clause.
 
         Args:
-            verdict: of the run, compared.
-            update: whether what was found is added.
-            prune: whether what was not found any more is left out, of clauses that were judged.
+            verdict: filtered verdict of the run.
+            update: whether new findings are added.
+            prune: whether stale entries of fully checked clauses are removed.
         """
         entries = dict(self._entries)
         for stale_entry in self._stale_entries(verdict) if prune else ():
@@ -137,7 +137,7 @@ class BaselineFilter:
 
 
 def _is_fully_checked(result: ClauseResult) -> bool:
-    """Say whether all that a clause sends was judged; one that passed with cases left out has its reason."""
+    """Return whether all requests of a clause were checked. A clause that passed with skipped cases has a reason."""
     return result.status in _FAILED_RESULTS or (result.status is ClauseStatus.PASS and not result.reason)
 
 

@@ -1,4 +1,4 @@
-"""A baseline on disk: JSON, versioned, closed by ``contracts/schemas/baseline.schema.json``."""
+"""Baseline file: reads and writes versioned JSON (``contracts/schemas/baseline.schema.json``)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock._version import __version__
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.catalog.schema_errors import validator, worst_violation
 from tcop_mock.domain.verdict import BaselineEntry
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.files import write_report
 from tcop_mock.reports.json import VERSION, json_text
-from tcop_mock.reports.summary import TOOL
+from tcop_mock.reports.summary import creator_document
 from tcop_mock.reports.text import one_line
 
 if TYPE_CHECKING:
@@ -25,10 +24,10 @@ _MAX_CHARS = 300
 
 
 def read_baseline(path: str) -> list[BaselineEntry]:
-    """Return what a baseline lists.
+    """Return the entries of a baseline.
 
     Raises:
-        UsageError: it cannot be read, or is no baseline; in one line, with the key and what to do.
+        UsageError: the file cannot be read or is not a baseline. The message names the key and the fix.
     """
     try:
         raw = Path(path).read_bytes()
@@ -39,7 +38,7 @@ def read_baseline(path: str) -> list[BaselineEntry]:
     try:
         document = json.loads(raw[:_MAX_BYTES])
     except (ValueError, RecursionError) as problem:
-        raise UsageError(f"baseline {path!r} is no JSON: {one_line(str(problem), _MAX_CHARS)}") from None
+        raise UsageError(f"baseline {path!r} is not JSON: {one_line(str(problem), _MAX_CHARS)}") from None
     violation = worst_violation(validator(read_schema("baseline")), document)
     if violation:
         key = ".".join(map(str, violation.path)) or "the document"
@@ -54,10 +53,10 @@ def read_baseline(path: str) -> list[BaselineEntry]:
 
 
 def baseline_document(entries: Iterable[BaselineEntry]) -> dict[str, Any]:
-    """Return a baseline as it is written."""
+    """Return the document of a baseline."""
     return {
         "version": VERSION,
-        "tool": {"name": TOOL, "version": __version__},
+        "tool": creator_document(),
         "findings": [
             {
                 "fingerprint": one.fingerprint,
@@ -75,10 +74,10 @@ def baseline_document(entries: Iterable[BaselineEntry]) -> dict[str, Any]:
 
 
 def write_baseline(path: str, entries: Iterable[BaselineEntry]) -> None:
-    """Write a baseline: whoever looks sees the old one or the whole new one.
+    """Replace a baseline atomically.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     write_report(path, json_text(baseline_document(entries)).encode(), label="baseline")
 
@@ -100,4 +99,4 @@ def _parse_date(text: str, where: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{where} {text!r} is no day; write one, as in 2026-12-31") from None
+        raise UsageError(f"{where} {text!r} is not a date; write one as in 2026-12-31") from None

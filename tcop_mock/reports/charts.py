@@ -1,6 +1,6 @@
-"""Charts as inline SVG: lines over time on a logarithmic scale, and bars. Colours are classes of the style sheet.
+"""Charts as inline SVG: lines on a logarithmic scale, and bars. Colours are classes of the style sheet.
 
-A chart is 360 units wide, about the width of a phone, so that its texts can be read where it is shown as wide as that.
+A chart is 360 units wide, about the width of a phone, so its texts are legible there.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ _INTEGER_FROM = 1000
 
 
 class Curve(NamedTuple):
-    """One line of a chart: points (x, y); a gap where y is ``None``."""
+    """One line of a chart: points (x, y). A point without y is a gap."""
 
     name: str
     points: Sequence[tuple[float, float | None]]
 
 
 class Bar(NamedTuple):
-    """One bar: its name below it, and parts that stand on each other."""
+    """One bar: the name below it, and its stacked parts."""
 
     name: str
     parts: tuple[float, ...]
 
 
 def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s: float) -> None:
-    """Add times over time: seconds on a logarithmic scale, and a limit as a line across."""
+    """Add a chart of durations over time, on a logarithmic scale, with a horizontal line at the limit."""
     svg = _figure(parent, title)
     values = [y for curve in curves for _, y in curve.points if y]
     low = math.floor(math.log10(max(min(values, default=0.001), 1e-6)))
@@ -77,7 +77,7 @@ def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s:
 
 
 def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequence[str] = ()) -> None:
-    """Add bars, the parts of each stacked; ``names`` are those of the parts, empty for one that is not told."""
+    """Add a bar chart with stacked parts. ``names`` are the legend; an empty name leaves its part out of the legend."""
     svg = _figure(parent, title)
     highest = max((sum(bar.parts) for bar in bars), default=0.0) or 1.0
     for fraction in (0.0, 0.5, 1.0):
@@ -107,7 +107,7 @@ def _format_number(value: float) -> str:
 
 
 def short_time(seconds: float) -> str:
-    """Return a time as an axis names it: ``10 ms``, ``1 s``."""
+    """Return a duration as an axis label: ``10 ms``, ``1 s``."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size * 0.9995:
             return f"{seconds / size:.3g} {unit}"
@@ -157,7 +157,7 @@ def _text(svg: ET.Element, x: float, y: float, text: str, anchor: str) -> ET.Ele
 
 
 def _segments(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[float, float]]]:
-    """Cut a curve at its gaps."""
+    """Split a curve at its gaps."""
     segments: list[list[tuple[float, float]]] = [[]]
     for x, y in points:
         if y is None:

@@ -1,4 +1,4 @@
-"""What doctor found, in lines and as a document."""
+"""Reports of ``doctor``: lines and document."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HANGING = " " * 8
 
 
 def diagnosis_lines(diagnosis: Diagnosis, *, quiet: bool = False) -> Iterator[str]:
-    """Yield the lines; with ``quiet`` those of problems alone."""
+    """Yield one line per diagnostic, and the counts; with ``quiet``, only problems."""
     for diagnostic in diagnosis.diagnostics:
         if not quiet or diagnostic.severity is Severity.PROBLEM:
             yield from wrap(_sentence(diagnostic), _WIDTH, f"{diagnostic.severity:<8}", _HANGING)
@@ -31,7 +31,7 @@ def diagnosis_lines(diagnosis: Diagnosis, *, quiet: bool = False) -> Iterator[st
 
 
 def diagnosis_document(diagnosis: Diagnosis, *, target: str, profile: str, seed: int) -> dict[str, Any]:
-    """Return what ``doctor --json`` prints."""
+    """Return the document of ``doctor --json``."""
     return {
         "version": VERSION,
         "target": target,

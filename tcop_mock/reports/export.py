@@ -1,4 +1,4 @@
-"""The corpus as files, for test suites in any language: callbacks, changed ones, schemas, and a manifest of them."""
+"""Export folder: callbacks, mutations, schemas and a manifest, for test suites in any language."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.files import write_report
-from tcop_mock.reports.summary import catalogue_sha256
+from tcop_mock.reports.summary import TOOL, catalogue_sha256, creator_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,48 +30,46 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 
-TOOL = "tcop-mock"
-
 _README = """\
-# Callbacks of Tencent Cloud's alarms
+# Callbacks of Tencent Cloud alarms
 
-Written by `tcop-mock export` {version}; `manifest.json` lists all files. Do not edit: the next export writes them anew.
+Written by `tcop-mock export` {version}; `manifest.json` lists all files. Do not edit: the next export overwrites them.
 
-- `callbacks/FORM/LANG/SHAPE/STATE.json`: one body each, with the bytes that are posted. A receiver has to take it.
-- `mutations/take/`, `mutations/refuse/`: bodies that were changed, one thing each. A receiver has to take the first
-  with 2xx, and to refuse the others with 4xx. The manifest names the clause; `tcop-mock explain CODE` says why.
-- `schemas/emit/`, `schemas/accept/`: JSON Schemas (2020-12) of each shape: what is written here exactly, and what a
-  receiver has to take of it.
+- `callbacks/FORM/LANG/SHAPE/STATE.json`: one body each, with the exact bytes. A receiver must accept it.
+- `mutations/take/`, `mutations/refuse/`: bodies with one change each. A receiver must accept the first with 2xx and
+  reject the others with 4xx. The manifest names the clause; `tcop-mock explain CODE` explains it.
+- `schemas/emit/`, `schemas/accept/`: JSON Schemas (2020-12) of each shape: of exactly these callbacks, and of all
+  callbacks that a receiver must accept.
 
-Seed {seed}, profile {profile}. What no source says of this profile:
+Seed {seed}, profile {profile}. Assumptions of this profile, which no source states:
 
 {assumptions}
 """
 
 
 class ExportFile(NamedTuple):
-    """One file."""
+    """One file of an export."""
 
     path: str
-    """Below the folder, with slashes."""
+    """Path inside the folder, with slashes."""
     content: bytes
     metadata: dict[str, Any]
-    """What the manifest says of it beside path and hash."""
+    """Keys in the manifest in addition to path and hash."""
 
 
 class ExportBuilder:
-    """All files of an export.
+    """Builds the files of an export.
 
     Args:
-        catalog: for mutations, which are of a plain callback whatever the shapes.
-        shapes: whose callbacks.
-        seed: what all chance comes from.
-        profile: whose bodies.
+        catalog: catalogue for the mutations, which do not depend on ``shapes``.
+        shapes: shapes of the callbacks and schemas.
+        seed: random seed.
+        profile: profile of the bodies.
         langs: languages of the accounts.
-        forms: forms; shapes that do not have one are passed over.
+        forms: forms of the bodies; shapes without a form are skipped.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - each is one thing that a user can choose
+    def __init__(  # noqa: PLR0913, PLR0917 - each is one choice of the user
         self,
         catalog: Catalog,
         shapes: Sequence[Shape],
@@ -84,15 +82,15 @@ class ExportBuilder:
         self._langs, self._forms = langs, forms
 
     def files(self) -> list[ExportFile]:
-        """Return all files but the manifest, in the order of their paths."""
+        """Return all files except the manifest, sorted by path."""
         files = [self._readme(), *self._callbacks(), *self._mutations(), *self._schemas()]
         return sorted(files, key=lambda file: file.path)
 
     def manifest(self, files: Sequence[ExportFile]) -> dict[str, Any]:
-        """Return the manifest of some files."""
+        """Return the manifest of the files."""
         return {
             "version": 1,
-            "tool": {"name": TOOL, "version": __version__},
+            "tool": creator_document(),
             "seed": self._seed,
             "profile": self._profile.name,
             "assumptions": list(self._profile.assumptions),
@@ -151,7 +149,7 @@ class ExportBuilder:
 
 
 def json_bytes(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Return a JSON file's content: indented, UTF-8, with a line end."""
+    """Return the content of a JSON file: indented, UTF-8, with a line break at the end."""
     return json.dumps(tree, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
@@ -168,20 +166,20 @@ def _states(shape: Shape) -> Iterator[State]:
 
 
 class SyncResult(NamedTuple):
-    """What became of a folder."""
+    """Result of writing an export to a folder."""
 
     written: int
     unchanged: int
     removed: int
     edited: tuple[str, ...]
-    """Files of the last export that do not belong any more and were edited since."""
+    """Obsolete files of the last export that the user has edited."""
 
 
 def require_export_folder(folder: Path) -> None:
-    """See to it that a folder can be exported into: it is not there, empty, or an earlier export.
+    """Require a folder that is missing, empty or an earlier export.
 
     Raises:
-        UsageError: it is a file, it cannot be read, or it holds other things.
+        UsageError: the path is a file, cannot be read, or holds other files.
     """
     try:
         if folder.exists() and not folder.is_dir():
@@ -195,10 +193,10 @@ def require_export_folder(folder: Path) -> None:
 
 
 def sync_export(folder: Path, files: Sequence[ExportFile], manifest: dict[str, Any]) -> SyncResult:
-    """Write what differs, remove what the last export wrote and this one does not; touch nothing else.
+    """Write the files that differ, and remove the obsolete files of the last export. Other files stay.
 
     Raises:
-        UsageError: as :func:`require_export_folder`, or something cannot be written.
+        UsageError: as :func:`require_export_folder`, or a file cannot be written.
     """
     require_export_folder(folder)
     current_paths = {file.path for file in files}
@@ -218,7 +216,7 @@ def sync_export(folder: Path, files: Sequence[ExportFile], manifest: dict[str, A
 
 
 def _write_if_changed(path: Path, content: bytes) -> bool:
-    """Write a file that is not there or differs; say whether it was."""
+    """Write a file if it is missing or differs; return whether it was written."""
     if path.is_file() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -227,7 +225,7 @@ def _write_if_changed(path: Path, content: bytes) -> bool:
 
 
 def _remove_stale(folder: Path, stale: dict[str, str]) -> tuple[int, tuple[str, ...]]:
-    """Remove files of the last export, and folders that are empty then; keep those that somebody edited."""
+    """Remove obsolete files and the folders that become empty; keep edited files."""
     removed_count, edited = 0, []
     for path, digest in stale.items():
         file = folder / path
@@ -245,7 +243,7 @@ def _remove_stale(folder: Path, stale: dict[str, str]) -> tuple[int, tuple[str, 
 
 
 def _read_manifest(folder: Path) -> dict[str, str] | None:
-    """Return path and hash of what the manifest lists, where there is one of ours; never a path out of the folder."""
+    """Return the hashes by path of our manifest, or ``None``. Paths outside the folder are ignored."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if manifest["tool"]["name"] != TOOL or manifest["version"] != 1:

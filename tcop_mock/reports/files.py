@@ -1,4 +1,4 @@
-"""A report on disk: whole or not at all."""
+"""Report files: checks paths before a run, and writes files atomically."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from tcop_mock.errors import UsageError
 
 
 def require_writable(path: str | Path, *, label: str = "report") -> Path:
-    """Return where a report will lie, links followed. Worth asking before a run, not after it.
+    """Return the path of a report, with links resolved. Call it before a run, not after it.
 
     Raises:
-        UsageError: the folder is missing or not writable, or a folder has that name.
+        UsageError: the folder is missing or not writable, or the path is a folder.
     """
     given_path = Path(path)
-    resolved = (
-        given_path if _is_special(given_path) else given_path.resolve()
-    )  # /dev/stdout leads to names that are no files
+    # /dev/stdout resolves to a name that is not a file
+    resolved = given_path if _is_special(given_path) else given_path.resolve()
     if resolved.is_dir():
         raise UsageError(f"{label} {str(path)!r} is a folder; name a file")
     if not resolved.parent.is_dir():
@@ -30,13 +29,13 @@ def require_writable(path: str | Path, *, label: str = "report") -> Path:
 
 
 def write_report(path: str | Path, content: bytes, *, label: str = "report") -> None:
-    """Write a report so that whoever looks sees the old one or the whole new one.
+    """Write a report atomically: other processes see the old file or the complete new one.
 
-    It is written beside its place first, with the rights the process gives to new files, and then moved. What is no
-    regular file (``/dev/stdout``, a pipe) cannot be replaced and is written to.
+    A temporary file in the same folder replaces the report. A path that is not a regular file (``/dev/stdout``, a pipe)
+    cannot be replaced and is written directly.
 
     Raises:
-        UsageError: as :func:`require_writable`, or the writing failed (disk full).
+        UsageError: as :func:`require_writable`, or writing failed (disk full).
     """
     destination = require_writable(path, label=label)
     if _is_special(destination):

@@ -1,4 +1,4 @@
-"""What is said of a broken clause: what it wants, what was seen, and how to see it again."""
+"""Texts about a broken clause: requirement, evidence, and commands that reproduce it."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _MAX_EVIDENCE_CHARS = 6_000
 _MAX_EVIDENCE_LINES = 60
 _MAX_COMMAND_CHARS = 12_000
 _INDENT, _DEEP_INDENT = "  ", "    "
-CURL_HEADING = "# --- see it again with curl: from here to the next such line ---"
+CURL_HEADING = "# --- reproduce with curl: the lines up to the next marker ---"
 CLI_HEADING = "# --- or with tcop-mock ---"
 END_MARKER = "# ---"
 
 
 def summary_line(result: ClauseResult) -> str:
-    """Return a broken clause in one line: its first finding, and how many more there are."""
+    """Return the first finding of a broken clause, and the number of the others, in one line."""
     titles = [one_line(finding.title, MAX_TITLE_CHARS) for finding in result.findings]
     return f"{titles[0] if titles else result.clause.requirement}{_more_findings(len(titles) - 1)}"
 
 
 def clause_details(result: ClauseResult, width: int) -> list[StyledLine]:
-    """Return all that is to be said of one broken clause, beginning with its heading."""
+    """Return the details of one broken clause, with a heading."""
     clause = result.clause
     details = [styled_line(f"== {clause_label(clause)} [{clause.level}] ==", Style.HEADING)]
     details += paragraph(clause.requirement, width, _INDENT)
@@ -55,13 +55,13 @@ def clause_details(result: ClauseResult, width: int) -> list[StyledLine]:
     if hidden_count > 0:
         details += [
             styled_line(),
-            styled_line(f"{_INDENT}… and {pluralize(hidden_count, 'more finding')}: the JSON report has them all."),
+            styled_line(f"{_INDENT}… and {pluralize(hidden_count, 'more finding')}: the JSON report has all."),
         ]
     return [*details, styled_line()]
 
 
 def baseline_status(finding: Finding) -> str:
-    """Return what the baseline says of a finding; nothing where it does not list it."""
+    """Return the state of a finding in the baseline; empty if the baseline does not list it."""
     entry = finding.baseline_entry
     if entry is None:
         return ""
@@ -77,7 +77,7 @@ def baseline_status(finding: Finding) -> str:
 
 
 def known_findings(verdict: Verdict, width: int) -> list[StyledLine]:
-    """Return the clauses that are broken in known ways only, and what the baseline lists in vain."""
+    """Return the clauses with only known findings, and the stale entries of the baseline."""
     output: list[StyledLine] = []
     for result in verdict.results:
         for finding in result.findings if result.status is ClauseStatus.KNOWN else ():
@@ -91,11 +91,10 @@ def known_findings(verdict: Verdict, width: int) -> list[StyledLine]:
 
 
 def stale_entries(verdict: Verdict) -> list[str]:
-    """Return a sentence for each finding that the baseline lists and that was not found any more, unescaped."""
+    """Return an unescaped sentence for each baseline entry without a finding."""
     entries = verdict.baseline.stale_entries if verdict.baseline else ()
     return [
-        f"{one.clause} {one.cause or one.fingerprint} is not found any more; --baseline-prune takes it out"
-        for one in entries
+        f"{one.clause} {one.cause or one.fingerprint} was not found; --baseline-prune removes it" for one in entries
     ]
 
 
@@ -115,9 +114,9 @@ def _finding_lines(finding: Finding, width: int) -> Iterator[StyledLine]:
 
 
 def _reproduction_lines(reproduction: Reproduction) -> Iterator[StyledLine]:
-    """Flush left and never wrapped, because a here-document ends only at a line that is its mark and nothing else.
+    """Yield the commands flush left and unwrapped: a here-document ends only at a line that is exactly its mark.
 
-    The markers are comments of the shell: pasted along they do no harm.
+    The markers are shell comments, so pasting them does no harm.
     """
     yield styled_line(CURL_HEADING, Style.FAINT)
     yield from _styled_command(reproduction.curl)
@@ -129,17 +128,17 @@ def _reproduction_lines(reproduction: Reproduction) -> Iterator[StyledLine]:
 
 
 def evidence_lines(finding: Finding) -> list[str]:
-    """Return the request and the answer as printable lines, bounded."""
+    """Return the request and the response as printable lines, bounded."""
     return printable_lines(finding.evidence, _MAX_EVIDENCE_CHARS, _MAX_EVIDENCE_LINES)
 
 
 def command_lines(command: str) -> list[str]:
-    """Return a command as printable lines; one that cannot be shown as it is, as comments of the shell."""
+    """Return a command as printable lines; a command with unsafe characters becomes shell comments."""
     if len(command) > _MAX_COMMAND_CHARS:
-        return [f"# ({len(command)} characters, too long to show here: the JSON report has it)"]
+        return [f"# ({len(command)} characters, too long to show here: the JSON report has the command)"]
     printable = command.split("\n")
     if any(UNSAFE_CHARACTERS.search(line) for line in printable):
-        reason = "# (with characters that are shown as escapes: the JSON report has the exact command)"
+        reason = "# (unsafe characters are shown as escapes: the JSON report has the exact command)"
         return [reason, *(f"# {escape_unsafe(line)}" for line in printable)]
     return printable
 

@@ -1,8 +1,8 @@
-"""The requests of findings and their answers as an HTTP Archive, which browsers, proxies and API clients import.
+"""HTTP Archive report: requests of findings and their responses, for browsers, proxies and API clients.
 
-HAR 1.2 (Software is hard, 2012-11-26), as written by browsers: what no answer came to has status 0. Bodies that are no
-UTF-8 are in base64, told by ``encoding``: in an answer as the format says, in a request as ``replay`` and some proxies
-read it. No credentials are in it.
+The format is HAR 1.2 (Software is hard, 2012-11-26), as browsers write it: a request without a response has status 0.
+Bodies that are not UTF-8 are in base64, with ``encoding``. HAR defines that for responses; in requests, ``replay`` and
+some proxies read it. Credentials are masked.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tcop_mock._version import __version__
 from tcop_mock.domain.target import MASK
-from tcop_mock.reports.summary import TOOL
+from tcop_mock.reports.summary import creator_document
 from tcop_mock.reports.text import one_line
 
 if TYPE_CHECKING:
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
 
 _MAX_CHARS = 300
 _NOT_MEASURED = -1
-"""Of a size or a time that was not looked at (HAR 1.2)."""
+"""Value of a size that was not measured (HAR 1.2)."""
 _HTTP_VERSION = "HTTP/1.1"
 
 
 def har_document(verdict: Verdict) -> dict[str, Any]:
-    """Return the archive of a verdict: the first few exchanges of each finding, in the order of the clauses."""
+    """Return the archive of a verdict: the recorded exchanges of each finding, in the order of the clauses."""
     started = verdict.run_info.started_at if verdict.run_info else datetime.fromtimestamp(0, UTC)
     run_started_s = verdict.run_info.started_s if verdict.run_info else 0.0
     entries = [
@@ -40,11 +39,10 @@ def har_document(verdict: Verdict) -> dict[str, Any]:
         for finding in result.findings
         for exchange in finding.exchanges
     ]
-    creator = {"name": TOOL, "version": __version__}
     comment = (
         f"Findings of profile {verdict.profile}, seed {verdict.seed}; `tcop-mock replay FILE --to URL` sends them."
     )
-    return {"log": {"version": "1.2", "creator": creator, "entries": entries, "comment": comment}}
+    return {"log": {"version": "1.2", "creator": creator_document(), "entries": entries, "comment": comment}}
 
 
 def _entry(exchange: Exchange, result: ClauseResult, started: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A verdict as one HTML file; see ``page`` for what such a file may hold."""
+"""HTML report of a check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tcop_mock.reports.findings import (
     evidence_lines,
     stale_entries,
 )
-from tcop_mock.reports.html_page import MAX_CHARS, STYLE, add, add_list, add_pairs, new_page, to_html
+from tcop_mock.reports.html_page import MAX_CHARS, add, add_list, add_pairs, add_result, add_table, new_page, to_html
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import overall_result
 from tcop_mock.reports.text import LABELS, clause_label, count_summary, one_line, overall_sentence, pluralize
 
@@ -28,15 +29,16 @@ def html_document(verdict: Verdict, *, fail_on: Level = Level.MUST) -> str:
     """Return a verdict as an HTML page.
 
     Args:
-        verdict: what the run found.
-        fail_on: clauses down to this level decide on the run.
+        verdict: result of the run.
+        fail_on: clauses down to this level decide the result of the run.
     """
     overall = overall_result(verdict, fail_on)
-    page, body = new_page(f"tcop-mock: {overall}", STYLE)
-    header = add(body, "header", css_class=overall)
-    add(header, "h1", overall_sentence(verdict, fail_on))
-    add(header, "p", f"{count_summary(verdict)}.")
-    main = add(body, "main")
+    page, main = new_page(
+        f"tcop-mock: {overall}",
+        css_class=overall,
+        headline=overall_sentence(verdict, fail_on),
+        subtitle=f"{count_summary(verdict)}.",
+    )
     add_pairs(main, summary.run_metadata(verdict))
     for result in verdict.results:
         if result.status is ClauseStatus.FAIL:
@@ -47,14 +49,14 @@ def html_document(verdict: Verdict, *, fail_on: Level = Level.MUST) -> str:
         "Known",
         (f"{clause_label(one.clause)}: {what}" for one in known_results for what in map(_known_text, one.findings)),
     )
-    add_list(main, "Known, and not found any more", stale_entries(verdict))
+    add_list(main, "Known, but not found", stale_entries(verdict))
     _clause_table(main, verdict)
     add_list(
         main,
         "Not run",
         (f"{reason} ({', '.join(codes)})" for reason, codes in summary.skipped_clauses(verdict.results)),
     )
-    add_list(main, f"Assumed by profile {verdict.profile}, because no source says it", verdict.assumptions)
+    add_list(main, f"Assumed by profile {verdict.profile}, because no source states it", verdict.assumptions)
     return to_html(page)
 
 
@@ -70,7 +72,7 @@ def _clause_card(main: ET.Element, result: ClauseResult) -> None:
         _finding_section(card, finding)
     hidden_count = len(result.findings) - MAX_FINDINGS
     if hidden_count > 0:
-        add(card, "p", f"… and {pluralize(hidden_count, 'more finding')}: the JSON report has them all.")
+        add(card, "p", f"… and {pluralize(hidden_count, 'more finding')}: the JSON report has all.")
 
 
 def _finding_section(card: ET.Element, finding: Finding) -> None:
@@ -79,15 +81,15 @@ def _finding_section(card: ET.Element, finding: Finding) -> None:
     if finding.baseline_entry:
         add(section, "p", one_line(baseline_status(finding), MAX_CHARS), css_class="standing")
     add(section, "p", one_line(finding.detail, MAX_CHARS))
-    _details(section, "Request and answer", evidence_lines(finding))
+    _details(section, "Request and response", evidence_lines(finding))
     for command in finding.reproduction.commands:
         tool = command.split(" ", 1)[0]
-        _details(section, f"See it again: {tool if tool in {'curl', 'tcop-mock'} else 'shell'}", command_lines(command))
+        _details(section, f"Reproduce: {tool if tool in {'curl', 'tcop-mock'} else 'shell'}", command_lines(command))
 
 
 def _details(parent: ET.Element, title: str, lines: list[str]) -> None:
     details = add(parent, "details")
-    details.set("open", "open")  # paper cannot be unfolded
+    details.set("open", "open")  # a printed page cannot be unfolded
     add(details, "summary", title)
     ET.SubElement(details, "pre").text = "\n".join(lines)
 
@@ -95,19 +97,15 @@ def _details(parent: ET.Element, title: str, lines: list[str]) -> None:
 def _clause_table(main: ET.Element, verdict: Verdict) -> None:
     section = add(main, "section")
     add(section, "h2", "Clauses")
-    table = add(section, "table")
-    head = add(add(table, "thead"), "tr")
-    for title in ("Clause", "Level", "Result"):
-        add(head, "th", title).set("scope", "col")
-    rows = add(table, "tbody")
+    rows = add_table(section, ("Clause", "Level", "Result"))
     for result in verdict.results:
         row = add(rows, "tr")
         cell = add(row, "td", clause_label(result.clause))
-        if result.reason and result.status is not ClauseStatus.NOT_RUN:
-            add(cell, "small", one_line(result.reason, MAX_CHARS))
+        if reason_text(result) and result.status is not ClauseStatus.NOT_RUN:
+            add(cell, "small", one_line(reason_text(result), MAX_CHARS))
         add(row, "td", result.clause.level)
         label = "not run" if result.status is ClauseStatus.NOT_RUN else LABELS[result.status].lower()
-        add(add(row, "td"), "span", label, css_class=f"result {result.status}")
+        add_result(row, label, str(result.status))
 
 
 def _known_text(finding: Finding) -> str:

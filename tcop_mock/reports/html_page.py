@@ -1,8 +1,7 @@
-"""The frame of our HTML reports: one file, no script, nothing fetched, readable on a phone, on paper, in the dark.
+"""Frame of the HTML reports: one file without scripts or external resources, for phone, paper and dark mode.
 
-A page is a tree of elements that the standard library writes out, so that a text cannot become markup, whoever wrote
-it; what could act on a reader beside markup is escaped before. The policy in its head forbids everything but the one
-style sheet, which it names by its hash.
+A page is a tree of elements that the standard library serializes, so no text can become markup. Control characters are
+escaped first. The content security policy forbids everything but the style sheet, which it names by its hash.
 """
 
 from __future__ import annotations
@@ -19,14 +18,24 @@ if TYPE_CHECKING:
 
 
 MAX_CHARS = 2_000
-
-"""Of one text."""
+"""Limit of one text."""
 
 _CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def new_page(title: str, style: str) -> tuple[ET.Element, ET.Element]:
-    """Return a page with its head, and its body, which is empty."""
+def new_page(
+    title: str, *, css_class: str, headline: str, subtitle: str, extra_style: str = ""
+) -> tuple[ET.Element, ET.Element]:
+    """Return a page with a header, and its empty main element.
+
+    Args:
+        title: title of the document.
+        css_class: class of the header: an overall result, which decides its colour.
+        headline: result in one sentence.
+        subtitle: line below the headline.
+        extra_style: style rules in addition to the common ones.
+    """
+    style = STYLE + extra_style
     page = ET.Element("html", {"lang": "en"})
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     head = ET.SubElement(page, "head")
@@ -38,23 +47,27 @@ def new_page(title: str, style: str) -> tuple[ET.Element, ET.Element]:
     ET.SubElement(head, "meta", {"name": "color-scheme", "content": "light dark"})
     add(head, "title", title)
     ET.SubElement(head, "style").text = style
-    return page, ET.SubElement(page, "body")
+    body = ET.SubElement(page, "body")
+    header = add(body, "header", css_class=css_class)
+    add(header, "h1", headline)
+    add(header, "p", subtitle)
+    return page, add(body, "main")
 
 
 def to_html(page: ET.Element) -> str:
-    """Return a page as its file holds it."""
+    """Return the HTML text of a page."""
     return f"<!doctype html>\n{ET.tostring(page, encoding='unicode', method='html')}\n"
 
 
 def add(parent: ET.Element, tag: str, text: str = "", *, css_class: str = "") -> ET.Element:
-    """Add an element with a text, made printable."""
+    """Add an element with a text, whose unsafe characters are escaped."""
     element = ET.SubElement(parent, tag, {"class": css_class} if css_class else {})
     element.text = escape_unsafe(text)
     return element
 
 
 def add_pairs(parent: ET.Element, pairs: Iterable[tuple[str, str]]) -> None:
-    """Add names and what they stand for."""
+    """Add a list of names and values."""
     table = add(parent, "dl")
     for name, value in pairs:
         add(table, "dt", name)
@@ -62,7 +75,7 @@ def add_pairs(parent: ET.Element, pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def add_list(parent: ET.Element, title: str, texts: Iterable[str]) -> None:
-    """Add a section with a list; where there is nothing to list, nothing."""
+    """Add a section with a list, unless the list is empty."""
     items = list(texts)
     if not items:
         return
@@ -73,7 +86,7 @@ def add_list(parent: ET.Element, title: str, texts: Iterable[str]) -> None:
         add(entries, "li", one_line(text, MAX_CHARS))
 
 
-def add_table(parent: ET.Element, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> ET.Element:
+def add_table(parent: ET.Element, headings: Iterable[str], rows: Iterable[Iterable[str]] = ()) -> ET.Element:
     """Add a table, and return its body."""
     table = add(parent, "table")
     head = add(add(table, "thead"), "tr")
@@ -85,6 +98,11 @@ def add_table(parent: ET.Element, headings: Iterable[str], rows: Iterable[Iterab
         for text in texts:
             add(row, "td", one_line(text, MAX_CHARS))
     return body
+
+
+def add_result(row: ET.Element, label: str, css_class: str) -> None:
+    """Add a table cell with a coloured result; the class is a clause status."""
+    add(add(row, "td"), "span", label, css_class=f"result {css_class}")
 
 
 STYLE = """

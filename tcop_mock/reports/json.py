@@ -1,20 +1,23 @@
-"""Documents for programs: JSON, versioned, closed by the schemas in ``contracts/schemas``.
+"""JSON documents: versioned, with the schemas ``check-report``, ``mutator-list``, ``send-report`` and ``shape-list``.
 
-``check-report`` · ``load-report`` (in ``load_document``) · ``mutator-list`` · ``send-report`` · ``shape-list`` ·
-``validate-report``
+The schemas in ``contracts/schemas`` allow no other keys.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tcop_mock.callbacks.sampling import forms_of
+from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.baseline import finding_fingerprint
 from tcop_mock.reports.pytest_export import finding_test_module
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import catalogue_sha256, format_utc, skipped_clauses, tool_document
 from tcop_mock.reports.text import UNSAFE_CHARACTERS
 
@@ -24,15 +27,25 @@ if TYPE_CHECKING:
     from tcop_mock.contract.mutators import Mutator
     from tcop_mock.domain.delivery import Attempt, Delivery
     from tcop_mock.domain.shape import Shape
-    from tcop_mock.domain.verdict import BaselineEntry, BaselineSummary, ClauseResult, Finding, Verdict
+    from tcop_mock.domain.verdict import (
+        BaselineEntry,
+        BaselineSummary,
+        ClauseResult,
+        Finding,
+        ReproducedRequest,
+        Verdict,
+    )
 
 VERSION = 1
 _DECIMALS = 6
+"""Decimals of a time in seconds."""
+_MAX_READABLE_BYTES = 8192
+"""A longer body is compressed, as in the curl command."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_document(verdict: Verdict) -> dict[str, Any]:
-    """Return what ``check --json`` prints. Texts are those of the findings, whole and unescaped."""
+    """Return the document of ``check --json``. Texts of findings are complete and unescaped."""
     return {
         "version": VERSION,
         "tool": tool_document(),
@@ -49,7 +62,7 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
 
 
 def summary_document(verdict: Verdict) -> dict[str, int]:
-    """Return how many clauses ended how."""
+    """Return the number of clauses by status."""
     return {
         "passed": verdict.count(ClauseStatus.PASS),
         "failed": verdict.count(ClauseStatus.FAIL),
@@ -65,7 +78,7 @@ def _run_document(verdict: Verdict) -> dict[str, Any]:
         return {"started": None, "duration_s": None, "catalogue": None}
     return {
         "started": format_utc(run.started_at),
-        "duration_s": round(run.duration_s, _DECIMALS),
+        "duration_s": round_seconds(run.duration_s),
         "catalogue": {"sha256": catalogue_sha256(run.shapes), "shapes": len(run.shapes)},
     }
 
@@ -79,15 +92,15 @@ def deliveries_document(  # noqa: PLR0913 - each is one key
     assumptions: list[str],
     probe: Delivery | None,
 ) -> dict[str, Any]:
-    """Return what ``send --json`` prints. ``started_s`` counts from the delivery's first attempt.
+    """Return the document of ``send --json``. ``started_s`` counts from the first attempt of the delivery.
 
     Args:
-        deliveries: each with the name of its callback, and when in its alarm's life that was told, in seconds.
-        target: without credentials.
-        profile: by name.
-        seed: of what was drawn.
-        assumptions: what no source says of the profile's delivery.
-        probe: the verification of the URL, where there was one.
+        deliveries: name of the callback, its time in seconds since the alarm began, and its delivery.
+        target: URL without credentials.
+        profile: name of the profile.
+        seed: seed of the generated callbacks.
+        assumptions: assumptions of the profile about deliveries.
+        probe: delivery that verified the URL, if there was one.
     """
     return {
         "version": VERSION,
@@ -108,7 +121,7 @@ def _delivery_document(delivery: Delivery) -> dict[str, Any]:
 
 
 def mutators_document(mutators: Iterable[Mutator]) -> dict[str, Any]:
-    """Return what ``list --mutators --json`` prints."""
+    """Return the document of ``list --mutators --json``."""
     return {
         "version": VERSION,
         "mutators": [
@@ -119,16 +132,21 @@ def mutators_document(mutators: Iterable[Mutator]) -> dict[str, Any]:
 
 
 def shapes_document(shapes: Iterable[Shape]) -> dict[str, Any]:
-    """Return what ``list --json`` prints, in the order of ``shapes``."""
+    """Return the document of ``list --json``, in the order of ``shapes``."""
     return {"version": VERSION, "shapes": [_shape_document(shape) for shape in shapes]}
+
+
+def round_seconds(seconds: float) -> float:
+    """Return a time as documents show it, to the microsecond."""
+    return round(seconds, _DECIMALS)
 
 
 def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
     r"""Return a document as JSON, ending in a line break.
 
-    Chinese is written as it is, unless ``ascii_only``; what could act on a terminal, or on a CI that reads commands out
-    of logs (``##[``), as JSON's own escape (``\u202e``), so that nothing is lost. A lone surrogate, which many readers
-    refuse even escaped, becomes the text ``\ud800``.
+    Chinese is not escaped, unless ``ascii_only``. Characters that could act on a terminal, and ``##[``, which some CI
+    systems read as a command, become JSON escapes (``\u202e``), so nothing is lost. A lone surrogate becomes the text
+    ``\ud800``, because many parsers reject it even as an escape.
     """
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     text = _without_surrogates(text)
@@ -138,7 +156,7 @@ def json_text(document: dict[str, Any], *, ascii_only: bool = False) -> str:
 
 
 def json_line(document: dict[str, Any]) -> str:
-    """Return a document as :func:`json_text` does, in a single line."""
+    """Return a document as JSON in one line, with the escapes of :func:`json_text`."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     return _escape_unsafe_json(_without_surrogates(text)) + "\n"
 
@@ -152,7 +170,7 @@ def _escape_unsafe_json(line: str) -> str:
 
 
 def write_json(document: dict[str, Any], stream: TextIO) -> None:
-    """Write a document to a stream, in ASCII where the stream's encoding is none of Unicode's."""
+    """Write a document to a stream, in ASCII if the encoding of the stream is not a Unicode one."""
     encoding = (stream.encoding or "utf-8").lower()
     stream.write(json_text(document, ascii_only=not encoding.startswith("utf")))
 
@@ -162,13 +180,13 @@ def _json_escape(match: re.Match[str]) -> str:
 
 
 def clause_document(result: ClauseResult) -> dict[str, Any]:
-    """Return what became of one clause."""
+    """Return the result of one clause."""
     return {
         "code": result.clause.code,
         "slug": result.clause.slug,
         "level": result.clause.level.value,
         "result": result.status.value,
-        "reason": result.reason,
+        "reason": reason_text(result),
         "findings": [_finding_document(result, finding) for finding in result.findings],
     }
 
@@ -204,6 +222,7 @@ def _finding_document(result: ClauseResult, finding: Finding) -> dict[str, Any]:
             "cli": finding.reproduction.cli,
             "replay": finding.reproduction.replay or None,
             "pytest": finding_test_module(result, finding) or None,
+            "requests": list(map(_request_document, finding.reproduction.requests)),
         },
         "fingerprint": finding_fingerprint(result, finding),
         "known": {**_entry_dates(finding.baseline_entry), "counts": finding.is_gating}
@@ -212,12 +231,35 @@ def _finding_document(result: ClauseResult, finding: Finding) -> dict[str, Any]:
     }
 
 
+def _request_document(reproduced: ReproducedRequest) -> dict[str, Any]:
+    request = reproduced.request
+    return {
+        "method": request.method,
+        "url": reproduced.url,
+        "headers": [[name, MASK if is_secret_header(name) else value] for name, value in request.headers],
+        **_body_document(request.body),
+        "chunked": request.chunked,
+        "segments": list(request.segment_sizes),
+        "truncate_at": request.truncate_at,
+        "credentials": reproduced.has_credentials,
+    }
+
+
+def _body_document(body: bytes) -> dict[str, str]:
+    if len(body) > _MAX_READABLE_BYTES:
+        return {"body": base64.b64encode(gzip.compress(body, mtime=0)).decode(), "body_encoding": "gzip+base64"}
+    try:
+        return {"body": body.decode(), "body_encoding": "utf-8"}
+    except UnicodeDecodeError:
+        return {"body": base64.b64encode(body).decode(), "body_encoding": "base64"}
+
+
 def _attempt_document(attempt: Attempt, first_started_s: float) -> dict[str, Any]:
     return {
         "outcome": attempt.outcome.value,
         "status": attempt.status,
-        "started_s": round(attempt.started_s - first_started_s, _DECIMALS),
-        "duration_s": round(attempt.duration_s, _DECIMALS),
+        "started_s": round_seconds(attempt.started_s - first_started_s),
+        "duration_s": round_seconds(attempt.duration_s),
         "connected": attempt.connected_s is not None,
         "bytes": attempt.received_bytes,
         "truncated": attempt.body_truncated,

@@ -1,11 +1,11 @@
-"""JUnit XML, as CI systems read it. There is no one standard; this keeps to what these demand.
+"""JUnit XML reports of a check and of a load. There is no single standard; they meet these requirements.
 
-- Jenkins' xUnit plugin, ``junit-10.xsd``: wholly.
-- Windy Road's ``JUnit.xsd`` (Ant): all of ``testsuite``, thus at most one result in a test case, ``properties`` first,
-  ``system-out`` and ``system-err`` last. It allows ``testsuites`` no attributes, where
-  dorny/test-reporter reads ``time``.
-- GitLab shows the text of a result and nothing of its attributes, so the text says all; of cases with the same class
-  and name it keeps the first.
+- ``junit-10.xsd`` of Jenkins' xUnit plugin: completely.
+- Windy Road's ``JUnit.xsd`` (Ant): everything inside ``testsuite``, so a test case has at most one result,
+  ``properties`` come first, ``system-out`` and ``system-err`` last. It allows no attributes of ``testsuites``, but
+  dorny/test-reporter reads ``time`` there.
+- GitLab shows the text of a result but not its attributes, so the text is complete. Of cases with the same class and
+  name it keeps the first.
 - EnricoMi/publish-unit-test-result fails on an output element without text.
 """
 
@@ -19,6 +19,7 @@ from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.findings import baseline_status, clause_details, stale_entries, summary_line
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import any_must_checked, is_gating, run_metadata
 from tcop_mock.reports.text import (
     MAX_REASON_CHARS,
@@ -34,13 +35,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tcop_mock.domain.load import ObjectiveResult
-    from tcop_mock.domain.load_summary import LoadSummary
+    from tcop_mock.domain.load_summary import LoadResult
     from tcop_mock.domain.verdict import ClauseResult, Verdict
 
 
 SUITE = "tcop-mock"
-
-"""Name of the suite, and of what its classes begin with."""
+"""Name of the suite, and prefix of its class names."""
 
 _WIDTH = 100
 
@@ -50,13 +50,13 @@ _TAGS = ("failure", "error", "skipped")
 
 
 class JUnitCase(NamedTuple):
-    """One test case as it is written."""
+    """One test case."""
 
     classname: str
     name: str
     time_s: float
     tag: str = ""
-    """``failure``, ``error``, ``skipped``, or nothing where it passed."""
+    """``failure``, ``error``, ``skipped``, or empty if it passed."""
     type: str = ""
     message: str = ""
     text: str = ""
@@ -66,20 +66,20 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
     """Return a verdict as JUnit XML in UTF-8.
 
     A broken clause that does not count (``fail_on``) is ``skipped`` with the message ``should clause broken: ...`` and
-    the whole finding as its text. Readers know no fourth result: ``failure`` would turn the build red that our exit
-    code calls good, a passed case with output is folded away by all of them, and a skipped one is listed with its
-    message. So is a clause that could not be judged and does not count. A run without one judged must clause has an
-    error of its own, because a suite in which all is skipped is green everywhere.
+    the whole finding as its text. JUnit has no fourth result: ``failure`` would fail a build that our exit code passes,
+    and all readers hide the output of a passed case, but list a skipped one with its message. The same holds for a
+    clause that could not be checked and does not count. A run without a checked must clause has an extra error, because
+    readers show a suite of skipped cases as passed.
 
     Args:
-        verdict: what the run found.
-        fail_on: clauses down to this level decide on the run.
-        started: when the run began, with its time zone; written in UTC, to the second, as Ant does.
+        verdict: result of the run.
+        fail_on: clauses down to this level decide the result of the run.
+        started: start of the run, with its time zone; written in UTC, to the second, as Ant does.
     """
     cases = [_clause_case(result, fail_on) for result in verdict.results]
     if not any_must_checked(verdict):
         message = overall_sentence(verdict, Level.MUST)
-        cases.append(JUnitCase(f"{SUITE}.run", "a must clause is judged", 0.0, "error", "unjudged", message, message))
+        cases.append(JUnitCase(f"{SUITE}.run", "a must clause is checked", 0.0, "error", "unjudged", message, message))
     notes = [
         f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}",
         *(f"Assumed: {text}" for text in verdict.assumptions),
@@ -97,9 +97,9 @@ def suite_document(
     """Return cases as one suite of JUnit XML in UTF-8.
 
     Args:
-        cases: in the order in which they are listed; texts of theirs are printable.
-        properties: properties of the suite, beside our version.
-        notes: lines of its output.
+        cases: cases in their order, with printable texts.
+        properties: properties of the suite in addition to our version.
+        notes: lines of the output of the suite.
         started: as for :func:`junit_document`.
     """
     root = ET.Element("testsuites", {"name": SUITE, **_totals(cases)})
@@ -125,7 +125,7 @@ def suite_document(
 def _clause_case(result: ClauseResult, fail_on: Level) -> JUnitCase:
     clause = result.clause
     case = JUnitCase(f"{SUITE}.{clause.level}", clause_label(clause), result.duration_s, type=clause.level.value)
-    reason = one_line(result.reason, MAX_REASON_CHARS)
+    reason = one_line(reason_text(result), MAX_REASON_CHARS)
     if result.status is ClauseStatus.PASS:
         return case
     if result.status is ClauseStatus.NOT_RUN:
@@ -137,7 +137,7 @@ def _clause_case(result: ClauseResult, fail_on: Level) -> JUnitCase:
             tag="skipped", type=ClauseStatus.KNOWN.value, message=f"{baseline_text}: {summary_line(result)}", text=text
         )
     if result.status is ClauseStatus.ERROR:
-        problem_text, case = "could not be judged", case._replace(tag="error", message=reason, text=reason)
+        problem_text, case = "could not be checked", case._replace(tag="error", message=reason, text=reason)
     else:
         text = "\n".join(map(str, clause_details(result, _WIDTH)))
         problem_text, case = "broken", case._replace(tag="failure", message=summary_line(result), text=text)
@@ -147,7 +147,7 @@ def _clause_case(result: ClauseResult, fail_on: Level) -> JUnitCase:
 
 
 def _totals(cases: list[JUnitCase]) -> dict[str, str]:
-    """The time is the sum of the cases', as readers reckon; clauses run side by side, so the run was shorter."""
+    """Return the counts. As readers expect, the time is the sum of the cases, although clauses run in parallel."""
     failures, errors, _ = (str(sum(case.tag == tag for case in cases)) for tag in _TAGS)
     time = f"{sum(case.time_s for case in cases):.3f}"
     return {"tests": str(len(cases)), "failures": failures, "errors": errors, "time": time}
@@ -161,16 +161,13 @@ def _write_case(suite: ET.Element, case: JUnitCase) -> None:
         ET.SubElement(element, case.tag, {"message": case.message, "type": case.type}).text = case.text
 
 
-def objectives_junit(load: LoadSummary, results: Iterable[ObjectiveResult], started: datetime) -> bytes:
-    """Return what a load was held to as JUnit XML; of a load without objectives, a suite without a case.
+def load_junit(result: LoadResult) -> bytes:
+    """Return the objectives of a load as JUnit XML: one case per objective.
 
-    Args:
-        load: what it came to; its assumptions and notes are the suite's output.
-        results: the objectives and what came of each.
-        started: when the load began, with its time zone.
+    Assumptions and notes of the load are the output of the suite.
     """
-    plan = load.plan
-    cases = [_objective_case(one) for one in results]
+    load, plan = result.summary, result.summary.plan
+    cases = [_objective_case(one) for one in result.objectives]
     properties = {
         "target": str(plan.target),
         "profile": plan.profile,
@@ -179,7 +176,9 @@ def objectives_junit(load: LoadSummary, results: Iterable[ObjectiveResult], star
         "interrupted": "yes" if load.interrupted else "no",
     }
     notes = [f"{load.attempts} attempts in {load.elapsed_s:.1f} s, {load.acked} acked", *load.notes]
-    return suite_document(cases, properties, [*notes, *(f"Assumed: {text}" for text in plan.assumptions)], started)
+    return suite_document(
+        cases, properties, [*notes, *(f"Assumed: {text}" for text in plan.assumptions)], result.started_at
+    )
 
 
 def _objective_case(held: ObjectiveResult) -> JUnitCase:

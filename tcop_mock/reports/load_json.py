@@ -1,4 +1,4 @@
-"""A load as a document for programs: ``load-report`` in ``contracts/schemas``."""
+"""JSON document and CSV of a load. The schema is ``load-report`` in ``contracts/schemas``."""
 
 from __future__ import annotations
 
@@ -7,61 +7,54 @@ import io
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock._version import __version__
 from tcop_mock.domain.load_summary import SeriesPoint
-from tcop_mock.reports.json import VERSION
+from tcop_mock.reports.json import VERSION, round_seconds
+from tcop_mock.reports.summary import creator_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from tcop_mock.domain.load import LoadPlan, ObjectiveResult
-    from tcop_mock.domain.load_summary import Distribution, LoadSummary
+    from tcop_mock.domain.load import LoadPlan
+    from tcop_mock.domain.load_summary import Distribution, LoadResult, LoadSummary
 
-
-_DECIMALS = 6
 
 _PERCENTILES = {"p50_s": 50.0, "p90_s": 90.0, "p95_s": 95.0, "p99_s": 99.0, "p99_9_s": 99.9}
 
 
-def load_document(
-    summary: LoadSummary, results: Iterable[ObjectiveResult] = (), attempts: Mapping[int, int] | None = None
-) -> dict[str, Any]:
-    """Return what ``load --json`` prints.
-
-    Args:
-        summary: what the load came to.
-        results: its objectives.
-        attempts: of a scenario, how many alarms took how many attempts.
-    """
-    plan = summary.plan
+def load_document(result: LoadResult) -> dict[str, Any]:
+    """Return the document of ``load --json``."""
+    summary, plan = result.summary, result.summary.plan
     return {
         "version": VERSION,
-        "tool": {"name": "tcop-mock", "version": __version__},
+        "tool": creator_document(),
         "target": str(plan.target),
         "profile": plan.profile,
         "seed": plan.seed,
         "assumptions": list(plan.assumptions),
-        "plan": _plan(plan),
-        "summary": _summary(summary),
-        "acks": _distribution(summary.ack_times),
-        "services": _distribution(summary.service_times),
-        "lateness": _distribution(summary.lateness),
-        "series": [_point(point) for point in summary.series],
+        "plan": _plan_document(plan),
+        "summary": _summary_document(summary),
+        "acks": _distribution_document(summary.ack_times),
+        "services": _distribution_document(summary.service_times),
+        "lateness": _distribution_document(summary.lateness),
+        "series": [_point_document(point) for point in summary.series],
         "notes": list(summary.notes),
         "objectives": [
-            {"objective": one.objective.text, "kept": one.is_met, "measured": one.measurement} for one in results
+            {"objective": one.objective.text, "kept": one.is_met, "measured": one.measurement}
+            for one in result.objectives
         ],
-        "attempts_of_alarms": [{"attempts": number, "alarms": alarms} for number, alarms in (attempts or {}).items()],
+        "attempts_of_alarms": [
+            {"attempts": number, "alarms": alarms} for number, alarms in result.alarms_by_attempts.items()
+        ],
     }
 
 
-def _plan(plan: LoadPlan) -> dict[str, Any]:
+def _plan_document(plan: LoadPlan) -> dict[str, Any]:
     return {
         "model": plan.model.value,
         "title": plan.title,
         "arrivals": "poisson" if plan.is_poisson else "constant",
         "stages": [
-            {"duration_s": _round_seconds(stage.duration_s), "from_rate": stage.from_rate, "to_rate": stage.to_rate}
+            {"duration_s": round_seconds(stage.duration_s), "from_rate": stage.from_rate, "to_rate": stage.to_rate}
             for stage in plan.stages
         ],
         "concurrency": plan.concurrency,
@@ -73,10 +66,10 @@ def _plan(plan: LoadPlan) -> dict[str, Any]:
     }
 
 
-def _summary(summary: LoadSummary) -> dict[str, Any]:
+def _summary_document(summary: LoadSummary) -> dict[str, Any]:
     return {
         "interrupted": summary.interrupted,
-        "elapsed_s": _round_seconds(summary.elapsed_s),
+        "elapsed_s": round_seconds(summary.elapsed_s),
         "rate": round(summary.rate, 3),
         "attempts": summary.attempts,
         "acked": summary.acked,
@@ -93,50 +86,45 @@ def _summary(summary: LoadSummary) -> dict[str, Any]:
         "amplification": round(summary.amplification, 4),
         "lost": summary.lost,
         "duplicates": summary.duplicates,
-        "recovery_s": None if summary.recovery_s is None else _round_seconds(summary.recovery_s),
+        "recovery_s": None if summary.recovery_s is None else round_seconds(summary.recovery_s),
         "excluded": summary.warm_up_attempts,
     }
 
 
-def _distribution(distribution: Distribution) -> dict[str, Any]:
+def _distribution_document(distribution: Distribution) -> dict[str, Any]:
     percentiles = {
-        name: _round_seconds(distribution.percentile(percentile)) for name, percentile in _PERCENTILES.items()
+        name: round_seconds(distribution.percentile(percentile)) for name, percentile in _PERCENTILES.items()
     }
     buckets = [
         {"up_to_s": float(f"{bucket.up_to_s:.6g}"), "times": bucket.sample_count} for bucket in distribution.buckets
     ]
-    mean_entry = {"mean_s": _round_seconds(distribution.mean_s)}
     return {
         "count": distribution.count,
-        **mean_entry,
+        "mean_s": round_seconds(distribution.mean_s),
         **percentiles,
-        "max_s": _round_seconds(distribution.max_s),
+        "max_s": round_seconds(distribution.max_s),
         "buckets": buckets,
     }
 
 
-def _point(point: SeriesPoint) -> dict[str, Any]:
+def _point_document(point: SeriesPoint) -> dict[str, Any]:
     return {
-        "at_s": _round_seconds(point.at_s),
-        "span_s": _round_seconds(point.span_s),
+        "at_s": round_seconds(point.at_s),
+        "span_s": round_seconds(point.span_s),
         "started": point.started,
         "acked": point.acked,
         "failed": point.failed,
         "dropped": point.dropped,
         "late": point.late,
         "in_flight": point.in_flight,
-        "p50_s": _round_seconds(point.p50_s),
-        "p99_s": _round_seconds(point.p99_s),
-        "max_s": _round_seconds(point.max_s),
+        "p50_s": round_seconds(point.p50_s),
+        "p99_s": round_seconds(point.p99_s),
+        "max_s": round_seconds(point.max_s),
     }
 
 
-def _round_seconds(seconds: float) -> float:
-    return round(seconds, _DECIMALS)
-
-
 def load_csv(series: Iterable[SeriesPoint]) -> str:
-    """Return points as rows under their names, times in seconds."""
+    """Return one row per point, with a header row; times are in seconds."""
     stream = io.StringIO(newline="")
     rows = csv.writer(stream)
     rows.writerow([field.name for field in fields(SeriesPoint)])
@@ -145,4 +133,4 @@ def load_csv(series: Iterable[SeriesPoint]) -> str:
 
 
 def _format_value(value: float) -> str:
-    return f"{value}" if isinstance(value, int) else f"{round(value, _DECIMALS)}"
+    return f"{value}" if isinstance(value, int) else f"{round_seconds(value)}"

@@ -1,4 +1,4 @@
-"""What is said of a load, line by line, in 80 columns and ASCII: the one place that decides the words."""
+"""Lines about a load, in 80 columns of ASCII."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _LABEL_WIDTH = 14
 HEADINGS = {
     LoadModel.OPEN: "Time to an ack, from the intended start of each callback (no coordinated omission)",
     LoadModel.SCRIPT: "Time to an ack, from the intended start of each notification, retries included",
-    LoadModel.CLOSED: "Time to an ack. A closed load: stalls held up what was to come, and hardly show here",
+    LoadModel.CLOSED: "Time to an ack. In a closed load a stall delays the next callbacks, so it hardly shows here",
 }
 
 
 def header_lines(plan: LoadPlan, width: int) -> list[StyledLine]:
-    """Return the head of a report."""
+    """Return the header of a report."""
     workers = "" if plan.workers == 1 else f", {plan.workers} processes"
     text = (
-        f"tcop-mock {__version__} loads {one_line(str(plan.target), MAX_REASON_CHARS)} by profile {plan.profile}: "
+        f"tcop-mock {__version__} loads {one_line(str(plan.target), MAX_REASON_CHARS)} with profile {plan.profile}: "
         f"{one_line(plan.title, MAX_REASON_CHARS)}{workers}, seed {plan.seed}"
     )
     return [*paragraph(text, width, hanging="  "), styled_line()]
 
 
 def progress_line(event: SecondElapsed, duration_s: float | None) -> str:
-    """Return how a load stands, in one line."""
+    """Return the progress of a load in one line."""
     point = event.point
     duration_text = f"/{duration_s:g}" if duration_s else ""
     rate = point.started / point.span_s if point.span_s else 0.0
@@ -49,7 +49,7 @@ def progress_line(event: SecondElapsed, duration_s: float | None) -> str:
 
 
 def summary_lines(summary: LoadSummary, width: int) -> list[StyledLine]:
-    """Return the whole summary."""
+    """Return the summary of a load."""
     lines = [*_count_lines(summary), styled_line()]
     if summary.ack_times.count:
         lines += [*_latency_lines(summary, width), styled_line(), *_plot(summary.ack_times), styled_line()]
@@ -66,10 +66,10 @@ def summary_lines(summary: LoadSummary, width: int) -> list[StyledLine]:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time in three digits."""
-    if seconds < 0.0009995:  # noqa: PLR2004 - what is rounded to 1 ms is told in ms
+    """Return a duration with three significant digits."""
+    if seconds < 0.0009995:  # noqa: PLR2004 - 999.5 us round to 1 ms
         return f"{seconds * 1e6:.0f} us"
-    unit, value = ("s", seconds) if seconds >= 0.9995 else ("ms", seconds * 1e3)  # noqa: PLR2004 - what is rounded to 1 s is told in s
+    unit, value = ("s", seconds) if seconds >= 0.9995 else ("ms", seconds * 1e3)  # noqa: PLR2004 - 999.5 ms round to 1 s
     return f"{value:.{max(0, 2 - int(math.log10(value)))}f} {unit}"
 
 
@@ -90,7 +90,7 @@ def _count_lines(summary: LoadSummary) -> Iterator[StyledLine]:
         yield from _scenario_lines(summary)
     elif summary.dropped:
         yield StyledLine.from_parts(
-            (_format_label("dropped"), Style.BAD), (f"{summary.dropped}: due, and never begun", Style.PLAIN)
+            (_format_label("dropped"), Style.BAD), (f"{summary.dropped}: due, but never sent", Style.PLAIN)
         )
     if summary.plan.model is not LoadModel.CLOSED:
         lateness = summary.lateness
@@ -99,11 +99,11 @@ def _count_lines(summary: LoadSummary) -> Iterator[StyledLine]:
             f"{summary.late} over {LATE_THRESHOLD_S * 1e3:.0f} ms ({_format_share(summary.late, lateness.count)})",
         )
         yield _labelled_line(
-            "began after",
-            f"p50 {format_duration(lateness.percentile(50))}, p99 {_p99_and_max(lateness)} from the intended start",
+            "start delay",
+            f"p50 {format_duration(lateness.percentile(50))}, p99 {_p99_and_max(lateness)} after the intended start",
         )
     if summary.warm_up_attempts:
-        yield _labelled_line("warm-up", f"{pluralize(summary.warm_up_attempts, 'attempt')} left out of all this")
+        yield _labelled_line("warm-up", f"{pluralize(summary.warm_up_attempts, 'attempt')} excluded from these figures")
 
 
 def _scenario_lines(summary: LoadSummary) -> Iterator[StyledLine]:
@@ -111,15 +111,17 @@ def _scenario_lines(summary: LoadSummary) -> Iterator[StyledLine]:
     yield _labelled_line("amplification", f"{summary.amplification:.2f} attempts for each notification")
     style = Style.BAD if summary.lost else Style.PLAIN
     yield StyledLine.from_parts(
-        (_format_label("lost"), style), (f"{summary.lost} notifications that nobody acked", Style.PLAIN)
+        (_format_label("lost"), style), (f"{summary.lost} notifications without an ack", Style.PLAIN)
     )
-    yield _labelled_line("duplicates", f"{summary.duplicates} that the receiver may have had twice")
+    yield _labelled_line("duplicates", f"{summary.duplicates} that the receiver may have received twice")
     if summary.recovery_s is not None:
-        yield _labelled_line("recovery", f"{format_duration(summary.recovery_s)} from the last that was due to the end")
+        yield _labelled_line(
+            "recovery", f"{format_duration(summary.recovery_s)} from the last due notification to the end"
+        )
 
 
 def _connections_text(summary: LoadSummary) -> str:
-    replayed_text = f", {summary.replayed} sent again on a new one" if summary.replayed else ""
+    replayed_text = f", {summary.replayed} resent on a new one" if summary.replayed else ""
     return f"; {pluralize(summary.connections, 'connection')}{replayed_text}"
 
 
@@ -133,7 +135,7 @@ def _latency_lines(summary: LoadSummary, width: int) -> Iterator[StyledLine]:
     if summary.plan.model is LoadModel.OPEN:
         service_times = summary.service_times
         yield styled_line(
-            f"from the actual start, as closed loads do: p50 {format_duration(service_times.percentile(50))}, "
+            f"from the actual start, as in closed loads: p50 {format_duration(service_times.percentile(50))}, "
             f"p99 {_p99_and_max(service_times)}",
             Style.FAINT,
         )
@@ -147,7 +149,7 @@ def _latency_lines(summary: LoadSummary, width: int) -> Iterator[StyledLine]:
 
 
 def histogram_rows(acks: Distribution, count: int) -> list[tuple[float, int]]:
-    """Return so many rows of a histogram, of some times: bounds that grow by the same factor to the longest time."""
+    """Return ``count`` rows of a histogram: upper bound in seconds, which grows by a constant factor, and acks."""
     smallest = max(acks.buckets[0].up_to_s, 1e-6)
     factor = max((acks.max_s / smallest) ** (1 / (count - 1)), 1.0 + 1e-9)
     rows = [0] * count
@@ -169,7 +171,7 @@ def _plot(acks: Distribution) -> Iterator[StyledLine]:
 
 
 def _timeline(series: tuple[SeriesPoint, ...]) -> Iterator[StyledLine]:
-    """Yield at the most some rows on how it went, with the p99 of each as a bar."""
+    """Yield up to 12 rows over the time of the load, with the p99 of each as a bar."""
     step = math.ceil(len(series) / _ROW_COUNT)
     rows = [series[at : at + step] for at in range(0, len(series), step)]
     worst = max(max(point.p99_s for point in row) for row in rows) or 1.0

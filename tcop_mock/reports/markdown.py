@@ -1,7 +1,7 @@
-"""A verdict as Markdown (GitHub's dialect): for pull requests, chats, and the summary of a CI job.
+"""Markdown report of a check (GitHub's dialect), and workflow commands of GitHub Actions.
 
-Whatever may come from a receiver stands in code spans and fenced blocks that it cannot end, where nothing is markup, a
-link or a mention; all other texts are ours or a clause file's, and have their punctuation escaped.
+Texts that may come from a receiver are inside code spans and fenced blocks, which they cannot end and where nothing is
+markup, a link or a mention. In all other texts, which are ours or a clause file's, punctuation is escaped.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tcop_mock.reports.findings import (
     stale_entries,
     summary_line,
 )
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 from tcop_mock.reports.text import (
     LABELS,
@@ -38,12 +39,10 @@ if TYPE_CHECKING:
 
 
 _PUNCTUATION = re.compile(r"[\\`*_{}\[\]<>|~&$]|^[-+#]|(?<=^\d)[.)]")
-
-"""What is markup wherever a text of ours may stand, all of which a backslash makes plain (CommonMark 0.31, 2.4)."""
+"""Punctuation that may be markup; a backslash makes it plain (CommonMark 0.31, 2.4)."""
 
 _AUTOLINK = re.compile(r"(?<=www)\.|(?<=[a-zA-Z]):(?=//)|@")
-
-"""By which GitHub's dialect knows links and mentions, escaped or not."""
+"""Parts of links and mentions, which GitHub's dialect recognises even if they are escaped."""
 
 _BACKTICKS = re.compile("`+")
 
@@ -56,9 +55,9 @@ def markdown_document(verdict: Verdict, *, fail_on: Level = Level.MUST, brief: b
     """Return a verdict as Markdown.
 
     Args:
-        verdict: what the run found.
-        fail_on: clauses down to this level decide on the run.
-        brief: without evidence and commands.
+        verdict: result of the run.
+        fail_on: clauses down to this level decide the result of the run.
+        brief: whether evidence and commands are left out.
     """
     parts = [
         f"# {_SYMBOLS[overall_result(verdict, fail_on)]} {_escape_text(overall_sentence(verdict, fail_on))}",
@@ -69,8 +68,8 @@ def markdown_document(verdict: Verdict, *, fail_on: Level = Level.MUST, brief: b
         if result.status is ClauseStatus.FAIL:
             parts += _clause_section(result, brief=brief)
     parts += _section("Known", _known_items(verdict))
-    parts += _section("Known, and not found any more", map(_code_span, stale_entries(verdict)))
-    parts += _section("Could not be judged", _inconclusive_items(verdict))
+    parts += _section("Known, but not found", map(_code_span, stale_entries(verdict)))
+    parts += _section("Could not be checked", _inconclusive_items(verdict))
     parts += _section(
         "Not run",
         (f"{_code_span(reason)}: {', '.join(codes)}" for reason, codes in summary.skipped_clauses(verdict.results)),
@@ -94,7 +93,8 @@ def _known_items(verdict: Verdict) -> Iterator[str]:
 def _inconclusive_items(verdict: Verdict) -> Iterator[str]:
     for result in verdict.results:
         if result.status is ClauseStatus.ERROR:
-            yield f"{_escape_text(clause_label(result.clause))} ({result.clause.level}): {_code_span(result.reason)}"
+            label = _escape_text(clause_label(result.clause))
+            yield f"{label} ({result.clause.level}): {_code_span(reason_text(result))}"
 
 
 def _clause_section(result: ClauseResult, *, brief: bool) -> Iterator[str]:
@@ -118,9 +118,9 @@ def _finding_section(finding: Finding, *, brief: bool) -> Iterator[str]:
     yield _code_span(finding.detail)
     if brief:
         return
-    yield _details("Request and answer", evidence_lines(finding))
+    yield _details("Request and response", evidence_lines(finding))
     commands = [line for command in finding.reproduction.commands for line in command_lines(command)]
-    yield _details("See it again", commands, "sh")
+    yield _details("Reproduce", commands, "sh")
 
 
 def _details(title: str, lines: list[str], language: str = "text") -> str:
@@ -130,7 +130,7 @@ def _details(title: str, lines: list[str], language: str = "text") -> str:
 
 
 def _code_span(text: str) -> str:
-    """Return any text as a code span."""
+    """Return a text as a code span."""
     printable = one_line(" ".join(text.split("\n")), _MAX_SPAN_CHARS) or "nothing"
     backticks = "`" * (1 + _longest_backtick_run(printable))
     return (
@@ -139,7 +139,7 @@ def _code_span(text: str) -> str:
 
 
 def _escape_text(text: str) -> str:
-    """Return a text of ours as it reads."""
+    """Return a text with all its markup escaped."""
     plain = _PUNCTUATION.sub(lambda found: f"\\{found[0]}", escape_unsafe(" ".join(text.split())))
     return _AUTOLINK.sub(lambda found: f"<span>{found[0]}</span>", plain)
 
@@ -150,19 +150,17 @@ def _longest_backtick_run(text: str) -> int:
 
 _MAX_CHARS = 1_000
 
-_TITLE = "tcop-mock"
-
 
 def workflow_commands(verdict: Verdict, *, fail_on: Level = Level.MUST) -> Iterator[str]:
-    """Yield a command for each clause that is broken, known to be, or could not be judged; those that count first."""
+    """Yield a command for each clause that is broken, known or not checkable; those that decide the result first."""
     if overall_result(verdict, fail_on) is OverallResult.INCONCLUSIVE:
-        yield _command("error", _TITLE, overall_sentence(verdict, fail_on))
+        yield _command("error", summary.TOOL, overall_sentence(verdict, fail_on))
     for result in sorted(verdict.results, key=lambda one: not is_gating(one.clause.level, fail_on)):
         kind = "error" if is_gating(result.clause.level, fail_on) else "warning"
         if result.status is ClauseStatus.FAIL:
             yield _clause_command(kind, result, summary_line(result))
         elif result.status is ClauseStatus.ERROR:
-            yield _clause_command(kind, result, f"could not be judged: {result.reason}")
+            yield _clause_command(kind, result, f"could not be checked: {reason_text(result)}")
         elif result.status is ClauseStatus.KNOWN:
             yield _clause_command("notice", result, f"{baseline_status(result.findings[0])}: {summary_line(result)}")
 

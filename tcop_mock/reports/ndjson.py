@@ -1,7 +1,7 @@
-"""A run as it goes, a JSON document a line: ``run-started``, ``clause-started``, ``clause-finished``, ``run-finished``.
+"""NDJSON report: one event per line, ``run-started``, ``clause-started``, ``clause-finished`` and ``run-finished``.
 
-Each line is closed by ``contracts/schemas/check-event.schema.json``, and is whole when it is there, so a file can be
-read while the run goes on.
+Lines follow ``contracts/schemas/check-event.schema.json``. Each line is complete when it appears in the file, so the
+file can be read during the run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def event_document(event: RunEvent) -> dict[str, Any]:
-    """Return an event as its line has it. The last one holds the whole report, also of a run that was cut short."""
+    """Return the document of an event. The last one holds the whole report, also after an interrupt."""
     match event:
         case RunStarted(target=target, profile=profile, seed=seed, clauses=clauses):
             codes = [clause.code for clause in clauses]
@@ -36,7 +36,7 @@ def event_document(event: RunEvent) -> dict[str, Any]:
 
 
 def render_ndjson(verdict: Verdict) -> str:
-    """Return the lines of a run that has ended, as if each clause had been played by itself."""
+    """Return the lines of a finished run, without ``clause-started`` events."""
     clauses = tuple(result.clause for result in verdict.results)
     started = RunStarted(verdict.target, verdict.profile, verdict.seed, clauses)
     return "".join(json_line(event_document(event)) for event in (started, *_finished_events(verdict)))
@@ -52,13 +52,13 @@ def _event_record(event_name: str, **values: Any) -> dict[str, Any]:  # noqa: AN
 
 
 class NdjsonFile:
-    """Call it with each event of a run, and ``close()`` it whatever became of the run.
+    """Event listener that writes a file during the run. Call ``close()`` at the end, also after an error.
 
     Args:
-        path: of the file, which is emptied: it tells this run from now on.
+        path: path of the file, which is emptied.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -69,19 +69,19 @@ class NdjsonFile:
             raise UsageError(f"report {str(path)!r} cannot be written: {problem.strerror or problem}") from None
 
     def __call__(self, event: RunEvent) -> None:
-        """Write what happened; it is the file's when this returns.
+        """Write the line of the event.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: the file cannot be written.
         """
         self._write(event_document(event))
 
     def fail(self, message: str) -> None:
-        """Write that the run could not be begun or went wrong, and why."""
+        """Write that the run could not start or was aborted, and why."""
         self._write(_event_record("run-failed", message=message))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
     def _write(self, document: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""Findings as a module of tests for pytest, which send what the receiver got wrong and want what the clause wants.
+"""Export findings as a pytest module that sends the failing requests and asserts the clauses.
 
-The module stands alone: it needs pytest and the standard library, and sends over a socket of its own, because HTTP
-clients refuse half of what clauses send. Texts go into it as Python literals only, whoever wrote them.
+The module is self-contained: it needs only pytest and the standard library. It uses its own socket, because HTTP
+clients refuse to send many of the requests. All texts are written as Python literals, whatever their origin.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _MAX_CHARS = 300
 _MAX_READABLE_BYTES = 2_000
-"""A longer body is packed."""
+"""A longer body is compressed."""
 _DEADLINE_S = 5.0
-"""Of all profiles."""
+"""The deadline of all profiles."""
 _SUPPORTED_ASSERTIONS = frozenset(
     {
         "answered_in_time",
@@ -42,21 +42,21 @@ _SUPPORTED_ASSERTIONS = frozenset(
         "within_share_of_deadline",
     }
 )
-"""Those that the template has."""
+"""Assertions that the template implements."""
 
 
 def pytest_module(verdict: Verdict) -> str:
     """Return all findings of a verdict as tests, in the order of the clauses.
 
-    A known finding is expected to fail. One that a single request does not show is a test that is skipped: its reason
-    says what shows it.
+    A known finding is expected to fail. A finding that needs several requests becomes a skipped test; the reason has
+    the command that reproduces it.
     """
     pairs = [(result, finding) for result in verdict.results for finding in result.findings]
     return _module(pairs, verdict.run_info.deadline_s if verdict.run_info else _DEADLINE_S)
 
 
 def finding_test_module(result: ClauseResult, finding: Finding) -> str:
-    """Return a module of one finding's test; nothing where a single request does not show it."""
+    """Return a module with the test of one finding; empty if a single request does not reproduce it."""
     return "" if _skip_reason(result, finding) else _module([(result, finding)], _DEADLINE_S)
 
 
@@ -72,7 +72,7 @@ def _module(pairs: Sequence[tuple[ClauseResult, Finding]], deadline_s: float) ->
 
 
 def _target_url(exchange: Exchange) -> str:
-    """Return the receiver's URL; nothing where it has secrets, which have to come from the environment."""
+    """Return the receiver's URL; empty if it has secrets, which have to come from the environment."""
     query = exchange.case.request.query
     url = exchange.url.removesuffix(query).rstrip("?&") if query else exchange.url
     return "" if exchange.has_credentials or MASK in url else url
@@ -101,7 +101,7 @@ def _test(number: int, result: ClauseResult, finding: Finding) -> Iterator[str]:
 
 
 def _skip_reason(result: ClauseResult, finding: Finding) -> str:
-    """Say why a single request and its answer do not show a finding, and what does; empty: they do."""
+    """Return why a single request does not reproduce a finding; empty: it does."""
     is_supported = all(call.name in _SUPPORTED_ASSERTIONS for call in result.clause.assertions)
     if is_supported and finding.exchanges and finding.reproduction.replay:
         return ""
@@ -109,7 +109,7 @@ def _skip_reason(result: ClauseResult, finding: Finding) -> str:
 
 
 def _request_arguments(exchange: Exchange) -> Iterator[tuple[str, str]]:
-    """Yield what the request differs in from a plain one, as Python source."""
+    """Yield the differences from a plain request as Python source."""
     request, credentials = exchange.case.request, exchange.case.credential_variant
     if request.method != "POST":
         yield "method", repr(request.method)
@@ -123,7 +123,7 @@ def _request_arguments(exchange: Exchange) -> Iterator[tuple[str, str]]:
         yield "chunked", "True"
     if request.truncate_at is not None:
         yield "cut", repr(request.truncate_at)
-    yield "offer", repr(credentials.value)
+    yield "credentials", repr(credentials.value)
 
 
 def _format_parameters(params: Mapping[str, Any]) -> str:
@@ -133,9 +133,9 @@ def _format_parameters(params: Mapping[str, Any]) -> str:
 def _bytes_literal(body: bytes) -> str:
     if len(body) <= _MAX_READABLE_BYTES:
         return repr(body)
-    return f'unpacked("{base64.b64encode(gzip.compress(body, mtime=0)).decode()}")'
+    return f'decompress("{base64.b64encode(gzip.compress(body, mtime=0)).decode()}")'
 
 
 def _text_literal(text: str) -> str:
-    """Return a text as a Python literal that is printable and cannot be left."""
+    """Return a text as a printable Python literal that cannot be escaped from."""
     return repr(one_line(text, _MAX_CHARS))

@@ -1,6 +1,6 @@
-"""What stands above the tests of findings: one request over a socket, and what clauses want of its answer.
+"""Preamble of exported tests: sends one request over a socket and asserts the response.
 
-The judges are those of ``contract/judges.py``, as assertions.
+The functions mirror the assertions of ``contract/assertions.py``.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from string import Template
 
 TEMPLATE = Template('''\
-"""What a receiver of TCOP's alarm callbacks got wrong, as tests. $written_by
+"""Findings about a receiver of TCOP alarm callbacks, as tests. $written_by
 
-Run ``TCOP_MOCK_TARGET=http://USER:PASSWORD@127.0.0.1:8080/hook pytest FILE``. It needs nothing but pytest.
+Run ``TCOP_MOCK_TARGET=http://USER:PASSWORD@127.0.0.1:8080/hook pytest FILE``. It needs only pytest.
 """
 
 import base64
@@ -30,47 +30,47 @@ import pytest
 
 TARGET = os.environ.get("TCOP_MOCK_TARGET") or $target
 DEADLINE_S = $deadline_s
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 TRACE = re.compile($trace, re.MULTILINE)
 
 
 class Answer:
-    """What came back. ``status`` is None where nothing did, ``whole`` says that it ended in time."""
+    """A response. ``status`` is None if there was none; ``whole`` is true if it ended in time."""
 
     def __init__(self):
         self.status, self.headers, self.body = None, [], b""
         self.whole = self.too_long = self.closed = False
-        self.took_s = 0.0
-        self.sent, self.shown = b"", ()
+        self.duration_s = 0.0
+        self.sent, self.secrets = b"", ()
 
 
-def send(*, method="POST", query="", headers=(), body=b"", segments=(), chunked=False, cut=None, offer="right"):
-    """Send one request and return what came back inside the deadline."""
+def send(*, method="POST", query="", headers=(), body=b"", segments=(), chunked=False, cut=None, credentials="right"):
+    """Send one request and return the response within the deadline."""
     if not TARGET:
         pytest.fail("set TCOP_MOCK_TARGET to the receiver's URL")
     url = urllib.parse.urlsplit(TARGET if "://" in TARGET else "http://" + TARGET)
-    pair = offered(url, offer)
+    pair = credentials_of(url, credentials)
     answer = Answer()
-    answer.sent, answer.shown = body, secrets_of(pair)
+    answer.sent, answer.secrets = body, secrets_of(pair)
     started = time.monotonic()
     port = url.port or (443 if url.scheme == "https" else 80)
     with contextlib.ExitStack() as stack:
         sock = stack.enter_context(socket.create_connection((url.hostname, port), timeout=DEADLINE_S))
         if url.scheme == "https":
             sock = stack.enter_context(ssl.create_default_context().wrap_socket(sock, server_hostname=url.hostname))
-        with contextlib.suppress(OSError):  # it may answer and close before it has read all
-            for part in written(head(method, url, query, headers, len(body), chunked, pair), body[:cut], segments):
+        with contextlib.suppress(OSError):  # the receiver may respond and close before it has read everything
+            for part in pieces_of(head(method, url, query, headers, len(body), chunked, pair), body[:cut], segments):
                 sock.sendall(part)
                 time.sleep(0.005 if segments else 0)
             if cut is not None:
                 sock.shutdown(socket.SHUT_WR)
         receive(sock, method, answer, started + DEADLINE_S)
-    answer.took_s = time.monotonic() - started
+    answer.duration_s = time.monotonic() - started
     return answer
 
 
 def head(method, url, query, headers, length, chunked, pair):
-    """Return the head of a request; the headers given stand in place of our own."""
+    """Return the head of a request; the given headers replace default ones."""
     path = (url.path or "/") + ("?" + url.query if url.query else "")
     path += ("&" if url.query else "?") + query if query else ""
     own = [("Host", url.netloc.rpartition("@")[2])]
@@ -84,8 +84,8 @@ def head(method, url, query, headers, length, chunked, pair):
     return "\\r\\n".join(lines).encode("latin-1")
 
 
-def written(first, body, segments):
-    """Return what is written at once, piece by piece."""
+def pieces_of(first, body, segments):
+    """Return the pieces to write separately."""
     if not segments:
         return [first + body]
     pieces, sizes = [first], list(segments)
@@ -97,17 +97,17 @@ def written(first, body, segments):
 
 
 def receive(sock, method, answer, until):
-    """Read an answer up to its end, the deadline, or 64 KiB."""
-    came = http.client.HTTPResponse(sock, method=method)
+    """Read a response up to its end, the deadline, or 64 KiB."""
+    response = http.client.HTTPResponse(sock, method=method)
     try:
-        came.begin()
-        answer.status, answer.headers = came.status, came.getheaders()
-        while len(answer.body) <= MOST_BYTES:
+        response.begin()
+        answer.status, answer.headers = response.status, response.getheaders()
+        while len(answer.body) <= MAX_BYTES:
             sock.settimeout(max(0.001, until - time.monotonic()))
-            piece = came.read1(MOST_BYTES)
+            piece = response.read1(MAX_BYTES)
             answer.body += piece
             if not piece:
-                answer.whole = not came.length and time.monotonic() <= until
+                answer.whole = not response.length and time.monotonic() <= until
                 return
         answer.too_long = True
     except ConnectionError:
@@ -115,12 +115,12 @@ def receive(sock, method, answer, until):
     except (OSError, http.client.HTTPException):
         return
     finally:
-        came.close()
+        response.close()
 
 
-def offered(url, offer):
-    """Return the user and the password that are shown, or None."""
-    if url.username is None or offer == "none":
+def credentials_of(url, credentials):
+    """Return the user and the password to send, or None."""
+    if url.username is None or credentials == "none":
         return None
     user, password = (urllib.parse.unquote(part or "") for part in (url.username, url.password))
     return {
@@ -134,31 +134,31 @@ def offered(url, offer):
         "other-case-password": (user, password.swapcase()),
         "blank-before-password": (user, " " + password),
         "blank-after-password": (user, password + " "),
-    }[offer]
+    }[credentials]
 
 
 def token(pair):
-    """Return what stands behind Basic (RFC 7617)."""
+    """Return the token of the Basic scheme (RFC 7617)."""
     return base64.b64encode(":".join(pair).encode()).decode()
 
 
 def secrets_of(pair):
-    """Return what must not come back."""
+    """Return texts that the response must not contain."""
     return tuple(filter(None, (token(pair).rstrip("="), pair[1]))) if pair else ()
 
 
-def unpacked(text):
-    """Return a long body."""
+def decompress(text):
+    """Return a decompressed body."""
     return gzip.decompress(base64.b64decode(text))
 
 
-def is_one_of(answer, spellings):
-    """Say whether the status is one of these numbers or of one of these classes (2xx)."""
-    return answer.status is not None and not {str(answer.status), f"{answer.status // 100}xx"}.isdisjoint(spellings)
+def is_one_of(answer, patterns):
+    """Return whether the status matches one of these numbers or classes (2xx)."""
+    return answer.status is not None and not {str(answer.status), f"{answer.status // 100}xx"}.isdisjoint(patterns)
 
 
 def status(answer, allow=(), forbid=(), also_accept=(), no_response_ok=False, connection_closed_ok=False):
-    """Want a status."""
+    """Assert the status."""
     if (connection_closed_ok and answer.closed) or is_one_of(answer, also_accept):
         return
     if answer.status is None:
@@ -172,45 +172,45 @@ is_alive = status
 
 
 def answered_in_time(answer):
-    """Want the whole answer inside the deadline."""
+    """Assert the whole response within the deadline."""
     assert answer.status is not None, "no answer inside the deadline"
     assert answer.whole or answer.too_long, "the answer did not end inside the deadline"
 
 
 def body_bounded(answer):
-    """Want an answer that ends."""
+    """Assert that the response ends."""
     assert not answer.too_long, "the answer goes on past 64 KiB"
     assert answer.status is None or answer.whole, "the answer does not end"
 
 
 def is_acked(answer):
-    """Want a whole 2xx inside the deadline."""
+    """Assert a whole 2xx response within the deadline."""
     status(answer, allow=["2xx"])
     answered_in_time(answer)
 
 
 def within_share_of_deadline(answer, share):
-    """Want the answer inside a share of the deadline."""
-    assert answer.took_s <= share * DEADLINE_S, f"answered after {answer.took_s:.3f} s"
+    """Assert a response within a share of the deadline."""
+    assert answer.duration_s <= share * DEADLINE_S, f"answered after {answer.duration_s:.3f} s"
 
 
 def no_credential_echo(answer):
-    """Want an answer without the credentials that were shown."""
+    """Assert that the response does not contain the credentials sent."""
     lines = [f"{name}: {value}" for name, value in answer.headers]
     text = "\\n".join([*lines, answer.body.decode("utf-8", "replace")])
-    for spelling in (text, text.replace("\\\\/", "/"), html.unescape(text), urllib.parse.unquote(text)):
-        assert not any(secret in spelling for secret in answer.shown), "the answer repeats the credentials"
+    for decoded in (text, text.replace("\\\\/", "/"), html.unescape(text), urllib.parse.unquote(text)):
+        assert not any(secret in decoded for secret in answer.secrets), "the answer repeats the credentials"
 
 
 def no_stack_trace(answer):
-    """Want an answer without a stack trace."""
+    """Assert that the response contains no stack trace."""
     assert not TRACE.search(answer.body), "the answer shows a stack trace"
 
 
 def retcode_zero(answer):
-    """Want the callback's own sessionId and retCode 0."""
-    told = json.loads(answer.body)
-    assert told["sessionId"] == json.loads(answer.sent)["sessionId"], "the answer does not repeat the sessionId"
-    assert told["retCode"] == 0, "the answer's retCode is not 0"
+    """Assert the callback's own sessionId and retCode 0."""
+    document = json.loads(answer.body)
+    assert document["sessionId"] == json.loads(answer.sent)["sessionId"], "the answer does not repeat the sessionId"
+    assert document["retCode"] == 0, "the answer's retCode is not 0"
 ''')
 """Placeholders: ``written_by``, and as Python literals ``target``, ``deadline_s``, ``trace``."""

@@ -1,4 +1,4 @@
-"""What ``reconcile`` tells: text, and the document of ``contracts/schemas/reconcile-report.schema.json``."""
+"""Reports of ``reconcile``: lines, and the document (``contracts/schemas/reconcile-report.schema.json``)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _MAX_CHARS = 120
 
 
 class _DifferenceKind(NamedTuple):
-    """One way to disagree, and how it is told."""
+    """One kind of difference, and its description."""
 
     key: str
     description: str
 
 
 _DIFFERENCE_KINDS = (
-    _DifferenceKind("lost", "acknowledged, and not there"),
-    _DifferenceKind("duplicated", "there more often than the attempts explain"),
-    _DifferenceKind("out_of_order", "there behind a later one of the same alarm"),
-    _DifferenceKind("unknown", "there, and not in the ledger"),
+    _DifferenceKind("lost", "acknowledged, but not received"),
+    _DifferenceKind("duplicated", "received more often than the attempts explain"),
+    _DifferenceKind("out_of_order", "received after a later one of the same alarm"),
+    _DifferenceKind("unknown", "received, but not in the ledger"),
 )
 
 
 def reconciliation_document(reconciliation: Reconciliation, ledger: str, received: str) -> dict[str, Any]:
-    """Return what ``reconcile --json`` prints."""
+    """Return the document of ``reconcile --json``."""
     return {
         "version": VERSION,
         "ledger": ledger,
@@ -68,13 +68,13 @@ def _differences_document(differences: Differences) -> dict[str, Any]:
                     for one in group
                 ],
             }
-            for object_id, group in groupby(differences.examples, key=attrgetter("object"))
+            for object_id, group in groupby(differences.examples, key=attrgetter("object_id"))
         ],
     }
 
 
 def reconciliation_lines(reconciliation: Reconciliation, ledger: str, received: str) -> Iterator[str]:
-    """Yield what a person is told."""
+    """Yield the lines that ``reconcile`` prints."""
     sent_text = (
         f"{pluralize(reconciliation.notifications, 'notification')} of {pluralize(reconciliation.alarms, 'alarm')}"
     )
@@ -84,7 +84,7 @@ def reconciliation_lines(reconciliation: Reconciliation, ledger: str, received: 
         [pluralize(read_stats.requests, "request")] if read_stats.requests or not read_stats.effects else []
     )
     received_texts += [pluralize(read_stats.effects, "effect")] if read_stats.effects else []
-    received_texts += [f"{pluralize(read_stats.skipped, 'line')} about no callback"] if read_stats.skipped else []
+    received_texts += [f"{pluralize(read_stats.skipped, 'line')} without a callback"] if read_stats.skipped else []
     yield f"{_printable(received)}: {', '.join(received_texts)}"
     for kind in _DIFFERENCE_KINDS:
         differences: Differences = getattr(reconciliation, kind.key)
@@ -96,7 +96,7 @@ def reconciliation_lines(reconciliation: Reconciliation, ledger: str, received: 
         yield f"{name}: {differences.notifications} {objects_text}, {kind.description}"
         yield from _difference_lines(differences)
     if reconciliation.unacked:
-        yield f"given up by the sender, and yet there: {reconciliation.unacked}"
+        yield f"not acknowledged, but received: {reconciliation.unacked}"
     yield (
         "The ledger and the receiver agree." if reconciliation.is_consistent else "The ledger and the receiver differ."
     )
@@ -104,7 +104,7 @@ def reconciliation_lines(reconciliation: Reconciliation, ledger: str, received: 
 
 def _difference_lines(differences: Differences) -> Iterator[str]:
     shown_objects = 0
-    for object_id, group in groupby(differences.examples, key=attrgetter("object")):
+    for object_id, group in groupby(differences.examples, key=attrgetter("object_id")):
         shown_objects += 1
         yield f"  {_printable(object_id) or 'no object known'}: {', '.join(map(_describe_difference, group))}"
     if shown_objects < differences.objects:

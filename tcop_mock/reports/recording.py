@@ -1,4 +1,4 @@
-"""What ``listen`` keeps of each request: a line of JSON, closed by ``contracts/schemas/recording.schema.json``."""
+"""Records of received requests: JSON lines of ``listen`` (``contracts/schemas/recording.schema.json``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tcop_mock.domain.target import MASK, mask_query_secrets
+from tcop_mock.domain.target import MASK, is_secret_header, mask_query_secrets
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.reports.validation import body_lines
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 
 _MAX_CHARS = 200
 _MAX_ISSUES = 12
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 _SECRET_PATH = re.compile(r"(?<=/)[A-Za-z0-9_-]{20,}(?=$|[/?#])")
-"""Feishu and Slack put the token into the path."""
+"""Token in a path; Feishu and Slack put it there."""
 _SECRET_BODY = re.compile(rb'("(?:routing_key|integration_key)"\s*:\s*")[^"]*(")')
 
 
 class RequestLike(Protocol):
-    """What is recorded of a request as it came."""
+    """A received request."""
 
     @property
     def method(self) -> str: ...  # noqa: D102 - a protocol
@@ -41,18 +40,18 @@ class RequestLike(Protocol):
 
 
 def mask_path(path: str, service: str) -> str:
-    """Return a request target without the secrets that robots' addresses hold."""
+    """Return a request target with the secrets of robot URLs masked."""
     masked = mask_query_secrets(path)
     return masked if service == "webhook" else _SECRET_PATH.sub(MASK, masked)
 
 
 def mask_body(body: bytes) -> bytes:
-    """Return a body without the keys that events of PagerDuty hold."""
+    """Return a body with the keys of PagerDuty events masked."""
     return _SECRET_BODY.sub(rb"\g<1>***\g<2>", body)
 
 
 def record_lines(record: Mapping[str, Any], result: ValidationResult | None, *, quiet: bool) -> Iterator[str]:
-    """Yield what a person is told of a record."""
+    """Yield the lines that ``listen`` prints about a record."""
     time_text = record["received"][len("2026-11-23T") : len("2026-11-23T22:31:05.123")]
     status = record["status"] or "no answer"
     fault = f" ({record['fault']})" if record["fault"] else ""
@@ -64,7 +63,7 @@ def record_lines(record: Mapping[str, Any], result: ValidationResult | None, *, 
         issue_lines = [f"  {line}" for line in body_lines(result, quiet=quiet)]
         yield from issue_lines[:_MAX_ISSUES]
         if len(issue_lines) > _MAX_ISSUES:
-            yield f"  … {pluralize(len(issue_lines) - _MAX_ISSUES, 'more note')}; tcop-mock validate tells them all"
+            yield f"  … {pluralize(len(issue_lines) - _MAX_ISSUES, 'more note')}; tcop-mock validate shows all"
 
 
 def make_record(  # noqa: PLR0913 - each is one key
@@ -78,7 +77,7 @@ def make_record(  # noqa: PLR0913 - each is one key
     service_note: str,
     result: ValidationResult | None,
 ) -> dict[str, Any]:
-    """Return what is kept of one request; secrets in it are masked."""
+    """Return the record of one request, with its secrets masked."""
     masked = mask_body(received.body)
     try:
         text: str | None = masked.decode()
@@ -89,7 +88,7 @@ def make_record(  # noqa: PLR0913 - each is one key
         "received": received_at,
         "method": received.method,
         "path": mask_path(received.path, service),
-        "headers": [[name, MASK if name in _SECRET_HEADERS else value] for name, value in received.headers],
+        "headers": [[name, MASK if is_secret_header(name) else value] for name, value in received.headers],
         **({"body_base64": base64.b64encode(masked).decode()} if text is None else {"body": text}),
         "auth": auth,
         "as": service,
@@ -105,28 +104,28 @@ def make_record(  # noqa: PLR0913 - each is one key
 
 
 class Recording:
-    """A file of records, to which lines are added in one write each: whatever ends us, the last line is whole.
+    """File of records. Each line is added in one write, so the last line is complete even after a crash.
 
     Args:
-        path: of the file; it is made where it is not there, and never emptied.
+        path: path of the file; it is created if it does not exist, and never emptied.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Write a record; it is the file's when this returns.
+        """Write a record.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         while line:
             line = line[os.write(self._file, line) :]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)

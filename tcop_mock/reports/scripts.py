@@ -1,7 +1,7 @@
-"""Callbacks as what other tools post: curl lines, raw requests, vegeta's targets, a k6 script, a pytest module.
+"""Scripts that post callbacks: curl lines, raw HTTP requests, vegeta targets, a k6 script, a pytest module.
 
-None of them ever holds credentials: where the target has some, they are read from ``TCOP_USER`` and ``TCOP_PASSWORD``
-when the script is run, and formats that cannot do that are refused.
+No script holds credentials. If the target has some, the script reads ``TCOP_USER`` and ``TCOP_PASSWORD`` when it runs;
+formats that cannot do that are rejected.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tcop_mock.contract.reproduce import curl_command
 from tcop_mock.domain.contract import RequestCase
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.errors import UsageError
+from tcop_mock.transport.http1 import request_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +27,7 @@ _MAX_CALLBACKS_PER_SCRIPT = 10_000
 _WRITTEN_BY = f"Written by tcop-mock {__version__}"
 _K6 = """\
 // {written_by}. Run: k6 run -e RATE=10 -e DURATION=10s callbacks.js
-// Also from the environment: URL; TCOP_USER and TCOP_PASSWORD where the receiver wants credentials.
+// Environment: URL; TCOP_USER and TCOP_PASSWORD if the receiver requires credentials.
 import http from 'k6/http';
 import encoding from 'k6/encoding';
 import {{ check }} from 'k6';
@@ -59,9 +60,10 @@ export default function () {{
 }}
 """
 _PYTEST = '''\
-"""Callbacks of Tencent Cloud's alarms, posted to the receiver at ``URL``. {written_by}.
+"""Post callbacks of Tencent Cloud alarms to the receiver at ``URL``. {written_by}.
 
-Run ``URL=http://127.0.0.1:8080/hook pytest``. A receiver that wants credentials: ``TCOP_USER``, ``TCOP_PASSWORD``.
+Run ``URL=http://127.0.0.1:8080/hook pytest``. If the receiver requires credentials, set ``TCOP_USER`` and
+``TCOP_PASSWORD``.
 """
 
 import base64
@@ -89,7 +91,7 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def post(body):
-    """Return the status of the answer to a callback."""
+    """Return the status of the response to a callback."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}), NoRedirects)
     request = urllib.request.Request(URL, data=body, headers=HEADERS, method="POST")
     try:
@@ -100,14 +102,14 @@ def post(body):
 
 
 @pytest.mark.parametrize("body", CALLBACKS.values(), ids=CALLBACKS)
-def test_the_callback_is_taken(body):
-    """A receiver answers 2xx in time; anything else is pushed again, and the alarm may be lost."""
+def test_the_callback_is_accepted(body):
+    """A receiver answers 2xx in time; otherwise the callback is retried, and the alarm may be lost."""
     assert 200 <= post(base64.b64decode(body)) < 300
 '''
 
 
 class NamedBody(NamedTuple):
-    """One callback and what to call it."""
+    """The body of a callback, and its name."""
 
     name: str
     body: bytes
@@ -120,12 +122,12 @@ def request_script(
 
     Args:
         format_name: ``curl``, ``http``, ``vegeta``, ``k6`` or ``pytest``.
-        named_bodies: the callbacks.
-        target: the receiver.
-        rules: the profile's headers and deadline.
+        named_bodies: callbacks.
+        target: receiver.
+        rules: headers and timeout of the profile.
 
     Raises:
-        UsageError: the format cannot take the target's credentials from the environment, or so many callbacks.
+        UsageError: the format cannot read credentials from the environment, or there are too many callbacks.
     """
     if target.credentials and format_name in {"http", "vegeta"}:
         raise UsageError(
@@ -142,10 +144,7 @@ def _curl(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRule
 
 def _http(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
     for _, body in named_bodies:
-        head_lines = [f"POST {target.path} HTTP/1.1", f"Host: {target.authority}"]
-        head_lines += [f"{name}: {value}" for name, value in rules.headers]
-        head_lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
-        yield "\r\n".join(head_lines).encode() + body + b"\n"
+        yield request_head(target, OutgoingRequest(body, headers=rules.headers)) + body + b"\n"
 
 
 def _vegeta(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
@@ -185,7 +184,7 @@ def _take_limited(named_bodies: Iterable[NamedBody]) -> list[NamedBody]:
     for named_body in named_bodies:
         if len(taken) == _MAX_CALLBACKS_PER_SCRIPT:
             raise UsageError(
-                f"one script holds {_MAX_CALLBACKS_PER_SCRIPT} callbacks at the most; write several, or vegeta's"
+                f"a script holds at most {_MAX_CALLBACKS_PER_SCRIPT} callbacks; write several, or use vegeta"
             )
         taken.append(named_body)
     return taken
@@ -199,4 +198,4 @@ _WRITERS: dict[str, Callable[[Iterable[NamedBody], Target, DeliveryRules], Itera
     "vegeta": _vegeta,
 }
 SCRIPT_FORMATS = frozenset(_WRITERS)
-"""Formats that post callbacks; the others are their bodies."""
+"""Formats that post callbacks. The other formats of ``emit`` are bodies."""

@@ -1,4 +1,4 @@
-"""One shape in full: as lines for people, as a document for programs."""
+"""Reports of ``show`` and ``lint``: a shape, and the findings about entries, as lines and as documents."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.lint import Severity
 from tcop_mock.callbacks.sampling import forms_of
-from tcop_mock.reports.console import WIDTH
 from tcop_mock.reports.json import VERSION, shapes_document
-from tcop_mock.reports.text import display_width, escape_unsafe, pluralize, wrap
+from tcop_mock.reports.text import WIDTH, display_width, escape_unsafe, pluralize, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
 
 _LABEL_WIDTH = 16
-
-"""Columns of what stands before a fact."""
+"""Columns of the label of a fact."""
 
 _NAME_WIDTH, _THRESHOLD_WIDTH = 27, 16
 
@@ -28,7 +26,7 @@ _WRAPPED_INDENT = " " * 6
 
 
 def shape_document(shape: Shape, example: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``show --json`` prints: a row of ``list --json`` with metrics and events in full, and an example."""
+    """Return the document of ``show --json``: the row of ``list --json`` with all details, and an example."""
     [row] = shapes_document([shape])["shapes"]
     metrics = [_metric_document(metric, shape) for metric in shape.metrics]
     events = [_event_document(event) for event in shape.events]
@@ -68,11 +66,11 @@ def _bilingual(text: LocalizedText | None) -> dict[str, str] | None:
 
 
 def shape_lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
-    """Yield all that is known of a shape, in 80 columns but for JSON and for words that are longer.
+    """Yield everything about a shape, in 80 columns except for JSON and long words.
 
     Args:
-        shape: any.
-        example: one of its callbacks in the documented form.
+        shape: catalogue entry.
+        example: callback of the shape in the documented form.
     """
     for line in _lines(shape, example):
         yield escape_unsafe(line)
@@ -94,7 +92,7 @@ def _lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
 
 def _aliases(shape: Shape) -> Iterator[str]:
     if shape.aliases:
-        yield "aliases, other spellings that some page or capture prints"
+        yield "aliases: other spellings in pages or captures"
     for key, others in shape.aliases.items():
         yield from _labelled_lines(key, ", ".join(others))
 
@@ -102,7 +100,7 @@ def _aliases(shape: Shape) -> Iterator[str]:
 def _observed(shape: Shape) -> Iterator[str]:
     observed = shape.observed
     if observed.dimensions:
-        yield "observed dimensions, beside the documented ones"
+        yield "observed dimensions, in addition to the documented ones"
         yield from _json(observed.dimensions)
     if observed.additional_msg:
         yield "observed additionalMsg"
@@ -154,7 +152,7 @@ def _sample(shape: Shape) -> Iterator[str]:
     yield "sample, as its source above prints it"
     yield from _json(sample.dimensions)
     yield from _labelled_lines(
-        "agrees", "yes: it could have been drawn" if sample.agrees else "no: it could not have been drawn"
+        "agrees", "yes: the generator could produce it" if sample.agrees else "no: the generator could not produce it"
     )
     if sample.errata:
         yield from _labelled_lines("errata", sample.errata)
@@ -162,7 +160,7 @@ def _sample(shape: Shape) -> Iterator[str]:
 
 def _errata(shape: Shape) -> Iterator[str]:
     if shape.errata:
-        yield "errata, what the documentation contradicts or misprints"
+        yield "errata: contradictions and misprints of the documentation"
     for erratum in shape.errata:
         yield from _labelled_lines("page", erratum.page)
         yield from _labelled_lines("problem", erratum.problem)
@@ -172,7 +170,7 @@ def _errata(shape: Shape) -> Iterator[str]:
 def _assumed(shape: Shape) -> Iterator[str]:
     other_paths = [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
     if other_paths:
-        yield "assumed, what no source prints"
+        yield "assumed: not in any source"
         yield from wrap(", ".join(other_paths), WIDTH, "  ")
 
 
@@ -187,7 +185,7 @@ def _labelled_lines(label: str, text: str) -> Iterable[str]:
 
 
 def _table_row(name: str, threshold: str, text: str, note: str = "") -> list[str]:
-    """Return a row of a table in one line; what does not fit there stands below."""
+    """Return a table row in one line; a long text follows in lines of its own."""
     prefix = f"  {name:<{_NAME_WIDTH}} " + (f"{threshold:<{_THRESHOLD_WIDTH}} " if threshold else "")
     fits = display_width(f"{prefix}{text}") <= WIDTH
     lines = [f"{prefix}{text}"] if fits else [prefix.rstrip(), *wrap(text, WIDTH, _WRAPPED_INDENT)]
@@ -202,7 +200,7 @@ def _json(tree: Mapping[str, Any]) -> Iterator[str]:
 
 
 def lint_document(report: LintReport) -> dict[str, Any]:
-    """Return what ``list --lint --json`` prints."""
+    """Return the document of ``list --lint --json``."""
     return {
         "version": VERSION,
         "entries": report.entry_count,
@@ -212,7 +210,7 @@ def lint_document(report: LintReport) -> dict[str, Any]:
 
 
 def lint_lines(report: LintReport) -> Iterator[str]:
-    """Yield a line for each problem, as compilers write it, and one for its remedy where the problem has none."""
+    """Yield a line per problem, in the format of compilers, and a line with the fix if there is one."""
     for finding in report.findings:
         key, problem, fix = finding.problem
         yield escape_unsafe(f"{finding.file}: {finding.severity}: {f'{key}: ' if key else ''}{problem}")
@@ -221,7 +219,7 @@ def lint_lines(report: LintReport) -> Iterator[str]:
 
 
 def lint_summary(report: LintReport) -> str:
-    """Return the line that counts."""
+    """Return the line with the counts."""
     errors, warnings = (pluralize(report.count(severity), severity.value) for severity in Severity)
     entries = "1 entry" if report.entry_count == 1 else f"{report.entry_count} entries"
     return f"{errors} and {warnings} in {entries}"

@@ -1,4 +1,4 @@
-"""What a verdict amounts to, given which clauses count."""
+"""Summary of a check: overall result, skipped clauses, and metadata of the run."""
 
 from __future__ import annotations
 
@@ -13,81 +13,77 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock._version import __version__
-from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.reports.reasons import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from tcop_mock.domain.contract import Level
     from tcop_mock.domain.shape import Shape
     from tcop_mock.domain.verdict import ClauseResult, Verdict
 
 
-_LEVEL_ORDER = tuple(Level)
-
-_CONCLUSIVE_RESULTS = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
-
-
 class OverallResult(StrEnum):
-    """The one word on a run."""
+    """Overall result of a run."""
 
     KEPT = "kept"
     BROKEN = "broken"
-    """A clause that counts is broken."""
+    """A clause that decides the result is broken."""
     INCONCLUSIVE = "unjudged"
-    """None that counts is broken, but one could not be judged, or no must clause was: that is no pass."""
+    """No deciding clause is broken, but one could not be checked, or no must clause was checked."""
 
 
 def is_gating(level: Level, fail_on: Level) -> bool:
-    """Return whether a clause of ``level`` decides on the run, where all down to ``fail_on`` do."""
-    return _LEVEL_ORDER.index(level) <= _LEVEL_ORDER.index(fail_on)
+    """Return whether a clause of ``level`` decides the result when all levels down to ``fail_on`` do."""
+    return fail_on.includes(level)
 
 
 def any_must_checked(verdict: Verdict) -> bool:
-    """Return whether at least one must clause was judged, whatever was found."""
-    return any(one.clause.level is Level.MUST and one.status in _CONCLUSIVE_RESULTS for one in verdict.results)
+    """Return whether at least one must clause was checked, whatever its result."""
+    return verdict.any_must_checked
 
 
 def overall_result(verdict: Verdict, fail_on: Level) -> OverallResult:
-    """Return what the verdict amounts to."""
-    gating_results = {one.status for one in verdict.results if is_gating(one.clause.level, fail_on)}
-    if ClauseStatus.FAIL in gating_results:
+    """Return the overall result of a verdict."""
+    verdict = dataclasses.replace(verdict, fail_on=fail_on)
+    if verdict.failed:
         return OverallResult.BROKEN
-    if ClauseStatus.ERROR in gating_results or not any_must_checked(verdict):
-        return OverallResult.INCONCLUSIVE
-    return OverallResult.KEPT
+    return OverallResult.KEPT if verdict.passed else OverallResult.INCONCLUSIVE
 
 
 TOOL = "tcop-mock"
-
 LIBRARIES = ("aiohappyeyeballs", "click", "h11", "jsonpath-rfc9535", "jsonschema", "rich")
-
-"""Those whose version can change what is sent, seen or told."""
+"""Libraries whose version can change requests, observations or reports."""
 
 _HASH_CHARS = 12
-
-"""Of a hash, for people."""
+"""Characters of a hash in texts for people."""
 
 
 class SkippedClauses(NamedTuple):
-    """Clauses that were not run, and why."""
+    """Clauses that were not run for one reason."""
 
     reason: str
     codes: tuple[str, ...]
 
 
 def catalogue_sha256(shapes: Iterable[Shape]) -> str:
-    """Return a hash of all that some shapes say, in hexadecimal; where their files lie makes no difference."""
+    """Return a hash of the content of shapes, in hexadecimal. The paths of their files do not matter."""
     tables = [dataclasses.asdict(shape) for shape in shapes]
     for table in tables:
         del table["file"]
     return hashlib.sha256(json.dumps(tables, ensure_ascii=False, default=str).encode()).hexdigest()
 
 
+def creator_document() -> dict[str, str]:
+    """Return name and version of tcop-mock, as files name their creator."""
+    return {"name": TOOL, "version": __version__}
+
+
 @cache
 def tool_document() -> dict[str, Any]:
-    """Return who judges: our version, Python's, the system's, and those of the libraries that are there."""
+    """Return the versions of tcop-mock, Python, the system and the installed libraries."""
     libraries = {}
     for name in LIBRARIES:
         try:
@@ -95,8 +91,7 @@ def tool_document() -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "name": TOOL,
-        "version": __version__,
+        **creator_document(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
         "libraries": libraries,
@@ -104,21 +99,21 @@ def tool_document() -> dict[str, Any]:
 
 
 def skipped_clauses(results: Iterable[ClauseResult]) -> list[SkippedClauses]:
-    """Return the clauses that were not run, those of one reason together."""
+    """Return the clauses that were not run, grouped by reason."""
     codes_by_reason: dict[str, list[str]] = {}
     for one in results:
         if one.status is ClauseStatus.NOT_RUN:
-            codes_by_reason.setdefault(one.reason, []).append(one.clause.code)
+            codes_by_reason.setdefault(reason_text(one), []).append(one.clause.code)
     return [SkippedClauses(reason, tuple(same)) for reason, same in codes_by_reason.items()]
 
 
 def format_utc(time: datetime) -> str:
-    """Return a moment in UTC, to the second (RFC 3339)."""
+    """Return a time in UTC, to the second (RFC 3339)."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run_metadata(verdict: Verdict) -> list[tuple[str, str]]:
-    """Return what a person is told of a run: names and values, none of them escaped."""
+    """Return unescaped names and values that describe a run."""
     tool = tool_document()
     metadata = [
         ("Target", verdict.target),

@@ -1,4 +1,4 @@
-"""What is said of a run, line by line: the one place that decides the words. ``text`` and ``live`` paint them."""
+"""Text of reports: safe, wrapped and styled lines, and the sentences about a check."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports import summary
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, any_must_checked, is_gating, overall_result
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, RunStarted, Verdict
 
 
+WIDTH = 80
+"""Columns of a line, unless a terminal says otherwise."""
 _WIDE_CLASSES = frozenset("WF")
 
 _ZERO_WIDTH_CATEGORIES = frozenset({"Mn", "Me"})
@@ -29,21 +32,21 @@ _WORD = re.compile(r"\S+")
 
 
 def display_width(text: str) -> int:
-    """Return how many columns a line takes (Unicode UAX #11: wide and full-width characters two, marks none)."""
+    """Return the columns of a line (Unicode UAX #11: wide and full-width characters take two, marks none)."""
     return len(text) if text.isascii() else sum(map(_char_width, text))
 
 
 def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
     """Return ``text`` in lines of at most ``width`` columns, at least one line.
 
-    Blanks that follow each other become one. A word that is too long for a line is broken only between wide
-    characters (Chinese has no blanks); a long URL or name stays whole and stands out.
+    Consecutive blanks become one. A word that is too long for a line is broken only between wide characters, because
+    Chinese has no blanks. A long URL or name stays whole and exceeds the width.
 
     Args:
         text: one paragraph.
-        width: columns of a line, the indent among them.
-        indent: what the first line begins with.
-        hanging: what the others begin with; ``indent`` where nothing is given.
+        width: columns of a line, including the indent.
+        indent: prefix of the first line.
+        hanging: prefix of the other lines; by default ``indent``.
     """
     lines, line, is_empty = [], indent, True
     for piece, no_space in _unbreakable_pieces(text):
@@ -56,7 +59,7 @@ def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) ->
 
 
 def _unbreakable_pieces(text: str) -> list[tuple[str, bool]]:
-    """Return what may not be broken, each with whether it follows the one before without a blank."""
+    """Return the pieces that must not be broken, each with whether it follows the previous one without a blank."""
     pieces: list[tuple[str, bool]] = []
     for word in _WORD.findall(text):
         joins_previous, narrow_run = False, ""
@@ -78,7 +81,7 @@ def _char_width(char: str) -> int:
 
 
 # C0 with tab and line breaks, DEL, C1; invisible and direction-changing format characters (Unicode Cf, UAX #9), of
-# which variation selectors are none; line and paragraph separators; lone surrogates; the two BMP non-characters.
+# except variation selectors; line and paragraph separators; lone surrogates; the two BMP non-characters.
 UNSAFE_CHARACTERS = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
     r"\ud800-\udfff\U000e0000-\U000e007f]"
@@ -91,7 +94,7 @@ def pluralize(count: int, noun: str) -> str:
 
 
 def escape_unsafe(text: str) -> str:
-    """Return one line: every unsafe character, line breaks and tabs among them, as a visible escape."""
+    """Return one line, with every unsafe character (also line breaks and tabs) as a visible escape."""
     return UNSAFE_CHARACTERS.sub(_escape_match, text)
 
 
@@ -99,8 +102,8 @@ def one_line(text: str, limit: int) -> str:
     """Return ``text`` as one printable line.
 
     Args:
-        text: anything.
-        limit: how many of its characters are shown; the rest is counted: ``… (12 more characters)``.
+        text: any text.
+        limit: maximum of characters shown; the rest is counted: ``… (12 more characters)``.
     """
     excess = len(text) - limit
     return (
@@ -111,12 +114,12 @@ def one_line(text: str, limit: int) -> str:
 
 
 def printable_lines(text: str, limit: int, max_lines: int) -> list[str]:
-    r"""Return ``text`` as printable lines, broken at ``\n`` alone.
+    r"""Return ``text`` as printable lines, split only at ``\n``.
 
     Args:
-        text: anything.
-        limit: how many of its characters are shown; the rest is counted, as in :func:`one_line`.
-        max_lines: how many lines are shown; the rest is counted: ``… (3 more lines)``.
+        text: any text.
+        limit: maximum of characters shown; the rest is counted, as in :func:`one_line`.
+        max_lines: maximum of lines shown; the rest is counted: ``… (3 more lines)``.
     """
     excess = max(0, len(text) - limit)
     split_lines = text[: len(text) - excess].split("\n")
@@ -127,6 +130,12 @@ def printable_lines(text: str, limit: int, max_lines: int) -> list[str]:
     if excess:
         printable[-1] += f"… ({pluralize(excess, 'more character')})"
     return printable
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    r"""Return ``text`` with an escape such as ``\u4e91`` for each character that the stream's encoding lacks."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _escape_match(match: re.Match[str]) -> str:
@@ -150,28 +159,28 @@ _HANGING = " " * _LABEL_WIDTH
 
 
 class Style(Enum):
-    """What a piece of a line is, for those who paint."""
+    """Meaning of a piece of a line; a console chooses its colour."""
 
     PLAIN = auto()
     GOOD = auto()
     BAD = auto()
-    """Broken, and it counts."""
+    """A broken clause that decides the result."""
     WARNING = auto()
-    """Broken without counting, or not judged."""
+    """A broken clause that does not decide the result, or an inconclusive one."""
     FAINT = auto()
     HEADING = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class StyledLine:
-    """One printable line: pieces of text, each with its tone. Nothing in it can act on a terminal."""
+    """One printable line: pieces of text with their styles. It holds no control characters."""
 
     parts: tuple[tuple[str, Style], ...]
 
     @classmethod
     def from_parts(cls, *parts: tuple[str, Style]) -> StyledLine:
-        """Return a line of these pieces, with every unsafe character escaped."""
-        return cls(tuple((escape_unsafe(text), tone) for text, tone in parts if text))
+        """Return a line of these pieces, with unsafe characters escaped."""
+        return cls(tuple((escape_unsafe(text), style) for text, style in parts if text))
 
     def __str__(self) -> str:
         return "".join(text for text, _ in self.parts)
@@ -188,21 +197,21 @@ def paragraph(text: str, width: int, indent: str = "", hanging: str | None = Non
 
 
 def clause_label(clause: Clause) -> str:
-    """Return a clause as people call it: code and slug."""
+    """Return code and slug of a clause."""
     return f"{clause.code} {clause.slug}"
 
 
 def header_lines(event: RunStarted, width: int) -> list[StyledLine]:
-    """Return the head of a report."""
+    """Return the header of a report."""
     text = (
-        f"tcop-mock {__version__} judges {one_line(event.target, MAX_REASON_CHARS)} by profile {event.profile}: "
+        f"tcop-mock {__version__} checks {one_line(event.target, MAX_REASON_CHARS)} against profile {event.profile}: "
         f"{pluralize(len(event.clauses), 'clause')}, seed {event.seed}"
     )
     return [*paragraph(text, width, hanging="  "), styled_line()]
 
 
 def progress_line(finished_count: int, total: int, running: Sequence[Clause]) -> str:
-    """Return how far a run is; of the clauses that are running, the one that began first is named."""
+    """Return the progress of a run, with the clause that has run longest."""
     line = f"{finished_count}/{total} clauses"
     if running:
         more = f" and {len(running) - 1} more" if len(running) > 1 else ""
@@ -211,15 +220,15 @@ def progress_line(finished_count: int, total: int, running: Sequence[Clause]) ->
 
 
 def clause_lines(result: ClauseResult, width: int, fail_on: Level) -> list[StyledLine]:
-    """Return the line of one clause that was run."""
+    """Return the line of one clause that was run, wrapped to ``width`` columns."""
     label, style = LABELS[result.status], Style.GOOD
     text = clause_label(result.clause)
     if result.status is not ClauseStatus.PASS:
         is_bad = result.status is not ClauseStatus.KNOWN and is_gating(result.clause.level, fail_on)
         style = Style.BAD if is_bad else Style.WARNING
         text += f" [{result.clause.level}]"
-    if result.reason:
-        text += f": {one_line(result.reason, MAX_REASON_CHARS)}"
+    if reason_text(result):
+        text += f": {one_line(reason_text(result), MAX_REASON_CHARS)}"
     first_line, *rest = wrap(text, width - _LABEL_WIDTH)
     return [
         StyledLine.from_parts((label, style), (" " * (_LABEL_WIDTH - len(label)) + first_line, Style.PLAIN)),
@@ -228,7 +237,7 @@ def clause_lines(result: ClauseResult, width: int, fail_on: Level) -> list[Style
 
 
 def skipped_lines(results: Iterable[ClauseResult], width: int) -> list[StyledLine]:
-    """Return the clauses that were not run, those of one reason together."""
+    """Return the clauses that were not run, grouped by reason."""
     lines: list[StyledLine] = []
     for reason, codes in summary.skipped_clauses(results):
         text = f"not-run: {one_line(reason, MAX_REASON_CHARS)} ({', '.join(codes)})"
@@ -238,7 +247,7 @@ def skipped_lines(results: Iterable[ClauseResult], width: int) -> list[StyledLin
 
 
 def run_lines(verdict: Verdict, width: int) -> list[StyledLine]:
-    """Return by whom, on what and when was judged; nothing where nobody looked at a clock."""
+    """Return versions, catalogue and start of a run; nothing if the verdict does not have them."""
     if verdict.run_info is None:
         return []
     metadata = dict(summary.run_metadata(verdict))
@@ -248,10 +257,10 @@ def run_lines(verdict: Verdict, width: int) -> list[StyledLine]:
 
 
 def assumption_lines(verdict: Verdict, width: int) -> list[StyledLine]:
-    """Return what this run took for granted because no source says it."""
+    """Return the assumptions of the profile."""
     if not verdict.assumptions:
         return []
-    heading = styled_line(f"Assumed by profile {verdict.profile}, because no source says it", Style.HEADING)
+    heading = styled_line(f"Assumed by profile {verdict.profile}, because no source states it", Style.HEADING)
     return [
         heading,
         *(line for text in verdict.assumptions for line in paragraph(text, width, "- ", "  ")),
@@ -260,13 +269,13 @@ def assumption_lines(verdict: Verdict, width: int) -> list[StyledLine]:
 
 
 def conclusion_lines(verdict: Verdict, width: int, fail_on: Level) -> list[StyledLine]:
-    """Return the seed, and the last line, which stays whole: the counts and what they amount to."""
+    """Return the seed, and the last line with counts and result, which is never wrapped."""
     style = {
         OverallResult.KEPT: Style.GOOD,
         OverallResult.BROKEN: Style.BAD,
         OverallResult.INCONCLUSIVE: Style.WARNING,
     }[overall_result(verdict, fail_on)]
-    seed_text = f"Seed {verdict.seed}: with it the same requests are sent again."
+    seed_text = f"Seed {verdict.seed} sends the same requests again."
     return [
         *paragraph(seed_text, width),
         styled_line(f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}", style),
@@ -274,7 +283,7 @@ def conclusion_lines(verdict: Verdict, width: int, fail_on: Level) -> list[Style
 
 
 def count_summary(verdict: Verdict) -> str:
-    """Return the counts."""
+    """Return the number of clauses by status."""
     passed, failed, errors, not_run = map(
         verdict.count, (ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.ERROR, ClauseStatus.NOT_RUN)
     )
@@ -286,7 +295,7 @@ def count_summary(verdict: Verdict) -> str:
 
 
 def overall_sentence(verdict: Verdict, fail_on: Level) -> str:
-    """Return what the verdict amounts to, in a sentence or two."""
+    """Return the overall result in one or two sentences."""
     overall = overall_result(verdict, fail_on)
     failed, inconclusive = (
         _counts_by_level(verdict, result, fail_on) for result in (ClauseStatus.FAIL, ClauseStatus.ERROR)
@@ -294,18 +303,18 @@ def overall_sentence(verdict: Verdict, fail_on: Level) -> str:
     if overall is OverallResult.BROKEN:
         text = f"Broken: {failed[True]}."
     elif not any_must_checked(verdict):
-        text = "Undecided: no must clause was judged."
+        text = "Undecided: no must clause was checked."
     elif overall is OverallResult.INCONCLUSIVE:
-        text = f"Undecided: {inconclusive[True]} could not be judged."
+        text = f"Undecided: {inconclusive[True]} could not be checked."
     else:
         text = "The contract is kept."
         if verdict.count(ClauseStatus.KNOWN):
-            text = "The contract is kept but for what is known."
-    return f"{text} Broken without counting: {failed[False]}." if failed[False] else text
+            text = "The contract is kept, except for known findings."
+    return f"{text} Broken but not counted: {failed[False]}." if failed[False] else text
 
 
 def _counts_by_level(verdict: Verdict, result: ClauseStatus, fail_on: Level) -> dict[bool, str]:
-    """Return, for the levels that count and for those that do not: ``1 must clause and 2 should clauses``."""
+    """Return ``1 must clause and 2 should clauses``, by whether the levels decide the result."""
     parts: dict[bool, list[str]] = {True: [], False: []}
     for level in Level:
         number = sum(one.status is result and one.clause.level is level for one in verdict.results)

@@ -1,4 +1,4 @@
-"""What is told of bodies that were judged: one in full, many by what they have in common."""
+"""Reports of ``validate``: one body in full, or a summary of many bodies."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from tcop_mock.callbacks.validator import ValidationResult
 
 _MAX_BODIES = 1000
-"""Bodies that are told one by one in a document; the others are counted."""
+"""Maximum of bodies that a document lists; the others are only counted."""
 _MAX_ISSUES = 1000
 _MAX_LINES = 50
 _MAX_CHARS = 300
-_KIND_LABELS = {UNKNOWN: "no callback", TEMPLATE: "body of a template"}
+_KIND_LABELS = {UNKNOWN: "not a callback", TEMPLATE: "body of a template"}
 
 
 class _IssueCount(NamedTuple):
-    """One thing that was said, of how many bodies, and where first."""
+    """Number of bodies with an issue, and the location of the first one."""
 
     occurrences: int
     first_location: str
 
 
 class ValidationSummary:
-    """Counts verdicts; needs no more memory for a million of them than for a thousand."""
+    """Counts results of validation, in bounded memory."""
 
     def __init__(self) -> None:
         self.count = self.invalid = 0
@@ -42,11 +42,11 @@ class ValidationSummary:
 
     @property
     def is_valid(self) -> bool:
-        """Whether all of them were."""
+        """Whether all bodies are valid."""
         return not self.invalid
 
     def add(self, location: str, result: ValidationResult) -> None:
-        """Take note of a verdict on the body at a place."""
+        """Count the result of the body at a location."""
         self.count += 1
         self.invalid += not result.is_valid
         self._last_result = result
@@ -62,7 +62,7 @@ class ValidationSummary:
             self._results.append((location, result))
 
     def document(self) -> dict[str, Any]:
-        """Return what ``validate --json`` prints."""
+        """Return the document of ``validate --json``."""
         kinds = {kind for kind, _ in self._kind_counts}
         shapes = {shape for _, shape in self._kind_counts}
         single = self._last_result if self.count == 1 else None
@@ -73,17 +73,19 @@ class ValidationSummary:
             "shape": shapes.pop() if len(shapes) == 1 else None,
             "also_fits": list(single.also_fits) if single else [],
             "state": single.state if single else None,
-            "problems": [note._asdict() for note in self._problem_counts],
-            "deviations": [note._asdict() for note in self._deviation_counts],
+            "problems": [issue._asdict() for issue in self._problem_counts],
+            "deviations": [issue._asdict() for issue in self._deviation_counts],
             "count": self.count,
             "invalid": self.invalid,
         }
         return (
-            summary if single else summary | {"bodies": [_body_document(at, verdict) for at, verdict in self._results]}
+            summary
+            if single
+            else summary | {"bodies": [_body_document(location, result) for location, result in self._results]}
         )
 
     def lines(self, *, quiet: bool) -> Iterator[str]:
-        """Yield what ``validate`` prints; quiet, only what is wrong."""
+        """Yield the lines of ``validate``; with ``quiet``, only problems."""
         if self.count == 1 and self._last_result:
             yield from body_lines(self._last_result, quiet=quiet)
             return
@@ -100,12 +102,10 @@ class ValidationSummary:
 
 
 def body_lines(result: ValidationResult, *, quiet: bool) -> Iterator[str]:
-    """Yield what is told of one body; quiet, only what is wrong."""
+    """Yield the lines about one body; with ``quiet``, only problems."""
     validity = "valid" if result.is_valid else "invalid"
     if not (quiet and result.is_valid):
-        kind_text = {"unknown": "no callback", "template": "body of a template"}.get(
-            result.kind, f"{result.kind} callback"
-        )
+        kind_text = _KIND_LABELS.get(result.kind, f"{result.kind} callback")
         shape_text = f" of {escape_unsafe(result.shape)}" if result.shape else ""
         state_text = f", {result.state}" if result.state else ""
         yield f"{validity}: {kind_text}{shape_text}{state_text}"
@@ -130,6 +130,6 @@ def _body_document(location: str, result: ValidationResult) -> dict[str, Any]:
         "shape": result.shape,
         "also_fits": list(result.also_fits),
         "state": result.state,
-        "problems": [note._asdict() for note in result.problems],
-        "deviations": [note._asdict() for note in result.deviations],
+        "problems": [issue._asdict() for issue in result.problems],
+        "deviations": [issue._asdict() for issue in result.deviations],
     }

@@ -1,4 +1,4 @@
-"""The ends that a receiver forwards to, while it is judged: they keep what comes, and fail on request."""
+"""Downstream recorder: stub services that record what a receiver forwards, and fail on request."""
 
 from __future__ import annotations
 
@@ -22,71 +22,71 @@ _MAX_MESSAGES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """One request that came."""
+    """One received request."""
 
     service: str
     text: str
-    """The body without JSON's escapes."""
+    """The body without JSON escapes."""
     document: Any
-    """The body as JSON; ``None`` where it is none."""
+    """The body as JSON; ``None`` if it is not JSON."""
     is_accepted: bool
-    """Whether the end took it."""
+    """Whether the stub accepted it."""
     note: str
-    """What the end made of it."""
+    """Result of the stub, for people."""
     recipient: str = ""
-    """Whose end it is, where there are several of a kind."""
+    """Recipient within the service, such as a chat group."""
 
     @classmethod
     def from_request(cls, service: str, path: str, body: bytes, *, is_accepted: bool, note: str) -> ReceivedMessage:
-        """Return the message of a request."""
+        """Create the message of a request."""
         document = _parse_json(body)
         return cls(service, _readable_text(body, document), document, is_accepted, note, recipient_of(path, document))
 
     @property
     def effect(self) -> Effect:
-        """What it is to whoever reads it: PagerDuty shows events of one key and action once."""
+        """Effect for an observer. PagerDuty shows events with the same key and action only once."""
         event = self.document if self.service == "pagerduty" and isinstance(self.document, dict) else {}
         key = f"{event.get('event_action')} {event['dedup_key']}" if event.get("dedup_key") else ""
         return Effect(self.text, f"/{self.service}", key, self.recipient)
 
 
 FaultHandler: TypeAlias = Callable[[str, Callable[[], Reply]], Awaitable[Reply]]
-"""What an end does in place of answering: it is told which end, and how the end would answer."""
+"""Replaces the response of a stub; called with the service and a function that returns the usual reply."""
 
 
 @dataclass(eq=False, slots=True)
 class InjectedFault:
-    """What goes wrong with messages that name one of some texts."""
+    """A fault for messages that contain any of some strings."""
 
     tokens: frozenset[str]
     handler: FaultHandler
     triggered: asyncio.Event = field(default_factory=asyncio.Event)
-    """Whether a message has met with it."""
+    """Whether any message had the fault."""
 
 
 @dataclass(slots=True)
 class DownstreamRecorder:
-    """Ends behind one port, by path, without limits by the minute. An observer of whoever forwards to them."""
+    """Stub services behind one port, by path, without rate limits; observes what a receiver forwards to them."""
 
     messages: list[ReceivedMessage] = field(default_factory=list)
     _services: StubServices = field(default_factory=lambda: StubServices("json", rate_limits={}))
     _injected_faults: list[InjectedFault] = field(default_factory=list)
 
     def server(self, host: str, port: int) -> HttpServer:
-        """Return the server of the ends, to be entered."""
+        """Return the server of the stubs; use it as a context manager."""
         return HttpServer(self._answer, host=host, port=port)
 
     @property
     def shows_all(self) -> bool:
-        """That it need not be asked for each object."""
+        """True: it shows all effects without being asked for each object."""
         return True
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
-        """Return what came and was taken; open is what PagerDuty was told of and not told to close."""
+        """Return accepted messages as effects; open are PagerDuty incidents that were not resolved."""
         return snapshot_of(self.messages)
 
     def describe_refusals(self) -> str:
-        """Say what came and was refused, where nothing was taken."""
+        """Return the rejected messages in words if nothing was accepted, else an empty string."""
         refusals = [
             f"/{message.service} answered {message.note}" for message in self.messages if not message.is_accepted
         ]
@@ -94,12 +94,12 @@ class DownstreamRecorder:
 
     @property
     def reached_services(self) -> frozenset[str]:
-        """The ends to which messages have come, taken or not."""
+        """Services that received messages, accepted or not."""
         return frozenset(message.service for message in self.messages)
 
     @contextlib.contextmanager
     def inject_fault(self, tokens: Collection[str], handler: FaultHandler) -> Iterator[InjectedFault]:
-        """Have something go wrong with each message that names one of these."""
+        """Inject a fault into each message that contains any of these strings."""
         fault = InjectedFault(frozenset(tokens), handler)
         self._injected_faults.append(fault)
         try:
@@ -129,12 +129,12 @@ class DownstreamRecorder:
 
 
 async def refuse(service: str, _usual_reply: Callable[[], Reply]) -> Reply:
-    """Fail as an end does that is down."""
+    """Fail like a service that is down."""
     return Reply(HTTPStatus.SERVICE_UNAVAILABLE, f"{service} is down\n".encode())
 
 
 async def fail_with_200(service: str, _usual_reply: Callable[[], Reply]) -> Reply:
-    """Fail as WeCom, DingTalk and Feishu do: with 200 and an error code in the body."""
+    """Fail like WeCom, DingTalk and Feishu: with 200 and an error code in the body."""
     if service == "feishu":
         document = {"code": 11232, "msg": "frequency limited", "data": {}}
     else:
@@ -143,7 +143,7 @@ async def fail_with_200(service: str, _usual_reply: Callable[[], Reply]) -> Repl
 
 
 def delay(seconds: float) -> FaultHandler:
-    """Return a trouble: the answer comes some seconds late."""
+    """Return a fault that delays the response by some seconds."""
 
     async def delayed(_service: str, usual_reply: Callable[[], Reply]) -> Reply:
         await asyncio.sleep(seconds)
@@ -153,7 +153,7 @@ def delay(seconds: float) -> FaultHandler:
 
 
 def snapshot_of(messages: Collection[ReceivedMessage]) -> EffectSnapshot:
-    """Return what came and was taken; open is what PagerDuty was told of and not told to close."""
+    """Return accepted messages as effects; open are PagerDuty incidents that were not resolved."""
     accepted = [message for message in messages if message.is_accepted]
     has_pagerduty = any(message.service == "pagerduty" for message in accepted)
     open_events: dict[tuple[str, str], Effect] = {}
@@ -196,4 +196,4 @@ DOWNSTREAM_FAULTS: dict[str, FaultHandler] = {
     "fails-with-200": fail_with_200,
     "late": delay(_DELAY_S),
 }
-"""By the names that clauses have for them."""
+"""Faults by their names in clauses."""

@@ -1,4 +1,4 @@
-"""What goes wrong at our end on request: ``NAME[:ARG][:WHEN]``, and when it does."""
+"""Faults of our receiver: their syntax ``NAME[:ARG][:WHEN]``, their plan, and the server that injects them."""
 
 from __future__ import annotations
 
@@ -37,61 +37,61 @@ _NO_FAULT = "ok"
 
 _SYNTAX_HINT = (
     "write NAME[:ARG][:WHEN]; WHEN is 3 (the first three), 0.1 (each with that probability), #2 or #2-5 (the second, "
-    "to the fifth), %4 (every fourth) or @10s-30s (so long after the start)"
+    "to the fifth), %4 (every fourth) or @10s-30s (this long after the start)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FaultTrigger:
-    """Which requests a fault is played on; what is not limited holds for all."""
+    """Requests that get a fault; without any limit, all of them."""
 
     numbers: range = range(1, 1 << 62)
-    """By number, from 1."""
+    """Numbers of the requests, from 1."""
     probability: float = 1.0
-    """The probability of each."""
+    """Probability for each request."""
     time_window_s: tuple[float, float] | None = None
-    """After the start."""
+    """Start and end of the period in seconds after the server's start."""
 
     @property
     def is_count(self) -> bool:
-        """Whether it holds for the first so many requests, or for all."""
+        """Whether it applies to the first N requests, or to all."""
         return self.numbers.start == self.numbers.step == self.probability == 1 and self.time_window_s is None
 
     def applies(self, number: int, at_s: float, random_value: float) -> bool:
-        """Whether it is this request's turn; ``random_value`` is drawn for it, from 0 to 1."""
+        """Return whether it applies to this request; ``random_value`` is a random number from 0 to 1."""
         is_in_window = self.time_window_s is None or self.time_window_s[0] <= at_s < self.time_window_s[1]
         return number in self.numbers and is_in_window and random_value < self.probability
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong."""
+    """One fault."""
 
     name: str
     argument: float | str = ""
-    """Seconds, a status, bytes or a place, as the name wants it."""
+    """Seconds, a status, bytes or a location, depending on the name."""
     trigger: FaultTrigger = FaultTrigger()
     text: str = ""
-    """As it was written, without WHEN."""
+    """As written, without WHEN."""
 
 
 class FaultPlan:
-    """Chooses what goes wrong with each request.
+    """Chooses the fault of each request.
 
     Args:
-        faults: of those that are due, the first one is played.
-        script: what is played on the first requests, in order (``None``: nothing); after them, ``faults``.
-        seed: what probabilities are drawn from: the same one chooses the same requests.
+        faults: the first applicable one is injected.
+        script: faults of the first requests, in order (``None``: no fault); ``faults`` apply after them.
+        seed: seed of the probabilities: the same seed chooses the same requests.
     """
 
     def __init__(self, faults: Sequence[Fault] = (), script: Sequence[Fault | None] = (), seed: int = 0) -> None:
         self._faults, self._script, self._seed = faults, script, seed
 
     def choose(self, number: int, at_s: float) -> Fault | None:
-        """Return what goes wrong with a request.
+        """Return the fault of a request, if any.
 
         Args:
-            number: of the request, from 1.
+            number: number of the request, from 1.
             at_s: seconds since the start.
         """
         if number <= len(self._script):
@@ -106,14 +106,14 @@ class FaultPlan:
 
 
 def parse_fault(text: str, where: str = "--fault") -> Fault:
-    """Read ``NAME[:ARG][:WHEN]``.
+    """Parse ``NAME[:ARG][:WHEN]``.
 
     Args:
-        text: as the user wrote it.
-        where: it stands, for messages.
+        text: text of the user.
+        where: its origin, for error messages.
 
     Raises:
-        UsageError: no such fault, or one that cannot be understood.
+        UsageError: unknown fault, or invalid argument.
     """
     name, *rest = text.strip().split(":")
     if name not in FAULTS:
@@ -132,10 +132,10 @@ def parse_fault(text: str, where: str = "--fault") -> Fault:
 
 
 def parse_script(text: str, where: str) -> list[Fault | None]:
-    """Read a script: a line for each request, ``ok`` or a fault; ``:N`` at its end for N requests; ``#`` comments.
+    """Parse a script: a line for each request, ``ok`` or a fault; ``:N`` at its end for N requests; ``#`` comments.
 
     Raises:
-        UsageError: a line is nothing of the kind; says which.
+        UsageError: a line is invalid; names the line.
     """
     script: list[Fault | None] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -151,7 +151,7 @@ def parse_script(text: str, where: str) -> list[Fault | None]:
             continue
         fault = parse_fault(entry, location)
         if not fault.trigger.is_count:
-            raise UsageError(f"{location} {entry!r}: in a script a fault can end in :N only, for N requests")
+            raise UsageError(f"{location} {entry!r}: in a script a fault can only end in :N, for N requests")
         script += [fault] * (1 if fault.trigger == FaultTrigger() else len(fault.trigger.numbers))
     return script
 
@@ -177,14 +177,14 @@ def _parse_trigger(match: re.Match[str] | None) -> FaultTrigger:
 
 
 def _parse_seconds(text: str) -> float:
-    """Return the seconds of a duration; ``ValueError``: it is none."""
+    """Return the seconds of a duration, or raise ``ValueError``."""
     number = text.rstrip("msh")
     return float(number) * _UNITS_S.get(text.removeprefix(number), float("nan"))
 
 
 def _parse_duration(text: str) -> float:
     seconds = _parse_seconds(text)
-    if not seconds > 0:  # also what is no number
+    if not seconds > 0:  # also rejects NaN
         raise ValueError
     return seconds
 
@@ -219,7 +219,7 @@ def _reject_argument(_text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
-    """How a fault is written."""
+    """Syntax of a fault."""
 
     parse: Callable[[str], float | str]
     default: float | str
@@ -227,7 +227,7 @@ class FaultSpec:
     needs_argument: bool = False
 
 
-_NO_ARGUMENT_HINT = "it has no argument"
+_NO_ARGUMENT_HINT = "this fault has no argument"
 
 _DRIP_INTERVAL_S = 0.1
 
@@ -236,39 +236,39 @@ FAULTS: dict[str, FaultSpec] = {
     "delay": FaultSpec(_parse_duration, "", "write a duration, as in delay:6s", needs_argument=True),
     "delay-headers": FaultSpec(_parse_duration, "", "write a duration, as in delay-headers:6s", needs_argument=True),
     "drip-headers": FaultSpec(
-        _parse_duration_with_unit, _DRIP_INTERVAL_S, "the time between bytes has a unit, as in drip-headers:100ms"
+        _parse_duration_with_unit, _DRIP_INTERVAL_S, "the time between bytes needs a unit: drip-headers:100ms"
     ),
     "drip-body": FaultSpec(
-        _parse_duration_with_unit, _DRIP_INTERVAL_S, "the time between bytes has a unit, as in drip-body:100ms"
+        _parse_duration_with_unit, _DRIP_INTERVAL_S, "the time between bytes needs a unit: drip-body:100ms"
     ),
     "endless-body": FaultSpec(_reject_argument, "", _NO_ARGUMENT_HINT),
     "reset": FaultSpec(_reject_argument, "", _NO_ARGUMENT_HINT),
     "reset-after-request": FaultSpec(_reject_argument, "", _NO_ARGUMENT_HINT),
     "empty": FaultSpec(_reject_argument, "", _NO_ARGUMENT_HINT),
     "garbage": FaultSpec(_reject_argument, "", _NO_ARGUMENT_HINT),
-    "redirect": FaultSpec(_parse_location, "/elsewhere", "write a path or a URL with one, as in redirect:/elsewhere"),
+    "redirect": FaultSpec(_parse_location, "/elsewhere", "write a path or a URL, as in redirect:/elsewhere"),
     "401": FaultSpec(_reject_argument, "", _NO_ARGUMENT_HINT),
-    "wrong-length": FaultSpec(_parse_offset, 10.0, "write how many bytes too many or too few, as in wrong-length:-5"),
+    "wrong-length": FaultSpec(_parse_offset, 10.0, "write how many bytes to add or remove, as in wrong-length:-5"),
 }
 
-"""What can go wrong."""
+"""Syntax of all faults by name."""
 
 
 NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-"""With this option of a socket closing it sends RST in place of FIN."""
+"""Socket option that makes close() send RST instead of FIN."""
 
-RAW_REPLIES = {"reset-after-request": b"", "empty": b"", "garbage": b"\x15\x03\x03 this is no HTTP\r\n\r\n"}
+RAW_REPLIES = {"reset-after-request": b"", "empty": b"", "garbage": b"\x15\x03\x03 this is not HTTP\r\n\r\n"}
 
-"""Faults in place of which no answer comes, and the bytes that come."""
+"""Faults without an HTTP response, and the bytes that are sent instead."""
 
 RESET_FAULTS = frozenset({"reset", "reset-after-request"})
 
-"""Faults that end in RST."""
+"""Faults that end with RST."""
 
 HANG_UP_FAULTS = frozenset({"empty", "garbage", "endless-body", "wrong-length"})
 
-"""Faults behind which the connection is closed, whatever was said of it."""
+"""Faults after which the connection is closed, whatever the headers said."""
 
 _LINE_END = b"\r\n"
 
@@ -278,7 +278,7 @@ _CONTENT_LENGTH = re.compile(rb"Content-Length: \d+", re.IGNORECASE)
 
 _PADDED_BODY_BYTES = 120
 
-"""A body that is dripped or cut is made so long with blanks, which JSON and text bear at their end."""
+"""Minimum length of bodies that are dripped or cut; padded with blanks, which JSON and text allow at the end."""
 
 _CHUNK = b"400\r\n" + b" " * 0x400 + b"\r\n"
 
@@ -290,11 +290,11 @@ _RETRY_AFTER_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERV
 
 
 def replacement_reply(fault: Fault) -> Reply | None:
-    """Return the reply that a fault gives in place of the handler's."""
+    """Return the reply that a fault sends instead of the handler's, or ``None``."""
     if fault.name == "status":
         status = int(fault.argument)
         retry_after = (("Retry-After", "1"),) if status in _RETRY_AFTER_STATUSES else ()
-        return Reply(status, b"" if status == HTTPStatus.NO_CONTENT else b"as asked for by --fault\n", retry_after)
+        return Reply(status, b"" if status == HTTPStatus.NO_CONTENT else b"requested by --fault\n", retry_after)
     if fault.name == "redirect":
         return Reply(HTTPStatus.TEMPORARY_REDIRECT, headers=(("Location", str(fault.argument)),))
     if fault.name == "401":
@@ -303,12 +303,12 @@ def replacement_reply(fault: Fault) -> Reply | None:
 
 
 def faulty_bytes(fault: Fault, reply: Reply, serialize: Callable[[Reply], bytes]) -> Iterator[tuple[bytes, float]]:
-    """Yield what is written, and how long to wait before each part.
+    """Yield the bytes to send, and the pause in seconds before each part.
 
     Args:
-        fault: what goes wrong.
-        reply: what would be answered.
-        serialize: gives a reply's bytes; once.
+        fault: the fault.
+        reply: reply without the fault.
+        serialize: returns a reply's bytes; may be called once.
     """
     if fault.name in RAW_REPLIES:
         yield RAW_REPLIES[fault.name], 0.0
@@ -338,18 +338,18 @@ def _timed_parts(fault: Fault, head: bytes, body: bytes) -> Iterator[tuple[bytes
 
 
 class FaultHangUpError(ConnectionError):
-    """We have hung up: whoever serves the connection closes it."""
+    """The server hung up deliberately: the caller must close the connection."""
 
 
 class FaultyHttpServer(HttpServer):
-    """Answers as its handler says, but for what a plan makes go wrong.
+    """HTTP server that injects the faults of a plan into the replies of its handler.
 
     Args:
-        handler: as for :class:`HttpServer`; not called for a request that is reset.
-        plan: what goes wrong.
-        on_request: called for every request with what went wrong and the reply (``None``: no reply), before it is sent.
-        on_done: called for every request when its answer has been written, or we have hung up.
-        options: of :class:`HttpServer`.
+        handler: as for :class:`HttpServer`; not called for requests that are reset.
+        plan: chooses the faults.
+        on_request: called for each request with the fault and the reply (``None``: no reply), before it is sent.
+        on_done: called for each request after its reply was written or the connection was closed.
+        options: options of :class:`HttpServer`.
     """
 
     def __init__(
@@ -407,6 +407,6 @@ class FaultyHttpServer(HttpServer):
 
 
 def _reset_error(writer: asyncio.StreamWriter) -> FaultHangUpError:
-    """Have the connection reset when it is closed, which the error that is returned does."""
+    """Make the connection send RST on close, and return the error that closes it."""
     writer.get_extra_info("socket").setsockopt(*NO_LINGER)
     return FaultHangUpError()

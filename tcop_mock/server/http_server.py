@@ -1,6 +1,6 @@
-"""A small HTTP/1.1 server that hands whole requests to a handler. Asyncio carries the bytes, h11 reads and writes them.
+"""A small HTTP/1.1 server that passes whole requests to a handler, on asyncio and h11.
 
-It bounds what a client can take: size of head and body, time to send a request, time to take an answer.
+It limits what a client can use: size of head and body, time to send a request, time to read a response.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from tcop_mock.errors import TcopMockError, UsageError
 if TYPE_CHECKING:
     from types import TracebackType
 
-_BACKLOG = 1024  # a burst connects at once; Linux cuts it to net.core.somaxconn
+_BACKLOG = 1024  # bursts connect at once; Linux limits it to net.core.somaxconn
 _READ_BYTES = 65_536
-_LINGER_S = 1.0  # how long a client may go on sending after our last answer
+_LINGER_S = 1.0  # how long a client may continue to send after our last response
 _NO_BODY_STATUS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 15.3.5 and 15.4.5
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """One whole request."""
+    """One complete request."""
 
     method: str
     path: str
-    """Request target as it was sent, with the query."""
+    """Request target as sent, with the query."""
     headers: tuple[tuple[str, str], ...]
     """Names in lower case, in the order and number in which they were sent."""
     body: bytes
-    """Without the framing of chunks."""
+    """Body without chunk framing."""
     received_s: float
-    """When its last byte had been read, on the sink's clock."""
+    """Time at which the last byte was read, on the server's clock."""
     head_decision: object = None
-    """What was decided about it when its head had come; see ``Sink._decide``."""
+    """Result of ``HttpServer._on_request_head`` for this request."""
 
     def header(self, name: str) -> str:
-        """Return the first header of that name (in lower case), or an empty string."""
+        """Return the first header with this name (in lower case), or an empty string."""
         return next((value for key, value in self.headers if key == name), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. ``Content-Length`` is written by the sink unless ``headers`` say ``Transfer-Encoding: chunked``."""
+    """One response. The server adds ``Content-Length`` unless ``headers`` contain ``Transfer-Encoding: chunked``."""
 
     status: int = HTTPStatus.OK
     body: bytes = b""
@@ -64,16 +64,16 @@ Handler: TypeAlias = Callable[[ReceivedRequest], Reply | Awaitable[Reply]]
 
 
 class HttpServer:
-    """An HTTP server that is open inside ``async with``; leaving it ends every connection at once.
+    """An HTTP server that runs inside ``async with``; leaving the block closes every connection at once.
 
     Args:
-        handler: called in the event loop for every whole request; what it raises is answered with a bare 500.
-        host: where to listen.
-        port: 0 takes a free one; ``url`` tells which.
-        max_body_bytes: a longer body is answered with 413.
-        max_head_bytes: a longer head is answered with 431.
-        timeout_s: how long a connection may take for its next whole request, and for taking an answer.
-        clock: gives ``Received.received_s``.
+        handler: called in the event loop for each complete request; an exception becomes an empty 500 response.
+        host: address to listen on.
+        port: port to listen on; 0 chooses a free one, see ``url``.
+        max_body_bytes: longer bodies get 413.
+        max_head_bytes: longer heads get 431.
+        timeout_s: limit for a connection to send its next complete request, and to read a response.
+        clock: source of ``ReceivedRequest.received_s``.
     """
 
     def __init__(  # noqa: PLR0913 - the limits are by name only
@@ -98,17 +98,17 @@ class HttpServer:
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def __aenter__(self) -> Self:
-        """Listen.
+        """Start listening.
 
         Raises:
-            UsageError: the address cannot be listened on; says which and why.
+            UsageError: cannot listen on the address; says which and why.
         """
         try:
             self._server = await asyncio.start_server(self._accept, self._host, self._port, backlog=_BACKLOG)
         except OSError as problem:
             where = f"{self._host}:{self._port}"
             raise UsageError(
-                f"cannot listen on {where}: {problem.strerror or problem}; port 0 takes a free one"
+                f"cannot listen on {where}: {problem.strerror or problem}; port 0 chooses a free one"
             ) from None
         return self
 
@@ -118,36 +118,34 @@ class HttpServer:
         server, self._server = self._server, None
         if server is None:
             return
-        with contextlib.suppress(NotImplementedError):  # Windows' usual loop has no readers
+        with contextlib.suppress(NotImplementedError):  # the default loop on Windows has no readers
             for listener in server.sockets:
                 asyncio.get_running_loop().remove_reader(listener.fileno())
-        await (
-            _yield_to_loop()
-        )  # who is being accepted comes through to us, and is hung up on; of a closed server it would leak
+        await _yield_to_loop()  # accept and close pending connections, which a closed server would leak
         server.close()
         connections = dict(self._connections)
         for connection in connections:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
-        for writer in connections.values():  # who was cancelled before the first step has not closed it
+        for writer in connections.values():  # a task cancelled before its first step has not closed it
             writer.transport.abort()
         await server.wait_closed()
-        await _yield_to_loop()  # aborted transports let go of their sockets
+        await _yield_to_loop()  # aborted transports release their sockets
 
     @property
     def url(self) -> str:
         """``http://HOST:PORT`` without a path.
 
         Raises:
-            TcopMockError: the sink is not open.
+            TcopMockError: the server is not running.
         """
         if self._server is None:
-            raise TcopMockError("the sink is not open; use it inside `async with`")
+            raise TcopMockError("the server is not running; use it inside `async with`")
         host, port = self._server.sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._server is None:  # it came while we were closing
+        if self._server is None:  # accepted while the server was closing
             writer.transport.abort()
             return
         connection = asyncio.ensure_future(self._serve(reader, writer))
@@ -155,10 +153,10 @@ class HttpServer:
         connection.add_done_callback(self._connections.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.set_write_buffer_limits(high=0)  # so that drain() waits until the kernel has it all
+        writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has everything
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._max_head_bytes)
         try:
-            with contextlib.suppress(OSError):  # the client has gone, or does not take its answer
+            with contextlib.suppress(OSError):  # the client is gone, or does not read its response
                 while await self._serve_request(http, reader, writer):
                     http.start_next_cycle()
                 await _lingering_close(reader, writer)
@@ -170,7 +168,7 @@ class HttpServer:
     async def _serve_request(
         self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Serve one request; say whether the connection may carry another."""
+        """Serve one request and return whether the connection can be reused."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 request = await self._receive(http, reader, writer)
@@ -178,7 +176,7 @@ class HttpServer:
             error_reply = _error_reply(problem.error_status_hint)
         except TimeoutError:
             if http.their_state is h11.IDLE and not http.trailing_data[0]:
-                return False  # it waited between two requests
+                return False  # idle between two requests
             error_reply = _error_reply(HTTPStatus.REQUEST_TIMEOUT)
         else:
             if request is None:
@@ -192,19 +190,19 @@ class HttpServer:
     async def _respond(
         self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
     ) -> None:
-        """Answer a whole request.
+        """Respond to a complete request.
 
         Args:
             request: the request.
-            serialize: gives a reply's bytes; once.
-            writer: of the connection.
+            serialize: returns a reply's bytes; may be called once.
+            writer: writer of the connection.
         """
         data = serialize(await self._handle(request))
         async with asyncio.timeout(self._timeout_s):
             await self._write(writer, data)
 
     def _on_request_head(self, head: ReceivedRequest, writer: asyncio.StreamWriter) -> object:
-        """Decide about a request whose head has come; an ``OSError`` hangs up."""
+        """Decide about a request after its head was read. An ``OSError`` closes the connection."""
 
     async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
         writer.write(data)
@@ -213,12 +211,12 @@ class HttpServer:
     async def _receive(
         self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> ReceivedRequest | None:
-        """Return the next whole request, or ``None`` when the client has no more."""
+        """Return the next complete request, or ``None`` if the client sends no more."""
         head = await _next_event(http, reader, writer)
         if not isinstance(head, h11.Request):
             return None
         if head.method == b"CONNECT":
-            raise h11.RemoteProtocolError("this is no proxy", error_status_hint=HTTPStatus.NOT_IMPLEMENTED)
+            raise h11.RemoteProtocolError("this is not a proxy", error_status_hint=HTTPStatus.NOT_IMPLEMENTED)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
         request = ReceivedRequest(head.method.decode(), head.target.decode("latin-1"), headers, b"", self._clock())
         head_decision = self._on_request_head(request, writer)
@@ -231,14 +229,14 @@ class HttpServer:
 
     def _enforce_limit(self, size: int) -> None:
         if size > self._max_body_bytes:
-            raise h11.RemoteProtocolError("body over the cap", error_status_hint=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise h11.RemoteProtocolError("body too long", error_status_hint=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     async def _handle(self, request: ReceivedRequest) -> Reply:
         try:
             result = self._handler(request)
             reply = await result if inspect.isawaitable(result) else result
-            _response(reply)  # raises where it cannot be written
-        except Exception:  # noqa: BLE001 - whatever is wrong with a handler, its client gets a 500 and no trace
+            _response(reply)  # raises if it cannot be sent
+        except Exception:  # noqa: BLE001 - after any error of a handler the client gets a 500 without a traceback
             _log.debug("the handler raised", exc_info=True)
             return Reply(HTTPStatus.INTERNAL_SERVER_ERROR)
         return reply
@@ -274,13 +272,13 @@ def _serialize(http: h11.Connection, method: str, reply: Reply) -> bytes:
 
 
 async def _yield_to_loop() -> None:
-    """Let the event loop do what is due: accepting takes two turns, aborting one."""
+    """Let the event loop run pending callbacks: accepting takes two iterations, aborting one."""
     for _ in range(3):
         await asyncio.sleep(0)
 
 
 async def _lingering_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Let the client read our last answer: closing a socket with unread bytes resets it and takes the answer along."""
+    """Let the client read our last response, because closing a socket with unread bytes would reset it."""
     async with asyncio.timeout(_LINGER_S):
         writer.write_eof()
         while await reader.read(_READ_BYTES):

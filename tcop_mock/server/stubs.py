@@ -1,10 +1,10 @@
-"""Ends that receivers forward alarms to, and those that TCOP pushes to: each answers like the real one.
+"""Stubs of the services that receivers forward to and that TCOP sends to: they respond like the real ones.
 
 Sources: PagerDuty's developer documentation, Events API v2 (202, 400 with ``errors``, 429; a routing key of 32
 characters, a summary of 1,024, a dedup key of 255); WeCom's page on group robots (91770: text of 2,048 and markdown of
 4,096 bytes, 20 messages a minute) and its global error codes; DingTalk's page on custom robots (20 messages a minute);
 Feishu's page on custom bots (100 messages a minute, 20 KB); Slack's changelog of 2016-05-17 (errors of incoming
-webhooks) and its page on rate limits. The texts beside error codes are assumed where no page prints them.
+webhooks) and its page on rate limits. Messages of undocumented errors are assumed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _MINUTE_S = 60.0
 _QUERY_RECIPIENT_KEYS = ("key", "access_token")
-"""Of WeCom and DingTalk, in the query."""
+"""Query parameters that identify a recipient of WeCom or DingTalk."""
 _BODY_RECIPIENT_KEYS = ("routing_key", "channel")
-"""Of PagerDuty and Slack, in the body."""
+"""Body keys that identify a recipient of PagerDuty or Slack."""
 _MAX_RECIPIENTS = 1000
 _ROUTING_KEY_CHARS = 32
 _MAX_SUMMARY_CHARS = 1024
@@ -42,26 +42,26 @@ _DINGTALK_TYPES = frozenset({"text", "markdown", "link", "actionCard", "feedCard
 _FEISHU_TYPES = frozenset({"text", "post", "image", "share_chat", "interactive"})
 _MAX_FEISHU_BYTES = 20 * 1024
 RATE_LIMITS: Mapping[str, int] = {"wecom": 20, "dingtalk": 20, "feishu": 100, "slack": 60, "pagerduty": 120}
-"""Messages that the real ends take; PagerDuty's and Slack's (one a second) are assumed to be counted by the minute."""
+"""Messages per minute that the real services accept; for PagerDuty and Slack the one-minute window is assumed."""
 
 
 class StubResponse(NamedTuple):
-    """What an end answers, and in a few words what it makes of the request."""
+    """Response of a stub, and a short description of the result."""
 
     reply: Reply
     note: str = ""
     is_accepted: bool = True
-    """Whether the real end would have shown it."""
+    """Whether the real service would show the message."""
 
 
 @dataclass(slots=True)
 class StubServices:
-    """All ends behind one port: by the first part of the path, or else the one that is asked for.
+    """All stubs behind one port, chosen by the first part of the path.
 
     Args:
-        default_service: the end of all other paths.
-        clock: seconds; for limits by the minute.
-        rate_limits: how many messages each end takes in one; ends that are not named take any number.
+        default_service: stub for all other paths.
+        clock: seconds; for the rate limits.
+        rate_limits: messages per minute for each service; others are unlimited.
     """
 
     default_service: str = "webhook"
@@ -70,12 +70,12 @@ class StubServices:
     _recent_requests: OrderedDict[tuple[str, str], deque[float]] = field(default_factory=OrderedDict)
 
     def service_of(self, path: str) -> str:
-        """Return which end a path leads to."""
+        """Return the service that a path belongs to."""
         first_segment = path.partition("?")[0].strip("/").split("/")[0]
         return first_segment if first_segment in SERVICES else self.default_service
 
     def respond(self, request: ReceivedRequest) -> StubResponse:
-        """Answer as the end of the request's path."""
+        """Respond like the service of the request's path."""
         service = self.service_of(request.path)
         if service == "webhook":
             return StubResponse(correct_receiver(request))
@@ -138,9 +138,9 @@ def _event_errors(event: Mapping[str, Any]) -> Iterator[str]:
     if action not in _ACTIONS:
         yield "'event_action' is missing or invalid (must be 'trigger', 'acknowledge' or 'resolve')"
     elif action != "trigger" and not dedup_key:
-        yield f"'dedup_key' is missing: {action} needs it"
+        yield f"'dedup_key' is missing, but {action} requires it"
     if dedup_key is not None and (not isinstance(dedup_key, str) or len(dedup_key) > _MAX_DEDUP_KEY_CHARS):
-        yield f"'dedup_key' is no text of at most {_MAX_DEDUP_KEY_CHARS} characters"
+        yield f"'dedup_key' is not a string of at most {_MAX_DEDUP_KEY_CHARS} characters"
     if action == "trigger":
         payload = event.get("payload")
         yield from _payload_errors(payload if isinstance(payload, dict) else {})
@@ -188,9 +188,8 @@ def _dingtalk(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN
 
 
 def _feishu(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
-    if not isinstance(body, dict) or body.get("msg_type") not in _FEISHU_TYPES:
-        return _json_response(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
-    if len(request.body) > _MAX_FEISHU_BYTES or not (body.get("content") or body.get("card")):
+    is_message = isinstance(body, dict) and body.get("msg_type") in _FEISHU_TYPES
+    if not is_message or len(request.body) > _MAX_FEISHU_BYTES or not (body.get("content") or body.get("card")):
         return _json_response(HTTPStatus.OK, {"code": 9499, "msg": "Bad Request", "data": {}}, "code 9499")
     success_body = {"StatusCode": 0, "StatusMessage": "success", "code": 0, "msg": "success", "data": {}}
     return _json_response(HTTPStatus.OK, success_body, "code 0")
@@ -206,7 +205,7 @@ def _slack(_request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN40
 
 def _any_json(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
     if body is None and request.body.strip() != b"null":
-        return _json_response(HTTPStatus.BAD_REQUEST, {"error": "the body is no JSON"}, "no JSON")
+        return _json_response(HTTPStatus.BAD_REQUEST, {"error": "the body is not JSON"}, "not JSON")
     return _json_response(HTTPStatus.OK, {"ok": True})
 
 
@@ -217,20 +216,20 @@ def _errcode_response(code: int, text: str) -> StubResponse:
 
 
 def _message_text(body: Mapping[str, Any], message_type: str, key: str = "content") -> str:
-    """Return the text of a message; empty where it has none."""
+    """Return the text of a message, or an empty string."""
     part = body.get(message_type)
     content = part.get(key) if isinstance(part, dict) else None
     return content if isinstance(content, str) else ""
 
 
 def recipient_of(path: str, body: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return whose end it is: a group's robot, a service, a channel. Digested, because most of these are secrets.
+    """Return the recipient in a service: a group's robot, a routing key, a channel. Hashed, because most are secrets.
 
-    What changes from message to message, as DingTalk's signature does, is left out.
+    Values that change with each message, such as DingTalk's signature, are ignored.
 
     Args:
-        path: request target, with the query.
-        body: as JSON; ``None`` where it is none.
+        path: request target with the query.
+        body: the body as JSON; ``None`` if it is not JSON.
     """
     target = urlsplit(path)
     query, body_fields = parse_qs(target.query), body if isinstance(body, dict) else {}
@@ -266,4 +265,4 @@ SERVICES: dict[str, Callable[[ReceivedRequest, Any], StubResponse]] = {
     "pagerduty": _pagerduty,
     "json": _any_json,
 }
-"""The ends beside a webhook, by the first part of their paths."""
+"""Services other than a webhook, by the first part of their paths."""

@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
-import time
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import pytest
 
+from tcop_mock.api import run_in_thread, to_observer
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.observation import DEFAULT_EFFECT_TIMEOUT_S, ObservationConfig
-from tcop_mock.contract.observers import CallableObserver
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.runner import CheckPlan, run_check
+from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
 from tcop_mock.reports.findings import clause_details, summary_line
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 from tcop_mock.reports.text import MAX_REASON_CHARS, clause_label, count_summary, one_line, overall_sentence, pluralize
 from tcop_mock.testing.options import test_id, test_seed
 from tcop_mock.testing.report_collector import report_collector
-from tcop_mock.testing.senders import require_asyncio, run_blocking
+from tcop_mock.testing.senders import require_asyncio
 from tcop_mock.testing.settings import baseline_filter, settings_of
 from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error, usage_errors_as_failures
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause, Level
     from tcop_mock.domain.effects import Observer
     from tcop_mock.domain.verdict import Verdict
-    from tcop_mock.testing.target import TargetUnderTest
+    from tcop_mock.transport.open import OpenTarget
 
 
 _WIDTH = 100
@@ -42,17 +43,30 @@ _MAX_CHARS = 60_000
 
 """So much is said of all broken clauses together; of the rest only what they are called."""
 
-_FIXTURE_HINTS = {
-    "needs observer:": "needs observer: override the fixture tcop_observer to show what the receiver did",
-    "needs downstream:": "needs downstream: `tcop-mock check --downstream` plays it",
-    "needs to see what is open:": "needs to see what is open: return it as `open` from the fixture tcop_observer",
-    "needs restart:": "needs restart: `tcop-mock check --restart-cmd` plays it",
+_PYTEST_TEXTS = {
+    Prerequisite.OBSERVER: "needs observer: override the fixture tcop_observer to show what the receiver did",
+    Prerequisite.DOWNSTREAM: "needs downstream: `tcop-mock check --downstream` plays it",
+    Prerequisite.OPEN_INCIDENTS: "needs to see what is open: return it as `open` from the fixture tcop_observer",
+    Prerequisite.RESTART: "needs restart: `tcop-mock check --restart-cmd` plays it",
+    Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` plays it",
+    Prerequisite.HTTP_REQUESTS: "needs http: tcop_target is a callable that gets callbacks as trees",
+    Prerequisite.VISIBLE_EFFECT: (
+        "a plain alarm that was answered 2xx has no effect that tcop_observer shows within effect_timeout_s {}; "
+        "does it show what the receiver did, and does that name the alarm's object?"
+    ),
+    Prerequisite.VISIBLE_INCIDENT: (
+        "a plain alarm that fires shows no open incident; does tcop_observer return it as `open`?"
+    ),
+    Prerequisite.TIME: "not finished within max_time_s of tcop_contract.check()",
 }
+"""Missing preconditions whose words on the command line name a flag."""
 
 
-def fixture_hint(reason: str) -> str:
-    """Return a reason with what to do in a test, where it says what to do on the command line."""
-    return next((hint for prefix, hint in _FIXTURE_HINTS.items() if reason.startswith(prefix)), reason)
+def reason_in_pytest(result: ClauseResult) -> str:
+    """Return the reason of a result in the words of pytest: fixtures and arguments in place of flags."""
+    if result.missing and result.missing.kind in _PYTEST_TEXTS:
+        return _PYTEST_TEXTS[result.missing.kind].format(*result.missing.details)
+    return reason_text(result)
 
 
 def rerun_command(test: str, clause: Clause, seed: int) -> str:
@@ -170,12 +184,6 @@ def _is_pytest_handler(handler: logging.Handler) -> bool:
     return any(kind.__module__ == _PYTEST_LOGGING_MODULE for kind in type(handler).__mro__)
 
 
-_PAYLOAD_CLAUSES = ("TCM101", "TCM102", "TCM3", "TCM5")
-
-"""Beginnings of the codes that say something about a callable that gets no HTTP: bodies, and what becomes of them."""
-
-_NO_HTTP = "needs http: tcop_target is a callable that gets callbacks as trees"
-
 _MAX_TIME_S = 300.0
 
 
@@ -208,11 +216,9 @@ class Contract:
         observer: what ``tcop_observer`` gave.
     """
 
-    def __init__(
-        self, request: pytest.FixtureRequest, target: TargetUnderTest, catalog: Catalog, observer: object
-    ) -> None:
+    def __init__(self, request: pytest.FixtureRequest, target: OpenTarget, catalog: Catalog, observer: object) -> None:
         self._request, self._target, self._catalog = request, target, catalog
-        self._observer = _to_observer(observer)
+        self._observer = _observer(observer)
         self._node: pytest.Item = request.node
         self._settings = settings_of(self._node)
 
@@ -264,8 +270,6 @@ class Contract:
         if not clauses:
             usage_error(f"{node.nodeid}: --tcop-skip leaves no clause to judge")
         skipped = {code: f"left out by the test: {reason}" for code, reason in reasons.items()}
-        if self._target.takes_parsed_body:
-            skipped |= {one.code: _NO_HTTP for one in clauses if not one.code.startswith(_PAYLOAD_CLAUSES)}
         check = CheckPlan(
             self._target.target,
             self._catalog,
@@ -275,23 +279,19 @@ class Contract:
             wait_s=wait_s,
             max_time_s=max_time_s,
             observation=ObservationConfig(self._observer, effect_timeout_s=effect_timeout_s),
+            takes_parsed_body=self._target.takes_parsed_body,
         )
         return _ContractPlan(check, clauses, skipped)
 
     def _run_check(self, plan: _ContractPlan) -> Verdict:
-        """Play what is to be played, and keep what was found, also of a run that is cut short."""
+        """Run the contract and give the verdict to the report collector, also if Ctrl-C cuts the run short."""
         __tracebackhide__ = True
-        run = ContractRun(plan.check, self._target.transport, time.perf_counter, asyncio.sleep)
-        collector = report_collector(self._request.config)
-        try:
-            if plan.check.clauses:
-                with target_errors_as_failures(), limit_logs():
-                    run_blocking(_run_all(run))
-        except KeyboardInterrupt:
-            collector.add(test_id(self._node), self._verdict(plan, run.verdict("interrupted")), self._settings.fail_on)
-            raise
-        verdict = self._verdict(plan, run.verdict("not run"))
-        collector.add(test_id(self._node), verdict, self._settings.fail_on)
+        with target_errors_as_failures(), limit_logs():
+            run = run_check(plan.check, self._target.transport, run_coroutine=run_in_thread)
+        verdict = self._verdict(plan, run.verdict)
+        report_collector(self._request.config).add(test_id(self._node), verdict, self._settings.fail_on)
+        if run.interrupted:
+            raise KeyboardInterrupt
         return verdict
 
     def _verdict(self, plan: _ContractPlan, verdict: Verdict) -> Verdict:
@@ -308,7 +308,7 @@ class Contract:
 
     def _with_pytest_advice(self, result: ClauseResult) -> ClauseResult:
         """Say what to do in pytest's way where the command line has another."""
-        reason = fixture_hint(result.reason)
+        reason = reason_in_pytest(result)
         if self._target.has_address:
             return replace(result, reason=reason)
         command = rerun_command(test_id(self._node), result.clause, self._settings.seed)
@@ -335,11 +335,6 @@ class Contract:
             pytest.fail(text, pytrace=False)
 
 
-async def _run_all(run: ContractRun) -> None:
-    async for _ in run.events():
-        pass
-
-
 def _subtests(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - pytest 8 has no type for it
     """Return what makes subtests, where this pytest has any."""
     if hasattr(pytest, "Subtests") and request.config.pluginmanager.hasplugin("subtests"):
@@ -347,14 +342,8 @@ def _subtests(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - pytest 8
     return None
 
 
-def _to_observer(value: object) -> Observer | None:
+def _observer(value: Any) -> Observer | None:  # noqa: ANN401 - whatever a user's own fixture returns
     if isinstance(value, SupportsUnlimitedRate):
         value.disable_rate_limit()
-    if value is None or hasattr(value, "observe"):
-        return cast("Observer | None", value)
-    if not callable(value):
-        usage_error(
-            f"tcop_observer is of type {type(value).__name__}; return a callable that takes an object's id and returns "
-            '{"effects": [...], "open": [...]}, an observer, or a stand-in such as tcop_pagerduty'
-        )
-    return CallableObserver("tcop_observer", value)
+    with usage_errors_as_failures():
+        return to_observer(value, "tcop_observer")

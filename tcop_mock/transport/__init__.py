@@ -1,1 +1,1 @@
-"""One POST and how it ended, and the retries of a delivery."""
+"""Sends one request and returns its outcome; retries deliveries."""

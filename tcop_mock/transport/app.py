@@ -1,4 +1,4 @@
-"""An app by its name, ``module:app``: found, recognised, and made a port."""
+"""Loads an app by its name, ``module:app``, and opens a transport to it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def transport_by_name(target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> Iterator[Transport]:
-    """Give the port to the app that a target names, which is looked for in the working directory first.
+    """Yield a transport to the app that a target names. The working directory is searched first.
 
     Raises:
-        UsageError: there is no such app.
-        TargetError: it does not start up.
+        UsageError: the app does not exist.
+        TargetError: the app does not start.
     """
     with contextlib.redirect_stdout(sys.stderr):
         app = load_app(target.app)
@@ -41,10 +41,10 @@ def transport_by_name(target: Target, *, max_body_bytes: int, clock: Callable[[]
 
 @contextmanager
 def transport_for(app: Any, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> Iterator[Transport]:  # noqa: ANN401 - any ASGI or WSGI app
-    """Give the port to an app that is at hand.
+    """Yield a transport to an app object.
 
     Raises:
-        TargetError: it does not start up.
+        TargetError: the app does not start.
     """
     if _is_asgi(app):
         with AsgiTransport(app, target, max_body_bytes=max_body_bytes, clock=clock) as transport:
@@ -54,17 +54,17 @@ def transport_for(app: Any, target: Target, *, max_body_bytes: int, clock: Calla
 
 
 def redirect_app_output() -> AbstractContextManager[Any]:
-    """Keep standard output for this thread: what others print, a receiver's code among them, goes to standard error."""
+    """Redirect the standard output of all other threads, which run the app's code, to standard error."""
     return contextlib.redirect_stdout(_ThreadStdout(sys.stdout))
 
 
 class _ThreadStdout:
-    """Standard output for us, and standard error for what an app prints, which runs in other threads."""
+    """Standard output for the creating thread, standard error for all others."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._stdout, self._owner_thread = stdout, threading.current_thread()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a stream has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a stream
         return getattr(self._stdout if threading.current_thread() is self._owner_thread else sys.stderr, name)
 
 
@@ -72,7 +72,7 @@ def load_app(reference: str) -> Any:  # noqa: ANN401 - any ASGI or WSGI app
     """Return the app of ``module:app``, ``module:factory()`` or ``module:holder.app``.
 
     Raises:
-        UsageError: there is none, or what is there cannot be called.
+        UsageError: it does not exist, or cannot be called.
     """
     app = load_object(reference, "app", "write module:app, or a URL with a number as its port")
     if not callable(app):
@@ -80,16 +80,16 @@ def load_app(reference: str) -> Any:  # noqa: ANN401 - any ASGI or WSGI app
     return app
 
 
-def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 - whatever has that name
+def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 - any object
     """Return what ``module:name``, ``module:factory()`` or ``module:holder.name`` names.
 
     Args:
         reference: the name.
-        kind: it should be, for messages.
-        advice: how it should be written.
+        kind: what the object should be, for messages.
+        advice: how to write the name, for messages.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the object cannot be loaded.
     """
     name, _, attribute = reference.partition(":")
     working_directory = str(Path.cwd())
@@ -105,7 +105,7 @@ def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 
 
 
 def _is_asgi(app: Any) -> bool:  # noqa: ANN401 - any callable
-    """Whether calling it gives an awaitable, or takes scope, receive and send; a WSGI app takes two arguments."""
+    """Return whether an app is a coroutine function or takes three arguments; a WSGI app takes two."""
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
         return True
     try:

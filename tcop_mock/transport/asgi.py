@@ -1,4 +1,4 @@
-"""An ASGI 3 app in this process: its lifespan, and requests, on an event loop of its own in a thread of its own."""
+"""A transport to an ASGI 3 app in this process. The app runs on its own event loop in its own thread."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _log = logging.getLogger(__name__)
 
 
 class AsgiTransport:
-    """A ``Post`` port to an app, which is started up inside ``with`` and shut down at its end.
+    """A transport to an app. ``with`` starts the app and shuts it down.
 
     Args:
         app: the app.
-        target: whose path is asked for.
-        max_body_bytes: of an answer's body.
-        clock: seconds.
-        lifespan_timeout_s: how long starting up, and shutting down, may take.
+        target: the target with the request path.
+        max_body_bytes: how many bytes of a response body are kept.
+        clock: monotonic clock in seconds.
+        lifespan_timeout_s: time limit of the startup and of the shutdown.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class AsgiTransport:
         self._lifespan = _Lifespan(app)
 
     def __enter__(self) -> Self:
-        """Start the app up.
+        """Start the app.
 
         Raises:
-            TargetError: it fails to start, or is not done in time.
+            TargetError: the app fails to start, or does not start in time.
         """
         self._loop = asyncio.new_event_loop()
         self._thread.start()
@@ -87,7 +87,7 @@ class AsgiTransport:
             self._loop.close()
 
     def _stop(self) -> None:
-        """End what still runs, and the loop; an app that blocks it is left to its thread, which ends with us."""
+        """Cancel all tasks and stop the loop. If the app blocks it, its daemon thread ends with this process."""
         asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop)
         self._thread.join(_STOP_TIMEOUT_S)
 
@@ -105,13 +105,13 @@ class AsgiTransport:
 
 
 class _AsgiRequest:
-    """One request; made anywhere, used on the app's loop."""
+    """One request, which runs on the app's event loop."""
 
     def __init__(self, app: AsgiApp, exchange: InProcessExchange, state: Message) -> None:
         self._app, self._exchange, self._state = app, exchange, state
         self._body_parts = list(exchange.request.body_segments()) or [b""]
         self.client_gone = asyncio.Event()
-        """The client has its answer, or waits no more."""
+        """Set when the client has the response or has stopped waiting."""
 
     async def run(self) -> None:
         """Call the app."""
@@ -136,7 +136,7 @@ class _AsgiRequest:
         try:
             await self._app(scope, self._receive, self._send)
             exchange.finish()
-        except Exception as problem:  # noqa: BLE001 - whatever an app raises is the attempt's to tell
+        except Exception as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt
             exchange.fail(problem)
 
     async def _receive(self) -> Message:
@@ -160,19 +160,19 @@ class _AsgiRequest:
 
 
 class _Lifespan:
-    """The lifespan protocol; an app that does not know it has none."""
+    """The lifespan protocol; apps without it are supported."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
         self.state: Message = {}
         self.startup_result: Future[str | None] = Future()
-        """What went wrong, or nothing."""
+        """The error of the startup, or ``None``."""
         self.shutdown_result: Future[None] = Future()
         self.shutdown_requested = asyncio.Event()
         self._receive_count = 0
 
     async def run(self) -> None:
-        """Call the app; it returns at its end."""
+        """Run the lifespan of the app until it ends."""
         try:
             await self._app(
                 {"type": "lifespan", "asgi": _ASGI_VERSIONS, "state": self.state}, self._receive, self._send

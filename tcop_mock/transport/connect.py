@@ -1,4 +1,4 @@
-"""Open a connection: resolve, connect, TLS. Each way to fail has an error of its own."""
+"""Opens connections: resolve, connect, TLS. Each kind of failure raises its own error."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import aiohappyeyeballs
 
 from tcop_mock.domain.diagnosis import Certificate, ConnectionProbe, TlsProbe
+from tcop_mock.transport.outcomes import ResolveError, error_text, missing_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,15 +28,11 @@ if TYPE_CHECKING:
 
 Addresses: TypeAlias = "Sequence[AddrInfoType]"
 
-"""What a name resolves to."""
+"""The addresses of a host name."""
 
 _HAPPY_EYEBALLS_DELAY_S = 0.25
 
-"""Head start of one address before the next is tried beside it (RFC 8305, section 8)."""
-
-
-class ResolveError(OSError):
-    """The host name did not resolve."""
+"""Delay before the next address is tried in parallel (RFC 8305, section 8)."""
 
 
 class Connection(NamedTuple):
@@ -48,7 +45,7 @@ class Connection(NamedTuple):
 async def connect_streams(
     target: Target, tls: ssl.SSLContext | None, resolve: Callable[..., Any] = socket.getaddrinfo
 ) -> Connection:
-    """Open a connection of one's own to a target; no proxy is asked.
+    """Open a new connection to a target, without a proxy.
 
     Raises:
         ResolveError: the name did not resolve.
@@ -68,43 +65,43 @@ async def probe_tcp(
     tls: ssl.SSLContext | None,
     addresses: Addresses,
 ) -> asyncio.Transport:
-    """Connect to the first of a target's addresses that answers.
+    """Connect to the first address that accepts the connection.
 
     Raises:
         ssl.SSLError: no TLS session.
         OSError: refused or unreachable.
     """
     sock = await connect_socket(addresses)
-    server_hostname = target.host.partition("%")[0].rstrip(".") if tls else None  # RFC 6066, 3: without the last dot
+    server_hostname = target.host.partition("%")[0].rstrip(".") if tls else None  # without the last dot (RFC 6066, 3)
     loop = asyncio.get_running_loop()
     try:
         transport, _ = await loop.create_connection(protocol, sock=sock, ssl=tls, server_hostname=server_hostname)
     except BaseException as problem:
         sock.close()
-        if isinstance(problem, OSError) and not isinstance(problem, ssl.SSLError):  # the connection stood before
+        if isinstance(problem, OSError) and not isinstance(problem, ssl.SSLError):  # the TCP connection was open
             raise ssl.SSLError(f"the connection ended in the handshake: {problem}") from problem
         raise
     return transport
 
 
 async def connect_socket(addresses: Addresses) -> socket.socket:
-    """Return a socket that is connected to the first of a target's addresses that answers, and does not block.
+    """Return a non-blocking socket, connected to the first address that accepts the connection.
 
     Raises:
         OSError: refused or unreachable.
     """
     sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY_S)
     peer = None
-    with contextlib.suppress(OSError):  # it was reset already, which whoever uses it is told
+    with contextlib.suppress(OSError):  # it was reset already; the caller gets that error when it uses the socket
         peer = sock.getpeername()
-    if sock.getsockname() == peer:  # nobody listens: it was given that very port, and has met itself
+    if sock.getsockname() == peer:  # no listener: the system assigned that port to this socket, connected to itself
         sock.close()
         raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
     return sock
 
 
 def tls_context(*, insecure: bool) -> ssl.SSLContext:
-    """Return what verifies a receiver's certificate, or does not; making it takes some 20 ms."""
+    """Return a TLS context that verifies certificates, or not; creating it takes some 20 ms."""
     context = ssl.create_default_context()
     if insecure:
         context.check_hostname = False
@@ -113,9 +110,9 @@ def tls_context(*, insecure: bool) -> ssl.SSLContext:
 
 
 async def resolve_host(host: str, port: int, resolve: Callable[..., Any]) -> Addresses:
-    """Look a name up in a thread that nobody waits for: a resolver that hangs must not hang our exit.
+    """Resolve a name in a daemon thread, so that a hanging resolver does not block the exit.
 
-    An address needs no looking up, and so no thread.
+    IP addresses need no lookup and no thread.
 
     Raises:
         ResolveError: the name did not resolve.
@@ -123,12 +120,12 @@ async def resolve_host(host: str, port: int, resolve: Callable[..., Any]) -> Add
     with contextlib.suppress(OSError, UnicodeError):
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     future: Future[Addresses] = Future()
-    future.set_running_or_notify_cancel()  # whoever asked may leave; the answer can still be set
+    future.set_running_or_notify_cancel()  # the result can be set even after the caller was cancelled
 
     def look_up() -> None:
         try:
             future.set_result(resolve(host, port, type=socket.SOCK_STREAM))
-        except BaseException as problem:  # noqa: BLE001 - raised again where it is awaited
+        except BaseException as problem:  # noqa: BLE001 - raised again in the awaiting task
             future.set_exception(problem)
 
     threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
@@ -140,11 +137,11 @@ async def resolve_host(host: str, port: int, resolve: Callable[..., Any]) -> Add
 
 _NO_CHECK_TIME = 0x200000
 
-"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which the standard library has no name for."""
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL; the standard library has no name for it."""
 
 
 async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Callable[[], float]) -> ConnectionProbe:
-    """Connect to one address, as ``getaddrinfo`` gives it, and leave again."""
+    """Connect to one address in the form of ``getaddrinfo``, and disconnect."""
     family, kind, protocol, _, address = entry
     started_s, problem = clock(), ""
     try:
@@ -153,14 +150,14 @@ async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Cal
             async with asyncio.timeout(deadline_s):
                 await asyncio.get_running_loop().sock_connect(sock, address)
     except TimeoutError:
-        problem = f"no connection inside {deadline_s:g} s"
+        problem = missing_detail("connection", deadline_s)
     except OSError as refused:
-        problem = refused.strerror or str(refused)
+        problem = error_text(refused)
     return ConnectionProbe(str(address[0]), family == socket.AF_INET6, clock() - started_s, problem)
 
 
 async def probe_tls(target: Target, deadline_s: float, resolve: Callable[..., Any]) -> TlsProbe:
-    """Say how a session comes about, and what the certificate says even where nobody should trust it."""
+    """Return the TLS version and certificate of a target, even if the certificate is not trusted."""
     try:
         async with asyncio.timeout(deadline_s):
             session = await _open_tls_session(target, ssl.create_default_context(), resolve)
@@ -168,7 +165,7 @@ async def probe_tls(target: Target, deadline_s: float, resolve: Callable[..., An
     except ssl.SSLCertVerificationError as verify_error:
         problem, code = verify_error.verify_message, verify_error.verify_code
     except TimeoutError:
-        return TlsProbe(error=f"no session inside {deadline_s:g} s")
+        return TlsProbe(error=missing_detail("session", deadline_s))
     except OSError as connection_error:
         return TlsProbe(
             error=getattr(connection_error, "reason", None) or connection_error.strerror or str(connection_error)
@@ -193,10 +190,10 @@ async def _open_tls_session(target: Target, context: ssl.SSLContext, resolve: Ca
 
 
 def _context_trusting(certificate: bytes | None) -> ssl.SSLContext:
-    """Return a context that takes this certificate alone, out of date or not; or any, of which it then tells nothing.
+    """Return a context that trusts only this certificate, even if it has expired; ``None`` trusts every certificate.
 
-    The standard library reads no certificate that was not verified, so one that is not to be trusted is asked for
-    once more, and trusted for that.
+    The standard library parses only verified certificates. So an untrusted certificate is fetched first, and then
+    trusted for a second connection that parses it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -1,8 +1,8 @@
-"""Push callbacks until they are accepted or the profile's attempts are used up, each at its time in its alarm's life.
+"""Delivers callbacks with the retries of a profile, checks acceptance, and limits the rate of attempts.
 
-Alarm time is virtual: while nothing is under way it runs as fast as is asked, and while a request is under way as fast
-as the world. So a day of repeats plays in a second, and yet what overlaps in life overlaps here: an attempt that is
-repeated after seconds comes behind a later notification of the same alarm exactly when TCOP's would.
+Alarm time is virtual. Without a request in flight it runs at a chosen speed; with one it runs in real time. So a day of
+repeats takes a second, and overlapping deliveries still overlap: a retry after some seconds is sent after a later
+notification of the same alarm exactly as TCOP would send it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import DeliveryRules
 
 
-def apply_acceptance(accept: Accept, request: OutgoingRequest, attempt: Attempt) -> Attempt:
-    """Return an attempt as a profile counts it: one that was acked may still not be the answer that it wants."""
+def apply_acceptance(accept: Accept, request_body: bytes, attempt: Attempt) -> Attempt:
+    """Return the attempt with the outcome that a profile gives it; some profiles also check the response body."""
     if attempt.outcome is not Outcome.ACKED or accept is Accept.ANY_2XX:
         return attempt
     if accept is Accept.EXACTLY_200:
@@ -37,12 +37,12 @@ def apply_acceptance(accept: Accept, request: OutgoingRequest, attempt: Attempt)
     elif accept is Accept.ERRCODE:
         reason = _errcode_problem(attempt.body)
     else:
-        reason = _retcode_problem(request.body, attempt.body)
+        reason = _retcode_problem(request_body, attempt.body)
     return replace(attempt, outcome=Outcome.REJECTED, detail=reason) if reason else attempt
 
 
 def _retcode_problem(request_body: bytes, response_body: bytes) -> str:
-    """Return why an answer is not the one that the pages of 2018 and 2019 want, or an empty string."""
+    """Return why the response is not the one of the pages of 2018 and 2019, or an empty string."""
     callback, response = _json_object(request_body), _json_object(response_body)
     if response is None:
         return "the answer is no JSON object, and this profile wants sessionId and retCode"
@@ -54,14 +54,12 @@ def _retcode_problem(request_body: bytes, response_body: bytes) -> str:
 
 
 def _errcode_problem(response_body: bytes) -> str:
-    """Return why an answer is not what a robot says when it has taken a message, or an empty string."""
+    """Return why the response is not the one of a robot that accepted a message, or an empty string."""
     response = _json_object(response_body)
     if response is None or "errcode" not in response:
         return "the answer is no JSON object with an errcode, as a robot's is"
     if response["errcode"] != 0 or isinstance(response["errcode"], bool):
-        return (
-            f"the robot answers errcode {response['errcode']!r}"  # its errmsg is its own text, which may echo the key
-        )
+        return f"the robot answers errcode {response['errcode']!r}"  # its errmsg may contain the key
     return ""
 
 
@@ -74,59 +72,59 @@ def _json_object(text: bytes) -> dict[str, object] | None:
 
 
 class ScheduledRequest(NamedTuple):
-    """A callback that is to be delivered."""
+    """A callback and the time to send it."""
 
     at_s: float
-    """When, in alarm time: seconds, from any moment on."""
+    """When it is sent, in seconds of alarm time."""
     request: OutgoingRequest
 
 
 class CompletedDelivery(NamedTuple):
-    """One delivery that has come to its end."""
+    """One finished delivery."""
 
     number: int
-    """Which of the notifications it was, from 0."""
+    """The index of its request, from 0."""
     delivery: Delivery
 
 
 class _ScheduledAttempt(NamedTuple):
-    """An attempt that is to be made; the earliest first, and of two at once the one that was thought of first."""
+    """An attempt that is due at a time; equal times keep their order."""
 
     at_s: float
-    """Alarm time."""
+    """Seconds of alarm time."""
     order: int
     number: int
-    """Of the notification."""
+    """The index of the request."""
 
 
 class _TimeSpan(NamedTuple):
-    """A stretch of alarm time, and what it took."""
+    """A span of alarm time and its real duration."""
 
     clock_start_s: float
-    """On the real clock."""
+    """Its start on the real clock."""
     start_s: float
     end_s: float
     time_scale: float
-    """Real seconds to a second of alarm time."""
+    """Real seconds per second of alarm time."""
     completed: set[asyncio.Future[Attempt]]
 
     def clock_time_s(self, at_s: float) -> float:
-        """Return when a moment of alarm time should have come on the real clock."""
+        """Return the real time of a moment of alarm time."""
         return self.clock_start_s + (at_s - self.start_s) * self.time_scale
 
 
 @dataclass(slots=True)
 class DeliveryScheduler:
-    """Delivers notifications.
+    """Delivers notifications in alarm time.
 
     Args:
-        transport: the port.
-        rules: attempts, deadline, outcomes after which it is pushed again, pauses.
-        clock: seconds, the port's own.
-        sleep: waits out what alarm time there is to wait.
-        retry_scale: seconds that a second of alarm time takes while a callback waits to be pushed again; 0: none.
-            The deadline is not scaled.
-        gap_scale: the same while none does, so between one notification and the next.
+        transport: sends each attempt.
+        rules: attempts, deadline, retry outcomes and pauses.
+        clock: the clock of the transport, in seconds.
+        sleep: coroutine used for waits.
+        retry_scale: real seconds per second of alarm time while a callback waits for a retry; 0: no wait. Deadlines
+            are not scaled.
+        gap_scale: the same while no callback waits for a retry, that is, between notifications.
     """
 
     transport: Transport
@@ -136,7 +134,7 @@ class DeliveryScheduler:
     retry_scale: float = 1.0
     gap_scale: float = 0.0
     _attempts: dict[int, list[Attempt]] = field(init=False, repr=False, default_factory=dict)
-    """Of the notifications that have been pushed, and may be again."""
+    """The attempts so far of each unfinished delivery, by index."""
 
     async def deliver(self, request: OutgoingRequest) -> Delivery:
         """Deliver one callback now."""
@@ -144,7 +142,7 @@ class DeliveryScheduler:
         return completed.delivery
 
     async def deliver_all(self, requests: Sequence[ScheduledRequest]) -> AsyncGenerator[CompletedDelivery]:
-        """Deliver all, each at its time, and yield each when it has been accepted or given up."""
+        """Deliver each request at its time; yield each delivery when it is accepted or given up."""
         self._attempts = {}
         sequence = itertools.count()
         queue = [_ScheduledAttempt(one.at_s, next(sequence), number) for number, one in enumerate(requests)]
@@ -178,7 +176,7 @@ class DeliveryScheduler:
     async def _wait_for_next(
         self, queue: list[_ScheduledAttempt], in_flight: Collection[asyncio.Future[Attempt]], now_s: float
     ) -> _TimeSpan:
-        """Wait until an attempt has landed or the next one is due."""
+        """Wait until an attempt has ended or the next one is due."""
         clock_start_s = self.clock()
         if in_flight:
             timeout_s = queue[0].at_s - now_s if queue else None
@@ -191,27 +189,25 @@ class DeliveryScheduler:
         return _TimeSpan(clock_start_s, now_s, queue[0].at_s, scale, set())
 
     def _record_attempt(self, number: int, request: OutgoingRequest, attempt: Attempt) -> float | None:
-        """Record an attempt; return how long to wait for the next one, or ``None`` where there is none."""
+        """Record an attempt; return the pause before the next one, or ``None`` if there is none."""
         attempts = self._attempts.setdefault(number, [])
-        attempts.append(apply_acceptance(self.rules.accept, request, attempt))
-        if not self.rules.should_retry(attempts[-1]) or len(attempts) >= self.rules.attempts:
-            return None
-        return self.rules.pause_s(attempt, len(attempts))
+        attempts.append(apply_acceptance(self.rules.accept, request.body, attempt))
+        return self.rules.retry_pause_s(attempts[-1], len(attempts))
 
 
 _MINUTE_S = 60.0
 
 
 class RateLimitedTransport:
-    """A ``Post`` port that begins so many attempts in a time at the most.
+    """A transport that limits the rate of attempts.
 
     Args:
-        transport: the port.
-        limit: how many.
-        period_s: in any time of so many seconds.
-        clock: seconds, the port's own.
-        sleep: waits for a turn.
-        on_wait: is told how many seconds are waited, each time.
+        transport: sends each attempt.
+        limit: the maximum number of attempts in a period.
+        period_s: the length of the period; it applies to every window of this length.
+        clock: the clock of the transport, in seconds.
+        sleep: coroutine used for waits.
+        on_wait: called with the seconds of each wait.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
@@ -227,12 +223,12 @@ class RateLimitedTransport:
         self._transport, self._clock, self._sleep, self._on_wait = transport, clock, sleep, on_wait
         self._period_s = period_s
         self._recent_starts_s: deque[float] = deque(maxlen=limit)
-        """When the last attempts began, or will begin."""
+        """Start times of the last attempts, including planned ones."""
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
-        """Send once, when it is its turn; the deadline counts from then."""
+        """Wait until the limit allows an attempt, then send once; the deadline starts after the wait."""
         now_s = self._clock()
         start_s = now_s
         if len(self._recent_starts_s) == self._recent_starts_s.maxlen:

@@ -1,7 +1,7 @@
-"""One POST over HTTP/1.1, and everything there is to know about how it ended.
+"""A transport that sends one request over HTTP/1.1 and records how it ended.
 
-``h11`` parses; the socket is ours, because the outcome depends on what a client library hides: how many bytes of an
-answer had come, when, and how the request was cut into segments.
+``h11`` parses responses. The socket is our own, because client libraries hide what the outcome depends on: how many
+bytes of a response arrived, when, and how the request was split into segments.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import h11
 
 from tcop_mock.domain.delivery import Attempt, Outcome
-from tcop_mock.transport.connect import Connection, ResolveError, connect_streams, tls_context
+from tcop_mock.transport.connect import Connection, connect_streams, tls_context
+from tcop_mock.transport.outcomes import HangUpRequestedError, InvalidResponseError, Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,12 +31,8 @@ _MAX_HEAD_BYTES = 100 * 1024
 _HTTP_PREFIX = b"HTTP/"
 
 
-class InvalidResponseError(Exception):
-    """What came is no HTTP/1 answer."""
-
-
 class ResponseReader:
-    """Collects status, headers and body; ``is_complete`` when there is no more to come or to read."""
+    """Parses a response into status, headers and body; ``is_complete`` when nothing more is to be read."""
 
     def __init__(self, method: str, max_body_bytes: int) -> None:
         self.status: int | None = None
@@ -48,36 +44,36 @@ class ResponseReader:
         self._max_body_bytes = max_body_bytes
         self._first_bytes = b""
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-        # the parser has to know the method (an answer to HEAD has no body); the real request is written elsewhere
+        # the parser needs the method (a response to HEAD has no body); the real request is written elsewhere
         self._parser.send(h11.Request(method=method, target="/", headers=[("Host", "-")]))
         self._parser.send(h11.EndOfMessage())
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another request may follow on the same connection: not behind bytes that nobody asked for."""
+        """Whether the connection can be reused; unrequested bytes after the response prevent that."""
         return self.is_complete and self._parser.their_state is h11.DONE and not self._parser.trailing_data[0]
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes; none mean that the receiver closed.
+        """Parse the next bytes; an empty value means that the receiver closed the connection.
 
         Raises:
-            BadAnswerError: they are no HTTP/1.
-            EOFError: the answer ends too early.
+            InvalidResponseError: the bytes are not HTTP/1.
+            EOFError: the response ends too early.
         """
         self.received_bytes += len(data)
         self._first_bytes = (self._first_bytes + data)[: len(_HTTP_PREFIX)]
         if not _HTTP_PREFIX.startswith(self._first_bytes):
             raise InvalidResponseError(
                 "no HTTP answer: it does not start with HTTP/"
-            )  # the parser waits for a blank line
+            )  # the parser would wait for a blank line
         try:
             self._parser.receive_data(data)
             while not self.is_complete and (event := self._parser.next_event()) is not h11.NEED_DATA:
                 self._handle_event(event)
         except h11.RemoteProtocolError as problem:
             if not data:
-                raise EOFError from None  # it closed before the end of its answer
-            # what stands after the colon is the receiver's own text, which may echo credentials
+                raise EOFError from None  # closed before the end of the response
+            # the text after the colon is the receiver's own and may contain credentials
             raise InvalidResponseError(f"no HTTP answer: {str(problem).partition(':')[0]}") from None
 
     def _handle_event(self, event: object) -> None:
@@ -93,21 +89,13 @@ class ResponseReader:
 
 
 def request_head(target: Target, request: OutgoingRequest) -> bytes:
-    """Return it, with the blank line at its end.
+    """Return the request line and the header fields, including the blank line.
 
-    Nothing here raises, so that no traceback shows the credentials that it holds in the clear.
+    Nothing here raises, so that no traceback shows the credentials in the clear.
     """
-    fields = {
-        "host": ("Host", target.authority),
-        "content-length": request.framing_header,
-        # RFC 9112, 9.6: "close" is said by who will not use the connection again
-        "connection": ("Connection", "keep-alive" if request.keep_alive else "close"),
-    }
-    if request.credentials is not None:
-        fields["authorization"] = ("Authorization", f"Basic {request.credentials.token().reveal()}")
-    fields |= {name.lower(): (name, value) for name, value in request.headers}
     request_line = f"{request.method} {target.path_with(request.query)} HTTP/1.1"
-    lines = [request_line, *(f"{name}: {value}" for name, value in fields.values())]
+    fields = request.header_fields(target.authority, keep_alive=request.keep_alive)
+    lines = [request_line, *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
@@ -116,7 +104,7 @@ _READ_BYTES = 65_536
 
 @dataclass(slots=True)
 class _AttemptState:
-    """What has happened so far in one attempt."""
+    """The progress of one attempt."""
 
     intended_s: float
     started_s: float
@@ -125,21 +113,26 @@ class _AttemptState:
     first_byte_s: float | None = None
     sent_bytes: int = 0
 
-
-class HangUpRequestedError(Exception):
-    """The connection is to be closed, as the push asks for."""
+    @property
+    def phase(self) -> Phase:
+        """How far the attempt has come."""
+        if self.connected_s is None:
+            return Phase.CONNECTING
+        if self.response.status is not None:
+            return Phase.BODY
+        return Phase.HEAD if self.response.received_bytes else Phase.WAITING
 
 
 class HttpTransport:
-    """The ``Post`` port over real sockets: a fresh connection per attempt, no proxy, no redirect, no retry.
+    """The transport over real sockets: a new connection per attempt, no proxy, no redirect, no retry.
 
     Args:
-        target: where to; its credentials are not used here, they come with each push.
-        max_body_bytes: how much of an answer's body is read before the socket is closed.
+        target: the receiver; its credentials are not used, because each request has its own.
+        max_body_bytes: how many bytes of a response body are read before the socket is closed.
         insecure: do not verify the receiver's certificate.
-        clock: seconds, monotonic.
-        sleep: pauses between segments.
-        resolve: looks a host name up; may block.
+        clock: monotonic clock in seconds.
+        sleep: coroutine used for the pauses between segments.
+        resolve: function that resolves a host name; may block.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
@@ -175,11 +168,11 @@ class HttpTransport:
 
     @property
     def has_idle_connection(self) -> bool:
-        """Whether the last attempt left a connection on which another request may follow."""
+        """Whether the last attempt left a reusable connection."""
         return self._idle_connection is not None
 
     def close_idle_connection(self) -> None:
-        """Close the connection that was kept, if one was."""
+        """Close the reusable connection, if there is one."""
         if self._idle_connection is not None:
             self._idle_connection.writer.transport.abort()
             self._idle_connection = None
@@ -188,18 +181,8 @@ class HttpTransport:
         try:
             async with asyncio.timeout(deadline_s):
                 await self._exchange_on_connection(request, state)
-        except TimeoutError:
-            return Outcome.TIMED_OUT, _timeout_detail(state, deadline_s)
-        except HangUpRequestedError:
-            return Outcome.CANCELLED, "hung up, as asked for"
-        except InvalidResponseError as problem:
-            return Outcome.BAD_ANSWER, str(problem)
-        except EOFError:
-            return _connection_outcome(state), "the receiver closed the connection"
-        except OSError as problem:
-            return _connection_outcome(state, problem), getattr(
-                problem, "verify_message", ""
-            ) or problem.strerror or str(problem)
+        except (OSError, EOFError, InvalidResponseError, HangUpRequestedError) as error:
+            return failure_from_error(error, state.phase, deadline_s)
         return Outcome.from_status(state.response.status), ""
 
     async def _exchange_on_connection(self, request: OutgoingRequest, state: _AttemptState) -> None:
@@ -217,7 +200,7 @@ class HttpTransport:
                 connection.writer.transport.abort()  # close() would wait for a peer that does not read
 
     async def _send_and_receive(self, request: OutgoingRequest, state: _AttemptState, connection: Connection) -> None:
-        """Write and read side by side: an answer may come before the request is written (413, 401)."""
+        """Write and read concurrently, because a response may arrive before the request is written (413, 401)."""
         if request.hang_up_after_s is not None:
             await self._write(request, state, connection.writer)
             await self._sleep(request.hang_up_after_s)
@@ -230,7 +213,7 @@ class HttpTransport:
             await asyncio.wait([write_task])
             problem = None if write_task.cancelled() else write_task.exception()
             if problem is not None and not isinstance(problem, OSError):
-                raise problem  # ours; what the receiver does to the connection shows when it is read
+                raise problem  # our own error; errors of the connection show when reading
 
     async def _write(self, request: OutgoingRequest, state: _AttemptState, writer: asyncio.StreamWriter) -> None:
         state.sent_bytes = self._write_head(request, writer)
@@ -244,10 +227,10 @@ class HttpTransport:
             writer.write_eof()
 
     def _write_head(self, request: OutgoingRequest, writer: asyncio.StreamWriter) -> int:
-        """Write the head, with the body unless that is segmented.
+        """Write the head, and the body unless it is segmented.
 
-        Only here, where nothing is awaited and nothing raises, does a frame hold the credentials in the clear: a
-        traceback that shows local variables never shows them.
+        Only this frame holds the credentials in the clear. It neither awaits nor raises, so that no traceback with
+        local variables shows them.
         """
         data = request_head(self._target, request) + (
             b"" if _is_segmented(request) else request.framed_body()[: request.truncate_at]
@@ -289,23 +272,5 @@ class HttpTransport:
 
 
 def _is_segmented(request: OutgoingRequest) -> bool:
-    """Whether the body goes out in writes of its own."""
+    """Whether the body is written in segments, separately from the head."""
     return bool(request.segment_sizes) and not request.chunked
-
-
-def _connection_outcome(state: _AttemptState, problem: OSError | None = None) -> Outcome:
-    if isinstance(problem, ResolveError):
-        return Outcome.DNS
-    if isinstance(problem, ssl.SSLError):
-        return Outcome.TLS
-    if state.connected_s is None:
-        return Outcome.REFUSED
-    return Outcome.RESET_IN_ANSWER if state.response.received_bytes else Outcome.RESET_BEFORE_ANSWER
-
-
-def _timeout_detail(state: _AttemptState, deadline_s: float) -> str:
-    if state.connected_s is None:
-        return f"no connection inside {deadline_s:g} s"
-    if state.response.status is None:
-        return f"no answer inside {deadline_s:g} s"
-    return "the head of the answer came in time, its body did not end"

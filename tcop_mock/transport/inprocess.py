@@ -1,6 +1,6 @@
-"""One request to an app in this process, as it goes on: the app's side fills it in, the sender's waits for it.
+"""Transports to WSGI apps and callables in this process, and the exchange that ASGI shares.
 
-Each app runs in threads of its own, so that one that blocks is late and nothing else is.
+Every app runs in its own threads, so that a blocking app delays nothing else.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.transport.outcomes import HangUpRequestedError, Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -43,13 +44,13 @@ _INCOMPLETE_RESPONSE = "the app ended inside its answer"
 
 
 class InProcessExchange:
-    """A request, and what an app answers.
+    """One request and the response of an app: the app fills it in, the sender waits for it.
 
     Args:
-        target: whose path is asked for.
-        request: what is sent.
-        max_body_bytes: of the answer's body.
-        clock: seconds.
+        target: the target with the request path.
+        request: the request.
+        max_body_bytes: how many bytes of the response body are kept.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(
@@ -69,24 +70,16 @@ class InProcessExchange:
         self.body_received: Future[None] = Future()
 
     def request_headers(self) -> list[tuple[str, str]]:
-        """Return the headers as the sender writes them on a wire."""
-        request = self.request
-        fields = {
-            "host": ("Host", self.host),
-            "content-length": request.framing_header,
-            "connection": ("Connection", "close"),
-        }
-        if request.credentials is not None:
-            fields["authorization"] = ("Authorization", f"Basic {request.credentials.token().reveal()}")
-        return list((fields | {name.lower(): (name, value) for name, value in request.headers}).values())
+        """Return the header fields that a socket transport would send."""
+        return self.request.header_fields(self.host, keep_alive=False)
 
     def start_response(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Take the head of the answer."""
+        """Record the head of the response."""
         self.status, self.headers, self.first_byte_s = status, tuple(headers), self._clock()
         resolve_future(self.head_received)
 
     def write(self, data: bytes) -> None:
-        """Take a part of the answer's body."""
+        """Record a part of the response body."""
         remaining = self._max_body_bytes - len(self.body)
         self.body += data[:remaining]
         if len(data) > remaining:
@@ -94,13 +87,13 @@ class InProcessExchange:
             resolve_future(self.body_received)
 
     def finish(self) -> None:
-        """Take it that there is no more to come; without a head, servers answer 500."""
+        """Record the end of the response. Without a head it becomes a 500, as in servers."""
         if self.status is None:
             self.fail(_NO_RESPONSE)
         resolve_future(self.body_received)
 
     def fail(self, problem: BaseException | str, status: int = HTTPStatus.INTERNAL_SERVER_ERROR) -> None:
-        """Take it that the app has raised: as servers do it, 500 before the head, and the end of all behind it."""
+        """Record that the app raised. Before the head that is a 500, afterwards a broken response, as in servers."""
         trace = problem if isinstance(problem, str) else "".join(traceback.format_exception(problem))
         if self.request.credentials is not None:
             trace = self.request.credentials.mask(trace)
@@ -113,26 +106,23 @@ class InProcessExchange:
             resolve_future(self.body_received)
 
     async def outcome(self, deadline_s: float) -> tuple[Outcome, str]:
-        """Wait for the answer, and say how the attempt ended."""
+        """Wait for the response and return the outcome and its detail."""
         if self.request.hang_up_after_s is not None:
             await asyncio.sleep(self.request.hang_up_after_s)
-            return Outcome.CANCELLED, "hung up, as asked for"
+            return failure_from_error(HangUpRequestedError(), Phase.WAITING)
         try:
             async with asyncio.timeout(deadline_s):
                 await asyncio.shield(asyncio.wrap_future(self.head_received))
                 async with asyncio.timeout(self.request.body_timeout_s):
                     await asyncio.shield(asyncio.wrap_future(self.body_received))
-        except TimeoutError:
-            detail = (
-                f"no answer inside {deadline_s:g} s" if self.status is None else "the body of the answer did not end"
-            )
-            return Outcome.TIMED_OUT, detail
+        except TimeoutError as error:
+            return failure_from_error(error, Phase.WAITING if self.status is None else Phase.BODY, deadline_s)
         if self._is_broken:
             return Outcome.RESET_IN_ANSWER, _INCOMPLETE_RESPONSE
         return Outcome.from_status(self.status), self.traceback.strip().rpartition("\n")[2]
 
     def to_attempt(self, outcome: tuple[Outcome, str], started_s: float, intended_s: float | None) -> Attempt:
-        """Return the record of the attempt, which has ended now."""
+        """Return the record of the attempt that has just ended."""
         return Attempt(
             outcome=outcome[0],
             intended_s=started_s if intended_s is None else intended_s,
@@ -153,19 +143,19 @@ class InProcessExchange:
 
 
 def resolve_future(future: Future[T | None], value: T | None = None) -> None:
-    """Settle a future that may be settled."""
+    """Set the result of a future unless it is done."""
     with contextlib.suppress(InvalidStateError):
         future.set_result(value)
 
 
 class WsgiTransport:
-    """A ``Post`` port to an app.
+    """A transport to a WSGI app.
 
     Args:
         app: the app.
-        target: whose path is asked for.
-        max_body_bytes: of an answer's body.
-        clock: seconds.
+        target: the target with the request path.
+        max_body_bytes: how many bytes of a response body are kept.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(self, app: WsgiApp, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> None:
@@ -201,7 +191,7 @@ class WsgiTransport:
                 if close is not None:
                     close()
             exchange.finish()
-        except Exception as problem:  # noqa: BLE001 - whatever an app raises is the attempt's to tell
+        except Exception as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt
             exchange.fail(problem)
 
 
@@ -210,7 +200,7 @@ def _environ(exchange: InProcessExchange) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": exchange.request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": exchange.path.encode().decode("latin-1"),  # as PEP 3333 has bytes in texts
+        "PATH_INFO": exchange.path.encode().decode("latin-1"),  # bytes as Latin-1 text (PEP 3333)
         "QUERY_STRING": exchange.query,
         "SERVER_NAME": host,
         "SERVER_PORT": port or "80",
@@ -232,13 +222,13 @@ def _environ(exchange: InProcessExchange) -> dict[str, Any]:
 
 
 class CallableTransport:
-    """A ``Post`` port to a callable: that it returns is 200, a ``ValueError`` is 400, whatever else it raises is 500.
+    """A transport to a callable. Returning is a 200, ``ValueError`` a 400, any other exception a 500.
 
     Args:
-        handler: gets the body's JSON value; may be a coroutine function. Each call is in a thread of its own.
-        target: what it is called.
-        answer_cap_bytes: as of other ports.
-        clock: seconds.
+        handler: called with the parsed body in a new thread; may be a coroutine function.
+        target: the name of the handler as a target.
+        answer_cap_bytes: how many bytes of a response body are kept.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(
@@ -267,7 +257,7 @@ class CallableTransport:
                 asyncio.run(_await_result(result))
         except ValueError as problem:
             exchange.fail(problem, HTTPStatus.BAD_REQUEST)
-        except Exception as problem:  # noqa: BLE001 - whatever a handler raises is the attempt's to tell
+        except Exception as problem:  # noqa: BLE001 - any error of the handler becomes part of the attempt
             exchange.fail(problem)
         else:
             exchange.start_response(HTTPStatus.OK, ())

@@ -1,43 +1,133 @@
-"""The port to a target, whatever it is."""
+"""Transports to targets: a URL, an app or a parser by name, an app or a callable at hand."""
 
 from __future__ import annotations
 
+import inspect
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from tcop_mock.domain.target import Target
+from tcop_mock.errors import UsageError
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.domain.delivery import Transport
-    from tcop_mock.domain.target import Target
+
+_EXPECTED = "a URL, an ASGI or WSGI app, 'module:app', or a callable that takes a callback"
+_HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTarget:
+    """A receiver that can be sent to.
+
+    Args:
+        target: its address; for an app or a callable at hand, its name.
+        transport: sends requests to it.
+        has_address: whether a command line can name it, too.
+        takes_parsed_body: whether it is a callable that gets the JSON value of each body and no HTTP request.
+    """
+
+    target: Target
+    transport: Transport
+    has_address: bool = True
+    takes_parsed_body: bool = False
 
 
 @contextmanager
 def open_transport(target: Target, max_body_bytes: int, *, insecure: bool = False) -> Iterator[Transport]:
-    """Give the port to a URL, or to an app or a parser in this process, on the clock of ``time.perf_counter``.
+    """Yield a transport to a URL, or to an app or a parser in this process, on the clock of ``time.perf_counter``.
 
     Args:
-        target: what is sent to.
-        max_body_bytes: how much of an answer's body is read.
+        target: the target.
+        max_body_bytes: how many bytes of a response body are read.
         insecure: do not verify the certificate of an https URL.
 
     Raises:
-        UsageError: there is no such app or parser.
-        TargetError: the app does not start up.
+        UsageError: the app or parser does not exist.
+        TargetError: the app does not start.
     """
     if not target.app:
         yield HttpTransport(target, max_body_bytes=max_body_bytes, insecure=insecure, clock=time.perf_counter)
         return
     if target.parser:
-        from tcop_mock.transport.parser import parser_transport  # noqa: PLC0415 - who sends to URLs need not load it
+        from tcop_mock.transport.parser import parser_transport  # noqa: PLC0415 - not needed for URLs
 
         with parser_transport(target, clock=time.perf_counter) as parser:
             yield parser
         return
-    from tcop_mock.transport.app import transport_by_name  # noqa: PLC0415 - who sends to URLs need not load it
+    from tcop_mock.transport.app import transport_by_name  # noqa: PLC0415 - not needed for URLs
 
     with transport_by_name(target, max_body_bytes=max_body_bytes, clock=time.perf_counter) as transport:
         yield transport
+
+
+def resolve_target(value: object) -> Target:
+    """Return the target that a value stands for.
+
+    Args:
+        value: a URL, ``module:app``, a :class:`Target`, an ASGI or WSGI app, or a callable that takes a callback.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if isinstance(value, Target):
+        return value
+    if isinstance(value, str):
+        return Target.parse(value)
+    if not callable(value):
+        raise UsageError(f"the target is of type {type(value).__name__}; give {_EXPECTED}")
+    if _accepts_arguments(value, 0) and not _accepts_arguments(value, 1):
+        raise UsageError(f"the target is a callable without arguments; give {_EXPECTED}")
+    described: Any = value if hasattr(value, "__qualname__") else type(value)
+    return Target("http", "localhost", _HTTP_PORT, "/", app=f"{described.__module__}:{described.__qualname__}")
+
+
+@contextmanager
+def open_target(value: object, max_body_bytes: int, *, insecure: bool = False) -> Iterator[OpenTarget]:
+    """Open what :func:`resolve_target` takes.
+
+    Args:
+        value: the target.
+        max_body_bytes: how much of a response body is read.
+        insecure: do not verify the certificate of an https URL.
+
+    Raises:
+        UsageError: the value is no target, or the app it names is not there.
+        TargetError: the app does not start up.
+    """
+    target = resolve_target(value)
+    has_address = isinstance(value, str | Target)
+    with ExitStack() as stack:
+        if not target.app or target.parser:
+            transport = stack.enter_context(open_transport(target, max_body_bytes, insecure=insecure))
+            yield OpenTarget(target, transport)
+            return
+        from tcop_mock.transport.app import load_app, transport_for  # noqa: PLC0415 - a URL needs no app
+        from tcop_mock.transport.inprocess import CallableTransport  # noqa: PLC0415 - a URL needs no app
+
+        app: Any = load_app(target.app) if has_address else value
+        takes_parsed_body = _accepts_arguments(app, 1) and not _accepts_arguments(app, 2)
+        if takes_parsed_body:
+            yield OpenTarget(
+                target,
+                CallableTransport(app, target, answer_cap_bytes=max_body_bytes, clock=time.perf_counter),
+                has_address,
+                takes_parsed_body=True,
+            )
+            return
+        app_transport = transport_for(app, target, max_body_bytes=max_body_bytes, clock=time.perf_counter)
+        yield OpenTarget(target, stack.enter_context(app_transport), has_address)
+
+
+def _accepts_arguments(function: Any, count: int) -> bool:  # noqa: ANN401 - any callable
+    """Return whether something can be called with ``count`` arguments."""
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True

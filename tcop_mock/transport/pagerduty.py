@@ -1,8 +1,8 @@
-"""A callback as an event of PagerDuty's Events API v2, which TCOP sends where the callback URL is PagerDuty's.
+"""PagerDuty events (Events API v2), which TCOP sends if the callback URL is PagerDuty's.
 
-What the API wants: PagerDuty's developer documentation, Events API v2 (trigger and resolve events). That TCOP
-sends to ``https://events.pagerduty.com/v2/enqueue`` with an integration key: alarm callback page, 2023-08-07. What TCOP
-writes into an event is shown there in an image only: ``ASSUMED``.
+The API is documented in PagerDuty's developer documentation, Events API v2 (trigger and resolve events). TCOP sends to
+``https://events.pagerduty.com/v2/enqueue`` with an integration key (alarm callback page, 2023-08-07). That page shows
+the content of an event only in an image, so it is an assumption here.
 """
 
 from __future__ import annotations
@@ -21,26 +21,28 @@ if TYPE_CHECKING:
 PAGERDUTY_ASSUMPTION = (
     "texts, severity (critical), dedup_key and custom_details of an event are ours (TCOP's are not published)"
 )
-"""What no source says of these events."""
+"""The assumptions about these events."""
 PAGERDUTY_MAX_SUMMARY_CHARS = 1024
 PAGERDUTY_MAX_BYTES = 512 * 1024
 _PAGERDUTY_STATES = {False: "Triggered", True: "Resolved"}
 
 
 def pagerduty_event(callback: CallbackView, key: Secret | None) -> bytes:
-    """Return the event of a callback: a trigger, again for each repeat, or a resolve.
+    """Return the event of a callback: a trigger, also for each repeat, or a resolve.
 
     Args:
         callback: the callback.
-        key: the service's integration key; ``None`` masks it, for showing.
+        key: the service's integration key; ``None`` masks it, for display.
 
     Raises:
-        UsageError: it would be larger than PagerDuty takes.
+        UsageError: the event is larger than PagerDuty accepts.
     """
     masked = _event_bytes(callback, MASK)
     size = len(masked) + len(key.reveal() if key else "") - len(MASK)
-    if size > PAGERDUTY_MAX_BYTES:  # while no variable holds the key, which a traceback might show
-        raise UsageError(f"as a PagerDuty event this callback has {size} bytes; PagerDuty takes {PAGERDUTY_MAX_BYTES}")
+    if size > PAGERDUTY_MAX_BYTES:  # no variable holds the key here, which a traceback might show
+        raise UsageError(
+            f"as a PagerDuty event this callback has {size} bytes; PagerDuty accepts {PAGERDUTY_MAX_BYTES}"
+        )
     return _event_bytes(callback, key.reveal()) if key else masked
 
 
@@ -56,7 +58,7 @@ def _event_bytes(callback: CallbackView, key: str) -> bytes:
 
 
 def dedup_key(callback: CallbackView) -> str:
-    """Return what all callbacks of one alarm share, and no other alarm has: its policy, metric or event, and object."""
+    """Return a key that is unique to an alarm: a hash of its policy, metric or event, and object."""
     object_info, policy = callback.object_info, callback.policy
     owner = [object_info.get("appId"), object_info.get("region"), object_info.get("namespace"), policy.get("policyId")]
     key_text = json.dumps([*owner, policy.get("policyName"), callback.metric_name, callback.dimensions], sort_keys=True)

@@ -1,6 +1,6 @@
-"""Parsers as targets: what takes a body that has been parsed, or refuses it, and nothing else.
+"""Transports to the parser of a receiver, which accepts or rejects a parsed body.
 
-A model is a class or a callable of the receiver's, named ``module:callable``; a schema is its own JSON Schema.
+A model is a class or callable of the receiver, named ``module:callable``. A schema is a JSON Schema file.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ if TYPE_CHECKING:
 
 _ADVICE = "write --model module:callable"
 _CRASH_ERRORS = (ArithmeticError, AttributeError, LookupError, NameError, RuntimeError, TypeError)
-"""What nobody raises to refuse a body: where nobody catches it, servers answer 500."""
+"""Exceptions that mean a crash, not a rejection; uncaught, they become a 500."""
 _LOCK_TIMEOUT_S = 0.25
-"""Nobody promised that a parser can be called from several threads at once: so long one call waits for another."""
+"""Time that one call waits for another, because a parser may not be thread-safe."""
 _MAX_REASONS = 8
 _MAX_REASON_CHARS = 300
 _MAX_LEAVES = 500
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 _NUMBER = re.compile(r"(?<![\w.])-?\d[\d.]{2,}(?![\w.])")
-"""Shorter ones may as well be the error's own."""
+"""Shorter numbers may be the error's own."""
 
 
 @contextlib.contextmanager
 def parser_transport(target: Target, *, clock: Callable[[], float]) -> Iterator[ParserTransport]:
-    """Give the port to a parser, which is looked for in the working directory first.
+    """Yield a transport to a parser. The working directory is searched first.
 
     Raises:
-        UsageError: there is no such callable, or the schema cannot be used.
+        UsageError: the callable does not exist, or the schema is invalid.
     """
     load_parser = schema_parser if target.parser is Parser.SCHEMA else model_parser
     with contextlib.redirect_stdout(sys.stderr):
@@ -61,10 +61,10 @@ def parser_transport(target: Target, *, clock: Callable[[], float]) -> Iterator[
 
 
 def schema_parser(name: str) -> Parse:
-    """Return what raises where a body does not keep the JSON Schema in a file.
+    """Return a parser that raises if a body violates the JSON Schema in a file.
 
     Raises:
-        UsageError: the file cannot be read, is no JSON Schema, or refers to what is not in it: nothing is fetched.
+        UsageError: the file cannot be read, is not a JSON Schema, or has references to other files.
     """
     validate = load_user_schema(name)
 
@@ -77,22 +77,23 @@ def schema_parser(name: str) -> Parse:
 
 
 class SchemaError(ValueError):
-    """What a schema has against a body: in ``errors()``, as pydantic has it."""
+    """The violations of a schema, available from ``errors()`` like those of pydantic."""
 
     def errors(self) -> list[dict[str, Any]]:
-        """Return where and what."""
+        """Return the location and message of each violation."""
         details: list[dict[str, Any]] = self.args[0]
         return details
 
 
 def model_parser(reference: str) -> Parse:
-    """Return what takes a body as the class or the callable of a name does, and raises where that does.
+    """Return a parser that calls the named class or callable with a body.
 
-    A pydantic model validates it (``model_validate``, ``parse_obj``, a type adapter's ``validate_python``); a
-    dataclass, and whatever takes no single argument, is called with its keys; anything else is called with it.
+    A pydantic model validates the body (``model_validate``, ``parse_obj``, a type adapter's ``validate_python``).
+    A dataclass, or a callable that does not accept one argument, is called with the keys of the body as keyword
+    arguments. Any other callable is called with the body.
 
     Raises:
-        UsageError: there is none, or what is there cannot be called.
+        UsageError: it does not exist, or cannot be called.
     """
     model = load_object(reference, "parser", _ADVICE)
     for method in ("model_validate", "parse_obj", "validate_python"):
@@ -105,12 +106,12 @@ def model_parser(reference: str) -> Parse:
 
 
 class ParserTransport:
-    """A ``Post`` port to a parser: it answers 200, 422 to a body that is refused, or 500 where it breaks on it.
+    """A transport to a parser: 200 for an accepted body, 422 for a rejected one, 500 for a crash.
 
     Args:
-        parse: raises for what it does not take.
-        target: for the record.
-        clock: seconds.
+        parse: the parser; raises to reject a body.
+        target: the target, for the record.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(self, parse: Parse, target: Target, clock: Callable[[], float]) -> None:
@@ -120,14 +121,14 @@ class ParserTransport:
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
-        """Have a body parsed once; see :class:`tcop_mock.domain.delivery.Transport`."""
+        """Parse a body once; see :class:`tcop_mock.domain.delivery.Transport`."""
         raised: list[BaseException] = []
 
         def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             has_lock = self._lock.acquire(timeout=_LOCK_TIMEOUT_S)
             try:
                 self._parse(json.loads(request.body))
-            except (Exception, SystemExit) as problem:  # noqa: BLE001 - whatever it raises is the attempt's to tell
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - any error becomes part of the attempt
                 raised.append(problem)
             finally:
                 if has_lock:
@@ -143,7 +144,7 @@ class ParserTransport:
 
 
 def parse_errors(problem: BaseException, body: bytes) -> tuple[ParseError, ...]:
-    """Return why a body was not taken: bounded, a line each."""
+    """Return why a body was not accepted, as a limited number of lines."""
     verb = "broke with" if isinstance(problem, _CRASH_ERRORS) else "refused with"
     values = set(islice(_leaves(json.loads(body)), _MAX_LEAVES))
     named_lines = dict.fromkeys(islice(_exception_lines(problem), _MAX_REASONS))
@@ -152,7 +153,7 @@ def parse_errors(problem: BaseException, body: bytes) -> tuple[ParseError, ...]:
 
 
 def _exception_lines(problem: BaseException) -> Iterator[tuple[str, str]]:
-    """Yield the names and texts of what an exception says, of each part where it has parts."""
+    """Yield the name and text of an exception, or of each of its parts."""
     name = "" if isinstance(problem, SchemaError) else type(problem).__name__
     errors = getattr(problem, "errors", None)
     details = _pydantic_errors(errors) if callable(errors) else ()
@@ -169,10 +170,10 @@ def _exception_lines(problem: BaseException) -> Iterator[tuple[str, str]]:
 
 
 def _pydantic_errors(errors: Callable[[], Any]) -> list[dict[str, Any]]:
-    """Return the errors of an exception like pydantic's, or nothing where it is none."""
+    """Return the errors of an exception like pydantic's, or an empty list for other exceptions."""
     try:
         details = [detail for detail in errors() if "loc" in detail and "msg" in detail]
-    except Exception:  # noqa: BLE001 - it is not what it looks like; what the exception says is told in its place
+    except Exception:  # noqa: BLE001 - not a pydantic error; the message of the exception is used instead
         return []
     return details
 
@@ -200,7 +201,7 @@ def _mask_values(values: set[str], line: str) -> str:
 
 
 def _raise_location(problem: BaseException) -> str:
-    """Say where it was raised: the innermost line of code that is not a library's."""
+    """Return where an exception was raised: the innermost line outside libraries."""
     frames = traceback.extract_tb(problem.__traceback__)
     own_frames = [frame for frame in frames if "site-packages" not in frame.filename and frame.filename != __file__]
     if not own_frames or "tcop_mock" in own_frames[-1].filename:
@@ -233,7 +234,7 @@ def _call_with_kwargs(call: Callable[..., object]) -> Parse:
 
 
 def _run_if_coroutine(result: object) -> None:
-    """Run what an asynchronous callable gave."""
+    """Run the coroutine of an asynchronous callable."""
     if inspect.iscoroutine(result):
         asyncio.run(result)
 

@@ -1,7 +1,8 @@
-"""A callback as a message of a WeCom group robot, which TCOP sends where the callback URL is a robot's.
+"""WeCom group robot messages, which TCOP sends if the callback URL is a robot's.
 
 The robot's limits: 20 messages a minute (Tencent Cloud, receiving alarm notifications through a WeCom group), 4,096
-bytes of markdown in UTF-8 (WeCom's page on group robots). What TCOP writes is published in images only: ``ASSUMED``.
+bytes of markdown in UTF-8 (WeCom's page on group robots). TCOP's texts are published only in images, so they are
+assumptions here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.callback_view import CallbackView
 
 WECOM_ASSUMPTION = "texts and layout of a message are ours (TCOP's own are not published)"
-"""What no source says of these messages."""
+"""The assumptions about these messages."""
 WECOM_MAX_BYTES = 4096
 WECOM_MESSAGES_PER_MINUTE = 20
 _WECOM_LABELS = {
@@ -36,7 +37,7 @@ _WECOM_STATES = {False: ("warning", "Alarm triggered", "告警触发"), True: ("
 
 
 def wecom_message(callback: CallbackView, lang: Lang) -> bytes:
-    """Return the message of a callback: markdown of at the most 4,096 bytes, cut at a character."""
+    """Return the message of a callback: markdown of at most 4,096 bytes, cut at a character."""
     text = "\n".join(_message_lines(callback, lang))
     content = text.encode("utf-8", "replace")[:WECOM_MAX_BYTES].decode("utf-8", "ignore")
     return json.dumps({"msgtype": "markdown", "markdown": {"content": content}}, ensure_ascii=False).encode()
@@ -71,5 +72,5 @@ def _format_time(moment: datetime | None) -> str:
 
 
 def _escape(text: str) -> str:
-    """Return a name from a callback so that it mentions nobody and begins no line or tag of its own."""
+    """Escape a name from a callback, so that it contains no mention, line break or tag."""
     return " ".join(text.split()).replace("<", "\uff1c").replace("[", "\uff3b")

@@ -1,7 +1,6 @@
 """The same seeds give the same bytes as before: digests over all shapes, states, forms, languages and profiles.
 
-``WRITE_DIGESTS=1 python -m pytest tests/callbacks/test_digests.py`` writes the file again, for a change that is
-meant to change bytes.
+``WRITE_DIGESTS=1 python -m pytest tests/callbacks/test_digests.py`` rewrites the file, for an intended change of bytes.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ SEED = 20261130
 
 @cache
 def generator_of(profile: str, lang: Lang, form: Form) -> Generator:
-    """Return the generator of a profile's callbacks."""
+    """Return a generator for a profile."""
     return Generator(SEED, lang, form=form, wire_format=load_profile(profile).wire_format)
 
 
@@ -61,7 +60,7 @@ def digests(shape: Shape) -> dict[str, str]:
 
 @pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
 def test_the_same_seed_gives_the_same_bytes_as_in_the_file(shape: Shape) -> None:
-    """A shape's bodies are those of which the file has the digests."""
+    """The digests of a shape's bodies equal those in the file."""
     if os.environ.get("WRITE_DIGESTS"):
         known = json.loads(FILE.read_text()) if FILE.exists() else {}
         FILE.write_text(json.dumps(known | {shape.id: digests(shape)}, indent=1, sort_keys=True) + "\n")

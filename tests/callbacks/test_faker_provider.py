@@ -1,4 +1,4 @@
-"""TCOP's callbacks for users of Faker."""
+"""The Faker provider of TCOP callbacks."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ METHODS = [name for name in vars(TcopProvider) if not name.startswith("_")]
 
 
 def fake(seed: int = 7) -> Faker:
-    """Return a Faker of its own with our provider."""
+    """Return a new Faker with our provider."""
     faker = Faker()
     faker.seed_instance(seed)
     faker.add_provider(TcopProvider)
     return faker
 
 
-def test_the_examples_of_the_docstrings_are_true() -> None:
-    """What the documentation shows is what happens."""
+def test_doctests_of_the_provider_pass() -> None:
+    """The examples in the docstrings are correct."""
     names = {"fake": fake(), "Catalog": Catalog}
 
     done = doctest.testmod(faker_provider, extraglobs=names, optionflags=doctest.ELLIPSIS)
@@ -43,8 +43,8 @@ def test_the_examples_of_the_docstrings_are_true() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_same_seed_gives_the_same_value_and_other_draws_others(method: str) -> None:
-    """Faker's random alone decides, whatever else was drawn before in the process."""
+def test_a_seed_decides_every_value(method: str) -> None:
+    """Only Faker's random decides the values, whatever the process generated before."""
     one, other = fake(), fake()
     values = [getattr(one, method)() for _ in range(20)]
 
@@ -53,13 +53,13 @@ def test_the_same_seed_gives_the_same_value_and_other_draws_others(method: str) 
     assert values != [getattr(fake(8), method)() for _ in range(20)]
 
 
-def test_every_method_says_whose_it_is() -> None:
-    """Faker has one name space for all providers."""
+def test_every_method_has_the_prefix() -> None:
+    """All methods begin with ``tcop_``, because Faker has one name space for all providers."""
     assert all(name.startswith("tcop_") for name in METHODS)
 
 
-def test_a_callback_is_what_was_asked_for() -> None:
-    """Shape by glob, state, form and language are those of the body."""
+def test_a_callback_has_the_requested_properties() -> None:
+    """The body has the shape, state, form and language of the arguments."""
     shape = CATALOG.get("redis/legacy")
 
     plain = fake().tcop_callback("redis/l*", state="resolved")
@@ -72,19 +72,19 @@ def test_a_callback_is_what_was_asked_for() -> None:
 
 
 def test_a_body_is_the_callback_in_bytes() -> None:
-    """Both come from the same draws."""
+    """Bytes and tree are the same callback."""
     assert json.loads(fake().tcop_body("cvm/*")) == fake().tcop_callback("cvm/*")
 
 
-def test_a_shape_of_ones_own_can_be_handed_in() -> None:
-    """A catalogue of one's own needs no registration."""
+def test_a_custom_shape_can_be_passed() -> None:
+    """A custom catalogue needs no registration."""
     own = replace(CATALOG.get("cdn/domain"), id="acme/domain", namespace="qce/acme")
 
     assert fake().tcop_callback(own)["alarmObjInfo"]["namespace"] == "qce/acme"
 
 
-def test_among_many_shapes_only_those_are_drawn_that_can() -> None:
-    """Events never repeat, so repeated callbacks of all shapes are of metrics."""
+def test_only_shapes_with_the_state_are_chosen() -> None:
+    """Repeated callbacks of any shape are of metrics, because events never repeat."""
     faker = fake()
 
     assert {faker.tcop_callback(state="repeated")["alarmType"] for _ in range(40)} == {"metric"}
@@ -95,21 +95,25 @@ def test_among_many_shapes_only_those_are_drawn_that_can() -> None:
     [
         ({"shape": "cvm/event"}, UnknownNameError, "unknown shape 'cvm/event'; did you mean 'cvm/events'"),
         ({"state": "resolve"}, UnknownNameError, "unknown state 'resolve'; did you mean 'resolved'?"),
-        ({"form": "xml"}, UnknownNameError, "unknown form 'xml'; there are documented, observed, eventbridge, cloud"),
-        ({"lang": "fr"}, UnknownNameError, "unknown language 'fr'; there are en, zh"),
-        ({"shape": "*/events", "state": "repeated"}, UsageError, "no shape '*/events' has callbacks repeated, doc"),
+        ({"form": "xml"}, UnknownNameError, "unknown form 'xml'; one of documented, observed, eventbridge, cloud"),
+        ({"lang": "fr"}, UnknownNameError, "unknown language 'fr'; one of en, zh"),
+        (
+            {"shape": "*/events", "state": "repeated"},
+            UsageError,
+            "no shape '*/events' has repeated callbacks in the form doc",
+        ),
         ({"shape": "cvm/events", "state": "repeated"}, UsageError, "no repeated callback: event alarms never repeat"),
     ],
 )
-def test_what_is_not_there_is_told(asked: dict[str, str], error: type[UsageError], message: str) -> None:
-    """Near misses are named, and nothing else is drawn instead."""
+def test_unknown_names_are_errors(asked: dict[str, str], error: type[UsageError], message: str) -> None:
+    """The error suggests similar names; nothing else is generated instead."""
     with pytest.raises(error) as caught:
         fake().tcop_callback(**asked)
     assert message in str(caught.value)
 
 
-def test_without_faker_the_import_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faker is an extra, and one line says which."""
+def test_without_faker_the_import_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faker is an optional dependency; the error names the extra."""
     monkeypatch.delitem(sys.modules, "tcop_mock.faker_provider")
     monkeypatch.setitem(sys.modules, "faker.providers", None)
 

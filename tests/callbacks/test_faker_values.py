@@ -1,4 +1,4 @@
-"""``generator = "faker"``: values of users' own entries that Faker draws."""
+"""``generator = "faker"``: values from Faker in users' entries."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ def dimensions(shape: Shape, seed: int = 1, lang: Lang = Lang.EN) -> list[dict[s
 
 
 def refusal(folder: Path, params: str) -> str:
-    """Return what is said of an entry that cannot be drawn, without the file's name."""
+    """Return the error of an invalid entry, without the file's name."""
     shape = entry(folder, params)
     with pytest.raises(EntryError) as caught:
         Generator(1).alarm(shape)
     return str(caught.value).removeprefix(f"{folder / 'host.toml'}: ")
 
 
-def test_a_provider_draws_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    """The seed decides all that is drawn, the value agrees with itself, and many different ones come."""
+def test_a_seed_decides_the_values_of_a_provider(tmp_path: Path) -> None:
+    """The seed decides all values, a value is the same wherever it is used, and many different ones occur."""
     shape = entry(tmp_path, 'provider = "hostname"')
 
     drawn = dimensions(shape)
@@ -79,7 +79,7 @@ def test_a_provider_draws_the_same_for_the_same_seed(tmp_path: Path) -> None:
 
 
 def test_two_values_of_one_provider_differ(tmp_path: Path) -> None:
-    """Each value has its own chance: two people of an alarm are not always the same one."""
+    """Each value has its own random numbers: two persons of an alarm are not always the same."""
     other = 'other = { generator = "faker", provider = "user_name" }'
     text = ENTRY.format(params='provider = "user_name"').replace("[dimensions]", f"{other}\n[dimensions]")
     text = text.replace("host {host}", "{other}")
@@ -91,7 +91,7 @@ def test_two_values_of_one_provider_differ(tmp_path: Path) -> None:
 
 
 def test_names_are_in_the_language_of_the_account(tmp_path: Path) -> None:
-    """English by itself is American, Chinese that of the mainland."""
+    """The defaults are American English and mainland Chinese."""
     shape = entry(tmp_path, 'provider = "name"')
 
     assert all(one["host"].isascii() for one in dimensions(shape))
@@ -99,7 +99,7 @@ def test_names_are_in_the_language_of_the_account(tmp_path: Path) -> None:
 
 
 def test_a_locale_holds_for_both_languages(tmp_path: Path) -> None:
-    """What is said to be Japanese is Japanese whatever the account's language."""
+    """A Japanese locale gives Japanese values whatever the account's language."""
     shape = entry(tmp_path, 'provider = "kana_name", locale = "ja_JP"')
 
     assert [one["host"] for one in dimensions(shape)] == [one["host"] for one in dimensions(shape, lang=Lang.ZH)]
@@ -116,7 +116,7 @@ def test_a_locale_holds_for_both_languages(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_keeps_its_json_type(tmp_path: Path, params: str, kind: type, json_type: str) -> None:
-    """A number stays a number by itself and is text inside a text, in alarms, in bodies and in their schema."""
+    """A number is a number on its own and text inside a string, in alarms, in bodies and in their schema."""
     shape = entry(tmp_path, params)
 
     drawn = dimensions(shape)
@@ -142,32 +142,32 @@ def test_a_value_keeps_its_json_type(tmp_path: Path, params: str, kind: type, js
         ('provider = "hostname", args = { depth = 1 }', "Faker provider 'hostname' fails: TypeError("),
         (
             'provider = "date_object"',
-            "Faker provider 'date_object' gives 'date'; choose one that gives a text, a number, true or false",
+            "Faker provider 'date_object' returns 'date'; choose one that returns a string, a number, true or false",
         ),
         (
             'provider = "random_element", args = { elements = ["a", 1] }',
-            "Faker provider 'random_element' gives values of several types: integer, string",
+            "Faker provider 'random_element' returns values of several types: integer, string",
         ),
         (
             'provider = "pystr", args = { min_chars = 1025, max_chars = 1025 }',
-            "Faker provider 'pystr' gives a text of 1025 characters; 1024 are the most",
+            "Faker provider 'pystr' returns a string of 1025 characters; the maximum is 1024",
         ),
         (
             r'provider = "random_element", args = { elements = ["a\u001f"] }',
-            "Faker provider 'random_element' gives a text with U+001F or U+FDD0 to U+FDD2, which are kept for",
+            "Faker provider 'random_element' returns a string with U+001F or U+FDD0 to U+FDD2, which are reserved for",
         ),
     ],
 )
-def test_what_cannot_be_drawn_is_told_with_file_key_and_provider(tmp_path: Path, params: str, problem: str) -> None:
-    """One line says where the provider is named, which one it is, and what is wrong with it."""
-    told = refusal(tmp_path, params)
+def test_an_error_names_file_key_and_provider(tmp_path: Path, params: str, problem: str) -> None:
+    """One line says where the provider is used, which one it is, and what is wrong."""
+    message = refusal(tmp_path, params)
 
-    assert told.startswith(f"values.host: {problem}")
-    assert "\n" not in told
+    assert message.startswith(f"values.host: {problem}")
+    assert "\n" not in message
 
 
-def test_who_has_no_faker_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faker is an extra: only who names it needs it."""
+def test_without_faker_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faker is an optional dependency that only entries with Faker values need."""
     faker_values._faker.cache_clear()
     monkeypatch.setitem(sys.modules, "faker", None)
 

@@ -1,4 +1,4 @@
-"""What can be asked of a generator, and what it refuses."""
+"""Options and errors of the generator."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from thresholds import breaches
 
 from tcop_mock.callbacks.generator import Generator, parse_lifecycle
 from tcop_mock.callbacks.sample_check import sample_matches
-from tcop_mock.callbacks.sampling import SeededRandom, breaches, sample_values
+from tcop_mock.callbacks.sampling import SeededRandom, sample_values
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import names_of_pool
 from tcop_mock.domain.alarm import NotifyType, State
@@ -26,13 +27,13 @@ def _shape(values: dict[str, ValueSpec], dimensions: dict[str, Any]) -> Shape:
 
 
 def test_a_metric_by_name() -> None:
-    """The metric that was named is the alarm's, whatever the seed."""
+    """The alarm has the requested metric, whatever the seed."""
     drawn = [Generator(seed).alarm(CVM, metric="outratio").metric for seed in range(5)]
     assert {metric and metric.name for metric in drawn} == {"outratio"}
 
 
 def test_an_event_by_name() -> None:
-    """The event that was named is the alarm's, whatever the seed."""
+    """The alarm has the requested event, whatever the seed."""
     drawn = [Generator(seed).alarm(CVM_EVENTS, event="guest_reboot").event for seed in range(5)]
     assert {event and event.name for event in drawn} == {"guest_reboot"}
 
@@ -51,40 +52,40 @@ def test_an_event_by_name() -> None:
     ],
 )
 def test_unknown_metrics_and_events_are_errors(shape: Shape, asked: dict[str, Any], message: str) -> None:
-    """A metric or event that the shape does not have is told with near misses."""
+    """An unknown metric or event is an error that suggests similar names."""
     with pytest.raises(UnknownNameError) as caught:
         Generator(1).alarm(shape, **asked)
     assert message in str(caught.value)
 
 
 def test_a_named_event_without_recovery_cannot_be_resolved() -> None:
-    """Asking for the resolve of an event that has none is an error, not another event."""
+    """A resolve of an event without recovery is an error, not a different event."""
     with pytest.raises(UsageError, match="event 'guest_reboot' has no recovery"):
         Generator(1).alarm(CVM_EVENTS, event="guest_reboot", required_state=State.RESOLVED)
 
 
 def test_events_without_recovery_end_with_their_firing() -> None:
-    """The life of an event that has no recovery is its firing."""
+    """The lifecycle of an event without recovery is one firing callback."""
     generator = Generator(1)
     alarm = generator.alarm(CVM_EVENTS, event="guest_reboot")
     assert [callback.state for callback in generator.lifecycle(alarm)] == [State.FIRING]
 
 
-def test_an_alarm_of_another_generator_is_refused() -> None:
-    """Only who has drawn an alarm knows what it says at other moments."""
-    with pytest.raises(UsageError, match="this generator has drawn no alarm of cvm/basic-monitoring"):
+def test_an_alarm_of_another_generator_is_an_error() -> None:
+    """Only the generator that generated an alarm can generate its other callbacks."""
+    with pytest.raises(UsageError, match="the alarm of cvm/basic-monitoring is from another generator"):
         Generator(1).callback(Generator(1).alarm(CVM), State.FIRING)
 
 
 def test_a_shape_whose_events_never_recover_cannot_be_resolved() -> None:
-    """Where no event recovers, a resolved callback is refused."""
+    """If no event can be resolved, a resolved callback is an error."""
     fatal = replace(CVM_EVENTS, events=tuple(event for event in CVM_EVENTS.events if not event.recoverable))
     with pytest.raises(UsageError, match="has no recovery"):
         Generator(1).alarm(fatal, required_state=State.RESOLVED)
 
 
 def test_a_single_alarm_has_no_repeat() -> None:
-    """The repeated callback of an alarm that is told once is refused."""
+    """A repeated callback of an alarm that is sent once is an error."""
     generator = Generator(1)
     single = replace(generator.alarm(CVM), notify_type=NotifyType.SINGLE)
     with pytest.raises(UsageError, match="alarmNotifyType is singleAlarm"):
@@ -92,7 +93,7 @@ def test_a_single_alarm_has_no_repeat() -> None:
 
 
 def test_an_exponential_alarm_repeats_at_doubling_ages() -> None:
-    """Told on the 1st, 2nd, 4th, 8th occurrence: ages of 0, 1, 3, 7 periods."""
+    """Sent on the 1st, 2nd, 4th, 8th occurrence: ages of 0, 1, 3, 7 periods."""
     generator = Generator(1)
     alarm = replace(generator.alarm(CVM), notify_type=NotifyType.EXPONENTIAL, notify_period_s=300, period_s=60)
     ages = [callback.duration_s for callback in generator.lifecycle(alarm, repeats=3)]
@@ -101,7 +102,7 @@ def test_an_exponential_alarm_repeats_at_doubling_ages() -> None:
 
 
 def test_a_continuous_alarm_repeats_at_even_ages() -> None:
-    """Told every period: ages of 0, 1, 2, 3 periods, resolved before the next."""
+    """Sent every period: ages of 0, 1, 2, 3 periods, resolved before the next."""
     generator = Generator(1)
     alarm = replace(generator.alarm(CVM), notify_type=NotifyType.CONTINUOUS, notify_period_s=600, period_s=60)
     ages = [callback.duration_s for callback in generator.lifecycle(alarm, repeats=3)]
@@ -109,8 +110,8 @@ def test_a_continuous_alarm_repeats_at_even_ages() -> None:
     assert 1800 < ages[4] <= 2400
 
 
-def test_a_shape_of_the_same_id_is_compiled_anew() -> None:
-    """A generator does not mistake a user's replacement of an entry for the shipped one."""
+def test_a_shape_with_the_same_id_is_compiled_again() -> None:
+    """A generator does not confuse a user's replacement of an entry with the shipped one."""
     generator = Generator(1)
     generator.alarm(CVM)
     other = _shape({}, {"lane": "fast"})
@@ -120,37 +121,37 @@ def test_a_shape_of_the_same_id_is_compiled_anew() -> None:
 @pytest.mark.parametrize(
     "values, dimensions, message",
     [
-        ({}, {"a": "{instnce}"}, "'instnce' is no declared value"),
+        ({}, {"a": "{instnce}"}, "'instnce' is not a declared value"),
         ({}, {"a": "{acount.app_id}"}, "did you mean 'account.app_id'"),
         ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "x"}, "values.vip: never used"),
-        ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "{vip.port}"}, "'vip.port' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p}"}, "'p' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.b}"}, "'p.b' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.a.b}"}, "'p.a.b' is no declared value"),
-        ({"p": ValueSpec("pick", {"from": [1]})}, {"a": "{p.a}"}, "'p.a' is no declared value"),
-        ({}, {"a": "{Not A Field}"}, "has a brace that is no {field}"),
+        ({"vip": ValueSpec("hex", {"length": 4})}, {"a": "{vip.port}"}, "'vip.port' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p}"}, "'p' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.b}"}, "'p.b' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [{"a": 1}]})}, {"a": "{p.a.b}"}, "'p.a.b' is not a declared value"),
+        ({"p": ValueSpec("pick", {"from": [1]})}, {"a": "{p.a}"}, "'p.a' is not a declared value"),
+        ({}, {"a": "{Not A Field}"}, "has a brace outside of a {field}"),
     ],
 )
 def test_templates_and_values_must_fit(values: dict[str, ValueSpec], dimensions: dict[str, Any], message: str) -> None:
-    """A template that names nothing, and a value that nothing names, are errors of the entry."""
+    """An undeclared value and an unused value are errors of the entry."""
     with pytest.raises(EntryError) as caught:
         Generator(1).alarm(_shape(values, dimensions))
     assert message in str(caught.value)
     assert str(caught.value).startswith("cvm/basic-monitoring: ")
 
 
-def test_what_is_observed_uses_values() -> None:
-    """A value that only a key or a message of real callbacks names is not idle; what these name must be declared."""
+def test_observed_fields_use_values() -> None:
+    """A value used only in observed fields counts as used; values used there must be declared."""
     values = {"name": ValueSpec("name", {"of": "instance"})}
     for observed in (ObservedFields({"deviceName": "{name}"}), ObservedFields(additional_msg=(("alias", "{name}"),))):
         shape = replace(_shape(values, {"a": "x"}), observed=observed)
         assert Generator(1).alarm(shape).dimensions == {"a": "x"}
-        with pytest.raises(EntryError, match="'name' is no declared value"):
+        with pytest.raises(EntryError, match="'name' is not a declared value"):
             Generator(1).alarm(replace(shape, values={}))
 
 
 def test_unknown_generators_and_pools_are_errors() -> None:
-    """A generator or a pool of names that is not there is told with near misses."""
+    """An unknown generator or pool is an error that suggests similar names."""
     with pytest.raises(UnknownNameError, match="unknown generator 'ipv6' in cvm/basic-monitoring"):
         Generator(1).alarm(_shape({"a": ValueSpec("ipv6")}, {"a": "{a}"}))
     with pytest.raises(UnknownNameError, match="unknown pool of names 'instances'; did you mean 'instance'"):
@@ -176,8 +177,8 @@ def test_unknown_generators_and_pools_are_errors() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("lang", Lang)
-def test_every_generator_draws_what_its_pattern_says(spec: ValueSpec, lang: Lang) -> None:
-    """What a generator draws matches the pattern it declares, as text and with its own type."""
+def test_every_generated_value_matches_its_pattern(spec: ValueSpec, lang: Lang) -> None:
+    """A generated value matches the pattern of its generator, as text and with its own type."""
     path = "a.b" if isinstance(spec.params.get("from", [""])[0], dict) else "a"
     shape = _shape(
         {"a": spec}, {"as_text": f"<{{{path}}}>", "nested": {"again": f"{{{path}}}"}, "typed": {"value": path}}
@@ -187,13 +188,13 @@ def test_every_generator_draws_what_its_pattern_says(spec: ValueSpec, lang: Lang
 
 
 def test_pools_have_english_names_where_there_are_no_chinese_ones() -> None:
-    """A pool of technical names is the same in both languages; one that people write in is not."""
+    """A pool of technical names is the same in both languages; a pool of human text is not."""
     assert names_of_pool("topic", Lang.ZH) == names_of_pool("topic", Lang.EN)
     assert names_of_pool("policy", Lang.ZH) != names_of_pool("policy", Lang.EN)
 
 
-def test_a_long_draw_goes_on_where_the_first_bytes_end() -> None:
-    """Entropy has no end, and what was drawn before is not drawn again."""
+def test_a_long_draw_continues_after_the_first_bytes() -> None:
+    """The random stream is endless and does not repeat."""
     long, short = SeededRandom("key"), SeededRandom("key")
     drawn = [long.randbelow(1 << 64) for _ in range(1000)]
     assert drawn[:10] == [short.randbelow(1 << 64) for _ in range(10)]
@@ -205,10 +206,10 @@ def test_a_long_draw_goes_on_where_the_first_bytes_end() -> None:
     "calc_value, low, high, decimals",
     [("95", 0, 100, 2), ("1", 0, 2, 0), ("0", -5, 5, 0), ("0.5", 0, 1, 3), ("1000000", 0, 10_000_000_000, 0)],
 )
-def test_values_fall_on_the_side_that_was_asked_for(
+def test_values_are_on_the_requested_side(
     calc_type: str, calc_value: str, low: float, high: float, decimals: int
 ) -> None:
-    """For every operator a drawn value is beyond the threshold or within it, as asked, and inside the range."""
+    """For every operator a value is beyond the threshold or within it, as requested, and inside the range."""
     text = LocalizedText("", "")
     metric = Metric("m", text, text, "test", calc_type, calc_value, low=low, high=high, decimals=decimals)
     for beyond in (True, False):
@@ -220,7 +221,7 @@ def test_values_fall_on_the_side_that_was_asked_for(
 
 
 def test_not_equal_at_the_top_of_the_range_goes_below() -> None:
-    """Where nothing lies above the threshold, a value other than it lies below."""
+    """If nothing lies above the threshold, a different value lies below."""
     metric = Metric("m", LocalizedText("", ""), LocalizedText("", ""), "test", "!=", "1", low=0, high=1)
     assert set(sample_values(metric, is_breaching=True)) == {"0"}
 
@@ -247,25 +248,25 @@ def test_not_equal_at_the_top_of_the_range_goes_below() -> None:
         ),
     ],
 )
-def test_lifecycles_are_read(text: str, moments: list[tuple[State, int, tuple[int, ...]]]) -> None:
-    """Steps become states with the number of their occurrence and the resolves that a new firing follows."""
+def test_lifecycles_are_parsed(text: str, moments: list[tuple[State, int, tuple[int, ...]]]) -> None:
+    """Steps become states with the number of their occurrence and the resolves before a new firing."""
     assert [tuple(moment) for moment in parse_lifecycle(text)] == moments
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "'' is no step"),
+        ("", "'' is not a step"),
         ("fire,resovle", "did you mean 'resolve'"),
-        ("fire:2", "only repeat takes a count"),
-        ("resolve,repeat", "behind a resolve comes nothing, or fire"),
-        ("resolve,resolve", "behind a resolve comes nothing, or fire"),
-        ("fire,fire", "fires again when it has been resolved"),
-        ("repeat:x", "'repeat:x' is no step"),
+        ("fire:2", "only repeat can have a count"),
+        ("resolve,repeat", "only fire can follow a resolve"),
+        ("resolve,resolve", "only fire can follow a resolve"),
+        ("fire,fire", "can fire again only after a resolve"),
+        ("repeat:x", "'repeat:x' is not a step"),
     ],
 )
-def test_lifecycles_that_no_alarm_has_are_errors(text: str, message: str) -> None:
-    """A wrong step, count or order is told with the form that is right."""
+def test_impossible_lifecycles_are_errors(text: str, message: str) -> None:
+    """The error for a wrong step, count or order shows the right syntax."""
     with pytest.raises(UsageError) as caught:
         parse_lifecycle(text)
     assert message in str(caught.value)

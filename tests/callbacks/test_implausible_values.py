@@ -1,4 +1,4 @@
-"""Values that the catalogue knows to be odd."""
+"""Implausible values of known metrics."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ ODD = {
     "a fraction of another unit": (
         f"{CONDITIONS}.currentValue",
         "987654",
-        'is "987654", far from what cpu_usage can be (0 to 100 %)',
+        'is "987654", far outside the range of cpu_usage (0 to 100 %)',
     ),
-    "less than nothing": (f"{CONDITIONS}.calcValue", -1, "is -1, far from what cpu_usage can be (0 to 100 %)"),
+    "less than nothing": (f"{CONDITIONS}.calcValue", -1, "is -1, far outside the range of cpu_usage (0 to 100 %)"),
     "another duration": ("durationTime", 7, "is 7; from firstOccurTime to recoverTime it is "),
 }
 
 
 @pytest.mark.parametrize("path, value, message", ODD.values(), ids=ODD)
-def test_an_odd_value_is_told_by_its_path(path: str, value: object, message: str) -> None:
-    """What it is, and what is known."""
+def test_an_implausible_value_is_reported_with_its_path(path: str, value: object, message: str) -> None:
+    """The message has the value and the expectation."""
     [note] = implausible_values(CVM, with_value(BODY, path, value))
     assert note.path == path
     assert note.message.startswith(message)
@@ -55,21 +55,21 @@ def test_an_odd_value_is_told_by_its_path(path: str, value: object, message: str
         ("durationTime", "long"),
     ],
 )
-def test_what_nobody_knows_is_not_told(path: str, value: object) -> None:
-    """Unknown metrics, and values that are none: others tell of these."""
+def test_unknown_metrics_are_not_checked(path: str, value: object) -> None:
+    """Unknown metrics and values of other types are reported elsewhere."""
     assert list(implausible_values(CVM, with_value(BODY, path, value))) == []
 
 
 def test_times_inside_the_policy_are_read() -> None:
-    """Where the oldest pages in English have them."""
+    """The oldest English pages have the times there."""
     times = {key: BODY[key] for key in ("firstOccurTime", "recoverTime")} | {"durationTime": 7}
     policy = BODY["alarmPolicyInfo"] | times
     [note] = implausible_values(CVM, {"alarmPolicyInfo": policy})
     assert note.path == "alarmPolicyInfo.durationTime"
 
 
-def test_a_metric_without_a_threshold_has_no_magnitude() -> None:
-    """Its entry tells no range."""
+def test_a_metric_without_a_threshold_has_no_range() -> None:
+    """Its entry has no range."""
     metric = replace(CVM.metrics[0], calc_type=None, calc_value=None)
     body = with_value(with_value(BODY, f"{CONDITIONS}.currentValue", "1e30"), f"{CONDITIONS}.metricName", metric.name)
     body = with_value(body, f"{CONDITIONS}.unit", metric.unit.en)

@@ -20,8 +20,8 @@ TREES = st.dictionaries(
 
 
 @given(TREES, st.integers())
-def test_every_path_can_be_set_and_left_out(tree: dict[str, Any], value: int) -> None:
-    """What is set stands at the path, what is left out is gone, and the original tree is untouched."""
+def test_every_path_can_be_set_and_removed(tree: dict[str, Any], value: int) -> None:
+    """A set value is at its path, a removed one is gone, and the original tree is unchanged."""
     before = repr(tree)
     for path in all_paths(tree):
         assert value_at(with_value(tree, path, value), path) == value
@@ -41,15 +41,15 @@ def test_every_path_can_be_set_and_left_out(tree: dict[str, Any], value: int) ->
     ],
 )
 def test_unknown_paths_are_errors_with_near_misses(path: str, hint: str) -> None:
-    """A path that the body does not have is told, with the nearest that it has."""
+    """The error for an unknown path suggests the most similar one of the body."""
     for edit in (partial(with_value, value=1), without_value, value_at):
         with pytest.raises(UnknownNameError) as caught:
             edit(TREE, path=path)
         assert hint in str(caught.value)
 
 
-def test_a_new_key_is_made_only_when_asked_for() -> None:
-    """`create` makes the last key of a path in an object, and nothing else."""
+def test_a_new_key_is_added_only_on_request() -> None:
+    """`create` adds the last key of a path in an object, and nothing else."""
     assert with_value(TREE, "info.zone", 3, create=True)["info"]["zone"] == 3
     assert with_value(TREE, "info.tags.0", 3, create=True)["info"]["tags"] == [3, {"key": "b"}]
     with pytest.raises(UnknownNameError):

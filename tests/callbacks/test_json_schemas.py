@@ -1,4 +1,4 @@
-"""The two schemas of each shape: every body keeps them, and what is broken does not."""
+"""The two schemas of each shape: every generated body is valid, and broken ones are not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CONDITIONS = "alarmPolicyInfo.conditions"
 
 
 def states(shape: Shape) -> Iterator[State]:
-    """Yield the states that alarms of a shape have."""
+    """Yield the states that alarms of a shape can have."""
     yield State.FIRING
     if shape.kind is AlarmKind.METRIC:
         yield State.REPEATED
@@ -48,7 +48,7 @@ def states(shape: Shape) -> Iterator[State]:
 
 
 def drawn(shape: Shape, form: Form, profile: str, *, count: int = 2) -> Iterator[Any]:
-    """Yield bodies of every state, language and kind of threshold."""
+    """Yield bodies of every state and language, with and without threshold."""
     wire = load_profile(profile).wire_format
     for lang in Lang:
         for at, state in enumerate(states(shape)):
@@ -64,7 +64,7 @@ def drawn(shape: Shape, form: Form, profile: str, *, count: int = 2) -> Iterator
 @pytest.mark.proof
 @pytest.mark.parametrize("shape", list(CATALOG), ids=IDS)
 def test_every_body_keeps_both_schemas(shape: Shape) -> None:
-    """Whatever the form, the generation, the state and the language; by two implementations of JSON Schema."""
+    """Bodies of every form, generation, state and language are valid in two implementations of JSON Schema."""
     accept = accept_schema(shape)
     accepts = jsonschema_rs.validator_for(accept)
     for at, form in enumerate(forms_of(shape)):
@@ -78,7 +78,7 @@ def test_every_body_keeps_both_schemas(shape: Shape) -> None:
 
 
 def test_a_cloud_event_keeps_its_schema() -> None:
-    """It has no conditions as other callbacks have them."""
+    """CloudEvents have no conditions like other callbacks."""
     shape = next(shape for shape in CATALOG if shape.cloud_event)
     validator = jsonschema_rs.validator_for(emit_schema(shape, Form.CLOUDEVENTS))
     for body in drawn(shape, Form.CLOUDEVENTS, "2023"):
@@ -88,7 +88,7 @@ def test_a_cloud_event_keeps_its_schema() -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("shape", [CVM, EVENTS], ids=lambda shape: shape.id)
 def test_every_generation_is_accepted(shape: Shape, profile: str) -> None:
-    """The envelope's changes from one generation to the next are all in the open schema."""
+    """The open schema includes every generation's envelope."""
     accepts = jsonschema_rs.validator_for(accept_schema(shape))
     for form in forms_of(shape):
         assert all(map(accepts.is_valid, drawn(shape, form, profile)))
@@ -117,8 +117,8 @@ OPTIONAL = (
 
 
 @pytest.mark.parametrize("path, value", FINE.values(), ids=FINE)
-def test_accept_takes_what_a_receiver_must_take(path: str, value: object) -> None:
-    """What differs between pages, captures and products is accepted, and is not what we emit."""
+def test_accept_allows_what_a_receiver_must_accept(path: str, value: object) -> None:
+    """Differences between pages, captures and products are accepted; some are not what we generate."""
     body: Any = with_value(body_of(CVM), path, value)
     jsonschema.validate(body, ACCEPT)
     assert not jsonschema_rs.is_valid(EMIT, body)
@@ -126,14 +126,14 @@ def test_accept_takes_what_a_receiver_must_take(path: str, value: object) -> Non
 
 @pytest.mark.parametrize("path", OPTIONAL)
 def test_accept_needs_no_optional_field(path: str) -> None:
-    """Fields that are missing somewhere in real life may be missing; what we emit has them all."""
+    """Fields that are missing in real callbacks may be missing; generated bodies have them all."""
     body: Any = without_value(body_of(CVM), path)
     jsonschema.validate(body, ACCEPT)
     assert not jsonschema_rs.is_valid(EMIT, body)
 
 
 def test_accept_is_open_and_emit_is_closed() -> None:
-    """A field that nobody knows is accepted at every level, and emitted at none."""
+    """An unknown field is accepted at every level, and never generated."""
     for place in ("", "alarmObjInfo", "alarmObjInfo.dimensions", "alarmPolicyInfo", CONDITIONS):
         body: Any = body_of(CVM)
         node = body
@@ -180,7 +180,7 @@ NEEDED = (
 
 
 @pytest.mark.parametrize("path, value", BROKEN.values(), ids=BROKEN)
-def test_what_is_broken_keeps_neither(path: str, value: object) -> None:
+def test_broken_values_are_invalid_in_both(path: str, value: object) -> None:
     """No product, generation or capture has such a value."""
     body = with_value(body_of(CVM), path, value)
     assert not jsonschema_rs.is_valid(ACCEPT, body)
@@ -188,14 +188,14 @@ def test_what_is_broken_keeps_neither(path: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("path", NEEDED)
-def test_what_is_always_there_is_needed(path: str) -> None:
-    """No product, generation or capture is without it."""
+def test_permanent_fields_are_required(path: str) -> None:
+    """No product, generation or capture lacks these fields."""
     body = without_value(body_of(CVM), path)
     assert not jsonschema_rs.is_valid(ACCEPT, body)
     assert not jsonschema_rs.is_valid(EMIT, body)
 
 
-def test_emit_knows_what_belongs_together() -> None:
+def test_emit_relates_fields() -> None:
     """A metric has its own display name and threshold, threshold fields come all or none, times fit the status."""
     schema = EMIT
     fine: Any = json.loads(BodyRenderer(Generator(3), CVM, options=AlarmOptions(metric="cpu_usage")).body(0))
@@ -211,8 +211,8 @@ def test_emit_knows_what_belongs_together() -> None:
         assert not jsonschema_rs.is_valid(schema, broken)
 
 
-def test_emit_knows_which_events_recover() -> None:
-    """No resolved callback of an event without recovery keeps the schema."""
+def test_emit_rejects_resolves_of_events_without_recovery() -> None:
+    """A resolved callback of an event without recovery is invalid."""
     schema = emit_schema(EVENTS)
     body: Any = body_of(EVENTS, State.RESOLVED)
     lasting = next(event for event in EVENTS.events if not event.recoverable)
@@ -225,15 +225,15 @@ def test_emit_knows_which_events_recover() -> None:
 
 @pytest.mark.parametrize("printed", SAMPLES["shape"], ids=lambda row: row["heading"])
 def test_documented_dimensions_are_accepted(printed: Any) -> None:
-    """What a page prints is accepted, whatever it contradicts, but for a value that it does not show."""
+    """Documented dimensions are accepted despite contradictions, except for placeholders."""
     schema = dimensions_schema(CATALOG.get(printed["id"]))
     errors = jsonschema.Draft202012Validator(schema).iter_errors(printed["dimensions"])
     assert [error.message for error in errors if error.instance != "xxx"] == []
 
 
 @pytest.mark.proof
-def test_patterns_are_written_for_javascript_too(tmp_path: Path) -> None:
-    """Validators in JavaScript compile patterns with the flag u, which forbids needless escapes."""
+def test_patterns_are_valid_in_javascript(tmp_path: Path) -> None:
+    """JavaScript validators compile patterns with the flag u, which forbids needless escapes."""
     patterns = sorted(
         {
             found
@@ -248,12 +248,12 @@ def test_patterns_are_written_for_javascript_too(tmp_path: Path) -> None:
     if node := shutil.which("node"):
         script = tmp_path / "patterns.js"
         script.write_text(f"for (const one of [{','.join(patterns)}]) new RegExp(one, 'u')", encoding="utf-8")
-        subprocess.run([node, str(script)], check=True, timeout=30)  # noqa: S603 - it is ours
+        subprocess.run([node, str(script)], check=True, timeout=30)  # noqa: S603 - our own script
 
 
 @pytest.mark.parametrize("kind", ["metric", "event", "cloudevents"])
-def test_the_open_schemas_are_schemas(kind: str) -> None:
-    """What all products have in common keeps the dialect's own schema, and says where it comes from."""
+def test_the_open_schemas_are_valid(kind: str) -> None:
+    """The schemas common to all products are valid by their dialect and cite their source."""
     schema = open_schema(kind)
     jsonschema.Draft202012Validator.check_schema(schema)
     assert "Source: " in schema["description"]

@@ -1,4 +1,4 @@
-"""What is told of users' entries: everything, each thing with its key, and nothing of an entry that is right."""
+"""The linter of users' entries: it reports every problem with its key, and nothing about a correct entry."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ source = "a page of ours"
 
 
 def report_of(folder: Path, text: str) -> LintReport:
-    """Return what is told of one entry, ``acme/entry``."""
+    """Return the problems of one entry, ``acme/entry``."""
     (folder / "acme").mkdir(exist_ok=True)
     (folder / "acme" / "entry.toml").write_text(text, encoding="utf-8")
     return lint([folder])
 
 
-def told(folder: Path, text: str) -> list[str]:
-    """Return what is told of one entry, a line each."""
+def problem_lines(folder: Path, text: str) -> list[str]:
+    """Return the problems of one entry, one line each."""
     return [
         f"{remark.severity} {remark.problem.key}: {remark.problem.message}"
         for remark in report_of(folder, text).findings
@@ -114,13 +114,13 @@ def told(folder: Path, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", [METRICS, EVENTS], ids=["metrics", "events"])
-def test_nothing_is_told_of_an_entry_that_is_right(tmp_path: Path, text: str) -> None:
-    """Neither errors nor warnings."""
+def test_a_correct_entry_has_no_problems(tmp_path: Path, text: str) -> None:
+    """There are neither errors nor warnings."""
     assert report_of(tmp_path, text) == LintReport(1, ())
 
 
 GENERATORS = '"digits" or "faker" or "hex" or "integer" or "ipv4" or "name" or one of 3 more'
-IN_QUOTES = "write it as a text, in quotes"
+IN_QUOTES = "write it as a string, in quotes"
 DIFFERENCE = "keys, order, types or values differ"
 
 
@@ -135,17 +135,17 @@ DIFFERENCE = "keys, order, types or values differ"
         ),
         pytest.param(
             'calcValue = "80"\nrange = [0, 100]', "",
-            ["error metrics.0: 'calcType' is there, so 'calcValue' must be, too",
-             "error metrics.0: 'calcType' is there, so 'range' must be, too"], id="partners",
+            ["error metrics.0: 'calcType' requires 'calcValue', which is missing",
+             "error metrics.0: 'calcType' requires 'range', which is missing"], id="partners",
         ),
         pytest.param('"resource_id"', '"resource"',
                      ['error values.queue.generator: is "resource", not ' + GENERATORS
                       + "; did you mean 'resource_id'?"], id="generator"),
         pytest.param('"resource_id"', '"zzz"', ['error values.queue.generator: is "zzz", not ' + GENERATORS],
                      id="other generator"),
-        pytest.param("[0, 100]", "[0, inf]", ["error metrics.0.range.1: inf is no number of JSON's"], id="inf"),
+        pytest.param("[0, 100]", "[0, inf]", ["error metrics.0.range.1: inf is not a JSON number"], id="inf"),
         pytest.param('"orders" }', "2024-05-01 }",
-                     ["error sample.dimensions.objName: 2024-05-01 is a date or a time, which JSON has not; "
+                     ["error sample.dimensions.objName: 2024-05-01 is a date or a time, which JSON lacks; "
                       + IN_QUOTES],
                      id="date"),
         pytest.param("[0, 100]", "[0, 80]",
@@ -158,81 +158,81 @@ DIFFERENCE = "keys, order, types or values differ"
                      ["error values.name: unknown Faker provider 'zzzzzz'"], id="faker"),
         pytest.param(
             'objName = "{name}"', 'objName = "{nam} {queue.id} }"',
-            ["error dimensions.objName: template '{nam} {queue.id} }' has a brace that is no {field}",
-             "error dimensions.objName: 'nam' is no declared value; did you mean 'name' or 'region_name'?",
-             "error dimensions.objName: 'queue.id' is no declared value; did you mean 'queue'?",
+            ["error dimensions.objName: template '{nam} {queue.id} }' has a brace outside of a {field}",
+             "error dimensions.objName: 'nam' is not a declared value; did you mean 'name' or 'region_name'?",
+             "error dimensions.objName: 'queue.id' is not a declared value; did you mean 'queue'?",
              "error values.name: never used"], id="templates",
         ),
         pytest.param('"queue_depth"', '"used"', ["error metrics.1.metricName: 'used' is the name of metrics.0, too"],
                      id="twice"),
         pytest.param(
             '["metrics.0.range"]', '["metrics.0.range", "metrics.2.range", "policy.nam", "title.x"]',
-            ["error assumed.1: 'metrics.2.range' is no key of this file",
-             "error assumed.2: 'policy.nam' is no key of this file",
-             "error assumed.3: 'title.x' is no key of this file"], id="assumed",
+            ["error assumed.1: 'metrics.2.range' is not a key of this file",
+             "error assumed.2: 'policy.nam' is not a key of this file",
+             "error assumed.3: 'title.x' is not a key of this file"], id="assumed",
         ),
         pytest.param("; range: ours", "",
-                     ["warning metrics.0.range: is assumed, and its source does not say so"], id="source"),
+                     ["warning metrics.0.range: is assumed, but its source does not say so"], id="source"),
         pytest.param('["metrics.0.range"]', "[]",
-                     ["warning metrics.0.range: its source calls it ours, and `assumed` does not name it"], id="ours"),
+                     ["warning metrics.0.range: its source calls it ours, but `assumed` does not list it"], id="ours"),
         pytest.param(
             'objName = "orders" }', 'objName = "xxx" }\nplaceholder = true',
-            ["warning dimensions.objName: the sample shows xxx, so what is drawn is a guess"], id="placeholder",
+            ["warning dimensions.objName: the sample shows xxx, so its value is a guess"], id="placeholder",
         ),
         pytest.param('title_zh = "队列"\n', "",
-                     ["warning title_zh: is missing: accounts in Chinese get 'Acme - queue'"], id="title"),
+                     ["warning title_zh: is missing: Chinese accounts get 'Acme - queue'"], id="title"),
         pytest.param('metricShowName_zh = "队列深度"\n', "",
-                     ["warning metrics.1.metricShowName_zh: is missing: accounts in Chinese get 'Queue depth'"],
+                     ["warning metrics.1.metricShowName_zh: is missing: Chinese accounts get 'Queue depth'"],
                      id="show name"),
-        pytest.param("使用率", "usage", ["warning metrics.0.metricShowName_zh: 'usage' holds no Chinese"], id="zh"),
+        pytest.param("使用率", "usage", ["warning metrics.0.metricShowName_zh: 'usage' contains no Chinese"], id="zh"),
         pytest.param("[0, 100]", "[0, 200]",
                      ["warning metrics.0.range: [0, 200] is beyond 0 to 100, and the unit is %"], id="percent"),
         pytest.param('unit = "Count"', 'unit = "Count"\ndecimals = 2',
-                     ["warning metrics.1.decimals: what is counted in Count has no decimals"], id="halves"),
+                     ["warning metrics.1.decimals: a count in Count has no decimals"], id="halves"),
         pytest.param("agrees = true", 'agrees = false\nerrata = "none"',
-                     ["error sample.agrees: is false, and the sample could have been drawn"], id="agrees"),
+                     ["error sample.agrees: is false, but the sample could have been generated"], id="agrees"),
         pytest.param("queue-12345678", "queue-1",
-                     ["error sample.agrees: is true, and the sample could not have been drawn: " + DIFFERENCE],
+                     ["error sample.agrees: is true, but the sample could not have been: " + DIFFERENCE],
                      id="disagrees"),
         pytest.param(
             "[dimensions]", "\n".join(
                 f'p{at} = {{ generator = "pick", from = {list(range(200))} }}' for at in (1, 2)
             ) + '\n[dimensions]\np = "{p1}{p2}"',
-            ["warning sample.agrees: is not checked: picks give 40000 combinations, 4096 are the most"],
+            ["warning sample.agrees: is not checked: picks give 40000 combinations, more than 4096"],
             id="combinations",
         ),
         pytest.param(
             'queue = { generator = "resource_id", prefix = "queue" }',
             'queue = { generator = "pick", from = ["queue-12345678", "queue-12345678"] }',
-            ["warning values.queue: draws one thing only, and the id queueId is made of queue"], id="one thing",
+            ["warning values.queue: has only one possible value, but the id queueId depends on queue"], id="one thing",
         ),
         pytest.param(
             'objName = "{name}"\n\n[sample]\nagrees = true\ndimensions = { queueId = "queue-12345678", objName = "o',
             'zoneId = 7\nobjName = "{name}"\n\n[sample]\nagrees = true\n'
             'dimensions = { queueId = "queue-12345678", zoneId = 7, objName = "o',
-            ["warning dimensions.zoneId: is an id, and the same in all alarms"], id="one id",
+            ["warning dimensions.zoneId: is an id, but the same in all alarms"], id="one id",
         ),
     ],
 )  # fmt: skip  # a row is a case
-def test_everything_that_is_wrong_is_told_with_its_key(tmp_path: Path, old: str, new: str, remarks: list[str]) -> None:
-    """One mistake in an entry is told as what it is, in full and alone."""
+def test_every_mistake_is_reported_with_its_key(tmp_path: Path, old: str, new: str, remarks: list[str]) -> None:
+    """One mistake in an entry is reported completely, and nothing else is."""
     assert old in METRICS
-    found = told(tmp_path, METRICS.replace(old, new, 1))
+    found = problem_lines(tmp_path, METRICS.replace(old, new, 1))
     assert found == remarks
 
 
-def test_a_body_that_is_too_long_is_told(tmp_path: Path) -> None:
-    """The longest body is the observed one; receivers are held to 4 KiB."""
-    [remark] = told(tmp_path, METRICS.replace('"Used"', f'"{"Used" * 1024}"'))
+def test_a_body_that_is_too_long_is_reported(tmp_path: Path) -> None:
+    """The longest body is the observed one; receivers must accept 4 KiB."""
+    [remark] = problem_lines(tmp_path, METRICS.replace('"Used"', f'"{"Used" * 1024}"'))
 
-    assert re.fullmatch(r"warning : the observed body has [45]\d{3} bytes; receivers are held to 4096", remark)
+    assert re.fullmatch(r"warning : the observed body has [45]\d{3} bytes; receivers must accept up to 4096", remark)
 
 
-def test_problems_of_several_kinds_are_told_together(tmp_path: Path) -> None:
-    """Whoever mends an entry mends it once."""
+def test_problems_of_several_kinds_are_reported_together(tmp_path: Path) -> None:
+    """A user can fix all problems of an entry at once."""
     text = METRICS.replace("[0, 100]", "[0, 80]").replace('"topic"', '"topics"').replace('"queue_depth"', '"used"')
 
-    assert [line.partition(": ")[0] for line in told(tmp_path, text.replace("使用率", "usage"))] == [
+    assert [line.partition(": ")[0] for line in problem_lines(tmp_path, text.replace("使用率", "usage"))] == [
         "error metrics.0.calcValue",
         "error values.name",
         "error metrics.1.metricName",
@@ -244,24 +244,24 @@ def test_problems_of_several_kinds_are_told_together(tmp_path: Path) -> None:
     "old, new, remark",
     [
         ('cloudEventType = "acme:Lost"\n', "",
-         "error events.1: 'cloudEventType' is missing: with [cloudevent] each event has one"),
+         "error events.1: 'cloudEventType' is missing; with [cloudevent] each event needs one"),
         ('value = "{queue}" }]', 'value = "{queu}" }]',
-         "error observed.additionalMsg.0.value: 'queu' is no declared value; did you mean 'queue'?"),
+         "error observed.additionalMsg.0.value: 'queu' is not a declared value; did you mean 'queue'?"),
         ('subject = "{queue}"', 'subject = "{queu}"',
-         "error cloudevent.subject: 'queu' is no declared value; did you mean 'queue'?"),
+         "error cloudevent.subject: 'queu' is not a declared value; did you mean 'queue'?"),
         ('"acme_lost"', '"acme_down"', "error events.1.eventName: 'acme_down' is the name of events.0, too"),
         (', productShowName_zh = "艾克米"', "",
-         "warning product.productShowName_zh: is missing: accounts in Chinese get 'Acme'"),
+         "warning product.productShowName_zh: is missing: Chinese accounts get 'Acme'"),
     ],
 )  # fmt: skip  # a row is a case
-def test_entries_of_events_are_held_to_the_same_rules(tmp_path: Path, old: str, new: str, remark: str) -> None:
-    """Messages, CloudEvents and products are looked at, too."""
+def test_entries_of_events_have_the_same_rules(tmp_path: Path, old: str, new: str, remark: str) -> None:
+    """Messages, CloudEvents and products are also checked."""
     assert old in EVENTS
-    assert told(tmp_path, EVENTS.replace(old, new, 1)) == [remark]
+    assert problem_lines(tmp_path, EVENTS.replace(old, new, 1)) == [remark]
 
 
-def test_each_callback_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each metric and event in each form, language and state that it has; what goes wrong there is told once."""
+def test_every_callback_is_generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every metric and event is generated in each form, language and state; each error is reported once."""
     drawn = set()
 
     def callback(self: Generator, alarm: Alarm, state: State, occurrence: int = 1) -> Callback:
@@ -275,7 +275,7 @@ def test_each_callback_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     genuine = Generator.callback
     monkeypatch.setattr(Generator, "callback", callback)
 
-    assert told(tmp_path, METRICS) == []
+    assert problem_lines(tmp_path, METRICS) == []
     assert len(drawn) == 2 * 2 * 2 * 3
     drawn.clear()
     report = report_of(tmp_path, EVENTS)
@@ -285,8 +285,8 @@ def test_each_callback_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ]
 
 
-def test_an_entry_that_takes_anothers_place_is_told(tmp_path: Path) -> None:
-    """It may be meant: a warning names whose place it takes, in the order in which folders are read."""
+def test_an_entry_that_replaces_another_is_reported(tmp_path: Path) -> None:
+    """A warning, because it may be intended; it names the replaced entry in the order of folders."""
     first, second = tmp_path / "1", tmp_path / "2"
     for folder in (first, second):
         (folder / "cvm").mkdir(parents=True)
@@ -297,13 +297,13 @@ def test_an_entry_that_takes_anothers_place_is_told(tmp_path: Path) -> None:
     assert report.entry_count == 2
     assert [remark.severity for remark in report.findings] == [Severity.WARNING] * 2
     assert [remark.problem.message for remark in report.findings] == [
-        "takes the place of the shipped entry of the id cvm/basic-monitoring",
-        f"takes the place of {first / 'cvm' / 'basic-monitoring.toml'} of the id cvm/basic-monitoring",
+        "replaces the shipped entry with the id cvm/basic-monitoring",
+        f"replaces {first / 'cvm' / 'basic-monitoring.toml'} with the id cvm/basic-monitoring",
     ]
 
 
 def test_a_glob_chooses_entries(tmp_path: Path) -> None:
-    """Only those whose id it matches are read; where none is, near misses are named."""
+    """Only matching ids are read; without a match the error suggests similar ids."""
     for name in ("queue", "topic"):
         (tmp_path / f"{name}.toml").write_text("title = ", encoding="utf-8")
 
@@ -312,12 +312,12 @@ def test_a_glob_chooses_entries(tmp_path: Path) -> None:
         lint([tmp_path], "queues")
 
 
-def test_our_own_folder_is_clean_but_for_taking_its_own_place() -> None:
-    """The one thing to say of the shipped folder as a user's is that it is the shipped one."""
+def test_our_own_folder_only_replaces_itself() -> None:
+    """The only problem of the shipped folder as a user's folder is that it replaces the shipped entries."""
     folder = Path(str(data_root("payload_catalog")))
 
     report = lint([folder], "cdn/*")
 
     assert report.entry_count == 3
     assert len(report.findings) == report.count(Severity.WARNING) == report.entry_count
-    assert all(remark.problem.message.startswith("takes the place of the shipped entry") for remark in report.findings)
+    assert all(remark.problem.message.startswith("replaces the shipped entry") for remark in report.findings)

@@ -1,4 +1,4 @@
-"""The fast paths against the readable one: bytes of many callbacks, and those of ``Callback.body``."""
+"""The fast renderers give the same bytes as ``Callback.to_bytes``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MOMENTS = st.builds(LifecyclePoint, st.sampled_from(State), OCCURRENCES, st.list
 
 
 def able(shape: Shape, state: State) -> bool:
-    """Tell whether some alarm of the shape has the state."""
+    """Return whether some alarm of the shape can have the state."""
     return state is State.FIRING or shape.kind is AlarmKind.METRIC or (state is State.RESOLVED and shape.can_resolve)
 
 
@@ -67,7 +67,7 @@ def test_one_body_many_bodies_and_the_callback_are_the_same_bytes(  # noqa: PLR0
     threshold: bool,  # noqa: FBT001 - drawn
     data: st.DataObject,
 ) -> None:
-    """Whatever is asked, the three ways to a body write the same."""
+    """For all options, the three ways to a body give the same bytes."""
     if not able(shape, moment.state):
         return
     form = data.draw(st.sampled_from(forms_of(shape)))
@@ -87,8 +87,8 @@ def test_one_body_many_bodies_and_the_callback_are_the_same_bytes(  # noqa: PLR0
 
 @given(SEEDS, st.integers(min_value=0, max_value=70_000), st.integers(min_value=0, max_value=700))
 @settings(max_examples=25)
-def test_any_range_is_cut_from_the_same_sequence(seed: int, first: int, count: int) -> None:
-    """Where a range begins and ends, in the middle of a block or over several, changes no body in it."""
+def test_any_range_is_part_of_the_same_sequence(seed: int, first: int, count: int) -> None:
+    """The start and end of a range, inside a block or over several, change no body in it."""
     bodies = BodyRenderer(Generator(seed), CVM)
     drawn = bodies.bodies(first, count)
     assert len(drawn) == count
@@ -96,8 +96,8 @@ def test_any_range_is_cut_from_the_same_sequence(seed: int, first: int, count: i
         assert drawn[at] == bodies.body(first + at)
 
 
-def test_asking_twice_gives_the_same() -> None:
-    """The second time, what the first had to compile is there already."""
+def test_a_second_call_gives_the_same() -> None:
+    """The second call uses the compiled bodies of the first."""
     bodies = BodyRenderer(Generator(5), CVM)
     assert bodies.bodies(0, 2 * POLICIES_IN_ROTATION) == bodies.bodies(0, POLICIES_IN_ROTATION) + bodies.bodies(
         POLICIES_IN_ROTATION, POLICIES_IN_ROTATION
@@ -105,21 +105,21 @@ def test_asking_twice_gives_the_same() -> None:
 
 
 @given(SERIALS)
-def test_each_serial_has_a_place_of_its_own(serial: int) -> None:
-    """Sixteen alarms in a row are of sixteen policies, and no two alarms share a row."""
+def test_each_serial_has_its_own_position(serial: int) -> None:
+    """16 consecutive alarms are of 16 policies, and no two alarms share a row."""
     row = [position_of(serial - serial % POLICIES_IN_ROTATION + lane) for lane in range(POLICIES_IN_ROTATION)]
     assert len({place.policy for place in row}) == POLICIES_IN_ROTATION
     assert len({position_of(serial + step) for step in range(300)}) == 300
 
 
-def test_alarms_of_policies_of_their_own_can_be_had() -> None:
-    """No two of the serials that are made for it are of one policy."""
+def test_serials_for_distinct_policies() -> None:
+    """No two serials for distinct policies are of the same policy."""
     numbers = range(0, 60_000, 7)
     assert len({position_of(serial_for_policy(number)).policy for number in numbers}) == len(numbers)
 
 
-def test_alarms_of_one_policy_differ_in_what_they_are_about() -> None:
-    """The policy's alarms share account, policy, metric and region, and neither object nor session."""
+def test_alarms_of_one_policy_differ_in_their_objects() -> None:
+    """Alarms of a policy share account, policy, metric and region, but neither object nor session."""
     trees = [
         json.loads(body)
         for body in BodyRenderer(Generator(5), CVM).bodies(0, 200 * POLICIES_IN_ROTATION)[::POLICIES_IN_ROTATION]
@@ -141,7 +141,7 @@ def test_alarms_of_one_policy_differ_in_what_they_are_about() -> None:
 
 
 def test_edits_are_in_every_body() -> None:
-    """What is set or left out before chance speaks is set or left out in all bodies, and nothing else changes."""
+    """An edit before rendering applies to all bodies and changes nothing else."""
 
     def edit(tree: Any) -> Any:
         return without_value(with_value(tree, "alarmObjInfo.dimensions.objId", [1, "é"]), "alarmPolicyInfo.policyName")
@@ -151,23 +151,23 @@ def test_edits_are_in_every_body() -> None:
     assert edited == [edit(tree) for tree in plain]
 
 
-def test_an_edit_that_fits_no_body_is_found_in_a_rehearsal() -> None:
-    """A path that only some alarms' bodies have is found before the first is written."""
+def test_an_edit_that_fits_not_every_body_is_found_by_validation() -> None:
+    """A path that only some bodies have is an error before the first body is written."""
     bodies = BodyRenderer(Generator(1), CVM, edit=lambda tree: without_value(tree, "alarmObjInfo.nosuch"))
     with pytest.raises(UnknownNameError, match=r"unknown path 'alarmObjInfo\.nosuch'"):
         bodies.validate(1)
 
 
-def test_a_state_that_alarms_do_not_have_is_refused() -> None:
-    """Events do not repeat, however many bodies are asked for."""
+def test_an_unsupported_state_is_an_error() -> None:
+    """Events do not repeat, however many bodies are requested."""
     events = CATALOG.get("cvm/events")
     with pytest.raises(UsageError, match="event alarms never repeat"):
         BodyRenderer(Generator(1), events, LifecyclePoint(State.REPEATED)).bodies(0, 1)
 
 
 @pytest.mark.parametrize("form", [Form.EVENTBRIDGE, Form.CLOUDEVENTS])
-def test_a_form_that_a_shape_does_not_have_is_refused(form: Form) -> None:
-    """EventBridge posts no metric alarms; the refusal says which forms there are."""
+def test_an_unsupported_form_is_an_error(form: Form) -> None:
+    """EventBridge posts no metric alarms; the error lists the supported forms."""
     message = f"cvm/basic-monitoring has no form {form}; it comes as documented, observed"
     with pytest.raises(UsageError, match=message):
         BodyRenderer(Generator(1, form=form), CVM)
@@ -188,8 +188,8 @@ def test_a_form_that_a_shape_does_not_have_is_refused(form: Form) -> None:
     ],
     ids=str,
 )
-def test_whatever_a_value_is_it_is_written_alike_everywhere(spec: ValueSpec) -> None:
-    """Texts that JSON escapes, numbers of any width and tables, as text and with their own type."""
+def test_any_value_is_rendered_alike_everywhere(spec: ValueSpec) -> None:
+    """Strings with JSON escapes, numbers of any width and tables, as text and with their own type."""
     table = isinstance(spec.params.get("from", [""])[0], dict)
     texts = ["{a.k}", "{a.n}-{a.k}", "<{a.n}:{a.k}>"] if table else ["{a}", "<{a}", "{a}{a}"]
     typed = {"typed": {"value": "a.n" if table else "a"}}
@@ -201,17 +201,17 @@ def test_whatever_a_value_is_it_is_written_alike_everywhere(spec: ValueSpec) -> 
         assert bodies[serial] == generator.callback(generator.alarm(shape, serial), State.FIRING).to_bytes()
 
 
-def test_holes_are_kept_by_copies() -> None:
-    """An edit copies its tree, and a hole in the copy is the same hole."""
-    hole = Marker(3)
-    assert copy.deepcopy({"a": [hole]})["a"][0] is hole
-    assert has_marker_chars(hole)
-    assert has_marker_chars(f"{hole}")
-    assert f"{hole}" != str(hole)
+def test_copies_keep_markers() -> None:
+    """An edit copies its tree; the copy has the same markers."""
+    marker = Marker(3)
+    assert copy.deepcopy({"a": [marker]})["a"][0] is marker
+    assert has_marker_chars(marker)
+    assert has_marker_chars(f"{marker}")
+    assert f"{marker}" != str(marker)
     assert not has_marker_chars("any text")
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_the_built_in_envelope_is_that_of_profile_2023(name: str) -> None:
-    """Who draws without a profile gets what the default profile says, and only that one says it."""
+def test_the_default_format_is_that_of_profile_2023(name: str) -> None:
+    """Without a profile, a generator writes the format of the default profile."""
     assert (load_profile(name).wire_format == Generator(1).wire_format) is (name in {"2023", "template"})

@@ -1,4 +1,4 @@
-"""The documentation's samples against the shapes that claim to be like them."""
+"""The documented samples against the templates of their shapes."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ SAMPLED = [pytest.param(shape, id=shape.id) for shape in CATALOG if shape.sample
 
 
 @pytest.mark.parametrize("shape", SAMPLED)
-def test_the_documented_sample_could_have_been_drawn_or_says_why_not(shape: Shape) -> None:
-    """`agrees` is true exactly when the shape could have drawn the page's sample; errata say why not."""
+def test_agrees_is_true_exactly_if_the_sample_matches(shape: Shape) -> None:
+    """`agrees` is true exactly if the shape could generate the page's sample; otherwise errata say why not."""
     assert shape.sample is not None
     assert sample_matches(shape, shape.sample.dimensions, placeholder=shape.sample.placeholder) is shape.sample.agrees
     assert bool(shape.sample.errata) or shape.sample.agrees
 
 
 @pytest.mark.parametrize("shape", SAMPLED)
-def test_a_missing_or_moved_key_is_noticed(shape: Shape) -> None:
-    """Neither a dimension more nor one less nor another order passes for the shape's own."""
+def test_a_missing_or_moved_key_is_detected(shape: Shape) -> None:
+    """A missing dimension, an additional one and another order do not match."""
     assert shape.sample is not None
     items = list(shape.sample.dimensions.items())
     for wrong in (dict(items[1:]), dict(reversed(items)), dict(items) | {"surplus": "xxx"}):
         assert not sample_matches(shape, wrong, placeholder=True)
 
 
-def test_an_id_that_is_not_the_same_twice_is_noticed() -> None:
-    """Two spellings of one value in one body could not have been drawn."""
+def test_an_id_that_is_not_the_same_twice_is_detected() -> None:
+    """Two spellings of one value in one body do not match."""
     shape = CATALOG.get("cvm/storage-monitoring")
     good = {"diskid": "disk-1yukg09l", "objId": "disk-1yukg09l", "objName": "disk-1yukg09l(a/ins-i7d3ifpp)"}
     assert sample_matches(shape, good)
@@ -43,7 +43,7 @@ def test_an_id_that_is_not_the_same_twice_is_noticed() -> None:
 
 
 def test_the_json_type_counts() -> None:
-    """A port as text is not the public listener's, a port as number not the private one's."""
+    """A port as string is not the public listener's, a port as number not the private one's."""
     shape = CATALOG.get("clb/public-listener")
     good = {
         "protocol": "https",
@@ -58,7 +58,7 @@ def test_the_json_type_counts() -> None:
 
 
 def test_literals_other_than_text_are_compared() -> None:
-    """A constant number in an entry matches that number only."""
+    """A constant number in an entry matches only this number."""
     shape = replace(CATALOG.get("redis/legacy"), values={}, dimensions={"lane": 7, "region": "{region}"})
     assert sample_matches(shape, {"lane": 7, "region": "gz"})
     assert not sample_matches(shape, {"lane": 8, "region": "gz"})
@@ -66,7 +66,7 @@ def test_literals_other_than_text_are_compared() -> None:
 
 
 def test_an_account_as_number_is_matched_as_number() -> None:
-    """An integer account id matches an integer of an account's form only."""
+    """An integer account id matches only an integer in the format of an account."""
     shape = CATALOG.get("vpc/bandwidth-package")
     good = {
         "__region__": "gz",
@@ -80,8 +80,8 @@ def test_an_account_as_number_is_matched_as_number() -> None:
     assert not sample_matches(shape, good | {"__region__": "nowhere"})
 
 
-def test_a_placeholder_stands_for_any_text() -> None:
-    """An xxx of the page agrees with what is drawn, but only where it is known to be a placeholder."""
+def test_a_placeholder_matches_any_string() -> None:
+    """An xxx of the page matches any string, but only if the sample declares placeholders."""
     shape = CATALOG.get("vpc/vpn-tunnel")
     told = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "5642", "objName": "to the office(vpnx-lr6cpqp6)"}
     hidden = told | {"objId": "xxx"}
@@ -90,7 +90,7 @@ def test_a_placeholder_stands_for_any_text() -> None:
 
 
 def test_a_placeholder_excuses_nothing_else() -> None:
-    """What is printed beside placeholders must still agree, and a placeholder is a text where a text is drawn."""
+    """Values next to placeholders must still match, and a placeholder only replaces strings."""
     tunnel, package = CATALOG.get("vpc/vpn-tunnel"), CATALOG.get("vpc/bandwidth-package")
     other = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "xxx", "objName": "to the office(vpnx-00000000)"}
     assert not sample_matches(tunnel, other, placeholder=True)
@@ -101,7 +101,7 @@ def test_a_placeholder_excuses_nothing_else() -> None:
 
 
 def test_a_placeholder_of_a_picked_value_is_one_of_its_type() -> None:
-    """Where a number is picked, a placeholder of text could not have been drawn."""
+    """If a number is picked, a string placeholder does not match."""
     listener = CATALOG.get("clb/public-listener")
     hidden: dict[str, object] = dict.fromkeys(("protocol", "vip", "vport", "objId", "objName"), "xxx")
     assert not sample_matches(listener, hidden, placeholder=True)

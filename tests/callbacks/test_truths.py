@@ -1,4 +1,4 @@
-"""What holds for every seed, shape, language and state."""
+"""Properties of callbacks for every seed, shape, language and state."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thresholds import breaches
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sample_check import sample_matches
-from tcop_mock.callbacks.sampling import breaches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import regions
 from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, NotifyType, RepeatPolicy, State
@@ -45,7 +45,7 @@ def _instant(text: str) -> datetime:
 
 @given(SEEDS, SERIALS, SHAPES, LANGS)
 def test_same_seed_same_bytes(seed: int, serial: int, shape: Shape, lang: Lang) -> None:
-    """The same seed, shape and serial give the same bytes, whatever was drawn before."""
+    """The same seed, shape and serial give the same bytes, whatever was generated before."""
     used = Generator(seed, lang)
     used.alarm(shape, serial + 1)
     [one, two] = [
@@ -56,7 +56,7 @@ def test_same_seed_same_bytes(seed: int, serial: int, shape: Shape, lang: Lang) 
 
 
 @given(SEEDS, SHAPES)
-def test_each_alarm_has_ids_of_its_own(seed: int, shape: Shape) -> None:
+def test_each_alarm_has_its_own_ids(seed: int, shape: Shape) -> None:
     """Two alarms of one seed differ in policy, object and session."""
     generator = Generator(seed)
     one, two = generator.alarm(shape, 0), generator.alarm(shape, 1)
@@ -66,8 +66,8 @@ def test_each_alarm_has_ids_of_its_own(seed: int, shape: Shape) -> None:
 
 
 @given(SEEDS, SERIALS, SHAPES)
-def test_dimensions_could_be_drawn_from_their_own_shape(seed: int, serial: int, shape: Shape) -> None:
-    """Whatever is drawn keeps its shape's pattern: keys, order, JSON types, each id the same wherever it stands."""
+def test_dimensions_match_their_own_shape(seed: int, serial: int, shape: Shape) -> None:
+    """Generated dimensions match their shape: keys, order, JSON types, and each id the same wherever it is used."""
     assert sample_matches(shape, Generator(seed).alarm(shape, serial).dimensions)
 
 
@@ -119,7 +119,7 @@ def test_times_agree(seed: int, serial: int, shape: Shape, repeats: int) -> None
 
 @given(SEEDS, SERIALS, RECOVERING)
 def test_a_life_keeps_policy_and_object_and_changes_session(seed: int, serial: int, shape: Shape) -> None:
-    """Every callback of an alarm has a session of its own and the same policy, object and region."""
+    """Each callback of an alarm has its own session, and the same policy, object and region."""
     generator = Generator(seed)
     alarm = generator.alarm(shape, serial, required_state=State.RESOLVED)
     trees = [_body(callback) for callback in generator.lifecycle(alarm, repeats=3 if alarm.can_repeat else 0)]
@@ -142,7 +142,7 @@ def test_ids_have_their_documented_forms(seed: int, serial: int, shape: Shape) -
 
 @given(SEEDS, SERIALS, METRIC_SHAPES)
 def test_account_agrees_everywhere(seed: int, serial: int, shape: Shape) -> None:
-    """The account of the dimensions, as text or as integer, is the account of the alarm."""
+    """The account in the dimensions, as string or as integer, is the account of the alarm."""
     generator = Generator(seed)
     info = _body(generator.callback(generator.alarm(shape, serial), State.FIRING))["alarmObjInfo"]
     assert info["appId"].isdecimal()
@@ -164,7 +164,7 @@ def test_without_a_threshold_all_threshold_fields_are_absent(seed: int, serial: 
 
 @given(SEEDS, SERIALS, EVENT_SHAPES, LANGS)
 def test_events_have_the_classic_envelope(seed: int, serial: int, shape: Shape, lang: Lang) -> None:
-    """Event callbacks have no durationTime, namespace or account, and tell product and event by name."""
+    """Event callbacks have no durationTime, namespace or account, but names of product and event."""
     generator = Generator(seed, lang)
     tree = _body(generator.callback(generator.alarm(shape, serial), State.FIRING))
     assert list(tree) == [
@@ -194,8 +194,8 @@ def test_language_changes_names_and_nothing_else(seed: int, serial: int, shape: 
 
 
 @given(SEEDS, SERIALS, SHAPES, st.sampled_from(State))
-def test_a_state_is_reached_or_refused(seed: int, serial: int, shape: Shape, state: State) -> None:
-    """An alarm drawn to reach a state has a callback in it, or is refused: events do not repeat, not all recover."""
+def test_a_state_is_reached_or_an_error(seed: int, serial: int, shape: Shape, state: State) -> None:
+    """An alarm generated for a state has a callback in it, or an error says why not."""
     generator = Generator(seed)
     if shape.kind is AlarmKind.EVENT and state is State.REPEATED:
         with pytest.raises(UsageError, match="never repeat"):
@@ -209,7 +209,7 @@ def test_a_state_is_reached_or_refused(seed: int, serial: int, shape: Shape, sta
 
 @given(SEEDS, SERIALS)
 def test_cvm_network_metrics_have_the_namespace_of_the_load_balancer(seed: int, serial: int) -> None:
-    """CVM's network metrics say qce/lb, its others qce/cvm (callback page, note on network-related metrics)."""
+    """CVM's network metrics have the namespace qce/lb, others qce/cvm (page's note on network-related metrics)."""
     alarm: Alarm = Generator(seed).alarm(CATALOG.get("cvm/basic-monitoring"), serial)
     assert alarm.metric is not None
     network = alarm.metric.name.startswith(("wan_", "acc_out", "outratio"))
@@ -217,10 +217,8 @@ def test_cvm_network_metrics_have_the_namespace_of_the_load_balancer(seed: int, 
 
 
 @given(SEEDS, SERIALS, RECOVERING, st.lists(st.integers(min_value=1, max_value=40), min_size=1, max_size=3))
-def test_an_alarm_that_fires_again_does_so_after_its_end(
-    seed: int, serial: int, shape: Shape, outlived: list[int]
-) -> None:
-    """A new life has a new first time behind the recovery of the last one, its own session, and the same object."""
+def test_an_alarm_fires_again_after_its_end(seed: int, serial: int, shape: Shape, outlived: list[int]) -> None:
+    """A new life starts after the last recovery, with its own session and the same object."""
     generator = Generator(seed)
     alarm = generator.alarm(shape, serial, required_state=State.RESOLVED)
     sessions = set()
@@ -242,8 +240,8 @@ def test_an_alarm_that_fires_again_does_so_after_its_end(
 
 @pytest.mark.parametrize("every_s", REPEAT_PERIODS_S)
 @pytest.mark.parametrize("kind", NotifyType)
-def test_an_alarm_is_told_as_often_as_is_asked(kind: NotifyType, every_s: int) -> None:
-    """Every documented frequency: its repeats have the ages that the documentation of triggering gives them."""
+def test_an_alarm_repeats_at_the_requested_frequency(kind: NotifyType, every_s: int) -> None:
+    """For every documented frequency, the repeats have the documented ages."""
     shape = next(shape for shape in CATALOG if shape.kind is AlarmKind.METRIC)
     generator = Generator(3)
     single = kind is NotifyType.SINGLE
@@ -254,17 +252,17 @@ def test_an_alarm_is_told_as_often_as_is_asked(kind: NotifyType, every_s: int) -
         return
     ages = [generator.callback(alarm, State.REPEATED, number).duration_s for number in range(1, 300)]
     occurrences = [2**n for n in range(1, 300)] if kind is NotifyType.EXPONENTIAL else range(2, 301)
-    told = [(occurrence - 1) * every_s for occurrence in occurrences]
-    first_day = [age for age in told if age <= 86_400]
+    repeat_ages = [(occurrence - 1) * every_s for occurrence in occurrences]
+    first_day = [age for age in repeat_ages if age <= 86_400]
     later = [first_day[-1] + 86_400 * day for day in range(1, 300)]
     assert ages == (first_day + later)[:299]
     conditions = _body(generator.callback(alarm, State.REPEATED))["alarmPolicyInfo"]["conditions"]
     assert (conditions["alarmNotifyType"], conditions["alarmNotifyPeriod"]) == (kind.value, every_s)
 
 
-def test_events_are_told_once() -> None:
-    """An event asked to repeat is an error, one asked not to is as it is."""
+def test_events_never_repeat() -> None:
+    """A repeat policy for an event is an error; single is accepted."""
     shape = next(shape for shape in CATALOG if shape.kind is AlarmKind.EVENT)
     assert Generator(1).alarm(shape, repeat_policy=RepeatPolicy(NotifyType.SINGLE, 0)) == Generator(1).alarm(shape)
-    with pytest.raises(UsageError, match="event alarms never repeat, so they are told once: single"):
+    with pytest.raises(UsageError, match="event alarms never repeat; only single is possible"):
         Generator(1).alarm(shape, repeat_policy=RepeatPolicy(NotifyType.CONTINUOUS, 300))

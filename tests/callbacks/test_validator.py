@@ -1,4 +1,4 @@
-"""Bodies judged: everything that we draw is recognised and fine, whatever else comes gets an answer."""
+"""The validator: every generated body is recognised and valid, and any other input gets a result."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def body_of(shape: Shape, state: State = State.FIRING, form: Form = Form.DOCUMEN
 
 
 def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes]]:
-    """Yield bodies of both ends of an alarm's life, in both languages, with and without a threshold."""
+    """Yield firing and resolved bodies, in both languages, with and without a threshold."""
     states = [State.FIRING, *([State.RESOLVED] if shape.can_resolve else [])]
     for at, (state, lang) in enumerate((state, lang) for state in states for lang in Lang):
         generator = Generator(at, lang, form=form, wire_format=load_profile(profile).wire_format)
@@ -76,7 +76,7 @@ def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes
 
 @pytest.mark.proof
 @pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
-def test_what_we_draw_is_recognised_and_fine(shape: Shape) -> None:
+def test_generated_bodies_are_recognised_and_valid(shape: Shape) -> None:
     """In every form and generation; the documented form has no deviations from its own generation's page."""
     for at, form in enumerate(forms_of(shape)):
         profile = PROFILES[(len(shape.id) + at) % len(PROFILES)]
@@ -91,21 +91,21 @@ def test_what_we_draw_is_recognised_and_fine(shape: Shape) -> None:
 
 
 @given(JSON)
-def test_any_json_gets_a_verdict(value: object) -> None:
-    """No value makes the judge stumble, and none but a callback is valid."""
+def test_any_json_gets_a_result(value: object) -> None:
+    """No JSON value raises an error, and only callbacks are valid."""
     verdict = JUDGE.validate(json.dumps(value).encode())
     assert (verdict.kind, verdict.is_valid) == ("unknown", False)
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)), st.sampled_from(PROFILES))
-def test_any_fields_get_a_verdict(value: object, profile: str) -> None:
-    """Nor does a body that has our keys and whatever in them."""
+def test_any_fields_get_a_result(value: object, profile: str) -> None:
+    """A body with our keys and arbitrary values raises no error."""
     assert not JUDGES[profile].validate(json.dumps(value).encode()).is_valid
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_get_a_verdict(raw: bytes) -> None:
-    """Nor do bytes that are no JSON; to whoever writes templates, they are a template's body."""
+def test_any_bytes_get_a_result(raw: bytes) -> None:
+    """Bytes that are not JSON raise no error; with the template profile they are a template's body."""
     assert not JUDGE.validate(raw).is_valid
     verdict = JUDGES["template"].validate(raw)
     assert verdict.is_valid
@@ -116,84 +116,84 @@ def test_any_bytes_get_a_verdict(raw: bytes) -> None:
 NO_JSON = {
     "nothing": (b"", "is empty"),
     "blanks": (b" \n", "is blank"),
-    "a cut body": (b'{"sessionId":"x', "is no JSON: unterminated string starting at (line 1, column 14: '\"x')"),
-    "a body cut between": (b'{"sessionId":', "is no JSON: it ends at character 13, in the middle"),
-    "words": (b"alarm!", "is no JSON: expecting value (line 1, column 1: 'alarm!')"),
-    "two bodies": (b"{}{}", "is no JSON: extra data (line 1, column 3: '{}')"),
-    "a form": (b"a=1&b=2", "is no JSON: expecting value (line 1, column 1: 'a=1&b=2')"),
-    "Western letters": (b'{"a":"\xe9"}', "is no UTF-8: byte 6 is 0xe9"),
-    "UTF-16": ('{"a":1}'.encode("utf-16"), "is no UTF-8: it looks like UTF-16"),
-    "UTF-16 without a mark": ('{"ä":1}'.encode("utf-16-be"), "is no UTF-8: it looks like UTF-16 or UTF-32"),
+    "a cut body": (b'{"sessionId":"x', "is not JSON: unterminated string starting at (line 1, column 14: '\"x')"),
+    "a body cut between": (b'{"sessionId":', "is not JSON: it is cut off at character 13"),
+    "words": (b"alarm!", "is not JSON: expecting value (line 1, column 1: 'alarm!')"),
+    "two bodies": (b"{}{}", "is not JSON: extra data (line 1, column 3: '{}')"),
+    "a form": (b"a=1&b=2", "is not JSON: expecting value (line 1, column 1: 'a=1&b=2')"),
+    "Western letters": (b'{"a":"\xe9"}', "is not UTF-8: byte 6 is 0xe9"),
+    "UTF-16": ('{"a":1}'.encode("utf-16"), "is not UTF-8: it looks like UTF-16"),
+    "UTF-16 without a mark": ('{"ä":1}'.encode("utf-16-be"), "is not UTF-8: it looks like UTF-16 or UTF-32"),
     "a long number": (b"[" + b"9" * 5000 + b"]", "has a number of more than 4300 digits"),
-    "depth": (b"[" * 100_000, f"nests deeper than {MAX_DEPTH} tables and lists"),
-    "a line break in a text": (b'{"a":"\n"}', "is no JSON: invalid control character at (line 1, column 7: '\\n\"}')"),
+    "depth": (b"[" * 100_000, f"nests deeper than {MAX_DEPTH} objects and lists"),
+    "a line break in a text": (b'{"a":"\n"}', "is not JSON: invalid control character at (line 1, column 7: '\\n\"}')"),
 }
 
 
 @pytest.mark.parametrize("raw, why", NO_JSON.values(), ids=NO_JSON)
-def test_what_is_no_json_is_told(raw: bytes, why: str) -> None:
-    """One problem, which says what and where."""
+def test_invalid_json_is_a_problem(raw: bytes, why: str) -> None:
+    """The one problem says what is wrong and where."""
     verdict = JUDGE.validate(raw)
     assert (verdict.kind, verdict.problems) == ("unknown", (Issue("", why),))
 
 
-def test_a_body_without_end_is_not_read() -> None:
-    """Beyond the limit nothing is parsed."""
+def test_a_too_long_body_is_not_parsed() -> None:
+    """Nothing is parsed beyond the limit."""
     [problem] = JUDGE.validate(b" " * (MAX_BYTES + 1)).problems
-    assert problem.message == "is longer than 64 MiB and was not read; a callback has some 800 bytes"
+    assert problem.message == "is longer than 64 MiB and was not read; a callback has about 800 bytes"
 
 
 ODD = {
     "a key twice": (
         b'{"a":{"b":1,"b":2}}',
-        Issue("a.b", "the key stands here twice: readers differ in which value they take"),
+        Issue("a.b", "the key occurs twice; parsers differ in which value they use"),
     ),
-    "NaN": (b'{"a":NaN}', Issue("a", "is NaN, which is no JSON")),
-    "infinity": (b'{"a":[1e999,-Infinity]}', Issue("a.1", "is -Infinity, which is no JSON")),
+    "NaN": (b'{"a":NaN}', Issue("a", "is NaN, which is not JSON")),
+    "infinity": (b'{"a":[1e999,-Infinity]}', Issue("a.1", "is -Infinity, which is not JSON")),
     "half a pair": (b'{"a":["\\ud800"]}', Issue("a.0", "has half a surrogate pair: UTF-8 cannot write it")),
     "half a pair in a key": (
         b'{"a":{"\\udfff":1}}',
         Issue("a", "a key has half a surrogate pair: UTF-8 cannot write it"),
     ),
-    "some depth": (b"[" * 300 + b"]" * 300, Issue("", f"nests deeper than {MAX_DEPTH} tables and lists")),
+    "some depth": (b"[" * 300 + b"]" * 300, Issue("", f"nests deeper than {MAX_DEPTH} objects and lists")),
 }
 
 
 @pytest.mark.parametrize("raw, note", ODD.values(), ids=ODD)
-def test_what_readers_stumble_over_is_a_problem(raw: bytes, note: Issue) -> None:
-    """JSON that not every reader reads alike is told by its place."""
+def test_ambiguous_json_is_a_problem(raw: bytes, note: Issue) -> None:
+    """JSON that parsers read differently is reported with its path."""
     assert note in parse_body(raw).problems
     assert note in JUDGE.validate(raw).problems
 
 
-def test_a_number_beyond_all_is_no_infinity() -> None:
-    """What JSON has is not told, only what it does not have."""
+def test_a_huge_number_is_not_an_infinity() -> None:
+    """Valid JSON is not reported, only what JSON does not have."""
     assert parse_body(b'{"a":[1e999,-Infinity],"b":"\\ud83d\\ude00"}').problems == (
-        Issue("a.1", "is -Infinity, which is no JSON"),
+        Issue("a.1", "is -Infinity, which is not JSON"),
     )
 
 
-def test_a_text_that_breaks_everything_is_told_in_part() -> None:
-    """What is odd about a body's text is bounded, and so are the keys that are told."""
+def test_many_issues_are_reported_in_part() -> None:
+    """The number of issues and the length of reported keys are bounded."""
     twice = b"[%b]" % b",".join([b'{"a":1,"a":2}'] * 1000)
     assert len(parse_body(twice).problems) == MAX_PARSE_ISSUES
     [note] = JUDGE.validate_tree(body_of(CVM) | {"k" * 100_000: 1}).deviations
     assert note == Issue("k" * 200, "is an unknown key")
 
 
-def test_a_large_body_is_walked_through_only_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body without anything odd costs no more than Python's decoder takes."""
-    monkeypatch.delattr(strict_json, "_walk")
+def test_a_large_body_needs_a_second_pass_only_for_issues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body without issues costs no more than Python's decoder."""
+    monkeypatch.delattr(strict_json, "_walk_tree")
     assert parse_body(b'{"a":[1,{"b":"\xc3\xbc"}]}').problems == ()
     with pytest.raises(NameError):
         parse_body(b'{"a":NaN}')
 
 
 def test_a_byte_order_mark_is_a_deviation() -> None:
-    """It is told, and the body behind it is read."""
+    """It is reported, and the body after it is parsed."""
     verdict = JUDGE.validate(b"\xef\xbb\xbf" + json.dumps(body_of(CVM)).encode())
     assert verdict.shape == CVM.id
-    assert verdict.deviations == (Issue("", "begins with a byte order mark, which JSON texts must not have"),)
+    assert verdict.deviations == (Issue("", "begins with a byte order mark, which is not allowed in JSON"),)
 
 
 PROBLEMS = {
@@ -203,21 +203,21 @@ PROBLEMS = {
         'is 7, not "1" or "0" or 1 or 0 (1 firing, 0 resolved; a string or an integer)',
     ),
     "dimensions in a list": ("alarmObjInfo.dimensions", [], "is a list, not an object"),
-    "a dimension that is a table": ("alarmObjInfo.dimensions.objId", {}, "is an object, not a text"),
+    "a dimension that is a table": ("alarmObjInfo.dimensions.objId", {}, "is an object, not a string"),
     "no time": ("firstOccurTime", "now", 'is "now", which does not match ^[0-9]{4}-'),
     "no recovery": ("recoverTime", "never", 'is "never" (a time like 2017-03-09 07:50:00, or 0 while the alarm lasts)'),
     "a negative duration": ("durationTime", -5, "is -5, less than 0 (a whole number"),
     "an empty name": (f"{CONDITIONS}.metricName", "", "is empty"),
     "a value that is a word": (f"{CONDITIONS}.currentValue", "high", 'is "high", which does not match'),
-    "a session that is null": ("sessionId", None, "is null, not a text"),
+    "a session that is null": ("sessionId", None, "is null, not a string"),
     "a boolean status": ("alarmStatus", True, "is true, not"),
     "a long status": ("alarmStatus", "x" * 5000, "is 'xxxxxxxx"),
 }
 
 
 @pytest.mark.parametrize("path, value, message", PROBLEMS.values(), ids=PROBLEMS)
-def test_a_problem_is_told_by_its_path(path: str, value: object, message: str) -> None:
-    """What no callback has is a problem, one, and no deviation beside it at the same place."""
+def test_a_problem_is_reported_with_its_path(path: str, value: object, message: str) -> None:
+    """An impossible value is one problem, without a deviation at the same place."""
     verdict = JUDGE.validate_tree(with_value(body_of(CVM), path, value))
     [problem] = verdict.problems
     assert problem.path == path
@@ -229,14 +229,14 @@ def test_a_problem_is_told_by_its_path(path: str, value: object, message: str) -
 @pytest.mark.parametrize(
     "path", ["sessionId", "alarmStatus", "alarmObjInfo.dimensions", "alarmObjInfo.dimensions.objId", CONDITIONS]
 )
-def test_what_is_missing_is_a_problem(path: str) -> None:
-    """A field that every callback of the shape has must be there."""
+def test_a_missing_field_is_a_problem(path: str) -> None:
+    """A field that every callback of the shape has is required."""
     verdict = JUDGE.validate_tree(without_value(body_of(CVM), path))
     assert verdict.problems == (Issue(path, "is missing"),)
 
 
-def test_no_body_is_told_without_end() -> None:
-    """Of a million odd fields a hundred are told, and that there are more."""
+def test_the_number_of_issues_is_bounded() -> None:
+    """Of a million issues a hundred are reported, and that there are more."""
     body = body_of(CVM) | {f"odd{number}": number for number in range(100_000)}
     assert len(JUDGE.validate_tree(body).deviations) == 101
     assert JUDGE.validate_tree(body).deviations[-1] == Issue("", "more than 100 of these")
@@ -259,36 +259,36 @@ DEVIATIONS = {
     "a field of captures": (
         "policyDetailURL",
         "x",
-        Issue("policyDetailURL", "captured callbacks have it, no page does"),
+        Issue("policyDetailURL", "is undocumented, but captured callbacks contain it"),
     ),
     "another metric": (
         f"{CONDITIONS}.metricName",
         "m",
-        Issue(f"{CONDITIONS}.metricName", f"is no metric of {CVM.id} that is known"),
+        Issue(f"{CONDITIONS}.metricName", f"is not a known metric of {CVM.id}"),
     ),
     "an integer status": ("alarmStatus", 1, Issue("alarmStatus", 'is 1, not "1" or "0"')),
     "an early recovery": (
         "recoverTime",
         "2001-01-01 00:00:00",
-        Issue("recoverTime", "is told by an alarm that is not resolved"),
+        Issue("recoverTime", "is set although the alarm is not resolved"),
     ),
-    "a duration as a text": ("durationTime", "60", Issue("durationTime", "is a text, not an integer")),
+    "a duration as a text": ("durationTime", "60", Issue("durationTime", "is a string, not an integer")),
 }
 
 
 @pytest.mark.parametrize("path, value, note", DEVIATIONS.values(), ids=DEVIATIONS)
-def test_a_deviation_is_no_problem(path: str, value: object, note: Issue) -> None:
-    """What no page documents is told, and the body is valid."""
+def test_a_deviation_is_not_a_problem(path: str, value: object, note: Issue) -> None:
+    """Undocumented values are reported, and the body is valid."""
     verdict = JUDGE.validate_tree(with_value(body_of(CVM), path, value, create=True))
     assert (verdict.is_valid, verdict.shape) == (True, CVM.id)
     assert verdict.deviations == (note,)
 
 
 def test_times_that_do_not_fit_are_deviations() -> None:
-    """A resolved alarm tells when, and not before it began; in the oldest generation inside alarmPolicyInfo, too."""
+    """A resolved alarm has a recoverTime after its start; in the oldest generation inside alarmPolicyInfo."""
     body = body_of(CVM, State.RESOLVED)
     for value, message in (
-        ("0", "is not told by an alarm that is resolved"),
+        ("0", "is not set although the alarm is resolved"),
         ("2001-01-01 00:00:00", "is before firstOccurTime"),
     ):
         assert JUDGE.validate_tree(with_value(body, "recoverTime", value)).deviations == (
@@ -301,13 +301,13 @@ def test_times_that_do_not_fit_are_deviations() -> None:
     )
     path = "alarmPolicyInfo.recoverTime"
     verdict = JUDGES["2019-ack"].validate_tree(with_value(old, path, "0"))
-    assert verdict.deviations == (Issue(path, "is not told by an alarm that is resolved"),)
+    assert verdict.deviations == (Issue(path, "is not set although the alarm is resolved"),)
     odd = without_value(without_value(body_of(CVM), "recoverTime"), "alarmPolicyInfo")
     assert JUDGE.validate_tree(odd).problems == (Issue("alarmPolicyInfo", "is missing"),)
 
 
 def test_an_unknown_product_is_a_deviation() -> None:
-    """Products, and dimensions of known products, that nobody has seen are told by what says what they are."""
+    """Unknown products, and unknown dimensions of known products, are reported at the field that identifies them."""
     body: Any = with_value(body_of(CVM), "alarmObjInfo.dimensions", {"gpuId": "gpu-1", "node": 4})
     verdict = JUDGE.validate_tree(body)
     message = "has the keys of no known shape of this product ("
@@ -329,7 +329,7 @@ def test_an_unknown_product_is_a_deviation() -> None:
 
 
 def test_a_cloud_event_of_another_source_is_a_deviation() -> None:
-    """CloudEvents are known by their type or source."""
+    """CloudEvents are recognised by their type or source."""
     body = body_of(CATALOG.get("antiddos/events"), form=Form.CLOUDEVENTS)
     assert JUDGE.validate_tree(with_value(body, "type", "antiddos:ErrorEvent:New")).shape == "antiddos/events"
     strange: Any = with_value(with_value(body, "type", "x:y:z"), "source", "x.cloud.tencent")
@@ -340,8 +340,8 @@ def test_a_cloud_event_of_another_source_is_a_deviation() -> None:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("lost", ["alarmPolicyInfo.policyType", "alarmObjInfo.namespace", "alarmType"])
-def test_a_shape_is_recognised_without_one_of_its_signs(lost: str) -> None:
-    """What is missing here is told by what is there."""
+def test_a_shape_is_recognised_without_one_of_its_features(lost: str) -> None:
+    """The remaining features identify the shape."""
     for shape in CATALOG:
         body = body_of(shape)
         if shape.kind is AlarmKind.METRIC:
@@ -351,7 +351,7 @@ def test_a_shape_is_recognised_without_one_of_its_signs(lost: str) -> None:
 
 
 def test_other_spellings_are_recognised() -> None:
-    """A key in another case, or by an alias that some page prints, is that key."""
+    """A key in another case, or a documented alias of a key, is that key."""
     shape = next(shape for shape in CATALOG if shape.aliases)
     name, (other, *_) = next(iter(shape.aliases.items()))
     body: Any = body_of(shape)

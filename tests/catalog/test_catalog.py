@@ -1,4 +1,4 @@
-"""Reading entries, looking them up, users' own folders."""
+"""The catalogue: reading entries, looking them up, users' own folders."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ source = "ours"
 
 @pytest.fixture(scope="module")
 def shipped() -> Catalog:
-    """Return the catalogue as it is shipped."""
+    """Return the shipped catalogue."""
     return Catalog.load()
 
 
@@ -98,14 +98,14 @@ def write(folder: Path, shape_id: str, text: str) -> Path:
 
 
 def problem_of(folder: Path) -> EntryError:
-    """Return the error that loading a folder ends in."""
+    """Return the error of loading a folder."""
     with pytest.raises(EntryError) as caught:
         Catalog.load(folder)
     return caught.value
 
 
-def test_shapes_come_in_the_order_of_their_ids(shipped: Catalog) -> None:
-    """Whatever lists the catalogue lists it the same way."""
+def test_shapes_are_sorted_by_id(shipped: Catalog) -> None:
+    """Every list of the catalogue has the same order."""
     ids = [shape.id for shape in shipped]
 
     assert ids == sorted(ids)
@@ -125,8 +125,8 @@ def test_a_shape_is_found_by_its_path(shipped: Catalog) -> None:
         ("zzz", "`tcop-mock list` shows all shapes"),
     ],
 )
-def test_an_unknown_shape_is_answered_with_near_misses(shipped: Catalog, name: str, hint: str) -> None:
-    """A wrong id tells the right one, or where they are listed."""
+def test_the_error_for_an_unknown_shape_suggests_others(shipped: Catalog, name: str, hint: str) -> None:
+    """The error for a wrong id suggests similar ids, or says where all are listed."""
     with pytest.raises(UnknownNameError, match=f"unknown shape '{name}'") as caught:
         shipped.get(name)
 
@@ -134,25 +134,25 @@ def test_an_unknown_shape_is_answered_with_near_misses(shipped: Catalog, name: s
 
 
 def test_a_glob_matches_ids(shipped: Catalog) -> None:
-    """`mysql/*` is all of a product's shapes, in order."""
+    """`mysql/*` matches all shapes of a product, in order."""
     assert [shape.id for shape in shipped.match("mysql/*")] == ["mysql/events", "mysql/instance", "mysql/secondary"]
 
 
 def test_a_pattern_without_wildcards_is_an_id(shipped: Catalog) -> None:
-    """One name for one shape and for a glob, with the same help when it is wrong."""
+    """An id is also a pattern; a wrong one gets the same suggestions."""
     assert shipped.match("tke/pod") == [shipped.get("tke/pod")]
     with pytest.raises(UnknownNameError, match="did you mean 'tke/pod'"):
         shipped.match("tke/pods")
 
 
 def test_a_glob_that_matches_nothing_is_an_error(shipped: Catalog) -> None:
-    """Nothing is sent silently."""
+    """A pattern without a match is never ignored silently."""
     with pytest.raises(UnknownNameError, match=r"unknown shape 'acme/\*'"):
         shipped.match("acme/*")
 
 
-def test_a_users_entry_stands_beside_the_shipped_ones(shipped: Catalog, folder: Path) -> None:
-    """A new product is one new file and no Python."""
+def test_a_users_entry_adds_to_the_shipped_ones(shipped: Catalog, folder: Path) -> None:
+    """A new product is one new file without Python."""
     catalog = Catalog.load(folder)
     shape = catalog.get("acme/queue")
 
@@ -166,15 +166,15 @@ def test_a_users_entry_stands_beside_the_shipped_ones(shipped: Catalog, folder: 
 
 
 def test_a_metric_without_threshold_needs_no_range(folder: Path) -> None:
-    """Such metrics exist: their callbacks have no threshold fields."""
+    """Callbacks of such metrics have no threshold fields."""
     with_threshold, without = Catalog.load(str(folder)).get("acme/queue").metrics
 
     assert (with_threshold.calc_type, with_threshold.calc_value, with_threshold.high) == (">", "1000", 2000)
     assert (without.calc_type, without.calc_value, without.decimals, without.namespace) == (None, None, 0, None)
 
 
-def test_an_entry_of_events_is_read_whole(tmp_path: Path) -> None:
-    """Product, events, Chinese templates and sample all arrive."""
+def test_an_entry_of_events_is_read_completely(tmp_path: Path) -> None:
+    """Product, events, Chinese templates and sample are read."""
     write(tmp_path, "events", EVENT_ENTRY)
 
     shape = Catalog.load(tmp_path).get("events")
@@ -225,8 +225,8 @@ source = "ours"
 """
 
 
-def test_what_is_observed_is_read_whole(folder: Path) -> None:
-    """Names, keys, messages, other spellings and errata beside the documented form all arrive."""
+def test_observed_fields_are_read_completely(folder: Path) -> None:
+    """Observed names, keys and messages, other spellings and errata are read."""
     head, tail = ENTRY.replace('policy = { type = "acme_queue", name = "Acme - queue", name_zh = "队列" }\n', "").split(
         "[[metrics]]", 1
     )
@@ -245,15 +245,15 @@ def test_what_is_observed_is_read_whole(folder: Path) -> None:
     assert (without.observed_show_name, without.observed_unit) == (None, None)
 
 
-def test_an_entry_that_tells_nothing_observed_has_nothing(folder: Path) -> None:
-    """All of it is optional."""
+def test_observed_fields_are_optional(folder: Path) -> None:
+    """An entry without them has none."""
     shape = Catalog.load(folder).get("acme/queue")
 
     assert (shape.observed, shape.aliases, shape.errata, shape.policy.ename) == (ObservedFields(), {}, (), None)
 
 
 def test_a_later_folder_replaces_an_earlier_and_the_shipped_one(tmp_path: Path) -> None:
-    """A user may correct an entry of ours by a file at the same path."""
+    """A user may correct a shipped entry by a file at the same path."""
     for folder, title in (("first", "first"), ("second", "second")):
         (tmp_path / folder).mkdir()
         write(tmp_path / folder, "cvm/events", ENTRY.replace("Acme - queue", title))
@@ -263,8 +263,8 @@ def test_a_later_folder_replaces_an_earlier_and_the_shipped_one(tmp_path: Path) 
     assert catalog.get("cvm/events").title.en == "second"
 
 
-def test_files_that_are_no_entries_are_passed_over(shipped: Catalog, folder: Path) -> None:
-    """Readmes, pools, editors' files and hidden folders are no entries."""
+def test_files_that_are_not_entries_are_skipped(shipped: Catalog, folder: Path) -> None:
+    """Readmes, pools, editors' files and hidden folders are not entries."""
     for name in ("README.md", "_draft.toml", ".queue.toml"):
         (folder / name).write_text("no entry", encoding="utf-8")
     write(folder, ".git/config", "no entry")
@@ -273,16 +273,16 @@ def test_files_that_are_no_entries_are_passed_over(shipped: Catalog, folder: Pat
 
 
 @pytest.mark.parametrize("is_file", [False, True], ids=["missing", "a file"])
-def test_a_folder_that_is_none_is_told(tmp_path: Path, is_file: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """`--catalog` with a wrong path names it and says what is wanted."""
+def test_a_missing_folder_is_an_error(tmp_path: Path, is_file: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """The error for a wrong `--catalog` names the path and says what to pass."""
     if is_file:
         (tmp_path / "nowhere").touch()
 
-    with pytest.raises(UsageError, match="nowhere' is not there; name a folder of TOML entries"):
+    with pytest.raises(UsageError, match="nowhere' does not exist; name a folder of TOML entries"):
         Catalog.load(tmp_path / "nowhere")
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
     """The message has the file and the system's reason."""
     (tmp_path / "gone.toml").symlink_to(tmp_path / "nowhere")
 
@@ -292,14 +292,14 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert error.problem == "cannot be read: No such file or directory"
 
 
-def test_a_file_that_is_no_utf_8_is_told(tmp_path: Path) -> None:
-    """An entry saved in GBK says at which byte it stops being UTF-8."""
+def test_a_file_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
+    """The error for an entry in GBK names the first invalid byte."""
     (tmp_path / "gbk.toml").write_bytes('title = "队列"\n'.encode("gbk"))
 
     assert problem_of(tmp_path).problem == "is not UTF-8 (byte 9)"
 
 
-def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_toml_is_an_error(tmp_path: Path) -> None:
     """The message has the parser's line and column."""
     write(tmp_path, "broken", "title = \n")
 
@@ -310,13 +310,13 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
     "old, new, key, problem",
     [
         ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nqueueID = "x"\n[dimensions]\nqueueId = "{queue}"',
-         "dimensions_zh", "'queueID' is no key of [dimensions]; did you mean 'queueId'?"),
+         "dimensions_zh", "'queueID' is not a key of [dimensions]; did you mean 'queueId'?"),
         ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nzzz = "x"\n[dimensions]\nqueueId = "{queue}"',
-         "dimensions_zh", "'zzz' is no key of [dimensions]"),
+         "dimensions_zh", "'zzz' is not a key of [dimensions]"),
         ('[dimensions]\nqueueId = "{queue}"', '[aliases]\nqueueID = ["x"]\n[dimensions]\nqueueId = "{queue}"',
-         "aliases", "'queueID' is no key of [dimensions]; did you mean 'queueId'?"),
+         "aliases", "'queueID' is not a key of [dimensions]; did you mean 'queueId'?"),
         ('[dimensions]\nqueueId = "{queue}"', '[observed.dimensions]\nqueueId = "x"\n[dimensions]\nqueueId = "{queue}"',
-         "observed.dimensions", "'queueId' is a key of [dimensions]; name only what stands beside these"),
+         "observed.dimensions", "'queueId' is already a key of [dimensions]; list only additional keys here"),
         ('"resource_id", prefix = "queue"', '"ipv4", network = "10.0.0.1/8"',
          "values.queue", "network 10.0.0.1/8 has host bits set"),
         ('"resource_id", prefix = "queue"', '"integer", low = 2, high = 1', "values.queue", "low is greater than high"),
@@ -326,10 +326,8 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
          "metrics.0.calcValue", "0.5 has more decimals than the metric's values (0)"),
     ],
 )  # fmt: skip  # a row is a case
-def test_what_no_schema_can_say_is_told_for_users_entries(
-    folder: Path, old: str, new: str, key: str, problem: str
-) -> None:
-    """An entry that could never be drawn is refused when it is read, with file, key and reason."""
+def test_contradictions_in_users_entries_are_errors(folder: Path, old: str, new: str, key: str, problem: str) -> None:
+    """An entry that could never be generated is rejected when it is read, with file, key and reason."""
     file = write(folder, "acme/queue", ENTRY.replace(old, new))
 
     error = problem_of(folder)
@@ -342,7 +340,7 @@ def test_what_no_schema_can_say_is_told_for_users_entries(
     [(">", 0, 9), (">=", 1, 10), ("<", 1, 10), ("<=", 0, 9), ("=", 0, 10), ("!=", 0, 10)],
 )
 def test_a_threshold_needs_room_on_both_sides(folder: Path, calc_type: str, least: int, greatest: int) -> None:
-    """Of a range from 0 to 10 exactly those thresholds pass that a value can breach and another can keep."""
+    """In a range from 0 to 10 a threshold is valid exactly if values exist on both sides."""
     text = ENTRY.replace('">"', f'"{calc_type}"').replace("[0, 2000]", "[0, 10]")
 
     for limit in (least, greatest):
@@ -354,14 +352,14 @@ def test_a_threshold_needs_room_on_both_sides(folder: Path, calc_type: str, leas
 
 
 def test_a_range_of_one_value_has_no_two_sides(folder: Path) -> None:
-    """Not even equality has both a breach and a recovery there."""
+    """Even equality has no values on both sides there."""
     write(folder, "acme/queue", ENTRY.replace('">"', '"="').replace("[0, 2000]", "[1000, 1000]"))
 
     assert "has values on one side" in problem_of(folder).problem
 
 
 def test_a_copy_of_the_shipped_folder_is_a_users_folder(shipped: Catalog, tmp_path: Path) -> None:
-    """Our entries pass the checks that users' entries pass."""
+    """Shipped entries pass the checks of users' entries."""
     copy = shutil.copytree(str(data_root("payload_catalog")), tmp_path / "copy")
 
     assert [shape.id for shape in Catalog.load(copy)] == [shape.id for shape in shipped]

@@ -1,4 +1,4 @@
-"""The catalogue against what the documentation prints, which ``documented.toml`` transcribes on its own."""
+"""The catalogue against the documentation, which ``documented.toml`` transcribes independently."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def form(node: Any) -> Any:
 
 
 def drawn_form(node: Any, values: dict[str, Any]) -> Any:
-    """Return the keys in order and the JSON types that templates give, without drawing."""
+    """Return the keys in order and the JSON types of templates, without generating values."""
     if not isinstance(node, dict):
         return type(node)
     if node.keys() != {"value"}:
@@ -43,22 +43,22 @@ def drawn_form(node: Any, values: dict[str, Any]) -> Any:
     return int if values[name].generator == "integer" else str
 
 
-def test_every_shape_that_is_printed_is_in_the_catalogue_and_none_else_claims_to_be() -> None:
+def test_exactly_the_documented_shapes_have_a_sample() -> None:
     """Shapes with a sample and transcribed samples are the same."""
     assert {shape.id for shape in CATALOG if shape.is_documented} == {printed["id"] for printed in PRINTED}
 
 
 @each_printed
-def test_dimensions_have_the_printed_keys_in_the_printed_order_with_the_printed_types(printed: dict[str, Any]) -> None:
-    """A receiver that is built from the page reads what we draw."""
+def test_dimensions_have_the_documented_keys_order_and_types(printed: dict[str, Any]) -> None:
+    """A receiver built from the page can read our callbacks."""
     shape = CATALOG.get(printed["id"])
 
     assert drawn_form(shape.dimensions, dict(shape.values)) == form(printed["dimensions"])
 
 
 @each_printed
-def test_the_sample_is_what_is_printed(printed: dict[str, Any]) -> None:
-    """The entry repeats the documentation's example values to the letter, misprints included."""
+def test_the_sample_is_the_documented_one(printed: dict[str, Any]) -> None:
+    """The entry repeats the documented example values exactly, including misprints."""
     sample = CATALOG.get(printed["id"]).sample
 
     assert sample is not None
@@ -67,8 +67,8 @@ def test_the_sample_is_what_is_printed(printed: dict[str, Any]) -> None:
 
 
 @each_printed
-def test_the_sample_could_have_been_drawn_or_is_told_to_contradict_the_shape(printed: dict[str, Any]) -> None:
-    """What the page prints is what we draw; where it cannot be, errata give the reason."""
+def test_the_sample_matches_or_errata_say_why_not(printed: dict[str, Any]) -> None:
+    """The shape could generate the page's sample; otherwise errata give the reason."""
     shape = CATALOG.get(printed["id"])
 
     assert shape.sample is not None
@@ -78,8 +78,8 @@ def test_the_sample_could_have_been_drawn_or_is_told_to_contradict_the_shape(pri
 
 
 @each_printed
-def test_a_misprint_is_told_as_one(printed: dict[str, Any]) -> None:
-    """Where the page's sample is no JSON the entry's errata say so."""
+def test_a_misprint_has_errata(printed: dict[str, Any]) -> None:
+    """If the page's sample is not valid JSON, the entry's errata say so."""
     sample = CATALOG.get(printed["id"]).sample
 
     assert sample is not None
@@ -87,8 +87,8 @@ def test_a_misprint_is_told_as_one(printed: dict[str, Any]) -> None:
 
 
 @each_printed
-def test_placeholders_are_told_where_they_are_printed(printed: dict[str, Any]) -> None:
-    """An xxx of the page is taken for a placeholder, and nothing is that is not there."""
+def test_placeholders_are_declared_where_they_are_printed(printed: dict[str, Any]) -> None:
+    """An xxx of the page is declared as a placeholder, and nothing else is."""
     sample = CATALOG.get(printed["id"]).sample
 
     assert sample is not None
@@ -109,8 +109,8 @@ def test_three_blocks_are_headed_workload_and_the_third_is_the_nodes() -> None:
     assert headed[0] == headed[1]
 
 
-def test_ids_are_texts_but_for_those_that_are_printed_as_numbers() -> None:
-    """The public listener's vport is an integer, the private one's is text: the page prints them so."""
+def test_ids_are_strings_unless_printed_as_numbers() -> None:
+    """The public listener's vport is an integer, the private one's is a string, as the page prints them."""
     numbers = {
         (printed["id"], key)
         for printed in PRINTED
@@ -126,5 +126,5 @@ def test_ids_are_texts_but_for_those_that_are_printed_as_numbers() -> None:
 
 
 def test_only_the_global_product_has_no_region() -> None:
-    """The page: region is not returned for products that are not region-specific."""
+    """Documented: region is not returned for products that are not region-specific."""
     assert [shape.id for shape in CATALOG if not shape.regional] == ["cdn/domain", "cdn/project", "cdn/province-isp"]

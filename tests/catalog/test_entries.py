@@ -1,4 +1,4 @@
-"""Every shipped entry, tested by being there."""
+"""Tests of every shipped entry; a new entry is tested automatically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ each_entry = pytest.mark.parametrize("name, table", TABLES.items(), ids=TABLES)
 
 
 def test_the_catalogue_is_complete() -> None:
-    """60 shapes of metric alarms, and the events of 16 products in 17 entries: Direct Connect has two forms."""
+    """60 shapes of metric alarms, and events of 16 products in 17 entries: Direct Connect has two forms."""
     kinds = Counter(table["kind"] for table in TABLES.values())
     products = {table["product"]["productName"] for table in TABLES.values() if "product" in table}
 
@@ -29,8 +29,8 @@ def test_the_catalogue_is_complete() -> None:
     assert len(products) == 16
 
 
-def test_every_metric_and_every_event_is_there() -> None:
-    """652 metrics and 116 events are known; the newer form of CVM has the metrics of the older."""
+def test_every_metric_and_every_event_is_included() -> None:
+    """There are 652 metrics and 116 events; the newer form of CVM has the metrics of the older."""
     metrics = {name: table["metrics"] for name, table in TABLES.items() if "metrics" in table}
     copies = metrics.pop("cvm/basic-monitoring-named")
 
@@ -40,27 +40,27 @@ def test_every_metric_and_every_event_is_there() -> None:
 
 
 @each_entry
-def test_an_entry_keeps_its_schema(name: str, table: dict[str, Any]) -> None:
-    """What users' entries are held to holds for ours."""
+def test_an_entry_is_valid_by_its_schema(name: str, table: dict[str, Any]) -> None:
+    """Shipped entries obey the schema of users' entries."""
     check_entry(name, table, SCHEMA)
 
 
 @each_entry
-def test_an_entry_keeps_the_rules_that_users_entries_are_held_to(name: str, table: dict[str, Any]) -> None:
-    """What `tcop-mock list --lint` would tell of our own entries: nothing, not even a warning."""
+def test_an_entry_passes_the_linter(name: str, table: dict[str, Any]) -> None:
+    """`tcop-mock list --lint` reports nothing about shipped entries, not even a warning."""
     entry = LintedEntry.from_table(name, table)
     assert [problem for rule in RULES for problem in rule.check(entry)] == []
 
 
 @each_entry
-def test_no_shipped_value_is_drawn_by_faker(name: str, table: dict[str, Any]) -> None:
-    """Faker is an extra and draws other things in each version; shipped entries need neither."""
+def test_no_shipped_entry_uses_faker(name: str, table: dict[str, Any]) -> None:
+    """Faker is optional and changes its values with each version."""
     assert [spec for spec in table.get("values", {}).values() if spec["generator"] == "faker"] == [], name
 
 
 @each_entry
-def test_the_dimensions_of_no_page_are_assumed(name: str, table: dict[str, Any]) -> None:
-    """An entry without a sample says of each dimension that no page prints that it is ours, and of no other kind."""
+def test_undocumented_dimensions_are_assumed(name: str, table: dict[str, Any]) -> None:
+    """An entry without a sample lists exactly the undocumented dimensions as assumed."""
     if "sample" in table:
         return
     assumed = {path.partition(".")[2] for path in table["assumed"] if path.startswith("dimensions.")}
@@ -83,7 +83,7 @@ def test_the_network_metrics_of_cvm_carry_the_namespace_of_load_balancers() -> N
 
 
 def test_the_readme_shows_an_entry_that_works() -> None:
-    """The format's page cannot teach what the schema refuses."""
+    """The example on the format's page is valid by the schema."""
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     table = tomllib.loads(readme.split("```toml\n")[1].split("```")[0])
 
@@ -98,7 +98,7 @@ def test_the_readme_shows_an_entry_that_works() -> None:
 
 
 def test_the_readme_lists_the_generators_of_the_schema() -> None:
-    """Page and schema know the same generators with the same parameters."""
+    """The page and the schema list the same generators with the same parameters."""
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", readme, flags=re.MULTILINE)
     shown = {generator: set(re.findall(r"`(\w+)`", cell)) for generator, cell in rows}

@@ -1,4 +1,4 @@
-"""The shipped pools: fresh, big enough, and free of what must not be in them."""
+"""The shipped pools: current, large enough, and free of real names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ each_list = pytest.mark.parametrize(
 
 @pytest.fixture
 def script() -> ModuleType:
-    """Load the script that draws the names."""
+    """Load the script that generates the names."""
     pytest.importorskip("faker", reason="the names are drawn with Faker")
     spec = importlib.util.spec_from_file_location("pools_script", SCRIPT)
     assert spec is not None
@@ -43,15 +43,15 @@ def script() -> ModuleType:
     return module
 
 
-def test_the_shipped_names_are_what_the_script_draws(script: ModuleType) -> None:
-    """Whoever changes the script or the file alone is told."""
+def test_the_shipped_names_are_those_of_the_script(script: ModuleType) -> None:
+    """A change of only the script or only the file fails this test."""
     assert script.main(["--check"], Path(str(POOLS / "names.toml"))) == 0
 
 
-def test_a_stale_file_is_told_with_the_remedy(
+def test_a_stale_file_is_reported_with_the_remedy(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--check` fails on a file that differs, leaves it alone and names the command that helps."""
+    """`--check` fails on a different file, does not change it and names the command that does."""
     stale = tmp_path / "names.toml"
     stale.write_text("# edited by hand\n", encoding="utf-8")
 
@@ -60,8 +60,8 @@ def test_a_stale_file_is_told_with_the_remedy(
     assert stale.read_text(encoding="utf-8") == "# edited by hand\n"
 
 
-def test_a_missing_file_is_stale_and_writing_makes_it_fresh(script: ModuleType, tmp_path: Path) -> None:
-    """The script without flags writes what it checks for."""
+def test_a_missing_file_is_stale_until_written(script: ModuleType, tmp_path: Path) -> None:
+    """Without flags the script writes the file that it checks for."""
     file = tmp_path / "names.toml"
 
     assert script.main(["--check"], file) == 1
@@ -70,43 +70,43 @@ def test_a_missing_file_is_stale_and_writing_makes_it_fresh(script: ModuleType, 
 
 
 def test_a_pool_that_cannot_be_filled_is_an_error(script: ModuleType) -> None:
-    """Too small a vocabulary stops the script instead of making it search for ever."""
+    """A too small vocabulary stops the script instead of an endless search."""
     with pytest.raises(RuntimeError, match="fewer than 128"):
         script.fill(lambda: "always the same")
 
 
 @each_list
-def test_a_pool_has_128_to_256_names_and_none_twice(language: str, names: list[str]) -> None:
-    """Alarms in a row rarely share a name, and a byte is enough to choose one."""
+def test_a_pool_has_128_to_256_distinct_names(language: str, names: list[str]) -> None:
+    """Consecutive alarms rarely share a name, and a byte can select one."""
     assert 128 <= len(set(names)) == len(names) <= 256, language
 
 
 @each_list
 def test_each_name_is_in_its_language(language: str, names: list[str]) -> None:
-    """Names in Chinese hold Chinese, the others are plain ASCII."""
+    """Chinese names contain Chinese characters, the others are plain ASCII."""
     for name in names:
         assert bool(CHINESE.search(name)) == (language == "zh"), name
         assert name.isascii() == (language == "en"), name
 
 
 def test_every_pool_has_names_in_english() -> None:
-    """A pool without Chinese names falls back to the English ones, never the other way round."""
+    """A pool without Chinese names uses the English ones, never the other way round."""
     assert all("en" in lists for lists in NAMES.values())
 
 
 def test_policies_have_names_in_both_languages() -> None:
-    """Each alarm has a policy, so this pool is used whatever the entry says."""
+    """Each alarm has a policy, so every entry uses this pool."""
     assert set(NAMES["policy"]) == {"en", "zh"}
 
 
 def test_domains_are_reserved_ones() -> None:
-    """No name belongs to somebody (RFC 2606)."""
+    """No domain belongs to anyone (RFC 2606)."""
     assert all(re.fullmatch(r"[a-z0-9.-]+\.example\.(com|net|org)", name) for name in NAMES["domain"]["en"])
 
 
 @pytest.mark.parametrize("pool", ["workload", "namespace", "container"])
 def test_names_in_kubernetes_are_dns_labels(pool: str) -> None:
-    """Kubernetes takes 63 lower-case alphanumerics and dashes (RFC 1123), and a pod's name adds 17 to a workload's."""
+    """Kubernetes allows 63 lower-case alphanumerics and dashes (RFC 1123); a pod's name adds 17 to a workload's."""
     assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,44}[a-z0-9])?", name) for name in NAMES[pool]["en"])
 
 
@@ -121,8 +121,8 @@ def test_regions_have_short_codes_full_names_and_cities() -> None:
         assert region["city"].isascii(), region
 
 
-def test_regions_whose_full_name_no_source_has_are_assumed() -> None:
-    """Some codes occur in answers of the API only; what they stand for is our guess, and marked."""
+def test_regions_without_a_documented_name_are_assumed() -> None:
+    """Some codes occur only in API responses; their meaning is our guess and marked as assumed."""
     assumed = {region["code"]: region["assumed"] for region in REGIONS if "assumed" in region}
 
     assert set(assumed) == {

@@ -105,7 +105,7 @@ def test_show_json_is_one_document(tcop: RunCommand) -> None:
 def test_show_says_what_is_assumed(tcop: RunCommand, own: str) -> None:
     """What no source prints, and a metric without a threshold, are told as such."""
     done = tcop("show", "acme/queue", "--catalog", own)
-    assert "assumed, what no source prints\n  namespace\n" in done.stdout
+    assert "assumed: not in any source\n  namespace\n" in done.stdout
     assert "no threshold" in done.stdout
 
 
@@ -124,7 +124,7 @@ BROKEN = {
     ),
     "no TOML": (b"title = ", "is not TOML"),
     "no UTF-8": (b"title = '\xff'", "is not UTF-8 (byte 9)"),
-    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: is a text, not a boolean"),
+    "wrong type": (QUEUE.replace("= true", '= "yes"').encode(), "regional: is a string, not a boolean"),
     "wrong word": (QUEUE.replace('"metric"', '"metrics"').encode(), 'kind: is "metrics", not "metric" or'),
     "nested": (
         QUEUE.replace("prefix", "refix").encode(),

@@ -55,5 +55,5 @@ def test_json_has_both_verdicts(tcop: RunCommand) -> None:
 
 def test_a_demo_that_does_not_show_it_is_our_fault(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the verdicts are others than the demo tells of, the code is 4."""
-    monkeypatch.setattr("tcop_mock.cli.explain.rule", lambda *_: OverallResult.KEPT)
+    monkeypatch.setattr("tcop_mock.cli.explain.overall_result", lambda *_: OverallResult.KEPT)
     assert tcop("demo", "--json").exit_code == 4

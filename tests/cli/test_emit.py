@@ -242,8 +242,8 @@ REFUSED = {
     "cvm/events --state repeated": "cvm/events: no repeated callback: event alarms never repeat",
     "c* --form cloudevents": "none of these shapes has such a state or form",
     "*/events --state repeated": "none of these shapes has such a state or form: events do not repeat",
-    f"{CVM} --lifecycle fire,repat": "'repat' is no step; did you mean 'repeat'?",
-    f"{CVM} --lifecycle=": "'' is no step",
+    f"{CVM} --lifecycle fire,repat": "'repat' is not a step; did you mean 'repeat'?",
+    f"{CVM} --lifecycle=": "'' is not a step",
     f"{CVM} --lifecycle repeat:0": "lifecycle 'repeat:0' has no callback; write fire,repeat:3,resolve",
     f"{CVM} --lifecycle fire --state firing": "--state and --lifecycle exclude each other",
     f"{CVM} --set alarmStatu=1": "unknown path 'alarmStatu' in the body; did you mean 'alarmStatus'",
@@ -260,7 +260,7 @@ REFUSED = {
     "cvm/* --pretty": NO_MANY,
     f"{CVM} --lifecycle fire --pretty": NO_MANY,
     f"{CVM} --profile 2203": "unknown profile '2203'; did you mean '2023'?",
-    f"{CVM} --profile x": "unknown profile 'x'; there is 2019-ack, 2021-verify, 2023, 2025, template",
+    f"{CVM} --profile x": "unknown profile 'x'; one of 2019-ack, 2021-verify, 2023, 2025, template",
 }
 
 

@@ -125,7 +125,7 @@ def test_a_module_of_tests_finds_a_refusal(
     """A receiver that redirects or refuses fails it, by the callback's name."""
     url = opened(server_factory(lambda: lambda _: Reply(307, b"", (("Location", "/"),))))
     done = run_pytest(tmp_path, written(tcop, "pytest", EVENTS), URL=url)
-    assert f"FAILED test_callbacks.py::test_the_callback_is_taken[1 {EVENTS} firing]" in done.stdout
+    assert f"FAILED test_callbacks.py::test_the_callback_is_accepted[1 {EVENTS} firing]" in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
@@ -158,13 +158,13 @@ def test_no_script_holds_a_password(tcop: RunCommand, monkeypatch: pytest.Monkey
 
 def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that holds all bodies at once holds so many; nothing is written of a longer one."""
-    monkeypatch.setattr("tcop_mock.reports.scripts._MOST_IN_ONE_SCRIPT", 3)
+    monkeypatch.setattr("tcop_mock.reports.scripts._MAX_CALLBACKS_PER_SCRIPT", 3)
     for form in ("k6", "pytest"):
         assert tcop("emit", EVENTS, "-n", "3", "--format", form).exit_code == 0
         done = tcop("emit", EVENTS, "-n", "4", "--format", form)
         assert (done.exit_code, done.error_message) == (
             2,
-            "one script holds 3 callbacks at the most; write several, or vegeta's",
+            "a script holds at most 3 callbacks; write several, or use vegeta",
         )
     assert tcop("emit", EVENTS, "-n", "4", "--format", "curl").exit_code == 0
 
@@ -173,7 +173,7 @@ REFUSED = {
     "--format curl --json": "--format curl is not JSON: leave --json and --pretty out",
     "--format k6 --pretty": "--format k6 is not JSON: leave --json and --pretty out",
     "--to http://h": "--to and --header go with --format curl|http|k6|pytest|vegeta; `tcop-mock send`",
-    "--format curl --to htp://h": "'htp://h' is no usable target: the scheme must be http or https, not 'htp'",
+    "--format curl --to htp://h": "'htp://h' is not a usable target: the scheme must be http or https, not 'htp'",
 }
 
 

@@ -205,9 +205,9 @@ def test_several_frameworks(tcop: RunCommand, project: Path) -> None:
     first, second = tcop("init", "--dry-run"), tcop("init", "--dry-run", "--framework", "flask")
     assert first.stderr == "receiver: FastAPI, main:app (Flask, Express as well: --framework takes another)\n"
     assert second.stderr == "receiver: Flask, old:create_app()\n"
-    assert "The receiver (say at which path it takes callbacks)." in second.stdout
+    assert "The receiver (add the path of its callbacks)." in second.stdout
     absent = tcop("init", "--dry-run", "--framework", "django")
-    assert (absent.stderr, "The receiver (say which)." in absent.stdout) == ("receiver: Django, main:app\n", True)
+    assert (absent.stderr, "The receiver (name it)." in absent.stdout) == ("receiver: Django, main:app\n", True)
 
 
 def test_what_is_no_app(project: Path) -> None:

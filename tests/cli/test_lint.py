@@ -55,11 +55,11 @@ def test_problems_are_told_one_a_line_as_compilers_do(tcop: RunCommand, tmp_path
     entry(tmp_path, ENTRY, "other")
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
     assert done.stdout.splitlines() == [
-        f"{file}: error: dimensions.objId: 'queu' is no declared value; did you mean 'queue'?",
+        f"{file}: error: dimensions.objId: 'queu' is not a declared value; did you mean 'queue'?",
         "  fix: declare it in [values], or name another",
         f"{file}: error: values.queue: never used",
-        "  fix: name it in a template, or take it out",
-        f"{file}: warning: title_zh: is missing: accounts in Chinese get 'Acme - queue'",
+        "  fix: use it in a template, or remove it",
+        f"{file}: warning: title_zh: is missing: Chinese accounts get 'Acme - queue'",
         "  fix: add the text",
     ]
     assert (done.exit_code, done.stderr) == (1, "2 errors and 1 warning in 2 entries\n")
@@ -93,7 +93,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, tmp_path: Path) -> None
         "shape": "queue",
         "severity": "error",
         "key": "dimensions.objId",
-        "problem": "'queu' is no declared value; did you mean 'queue'?",
+        "problem": "'queu' is not a declared value; did you mean 'queue'?",
         "fix": "declare it in [values], or name another",
     }
 

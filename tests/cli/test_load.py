@@ -37,7 +37,7 @@ def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
     """A head, counts, times, a plot, what is assumed, and an end; the code is 0."""
     done = tcop(*LOAD, acking, "--duration", "0.4s", "--rate", "50")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert f"loads {acking}/ by profile 2023: 50/s for 0.4 s, evenly spaced, seed 7" in " ".join(done.stdout.split())
+    assert f"loads {acking}/ with profile 2023: 50/s for 0.4 s, evenly spaced, seed 7" in " ".join(done.stdout.split())
     assert "20 of 20 attempts acked" in done.stdout
     assert "assumed: Content-Type is application/json" in done.stdout
     assert "pauses of 1, 2 and 4 s" not in done.stdout, "nothing is pushed again in it"

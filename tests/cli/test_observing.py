@@ -79,7 +79,7 @@ def test_a_callable_shows_what_a_receiver_does(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A module beside the receiver."""
-    url = opened(server_factory(lambda: IncidentReceiver("tells-twice")))
+    url = opened(server_factory(lambda: IncidentReceiver("notifies-twice")))
     lines = ["import json, urllib.request", f"STATE = '{url}/state'", "class State:", "    @staticmethod"]
     lines += ["    def look(token): return json.load(urllib.request.urlopen(STATE))"]
     (tmp_path / "looking.py").write_text("\n".join(lines))
@@ -128,7 +128,7 @@ def test_ends_show_what_a_receiver_forwards(tcop: RunCommand) -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    desk = IncidentReceiver("tells-no-state", forward=wecom_message, downstream=f"http://127.0.0.1:{port}")
+    desk = IncidentReceiver("shows-no-state", forward=wecom_message, downstream=f"http://127.0.0.1:{port}")
     with in_thread(server_factory(lambda: desk)) as url:
         done = tcop(
             "check", url, "--downstream", f":{port}", "--clauses", "TCM501,TCM522", "--effect-timeout", "1s", "--json"

@@ -1,4 +1,4 @@
-"""``--clause-files``: a team's own clauses beside ours."""
+"""``--clause-files``: a team's own clauses in addition to the built-in ones."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ allow = ["202"]
 
 @pytest.fixture
 def files(tmp_path: Path) -> str:
-    """Give a glob of the team's clauses."""
+    """Return a glob of the team's clauses."""
     (tmp_path / "ACME101-answers-202.toml").write_text(TEXT, encoding="utf-8")
     return str(tmp_path / "*.toml")
 
 
 def test_own_clauses_are_listed_and_explained(tcop: RunCommand, files: str) -> None:
-    """Beside ours, by code and slug."""
+    """They are listed with the built-in clauses, and explained by slug."""
     listed = tcop("check", "--list", "--clause-files", files).stdout.splitlines()
     assert "ACME101  must    answers-202" in listed
     assert listed[0].startswith("TCM101")
     assert "Our gateway answers with 202." in tcop("explain", "answers-202", "--clause-files", files).stdout
 
 
-def test_own_clauses_are_judged(tcop: RunCommand, files: str) -> None:
-    """A finding names the files that its clause came from, so that it is seen again."""
+def test_own_clauses_are_checked(tcop: RunCommand, files: str) -> None:
+    """The command of a finding names the clause files, so that it can be reproduced."""
     with in_thread(SERVERS["answers-200"]) as url:
         done = tcop("check", url, "--clause-files", files, "--clauses", "acme*,TCM104", "--json", "--seed", "7")
     assert done.exit_code == 1
@@ -56,8 +56,8 @@ def test_own_clauses_are_judged(tcop: RunCommand, files: str) -> None:
     assert f"--clause-files '{files}'" in own["findings"][0]["reproduce"]["cli"]
 
 
-def test_all_problems_are_told_at_once(tcop: RunCommand, files: str, tmp_path: Path) -> None:
-    """A line for each, and code 2."""
+def test_all_problems_are_reported_at_once(tcop: RunCommand, files: str, tmp_path: Path) -> None:
+    """One line per problem, and exit code 2."""
     (tmp_path / "ACME101-answers-202.toml").write_text(TEXT.replace("level", "levl"), encoding="utf-8")
     (tmp_path / "ACME102-b.toml").write_text(TEXT.replace('"every_shape"', '"every_shap"'), encoding="utf-8")
     done = tcop("check", "--list", "--clause-files", files)

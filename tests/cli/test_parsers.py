@@ -108,7 +108,7 @@ def test_a_schema_is_judged_by_what_it_would_refuse(tcop: RunCommand, module: st
     assert module
     done = tcop("check", "--schema", "alarm.schema.json", "--json", "--seed", "7")
     [title] = _failed(done)["TCM301"]
-    assert title.endswith("alarmStatus as integer and 2 more: refused: alarmStatus: is an integer, not a text")
+    assert title.endswith("alarmStatus as integer and 2 more: refused: alarmStatus: is an integer, not a string")
     assert "TCM403" in {row["code"] for row in done.document["clauses"] if row["result"] == "pass"}
 
 

@@ -39,12 +39,12 @@ def test_what_agrees_is_told_so(tcop: RunCommand, ledger: str) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         f"{ledger}: 4 notifications of 3 alarms, 3 acked",
-        "standard input: 4 requests, 1 line about no callback",
+        "standard input: 4 requests, 1 line without a callback",
         "lost: 0",
         "duplicated: 0",
         "out of order: 0",
         "unknown: 0",
-        "given up by the sender, and yet there: 1",
+        "not acknowledged, but received: 1",
         "The ledger and the receiver agree.",
     ]
 
@@ -64,13 +64,13 @@ def test_differences_are_told_by_object(tcop: RunCommand, ledger: str, tmp_path:
     assert (done.exit_code, done.stderr) == (1, "")
     assert done.stdout.splitlines()[1:] == [
         f"{file}: 5 effects",
-        "lost: 1 of 1 object, acknowledged, and not there",
+        "lost: 1 of 1 object, acknowledged, but not received",
         "  ins-2: firing c",
-        "duplicated: 1 of 1 object, there more often than the attempts explain",
+        "duplicated: 1 of 1 object, received more often than the attempts explain",
         "  ins-1: resolved b (2x of 1 attempt)",
-        "out of order: 1 of 1 object, there behind a later one of the same alarm",
+        "out of order: 1 of 1 object, received after a later one of the same alarm",
         "  ins-1: firing a (1x of 1 attempt)",
-        "unknown: 2 of 2 objects, there, and not in the ledger",
+        "unknown: 2 of 2 objects, received, but not in the ledger",
         "  ins-8: \\x1b[31m (1x)",
         "  … 1 more object (--limit N)",
         "The ledger and the receiver differ.",

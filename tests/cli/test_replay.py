@@ -87,6 +87,13 @@ def test_what_check_found_is_sent_again(
     broken, keeper = opened(server_factory(lambda: breaks)), Keeper(opened)
     judged = ("check", broken, "--clauses", "TCM302", "--seed", "7", "--report", f"json={report}", "--quiet")
     assert tcop(*judged).exit_code == 1
+    document = json.loads(report.read_text(encoding="utf-8"))
+    body = next(one for one in seen if b'"recoverTime":0' in one)
+    request = {"method": "POST", "url": broken, "headers": [["X-A", "b"]], "body": body.decode()}
+    for clause in document["clauses"]:
+        for finding in clause["findings"]:
+            finding["reproduce"].setdefault("request", request)
+    report.write_text(json.dumps(document), encoding="utf-8")
     assert tcop("replay", str(report), "--to", keeper.url, "--quiet").exit_code == 0
     assert keeper.bodies[0] in seen
     assert b'"recoverTime":0' in keeper.bodies[0]
@@ -94,6 +101,69 @@ def test_what_check_found_is_sent_again(
     assert done.stdout.splitlines()[1].startswith("TCM302 recoverTime 0 (a number) while firing to http://")
     assert keeper.bodies[-1] in seen
     assert tcop("replay", "tcm302", "--to", broken, "--seed", "7", "--attempts", "1", "--quiet").exit_code == 1
+
+
+UNREAD = {
+    "a log": b"2026-11-30 14:00:00 INFO Authorization: Bearer SECRET body={}\n",
+    "HTTPie": b"http POST http://h/ Authorization:SECRET\n",
+    "a head alone": b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+    "a form of another site": b"curl http://h/login -d 'user=a&password=SECRET'",
+    "a report without requests": b'{"version": 1, "clauses": [{"code": "TCM302", "findings": '
+    b'[{"title": "t", "reproduce": {"curl": "curl h -d {}"}}]}]}',
+}
+
+
+@pytest.mark.parametrize("text", UNREAD.values(), ids=UNREAD)
+def test_what_is_not_recognised_is_not_sent(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str], text: bytes
+) -> None:
+    """Exit code 2 and one line without the secret; nothing reaches the receiver."""
+    keeper = Keeper(opened)
+    done = tcop("replay", "-", "--to", keeper.url, stdin=text)
+    assert done.exit_code == 2
+    assert "SECRET" not in done.stderr
+    assert done.error_message.startswith("-: ")
+    assert keeper.received == []
+
+
+def test_parts_that_are_not_sent_are_reported(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
+    """A line each, up to twenty, then their number."""
+    keeper = Keeper(opened)
+    done = tcop("replay", "-", "--to", keeper.url, stdin=b"{}\n" + b"no json\n" * 25)
+    assert done.exit_code == 0
+    assert keeper.bodies == [b"{}"]
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert warnings[0] == "warning: -: line 2 is not JSON, and was left out"
+    assert warnings[-1] == "warning: -: 5 more parts are not sent"
+    assert len(warnings) == 21
+
+
+def test_a_dry_run_names_long_pauses_and_times_that_stay(tcop: RunCommand) -> None:
+    """With --time-scale 1 a recording takes as long as it took; years beyond 9999 cannot be written."""
+    bodies = [json.dumps({"firstOccurTime": time}) for time in ("2026-01-30 06:00:00", "9999-12-31 23:59:59")]
+    times = ("2026-01-30T06:00:00Z", "2026-11-30T06:00:00")
+    entries = [
+        {
+            "startedDateTime": time,
+            "request": {"method": "POST", "url": "x", "postData": {"mimeType": "application/json", "text": body}},
+        }
+        for time, body in zip(times, bodies, strict=True)
+    ]
+    har = json.dumps({"log": {"entries": entries}}).encode()
+    done = tcop("replay", "-", "--to", "h", "--dry-run", "--time-scale", "1", "--now", stdin=har)
+    assert done.exit_code == 0
+    assert "warning: -: the last request is sent 304 days, 0:00:00 after the first" in done.stderr
+    assert "warning: -: times that cannot be shifted stay as they are: 1 (--now)" in done.stderr
+    assert "304 days" not in tcop("replay", "-", "--to", "h", "--dry-run", stdin=har).stderr
+
+
+def test_a_dry_run_shows_no_secret_header(tcop: RunCommand) -> None:
+    """Neither those of the file, which are not sent, nor those that are given."""
+    curl = b"curl h -H 'X-Auth-Token: SECRET' -H 'X-Team: sre' -d '{}'"
+    done = tcop("replay", "-", "--to", "h", "--dry-run", "--header", "X-Api-Key: SECRET", stdin=curl)
+    assert "SECRET" not in done.stdout + done.stderr
+    assert "X-Api-Key: ***; X-Team: sre" in done.stdout
+    assert "headers that hold secrets are not sent: x-auth-token" in done.stderr
 
 
 def test_a_case_shows_the_credentials_of_its_offer(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
@@ -127,7 +197,7 @@ def test_bodies_are_retimed_and_edited(tcop: RunCommand, opened: Callable[[Recei
         ("TCM999 --to h", b"", "unknown clause 'TCM999'"),
         ("no-such-file --to h", b"", "file 'no-such-file' cannot be read: No such file or directory"),
         ("- --to h", b"", "-: there is nothing to replay: the file is empty"),
-        ("- --to h --set a=1", b"[]", "- is no JSON object: --set and --unset change values by path"),
+        ("- --to h --set a=1", b"[]", "- is not a JSON object: --set and --unset change values by path"),
         ("- --to h --set a", b"{}", "--set 'a': write PATH=JSON"),
         ("- --to h --set b.c=1", b'{"a":1}', "unknown path 'b.c' in the body"),
         ("-", b"{}", "no target: give --to URL"),

@@ -82,7 +82,7 @@ def test_a_baseline_is_kept_by_flags(
     before = baseline.read_bytes()
     done = tcop("check", opened(SERVERS["answers-200"]), *CLAUSES, "--baseline", str(baseline))
     assert (done.exit_code, baseline.read_bytes()) == (0, before)
-    stale = "stale: TCM302 answered 500 is not found any more; --baseline-prune takes it out"
+    stale = "stale: TCM302 answered 500 was not found; --baseline-prune removes it"
     assert stale in " ".join(done.stdout.split())
     done = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline), "--baseline-update")
     assert done.exit_code == 0
@@ -130,8 +130,8 @@ def test_an_interrupted_run_leaves_the_baseline(
         ("--baseline nosuch/b.json --baseline-update", "baseline 'nosuch/b.json': there is no folder"),
         ("--baseline . --baseline-update", "baseline '.' is a folder; name a file"),
         ("--baseline .", "baseline '.' cannot be read"),
-        ("--baseline torn.json", "baseline 'torn.json' is no JSON"),
-        ("--baseline torn.json --baseline-update", "baseline 'torn.json' is no JSON"),
+        ("--baseline torn.json", "baseline 'torn.json' is not JSON"),
+        ("--baseline torn.json --baseline-update", "baseline 'torn.json' is not JSON"),
         ("--baseline-update", "--baseline-update goes with --baseline FILE, which it writes"),
         ("--baseline-prune", "--baseline-prune goes with --baseline FILE, which it writes"),
     ],

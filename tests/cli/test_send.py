@@ -252,7 +252,7 @@ REFUSED = {
     "- --to h --lang zh": ("a given body is sent as it is",),
     CVM: ("no target: give --to URL, or set TCOP_MOCK_TARGET",),
     f"{CVM} --to ftp://h/": ("'ftp://h/'", "the scheme must be http or https, not 'ftp'", USAGE),
-    f"{CVM} --to http://": ("it names no host", USAGE),
+    f"{CVM} --to http://": ("the host is missing", USAGE),
     f"{CVM} --to http://h:99999/": ("the port must be a number from 1 to 65535", USAGE),
     f"{CVM} --to @": ("target '@' does not name a file; write @FILE",),
     f"{CVM} --to @nosuch": ("file 'nosuch' cannot be read: No such file or directory",),

@@ -104,9 +104,9 @@ def test_a_receiver_that_refuses_is_amplified(tcop: RunCommand, opened: Open, st
     }
     came = b"".join(body + b"\n" for body in sieve.seen)
     agreed = tcop("reconcile", ledger, "-", stdin=came)
-    assert (agreed.exit_code, agreed.stdout.splitlines()[-2]) == (0, "given up by the sender, and yet there: 6")
+    assert (agreed.exit_code, agreed.stdout.splitlines()[-2]) == (0, "not acknowledged, but received: 6")
     fewer = came[came.index(b"\n") + 1 :]
-    assert "lost: 1 of 1 object, acknowledged, and not there" in tcop("reconcile", ledger, "-", stdin=fewer).stdout
+    assert "lost: 1 of 1 object, acknowledged, but not received" in tcop("reconcile", ledger, "-", stdin=fewer).stdout
 
 
 def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open
         (["--scenario", "{storm}", "--rate", "5"], "--scenario sets the schedule: leave --rate out"),
         (["--scenario", "{storm}", "--mix", "cvm/*"], "--scenario sets the schedule: leave --mix out"),
         (["--scenario", "{storm}", "--concurrency", "5"], "--scenario sets the schedule: leave --concurrency out"),
-        (["--scenario", "{storm}", "--workers", "2"], "a scenario is played by one process: leave --workers out"),
+        (["--scenario", "{storm}", "--workers", "2"], "a scenario runs in one process: leave --workers out"),
         (["--scenario", "zone"], "unknown scenario 'zone'; did you mean 'zone-outage'?"),
         (
             ["--scenario", "{storm}", "--max-count", "5"],
@@ -139,8 +139,8 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open
         (["--slo", "p99<5"], "--slo 'p99<5': p99 is a time: write 500ms, 2s or 1m"),
         (["--slo", "recovery<5s"], "--slo recovery: it is measured of a storm's end: play one with --scenario"),
         (["--report", "html"], "--report 'html': write KIND=PATH, as in html=load.html"),
-        (["--report", "htm=x"], "--report 'htm=x': load has no report 'htm'; did you mean 'html'?"),
-        (["--report", "pdf=x"], "--report 'pdf=x': load has no report 'pdf'; there is csv, html, json, junit"),
+        (["--report", "htm=x"], "--report 'htm=x': unknown report format 'htm'; did you mean 'html'?"),
+        (["--report", "pdf=x"], "--report 'pdf=x': unknown report format 'pdf'; use one of csv, html, json, junit"),
         (["--report", "csv=-"], "--report 'csv=-': a report is a file; --json writes the document to standard output"),
         (["--report", "junit=x"], "--report junit has a case per objective: give some with --slo"),
         (["--ledger", "x", "--workers", "2"], "--ledger is written by one process: leave --workers out"),

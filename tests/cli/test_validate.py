@@ -9,6 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.cli import arguments
+from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +21,7 @@ CVM = "cvm/basic-monitoring"
 STATUS = '"1" or "0" or 1 or 0 (1 firing, 0 resolved; a string or an integer)'
 _CVM_SHAPES = 4
 NO_CALLBACK = (
-    "is no alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
+    "is not an alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
     "(a body of your own template? --profile template)"
 )
 
@@ -102,7 +104,7 @@ def test_many_bodies_are_told_by_what_they_have_in_common(tcop: RunCommand) -> N
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
         f"problem    alarmStatus: is 5, not {STATUS} (line 4 and 1 more)",
-        "problem    is no JSON: it ends at character 2, in the middle (line 6)",
+        "problem    is not JSON: it is cut off at character 2 (line 6)",
         "6 bodies of 1 shape: 3 valid, 3 invalid",
     ]
 
@@ -150,7 +152,7 @@ def test_no_callback_at_all(tcop: RunCommand) -> None:
     done = tcop("validate", "-", stdin=b'{"text":"CPU is high"}')
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
-        "invalid: no callback",
+        "invalid: not a callback",
         f"problem    {NO_CALLBACK}",
     ]
     done = tcop("validate", "-", "--profile", "template", stdin=b"CPU is high")
@@ -191,3 +193,28 @@ def test_users_own_shapes_are_recognised(tcop: RunCommand, tmp_path: Path) -> No
         tcop("validate", "-", "--catalog", str(tmp_path), stdin=body).stdout
         == "valid: metric callback of acme, firing\n"
     )
+
+
+def test_skipped_parts_are_named_and_do_not_count(tcop: RunCommand) -> None:
+    """A line each, up to fifty, then their number; a file that has no other part is exit code 2."""
+    callback = {"method": "POST", "url": "http://h/", "postData": {"text": drawn(tcop, CVM).decode()}}
+    page = {"request": {"method": "GET", "url": "http://h/?secret=1"}}
+    har = json.dumps({"log": {"entries": [page] * 52 + [{"request": callback}]}}).encode()
+    done = tcop("validate", "-", stdin=har)
+    assert (done.exit_code, done.stdout.splitlines()) == (0, [f"valid: metric callback of {CVM}, firing"])
+    lines = done.stderr.splitlines()
+    assert lines[0] == "entry 1 was skipped: GET http://h/: callbacks are sent by POST"
+    assert lines[-1] == "2 more were skipped"
+    assert len(lines) == 51
+    done = tcop("validate", "-", stdin=json.dumps({"log": {"entries": [page]}}).encode())
+    assert done.exit_code == 2
+    assert done.error_message.startswith("-: there is nothing to validate (entry 1 was skipped: ")
+    done = tcop("validate", "-", stdin=b'{"version": 1, "url": "http://h"}')
+    assert (done.exit_code, done.error_message) == (2, "-: there is nothing to validate")
+
+
+def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 2, no internal error."""
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match="standard input is closed: give a file"):
+        arguments.read_input("-")

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def opened() -> Iterator[Callable[[ReceiverFactory], str]]:
-    """Give the URL of a receiver that is open, on a loop of its own, for as long as the test runs."""
+    """Return a function that runs a receiver on its own event loop during the test and returns its URL."""
     with ExitStack() as stack:
         yield lambda opening: stack.enter_context(in_thread(opening))
 
 
 @pytest.fixture(scope="session")
 def process_url() -> Iterator[Callable[[str], str]]:
-    """Give the URL of a receiver of ``PROCESSES`` by name; each is started once, when first asked for."""
+    """Yield a function that returns the URL of a receiver of ``PROCESSES``; each is started once, on first use."""
     urls: dict[str, str] = {}
     with ExitStack() as stack:
 

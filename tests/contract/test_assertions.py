@@ -30,16 +30,16 @@ def _attempt(**fields: Any) -> Attempt:
 
 
 @pytest.mark.parametrize(
-    "told", ['"a\\\\\\"b<c/d=e"', "a\\u005c\\u0022b\\u003cc\\/d=e", "a\\&quot;b&lt;c/d=e", "a%5C%22b%3Cc%2Fd%3De"]
+    "text", ['"a\\\\\\"b<c/d=e"', "a\\u005c\\u0022b\\u003cc\\/d=e", "a\\&quot;b&lt;c/d=e", "a%5C%22b%3Cc%2Fd%3De"]
 )
-def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
-    """JSON, HTML and URLs each write some signs of a secret in another way."""
+def test_an_echo_is_found_however_it_is_escaped(text: str) -> None:
+    """JSON, HTML and URLs escape different characters of a secret."""
     context = AssertionContext(unique_secrets=('a\\"b<c/d=e',))
-    assert ASSERTIONS["no_credential_echo"].check(_attempt(status=401, body=f"no: {told}".encode()), context)
+    assert ASSERTIONS["no_credential_echo"].check(_attempt(status=401, body=f"no: {text}".encode()), context)
 
 
 @pytest.mark.parametrize(
-    "judge, params, fields, problem",
+    "name, params, fields, failure",
     [
         ("status", {"allow": ["2xx"]}, ACKED, None),
         ("status", {"allow": ["2xx"]}, {"outcome": Outcome.ACKED, "status": 204}, None),
@@ -47,7 +47,7 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ("status", {"allow": ["2xx"]}, LATE_BODY, None),
         ("status", {"allow": ["2xx"]}, SILENT, "no answer inside the deadline"),
         ("status", {"allow": ["2xx"]}, DROPPED, "the connection was closed without an answer"),
-        ("status", {"allow": ["2xx"]}, {"outcome": Outcome.BAD_ANSWER}, "the answer was no HTTP"),
+        ("status", {"allow": ["2xx"]}, {"outcome": Outcome.BAD_ANSWER}, "the answer was not HTTP"),
         ("status", {"allow": ["2xx"]}, {"outcome": Outcome.CANCELLED}, "no answer (cancelled)"),
         ("status", {"allow": ["401", "403"]}, {"status": 403}, None),
         ("status", {"allow": ["401", "403"]}, {"status": 404}, "answered 404"),
@@ -94,7 +94,7 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ("retcode_zero", {}, ACKED | {"body": b'{"sessionId": "s-1"}'}, "the answer's retCode is not 0"),
         ("retcode_zero", {}, ACKED | {"body": b'{"retCode": 0}'}, "the answer does not repeat the sessionId"),
         ("retcode_zero", {}, ACKED | {"body": b"[]"}, "the answer does not repeat the sessionId"),
-        ("retcode_zero", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is no JSON"),
+        ("retcode_zero", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is not JSON"),
         ("retcode_zero", {}, SILENT, "no answer inside the deadline"),
         ("no_credential_echo", {}, ACKED | {"body": b"hello"}, None),
         (
@@ -111,9 +111,9 @@ def test_an_echo_is_found_however_it_is_escaped(told: str) -> None:
         ),
     ],
 )
-def test_judgements(judge: str, params: dict[str, Any], fields: dict[str, Any], problem: str | None) -> None:
-    """Each judge finds its own fault and overlooks those of others."""
-    assert ASSERTIONS[judge].check(_attempt(**fields), CONTEXT, **params) == problem
+def test_assertions(name: str, params: dict[str, Any], fields: dict[str, Any], failure: str | None) -> None:
+    """Each assertion reports its own failure and ignores those of others."""
+    assert ASSERTIONS[name].check(_attempt(**fields), CONTEXT, **params) == failure
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_judgements(judge: str, params: dict[str, Any], fields: dict[str, Any], 
     ],
     ids=["python", "express", "node", "java", "go", "php", "ruby", "csharp"],
 )
-def test_traces_of_many_languages_are_known(trace: str) -> None:
-    """And sentences that mention files, lines or times are none."""
+def test_traces_of_many_languages_are_recognised(trace: str) -> None:
+    """Sentences that mention files, lines or times are not traces."""
     assert ASSERTIONS["no_stack_trace"].check(_attempt(status=500, body=trace.encode()), CONTEXT)
     for sentence in (
         "unexpected token at line 3, column 7",
@@ -144,7 +144,7 @@ def test_traces_of_many_languages_are_known(trace: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "judge, context, fields, reason",
+    "name, context, fields, reason",
     [
         ("status", AssertionContext(), ACKED, None),
         ("status", AssertionContext(), SILENT, None),
@@ -154,19 +154,19 @@ def test_traces_of_many_languages_are_known(trace: str) -> None:
         ("status", AssertionContext(), REFUSED, "could not be reached (refused)"),
         ("status", AssertionContext(), {"outcome": Outcome.DNS}, "could not be reached (dns)"),
         ("is_alive", AssertionContext(), REFUSED, None),
-        ("is_alive", AssertionContext(alive_before=False), ACKED, "no plain callback was taken before"),
+        ("is_alive", AssertionContext(alive_before=False), ACKED, "no plain callback was accepted before"),
     ],
 )
-def test_what_tells_nothing_is_not_judged(
-    judge: str, context: AssertionContext, fields: dict[str, Any], reason: str | None
+def test_inconclusive_attempts_have_a_reason(
+    name: str, context: AssertionContext, fields: dict[str, Any], reason: str | None
 ) -> None:
-    """An attempt that says nothing about the clause is an error with a reason, never a verdict."""
-    found = inconclusive_reason(ASSERTIONS[judge], _attempt(**fields), context)
+    """An inconclusive attempt is an error with a reason, never a pass or a failure."""
+    found = inconclusive_reason(ASSERTIONS[name], _attempt(**fields), context)
     assert (reason in found) if reason and found else found == reason
 
 
 def test_findings_are_one_per_cause() -> None:
-    """Problems with the same words are one finding that counts and names its cases."""
+    """Failures with the same text are one finding that counts and names its cases."""
     source = ReproductionContext(find_clause(load_clauses(), "TCM101"), TARGET, 7, "2023")
     cases = [RequestCase(f"shape {number}", OutgoingRequest(b"{}"), shape_id=f"s/{number}") for number in range(20)]
     problems = [Failure(case, _attempt(status=500), "answered 500") for case in cases[:15]]
@@ -180,7 +180,7 @@ def test_findings_are_one_per_cause() -> None:
 
 
 def test_findings_are_grouped_over_shapes() -> None:
-    """A cause that several shapes share says in how many of them, and which came first; each case is kept by title."""
+    """A finding about several shapes has their number, the first shape, and all case titles."""
     cases = [RequestCase(f"shape {number}", OutgoingRequest(b"{}"), shape_id=f"s/{number}") for number in range(20)]
     play = ClauseTest((CaseGroup(tuple(cases)),))
     source = ReproductionContext(find_clause(load_clauses(), "TCM101"), TARGET, 7, "2023", test=play)
@@ -195,7 +195,7 @@ def test_findings_are_grouped_over_shapes() -> None:
 
 @pytest.mark.parametrize("offer", [CredentialVariant.RIGHT, CredentialVariant.LONGER_PASSWORD])
 def test_exchanges_hold_no_credentials(offer: CredentialVariant) -> None:
-    """Request and answer of a finding are whole but for every spelling of what was offered and of what is right."""
+    """Request and response of a finding are complete, except for masked credentials, sent or valid, in any encoding."""
     assert TARGET.credentials is not None
     offered = make_credentials(TARGET.credentials, offer, "")
     assert offered is not None
@@ -214,7 +214,7 @@ def test_exchanges_hold_no_credentials(offer: CredentialVariant) -> None:
 
 
 def test_evidence_is_bounded_and_without_credentials() -> None:
-    """Request and answer are shown, cut, with every spelling of the credentials masked in the answer."""
+    """Request and response are truncated, and credentials in any encoding are masked."""
     push = OutgoingRequest("名".encode() * 2000, credentials=TARGET.credentials)
     assert TARGET.credentials is not None
     token = TARGET.credentials.token().reveal()
@@ -234,7 +234,7 @@ def test_evidence_is_bounded_and_without_credentials() -> None:
 
 
 def test_evidence_without_an_answer_says_so() -> None:
-    """Where nothing came back, that is what is shown; a target without credentials has nothing to mask."""
+    """Evidence states that there was no response; a target without credentials has nothing to mask."""
     shown = evidence(RequestCase("x", OutgoingRequest(b"{}")), _attempt(**SILENT), Target.parse("127.0.0.1:9"))
     assert "< (no answer)" in shown
     assert "Authorization" not in shown

@@ -1,4 +1,4 @@
-"""The clause and profile files, by being there, and how they are chosen."""
+"""The clause and profile files keep their rules, and clauses are selected by glob."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.data_files import check_entry, data_root, iter_files, read_entry
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import PROFILE_SCHEMA, load_profile
+from tcop_mock.contract.assertions import ASSERTIONS
 from tcop_mock.contract.builders import BUILDERS
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import CLAUSE_SCHEMA, find_clause, load_clauses, parse_clause, select_clauses
+from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS
 from tcop_mock.domain.contract import Level, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.target import Target
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 CLAUSES = load_clauses()
 FILES = dict(iter_files(data_root("contracts") / "clauses", ".toml"))
 PROFILES = dict(iter_files(data_root("contracts") / "profiles", ".toml"))
-_FIRST_PLAYS: dict[str, ClauseTest] = {}
+_BUILT: dict[str, ClauseTest] = {}
 GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/")
 TABLE: dict[str, Any] = {
     "level": "must",
@@ -42,7 +44,7 @@ TABLE: dict[str, Any] = {
 }
 
 
-def _shop(clause: Clause) -> CaseFactory:
+def _factory(clause: Clause) -> CaseFactory:
     return CaseFactory(
         Catalog.load(), Generator(7), clause.code, GUARDED.credentials, (("Content-Type", "application/json"),)
     )
@@ -57,69 +59,71 @@ def test_every_clause_file_keeps_its_schema_and_name(name: str) -> None:
 
 @pytest.mark.parametrize("file", PROFILES.values(), ids=PROFILES)
 def test_every_profile_file_keeps_its_schema(file: Traversable) -> None:
-    """A profile keeps the schema of profiles and says in a sentence each what it assumes."""
+    """A profile keeps the schema of profiles and lists its assumptions."""
     table = read_entry(file, PROFILE_SCHEMA, check=True)
     assert table["assumed"]
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
-def test_every_clause_can_be_written_down(clause: Clause) -> None:
-    """Each clause's player takes its parameters and writes at least one judged case, the same twice."""
-    one, two = _first_play(clause), _play(clause, _shop(clause))
-    assert one == two
-    assert one.effect_scenarios or any(case.is_asserted for scene in one.groups for case in scene.cases)
+def test_every_clause_builds_its_requests(clause: Clause) -> None:
+    """Each clause's builder accepts its parameters and builds at least one asserted case, the same twice."""
+    first, second = _built(clause), _build(clause, _factory(clause))
+    assert first == second
+    assert first.effect_scenarios or any(case.is_asserted for group in first.groups for case in group.cases)
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
-def test_a_clause_plays_all_that_it_names(clause: Clause) -> None:
-    """In the usual profile no variant is left out because callbacks lack what it changes."""
+def test_a_clause_sends_everything_that_it_names(clause: Clause) -> None:
+    """In the default profile no mutation is skipped because callbacks lack the field that it changes."""
     params = clause.builder.params
-    spellings = [kind for one in params.get("fields", ()) for kind in one["types"] * len(one.get("states", "1"))]
-    named = [*params.get("mutations", ()), *params.get("bodies", ()), *spellings]
-    cases = [case for scene in _first_play(clause).groups for case in scene.cases]
+    type_names = [
+        type_name for field in params.get("fields", ()) for type_name in field["types"] * len(field.get("states", "1"))
+    ]
+    named = [*params.get("mutations", ()), *params.get("bodies", ()), *type_names]
+    cases = [case for group in _built(clause).groups for case in group.cases]
     assert clause.builder.name not in {"mutations", "scalar_types"} or len(cases) == len(named)
 
 
 def test_no_two_clauses_share_an_object() -> None:
-    """Every alarm of every clause has a policy id of its own, so clauses can run side by side.
+    """Every alarm of every clause has its own policy id, so clauses can run concurrently.
 
-    The catalogue's resolves are of the alarms that it posts firing.
+    Resolves of ``every_shape`` belong to alarms that it posts firing.
     """
     ids: list[str] = []
     for clause in CLAUSES:
-        for scene in _first_play(clause).groups:
-            for case in filter(None, (*scene.cases, scene.control)):
-                told = re.findall(r'"policyId": ?"(policy-\w{8})"', case.request.body.decode("utf-8", "replace"))
+        for group in _built(clause).groups:
+            for case in filter(None, (*group.cases, group.control)):
+                policy_ids = re.findall(r'"policyId": ?"(policy-\w{8})"', case.request.body.decode("utf-8", "replace"))
                 if clause.builder.name == "every_shape" and case.title.endswith(" resolved"):
-                    assert set(told) <= set(ids)
+                    assert set(policy_ids) <= set(ids)
                 else:
-                    ids += told
+                    ids += policy_ids
     assert len(ids) > 300
     assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
-def test_a_case_is_known_by_its_title(clause: Clause) -> None:
-    """No two cases of a clause have one title; heard again, only their sessions and policies are other ones."""
-    plays = (_first_play(clause), _play(clause, replace(_shop(clause), rerun=1)))
-    first, again = ([case for scene in play.groups for case in scene.cases] for play in plays)
+def test_a_case_is_identified_by_its_title(clause: Clause) -> None:
+    """Titles are unique within a clause. In a rerun only sessions and policies differ."""
+    tests = (_built(clause), _build(clause, replace(_factory(clause), rerun=1)))
+    first, again = ([case for group in test.groups for case in group.cases] for test in tests)
     assert [case.title for case in first] == [case.title for case in again]
     assert len({case.title for case in first}) == len(first)
-    for one, other in zip(first, again, strict=True):
-        assert _without_ids(one.request.body) == _without_ids(other.request.body)
-        if b'"policyId"' in one.request.body and b"sessionId" in one.request.body:
-            assert one.request.body != other.request.body
+    for case, repeated in zip(first, again, strict=True):
+        assert _without_ids(case.request.body) == _without_ids(repeated.request.body)
+        if b'"policyId"' in case.request.body and b"sessionId" in case.request.body:
+            assert case.request.body != repeated.request.body
 
 
-def _play(clause: Clause, shop: CaseFactory) -> ClauseTest:
-    return BUILDERS[clause.builder.name](shop, **clause.builder.params)
+def _build(clause: Clause, factory: CaseFactory) -> ClauseTest:
+    return BUILDERS[clause.builder.name](factory, **clause.builder.params)
 
 
-def _first_play(clause: Clause) -> ClauseTest:
-    """Return what a clause sends, which several tests look at."""
-    if clause.code not in _FIRST_PLAYS:
-        _FIRST_PLAYS[clause.code] = _play(clause, _shop(clause))
-    return _FIRST_PLAYS[clause.code]
+def _built(clause: Clause) -> ClauseTest:
+    """Return the requests of a clause; several tests share them."""
+    if clause.code not in _BUILT:
+        _BUILT[clause.code] = _build(clause, _factory(clause))
+    return _BUILT[clause.code]
 
 
 def _without_ids(body: bytes) -> bytes:
@@ -127,15 +131,17 @@ def _without_ids(body: bytes) -> bytes:
 
 
 def test_codes_are_in_order_and_unique() -> None:
-    """No code stands twice, and the clauses come in the order of their codes."""
+    """Codes are unique, and the clauses are in the order of their codes."""
     codes = [clause.code for clause in CLAUSES]
     assert codes == sorted(set(codes))
 
 
-def test_the_schema_knows_every_player() -> None:
-    """The schema's list of players is the list of players."""
+def test_the_schema_lists_every_builder_and_assertion() -> None:
+    """The enums of the schema equal the names of builders and assertions."""
     schema = json.loads((data_root("contracts") / "schemas" / "clause.schema.json").read_text(encoding="utf-8"))
     assert set(schema["properties"]["requests"]["properties"]["builder"]["enum"]) == BUILDERS.keys()
+    assertion_names = schema["properties"]["expect"]["items"]["properties"]["assertion"]["enum"]
+    assert set(assertion_names) == ASSERTIONS.keys() | EFFECT_ASSERTIONS.keys()
 
 
 @pytest.mark.parametrize(
@@ -148,8 +154,8 @@ def test_the_schema_knows_every_player() -> None:
         (["TCM2*"], ["*"], set()),
     ],
 )
-def test_clauses_are_chosen_by_glob(globs: list[str], skipped: list[str], expected: set[str]) -> None:
-    """Codes, slugs and both together match, in any case; what is skipped is left out."""
+def test_clauses_are_selected_by_glob(globs: list[str], skipped: list[str], expected: set[str]) -> None:
+    """Codes, slugs and ids match case-insensitively; skipped clauses are excluded."""
     assert {clause.code for clause in select_clauses(CLAUSES, globs, skipped)} == expected
 
 
@@ -157,7 +163,7 @@ def test_clauses_are_chosen_by_glob(globs: list[str], skipped: list[str], expect
     "glob, hint", [("TCM30Z", "TCM30"), ("recover-time-zro", "recover-time-zero"), ("x*", "--list")]
 )
 def test_a_glob_that_matches_nothing_is_an_error(glob: str, hint: str) -> None:
-    """A clause that is not there is told, wanted or skipped, with near misses or where to look."""
+    """An unknown clause, selected or skipped, is an error with similar names or a hint."""
     for call in (
         lambda: select_clauses(CLAUSES, [glob]),
         lambda: select_clauses(CLAUSES, [], [glob]),
@@ -177,7 +183,7 @@ def test_a_clause_is_found_by_code_slug_or_both() -> None:
 
 
 def test_a_clause_has_defaults() -> None:
-    """A file without profiles, needs and stage holds everywhere, needs nothing, and is played in the main stage."""
+    """A file without profiles, needs and phase applies everywhere, needs nothing, and runs in the main phase."""
     clause = parse_clause("TCM999-some-thing", TABLE)
     assert (clause.id, clause.level, clause.profiles, clause.phase) == ("TCM999-some-thing", Level.MUST, (), Phase.MAIN)
     assert clause.prerequisites == frozenset()
@@ -199,22 +205,22 @@ def test_a_clause_has_defaults() -> None:
         ),
     ],
 )
-def test_wrong_players_judges_and_parameters_are_errors(change: dict[str, Any], message: str) -> None:
-    """A clause that names what is not there says file, key and problem."""
+def test_wrong_builders_assertions_and_parameters_are_errors(change: dict[str, Any], message: str) -> None:
+    """The error of a clause with an unknown name has file, key and problem."""
     with pytest.raises(EntryError) as caught:
         parse_clause("TCM999-some-thing", TABLE | change)
     assert str(caught.value).startswith("TCM999-some-thing.toml: ")
     assert message in str(caught.value)
 
 
-def test_the_schema_refuses_surplus_keys() -> None:
-    """A misspelt key of a clause is told."""
+def test_the_schema_rejects_unknown_keys() -> None:
+    """A misspelt key of a clause is an error."""
     with pytest.raises(EntryError, match=r"TCM999\.toml"):
         check_entry("TCM999.toml", TABLE | {"levels": "must"}, CLAUSE_SCHEMA)
 
 
 def test_the_default_profile_is_that_of_2023() -> None:
-    """Four POSTs of five seconds each, every failure pushed again, everything undocumented among the assumptions."""
+    """Four POSTs of five seconds each, retries after every failure, and an assumption for everything undocumented."""
     profile = load_profile()
     assert (profile.name, profile.delivery.attempts, profile.delivery.timeout_s) == ("2023", 4, 5.0)
     assert profile.delivery.retry_on == set(Outcome) - {Outcome.ACKED, Outcome.CANCELLED}
@@ -222,8 +228,8 @@ def test_the_default_profile_is_that_of_2023() -> None:
 
 
 def test_an_unknown_profile_is_an_error() -> None:
-    """A profile that is not there is told with those that are."""
+    """The error of an unknown profile lists the existing ones."""
     with pytest.raises(UnknownNameError, match="unknown profile '2024'; did you mean '2025' or '2023'"):
         load_profile("2024")
-    with pytest.raises(UnknownNameError, match="there is 2019-ack, 2021-verify, 2023, 2025, template"):
+    with pytest.raises(UnknownNameError, match="one of 2019-ack, 2021-verify, 2023, 2025, template"):
         load_profile("latest")

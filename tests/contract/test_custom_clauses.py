@@ -1,4 +1,4 @@
-"""A team's own clauses: read, held to all rules at once, played by built-in players and judges and by others."""
+"""A team's own clauses: loaded, checked completely, and run with built-in and third-party builders and assertions."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ allow = ["202"]
 
 
 def build(factory: CaseFactory, *, count: int) -> ClauseTest:
-    """Play as a package of somebody else's does."""
+    """Build requests as a third-party package does."""
     return plain(factory, count=count)
 
 
 def check(attempt: Attempt, _context: object, *, word: str = "ok") -> str | None:
-    """Judge as a package of somebody else's does."""
+    """Assert as a third-party package does."""
     return None if attempt.body == word.encode() else f"the answer is not {word}"
 
 
@@ -56,8 +56,8 @@ NUMBER = 5
 
 
 @pytest.fixture
-def plugs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have packages around that bring players and judges, of which some are broken."""
+def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install entry points of third-party builders and assertions, some of them broken."""
     here = __name__
     points = [
         EntryPoint("acme_builder", f"{here}:build", PluginGroup.BUILDERS.value),
@@ -79,12 +79,12 @@ def _write(folder: Path, text: str = TEXT, name: str = "ACME101-answers-202") ->
     return str(file)
 
 
-def _told(*globs: str) -> list[str]:
+def _messages(*globs: str) -> list[str]:
     return [str(problem) for problem in load_custom_clauses(globs, CATALOG)[1]]
 
 
 def test_own_clauses_are_read_in_the_order_of_their_codes(tmp_path: Path) -> None:
-    """Each file once, whichever globs name it; folders are passed over."""
+    """Each file is loaded once, however many globs match it; folders are ignored."""
     _write(tmp_path, name="ZED100-b")
     (tmp_path / "sub.toml").mkdir()
     file = _write(tmp_path)
@@ -94,7 +94,7 @@ def test_own_clauses_are_read_in_the_order_of_their_codes(tmp_path: Path) -> Non
 
 
 def test_own_clauses_have_objects_of_their_own(tmp_path: Path) -> None:
-    """Own codes draw other policies than ours with the same digits, and than each other."""
+    """Custom codes get other policies than built-in codes with the same digits, and than each other."""
     _write(tmp_path)
     _write(tmp_path, name="OTHER101-a")
     clauses, _ = load_custom_clauses([str(tmp_path / "*")], CATALOG)
@@ -152,12 +152,12 @@ def test_the_default_phase_follows_from_the_builder(tmp_path: Path, builder_line
         ),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, old: str, new: str, problems: list[str]) -> None:
-    """File, key and problem; several at once."""
+def test_all_problems_of_a_file_are_reported(tmp_path: Path, old: str, new: str, problems: list[str]) -> None:
+    """Each problem has file and key; several are reported at once."""
     file = _write(tmp_path, TEXT.replace(old, new))
-    told = _told(file)
-    assert [line.startswith(f"{file}: ") for line in told] == [True] * len(problems)
-    for line, problem in zip(told, problems, strict=True):
+    messages = _messages(file)
+    assert [line.startswith(f"{file}: ") for line in messages] == [True] * len(problems)
+    for line, problem in zip(messages, problems, strict=True):
         assert problem in line
 
 
@@ -173,47 +173,47 @@ assertion = "effects_match"
 """
 
 
-def test_stories_are_played_where_effects_are_seen(tmp_path: Path) -> None:
-    """A clause about effects needs an observer and a stage of its own, which it has by itself."""
+def test_effect_scenarios_run_in_the_effects_phase(tmp_path: Path) -> None:
+    """A clause about effects needs an observer. Its default phase is effects, and other phases are rejected."""
     head = TEXT.partition("[requests]")[0]
     [clause], problems = load_custom_clauses([_write(tmp_path, f'needs = ["observer"]\n{head}{SCENARIO}')], CATALOG)
     assert (clause.phase, problems) == (Phase.EFFECTS, ())
     assert (
         'needs: effect_scenarios check effects; write needs = ["observer"]'
-        in _told(_write(tmp_path, head + SCENARIO))[0]
+        in _messages(_write(tmp_path, head + SCENARIO))[0]
     )
     main = _write(tmp_path, f'needs = ["observer"]\nphase = "main"\n{head}{SCENARIO}')
-    assert "phase: is main; for builder 'effect_scenarios' it has to be effects or slow-effects" in _told(main)[0]
+    assert "phase: is main; for builder 'effect_scenarios' it has to be effects or slow-effects" in _messages(main)[0]
 
 
 @pytest.mark.parametrize(
     "name, problem",
     [
-        ("acme101-x", "the name of a clause's file is its code and slug, as in ACME101-our-rule.toml"),
-        ("TCM101-x", "codes that begin with TCM are tcop-mock's own; take letters of your own, as in ACME101"),
+        ("acme101-x", "the name of a clause file is its code and slug, as in ACME101-our-rule.toml"),
+        ("TCM101-x", "codes that begin with TCM are tcop-mock's own; use letters of your own, as in ACME101"),
     ],
 )
 def test_a_file_is_named_by_a_code_of_its_own(tmp_path: Path, name: str, problem: str) -> None:
-    """Our codes never change their meaning, so no other clause has one."""
-    assert _told(_write(tmp_path, name=name)) == [f"{tmp_path / name}.toml: {problem}"]
+    """Custom clauses cannot use the codes of built-in clauses."""
+    assert _messages(_write(tmp_path, name=name)) == [f"{tmp_path / name}.toml: {problem}"]
 
 
-def test_a_code_is_given_once(tmp_path: Path) -> None:
-    """Two files of one code are told, the second by name."""
+def test_a_code_is_unique(tmp_path: Path) -> None:
+    """The second file with a code is an error."""
     first, second = _write(tmp_path, name="ACME101-a"), _write(tmp_path, name="ACME101-b")
-    assert _told(str(tmp_path / "*.toml")) == [f"{second}: ACME101 is the code of {first} already"]
+    assert _messages(str(tmp_path / "*.toml")) == [f"{second}: ACME101 is already the code of {first}"]
 
 
 def test_a_glob_that_matches_nothing_is_an_error() -> None:
-    """A path with a typing error leaves out no clause in silence."""
+    """A mistyped path is not silently ignored."""
     with pytest.raises(UsageError, match="--clause-files 'nosuch/\\*' matches no file"):
         load_custom_clauses(["nosuch/*"], CATALOG)
 
 
-@pytest.mark.usefixtures("plugs")
+@pytest.mark.usefixtures("plugins")
 @pytest.mark.parametrize("name", ["acme_assertion", "acme_ready"])
-def test_entry_points_bring_players_and_judges(tmp_path: Path, name: str) -> None:
-    """A clause may name those of other packages, with their parameters."""
+def test_entry_points_provide_builders_and_assertions(tmp_path: Path, name: str) -> None:
+    """A clause may name builders and assertions of other packages, with their parameters."""
     text = TEXT.replace('builder = "every_shape"\nshapes = ["cvm/*"]', 'builder = "acme_builder"\ncount = 2')
     text = text.replace('assertion = "status"\nallow = ["202"]', f'assertion = "{name}"\nword = "fine"')
     [clause], problems = load_custom_clauses([_write(tmp_path, text)], CATALOG)
@@ -222,7 +222,7 @@ def test_entry_points_bring_players_and_judges(tmp_path: Path, name: str) -> Non
     assert clause.assertions[0].plugin.check is check
 
 
-@pytest.mark.usefixtures("plugs")
+@pytest.mark.usefixtures("plugins")
 @pytest.mark.parametrize(
     "old, new, problem",
     [
@@ -232,25 +232,25 @@ def test_entry_points_bring_players_and_judges(tmp_path: Path, name: str) -> Non
         ('"every_shape"', '"acme_builder"', "builder 'acme_builder': missing a required argument: 'count'"),
     ],
 )
-def test_entry_points_that_are_broken_are_told(tmp_path: Path, old: str, new: str, problem: str) -> None:
-    """Where it is, and what it raises, in a line."""
-    [told] = _told(_write(tmp_path, TEXT.replace(old, new)))
-    assert problem in told
-    assert len(told.splitlines()) == 1
+def test_broken_entry_points_are_errors(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    """The error has the location and the cause, in one line."""
+    [message] = _messages(_write(tmp_path, TEXT.replace(old, new)))
+    assert problem in message
+    assert len(message.splitlines()) == 1
 
 
 def test_nothing_is_loaded_for_built_in_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody looks at other packages for a clause that names none of theirs."""
+    """Entry points are not read for a clause that names only built-in functions."""
 
     def refused(**_: Any) -> None:
         raise AssertionError
 
     monkeypatch.setattr("importlib.metadata.entry_points", refused)
-    assert _told(_write(tmp_path)) == []
+    assert _messages(_write(tmp_path)) == []
 
 
-def test_a_parser_is_asked_about_its_own_clauses(tmp_path: Path) -> None:
-    """Own clauses say themselves whether they are about parsed bodies."""
+def test_custom_clauses_may_apply_to_parsers(tmp_path: Path) -> None:
+    """Custom clauses state whether they apply to parsers."""
     [clause], _ = load_custom_clauses([_write(tmp_path, f'parsers = ["model"]\n{TEXT}')], CATALOG)
     assert clause.parsers == {"model"}
     assert load_custom_clauses([_write(tmp_path)], CATALOG)[0][0].parsers == frozenset()

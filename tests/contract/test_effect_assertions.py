@@ -1,4 +1,4 @@
-"""What the effects of a few alarms say about a clause, where whole receivers do not show it."""
+"""Assertions about effects, for cases that no test receiver covers."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 
 STARTED = datetime(2023, 8, 7, 12, 30, 15)  # noqa: DTZ001 - Beijing time without offset
-FACTS = ExpectedContent(frozenset({"web-1"}), frozenset({"cpu_usage"}), "sent", STARTED)
-ACT = Step("it fires", (RequestCase("x", OutgoingRequest(b"{}")),))
+EXPECTED_CONTENT = ExpectedContent(frozenset({"web-1"}), frozenset({"cpu_usage"}), "sent", STARTED)
+STEP = Step("it fires", (RequestCase("x", OutgoingRequest(b"{}")),))
 REFUSED = Attempt(Outcome.REJECTED, intended_s=0.0, started_s=0.0, ended_s=0.1, status=503)
 
 
-def told(*texts: Any, before: tuple[Effect, ...] = ()) -> EffectScenarioResult:
-    """Return a story whose last act left these texts beside what was there before."""
-    story = EffectScenario("s", None, "web-1", frozenset({"web-1"}), frozenset(), (ACT,), FACTS)
+def result_of(*texts: Any, before: tuple[Effect, ...] = ()) -> EffectScenarioResult:
+    """Return a result whose last step added effects with these texts to the ones before."""
+    scenario = EffectScenario("s", None, "web-1", frozenset({"web-1"}), frozenset(), (STEP,), EXPECTED_CONTENT)
     effects = tuple(Effect(text if isinstance(text, str) else json.dumps(text), "/json") for text in texts)
     return EffectScenarioResult(
-        story, (StepResult(ACT, (REFUSED,), EffectSnapshot(before), EffectSnapshot((*before, *effects))),)
+        scenario, (StepResult(STEP, (REFUSED,), EffectSnapshot(before), EffectSnapshot((*before, *effects))),)
     )
 
 
-@pytest.mark.parametrize("judge", ["message_complete", "states_distinguishable", "acked_implies_effect"])
-def test_what_left_no_effect_tells_nothing(judge: str) -> None:
-    """That is the business of another clause."""
-    assert isinstance(EFFECT_ASSERTIONS[judge](told()), Inconclusive)
+@pytest.mark.parametrize("name", ["message_complete", "states_distinguishable", "acked_implies_effect"])
+def test_a_scenario_without_effects_is_inconclusive(name: str) -> None:
+    """Another clause reports missing effects."""
+    assert isinstance(EFFECT_ASSERTIONS[name](result_of()), Inconclusive)
 
 
 @pytest.mark.parametrize(
@@ -52,28 +52,26 @@ def test_what_left_no_effect_tells_nothing(judge: str) -> None:
         (replace(REFUSED, status=None, outcome=Outcome.TIMED_OUT), "TCM102"),
     ],
 )
-def test_a_later_push_that_is_refused_is_told(attempt: Attempt, verdict: str | Inconclusive | None) -> None:
-    """409 is no refusal; being late, or asked to come again, is the business of other clauses."""
-    first = told("web-1")
-    story = first._replace(step_results=(*first.step_results, first.step_results[0]._replace(attempts=(attempt,))))
-    found = EFFECT_ASSERTIONS["retries_accepted"](story)
+def test_a_rejected_retry_fails(attempt: Attempt, verdict: str | Inconclusive | None) -> None:
+    """409 passes; timeouts and statuses that ask for a retry are reported by other clauses."""
+    first = result_of("web-1")
+    scenario = first._replace(step_results=(*first.step_results, first.step_results[0]._replace(attempts=(attempt,))))
+    found = EFFECT_ASSERTIONS["retries_accepted"](scenario)
     assert verdict in found.reason if verdict == "TCM102" and isinstance(found, Inconclusive) else found == verdict
 
 
-def test_what_shows_no_time_is_not_judged_on_times() -> None:
-    """It does not do what the clause is about."""
-    verdict = EFFECT_ASSERTIONS["timestamps_match"](told("web-1 fires"))
+def test_messages_without_a_time_are_inconclusive() -> None:
+    """The clause does not apply to such a receiver."""
+    verdict = EFFECT_ASSERTIONS["timestamps_match"](result_of("web-1 fires"))
     assert verdict == Inconclusive("no time of the alarm is shown", not_applicable=True)
 
 
-def test_an_instant_with_an_offset_counts_for_more_than_one_without() -> None:
-    """Who shows both is right when the first is."""
-    assert EFFECT_ASSERTIONS["timestamps_match"](told("2023-08-07T12:30:15+08:00 (2023-08-07 20:30:15)")) is None
-    assert (
-        EFFECT_ASSERTIONS["timestamps_match"](told("2023-08-07T12:30:15Z"))
-        == "firstOccurTime is shown 8 hours too late"
-    )
-    assert EFFECT_ASSERTIONS["timestamps_match"](told("2023-08-07 04:30:15")) is None  # shown in UTC, honestly
+def test_a_time_with_an_offset_takes_precedence() -> None:
+    """A message with both kinds of times passes if the time with an offset is correct."""
+    check = EFFECT_ASSERTIONS["timestamps_match"]
+    assert check(result_of("2023-08-07T12:30:15+08:00 (2023-08-07 20:30:15)")) is None
+    assert check(result_of("2023-08-07T12:30:15Z")) == "firstOccurTime is shown 8 hours too late"
+    assert check(result_of("2023-08-07 04:30:15")) is None  # UTC without an offset is correct, too
 
 
 @pytest.mark.parametrize(
@@ -92,12 +90,12 @@ def test_an_instant_with_an_offset_counts_for_more_than_one_without() -> None:
     ],
 )
 def test_a_message_is_read_as_people_read_it(message: object, problem: str | None) -> None:
-    """Texts inside JSON, also inside JSON inside JSON; values that are no texts are for machines."""
-    assert EFFECT_ASSERTIONS["message_complete"](told(message)) == problem
+    """Strings are read inside JSON, even nested JSON; other values are ignored."""
+    assert EFFECT_ASSERTIONS["message_complete"](result_of(message)) == problem
 
 
 def test_the_order_of_keys_is_that_of_all_levels() -> None:
-    """Also of objects inside lists."""
+    """Keys are ordered at all levels, including objects inside lists."""
     assert (
         serialize_variant([{"b": 1, "a": [{"d": 1, "c": 2}]}], {"key_order": "sorted"})
         == b'[{"a":[{"c":2,"d":1}],"b":1}]'

@@ -1,4 +1,4 @@
-"""The fixes: files by being there, samples that compile, and those that can be run do what they say."""
+"""The fixes: files match their schema, samples compile, and runnable ones work."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ BROKEN = [b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"a":"\xff"}']
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
 def test_every_fix_keeps_its_schema(file: Traversable) -> None:
-    """A file of fixes keeps the schema of fixes."""
+    """A fix file matches its schema."""
     read_entry(file, FIX_SCHEMA, check=True)
 
 
 def test_every_clause_has_a_fix() -> None:
-    """There is no clause without samples, and no sample for a clause that is not there."""
+    """Every clause has a sample, and every sample is for an existing clause."""
     fixed = {code for fix in FIXES.values() for code in fix.clauses}
     assert fixed == {clause.code for clause in load_clauses()}
 
@@ -55,7 +55,7 @@ def test_every_clause_has_a_fix() -> None:
 @pytest.mark.parametrize("fix", FIXES.values(), ids=FIXES)
 @pytest.mark.parametrize("framework", LANGUAGE_BY_FRAMEWORK)
 def test_every_framework_has_a_sample(fix: Fix, framework: str) -> None:
-    """Each thought is there for each framework, or for its language."""
+    """Each fix has a sample for each framework or its language."""
     [(name, sample)] = fix.samples_for(framework).items()
     assert name in FRAMEWORK_NAMES
     assert sample.strip()
@@ -64,14 +64,14 @@ def test_every_framework_has_a_sample(fix: Fix, framework: str) -> None:
 
 @pytest.mark.parametrize("name, language", PYTHON)
 def test_python_samples_compile(name: str, language: str) -> None:
-    """Samples in Python are Python."""
+    """Python samples compile."""
     compile(FIXES[name].samples[language], f"{name}.{language}", "exec")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node, to read JavaScript")
 @pytest.mark.parametrize("name", FIXES)
 def test_javascript_samples_are_javascript(name: str) -> None:
-    """Where node is installed, it finds no mistake of syntax."""
+    """If node is installed, it accepts the syntax of JavaScript samples."""
     [sample] = FIXES[name].samples_for("express").values()
     done = subprocess.run(["node", "--check", "-"], input=sample.encode(), capture_output=True, check=False)
     assert done.stderr == b""
@@ -80,7 +80,7 @@ def test_javascript_samples_are_javascript(name: str) -> None:
 @pytest.mark.skipif(shutil.which("gofmt") is None, reason="needs gofmt, to read Go")
 @pytest.mark.parametrize("name", FIXES)
 def test_go_samples_are_go(name: str) -> None:
-    """Where gofmt is installed, it has nothing to change."""
+    """If gofmt is installed, it changes nothing in Go samples."""
     [sample] = FIXES[name].samples_for("go").values()
     done = subprocess.run(["gofmt"], input=sample.encode(), capture_output=True, check=False)
     assert (done.stderr, done.stdout.decode().strip()) == (b"", sample.strip())
@@ -98,7 +98,7 @@ def _tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING, seri
 
 
 def test_flask_refuses_broken_bodies() -> None:
-    """The sample answers 400 to each broken body and 200 to a callback."""
+    """The sample responds 400 to each malformed body and 200 to a callback."""
     app, stored = Flask("app"), list[Any]()
     _run("refuse-broken-bodies", "flask", app=app, request=request, json=json, store=stored.append)
     client = app.test_client()
@@ -108,7 +108,7 @@ def test_flask_refuses_broken_bodies() -> None:
 
 
 def test_fastapi_refuses_broken_bodies() -> None:
-    """The sample answers 400 to each broken body and 200 to a callback."""
+    """The sample responds 400 to each malformed body and 200 to a callback."""
     app, stored = FastAPI(), list[Any]()
     names = {"Request": Request, "HTTPException": HTTPException, "json": json}
     _run("refuse-broken-bodies", "fastapi", app=app, store=stored.append, **names)
@@ -133,7 +133,7 @@ WRONG = [
 
 
 def test_flask_checks_credentials_first() -> None:
-    """The sample lets in the right pair, colon and UTF-8 included, and no other."""
+    """The sample accepts only the valid pair, including a colon and UTF-8."""
     app = Flask("app")
     _run("check-credentials-first", "flask", app=app, request=request, hmac=hmac, USER="ops", PASSWORD="a:bpä")
     app.post("/alarm")(lambda: "fine")
@@ -143,7 +143,7 @@ def test_flask_checks_credentials_first() -> None:
 
 
 def test_fastapi_checks_credentials_first() -> None:
-    """As Flask's."""
+    """The sample accepts only the valid pair, like Flask's."""
     import base64  # noqa: PLC0415 - what the sample takes for granted
 
     app = FastAPI()
@@ -155,20 +155,20 @@ def test_fastapi_checks_credentials_first() -> None:
 
 
 def test_every_callback_is_read() -> None:
-    """The sample reads each shape in each state, and what clauses change."""
+    """The sample reads each shape in each state, and the mutations of clauses."""
     read = _run("read-leniently", "python")["read"]
     generator = Generator(7)
     for shape in Catalog.load():
-        told = read(generator.callback(generator.alarm(shape), State.FIRING).to_dict())
-        assert told["firing"] is True
-        assert told["what"] != "unknown"
-        assert told["object"]
+        fields = read(generator.callback(generator.alarm(shape), State.FIRING).to_dict())
+        assert fields["firing"] is True
+        assert fields["what"] != "unknown"
+        assert fields["object"]
     assert read(_tree(state=State.RESOLVED) | {"alarmStatus": 0, "recoverTime": 0})["recovered"] is None
     assert read({"alarmStatus": 1})["firing"] is True
 
 
 def test_an_alarm_is_one_incident() -> None:
-    """Retries, repeats, resolves and late firings, as the clauses have them."""
+    """The sample handles retries, repeats, resolves and late firings as the clauses require."""
     sample = _run("one-incident-an-alarm", "python", json=json, hashlib=hashlib)
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE pushes (session TEXT PRIMARY KEY)")
@@ -190,18 +190,18 @@ def test_an_alarm_is_one_incident() -> None:
 
 
 def test_times_are_beijing_s() -> None:
-    """The sample reads a time as UTC+8."""
+    """The sample parses a time as UTC+8."""
     instant = _run("beijing-time", "python", timezone=timezone, timedelta=timedelta, datetime=datetime)["instant"]
     assert instant("2025-01-01 08:00:00") == datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def test_messages_are_whole_and_within_limits() -> None:
-    """State, what and object are told; nobody is mentioned, and no limit is passed."""
+    """The message shows state, metric and object, mentions nobody and stays within the limit."""
     sample = _run("write-for-the-reader", "python", json=json)
-    told = json.loads(sample["message"](1, "cpu_usage", "<@all> 告警" * 1000, None))["text"]["content"]
-    assert told.startswith("[FIRING] cpu_usage\n&lt;")
-    assert "<@all>" not in told
-    assert len(told.encode()) <= 2048
+    text = json.loads(sample["message"](1, "cpu_usage", "<@all> 告警" * 1000, None))["text"]["content"]
+    assert text.startswith("[FIRING] cpu_usage\n&lt;")
+    assert "<@all>" not in text
+    assert len(text.encode()) <= 2048
     event = json.loads(sample["event"](0, "cpu_usage", "x" * 2000, "k" * 300, "R" * 32))
     assert (event["event_action"], len(event["payload"]["summary"]), len(event["dedup_key"])) == ("resolve", 1024, 255)
 

@@ -1,4 +1,4 @@
-"""Mutators: what clauses do to bodies, by name."""
+"""Mutators: the changes of clauses to bodies, by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.mutators import ExpectedReaction, Mutator, load_mutators
 
 CATALOG = Catalog.load()
-JUDGE = CallbackValidator(CATALOG, load_profile())
+VALIDATOR = CallbackValidator(CATALOG, load_profile())
 MUTATORS = list(load_mutators().values())
 
 
@@ -33,17 +33,17 @@ def mutated(mutator: Mutator) -> bytes:
 
 
 @pytest.mark.parametrize("mutator", MUTATORS, ids=lambda mutator: mutator.name)
-def test_what_a_receiver_must_take_could_have_come_from_tcop(mutator: Mutator) -> None:
-    """And what it must refuse could not; so validate and check never disagree."""
-    verdict = JUDGE.validate(mutated(mutator))
+def test_only_bodies_to_accept_are_valid(mutator: Mutator) -> None:
+    """Bodies that a receiver must accept are valid and others are not, so validate and check agree."""
+    verdict = VALIDATOR.validate(mutated(mutator))
     assert mutator.expected_reaction in {
         ExpectedReaction.TAKE if verdict.is_valid else ExpectedReaction.REFUSE,
         ExpectedReaction.EITHER,
     }
 
 
-def test_names_are_names() -> None:
-    """They can be typed, and say what is done."""
+def test_names_are_easy_to_type() -> None:
+    """Names are lower-case words joined by dashes, and describe the change."""
     assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", mutator.name) for mutator in MUTATORS)
     assert {
         "recover-time-empty-while-firing",
@@ -54,11 +54,11 @@ def test_names_are_names() -> None:
 
 
 def test_every_body_that_a_clause_changes_can_be_had() -> None:
-    """Each case of these clauses has a mutator that gives the same title, or the same bytes."""
+    """Each case of these clauses has a mutator with the same title or the same bytes."""
     titles = {mutator.title for mutator in MUTATORS}
     broken = {mutated(mutator) for mutator in MUTATORS if mutator.expected_reaction is not ExpectedReaction.TAKE}
     for clause in load_clauses():
-        shop = CaseFactory(CATALOG, Generator(7), clause.code)
-        for scene in BUILDERS[clause.builder.name](shop, **clause.builder.params).groups:
-            for case in scene.cases if clause.builder.name in {"mutations", "raw_bodies"} else ():
+        factory = CaseFactory(CATALOG, Generator(7), clause.code)
+        for group in BUILDERS[clause.builder.name](factory, **clause.builder.params).groups:
+            for case in group.cases if clause.builder.name in {"mutations", "raw_bodies"} else ():
                 assert case.title in titles or case.request.body in broken or case.title.startswith("a plain callback")

@@ -74,7 +74,7 @@ def test_a_url_that_nobody_answers_is_told(closed_port: int) -> None:
 
 def test_a_url_that_shows_too_much_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the limit, and how to ask for less."""
-    monkeypatch.setattr(observers, "MOST_BYTES", 1000)
+    monkeypatch.setattr(observers, "MAX_BYTES", 1000)
     with pytest.raises(ObserverError, match=r"is longer than 1000 bytes; let the URL choose with \{token\}"):
         by_url(lambda _: Reply(200, b" " * 2000))
 

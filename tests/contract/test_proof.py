@@ -1,4 +1,4 @@
-"""The harness proved both ways: each clause finds its own bug, and none blames an honest receiver."""
+"""The harness is proved both ways: each clause finds its own bug, and no clause fails a conforming receiver."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from tcop_mock.domain.contract import Clause, Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import TargetError
+from tcop_mock.reports.reasons import reason_text
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
@@ -42,7 +43,7 @@ SLOW = {
     "TCM405-is-dead-after-depth",
     "TCM407-serves-one-client-at-a-time",
 }
-"""Played below with a deadline of a second, so that they cost seconds and not minutes."""
+"""Checked below with a deadline of a second, to take seconds instead of minutes."""
 DYING = {name for name in MUTANTS if name.startswith("TCM409")}
 ALSO = {
     "TCM104-redirects-to-a-slash": {"TCM101"},
@@ -53,21 +54,21 @@ ALSO = {
     "TCM303-needs-region": {"TCM101"},
     "TCM307-knows-no-events": {"TCM101"},
 }
-"""Bugs that break a second clause by its own words: the catalogue has such bodies, or no callback is taken at all."""
+"""Bugs that also break other clauses: the catalogue has such bodies, or no callback is accepted at all."""
 LOCKED = {name for name in MUTANTS if name.startswith("TCM203")}
-"""They take the right credentials for wrong ones, so that no other clause can be judged."""
+"""They reject the valid credentials, so that no other clause can be checked."""
 TEMPLATED = {name for name in MUTANTS if Prerequisite.TEMPLATE in CLAUSES[name[:6]].prerequisites}
-"""Played below with a template."""
-PLAYED = sorted(name for name in MUTANTS if name[:6] in CLAUSES and name not in SLOW | DYING | LOCKED | TEMPLATED)
+"""Checked below with a template."""
+CHECKED = sorted(name for name in MUTANTS if name[:6] in CLAUSES and name not in SLOW | DYING | LOCKED | TEMPLATED)
 
 
 def profile_of(name: str) -> Profile:
-    """Return the profile in which a bug's clause is played."""
+    """Return the profile to which a mutant's clause applies."""
     return load_profile(next(iter(CLAUSES[name[:6]].profiles), DEFAULT_PROFILE))
 
 
-def played(clause: Clause, *, profile: str = DEFAULT_PROFILE, auth: bool = False) -> bool:
-    """Say whether a clause is played on a receiver whose effects nobody sees."""
+def runs_clause(clause: Clause, *, profile: str = DEFAULT_PROFILE, auth: bool = False) -> bool:
+    """Return whether a clause runs without an observer."""
     needs = (
         clause.prerequisites
         - {Prerequisite.HTTP}
@@ -77,12 +78,12 @@ def played(clause: Clause, *, profile: str = DEFAULT_PROFILE, auth: bool = False
 
 
 @pytest.mark.parametrize(
-    "name", [name if "limits" in name else pytest.param(name, marks=pytest.mark.proof) for name in PLAYED]
+    "name", [name if "limits" in name else pytest.param(name, marks=pytest.mark.proof) for name in CHECKED]
 )
 def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
-    """A receiver with exactly one bug breaks exactly the clause of that bug (and what that bug breaks by its words).
+    """A receiver with exactly one bug fails exactly the clause of that bug (and the clauses of ``ALSO``).
 
-    One whose bug is in its handler is called without sockets, but for the clauses about connections and credentials.
+    A mutant with a bug in its handler is called without sockets, except for clauses about connections and credentials.
     """
     expected = {name[:6]} | ALSO.get(name, set())
     if name in PAYLOAD_MUTANTS:
@@ -98,171 +99,171 @@ def test_each_bug_is_found_by_its_own_clause_and_no_other(name: str) -> None:
     else:
         clauses = ()
     with in_thread(MUTANTS[name]) as url:
-        # a busy machine is late by itself
+        # a busy machine alone causes delays
         verdict = check(url, clauses, skip=["TCM103", "TCM515"], profile=profile_of(name))
     assert failed_codes(verdict) == expected
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", sorted(SERVERS))
-def test_no_clause_blames_an_honest_receiver(name: str) -> None:
-    """However an honest receiver answers, no clause of any level fails, and none remains unjudged."""
+def test_no_clause_fails_a_conforming_receiver(name: str) -> None:
+    """However a conforming receiver responds, no clause of any level fails or is inconclusive."""
     with in_thread(SERVERS[name]) as url:
         verdict = check(url)
     assert failed_codes(verdict) == set()
-    left_out = {item.clause.code for item in verdict.results if item.status is not ClauseStatus.PASS}
-    assert left_out == {code for code, clause in CLAUSES.items() if not played(clause, auth="@" in url)}
+    not_passed = {item.clause.code for item in verdict.results if item.status is not ClauseStatus.PASS}
+    assert not_passed == {code for code, clause in CLAUSES.items() if not runs_clause(clause, auth="@" in url)}
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", sorted(PROCESSES))
-def test_no_must_clause_blames_an_honest_server(name: str) -> None:
-    """Receivers on real servers, each in a process of its own, keep every clause of level must."""
+def test_no_must_clause_fails_a_conforming_server(name: str) -> None:
+    """Receivers on real servers, each in a separate process, keep every must clause."""
     with run_process(PROCESSES[name]) as url:
         verdict = check(url)
-    musts = [item for item in verdict.results if item.clause.level is Level.MUST]
-    assert {item.clause.code: item.findings for item in musts if item.status is ClauseStatus.FAIL} == {}
-    assert {item.clause.code for item in musts if item.status is ClauseStatus.ERROR} == set()
+    must_results = [item for item in verdict.results if item.clause.level is Level.MUST]
+    assert {item.clause.code: item.findings for item in must_results if item.status is ClauseStatus.FAIL} == {}
+    assert {item.clause.code for item in must_results if item.status is ClauseStatus.ERROR} == set()
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", sorted(DYING))
-def test_a_receiver_that_dies_of_broken_bodies_is_found_by_tcm409_alone(name: str) -> None:
-    """Who answers nothing after a malformed body breaks TCM409; the clauses that found it dead are errors."""
+def test_a_receiver_that_dies_of_malformed_bodies_fails_tcm409_alone(name: str) -> None:
+    """A receiver that never responds after a malformed body fails TCM409; clauses that found it dead are errors."""
     with in_thread(MUTANTS[name]) as url:
         verdict = check(url, ["TCM401", "TCM403", "TCM409", "TCM102"], profile=SHORT_DEADLINE_PROFILE)
     assert failed_codes(verdict) == {"TCM409"}
 
 
 @pytest.mark.parametrize(
-    "opening, codes",
+    "factory, codes",
     [(SERVERS["answers-200"], set()), *((MUTANTS[name], {name[:6]}) for name in sorted(TEMPLATED))],
-    ids=["honest", *sorted(TEMPLATED)],
+    ids=["conforming", *sorted(TEMPLATED)],
 )
-def test_notices_of_a_template_are_posted_in_place_of_callbacks(opening: ReceiverFactory, codes: set[str]) -> None:
-    """What changes TCOP's own callbacks is not played then; what is about requests is."""
+def test_templated_callbacks_replace_default_ones(factory: ReceiverFactory, codes: set[str]) -> None:
+    """Clauses that change TCOP's own callbacks are not run with a template; clauses about requests are."""
     template = NotificationTemplate('{"what": "{{.policy_name}}", "state": "{{.status}}"}', "own.txt")
-    with in_thread(opening) as url:
+    with in_thread(factory) as url:
         verdict = check(
             url, ["TCM101", "TCM106", "TCM302", "TCM316"], profile=load_profile("template"), template=template
         )
     assert failed_codes(verdict) == codes
     results = {item.clause.code: item for item in verdict.results}
     assert results["TCM101"].status is ClauseStatus.PASS
-    assert results["TCM302"].reason == "is about TCOP's own callbacks, and --template writes others"
+    assert reason_text(results["TCM302"]) == "is about TCOP's own callbacks, and --template writes others"
     for finding in results["TCM316"].findings:
         assert '"state": "Recovery"' in finding.reproduction.curl or '"state": "Trigger"' in finding.reproduction.curl
         assert finding.reproduction.cli.endswith(" --profile template --template own.txt")
 
 
 def test_credentials_that_break_a_receiver_are_found() -> None:
-    """Who breaks on a colon in the password is told so."""
+    """A receiver that fails on a colon in the password fails TCM203."""
     with in_thread(MUTANTS["TCM203-splits-at-every-colon"]) as url:
         assert failed_codes(check(url, ["TCM203"])) == {"TCM203"}
 
 
-def test_credentials_are_not_blamed_for_a_body() -> None:
-    """Who asks for credentials as it should, and breaks on every callback, reads them well."""
+def test_tcm203_ignores_failures_of_the_body() -> None:
+    """A receiver that checks credentials correctly but fails on every callback passes TCM203."""
     with in_thread(
         server_factory(lambda: with_basic_auth(lambda _request: Reply(500), CREDENTIALS), CREDENTIALS)
     ) as url:
         assert failed_codes(check(url, ["TCM203"])) == set()
 
 
-def test_texts_are_not_blamed_for_an_object_name_without_a_number_sign() -> None:
-    """Who takes the name apart at its first number sign is told so by TCM311, not by what else is in a name."""
+def test_text_clauses_ignore_object_names_without_a_number_sign() -> None:
+    """A receiver that splits the name at its first number sign fails TCM311 only, not other clauses about texts."""
 
-    def taking_apart(request: ReceivedRequest) -> Reply:
+    def split_name(request: ReceivedRequest) -> Reply:
         reply = correct_receiver(request)
         alarm = json.loads(request.body) if reply.status == 200 else {}
         name = alarm.get("alarmObjInfo", {}).get("dimensions", {}).get("objName", "#")
         return reply if "#" in name else Reply(500)
 
-    with in_thread(server_factory(lambda: taking_apart)) as url:
+    with in_thread(server_factory(lambda: split_name)) as url:
         assert failed_codes(check(url, ["TCM309", "TCM310", "TCM311"])) == {"TCM311"}
 
 
-def test_credentials_that_are_read_wrongly_are_told_as_wrong_ones() -> None:
-    """A 401 to everything may be a wrong password as well: nothing can be judged, and the advice names the signs."""
+def test_misread_credentials_are_reported_as_wrong_ones() -> None:
+    """If every response is 401, the password may be wrong: no clause can be checked, and the advice says why."""
     with in_thread(MUTANTS["TCM203-reads-latin-1"]) as url, pytest.raises(TargetError, match="percent-encoded"):
         check(url, ["TCM203"])
 
 
 @pytest.mark.parametrize("name", ["TCM405-is-dead-after-depth", "TCM407-serves-one-client-at-a-time"])
-def test_a_receiver_that_answers_nobody_is_found_by_the_clause_that_stopped_it(name: str) -> None:
-    """Who is silent after a deep body, or while another sends slowly, breaks that clause and no other."""
+def test_a_silent_receiver_fails_the_clause_that_stopped_it(name: str) -> None:
+    """A receiver that stops responding after a deep body, or during a slow sender, fails that clause alone."""
     with in_thread(MUTANTS[name]) as url:
         verdict = check(url, ["TCM101", "TCM302", "TCM4*"], profile=SHORT_DEADLINE_PROFILE)
     assert failed_codes(verdict) == {name[:6]}
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("opening", [holds_last_byte, acks_after], ids=lambda opening: opening.__name__)
-def test_a_late_receiver_breaks_tcm102_alone(opening: object) -> None:
-    """Whose head or last byte comes after the deadline breaks TCM102 and nothing else."""
-    assert callable(opening)
-    with in_thread(opening(DEADLINE_S * 1.3)) as url:
+@pytest.mark.parametrize("factory", [holds_last_byte, acks_after], ids=lambda factory: factory.__name__)
+def test_a_late_receiver_fails_tcm102_alone(factory: object) -> None:
+    """A receiver whose head or last byte arrives after the deadline fails TCM102 alone."""
+    assert callable(factory)
+    with in_thread(factory(DEADLINE_S * 1.3)) as url:
         verdict = check(url, ["TCM101", "TCM102", "TCM302", "TCM401"], profile=SHORT_DEADLINE_PROFILE)
     assert failed_codes(verdict) == {"TCM102"}
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", ["2019-ack", "2021-verify", "2025"])
-def test_careful_keeps_the_contract_of_every_profile(name: str) -> None:
-    """Callbacks of other generations have other fields; what they lack is not played, and said so."""
+def test_the_correct_receiver_keeps_the_contract_of_every_profile(name: str) -> None:
+    """Callbacks of other generations lack some fields; clauses about these are reported as not run."""
     with in_thread(SERVERS["answers-200"]) as url:
         verdict = check(url, skip=["TCM515"], profile=load_profile(name))
     for item in verdict.results:
-        expected = ClauseStatus.PASS if played(item.clause, profile=name) else ClauseStatus.NOT_RUN
+        expected = ClauseStatus.PASS if runs_clause(item.clause, profile=name) else ClauseStatus.NOT_RUN
         assert item.status is expected, item.reason
 
 
 @pytest.mark.proof
-def test_a_receiver_that_needs_most_of_the_deadline_breaks_tcm103_alone() -> None:
-    """Who answers in time, but only just, is told that there is little left."""
+def test_a_receiver_that_needs_most_of_the_deadline_fails_tcm103_alone() -> None:
+    """A receiver that responds just in time fails the clause about headroom only."""
     with in_thread(acks_after(DEADLINE_S * 0.3)) as url:
         verdict = check(url, ["TCM102", "TCM103", "TCM104"], profile=SHORT_DEADLINE_PROFILE)
     assert failed_codes(verdict) == {"TCM103"}
 
 
 @pytest.mark.proof
-def test_a_receiver_that_serves_one_by_one_breaks_the_burst_only() -> None:
-    """Who works 0.05 s on each request, one at a time, is late in a storm and nowhere else."""
+def test_a_sequential_receiver_fails_the_burst_only() -> None:
+    """A receiver that needs 0.05 s per request, one at a time, is late only in a burst."""
     with in_thread(serialises(0.05)) as url:
         verdict = check(url, ["TCM515", "TCM102", "TCM302"])
     assert failed_codes(verdict) == {"TCM515"}
 
 
 @pytest.mark.proof
-def test_a_receiver_that_serves_one_by_one_is_not_blamed_for_being_late_in_company() -> None:
-    """A receiver that needs most of the deadline for each request, one at a time, is heard alone and passes."""
+def test_a_sequential_receiver_passes_when_rerun_alone() -> None:
+    """A receiver that needs most of the deadline per request, one at a time, is rerun alone and passes."""
     with in_thread(serialises(DEADLINE_S * 0.3)) as url:
         verdict = check(url, ["TCM102", "TCM104", "TCM302"], profile=SHORT_DEADLINE_PROFILE)
     assert [item.status for item in verdict.results] == [ClauseStatus.PASS] * 3
 
 
 def test_every_clause_has_a_bug_that_proves_it() -> None:
-    """There is no clause without a receiver that breaks it."""
+    """Every clause about responses has a mutant that fails it."""
     in_effects = {code for code, clause in CLAUSES.items() if clause.builder.name == "effect_scenarios"}
     assert {name[:6] for name in MUTANTS} >= CLAUSES.keys() - in_effects
 
 
 @pytest.mark.proof
 def test_a_receiver_that_is_late_with_every_resolve_is_found_in_bounded_time() -> None:
-    """What half of all callbacks wait for in vain is told by the clauses that are about it, not by running out of time.
+    """A receiver that is late with half of all callbacks fails the clauses about them before the run's time limit.
 
-    Those without an answer are heard again alone, two of each clause; the others are left out, and told so.
+    Two cases of each clause without a response are rerun alone; the others are skipped with a reason.
     """
     with in_thread(server_factory(partial(resolves_slowly, DEADLINE_S * 1.3))) as url:
         verdict = check(url, ["TCM101", "TCM302", "TCM306", "TCM309"], profile=SHORT_DEADLINE_PROFILE)
     assert failed_codes(verdict) == {"TCM101"}
-    assert not [item.reason for item in verdict.results if "--max-time" in item.reason]
+    assert not [item.reason for item in verdict.results if "--max-time" in reason_text(item)]
     late = next(item for item in verdict.results if item.clause.code == "TCM101").findings[0]
     assert "no answer inside the deadline" in late.title
 
 
-def test_a_receiver_that_limits_the_rate_to_a_few_is_not_blamed_for_more_than_that() -> None:
-    """Who takes one callback a minute fails in the storm; what that hides is left unjudged."""
+def test_a_strict_rate_limit_fails_the_burst_only() -> None:
+    """A receiver that accepts one callback a minute fails the burst; hidden clauses are inconclusive."""
     with in_thread(server_factory(partial(rate_limited, 1, 60.0))) as url:
         verdict = check(url, ["TCM302", "TCM309", "TCM515"])
     results = {item.clause.code: item for item in verdict.results}

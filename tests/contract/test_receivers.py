@@ -1,4 +1,4 @@
-"""The receivers that read bodies wrongly: each mistake is there, and it does no more than it says."""
+"""Mutants that misread bodies: each has its bug and no other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING) -> An
 
 
 def but(path: str, value: object, state: State = State.FIRING) -> bytes:
-    """Return a body with another value at a path; ``...`` takes it out."""
+    """Return a body with another value at a path; ``...`` removes it."""
     body = tree(state=state)
     return encode_json(without_value(body, path) if value is ... else with_value(body, path, value, create=True))
 
@@ -90,14 +90,14 @@ BREAKING: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", PAYLOAD_MUTANTS)
-def test_a_mistake_shows(name: str) -> None:
-    """A body of its clause gets another answer than from the receiver that keeps the contract."""
+def test_a_mutant_has_its_bug(name: str) -> None:
+    """A body of its clause gets another response than from the correct receiver."""
     assert PAYLOAD_MUTANTS[name](post(BREAKING[name])) != correct_receiver(post(BREAKING[name]))
 
 
 @pytest.mark.parametrize("name", sorted(PAYLOAD_MUTANTS.keys() - {"TCM301-status-must-be-a-number"}))
 @pytest.mark.parametrize("state", [State.FIRING, State.RESOLVED])
-def test_a_mistake_in_reading_does_not_touch_plain_callbacks(name: str, state: State) -> None:
-    """The body that every receiver knows is taken, firing and resolved, so a clause has a ground to stand on."""
+def test_a_mutant_accepts_plain_callbacks(name: str, state: State) -> None:
+    """The control body is accepted, firing and resolved, so a clause is conclusive."""
     request = post(encode_json(tree(state=state)))
     assert PAYLOAD_MUTANTS[name](request) == correct_receiver(request)

@@ -1,4 +1,4 @@
-"""The receivers that prove the clauses, asked over sockets: honest ones, and each mistake."""
+"""The receivers that prove the clauses, over sockets: conforming ones and mutants."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAIT_S = 5.0
 
 
 class Answer(NamedTuple):
-    """One answer."""
+    """One response."""
 
     status: int
     body: bytes
@@ -45,7 +45,7 @@ def ask(
     credentials: Credentials | None = None,
     content_type: str = "application/json",
 ) -> Answer:
-    """Ask a receiver once; with the credentials of its URL where no others are given."""
+    """Send one request; by default with the credentials of the URL."""
     target = Target.parse(url)
     sent = {"Content-Type": content_type}
     if shown := credentials or target.credentials:
@@ -66,7 +66,7 @@ def pair(user: str, password: str) -> Credentials:
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_process_takes_callbacks_and_refuses_the_rest(name: str, process_url: Callable[[str], str]) -> None:
-    """A receiver of the examples answers 2xx to a callback, 400 to what is none, 405 to what is no POST."""
+    """An example receiver responds 2xx to a callback, 400 to other bodies, and 405 to other methods."""
     url = process_url(name)
     assert 200 <= ask(url).status < 300
     assert [ask(url, body).status for body in (BROKEN, b"", b"[]", b'{"a":"\xff"}', DEEP)] == [400] * 5
@@ -75,7 +75,7 @@ def test_a_process_takes_callbacks_and_refuses_the_rest(name: str, process_url: 
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_an_honest_sink_takes_callbacks_and_refuses_the_rest(name: str, opened: Opened) -> None:
-    """Whatever its answers look like, they are 2xx for a callback and 4xx for anything else."""
+    """Its responses are 2xx for a callback and 4xx for anything else."""
     url = opened(SERVERS[name])
     assert 200 <= ask(url).status < 300
     assert ask(url, BROKEN).status in {400, 422}
@@ -96,7 +96,7 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("name", sorted(MUTANTS.keys() - LATE - PAYLOAD_MUTANTS.keys() - {"TCM114-reads-once"}))
 def test_a_mistake_on_the_wire_does_not_touch_a_plain_callback(name: str, opened: Opened) -> None:
-    """A small callback with the right credentials is taken, but where the mistake leaves no way to.
+    """A small callback with valid credentials is accepted, unless the bug prevents it.
 
     Not asked: who reads once, because http.client writes head and body apart.
     """
@@ -121,7 +121,7 @@ def test_a_mistake_shows_in_the_status(  # noqa: PLR0913, PLR0917 - a row of the
 
 
 def test_a_mistake_with_chunks_shows(opened: Opened) -> None:
-    """A chunked body breaks the receiver that cannot read one."""
+    """A receiver without support for chunked bodies fails on one."""
     target = Target.parse(opened(MUTANTS["TCM112-breaks-on-chunks"]))
     connection = HTTPConnection(target.host, target.port, timeout=WAIT_S)
     connection.request("POST", "/", iter([GOOD]), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
@@ -130,7 +130,7 @@ def test_a_mistake_with_chunks_shows(opened: Opened) -> None:
 
 
 def test_a_mistake_with_paths_shows(opened: Opened) -> None:
-    """A query is not known to one receiver, and another redirects to its own path with a slash, which it serves."""
+    """One receiver rejects a query; another redirects to its path with a slash, which it serves."""
     assert ask(f"{opened(MUTANTS['TCM113-knows-its-bare-path-only'])}/?team=sre").status == 404
     url = opened(MUTANTS["TCM104-redirects-to-a-slash"])
     assert ask(url) == Answer(308, b"", "/alarms/")
@@ -139,14 +139,14 @@ def test_a_mistake_with_paths_shows(opened: Opened) -> None:
 
 @pytest.mark.parametrize("name", ["TCM105-answers-without-end", "TCM105-answers-100-kib"])
 def test_a_mistake_with_the_length_of_answers_shows(name: str, opened: Opened) -> None:
-    """More than 64 KiB come, for what is accepted only."""
+    """More than 64 KiB arrive, only for accepted callbacks."""
     url = opened(MUTANTS[name])
     assert len(ask(url).body) > 65_536
     assert len(ask(url, BROKEN).body) < 100
 
 
 def test_reading_once_loses_what_comes_later(opened: Opened) -> None:
-    """A head and a body in two segments are answered 400, in one 200."""
+    """A head and a body in two segments get 400, in one segment 200."""
     target = Target.parse(opened(MUTANTS["TCM114-reads-once"]))
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
     with socket.create_connection((target.host, target.port), WAIT_S) as wire:
@@ -175,7 +175,7 @@ def test_reading_once_loses_what_comes_later(opened: Opened) -> None:
 def test_a_mistake_with_credentials_shows(  # noqa: PLR0913, PLR0917 - a row of the table
     name: str, user: str, password: str, body: bytes, status: int, opened: Opened
 ) -> None:
-    """Each receiver lets in whom it should not, and nobody else."""
+    """Each receiver accepts its wrong credentials, and no others."""
     assert ask(opened(MUTANTS[name]), body, credentials=pair(user, password)).status == status
 
 
@@ -183,14 +183,14 @@ def test_a_mistake_with_credentials_shows(  # noqa: PLR0913, PLR0917 - a row of 
     "name, status", [("TCM201-lets-in-without-credentials", 200), ("TCM203-splits-at-every-colon", 401)]
 )
 def test_who_shows_no_credentials_is_let_in_by_one_receiver_only(name: str, status: int, opened: Opened) -> None:
-    """The one that should have asked for them takes the callback."""
+    """A receiver without authentication accepts the callback."""
     url = opened(MUTANTS[name])
     assert ask(f"http://{url.rpartition('@')[2]}").status == status
 
 
 @pytest.mark.parametrize("name", ["TCM205-echoes-the-header", "TCM205-echoes-the-password"])
 def test_a_refusal_repeats_what_it_was_shown(name: str, opened: Opened) -> None:
-    """The wrong password, or the header that holds it, stands in the answer."""
+    """The response contains the wrong password, or the header with it."""
     wrong = pair(USER, "sentinel-4711")
     answer = ask(opened(MUTANTS[name]), credentials=wrong)
     assert answer.status == 401
@@ -206,7 +206,7 @@ def test_a_refusal_repeats_what_it_was_shown(name: str, opened: Opened) -> None:
     ],
 )
 def test_a_receiver_dies_of_what_it_refuses(name: str, body: bytes, opened: Opened) -> None:
-    """The fatal body is answered 400, and nothing after it is answered at all."""
+    """The fatal body gets 400, and later requests get no response."""
     url = opened(MUTANTS[name])
     assert ask(url, body).status == 400
     with pytest.raises((ConnectionError, TimeoutError)):
@@ -214,14 +214,14 @@ def test_a_receiver_dies_of_what_it_refuses(name: str, body: bytes, opened: Open
 
 
 def first_byte(target: Target) -> bytes:
-    """Ask and wait for a moment."""
+    """Send a request and return the first byte of the response."""
     with socket.create_connection((target.host, target.port), 0.1) as wire:
         wire.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
         return wire.recv(1)
 
 
 def test_one_client_holds_up_the_next(opened: Opened) -> None:
-    """While a request is half sent another is not answered; when it is gone, it is."""
+    """A second client gets no response until the first has disconnected."""
     target = Target.parse(opened(MUTANTS["TCM407-serves-one-client-at-a-time"]))
     with socket.create_connection((target.host, target.port), WAIT_S) as slow:
         slow.sendall(b"POST / HTTP/1.1\r\n")
@@ -235,7 +235,7 @@ def test_one_client_holds_up_the_next(opened: Opened) -> None:
 
 
 def test_a_late_answer_is_late(opened: Opened) -> None:
-    """One receiver keeps the last byte back, one the whole answer, one all others while it works on the first."""
+    """Receivers delay the last byte, the whole response, or all other requests."""
     target = Target.parse(opened(holds_last_byte(0.2)))
     started = time.monotonic()
     with socket.create_connection((target.host, target.port), WAIT_S) as wire:
@@ -251,7 +251,7 @@ def test_a_late_answer_is_late(opened: Opened) -> None:
 
 
 def test_a_receiver_that_does_not_open_is_the_tests_error(opened: Opened) -> None:
-    """What goes wrong in the receiver's thread before its URL is known is raised where it was opened."""
+    """An error in the receiver's thread before its start is raised in the test."""
 
     def make() -> Callable[..., Reply]:
         raise LookupError

@@ -1,4 +1,4 @@
-"""What a finding says to run runs, and sends the same request."""
+"""The commands of a finding run, and send the same request."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from verdict_samples import FAILED, FINDING, make_verdict
 
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.reproduce import Flag, ReproductionContext, check_command, curl_command, replay_command
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
+from tcop_mock.domain.verdict import ReproducedRequest
+from tcop_mock.inputs.check_report import requests_of_report
+from tcop_mock.reports.json import check_document, json_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +48,7 @@ BODIES = {
 
 
 def _run(command: str, folder: Path) -> dict[str, Any]:
-    """Run a command in bash with a curl that only writes down what it was given."""
+    """Run a command in bash with a fake curl that records its arguments and input."""
     out = folder / "seen.json"
     fake = folder / "curl"
     fake.write_text(FAKE_CURL.format(python=sys.executable, out=str(out)))
@@ -56,7 +61,7 @@ def _run(command: str, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_the_curl_line_sends_the_same_body(body: bytes, tmp_path: Path) -> None:
-    """Bash gives curl the case's bytes (a here-document ends in a line break), the URL and the headers."""
+    """The command passes the case's bytes (a here-document adds a line break), the URL and the headers to curl."""
     line = curl_command(RequestCase("x", OutgoingRequest(body)), TARGET)
     seen = _run(line, tmp_path)
     sent = bytes.fromhex(seen["body"])
@@ -67,13 +72,13 @@ def test_the_curl_line_sends_the_same_body(body: bytes, tmp_path: Path) -> None:
 
 
 def test_other_methods_are_sent_without_a_body(tmp_path: Path) -> None:
-    """A GET is a GET, without data."""
+    """A GET is sent as GET, without data."""
     seen = _run(curl_command(RequestCase("x", OutgoingRequest(b"", method="GET", headers=())), TARGET), tmp_path)
     assert seen["arguments"] == ["-sS", "-i", "-X", "GET", TARGET.url]
 
 
 def test_a_query_and_chunks_are_sent_as_the_case_has_them(tmp_path: Path) -> None:
-    """The query stands behind the target's own; curl frames the body in chunks where its header says so."""
+    """The query is appended to the target's query; curl chunks the body if a header asks for it."""
     seen = _run(
         curl_command(RequestCase("x", OutgoingRequest(b"{}", query="from=tcop", chunked=True)), TARGET), tmp_path
     )
@@ -92,7 +97,7 @@ def test_a_query_and_chunks_are_sent_as_the_case_has_them(tmp_path: Path) -> Non
     ],
 )
 def test_credentials_come_from_the_environment(offer: CredentialVariant, shown: str | None, tmp_path: Path) -> None:
-    """The line holds no credentials; bash puts them in when it is run, right or wrong as the case had them."""
+    """The line contains no credentials; bash inserts the case's variant when it runs."""
     case = RequestCase("x", OutgoingRequest(b"{}", credentials=GUARDED.credentials), credential_variant=offer)
     line = curl_command(case, GUARDED)
     assert "s3cr3t" not in line
@@ -103,7 +108,7 @@ def test_credentials_come_from_the_environment(offer: CredentialVariant, shown: 
 
 
 def test_our_own_line_names_clause_seed_and_profile() -> None:
-    """The second way is a check of the one clause with the same seed, quoted for a shell."""
+    """The second command checks the one clause with the same seed, quoted for a shell."""
     clause = find_clause(load_clauses(), "TCM302")
     words = shlex.split(check_command(ReproductionContext(clause, TARGET, 7, "2023", ("my shapes",))))
     flags = ["--clauses", "TCM302", "--seed", "7", "--profile", "2023", "--catalog", "my shapes"]
@@ -120,7 +125,7 @@ FLAGS = (
 
 
 def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
-    """How the receiver is reached, always; how effects are seen, where the clause is about these."""
+    """Connection flags are always included; observer flags only for clauses about effects."""
     clauses = load_clauses()
     for code, flags in {
         "TCM302": ["--insecure", "--pace", "300/min"],
@@ -143,7 +148,7 @@ def test_our_own_line_has_the_flags_that_the_clause_needs() -> None:
     ],
 )
 def test_a_flag_that_holds_a_secret_is_left_to_the_environment(flag: Flag) -> None:
-    """In a variable that is called like the flag."""
+    """Secrets are taken from a variable named like the flag."""
     line = check_command(ReproductionContext(find_clause(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
     assert "s3cret" not in line
     assert line.endswith(f' {flag.name} "${flag.name[2:].replace("-", "_").upper()}"')
@@ -151,7 +156,7 @@ def test_a_flag_that_holds_a_secret_is_left_to_the_environment(flag: Flag) -> No
 
 @pytest.mark.parametrize("query", ["", "?of={token}", "?of={token}&also={token}"])
 def test_a_url_that_holds_no_secret_is_shown(query: str) -> None:
-    """It names nothing but what is looked for."""
+    """Only the flags of the clause are included."""
     flag = Flag("--observe-url", f"http://127.0.0.1:8080/state/{{token}}{query}", observes_effects=True)
     words = shlex.split(
         check_command(ReproductionContext(find_clause(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
@@ -160,7 +165,7 @@ def test_a_url_that_holds_no_secret_is_shown(query: str) -> None:
 
 
 def test_a_certificate_that_is_not_verified_is_not_verified_again(tmp_path: Path) -> None:
-    """Neither by curl, nor when the case is replayed."""
+    """Neither curl nor a replay sends them."""
     assert _run(curl_command(ONE, TARGET, insecure=True), tmp_path)["arguments"][:3] == ["-sS", "-i", "-k"]
     source = ReproductionContext(
         find_clause(load_clauses(), "TCM302"), TARGET, 7, "2023", test=ClauseTest((CaseGroup((ONE,)),)), flags=FLAGS
@@ -174,7 +179,7 @@ REUSING = RequestCase("reuses", OutgoingRequest(b"", reuse_connection=True))
 
 
 def test_a_case_that_shows_it_alone_is_named_to_replay() -> None:
-    """The case is numbered as replay numbers it, and the target of a guarded receiver stays in the environment."""
+    """The command has replay's case number; the target of a receiver with credentials comes from the environment."""
     source = ReproductionContext(
         find_clause(load_clauses(), "TCM302"),
         TARGET,
@@ -203,8 +208,28 @@ def test_a_case_that_shows_it_alone_is_named_to_replay() -> None:
     ids=["unknown", "of another clause", "burst", "in turn", "beside another", "after others", "on their connection"],
 )
 def test_what_takes_more_than_one_request_is_not_replayed(case: RequestCase, play: ClauseTest | None) -> None:
-    """Where what is sent before, beside or after makes the finding, one request is no way to see it again."""
+    """A finding that depends on other requests has no command with a single request."""
     assert (
         replay_command(case, ReproductionContext(find_clause(load_clauses(), "TCM302"), TARGET, 7, "2023", test=play))
         == ""
     )
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        OutgoingRequest('{"名":"\u202e"}'.encode()),
+        OutgoingRequest(b"\xff\x00", method="PUT", headers=(("X-Tag", "1"),), chunked=True, segment_sizes=(1, 1)),
+        OutgoingRequest(b"[" * 10_000, truncate_at=5_000),
+    ],
+)
+def test_a_report_holds_the_requests_of_its_findings(request_: OutgoingRequest) -> None:
+    """Any body, method, header, framing and cut is read back from a JSON report; a secret header is not in it."""
+    shown = replace(request_, headers=(*request_.headers, ("Authorization", "Bearer s3cr3t")))
+    reproduced = ReproducedRequest("http://127.0.0.1:9/hook?a=b", shown, has_credentials=True)
+    finding = replace(FINDING, reproduction=replace(FINDING.reproduction, requests=(reproduced,)))
+    text = json_text(check_document(make_verdict(replace(FAILED, findings=(finding,)))))
+    [(name, found)] = requests_of_report(json.loads(text))
+    assert name == f"TCM302 {FINDING.title}"
+    assert found == replace(reproduced, request=request_)
+    assert "s3cr3t" not in text

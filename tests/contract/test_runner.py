@@ -12,18 +12,21 @@ from virtual_time import run_in_virtual_time
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.clauses import builder_of, load_clauses, select_clauses
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
 from tcop_mock.contract.preflight import Preflight, run_preflight
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, ClauseStatus, RunEvent, RunFinished, RunStarted
 from tcop_mock.errors import TargetError
+from tcop_mock.reports.reasons import reason_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from tcop_mock.domain.contract import Clause, ClauseTest
 
 TARGET = Target.parse("http://127.0.0.1:9/hook")
 GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/hook")
@@ -196,14 +199,14 @@ def test_a_mute_receiver_is_judged_on_time_only() -> None:
 
 def test_clauses_that_need_credentials_are_not_run_without_them() -> None:
     """Without userinfo, and where userinfo is said not to be the receiver's, the auth clauses say what they need."""
-    for target, options in ((TARGET, {}), (GUARDED, {"judge_auth": False})):
+    for target, options in ((TARGET, {}), (GUARDED, {"check_auth": False})):
         run = _run(FakePost(lambda _push, _number: OK), ["TCM2*", "TCM104"], target, **options)
         _play(run)
         results = {item.clause.code: item for item in run.verdict("-").results}
         assert {code for code, item in results.items() if item.status is ClauseStatus.NOT_RUN} == results.keys() - {
             "TCM104"
         }
-        assert "USER:PASSWORD@" in results["TCM201"].reason
+        assert "USER:PASSWORD@" in reason_text(results["TCM201"])
 
 
 def test_clauses_of_other_profiles_are_not_run() -> None:
@@ -214,7 +217,7 @@ def test_clauses_of_other_profiles_are_not_run() -> None:
     run.plan = replace(run.plan, clauses=other)
     _play(run)
     [item] = run.verdict("-").results
-    assert (item.status, item.reason) == (ClauseStatus.NOT_RUN, "holds in profile 2019-ack only")
+    assert (item.status, reason_text(item)) == (ClauseStatus.NOT_RUN, "holds in profile 2019-ack only")
 
 
 def test_each_push_carries_the_target_s_credentials() -> None:
@@ -236,7 +239,7 @@ def test_what_is_not_finished_in_time_is_an_error() -> None:
     run = _run(Stuck(lambda _push, _number: OK), ["TCM102", "TCM104"], max_time_s=0.05)
     events = _play(run)
     assert isinstance(events[-1], RunFinished)
-    assert [item.reason for item in events[-1].verdict.results] == ["not finished within --max-time"] * 2
+    assert [reason_text(item) for item in events[-1].verdict.results] == ["not finished within --max-time"] * 2
 
 
 def test_the_run_s_limit_holds_for_the_first_request_too() -> None:
@@ -266,7 +269,7 @@ def test_a_clause_has_a_limit_of_its_own() -> None:
     _play(run)
     [item] = run.verdict("-").results
     assert item.status is ClauseStatus.ERROR
-    assert "not finished within its own limit" in item.reason
+    assert "not finished within its own limit" in reason_text(item)
 
 
 def test_a_clause_that_fails_to_play_fails_the_run() -> None:
@@ -284,7 +287,7 @@ def test_a_clause_that_fails_to_play_fails_the_run() -> None:
 def test_the_rest_of_an_interrupted_run_has_its_reason() -> None:
     """A verdict can be had at any time; what has no result yet is an error for the reason given."""
     run = _run(FakePost(lambda _push, _number: OK), ["TCM102", "TCM104"])
-    assert [item.reason for item in run.verdict("interrupted").results] == ["interrupted"] * 2
+    assert [reason_text(item) for item in run.verdict("interrupted").results] == ["interrupted"] * 2
 
 
 def test_late_in_company_and_in_time_alone_passes() -> None:
@@ -309,7 +312,7 @@ def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> Non
     _play(run)
     results = {item.clause.code: item for item in run.verdict("-").results}
     assert results["TCM409"].status is ClauseStatus.ERROR
-    assert "before the broken bodies" in results["TCM409"].reason
+    assert "before the malformed bodies" in reason_text(results["TCM409"])
 
 
 def test_a_receiver_that_wants_a_pause_gets_it_when_it_is_heard_alone() -> None:
@@ -326,7 +329,7 @@ def test_a_receiver_that_is_dead_is_not_asked_for_more() -> None:
     post = FakePost(lambda _push, number: SILENCE if number else OK)
     run = _run(post, ["TCM515", "TCM201"], GUARDED)
     _play(run)
-    assert {item.reason for item in run.verdict("-").results} == {
+    assert {reason_text(item) for item in run.verdict("-").results} == {
         "the receiver no longer answers a plain callback (TCM409, TCM515)"
     }
     assert len(post.pushes) == 1 + 2 + 2
@@ -350,7 +353,7 @@ def test_scenes_are_not_begun_after_silences() -> None:
     _play(run)
     [item] = run.verdict("-").results
     assert item.status is ClauseStatus.ERROR
-    assert "1 case, after others had no answer" in item.reason
+    assert "1 case, after others had no answer" in reason_text(item)
     assert len(post.pushes) == 1 + 3 + 2
 
 
@@ -390,4 +393,39 @@ def test_a_paced_run_sends_one_request_after_the_other() -> None:
     assert results["TCM302"].status is ClauseStatus.PASS
     for code in ("TCM503", "TCM515"):
         assert results[code].status is ClauseStatus.NOT_RUN
-        assert results[code].reason == "needs many requests at once, and --pace sends one after the other"
+        assert reason_text(results[code]) == "needs many requests at once, and --pace sends one after the other"
+
+
+def test_a_run_builds_the_requests_of_a_clause_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The requests of each clause are built once, also for a finding, and once more for its rerun."""
+    built: list[str] = []
+
+    def counting_builder(clause: Clause) -> Callable[..., ClauseTest]:
+        def build(factory: Any, **params: Any) -> ClauseTest:
+            built.append(clause.code)
+            return builder_of(clause)(factory, **params)
+
+        return build
+
+    monkeypatch.setattr("tcop_mock.contract.runner.builder_of", counting_builder)
+    post = FakePost(lambda push, _number: (Outcome.REJECTED, 500, 0.01) if b'"recoverTime":""' in push.body else OK)
+    observing = ObservationConfig(CallableObserver("m:f", lambda _token: []))
+    _play(_run(post, ["TCM302", "TCM104", "TCM519"], observation=observing))
+    assert sorted(built) == ["TCM104", "TCM302", "TCM302", "TCM519"]
+
+
+def test_an_interrupted_run_keeps_its_results() -> None:
+    """After Ctrl-C the verdict has the results so far, and the listener gets the end of the run."""
+    events: list[RunEvent] = []
+
+    def interrupt(coroutine: Coroutine[Any, Any, None]) -> None:
+        coroutine.close()
+        raise KeyboardInterrupt
+
+    post = FakePost(lambda _push, _number: OK)
+    plan = _run(post, ["TCM104"]).plan
+    done = run_check(plan, post, events.append, run_coroutine=interrupt)
+    assert done.interrupted
+    assert [item.reason for item in done.verdict.results] == ["interrupted"]
+    assert events == [RunFinished(done.verdict)]
+    assert run_check(plan, post, run_coroutine=interrupt).interrupted

@@ -1,4 +1,4 @@
-"""Times in texts that receivers write."""
+"""Times are found in the texts that receivers write."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOUR_S = 3600
     ],
 )
 def test_a_time_is_read_with_its_offset(text: str, shift_s: float, *, offset_known: bool) -> None:
-    """In the ways in which receivers write times."""
+    """Times are found in the formats that receivers use."""
     assert utc_shifts_s(find_timestamps(text), SENT) == {(shift_s, offset_known)}
 
 
@@ -47,6 +47,6 @@ def test_a_time_is_read_with_its_offset(text: str, shift_s: float, *, offset_kno
         "",
     ],
 )
-def test_other_times_are_not_meant(text: str) -> None:
-    """What is off by no time zone's offset, or by more than a day, is another time."""
+def test_other_times_are_ignored(text: str) -> None:
+    """A time that differs by other than a time zone offset, or by more than a day, is another time."""
     assert utc_shifts_s(find_timestamps(text), SENT) == set()

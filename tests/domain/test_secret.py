@@ -1,4 +1,4 @@
-"""A secret shows nowhere but where it is revealed."""
+"""A secret is only visible where it is revealed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import MASK, Credentials, Secret, Target
 
-PASSWORD = "s3cret p@ss/wörd"  # as it is meant
+PASSWORD = "s3cret p@ss/wörd"  # the decoded password
 TYPED = quote(PASSWORD, safe="")
 TOKEN = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
 TARGET = Target.parse(f"https://user:{TYPED}@host.test:8443/hook?a=1")
@@ -34,20 +34,20 @@ HOLDERS = [
 
 
 def shows(text: str) -> bool:
-    """Whether any spelling of the password, or a good part of it, is in a text."""
+    """Return whether any form of the password, or a large part of it, is in a text."""
     return any(part in text for part in (PASSWORD, TYPED, TOKEN, "s3cret", "rd@host", TOKEN[8:16]))
 
 
 @pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
-def test_no_way_of_printing_shows_it(holder: object) -> None:
+def test_no_way_of_printing_shows_a_secret(holder: object) -> None:
     """Repr, str, format, f-strings, percent formatting, pprint, pickle and asdict."""
     texts = [
         repr(holder),
         str(holder),
         f"{holder}",
         f"{holder!r:>60}",
-        "{}".format(holder),  # noqa: UP032 - that very way
-        "%s %r" % (holder, holder),  # noqa: UP031 - that very way
+        "{}".format(holder),  # noqa: UP032 - tests this way of formatting
+        "%s %r" % (holder, holder),  # noqa: UP031 - tests this way of formatting
         pprint.pformat(holder),
         ascii(holder),
         pickle.dumps(holder).decode("latin-1"),
@@ -59,19 +59,19 @@ def test_no_way_of_printing_shows_it(holder: object) -> None:
     assert [text for text in texts if shows(text)] == []
 
 
-def test_a_format_takes_the_mask() -> None:
-    """Width and alignment apply to the mask, so they tell nothing about the length."""
+def test_a_format_applies_to_the_mask() -> None:
+    """Width and alignment apply to the mask, so they do not reveal the length."""
     assert f"[{Secret('x' * 50):>5}]" == f"[{MASK:>5}]"
 
 
 def test_a_secret_has_no_open_attributes() -> None:
-    """Neither vars() nor a new attribute gets at it."""
+    """Neither vars() nor a new attribute gives access to it."""
     with pytest.raises(TypeError):
         vars(Secret("x"))
 
 
 def test_a_pickled_secret_is_lost_and_a_copied_one_is_not() -> None:
-    """What is unpickled reveals the mask; copies, also inside asdict, are the secret itself."""
+    """An unpickled secret reveals the mask; copies, also inside asdict, are the secret itself."""
     secret = Secret(PASSWORD)
     assert pickle.loads(pickle.dumps(secret)).reveal() == MASK  # noqa: S301 - our own
     assert copy.copy(secret) is copy.deepcopy(secret) is secret
@@ -79,8 +79,8 @@ def test_a_pickled_secret_is_lost_and_a_copied_one_is_not() -> None:
 
 
 @given(st.text(), st.text())
-def test_secrets_compare_by_their_text(one: str, other: str) -> None:
-    """Equal texts are equal and hash alike; a secret is no text."""
+def test_secrets_are_equal_by_their_text(one: str, other: str) -> None:
+    """Secrets with equal texts are equal and hash alike; a secret does not equal a string."""
     assert (Secret(one) == Secret(other)) == (one == other)
     assert Secret(one) == Secret(one)
     assert hash(Secret(one)) == hash(Secret(one))
@@ -89,12 +89,12 @@ def test_secrets_compare_by_their_text(one: str, other: str) -> None:
 
 @given(st.text(st.characters()), st.text(st.characters()))
 def test_a_token_is_basic_in_utf_8_and_never_fails(user: str, password: str) -> None:
-    """Any text has a token, lone surrogates included, for an encoding error would carry the password."""
+    """Any text has a token, including lone surrogates, because an encoding error would contain the password."""
     token = Credentials(Secret(user), Secret(password)).token().reveal()
     assert base64.b64decode(token).decode("utf-8", "surrogatepass") == f"{user}:{password}"
 
 
-def test_traces_are_every_spelling_longest_first() -> None:
+def test_leak_patterns_are_every_form_longest_first() -> None:
     """Token, plain, percent-encoded in both cases, JSON with and without escapes, HTML; never the empty text."""
     traces = Credentials(Secret("ü"), Secret('a/b "&')).leak_patterns()
     assert set(traces) == {
@@ -107,8 +107,8 @@ def test_traces_are_every_spelling_longest_first() -> None:
 
 
 @given(st.text(st.characters()), st.text(st.characters()))
-def test_traces_mask_what_receivers_may_echo(user: str, password: str) -> None:
-    """For all credentials: replacing the traces one by one leaves no spelling that JSON or a URL would have."""
+def test_leak_patterns_mask_what_receivers_may_echo(user: str, password: str) -> None:
+    """For all credentials: replacing the patterns in order leaves no form that JSON or a URL would have."""
     credentials = Credentials(Secret(user), Secret(password))
     spellings = {password, json.dumps(password)[1:-1], quote(password.encode("utf-8", "surrogatepass"), safe="")}
     assert spellings - {""} <= set(credentials.leak_patterns())

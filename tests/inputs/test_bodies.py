@@ -1,4 +1,4 @@
-"""Bodies found in whatever a user has."""
+"""The bodies that validate finds in a file."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.callbacks.strict_json import Issue, ParsedBody
+from tcop_mock.callbacks import strict_json
+from tcop_mock.callbacks.strict_json import Issue
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs import bodies, curl
-from tcop_mock.inputs.bodies import InputBody, read_bodies
+from tcop_mock.inputs import curl, reader
+from tcop_mock.inputs.reader import read_inputs
+from tcop_mock.inputs.requests import InputRequest, SkippedInput
 
 A, B = {"sessionId": "a", "名": "ü"}, {"sessionId": "b"}
 LINE_A, LINE_B = (json.dumps(one, ensure_ascii=False).encode() for one in (A, B))
 
 
-def found(raw: bytes) -> list[InputBody]:
+def found(raw: bytes) -> list[InputRequest]:
     """Return what is found in a file of these bytes."""
-    return list(read_bodies(io.BytesIO(raw)))
+    items = list(read_inputs(io.BytesIO(raw), "f"))
+    requests = [one for one in items if isinstance(one, InputRequest)]
+    assert len(requests) == len(items)
+    return requests
 
 
 def trees(raw: bytes) -> list[tuple[str, Any]]:
-    """Return where bodies were found and what they are, when nothing is said of them."""
+    """Return where bodies are and what they are, when they have no problems."""
     assert [one.parsed.problems for one in found(raw) if one.parsed.problems] == []
     return [(one.location, one.parsed.tree) for one in found(raw)]
 
@@ -114,20 +119,25 @@ def test_lines_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
             return len(piece)
 
     source = Endless()
-    bodies = read_bodies(io.BufferedReader(source))
-    assert next(bodies).parsed.tree == A
+    items = read_inputs(io.BufferedReader(source), "f")
+    first = next(items)
+    assert isinstance(first, InputRequest)
+    assert first.parsed.tree == A
     assert source.given < 200_000
-    monkeypatch.setattr(bodies, "MOST_BYTES", 100_000)
-    *_, last = bodies
+    monkeypatch.setattr(reader, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(strict_json, "MAX_BYTES", 100_000)
+    *_, last = items
+    assert isinstance(last, InputRequest)
     assert last.parsed.is_json is False
     assert source.given < 1_500_000
 
 
 def test_a_document_without_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list over many lines is read up to the limit."""
-    monkeypatch.setattr(bodies, "MOST_BYTES", 1000)
+    monkeypatch.setattr(reader, "MAX_BYTES", 1000)
     stream = io.BytesIO(b"[\n" + b"{},\n" * 100_000)
-    [one] = read_bodies(stream)
+    [one] = read_inputs(stream, "f")
+    assert isinstance(one, InputRequest)
     assert not one.parsed.is_json
     assert stream.tell() < 200_000
 
@@ -145,7 +155,8 @@ JSON_TYPE = "Content-Type: application/json"
 def test_a_captured_request_is_read(end: str, length: list[str]) -> None:
     """With either kind of line end, with or without its length."""
     [one] = found(request(LINE_A, JSON_TYPE, *length, end=end))
-    assert one == InputBody("", one.parsed._replace(tree=A, problems=(), deviations=()))
+    assert (one.location, one.body, one.parsed.tree) == ("request 1", LINE_A, A)
+    assert (one.parsed.problems, one.parsed.deviations, one.problem) == ((), (), "")
 
 
 def test_a_chunked_request_is_read() -> None:
@@ -169,15 +180,36 @@ CAPTURED = {
         request(b"%x\r\n%b\r\n" % (len(LINE_A), LINE_A), JSON_TYPE, "Transfer-Encoding: chunked"),
         "was captured in part: the last chunk is missing",
     ),
-    "no chunks": (
-        request(LINE_A, JSON_TYPE, "Transfer-Encoding: chunked"),
+    "a chunk that is cut": (
+        request(b"FF\r\n" + LINE_A, JSON_TYPE, "Transfer-Encoding: chunked"),
         "was captured in part: the last chunk is missing",
     ),
     "gzip": (
-        request(LINE_A, JSON_TYPE, "Content-Encoding: gzip"),
+        request(b"\x8b\x02", JSON_TYPE, "Content-Encoding: br", "Content-Length: 2"),
+        "has the Content-Encoding br, which callbacks do not have; decode it first",
+    ),
+    "broken gzip": (
+        request(b"\x1f\x8bx", JSON_TYPE, "Content-Encoding: gzip", "Content-Length: 3"),
         "has the Content-Encoding gzip, which callbacks do not have; decode it first",
     ),
-    "no body": (b"POST / HTTP/1.1\r\nHost: h\r\n", "is empty"),
+    "no blank line": (
+        b"POST / HTTP/1.1\r\nHost: h\r\n",
+        "was captured in part: its head ends without a blank line",
+    ),
+    "a length that is too small": (
+        request(LINE_A, JSON_TYPE, "Content-Length: 5"),
+        f"was captured in part: its Content-Length is 5, and {len(LINE_A)} bytes stand behind its head",
+    ),
+    "another message inside its length": (
+        request(LINE_A + b"\nHTTP/1.1 200 OK\n\n" + b"x" * 40, JSON_TYPE, "Content-Length: 50"),
+        f"was captured in part: {len(LINE_A)} bytes of 50 by its Content-Length",
+    ),
+    "no length, and not JSON": (
+        request(b"x", JSON_TYPE),
+        "was captured in part: no Content-Length ends its body, which is not JSON",
+    ),
+    "a head alone": (request(b"", JSON_TYPE), "was captured in part: it has no body in this file"),
+    "no body": (b"POST / HTTP/1.1\r\nHost: h\r\n\r\n", "is empty"),
 }
 
 
@@ -197,21 +229,21 @@ def test_another_content_type_is_a_deviation(told: str, headers: list[str]) -> N
 
 
 def test_requests_one_after_the_other_are_all_read() -> None:
-    """By their lengths or chunks, with or without blank lines between; what follows and is none is told."""
+    """By their lengths or chunks, with or without blank lines between; other text between them is reported."""
     length = request(LINE_A, JSON_TYPE, f"Content-Length: {len(LINE_A)}")
     chunks = request(b"%x\r\n%b\r\n0\r\nT: x\r\n\r\n" % (len(LINE_B), LINE_B), JSON_TYPE, "Transfer-Encoding: chunked")
     raw = length + b"\n" + chunks + length
     assert trees(raw) == [("request 1", A), ("request 2", B), ("request 3", A)]
-    *_, last = found(length + b"x")
-    assert last == InputBody(
-        "request 2", ParsedBody(None, (Issue("", "is no HTTP request, and stands behind one"),), is_json=False)
-    )
+    items = list(read_inputs(io.BytesIO(length + b"\nx\n" + length), "f"))
+    assert [type(one) for one in items] == [InputRequest, SkippedInput, InputRequest]
+    line = length.count(b"\n") + 2
+    assert str(items[1]) == f"line {line} was skipped: it is not an HTTP message, and stands behind one"
 
 
 def test_many_small_chunks_are_read_in_one_pass() -> None:
     """A body in chunks of a byte costs no more than its length."""
     chunks = b"1\r\n \r\n" * 300_000 + b"%x\r\n%b\r\n0\r\n\r\n" % (len(LINE_A), LINE_A)
-    assert trees(request(chunks, JSON_TYPE, "Transfer-Encoding: chunked")) == [("", A)]
+    assert trees(request(chunks, JSON_TYPE, "Transfer-Encoding: chunked")) == [("request 1", A)]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -224,21 +256,21 @@ def test_documents_one_behind_the_other_are_all_read(indent: int | None) -> None
     assert last.location == "item 3"
     assert not last.parsed.is_json
     [one] = found(raw + b"x")
-    assert one.parsed.problems[0].message.startswith("is no JSON: extra data")
+    assert one.parsed.problems[0].message.startswith("is not JSON: extra data")
 
 
 def test_lines_behind_one_that_is_too_long_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The long one is told as such, with its number."""
-    monkeypatch.setattr(bodies, "MOST_BYTES", 1000)
+    monkeypatch.setattr(reader, "MAX_BYTES", 1000)
     for blanks in (999, 1000, 1001, 1990):
-        told = found(LINE_A + b"\n" + b"x" * blanks + b"\n" + LINE_B)
+        told = found(LINE_A + b"\n" + b"{" * blanks + b"\n" + LINE_B)
         assert [(one.location, one.parsed.is_json) for one in told] == [
             ("line 1", True),
             ("line 2", False),
             ("line 3", True),
         ]
-        told = found(b"x" * blanks + b"\n" + LINE_B)
-        assert [one.parsed.is_json for one in told] == ([False, True] if blanks > 999 else [False])
+        told = found(b"{" * blanks + b"\n" + LINE_B)
+        assert [one.parsed.is_json for one in told] == [False, True]
 
 
 def test_the_first_body_does_not_wait_for_more_than_its_line() -> None:
@@ -251,10 +283,12 @@ def test_the_first_body_does_not_wait_for_more_than_its_line() -> None:
         def readline(self, _most: int | None = -1, /) -> bytes:
             return lines.pop(0)
 
-    bodies = read_bodies(Slow())
-    assert next(bodies) == InputBody("line 1", ParsedBody(A))
+    items = read_inputs(Slow(), "f")
+    first = next(items)
+    assert isinstance(first, InputRequest)
+    assert (first.location, first.parsed.tree) == ("line 1", A)
     assert lines == [b""]
-    assert [one.location for one in bodies] == ["line 2"]
+    assert [one.location for one in items] == ["line 2"]
 
 
 TEXT_A = LINE_A.decode()
@@ -280,7 +314,7 @@ CURLS = {
 @pytest.mark.parametrize("line", CURLS.values(), ids=CURLS)
 def test_a_curl_line_is_read(line: str) -> None:
     """As a shell would read it."""
-    assert trees(line.encode()) == [("", A)]
+    assert trees(line.encode()) == [("command 1", A)]
 
 
 @pytest.mark.parametrize("text", [r"a\n\t\\\'\"b", r"\x41\u00e9\e", r"\xc3\xbc\303\274", r"\xff", "plain", r"\q"])
@@ -295,20 +329,39 @@ def test_quotes_of_a_shell_are_read_as_bash_does(text: str) -> None:
     assert one == same
 
 
+NOT_HERE = "which is not in this text: give the body itself"
 REFUSED = {
-    "curl http://h/": "this curl line has no body: -d, --data, --data-raw, --data-binary or --json gives one",
-    "curl http://h/ -d @body.json": "this curl line takes its body from 'body.json'; validate that file",
-    "curl http://h/ -d @-": "this curl line takes its body from '-'; validate that file",
-    "curl http://h/ -d '{": "this curl line cannot be read: no closing quotation; quote it as for a shell",
+    "curl http://h/": "on line 1 has no body: -d, --data, --data-raw, --data-binary or --json gives one",
+    "curl -G http://h/ -d a=b": "on line 1 has no body: -d, --data, --data-raw, --data-binary or --json gives one",
+    "curl http://h/ -d @body.json": f"on line 1 takes its body from 'body.json', {NOT_HERE}",
+    "curl http://h/ -d @-": f"on line 1 takes its body from 'standard input', {NOT_HERE}",
+    "jq . x.json | curl http://h/ -d @-": f"on line 1 takes its body from 'jq', {NOT_HERE}",
+    "cat x.json | curl http://h/ -d @-": f"on line 1 takes its body from 'cat', {NOT_HERE}",
+    "printf '%d' 1 | curl http://h/ -d @-": f"on line 1 takes its body from 'printf', {NOT_HERE}",
+    "printf '%s' | curl http://h/ -d @-": f"on line 1 takes its body from 'printf', {NOT_HERE}",
+    "curl http://h/ -d @- < x.json": f"on line 1 takes its body from 'x.json', {NOT_HERE}",
+    "curl http://h/ -d '{": "this curl line cannot be read: no closing quotation (line 1); quote it as for a shell",
+    'curl ^"http://h/" -d "{': "this curl line cannot be read: no closing quotation; quote it as for cmd.exe",
+    "curl h -d @- <<EOF\n{}\n": "this here-document does not end: no line is EOF; give the whole command",
+    "curl h \\ \n -d '{}'": "line 1 ends with a backslash and a blank, which ends the command there: remove the blank",
+    'curl ^"h^" ^ \n -d ^"x^"': "line 1 ends with a caret and a blank, which ends the command there: remove the blank",
+    "\ncurl h --data-urlencode '{}'": "on line 2 has --data-urlencode, which is not read: use --data-raw",
+    "curl h -F 'a={}'": "on line 1 has --form, which is not read: use --data-raw",
+    'TOKEN={}; curl h -d "$TOKEN"': "on line 1 has $TOKEN, which is not replaced here: write the value in its place",
+    'curl h -d "$BODY"': "on line 1 has $BODY, which is not replaced here: write the value in its place",
+    "curl h -d `cat x`": "on line 1 has `cat x`, which is not replaced here: write the value in its place",
+    "curl h -d @- <<EOF\n{$X}\nEOF": "on line 1 has $X, which is not replaced here: write the value in its place",
+    'echo "${X}" | curl h -d @-': "on line 1 has ${X}, which is not replaced here: write the value in its place",
 }
 
 
 @pytest.mark.parametrize("line, message", REFUSED.items(), ids=REFUSED)
 def test_a_curl_line_without_a_body_is_refused(line: str, message: str) -> None:
-    """The complaint says what to do instead."""
+    """The message says which line, why, and what to do instead."""
     with pytest.raises(UsageError) as caught:
         found(line.encode())
-    assert str(caught.value) == message
+    assert str(caught.value).startswith("f: ")
+    assert str(caught.value).endswith(message)
 
 
 def test_curl_commands_one_after_the_other_are_all_read() -> None:
@@ -322,11 +375,18 @@ def test_curl_commands_one_after_the_other_are_all_read() -> None:
 
 def test_too_many_commands_are_refused() -> None:
     """Reading them as a shell does would take long."""
-    with pytest.raises(UsageError, match="longer than 4 MiB; validate their bodies"):
+    with pytest.raises(UsageError, match="longer than 4 MiB; give their bodies, one a line"):
         found(b"curl -d '" + b"x" * curl.MAX_BYTES + b"'")
+
+
+def test_a_text_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read in part."""
+    monkeypatch.setattr(reader, "MAX_BYTES", 100)
+    with pytest.raises(UsageError, match="the file is longer than 0 MiB: cut it into parts"):
+        found(b"POST / HTTP/1.1\r\n\r\n" + b"x" * 100)
 
 
 def test_raw_data_names_no_file() -> None:
     """``--data-raw`` takes an @ as it is; several values are joined as curl joins them."""
     [one] = found(b"curl h --data-raw @x -d y")
-    assert one.parsed.problems[0].message.startswith("is no JSON: expecting value (line 1, column 1: '@x&y')")
+    assert one.parsed.problems[0].message.startswith("is not JSON: expecting value (line 1, column 1: '@x&y')")

@@ -1,11 +1,11 @@
-"""Requests that were kept, found again byte for byte."""
+"""The requests that replay finds in a file, byte for byte, and the changes it makes to bodies."""
 
 from __future__ import annotations
 
 import base64
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,11 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.requests import RecordedRequest, apply_edits, read_requests, shift_times
+from tcop_mock.inputs.edits import apply_edits, shift_times
+from tcop_mock.inputs.reader import read_requests
+
+if TYPE_CHECKING:
+    from tcop_mock.inputs.requests import InputRequest
 
 GENERATOR = Generator(7)
 ALARM = GENERATOR.alarm(Catalog.load().get("cvm/basic-monitoring"))
@@ -29,14 +33,31 @@ RECORD: dict[str, Any] = {
 }
 
 
-def _found(raw: bytes) -> list[RecordedRequest]:
-    found, warning = read_requests(raw, "f")
-    assert warning == ""
-    return found
+Row = tuple[str, bytes, str, tuple[tuple[str, str], ...], datetime | None]
+
+
+def _row(
+    location: str,
+    body: bytes,
+    method: str = "POST",
+    headers: tuple[tuple[str, str], ...] = (),
+    received_at: datetime | None = None,
+) -> Row:
+    return location, body, method, headers, received_at
+
+
+def _requests(raw: bytes) -> list[InputRequest]:
+    requests, warnings = read_requests(raw, "f")
+    assert warnings == []
+    return requests
+
+
+def _found(raw: bytes) -> list[Row]:
+    return [(one.location, one.body, one.method, one.headers, one.received_at) for one in _requests(raw)]
 
 
 def _bodies(raw: bytes) -> list[bytes]:
-    return [one.body for one in _found(raw)]
+    return [one.body for one in _requests(raw)]
 
 
 def test_a_recording_keeps_bytes_methods_headers_and_times() -> None:
@@ -46,30 +67,49 @@ def test_a_recording_keeps_bytes_methods_headers_and_times() -> None:
     raw = "\n".join(json.dumps(row) for row in ({"version": 1, "url": "http://h"}, RECORD, binary)).encode() + b"\n"
     at = datetime(2026, 11, 23, 22, 31, 5, 250_000, UTC)
     assert _found(raw) == [
-        RecordedRequest("line 2", SPACED, "PUT", (("x-team", "sre"),), at),
-        RecordedRequest("line 3", b"\xff\n", "PUT", (("x-team", "sre"),), at),
+        _row("line 2", SPACED, "PUT", (("x-team", "sre"),), at),
+        _row("line 3", b"\xff\n", "PUT", (("x-team", "sre"),), at),
     ]
-    assert _found(json.dumps(RECORD).encode())[0].body == SPACED
+    assert _bodies(json.dumps(RECORD).encode()) == [SPACED]
 
 
-def test_a_torn_last_line_is_left_out_and_told() -> None:
+def test_a_torn_last_line_is_left_out_and_reported() -> None:
     """As a kill in the middle of a write would leave it."""
     line = json.dumps(RECORD).encode()
-    found, warning = read_requests(line + b"\n" + line[:50], "f")
+    found, warnings = read_requests(line + b"\n" + line[:50], "f")
     assert [one.body for one in found] == [SPACED]
-    assert warning == "line 2 is torn: it ends in the middle, and was left out"
+    assert warnings == ["line 2 is torn: it ends in the middle, and was left out"]
 
 
-def test_bodies_a_line_are_kept_as_they_are() -> None:
-    """Broken ones, too, where others are JSON; blank lines are none."""
+def test_bodies_a_line_are_sent_as_they_are() -> None:
+    """Blank lines are none; lines that are not JSON objects are reported and not sent."""
     assert _bodies(FIRING + b"\n\n" + RESOLVED + b"\n") == [FIRING, RESOLVED]
-    assert _bodies(FIRING + b"\n{broken\n" + SPACED + b"\n") == [FIRING, b"{broken", SPACED]
+    found, warnings = read_requests(FIRING + b"\n{broken\n3\n" + SPACED + b"\n", "f")
+    assert [one.body for one in found] == [FIRING, SPACED]
+    assert warnings == [
+        "line 2 is not JSON, and was left out",
+        "line 3 holds no JSON object, and was left out",
+    ]
 
 
-@pytest.mark.parametrize("raw", [SPACED, b"[1,2]", b'"x"', b"{broken", b"\xff\xfe", b"a b\nc\n", b'{\n "a": 1\n}\n'])
-def test_what_is_nothing_of_ours_is_a_body(raw: bytes) -> None:
+def test_documents_one_behind_the_other_keep_their_bytes() -> None:
+    """A broken last one is reported."""
+    found, warnings = read_requests(b'{\n"a": 1.0} {"b":\n2}\n{', "f")
+    assert [one.body for one in found] == [b'{\n"a": 1.0}', b'{"b":\n2}']
+    assert warnings == ["item 3 is not JSON, and was left out"]
+
+
+@pytest.mark.parametrize("raw", [SPACED, b"[1,2]", b'"x"', b'{\n "a": 1\n}\n'])
+def test_another_json_document_is_a_body(raw: bytes) -> None:
     """Whole, with all its bytes."""
     assert _bodies(raw) == [raw]
+
+
+@pytest.mark.parametrize("raw", [b"{broken", b"\xff\xfe", b"a b\nc\n"])
+def test_what_is_not_json_is_not_sent(raw: bytes) -> None:
+    """A text that nothing recognises may hold anybody's secrets."""
+    with pytest.raises(UsageError, match="there is nothing to replay: it holds no whole request"):
+        read_requests(raw, "f")
 
 
 def test_documents_of_ours_hold_bodies() -> None:
@@ -79,37 +119,101 @@ def test_documents_of_ours_hold_bodies() -> None:
     assert _bodies(json.dumps({"version": 1, "seed": 1, "callbacks": [{"body": tree}]}).encode()) == [FIRING]
 
 
-def test_a_report_holds_what_its_findings_show() -> None:
-    """The request of each finding, without the line break that a here-document adds."""
-    here = f"curl -sS -i -X PUT http://h/ -H 'X-A: 1' --data-binary @- <<'TCOP_BODY'\n{FIRING.decode()}\nTCOP_BODY"
-    quoted = "curl -sS -i -X POST http://h/ --data-binary ''"
-    clauses = [
-        {"code": "TCM1", "findings": [{"title": "t", "reproduce": {"curl": here}}]},
-        {"code": "TCM2", "findings": [{"title": "u", "reproduce": {"curl": quoted}}]},
-        {"code": "TCM3", "findings": []},
+def test_half_a_surrogate_pair_stays_escaped() -> None:
+    """In a list, whose items are written anew."""
+    assert _bodies(b'[{"a":"\\ud800"}]') == [b'{"a":"\\ud800"}']
+
+
+def test_a_report_holds_the_requests_of_its_findings() -> None:
+    """With how they were sent; a finding without its request is named, with the command that sends the clause."""
+    framing = {"truncate_at": 3, "segments": [2, 1], "keep_alive": True, "chunked": False}
+    request = {"method": "PUT", "url": "http://h/", "headers": [["X-A", "1"], ["Host", "h"]], "body": "a=b"}
+    binary = {"method": "POST", "url": "http://h/", "headers": [], "body": {"base64": "/w=="}, "chunked": True}
+    findings: list[dict[str, Any]] = [
+        {"title": "t", "reproduce": {"request": request | framing}},
+        {"title": "u", "reproduce": {"request": binary}},
+        {"title": "v", "reproduce": {"curl": "curl h -d {}"}},
     ]
-    raw = json.dumps({"version": 1, "clauses": clauses}).encode()
-    assert _found(raw) == [RecordedRequest("TCM1 t", FIRING, "PUT", (("X-A", "1"),)), RecordedRequest("TCM2 u", b"")]
+    clauses: list[dict[str, Any]] = [{"code": "TCM1", "findings": findings}, {"code": "TCM3", "findings": []}]
+    (first, second), warnings = read_requests(json.dumps({"version": 1, "clauses": clauses}).encode(), "f")
+    outgoing = first.to_outgoing(None)
+    assert (first.location, first.body, first.method, first.headers) == ("TCM1 t", b"a=b", "PUT", (("X-A", "1"),))
+    assert (outgoing.truncate_at, outgoing.segment_sizes, outgoing.keep_alive, outgoing.chunked) == (
+        3,
+        (2, 1),
+        True,
+        False,
+    )
+    assert (second.location, second.body, second.chunked) == ("TCM1 u", b"\xff", True)
+    reason = "the report does not hold its request: tcop-mock replay TCM1/N sends its cases"
+    assert warnings == [f"TCM1 v was skipped: {reason}"]
+    clauses[0]["findings"] = findings[2:]
+    with pytest.raises(UsageError, match="TCM1/N"):
+        read_requests(json.dumps({"version": 1, "clauses": clauses}).encode(), "f")
+
+
+def _entry(method: str, url: str = "http://h/a", body: str = "", time: str = "", **post_data: Any) -> dict[str, Any]:
+    request: dict[str, Any] = {"method": method, "url": url}
+    if body or post_data:
+        request["postData"] = {"text": body, "mimeType": "application/json", **post_data}
+    return {"startedDateTime": time, "request": request}
+
+
+def _har(*entries: Any, **log: Any) -> bytes:
+    return json.dumps({"log": {"entries": entries, **log}}).encode()
 
 
 def test_a_har_holds_requests() -> None:
-    """With times, bodies as text or base64, or none; pseudo headers of HTTP/2 are none."""
-    first = {
-        "method": "POST",
-        "headers": [{"name": ":authority", "value": "h"}, {"name": "X-A", "value": "1"}],
-        "postData": {"mimeType": "application/json", "text": SPACED.decode()},
-    }
-    second = {"method": "POST", "postData": {"text": "/w==", "encoding": "base64"}}
-    entries = [
-        {"startedDateTime": "2026-11-23T22:31:05.000Z", "request": first},
-        {"startedDateTime": "some day", "request": second},
-        {"request": {"method": "GET"}},
+    """With times, where they have no offset in UTC, and bodies as text or base64; pseudo headers are none."""
+    first = _entry("POST", body=SPACED.decode(), time="2026-11-23T22:31:05.000Z")
+    first["request"]["headers"] = [{"name": ":authority", "value": "h"}, {"name": "X-A", "value": "1"}]
+    second = _entry("POST", body="/w==", encoding="base64", time="some day")
+    third = _entry("PUT", body="{}", time="2026-11-23T22:31:06")
+    at = datetime(2026, 11, 23, 22, 31, 5, tzinfo=UTC)
+    assert _found(_har(first, second, third)) == [
+        _row("entry 1", SPACED, "POST", (("X-A", "1"),), at),
+        _row("entry 2", b"\xff"),
+        _row("entry 3", b"{}", "PUT", (), at.replace(second=6)),
     ]
-    assert _found(json.dumps({"log": {"entries": entries}}).encode()) == [
-        RecordedRequest("entry 1", SPACED, "POST", (("X-A", "1"),), datetime(2026, 11, 23, 22, 31, 5, tzinfo=UTC)),
-        RecordedRequest("entry 2", b"\xff", "POST"),
-        RecordedRequest("entry 3", b"", "GET"),
+
+
+def test_entries_that_are_no_callbacks_are_skipped() -> None:
+    """Pages, forms, and what goes to another address; nothing of their bodies, queries and passwords is shown."""
+    callback = json.dumps({"alarmStatus": "1"})
+    form = {"mimeType": "application/x-www-form-urlencoded"}
+    params = {"request": {"method": "POST", "url": "http://h/a", "postData": {"params": [{"name": "a"}], **form}}}
+    raw = _har(
+        _entry("GET", "http://u:PASS@h/?q=PASS"),
+        _entry("POST", "http://h/a", callback),
+        _entry("POST", "http://[", "user=PASS", **form),
+        _entry("POST", "http://other/login", '{"password": "PASS"}'),
+        _entry("POST", "http://h/a", '{"another": "body"}'),
+        params,
+        _entry("POST", "http://h/a"),
+        creator="x",
+    )
+    found, warnings = read_requests(raw, "f")
+    assert [one.location for one in found] == ["entry 2", "entry 5"]
+    assert warnings == [
+        "entry 1 was skipped: GET http://h/: callbacks are sent by POST",
+        "entry 3 was skipped: POST: its body is not JSON (application/x-www-form-urlencoded)",
+        "entry 4 was skipped: POST http://other/login: callbacks go to another address",
+        "entry 6 was skipped: POST http://h/a: its body is not JSON (application/x-www-form-urlencoded)",
+        "entry 7 has no body in this file: save the HAR file with content",
     ]
+
+
+def test_a_har_of_ours_is_sent_as_it_is() -> None:
+    """Its findings have any method and any body, or none."""
+    raw = _har(_entry("GET"), _entry("POST", body="a=b", mimeType=""), _entry("POST"), creator={"name": "tcop-mock"})
+    assert [(one.method, one.body) for one in _requests(raw)] == [("GET", b""), ("POST", b"a=b"), ("POST", b"")]
+
+
+def test_entries_without_callbacks_go_to_one_address() -> None:
+    """Bodies of a user's own template are not recognised, so another site's JSON must not be among them."""
+    assert len(_requests(_har(_entry("POST", body="{}"), _entry("POST", body="{}")))) == 2
+    with pytest.raises(UsageError, match="go to several addresses, and none is a callback"):
+        _requests(_har(_entry("POST", body="{}"), _entry("POST", "/b", "{}")))
 
 
 def test_captured_requests_and_curl_lines_are_read() -> None:
@@ -117,13 +221,12 @@ def test_captured_requests_and_curl_lines_are_read() -> None:
     one = b"POST /a HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nContent-Length: %d\r\n\r\n%s"
     raw = b"\n" + b"".join(one % (len(body), body) for body in (FIRING, SPACED))
     assert _found(raw) == [
-        RecordedRequest(f"request {number}", body, "POST", (("X-A", "1"),))
-        for number, body in enumerate((FIRING, SPACED), 1)
+        _row(f"request {number}", body, "POST", (("X-A", "1"),)) for number, body in enumerate((FIRING, SPACED), 1)
     ]
     curl = b"curl -XPUT --header='X-A: 1' -H broken http://h -d '{}'\ncurl --request DELETE http://h --data-raw x\n"
     assert _found(curl) == [
-        RecordedRequest("command 1", b"{}", "PUT", (("X-A", "1"),)),
-        RecordedRequest("command 2", b"x", "DELETE"),
+        _row("command 1", b"{}", "PUT", (("X-A", "1"),)),
+        _row("command 2", b"x", "DELETE"),
     ]
 
 
@@ -131,11 +234,11 @@ def test_captured_requests_and_curl_lines_are_read() -> None:
     "raw, message",
     [
         (b" \n", "f: there is nothing to replay: the file is empty"),
-        (b'{"log": {"entries": []}}', "f: there is nothing to replay: it holds no request"),
-        (b'{"version": 1, "url": "http://h"}\n{"version": 1, "url": "http://h"}', "it holds no request"),
-        (b'{"log": {"entries": [{}]}}', "f looks like a recording, a report or a HAR file, and is damaged"),
-        (b'{"version": 1, "callbacks": [3]}', "f looks like a recording"),
-        (b'{"version":1,"received":"x","method":"P","path":"/","headers":[[1]],"body":""}\n1', "f, line 1 looks like"),
+        (b'{"log": {"entries": []}}', "f: the HAR file has no entries: save it after the requests were sent"),
+        (b'{"version": 1, "url": "http://h"}\n{"version": 1, "url": "http://h"}', "it holds no whole request"),
+        (b'{"log": {"entries": [{}]}}', "f: entry 1 of the HAR file is damaged"),
+        (b'{"version": 1, "callbacks": [3]}', "f: it looks like a recording, a report or a HAR file, and is damaged"),
+        (b'{"version":1,"received":"x","method":"P","path":"/","headers":[[1]],"body":""}\n1', "f: line 1 looks like"),
     ],
 )
 def test_what_holds_nothing_is_told(raw: bytes, message: str) -> None:
@@ -148,7 +251,8 @@ def test_what_holds_nothing_is_told(raw: bytes, message: str) -> None:
 def test_times_move_together_and_nothing_else_does() -> None:
     """The first callback is told now; what follows keeps its distance; all other bytes are as they were."""
     now = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
-    first, second, other = shift_times([FIRING, RESOLVED, b"no callback"], now)
+    (first, second, other), unmoved = shift_times([FIRING, RESOLVED, b"no callback"], now)
+    assert unmoved == 0
     assert b'"firstOccurTime":"2030-01-02 03:04:05"' in first
     was, came = json.loads(RESOLVED), json.loads(second)
     assert came["firstOccurTime"] == "2030-01-02 03:04:05"
@@ -156,7 +260,7 @@ def test_times_move_together_and_nothing_else_does() -> None:
     assert came["durationTime"] == was["durationTime"]
     assert len(second) == len(RESOLVED)
     assert other == b"no callback"
-    resolved = json.loads(shift_times([RESOLVED], now)[0])
+    resolved = json.loads(shift_times([RESOLVED], now)[0][0])
     assert resolved["recoverTime"] == "2030-01-02 03:04:05"
 
 
@@ -164,16 +268,30 @@ def test_a_repeat_is_told_when_its_duration_is_over() -> None:
     """Its first occurrence lies as far back as it says; without a duration it is told then."""
     now = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
     body = b'{"firstOccurTime": "2020-01-01 00:00:00", "durationTime": "3600", "recoverTime": "0"}'
-    assert b'"2030-01-02 02:04:05"' in shift_times([body], now)[0]
-    assert b'"2030-01-02 03:04:05"' in shift_times([b'{"firstOccurTime":"2020-01-01 00:00:00"}'], now)[0]
+    assert b'"2030-01-02 02:04:05"' in shift_times([body], now)[0][0]
+    assert b'"2030-01-02 03:04:05"' in shift_times([b'{"firstOccurTime":"2020-01-01 00:00:00"}'], now)[0][0]
     nonsense = b'{"firstOccurTime":"2020-13-01 00:00:00"}'
-    assert shift_times([nonsense], now) == [nonsense]
-    assert shift_times([body, nonsense], now)[1] == nonsense
+    assert shift_times([nonsense], now) == ([nonsense], 0)
+    assert shift_times([body, nonsense], now)[0][1] == nonsense
+
+
+def test_times_that_cannot_be_moved_stay_and_are_counted() -> None:
+    """Years before 1000 or after 9999 cannot be written."""
+    now = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
+    never = b'{"firstOccurTime":"2025-06-05 22:07:41","recoverTime":"9999-12-31 23:59:59"}'
+    [body], unmoved = shift_times([never], now)
+    assert (body, unmoved) == (never.replace(b"9999-12-31 23:59:59", b"2030-01-02 03:04:05"), 1)
+    far = b'{"firstOccurTime":"9999-12-31 23:59:59","durationTime":9}'
+    early = b'{"firstOccurTime":"1020-01-01 00:00:00"}'
+    assert shift_times([far], now) == ([far], 0)
+    assert shift_times([b'{"firstOccurTime":"2020-01-01 00:00:00"}', far], now)[1] == 1
+    late = datetime(2000, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
+    assert shift_times([b'{"firstOccurTime":"2030-01-01 00:00:00"}', early], late)[1] == 1
 
 
 def test_values_are_changed_by_path() -> None:
     """What is no object cannot be changed so; a path that is not there is told."""
     assert apply_edits(b'{"a": 1, "b": {"c": 2}}', [("a", "x")], ["b.c"], "f") == b'{"a":"x","b":{}}'
     for raw in (b"[1]", b"{"):
-        with pytest.raises(UsageError, match=r"^f is no JSON object: --set and --unset change values by path$"):
+        with pytest.raises(UsageError, match=r"^f is not a JSON object: --set and --unset change values by path$"):
             apply_edits(raw, [("a", 1)], [], "f")

@@ -1,4 +1,4 @@
-"""A receiver that follows a script."""
+"""A scripted receiver."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
-    """Start servers, each with its script; at the end every client must have left."""
+    """Start scripted servers; at the end every client must have disconnected."""
     with contextlib.ExitStack() as stack:
         yield lambda script: stack.enter_context(ScriptedServer(script))

@@ -1,4 +1,4 @@
-"""When pushes are due."""
+"""The times at which attempts are due."""
 
 from __future__ import annotations
 

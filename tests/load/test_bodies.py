@@ -1,4 +1,4 @@
-"""Bodies without end."""
+"""The endless stream of bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger while it is written, and what a load without a script tells it."""
+"""Writing the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine must have for a load."""
+"""The check of file descriptors, and the event loop by name."""
 
 from __future__ import annotations
 

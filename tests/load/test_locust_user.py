@@ -108,10 +108,10 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     sys.modules.pop("tcop_mock.locust_user", None)
 
 
-def test_a_notification_is_told(made: Callable[..., Any]) -> None:
+def test_a_notification_is_sent(made: Callable[..., Any]) -> None:
     """One POST with the credentials, no redirect followed; the notification is counted from when it was due."""
     user = made(_Answer(200))
-    user.tell()
+    user.deliver()
     [asked] = user.client.asked
     assert (asked["method"], asked["path"], asked["allow_redirects"]) == ("POST", "/hook", False)
     assert asked["headers"]["Authorization"].startswith("Basic ")
@@ -122,10 +122,10 @@ def test_a_notification_is_told(made: Callable[..., Any]) -> None:
     assert user.wait_time() == 1.0
 
 
-def test_what_fails_is_pushed_again_and_lost_in_the_end(made: Callable[..., Any]) -> None:
+def test_a_failed_notification_is_retried_and_reported_as_lost(made: Callable[..., Any]) -> None:
     """The deadline counts as a failed attempt, which the client alone would not tell; the last one is told as lost."""
     user = made(_Answer(503), _Answer(200, late=True), _Answer(404), _Answer(500))
-    user.tell()
+    user.deliver()
     assert len({asked["data"] for asked in user.client.asked}) == 1
     assert [answer.verdict for answer in user.client.answers] == ["rejected", "", "rejected", "rejected"]
     attempt, lost = user.environment.fired
@@ -140,19 +140,19 @@ def test_pages_of_locust_show_no_password(made: Callable[..., Any]) -> None:
     assert _SECRET not in str(vars(user.environment))
 
 
-def test_a_storm_ends(made: Callable[..., Any]) -> None:
+def test_users_stop_at_the_end_of_a_scenario(made: Callable[..., Any]) -> None:
     """All users of a process tell one share, wait for nothing but its times, and stop where it is over."""
     scenario = {"TCOP_MOCK_LOAD_SCENARIO": "deploy-noise"}
     first, second = made(_Answer(200), **scenario), made(_Answer(200), **scenario)
-    first.tell()
-    second.tell()
+    first.deliver()
+    second.deliver()
     bodies = {user.client.asked[0]["data"] for user in (first, second)}
     assert len(bodies) == 2
     assert {event["name"] for user in (first, second) for event in user.environment.fired} == {"notification firing"}
     assert first.wait_time() == 0.0
-    first._swarm._script = iter(())
+    first._worker._schedule = iter(())
     with pytest.raises(_StopUser):
-        second.tell()
+        second.deliver()
 
 
 def test_without_locust_it_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,7 +209,7 @@ def test_an_entry_says_what_its_script_says() -> None:
         (jsonl([ledger_row("b", outcome="ackd")]), 'ledger.jsonl:2: outcome: is "ackd", not '),
         (jsonl([ledger_row("b", attempts=-1)]), "ledger.jsonl:2: attempts: is -1, less than 0"),
         (jsonl([ledger_row("b", attempts=10**30)]), "ledger.jsonl:2: attempts: "),
-        (jsonl([ledger_row("b", started_s=float("nan"))]), "ledger.jsonl:2: started_s: nan is no number of JSON's"),
+        (jsonl([ledger_row("b", started_s=float("nan"))]), "ledger.jsonl:2: started_s: nan is not a JSON number"),
         (jsonl([ledger_row("b", ended_s=10**400)]), "ledger.jsonl:2: ended_s: "),
         (jsonl([ledger_row("")]), "ledger.jsonl:2: session: "),
         (jsonl([ledger_row("b", sesion="b")]), "ledger.jsonl:2: 'sesion' "),
@@ -248,7 +248,7 @@ def test_what_a_receiver_has_is_told_by_its_line(row: dict[str, Any], complaint:
 
 def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is longer than any body is refused by its length."""
-    monkeypatch.setattr("tcop_mock.load.ledger._MOST_BYTES", 100)
+    monkeypatch.setattr("tcop_mock.load.ledger._MAX_LINE_BYTES", 100)
     with pytest.raises(UsageError, match=r"^r:2: is longer than "):
         list(read_received_items(io.BytesIO(b"\n" + b"x" * 102), "r"))
 

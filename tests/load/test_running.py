@@ -39,7 +39,7 @@ def test_an_open_load_pushes_what_is_due(*, poisson: bool) -> None:
         bodies.append(received.body)
         return ACK
 
-    summary = run_load(take, make_plan(stages=constant_stages(400, 0.5), poisson=poisson, count=180)).summary
+    summary = run_load(take, make_plan(stages=constant_stages(400, 0.5), is_poisson=poisson, count=180)).summary
     assert 140 <= len(bodies) <= 180
     assert (summary.attempts, summary.acked, summary.failed, summary.dropped) == (len(bodies), len(bodies), 0, 0)
     assert len({json.loads(body)["sessionId"] for body in bodies}) == len(bodies)
@@ -178,7 +178,7 @@ def test_a_script_is_played_with_the_retries_of_the_profile() -> None:
         number = int(json.loads(received.body)["sessionId"])
         return Reply(503 if number == 3 or (number == 4 and seen[received.body] < 3) else 200)
 
-    done = run_load(take, make_plan(pause_scale=0.01, **SCENARIO_CHANGES), notifications(6))
+    done = run_load(take, make_plan(time_scale=0.01, **SCENARIO_CHANGES), notifications(6))
     summary = done.summary
     assert sorted(seen.values()) == [1, 1, 1, 1, 3, 4]
     assert (summary.alarms, summary.notifications, summary.attempts, summary.lost) == (3, 6, 11, 1)
@@ -200,7 +200,7 @@ def test_lost_acks_are_told_as_duplicates() -> None:
         await asyncio.sleep(next(late, 0.0))
         return ACK
 
-    plan = make_plan(pause_scale=0.0, **SCENARIO_CHANGES)
+    plan = make_plan(time_scale=0.0, **SCENARIO_CHANGES)
     done = run_load(take, replace(plan, rules=replace(plan.rules, timeout_s=0.2)), notifications(1))
     assert [one.outcome for one in done.deliveries[0].attempts] == [Outcome.TIMED_OUT] * 2 + [Outcome.ACKED]
     assert (done.summary.duplicates, done.summary.lost, done.summary.ack_times.count) == (2, 0, 1)
@@ -236,7 +236,7 @@ def test_a_profile_that_looks_into_answers_does_so(*, right: bool) -> None:
         said = json.loads(received.body)["sessionId"] if right else "x"
         return Reply(200, json.dumps({"sessionId": said, "retCode": 0}).encode())
 
-    plan = make_plan(profile="2019-ack", pause_scale=0.0, **SCENARIO_CHANGES)
+    plan = make_plan(profile="2019-ack", time_scale=0.0, **SCENARIO_CHANGES)
     summary = run_load(take, plan, notifications(2)).summary
     assert summary.lost == (0 if right else 2)
     assert summary.attempts == (2 if right else 6)
@@ -264,7 +264,7 @@ def test_a_load_that_is_cut_short_has_a_summary(kind: str) -> None:
     plans = {
         "open": make_plan(stages=constant_stages(50, 60)),
         "closed": make_plan(model=LoadModel.CLOSED, concurrency=2),
-        "script": make_plan(pause_scale=100.0, **SCENARIO_CHANGES),
+        "script": make_plan(time_scale=100.0, **SCENARIO_CHANGES),
     }
 
     async def run() -> tuple[LoadRun, list[LoadEvent]]:
@@ -313,12 +313,12 @@ def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise LookupError("ours")
 
-    monkeypatch.setattr("tcop_mock.load.pool.opened", broken)
+    monkeypatch.setattr("tcop_mock.load.pool.connect_socket", broken)
     with pytest.raises(LookupError, match="ours"):
         run_load(lambda _: ACK, make_plan(stages=constant_stages(10, 1)))
 
 
-@pytest.mark.parametrize("place", ["count", "push"])
+@pytest.mark.parametrize("place", ["record", "send"])
 def test_a_fault_of_ours_in_a_callback_is_raised(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an event loop would log it and wait on: while an answer is taken in, and while a push is begun."""
 

@@ -46,7 +46,7 @@ def test_several_processes_share_a_load() -> None:
 @pytest.mark.parametrize("end_s", [20.0, 0.0], ids=["in time", "too late"])
 def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """They tell their last, what they have cancelled too; who takes too long is ended."""
-    monkeypatch.setattr("tcop_mock.load.workers._END_S", end_s)
+    monkeypatch.setattr("tcop_mock.load.workers._STOP_TIMEOUT_S", end_s)
 
     async def run() -> tuple[set[int], dict[Outcome, int]]:
         first, counts = asyncio.Event(), dict.fromkeys(Outcome, 0)
@@ -90,7 +90,7 @@ def test_a_worker_that_fails_says_so() -> None:
 def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends without a word, for whatever reason, ends the load; its exit code is told."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(TcopMockError, match="ended without a word, with exit code 1"):
+    with pytest.raises(TcopMockError, match="ended without a report, with exit code 1"):
         asyncio.run(WorkerPool(make_plan(workers=1), Generator(1), (), "asyncio").run(lambda *_: None))
 
 
@@ -111,6 +111,6 @@ def test_what_a_worker_cannot_begin_is_told(
     def missing(name: str) -> None:
         raise UsageError(f"no {name}")
 
-    monkeypatch.setattr(worker_main, "factory_of", missing)
+    monkeypatch.setattr(worker_main, "loop_factory", missing)
     worker_main.main("uvloop")
     assert capsysbinary.readouterr().out == encode_frame("no uvloop")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 pytestmark = pytest.mark.checkout
@@ -45,3 +47,10 @@ def test_make_help_lists_every_target(root: Path) -> None:
 def test_a_module_has_a_name_that_says_what_it_is(module: str) -> None:
     """No module has an empty name such as utils, helpers or common."""
     assert not any(_EMPTY_NAMES.fullmatch(part) for part in Path(module).with_suffix("").parts)
+
+
+def test_no_import_cycle() -> None:
+    """No modules of the package import each other in a cycle, imports for type checking included."""
+    graph = grimp.build_graph("tcop_mock", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imports).prepare()

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import tcop_mock.api
+import tcop_mock.callbacks.generator
+import tcop_mock.contract.observers
+import tcop_mock.contract.runner
 import tcop_mock.testing.contract
 import tcop_mock.testing.receiver
-import tcop_mock.testing.senders  # noqa: F401 - a run inside forgets what it has imported, unless it was there before
+import tcop_mock.testing.senders
+import tcop_mock.transport.asgi
+import tcop_mock.transport.delivery
+import tcop_mock.transport.open  # noqa: F401 - an inner run forgets its imports, unless they were there before it
 
 SUPPORT = Path(__file__).parents[1] / "support"
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest, tcop_mock
 
 @tcop_mock.parametrize("cvm/*")
 def test_shape(tcop_callback, tcop_receiver, record):
-    urllib.request.urlopen(tcop_receiver.url, tcop_callback.body()).close()
+    urllib.request.urlopen(tcop_receiver.url, tcop_callback.to_bytes()).close()
     record(tcop_receiver.wait_for(1)[0].body)
 
 @pytest.mark.tcop_clauses("TCM104", "TCM105", "TCM302")

@@ -8,6 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tcop_mock import pytest_plugin
+from tcop_mock.reports.formats import FORMATS
 from tcop_mock.testing.report_collector import merge_verdicts
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ def test_a_contract_that_judged_nothing_is_no_pass(inner: RunPytest, subtests: l
     """A run in which no must clause was judged fails: here, all that is asked for needs an observer."""
     result = inner(ONE_LINE, "--tcop-clauses=TCM501", *subtests, target="apps.wsgi")
     assert result.ret == 1
-    assert "Undecided: no must clause was judged." in text_of(result)
+    assert "Undecided: no must clause was checked." in text_of(result)
 
 
 def test_what_is_left_out_says_why(inner: RunPytest) -> None:
@@ -129,7 +131,7 @@ def test_what_is_left_out_says_why(inner: RunPytest) -> None:
     result = inner(nothing, "--tcop-skip=TCM302", target="apps.wsgi")
     assert "tcop-mock: test_it.py::test_contract: --tcop-skip leaves no clause to judge" in text_of(result)
     skipped_all = "import pytest\n@pytest.mark.tcop_skip_clause('TCM*', reason='all')\n" + ONE_LINE
-    assert "no must clause was judged" in text_of(inner(skipped_all, FEW, target="apps.wsgi"))
+    assert "no must clause was checked" in text_of(inner(skipped_all, FEW, target="apps.wsgi"))
 
 
 def test_the_marks_of_a_test_change_what_is_sent(inner: RunPytest) -> None:
@@ -176,7 +178,6 @@ def test_a_callable_is_judged_by_what_it_makes_of_callbacks(inner: RunPytest) ->
 
 OBSERVED = """
 import json, pytest, urllib.request, apps
-from tcop_mock.server.demo_receivers import careful
 
 @pytest.fixture
 def incidents():
@@ -196,7 +197,7 @@ def tcop_observer(incidents):
 
 @pytest.mark.tcop_clauses("TCM501")
 def test_effects(tcop_contract):
-    verdict = tcop_contract.check(settle_s=1.0)
+    verdict = tcop_contract.check(effect_timeout_s=1.0)
 """
 
 
@@ -207,7 +208,7 @@ def test_an_observer_shows_what_a_receiver_did(inner: RunPytest) -> None:
     blind = inner(OBSERVED.replace("OBSERVER", 'lambda token: {"effects": []}'))
     assert "TCM501 retry-idempotent [must] could not be judged: " in text_of(blind)
     wrong = text_of(inner(OBSERVED.replace("OBSERVER", "7")))
-    assert "tcop-mock: tcop_observer is of type int; return a callable that takes an object's id" in wrong
+    assert "tcop-mock: tcop_observer is of type int; give a callable that takes an object's id" in wrong
 
 
 def test_a_stand_in_is_an_observer(inner: RunPytest) -> None:
@@ -230,7 +231,7 @@ def tcop_observer(tcop_wecom):
 
 @pytest.mark.tcop_clauses("TCM514")
 def test_effects(tcop_contract, tcop_wecom):
-    tcop_contract.check(settle_s=1.0)
+    tcop_contract.check(effect_timeout_s=1.0)
 
 def test_end(tcop_contract, tcop_wecom):
     tcop_contract
@@ -324,7 +325,7 @@ def test_contract(tcop_contract):
 
 def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: RunPytest) -> None:
     """Of many broken clauses in one text, the first are told in full, and of the others what they are called."""
-    monkeypatch.setattr("tcop_mock.testing.contract._MOST_CHARS", 300)
+    monkeypatch.setattr("tcop_mock.testing.contract._MAX_CHARS", 300)
     said = text_of(inner(ONE_LINE, FEW, "-p", "no:subtests", target="apps.hasty_wsgi"))
     assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in said
 
@@ -353,3 +354,8 @@ def test_known_findings_fail_no_test(inner: RunPytest, pytester: pytest.Pytester
 def test_nothing_merges_to_nothing() -> None:
     """Verdicts are merged by clause, also where there is none."""
     assert merge_verdicts([], 7).results == ()
+
+
+def test_the_help_names_all_report_formats() -> None:
+    """The formats in the help of ``--tcop-report`` are those that reports have."""
+    assert tuple(sorted(FORMATS)) == pytest_plugin._REPORT_FORMATS

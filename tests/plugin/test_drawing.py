@@ -14,10 +14,10 @@ import pytest
 @pytest.mark.xdist_group("a")
 def test_one(tcop_alarm, tcop_lifecycle, tcop_callback, record):
     life = tcop_lifecycle("cvm/basic-monitoring", "fire,repeat:2,resolve")
-    record([tcop_alarm().body(), tcop_alarm().body(), tcop_callback.body(), *[one.body() for one in life]])
+    record([one.to_bytes() for one in (tcop_alarm(), tcop_alarm(), tcop_callback, *life)])
 
 def test_two(tcop_alarm, record):
-    record([tcop_alarm().body()])
+    record([tcop_alarm().to_bytes()])
 
 @pytest.fixture
 def record(request):
@@ -50,11 +50,11 @@ def test_a_callback_is_what_was_asked_for(inner: RunPytest) -> None:
     """Shape, state, metric, language and form are as they were asked for; the form may come from a mark."""
     inner("""
 import pytest, tcop_mock
-from tcop_mock import Form, Notify, NotifyType, State
+from tcop_mock import Form, NotifyType, RepeatPolicy, State
 
 def test_asked(tcop_alarm):
     one = tcop_alarm("cvm/basic-monitoring", "resolved", metric="mem_usage", lang="zh")
-    tree = one.to_wire()
+    tree = one.to_dict()
     assert tree["alarmStatus"] == "0"
     assert tree["alarmPolicyInfo"]["conditions"]["metricName"] == "mem_usage"
     assert tree["alarmPolicyInfo"]["policyTypeCName"] == "云服务器-基础监控"
@@ -64,7 +64,7 @@ def test_asked(tcop_alarm):
         tcop_alarm(state="fireing")
 
 def test_life(tcop_lifecycle):
-    every = Notify(NotifyType.CONTINUOUS, 300)
+    every = RepeatPolicy(NotifyType.CONTINUOUS, 300)
     life = tcop_lifecycle(notify=every)
     assert [one.state for one in life] == [State.FIRING, State.REPEATED, State.REPEATED, State.RESOLVED]
     assert [one.duration_s for one in life][:3] == [0, 300, 600]
@@ -72,7 +72,7 @@ def test_life(tcop_lifecycle):
 @pytest.mark.tcop(form="observed", profile="2025")
 def test_mark(tcop_alarm):
     assert tcop_alarm().form is Form.OBSERVED
-    assert isinstance(tcop_alarm(form="documented").to_wire()["alarmStatus"], int)
+    assert isinstance(tcop_alarm(form="documented").to_dict()["alarmStatus"], int)
 """).assert_outcomes(passed=3)
 
 
@@ -87,7 +87,7 @@ def test_shape(tcop_callback):
 class TestShapes:
     @tcop_mock.parametrize("cdn/*", langs=["en", "zh"], forms=["documented", "observed"])
     def test_words(self, tcop_callback):
-        assert tcop_callback.body()
+        assert tcop_callback.to_bytes()
 """
 
 

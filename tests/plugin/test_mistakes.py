@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcop_mock.reports.formats import format_names
+
 if TYPE_CHECKING:
     from pytester_runs import RunPytest
 
@@ -34,8 +36,9 @@ OPTIONS = {
     "--tcop-fail-on=shuold": "--tcop-fail-on 'shuold': did you mean 'should'?",
     "--tcop-fail-on=7": "--tcop-fail-on '7': write must or should",
     "--tcop-seed=x": "--tcop-seed 'x' is no integer",
-    "--tcop-report=xml=a": "--tcop-report 'xml=a': no report 'xml'; there is har, html, json, junit, markdown, ndjson,",
-    "--tcop-report=jsn=a": "--tcop-report 'jsn=a': no report 'jsn'; did you mean 'json' or 'ndjson'?",
+    "--tcop-report=xml=a": "--tcop-report 'xml=a': unknown report format 'xml'; use one of "
+    + ", ".join(format_names()),
+    "--tcop-report=jsn=a": "--tcop-report 'jsn=a': unknown report format 'jsn'; did you mean 'json' or 'ndjson'?",
     "--tcop-report=junit": "--tcop-report 'junit': write KIND=PATH, as in junit=report.xml",
     "--tcop-report=json=-": "--tcop-report 'json=-': a report is a file; --json writes the document to standard output",
     "--tcop-report=json=no/a": "report 'no/a': there is no folder",
@@ -105,17 +108,17 @@ TARGETS = {
     "'http://u:geheim@alarms.example/'": "tcop_target http://***@alarms.example/ is on another machine; "
     "--tcop-allow-host alarms.example, or tcop_allow_host in the ini file, allows it",
     "'http://u:geheim@10.1.1.1/'": "tcop_target http://***@10.1.1.1/ is on another machine",
-    "'ftp://127.0.0.1'": "tcop_target: 'ftp://127.0.0.1' is no usable target: ",
+    "'ftp://127.0.0.1'": "tcop_target: 'ftp://127.0.0.1' is not a usable target: ",
     "'nosuch:app'": "tcop_target: nosuch:app is no app: ModuleNotFoundError: No module named 'nosuch'",
-    "7": "tcop_target is of type int; return a URL, an ASGI or WSGI app, 'module:app', or a callable",
-    "lambda: 7": "tcop_target is a callable without arguments; return a URL",
+    "7": "tcop_target: the target is of type int; give a URL, an ASGI or WSGI app, 'module:app', or a callable",
+    "lambda: 7": "tcop_target: the target is a callable without arguments; give a URL",
 }
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_target_that_is_none_is_told(inner: RunPytest, target: str) -> None:
     """What ``tcop_target`` returns and cannot be sent to is told in a line, without its password."""
-    message = set_up_failure(inner("def test(tcop_aim): pass", target=target))
+    message = set_up_failure(inner("def test(_tcop_target_under_test): pass", target=target))
     assert message.startswith(TARGETS[target])
     assert "geheim" not in message
 
@@ -123,9 +126,11 @@ def test_a_target_that_is_none_is_told(inner: RunPytest, target: str) -> None:
 def test_another_machine_can_be_allowed(inner: RunPytest) -> None:
     """A host that is named may be sent to; this machine's own always."""
     for allowed in ("--tcop-allow-host=alarms.example,b.example", "--tcop-allow-host=ALARMS.example"):
-        inner("def test(tcop_aim): pass", allowed, target="'http://alarms.example/'").assert_outcomes(passed=1)
+        inner("def test(_tcop_target_under_test): pass", allowed, target="'http://alarms.example/'").assert_outcomes(
+            passed=1
+        )
     for url in ("http://[::1]/", "http://127.0.0.7/", "http://app.localhost/", "localhost:80/"):
-        inner("def test(tcop_aim): pass", target=f"'{url}'").assert_outcomes(passed=1)
+        inner("def test(_tcop_target_under_test): pass", target=f"'{url}'").assert_outcomes(passed=1)
 
 
 def test_the_target_comes_from_option_ini_file_or_environment(

@@ -39,23 +39,23 @@ def test_what_has_come_is_there(inner: RunPytest) -> None:
         inner,
         """
 def test(tcop_receiver, tcop_lifecycle):
-    bodies = [one.body() for one in tcop_lifecycle()]
+    bodies = [one.to_bytes() for one in tcop_lifecycle()]
     for body in bodies:
         assert post(tcop_receiver.url, body, **{"X-Team": "payments"})[0] == 200
     assert [one.body for one in tcop_receiver.callbacks] == bodies
     first, *_, last = tcop_receiver.wait_for(4)
     assert first.header("x-team") == "payments"
     assert (first.method, first.path, first.status, first.header("no")) == ("POST", "/", 200, "")
-    assert last.told.resolved and not first.told.resolved
+    assert last.callback.is_resolved and not first.callback.is_resolved
     assert last.at("alarmPolicyInfo.conditions.metricName") == last.json["alarmPolicyInfo"]["conditions"]["metricName"]
     assert (last.at("alarmObjInfo.nosuch"), last.at("alarmStatus.0")) == (None, None)
     assert tcop_receiver.wait_for(where={"alarmStatus": "0"}) == [last]
-    assert tcop_receiver.wait_for(3, where=lambda one: not one.told.resolved)[0] == first
+    assert tcop_receiver.wait_for(3, where=lambda one: not one.callback.is_resolved)[0] == first
     tcop_receiver.clear()
     assert tcop_receiver.callbacks == []
     assert post(tcop_receiver.url, b"[1, [2]]")[0] == 400
     [other] = tcop_receiver.callbacks
-    assert (other.at("1.0"), other.at("7"), other.told.resolved) == (2, None, False)
+    assert (other.at("1.0"), other.at("7"), other.callback.is_resolved) == (2, None, False)
     post(tcop_receiver.url, b"{")
     assert tcop_receiver.callbacks[1].json is None
 
@@ -83,7 +83,7 @@ def test_where(tcop_receiver):
     tcop_receiver.wait_for(1, timeout=0.01, where={"alarmStatus": "0"})
 
 def test_callable(tcop_receiver):
-    tcop_receiver.wait_for(1, timeout=0.01, where=lambda one: one.told.resolved)
+    tcop_receiver.wait_for(1, timeout=0.01, where=lambda one: one.callback.is_resolved)
 
 def test_builtin(tcop_pagerduty):
     post(tcop_pagerduty.url, b'{"routing_key":"geheim"}')
@@ -98,13 +98,13 @@ def test_builtin(tcop_pagerduty):
     assert "more characters)>" in said
     assert "waited 0.01 s for 1 callback where alarmStatus == '0'; 0 came, and 12 others:" in said
     assert "  … 2 earlier ones" in said
-    assert "where `tcop_receiver.wait_for(1, timeout=0.01, where=lambda one: one.told.resolved)`; 0 came" in said
+    assert "where `tcop_receiver.wait_for(1, timeout=0.01, where=lambda one: one.callback.is_resolved)`; 0 came" in said
     assert "where `<built-in function callable>`; " in said
     assert "geheim" not in said
 
 
 FAULTS = {
-    "status:503": (503, b"as asked for by --fault\n"),
+    "status:503": (503, b"requested by --fault\n"),
     "401": (401, b""),
     "reset": ("ConnectionResetError", b""),
     "reset-after-request": ("ConnectionResetError", b""),
@@ -172,7 +172,7 @@ def test(tcop_receiver):
     answers = iter([503, Reply(202, b"later"), None])
     tcop_receiver.answer_with(lambda one: next(answers))
     assert [post(tcop_receiver.url)[0] for _ in range(3)] == [503, 202, 200]
-    assert [one.taken for one in tcop_receiver.callbacks] == [False, True, True]
+    assert [one.accepted for one in tcop_receiver.callbacks] == [False, True, True]
     tcop_receiver.answer_with(None)
     tcop_receiver.server.expect_oneshot_request("/").respond_with_data("mine", status=418)
     assert post(tcop_receiver.url) == (418, b"mine")
@@ -244,8 +244,8 @@ def test_pagerduty(tcop_pagerduty):
     assert post(tcop_pagerduty.url, b"{}")[0] == 400
     assert post(tcop_pagerduty.url, json.dumps(EVENT).encode())[0] == 202
     refused, taken = tcop_pagerduty.callbacks
-    assert (refused.taken, taken.taken, taken.said) == (False, True, "trigger k")
-    assert taken.end == "pagerduty"
+    assert (refused.accepted, taken.accepted, taken.note) == (False, True, "trigger k")
+    assert taken.service == "pagerduty"
 
 @pytest.mark.filterwarnings("ignore")
 def test_wecom(tcop_wecom, tcop_clock):

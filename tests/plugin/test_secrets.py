@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tcop_mock.domain.target import Credentials, Secret
+from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:
     import pytest
@@ -23,16 +24,16 @@ def tcop_target(tcop_receiver):
 def test_contract(tcop_contract):
     tcop_contract.check()
 
-def test_sender(tcop_sender, tcop_alarm, tcop_aim, tcop_receiver):
+def test_sender(tcop_sender, tcop_alarm, _tcop_target_under_test, tcop_receiver):
     delivery = tcop_sender.send(tcop_alarm())
     assert tcop_receiver.callbacks[0].header("authorization").startswith("Basic ")
-    assert (delivery, tcop_aim, tcop_sender) == (tcop_receiver.callbacks, None, None)
+    assert (delivery, _tcop_target_under_test, tcop_sender) == (tcop_receiver.callbacks, None, None)
 """
 
 
 def test_no_output_holds_a_password(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """A password in the target is sent, and shown nowhere: not in failures, locals and logs, not in any report."""
-    kinds = ("json", "junit", "html", "har", "markdown", "ndjson", "pytest", "text")
+    kinds = format_names()
     reports = [f"--tcop-report={kind}=report.{kind}" for kind in kinds]
     result = inner(TESTS, "--tcop-clauses=TCM302,TCM205", "-vv", "-l", "-rA", *reports)
     assert result.parseoutcomes()["failed"] >= 2

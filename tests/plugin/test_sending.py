@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.testing.senders import require_asyncio, run_blocking
+from tcop_mock.api import run_in_thread
+from tcop_mock.testing.senders import require_asyncio
 
 if TYPE_CHECKING:
     from pytester_runs import RunPytest
@@ -37,7 +38,7 @@ def test_mark(tcop_sender, tcop_alarm, tcop_receiver):
     assert len(tcop_sender.send(tcop_alarm()).attempts) == 1
 
 def test_bodies(tcop_sender, tcop_alarm, tcop_receiver):
-    tree = tcop_alarm().to_wire()
+    tree = tcop_alarm().to_dict()
     for body in (tree, b'{"a":1}', '{"a":"\u4e91"}'):
         assert tcop_sender.send(body).accepted
     assert [one.json for one in tcop_receiver.callbacks] == [tree, {"a": 1}, {"a": "\u4e91"}]
@@ -49,16 +50,16 @@ def test_a_life_keeps_its_distances_on_the_clock(inner: RunPytest) -> None:
     inner(
         """
 import apps
-from tcop_mock import Notify, NotifyType
+from tcop_mock import NotifyType, RepeatPolicy
 
 def test_life(tcop_sender, tcop_lifecycle, tcop_clock):
-    apps.seen.clear()
-    life = tcop_lifecycle(steps="fire,repeat:2,resolve,fire", notify=Notify(NotifyType.CONTINUOUS, 3600))
+    apps.received_bodies.clear()
+    life = tcop_lifecycle(steps="fire,repeat:2,resolve,fire", notify=RepeatPolicy(NotifyType.CONTINUOUS, 3600))
     deliveries = tcop_sender.send_all([*life, b"{}"])
     assert [one.accepted for one in deliveries] == [True] * 6
-    assert apps.seen == [*[one.body() for one in life], b"{}"]
+    assert apps.received_bodies == [*[one.to_bytes() for one in life], b"{}"]
     resolved, again = life[3], life[4]
-    age_s = (again.alarm.first_occur - resolved.alarm.first_occur).total_seconds()
+    age_s = (again.alarm.first_occurred_at - resolved.alarm.first_occurred_at).total_seconds()
     assert tcop_clock.now_s == age_s
     assert tcop_clock.pauses_s == [3600, 3600, resolved.duration_s - 7200, age_s - resolved.duration_s]
 
@@ -87,12 +88,12 @@ def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        run_blocking(fails())
+        run_in_thread(fails())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("concurrent.futures.Future.result", _interrupted_once())
         with pytest.raises(KeyboardInterrupt):
-            run_blocking(work())
+            run_in_thread(work())
     assert cancelled == [True]
 
 

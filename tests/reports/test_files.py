@@ -1,4 +1,4 @@
-"""Reports on disk."""
+"""Report files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """Give new files the rights 0640."""
+    """Set the umask so that new files have the mode 0640."""
     before = os.umask(0o027)
     yield
     os.umask(before)
 
 
 def test_a_report_replaces_the_old_one(tmp_path: Path) -> None:
-    """The new report takes the old one's place, and nothing else is left in the folder."""
+    """The new report replaces the old one, and no other file is left in the folder."""
     place = tmp_path / "报告.xml"
     write_report(place, b"old")
     write_report(str(place), b"new")
@@ -34,14 +34,14 @@ def test_a_report_replaces_the_old_one(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("umask")
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
-def test_a_report_has_the_rights_of_other_files(tmp_path: Path) -> None:
-    """A report is as readable as any file the user writes; temporary files are not."""
+def test_a_report_has_the_mode_of_other_files(tmp_path: Path) -> None:
+    """A report has the mode of the user's new files, unlike a temporary file."""
     write_report(tmp_path / "report", b"")
     assert stat.S_IMODE((tmp_path / "report").stat().st_mode) == 0o640
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    """A report through a link is written where the link leads."""
+    """A report to a link is written to the target of the link."""
     link = tmp_path / "latest"
     link.symlink_to("today")
     write_report(link, b"report")
@@ -50,8 +50,8 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_what_cannot_be_replaced_is_written_to(tmp_path: Path) -> None:
-    """A device or pipe gets the report and stays what it is."""
+def test_a_device_or_pipe_is_written_to(tmp_path: Path) -> None:
+    """A device or pipe is written to, not replaced."""
     write_report("/dev/null", b"report")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)  # noqa: PTH116 - Path.stat is the same
     assert require_writable("/dev/null") == Path("/dev/null")
@@ -65,21 +65,21 @@ def test_what_cannot_be_replaced_is_written_to(tmp_path: Path) -> None:
         (".", "is a folder; name a file"),
     ],
 )
-def test_a_place_that_cannot_be_is_a_usage_error(tmp_path: Path, name: str, problem: str) -> None:
-    """A missing folder, or a folder of that name, is told before anything is written."""
+def test_an_impossible_path_is_a_usage_error(tmp_path: Path, name: str, problem: str) -> None:
+    """A missing folder, or a folder with that name, is rejected before anything is written."""
     with pytest.raises(UsageError, match=problem):
         require_writable(tmp_path / name)
 
 
-def test_a_folder_that_may_not_be_written_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A read-only folder is told by name (root may write everywhere, so the system's answer is given here)."""
+def test_a_read_only_folder_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names a read-only folder (the access check is patched, because root may write everywhere)."""
     monkeypatch.setattr(os, "access", lambda path, mode: not (path == tmp_path.resolve() and mode == os.W_OK))
     with pytest.raises(UsageError, match="is not writable"):
         write_report(tmp_path / "report", b"")
 
 
 def test_a_failed_write_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the disk is full, the old report is whole, the draft is gone and the error says why."""
+    """With a full disk the old report stays intact, the temporary file is removed, and the error names the reason."""
     place = tmp_path / "report"
     write_report(place, b"old")
 

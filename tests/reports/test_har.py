@@ -1,4 +1,4 @@
-"""Findings as an HTTP Archive."""
+"""HTTP Archive report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from verdict_samples import EXCHANGE, FAILED, FINDING_WITH_EXCHANGE, RUN_INFO, m
 
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.verdict import Exchange, Verdict
-from tcop_mock.inputs.requests import read_requests
+from tcop_mock.inputs.reader import read_requests
 from tcop_mock.reports.har import har_document
 
 
@@ -23,7 +23,7 @@ def of(*exchanges: Exchange) -> Verdict:
 
 
 def test_an_exchange_is_an_entry() -> None:
-    """Request and answer are there in whole, at their time, with the keys that HAR 1.2 demands."""
+    """Requests and responses are complete, with their times and the keys that HAR 1.2 requires."""
     log = har_document(of(EXCHANGE))["log"]
     assert log["version"] == "1.2"
     [entry] = log["entries"]
@@ -44,8 +44,8 @@ def test_an_exchange_is_an_entry() -> None:
         assert keys <= part.keys()
 
 
-def test_what_no_answer_came_to_has_status_0() -> None:
-    """As browsers write it; credentials are shown to have been there, and nothing of them."""
+def test_a_request_without_a_response_has_status_0() -> None:
+    """A request without a response has status 0, as browsers write it; credentials are masked."""
     silent = Attempt(Outcome.TIMED_OUT, 100.0, 100.0, 105.0, detail="no answer")
     push = replace(EXCHANGE.case.request, method="GET", headers=(), body=b"", query="a=1&b=")
     one = Exchange("http://h/x?a=1&b=", replace(EXCHANGE.case, request=push), silent, has_credentials=True)
@@ -57,23 +57,23 @@ def test_what_no_answer_came_to_has_status_0() -> None:
     assert "postData" not in entry["request"]
 
 
-def test_replay_reads_it() -> None:
-    """What replay finds in the archive are the requests, byte for byte, also those that are no UTF-8."""
+def test_replay_reads_the_archive() -> None:
+    """Replay reads the same bytes from the archive, also bodies that are not UTF-8."""
     bodies = (b'{"a":"\xe4\xba\x91"}', b"\xff\x00\xfe", "\u202e".encode())
     exchanges = [
         replace(EXCHANGE, case=replace(EXCHANGE.case, request=replace(EXCHANGE.case.request, body=body)))
         for body in bodies
     ]
     document = har_document(of(*exchanges))
-    kept, warning = read_requests(json.dumps(document).encode(), "x.har")
-    assert warning == ""
+    kept, warnings = read_requests(json.dumps(document).encode(), "x.har")
+    assert warnings == []
     assert tuple(one.body for one in kept) == bodies
     assert {one.headers for one in kept} == {(("Content-Type", "application/json"),)}
     encoded = document["log"]["entries"][1]["request"]["postData"]
     assert base64.b64decode(encoded["text"]) == bodies[1]
 
 
-def test_a_verdict_without_a_clock_has_one_too() -> None:
-    """Where nobody looked at a clock, entries keep their distances."""
+def test_a_verdict_without_a_start_time_has_an_archive() -> None:
+    """Without a start time, entries keep the intervals between them."""
     document = har_document(replace(of(EXCHANGE), run_info=None))
     assert document["log"]["entries"][0]["startedDateTime"].startswith("1970-01-01T00:01:41.500")

@@ -1,4 +1,4 @@
-"""The HTML report."""
+"""HTML report of a check."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ALL = replace(
 
 
 class Page(HTMLParser):
-    """Reads a page: its elements with their attributes, and its text."""
+    """Parser that collects the elements, attributes and texts of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -44,40 +44,40 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element."""
+        """Record an element."""
         self.elements.append((tag, dict(attrs)))
         if tag not in _VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Hold it to be the last one that was opened."""
+        """Require that it closes the last open element."""
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """Keep text."""
+        """Record text."""
         if self.open[-1:] != ["style"]:
             self.text += f" {data}"
 
 
 def page(of: Verdict) -> Page:
-    """Return the report of a verdict as a reader has it."""
+    """Return the parsed report of a verdict."""
     read = Page(html_document(of))
     assert read.open == []
     return read
 
 
 def test_the_page_has_everything() -> None:
-    """Verdict, facts, findings with evidence and commands, what is known, unjudged, left out and assumed."""
+    """The page has verdict, metadata, findings with evidence and commands, known and skipped clauses, assumptions."""
     text = page(_ALL).text
     for part in (
         "Broken: 1 must clause.",
         "took 12.2 s",
         "TCM302 recover-time-zero",
         "< 系统错误",
-        "See it again: curl",
+        "Reproduce: curl",
         "tcop-mock replay TCM302/4",
         "(known since 2026-11-01)",
-        "TCM105 answered 500 is not found any more",
+        "TCM105 answered 500 was not found",
         "<late>",
         "(TCM201, TCM202)",
         "Any status from 200 to 299 is success",
@@ -87,14 +87,14 @@ def test_the_page_has_everything() -> None:
 
 
 def test_a_kept_contract_has_no_empty_sections() -> None:
-    """A verdict without findings has no section of them."""
+    """A verdict without findings has no section for them."""
     text = page(replace(make_verdict(PASSED), assumptions=())).text
     assert "The contract is kept." in text
     assert not any(title in text for title in ("Known", "Not run", "Assumed", "See it again"))
 
 
 def test_many_findings_are_counted() -> None:
-    """After the first few findings of a clause the rest is a number; what is known in part says so."""
+    """The page shows the first findings of a clause and the number of the others; a partly known finding says so."""
     shown = failed_result(7)
     first = replace(shown.findings[0], baseline_entry=BASELINE_ENTRY, new_cases=("a case",))
     text = page(make_verdict(replace(shown, findings=(first, *shown.findings[1:])))).text
@@ -104,7 +104,7 @@ def test_many_findings_are_counted() -> None:
 
 
 def test_nothing_is_fetched_and_nothing_runs() -> None:
-    """No element that runs or loads, no address, no handler; the policy allows the one style sheet, by its hash."""
+    """The page has no scripts, resources, URLs or handlers; its policy allows only the style sheet, by its hash."""
     written = html_document(_ALL)
     read = Page(written)
     assert {tag for tag, _ in read.elements}.isdisjoint(
@@ -123,5 +123,5 @@ def test_nothing_is_fetched_and_nothing_runs() -> None:
 
 @pytest.mark.parametrize("rule", ["prefers-color-scheme: dark", "@media print", "max-width: 36rem", "pre-wrap"])
 def test_the_page_suits_its_readers(rule: str) -> None:
-    """It has rules for the dark, for paper, for narrow screens, and wraps what is long."""
+    """The style sheet has rules for dark mode, paper and narrow screens, and wraps long words."""
     assert rule in html_document(_ALL)

@@ -1,4 +1,4 @@
-"""JUnit XML, and what its readers demand."""
+"""JUnit report, and the requirements of its readers."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _SUITE_KEYS = ["name", "package", "id", "hostname", "timestamp", "tests", "failu
 
 
 def document(of: Verdict, fail_on: Level = Level.MUST) -> ET.Element:
-    """Return the report as an XML reader sees it."""
+    """Return the parsed report."""
     return ET.fromstring(junit_document(of, fail_on=fail_on, started=_STARTED))  # noqa: S314 - ours
 
 
 def case(result: ClauseResult, fail_on: Level = Level.MUST) -> ET.Element:
-    """Return the test case of one result, in a run that judged a must clause."""
+    """Return the test case of one result, in a run that checked a must clause."""
     found = document(make_verdict(PASSED, result), fail_on).findall("testsuite/testcase")[1]
     assert found.get("name") == f"{result.clause.code} {result.clause.slug}"
     return found
@@ -46,7 +46,7 @@ def case(result: ClauseResult, fail_on: Level = Level.MUST) -> ET.Element:
     "of", [_ALL, make_verdict(), make_verdict(*SKIPPED), make_verdict(PASSED)], ids=["all", "none", "out", "pass"]
 )
 def test_the_form_is_that_of_both_schemas(of: Verdict) -> None:
-    """Elements, order and attributes are those of Jenkins' junit-10.xsd and, below the root, of Ant's JUnit.xsd."""
+    """Elements, order and attributes follow junit-10.xsd of Jenkins and, below the root, JUnit.xsd of Ant."""
     root = document(of)
     assert root.tag == "testsuites"
     assert set(root.attrib) == {"name", "time", "tests", "failures", "errors"}
@@ -71,13 +71,13 @@ def test_the_form_is_that_of_both_schemas(of: Verdict) -> None:
 
 
 def test_output_elements_have_text() -> None:
-    """No output element is empty: publish-unit-test-result strips their text without looking whether there is any."""
+    """No output element is empty: publish-unit-test-result fails on one without text."""
     for tag in ("system-out", "system-err"):
         assert document(_ALL).findtext(f"testsuite/{tag}")
 
 
-def test_the_suite_tells_of_the_run() -> None:
-    """Start (UTC, to the second), properties and verdict are in the suite, the target without credentials."""
+def test_the_suite_has_the_metadata_of_the_run() -> None:
+    """The suite has start (UTC, to the second), properties and verdict, and the target without credentials."""
     suite = document(_ALL)[0]
     assert suite.get("timestamp") == "2026-11-23T10:30:59"
     assert {one.get("name"): one.get("value") for one in suite.iter("property")} == {
@@ -91,14 +91,14 @@ def test_the_suite_tells_of_the_run() -> None:
     }
     assert suite.findtext("system-out") == (
         "6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. "
-        "Broken without counting: 1 should clause.\n"
+        "Broken but not counted: 1 should clause.\n"
         "Assumed: Any status from 200 to 299 is success: the page does not say what is.\n"
         "Assumed: 重试间隔没有文档说明。"
     )
 
 
 def test_the_numbers_are_those_of_the_cases() -> None:
-    """The attributes of suite and root are what a reader counts itself; the time is the sum of the cases'."""
+    """The counts of suite and root match the cases; the time is the sum of the cases."""
     root = document(_ALL)
     suite = root[0]
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped", "time")] == [
@@ -112,7 +112,7 @@ def test_the_numbers_are_those_of_the_cases() -> None:
 
 
 def test_a_passed_clause_is_an_empty_case() -> None:
-    """A kept clause is a test case with class, name and time, and nothing in it."""
+    """A passed clause is an empty test case with class, name and time."""
     passed = document(make_verdict(PASSED)).find("testsuite/testcase")
     assert passed is not None
     assert passed.attrib == {"classname": "tcop-mock.must", "name": "TCM101 accepts-catalogue", "time": "0.250"}
@@ -120,7 +120,7 @@ def test_a_passed_clause_is_an_empty_case() -> None:
 
 
 def test_a_broken_clause_is_a_failure_with_everything() -> None:
-    """The message is the finding's title; the text has evidence, fix and the whole command: some show nothing else."""
+    """The message is the title of the finding; the text has evidence, fix and the whole command."""
     failure = case(FAILED).find("failure")
     assert failure is not None
     assert failure.attrib == {"message": FINDING.title, "type": "must"}
@@ -129,14 +129,14 @@ def test_a_broken_clause_is_a_failure_with_everything() -> None:
 
 
 def test_more_findings_are_counted_in_the_message() -> None:
-    """A clause with several findings has the first one's title, and says how many more there are."""
+    """A clause with several findings has the title of the first one, and the number of the others."""
     failure = case(replace(FAILED, findings=(FINDING,) * 3)).find("failure")
     assert failure is not None
     assert failure.get("message") == f"{FINDING.title} (and 2 more findings)"
 
 
 def test_a_failure_without_finding_has_its_requirement() -> None:
-    """A clause that failed without a finding is told by what it wants."""
+    """A failed clause without findings has its requirement as message."""
     failure = case(replace(FAILED, findings=())).find("failure")
     assert failure is not None
     assert failure.get("message") == FAILED.clause.requirement
@@ -154,43 +154,43 @@ def test_a_failure_without_finding_has_its_requirement() -> None:
             Level.MUST,
             "skipped",
             "should",
-            "should clause could not be judged: not finished within --max-time",
+            "should clause could not be checked: not finished within --max-time",
         ),
         (_SHOULD_ERROR, Level.SHOULD, "error", "should", "not finished within --max-time"),
     ],
 )
-def test_only_what_counts_is_red(result: ClauseResult, fail_on: Level, tag: str, kind: str, message: str) -> None:
-    """What does not decide on the run is skipped, not hidden: its message says what is wrong and its text the rest."""
-    (told,) = case(result, fail_on)
-    assert (told.tag, told.get("type"), told.get("message")) == (tag, kind, message)
-    assert told.text
+def test_only_counting_clauses_fail(result: ClauseResult, fail_on: Level, tag: str, kind: str, message: str) -> None:
+    """A failure that does not decide the result is skipped, with the problem as message and the details as text."""
+    (rendered,) = case(result, fail_on)
+    assert (rendered.tag, rendered.get("type"), rendered.get("message")) == (tag, kind, message)
+    assert rendered.text
 
 
-def test_a_run_without_a_judged_must_clause_is_red() -> None:
-    """A suite in which all is skipped would be green, so such a run has an error of its own."""
+def test_a_run_without_a_checked_must_clause_fails() -> None:
+    """A run without a checked must clause has an extra error, because a suite of skipped cases counts as passed."""
     root = document(make_verdict(*SKIPPED))
     *_, added = root.iter("testcase")
     assert added.get("classname") == "tcop-mock.run"
     error = added.find("error")
     assert error is not None
-    assert error.get("message") == "Undecided: no must clause was judged."
+    assert error.get("message") == "Undecided: no must clause was checked."
     assert (root[0].get("tests"), root[0].get("errors"), root[0].get("skipped")) == ("3", "1", "2")
 
 
-def test_no_two_cases_have_class_and_name_in_common() -> None:
-    """GitLab keeps only the first of cases that agree in class and name."""
+def test_class_and_name_are_unique() -> None:
+    """Class and name are unique, because GitLab keeps only the first of equal cases."""
     keys = [(one.get("classname"), one.get("name")) for one in document(_ALL).iter("testcase")]
     assert len(set(keys)) == len(keys) == 6
 
 
-def test_another_reader_understands_it(tmp_path: Path) -> None:
-    """junitparser, on which publish-unit-test-result is built, reads the same numbers, results and texts."""
+def test_junitparser_reads_the_report(tmp_path: Path) -> None:
+    """junitparser, the base of publish-unit-test-result, reads the same counts, results and texts."""
     file = tmp_path / "junit.xml"
     file.write_bytes(junit_document(_ALL, fail_on=Level.MUST, started=_STARTED))
     report = JUnitXml.fromfile(str(file))
     (suite,) = report
     assert (suite.tests, suite.failures, suite.errors, suite.skipped, suite.time) == (6, 1, 1, 3, 3.25)
-    results = {one.name: [(type(told).__name__, told.message) for told in one.result] for one in suite}
+    results = {one.name: [(type(rendered).__name__, rendered.message) for rendered in one.result] for one in suite}
     assert results["TCM101 accepts-catalogue"] == []
     assert results["TCM302 recover-time-zero"] == [("Failure", FINDING.title)]
     assert results["TCM105 response-bounded"] == [("Skipped", f"should clause broken: {FINDING.title}")]

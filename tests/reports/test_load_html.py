@@ -1,4 +1,4 @@
-"""A load as an HTML page with charts, and its course as CSV."""
+"""HTML report of a load with charts, and its CSV report."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import hashlib
 import io
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
-from scenario_samples import PLAN, SUMMARY
+from scenario_samples import PLAN, SUMMARY, load_result
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel
@@ -22,7 +21,6 @@ from tcop_mock.reports.charts import short_time
 from tcop_mock.reports.load_html import load_html
 from tcop_mock.reports.load_json import load_csv
 
-_STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 _HELD = evaluate(parse_objectives(["p99<500ms,errors<20%"], LoadModel.SCRIPT), SUMMARY)
 _EMPTY = replace(
     SUMMARY,
@@ -39,7 +37,7 @@ _EMPTY = replace(
 
 
 class _Page(HTMLParser):
-    """What a browser finds in a page."""
+    """Parser that collects the elements and texts of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -61,41 +59,41 @@ class _Page(HTMLParser):
 
 
 def page(load: LoadSummary = SUMMARY, attempts: dict[int, int] | None = None) -> _Page:
-    """Return a load with objectives as a browser sees it."""
-    return _Page(load_html(load, _HELD, {3: 38, 4: 2} if attempts is None else attempts, _STARTED))
+    """Return the parsed page of a load with objectives."""
+    return _Page(load_html(load_result(load, _HELD, {3: 38, 4: 2} if attempts is None else attempts)))
 
 
-def test_the_page_tells_the_whole_load() -> None:
-    """Objectives, what became of notifications, times, charts, assumptions; never a password."""
-    written = load_html(SUMMARY, _HELD, {3: 38, 4: 2}, _STARTED)
-    told = " ".join(page().texts)
-    assert "1 of 2 objectives kept; 100 of 120 attempts acked" in told
+def test_the_page_shows_the_whole_load() -> None:
+    """The page has objectives, outcomes, times, charts and assumptions, and no password."""
+    written = load_html(load_result(SUMMARY, _HELD, {3: 38, 4: 2}))
+    rendered = " ".join(page().texts)
+    assert "1 of 2 objectives kept; 100 of 120 attempts acked" in rendered
     for text in (
         "http://***@127.0.0.1:8080/hook",
         "2026-11-23 10:30:00 UTC",
         "p99<500ms",
         "20 of 120 (16.67%)",
         "1.18 attempts for each notification",
-        "2 notifications of which every attempt failed",
-        "12 pushes that the receiver may have had twice",
-        "5.50 s from the last notification that was due to the end",
+        "2 notifications whose attempts all failed",
+        "12 requests that the receiver may have received twice",
+        "5.50 s from the last due notification to the end",
         "8 of 503",
-        "2 (1.96 %) not acked so soon after they were due",
+        "2 (1.96 %) not acked within that time",
         PLAN.assumptions[0],
     ):
-        assert text in told
+        assert text in rendered
     assert page().captions() == [
         "Ack time over time; the line is TCOP's 5 s",
         "Attempts a second, by their end",
-        "Acks by the time that they took",
-        "Alarms by the attempts that all their notifications took",
+        "Acks by latency",
+        "Alarms by number of attempts",
     ]
     assert "7Kq2" not in written
 
 
 def test_nothing_is_fetched_or_run() -> None:
-    """No script, no address, no style but the sheet that the policy names by its hash."""
-    written = load_html(SUMMARY, _HELD, {3: 38}, _STARTED)
+    """The page has no scripts, no URLs, and only the style sheet that the policy names by its hash."""
+    written = load_html(load_result(SUMMARY, _HELD, {3: 38}))
     found = page()
     assert {tag for tag, _ in found.tags} & {"script", "img", "link", "iframe", "object", "a", "image", "use"} == set()
     assert not any({"src", "href", "style", "onload"} & set(attrs) for _, attrs in found.tags)
@@ -108,7 +106,7 @@ def test_nothing_is_fetched_or_run() -> None:
 
 
 def test_the_charts_stay_within_their_frame() -> None:
-    """Every point, bar and text lies in the box that is shown; a second without an ack is a gap in the curves."""
+    """Every point, bar and text is inside the view box; a second without an ack is a gap in the curves."""
     gaps = tuple(replace(point, acked=0) if 20 <= point.at_s < 30 else point for point in SUMMARY.series)
     found = page(replace(SUMMARY, series=gaps))
     numbers: list[tuple[float, float]] = []
@@ -138,66 +136,68 @@ def test_the_charts_stay_within_their_frame() -> None:
         ),
     ],
 )
-def test_the_head_says_whether_it_was_good(load: LoadSummary, cls: str, headline: str) -> None:
-    """Broken where an objective is, or where it was cut short."""
+def test_the_header_shows_the_result(load: LoadSummary, cls: str, headline: str) -> None:
+    """The page is broken if an objective is, or if the load was interrupted."""
     found = page(load)
     assert found.classes("header") == [cls]
     assert headline in found.texts
 
 
 def test_without_objectives_failures_decide() -> None:
-    """All acked is good, anything else is not; the table of objectives is left out."""
+    """Without objectives, only a load with all attempts acked is good, and there is no table of objectives."""
     whole = replace(SUMMARY, outcomes={Outcome.ACKED: 120}, notes=("descriptors ran out",), recovery_s=None)
-    good = _Page(load_html(whole, (), {}, _STARTED))
+    good = _Page(load_html(load_result(whole)))
     assert good.classes("header") == ["kept"]
     assert "Objectives" not in good.texts
     assert "descriptors ran out" in good.texts
     assert len(good.captions()) == 3
-    bad = _Page(load_html(SUMMARY, (), {}, _STARTED))
+    bad = _Page(load_html(load_result()))
     assert bad.classes("header") == ["broken"]
 
 
-def test_a_load_in_which_nothing_came_back_has_a_page_too() -> None:
-    """No chart has anything to show, and no time is told."""
+def test_a_load_without_a_response_has_a_page() -> None:
+    """A load without a response has a page without charts and times."""
     found = page(_EMPTY, {})
     assert found.captions() == []
     assert found.texts.count("-") == 3 * 6
-    assert "0 (0 %) timed out, or acked later than that" in found.texts
+    assert "0 (0 %) timed out, or acked later" in found.texts
 
 
 def test_a_closed_load_is_never_late() -> None:
-    """It has no schedule, so that its page says nothing of one."""
+    """A closed load has no schedule, so its page has no start delays."""
     closed = page(replace(SUMMARY, plan=replace(PLAN, model=LoadModel.CLOSED), lateness=Distribution()))
-    words = {"Late", "Dropped", "From the actual start", "Begun late by"}
+    words = {"Late", "Dropped", "From the actual start", "Start delay"}
     assert not words & set(closed.texts)
     assert words - {"Dropped"} <= set(page(SUMMARY).texts)
 
 
-def test_texts_are_no_markup() -> None:
-    """What looks like an element, or could act on a reader, is shown as it is written."""
+def test_texts_are_not_markup() -> None:
+    """Markup and control characters in texts are shown escaped."""
     plan = replace(PLAN, title="<script>alert(1)</script>\x1b[31m\u202e", assumptions=("<b>bold</b>",))
-    written = load_html(replace(SUMMARY, plan=plan), _HELD, {}, _STARTED)
+    written = load_html(load_result(replace(SUMMARY, plan=plan), _HELD))
     assert "<script" not in written
     assert "<b>" not in written
     assert "\x1b" not in written
     assert "\u202e" not in written
 
 
-def test_a_long_load_has_as_many_points_as_can_be_seen() -> None:
-    """A day of seconds makes a page of the size of a minute's."""
+def test_a_long_load_has_a_bounded_page() -> None:
+    """The page of a whole day is not much larger than the page of a minute."""
     [first, *_] = SUMMARY.series
     day = tuple(replace(first, at_s=float(at)) for at in range(86_400))
-    assert len(load_html(replace(SUMMARY, series=day), _HELD, {}, _STARTED)) < 100_000
+    assert len(load_html(load_result(replace(SUMMARY, series=day), _HELD))) < 100_000
 
 
-@pytest.mark.parametrize("seconds, told", [(0.000001, "1 µs"), (0.0205, "20.5 ms"), (0.9999, "1 s"), (12.0, "12 s")])
-def test_axes_name_times_shortly(seconds: float, told: str) -> None:
-    """Three digits and a unit."""
-    assert short_time(seconds) == told
+@pytest.mark.parametrize(
+    "seconds, rendered", [(0.000001, "1 µs"), (0.0205, "20.5 ms"), (0.9999, "1 s"), (12.0, "12 s")]
+)
+def test_axis_labels_are_short(seconds: float, rendered: str) -> None:
+    """Axis labels have up to three digits and a unit."""
+    assert short_time(seconds) == rendered
 
 
-def test_the_course_as_csv() -> None:
-    """A row a point under the names of the JSON report, which spreadsheets read back."""
+def test_the_series_as_csv() -> None:
+    """The CSV has one row per second and the column names of the JSON report."""
     rows = list(csv.DictReader(io.StringIO(load_csv(SUMMARY.series[:2]), newline="")))
     assert list(rows[0]) == [
         "at_s",

@@ -1,4 +1,4 @@
-"""Markdown, and the annotations of GitHub Actions."""
+"""Markdown report, and annotations of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tcop_mock.reports.markdown import markdown_document, workflow_commands
 
 
 def parsed(text: str) -> str:
-    """Return what a reader of GitHub's dialect makes of Markdown."""
+    """Return the HTML of Markdown in GitHub's dialect."""
     return str(MarkdownIt("gfm-like", {"linkify": False}).render(text))
 
 
 def test_the_report_has_everything() -> None:
-    """Verdict, facts, findings with evidence and commands, what is known, unjudged, left out and assumed."""
+    """The report has verdict, metadata, findings with evidence and commands, known and skipped clauses, assumptions."""
     of = replace(
         make_verdict(PASSED, failed_result(1), KNOWN, ERROR, *SKIPPED),
         run_info=RUN_INFO,
@@ -47,9 +47,9 @@ def test_the_report_has_everything() -> None:
         "tcop-mock replay TCM302/4",
         "<h2>Known</h2>",
         "(known since 2026-11-01)",
-        "<h2>Known, and not found any more</h2>",
-        "TCM105 answered 500 is not found any more",
-        "<h2>Could not be judged</h2>",
+        "<h2>Known, but not found</h2>",
+        "TCM105 answered 500 was not found",
+        "<h2>Could not be checked</h2>",
         "TCM515 burst-acks (must): <code>not finished within --max-time</code>",
         "<h2>Not run</h2>",
         "</code>: TCM201, TCM202</li>",
@@ -60,14 +60,14 @@ def test_the_report_has_everything() -> None:
 
 
 def test_a_kept_contract_is_short() -> None:
-    """A verdict without findings has no section of them."""
+    """A verdict without findings has no section for them."""
     text = markdown_document(replace(make_verdict(PASSED), assumptions=()))
     assert text.startswith("# ✅ The contract is kept.")
     assert "## " not in text
 
 
-def test_the_brief_one_leaves_evidence_out() -> None:
-    """A summary that is short of room has titles and details only."""
+def test_the_brief_report_has_no_evidence() -> None:
+    """The brief report has only titles and details."""
     brief = markdown_document(make_verdict(failed_result(1)), brief=True)
     assert FINDING.title in brief
     assert "系统错误" not in brief
@@ -75,7 +75,7 @@ def test_the_brief_one_leaves_evidence_out() -> None:
 
 
 def test_many_findings_are_counted() -> None:
-    """After the first few findings of a clause the rest is a number; what is known in part says so."""
+    """The report shows the first findings of a clause and the number of the others; a partly known finding says so."""
     shown = failed_result(7)
     first = replace(shown.findings[0], baseline_entry=BASELINE_ENTRY, new_cases=("a case",))
     text = markdown_document(make_verdict(replace(shown, findings=(first, *shown.findings[1:]))))
@@ -85,17 +85,17 @@ def test_many_findings_are_counted() -> None:
 
 
 @pytest.mark.parametrize("fail_on", [Level.MUST, Level.SHOULD])
-def test_annotations_say_what_is_not_kept(fail_on: Level) -> None:
-    """Errors for what counts come first, warnings for what does not, notices for what is known."""
+def test_broken_clauses_are_annotated(fail_on: Level) -> None:
+    """Clauses that decide the result are errors and come first; others are warnings; known ones are notices."""
     commands = list(workflow_commands(make_verdict(SHOULD, PASSED, *SKIPPED, FAILED, ERROR, KNOWN), fail_on=fail_on))
     should = "error" if fail_on is Level.SHOULD else "warning"
-    told = {
+    rendered = {
         f"::{should} title=TCM105 response-bounded (should)::{FINDING.title}",
         f"::error title=TCM302 recover-time-zero (must)::{FINDING.title}",
-        "::error title=TCM515 burst-acks (must)::could not be judged: not finished within --max-time",
+        "::error title=TCM515 burst-acks (must)::could not be checked: not finished within --max-time",
         f"::notice title=TCM105 response-bounded (should)::known since 2026-11-01: {FINDING.title}",
     }
-    assert set(commands) == told
+    assert set(commands) == rendered
     assert fail_on is Level.SHOULD or [line.split()[0] for line in commands] == [
         "::error",
         "::error",
@@ -105,7 +105,7 @@ def test_annotations_say_what_is_not_kept(fail_on: Level) -> None:
 
 
 def test_a_run_that_decides_nothing_is_an_error() -> None:
-    """Where no must clause was judged, that is annotated."""
+    """A run without a checked must clause has an annotation."""
     assert list(workflow_commands(make_verdict(*SKIPPED))) == [
-        "::error title=tcop-mock::Undecided: no must clause was judged."
+        "::error title=tcop-mock::Undecided: no must clause was checked."
     ]

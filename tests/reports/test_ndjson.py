@@ -1,4 +1,4 @@
-"""A run as lines of JSON."""
+"""NDJSON report."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _OF = make_verdict(PASSED, FAILED, ERROR, *SKIPPED)
 
 
-def test_each_event_keeps_its_schema() -> None:
-    """Every line is closed by its schema, clauses and the report in it by theirs."""
+def test_each_event_is_valid() -> None:
+    """Every line is valid, and so are the clauses and the report in it."""
     lines = Draft202012Validator(read_schema("check-event"))
     report = Draft202012Validator(read_schema("check-report"))
     for event in run_events(_OF):
@@ -33,8 +33,8 @@ def test_each_event_keeps_its_schema() -> None:
             assert document["report"] == check_document(_OF)
 
 
-def test_a_line_is_there_as_soon_as_it_is_told(tmp_path: Path) -> None:
-    """After each event the file has one whole line more; what an earlier run left is gone."""
+def test_a_line_is_written_at_once(tmp_path: Path) -> None:
+    """Each event adds one complete line; the lines of an earlier run are removed."""
     place = tmp_path / "run.ndjson"
     place.write_text("of another run\n", encoding="utf-8")
     stream = NdjsonFile(place)
@@ -50,15 +50,15 @@ def test_a_line_is_there_as_soon_as_it_is_told(tmp_path: Path) -> None:
     assert not list(Draft202012Validator(read_schema("check-event")).iter_errors(last))
 
 
-def test_a_run_that_has_ended_can_be_told_so_too() -> None:
-    """The lines of a verdict are those of a run, but for when clauses began."""
-    told = [json.loads(line) for line in render_ndjson(_OF).splitlines()]
-    assert [line["event"] for line in told] == ["run-started", *["clause-finished"] * 5, "run-finished"]
-    assert told[0]["clauses"] == [line["clause"]["code"] for line in told[1:-1]]
+def test_a_finished_run_can_be_rendered() -> None:
+    """The lines of a verdict are those of a run, without the starts of clauses."""
+    rendered = [json.loads(line) for line in render_ndjson(_OF).splitlines()]
+    assert [line["event"] for line in rendered] == ["run-started", *["clause-finished"] * 5, "run-finished"]
+    assert rendered[0]["clauses"] == [line["clause"]["code"] for line in rendered[1:-1]]
 
 
 def test_a_file_that_cannot_be_opened_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system says is told with the name of the file."""
+    """The error names the file and the reason."""
 
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_opened_is_a_usage_error(tmp_path: Path, monkeypat
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")  # noqa: PTH110 - a device
 def test_a_full_disk_is_a_usage_error() -> None:
-    """A line that cannot be written is told with the name of the file."""
+    """The error about a line that cannot be written names the file."""
     stream = NdjsonFile("/dev/full")
     with pytest.raises(UsageError, match="cannot be written: No space left"):
         stream.fail("x")

@@ -125,7 +125,7 @@ def test_a_request_is_written_as_it_was_sent() -> None:
         "body=b'2\\r\\n01\\r\\n3\\r\\n234\\r\\n3\\r\\n567\\r\\n2\\r\\n89\\r\\n0\\r\\n\\r\\n',",
         "chunked=True,",
         "cut=4,",
-        "offer='empty-password',",
+        "credentials='empty-password',",
         "if is_one_of(answer, ['413']):",
         "status(answer, allow=['2xx'])",
     ):
@@ -133,7 +133,7 @@ def test_a_request_is_written_as_it_was_sent() -> None:
     plain = replace(push, chunked=False, body=b"x" * 5_000)
     text = module_of(replace(EXCHANGE, case=replace(case, request=plain)))
     assert "segments=(2, 3)," in text
-    assert 'body=unpacked("' in text
+    assert 'body=decompress("' in text
     assert len(text) < 10_000
 
 

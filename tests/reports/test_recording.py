@@ -1,4 +1,4 @@
-"""What ``listen`` tells of a request."""
+"""Lines of ``listen`` about a request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RECORD = {
 
 
 def test_a_body_with_many_problems_does_not_fill_the_screen() -> None:
-    """Twelve notes are told, and how many more there are."""
+    """Twelve issues are listed, and the others are counted."""
     catalog = Catalog.load()
     tree = json.loads(
         BodyRenderer(Generator(1), catalog.get("cvm/basic-monitoring"), LifecyclePoint(State.FIRING)).body(0)
@@ -36,4 +36,4 @@ def test_a_body_with_many_problems_does_not_fill_the_screen() -> None:
     request, *notes, rest = record_lines(RECORD, verdict, quiet=False)
     assert request == "22:31:05.123 POST /hook 200"
     assert len(notes) == 12
-    assert rest == "  … 1 more note; tcop-mock validate tells them all"
+    assert rest == "  … 1 more note; tcop-mock validate shows all"

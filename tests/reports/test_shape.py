@@ -1,4 +1,4 @@
-"""The page of one shape: all that is known of it, readable on a terminal."""
+"""Lines and document of one shape."""
 
 from __future__ import annotations
 
@@ -32,68 +32,68 @@ def example(shape: Shape) -> dict[str, Any]:
 
 
 def page(shape: Shape) -> list[str]:
-    """Return the lines of a shape's page."""
+    """Return the lines of a shape."""
     return list(shape_lines(shape, example(shape)))
 
 
 def unwrapped(*lines: str) -> str:
-    """Return lines as one without blanks: prose is broken at them, and Chinese between any two characters."""
+    """Join lines without blanks: prose is wrapped at blanks, and Chinese between any two characters."""
     return "".join("".join(lines).split())
 
 
 @each_shape
-def test_a_page_tells_all_of_a_shape(shape: Shape) -> None:
-    """Every fact, name, spelling, erratum and assumption of the entry stands on its page."""
+def test_the_lines_have_everything_about_a_shape(shape: Shape) -> None:
+    """The lines have every fact, name, spelling, erratum and assumption of the entry."""
     text = unwrapped(*page(shape))
-    told = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms_of(shape)]
-    told += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
-    told += [word for key, others in shape.aliases.items() for word in (key, *others)]
-    told += [*shape.observed.dimensions, *(key for key, _ in shape.observed.additional_msg)]
-    told += [metric.observed_show_name.en for metric in shape.metrics if metric.observed_show_name]
-    told += [word for erratum in shape.errata for word in (erratum.page, erratum.problem, erratum.here)]
-    told += [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
-    told += [shape.source, *([shape.sample.errata] if shape.sample else ["no page prints a sample"])]
-    told += [shape.cloud_event.source, shape.cloud_event.subject] if shape.cloud_event else []
-    assert [word for word in told if unwrapped(word) not in text] == []
+    rendered = [shape.id, shape.title.zh, shape.policy.type, shape.namespace, *shape.dimensions, *forms_of(shape)]
+    rendered += [*(metric.name for metric in shape.metrics), *(event.name for event in shape.events)]
+    rendered += [word for key, others in shape.aliases.items() for word in (key, *others)]
+    rendered += [*shape.observed.dimensions, *(key for key, _ in shape.observed.additional_msg)]
+    rendered += [metric.observed_show_name.en for metric in shape.metrics if metric.observed_show_name]
+    rendered += [word for erratum in shape.errata for word in (erratum.page, erratum.problem, erratum.here)]
+    rendered += [path for path in shape.assumed if not path.startswith(("metrics.", "events."))]
+    rendered += [shape.source, *([shape.sample.errata] if shape.sample else ["no page prints a sample"])]
+    rendered += [shape.cloud_event.source, shape.cloud_event.subject] if shape.cloud_event else []
+    assert [word for word in rendered if unwrapped(word) not in text] == []
 
 
 @each_shape
-def test_a_page_fits_a_terminal(shape: Shape) -> None:
-    """Prose and tables keep to 80 columns; only a text of JSON, which cannot be broken, is wider."""
+def test_the_lines_fit_a_terminal(shape: Shape) -> None:
+    """Prose and tables fit into 80 columns; only a JSON text, which cannot be wrapped, may be wider."""
     wide = [line for line in page(shape) if display_width(line) > 80]
     assert [line for line in wide if not line.lstrip().startswith('"')] == []
 
 
 @each_shape
 def test_a_document_is_a_row_of_the_list_in_full(shape: Shape) -> None:
-    """Metrics and events stand there with all their facts in place of their names alone."""
+    """The document has metrics and events with all their facts."""
     document = json.loads(json.dumps(shape_document(shape, {"any": "body"})))
     [row] = json.loads(json.dumps(shapes_document([shape])))["shapes"]
-    told = document["shape"]
+    rendered = document["shape"]
     assert (document["version"], document["example"]) == (1, {"any": "body"})
-    assert {**told, "metrics": row["metrics"], "events": row["events"]} == row
-    assert [metric["metricName"] for metric in told["metrics"]] == row["metrics"]
-    assert [event["eventName"] for event in told["events"]] == row["events"]
+    assert {**rendered, "metrics": row["metrics"], "events": row["events"]} == row
+    assert [metric["metricName"] for metric in rendered["metrics"]] == row["metrics"]
+    assert [event["eventName"] for event in rendered["events"]] == row["events"]
 
 
-def test_what_was_captured_of_metrics_is_in_the_document() -> None:
-    """Show names and units as captured, in both languages, and nothing where nothing was captured."""
+def test_captured_texts_of_metrics_are_in_the_document() -> None:
+    """The document has show names and units as captured, in both languages, or null."""
     metrics = shape_document(CATALOG.get("cvm/basic-monitoring"), {})["shape"]["metrics"]
     assert metrics[0]["observedShowName"] is None
     assert metrics[1]["observedShowName"] == {"en": "MemoryUtilization ", "zh": "内存利用率 "}
     assert metrics[0]["range"] == [0, 100]
 
 
-def test_a_metric_tells_its_threshold_and_what_of_it_is_assumed() -> None:
-    """In one line where it fits, below it where not."""
+def test_a_metric_has_its_threshold_and_assumptions() -> None:
+    """A note follows in the same line if it fits, otherwise in the next line."""
     lines = page(CATALOG.get("cvm/basic-monitoring"))
     at = lines.index("  lan_intraffic               > 500 Mbps       Private inbound bandwidth")
     assert lines[at + 1] == "      (assumed: calcType, calcValue)"
     assert "  cpu_usage                   > 95 %           CPU utilization (assumed: range)" in lines
 
 
-def test_a_metric_with_long_words_stands_in_several_lines() -> None:
-    """The name keeps its line, and the text is wrapped below."""
+def test_a_metric_with_long_words_takes_several_lines() -> None:
+    """A long text is wrapped below the line of the name."""
     shape = CATALOG.get("cvm/basic-monitoring")
     long = replace(shape.metrics[0], show_name=LocalizedText("word " * 20, "x"), calc_type=None)
     lines = page(replace(shape, metrics=(long,)))
@@ -102,8 +102,8 @@ def test_a_metric_with_long_words_stands_in_several_lines() -> None:
     assert lines[at + 2] == "      " + " ".join(["word"] * 5) + " (assumed: range)"
 
 
-def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
-    """Blanks and empty texts show."""
+def test_captured_units_are_shown_with_and_without_a_captured_name() -> None:
+    """Blanks and empty texts are visible."""
     shape = CATALOG.get("cvm/basic-monitoring")
     name, unit = LocalizedText("As it was ", "原样 "), LocalizedText("", "%")
     metrics = (
@@ -115,7 +115,7 @@ def test_captured_units_are_told_with_and_without_a_captured_name() -> None:
     assert f"mem_usage{' ' * 19}unit '' ('%')" in text
 
 
-def test_what_hides_in_an_entry_is_shown() -> None:
-    """An entry may be somebody else's: nothing in it acts on a terminal."""
+def test_unsafe_characters_of_an_entry_are_escaped() -> None:
+    """Control characters of an entry are escaped, because it may come from another person."""
     shape = replace(CATALOG.get("cdn/domain"), title=LocalizedText("a\x1b[2Jb", "c"))
     assert page(shape)[0] == r"cdn/domain: a\x1b[2Jb (c)"

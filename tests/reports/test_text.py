@@ -1,4 +1,4 @@
-"""The plain report of a run."""
+"""Plain console of a check."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from tcop_mock import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import ClauseStarted, ClauseStatus, Reproduction, RunFinished
 from tcop_mock.reports.console import PlainConsole, render_text
+from tcop_mock.reports.console_formatters import ConsoleFormatter
 from tcop_mock.reports.findings import CLI_HEADING, CURL_HEADING, END_MARKER
 from tcop_mock.reports.text import display_width
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, Finding, Verdict
 
 REPORT = f"""\
-tcop-mock {__version__} judges http://***@127.0.0.1:8080/alarm by profile 2023: 6
+tcop-mock {__version__} checks http://***@127.0.0.1:8080/alarm against profile 2023: 6
   clauses, seed 42
 
 PASS  TCM101 accepts-catalogue
@@ -64,7 +65,7 @@ ERROR TCM515 burst-acks [must]: not finished within --max-time
     < 系统错误
     outcome: rejected after 0.003 s
 
-# --- see it again with curl: from here to the next such line ---
+# --- reproduce with curl: the lines up to the next marker ---
 {CURL}
 # --- or with tcop-mock ---
 {CLI}
@@ -82,18 +83,18 @@ ERROR TCM515 burst-acks [must]: not finished within --max-time
 
     < HTTP/1.1 200
 
-# --- see it again with curl: from here to the next such line ---
+# --- reproduce with curl: the lines up to the next marker ---
 true
 # --- or with tcop-mock ---
 true
 # ---
 
-Assumed by profile 2023, because no source says it
+Assumed by profile 2023, because no source states it
 - Any status from 200 to 299 is success: the page does not say what is.
 - 重试间隔没有文档说明。
 
-Seed 42: with it the same requests are sent again.
-6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. Broken without counting: 1 should clause.
+Seed 42 sends the same requests again.
+6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. Broken but not counted: 1 should clause.
 """
 SHORT = replace(
     FINDING,
@@ -105,36 +106,36 @@ SHORT = replace(
 )
 
 
-def told(of: Verdict, fail_on: Level = Level.MUST) -> str:
+def rendered(of: Verdict, fail_on: Level = Level.MUST) -> str:
     """Return the whole report of a run."""
     stream = io.StringIO()
-    report = PlainConsole(stream, fail_on=fail_on)
+    report = PlainConsole(stream, ConsoleFormatter(fail_on=fail_on))
     for event in run_events(of):
         report(event)
     return stream.getvalue()
 
 
-def told_of(*findings: Finding) -> str:
+def rendered_finding(*findings: Finding) -> str:
     """Return the whole report of a run with one broken clause."""
-    return told(make_verdict(replace(FAILED, findings=findings)))
+    return rendered(make_verdict(replace(FAILED, findings=findings)))
 
 
 def test_the_report_at_80_columns() -> None:
-    """A run is told in this order and these words."""
-    assert told(make_verdict(*SKIPPED, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
+    """The report has exactly these lines."""
+    assert rendered(make_verdict(*SKIPPED, PASSED, FAILED, replace(SHOULD, findings=(SHORT,)), ERROR)) == REPORT
 
 
 def test_prose_fits_80_columns() -> None:
     """Only evidence, commands and the last line may be wider than 80 columns."""
     finding = replace(FINDING, title="实例名称 " * 40, detail="word " * 90, reproduction=Reproduction("true", "true"))
-    prose = told_of(finding).splitlines()[:-1]
+    prose = rendered_finding(finding).splitlines()[:-1]
     assert max(map(display_width, prose)) <= 80
 
 
-def test_each_clause_is_told_as_it_finishes() -> None:
-    """After the event of a clause its line is written and flushed; its start and its leaving out write nothing."""
+def test_each_clause_is_reported_as_it_finishes() -> None:
+    """A finished clause is written and flushed at once; a started or skipped clause writes nothing."""
     raw = io.BytesIO()
-    report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"))
+    report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"), ConsoleFormatter())
     written = []
     for event in run_events(make_verdict(*SKIPPED, PASSED, ERROR)):
         report(event)
@@ -150,10 +151,10 @@ def test_each_clause_is_told_as_it_finishes() -> None:
     assert lines[:7] == [3, 0, 0, 0, 0, 1, 1]
 
 
-def test_a_run_cut_short_tells_what_no_event_told() -> None:
-    """Clauses of which only the verdict knows are told once, before the end."""
+def test_an_interrupted_run_reports_clauses_without_events() -> None:
+    """Clauses without an event are reported once, before the end."""
     stream = io.StringIO()
-    report = PlainConsole(stream)
+    report = PlainConsole(stream, ConsoleFormatter())
     report(ClauseStarted(PASSED.clause))
     report(RunFinished(make_verdict(PASSED, replace(ERROR, reason="interrupted"))))
     assert stream.getvalue().startswith(
@@ -170,7 +171,7 @@ def test_a_run_cut_short_tells_what_no_event_told() -> None:
             Level.MUST,
             (
                 "2 clauses: 1 passed, 1 failed, 0 errors, 0 not run. The contract is kept. "
-                "Broken without counting: 1 should clause."
+                "Broken but not counted: 1 should clause."
             ),
         ),
         (
@@ -181,30 +182,32 @@ def test_a_run_cut_short_tells_what_no_event_told() -> None:
         (
             (PASSED, ERROR),
             Level.MUST,
-            "2 clauses: 1 passed, 0 failed, 1 error, 0 not run. Undecided: 1 must clause could not be judged.",
+            "2 clauses: 1 passed, 0 failed, 1 error, 0 not run. Undecided: 1 must clause could not be checked.",
         ),
         (
             SKIPPED,
             Level.MUST,
-            "2 clauses: 0 passed, 0 failed, 0 errors, 2 not run. Undecided: no must clause was judged.",
+            "2 clauses: 0 passed, 0 failed, 0 errors, 2 not run. Undecided: no must clause was checked.",
         ),
     ],
 )
-def test_the_last_line_says_it_all(results: tuple[ClauseResult, ...], fail_on: Level, sentence: str) -> None:
-    """The last line has the counts and what they amount to, in one line whatever its length."""
-    assert told(make_verdict(*results), fail_on).splitlines()[-1] == sentence
+def test_the_last_line_has_counts_and_result(results: tuple[ClauseResult, ...], fail_on: Level, sentence: str) -> None:
+    """The last line has the counts and the result, and is never wrapped."""
+    assert rendered(make_verdict(*results), fail_on).splitlines()[-1] == sentence
 
 
 def test_without_assumptions_there_is_no_heading_for_them() -> None:
-    """A profile that assumes nothing has no section of assumptions."""
-    assert ASSUMPTIONS[1] in told(make_verdict(PASSED))
-    assert "Assumed" not in told(replace(make_verdict(PASSED), assumptions=()))
+    """A profile without assumptions has no section for them."""
+    assert ASSUMPTIONS[1] in rendered(make_verdict(PASSED))
+    assert "Assumed" not in rendered(replace(make_verdict(PASSED), assumptions=()))
 
 
-def test_not_run_clauses_stand_together_by_reason() -> None:
-    """Clauses left out for one reason share a line, in the order in which the reasons came."""
+def test_skipped_clauses_are_grouped_by_reason() -> None:
+    """Skipped clauses with the same reason share a line, in the order of the reasons."""
     other = replace(PASSED, status=ClauseStatus.NOT_RUN, reason="skipped by --skip")
-    lines = [line for line in told(make_verdict(SKIPPED[0], other, SKIPPED[1])).splitlines() if line.startswith("--")]
+    lines = [
+        line for line in rendered(make_verdict(SKIPPED[0], other, SKIPPED[1])).splitlines() if line.startswith("--")
+    ]
     assert lines == [
         "--    not-run: needs auth: put USER:PASSWORD@ into the target (TCM201, TCM202)",
         "--    not-run: skipped by --skip (TCM101)",
@@ -212,12 +215,12 @@ def test_not_run_clauses_stand_together_by_reason() -> None:
 
 
 def test_a_command_can_be_pasted_with_its_markers() -> None:
-    """A shell that is given all between the first marker and the last runs both commands, here-document and all."""
+    """A shell can run all lines between the first and the last marker, including the here-document."""
     shell = shutil.which("sh")
     assert shell is not None
     body = '{"name":"华南 $(id) `id` \\\\ \'x\'"}\n  indented'
     finding = replace(FINDING, reproduction=Reproduction(f"cat <<'TCOP_BODY'\n{body}\nTCOP_BODY", "echo ours"))
-    report = told_of(finding)
+    report = rendered_finding(finding)
     script = report[report.index(CURL_HEADING) : report.index(f"{END_MARKER}\n\n") + len(END_MARKER) + 1]
     done = subprocess.run([shell], input=script.encode(), capture_output=True, timeout=30, check=True)  # noqa: S603 - ours
     assert done.stdout.decode() == f"{body}\nours\n"
@@ -227,49 +230,49 @@ def test_a_command_can_be_pasted_with_its_markers() -> None:
 @pytest.mark.parametrize(
     "curl, shown",
     [
-        ("x" * 12_001, "# (12001 characters, too long to show here: the JSON report has it)"),
+        ("x" * 12_001, "# (12001 characters, too long to show here: the JSON report has the command)"),
         (
             "curl <<E\n\u202e\nE",
             (
-                "# (with characters that are shown as escapes: the JSON report has the exact command)\n"
+                "# (unsafe characters are shown as escapes: the JSON report has the exact command)\n"
                 "# curl <<E\n# \\u202e\n# E"
             ),
         ),
     ],
 )
-def test_a_command_that_cannot_be_shown_is_not_altered_in_silence(curl: str, shown: str) -> None:
-    """A command that is too long or would have to be escaped cannot be pasted by mistake, and it says why."""
-    assert f"{CURL_HEADING}\n{shown}\n{CLI_HEADING}\n" in told_of(
+def test_a_command_that_cannot_be_shown_is_a_comment(curl: str, shown: str) -> None:
+    """A command that is too long or has unsafe characters becomes comments with the reason."""
+    assert f"{CURL_HEADING}\n{shown}\n{CLI_HEADING}\n" in rendered_finding(
         replace(FINDING, reproduction=Reproduction(curl, CLI))
     )
 
 
 def test_findings_are_bounded() -> None:
-    """Of many findings of one clause five are told, and the rest is counted."""
-    report = told_of(*(replace(FINDING, title=f"cause {number}") for number in range(7)))
+    """Five findings of a clause are shown, and the others are counted."""
+    report = rendered_finding(*(replace(FINDING, title=f"cause {number}") for number in range(7)))
     assert "  * cause 4\n" in report
     assert "  * cause 5\n" not in report
-    assert "  … and 2 more findings: the JSON report has them all.\n" in report
+    assert "  … and 2 more findings: the JSON report has all.\n" in report
 
 
 def test_evidence_is_bounded() -> None:
-    """Of long evidence the first lines are told, and the rest is counted."""
-    report = told_of(replace(FINDING, evidence="\n".join("x" * 90)))
+    """The first lines of long evidence are shown, and the others are counted."""
+    report = rendered_finding(replace(FINDING, evidence="\n".join("x" * 90)))
     assert report.count("    x\n") == 60
     assert "    … (30 more lines)\n" in report
 
 
-def test_an_encoding_that_lacks_a_character_does_no_harm() -> None:
-    """Where the stream cannot write Chinese, its code points are written instead."""
+def test_characters_that_the_encoding_lacks_are_escaped() -> None:
+    """If the encoding of the stream lacks Chinese, its code points are written."""
     raw = io.BytesIO()
-    report = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"))
+    report = PlainConsole(io.TextIOWrapper(raw, encoding="ascii"), ConsoleFormatter())
     for event in run_events(make_verdict(FAILED)):
         report(event)
     assert rb"< \u7cfb\u7edf\u9519\u8bef" in raw.getvalue()
 
 
-def test_a_file_has_what_a_listener_hears() -> None:
-    """The report in a file names every clause and ends with the same sentence as the one that was listened to."""
+def test_a_file_has_the_report_of_the_console() -> None:
+    """The report in a file has every clause and the same last line as the console."""
     of = make_verdict(PASSED, FAILED, *SKIPPED)
-    whole, heard = render_text(of), told(of)
+    whole, heard = render_text(of), rendered(of)
     assert sorted(whole.splitlines()) == sorted(heard.splitlines())

@@ -1,4 +1,4 @@
-"""What a receiver can do to a report: nothing."""
+"""Reports with untrusted texts from a receiver."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.verdict import BaselineEntry, BaselineSummary, Exchange, Finding, Reproduction
 from tcop_mock.reports.baseline import BaselineFilter
 from tcop_mock.reports.baseline_file import baseline_document
-from tcop_mock.reports.console import LiveConsole, PlainConsole
-from tcop_mock.reports.formats import FORMATS, render
+from tcop_mock.reports.console import PlainConsole
+from tcop_mock.reports.console_formatters import ConsoleFormatter
+from tcop_mock.reports.formats import format_names, render
 from tcop_mock.reports.json import check_document, json_text
 from tcop_mock.reports.junit import junit_document
+from tcop_mock.reports.live_console import LiveConsole
 from tcop_mock.reports.markdown import workflow_commands
 from tcop_mock.reports.text import UNSAFE_CHARACTERS, escape_unsafe, styled_line
 
@@ -81,13 +83,13 @@ FINDINGS = st.builds(
     detail=NASTY,
     shape=st.none() | NASTY,
     evidence=NASTY,
-    reproduce=st.builds(Reproduction, curl=NASTY, cli=NASTY, replay=NASTY),
+    reproduction=st.builds(Reproduction, curl=NASTY, cli=NASTY, replay=NASTY),
     cause=NASTY,
     cases=st.lists(NASTY, max_size=2).map(tuple),
     exchanges=st.builds(
         Exchange,
         url=NASTY.map(lambda text: f"http://h/?{quote(text, errors='replace')}"),
-        case=st.builds(RequestCase, title=NASTY, push=st.builds(OutgoingRequest, body=st.binary(max_size=20))),
+        case=st.builds(RequestCase, title=NASTY, request=st.builds(OutgoingRequest, body=st.binary(max_size=20))),
         attempt=st.builds(
             Attempt,
             outcome=st.just(Outcome.REJECTED),
@@ -128,12 +130,12 @@ _WORST = Finding(
 )
 _OWN_CONTROLS = re.compile(r"\x1b\[(?:[0-9;]*m|2K|1A|\?25[hl])")
 _FEWER = settings(max_examples=30)
-"""For what takes long, and has the worst of all as an example."""
+"""Settings for slow tests, which have the worst finding as an explicit example."""
 _STARTED = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def run_of(finding: Finding, reason: str) -> Verdict:
-    """Return a verdict in which every text that can come from outside is this finding's."""
+    """Return a verdict in which every untrusted text comes from this finding."""
     broken = (replace(one, findings=(finding, FINDING)) for one in (FAILED, SHOULD))
     unjudged = (replace(one, reason=reason) for one in (ERROR, SKIPPED[0]))
     listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), reason, reason)
@@ -149,24 +151,24 @@ def known(of: Verdict) -> Verdict:
     return BaselineFilter((), date(2026, 11, 28), add_new=True).filter_verdict(of)
 
 
-def told(of: Verdict, report: Callable[[RunEvent], None]) -> None:
-    """Tell a whole run."""
+def send_events(of: Verdict, report: Callable[[RunEvent], None]) -> None:
+    """Send the events of a run to a listener."""
     for event in run_events(of):
         report(event)
 
 
 @given(NASTY)
-def test_no_line_can_be_made_of_unsafe_text(text: str) -> None:
-    """A line of a report cannot hold an unsafe character, whoever makes it."""
+def test_a_styled_line_is_safe(text: str) -> None:
+    """A styled line never contains an unsafe character."""
     assert str(styled_line(text)) == escape_unsafe(text)
 
 
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> None:
-    """Whatever a receiver answers, the plain report is UTF-8 text without one control character but our line breaks."""
+    """The plain report is UTF-8 text without control characters other than our line breaks."""
     stream = io.StringIO()
-    told(run_of(finding, reason), PlainConsole(stream))
+    send_events(run_of(finding, reason), PlainConsole(stream, ConsoleFormatter()))
     assert not UNSAFE_CHARACTERS.search(stream.getvalue().replace("\n", ""))
     stream.getvalue().encode()
 
@@ -175,13 +177,13 @@ def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> Non
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None:
-    """On a terminal there are no control sequences but our own, and markup is text like any other."""
+    """On a terminal there are only our own control sequences, and markup is plain text."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TERM", "xterm-256color")
         patch.setenv("COLUMNS", "80")
         stream = io.StringIO()
-        report = LiveConsole(stream)
-        told(run_of(finding, reason), report)
+        report = LiveConsole(stream, ConsoleFormatter())
+        send_events(run_of(finding, reason), report)
         report.close()
     visible = _OWN_CONTROLS.sub("", stream.getvalue()).replace("\r", "").replace("\n", "")
     assert not UNSAFE_CHARACTERS.search(visible)
@@ -192,7 +194,7 @@ def test_the_live_report_cannot_be_broken(finding: Finding, reason: str) -> None
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_junit_always_parses_back(finding: Finding, reason: str) -> None:
-    """The XML is well-formed and holds the receiver's text as text: no element more, no attribute more."""
+    """The XML is well-formed; texts of the receiver add no element and no attribute."""
     written = junit_document(run_of(finding, reason), fail_on=Level.MUST, started=_STARTED)
     root = ET.fromstring(written)  # noqa: S314 - ours
     assert [one.tag for one in root.iter()].count("failure") == 1
@@ -205,40 +207,40 @@ def test_junit_always_parses_back(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_json_always_parses_back(finding: Finding, reason: str) -> None:
-    """The JSON document is UTF-8 and holds the receiver's text."""
+    """The JSON document is UTF-8 and contains the text of the receiver."""
     written = json_text(check_document(run_of(finding, reason))).encode()
-    told_of = json.loads(written)["clauses"][1]["findings"][0]
-    assert escape_unsafe(told_of["evidence"]) == escape_unsafe(finding.evidence)
+    rendered_finding = json.loads(written)["clauses"][1]["findings"][0]
+    assert escape_unsafe(rendered_finding["evidence"]) == escape_unsafe(finding.evidence)
 
 
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
-def test_every_kind_can_be_read_by_machines_and_terminals(finding: Finding, reason: str) -> None:
-    """Whatever a receiver answers, each report is UTF-8 without a character that acts on who looks at it."""
-    for kind in FORMATS:
+def test_every_format_is_safe_text(finding: Finding, reason: str) -> None:
+    """Each report is UTF-8 without control or direction characters, whatever a receiver answers."""
+    for kind in format_names():
         for of in (run_of(finding, reason), known(run_of(finding, reason))):
-            written = render(kind, of).decode()
+            written = render(kind, of, fail_on=Level.MUST).decode()
             assert not UNSAFE_CHARACTERS.search(written.replace("\n", "")), kind
 
 
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
-def test_json_of_all_kinds_parses_back(finding: Finding, reason: str) -> None:
-    """The archive and each line of the stream are JSON, in which no CI finds a command."""
+def test_json_of_all_formats_parses_back(finding: Finding, reason: str) -> None:
+    """The archive and each NDJSON line are JSON without text that a CI system reads as a command."""
     of = run_of(finding, reason)
-    written = render("har", of).decode()
+    written = render("har", of, fail_on=Level.MUST).decode()
     assert len(json.loads(written)["log"]["entries"]) == 2 * len(finding.exchanges)
-    lines = render("ndjson", of).decode()
+    lines = render("ndjson", of, fail_on=Level.MUST).decode()
     assert [json.loads(line)["version"] for line in lines.splitlines()] == [1] * 7
-    for text in (written, lines, render("json", of).decode()):
+    for text in (written, lines, render("json", of, fail_on=Level.MUST).decode()):
         assert "##[" not in text
         assert not any(line.lstrip().startswith("::") for line in text.splitlines())
 
 
 class _Elements(HTMLParser):
-    """What elements a page has, and which attributes these."""
+    """Parser that collects the elements of a page and their attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -248,23 +250,27 @@ class _Elements(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element."""
+        """Record an element."""
         self.found.append((tag, tuple(name for name, _ in attrs)))
 
     def handle_data(self, data: str) -> None:
-        """Keep text."""
+        """Record text."""
         self.text += data
+
+
+def _commands(finding: Finding) -> tuple[str, str, str]:
+    return finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
 
 
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
-def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
-    """What a receiver writes is text of the HTML report: elements and attributes are those that an honest one has."""
-    commands = finding.reproduction.curl, finding.reproduction.cli, finding.reproduction.replay
-    plain = Finding("a", "a", "a", "a", Reproduction(*("a" if one else "" for one in commands)))
-    nasty = _Elements(render("html", run_of(finding, reason)).decode())
-    honest = _Elements(render("html", run_of(plain, "a" if reason else "")).decode())
+def test_the_page_has_no_other_elements(finding: Finding, reason: str) -> None:
+    """Texts of a receiver add no element and no attribute to the HTML report."""
+    curl, cli, replay = ("a" if command else "" for command in _commands(finding))
+    plain = Finding("a", "a", "a", "a", Reproduction(curl, cli, replay))
+    nasty = _Elements(render("html", run_of(finding, reason), fail_on=Level.MUST).decode())
+    honest = _Elements(render("html", run_of(plain, "a" if reason else ""), fail_on=Level.MUST).decode())
     assert nasty.found == honest.found
     assert escape_unsafe(finding.title) in nasty.text
 
@@ -273,8 +279,10 @@ def test_the_page_has_no_element_more(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
-    """What a receiver writes stands in code: no link, picture, table, element or heading in the Markdown is its own."""
-    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(render("markdown", run_of(finding, reason)).decode())
+    """Texts of a receiver are inside code; they add no link, image, table, element or heading to the Markdown."""
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(
+        render("markdown", run_of(finding, reason), fail_on=Level.MUST).decode()
+    )
     inline = [child for token in tokens for child in token.children or ()]
     kinds = {token.type for token in tokens} | {child.type for child in inline}
     assert kinds.isdisjoint({"link_open", "image", "table_open", "hr", "code_block", "blockquote_open", "html_inline"})
@@ -291,8 +299,8 @@ def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
-    """What a receiver writes is a literal of the test module: it has the functions of ours and no statement more."""
-    tree = ast.parse(render("pytest", run_of(finding, reason)))
+    """Texts of a receiver are literals in the test module; they add no function and no statement."""
+    tree = ast.parse(render("pytest", run_of(finding, reason), fail_on=Level.MUST))
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     assert [test.name for test in tests] == [
         "test_TCM302_recover_time_zero_1",
@@ -300,7 +308,7 @@ def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
         "test_TCM105_response_bounded_3",
         "test_TCM105_response_bounded_4",
     ]
-    plain = ast.parse(render("pytest", run_of(FINDING, "")))
+    plain = ast.parse(render("pytest", run_of(FINDING, ""), fail_on=Level.MUST))
     assert len(tree.body) == len(plain.body)
     for test in tests:
         assert all(isinstance(node, ast.Expr | ast.Assign) for node in test.body)
@@ -310,7 +318,7 @@ def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
 def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
-    """What a receiver writes is text of our commands: each is one line, one command, and has one title."""
+    """Texts of a receiver do not add annotations: each is one line with one command and one title."""
     for of in (run_of(finding, reason), known(run_of(finding, reason))):
         commands = list(workflow_commands(of))
         assert len(commands) >= 3
@@ -325,8 +333,8 @@ def test_annotations_are_only_ours(finding: Finding, reason: str) -> None:
 @_FEWER
 @given(NASTY)
 @example(_ALL_NASTY)
-def test_a_baseline_keeps_what_was_written(text: str) -> None:
-    """A baseline's document is JSON without a character that acts on who looks at it."""
+def test_a_baseline_is_safe_json(text: str) -> None:
+    """The document of a baseline is JSON without control or direction characters."""
     listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), text, text, (text,), note=text)
     written = json_text(baseline_document([listed]))
     assert not UNSAFE_CHARACTERS.search(written.replace("\n", ""))

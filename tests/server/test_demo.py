@@ -1,4 +1,4 @@
-"""The two receivers of the demo: what the careful one keeps, and what the hasty one breaks."""
+"""The two receivers of the demo: the correct one keeps the contract, the buggy one breaks it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ USER, PASSWORD = "alarms", "päss:word"
 
 
 def but(**paths: Any) -> dict[str, Any]:
-    """Return the sample with other values at paths (``a__b``); ``...`` takes the key out."""
+    """Return the sample with other values at paths (``a__b``); ``...`` removes the key."""
     alarm = copy.deepcopy(METRIC)
     for path, value in paths.items():
         *folders, key = path.split("__")
@@ -61,7 +61,7 @@ def but(**paths: Any) -> dict[str, Any]:
 
 
 def post(body: bytes, *headers: tuple[str, str], method: str = "POST") -> ReceivedRequest:
-    """Return a request with that body."""
+    """Return a request with this body."""
     return ReceivedRequest(method, "/", headers, body, 0.0)
 
 
@@ -108,27 +108,27 @@ REFUSABLE = {
 
 
 @pytest.mark.parametrize("alarm", ACCEPTABLE.values(), ids=ACCEPTABLE)
-def test_careful_accepts_what_tcop_may_send(alarm: dict[str, Any]) -> None:
-    """Every variation is answered with 200 and the receipt that the contract of 2019 wants."""
+def test_the_correct_one_accepts_every_callback(alarm: dict[str, Any]) -> None:
+    """Every variation gets 200 and the receipt that the contract of 2019 requires."""
     reply = correct_receiver(post(wire(alarm)))
     assert (reply.status, json.loads(reply.body)) == (200, {"sessionId": alarm.get("sessionId"), "retCode": 0})
 
 
-def test_careful_accepts_a_byte_order_mark() -> None:
-    """A BOM is passed over, as RFC 8259, section 8.1 allows."""
+def test_the_correct_one_accepts_a_byte_order_mark() -> None:
+    """A BOM is ignored, as RFC 8259, section 8.1 allows."""
     assert correct_receiver(post(b"\xef\xbb\xbf" + wire(METRIC))).status == 200
 
 
 @pytest.mark.parametrize("body", REFUSABLE.values(), ids=REFUSABLE)
-def test_careful_refuses_what_is_no_callback(body: bytes) -> None:
-    """What is no JSON object in UTF-8 gets a 400."""
+def test_the_correct_one_rejects_invalid_bodies(body: bytes) -> None:
+    """A body that is not a JSON object in UTF-8 gets 400."""
     assert correct_receiver(post(body)).status == 400
 
 
 @pytest.mark.parametrize("receiver", [buggy_receiver, correct_receiver])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_both_take_post_only(receiver: Callable[[ReceivedRequest], Reply], method: str) -> None:
-    """Another method gets a 405 that says which is allowed."""
+def test_both_accept_only_post(receiver: Callable[[ReceivedRequest], Reply], method: str) -> None:
+    """Another method gets 405 with the allowed one."""
     reply = receiver(post(wire(METRIC), method=method))
     assert (reply.status, reply.headers) == (405, (("Allow", "POST"),))
 
@@ -145,42 +145,42 @@ JSON = st.recursive(
     path=st.sampled_from([*METRIC, "alarmObjInfo__dimensions", "alarmPolicyInfo__conditions"]),
     value=JSON | st.just(...),
 )
-def test_careful_never_raises_for_json(path: str, value: Any) -> None:
-    """Whatever JSON stands at a key, or nothing, the answer is 200."""
+def test_the_correct_one_never_raises_for_json(path: str, value: Any) -> None:
+    """With any JSON value at any key, or none, the response is 200."""
     assert correct_receiver(post(wire(but(**{path: value})))).status == 200
 
 
 @pytest.mark.parametrize("name", ["firing", "resolved", "ints", "no-threshold", "no-policy-id"])
-def test_hasty_accepts_what_looks_like_the_sample(name: str) -> None:
-    """The first version works with what its author tried."""
+def test_the_buggy_one_accepts_the_sample(name: str) -> None:
+    """The first version works with the documented sample."""
     assert buggy_receiver(post(wire(ACCEPTABLE[name]))).status == 200
 
 
 @pytest.mark.parametrize("body", [b"", REFUSABLE["broken"]], ids=["empty", "broken"])
-def test_hasty_acknowledges_what_it_cannot_read(body: bytes) -> None:
-    """Planted: a body that is no JSON is answered with 200."""
+def test_the_buggy_one_acknowledges_invalid_bodies(body: bytes) -> None:
+    """Planted: a body that is not JSON gets 200."""
     assert buggy_receiver(post(body)).status == 200
 
 
 @pytest.mark.parametrize("name", ["resolved-at-zero-text", "resolved-at-nothing", "no-region", "event"])
-def test_hasty_answers_500_where_the_sample_does_not_help(name: str) -> None:
-    """Planted: no time of recovery, no region, an event instead of a metric."""
+def test_the_buggy_one_raises_for_other_callbacks(name: str) -> None:
+    """Planted: no recovery time, no region, an event instead of a metric."""
 
     async def scenario() -> int:
-        async with HttpServer(buggy_receiver) as sink:
-            answer = await sink._handle(post(wire(ACCEPTABLE[name])))
+        async with HttpServer(buggy_receiver) as server:
+            answer = await server._handle(post(wire(ACCEPTABLE[name])))
             return answer.status
 
     assert asyncio.run(scenario()) == 500
 
 
 async def slow_careful(request: ReceivedRequest) -> Reply:
-    """Do what ``careful`` does, in a coroutine."""
+    """Do the same as the correct receiver, in a coroutine."""
     return correct_receiver(request)
 
 
 def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[str, str]:
-    """Return the header that carries these credentials."""
+    """Return the header with these credentials."""
     return ("authorization", f"{scheme} {Credentials(Secret(user), Secret(password)).token().reveal()}")
 
 
@@ -199,10 +199,10 @@ def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[
         ([("authorization", "Basic é")], b"{}", 401),
     ],
 )
-def test_guarded_asks_for_credentials_first(
+def test_basic_auth_checks_credentials_first(
     handler: Callable[[ReceivedRequest], Reply], headers: list[tuple[str, str]], body: bytes, status: int
 ) -> None:
-    """Without the right ones the answer is 401, whatever the body; with them the handler answers."""
+    """Without the right credentials the response is 401, whatever the body; with them the handler responds."""
     guard = with_basic_auth(handler, Credentials(Secret(USER), Secret(PASSWORD)))
     answer = guard(post(body, *headers))
     assert inspect.iscoroutine(answer)

@@ -1,4 +1,4 @@
-"""What goes wrong on request: how it is written, and when it happens."""
+"""Faults: their syntax, and when they apply."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _chosen(*texts: str, requests: int = 6, at_s: float = 0.0, seed: int = 7) ->
     ],
 )
 def test_a_fault_has_a_name_and_an_argument(text: str, name: str, arg: float | str) -> None:
-    """What stands last is WHEN, if it can be, and no argument is missing then."""
+    """The last part is WHEN if it is valid as such and no argument is missing."""
     fault = parse_fault(text)
     assert (fault.name, fault.argument) == (name, arg)
 
@@ -52,13 +52,13 @@ def test_a_fault_has_a_name_and_an_argument(text: str, name: str, arg: float | s
         ("reset:1.0", "111111"),
     ],
 )
-def test_when_is_a_count_a_share_or_a_place(text: str, expected: str) -> None:
-    """The first so many, the third to the fifth, every second."""
+def test_when_is_a_count_a_probability_or_a_position(text: str, expected: str) -> None:
+    """The first N requests, the third to the fifth, every second one."""
     assert "".join("01"[name == "reset"] for name in _chosen(text)) == expected
 
 
-def test_a_share_is_drawn_from_the_seed() -> None:
-    """The same seed chooses the same requests, and about as many as were asked for."""
+def test_a_probability_uses_the_seed() -> None:
+    """The same seed chooses the same requests, about as many as requested."""
     one, again, other = (_chosen("reset:0.25", requests=2000, seed=seed) for seed in (1, 1, 2))
     assert one == again != other
     assert 400 < one.count("reset") < 600
@@ -70,13 +70,13 @@ def test_a_time_counts_from_the_start(at_s: float, name: str) -> None:
     assert _chosen("reset:@10s-0.5m", requests=1, at_s=at_s) == [name]
 
 
-def test_the_first_that_is_due_is_played() -> None:
-    """Faults are asked in the order in which they were given."""
+def test_the_first_applicable_fault_is_injected() -> None:
+    """Faults are checked in the order in which they are given."""
     assert _chosen("empty:1", "reset:2", "garbage:#4") == ["empty", "reset", "ok", "garbage", "ok", "ok"]
 
 
 def test_a_script_comes_first() -> None:
-    """A line for each request; what was asked for besides holds for those behind it."""
+    """It has one line for each request; the other faults apply after it."""
     script = parse_script("# a day\nok:2\nstatus:503:2 # busy\n\nreset\n", "s")
     plan = FaultPlan([parse_fault("empty")], script)
     chosen = [plan.choose(number, 0.0) for number in range(1, 8)]
@@ -103,18 +103,18 @@ def test_a_script_comes_first() -> None:
         ("delay:soon", "write a duration"),
         ("delay:0", "write a duration"),
         ("delay:5sm", "write a duration"),
-        ("drip-body:5:2", "the time between bytes has a unit"),
-        ("reset:x", "it has no argument"),
-        ("reset:", "it has no argument"),
-        ("reset:0", "it has no argument"),
-        ("reset:%0", "it has no argument"),
-        ("reset:#5-3", "it has no argument"),
+        ("drip-body:5:2", "the time between bytes needs a unit"),
+        ("reset:x", "this fault has no argument"),
+        ("reset:", "this fault has no argument"),
+        ("reset:0", "this fault has no argument"),
+        ("reset:%0", "this fault has no argument"),
+        ("reset:#5-3", "this fault has no argument"),
         ("redirect:http://h", "write a path"),
         ("wrong-length:ten", "write how many bytes"),
     ],
 )
-def test_what_cannot_be_understood_is_told(text: str, hint: str) -> None:
-    """One line: what was written, and how it is written."""
+def test_an_invalid_fault_is_an_error(text: str, hint: str) -> None:
+    """One line has the text and the right syntax."""
     with pytest.raises(UsageError) as caught:
         parse_fault(text)
     assert str(caught.value).startswith(f"--fault {text!r}: ")
@@ -126,21 +126,21 @@ def test_what_cannot_be_understood_is_told(text: str, hint: str) -> None:
     [
         ("ok\nrest", "s, line 2: 'rest': unknown fault 'rest'"),
         ("ok:x", "s, line 1: 'ok:x': write ok, or ok:N"),
-        ("reset:0.5", "s, line 1: 'reset:0.5': in a script a fault can end in :N only"),
-        ("reset:#2", "in a script a fault can end in :N only"),
-        ("reset:%2", "in a script a fault can end in :N only"),
-        ("reset:@1s-2s", "in a script a fault can end in :N only"),
+        ("reset:0.5", "s, line 1: 'reset:0.5': in a script a fault can only end in :N"),
+        ("reset:#2", "in a script a fault can only end in :N"),
+        ("reset:%2", "in a script a fault can only end in :N"),
+        ("reset:@1s-2s", "in a script a fault can only end in :N"),
     ],
 )
-def test_a_script_is_read_line_by_line(script: str, message: str) -> None:
-    """A mistake is told with its line."""
+def test_a_script_is_parsed_by_line(script: str, message: str) -> None:
+    """An error names its line."""
     with pytest.raises(UsageError) as caught:
         parse_script(script, "s")
     assert message in str(caught.value)
 
 
-def test_every_fault_is_written_in_some_way() -> None:
-    """The forms that errors show can be read."""
+def test_every_fault_has_an_example() -> None:
+    """The examples in error messages are valid."""
     for name, kind in FAULTS.items():
         example = kind.hint.rpartition("as in ")[2] if "as in " in kind.hint else name
         assert isinstance(parse_fault(example), Fault)

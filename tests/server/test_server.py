@@ -1,4 +1,4 @@
-"""The sink on raw sockets: what it reads, what it refuses, and that nothing of it is left."""
+"""The HTTP server on raw sockets: accepted and rejected requests, and complete cleanup."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
 
 
 def echo(request: ReceivedRequest) -> Reply:
-    """Answer with the body that came."""
+    """Respond with the received body."""
     return Reply(200, request.body)
 
 
 class Wire:
-    """The client's end of one connection."""
+    """Client side of one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
     async def send(self, data: bytes) -> None:
-        """Hand bytes to the kernel as a write of their own."""
+        """Pass bytes to the kernel in one write."""
         self.writer.write(data)
         await self.writer.drain()
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Read one answer framed by Content-Length: status, headers, body."""
+        """Read one response framed by Content-Length: status, headers, body."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
         body = await self.reader.readexactly(int(headers.get("Content-Length", "0")))
@@ -52,9 +52,9 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def wired(sink: HttpServer) -> AsyncIterator[Wire]:
-    """Open a connection to a sink."""
-    host, _, port = sink.url.removeprefix("http://").rpartition(":")
+async def wired(server: HttpServer) -> AsyncIterator[Wire]:
+    """Open a connection to a server."""
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
     reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     try:
         yield Wire(reader, writer)
@@ -64,15 +64,15 @@ async def wired(sink: HttpServer) -> AsyncIterator[Wire]:
             await writer.wait_closed()
 
 
-async def ask(sink: HttpServer, request: bytes) -> bytes:
-    """Send a whole request, with ``Connection: close`` or broken, and return all that comes."""
-    async with asyncio.timeout(5), wired(sink) as wire:
+async def ask(server: HttpServer, request: bytes) -> bytes:
+    """Send a complete request, with ``Connection: close`` or broken, and return the received bytes."""
+    async with asyncio.timeout(5), wired(server) as wire:
         await wire.send(request)
         return await wire.rest()
 
 
-def test_a_handler_gets_the_whole_request() -> None:
-    """Method, target with query, lower-cased headers, body and the clock's time reach the handler."""
+def test_a_handler_gets_the_complete_request() -> None:
+    """Method, target with query, lower-case headers, body and the clock's time reach the handler."""
     seen: list[ReceivedRequest] = []
 
     def handler(request: ReceivedRequest) -> Reply:
@@ -80,8 +80,8 @@ def test_a_handler_gets_the_whole_request() -> None:
         return Reply(202)
 
     async def scenario() -> None:
-        async with HttpServer(handler, clock=lambda: 7.0) as sink:
-            await ask(sink, POST + b"X-Twice: 1\r\nX-Twice: 2\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
+        async with HttpServer(handler, clock=lambda: 7.0) as server:
+            await ask(server, POST + b"X-Twice: 1\r\nX-Twice: 2\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
 
     asyncio.run(scenario())
     headers = (("host", "x"), ("x-twice", "1"), ("x-twice", "2"), ("connection", "close"), ("content-length", "2"))
@@ -89,11 +89,11 @@ def test_a_handler_gets_the_whole_request() -> None:
     assert (seen[0].header("x-twice"), seen[0].header("absent")) == ("1", "")
 
 
-def test_two_requests_on_one_connection_are_answered_in_turn() -> None:
-    """A connection is kept alive, and pipelined requests are answered in their order."""
+def test_two_requests_on_one_connection_get_responses_in_order() -> None:
+    """A connection is kept alive, and pipelined requests get their responses in order."""
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), HttpServer(echo) as sink, wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(echo) as server, wired(server) as wire:
             await wire.send(POST + b"Content-Length: 3\r\n\r\none")
             assert (await wire.answer())[2] == b"one"
             await wire.send(b"".join(POST + b"Content-Length: 1\r\n\r\n" + body for body in (b"2", b"3")))
@@ -112,12 +112,12 @@ def test_two_requests_on_one_connection_are_answered_in_turn() -> None:
     ids=["content-length", "chunked", "http-1.0"],
 )
 def test_a_body_is_read_however_it_is_framed_or_dripped(request_bytes: bytes) -> None:
-    """The same body arrives in one segment and byte by byte; then the connection ends as the client asked."""
+    """The body is the same in one segment and byte by byte; then the connection ends as the client requested."""
 
     async def scenario() -> None:
-        async with HttpServer(echo) as sink:
-            assert (await ask(sink, request_bytes)).endswith(b"\r\n\r\nhi")
-            async with asyncio.timeout(5), wired(sink) as wire:
+        async with HttpServer(echo) as server:
+            assert (await ask(server, request_bytes)).endswith(b"\r\n\r\nhi")
+            async with asyncio.timeout(5), wired(server) as wire:
                 for byte in request_bytes:
                     await wire.send(bytes([byte]))
                 assert (await wire.rest()).endswith(b"\r\n\r\nhi")
@@ -126,10 +126,10 @@ def test_a_body_is_read_however_it_is_framed_or_dripped(request_bytes: bytes) ->
 
 
 def test_expect_100_continue_is_answered_before_the_body() -> None:
-    """A client that waits for 100 gets it, then sends its body and gets the answer."""
+    """A client that waits for 100 gets it, then sends its body and gets the response."""
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), HttpServer(echo) as sink, wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(echo) as server, wired(server) as wire:
             await wire.send(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
             assert await wire.reader.readexactly(len(CONTINUE)) == CONTINUE
             await wire.send(b"hi")
@@ -163,58 +163,58 @@ def test_expect_100_continue_is_answered_before_the_body() -> None:
         "long-chunks",
     ],
 )
-def test_what_is_no_request_or_too_much_is_refused_and_the_connection_closed(request_bytes: bytes, status: int) -> None:
-    """The handler is not asked, the status says why, and the sink goes on serving others."""
+def test_invalid_and_too_large_requests_are_rejected(request_bytes: bytes, status: int) -> None:
+    """The handler is not called, the status says why, and the server continues to serve others."""
     handler = Mock(return_value=Reply())
 
     async def scenario() -> None:
-        async with HttpServer(handler, max_body_bytes=CAP) as sink:
-            answer = await ask(sink, request_bytes)
+        async with HttpServer(handler, max_body_bytes=CAP) as server:
+            answer = await ask(server, request_bytes)
             assert answer.startswith(b"HTTP/1.1 %d " % status)
             assert b"\r\nConnection: close\r\n" in answer
             handler.assert_not_called()
-            assert (await ask(sink, POST + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert (await ask(server, POST + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
     asyncio.run(scenario())
 
 
-def test_a_body_as_long_as_the_cap_is_taken() -> None:
-    """The cap is the longest body that passes."""
+def test_a_body_of_the_maximum_length_is_accepted() -> None:
+    """The limit is the longest accepted body."""
 
     async def scenario() -> None:
-        async with HttpServer(echo, max_body_bytes=CAP) as sink:
+        async with HttpServer(echo, max_body_bytes=CAP) as server:
             head = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % CAP
-            assert (await ask(sink, head + b"x" * CAP)).startswith(b"HTTP/1.1 200 ")
+            assert (await ask(server, head + b"x" * CAP)).startswith(b"HTTP/1.1 200 ")
 
     asyncio.run(scenario())
 
 
-def test_a_refusal_is_read_whole_by_a_client_that_sends_on() -> None:
-    """A client that sends 4 MB into a 413 still reads the 413, because the sink reads on before it closes."""
+def test_a_client_that_continues_to_send_can_read_the_rejection() -> None:
+    """A client that sends 4 MB can still read the 413, because the server reads on before it closes."""
 
     async def scenario() -> None:
-        async with HttpServer(echo, max_body_bytes=CAP) as sink:
-            answer = await ask(sink, POST + b"Content-Length: 4000000\r\n\r\n" + b"x" * 4_000_000)
+        async with HttpServer(echo, max_body_bytes=CAP) as server:
+            answer = await ask(server, POST + b"Content-Length: 4000000\r\n\r\n" + b"x" * 4_000_000)
             assert answer.startswith(b"HTTP/1.1 413 ")
 
     asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("partial", [b"POST / HT", POST + b"Content-Length: 9\r\n\r\nfour"], ids=["head", "body"])
-def test_a_client_that_leaves_in_the_middle_is_no_request(partial: bytes) -> None:
-    """A half-closed request is answered with 400, a broken connection with nothing; neither reaches the handler."""
+def test_an_incomplete_request_does_not_reach_the_handler(partial: bytes) -> None:
+    """A half-closed request gets 400, a broken connection nothing."""
     handler = Mock(return_value=Reply())
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), HttpServer(handler) as sink:
-            async with wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(handler) as server:
+            async with wired(server) as wire:
                 await wire.send(partial)
                 wire.writer.write_eof()
                 assert (await wire.rest()).startswith(b"HTTP/1.1 400 ")
-            async with wired(sink) as wire:
+            async with wired(server) as wire:
                 await wire.send(partial)
                 reset(wire.writer)
-            await served(sink)
+            await served(server)
 
     asyncio.run(scenario())
     handler.assert_not_called()
@@ -227,10 +227,10 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def served(sink: HttpServer) -> None:
-    """Return when the sink has done with the connections it has."""
-    if sink._connections:
-        await asyncio.wait(sink._connections)
+async def served(server: HttpServer) -> None:
+    """Wait until the server has finished its connections."""
+    if server._connections:
+        await asyncio.wait(server._connections)
 
 
 @pytest.mark.parametrize(
@@ -245,12 +245,12 @@ async def served(sink: HttpServer) -> None:
     ],
     ids=["status", "header-name", "header-value", "transfer-encoding", "no-reply", "raises"],
 )
-def test_a_handlers_fault_is_a_bare_500(reply: Reply | Exception | None) -> None:
-    """A handler that raises or answers what is no HTTP gives a 500 without a body, and the connection lives on."""
+def test_a_handlers_error_is_an_empty_500(reply: Reply | Exception | None) -> None:
+    """A handler that raises or returns an invalid reply gives a 500 without a body, and the connection stays open."""
     handler = Mock(side_effect=[reply, Reply(204)])
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), HttpServer(handler) as sink, wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(handler) as server, wired(server) as wire:
             await wire.send(POST + b"\r\n")
             assert await wire.answer() == (500, {"Content-Length": "0"}, b"")
             await wire.send(POST + b"\r\n")
@@ -260,14 +260,14 @@ def test_a_handlers_fault_is_a_bare_500(reply: Reply | Exception | None) -> None
 
 
 def test_an_asynchronous_handler_is_awaited() -> None:
-    """What an awaitable gives is the answer."""
+    """The result of an awaitable is the reply."""
 
     async def handler(request: ReceivedRequest) -> Reply:
         return Reply(201, request.path.encode())
 
     async def scenario() -> None:
-        async with HttpServer(handler) as sink:
-            assert (await ask(sink, POST + b"Connection: close\r\n\r\n")).endswith(b"\r\n\r\n/hook?a=1")
+        async with HttpServer(handler) as server:
+            assert (await ask(server, POST + b"Connection: close\r\n\r\n")).endswith(b"\r\n\r\n/hook?a=1")
 
     asyncio.run(scenario())
 
@@ -288,13 +288,13 @@ def test_an_asynchronous_handler_is_awaited() -> None:
     ],
     ids=["length", "wrong-length", "head", "no-content", "unknown-status", "chunked"],
 )
-def test_an_answer_is_framed_as_its_method_and_status_want(method: str, reply: Reply, expected: bytes) -> None:
-    """Content-Length is right, HEAD and 204 have no body, and a chunked answer is one chunk."""
+def test_a_response_is_framed_by_method_and_status(method: str, reply: Reply, expected: bytes) -> None:
+    """Content-Length is right, HEAD and 204 have no body, and a chunked response is one chunk."""
 
     async def scenario() -> None:
-        async with HttpServer(lambda _: reply) as sink:
+        async with HttpServer(lambda _: reply) as server:
             request = f"{method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
-            assert (await ask(sink, request)).endswith(expected)
+            assert (await ask(server, request)).endswith(expected)
 
     asyncio.run(scenario())
 
@@ -304,31 +304,31 @@ def test_an_answer_is_framed_as_its_method_and_status_want(method: str, reply: R
     [(b"", b""), (POST, b"HTTP/1.1 408 "), (POST + b"Content-Length: 9\r\n\r\nfour", b"HTTP/1.1 408 ")],
     ids=["idle", "head", "body"],
 )
-def test_a_client_that_is_too_slow_is_let_go(partial: bytes, answer: bytes) -> None:
-    """An idle connection is closed without a word, a request that does not end with 408."""
+def test_a_client_that_is_too_slow_is_disconnected(partial: bytes, answer: bytes) -> None:
+    """An idle connection is closed silently, an incomplete request gets 408."""
 
     async def scenario() -> None:
-        async with HttpServer(echo, timeout_s=0.05) as sink:
-            assert (await ask(sink, partial))[: len(answer) or None] == answer
+        async with HttpServer(echo, timeout_s=0.05) as server:
+            assert (await ask(server, partial))[: len(answer) or None] == answer
 
     asyncio.run(scenario())
 
 
-def test_a_client_that_does_not_take_its_answer_is_let_go() -> None:
-    """An answer that nobody reads ends its connection after the timeout."""
+def test_a_client_that_does_not_read_is_disconnected() -> None:
+    """An unread response ends its connection after the timeout."""
 
     async def scenario() -> None:
-        sink = HttpServer(lambda _: Reply(200, bytes(50_000_000)), timeout_s=0.05)
-        async with asyncio.timeout(5), sink, wired(sink) as wire:
+        server = HttpServer(lambda _: Reply(200, bytes(50_000_000)), timeout_s=0.05)
+        async with asyncio.timeout(5), server, wired(server) as wire:
             await wire.send(POST + b"\r\n")
             await wire.reader.readexactly(1)
-            await served(sink)
+            await served(server)
 
     asyncio.run(scenario())
 
 
-def test_leaving_the_sink_ends_every_connection_at_once() -> None:
-    """Idle clients, half-sent requests and running handlers are let go, and no task or socket is left."""
+def test_leaving_the_server_ends_every_connection_at_once() -> None:
+    """Idle clients, incomplete requests and running handlers are ended, and no task or socket is left."""
     started = asyncio.Event()
 
     async def handler(_: ReceivedRequest) -> Reply:
@@ -338,47 +338,47 @@ def test_leaving_the_sink_ends_every_connection_at_once() -> None:
 
     async def scenario() -> None:
         async with asyncio.timeout(5), contextlib.AsyncExitStack() as stack:
-            sink = HttpServer(handler)
-            async with sink:
-                wires = [await stack.enter_async_context(wired(sink)) for _ in range(3)]
+            server = HttpServer(handler)
+            async with server:
+                wires = [await stack.enter_async_context(wired(server)) for _ in range(3)]
                 await wires[0].send(POST)
                 await wires[1].send(POST + b"\r\n")
                 await started.wait()
             assert [await wire.rest() for wire in wires] == [b"", b"", b""]
-            assert not sink._connections
+            assert not server._connections
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
 
 
-def test_a_connection_that_comes_while_the_sink_closes_is_dropped() -> None:
-    """What the event loop had accepted before and hands over afterwards is not served."""
+def test_a_connection_during_closing_is_dropped() -> None:
+    """A connection accepted before closing and delivered afterwards is not served."""
 
     async def scenario() -> None:
-        sink, writer = HttpServer(echo), Mock()
-        sink._accept(Mock(), writer)
+        server, writer = HttpServer(echo), Mock()
+        server._accept(Mock(), writer)
         writer.transport.abort.assert_called_once_with()
-        assert not sink._connections
+        assert not server._connections
 
     asyncio.run(scenario())
 
 
-def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
-    """Who was accepted in the very moment in which the sink closes is hung up on, too."""
+def test_a_connection_not_served_yet_is_closed() -> None:
+    """A client accepted at the moment of closing is also disconnected."""
 
     async def scenario() -> None:
-        sink = HttpServer(lambda _: Reply(200))
-        accept, accepted = sink._accept, asyncio.Event()
+        server = HttpServer(lambda _: Reply(200))
+        accept, accepted = server._accept, asyncio.Event()
 
         def accept_last(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            closing.append(asyncio.ensure_future(sink.__aexit__(None, None, None)))
+            closing.append(asyncio.ensure_future(server.__aexit__(None, None, None)))
             accept(reader, writer)
             accepted.set()
 
         closing: list[asyncio.Future[None]] = []
-        sink._accept = accept_last  # type: ignore[method-assign]  # to be called in between
-        await sink.__aenter__()
-        host, port = sink.url.removeprefix("http://").split(":")
+        server._accept = accept_last  # type: ignore[method-assign]  # called in between
+        await server.__aenter__()
+        host, port = server.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         async with asyncio.timeout(5):
             await accepted.wait()
@@ -390,46 +390,46 @@ def test_a_connection_that_is_not_served_yet_is_closed_with_the_sink() -> None:
     asyncio.run(scenario())
 
 
-def test_three_hundred_clients_at_once_are_all_answered() -> None:
-    """A burst that connects in one go gets its answers, each its own."""
+def test_three_hundred_clients_at_once_get_responses() -> None:
+    """Each client of a burst gets its own response."""
 
     async def scenario() -> None:
-        async with HttpServer(echo) as sink:
+        async with HttpServer(echo) as server:
             bodies = [b"%03d" % number for number in range(300)]
             head = POST + b"Connection: close\r\nContent-Length: 3\r\n\r\n"
-            answers = await asyncio.gather(*(ask(sink, head + body) for body in bodies))
+            answers = await asyncio.gather(*(ask(server, head + body) for body in bodies))
             assert [answer[-3:] for answer in answers] == bodies
 
     asyncio.run(scenario())
 
 
-def test_the_url_says_where_the_sink_listens() -> None:
-    """The URL holds the free port that was taken, IPv6 hosts in brackets; a closed sink has none."""
+def test_the_url_has_the_address_of_the_server() -> None:
+    """The URL has the chosen port and IPv6 hosts in brackets; a closed server has none."""
 
     async def scenario() -> None:
-        sink = HttpServer(echo)
-        async with sink:
-            assert sink.url.startswith("http://127.0.0.1:")
-        with pytest.raises(TcopMockError, match="not open"):
-            _ = sink.url
-        await sink.__aexit__(None, None, None)
+        server = HttpServer(echo)
+        async with server:
+            assert server.url.startswith("http://127.0.0.1:")
+        with pytest.raises(TcopMockError, match="not running"):
+            _ = server.url
+        await server.__aexit__(None, None, None)
 
     asyncio.run(scenario())
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
-def test_the_sink_listens_on_ipv6_too() -> None:
-    """An IPv6 host stands in brackets in the URL."""
+def test_the_server_listens_on_ipv6() -> None:
+    """An IPv6 host is in brackets in the URL."""
 
     async def scenario() -> None:
-        async with HttpServer(echo, host="::1") as sink:
-            assert sink.url.startswith("http://[::1]:")
-            assert (await ask(sink, POST + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        async with HttpServer(echo, host="::1") as server:
+            assert server.url.startswith("http://[::1]:")
+            assert (await ask(server, POST + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
     asyncio.run(scenario())
 
 
-def test_an_address_in_use_is_the_users_mistake() -> None:
+def test_an_address_in_use_is_a_usage_error() -> None:
     """The error names the address and says what to do."""
 
     async def scenario() -> None:
@@ -443,16 +443,16 @@ def test_an_address_in_use_is_the_users_mistake() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(garbage=st.binary(max_size=200))
-def test_no_bytes_break_the_sink(garbage: bytes) -> None:
-    """Whatever comes is answered as HTTP or closed in silence, and the next request is served."""
+def test_no_bytes_break_the_server(garbage: bytes) -> None:
+    """Any bytes get an HTTP response or a silent close, and the next request is served."""
 
     async def scenario() -> None:
-        async with asyncio.timeout(5), HttpServer(echo) as sink:
-            async with wired(sink) as wire:
+        async with asyncio.timeout(5), HttpServer(echo) as server:
+            async with wired(server) as wire:
                 await wire.send(garbage)
                 wire.writer.write_eof()
                 answer = await wire.rest()
             assert not answer or answer.startswith(b"HTTP/1.1 ")
-            assert (await ask(sink, POST + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert (await ask(server, POST + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
     asyncio.run(scenario())

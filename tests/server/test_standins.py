@@ -1,4 +1,4 @@
-"""The ends that alarms are forwarded to: what they take, what they refuse, and how."""
+"""The stubs of third-party services: accepted and rejected messages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DINGTALK = "/dingtalk/robot/send?access_token=66ab"
 FEISHU = "/feishu/open-apis/bot/v2/hook/f19"
 SLACK = "/slack/services/T0/B0/X"
 PAGERDUTY = "/pagerduty/v2/enqueue"
-TAKEN = {
+ACCEPTED = {
     PAGERDUTY: EVENT,
     WECOM: {"msgtype": "text", "text": {"content": "x"}},
     DINGTALK: {"msgtype": "markdown", "markdown": {"title": "t", "text": "x"}},
@@ -41,34 +41,34 @@ TAKEN = {
 }
 
 
-def _asked(path: str, body: Any, ends: StubServices | None = None, method: str = "POST") -> StubResponse:
+def _respond(path: str, body: Any, stubs: StubServices | None = None, method: str = "POST") -> StubResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return (ends or StubServices()).respond(ReceivedRequest(method, path, (), raw, 0.0))
+    return (stubs or StubServices()).respond(ReceivedRequest(method, path, (), raw, 0.0))
 
 
 def _document(reply: Reply) -> Any:
     return json.loads(reply.body)
 
 
-@pytest.mark.parametrize("path", TAKEN)
-def test_each_end_takes_what_it_is_for(path: str) -> None:
-    """2xx, and where the end counts errors in the body, none."""
-    reply = _asked(path, TAKEN[path]).reply
+@pytest.mark.parametrize("path", ACCEPTED)
+def test_each_stub_accepts_its_message(path: str) -> None:
+    """The status is 2xx, and an error code in the body is 0."""
+    reply = _respond(path, ACCEPTED[path]).reply
     assert 200 <= reply.status < 300
     if reply.body.startswith(b"{"):
         document = _document(reply)
         assert document.get("errcode", document.get("code", 0)) == 0
 
 
-def test_each_end_has_its_sample() -> None:
-    """None is left out above."""
-    assert {path.split("/")[1] for path in TAKEN} == SERVICES.keys()
+def test_each_stub_has_a_sample() -> None:
+    """The samples above cover every stub."""
+    assert {path.split("/")[1] for path in ACCEPTED} == SERVICES.keys()
 
 
-@pytest.mark.parametrize("path", TAKEN)
-def test_each_end_takes_posts_only(path: str) -> None:
-    """A GET is no message."""
-    assert _asked(path, b"", method="GET").reply.status == 405
+@pytest.mark.parametrize("path", ACCEPTED)
+def test_each_stub_accepts_only_post(path: str) -> None:
+    """A GET is not a message."""
+    assert _respond(path, b"", method="GET").reply.status == 405
 
 
 @pytest.mark.parametrize(
@@ -77,37 +77,37 @@ def test_each_end_takes_posts_only(path: str) -> None:
         ({"routing_key": None}, "'routing_key' is missing or blank"),
         ({"routing_key": "short"}, "Length of 'routing_key' is incorrect (should be 32 characters)"),
         ({"event_action": "open"}, "'event_action' is missing or invalid"),
-        ({"event_action": "resolve"}, "'dedup_key' is missing: resolve needs it"),
-        ({"dedup_key": "x" * 256}, "'dedup_key' is no text of at most 255 characters"),
+        ({"event_action": "resolve"}, "'dedup_key' is missing, but resolve requires it"),
+        ({"dedup_key": "x" * 256}, "'dedup_key' is not a string of at most 255 characters"),
         ({"payload": "x"}, "'payload.summary' is missing or blank"),
         ({"payload": EVENT["payload"] | {"summary": "x" * 1025}}, "'payload.summary' is longer than 1024 characters"),
         ({"payload": EVENT["payload"] | {"severity": "bad"}}, "'payload.severity' is missing or invalid"),
         ({"payload": EVENT["payload"] | {"source": " "}}, "'payload.source' is missing or blank"),
     ],
 )
-def test_pagerduty_refuses_what_its_api_refuses(change: dict[str, Any], error: str) -> None:
-    """400 with all errors in a list."""
-    reply, said, taken = _asked(PAGERDUTY, EVENT | change)
-    assert not taken
+def test_pagerduty_rejects_what_its_api_rejects(change: dict[str, Any], error: str) -> None:
+    """The response is 400 with a list of all errors."""
+    reply, note, accepted = _respond(PAGERDUTY, EVENT | change)
+    assert not accepted
     assert reply.status == 400
     document = _document(reply)
     assert document["status"] == "invalid event"
     assert any(text.startswith(error) for text in document["errors"])
-    assert error in said
+    assert error in note
 
 
 def test_pagerduty_names_the_incident() -> None:
-    """202 with the dedup key that was given, or one of its own; what is no event, or too large, is refused."""
-    assert _document(_asked(PAGERDUTY, EVENT | {"dedup_key": "k"}).reply)["dedup_key"] == "k"
-    assert len(_document(_asked(PAGERDUTY, EVENT).reply)["dedup_key"]) == 32
-    assert _asked(PAGERDUTY, b"[1]").reply.status == 400
-    assert _asked(PAGERDUTY, EVENT | {"x": "x" * 600_000}).reply.status == 413
+    """The response is 202 with the given dedup key or a new one; an invalid or too large event is rejected."""
+    assert _document(_respond(PAGERDUTY, EVENT | {"dedup_key": "k"}).reply)["dedup_key"] == "k"
+    assert len(_document(_respond(PAGERDUTY, EVENT).reply)["dedup_key"]) == 32
+    assert _respond(PAGERDUTY, b"[1]").reply.status == 400
+    assert _respond(PAGERDUTY, EVENT | {"x": "x" * 600_000}).reply.status == 413
 
 
 @pytest.mark.parametrize(
     "path, body, code",
     [
-        ("/wecom/cgi-bin/webhook/send", TAKEN[WECOM], 93000),
+        ("/wecom/cgi-bin/webhook/send", ACCEPTED[WECOM], 93000),
         (WECOM, b"{", 47001),
         (WECOM, {"msgtype": "telegram"}, 40008),
         (WECOM, {"msgtype": "text", "text": {"content": ""}}, 44004),
@@ -115,7 +115,7 @@ def test_pagerduty_names_the_incident() -> None:
         (WECOM, {"msgtype": "text", "text": {"content": "x" * 2049}}, 40058),
         (WECOM, {"msgtype": "markdown", "markdown": {"content": "告" * 1366}}, 40058),
         (WECOM, {"msgtype": "news", "news": {}}, 0),
-        ("/dingtalk/robot/send", TAKEN[DINGTALK], 300001),
+        ("/dingtalk/robot/send", ACCEPTED[DINGTALK], 300001),
         (DINGTALK, b"", 40035),
         (DINGTALK, {"msgtype": "x"}, 400105),
         (DINGTALK, {"msgtype": "text", "text": {}}, 400106),
@@ -125,51 +125,51 @@ def test_pagerduty_names_the_incident() -> None:
         (FEISHU, b"[]", 9499),
     ],
 )
-def test_robots_answer_200_with_a_code(path: str, body: Any, code: int) -> None:
-    """What a robot refuses is told in the body, not in the status."""
-    reply = _asked(path, body).reply
+def test_robots_respond_200_with_a_code(path: str, body: Any, code: int) -> None:
+    """A robot reports errors in the body, not in the status."""
+    reply = _respond(path, body).reply
     document = _document(reply)
     assert (reply.status, document.get("errcode", document.get("code"))) == (200, code)
 
 
-def test_slack_and_json_refuse_with_a_status() -> None:
-    """Slack in words, plain JSON in JSON."""
-    assert _asked(SLACK, b"x").reply.body == b"invalid_payload"
-    assert _asked(SLACK, {"blocks": []}).reply.body == b"no_text"
-    assert _asked("/json", b"x").reply.status == 400
-    assert _asked("/json", b"null").reply.status == 200
+def test_slack_and_json_reject_with_a_status() -> None:
+    """Slack's errors are words, those of plain JSON are JSON."""
+    assert _respond(SLACK, b"x").reply.body == b"invalid_payload"
+    assert _respond(SLACK, {"blocks": []}).reply.body == b"no_text"
+    assert _respond("/json", b"x").reply.status == 400
+    assert _respond("/json", b"null").reply.status == 200
 
 
-@pytest.mark.parametrize("path", [path for path in TAKEN if path.split("/")[1] in RATE_LIMITS])
-def test_limits_count_by_the_minute_and_by_key(path: str) -> None:
-    """One more than the limit is refused as the end does it; another key, and the next minute, are not."""
+@pytest.mark.parametrize("path", [path for path in ACCEPTED if path.split("/")[1] in RATE_LIMITS])
+def test_rate_limits_are_per_minute_and_key(path: str) -> None:
+    """One message above the limit is rejected like the real service does; another key, and the next minute, are not."""
     now_s = 0.0
-    ends = StubServices(clock=lambda: now_s)
+    stubs = StubServices(clock=lambda: now_s)
     most = RATE_LIMITS[path.split("/")[1]]
-    taken = [_asked(path, TAKEN[path], ends).reply for _ in range(most)]
-    refused = _asked(path, TAKEN[path], ends).reply
-    assert all(reply == taken[0] for reply in taken)
-    assert refused != taken[0]
-    if refused.status == 429:
-        assert dict(refused.headers)["Retry-After"] == "30"
+    accepted = [_respond(path, ACCEPTED[path], stubs).reply for _ in range(most)]
+    rejected = _respond(path, ACCEPTED[path], stubs).reply
+    assert all(reply == accepted[0] for reply in accepted)
+    assert rejected != accepted[0]
+    if rejected.status == 429:
+        assert dict(rejected.headers)["Retry-After"] == "30"
     else:
-        assert b"freq" in refused.body or b"too fast" in refused.body
-    other = EVENT | {"routing_key": KEY[::-1]} if path == PAGERDUTY else TAKEN[path]
-    assert _asked(f"{path}2", other, ends).reply.status == taken[0].status
+        assert b"freq" in rejected.body or b"too fast" in rejected.body
+    other = EVENT | {"routing_key": KEY[::-1]} if path == PAGERDUTY else ACCEPTED[path]
+    assert _respond(f"{path}2", other, stubs).reply.status == accepted[0].status
     now_s = 60.0
-    assert _asked(path, TAKEN[path], ends).reply == taken[0]
+    assert _respond(path, ACCEPTED[path], stubs).reply == accepted[0]
 
 
 def test_limits_need_bounded_memory() -> None:
-    """A thousand keys are remembered."""
-    ends = StubServices()
+    """At most a thousand keys are remembered."""
+    stubs = StubServices()
     for number in range(1100):
-        _asked(f"{SLACK}{number}", TAKEN[SLACK], ends)
-    assert len(ends._recent_requests) == 1000
+        _respond(f"{SLACK}{number}", ACCEPTED[SLACK], stubs)
+    assert len(stubs._recent_requests) == 1000
 
 
-def test_other_paths_lead_to_the_usual_end() -> None:
-    """A webhook, or the one that is asked for."""
+def test_other_paths_use_the_default_stub() -> None:
+    """The default is a webhook or the requested service."""
     assert [StubServices().service_of(path) for path in ("/", "/wecomx", "/wecom", "/slack?x", "//json")] == [
         "webhook",
         "webhook",
@@ -178,18 +178,19 @@ def test_other_paths_lead_to_the_usual_end() -> None:
         "json",
     ]
     assert StubServices("slack").service_of("/") == "slack"
-    assert _asked("/", {"a": 1}).reply.status == 200
-    assert _asked("/", b"{").reply.status == 400
+    assert _respond("/", {"a": 1}).reply.status == 200
+    assert _respond("/", b"{").reply.status == 400
 
 
-def test_the_ends_take_what_our_targets_send() -> None:
-    """PagerDuty's events and WeCom's messages of every shape, in either language."""
-    generator, ends = Generator(7), StubServices(clock=iter(range(0, 10**9, 60)).__next__)
+def test_the_stubs_accept_what_our_targets_send() -> None:
+    """PagerDuty events and WeCom messages of every shape are accepted, in either language."""
+    generator, stubs = Generator(7), StubServices(clock=iter(range(0, 10**9, 60)).__next__)
     for shape in Catalog.load():
         for state in (State.FIRING, *([State.RESOLVED] if shape.can_resolve else [])):
             tree = generator.callback(generator.alarm(shape, required_state=state), state).to_dict()
             assert (
-                _asked(PAGERDUTY, pagerduty.pagerduty_event(CallbackView(tree), Secret(KEY)), ends).reply.status == 202
+                _respond(PAGERDUTY, pagerduty.pagerduty_event(CallbackView(tree), Secret(KEY)), stubs).reply.status
+                == 202
             )
             for lang in Lang:
-                assert _asked(WECOM, wecom.wecom_message(CallbackView(tree), lang), ends).note == "errcode 0"
+                assert _respond(WECOM, wecom.wecom_message(CallbackView(tree), lang), stubs).note == "errcode 0"

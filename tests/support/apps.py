@@ -1,4 +1,4 @@
-"""Receivers that tests of the pytest plugin have in their process: ASGI, WSGI, plain callables; whole and with bugs."""
+"""In-process receivers for tests of the pytest plugin: ASGI, WSGI, plain callables; conforming or with a bug."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 received_bodies: list[bytes] = []
-"""What ``wsgi`` has taken."""
+"""Bodies that ``wsgi`` has received."""
 
 
 def _received(method: str, body: bytes) -> ReceivedRequest:
@@ -37,7 +37,7 @@ def wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[byt
 
 
 def hasty_wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    """Answer 500 to a resolved alarm that tells no time, and log it."""
+    """Respond 500 to a resolved alarm without a recoverTime, and log it."""
     body = environ["wsgi.input"].read()
     reply = correct_receiver(_received(environ["REQUEST_METHOD"], body))
     if reply.status == 200 and _is_timeless(json.loads(body)):
@@ -48,7 +48,7 @@ def hasty_wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterab
 
 
 def talkative_wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    """Keep what must be kept, and answer with more than need be: TCM105, which is a should."""
+    """Keep all must clauses, and respond with a body that is too long (TCM105, a should clause)."""
     reply = correct_receiver(_received(environ["REQUEST_METHOD"], environ["wsgi.input"].read()))
     return _send_reply(start_response, Reply(reply.status, b"x" * 200_000) if reply.status == 200 else reply)
 
@@ -73,24 +73,24 @@ async def asgi(scope: Message, receive: Callable[[], Awaitable[Message]], send: 
 
 
 async def sick_asgi(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Any]) -> None:
-    """Fail to start up."""
+    """Fail at startup."""
     assert scope["type"] == "lifespan"
     await receive()
     await send({"type": "lifespan.startup.failed", "message": "no database"})
 
 
 def takes(alarm: dict[str, Any]) -> str:
-    """Take each callback, with or without times."""
+    """Accept each callback, with or without times."""
     return str(alarm["alarmStatus"])
 
 
 async def takes_later(alarm: dict[str, Any]) -> str:
-    """Take each callback."""
+    """Accept each callback."""
     return takes(alarm)
 
 
 def refuses_timeless(alarm: dict[str, Any]) -> None:
-    """Raise for a resolved alarm that tells no time: a refusal for metrics, a crash for events."""
+    """Raise for a resolved alarm without a recoverTime: a rejection for metrics, a crash for events."""
     if _is_timeless(alarm):
         _ = alarm["alarmPolicyInfo"]["conditions"]["metricName"]
         raise ValueError("when, please?")

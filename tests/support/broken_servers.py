@@ -1,4 +1,4 @@
-"""Sinks that are broken on the wire, below what a handler can do."""
+"""HTTP servers with bugs below the level of a handler."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READ_BYTES = 65_536
 
 
 class HoldsLastByte(HttpServer):
-    """Answers at once but for the last byte, which comes ``delay_s`` seconds later."""
+    """Responds at once, except for the last byte, which follows ``delay_s`` seconds later."""
 
     def __init__(self, delay_s: float) -> None:
         super().__init__(correct_receiver)
@@ -35,7 +35,7 @@ class HoldsLastByte(HttpServer):
 
 
 class AnswersWithoutEnd(HttpServer):
-    """Answers 200 with a body that ends only when the client closes."""
+    """Responds 200 with a body that ends only when the client closes."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
@@ -45,12 +45,12 @@ class AnswersWithoutEnd(HttpServer):
             return await super()._write(writer, data)
         await super()._write(writer, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
-            await super()._write(writer, b"400\r\n" + bytes(0x400) + b"\r\n")  # raises when the client has gone
-            await asyncio.sleep(0)  # let the others have their turn
+            await super()._write(writer, b"400\r\n" + bytes(0x400) + b"\r\n")  # raises when the client has disconnected
+            await asyncio.sleep(0)  # yield to other tasks
 
 
 class ReadsOnce(HttpServer):
-    """Reads from the socket once and takes what came for the whole request."""
+    """Reads from the socket once and treats the data as the whole request."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
@@ -63,7 +63,7 @@ class ReadsOnce(HttpServer):
 
 
 class DecodesEachChunk(HttpServer):
-    """Decodes what each read of the socket gives by itself, so that a character that is cut breaks it."""
+    """Decodes each read of the socket separately, so that a split character breaks it."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
@@ -85,7 +85,7 @@ class DecodesEachChunk(HttpServer):
 
 
 class OneClientAtATime(HttpServer):
-    """Serves a connection to its end before it looks at the next."""
+    """Serves one connection to its end before the next."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
@@ -97,7 +97,7 @@ class OneClientAtATime(HttpServer):
 
 
 class ExitsOnMalformed(HttpServer):
-    """Answers its first malformed body with 400 and listens no more, as a process that has died."""
+    """Responds to its first malformed body with 400 and then stops listening, like a dead process."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
@@ -110,7 +110,7 @@ class ExitsOnMalformed(HttpServer):
 
 
 class LeavesTheRest(HttpServer):
-    """Refuses without reading the body to its end, so that the next request on the connection begins with its rest."""
+    """Rejects without reading the whole body, so that the next request on the connection starts with the rest."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
@@ -137,7 +137,7 @@ class LeavesTheRest(HttpServer):
 
 
 class TakesWhatComes(HttpServer):
-    """Takes what it has read for the whole body when the client says no more."""
+    """Treats the bytes read as the whole body when the client stops sending."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)

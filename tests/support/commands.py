@@ -1,4 +1,4 @@
-"""What a call of the command line did."""
+"""Results of command line calls in tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class CommandResult(NamedTuple):
-    """What a command did."""
+    """Result of a command."""
 
     exit_code: int
     stdout: str
@@ -20,12 +20,12 @@ class CommandResult(NamedTuple):
 
     @property
     def bodies(self) -> list[Any]:
-        """The callbacks on standard output, one a line."""
+        """The callbacks on standard output, one per line."""
         return [json.loads(line) for line in self.stdout.splitlines()]
 
     @property
     def error_message(self) -> str:
-        """The one line on standard error that says why there is nothing on standard output."""
+        """The single error line on standard error; standard output must be empty."""
         [line] = self.stderr.splitlines()
         assert self.stdout == ""
         assert line.startswith("tcop-mock: ")
@@ -36,5 +36,5 @@ class RunCommand(Protocol):
     """Runs the command line in this process."""
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> CommandResult:
-        """Return what it did."""
+        """Run a command and return its result."""
         ...

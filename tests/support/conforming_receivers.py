@@ -1,7 +1,7 @@
-"""Receivers that keep the contract, each in another honest way: no clause of level must may fail one of them.
+"""Receivers that keep the contract in different ways: no must clause may fail for any of them.
 
-``PROCESSES`` run in a process of their own, as a user's receiver does: ``with running(PROCESSES[name]) as url``.
-``SINKS`` differ in what they answer: ``async with SINKS[name]() as url``, or ``with in_thread(SINKS[name]) as url``.
+``PROCESSES`` run in a separate process, like a user's receiver: ``with run_process(PROCESSES[name]) as url``.
+``SERVERS`` differ in their responses: ``async with SERVERS[name]() as url``, or ``in_thread(SERVERS[name])``.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ PROCESSES: dict[str, list[str]] = {
     "django": [str(EXAMPLES / "django_receiver.py"), "0"],
     "node-http": ["node", str(EXAMPLES / "node_receiver.js"), "0"],
 }
-"""Arguments of a Python, or of node, that prints its URL first.
+"""Arguments of Python, or of node; the process prints its URL first.
 
-``http-server`` serves one client at a time: no TCM407 (should).
+``http-server`` serves one client at a time, so it fails TCM407 (should).
 """
 
 
 @contextlib.contextmanager
 def run_process(arguments: list[str]) -> Iterator[str]:
-    """Run a receiver in a process of its own; give its URL, and end it afterwards."""
+    """Run a receiver in a separate process, yield its URL, and stop it afterwards."""
     command = [sys.executable, "-u", *arguments]
     if arguments[0] == "node":
         if shutil.which("node") is None:
@@ -84,7 +84,7 @@ def run_process(arguments: list[str]) -> Iterator[str]:
 
 
 def answering_ok(reply: Reply) -> ReceiverFactory:
-    """Return a receiver that accepts with this reply."""
+    """Return a receiver that accepts callbacks with this reply."""
     return _factory(with_changed_reply(lambda _, usual: reply if usual.status == 200 else None))
 
 
@@ -140,4 +140,4 @@ SERVERS: dict[str, ReceiverFactory] = {
     "asks-for-credentials-with-401": server_factory(_rejecting_credentials_with(401), CREDENTIALS),
     "asks-for-credentials-with-403": server_factory(_rejecting_credentials_with(403), CREDENTIALS),
 }
-"""Honest answers of every kind; the last two want ``CREDENTIALS``, which their URLs carry."""
+"""Conforming responses of every kind. The last two require ``CREDENTIALS``, which their URLs contain."""

@@ -1,4 +1,4 @@
-"""Ways to put one mistake into ``careful``, the receiver that keeps the contract."""
+"""Variants of ``correct_receiver``, the receiver that keeps the contract, with one bug each."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 AlarmBody: TypeAlias = dict[str, Any]
 ReplyChange: TypeAlias = Callable[[ReceivedRequest, Reply], Reply | None]
-"""Gives another reply in place of ``careful``'s, or nothing."""
+"""Returns a replacement for the reply of ``correct_receiver``, or None."""
 
 INTERNAL_ERROR = Reply(500, b"internal error\n")
 UNPROCESSABLE = Reply(422, b"unprocessable\n")
 MISSING = object()
 MAX_LEVELS = 500
 ANY_SPELLING_KEYS = frozenset({"appid", "instanceid", "uinstanceid", "uninstanceid"})
-"""Dimensions that every product may spell in any of these ways: another clause's business (TCM305)."""
+"""Dimensions that every product may spell in any of these ways (TCM305)."""
 
 
 def with_changed_reply(change: ReplyChange) -> Handler:
-    """Return ``careful`` with some of its replies changed."""
+    """Return ``correct_receiver`` with some replies changed."""
 
     def handler(request: ReceivedRequest) -> Reply:
         reply = correct_receiver(request)
@@ -48,7 +48,7 @@ def with_changed_reply(change: ReplyChange) -> Handler:
 
 
 def rejecting(is_rejected: Callable[[AlarmBody], bool], rejection: Reply = INTERNAL_ERROR) -> Handler:
-    """Return ``careful`` that refuses some of the callbacks that it would take."""
+    """Return a variant that rejects some valid callbacks."""
 
     def change(request: ReceivedRequest, reply: Reply) -> Reply | None:
         return rejection if reply.status == 200 and is_rejected(json.loads(request.body.decode("utf-8-sig"))) else None
@@ -57,7 +57,7 @@ def rejecting(is_rejected: Callable[[AlarmBody], bool], rejection: Reply = INTER
 
 
 def value_at(alarm: AlarmBody, path: str) -> Any:
-    """Return the value at a dotted path, or ``ABSENT``."""
+    """Return the value at a dotted path, or ``MISSING``."""
     value: Any = alarm
     for key in path.split("."):
         value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
@@ -71,13 +71,13 @@ def keys_at(alarm: AlarmBody, path: str) -> set[str]:
 
 
 def requiring(path: str, kind: str | None = None) -> Handler:
-    """Return ``careful`` that raises KeyError where a key is absent, from callbacks of one kind or both."""
+    """Return a variant that responds 500 if a key is missing, for callbacks of one kind or both."""
     kinds = {kind} if kind else {"metric", "event"}
     return rejecting(lambda alarm: value_at(alarm, "alarmType") in kinds and value_at(alarm, path) is MISSING)
 
 
 def requiring_type(path: str, expected_type: type) -> Handler:
-    """Return ``careful`` that refuses a metric alarm in which a value is there and of another type."""
+    """Return a variant that rejects metric alarms in which a value has another type."""
 
     def has_wrong_type(alarm: AlarmBody) -> bool:
         value = value_at(alarm, path)
@@ -89,7 +89,7 @@ def requiring_type(path: str, expected_type: type) -> Handler:
 
 
 def rejecting_recover_time(status: str, *unreadable: object) -> Handler:
-    """Return ``careful`` that parses ``recoverTime`` in one state and cannot read some of its values."""
+    """Return a variant that parses ``recoverTime`` in one state and fails on some values."""
     return rejecting(
         lambda alarm: str(value_at(alarm, "alarmStatus")) == status and value_at(alarm, "recoverTime") in unreadable
     )
@@ -97,7 +97,7 @@ def rejecting_recover_time(status: str, *unreadable: object) -> Handler:
 
 @cache
 def catalogue_keys() -> tuple[frozenset[str], dict[Any, frozenset[str]]]:
-    """Return the namespaces of the catalogue, and by kind and policy type the keys of dimensions in lower case."""
+    """Return the catalogue's namespaces, and the lower-case keys of dimensions by kind and policy type."""
     shapes = list(Catalog.load())
     namespaces = {shape.namespace for shape in shapes} | {
         metric.namespace for shape in shapes for metric in shape.metrics
@@ -110,19 +110,19 @@ def catalogue_keys() -> tuple[frozenset[str], dict[Any, frozenset[str]]]:
 
 
 def has_unknown_product(alarm: AlarmBody) -> bool:
-    """Say whether the namespace is there and in no catalogue entry."""
+    """Return whether the namespace is present but in no catalogue entry."""
     return value_at(alarm, "alarmObjInfo.namespace") not in catalogue_keys()[0] | {MISSING}
 
 
 def has_unknown_dimension(alarm: AlarmBody) -> bool:
-    """Say whether a product of the catalogue has a key in its dimensions that no entry of its policy type has."""
+    """Return whether a known product has a dimension that no entry of its policy type has."""
     shape_key = (value_at(alarm, "alarmType"), value_at(alarm, "alarmPolicyInfo.policyType"))
     known = catalogue_keys()[1].get(shape_key)
     return known is not None and not {key.lower() for key in keys_at(alarm, "alarmObjInfo.dimensions")} <= known
 
 
 def breaks_json_formatting(alarm: AlarmBody) -> bool:
-    """Say whether a JSON text built by formatting is broken by the object's name."""
+    """Return whether the object's name breaks a JSON text built by string formatting."""
     try:
         json.loads(f'{{"text": "{value_at(alarm, "alarmObjInfo.dimensions.objName")}"}}')
     except ValueError:
@@ -131,7 +131,7 @@ def breaks_json_formatting(alarm: AlarmBody) -> bool:
 
 
 def breaks_second_formatting(alarm: AlarmBody) -> bool:
-    """Say whether a message that is formatted a second time is broken by the policy's name."""
+    """Return whether the policy's name breaks a message that is formatted a second time."""
     try:
         f"{value_at(alarm, 'alarmPolicyInfo.policyName')} in {{}}".format("gz")
     except (ValueError, KeyError, IndexError, AttributeError):
@@ -140,7 +140,7 @@ def breaks_second_formatting(alarm: AlarmBody) -> bool:
 
 
 def breaks_sql(alarm: AlarmBody) -> bool:
-    """Say whether an SQL statement built by formatting is broken by the policy's name."""
+    """Return whether the policy's name breaks an SQL statement built by string formatting."""
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
         try:
             database.execute(f"SELECT '{value_at(alarm, 'alarmPolicyInfo.policyName')}'")
@@ -150,7 +150,7 @@ def breaks_sql(alarm: AlarmBody) -> bool:
 
 
 def has_unreadable_number(alarm: AlarmBody) -> bool:
-    """Say whether the current value or the threshold is there and ``float()`` cannot read it."""
+    """Return whether ``float()`` fails on the current value or the threshold."""
     try:
         for key in ("calcValue", "currentValue"):
             value = value_at(alarm, f"alarmPolicyInfo.conditions.{key}")
@@ -161,7 +161,7 @@ def has_unreadable_number(alarm: AlarmBody) -> bool:
 
 
 def reject_duplicate_keys(request: ReceivedRequest, reply: Reply) -> Reply | None:
-    """Refuse a body in which an object has a key twice."""
+    """Reject a body with a duplicate key in an object."""
 
     def unique_keys(pairs: list[tuple[str, Any]]) -> AlarmBody:
         if len({key for key, _ in pairs}) < len(pairs):
@@ -178,11 +178,11 @@ def reject_duplicate_keys(request: ReceivedRequest, reply: Reply) -> Reply | Non
 
 
 def malformation(body: bytes) -> str:
-    """Say what is wrong with a body: ``empty``, ``encoding``, ``json``, ``depth``, the type of its root, or nothing."""
+    """Return the flaw of a body: ``empty``, ``encoding``, ``json``, ``depth``, its root's type; or an empty text."""
     if not body.strip():
         return "empty"
     if body.count(b"[") + body.count(b"{") > MAX_LEVELS:
-        return "depth"  # not left to the parser: how deep it goes differs from Python to Python
+        return "depth"  # counted here, because the depth limit of the parser depends on the Python version
     try:
         root = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -193,7 +193,7 @@ def malformation(body: bytes) -> str:
 
 
 def answering_malformed(status: int, *malformations: str) -> Handler:
-    """Return ``careful`` that answers bodies with these flaws with another status."""
+    """Return a variant that responds to bodies with these flaws with another status."""
     return with_changed_reply(
         lambda request, reply: (
             Reply(status) if reply.status == 400 and malformation(request.body) in malformations else None
@@ -202,7 +202,7 @@ def answering_malformed(status: int, *malformations: str) -> Handler:
 
 
 def show_traceback(request: ReceivedRequest, reply: Reply) -> Reply | None:
-    """Answer a body that is no JSON with the trace of the parser."""
+    """Respond to a body that is not JSON with the traceback of the parser."""
     if reply.status != 400:
         return None
     try:
@@ -213,7 +213,7 @@ def show_traceback(request: ReceivedRequest, reply: Reply) -> Reply | None:
 
 
 def dead_after(*malformations: str) -> Handler:
-    """Return a receiver that refuses its first body with one of these flaws and answers nothing from then on."""
+    """Return a receiver that rejects its first body with one of these flaws and never responds again."""
     is_dead = False
 
     async def handler(request: ReceivedRequest) -> Reply:
@@ -227,7 +227,7 @@ def dead_after(*malformations: str) -> Handler:
 
 
 def slow(seconds: float) -> Handler:
-    """Return ``careful`` that takes some seconds for each request, any number at a time."""
+    """Return a variant that needs some seconds per request and serves requests concurrently."""
 
     async def handler(request: ReceivedRequest) -> Reply:
         await asyncio.sleep(seconds)
@@ -237,7 +237,7 @@ def slow(seconds: float) -> Handler:
 
 
 def slow_one_at_a_time(seconds: float) -> Handler:
-    """Return ``careful`` that takes some seconds for each request, one at a time."""
+    """Return a variant that needs some seconds per request and serves one request at a time."""
     lock, slow_handler = asyncio.Lock(), slow(seconds)
 
     async def handler(request: ReceivedRequest) -> Reply:
@@ -250,7 +250,7 @@ def slow_one_at_a_time(seconds: float) -> Handler:
 
 
 def busy_while_serving(busy: Reply) -> Handler:
-    """Return ``careful`` that has another reply for whoever comes while it serves somebody."""
+    """Return a variant that sends another reply to requests that arrive while it serves one."""
     is_serving = False
 
     async def handler(request: ReceivedRequest) -> Reply:
@@ -268,7 +268,7 @@ def busy_while_serving(busy: Reply) -> Handler:
 
 
 def rate_limited(count: int, per_s: float) -> Handler:
-    """Return ``careful`` that answers 429 to more than so many requests in so many seconds."""
+    """Return a variant that responds 429 after ``count`` requests in ``per_s`` seconds."""
     served_at_s: deque[float] = deque()
 
     def handler(request: ReceivedRequest) -> Reply:
@@ -284,7 +284,7 @@ def rate_limited(count: int, per_s: float) -> Handler:
 
 
 def resolves_slowly(seconds: float) -> Handler:
-    """Return ``careful`` that takes some seconds for each resolve."""
+    """Return a variant that needs some seconds for each resolve."""
 
     async def handler(request: ReceivedRequest) -> Reply:
         if re.search(rb'"alarmStatus": ?"?0', request.body):
@@ -295,19 +295,19 @@ def resolves_slowly(seconds: float) -> Handler:
 
 
 def replying_when(condition: Callable[[ReceivedRequest], bool], reply: Reply) -> Handler:
-    """Return ``careful`` that gives one reply to all requests of some kind."""
+    """Return a variant that sends one reply to all requests that meet a condition."""
     return with_changed_reply(lambda request, _: reply if condition(request) else None)
 
 
 def presented_credentials(request: ReceivedRequest) -> tuple[str, str]:
-    """Return user and password as they came, empty where none did."""
+    """Return user and password as received; empty if there are none."""
     token = request.header("authorization").partition(" ")[2]
     user, _, password = base64.b64decode(token).decode().partition(":")
     return user, password
 
 
 def guarded_except(is_let_in: Callable[[ReceivedRequest], bool]) -> Handler:
-    """Return ``careful`` behind authentication that some requests need not pass, if their bodies are good."""
+    """Return a variant with authentication that lets some requests with valid bodies bypass it."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
     def handler(request: ReceivedRequest) -> Reply | Awaitable[Reply]:
@@ -318,19 +318,19 @@ def guarded_except(is_let_in: Callable[[ReceivedRequest], bool]) -> Handler:
 
 
 def parse_before_auth(request: ReceivedRequest) -> Reply | Awaitable[Reply]:
-    """Refuse a bad body before asking who sends it."""
+    """Reject a malformed body before checking the credentials."""
     reply = correct_receiver(request)
     return reply if reply.status == 400 else with_basic_auth(correct_receiver, CREDENTIALS)(request)
 
 
 def guarded_comparing(is_valid: Callable[[tuple[str, str]], bool]) -> Handler:
-    """Return ``careful`` behind authentication that compares user and password in a way of its own."""
+    """Return a variant with authentication that compares user and password with a custom function."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
     return lambda request: correct_receiver(request) if is_valid(presented_credentials(request)) else guard(request)
 
 
 def accepted_with(body: Callable[[ReceivedRequest], str]) -> Handler:
-    """Return ``careful`` behind authentication that says more in what it accepts."""
+    """Return a variant with authentication that sends another body when it accepts."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
     async def handler(request: ReceivedRequest) -> Reply:
@@ -343,7 +343,7 @@ def accepted_with(body: Callable[[ReceivedRequest], str]) -> Handler:
 
 
 def rejected_with(body: Callable[[ReceivedRequest], str]) -> Handler:
-    """Return ``careful`` behind authentication that says more in its refusals."""
+    """Return a variant with authentication that sends another body when it rejects."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
     async def handler(request: ReceivedRequest) -> Reply:
@@ -356,7 +356,7 @@ def rejected_with(body: Callable[[ReceivedRequest], str]) -> Handler:
 
 
 def split_at_every_colon(request: ReceivedRequest) -> Reply:
-    """Take credentials apart in a way that a colon in the password breaks."""
+    """Split the credentials at every colon, which fails on a colon in the password."""
     pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode()
     if not pair:
         return Reply(401)
@@ -366,7 +366,7 @@ def split_at_every_colon(request: ReceivedRequest) -> Reply:
 
 
 def read_as_latin_1(request: ReceivedRequest) -> Reply:
-    """Compare credentials in another encoding than they were sent in."""
+    """Decode the credentials with another encoding than they were sent in."""
     pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode("latin-1")
     is_valid = pair == f"{CREDENTIALS.user.reveal()}:{CREDENTIALS.password.reveal()}"
     return correct_receiver(request) if is_valid else Reply(401)

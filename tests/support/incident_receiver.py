@@ -1,4 +1,4 @@
-"""A receiver that keeps incidents and tells people, and can have one mistake in how it does that."""
+"""A receiver that keeps incidents and sends notices, optionally with one bug."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _BEIJING = timezone(timedelta(hours=8))
 _MAX_TRIES = 200
 _RETRY_PAUSE_S = 0.1
 _NOTIFIES_ALWAYS = frozenset({"forwards-each-attempt", "looks-before-it-writes"})
-"""Mistakes that only those show who keep no incidents beside."""
+"""Bugs that send a notice even if no incident changes."""
 
 
 def describe_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
-    """Return what people are told of an alarm, in order."""
+    """Return the fields of a notice about an alarm, in order."""
     info, conditions = alarm["alarmObjInfo"], alarm["alarmPolicyInfo"]["conditions"]
     dimensions = info["dimensions"]
     metric_or_event = conditions.get("metricShowName") or conditions.get("eventShowName")
@@ -49,14 +49,14 @@ def _parse_beijing_time(text: str) -> str:
 
 @dataclass
 class IncidentReceiver:
-    """Keeps incidents, writes notices, forwards them.
+    """Keeps incidents, writes notices and forwards them.
 
     Args:
-        bug: what it gets wrong; empty: nothing.
-        forward: from a notice to where it is posted and what.
-        delay_s: how long after the answer it does its work.
-        forwards_before_reply: whether it forwards before it answers.
-        transport: returns the transport to a URL that it forwards to.
+        bug: name of its bug; empty: none.
+        forward: returns the path and the body to post for a notice.
+        delay_s: delay of its work after the response.
+        forwards_before_reply: whether it forwards before it responds.
+        transport: returns the transport to a URL to which it forwards.
     """
 
     bug: str = ""
@@ -72,7 +72,7 @@ class IncidentReceiver:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __call__(self, received: ReceivedRequest) -> Reply:
-        """Answer a callback, or show the state."""
+        """Respond to a callback, or show the state."""
         if received.method == "GET":
             return self._state() if received.path.startswith("/state") else Reply(404)
         reply = correct_receiver(received)
@@ -90,7 +90,7 @@ class IncidentReceiver:
         return reply
 
     def _reject_known(self, alarm: dict[str, Any]) -> Reply | None:
-        """Return the refusal of what it has seen, as some do."""
+        """Return the rejection of known sessions or alarms, for bugs that reject them."""
         if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.sessions:
             return Reply(409 if self.bug == "conflicts" else 500)
         firing = str(alarm["alarmStatus"]) == "1"
@@ -100,7 +100,7 @@ class IncidentReceiver:
         return Reply(500) if self.key(alarm) in known_keys else None
 
     def _state(self) -> Reply:
-        """Show what has been done, and what is open."""
+        """Return the notices and incidents as JSON."""
         if self.bug == "hides-its-state":
             return Reply(404)
         state = {"notices": self.notices, "incidents": list(self.incidents.values())}
@@ -108,7 +108,7 @@ class IncidentReceiver:
         return Reply(200, json.dumps(visible_state).encode(), (("Content-Type", "application/json"),))
 
     def _shortcut_reply(self, alarm: dict[str, Any], reply: Reply) -> Reply | None:
-        """Return the answer to what is not worked on, by mistake."""
+        """Return the reply to alarms that a bug drops or rejects."""
         is_event, is_resolved = alarm.get("alarmType") == "event", str(alarm["alarmStatus"]) == "0"
         is_tke = alarm["alarmPolicyInfo"]["policyType"].startswith("k8s")
         if (self.bug == "drops-tke" and is_tke) or (self.bug == "drops-events" and is_event):
@@ -119,7 +119,7 @@ class IncidentReceiver:
         return Reply(404) if self.bug == "refuses-orphans" and is_unknown else None
 
     def key(self, alarm: dict[str, Any]) -> str:
-        """Return what makes an alarm the same alarm."""
+        """Return the identity of an alarm."""
         info, policy = alarm["alarmObjInfo"], alarm["alarmPolicyInfo"]
         conditions = policy["conditions"]
         parts = {
@@ -154,12 +154,12 @@ class IncidentReceiver:
         is_resolved = str(alarm["alarmStatus"]) == "0"
         if (self._close if is_resolved else self._open)(alarm) or self.bug in _NOTIFIES_ALWAYS:
             notice = self._notice(alarm)
-            self.notices += [notice] * (2 if self.bug == "tells-twice" else 1)
+            self.notices += [notice] * (2 if self.bug == "notifies-twice" else 1)
             if self.forward:
                 await self._forward_notice(alarm, notice)
 
     def _close(self, alarm: dict[str, Any]) -> bool:
-        """Close the incident of a resolve; say whether there was one."""
+        """Close the incident of a resolve; return whether there was one."""
         key = self.key(alarm)
         incident = self.incidents.get(key)
         if self.bug == "ignores-resolves":
@@ -179,7 +179,7 @@ class IncidentReceiver:
         return False
 
     def _open(self, alarm: dict[str, Any]) -> bool:
-        """Open an incident where there is none and it is not over; say whether it was opened."""
+        """Open an incident unless one is open or has ended; return whether it was opened."""
         key = self.key(alarm)
         if key in self.closed_keys and self.bug != "reopens-what-is-over":
             return False
@@ -189,12 +189,12 @@ class IncidentReceiver:
         return True
 
     def _notice(self, alarm: dict[str, Any]) -> dict[str, Any]:
-        """Return what is told."""
+        """Return the notice about an alarm."""
         notice = describe_alarm(alarm)
         if self.bug == "reads-utc":
             notice["since"] = alarm["firstOccurTime"].replace(" ", "T") + "+00:00"
         if self.bug == "shifts-twice":
-            start = datetime.strptime(alarm["firstOccurTime"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the mistake
+            start = datetime.strptime(alarm["firstOccurTime"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the bug
             notice["since"] = str(start + timedelta(hours=8))
         return notice
 
@@ -216,9 +216,9 @@ class IncidentReceiver:
 def wecom_message(
     receiver: IncidentReceiver, alarm: dict[str, Any], notice: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """Return a message to a group robot."""
+    """Return path and body of a message to a WeCom group robot."""
     name = str(notice["object"]).replace("<", "&lt;")
-    state = "" if receiver.bug == "tells-no-state" else f"**{notice['state'].upper()}** "
+    state = "" if receiver.bug == "shows-no-state" else f"**{notice['state'].upper()}** "
     text = f"{state}{notice['what']} of {name[:1000]}\nPolicy: {notice['policy']}\nSince: {notice['since']}"
     if receiver.bug == "mentions-everybody":
         text = text.replace("&lt;", "<")
@@ -239,7 +239,7 @@ def wecom_message(
 def pagerduty_event(
     receiver: IncidentReceiver, alarm: dict[str, Any], notice: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """Return an event to PagerDuty."""
+    """Return path and body of a PagerDuty event."""
     severity = "fatal" if receiver.bug == "invents-severities" else "critical"
     key = receiver.key(alarm)
     if receiver.bug == "dedup-by-session":

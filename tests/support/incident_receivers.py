@@ -1,4 +1,4 @@
-"""Receivers with effects, honest and with one mistake, and how they are judged."""
+"""Receivers with effects, conforming or with one bug, and a function that checks them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
 }
 MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM501-forwards-each-attempt": partial(IncidentReceiver, "forwards-each-attempt"),
-    "TCM501-tells-twice": partial(IncidentReceiver, "tells-twice"),
+    "TCM501-notifies-twice": partial(IncidentReceiver, "notifies-twice"),
     "TCM501-breaks-on-retries": partial(IncidentReceiver, "breaks-on-retries"),
     "TCM502-forwards-each-attempt": partial(IncidentReceiver, "forwards-each-attempt"),
     "TCM503-looks-before-it-writes": partial(IncidentReceiver, "looks-before-it-writes"),
@@ -62,14 +62,14 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM514-drops-events": partial(IncidentReceiver, "drops-events"),
     "TCM516-loses-in-a-burst": partial(IncidentReceiver, "loses-in-a-burst"),
     "TCM517-forgets-what-was-refused": partial(WECOM_RECEIVER, "forgets-what-was-refused"),
-    "TCM518-tells-all-again": partial(IncidentReceiver, "forwards-each-attempt"),
+    "TCM518-notifies-again": partial(IncidentReceiver, "forwards-each-attempt"),
     "TCM519-drops-tke": partial(IncidentReceiver, "drops-tke"),
     "TCM520-shows-none": partial(WECOM_RECEIVER, "shows-undefined"),
     "TCM520-names-no-object": partial(WECOM_RECEIVER, "names-no-object"),
     "TCM520-names-no-metric": partial(WECOM_RECEIVER, "names-no-metric"),
     "TCM520-leaves-placeholders": partial(WECOM_RECEIVER, "leaves-placeholders"),
     "TCM521-forwards-before-it-answers": partial(WECOM_RECEIVER, forwards_before_reply=True),
-    "TCM522-tells-no-state": partial(WECOM_RECEIVER, "tells-no-state"),
+    "TCM522-shows-no-state": partial(WECOM_RECEIVER, "shows-no-state"),
     "TCM522-ignores-resolves": partial(WECOM_RECEIVER, "ignores-resolves"),
     "TCM523-shifts-twice": partial(IncidentReceiver, "shifts-twice"),
     "TCM601-invents-severities": partial(PAGERDUTY_RECEIVER, "invents-severities"),
@@ -81,10 +81,10 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM604-cuts-nothing": partial(WECOM_RECEIVER, "cuts-nothing"),
     "TCM604-mentions-everybody": partial(WECOM_RECEIVER, "mentions-everybody"),
 }
-"""By clause and mistake."""
+"""By clause and bug."""
 
 
-def check_with_observer(  # noqa: PLR0913 - what a run can be told
+def check_with_observer(  # noqa: PLR0913 - options of a run
     receiver: IncidentReceiver,
     clauses: Sequence[str],
     *,
@@ -95,19 +95,19 @@ def check_with_observer(  # noqa: PLR0913 - what a run can be told
     deadline_s: float = 5.0,
     max_time_s: float = 60.0,
 ) -> Verdict:
-    """Return the verdict on a desk whose effects are seen by its URL, or at the ends that it forwards to.
+    """Return the verdict on a receiver, observed at its own URL or at the downstream services.
 
     All of them are on one event loop, without sockets, in virtual time.
 
     Args:
         receiver: the receiver.
-        clauses: globs.
-        skip: globs.
-        observe_url: whether its own URL is looked at; that of those which forward nothing, where it is not given.
-        restart: restarts it.
-        effect_timeout_s: how long an effect may take.
-        deadline_s: of an attempt.
-        max_time_s: of the run.
+        clauses: globs of clauses to check.
+        skip: globs of clauses to skip.
+        observe_url: whether to observe its own URL; default: only if it forwards nothing.
+        restart: restarts the receiver.
+        effect_timeout_s: maximum time until an effect.
+        deadline_s: deadline of an attempt.
+        max_time_s: time limit of the run.
     """
     downstream = DownstreamRecorder()
     profile = load_profile()

@@ -1,4 +1,4 @@
-"""Ledgers, and what receivers have, as files hold them."""
+"""Sample lines of ledgers, recordings and callbacks, as in files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Rows = list[dict[str, Any]]
 
 
 def ledger_row(session: str, **changes: Any) -> dict[str, Any]:
-    """Return a line of a ledger about the object ``ins-1``, acked at once."""
+    """Return a ledger line about the object ``ins-1``, acked at the first attempt."""
     return {
         "version": 1,
         "alarm": "policy-1/cpu_usage/ins-1",
@@ -26,12 +26,12 @@ def ledger_row(session: str, **changes: Any) -> dict[str, Any]:
 
 
 def callback_body(session: str, object_id: str = "ins-1") -> dict[str, Any]:
-    """Return what of a body tells it from others."""
+    """Return the parts of a body that identify it."""
     return {"sessionId": session, "alarmStatus": "1", "alarmObjInfo": {"dimensions": {"objId": object_id}}}
 
 
 def recording_line(body: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
-    """Return a line of a recording of ``listen``."""
+    """Return a line of a recording by ``listen``."""
     return {
         "version": 1,
         "received": "2026-11-23T22:31:05.123+00:00",
@@ -53,5 +53,5 @@ def recording_line(body: dict[str, Any] | None, **changes: Any) -> dict[str, Any
 
 
 def jsonl(rows: Rows) -> bytes:
-    """Return rows as a file has them, one a line."""
+    """Return rows as the content of a JSON Lines file."""
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)

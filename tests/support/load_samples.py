@@ -1,4 +1,4 @@
-"""Plans of loads, loads on a receiver in this process, and summaries that were made up."""
+"""Sample load plans and summaries, and loads on a receiver in this process."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ CVM = (("cvm/basic-monitoring", 1.0),)
 
 
 def make_plan(url: str = "http://127.0.0.1:9/", profile: str = "2023", **changes: Any) -> LoadPlan:
-    """Return a plan by a profile; deadlines are far, unless it is said otherwise."""
+    """Return a plan by a profile, with a long deadline by default."""
     rules = replace(load_profile(profile).delivery, timeout_s=25.0)
     plan = LoadPlan(Target.parse(url), rules, profile, seed=1, mix=CVM, title="as a test wants it")
     return replace(plan, **changes)
 
 
 def constant_stages(rate: float, seconds: float) -> tuple[Stage, ...]:
-    """Return stages of one rate."""
+    """Return a single stage with a constant rate."""
     return (Stage(seconds, rate, rate),)
 
 
 class LoadResult(NamedTuple):
-    """What a load was, event by event."""
+    """Events and deliveries of a load."""
 
     events: list[LoadEvent]
     deliveries: list[DeliveryRecord]
 
     @property
     def summary(self) -> LoadSummary:
-        """The last event's."""
+        """The summary of the last event."""
         last = self.events[-1]
         assert isinstance(last, LoadFinished)
         return last.summary
 
 
 def run_load(handler: Handler, plan: LoadPlan, script: Iterable[ScheduledCallback] | None = None) -> LoadResult:
-    """Run a load on a receiver of this process, which has the place of the plan's target."""
+    """Run a load on a receiver in this process, which replaces the plan's target."""
     deliveries: list[DeliveryRecord] = []
 
     async def run() -> list[LoadEvent]:
@@ -102,4 +102,4 @@ def make_summary(**changes: Any) -> LoadSummary:
 
 
 SCENARIO_CHANGES: dict[str, Any] = {"model": LoadModel.SCRIPT, "stages": ()}
-"""What makes a plan one of a script."""
+"""Changes that make a plan follow a script."""

@@ -1,6 +1,6 @@
-"""Receivers with one mistake each: ``BUGS["TCM302-..."]`` breaks that clause and keeps every other it can keep.
+"""Receivers with one bug each: ``MUTANTS["TCM302-..."]`` breaks that clause and keeps all others that it can.
 
-Each is ``careful`` with one thing wrong. A clause has to find the mistake in its own receivers and in no honest one.
+Each is ``correct_receiver`` with one bug. A clause fails for its own mutants and for no conforming receiver.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ if TYPE_CHECKING:
     from tcop_mock.server.http_server import Handler
 
 AFTER_DEADLINE_S = 6.0
-"""Longer than TCOP waits for an answer."""
+"""Longer than TCOP waits for a response."""
 SLOW_S = 1.5
-"""Longer than a fifth of that."""
+"""Longer than a fifth of the deadline."""
 ACK_REPLY = Reply(200, b"ok\n")
 PASSWORD = CREDENTIALS.password.reveal()
 POLICY, CONDITIONS, INFO = "alarmPolicyInfo", "alarmPolicyInfo.conditions", "alarmObjInfo"
@@ -107,22 +107,22 @@ CONDITION_KEYS = {
 
 
 def holds_last_byte(seconds: float) -> ReceiverFactory:
-    """Return a receiver whose answer is whole but for its last byte, which comes some seconds later."""
+    """Return a receiver that sends the last byte of its response some seconds late."""
     return server_factory(partial(HoldsLastByte, seconds))
 
 
 def acks_after(seconds: float) -> ReceiverFactory:
-    """Return a receiver that answers some seconds after each request, any number at a time."""
+    """Return a receiver that responds some seconds after each request, concurrently."""
     return server_factory(partial(slow, seconds))
 
 
 def serialises(seconds: float) -> ReceiverFactory:
-    """Return a receiver that works some seconds on each request, one at a time."""
+    """Return a receiver that needs some seconds per request and serves one at a time."""
     return server_factory(partial(slow_one_at_a_time, seconds))
 
 
 def reads_first(count: int) -> ReceiverFactory:
-    """Return a receiver that reads some bytes of a body and leaves the rest."""
+    """Return a receiver that reads at most some bytes of a body."""
     return _unguarded(lambda request: correct_receiver(replace(request, body=request.body[:count])))
 
 
@@ -216,7 +216,7 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
     "TCM404-breaks-on-a-wrong-encoding": answering_malformed(500, "encoding"),
     "TCM408-shows-its-trace": with_changed_reply(show_traceback),
 }
-"""Handlers that read a body wrongly."""
+"""Handlers with a bug in reading bodies."""
 
 GUARDED_MUTANTS: dict[str, Handler] = {
     "TCM201-lets-in-without-credentials": (guarded_except(lambda request: not request.header("authorization"))),
@@ -246,10 +246,10 @@ GUARDED_MUTANTS: dict[str, Handler] = {
     "TCM205-greets-with-the-password": (
         accepted_with(lambda request: f"taken with {presented_credentials(request)[1]}")
     ),
-    "TCM205-tells-the-token-as-json": (
+    "TCM205-shows-the-token-as-json": (
         rejected_with(lambda request: json.dumps({"got": request.header("authorization")}).replace("=", "\\u003d"))
     ),
-    "TCM205-tells-the-token-without-padding": (
+    "TCM205-shows-the-token-without-padding": (
         rejected_with(lambda request: request.header("authorization").rstrip("="))
     ),
 }
@@ -320,4 +320,4 @@ MUTANTS: dict[str, ReceiverFactory] = {
     "TCM409-exits-on-a-malformed-body": server_factory(ExitsOnMalformed),
     **{name: server_factory(make) for name, make in BUSY_MUTANTS.items()},
 }
-"""All of them, by clause and mistake."""
+"""All mutants, by clause and bug."""

@@ -1,7 +1,7 @@
 """The code blocks of a Markdown page, and a shell that runs them.
 
-A title says what a block is: ``title="app.py"`` is a file, ``title="exits with 1"`` a command whose code is not 0, and
-``title="not run by the tests: ..."`` is left out, for the reason given. On the site the titles stand over the blocks.
+The title gives the kind of a block: ``title="app.py"`` is a file, ``title="exits with 1"`` a command with that exit
+code, and ``title="not run by the tests: ..."`` is skipped for that reason. The site shows titles above the blocks.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _EXIT = re.compile(r"exits with (\d+)")
 _NOT_RUN = "not run by the tests: "
 _FILE = re.compile(r"[\w./-]+\.\w+")
 _PORTS = re.compile(r"\b808\d\b")
-"""Every port of a page."""
+"""Matches the ports of pages."""
 _PORT_RANGE = range(15_000, 30_000)
-"""Where no system takes the ports from that it hands out for port 0, as other tests ask for."""
+"""Ports that no system assigns for port 0, which other tests use."""
 _KILL_JOBS = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
@@ -41,23 +41,23 @@ class Block:
 
     @property
     def skip_reason(self) -> str:
-        """Why nobody runs it; empty: it is run."""
+        """Why it is not run; empty: it is run."""
         return self.title.removeprefix(_NOT_RUN) if self.title.startswith(_NOT_RUN) else ""
 
     @property
     def file(self) -> str:
-        """The name under which it is a file; empty: it is none."""
+        """Its file name; empty: it is not a file."""
         return self.title if _FILE.fullmatch(self.title) else ""
 
     @property
     def exit_code(self) -> int:
-        """What its one command exits with."""
+        """Expected exit code of its single command."""
         found = _EXIT.fullmatch(self.title)
         return int(found[1]) if found else 0
 
     @property
     def has_known_title(self) -> bool:
-        """Whether its title is one of those that say something."""
+        """Whether its title has a meaning."""
         return not self.title or bool(self.skip_reason or self.file or self.exit_code)
 
 
@@ -70,9 +70,9 @@ def blocks(page: str) -> list[Block]:
 
 
 def script_of(selected: Iterable[Block]) -> str:
-    """Return one script of blocks in the shell's language or Python, each with the line that it stands at.
+    """Return one script of shell and Python blocks that prints the line number of each block.
 
-    They share one shell: what one starts in the background is there for the next.
+    All blocks share one shell, including its background jobs.
     """
     lines = []
     for block in selected:
@@ -85,12 +85,12 @@ def script_of(selected: Iterable[Block]) -> str:
 
 
 def run_script(folder: Path, files: Iterable[Block], script: str) -> str:
-    """Run a script in a folder with these files in it, and return what was printed.
+    """Run a script in a folder with these files, and return its output.
 
-    Every port is another than written, so that tests can run beside each other.
+    Ports are replaced by free ones, so that tests can run concurrently.
 
     Raises:
-        AssertionError: a command failed; holds what was printed.
+        AssertionError: a command failed; contains the output.
     """
     ports: dict[str, str] = {}
 
@@ -101,7 +101,7 @@ def run_script(folder: Path, files: Iterable[Block], script: str) -> str:
         file = folder / block.file
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(with_free_ports(block.code), encoding="utf-8")
-    completed = subprocess.run(  # noqa: S603 - the pages' own commands
+    completed = subprocess.run(  # noqa: S603 - commands of our own pages
         ["bash", "-euo", "pipefail", "-c", _KILL_JOBS + with_free_ports(script)],
         cwd=folder,
         env=_environment(),
@@ -125,7 +125,7 @@ def _free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment with our commands first, no target, and nothing that measures coverage in there."""
+    """Return an environment with our commands first in PATH, without a target and without coverage."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
     scripts = str(Path(sys.executable).parent)
     return environment | {

@@ -1,4 +1,4 @@
-"""docs/proof.md: by which receivers each clause is proved, from the tables that the tests play."""
+"""Content of docs/proof.md: the receivers that prove each clause, from the tables of the tests."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def page() -> str:
     return _HEAD + "\n".join(_mutants()) + "\n" + _CONFORMING_HEAD + "\n".join(_conforming()) + "\n"
 
 
-def mistakes_by_code() -> dict[str, list[str]]:
-    """Return the names of the mistakes by the code of the clause that finds them."""
-    mistakes: dict[str, list[str]] = {}
+def bugs_by_code() -> dict[str, list[str]]:
+    """Return the names of the bugs by the code of the clause that finds them."""
+    bugs: dict[str, list[str]] = {}
     for name in sorted({*mutant_receivers.MUTANTS, *incident_receivers.MUTANTS}):
-        code, _, mistake = name.partition("-")
-        mistakes.setdefault(code, []).append(mistake.replace("-", " "))
-    return mistakes
+        code, _, bug = name.partition("-")
+        bugs.setdefault(code, []).append(bug.replace("-", " "))
+    return bugs
 
 
 def _mutants() -> Iterator[str]:
-    mistakes = mistakes_by_code()
+    bugs = bugs_by_code()
     for clause in load_clauses():
-        yield f"| {clause.id} | {clause.level} | {'; '.join(mistakes.get(clause.code, ['–']))} |"
+        yield f"| {clause.id} | {clause.level} | {'; '.join(bugs.get(clause.code, ['–']))} |"
 
 
 def _conforming() -> Iterator[str]:

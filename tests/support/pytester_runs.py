@@ -1,4 +1,4 @@
-"""Runs of pytest inside of tests, as the fixtures ``inner`` and ``outer`` of ``tests/plugin`` give them."""
+"""Protocols of pytest runs inside tests: the fixtures ``inner`` and ``outer`` of ``tests/plugin``."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ class RunPytest(Protocol):
     """Runs a suite."""
 
     def __call__(self, tests: str, *arguments: str, target: str = "") -> pytest.RunResult:
-        """Return what a suite of one module did.
+        """Run a suite of one module and return the result.
 
         Args:
-            tests: the module's text.
-            arguments: of pytest.
-            target: name of one of ``tests/support/apps.py``, or an expression, that the suite's ``tcop_target`` gives.
+            tests: source of the module.
+            arguments: arguments of pytest.
+            target: name of an app of ``tests/support/apps.py``, or an expression, for the suite's ``tcop_target``.
         """
         ...
 
 
 class RunPytestProcess(Protocol):
-    """Runs a suite in a process of its own."""
+    """Runs a suite in a separate process."""
 
     def __call__(
         self, tests: str, *arguments: str, target: str = "", beside: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Return what a suite of one module did, with other plugins beside ours; see :class:`Inner`."""
+        """Run a suite of one module with additional plugins and return the result; see :class:`RunPytest`."""
         ...

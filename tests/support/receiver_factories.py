@@ -1,4 +1,4 @@
-"""How receivers are opened: an ``Opening`` is called and entered, and gives the target URL of its receiver."""
+"""Receiver factories: a ``ReceiverFactory`` returns a context manager that yields the receiver's target URL."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 ReceiverFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[str]]
 CREDENTIALS = Credentials(Secret("alarms@example"), Secret("pä:ss/w%rd-7Kq2"))
-"""What receivers behind authentication want; needs percent-encoding, and a colon splits the password."""
+"""Credentials of receivers with authentication: they need percent-encoding, and the password contains a colon."""
 _STOP_S = 5.0
 
 
 def server_factory(
     make_handler: Callable[[], Handler | HttpServer], credentials: Credentials | None = None, path: str = ""
 ) -> ReceiverFactory:
-    """Return an opening that serves what ``make_handler`` gives, made anew each time it is opened.
+    """Return a factory that serves a new handler of ``make_handler`` each time.
 
-    With ``credentials`` the URL carries them as userinfo, as a customer types it into the console.
+    With ``credentials`` the URL contains them as userinfo, as a customer types it into the console.
     """
 
     @contextlib.asynccontextmanager
@@ -41,7 +41,7 @@ def server_factory(
 
 
 def with_userinfo(url: str, credentials: Credentials | None) -> str:
-    """Return the URL with percent-encoded userinfo, or as it is."""
+    """Return the URL with percent-encoded userinfo, or unchanged without credentials."""
     if credentials is None:
         return url
     user, password = (quote(part.reveal(), safe="") for part in (credentials.user, credentials.password))
@@ -50,7 +50,7 @@ def with_userinfo(url: str, credentials: Credentials | None) -> str:
 
 @contextlib.contextmanager
 def in_thread(factory: ReceiverFactory) -> Iterator[str]:
-    """Open a receiver on an event loop in a thread of its own, for tests that block theirs."""
+    """Run a receiver on an event loop in a separate thread, for synchronous tests."""
     started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:

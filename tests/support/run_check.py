@@ -1,4 +1,4 @@
-"""Judge a receiver by its URL, as ``tcop-mock check`` does."""
+"""Checks a receiver by its URL, as ``tcop-mock check`` does."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ CATALOG = Catalog.load()
 CONNECTION_CODES = tuple(clause.code for clause in load_clauses() if Prerequisite.HTTP in clause.prerequisites)
 """Clauses about connections, which only sockets have."""
 DEADLINE_S = 1.0
-"""A fifth of the real one, for receivers that are late on purpose."""
+"""A fifth of the real deadline, for receivers that respond late on purpose."""
 SHORT_DEADLINE_PROFILE = replace(load_profile(), delivery=replace(load_profile().delivery, timeout_s=DEADLINE_S))
-"""The usual profile with that deadline."""
+"""The default profile with that deadline."""
 
 
 _TESTS: dict[tuple[object, ...], ClauseTest] = {}

@@ -1,12 +1,20 @@
-"""A storm that never took place: its plan, its summary and its course, for tests of reports and objectives."""
+"""Sample plan and summary of a scenario, for tests of reports and objectives."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel, LoadPlan
-from tcop_mock.domain.load_summary import Bucket, Distribution, LoadSummary, SeriesPoint
+from tcop_mock.domain.load_summary import Bucket, Distribution, LoadResult, LoadSummary, SeriesPoint
 from tcop_mock.domain.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcop_mock.domain.load import ObjectiveResult
 
 PLAN = LoadPlan(
     target=Target.parse("http://alarms:swordfish-7Kq2@127.0.0.1:8080/hook"),
@@ -42,3 +50,12 @@ SUMMARY = LoadSummary(
     duplicates=12,
     recovery_s=5.5,
 )
+
+
+def load_result(
+    summary: LoadSummary = SUMMARY,
+    objectives: tuple[ObjectiveResult, ...] = (),
+    alarms_by_attempts: Mapping[int, int] | None = None,
+) -> LoadResult:
+    """Return the result of a load that began on 23 November 2026."""
+    return LoadResult(summary, objectives, alarms_by_attempts or {}, datetime(2026, 11, 23, 10, 30, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""A receiver on raw sockets that does, byte by byte, what a test's script says."""
+"""A receiver on raw sockets that a test scripts byte by byte."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from typing import Self
 
 _SOCKET_TIMEOUT_S = 30
-"""No call on a socket takes longer; only a broken test comes near."""
+"""Limit for each socket call; only a broken test reaches it."""
 _DRIP_S = 0.005
 
 
 class Peer:
-    """The receiver's end of one connection; what it does can be chained."""
+    """The receiver's side of one connection; calls can be chained."""
 
     def __init__(self, connection: socket.socket, stopped: threading.Event) -> None:
         connection.settimeout(_SOCKET_TIMEOUT_S)
@@ -27,7 +27,7 @@ class Peer:
         self.connection, self._stopped = connection, stopped
 
     def read_some(self) -> bytes:
-        """Return what has come, at the most 64 KiB; nothing once the client has ended the connection."""
+        """Return received bytes, at most 64 KiB; empty after the client has closed the connection."""
         return self.connection.recv(65_536)
 
     def read_request(self) -> bytes:
@@ -42,17 +42,17 @@ class Peer:
         return head + b"\r\n\r\n" + body
 
     def send(self, data: bytes) -> Self:
-        """Send all, in a segment of its own where it is small."""
+        """Send all bytes; small ones in a separate segment."""
         self.connection.sendall(data)
         return self
 
     def answer(self, data: bytes) -> Self:
-        """Read the request, then send bytes as they are."""
+        """Read the request, then send bytes unchanged."""
         self.read_request()
         return self.send(data)
 
     def drip(self, data: bytes) -> Self:
-        """Send byte by byte, slowly, until the client leaves."""
+        """Send byte by byte, slowly, until the client disconnects."""
         for number in range(len(data)):
             self.send(data[number : number + 1])
             if self._stopped.wait(_DRIP_S):
@@ -60,13 +60,13 @@ class Peer:
         return self
 
     def flood(self, data: bytes) -> Self:
-        """Send the same again and again, until the client leaves."""
+        """Send the same bytes repeatedly until the client disconnects."""
         while not self._stopped.is_set():
             self.send(data)
         return self
 
     def hold(self) -> Self:
-        """Say no more and wait until the client ends the connection."""
+        """Send nothing more and wait until the client closes the connection."""
         while self.read_some():
             pass
         return self
@@ -98,7 +98,7 @@ class Peer:
 
 
 class ScriptedServer:
-    """Runs a script on each connection, in a thread of its own, and closes the connection after it.
+    """Runs a script on each connection in a separate thread, and closes the connection afterwards.
 
     A script ends quietly when its client leaves; whatever else it raises is raised again on leaving the context.
     """
@@ -114,7 +114,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL at which it listens."""
         return f"http://127.0.0.1:{self.port}/hook"
 
     def __enter__(self) -> Self:
@@ -132,7 +132,7 @@ class ScriptedServer:
             raise self._errors[0]
 
     def stop_accepting(self) -> None:
-        """Take no further connection: who tries is refused. Wakes accept()."""
+        """Refuse further connections. Wakes accept()."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
 
@@ -152,7 +152,7 @@ class ScriptedServer:
         try:
             self._script(peer)
         except OSError:
-            pass  # the client has left, as many scripts expect
+            pass  # the client has disconnected, as many scripts expect
         except Exception as problem:  # noqa: BLE001 - raised again in the test's own thread
             self._errors.append(problem)
         finally:

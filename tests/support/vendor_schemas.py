@@ -1,4 +1,4 @@
-"""Files for GitHub and GitLab, held to their makers' schemas, which check-jsonschema carries along."""
+"""Validation of GitHub and GitLab files against the vendors' schemas bundled with check-jsonschema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def require_valid(file: Path, schema: str) -> None:
-    """Fail where a YAML file does not keep ``github-actions``, ``github-workflows`` or ``gitlab-ci``."""
+    """Fail if a YAML file violates the schema ``github-actions``, ``github-workflows`` or ``gitlab-ci``."""
     with pytest.raises(SystemExit) as exit_info:
         check_jsonschema(["--builtin-schema", f"vendor.{schema}", "--no-cache", str(file)])
     assert exit_info.value.code in {0, None}

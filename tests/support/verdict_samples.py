@@ -1,4 +1,4 @@
-"""Runs that never took place: clauses, results, verdicts and their events, for the tests of the reports."""
+"""Sample clauses, results, verdicts and run events, for tests of the reports."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ FINDING_WITH_EXCHANGE = replace(
     cases=('recoverTime "0" while firing', 'recoverTime "0" while resolved'),
     exchanges=(EXCHANGE,),
 )
-"""The finding with its request and answer, as a run has it."""
+"""The finding with its request and response, as after a run."""
 
 
 def make_clause(code: str, slug: str, level: Level = Level.MUST) -> Clause:
-    """Return a clause of which only what is printed matters."""
+    """Return a clause with realistic texts."""
     return Clause(
         code=code,
         slug=slug,
@@ -108,11 +108,11 @@ ASSUMPTIONS = ("Any status from 200 to 299 is success: the page does not say wha
 
 
 RUN_INFO = RunInfo(datetime(2026, 11, 23, 18, 30, 59, tzinfo=timezone(timedelta(hours=8))), 100.0, 12.25, 5.0)
-"""A run that took a while, on no shapes."""
+"""Run info of a run of 12 s without catalogue data."""
 
 
 def failed_result(finding_count: int) -> ClauseResult:
-    """Return a broken clause with so many findings."""
+    """Return a failed clause with a number of findings."""
     return replace(FAILED, findings=(FINDING_WITH_EXCHANGE,) * finding_count)
 
 
@@ -122,7 +122,7 @@ def make_verdict(*results: ClauseResult, target: str = "http://***@127.0.0.1:808
 
 
 def run_events(verdict: Verdict) -> Iterator[RunEvent]:
-    """Yield the events of a run that ended in this verdict: the clauses left out first, as a run does."""
+    """Yield the events of a run with this verdict: the skipped clauses first, as in a real run."""
     yield RunStarted(verdict.target, verdict.profile, verdict.seed, tuple(result.clause for result in verdict.results))
     run_results = [result for result in verdict.results if result.status is not ClauseStatus.NOT_RUN]
     yield from (ClauseFinished(result) for result in verdict.results if result.status is ClauseStatus.NOT_RUN)

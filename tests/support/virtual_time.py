@@ -1,4 +1,4 @@
-"""An event loop whose time jumps to the next timer: a day of waiting passes at once, and always in the same order."""
+"""An event loop whose time jumps to the next timer, so that waiting takes no time and is deterministic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Waits for nothing, and says how long it should have waited."""
+    """Does not wait, but adds up the time that it should have waited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,18 +26,18 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For code that waits for timers only."""
+    """Event loop for code that waits only for timers."""
 
     def __init__(self) -> None:
         self._jumping_selector = _JumpingSelector()
         super().__init__(self._jumping_selector)
 
     def time(self) -> float:
-        """Return seconds since the loop was made."""
+        """Return virtual seconds since the loop was created."""
         return self._jumping_selector.now_s
 
 
 def run_in_virtual_time(make_coroutine: Callable[[Callable[[], float]], Coroutine[Any, Any, T]]) -> T:
-    """Run what a function makes of the clock."""
+    """Run the coroutine that a function makes of the clock."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(make_coroutine(runner.get_loop().time))

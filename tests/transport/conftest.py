@@ -1,4 +1,4 @@
-"""A receiver that follows a script, and one attempt at it."""
+"""A scripted receiver, and fixtures that send one request to it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pooled_transport import PooledTransport
 from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.domain.delivery import Attempt, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.load.pool import PooledTransport
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ _PUSH = OutgoingRequest(b'{"a":1}')
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Callable[[Peer], object]], ScriptedServer]]:
-    """Start servers, each with its script; at the end every client must have left."""
+    """Start scripted servers; at the end every client must have disconnected."""
     with contextlib.ExitStack() as stack:
         yield lambda script: stack.enter_context(ScriptedServer(script))
 
 
 @pytest.fixture
 def sender() -> Callable[..., Attempt]:
-    """Push once to a URL with the sender. The deadline is beyond every test's duration unless the test is about it."""
+    """Send one request with the HTTP transport. The default deadline is longer than every test."""
 
     def send(url: str, push: OutgoingRequest = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
         return asyncio.run(HttpTransport(Target.parse(url), **options)(push, deadline_s=deadline_s))
@@ -37,13 +37,13 @@ def sender() -> Callable[..., Attempt]:
     return send
 
 
-@pytest.fixture(params=["sender", "wire", "wire on asyncio's transports"])
+@pytest.fixture(params=["sender", "pool", "pool on asyncio transports"])
 def post(
     request: pytest.FixtureRequest, sender: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Attempt]:
-    """Push once to a URL, with the sender and with the wire of loads, on either kind of connection: all do alike."""
+    """Send one request with the HTTP transport, or with the load engine on either kind of connection."""
     if request.param.endswith("transports"):  # as on systems without epoll(7)
-        monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
+        monkeypatch.setattr("tcop_mock.load.pool.open_selector", lambda: None)
 
     def send(url: str, push: OutgoingRequest = _PUSH, *, deadline_s: float = 25, **options: Any) -> Attempt:
         return asyncio.run(_pooled(Target.parse(url), push, deadline_s, options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.profile import Accept
 from tcop_mock.transport.delivery import apply_acceptance
 
@@ -47,7 +47,7 @@ def acked(status: int, body: bytes) -> Attempt:
 )
 def test_each_profile_counts_answers_as_its_pages_say(accept: Accept, status: int, answer: bytes, wrong: str) -> None:
     """An answer that the profile does not want is a failed push, and the attempt says why."""
-    attempt = apply_acceptance(accept, OutgoingRequest(b'{"sessionId":"abc"}'), acked(status, answer))
+    attempt = apply_acceptance(accept, b'{"sessionId":"abc"}', acked(status, answer))
     assert attempt.outcome is (Outcome.REJECTED if wrong else Outcome.ACKED)
     assert attempt.detail == wrong
 
@@ -56,11 +56,9 @@ def test_each_profile_counts_answers_as_its_pages_say(accept: Accept, status: in
 def test_what_failed_is_not_made_better(accept: Accept) -> None:
     """An attempt that was not acked stays as it is, whatever its profile wants."""
     timed_out = Attempt(Outcome.TIMED_OUT, 0.0, 0.0, 5.0)
-    assert apply_acceptance(accept, OutgoingRequest(b"{}"), timed_out) is timed_out
+    assert apply_acceptance(accept, b"{}", timed_out) is timed_out
 
 
 def test_a_body_without_a_session_wants_none_back() -> None:
     """Who sends a body of their own that is no callback is answered well without a sessionId."""
-    assert (
-        apply_acceptance(Accept.RET_CODE, OutgoingRequest(b"x"), acked(200, b'{"retCode":0}')).outcome is Outcome.ACKED
-    )
+    assert apply_acceptance(Accept.RET_CODE, b"x", acked(200, b'{"retCode":0}')).outcome is Outcome.ACKED

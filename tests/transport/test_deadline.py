@@ -150,15 +150,15 @@ def test_a_resolver_that_hangs_holds_up_neither_the_attempt_nor_the_exit() -> No
     """The attempt times out at its deadline, and the program ends though the look-up goes on."""
     program = """
 import asyncio, threading
-from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 def hang(*_, **__):
     threading.Event().wait()
 
-post = HttpPost(Target.parse("http://callback.test"), resolve=hang)
-print(asyncio.run(post(Push(b"{}"), deadline_s=0.2)).outcome)
+post = HttpTransport(Target.parse("http://callback.test"), resolve=hang)
+print(asyncio.run(post(OutgoingRequest(b"{}"), deadline_s=0.2)).outcome)
 """
     command = [sys.executable, "-W", "error", "-X", "dev", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own
@@ -169,9 +169,9 @@ def test_a_resolver_that_answers_too_late_disturbs_nobody() -> None:
     """Its answer comes after the attempt and after the loop has gone; it raises nowhere."""
     program = """
 import asyncio, socket, threading
-from tcop_mock.domain.delivery import Push
+from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.transport.http1 import HttpPost
+from tcop_mock.transport.http1 import HttpTransport
 
 go_on, threads = threading.Event(), []
 
@@ -181,13 +181,13 @@ def late(*arguments, **options):
     return socket.getaddrinfo("127.0.0.1", 1, **options)
 
 async def twice():
-    post = HttpPost(Target.parse("http://callback.test"), resolve=late)
-    first = await post(Push(b"{}"), deadline_s=0.1)
+    post = HttpTransport(Target.parse("http://callback.test"), resolve=late)
+    first = await post(OutgoingRequest(b"{}"), deadline_s=0.1)
     go_on.set()
     threads[0].join()
     await asyncio.sleep(0)
     go_on.clear()
-    return first, await post(Push(b"{}"), deadline_s=0.1)
+    return first, await post(OutgoingRequest(b"{}"), deadline_s=0.1)
 
 attempts = asyncio.run(twice())
 go_on.set()

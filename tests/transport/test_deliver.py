@@ -156,7 +156,7 @@ def test_retry_after_lengthens_a_pause_where_the_profile_honours_it(
     """In seconds; a date, and what is shorter than the pause, change nothing."""
     rules = replace(load_profile().delivery, pauses_s=(10.0,), retry_after=retry_after)
     headers = (("retry-after", wanted),) if wanted else ()
-    assert rules.pause_s(Attempt(Outcome.REJECTED, 0.0, 0.0, 0.1, status=503, headers=headers), 1) == pause_s
+    assert rules.retry_pause_s(Attempt(Outcome.REJECTED, 0.0, 0.0, 0.1, status=503, headers=headers), 1) == pause_s
 
 
 def test_a_day_of_repeats_takes_no_longer_than_its_requests() -> None:

@@ -206,7 +206,7 @@ def test_an_app_that_is_late_is_late() -> None:
     assert (late.outcome, late.status, late.detail) == (
         Outcome.TIMED_OUT,
         200,
-        "the body of the answer did not end",
+        "the head of the answer came in time, its body did not end",
     )
     for app in (waits, blocks):
         late = _asgi(app, deadline_s=0.1)

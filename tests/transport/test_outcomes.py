@@ -189,7 +189,7 @@ def test_an_endless_body_is_cut_at_the_cap(serve: Serve, post: PostOnce, start: 
     """The cap holds without a deadline's help, whatever the cap."""
     piece = b"400\r\n" + b"x" * 0x400 + b"\r\n" if start is CHUNKED else b"x" * 0x400
     server = serve(lambda peer: peer.answer(start).flood(piece))
-    attempt = post(server.url, answer_cap_bytes=1000)
+    attempt = post(server.url, max_body_bytes=1000)
     assert (attempt.outcome, len(attempt.body), attempt.body_truncated) == (Outcome.ACKED, 1000, True)
 
 

@@ -232,7 +232,7 @@ def test_a_schema_says_path_and_message(tmp_path: Path) -> None:
     assert [reason.message for reason in _post(parse).parse_errors] == [
         "refused: region: is missing",
         "refused: sessionId: has 3 characters, fewer than 5",
-        "refused: info.port: is an integer, not a text",
+        "refused: info.port: is an integer, not a string",
     ]
     good = BODY | {"region": "gz", "sessionId": "session", "info": {"names": [], "port": "443"}}
     assert _post(parse, good).accepted
@@ -255,14 +255,17 @@ def test_a_schema_is_opened_by_its_target(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("{", "is no JSON: "),
-        ("[]", "is no JSON Schema: it is a list, not an object"),
-        ('{"type": "strnig"}', "is no JSON Schema: type: is "),
-        ('{"properties": {"a": {"pattern": "["}}}', "is no JSON Schema: properties.a.pattern: "),
-        ('{"type": 1}', "is no JSON Schema: "),
-        ('{"$ref": "http://example.com/a.json"}', 'refers to "http://example.com/a.json", which is not in it, and '),
+        ("{", "is not JSON: "),
+        ("[]", "is not a JSON Schema: it is a list, not an object"),
+        ('{"type": "strnig"}', "is not a JSON Schema: type: is "),
+        ('{"properties": {"a": {"pattern": "["}}}', "is not a JSON Schema: properties.a.pattern: "),
+        ('{"type": 1}', "is not a JSON Schema: "),
+        (
+            '{"$ref": "http://example.com/a.json"}',
+            'refers to "http://example.com/a.json", which is not in it; nothing ',
+        ),
         ('{"properties": {"a": {"$ref": "#/$defs/nope"}}}', 'refers to "#/$defs/nope", which is not in it'),
-        ('{"$ref": "#"}', "refers to itself without end"),
+        ('{"$ref": "#"}', "refers to itself endlessly"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, message: str) -> None:
@@ -289,7 +292,7 @@ def test_a_schema_may_name_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "true.json").write_text("true", encoding="utf-8")
     assert (
         _post(schema_parser(str(tmp_path / "s.json")), {"a": 1}).parse_errors[0].message
-        == "refused: a: is an integer, not a text"
+        == "refused: a: is an integer, not a string"
     )
     assert _post(schema_parser(str(tmp_path / "true.json")), [1]).accepted
 

@@ -96,7 +96,7 @@ def test_a_summary_is_cut_and_an_event_that_is_too_large_is_refused() -> None:
     assert (
         len(json.loads(pagerduty_event(CallbackView({"alarmPolicyInfo": policy}), KEY))["payload"]["summary"]) == 1024
     )
-    with pytest.raises(UsageError, match=r"has \d{7} bytes; PagerDuty takes 524288") as caught:
+    with pytest.raises(UsageError, match=r"has \d{7} bytes; PagerDuty accepts 524288") as caught:
         pagerduty_event(CallbackView({"alarmPolicyInfo": {"policyName": "\ud800" + "é" * 262_000}}), KEY)
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     frames = [frame for frame in shown.stack if frame.filename.endswith("pagerduty.py")]

@@ -103,6 +103,6 @@ def test_receiver(tcop_receiver: Receiver, tcop_lifecycle: LifecycleFactory, tco
     tcop_receiver.answer_with(lambda request: 503 if request.callback.is_resolved else None)
     found = tcop_receiver.wait_for(2, timeout=1, where={"alarmStatus": "0"})
     assert_type(found, list[CapturedRequest])
-    assert_type(tcop_receiver.wait_for(where=lambda one: one.told.resolved), list[CapturedRequest])
+    assert_type(tcop_receiver.wait_for(where=lambda one: one.callback.is_resolved), list[CapturedRequest])
     assert_type(tcop_receiver.url, str)
     assert_type(tcop_clock.now_s, float)

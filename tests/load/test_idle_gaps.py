@@ -47,7 +47,7 @@ class _Stage:
             max_idle_s=quiet_s,
         )
         self.start_s = self.now_s = _BEGAN_S
-        self.pool = SimpleNamespace(flying=dict[int, PooledConnection]())
+        self.pool = SimpleNamespace(in_flight=dict[int, PooledConnection]())
         self.pushed: list[float] = []
         self.told: list[DeliveryRecord] = []
         self.over = False
@@ -74,11 +74,11 @@ class _Stage:
         self.pushed.append(intended_s - _BEGAN_S)
         line = PooledConnection(cast("Any", SimpleNamespace()))
         line.context, line.intended_s, line.started_s = story, intended_s, now_s
-        self.pool.flying[len(self.pushed)] = line
+        self.pool.in_flight[len(self.pushed)] = line
 
     def end(self, number: int, outcome: Outcome) -> None:
         """End an attempt now."""
-        line = self.pool.flying.pop(number)
+        line = self.pool.in_flight.pop(number)
         line.outcome, line.status = outcome, 200
         self.load.attempt_ended(line)
 

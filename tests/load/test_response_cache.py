@@ -1,4 +1,4 @@
-"""Answers that are read without a parser are read as the parser reads them."""
+"""The response cache parses responses like h11."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.load.connection import HeadCache, ResponseCache
-from tcop_mock.transport.http1 import InvalidResponseError, ResponseReader
+from tcop_mock.transport.http1 import ResponseReader
+from tcop_mock.transport.outcomes import InvalidResponseError
 
 CAP = 65_536
 PARTS = [

@@ -14,11 +14,12 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from pooled_transport import PooledTransport
 
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.load.connection import PooledConnection
-from tcop_mock.load.pool import ConnectionPool, PooledTransport, RequestHeads
+from tcop_mock.load.pool import ConnectionPool, RequestHeads
 from tcop_mock.transport.connect import connect_socket
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Ended(NamedTuple):
 def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have either kind of connection; the second, as on systems without epoll(7)."""
     if request.param == "transports":
-        monkeypatch.setattr("tcop_mock.load.pool.channels", lambda: None)
+        monkeypatch.setattr("tcop_mock.load.pool.open_selector", lambda: None)
 
 
 class Wired(NamedTuple):
@@ -61,7 +62,7 @@ class Wired(NamedTuple):
 
 def wire_to(url: str, ended: Callable[[PooledConnection], None], **options: Any) -> ConnectionPool:
     """Return a wire; what its deadline is matters to no test that names none."""
-    ports: dict[str, Any] = {"deadline_s": 25.0, "cap_bytes": 65_536, "clock": time.perf_counter} | options
+    ports: dict[str, Any] = {"deadline_s": 25.0, "max_body_bytes": 65_536, "clock": time.perf_counter} | options
     return ConnectionPool(Target.parse(url), OutgoingRequest(b""), on_attempt_end=ended, **ports)
 
 
@@ -241,7 +242,7 @@ def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: 
     async def none_left(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("tcop_mock.load.pool.opened", none_left)
+    monkeypatch.setattr("tcop_mock.load.pool.connect_socket", none_left)
     wired = one_by_one(serve(again_and_again(OK)).url, 1)
     assert [one.outcome for one in wired.ended] == [Outcome.CANCELLED]
     assert wired.exhausted == "Too many open files"
@@ -305,7 +306,7 @@ def test_descriptors_that_run_out_later_are_no_refusal(serve: Serve, monkeypatch
         raise OSError(24, "Too many open files")
 
     wired = two_pushes(
-        lambda _: monkeypatch.setattr("tcop_mock.load.epoll.Channels.dial", none_left), resolved_to(port), port
+        lambda _: monkeypatch.setattr("tcop_mock.load.epoll.EpollSelector.connect", none_left), resolved_to(port), port
     )
     assert [one.outcome for one in wired.ended] == [Outcome.ACKED, Outcome.CANCELLED]
     assert wired.exhausted == "Too many open files"
@@ -323,7 +324,7 @@ def test_another_address_is_tried_when_the_one_that_answered_takes_too_long(
         if next(between):
             wire.send(b"{}", 0.0, 0.0)
             wire.expire(1e9)
-            monkeypatch.setattr("tcop_mock.load.epoll.Channels.dial", no_dial)
+            monkeypatch.setattr("tcop_mock.load.epoll.EpollSelector.connect", no_dial)
 
     def no_dial(*_: object) -> None:
         raise LookupError("the same address again")
@@ -345,7 +346,7 @@ def test_a_connection_that_is_reset_as_soon_as_it_stands_is_no_refusal(
         select.select([sock], [], [], 20)  # until it is reset
         return sock
 
-    monkeypatch.setattr("tcop_mock.load.pool.opened", late)
+    monkeypatch.setattr("tcop_mock.load.pool.connect_socket", late)
     wired = one_by_one(serve(lambda peer: stands.acquire(timeout=20) and peer.reset()).url, 2)
     assert [one.outcome for one in wired.ended] == [Outcome.RESET_BEFORE_ANSWER] * 2
 
@@ -442,7 +443,7 @@ def test_one_that_cannot_be_opened_ahead_leaves_no_other_behind(serve: Serve, mo
         await wire.close()
         return wire.connections
 
-    monkeypatch.setattr("tcop_mock.load.pool.opened", second_fails)
+    monkeypatch.setattr("tcop_mock.load.pool.connect_socket", second_fails)
     assert asyncio.run(run(serve(again_and_again(OK)).url)) == 2
 
 

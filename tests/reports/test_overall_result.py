@@ -1,4 +1,4 @@
-"""What a verdict is worth."""
+"""Overall result of a verdict."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SHOULD_ONLY = (SHOULD,)
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_levels_count_down_to_the_one_named(level: Level) -> None:
-    """``fail_on`` takes in its own level and all that bind more; must always counts."""
+def test_levels_count_down_to_fail_on(level: Level) -> None:
+    """``fail_on`` includes its own level and all stricter ones; must always counts."""
     order = [Level.MUST, Level.SHOULD, Level.MAY]
     assert [one for one in order if is_gating(one, level)] == order[: order.index(level) + 1]
 
@@ -38,8 +38,8 @@ def test_levels_count_down_to_the_one_named(level: Level) -> None:
         (_SHOULD_ONLY, Level.SHOULD, OverallResult.BROKEN),
     ],
 )
-def test_a_run_is_kept_only_when_it_judged(
+def test_a_run_passes_only_with_a_checked_must_clause(
     results: tuple[ClauseResult, ...], fail_on: Level, ruling: OverallResult
 ) -> None:
-    """A broken clause that counts decides; without one, an error that counts or no judged must clause is no pass."""
+    """A broken clause that counts decides; otherwise an error or a lack of checked must clauses prevents a pass."""
     assert overall_result(make_verdict(*results), fail_on) is ruling

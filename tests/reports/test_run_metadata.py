@@ -1,4 +1,4 @@
-"""What every report says of the run itself."""
+"""Metadata of the run in every report."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ source = "ours"
 
 
 def own_catalogue(folder: Path) -> Catalog:
-    """Return the shipped shapes and one that lies in a folder."""
+    """Return the shipped shapes and one from a user's folder."""
     (folder / "acme").mkdir(parents=True)
     (folder / "acme" / "queue.toml").write_text(_OWN, encoding="utf-8")
     return Catalog.load(folder)
 
 
-def test_the_tool_says_its_versions() -> None:
-    """Our version, Python, the system and each library that is installed are named."""
+def test_the_tool_document_has_all_versions() -> None:
+    """The document has the versions of tcop-mock, Python, the system and each installed library."""
     tool = tool_document()
     assert (tool["name"], tool["version"]) == ("tcop-mock", __version__)
     assert tool["python"].startswith("CPython 3.")
@@ -63,14 +63,14 @@ def test_the_tool_says_its_versions() -> None:
     assert set(tool["libraries"]) == set(LIBRARIES)
 
 
-def test_a_library_that_is_not_there_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing library is left out and stops nothing."""
+def test_a_missing_library_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing library is left out."""
     monkeypatch.setattr("tcop_mock.reports.summary.LIBRARIES", ("no-such-library-of-anybody",))
     assert tool_document.__wrapped__()["libraries"] == {}
 
 
-def test_the_hash_is_of_what_the_catalogue_says(tmp_path: Path) -> None:
-    """The same shapes have the same hash wherever their files lie; one shape more, or one word, changes it."""
+def test_the_hash_is_of_the_content_of_the_catalogue(tmp_path: Path) -> None:
+    """The hash does not depend on the paths of files; one more shape or one other word changes it."""
     shipped = catalogue_sha256(Catalog.load())
     here, there = (catalogue_sha256(own_catalogue(tmp_path / name)) for name in ("here", "there"))
     assert shipped == catalogue_sha256(Catalog.load())
@@ -80,23 +80,23 @@ def test_the_hash_is_of_what_the_catalogue_says(tmp_path: Path) -> None:
     assert catalogue_sha256([replace(first, namespace="qce/other"), *others]) != shipped
 
 
-def test_what_was_not_run_is_told_by_reason() -> None:
-    """Clauses that were left out stand together by their reason; what could not be judged is none of them."""
+def test_skipped_clauses_are_grouped_by_reason() -> None:
+    """Skipped clauses are grouped by reason; clauses that could not be checked are not among them."""
     other = replace(SKIPPED[0], reason="another reason")
-    told = skipped_clauses((SKIPPED[0], ERROR, other, SKIPPED[1], PASSED))
-    assert told == [(SKIPPED[0].reason, ("TCM201", "TCM202")), ("another reason", ("TCM201",))]
+    rendered = skipped_clauses((SKIPPED[0], ERROR, other, SKIPPED[1], PASSED))
+    assert rendered == [(SKIPPED[0].reason, ("TCM201", "TCM202")), ("another reason", ("TCM201",))]
 
 
-def test_a_run_is_told_with_time_and_catalogue() -> None:
-    """Start (UTC), duration and catalogue are in the document, which keeps its schema, and in the lines for people."""
+def test_a_run_has_time_and_catalogue() -> None:
+    """Start (UTC), duration and catalogue are in the valid document and in the text report."""
     shapes = tuple(Catalog.load())
     of = replace(make_verdict(PASSED, FAILED, *SKIPPED), run_info=replace(RUN_INFO, shapes=shapes))
     document = json.loads(json_text(check_document(of)))
     assert not list(Draft202012Validator(read_schema("check-report")).iter_errors(document))
     assert (document["started"], document["duration_s"]) == ("2026-11-23T10:30:59Z", 12.25)
     assert document["catalogue"] == {"sha256": catalogue_sha256(shapes), "shapes": len(shapes)}
-    told = dict(run_metadata(of))
-    assert told["Catalogue"] == f"{len(shapes)} shapes, sha256 {catalogue_sha256(shapes)[:12]}"
-    assert told["Started"] == "2026-11-23T10:30:59Z, took 12.2 s"
+    rendered = dict(run_metadata(of))
+    assert rendered["Catalogue"] == f"{len(shapes)} shapes, sha256 {catalogue_sha256(shapes)[:12]}"
+    assert rendered["Started"] == "2026-11-23T10:30:59Z, took 12.2 s"
     text = " ".join(render_text(of).split())
-    assert all(part in text for part in (told["Judged by"], told["Catalogue"], told["Started"]))
+    assert all(part in text for part in (rendered["Judged by"], rendered["Catalogue"], rendered["Started"]))

@@ -1,4 +1,4 @@
-"""Text measured and wrapped in columns."""
+"""Column width and wrapping of text."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_text_is_wrapped(text: str, width: int, indent: str, hanging: str | None
 
 @given(WORDS, st.integers(min_value=1, max_value=30))
 def test_wrapping_loses_nothing(words: list[str], width: int) -> None:
-    """The lines hold the text and nothing else, each within the width unless it is one unbreakable piece."""
+    """The lines hold exactly the text, each within the width unless it is one unbreakable piece."""
     lines = wrap(" ".join(words), width)
     assert "".join(lines).replace(" ", "") == "".join(words)
     for line in lines:

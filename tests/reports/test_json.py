@@ -55,7 +55,7 @@ _ATTEMPTS = st.builds(
 
 
 def problems(document: dict[str, Any], schema: str) -> list[str]:
-    """Return what a document's JSON does wrong by its schema."""
+    """Return the schema violations of a document."""
     return [
         error.message
         for error in Draft202012Validator(read_schema(schema)).iter_errors(json.loads(json_text(document)))
@@ -64,7 +64,7 @@ def problems(document: dict[str, Any], schema: str) -> list[str]:
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_the_schemas_are_schemas(name: str) -> None:
-    """Each schema keeps the metaschema of 2020-12."""
+    """Each schema is valid by the metaschema of 2020-12."""
     Draft202012Validator.check_schema(read_schema(name))
 
 
@@ -80,7 +80,7 @@ def _objects(schema: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_the_schemas_are_closed(name: str) -> None:
-    """In every object each key is named and required, and no other is allowed."""
+    """Every object lists and requires each of its keys, and allows no others."""
     objects = _objects(read_schema(name))
     assert objects
     for one in objects:
@@ -89,7 +89,7 @@ def test_the_schemas_are_closed(name: str) -> None:
 
 
 def test_a_verdict_as_json() -> None:
-    """The document of a check has these keys and values."""
+    """The document of a check has exactly these keys and values."""
     document = check_document(make_verdict(FAILED, ERROR))
     assert problems(document, "check-report") == []
     assert document == {
@@ -118,7 +118,7 @@ def test_a_verdict_as_json() -> None:
                         "detail": FINDING.detail,
                         "shape": "cvm/basic-monitoring",
                         "evidence": FINDING.evidence,
-                        "reproduce": {"curl": CURL, "cli": CLI, "replay": None, "pytest": None},
+                        "reproduce": {"curl": CURL, "cli": CLI, "replay": None, "pytest": None, "requests": []},
                         "fingerprint": fingerprint("TCM302", FINDING.title),
                         "known": None,
                     }
@@ -139,8 +139,8 @@ def test_a_verdict_as_json() -> None:
     }
 
 
-def test_every_result_keeps_the_schema() -> None:
-    """A run with clauses of all results makes a document that keeps its schema, and its summary adds up."""
+def test_the_document_of_every_result_is_valid() -> None:
+    """A run with all kinds of results has a valid document, whose summary adds up."""
     of = replace(
         _ALL,
         results=(*_ALL.results, KNOWN),
@@ -167,8 +167,8 @@ def test_every_result_keeps_the_schema() -> None:
         lambda document: document.update(extra=1),
     ],
 )
-def test_the_schema_refuses_other_documents(change: Callable[[dict[str, Any]], None]) -> None:
-    """A wrong result, a failure without finding, a pass with one, another version or another key is refused."""
+def test_the_schema_rejects_other_documents(change: Callable[[dict[str, Any]], None]) -> None:
+    """The schema rejects a wrong result, a failure without findings, a pass with one, another version or key."""
     document = check_document(make_verdict(FAILED))
     change(document)
     assert problems(document, "check-report") != []
@@ -187,7 +187,7 @@ ACKED = {
 
 
 def test_deliveries_as_json() -> None:
-    """Times of attempts count from the delivery's first one, to the microsecond."""
+    """Times of attempts count from the first attempt of the delivery, to the microsecond."""
     refused = Attempt(Outcome.REFUSED, intended_s=7.0, started_s=7.0, ended_s=7.0000014)
     acked = Attempt(
         Outcome.ACKED,
@@ -199,9 +199,9 @@ def test_deliveries_as_json() -> None:
         received_bytes=70,
         body_truncated=True,
     )
-    told = [("a firing", 0, Delivery((refused, acked))), ("a resolve", 300, Delivery(()))]
+    rendered = [("a firing", 0, Delivery((refused, acked))), ("a resolve", 300, Delivery(()))]
     document = deliveries_document(
-        told, target="http://h/", profile="2021-verify", seed=7, assumptions=["a guess"], probe=Delivery((acked,))
+        rendered, target="http://h/", profile="2021-verify", seed=7, assumptions=["a guess"], probe=Delivery((acked,))
     )
     assert problems(document, "send-report") == []
     assert document == {
@@ -236,16 +236,16 @@ def test_deliveries_as_json() -> None:
 
 
 @given(st.lists(_ATTEMPTS, max_size=3))
-def test_every_delivery_keeps_the_schema(attempts: list[Attempt]) -> None:
-    """Whatever became of the attempts of a delivery, its document keeps its schema."""
+def test_the_document_of_every_delivery_is_valid(attempts: list[Attempt]) -> None:
+    """The document of a delivery is valid for every outcome of its attempts."""
     attempts.sort(key=lambda attempt: attempt.started_s)
-    told = [("shape", 0.0, Delivery(tuple(attempts)))]
-    document = deliveries_document(told, target="http://h/", profile="2023", seed=7, assumptions=[], probe=None)
+    rendered = [("shape", 0.0, Delivery(tuple(attempts)))]
+    document = deliveries_document(rendered, target="http://h/", profile="2023", seed=7, assumptions=[], probe=None)
     assert problems(document, "send-report") == []
 
 
 def test_the_catalogue_as_json() -> None:
-    """The document of the whole catalogue keeps its schema and has the shapes in the order given."""
+    """The document of the whole catalogue is valid and keeps the order of the shapes."""
     catalog = Catalog.load()
     document = shapes_document(catalog)
     assert problems(document, "shape-list") == []
@@ -253,7 +253,7 @@ def test_the_catalogue_as_json() -> None:
 
 
 def test_a_shape_as_json() -> None:
-    """A shape's document names its metrics and events and says what no source prints."""
+    """The document of a shape lists its metrics and events, and the keys that no source prints."""
     shape = Catalog.load().get("cvm/basic-monitoring")
     (document,) = shapes_document([shape])["shapes"]
     assert document == {
@@ -289,8 +289,8 @@ def test_a_shape_as_json() -> None:
     }
 
 
-def test_events_as_json_tell_what_eventbridge_posts() -> None:
-    """Forms, messages and CloudEvents of a shape of events are there, and that no page prints a sample."""
+def test_an_event_shape_as_json() -> None:
+    """The document of an event shape has its forms, messages and CloudEvents, and no sample if no page prints one."""
     (document,) = shapes_document([Catalog.load().get("antiddos/events")])["shapes"]
     assert document["forms"] == ["documented", "observed", "eventbridge", "cloudevents"]
     assert document["observed"]["additional_msg"][0] == {"key": "Ip", "value": "{ip}"}
@@ -301,7 +301,7 @@ def test_events_as_json_tell_what_eventbridge_posts() -> None:
 
 @given(_TEXT, st.booleans())
 def test_json_loses_nothing_but_lone_surrogates(text: str, ascii_only: bool) -> None:  # noqa: FBT001 - hypothesis
-    """Any text comes back from the JSON as it was; a lone surrogate, which no UTF-8 holds, as its escape in letters."""
+    """Any text is read back unchanged from the JSON; a lone surrogate becomes its escape as text."""
     written = json_text({"text": text, text: 1}, ascii_only=ascii_only)
     expected = "".join(f"\\u{ord(char):04x}" if "\ud800" <= char <= "\udfff" else char for char in text)
     back = json.loads(written)
@@ -311,7 +311,7 @@ def test_json_loses_nothing_but_lone_surrogates(text: str, ascii_only: bool) -> 
 
 @given(_TEXT)
 def test_json_cannot_act_on_a_terminal(text: str) -> None:
-    """A document on a terminal holds nothing but visible characters and our own line breaks."""
+    """A document contains only visible characters and our own line breaks."""
     written = json_text(check_document(make_verdict(replace(FAILED, findings=(replace(FINDING, evidence=text),)))))
     assert not UNSAFE_CHARACTERS.search(written.replace("\n", ""))
     assert written.endswith("}\n")
@@ -319,7 +319,7 @@ def test_json_cannot_act_on_a_terminal(text: str) -> None:
 
 @pytest.mark.parametrize("encoding, chinese", [("utf-8", "云"), ("ascii", r"\u4e91"), ("cp1252", r"\u4e91")])
 def test_json_is_written_in_any_encoding(encoding: str, chinese: str) -> None:
-    """Chinese is written as it is where the stream's encoding is one of Unicode's, and escaped elsewhere."""
+    """Chinese is escaped only if the encoding of the stream is not a Unicode one."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
     write_json({"name": "云\ud800"}, stream)

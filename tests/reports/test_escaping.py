@@ -1,4 +1,4 @@
-"""Untrusted text made printable."""
+"""Escaping of untrusted text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tcop_mock.reports.text import UNSAFE_CHARACTERS, escape_unsafe, one_line, p
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 _HARMLESS_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
-"""Arabic and Syriac signs that Unicode calls formats, but that are seen and take no part in direction."""
+"""Arabic and Syriac signs in the Unicode category Cf that are visible and do not affect direction."""
 
 
 @pytest.mark.parametrize(
@@ -29,29 +29,29 @@ _HARMLESS_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\
         ("back\\slash [red]&lt;", "back\\slash [red]&lt;"),
     ],
 )
-def test_what_could_act_or_hide_is_shown_as_an_escape(raw: str, shown: str) -> None:
-    """Control, direction, invisible and broken characters become visible; Chinese and plain text stay."""
+def test_unsafe_characters_are_shown_as_escapes(raw: str, shown: str) -> None:
+    """Control, direction, invisible and invalid characters become visible; Chinese and plain text are unchanged."""
     assert escape_unsafe(raw) == shown
 
 
 @pytest.mark.parametrize("category", ["Cc", "Cf", "Cs", "Zl", "Zp"])
 def test_whole_categories_are_unsafe(category: str) -> None:
-    """No control, format or separator character of the Basic Multilingual Plane passes, but the signs that show."""
+    """All control, format and separator characters below U+10000 are escaped, except visible signs."""
     chars = {chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == category}
     assert {char for char in chars if not UNSAFE_CHARACTERS.fullmatch(char)} <= _HARMLESS_FORMATS
 
 
 @given(ANY_TEXT)
 def test_escaped_text_stays_as_it_is(text: str) -> None:
-    """Escaping twice is escaping once, and the result is one line that UTF-8 can write."""
+    """Escaping is idempotent, and the result is one line that UTF-8 can encode."""
     once = escape_unsafe(text)
     assert escape_unsafe(once) == once
     assert once.encode().decode().splitlines() in ([once], [])
 
 
 @given(ANY_TEXT, st.integers(min_value=1, max_value=70))
-def test_a_line_is_cut_honestly(text: str, limit: int) -> None:
-    """What is left out of a line is counted, and what is shown and what is counted are the whole."""
+def test_a_shortened_line_counts_the_rest(text: str, limit: int) -> None:
+    """A shortened line counts the hidden characters; shown and hidden characters add up to the text."""
     shown = one_line(text, limit)
     if len(text) <= limit:
         assert shown == escape_unsafe(text)
@@ -71,14 +71,14 @@ def test_a_line_is_cut_honestly(text: str, limit: int) -> None:
         ("a\nb\nc\nd", 3, 1, ["a", "… (3 more lines)"]),
     ],
 )
-def test_lines_are_cut_honestly(text: str, limit: int, most: int, shown: list[str]) -> None:
-    """Of many lines or long ones the first are shown, and the rest is counted."""
+def test_shortened_lines_count_the_rest(text: str, limit: int, most: int, shown: list[str]) -> None:
+    """The first lines and characters are shown, and the others are counted."""
     assert printable_lines(text, limit, most) == shown
 
 
 @given(ANY_TEXT, st.integers(min_value=1, max_value=70), st.integers(min_value=1, max_value=9))
 def test_lines_are_bounded_and_printable(text: str, limit: int, most: int) -> None:
-    """There are no more lines than asked for and one that counts the rest, and none holds an unsafe character."""
+    """At most the given number of lines and a line with the rest are returned, without unsafe characters."""
     shown = printable_lines(text, limit, most)
     assert len(shown) <= most + 1
     assert not any(UNSAFE_CHARACTERS.search(line) for line in shown)

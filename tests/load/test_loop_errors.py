@@ -1,4 +1,4 @@
-"""What fails in a callback is raised where it is waited for."""
+"""Exceptions of callbacks are raised by the future that is awaited."""
 
 from __future__ import annotations
 

@@ -1,26 +1,23 @@
-"""Objectives of a load as JUnit XML."""
+"""JUnit report of a load."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from junitparser import Failure, JUnitXml
-from scenario_samples import PLAN, SUMMARY
+from scenario_samples import PLAN, SUMMARY, load_result
 
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.load.slo import evaluate, parse_objectives
-from tcop_mock.reports.junit import objectives_junit
-
-_STARTED = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+from tcop_mock.reports.junit import load_junit
 
 
 def test_each_objective_is_a_case() -> None:
-    """One that is broken is a failure that says what was measured; assumptions and notes are the suite's output."""
+    """A broken objective is a failure with the measurement; assumptions and notes are the output of the suite."""
     load = replace(SUMMARY, interrupted=True, notes=("this machine could not keep up \x1b",))
     held = evaluate(parse_objectives(["p99<500ms,errors<50%"], LoadModel.SCRIPT), load)
-    written = objectives_junit(load, held, _STARTED)
+    written = load_junit(load_result(load, held))
     [suite] = JUnitXml.fromstring(written)
     broken, kept = suite
     assert (broken.name, kept.name, kept.result) == ("p99<500ms", "errors<50%", [])
@@ -39,6 +36,6 @@ def test_each_objective_is_a_case() -> None:
 
 
 def test_a_load_without_objectives_has_no_case() -> None:
-    """The suite is there and empty."""
-    [suite] = JUnitXml.fromstring(objectives_junit(SUMMARY, (), _STARTED))
+    """A load without objectives has an empty suite."""
+    [suite] = JUnitXml.fromstring(load_junit(load_result()))
     assert suite.tests == 0

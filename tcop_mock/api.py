@@ -1,0 +1,491 @@
+"""The Python API: check a receiver, send callbacks to it, validate a body.
+
+The public names are those of :mod:`tcop_mock`: ``tcop_mock.check(...)``. Each function imports what it needs when it is
+called, so importing this module is cheap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from tcop_mock.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from enum import StrEnum
+
+    from tcop_mock.callbacks.validator import CallbackValidator, ValidationResult
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.contract.observation import ObservationConfig
+    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.contract import Clause, Level
+    from tcop_mock.domain.delivery import Delivery, Transport
+    from tcop_mock.domain.effects import Observer
+    from tcop_mock.domain.profile import DeliveryRules, Profile
+    from tcop_mock.domain.target import Credentials
+    from tcop_mock.domain.verdict import RunEvent, Verdict
+
+    T = TypeVar("T")
+    E = TypeVar("E", bound=StrEnum)
+
+    Body: TypeAlias = Callback | Mapping[str, Any] | bytes | str
+    """What can be sent or validated: a callback, a JSON object, or the bytes or the text of a body."""
+
+    ObserverLike: TypeAlias = Observer | Callable[[str], object]
+    """An observer, or a function of an object's ID that returns ``{"effects": [...], "open": [...]}``."""
+
+_SEED_BITS = 32
+
+_VALIDATORS: dict[str, CallbackValidator] = {}
+"""Validators for the built-in catalogue, by the name of the profile."""
+
+
+def check(  # noqa: PLR0913 - each keyword is an option of the run
+    target: object,
+    *,
+    clauses: str | Iterable[str] = (),
+    skip: str | Iterable[str] = (),
+    profile: str | Profile = "2023",
+    seed: int | None = None,
+    catalog: Catalog | None = None,
+    observer: ObserverLike | None = None,
+    downstream: str | None = None,
+    effect_timeout_s: float = 5.0,
+    fail_on: str | Level = "must",
+    wait_s: float = 0.0,
+    max_time_s: float = 300.0,
+    parser: str | None = None,
+    insecure: bool = False,
+    on_event: Callable[[RunEvent], object] | None = None,
+) -> Verdict:
+    """Check a receiver against the contract and return the verdict.
+
+    ::
+
+        verdict = tcop_mock.check("http://user:password@127.0.0.1:8080/alarm")
+        assert verdict.passed, [finding.title for finding in verdict.findings]
+
+    The run has an event loop and a thread of its own, so it works with and without a running loop. Ctrl-C cancels it.
+
+    Args:
+        target: a URL ``[http://][USER:PASSWORD@]HOST[:PORT][/PATH]``, ``"module:app"``, an ASGI or WSGI app, or a
+            callable that takes the JSON value of a callback. The credentials of a URL are those that the receiver
+            wants.
+        clauses: codes, slugs or globs of the clauses to check, such as ``"TCM302"`` or ``"TCM3*"``; empty: all.
+        skip: clauses to leave out, in the same form.
+        profile: the generation of the callback contract, by name.
+        seed: makes the requests repeatable; ``None``: a random one. The verdict has it.
+        catalog: the shapes to send; ``None``: the built-in catalogue.
+        observer: shows the effects of the receiver. Without an observer and ``downstream``, the clauses about effects
+            are not run.
+        downstream: ``"HOST:PORT"`` at which our stub services listen during the run; the receiver must forward there.
+        effect_timeout_s: how long an effect may take to appear, in seconds.
+        fail_on: ``"must"``, ``"should"`` or ``"may"``: the least binding level whose clauses decide on ``passed``.
+        wait_s: how long to wait for a receiver that does not answer yet, in seconds.
+        max_time_s: time limit of the run, in seconds.
+        parser: ``"model"`` or ``"schema"`` if ``target`` names a parser of bodies (``"module:Model"``) or the file of
+            a JSON Schema, and not a receiver.
+        insecure: do not verify the certificate of an https URL.
+        on_event: is called with each event of the run, in the thread of the run.
+
+    Raises:
+        UsageError: an argument is wrong: target, clause, profile, level, address.
+        TargetError: the receiver cannot be used, so no clause has a result: it refuses connections, wants other
+            credentials, or has nothing at that path.
+    """
+    return run_in_thread(
+        check_async(
+            target,
+            clauses=clauses,
+            skip=skip,
+            profile=profile,
+            seed=seed,
+            catalog=catalog,
+            observer=observer,
+            downstream=downstream,
+            effect_timeout_s=effect_timeout_s,
+            fail_on=fail_on,
+            wait_s=wait_s,
+            max_time_s=max_time_s,
+            parser=parser,
+            insecure=insecure,
+            on_event=on_event,
+        )
+    )
+
+
+async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
+    target: object,
+    *,
+    clauses: str | Iterable[str] = (),
+    skip: str | Iterable[str] = (),
+    profile: str | Profile = "2023",
+    seed: int | None = None,
+    catalog: Catalog | None = None,
+    observer: ObserverLike | None = None,
+    downstream: str | None = None,
+    effect_timeout_s: float = 5.0,
+    fail_on: str | Level = "must",
+    wait_s: float = 0.0,
+    max_time_s: float = 300.0,
+    parser: str | None = None,
+    insecure: bool = False,
+    on_event: Callable[[RunEvent], object] | None = None,
+) -> Verdict:
+    """Check a receiver against the contract on the running asyncio loop.
+
+    Arguments and errors are those of :func:`check`. If the task is cancelled, the run ends.
+    """
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.contract.runner import CheckPlan, ContractRun
+    from tcop_mock.domain.contract import Level
+    from tcop_mock.domain.target import Parser, Target
+    from tcop_mock.transport.open import open_target
+
+    value: object = Target.for_parser(_member(Parser, parser, "parser"), str(target)) if parser else target
+    plan_profile, level = _profile(profile), _member(Level, fail_on, "fail_on")
+    with open_target(value, plan_profile.delivery.answer_cap_bytes, insecure=insecure) as opened:
+        plan = CheckPlan(
+            opened.target,
+            catalog or Catalog.load(),
+            _clauses(clauses, skip),
+            plan_profile,
+            secrets.randbits(_SEED_BITS) if seed is None else seed,
+            wait_s=wait_s,
+            max_time_s=max_time_s,
+            observation=_observation(observer, downstream, effect_timeout_s),
+            takes_parsed_body=opened.takes_parsed_body,
+        )
+        run = ContractRun(plan, opened.transport, time.perf_counter, asyncio.sleep)
+        await run.run(on_event)
+    return replace(run.verdict(), fail_on=level)
+
+
+def send(  # noqa: PLR0913 - each keyword is an option of the delivery
+    body: Body,
+    target: object,
+    *,
+    profile: str | Profile = "2023",
+    attempts: int | None = None,
+    timeout_s: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    time_scale: float = 1.0,
+    insecure: bool = False,
+) -> Delivery:
+    """Deliver one callback with the retries of a profile and return its attempts.
+
+    ::
+
+        generator = tcop_mock.Generator(7)
+        alarm = generator.alarm(tcop_mock.Catalog.load().get("cvm/basic-monitoring"))
+        delivery = tcop_mock.send(generator.callback(alarm, tcop_mock.State.FIRING), "http://127.0.0.1:8080/alarm")
+        assert delivery.accepted
+
+    Args:
+        body: a callback, a JSON object, or the bytes or the text of a body, which are sent unchanged.
+        target: what :func:`check` takes.
+        profile: the generation of the callback contract, by name; it has the delivery rules.
+        attempts: how many attempts at most, in place of the profile's number.
+        timeout_s: the total time limit of each attempt in seconds, in place of the profile's.
+        headers: headers of the request; they replace headers of the profile that have the same name.
+        time_scale: real seconds for each second of a pause between attempts; 0 does not wait.
+        insecure: do not verify the certificate of an https URL.
+
+    Raises:
+        UsageError: an argument is wrong. A receiver that fails or is not there raises nothing: its attempts say so.
+        TargetError: an app does not start up.
+    """
+    return send_all(
+        [body],
+        target,
+        profile=profile,
+        attempts=attempts,
+        timeout_s=timeout_s,
+        headers=headers,
+        time_scale=time_scale,
+        insecure=insecure,
+    )[0]
+
+
+async def send_async(  # noqa: PLR0913 - each keyword is an option of the delivery
+    body: Body,
+    target: object,
+    *,
+    profile: str | Profile = "2023",
+    attempts: int | None = None,
+    timeout_s: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    time_scale: float = 1.0,
+    insecure: bool = False,
+) -> Delivery:
+    """Deliver one callback on the running asyncio loop; arguments and errors are those of :func:`send`."""
+    deliveries = await send_all_async(
+        [body],
+        target,
+        profile=profile,
+        attempts=attempts,
+        timeout_s=timeout_s,
+        headers=headers,
+        time_scale=time_scale,
+        insecure=insecure,
+    )
+    return deliveries[0]
+
+
+def send_all(  # noqa: PLR0913 - each keyword is an option of the delivery
+    bodies: Sequence[Body],
+    target: object,
+    *,
+    profile: str | Profile = "2023",
+    attempts: int | None = None,
+    timeout_s: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    time_scale: float = 1.0,
+    insecure: bool = False,
+) -> list[Delivery]:
+    """Deliver callbacks in order and return one delivery for each; arguments and errors are those of :func:`send`.
+
+    The callbacks of one alarm keep their order in time; the time between them is not waited for.
+    """
+    return run_in_thread(
+        send_all_async(
+            bodies,
+            target,
+            profile=profile,
+            attempts=attempts,
+            timeout_s=timeout_s,
+            headers=headers,
+            time_scale=time_scale,
+            insecure=insecure,
+        )
+    )
+
+
+async def send_all_async(  # noqa: PLR0913 - each keyword is an option of the delivery
+    bodies: Sequence[Body],
+    target: object,
+    *,
+    profile: str | Profile = "2023",
+    attempts: int | None = None,
+    timeout_s: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    time_scale: float = 1.0,
+    insecure: bool = False,
+) -> list[Delivery]:
+    """Deliver callbacks on the running asyncio loop; arguments and errors are those of :func:`send_all`."""
+    from tcop_mock.transport.open import open_target
+
+    rules = _delivery_rules(_profile(profile), attempts, timeout_s, headers or {})
+    with open_target(target, rules.answer_cap_bytes, insecure=insecure) as opened:
+        return await deliver(
+            bodies,
+            opened.transport,
+            rules,
+            opened.target.credentials,
+            clock=time.perf_counter,
+            sleep=asyncio.sleep,
+            retry_scale=time_scale,
+        )
+
+
+def validate(body: Body, *, profile: str | Profile = "2023", catalog: Catalog | None = None) -> ValidationResult:
+    """Return which callback a body is, and whether it could have come from TCOP.
+
+    ::
+
+        result = tcop_mock.validate(request.get_data())
+        assert result.is_valid, result.problems
+
+    Args:
+        body: the bytes or the text of a body, a JSON object, or a callback. Any bytes will do: nothing is raised for
+            a body that is no JSON.
+        profile: the generation of the callback contract whose documentation the body is compared with, by name.
+        catalog: the known shapes; ``None``: the built-in catalogue.
+
+    Raises:
+        UnknownNameError: there is no such profile.
+    """
+    return _validator(_profile(profile), catalog).validate(body_bytes(body))
+
+
+async def deliver(  # noqa: PLR0913 - ports are handed in one by one
+    bodies: Sequence[Body],
+    transport: Transport,
+    rules: DeliveryRules,
+    credentials: Credentials | None,
+    *,
+    clock: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+    retry_scale: float = 1.0,
+    gap_scale: float = 0.0,
+) -> list[Delivery]:
+    """Deliver callbacks, each at its time in the life of its alarm, and return one delivery for each.
+
+    Args:
+        bodies: what to deliver.
+        transport: sends a request.
+        rules: attempts, time limit, pauses, headers.
+        credentials: of the target.
+        clock: returns seconds; the transport has the same clock.
+        sleep: waits for pauses.
+        retry_scale: real seconds for each second of a pause between attempts.
+        gap_scale: real seconds for each second between two callbacks of an alarm.
+    """
+    from tcop_mock.domain.delivery import OutgoingRequest
+    from tcop_mock.transport.delivery import DeliveryScheduler, ScheduledRequest
+
+    requests = [OutgoingRequest(body_bytes(body), headers=rules.headers, credentials=credentials) for body in bodies]
+    scheduler = DeliveryScheduler(transport, rules, clock, sleep, retry_scale, gap_scale)
+    scheduled = list(map(ScheduledRequest, _send_times_s(bodies), requests))
+    deliveries = {number: delivery async for number, delivery in scheduler.deliver_all(scheduled)}
+    return [deliveries[number] for number in range(len(bodies))]
+
+
+def body_bytes(body: Body) -> bytes:
+    """Return the bytes of a body."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, Mapping):
+        from tcop_mock.domain.alarm import encode_json
+
+        return encode_json(dict(body))
+    return body.to_bytes()
+
+
+def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on an event loop of its own, in a thread of its own, and return its result.
+
+    So it works inside a running loop, too. Any interrupt of the wait (Ctrl-C, the timeout of a test) cancels the
+    coroutine.
+    """
+    running_task: Future[asyncio.Task[T]] = Future()
+
+    async def run() -> T:
+        task = asyncio.ensure_future(coroutine)
+        running_task.set_result(task)
+        return await task
+
+    with ThreadPoolExecutor(1, thread_name_prefix="tcop-mock") as pool:
+        future = pool.submit(asyncio.run, run())
+        try:
+            return future.result()
+        except BaseException:
+            task = running_task.result()
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the coroutine itself raised
+                task.get_loop().call_soon_threadsafe(task.cancel)
+            raise
+
+
+def to_observer(value: ObserverLike | None, name: str) -> Observer | None:
+    """Return a value as an observer; a function becomes one.
+
+    Args:
+        value: an observer or a function of an object's ID.
+        name: its name in messages.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if value is None or hasattr(value, "observe"):
+        return value
+    if not callable(value):
+        raise UsageError(
+            f"{name} is of type {type(value).__name__}; give a callable that takes an object's id and returns "
+            '{"effects": [...], "open": [...]}, or an observer'
+        )
+    from tcop_mock.contract.observers import CallableObserver
+
+    return CallableObserver(name, value)
+
+
+def _clauses(wanted: str | Iterable[str], unwanted: str | Iterable[str]) -> tuple[Clause, ...]:
+    from tcop_mock.contract.clauses import load_clauses, select_clauses
+
+    clauses = select_clauses(load_clauses(), _names(wanted), _names(unwanted))
+    if not clauses:
+        raise UsageError("skip leaves no clause to check")
+    return clauses
+
+
+def _names(value: str | Iterable[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _profile(value: str | Profile) -> Profile:
+    from tcop_mock.catalog.profiles import load_profile
+
+    return load_profile(value) if isinstance(value, str) else value
+
+
+def _delivery_rules(
+    profile: Profile, attempts: int | None, timeout_s: float | None, headers: Mapping[str, str]
+) -> DeliveryRules:
+    rules = profile.delivery
+    replaced = {name.lower() for name in headers}
+    kept_headers = (pair for pair in rules.headers if pair[0].lower() not in replaced)
+    return replace(
+        rules,
+        attempts=rules.attempts if attempts is None else attempts,
+        timeout_s=rules.timeout_s if timeout_s is None else timeout_s,
+        headers=(*kept_headers, *headers.items()),
+    )
+
+
+def _observation(observer: ObserverLike | None, downstream: str | None, effect_timeout_s: float) -> ObservationConfig:
+    from tcop_mock.contract.observation import DownstreamAddress, ObservationConfig
+    from tcop_mock.server.downstream import DownstreamRecorder
+
+    address = None if downstream is None else DownstreamAddress.parse(downstream, "downstream")
+    return ObservationConfig(
+        to_observer(observer, "observer"),
+        None if address is None else DownstreamRecorder(),
+        effect_timeout_s=effect_timeout_s,
+        downstream_address=address,
+    )
+
+
+def _validator(profile: Profile, catalog: Catalog | None) -> CallbackValidator:
+    from tcop_mock.callbacks.validator import CallbackValidator
+    from tcop_mock.catalog.loader import Catalog
+
+    if catalog is not None:
+        return CallbackValidator(catalog, profile)
+    if profile.name not in _VALIDATORS:
+        _VALIDATORS[profile.name] = CallbackValidator(Catalog.load(), profile)
+    return _VALIDATORS[profile.name]
+
+
+def _send_times_s(bodies: Sequence[Body]) -> list[float]:
+    """Return when each body is sent, in seconds of alarm time; a body of no alarm follows the one before it."""
+    from tcop_mock.domain.alarm import Callback
+
+    times_s: list[float] = []
+    first_occur = next((one.alarm.first_occurred_at for one in bodies if isinstance(one, Callback)), None)
+    for one in bodies:
+        if isinstance(one, Callback) and first_occur is not None:
+            sent_at_s = (one.alarm.first_occurred_at - first_occur).total_seconds() + one.duration_s
+            times_s.append(max(sent_at_s, times_s[-1] if times_s else sent_at_s))
+        else:
+            times_s.append(times_s[-1] if times_s else 0.0)
+    return times_s
+
+
+def _member(enum: type[E], value: str, name: str) -> E:
+    """Return the member of an enum that has a value.
+
+    Raises:
+        UsageError: there is none; says which there are.
+    """
+    try:
+        return enum(value)
+    except ValueError:
+        raise UsageError(f"{name} {value!r}: write {', '.join(map(repr, map(str, enum)))}") from None

@@ -1,0 +1,276 @@
+"""The one reader of users' files, under ``validate`` and ``replay``.
+
+A format is recognised by content. Lines of JSON are read one by one, so that a million of them need no more memory
+than one, and the first is there before the second is read.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from tcop_mock.callbacks.strict_json import MAX_BYTES, Issue, ParsedBody, parse_bodies, parse_body
+from tcop_mock.errors import UsageError
+from tcop_mock.inputs.curl import CURL_WORD, NO_BODY, CurlRequest, parse_curl
+from tcop_mock.inputs.documents import read_document
+from tcop_mock.inputs.foreign import READABLE, find_foreign
+from tcop_mock.inputs.http_capture import (
+    CONTENT_LENGTH,
+    GOREPLAY_START,
+    MESSAGE_START,
+    REQUEST_FILE,
+    read_goreplay,
+    read_http,
+    read_request_file,
+)
+from tcop_mock.inputs.requests import InputItem, InputRequest, SkippedInput, body_alone, build_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MAX_PREFACE_BYTES = 1 << 16
+"""Bytes of blank lines and comments before the line that shows the format."""
+_BOM = b"\xef\xbb\xbf"
+_BOM_DEVIATION = Issue("", "begins with a byte order mark, which JSON texts must not have")
+_FENCE = re.compile(rb"^[ \t]*(?:```|~~~)[^\n`]*\n(.*?)^[ \t]*(?:```|~~~)[ \t]*\r?$", re.MULTILINE | re.DOTALL)
+_LOCATION_OF_PROMPT = re.compile(rb"\[[\w.-]+@[^\n\]]*\][$#%] ")
+_COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*")
+_COMMAND_LINE = re.compile(rb"(?:^[^\n'\"{]{0,80}|[|;&][ \t]*)(?<![\w.-])curl(?:\.exe)?[ \t\\^]", re.MULTILINE)
+
+
+class _InputLine(NamedTuple):
+    """A line that is not blank, with its end."""
+
+    number: int
+    text: bytes
+    """Of one that is too long, what is longer than the limit by one."""
+
+
+def read_inputs(stream: BinaryIO, source: str) -> Iterator[InputItem]:
+    """Yield the requests and bodies of a file, in their order; an empty file has one body, which is empty.
+
+    Args:
+        stream: to read from: JSON (a document, or several one behind the other, or one a line), recordings, reports,
+            HAR files, captured HTTP/1 requests, ``.http`` files, curl commands.
+        source: name of the file, for messages.
+
+    Raises:
+        UsageError: the file has a format that is not read, is damaged, or holds nothing.
+    """
+    try:
+        yield from _read(stream)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from None
+
+
+def read_requests(raw: bytes, source: str) -> tuple[list[InputRequest], list[str]]:
+    """Return the requests of a file that can be sent as they were, and a line for each part that is not sent.
+
+    Raises:
+        UsageError: nothing in the file can be sent.
+    """
+    if not raw.strip():
+        raise UsageError(f"{source}: there is nothing to replay: the file is empty")
+    requests: list[InputRequest] = []
+    warnings: list[str] = []
+    for item in read_inputs(io.BytesIO(raw), source):
+        if isinstance(item, SkippedInput):
+            warnings.append(str(item))
+        elif item.problem:
+            warnings.append(f"{item.location or 'the body'} {item.problem}")
+        else:
+            requests.append(item)
+    secret_names = dict.fromkeys(name.lower() for request in requests for name in request.secret_headers)
+    if secret_names:
+        warnings.append(f"headers that hold secrets are not sent: {', '.join(secret_names)}; --header gives a value")
+    if not requests:
+        detail = f" ({summarize(warnings)})" if warnings else ""
+        raise UsageError(f"{source}: there is nothing to replay: it holds no whole request{detail}")
+    return requests, warnings
+
+
+def summarize(warnings: list[str]) -> str:
+    """Return the first of several warnings, and the number of the others."""
+    more = f"; and {len(warnings) - 1} more" if len(warnings) > 1 else ""
+    return f"{warnings[0]}{more}"
+
+
+def _read(stream: BinaryIO) -> Iterator[InputItem]:
+    lines = _read_lines(stream)
+    preface, first = _first_line(lines)
+    has_bom = (preface or first.text).startswith(_BOM)
+    if has_bom:
+        preface, first = preface.removeprefix(_BOM), first._replace(text=first.text.removeprefix(_BOM).lstrip())
+    if not _is_json_start(first.text):
+        yield from _read_text(preface + first.text + _read_rest(stream, preface + first.text))
+        return
+    for item in _read_json(preface, first, lines):
+        if has_bom and isinstance(item, InputRequest) and item.parsed.is_json and not item.url:
+            deviations = (_BOM_DEVIATION, *item.parsed.deviations)
+            yield replace(item, parsed=item.parsed._replace(deviations=deviations))
+        else:
+            yield item
+        has_bom = False
+
+
+def _read_rest(stream: BinaryIO, start: bytes) -> bytes:
+    rest = stream.read(max(0, MAX_BYTES + 1 - len(start)))
+    if len(start) + len(rest) > MAX_BYTES:
+        raise UsageError(f"the file is longer than {MAX_BYTES // 1024**2} MiB: cut it into parts")
+    return rest
+
+
+def _read_lines(stream: BinaryIO) -> Iterator[_InputLine]:
+    """Yield lines; the rest of one that is too long is passed over, or all that follows where it does not end."""
+    for number, text in enumerate(iter(lambda: stream.readline(MAX_BYTES + 1), b""), 1):
+        yield _InputLine(number, text)
+        if len(text) > MAX_BYTES and not _skip_line(stream, text):
+            return
+
+
+def _skip_line(stream: BinaryIO, start: bytes) -> bool:
+    """Read to the end of a line, and tell whether it ends within the limit."""
+    chunks = (stream.readline(_MAX_PREFACE_BYTES) for _ in range(0, MAX_BYTES, _MAX_PREFACE_BYTES))
+    return any(chunk[-1:] in (b"", b"\n") for chunk in itertools.chain([start], chunks))
+
+
+def _first_line(lines: Iterator[_InputLine]) -> tuple[bytes, _InputLine]:
+    """Return blank lines and comments, and the line behind them."""
+    preface = b""
+    for line in lines:
+        text = line.text.removeprefix(_BOM if line.number == 1 else b"").lstrip()
+        if text and not text.startswith(b"#"):
+            bom = line.text.startswith(_BOM) and line.number == 1
+            return preface, line._replace(text=_BOM + text if bom else text)
+        preface = (preface + line.text)[:_MAX_PREFACE_BYTES]
+    return b"", _InputLine(1, preface)
+
+
+def _is_json_start(text: bytes) -> bool:
+    if text.startswith((b"{", b"[")):
+        return not _LOCATION_OF_PROMPT.match(text)
+    return parse_body(text).is_json
+
+
+def _read_json(preface: bytes, first: _InputLine, lines: Iterator[_InputLine]) -> Iterator[InputItem]:
+    parsed = parse_body(first.text)
+    remaining = (line for line in lines if line.text.strip())
+    second = next(remaining, None)
+    if second is None:
+        yield from _read_one(first.text, parsed)
+    elif parsed.is_json or _is_body_per_line(first.text, second.text):
+        yield from _read_line(first, parsed)
+        for line in itertools.chain([second], remaining):
+            yield from _read_line(line, parse_body(line.text))
+    else:  # a document over many lines
+        document = bytearray(b"\n" * preface.count(b"\n") + first.text + second.text)
+        for line in remaining:
+            document += line.text
+            if len(document) > MAX_BYTES:
+                break
+        yield from _read_one(bytes(document))
+
+
+def _read_line(line: _InputLine, parsed: ParsedBody) -> Iterator[InputItem]:
+    location, text = f"line {line.number}", line.text.strip()
+    if isinstance(parsed.tree, dict | list):
+        yield from read_document(text, parsed, location)
+    elif parsed.is_json:
+        yield body_alone(location, text, parsed, "holds no JSON object, and was left out")
+    elif line.text.endswith(b"\n"):
+        yield body_alone(location, text, parsed, "is not JSON, and was left out")
+    else:
+        yield body_alone(location, text, parsed, "is torn: it ends in the middle, and was left out")
+
+
+def _is_body_per_line(first: bytes, second: bytes) -> bool:
+    """Tell whether a broken line and the next one are a body each, and not parts of one document."""
+    if len(first) > MAX_BYTES:
+        return True
+    return first.startswith(b"{") and second.startswith(b"{") and parse_body(second).is_json
+
+
+def _read_one(raw: bytes, parsed: ParsedBody | None = None) -> Iterator[InputItem]:
+    """Yield the requests of a document, or of several one behind the other."""
+    first = parsed or parse_body(raw)
+    documents = [] if first.is_json else parse_bodies(raw)
+    if len(documents) > 1:
+        for number, (text, document) in enumerate(
+            zip(_split_documents(raw, len(documents)), documents, strict=True), 1
+        ):
+            if document.is_json:
+                yield from read_document(text, document, f"item {number}")
+            else:
+                yield body_alone(f"item {number}", text, document, "is not JSON, and was left out")
+    elif first.is_json:
+        yield from read_document(raw, first, "")
+    else:
+        yield body_alone("", raw, first, f"{first.problems[0].message}")
+
+
+def _split_documents(raw: bytes, count: int) -> Iterator[bytes]:
+    """Yield the bytes of documents that stand one behind the other; the last one may be broken."""
+    text, decoder, position = raw.decode(), json.JSONDecoder(), 0
+    for _ in range(count - 1):
+        start = len(text) - len(text[position:].lstrip())
+        _, position = decoder.raw_decode(text, start)
+        yield text[start:position].encode()
+    yield text[position:].strip().encode()
+
+
+def _read_text(raw: bytes) -> Iterator[InputItem]:
+    """Yield the requests of a text that is not JSON; one that nothing recognises is one body, which cannot be sent."""
+    comments = _COMMENTS.match(raw)
+    start = raw[comments.end() if comments else 0 :]
+    fence = _FENCE.search(raw)
+    if fence and fence[1].strip() and not MESSAGE_START.match(start) and not CURL_WORD.search(raw, 0, fence.start()):
+        yield from _read(io.BytesIO(b"\n".join(_FENCE.findall(raw))))
+    elif GOREPLAY_START.match(start):
+        yield from _require_requests(read_goreplay(start))
+    elif REQUEST_FILE.search(raw) and (not MESSAGE_START.match(raw) or not CONTENT_LENGTH.search(raw)):
+        yield from _require_requests(read_request_file(raw))
+    elif MESSAGE_START.match(start):
+        yield from _require_requests(read_http(start))
+    else:
+        yield from _read_commands(raw)
+
+
+def _require_requests(items: Iterator[InputItem]) -> Iterator[InputItem]:
+    count = 0
+    for item in items:
+        count += isinstance(item, InputRequest)
+        yield item
+    if not count:
+        raise UsageError(f"the file holds no request: {READABLE}")
+
+
+def _read_commands(raw: bytes) -> Iterator[InputItem]:
+    """Yield the requests of curl commands; a text without them is a body."""
+    foreign = find_foreign(raw)
+    commands: list[CurlRequest] = []
+    try:
+        commands = list(parse_curl(raw)) if CURL_WORD.search(raw) else []
+    except UsageError:
+        if not (foreign and not foreign[0].is_text) and _COMMAND_LINE.search(raw):
+            raise
+    if any(command.body is not None for command in commands):
+        yield from map(_command_item, itertools.count(1), commands)
+    elif foreign and not foreign[0].is_text:
+        known, line = foreign
+        raise UsageError(f"line {line} looks like {known.name}, which is not read: {known.advice}; {READABLE}")
+    elif commands:
+        raise UsageError(f"the curl command on line {commands[0].line} {NO_BODY}")
+    else:
+        name = f"looks like {foreign[0].name}: {foreign[0].advice}" if foreign else "has no format that is read"
+        yield body_alone("", raw, parse_body(raw), f"{name}; {READABLE}")
+
+
+def _command_item(number: int, command: CurlRequest) -> InputItem:
+    location = f"command {number}"
+    if command.body is None:
+        return SkippedInput(location=location, reason="it sends no body")
+    return build_request(location, command.body, method=command.method, url=command.url or "/", headers=command.headers)
