@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CLAUSES = load_clauses()
 FILES = dict(iter_files(data_root("contracts") / "clauses", ".toml"))
 PROFILES = dict(iter_files(data_root("contracts") / "profiles", ".toml"))
+_BUILT: dict[str, ClauseTest] = {}
 GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/")
 TABLE: dict[str, Any] = {
     "level": "must",
@@ -66,7 +67,7 @@ def test_every_profile_file_keeps_its_schema(file: Traversable) -> None:
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_every_clause_builds_its_requests(clause: Clause) -> None:
     """Each clause's builder accepts its parameters and builds at least one asserted case, the same twice."""
-    first, second = (_build(clause, _factory(clause)) for _ in range(2))
+    first, second = _built(clause), _build(clause, _factory(clause))
     assert first == second
     assert first.effect_scenarios or any(case.is_asserted for group in first.groups for case in group.cases)
 
@@ -79,7 +80,7 @@ def test_a_clause_sends_everything_that_it_names(clause: Clause) -> None:
         type_name for field in params.get("fields", ()) for type_name in field["types"] * len(field.get("states", "1"))
     ]
     named = [*params.get("mutations", ()), *params.get("bodies", ()), *type_names]
-    cases = [case for group in _build(clause, _factory(clause)).groups for case in group.cases]
+    cases = [case for group in _built(clause).groups for case in group.cases]
     assert clause.builder.name not in {"mutations", "scalar_types"} or len(cases) == len(named)
 
 
@@ -90,8 +91,7 @@ def test_no_two_clauses_share_an_object() -> None:
     """
     ids: list[str] = []
     for clause in CLAUSES:
-        test = _build(clause, _factory(clause))
-        for group in test.groups:
+        for group in _built(clause).groups:
             for case in filter(None, (*group.cases, group.control)):
                 policy_ids = re.findall(r'"policyId": ?"(policy-\w{8})"', case.request.body.decode("utf-8", "replace"))
                 if clause.builder.name == "every_shape" and case.title.endswith(" resolved"):
@@ -105,8 +105,8 @@ def test_no_two_clauses_share_an_object() -> None:
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_case_is_identified_by_its_title(clause: Clause) -> None:
     """Titles are unique within a clause. In a rerun only sessions and policies differ."""
-    factories = (_factory(clause), replace(_factory(clause), rerun=1))
-    first, again = ([case for group in _build(clause, factory).groups for case in group.cases] for factory in factories)
+    tests = (_built(clause), _build(clause, replace(_factory(clause), rerun=1)))
+    first, again = ([case for group in test.groups for case in group.cases] for test in tests)
     assert [case.title for case in first] == [case.title for case in again]
     assert len({case.title for case in first}) == len(first)
     for case, repeated in zip(first, again, strict=True):
@@ -117,6 +117,13 @@ def test_a_case_is_identified_by_its_title(clause: Clause) -> None:
 
 def _build(clause: Clause, factory: CaseFactory) -> ClauseTest:
     return BUILDERS[clause.builder.name](factory, **clause.builder.params)
+
+
+def _built(clause: Clause) -> ClauseTest:
+    """Return the requests of a clause; several tests share them."""
+    if clause.code not in _BUILT:
+        _BUILT[clause.code] = _build(clause, _factory(clause))
+    return _BUILT[clause.code]
 
 
 def _without_ids(body: bytes) -> bytes:
