@@ -305,7 +305,7 @@ def validate(body: Body, *, profile: str | Profile = "2023", catalog: Catalog | 
 
     Args:
         body: the bytes or the text of a body, a JSON object, or a callback. Any bytes will do: nothing is raised for
-            a body that is no JSON.
+            a body that is not JSON.
         profile: the generation of the callback contract whose documentation the body is compared with, by name.
         catalog: the known shapes; ``None``: the built-in catalogue.
 

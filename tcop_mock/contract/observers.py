@@ -62,13 +62,13 @@ class EffectPaths:
             source: where it comes from, for messages.
 
         Raises:
-            ObserverError: it is no JSON.
+            ObserverError: it is not JSON.
         """
         try:
             document = json.loads(raw)
         except (ValueError, RecursionError):
             excerpt = repr(raw[:_MAX_EXCERPT_CHARS].strip())
-            raise ObserverError(f"{source} is no JSON: {excerpt}") from None
+            raise ObserverError(f"{source} is not JSON: {excerpt}") from None
         return self.extract(document)
 
     def extract(self, document: Any) -> EffectSnapshot:  # noqa: ANN401 - a JSON value
@@ -252,7 +252,7 @@ class CallableObserver:
         try:
             return (self.paths or default_paths(document)).extract(document)
         except (TypeError, ValueError) as error:
-            raise ObserverError(f"what the observer {self.name} returns is no JSON value: {error}") from None
+            raise ObserverError(f"what the observer {self.name} returns is not a JSON value: {error}") from None
 
 
 @dataclass(slots=True)

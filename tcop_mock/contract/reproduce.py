@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 APP_URL = "http://127.0.0.1:8000"
 """Where an app of this process would be served."""
 _PARSER_COMMAND = (
-    "python3 -c 'import json, sys; from tcop_mock.transport.parser import {parser}_call as of; "
+    "python3 -c 'import json, sys; from tcop_mock.transport.parser import {parser}_parser as of; "
     "of(sys.argv[1])(json.load(sys.stdin))' {name}"
 )
 """How a parser is given a body without us."""

@@ -177,10 +177,10 @@ def read_json_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, dict[str
         try:
             row = json.loads(line)
         except UnicodeDecodeError as problem:
-            raise UsageError(f"{location}: is no UTF-8 (byte {problem.start})") from None
+            raise UsageError(f"{location}: is not UTF-8 (byte {problem.start})") from None
         except (ValueError, RecursionError):
             truncation_note = "" if line.endswith(b"\n") else ", and has no end: was its writer stopped?"
-            raise UsageError(f"{location}: is no JSON{truncation_note or '; write one JSON object a line'}") from None
+            raise UsageError(f"{location}: is not JSON{truncation_note or '; write one JSON object a line'}") from None
         if not isinstance(row, dict):
-            raise UsageError(f"{location}: is no JSON object; write one a line")
+            raise UsageError(f"{location}: is not a JSON object; write one a line")
         yield number, row

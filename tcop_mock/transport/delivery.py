@@ -45,7 +45,7 @@ def _retcode_problem(request_body: bytes, response_body: bytes) -> str:
     """Return why the response is not the one of the pages of 2018 and 2019, or an empty string."""
     callback, response = _json_object(request_body), _json_object(response_body)
     if response is None:
-        return "the answer is no JSON object, and this profile wants sessionId and retCode"
+        return "the answer is not a JSON object, and this profile wants sessionId and retCode"
     if response.get("sessionId") != (callback or {}).get("sessionId"):
         return "the answer does not have the callback's sessionId, and this profile wants it"
     if response.get("retCode") != 0 or isinstance(response["retCode"], bool):
@@ -57,7 +57,7 @@ def _errcode_problem(response_body: bytes) -> str:
     """Return why the response is not the one of a robot that accepted a message, or an empty string."""
     response = _json_object(response_body)
     if response is None or "errcode" not in response:
-        return "the answer is no JSON object with an errcode, as a robot's is"
+        return "the answer is not a JSON object with an errcode, as a robot's is"
     if response["errcode"] != 0 or isinstance(response["errcode"], bool):
         return f"the robot answers errcode {response['errcode']!r}"  # its errmsg may contain the key
     return ""

@@ -181,7 +181,7 @@ def test_what_a_file_cannot_say(tcop: RunCommand, write: Write, text: str, compl
 
 
 def test_files_that_cannot_be_read(tcop: RunCommand, write: Write, home: Path) -> None:
-    """A file that is no UTF-8, or whose table is none, is one line."""
+    """A file that is not UTF-8, or whose table is none, is one line."""
     file = home / "tcop-mock.toml"
     file.write_bytes(b'profile = "\xff"')
     assert tcop("list").error_message == f"{file}: is not UTF-8 (byte 11)"

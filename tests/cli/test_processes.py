@@ -121,7 +121,7 @@ def test_the_output_is_utf_8_whatever_the_locale(start: Start) -> None:
 
 
 def stuck_at_malformed(stuck: threading.Event) -> ReceiverFactory:
-    """Return a receiver that keeps the contract until a body is no JSON, which it never answers."""
+    """Return a receiver that keeps the contract until a body is not JSON, which it never answers."""
 
     async def handler(request: ReceivedRequest) -> Reply:
         reply = correct_receiver(request)

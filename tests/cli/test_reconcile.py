@@ -120,4 +120,4 @@ def test_a_file_that_is_not_there_is_refused(tcop: RunCommand, ledger_name: str,
 def test_a_line_that_cannot_be_read_is_refused(tcop: RunCommand, ledger: str) -> None:
     """Code 2, file and line; nothing is told of the rest."""
     done = tcop("reconcile", ledger, "-", stdin=b'{"sessionId": "a"}\n\nnothing\n')
-    assert (done.exit_code, done.error_message) == (2, "standard input:3: is no JSON; write one JSON object a line")
+    assert (done.exit_code, done.error_message) == (2, "standard input:3: is not JSON; write one JSON object a line")

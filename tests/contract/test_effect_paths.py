@@ -48,5 +48,5 @@ def test_what_is_no_path_is_told() -> None:
 @pytest.mark.parametrize("raw", [b"<html>", b"", b"[" * 100_000])
 def test_what_is_no_json_is_told(raw: bytes) -> None:
     """With its beginning."""
-    with pytest.raises(ObserverError, match=r"^what it answers is no JSON: b'"):
+    with pytest.raises(ObserverError, match=r"^what it answers is not JSON: b'"):
         EffectPaths.parse("$.x", None).parse_snapshot(raw, "what it answers")

@@ -56,7 +56,7 @@ def test_a_url_is_asked_for_the_object() -> None:
     "reply, message",
     [
         (Reply(503), r"the observer http://\*\*\*@127.0.0.1:\d+/\S+ cannot be read: 503"),
-        (Reply(200, b"<html>"), "is no JSON: b'<html>'"),
+        (Reply(200, b"<html>"), "is not JSON: b'<html>'"),
     ],
 )
 def test_a_url_that_shows_nothing_is_told(reply: Reply, message: str) -> None:
@@ -95,7 +95,7 @@ def test_a_command_prints_what_is_to_be_seen() -> None:
     "code, message",
     [
         ("import sys; sys.exit('no database')", "ended with code 1: no database"),
-        ("print('<html>')", "is no JSON: b'<html>'"),
+        ("print('<html>')", "is not JSON: b'<html>'"),
         ("import time; time.sleep(30)", "took more than 0.2 s"),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_callable_returns_what_is_to_be_seen(call: Callable[[str], Any], paths
     "call, message",
     [
         (lambda _: 1 / 0, "the observer m:f raised ZeroDivisionError: division by zero"),
-        (lambda _: {"effects": [{1, 2}]}, "what the observer m:f returns is no JSON value"),
+        (lambda _: {"effects": [{1, 2}]}, "what the observer m:f returns is not a JSON value"),
     ],
 )
 def test_a_callable_that_shows_nothing_is_told(call: Callable[[str], Any], message: str) -> None:

@@ -148,7 +148,7 @@ UNSENT = {
     "headers": (f"Authorization: Bearer S\n\n{TEXT}\n", "the body looks like HTTP headers without a request line"),
     "XML": ("<a/>", "the body looks like XML or HTML"),
     "prose": ("CPU is high, it can't curl now", "the body has no format that is read"),
-    "broken JSON": ("{broken", "the body is no JSON: "),
+    "broken JSON": ("{broken", "the body is not JSON: "),
     "a form": ("curl h -d 'user=a&password=b'", "command 1 is a form, not JSON"),
     "a form by its type": ("curl h -H 'Content-Type: multipart/x' -d 'x'", "command 1 is a form, not JSON"),
     "a credential": ("curl h -d '<token>: x'", "command 1 is not JSON and holds what looks like a credential"),

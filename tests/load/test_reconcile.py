@@ -199,11 +199,11 @@ def test_an_entry_says_what_its_script_says() -> None:
 @pytest.mark.parametrize(
     "line, complaint",
     [
-        (b"{", "ledger.jsonl:2: is no JSON, and has no end: was its writer stopped?"),
-        (b"{\n", "ledger.jsonl:2: is no JSON; write one JSON object a line"),
-        (b"[" * 100_000 + b"\n", "ledger.jsonl:2: is no JSON; write one JSON object a line"),
-        (b"7\n", "ledger.jsonl:2: is no JSON object; write one a line"),
-        (b"\xff\n", "ledger.jsonl:2: is no UTF-8 (byte 0)"),
+        (b"{", "ledger.jsonl:2: is not JSON, and has no end: was its writer stopped?"),
+        (b"{\n", "ledger.jsonl:2: is not JSON; write one JSON object a line"),
+        (b"[" * 100_000 + b"\n", "ledger.jsonl:2: is not JSON; write one JSON object a line"),
+        (b"7\n", "ledger.jsonl:2: is not a JSON object; write one a line"),
+        (b"\xff\n", "ledger.jsonl:2: is not UTF-8 (byte 0)"),
         (jsonl([ledger_row("a")]), "ledger.jsonl:2: session 'a' stands in line 1, too; reconcile one run at a time"),
         (jsonl([ledger_row("b", version=2)]), "ledger.jsonl:2: version: is 2, not 1"),
         (jsonl([ledger_row("b", outcome="ackd")]), 'ledger.jsonl:2: outcome: is "ackd", not '),

@@ -211,7 +211,7 @@ def test_what_is_not_in_the_catalogue_is_told(group: dict[str, Any], complaint: 
     "changed, complaint",
     [
         ("alarms = 3.5", "groups.0.alarms: is a number, not an integer"),
-        ('alarms = "3"', "groups.0.alarms: is a string, not an integer (How many.)"),
+        ('alarms = "3"', "groups.0.alarms: is a string, not an integer (Number of alarms.)"),
         ("alarms = 3\nlast_s = [1, 2]", "groups.0: 'last_s' is an unknown key; did you mean 'lasts_s'"),
         ("alarms = 3\nlasts_s = [1]", "groups.0.lasts_s: "),
         ("alarms =", "is not TOML: "),

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.checkout
 _WALK = """
 import json
 import tcop_mock
-from tcop_mock.catalog.data_files import data_root, walk
+from tcop_mock.catalog.data_files import data_root, iter_files
 found = {
-    name: {path: file.read_text(encoding="utf-8") for path, file in walk(data_root(name), "")}
+    name: {path: file.read_text(encoding="utf-8") for path, file in iter_files(data_root(name), "")}
     for name in ("payload_catalog", "contracts")
 }
 print(json.dumps([tcop_mock.__file__, found]))

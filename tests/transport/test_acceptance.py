@@ -22,8 +22,8 @@ def acked(status: int, body: bytes) -> Attempt:
         (Accept.EXACTLY_200, 202, b"", "the status is 202, and this profile wants 200"),
         (Accept.RET_CODE, 200, b'{"sessionId": "abc", "retCode": 0}', ""),
         (Accept.RET_CODE, 201, b'{"retCode": 0, "sessionId": "abc", "more": 1}', ""),
-        (Accept.RET_CODE, 200, b"ok", "the answer is no JSON object, and this profile wants sessionId and retCode"),
-        (Accept.RET_CODE, 200, b"[]", "the answer is no JSON object, and this profile wants sessionId and retCode"),
+        (Accept.RET_CODE, 200, b"ok", "the answer is not a JSON object, and this profile wants sessionId and retCode"),
+        (Accept.RET_CODE, 200, b"[]", "the answer is not a JSON object, and this profile wants sessionId and retCode"),
         (
             Accept.RET_CODE,
             200,
@@ -41,8 +41,8 @@ def acked(status: int, body: bytes) -> Attempt:
             "the robot answers errcode 45009",
         ),
         (Accept.ERRCODE, 200, b'{"errcode": false}', "the robot answers errcode False"),
-        (Accept.ERRCODE, 200, b"{}", "the answer is no JSON object with an errcode, as a robot's is"),
-        (Accept.ERRCODE, 200, b"ok", "the answer is no JSON object with an errcode, as a robot's is"),
+        (Accept.ERRCODE, 200, b"{}", "the answer is not a JSON object with an errcode, as a robot's is"),
+        (Accept.ERRCODE, 200, b"ok", "the answer is not a JSON object with an errcode, as a robot's is"),
     ],
 )
 def test_each_profile_counts_answers_as_its_pages_say(accept: Accept, status: int, answer: bytes, wrong: str) -> None:
