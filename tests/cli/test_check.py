@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from receiver_factories import CREDENTIALS, in_thread, server_factory
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.runner import CheckRun, ContractRun
 from tcop_mock.domain.contract import Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.reports.formats import format_names
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from commands import CommandResult, RunCommand
     from receiver_factories import ReceiverFactory
 
-    from tcop_mock.contract.runner import CheckPlan, ContractRun
-    from tcop_mock.domain.verdict import Verdict
+    from tcop_mock.contract.runner import CheckPlan
+    from tcop_mock.domain.delivery import Transport
 
 CLAUSES = load_clauses()
 CODES = [clause.code for clause in CLAUSES]
@@ -244,8 +246,8 @@ def test_quiet_tells_no_progress(tcop: RunCommand, opened: Callable[[ReceiverFac
     """With --quiet the run is told when it has ended: no head line, the results, the findings and the verdict."""
     url = opened(ACKNOWLEDGES_GET)
     loud, quiet = (tcop("check", url, "--clauses", f"{SHOULD},TCM104", *flags, *SEED) for flags in ((), ("-q",)))
-    assert "judges" in loud.stdout.splitlines()[0]
-    assert "judges" not in quiet.stdout
+    assert "checks" in loud.stdout.splitlines()[0]
+    assert "checks http" not in quiet.stdout
     assert f"== {SHOULD} " in quiet.stdout
     assert "2 clauses: 1 passed, 1 failed" in quiet.stdout
 
@@ -435,11 +437,11 @@ def test_a_pace_keeps_requests_apart(
     """Whatever its unit, a rate is a time between two requests; none is no time."""
     plans: list[CheckPlan] = []
 
-    def judged(run: ContractRun, *_: object) -> tuple[Verdict, None]:
-        plans.append(run.plan)
-        return run.verdict("not run"), None
+    def record(plan: CheckPlan, transport: Transport, _on_event: object) -> CheckRun:
+        plans.append(plan)
+        return CheckRun(ContractRun(plan, transport, time.perf_counter, asyncio.sleep).verdict("not run"))
 
-    monkeypatch.setattr("tcop_mock.cli.check.run_check", judged)
+    monkeypatch.setattr("tcop_mock.cli.check.run_check", record)
     tcop("check", "http://127.0.0.1:9/", "--pace", rate, *SEED, "--json")
     assert plans[0].min_interval_s == pytest.approx(gap_s)
 

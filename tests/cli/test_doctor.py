@@ -188,7 +188,7 @@ def test_a_certificate_that_is_well(visit: Callable[..., tuple[CommandResult, in
     "kind, told, cure",
     [
         ("unknown", "unable to get local issuer certificate; TLSv1.3; for 127.0.0.1; issued by ", "is missing"),
-        ("other-name", "IP address mismatch, certificate is not valid for '127.0.0.1'", "get one that names 127.0.0.1"),
+        ("other-name", "IP address mismatch, certificate is not valid for '127.0.0.1'", "get one for 127.0.0.1"),
         ("expired", "certificate has expired; TLSv1.3; for 127.0.0.1; ", "renew the certificate"),
     ],
 )

@@ -88,7 +88,7 @@ def test_an_object_without_a_name_is_told_by_its_dimensions(emit: Callable[..., 
 
 REFUSED = {
     "{{.content}}\n{{.contnt}}": "unknown variable 'contnt' in {file}, line 2; did you mean 'content'?",
-    "a\n\n{{if .x}}x": "{file}, line 3: '{{{{if .x}}}}' is no variable as {{{{.content}}}}; more is not known",
+    "a\n\n{{if .x}}x": "{file}, line 3: '{{{{if .x}}}}' is not a variable like {{{{.content}}}}",
     "x" * 3001: "{file} renders to 3001 characters; TCOP allows 3000",
 }
 

@@ -135,7 +135,7 @@ async def _later(token: str) -> Any:
     ],
 )
 def test_a_callable_returns_what_is_to_be_seen(call: Callable[[str], Any], paths: EffectPaths | None) -> None:
-    """A document for us, one with paths, a Sight, or what can be awaited."""
+    """A document for us, one with paths, a snapshot, or what can be awaited."""
     assert look(CallableObserver("m:f", call, paths)) == EffectSnapshot((Effect("t-1"),))
 
 

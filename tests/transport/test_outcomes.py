@@ -256,7 +256,7 @@ def test_an_ipv6_literal_is_dialled() -> None:
 
     if socket.has_ipv6 and _has_loopback_6():
         assert asyncio.run(scenario()).outcome is Outcome.ACKED
-    with pytest.raises(UsageError, match="no valid name or address"):
+    with pytest.raises(UsageError, match="not a valid name or address"):
         Target.parse("http://[::1%]/")
 
 
