@@ -16,7 +16,13 @@ import pytest
 
 from tcop_mock.callbacks.generator import Generator, LifecyclePoint
 from tcop_mock.callbacks.json_edit import with_value, without_value
-from tcop_mock.callbacks.json_schemas import accept_schema, dimensions_schema, emit_schema, open_schema
+from tcop_mock.callbacks.json_schemas import (
+    accept_schema,
+    dimensions_schema,
+    documented_schema,
+    emit_schema,
+    open_schema,
+)
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.catalog.loader import Catalog
@@ -80,9 +86,10 @@ def test_every_body_keeps_both_schemas(shape: Shape) -> None:
 def test_a_cloud_event_keeps_its_schema() -> None:
     """CloudEvents have no conditions like other callbacks."""
     shape = next(shape for shape in CATALOG if shape.cloud_event)
-    validator = jsonschema_rs.validator_for(emit_schema(shape, Form.CLOUDEVENTS))
-    for body in drawn(shape, Form.CLOUDEVENTS, "2023"):
-        validator.validate(body)
+    for schema in (emit_schema(shape, Form.CLOUDEVENTS), documented_schema(shape, Form.CLOUDEVENTS)):
+        validator = jsonschema_rs.validator_for(schema)
+        for body in drawn(shape, Form.CLOUDEVENTS, "2023"):
+            validator.validate(body)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -20,7 +20,7 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.callback_view import CallbackView, key_from_body
 from tcop_mock.errors import EntryError, UnknownNameError
-from tcop_mock.load.scenario import SCHEMA, ScenarioSchedule, load_scenario, parse_scenario
+from tcop_mock.load.scenario import SCHEMA, ScenarioSchedule, load_scenario, parse_scenario, scenario_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +51,7 @@ def played(name: str) -> list[ScheduledCallback]:
 def test_the_shipped_scenarios_are_those_of_the_folder() -> None:
     """One file is one scenario; the ones that are promised are there."""
     assert [load_scenario(name).name for name in FILES] == list(FILES)
+    assert scenario_names() == tuple(FILES)
     assert set(FILES) >= {"zone-outage", "flapping", "daily-repeats", "deploy-noise"}
     Draft202012Validator.check_schema(read_schema(SCHEMA))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.transport.http1 import HttpTransport
 
@@ -82,3 +82,27 @@ def test_an_attempt_cancelled_in_its_look_up_leaves_nothing() -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
+
+
+def test_a_request_that_hangs_up_is_sent_whole_and_reads_no_response(serve: Serve) -> None:
+    """The connection closes after the request, and the outcome is cancelled; the pause is awaited."""
+    requests: list[bytes] = []
+    left = threading.Event()
+    pauses_s: list[float] = []
+
+    def script(peer: Peer) -> None:
+        requests.append(peer.read_request())
+        try:
+            peer.hold()
+        finally:
+            left.set()
+
+    async def pause(seconds: float) -> None:
+        pauses_s.append(seconds)
+
+    push = OutgoingRequest(b'{"a":1}', hang_up_after_s=1.5)
+    transport = HttpTransport(Target.parse(serve(script).url), sleep=pause)
+    attempt = asyncio.run(transport(push, deadline_s=25))
+    assert left.wait(25)
+    assert (attempt.outcome, attempt.status, pauses_s) == (Outcome.CANCELLED, None, [1.5])
+    assert requests[0].endswith(b'{"a":1}')
