@@ -12,7 +12,7 @@ pip     = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 install = .venv/bin/uv pip install --quiet --python .venv/bin/python $(1) || $(pip) $(1)
 
 # The output of pytest goes through a pipe; MAKE_TERMOUT is set (from make 4.1 on) if a terminal is at its end.
-PYTEST_FLAGS = -n 2 --dist worksteal $(if $(MAKE_TERMOUT),--color=yes)
+PYTEST_FLAGS = -n 3 --dist worksteal $(if $(MAKE_TERMOUT),--color=yes)
 
 .PHONY: help demo test lint unit wheel bench pools docs pins clean
 

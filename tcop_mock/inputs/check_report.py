@@ -1,9 +1,10 @@
-"""The JSON report of ``check``: the requests of its findings, to be sent again."""
+"""A request in the JSON report of ``check``, to be sent again."""
 
 from __future__ import annotations
 
 import base64
 import gzip
+import zlib
 from typing import Any
 
 from tcop_mock.domain.delivery import OutgoingRequest
@@ -11,24 +12,12 @@ from tcop_mock.domain.target import MASK
 from tcop_mock.domain.verdict import ReproducedRequest
 
 
-def requests_of_report(document: dict[str, Any]) -> list[tuple[str, ReproducedRequest]]:
-    """Return the requests in the findings of a ``check`` report, each with the clause and title of its finding.
-
-    Args:
-        document: the JSON report of a run, version 1.
+def parse_request(document: dict[str, Any]) -> ReproducedRequest:
+    """Return one of the ``reproduce.requests`` of a finding, without the headers that the report masks.
 
     Raises:
-        LookupError, TypeError, ValueError: the document is no such report.
+        LookupError, TypeError, ValueError: the document has another form.
     """
-    return [
-        (f"{clause['code']} {finding['title']}", _parse_request(request))
-        for clause in document["clauses"]
-        for finding in clause["findings"]
-        for request in finding["reproduce"]["requests"]
-    ]
-
-
-def _parse_request(document: dict[str, Any]) -> ReproducedRequest:
     request = OutgoingRequest(
         _parse_body(document),
         method=document["method"],
@@ -45,4 +34,9 @@ def _parse_body(document: dict[str, Any]) -> bytes:
     if document["body_encoding"] == "utf-8":
         return text.encode()
     raw = base64.b64decode(text)
-    return gzip.decompress(raw) if document["body_encoding"] == "gzip+base64" else raw
+    if document["body_encoding"] != "gzip+base64":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"the compressed body is damaged: {error}") from None

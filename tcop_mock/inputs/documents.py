@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.callbacks.strict_json import Issue, ParsedBody
 from tcop_mock.domain.alarm import encode_json
 from tcop_mock.errors import UsageError
+from tcop_mock.inputs.check_report import parse_request
 from tcop_mock.inputs.har import parse_time, read_har
 from tcop_mock.inputs.requests import InputItem, InputRequest, SkippedInput, body_alone, build_request
 
@@ -118,32 +119,31 @@ def _from_vegeta(target: dict[str, Any], location: str) -> InputRequest:
 
 
 def _from_report(clauses: list[Any]) -> Iterator[InputItem]:
-    """Yield the request of each finding."""
+    """Yield the requests of each finding."""
     for clause in clauses:
         for finding in clause["findings"]:
             location = f"{clause['code']} {finding['title']}"
-            recorded = finding["reproduce"].get("request")
-            if recorded is None:
+            requests = finding["reproduce"].get("requests") or ()
+            yield from (_from_finding(request, location) for request in requests)
+            if not requests:
                 reason = f"the report does not hold its request: tcop-mock replay {clause['code']}/N sends its cases"
                 yield SkippedInput(location=location, reason=reason)
-            else:
-                yield _from_finding(recorded, location)
 
 
-def _from_finding(recorded: dict[str, Any], location: str) -> InputRequest:
-    body = recorded["body"]
+def _from_finding(document: dict[str, Any], location: str) -> InputRequest:
+    reproduced = parse_request(document)
+    outgoing = reproduced.request
     request = build_request(
         location,
-        base64.b64decode(body["base64"]) if isinstance(body, dict) else body.encode(),
-        method=recorded["method"],
-        url=recorded["url"],
-        headers=[(name, value) for name, value in recorded["headers"]],
+        outgoing.body,
+        method=outgoing.method,
+        url=reproduced.url,
+        headers=list(outgoing.headers),
         is_recording=True,
     )
     return replace(
         request,
-        segment_sizes=tuple(recorded.get("segments") or ()),
-        truncate_at=recorded.get("truncate_at"),
-        keep_alive=recorded.get("keep_alive", False),
-        chunked=recorded.get("chunked", False),
+        segment_sizes=outgoing.segment_sizes,
+        truncate_at=outgoing.truncate_at,
+        chunked=outgoing.chunked,
     )

@@ -67,7 +67,6 @@ class InputRequest:
     """Why it cannot be sent as it was; empty where it can."""
     segment_sizes: tuple[int, ...] = ()
     truncate_at: int | None = None
-    keep_alive: bool = False
     chunked: bool = False
 
     def to_outgoing(self, credentials: Credentials | None) -> OutgoingRequest:
@@ -83,7 +82,6 @@ class InputRequest:
             credentials=credentials,
             segment_sizes=self.segment_sizes,
             truncate_at=self.truncate_at,
-            keep_alive=self.keep_alive,
             chunked=self.chunked,
         )
 

@@ -13,6 +13,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 from tcop_mock.errors import UsageError
+from tcop_mock.inputs.check_report import parse_request
 from tcop_mock.inputs.edits import apply_edits, shift_times
 from tcop_mock.inputs.reader import read_requests
 
@@ -126,30 +127,31 @@ def test_half_a_surrogate_pair_stays_escaped() -> None:
 
 def test_a_report_holds_the_requests_of_its_findings() -> None:
     """With how they were sent; a finding without its request is named, with the command that sends the clause."""
-    framing = {"truncate_at": 3, "segments": [2, 1], "keep_alive": True, "chunked": False}
-    request = {"method": "PUT", "url": "http://h/", "headers": [["X-A", "1"], ["Host", "h"]], "body": "a=b"}
-    binary = {"method": "POST", "url": "http://h/", "headers": [], "body": {"base64": "/w=="}, "chunked": True}
+    plain: dict[str, Any] = {"method": "PUT", "url": "http://h/", "headers": [["X-A", "1"], ["Host", "h"]]}
+    plain |= {"body": "a=b", "body_encoding": "utf-8", "credentials": True}
+    plain |= {"truncate_at": 3, "segments": [2, 1], "chunked": False}
+    binary = plain | {"headers": [], "body": "/w==", "body_encoding": "base64", "chunked": True, "segments": []}
     findings: list[dict[str, Any]] = [
-        {"title": "t", "reproduce": {"request": request | framing}},
-        {"title": "u", "reproduce": {"request": binary}},
-        {"title": "v", "reproduce": {"curl": "curl h -d {}"}},
+        {"title": "t", "reproduce": {"requests": [plain, binary]}},
+        {"title": "v", "reproduce": {"curl": "curl h -d {}", "requests": []}},
     ]
     clauses: list[dict[str, Any]] = [{"code": "TCM1", "findings": findings}, {"code": "TCM3", "findings": []}]
     (first, second), warnings = read_requests(json.dumps({"version": 1, "clauses": clauses}).encode(), "f")
     outgoing = first.to_outgoing(None)
     assert (first.location, first.body, first.method, first.headers) == ("TCM1 t", b"a=b", "PUT", (("X-A", "1"),))
-    assert (outgoing.truncate_at, outgoing.segment_sizes, outgoing.keep_alive, outgoing.chunked) == (
-        3,
-        (2, 1),
-        True,
-        False,
-    )
-    assert (second.location, second.body, second.chunked) == ("TCM1 u", b"\xff", True)
+    assert (outgoing.truncate_at, outgoing.segment_sizes, outgoing.chunked) == (3, (2, 1), False)
+    assert (second.location, second.body, second.chunked) == ("TCM1 t", b"\xff", True)
     reason = "the report does not hold its request: tcop-mock replay TCM1/N sends its cases"
     assert warnings == [f"TCM1 v was skipped: {reason}"]
-    clauses[0]["findings"] = findings[2:]
+    clauses[0]["findings"] = findings[1:]
     with pytest.raises(UsageError, match="TCM1/N"):
         read_requests(json.dumps({"version": 1, "clauses": clauses}).encode(), "f")
+
+
+def test_a_damaged_body_of_a_report_is_not_sent() -> None:
+    """The error is one of those that the reader reports as a damaged document."""
+    with pytest.raises(ValueError, match="the compressed body is damaged: "):
+        parse_request({"body": "e30=", "body_encoding": "gzip+base64"})
 
 
 def _entry(method: str, url: str = "http://h/a", body: str = "", time: str = "", **post_data: Any) -> dict[str, Any]:
