@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING
 import click
 from generated import Page, main
 
+from tcop_mock.catalog.data_files import data_root, iter_files
+from tcop_mock.contract import fixes
+from tcop_mock.load import slo, timer
+from tcop_mock.load.scenario import scenario_names
+from tcop_mock.reports.scripts import SCRIPT_FORMATS
+from tcop_mock.server.faults import FAULTS
+from tcop_mock.server.stubs import SERVICES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,14 +52,7 @@ never contains it. A time is `500ms`, `30s`, `10m`, `1h` or a number of seconds.
 
 def choices() -> str:
     """Return the module with the names of the registries, whose import is too slow for help."""
-    from tcop_mock.catalog.data_files import data_root, iter_files  # noqa: PLC0415 - see reference()
-    from tcop_mock.cli.framework_detection import FRAMEWORKS  # noqa: PLC0415
-    from tcop_mock.contract import fixes  # noqa: PLC0415
-    from tcop_mock.load import slo, timer  # noqa: PLC0415
-    from tcop_mock.load.scenario import scenario_names  # noqa: PLC0415
-    from tcop_mock.reports.scripts import SCRIPT_FORMATS  # noqa: PLC0415
-    from tcop_mock.server.faults import FAULTS  # noqa: PLC0415
-    from tcop_mock.server.stubs import SERVICES  # noqa: PLC0415
+    from tcop_mock.cli.framework_detection import FRAMEWORKS  # noqa: PLC0415 - tcop_mock.cli reads choices.py
 
     names = {
         "PROFILES": (name for name, _ in iter_files(data_root("contracts") / "profiles", ".toml")),
