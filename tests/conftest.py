@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sysconfig
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -31,14 +32,33 @@ if _folder != Path(sysconfig.get_path("purelib")):
     os.environ["PYTHONPATH"] = str(_folder)
 
 
+MEASURED_CASES = 8
+"""Of each parametrized test, coverage is measured in so many cases; the others take the same ways."""
+_unmeasured: set[str] = set()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Choose the tests in which no coverage is measured: proofs, and the later cases of parametrized tests."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        cases[test] += 1
+        if item.get_closest_marker("proof") or cases[test] > MEASURED_CASES:
+            _unmeasured.add(item.nodeid)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure no coverage in proofs: it doubles their time, and they are not what covers the code."""
-    measuring = coverage.Coverage.current() if item.get_closest_marker("proof") else None
+    """Measure no coverage in such a test, nor in the commands that it starts: measuring doubles their time."""
+    measuring = coverage.Coverage.current() if item.nodeid in _unmeasured else None
     if measuring is None:
         return (yield)
     measuring.stop()
+    configuration = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
     try:
         return (yield)
     finally:
+        if configuration is not None:
+            os.environ["COVERAGE_PROCESS_CONFIG"] = configuration
         measuring.start()

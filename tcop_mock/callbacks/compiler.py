@@ -167,6 +167,7 @@ _UUIDS = {1: "xxxxxxxx-xxxx-11eb-vxxx-xxxxxxxxxxxx", 4: "xxxxxxxx-xxxx-4xxx-vxxx
 """RFC 9562; the version 1 UUIDs date from November 2020 to October 2021, like the documented one."""
 
 
+@cache
 def uuid_pieces(column: int, version: int) -> tuple[Piece, ...]:
     """Return the pieces of a UUID of version 1 or 4, which uses at most 31 columns."""
     pieces: list[Piece] = []

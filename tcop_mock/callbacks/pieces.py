@@ -15,7 +15,7 @@ import re
 import struct
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from tcop_mock.domain.alarm import encode_json, unix_ms
@@ -60,6 +60,7 @@ def choice_table(items: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(items[index * len(items) // BYTE_VALUES] for index in range(BYTE_VALUES))
 
 
+@cache
 def alphabet_table(characters: str) -> bytes:
     """Return the table that translates a byte to one of some ASCII characters."""
     return "".join(choice_table(characters)).encode("ascii")

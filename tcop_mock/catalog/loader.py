@@ -29,16 +29,21 @@ from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_m
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from importlib.resources.abc import Traversable
 
 SCHEMA = "catalog-entry"
 _GLOB_CHARS = frozenset("*?[")
+_LISTING = "`tcop-mock list` shows all shapes"
 
 
 class Catalog:
-    """All shapes by id, in the order of their ids."""
+    """All shapes by id, in the order of their ids. A shipped shape is read when it is first needed."""
 
-    def __init__(self, shapes: Iterable[Shape]) -> None:
-        self._shapes = {shape.id: shape for shape in sorted(shapes, key=lambda shape: shape.id)}
+    def __init__(self, shapes: Iterable[Shape], shipped: Iterable[str] = ()) -> None:
+        """Hold shapes, and the ids of shipped shapes; a shape replaces a shipped one with the same id."""
+        known: dict[str, Shape | None] = dict.fromkeys(shipped)
+        known.update((shape.id, shape) for shape in shapes)
+        self._shapes = {shape_id: known[shape_id] for shape_id in sorted(known)}
 
     @classmethod
     def load(cls, *folders: str | Path) -> Catalog:
@@ -48,15 +53,15 @@ class Catalog:
             UsageError: a folder does not exist.
             EntryError: an entry is invalid; names file, key and problem.
         """
-        shapes = dict(_load_shipped())
+        shapes: dict[str, Shape] = {}
         for folder in map(Path, folders):
             if not folder.is_dir():
                 raise UsageError(f"catalogue folder {str(folder)!r} does not exist; name a folder of TOML entries")
-            shapes.update(_read_folder(folder, check=True))
-        return cls(shapes.values())
+            shapes.update(_read_folder(folder))
+        return cls(shapes.values(), _shipped_files())
 
     def __iter__(self) -> Iterator[Shape]:
-        return iter(self._shapes.values())
+        return map(self.get, self._shapes)
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -67,11 +72,9 @@ class Catalog:
         Raises:
             UnknownNameError: there is no shape with that id; suggests similar ones.
         """
-        try:
-            return self._shapes[shape_id]
-        except KeyError:
-            listing = "`tcop-mock list` shows all shapes"
-            raise UnknownNameError("shape", shape_id, self._shapes, listing=listing) from None
+        if shape_id not in self._shapes:
+            raise UnknownNameError("shape", shape_id, self._shapes, listing=_LISTING)
+        return self._shapes[shape_id] or _read_shipped(shape_id)
 
     def match(self, pattern: str) -> list[Shape]:
         """Return the shapes whose id matches a glob (``cvm/*``). A pattern without wildcards is an id.
@@ -81,26 +84,28 @@ class Catalog:
         """
         if not _GLOB_CHARS.intersection(pattern):
             return [self.get(pattern)]
-        shapes = [shape for shape in self if fnmatch.fnmatchcase(shape.id, pattern)]
-        if not shapes:
-            listing = "`tcop-mock list` shows all shapes"
-            raise UnknownNameError("shape", pattern, self._shapes, listing=listing)
-        return shapes
+        names = [name for name in self._shapes if fnmatch.fnmatchcase(name, pattern)]
+        if not names:
+            raise UnknownNameError("shape", pattern, self._shapes, listing=_LISTING)
+        return list(map(self.get, names))
 
 
 @cache
-def _load_shipped() -> tuple[tuple[str, Shape], ...]:
-    """Read the shipped entries, once per process, because they do not change."""
-    return tuple(_read_folder(data_root("payload_catalog"), check=False))
+def _shipped_files() -> dict[str, Traversable]:
+    return dict(iter_files(data_root("payload_catalog"), ".toml"))
 
 
-def _read_folder(folder: Any, *, check: bool) -> Iterator[tuple[str, Shape]]:  # noqa: ANN401 - Path or Traversable
+@cache
+def _read_shipped(shape_id: str) -> Shape:
+    """Read a shipped entry, once per process, because it does not change."""
+    return parse_shape(shape_id, read_entry(_shipped_files()[shape_id], SCHEMA, check=False))
+
+
+def _read_folder(folder: Path) -> Iterator[tuple[str, Shape]]:
     for shape_id, file in iter_files(folder, ".toml"):
-        table = read_entry(file, SCHEMA, check=check)
-        shape = parse_shape(shape_id, table, str(file) if check else "")
-        if check:
-            for problem in contradictions(shape):
-                raise EntryError(str(file), problem.key, problem.message)
+        shape = parse_shape(shape_id, read_entry(file, SCHEMA, check=True), str(file))
+        for problem in contradictions(shape):
+            raise EntryError(str(file), problem.key, problem.message)
         yield shape_id, shape
 
 

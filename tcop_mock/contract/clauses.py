@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import inspect
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
@@ -81,8 +82,9 @@ EFFECT_SCENARIOS = "effect_scenarios"
 _LISTING = "`tcop-mock check --list` shows all clauses"
 
 
+@cache
 def load_clauses() -> tuple[Clause, ...]:
-    """Return all clauses in the order of their codes."""
+    """Return all shipped clauses in the order of their codes."""
     folder = data_root("contracts") / "clauses"
     return tuple(
         parse_clause(name, read_entry(file, CLAUSE_SCHEMA, check=False)) for name, file in iter_files(folder, ".toml")
