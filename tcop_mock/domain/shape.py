@@ -159,9 +159,12 @@ class Erratum:
     """How this catalogue resolves it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """One catalogue entry: a product's form of ``dimensions`` with its policy type, namespace, metrics or events."""
+    """One catalogue entry: a product's form of ``dimensions`` with its policy type, namespace, metrics or events.
+
+    Compared by identity, so that derived objects can be cached.
+    """
 
     id: str
     title: LocalizedText
@@ -189,7 +192,7 @@ class Shape:
     """Other spellings of documented keys in official pages or captures."""
     errata: tuple[Erratum, ...] = ()
     """Contradictions in the documentation of this shape, other than those of the sample."""
-    file: str = field(default="", compare=False)
+    file: str = ""
     """File of a user's own entry; empty for a shipped one."""
 
     @property
