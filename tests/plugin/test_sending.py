@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.api import run_in_thread
 from tcop_mock.testing.senders import require_asyncio
+from tcop_mock.transport.caller import call_user, run_beside
 
 if TYPE_CHECKING:
     from pytester_runs import RunPytest
@@ -77,10 +77,14 @@ def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
     """What is raised in the thread that waits cancels the work; what the work raises comes through."""
     cancelled = []
 
+    def interrupts() -> None:
+        raise KeyboardInterrupt
+
     async def work() -> None:
         try:
+            await call_user(interrupts)
             await asyncio.Event().wait()
-        except asyncio.CancelledError:
+        except (RuntimeError, asyncio.CancelledError):
             cancelled.append(True)
             raise
 
@@ -88,27 +92,10 @@ def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        run_in_thread(fails())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("concurrent.futures.Future.result", _interrupted_once())
-        with pytest.raises(KeyboardInterrupt):
-            run_in_thread(work())
+        run_beside(fails())
+    with pytest.raises(KeyboardInterrupt):
+        run_beside(work())
     assert cancelled == [True]
-
-
-def _interrupted_once() -> object:
-    from concurrent.futures import Future  # noqa: PLC0415 - it is patched outside
-
-    real, calls = Future.result, []
-
-    def result(self: Future[object], timeout: float | None = None) -> object:
-        calls.append(self)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return real(self, timeout)
-
-    return result
 
 
 def test_only_asyncio_can_await() -> None:
