@@ -19,6 +19,7 @@ from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
 from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.verdict import (
+    INTERRUPTED,
     ClauseFinished,
     ClauseResult,
     ClauseStarted,
@@ -76,8 +77,6 @@ _LIVENESS_ATTEMPTS = 2
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 
 _OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
-
-_INTERRUPTED = "interrupted"
 
 
 def _now() -> datetime:
@@ -393,7 +392,7 @@ def run_check(
     try:
         run_coroutine(run.run(on_event))
     except KeyboardInterrupt:
-        verdict = run.verdict(_INTERRUPTED)
+        verdict = run.verdict(INTERRUPTED)
         if on_event is not None:
             on_event(RunFinished(verdict))
         return CheckRun(verdict, interrupted=True)

@@ -16,7 +16,7 @@ from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.observation import DEFAULT_EFFECT_TIMEOUT_S, ObservationConfig
 from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
 from tcop_mock.domain.contract import Prerequisite
-from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
+from tcop_mock.domain.verdict import INTERRUPTED, ClauseResult, ClauseStatus
 from tcop_mock.reports.findings import clause_details, summary_line
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
@@ -265,7 +265,7 @@ class Contract:
             with target_errors_as_failures(), limit_logs():
                 await run_beside_async(run.run())
         except asyncio.CancelledError:
-            self._record_verdict(plan, run.verdict("interrupted"))
+            self._record_verdict(plan, run.verdict(INTERRUPTED))
             raise
         verdict = self._record_verdict(plan, run.verdict())
         self._report_results(verdict)

@@ -154,13 +154,18 @@ class AsgiTransport:
         def start() -> None:
             task = loop.create_task(coroutine, context=context)
             _tasks.add(task)
-            task.add_done_callback(_tasks.discard)
+            task.add_done_callback(_forget)
 
         loop.call_soon_threadsafe(start)
 
 
 _tasks: set[asyncio.Task[None]] = set()
 """Tasks of apps: a loop keeps weak references only."""
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    _tasks.discard(task)
+    _ = task.cancelled() or task.exception()  # a loop reports what nobody looks at
 
 
 class _OwnLoop:
@@ -202,9 +207,10 @@ class _OwnLoop:
     def close(self, shutdown: Coroutine[Any, Any, None]) -> None:
         """Run the shutdown of the app, cancel its tasks, and close the loop.
 
-        If the app blocks the loop, its daemon thread ends with this process.
+        If the app blocks the loop, its daemon thread ends when the app lets it, or with this process.
         """
         if not self.pause():
+            self._is_pausing = True
             shutdown.close()
             return
 
@@ -269,6 +275,7 @@ class _AsgiRequest:
         self, app: AsgiApp, exchange: InProcessExchange, state: Message, sync_executor: Executor | None
     ) -> None:
         self._app, self._exchange, self._state, self._sync_executor = app, exchange, state, sync_executor
+        self._caller = current_caller()
         self._body_parts = list(exchange.request.body_segments()) or [b""]
         self.client_gone = asyncio.Event()
         """Set when the client has the response or has stopped waiting."""
@@ -299,6 +306,11 @@ class _AsgiRequest:
             exchange.finish()
         except (Exception, SystemExit) as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt
             exchange.fail(problem)
+        except KeyboardInterrupt as problem:
+            exchange.fail(problem)
+            if not isinstance(self._caller, ThreadCaller):
+                raise
+            self._caller.interrupt()  # raised here, it would leave the loop in the middle of its work
         finally:
             resolve_future(exchange.has_returned)
 

@@ -34,7 +34,8 @@ _UNFINISHED_CALLS_S = 1.0
 """How long a run waits at its end for calls that have answered and not yet returned."""
 _INTERRUPT_AFTER_S = 2.0
 """How long after the end of a run a call that blocks the thread of its caller is interrupted."""
-_INTERRUPTED_POLL_S = 0.01
+_INTERRUPT_ARRIVES_S = 0.5
+"""How long to wait for an interrupt that was sent as the call ended."""
 
 
 class SharedLoop(Protocol):
@@ -176,8 +177,13 @@ class ThreadCaller(Caller, Executor):
                 call = self._pending.get()
                 if call is not None:
                     threading.Thread(target=call, name="late-call", daemon=True).start()
-        while self._is_interrupted:
-            time.sleep(_INTERRUPTED_POLL_S)
+        if self._is_interrupted:
+            time.sleep(_INTERRUPT_ARRIVES_S)
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt from the run: Ctrl-C came while a coroutine of the user ran."""
+        if not self._is_interrupted:
+            self._put(_raise_interrupt)
 
     def interrupt_if_blocked(self) -> None:
         """Interrupt a call that goes on after the end of the run, as Ctrl-C would; in the main thread only."""
@@ -188,6 +194,10 @@ class ThreadCaller(Caller, Executor):
             if not self._left.is_set() and can_interrupt and hasattr(signal, "pthread_kill"):
                 self._is_interrupted = True
                 signal.pthread_kill(self._thread.ident or 0, signal.SIGINT)
+
+
+def _raise_interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def _resolve(future: Future[T], function: Callable[..., T], arguments: Iterable[object]) -> None:
@@ -279,6 +289,7 @@ async def run_beside_async(coroutine: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         run.cancel()
         await asyncio.wait({done})
+        done.exception()  # a future reports an exception that nobody looks at
         raise
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
+from tcop_mock.transport.caller import run_beside
 from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from tcop_mock.domain.delivery import Transport
 
@@ -68,6 +70,14 @@ def open_transport(target: Target, max_body_bytes: int, *, insecure: bool = Fals
 
     with transport_by_name(target, max_body_bytes=max_body_bytes, clock=monotonic_s) as transport:
         yield transport
+
+
+def runner_for(target: Target) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Return what runs the requests to a target to their end, for code without an event loop.
+
+    An app in this process is called in the thread of the caller; see :mod:`tcop_mock.transport.caller`.
+    """
+    return run_beside if target.app and not target.parser else asyncio.run
 
 
 def resolve_target(value: object) -> Target:
