@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tcop_mock.domain.delivery import Attempt, Delivery, Outcome
 from tcop_mock.testing.senders import require_asyncio
 from tcop_mock.transport.caller import call_user, run_beside
 
@@ -96,6 +97,37 @@ def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
     with pytest.raises(KeyboardInterrupt):
         run_beside(work())
     assert cancelled == [True]
+
+
+def test_a_delivery_that_fails_is_readable(inner: RunPytest) -> None:
+    """Its end in a line, and the exception of the app with the frames of the user."""
+    result = inner(
+        """
+def test_state(tcop_sender, tcop_alarm):
+    assert tcop_sender.send(tcop_alarm("cvm/basic-monitoring", "resolved")).accepted
+""",
+        target="lambda alarm: alarm['nosuch']",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*where False = <Delivery cvm/basic-monitoring resolved: rejected 500 (KeyError: 'nosuch' *), 4 attempts>*",
+            "*Captured app error call*",
+            "*File *conftest.py*",
+            "KeyError: 'nosuch'",
+        ]
+    )
+
+
+def test_a_delivery_says_how_it_ended() -> None:
+    """With the status, the answer and the number of attempts, as far as there are any."""
+    rejected = Attempt(Outcome.REJECTED, 0.0, 0.0, 0.0, status=500, body=b"Internal Server Error")
+    late = Attempt(Outcome.TIMED_OUT, 0.0, 0.0, 0.0, detail="no answer inside 5 s")
+    acked = Attempt(Outcome.ACKED, 0.0, 0.0, 0.0, status=200, body=b"ok")
+    assert repr(Delivery((rejected,))) == "<Delivery rejected 500 'Internal Server Error', 1 attempt>"
+    assert repr(Delivery((rejected, late), "mine")) == "<Delivery mine: timed_out (no answer inside 5 s), 2 attempts>"
+    assert repr(Delivery((acked,))) == "<Delivery acked 200, 1 attempt>"
+    assert repr(Delivery(())) == "<Delivery 0 attempts>"
 
 
 def test_only_asyncio_can_await() -> None:

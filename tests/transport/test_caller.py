@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import signal
 import sqlite3
 import sys
 import threading
@@ -279,7 +280,8 @@ def test_an_interrupt_that_comes_too_late_is_waited_for() -> None:
     waiting._is_interrupted = True
     done: Any = caller_module.Future()
     done.set_result(None)
-    timer = threading.Timer(0.02, lambda: caller_module.signal.raise_signal(caller_module.signal.SIGINT))
+    main_thread = threading.main_thread().ident or 0
+    timer = threading.Timer(0.02, lambda: signal.pthread_kill(main_thread, signal.SIGINT))
     timer.start()
     waiting.serve(done)
     timer.join()
