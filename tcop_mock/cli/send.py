@@ -378,7 +378,8 @@ class DeliveryPrinter:
 
 
 def _trace(attempt: Attempt) -> list[str]:
-    return printable_lines(attempt.traceback.rstrip(), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.traceback else []
+    last_lines = attempt.traceback.rstrip().split("\n")[-_MAX_TRACE_LINES:]
+    return printable_lines("\n".join(last_lines), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.traceback else []
 
 
 def _rule_changes(options: DeliveryOptions) -> dict[str, Any]:
