@@ -22,6 +22,7 @@ from tcop_mock.cli.check_reports import (
     write_reports,
 )
 from tcop_mock.cli.observation import build_observation, reproduction_flags
+from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
 from tcop_mock.contract.clauses import load_clauses, select_clauses
@@ -37,7 +38,7 @@ from tcop_mock.reports.console_formatters import ConsoleFormatter
 from tcop_mock.reports.formats import FORMATS
 from tcop_mock.reports.json import check_document, write_json
 from tcop_mock.reports.summary import OverallResult, overall_result
-from tcop_mock.transport.open import open_transport
+from tcop_mock.transport.open import open_transport, runner_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from tcop_mock.reports.formats import ReportFile
 
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +215,8 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
         progress_listener(level, common) as progress,
         streaming_reports(outputs.files, progress) as listen,
     ):
-        run = run_check(plan, transport, comparison.wrap_listener(listen) if comparison else listen)
+        listener = comparison.wrap_listener(listen) if comparison else listen
+        run = run_check(plan, transport, listener, run_coroutine=runner_for(plan.target))
     verdict = comparison.filter_verdict(run.verdict) if comparison else run.verdict
     if common.as_json:
         with ignore_broken_pipe():
@@ -223,7 +224,7 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
     write_reports(outputs.files, verdict, level)
     if comparison and baseline and (baseline.update or baseline.prune):
         common.info(baseline.save(comparison, verdict, interrupted=run.interrupted))
-    return _INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
+    return INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
 
 
 @contextmanager

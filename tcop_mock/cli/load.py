@@ -16,6 +16,7 @@ from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.cli.arguments import resolve_target
 from tcop_mock.cli.load_locust import build_locust_run, require_locust, run_locust
 from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, prepare_script, time_scale
+from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.contract.preflight import raise_if_unusable
 from tcop_mock.domain.alarm import Form
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
-_BROKEN, _INTERRUPTED = 1, 130
+_BROKEN = 1
 
 
 def run_load_command(  # noqa: PLR0913 - one parameter an option
@@ -122,7 +123,7 @@ def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) 
     for file in files:
         write_report(file.path, render_load(file.format_name, result))
     if result.summary.interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0 if result.summary.acked and all(one.is_met for one in result.objectives) else _BROKEN
 
 

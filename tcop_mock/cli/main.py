@@ -11,10 +11,11 @@ import click
 
 from tcop_mock._version import __version__
 from tcop_mock.cli.main_help import COMMANDS, MAX_COLUMNS, main_help
+from tcop_mock.cli.signals import INTERRUPTED, sigterm_as_interrupt
 from tcop_mock.cli.stdout import silence_stdout, write_utf8
 from tcop_mock.errors import TcopMockError
 
-_USAGE, _INTERNAL_ERROR, _INTERRUPTED = 2, 4, 130
+_USAGE, _INTERNAL_ERROR = 2, 4
 
 
 class LazyCommands(Mapping[str, click.Command]):
@@ -79,9 +80,13 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in arguments
     write_utf8()
+    with sigterm_as_interrupt() as termination:
+        return termination.exit_code(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    debug = "--debug" in arguments
     try:
         return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False) or 0)
     except click.ClickException as problem:
@@ -90,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         _print_traceback(debug=debug)
         return _print_error(str(problem), problem.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        return _print_error("interrupted", _INTERRUPTED)
+        return _print_error("interrupted", INTERRUPTED)
     except OSError as problem:
         _print_traceback(debug=debug)
         silence_stdout()  # perhaps the output cannot be written; it would fail again at exit

@@ -29,7 +29,10 @@ MAX_COLUMNS = 100
 _MIN_COLUMNS = 50
 _OPTIONS = {"--version": "Print the version and exit.", "-h, --help": "Print this help and exit."}
 _SUMMARY = "Realistic TCOP alarm callbacks, delivered as TCOP delivers them, and a contract test for their receivers."
-_CODES = "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 internal error, 130 interrupted."
+_CODES = (
+    "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 internal error, "
+    "130 interrupted (143 by SIGTERM)."
+)
 
 
 def main_help(width: int | None = None) -> str:

@@ -36,7 +36,7 @@ from tcop_mock.reports.json import deliveries_document, write_json
 from tcop_mock.reports.text import one_line, printable_lines
 from tcop_mock.transport import pagerduty, wecom
 from tcop_mock.transport.delivery import DeliveryScheduler, RateLimitedTransport, ScheduledRequest
-from tcop_mock.transport.open import open_transport
+from tcop_mock.transport.open import open_transport, runner_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -244,7 +244,7 @@ class Deliverer:
         printer = DeliveryPrinter(self, lifecycles)
         try:
             with open_transport(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
-                asyncio.run(self._deliver(port, requests, printer))
+                runner_for(self.target)(self._deliver(port, requests, printer))
         finally:
             printer.close()
         return 0 if printer.accepted else _NOT_ACCEPTED
@@ -378,7 +378,8 @@ class DeliveryPrinter:
 
 
 def _trace(attempt: Attempt) -> list[str]:
-    return printable_lines(attempt.traceback.rstrip(), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.traceback else []
+    last_lines = attempt.traceback.rstrip().split("\n")[-_MAX_TRACE_LINES:]
+    return printable_lines("\n".join(last_lines), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.traceback else []
 
 
 def _rule_changes(options: DeliveryOptions) -> dict[str, Any]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import os
 import shlex
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,6 +17,8 @@ from jsonpath_rfc9535 import compile as compiled
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.transport.caller import call_user
+from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -185,10 +185,10 @@ class CommandObserver:
         return cls(arguments, paths)
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what the command prints now.
+        """Return what the command prints now; a command that prints nothing has seen nothing.
 
         Raises:
-            ObserverError: it is not there, fails, takes too long, or prints no JSON.
+            ObserverError: it is not there, fails, takes too long, or prints something that is not JSON.
         """
         arguments = [argument.replace(_OBJECT_PLACEHOLDER, token) for argument in self.arguments]
         command_line = shlex.join(self.arguments)
@@ -215,6 +215,8 @@ class CommandObserver:
         if process.returncode:
             error_text = error_output.decode("utf-8", "replace").strip()[-_MAX_ERROR_CHARS:]
             raise ObserverError(f"the observer `{command_line}` ended with code {process.returncode}: {error_text}")
+        if not output.strip():
+            return EffectSnapshot((), None if self.paths and self.paths.open is None else ())
         source = f"what `{command_line}` prints"
         if self.paths is not None:
             return self.paths.parse_snapshot(output, source)
@@ -224,6 +226,8 @@ class CommandObserver:
 @dataclass(frozen=True, slots=True)
 class CallableObserver:
     """Calls a Python callable with the object that is looked for; it returns a document, or awaits one.
+
+    It is called where the caller of the run is, so it sees the state of a test.
 
     Args:
         name: for messages.
@@ -242,9 +246,7 @@ class CallableObserver:
             ObserverError: it raises, or returns nothing of the kind.
         """
         try:
-            document = self.function(token)
-            if inspect.isawaitable(document):
-                document = await document
+            document = await call_user(self.function, token)
         except Exception as error:
             raise ObserverError(f"the observer {self.name} raised {type(error).__name__}: {error}") from error
         if isinstance(document, EffectSnapshot):
@@ -253,6 +255,27 @@ class CallableObserver:
             return (self.paths or default_paths(document)).extract(document)
         except (TypeError, ValueError) as error:
             raise ObserverError(f"what the observer {self.name} returns is not a JSON value: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class UserObserver:
+    """An observer of the user, which looks where the caller of the run is."""
+
+    observer: Observer
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether it need not be asked for each object."""
+        return bool(getattr(self.observer, "shows_all", False))
+
+    async def observe(self, token: str) -> EffectSnapshot:
+        """Return what the observer shows now.
+
+        Raises:
+            ObserverError: nothing could be seen.
+        """
+        snapshot: EffectSnapshot = await call_user(self.observer.observe, token)
+        return snapshot
 
 
 @dataclass(slots=True)
@@ -270,7 +293,7 @@ class CoalescingObserver:
 
     observer: Observer
     per_token: bool = False
-    clock: Callable[[], float] = time.perf_counter
+    clock: Callable[[], float] = monotonic_s
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _running: asyncio.Task[EffectSnapshot] | None = field(default=None, init=False)
     _queued: asyncio.Task[EffectSnapshot] | None = field(default=None, init=False)

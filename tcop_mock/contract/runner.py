@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -20,6 +19,7 @@ from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
 from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.verdict import (
+    INTERRUPTED,
     ClauseFinished,
     ClauseResult,
     ClauseStarted,
@@ -31,7 +31,9 @@ from tcop_mock.domain.verdict import (
     Verdict,
 )
 from tcop_mock.errors import TargetError
+from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.delivery import RateLimitedTransport
+from tcop_mock.transport.inprocess import calls_one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -75,8 +77,6 @@ _LIVENESS_ATTEMPTS = 2
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 
 _OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
-
-_INTERRUPTED = "interrupted"
 
 
 def _now() -> datetime:
@@ -335,13 +335,18 @@ class ContractRun:
     def _skip_result(self, clause: Clause, preflight: Preflight) -> ClauseResult | None:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
-        if missing is None and self.plan.min_interval_s and is_concurrent(self._test(clause)):
-            missing = MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
+        if missing is None and is_concurrent(self._test(clause)):
+            missing = self._missing_concurrency()
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not _is_about_timing(clause):
             return ClauseResult(clause, ClauseStatus.ERROR, reason=PLAIN_TIMED_OUT)
         return None
+
+    def _missing_concurrency(self) -> MissingPrerequisite | None:
+        if self.plan.min_interval_s:
+            return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
+        return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if calls_one_by_one(self.transport) else None
 
     def _record_result(self, result: ClauseResult) -> ClauseFinished:
         self._results[result.clause.code] = result
@@ -383,11 +388,11 @@ def run_check(
         TargetError: the target cannot be used, so no clause has a result.
         UsageError: the downstream services cannot listen at their address.
     """
-    run = ContractRun(plan, transport, time.perf_counter, asyncio.sleep)
+    run = ContractRun(plan, transport, monotonic_s, asyncio.sleep)
     try:
         run_coroutine(run.run(on_event))
     except KeyboardInterrupt:
-        verdict = run.verdict(_INTERRUPTED)
+        verdict = run.verdict(INTERRUPTED)
         if on_event is not None:
             on_event(RunFinished(verdict))
         return CheckRun(verdict, interrupted=True)

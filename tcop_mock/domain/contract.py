@@ -62,6 +62,8 @@ class Prerequisite(StrEnum):
     """The run sends TCOP's own bodies, not those of a template."""
     PARALLEL_REQUESTS = "parallel-requests"
     """The run may have several requests in flight."""
+    PARALLEL_CALLS = "parallel-calls"
+    """The target can be called in several threads: it is not an app that one thread calls."""
     VISIBLE_EFFECT = "visible-effect"
     """The observer shows an effect of a plain alarm."""
     FORWARDED_EFFECT = "forwarded-effect"

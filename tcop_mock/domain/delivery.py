@@ -26,6 +26,9 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """A header value as Latin-1 (RFC 9110, 5.5)."""
 
 
+_MAX_EXCERPT_BYTES = 80
+
+
 class Outcome(StrEnum):
     """How one attempt ended."""
 
@@ -193,6 +196,14 @@ class Attempt:
         return self.ended_s - self.started_s
 
     @property
+    def summary(self) -> str:
+        """The end of the attempt in a few words: ``rejected 500 'Internal Server Error' (KeyError: 'region')``."""
+        status = "" if self.status is None else f" {self.status}"
+        body = self.body[:_MAX_EXCERPT_BYTES].decode("utf-8", "backslashreplace")
+        excerpt = f" {body!r}" if body and self.outcome is not Outcome.ACKED else ""
+        return f"{self.outcome}{status}{excerpt}{f' ({self.detail})' if self.detail else ''}"
+
+    @property
     def accepted(self) -> bool:
         """Whether the status is 2xx, even if the body is incomplete."""
         return self.status is not None and HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
@@ -203,6 +214,15 @@ class Delivery:
     """All attempts to deliver one callback to one receiver."""
 
     attempts: tuple[Attempt, ...]
+    name: str = ""
+    """What was delivered: ``cvm/basic-monitoring resolved``."""
+
+    def __repr__(self) -> str:
+        """Return the end of the delivery in a line, as failures of tests show it."""
+        count = "1 attempt" if len(self.attempts) == 1 else f"{len(self.attempts)} attempts"
+        name = f" {self.name}:" if self.name else ""
+        last = f"{self.attempts[-1].summary}, " if self.attempts else ""
+        return f"<Delivery{name} {last}{count}>"
 
     @property
     def accepted(self) -> bool:

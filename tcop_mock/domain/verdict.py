@@ -29,6 +29,9 @@ class ClauseStatus(StrEnum):
     """It is broken in no way but those that a baseline lists."""
 
 
+INTERRUPTED = "interrupted"
+"""The reason of clauses that have no result, because Ctrl-C or SIGTERM ended the run."""
+
 _CONCLUSIVE_STATUSES = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
 
 

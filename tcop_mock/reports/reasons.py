@@ -29,6 +29,9 @@ _TEXTS = {
     Prerequisite.HTTP_REQUESTS: ("needs a receiver: a {} is asked about bodies that have been parsed, nothing else"),
     Prerequisite.TCOP_BODIES: "is about TCOP's own callbacks, and --template writes others",
     Prerequisite.PARALLEL_REQUESTS: "needs many requests at once, and --pace sends one after the other",
+    Prerequisite.PARALLEL_CALLS: (
+        "needs many requests at once, and one thread calls an app in this process; serve it and give its URL"
+    ),
     Prerequisite.VISIBLE_EFFECT: (
         "a plain alarm that was answered 2xx has no effect that is to be seen within --effect-timeout {}; "
         "does --observe-all choose what the receiver did, and does it name the alarm's object?"

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import inspect
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import h11
 
 from tcop_mock.errors import TcopMockError, UsageError
+from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -85,7 +85,7 @@ class HttpServer:
         max_body_bytes: int = 1_048_576,
         max_head_bytes: int = 16_384,
         timeout_s: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._handler = handler
         self._host = host

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -65,7 +65,7 @@ class StubServices:
     """
 
     default_service: str = "webhook"
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = monotonic_s
     rate_limits: Mapping[str, int] = field(default_factory=lambda: RATE_LIMITS)
     _recent_requests: OrderedDict[tuple[str, str], deque[float]] = field(default_factory=OrderedDict)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import h11
 
 from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.connect import Connection, connect_streams, tls_context
 from tcop_mock.transport.outcomes import HangUpRequestedError, InvalidResponseError, Phase, failure_from_error
 
@@ -141,7 +141,7 @@ class HttpTransport:
         *,
         max_body_bytes: int = 65_536,
         insecure: bool = False,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = monotonic_s,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         resolve: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
