@@ -15,7 +15,7 @@ from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import builder_of, load_clauses, select_clauses
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
-from tcop_mock.contract.preflight import Preflight, run_preflight
+from tcop_mock.contract.preflight import Preflight, raise_if_unusable, run_preflight
 from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
@@ -116,6 +116,16 @@ def test_a_target_that_cannot_be_used_is_an_error(answer: Answer, message: str) 
         _play(_run(post, []))
     assert message in str(caught.value)
     assert str(caught.value).startswith("http://127.0.0.1:9/hook ")
+
+
+@pytest.mark.parametrize("detail", ["Hostname mismatch, certificate is not valid for 'h'.", "self-signed certificate"])
+def test_a_certificate_that_does_not_verify_is_no_question_of_tls(detail: str) -> None:
+    """The hint is about the certificate alone, and the sentence has one end."""
+    attempt = Attempt(Outcome.TLS, 0.0, 0.0, 0.0, detail=detail)
+    with pytest.raises(TargetError) as caught:
+        raise_if_unusable(attempt, Target.parse("https://h/"), 0.0)
+    ending = f"{detail.rstrip('.')}; `--insecure` does not verify its certificate"
+    assert str(caught.value) == f"https://h/ cannot be reached: {ending}"
 
 
 def test_wrong_credentials_are_told_without_showing_them() -> None:
