@@ -27,7 +27,9 @@ _MAX_IN_FLIGHT = 4
 """Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
 _BUSY_SHARE = 0.4
 """So much of the deadline may be spent waiting for the receiver's other answers."""
-_STARTING_STATUSES = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_STARTING_STATUSES = frozenset(
+    {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
 _UNREACHABLE = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 _TLS_HINT = "does it speak TLS there? `--insecure` does not verify its certificate"
 _CERTIFICATE_HINT = "`--insecure` does not verify its certificate"
@@ -82,7 +84,7 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
         target: for messages.
         transport: sends a request.
         deadline_s: of one attempt.
-        wait_s: how long a target that does not answer yet, or answers 502 to 504, is given to start.
+        wait_s: how long a target that does not answer yet, or answers 404 or 502 to 504, is given to start.
         clock: seconds.
         sleep: pauses between the looks.
         identify: says why a target is no HTTP receiver.
@@ -93,7 +95,7 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
     """
     deadline = clock() + wait_s
     attempt = await transport(plain_request, deadline_s=deadline_s)
-    while _is_starting(attempt) and clock() < deadline:
+    while _is_starting(attempt) and clock() < deadline:  # a gateway answers 404 before its routes are there
         await sleep(min(_POLL_INTERVAL_S, max(0.0, deadline - clock())))
         attempt = await transport(plain_request, deadline_s=deadline_s)
     if attempt.duration_s > _WARM_UP_THRESHOLD_S and attempt.outcome not in _UNREACHABLE:

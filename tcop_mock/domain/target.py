@@ -185,7 +185,8 @@ class Target:
         if parts.scheme not in _PORTS:
             raise _target_error(redacted, f"the scheme must be http or https, not {parts.scheme!r}")
         app = None if is_url else _APP.fullmatch(parts.netloc)
-        host, port = ("localhost", None) if app else _parse_netloc(redacted, parts.netloc)
+        ends_early = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+        host, port = ("localhost", None) if app else _parse_netloc(redacted, parts.netloc, ends_early=ends_early)
         return cls(
             scheme=parts.scheme,
             host=host,
@@ -244,8 +245,11 @@ def _split_userinfo(text: str) -> tuple[Secret | None, str, str]:
     return (Secret(userinfo) if at else None), f"{scheme}://{netloc}{rest[end:]}", redacted
 
 
-def _parse_netloc(redacted: str, netloc: str) -> tuple[str, int | None]:
+def _parse_netloc(redacted: str, netloc: str, *, ends_early: bool) -> tuple[str, int | None]:
+    """Return host and port; ``ends_early`` says that an ``@`` follows, which may have ended a password."""
     match = _NETLOC.fullmatch(netloc)
+    if match is None and ends_early:
+        raise _target_error(redacted, "/, ? and # in a user or password must be percent-encoded")
     if match is None:
         raise _target_error(
             redacted, "HOST must be a name, an IPv4 address or an [IPv6 address], and PORT a number up to 65535"

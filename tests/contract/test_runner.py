@@ -138,8 +138,8 @@ def test_wrong_credentials_are_told_without_showing_them() -> None:
 
 
 def test_a_starting_receiver_is_waited_for() -> None:
-    """Refusals and 503 are waited out; the first other answer counts."""
-    answers = [REFUSED, REFUSED, (Outcome.REJECTED, 503, 0.01)]
+    """Refusals, 503, and the 404 of a gateway without routes are waited out; the first other answer counts."""
+    answers = [REFUSED, (Outcome.REJECTED, 404, 0.01), (Outcome.REJECTED, 503, 0.01)]
     post = FakePost(lambda _push, number: answers[number] if number < 3 else OK)
     _play(_run(post, ["TCM104"], wait_s=10.0))
     assert post.slept_s == [0.1, 0.1, 0.1]
