@@ -34,7 +34,7 @@ _TLS_COMPLAINT = re.compile(
     rb"(?:plain|http request|speaking|requires?|use).{0,80}(?:https|tls|ssl)", re.IGNORECASE | re.DOTALL
 )
 """As Go, nginx, Apache and Tomcat word it."""
-_TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
+TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 """An alert and a handshake (RFC 8446, 5.1)."""
 _GREETINGS = {
     b"SSH-": "SSH",
@@ -82,7 +82,7 @@ def _describe_response(response: bytes) -> str:
 async def _describe_silence(target: Target, attempt: Attempt) -> str:
     """Return why a port closes the connection: a TLS server closes it without a word, too."""
     response = await _exchange(target, _client_hello(target.host))
-    if response and response.startswith(_TLS_RECORDS):
+    if response and response.startswith(TLS_RECORDS):
         return f"it speaks TLS ({_show(response)}): {_HTTPS_ADVICE}"
     if attempt.outcome is Outcome.RESET_BEFORE_ANSWER:
         return "it closes each connection without an answer: is it an HTTP server?"
@@ -91,7 +91,7 @@ async def _describe_silence(target: Target, attempt: Attempt) -> str:
 
 def describe_greeting(data: bytes) -> str:
     """Return which protocol has such first bytes, and what to do."""
-    if data.startswith(_TLS_RECORDS):
+    if data.startswith(TLS_RECORDS):
         return f"it speaks TLS ({_show(data)}): {_HTTPS_ADVICE}"
     if _FRAME_HEADER.match(data):
         return f"it speaks HTTP/2 ({_show(data)}), and callbacks are sent over HTTP/1.1: {_PORT_ADVICE}"
@@ -110,7 +110,7 @@ def _describe_behind_https(response: bytes, attempt: Attempt) -> str:
     """Return what a port says without TLS that should speak it."""
     if response.startswith(_HTTP_PREFIX) and not _TLS_COMPLAINT.search(response):
         return f"it speaks HTTP without TLS ({_show(response)}): {_HTTP_ADVICE}"
-    if response and not response.startswith((_HTTP_PREFIX, *_TLS_RECORDS)):
+    if response and not response.startswith((_HTTP_PREFIX, *TLS_RECORDS)):
         return describe_greeting(response)
     return f"{attempt.detail}; {_PORT_ADVICE}" if attempt.detail == NO_HTTP_ANSWER else ""
 
