@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     Decorator = Callable[[Function], Function]
 
 COMMON = "Common"
-_CONFIG = "config"
 _MAX_FIRST_COLUMN = 24
 _RANGE_ONLY = re.compile(r"\s*\[[\d.<=]*x[\d.<>=]*\]")
 _RANGE = re.compile(r"; [\d.<=]*x[\d.<>=]*\]")
@@ -51,10 +50,6 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's exit code
         """Run the command; a reader that closes our output early is not an error."""
-        settings = ctx.find_root().default_map
-        if settings is not None and ctx.info_name != _CONFIG:  # which lists all of them
-            for warning in settings.unknown_variables():
-                click.echo(f"warning: {warning}", err=True)
         with ignore_broken_pipe():
             return super().invoke(ctx)
 

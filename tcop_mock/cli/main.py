@@ -76,7 +76,11 @@ def cli(context: click.Context) -> None:
         context.exit(_USAGE)
     from tcop_mock.cli.settings import Settings  # noqa: PLC0415 - help and version need none
 
-    context.default_map = Settings(cli)
+    settings = Settings(cli)
+    context.default_map = settings
+    if context.invoked_subcommand != "config":  # which lists all of them
+        for warning in settings.unknown_variables():
+            click.echo(f"warning: {warning}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
