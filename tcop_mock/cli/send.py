@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.cli.arguments import STDIN, add_headers, is_from_command_line, read_input, resolve_secret, resolve_target
+from tcop_mock.cli.arguments import (
+    STDIN,
+    add_headers,
+    is_from_command_line,
+    read_input,
+    resolve_secret,
+    resolve_target,
+    warn_of_other_machine,
+)
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.options import GenerationOptions
 from tcop_mock.cli.stdout import ignore_broken_pipe
@@ -265,6 +273,7 @@ class Deliverer:
         if self.dry_run:
             self._print_plan([item for lifecycle in lifecycles for item in lifecycle], lang)
             return 0
+        warn_of_other_machine(self.target, self.common)
         if self.insecure:
             self.common.info("warning: the receiver's certificate is not verified (--insecure)")
         assumed = ", ".join(self.assumed)

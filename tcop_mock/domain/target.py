@@ -13,7 +13,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -204,6 +204,16 @@ class Target:
     def path_with(self, query: str) -> str:
         """Return the request target with an additional query, if it is not empty."""
         return f"{self.path}{'&' if '?' in self.path else '?'}{query}" if query else self.path
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is an app in this process, or has a loopback address."""
+        if self.app or self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ip_address(self.host.partition("%")[0]).is_loopback
+        except ValueError:
+            return False
 
     @property
     def authority(self) -> str:

@@ -156,6 +156,25 @@ def test_an_unusable_text_is_an_error(text: str, problem: str) -> None:
     assert "s3cret" not in message
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("http://127.0.0.1:8080/", True),
+        ("http://127.8.0.1/", True),
+        ("http://[::1]/", True),
+        ("localhost:9", True),
+        ("http://a.localhost/", True),
+        ("main:app/tcop", True),
+        ("http://10.0.0.1/", False),
+        ("http://[fe80::1%25eth0]/", False),
+        ("http://localhost.example/", False),
+    ],
+)
+def test_a_target_is_on_this_machine_or_not(text: str, expected: object) -> None:
+    """By its address or name alone: nothing is looked up."""
+    assert Target.parse(text).is_on_this_machine is expected
+
+
 def test_a_long_bad_name_is_rejected_at_once() -> None:
     """No host name causes catastrophic backtracking."""
     program = "from tcop_mock.domain.target import Target; Target.parse('.'.join(['a' * 60] * 100) + '!')"
