@@ -65,11 +65,19 @@ async def identify_protocol(target: Target, attempt: Attempt) -> str:
         return ""
     request = f"OPTIONS * HTTP/1.1\r\nHost: {target.authority}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     response = await _exchange(target, request.encode("latin-1", "replace"))
+    hello_response = (
+        None if response or target.scheme == "https" else await _exchange(target, _client_hello(target.host))
+    )
+    return _describe(target, attempt, response, hello_response)
+
+
+def _describe(target: Target, attempt: Attempt, response: bytes | None, hello_response: bytes | None) -> str:
+    """Return what a port speaks by what it sends after a request, and after the first bytes of a TLS client."""
     if response is None:
         return ""
     if target.scheme == "https":
         return _describe_behind_https(response, attempt)
-    return _describe_response(response) if response else await _describe_silence(target, attempt)
+    return _describe_response(response) if response else _describe_silence(hello_response or b"", attempt)
 
 
 def _describe_response(response: bytes) -> str:
@@ -79,10 +87,9 @@ def _describe_response(response: bytes) -> str:
     return f"it speaks TLS ({_show(response)}): {_HTTPS_ADVICE}" if _TLS_COMPLAINT.search(response) else ""
 
 
-async def _describe_silence(target: Target, attempt: Attempt) -> str:
+def _describe_silence(response: bytes, attempt: Attempt) -> str:
     """Return why a port closes the connection: a TLS server closes it without a word, too."""
-    response = await _exchange(target, _client_hello(target.host))
-    if response and response.startswith(TLS_RECORDS):
+    if response.startswith(TLS_RECORDS):
         return f"it speaks TLS ({_show(response)}): {_HTTPS_ADVICE}"
     if attempt.outcome is Outcome.RESET_BEFORE_ANSWER:
         return "it closes each connection without an answer: is it an HTTP server?"

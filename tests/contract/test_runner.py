@@ -15,7 +15,7 @@ from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import builder_of, load_clauses, select_clauses
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
-from tcop_mock.contract.preflight import Preflight, raise_if_unusable, run_preflight
+from tcop_mock.contract.preflight import Preflight, raise_if_no_http, raise_if_unusable, run_preflight
 from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
@@ -116,6 +116,13 @@ def test_a_target_that_cannot_be_used_is_an_error(answer: Answer, message: str) 
         _play(_run(post, []))
     assert message in str(caught.value)
     assert str(caught.value).startswith("http://127.0.0.1:9/hook ")
+
+
+def test_a_target_without_http_cannot_be_judged() -> None:
+    """The cause and the advice are one line."""
+    with pytest.raises(TargetError, match=r"^http://h/ is no HTTP receiver: it speaks TLS: write https://$"):
+        raise_if_no_http("it speaks TLS: write https://", Target.parse("http://h/"))
+    raise_if_no_http("", Target.parse("http://h/"))
 
 
 @pytest.mark.parametrize("detail", ["Hostname mismatch, certificate is not valid for 'h'.", "self-signed certificate"])
