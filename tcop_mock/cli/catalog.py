@@ -116,14 +116,17 @@ def validate(source: str, common: CommonOptions) -> int:
     return 0 if summary.is_valid else _NOT_VALID
 
 
-def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions) -> None:
+def export(
+    folder: str, *, shapes: tuple[str, ...], langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
+) -> None:
     """Write callbacks, mutated callbacks, schemas and a manifest below a folder."""
     place = Path(folder)
     require_export_folder(place)
     catalog = common.catalog()
+    globs = [glob for text in shapes for glob in text.split(",") if glob] or ["*"]
     corpus = ExportBuilder(
         catalog,
-        catalog.match(shapes),
+        list({shape.id: shape for glob in globs for shape in catalog.match(glob)}.values()),
         common.seed,
         common.profile,
         tuple(map(Lang, langs)) or tuple(Lang),
@@ -131,7 +134,7 @@ def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str
     )
     files = corpus.files()
     if not any(file.metadata["kind"] == "callback" for file in files):
-        raise UsageError(f"no shape of {shapes!r} has a form {' or '.join(forms)}")
+        raise UsageError(f"no shape of {','.join(globs)!r} has a form {' or '.join(forms)}")
     manifest = corpus.manifest(files)
     done = sync_export(place, files, manifest)
     if common.as_json:

@@ -162,11 +162,10 @@ tcop-mock export callbacks --shapes 'cvm/*' --lang en
 @option(
     "--shapes",
     group=GENERATE,
-    default="*",
-    show_default=True,
-    metavar="GLOB",
+    multiple=True,
+    metavar="GLOB,...",
     shell_complete=completers.shapes,
-    help="Only these shapes.",
+    help="Only these shapes; repeatable.  [default: all]",
 )
 @option(
     "--lang",
@@ -186,7 +185,7 @@ tcop-mock export callbacks --shapes 'cvm/*' --lang en
 )
 @common_options(seed=1, profile=True, catalog=True)
 def export_command(
-    folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
+    folder: str, *, shapes: tuple[str, ...], langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
 ) -> None:
     """Write callbacks, mutated callbacks, schemas and a manifest to files.
 

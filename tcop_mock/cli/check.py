@@ -12,7 +12,7 @@ import click
 
 from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
-from tcop_mock.cli.arguments import is_from_command_line, read_text, resolve_target
+from tcop_mock.cli.arguments import is_from_command_line, read_text, resolve_target, warn_of_other_machine
 from tcop_mock.cli.check_reports import (
     Baseline,
     read_baseline_options,
@@ -207,6 +207,7 @@ def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag
 
 def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions, *, insecure: bool) -> int:
     cap, level, baseline = plan.profile.delivery.answer_cap_bytes, outputs.level, outputs.baseline
+    warn_of_other_machine(plan.target, common)
     if insecure:
         common.info("warning: the receiver's certificate is not verified (--insecure)")
     comparison = baseline.comparison() if baseline else None

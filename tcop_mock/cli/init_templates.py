@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from tcop_mock.cli.choices import PROFILES
@@ -29,7 +30,7 @@ profile = "2023"
 
 # The receiver{edit}. A password does not belong here: put
 # http://USER:PASSWORD@HOST/PATH into the variable TCOP_MOCK_TARGET, or into a file, and name that: target = "@FILE".
-target = {_quoted(found.target)}
+{_src_note(found)}target = {_quoted(found.target)}
 
 # A folder with your own catalogue entries.
 # catalog = "alarms"
@@ -134,8 +135,17 @@ import pytest
 @pytest.fixture
 def tcop_target():
     """The receiver{edit}: module:app/path, or a URL, or the app itself."""
-    return {_quoted(found.target)}
+{indent(_src_note(found), "    ")}    return {_quoted(found.target)}
 '''
+
+
+def _src_note(found: DetectedApp) -> str:
+    """Return the comment about a module below src, which is not found from the folder of the project."""
+    if not (found.in_src and found.framework.in_process):
+        return ""
+    return (
+        "# Its module is below src/: install the package first (python -m pip install -e .), or set PYTHONPATH=src.\n"
+    )
 
 
 def _doubt(found: DetectedApp) -> str:

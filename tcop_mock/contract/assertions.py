@@ -35,7 +35,10 @@ _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TCM102)"
 
 
-RATE_LIMITED = "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515)"
+RATE_LIMITED = (
+    "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515); "
+    "`--pace 10/s` sends them slower"
+)
 
 
 class AssertionContext(NamedTuple):

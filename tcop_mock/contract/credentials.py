@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.domain.contract import CredentialVariant
 from tcop_mock.domain.target import Credentials, Secret
+from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ VARIANT_TITLES = {
     CredentialVariant.BLANK_AFTER_PASSWORD: "a blank after the password",
 }
 
+_FAKE_PART = "tcop-mock-wrong"
 _MIN_PASSWORD_CHARS = 6
 """Minimum length of a password for near misses: a shorter one could be guessed from the evidence."""
 _MAX_PASSWORD_BYTES = 71
@@ -61,6 +63,19 @@ def make_credentials(valid: Credentials, variant: CredentialVariant, fake_value:
         CredentialVariant.WRONG_PASSWORD: Credentials(valid.user, Secret(fake_value)),
         CredentialVariant.EMPTY_PASSWORD: Credentials(valid.user, Secret("")),
     }[variant]
+
+
+def replayed_credentials(valid: Credentials | None, variant: CredentialVariant, name: str) -> Credentials | None:
+    """Return the credentials of a finding's request, to send it again to a target with these valid ones.
+
+    Raises:
+        UsageError: the request, called ``name``, was sent with credentials and the target has none.
+    """
+    if variant is CredentialVariant.NONE:
+        return None
+    if valid is None:
+        raise UsageError(f"{name} was sent with credentials: put USER:PASSWORD@ before the host in --to")
+    return make_credentials(valid, variant, _FAKE_PART)
 
 
 def is_near_miss(variant: CredentialVariant) -> bool:

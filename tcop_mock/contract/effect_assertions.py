@@ -301,9 +301,12 @@ def acked_implies_effect(result: EffectScenarioResult) -> str | Inconclusive | N
 
 def dedup_key_stable(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that all events of the first alarm share a ``dedup_key``, and those of the last step have another."""
-    keys_by_step = [
-        _dedup_keys(step_result.after.effects[len(step_result.before.effects) :]) for step_result in result.step_results
+    effects_by_step = [
+        step_result.after.effects[len(step_result.before.effects) :] for step_result in result.step_results
     ]
+    keys_by_step = list(map(_dedup_keys, effects_by_step))
+    if not any(effect.location in _PAGERDUTY_PLACES for effect in effects_by_step[0]):
+        return Inconclusive("no event was sent for the trigger (TCM601)")
     if not keys_by_step[0]:
         return "the trigger has no dedup_key, so that nothing can close it"
     first_alarm_keys, other_alarm_keys = set().union(*keys_by_step[:-1]), keys_by_step[-1]

@@ -103,7 +103,8 @@ def _test(number: int, result: ClauseResult, finding: Finding) -> Iterator[str]:
 def _skip_reason(result: ClauseResult, finding: Finding) -> str:
     """Return why a single request does not reproduce a finding; empty: it does."""
     is_supported = all(call.name in _SUPPORTED_ASSERTIONS for call in result.clause.assertions)
-    if is_supported and finding.exchanges and finding.reproduction.replay:
+    is_single = bool(finding.reproduction.replay) and len(finding.reproduction.requests) <= 1
+    if is_supported and finding.exchanges and is_single:
         return ""
     return f"a single request does not show it: {one_line(finding.reproduction.cli, _MAX_CHARS)}"
 

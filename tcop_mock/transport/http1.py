@@ -17,7 +17,13 @@ import h11
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.connect import Connection, connect_streams, tls_context
-from tcop_mock.transport.outcomes import HangUpRequestedError, InvalidResponseError, Phase, failure_from_error
+from tcop_mock.transport.outcomes import (
+    NO_HTTP_ANSWER,
+    HangUpRequestedError,
+    InvalidResponseError,
+    Phase,
+    failure_from_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -63,9 +69,7 @@ class ResponseReader:
         self.received_bytes += len(data)
         self._first_bytes = (self._first_bytes + data)[: len(_HTTP_PREFIX)]
         if not _HTTP_PREFIX.startswith(self._first_bytes):
-            raise InvalidResponseError(
-                "no HTTP answer: it does not start with HTTP/"
-            )  # the parser would wait for a blank line
+            raise InvalidResponseError(NO_HTTP_ANSWER)  # the parser would wait for a blank line
         try:
             self._parser.receive_data(data)
             while not self.is_complete and (event := self._parser.next_event()) is not h11.NEED_DATA:

@@ -119,6 +119,8 @@ NO_JSON = {
     "a cut body": (b'{"sessionId":"x', "is not JSON: unterminated string starting at (line 1, column 14: '\"x')"),
     "a body cut between": (b'{"sessionId":', "is not JSON: it is cut off at character 13"),
     "words": (b"alarm!", "is not JSON: expecting value (line 1, column 1: 'alarm!')"),
+    "a line tabulation": (b"{}\x0b", "is not JSON: extra data (line 1, column 3: '\\x0b')"),
+    "a no-break space": (b"{}\xc2\xa0", "is not JSON: extra data (line 1, column 3: '\\xa0')"),
     "two bodies": (b"{}{}", "is not JSON: extra data (line 1, column 3: '{}')"),
     "a form": (b"a=1&b=2", "is not JSON: expecting value (line 1, column 1: 'a=1&b=2')"),
     "Western letters": (b'{"a":"\xe9"}', "is not UTF-8: byte 6 is 0xe9"),

@@ -19,6 +19,7 @@ import pytest
 from tcop_mock.__main__ import main as short_way
 from tcop_mock.cli.command import Command
 from tcop_mock.cli.main import cli
+from tcop_mock.cli.main import main as long_way_of
 from tcop_mock.cli.main_help import COMMANDS
 
 if TYPE_CHECKING:
@@ -185,6 +186,45 @@ class Full(io.StringIO):
     def flush(self) -> None:
         """Take nothing."""
         raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["emit", "cvm/basic-monitoring"], ["explain", "TCM302"]]
+)
+def test_a_closed_standard_output_is_told(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2 and one line; it is no error of ours."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert short_way(arguments) == 2
+    assert capfd.readouterr().err == "tcop-mock: standard output is closed: send it to a file, or to /dev/null\n"
+
+
+def test_closed_standard_streams_keep_their_descriptors(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is opened next would else be taken for them; errors go nowhere, with their exit code."""
+    taken: list[int] = []
+    monkeypatch.setattr("tcop_mock.cli.stdout._take_descriptor", lambda: taken.append(0))
+    monkeypatch.setattr(sys, "stdin", None)
+    assert long_way_of(["validate", "-"]) == 2
+    assert capfd.readouterr().err == "tcop-mock: standard input is closed: give a file\n"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert long_way_of(["validate", "-"]) == 2
+    assert taken == [0, 0]
+    sys.stderr.close()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_full_disk_behind_standard_output_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is named, and the exit code is that of other files that cannot be written."""
+    monkeypatch.setattr("tcop_mock.cli.main.silence_stdout", lambda: None)
+    with contextlib.redirect_stdout(Full()):
+        assert long_way_of(["explain", "TCM302"]) == 2
+    expected = "tcop-mock: standard output cannot be written: No space left on device\n"
+    assert capfd.readouterr().err == expected
 
 
 def test_help_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,30 @@ def tree(project: Path) -> dict[str, str]:
     return {file.relative_to(project).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 
+@pytest.mark.parametrize(
+    "files, is_told",
+    [
+        (PROJECTS["flask"][0], True),
+        (PROJECTS["fastapi"][0], False),
+        ({"src/receiver/main.py": AIOHTTP}, False),
+    ],
+    ids=["src", "flat", "a server in src"],
+)
+def test_a_module_below_src_needs_an_installed_package(
+    tcop: RunCommand, project: Path, files: dict[str, str], is_told: object
+) -> None:
+    """Where Python does not find it, the settings and the fixture say what to do."""
+    fill(project, files)
+    assert tcop("init", "-q").exit_code == 0
+    written = tree(project)
+    note = (
+        "# Its module is below src/: install the package first (python -m pip install -e .), or set PYTHONPATH=src.\n"
+    )
+    assert (note in written["tcop-mock.toml"]) is is_told
+    texts = [text for name, text in written.items() if "def tcop_target" in text]
+    assert all((f"    {note}    return " in text) is is_told for text in texts)
+
+
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
 @pytest.mark.parametrize("name", PROJECTS)
 def test_what_is_written_is_valid(tcop: RunCommand, project: Path, name: str, ci: str) -> None:

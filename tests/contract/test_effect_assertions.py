@@ -37,7 +37,9 @@ def result_of(*texts: Any, before: tuple[Effect, ...] = ()) -> EffectScenarioRes
     )
 
 
-@pytest.mark.parametrize("name", ["message_complete", "states_distinguishable", "acked_implies_effect"])
+@pytest.mark.parametrize(
+    "name", ["message_complete", "states_distinguishable", "acked_implies_effect", "dedup_key_stable"]
+)
 def test_a_scenario_without_effects_is_inconclusive(name: str) -> None:
     """Another clause reports missing effects."""
     assert isinstance(EFFECT_ASSERTIONS[name](result_of()), Inconclusive)

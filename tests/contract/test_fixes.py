@@ -104,6 +104,7 @@ def test_flask_refuses_broken_bodies() -> None:
     client = app.test_client()
     assert {client.post("/alarm", data=body).status_code for body in BROKEN} == {400}
     assert client.post("/alarm", data=json.dumps(_tree())).status_code == 200
+    assert client.post("/alarm", data=b"{}", environ_overrides={"CONTENT_LENGTH": "9"}).status_code == 400
     assert stored == [_tree()]
 
 

@@ -52,6 +52,21 @@ def events(summary: LoadSummary) -> list[LoadEvent]:
     return [LoadStarted(summary.plan), *ticks, LoadFinished(summary)]
 
 
+class DumbTerminal(io.StringIO):
+    """A terminal that cannot move its cursor."""
+
+    def isatty(self) -> bool:
+        """Return that it is one."""
+        return True
+
+
+def test_a_pipe_gets_whole_sentences() -> None:
+    """A search by line finds the seed, whatever the target is called."""
+    first_line = rendered(io.StringIO(), SUMMARIES["long"]).splitlines()[0]
+    assert first_line.startswith("tcop-mock ")
+    assert ", seed " in first_line
+
+
 def rendered(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
     """Return the output for a load."""
     with console_for(stream, LoadConsoleFormatter(), environ) as report:
@@ -71,8 +86,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_the_summary_fits_80_columns_of_ascii(name: str) -> None:
-    """On a pipe the summary has no colours, only ASCII, no line over 80 columns, and no password."""
-    written = rendered(io.StringIO(), SUMMARIES[name])
+    """On a terminal without control codes it has only ASCII, no line over 80 columns, and no password."""
+    written = rendered(DumbTerminal(), SUMMARIES[name], TERM="dumb")
     assert written.isascii()
     assert "\x1b" not in written
     assert "s3cret" not in written
