@@ -138,13 +138,14 @@ tcop-mock emit cvm/events | tcop-mock validate -
 """,
 )
 @click.argument("source", metavar="FILE|-", shell_complete=completers.files)
-@common_options(profile=True, catalog=True)
+@common_options(finds_profile=True, catalog=True)
 def validate_command(source: str, *, common: CommonOptions) -> int:
     """Check bodies: which shape they are, what is wrong, what deviates.
 
-    FILE (-: standard input) holds JSON, one body per line, captured HTTP requests, or curl commands. A problem never
-    occurs in a real callback. Unknown fields, metrics and products are deviations from the documentation. Exit code: 0
-    all bodies could have come from TCOP, 1 one could not.
+    FILE (-: standard input) holds JSON, one body per line, recordings, HAR files, captured HTTP requests, or curl
+    commands. A problem never occurs in a real callback. Unknown fields, metrics and products are deviations from the
+    documentation of the profile that fits the body best. Bodies of templates are recognised by TCOP's variables. Exit
+    code: 0 all bodies could have come from TCOP, 1 one could not.
     """
     from tcop_mock.cli.catalog import validate
 

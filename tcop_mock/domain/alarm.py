@@ -74,6 +74,9 @@ class WireFormat:
 
 NOT_RECOVERED = "0"
 
+ALARM_LEVELS = ("Remind", "Warn", "Serious")
+"""Levels of hierarchical policies, as ``alarmLevel`` and the end of ``alertId`` name them."""
+
 _STATUS_FIRING, _STATUS_RESOLVED = "1", "0"
 
 _SINGLE = "singleAlarm"
@@ -178,7 +181,7 @@ def _metric_body(  # noqa: PLR0913 - the parts of one body
     conditions: dict[str, Any],
 ) -> dict[str, Any]:
     has_field = envelope.fields.__contains__
-    level = f"_{alarm.optional_fields.level}" if alarm.optional_fields.level else ""
+    level = alarm.optional_fields.level
     times = {
         "firstOccurTime": values.first_occur_time,
         "durationTime": values.duration_s,
@@ -187,9 +190,10 @@ def _metric_body(  # noqa: PLR0913 - the parts of one body
     times_in_policy = envelope.times_location is TimesLocation.POLICY
     return {
         "sessionId": values.session_id,
-        **({"alertId": f"{values.session_id}{level}"} if has_field("alertId") else {}),
+        **({"alertId": f"{values.session_id}_{level}" if level else values.session_id} if has_field("alertId") else {}),
         "alarmStatus": int(status) if envelope.status_type is StatusType.INTEGER else status,
         **({"alarmType": alarm.kind.value} if has_field("alarmType") else {}),
+        **({"alarmLevel": level} if level and has_field("alarmLevel") else {}),
         "alarmObjInfo": {
             **_region_field(alarm),
             "namespace": alarm.namespace,
@@ -422,7 +426,7 @@ class OptionalFields:
     has_uuid_session_id: bool = False
     """Whether observed session ids are UUIDs; otherwise they have 24 characters, as documented."""
     level: str = ""
-    """Alarm level of a hierarchical policy (profile 2025: the suffix of ``alertId``)."""
+    """Alarm level of a hierarchical policy (profile 2025: ``alarmLevel`` and the suffix of ``alertId``)."""
     policy_tags: tuple[tuple[str, str], ...] = ()
     detail_url_suffix: str = ""
     """Last path segment of ``policyDetailURL``."""
@@ -487,7 +491,8 @@ class Alarm:
 
         Bodies of one shape with the same signature differ only in values.
         """
-        return (self.metric, self.event, self.optional_fields.policy_tags, self.optional_fields.has_capitalized_keys)
+        fields = self.optional_fields
+        return (self.metric, self.event, fields.policy_tags, fields.has_capitalized_keys, bool(fields.level))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ class InputRequest:
     segment_sizes: tuple[int, ...] = ()
     truncate_at: int | None = None
     chunked: bool = False
+    is_list_item: bool = False
+    """Whether it is an item of a JSON list, which TCOP never posts."""
 
     def to_outgoing(self, credentials: Credentials | None) -> OutgoingRequest:
         """Return the request as it goes out, with the credentials of its new target.
