@@ -103,9 +103,6 @@ def accept_schema(shape: Shape) -> Schema:
     if shape.cloud_event is None:
         return {**callback_schema, **head}
     cloud_event_schema = copy.deepcopy(open_schema("cloudevents"))
-    cloud_event_schema["properties"]["type"] = {
-        "enum": sorted({event.cloud_type for event in shape.events if event.cloud_type})
-    }
     defs = {**callback_schema.pop("$defs"), **cloud_event_schema.pop("$defs")}
     for schema in (callback_schema, cloud_event_schema):
         del schema["$schema"], schema["$id"]

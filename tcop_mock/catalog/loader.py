@@ -257,7 +257,8 @@ def _parse_event(table: dict[str, Any]) -> Event:
 
 
 def _parse_cloud_event(table: dict[str, Any]) -> CloudEvent:
-    return CloudEvent(table["source"], table["subject"], table["status"], table["data"])
+    status, resource = table.get("status", ""), table.get("resource", "")
+    return CloudEvent(table["source"], table["subject"], status, table["data"], resource)
 
 
 def _parse_product(table: dict[str, Any]) -> Product:

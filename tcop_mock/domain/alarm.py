@@ -26,7 +26,7 @@ class Form(StrEnum):
     EVENTBRIDGE = "eventbridge"
     """EventBridge's imitation of an event alarm's callback."""
     CLOUDEVENTS = "cloudevents"
-    """The CloudEvents that EventBridge posts for Anti-DDoS."""
+    """The CloudEvents that EventBridge posts: standard events, and those of Anti-DDoS."""
 
 
 class StatusType(StrEnum):
@@ -316,21 +316,31 @@ def _eventbridge_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope,
     }
 
 
-def _cloud_event_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, _status: str) -> dict[str, Any]:
+def _cloud_event_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, status: str) -> dict[str, Any]:
+    """Return a CloudEvent: the standard event of EventBridge, or that of Anti-DDoS, which has no resource."""
     event, _ = _event_of(alarm)
-    return {
-        "id": values.session_id,
-        "type": event.cloud_type,
+    cloud_event = alarm.optional_fields.cloud_event
+    fields = {
         "specversion": "1.0",
-        "source": alarm.optional_fields.cloud_event["source"],
-        "subject": alarm.optional_fields.cloud_event["subject"],
+        "id": values.session_id,
+        "source": cloud_event["source"],
+        "type": event.cloud_type,
+        "subject": cloud_event["subject"],
         "time": values.first_occur_ms,
         "region": alarm.optional_fields.region,
+        "resource": [cloud_event["resource"]],
         "datacontenttype": "application/json;charset=utf-8",
-        "status": alarm.optional_fields.cloud_event["status"],
-        "tags": None,
-        "data": alarm.optional_fields.cloud_event["data"],
+        "tags": {},
+        "status": cloud_event["status"] or status,
+        "data": cloud_event["data"],
     }
+    if cloud_event["resource"]:
+        return fields
+    return {key: fields[key] for key in _DDOS_KEYS} | {"tags": None, "data": cloud_event["data"]}
+
+
+_DDOS_KEYS = ("id", "type", "specversion", "source", "subject", "time", "region", "datacontenttype", "status")
+"""Keys of the CloudEvents of Anti-DDoS, in the order of the page; tags and data follow."""
 
 
 def unix_ms(time: datetime) -> int:
@@ -436,7 +446,7 @@ class OptionalFields:
     """Dimension keys of observed bodies in addition to the documented ones."""
     additional_msg: tuple[tuple[str, str], ...] = ()
     cloud_event: Mapping[str, Any] = field(default_factory=dict)
-    """``source``, ``subject``, ``status`` and ``data`` of its CloudEvents."""
+    """``source``, ``subject``, ``status``, ``resource`` and ``data`` of its CloudEvents."""
     show_name_suffix: str = ""
     """Suffix of observed metric names (CVM: a blank)."""
     region: str = ""

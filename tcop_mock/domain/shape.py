@@ -146,7 +146,10 @@ class CloudEvent:
     source: str
     subject: str
     status: str
+    """Empty if it is that of the alarm: 1 or 0."""
     data: Mapping[str, Any]
+    resource: str = ""
+    """The one item of ``resource`` in a standard event of EventBridge; empty in the events of Anti-DDoS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.lint import Severity
@@ -128,9 +129,7 @@ def _cloud_events(shape: Shape) -> Iterator[str]:
     cloud = shape.cloud_event
     if cloud:
         yield "CloudEvents, as EventBridge posts them"
-        yield from _json(
-            {"source": cloud.source, "subject": cloud.subject, "status": cloud.status, "data": dict(cloud.data)}
-        )
+        yield from _json({key: value for key, value in asdict(cloud).items() if value})
 
 
 def _metrics(shape: Shape) -> Iterator[str]:

@@ -86,8 +86,10 @@ def test_generated_bodies_are_recognised_and_valid(shape: Shape) -> None:
             assert verdict.problems == ()
             assert shape.id in (verdict.shape, *verdict.also_fits)
             assert len(verdict.also_fits) <= ("cvm/basic" in shape.id)
-            assert verdict.kind == {Form.EVENTBRIDGE: "eventbridge", Form.CLOUDEVENTS: "ddos"}.get(form, shape.kind)
-            assert verdict.state is (None if form is Form.CLOUDEVENTS else state)
+            cloud_kind = "ddos" if shape.id.startswith("antiddos/") else "eventbridge"
+            kinds = {Form.EVENTBRIDGE: "eventbridge", Form.CLOUDEVENTS: cloud_kind}
+            assert verdict.kind == kinds.get(form, shape.kind)
+            assert verdict.state is (None if verdict.kind == "ddos" else state)
             assert form is Form.OBSERVED or verdict.deviations == ()
             found = FINDER.validate(body)
             assert (found.problems, found.kind, found.form) == ((), verdict.kind, verdict.form)
