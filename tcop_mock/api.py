@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _SEED_BITS = 32
 
-_VALIDATORS: dict[str, CallbackValidator] = {}
+_VALIDATORS: dict[str | None, CallbackValidator] = {}
 """Validators for the built-in catalogue, by the name of the profile."""
 
 
@@ -368,7 +368,7 @@ async def _deliver(
     )
 
 
-def validate(body: Body, *, profile: str | Profile = "2023", catalog: Catalog | None = None) -> ValidationResult:
+def validate(body: Body, *, profile: str | Profile | None = None, catalog: Catalog | None = None) -> ValidationResult:
     """Return which callback a body is, and whether it could have come from TCOP.
 
     ::
@@ -379,13 +379,14 @@ def validate(body: Body, *, profile: str | Profile = "2023", catalog: Catalog | 
     Args:
         body: the bytes or the text of a body, a JSON object, or a callback. Any bytes will do: nothing is raised for
             a body that is not JSON.
-        profile: the generation of the callback contract whose documentation the body is compared with, by name.
+        profile: the generation of the callback contract whose documentation the body is compared with, by name;
+            ``None``: the one that fits the body best.
         catalog: the known shapes; ``None``: the built-in catalogue.
 
     Raises:
         UnknownNameError: there is no such profile.
     """
-    return _validator(_profile(profile), catalog).validate(body_bytes(body))
+    return _validator(None if profile is None else _profile(profile), catalog).validate(body_bytes(body))
 
 
 async def deliver(  # noqa: PLR0913 - ports are handed in one by one
@@ -511,15 +512,16 @@ def _observation(observer: ObserverLike | None, downstream: str | None, effect_t
     )
 
 
-def _validator(profile: Profile, catalog: Catalog | None) -> CallbackValidator:
+def _validator(profile: Profile | None, catalog: Catalog | None) -> CallbackValidator:
     from tcop_mock.callbacks.validator import CallbackValidator
     from tcop_mock.catalog.loader import Catalog
 
     if catalog is not None:
         return CallbackValidator(catalog, profile)
-    if profile.name not in _VALIDATORS:
-        _VALIDATORS[profile.name] = CallbackValidator(Catalog.load(), profile)
-    return _VALIDATORS[profile.name]
+    name = profile.name if profile else None
+    if name not in _VALIDATORS:
+        _VALIDATORS[name] = CallbackValidator(Catalog.load(), profile)
+    return _VALIDATORS[name]
 
 
 def _send_times_s(bodies: Sequence[Body]) -> list[float]:

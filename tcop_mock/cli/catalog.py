@@ -93,7 +93,7 @@ def show_shape(shape_id: str, schema: str | None, common: CommonOptions) -> None
 
 def validate(source: str, common: CommonOptions) -> int:
     """Validate the bodies of a file; return 1 if one could not have come from TCOP."""
-    validator = CallbackValidator(common.catalog(), common.profile)
+    validator = CallbackValidator(common.catalog(), common.given_profile)
     summary = ValidationSummary()
     skipped: list[str] = []
     with open_input(source) as stream:
@@ -101,7 +101,8 @@ def validate(source: str, common: CommonOptions) -> int:
             if isinstance(item, SkippedInput):
                 skipped.append(str(item))
             else:
-                summary.add(item.location, validator.validate_parsed(item.parsed))
+                summary.add(item.location, validator.validate_parsed(item.parsed, item.body))
+                summary.has_list = summary.has_list or item.is_list_item
     if not summary.count:
         raise UsageError(f"{source}: there is nothing to validate{f' ({summarize(skipped)})' if skipped else ''}")
     for line in skipped[:_MAX_SKIPPED_LINES]:

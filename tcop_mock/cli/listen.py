@@ -86,7 +86,7 @@ class Listener:
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
-        self._judge = CallbackValidator(self.common.catalog(), self.common.profile)
+        self._judge = CallbackValidator(self.common.catalog(), self.common.given_profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
         """Listen until the count, the time limit or a signal."""

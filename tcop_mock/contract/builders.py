@@ -87,7 +87,8 @@ def _callbacks(
 ) -> list[tuple[Shape, State, dict[str, Any]]]:
     """Return callbacks of each shape. A resolved alarm was posted firing before; all resolves come last."""
     callbacks = []
-    for shape in factory.match_shapes(shapes):
+    matched = factory.match_shapes(shapes)
+    for shape in [shape for shape in matched if not shape.retired] or matched:
         alarms = {
             state: factory.alarm(shape, required_state=state)
             for state in _reachable_states(shape, states, with_repeats=factory.exhaustive)

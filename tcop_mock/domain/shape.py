@@ -146,7 +146,10 @@ class CloudEvent:
     source: str
     subject: str
     status: str
+    """Empty if it is that of the alarm: 1 or 0."""
     data: Mapping[str, Any]
+    resource: str = ""
+    """The one item of ``resource`` in a standard event of EventBridge; empty in the events of Anti-DDoS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,10 @@ class Shape:
     """``None`` if the product's event alarms are not known to come as CloudEvents."""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Other spellings of documented keys in official pages or captures."""
+    optional: tuple[str, ...] = ()
+    """Keys of ``dimensions`` that some page or capture lacks."""
+    retired: str = ""
+    """Month from which TCOP has no such policies any more, like ``2022-09``; empty if it has them."""
     errata: tuple[Erratum, ...] = ()
     """Contradictions in the documentation of this shape, other than those of the sample."""
     file: str = ""

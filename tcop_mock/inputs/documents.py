@@ -88,7 +88,7 @@ def _bodies(items: list[Any], parsed: ParsedBody, location: str, key: str) -> It
             if f"{issue.path}.".startswith(prefix)
         )
         place = f"{location}, item {index + 1}" if location else f"item {index + 1}"
-        yield body_alone(place, _encode(body), ParsedBody(body, issues))
+        yield replace(body_alone(place, _encode(body), ParsedBody(body, issues)), is_list_item=not key)
 
 
 def _encode(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value

@@ -68,6 +68,8 @@ class InputRequest:
     """Why it cannot be sent as it was; empty where it can."""
     reproduced: ReproducedRequest | None = None
     """The request of a finding; it is sent as ``check`` sent it."""
+    is_list_item: bool = False
+    """Whether it is an item of a JSON list, which TCOP never posts."""
 
     def to_outgoing(self, credentials: Credentials | None) -> OutgoingRequest:
         """Return the request as it goes out, with credentials for its new target.

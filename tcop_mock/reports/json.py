@@ -295,6 +295,8 @@ def _shape_document(shape: Shape) -> dict[str, Any]:
         "assumed": list(shape.assumed),
         "forms": [form.value for form in forms_of(shape)],
         "aliases": {key: list(others) for key, others in shape.aliases.items()},
+        "optional": list(shape.optional),
+        "retired": shape.retired or None,
         "observed": {
             "dimensions": dict(shape.observed.dimensions),
             "show_name_suffix": shape.observed.show_name_suffix,

@@ -240,7 +240,7 @@ REFUSED = {
     "cvm/events --event ping_unreachabel": "unknown event 'ping_unreachabel' in cvm/events; did you mean",
     "cvm/events --metric cpu_usage": "cvm/events has events and no metrics: --metric does not go with it",
     "cvm/events --state repeated": "cvm/events: no repeated callback: event alarms never repeat",
-    "c* --form cloudevents": "none of these shapes has such a state or form",
+    "m* --form cloudevents": "none of these shapes has such a state or form",
     "*/events --state repeated": "none of these shapes has such a state or form: events do not repeat",
     f"{CVM} --lifecycle fire,repat": "'repat' is not a step; did you mean 'repeat'?",
     f"{CVM} --lifecycle=": "'' is not a step",

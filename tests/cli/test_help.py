@@ -25,8 +25,21 @@ from tcop_mock.cli.main_help import COMMANDS
 if TYPE_CHECKING:
     from commands import RunCommand
 
-VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "load", "reconcile", "listen"]
-VERBS += ["explain", "demo", "doctor", "init", "config", "completion"]
+VERBS = [
+    "list",
+    "show",
+    "emit",
+    "validate",
+    "learn",
+    "export",
+    "send",
+    "replay",
+    "check",
+    "load",
+    "reconcile",
+    "listen",
+]
+VERBS += ["listen", "explain", "demo", "doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]
@@ -35,8 +48,8 @@ OPTIONS = [
 ]
 _NO_ALARMS = {"explain", "reconcile", "init", "config", "completion"}
 FLAGS_OF = {
-    "--seed": _NO_ALARMS | {"list", "validate"},
-    "--profile": _NO_ALARMS | {"list"},
+    "--seed": _NO_ALARMS | {"list", "validate", "learn"},
+    "--profile": _NO_ALARMS | {"list", "learn"},
     "--catalog": _NO_ALARMS - {"explain"},
 }
 """The commands without each flag: they draw nothing, or read no profile or catalogue."""

@@ -50,7 +50,9 @@ def test_callbacks_are_told_recorded_and_acknowledged(start: Start, tcop: RunCom
     assert (sent.exit_code, listening.returncode) == (0, 0)
     lines = out.splitlines()
     assert [line.split(" ", 1)[1] for line in lines[::2]] == ["POST /hook?key=*** 200, credentials: right"] * 4
-    assert lines[1::2] == [f"  valid: metric callback of {CVM}, {state}" for state in ("firing",) * 3 + ("resolved",)]
+    assert lines[1::2] == [
+        f"  valid: metric callback of {CVM}, {state}, profile 2023" for state in ("firing",) * 3 + ("resolved",)
+    ]
     assert err.splitlines()[-1] == "4 requests received"
     recorded = (tmp_path / "r.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in recorded.splitlines()]
