@@ -90,7 +90,8 @@ def _compile_path(flag: str, text: str | None) -> JSONPathQuery | None:
     try:
         return compiled(text)
     except JSONPathError as error:
-        raise UsageError(f"{flag} {text!r} is no JSONPath: {error}; write for example $.incidents[*]") from None
+        reason = str(error).partition("\n")[0]  # from version 2 on, lines with a mark below the query follow
+        raise UsageError(f"{flag} {text!r} is no JSONPath: {reason}; write for example $.incidents[*]") from None
 
 
 def _effects_at(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # noqa: ANN401 - a JSON value
