@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import jsonpath_rfc9535
 import pytest
-from jsonpath_rfc9535 import JSONPathError
 
 from tcop_mock.contract.observers import EffectPaths, default_paths
 from tcop_mock.domain.effects import Effect
@@ -50,9 +50,9 @@ def test_what_is_no_path_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
     """jsonpath-rfc9535 2, on Python 3.12 and later, draws the place in four more lines, which are left out."""
 
     def draw(_: str) -> None:
-        raise JSONPathError("unexpected 'x'\n  -> 'x' 1:0\n  |\n1 | x\n  | ^ unexpected 'x'\n")
+        raise jsonpath_rfc9535.JSONPathError("unexpected 'x'\n  -> 'x' 1:0\n  |\n1 | x\n  | ^ unexpected 'x'\n")
 
-    monkeypatch.setattr("tcop_mock.contract.observers.compiled", draw)
+    monkeypatch.setattr("jsonpath_rfc9535.compile", draw)
     with pytest.raises(UsageError) as problem:
         EffectPaths.parse("x", None)
     assert str(problem.value) == ("--observe-all 'x' is no JSONPath: unexpected 'x'; write for example $.incidents[*]")
