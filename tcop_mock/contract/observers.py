@@ -11,9 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jsonpath_rfc9535 import JSONPathError, JSONPathQuery
-from jsonpath_rfc9535 import compile as compiled
-
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.errors import ObserverError, UsageError
@@ -23,6 +20,8 @@ from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from jsonpath_rfc9535 import JSONPathQuery
 
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
@@ -87,10 +86,13 @@ def default_paths(document: Any) -> EffectPaths:  # noqa: ANN401 - a JSON value
 def _compile_path(flag: str, text: str | None) -> JSONPathQuery | None:
     if text is None:
         return None
+    import jsonpath_rfc9535  # noqa: PLC0415 - it is slow to import, and most checks have no observer
+
     try:
-        return compiled(text)
-    except JSONPathError as error:
-        raise UsageError(f"{flag} {text!r} is no JSONPath: {error}; write for example $.incidents[*]") from None
+        return jsonpath_rfc9535.compile(text)
+    except jsonpath_rfc9535.JSONPathError as error:
+        reason = str(error).partition("\n")[0]  # from version 2 on, lines with a mark below the query follow
+        raise UsageError(f"{flag} {text!r} is no JSONPath: {reason}; write for example $.incidents[*]") from None
 
 
 def _effects_at(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # noqa: ANN401 - a JSON value
