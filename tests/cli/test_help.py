@@ -21,6 +21,7 @@ from tcop_mock.cli.command import Command
 from tcop_mock.cli.main import cli
 from tcop_mock.cli.main import main as long_way_of
 from tcop_mock.cli.main_help import COMMANDS
+from tcop_mock.cli.stdout import _take_descriptor
 
 if TYPE_CHECKING:
     from commands import RunCommand
@@ -227,6 +228,15 @@ def test_closed_standard_streams_keep_their_descriptors(
     assert taken == [0, 0]
     sys.stderr.close()
     assert capfd.readouterr().err == ""
+
+
+def test_the_null_device_takes_the_lowest_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the stream that is closed."""
+    opened: list[tuple[object, ...]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", lambda *arguments: opened.append(arguments))
+        _take_descriptor()
+    assert opened == [(os.devnull, os.O_RDONLY)]
 
 
 def test_a_full_disk_behind_standard_output_is_told(
