@@ -189,10 +189,12 @@ class ThreadCaller(Caller, Executor):
         """Interrupt a call that goes on after the end of the run, as Ctrl-C would; in the main thread only."""
         if self._left.wait(_INTERRUPT_AFTER_S) or self._thread is not threading.main_thread():
             return
+        can_interrupt = signal.getsignal(signal.SIGINT) is signal.default_int_handler and hasattr(
+            signal, "pthread_kill"
+        )
         with self._lock:
-            can_interrupt = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-            if not self._left.is_set() and can_interrupt and hasattr(signal, "pthread_kill"):
-                self._is_interrupted = True
+            self._is_interrupted = can_interrupt and not self._left.is_set()
+            if self._is_interrupted:
                 signal.pthread_kill(self._thread.ident or 0, signal.SIGINT)
 
 

@@ -15,6 +15,7 @@ import io
 import json
 import sys
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import Future, InvalidStateError
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -163,7 +164,7 @@ def resolve_future(future: Future[T | None], value: T | None = None) -> None:
         future.set_result(value)
 
 
-class CallTransport:
+class CallTransport(ABC):
     """A transport to something that is called once for each request.
 
     Args:
@@ -217,6 +218,7 @@ class CallTransport:
         context = waiting.context.copy() if waiting else contextvars.copy_context()
         threading.Thread(target=context.run, args=(call,), name="app-request", daemon=True).start()
 
+    @abstractmethod
     def call(self, exchange: InProcessExchange, loop: asyncio.AbstractEventLoop | None) -> None:
         """Call the app with the request of an exchange, and record its response there.
 
@@ -224,7 +226,6 @@ class CallTransport:
             exchange: the request.
             loop: the event loop of an asynchronous caller.
         """
-        raise NotImplementedError
 
 
 def calls_one_by_one(transport: object) -> bool:

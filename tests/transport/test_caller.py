@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -278,7 +279,7 @@ def test_an_interrupt_that_comes_too_late_is_waited_for() -> None:
     """It is not raised in the code of the user after the run."""
     waiting = ThreadCaller()
     waiting._is_interrupted = True
-    done: Any = caller_module.Future()
+    done: Any = Future()
     done.set_result(None)
     main_thread = threading.main_thread().ident or 0
     timer = threading.Timer(0.02, lambda: signal.pthread_kill(main_thread, signal.SIGINT))
@@ -309,7 +310,7 @@ def test_ctrl_c_while_an_app_runs_ends_the_run() -> None:
 def test_a_caller_that_has_left_calls_in_another_thread() -> None:
     """What an app's own tasks want after the run is done, too."""
     waiting = ThreadCaller()
-    done: Any = caller_module.Future()
+    done: Any = Future()
     done.set_result(None)
     waiting.serve(done)
     assert waiting.submit(threading.get_ident).result(5.0) != threading.get_ident()
@@ -433,3 +434,72 @@ def test_an_app_that_blocks_its_loop_keeps_it() -> None:
 def test_whoever_waits_in_no_thread_and_no_loop_is_only_a_context() -> None:
     """It can call, and nothing else."""
     assert asyncio.run(Caller().call(threading.get_ident)) == threading.get_ident()
+
+
+def test_without_a_run_an_asgi_app_runs_in_the_running_loop() -> None:
+    """As of a program that uses the transport alone."""
+    with transport_to(asgi_for(lambda: None), "asgi") as post:
+        assert asyncio.run(post(PUSH, deadline_s=5.0)).outcome is Outcome.ACKED
+
+
+def test_a_coroutine_function_of_a_synchronous_caller_has_a_loop_of_its_own() -> None:
+    """What it raises counts as for a function."""
+
+    async def store(alarm: dict[str, Any]) -> None:
+        if alarm:
+            raise ValueError("when, please?")
+
+    with transport_to(store, "callable") as post:
+        assert send(post).status == 200
+        assert send(post, OutgoingRequest(b'{"a": 1}')).status == 400
+
+
+def test_an_end_inside_of_another_loop_leaves_the_first_one_alone() -> None:
+    """That one is not running, and this thread cannot run it now."""
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        transport = AsgiTransport(asgi_for(lambda: None), TARGET, max_body_bytes=10, clock=time.perf_counter)
+
+        async def scene() -> None:
+            await run_beside_async(transport(PUSH, deadline_s=5.0))
+
+        async def close() -> None:
+            transport.__exit__()
+
+        first.run(scene())
+        second.run(close())
+        transport.__exit__()
+
+
+def test_our_own_interrupt_is_not_passed_on_and_a_cancelled_call_is_not_made() -> None:
+    """An app that turns our interrupt into an exception of its task has ended; nobody waits for a cancelled call."""
+    waiting = ThreadCaller()
+    waiting._is_interrupted = True
+    waiting.interrupt()
+    assert waiting._pending.empty()
+    calls: list[int] = []
+    waiting.submit(calls.append, 1).cancel()
+    call = waiting._pending.get()
+    assert call is not None
+    call()
+    assert calls == []
+
+
+def test_a_handler_of_the_user_for_ctrl_c_is_left_alone() -> None:
+    """Nobody knows what it does."""
+    waiting, previous = ThreadCaller(), signal.getsignal(signal.SIGINT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caller_module, "_INTERRUPT_AFTER_S", 0.0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        waiting.interrupt_if_blocked()
+    signal.signal(signal.SIGINT, previous)
+    assert not waiting._is_interrupted
+
+
+def test_what_a_function_of_the_user_raises_reaches_the_run() -> None:
+    """As an observer that fails."""
+
+    def fails() -> None:
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        run_beside(call_user(fails))

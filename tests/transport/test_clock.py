@@ -107,7 +107,7 @@ def test_a_loop_is_closed_with_its_tasks(monkeypatch: pytest.MonkeyPatch) -> Non
     close_loop(loop)
     assert loop.is_closed()
     assert refused == [True]
-    tasks[1].get_coro().close()  # type: ignore[union-attr]  # typeshed allows for tasks without a coroutine
+    tasks[1].get_coro().close()
     tasks[1]._log_destroy_pending = False  # type: ignore[attr-defined]  # a private switch of asyncio
 
 
