@@ -88,12 +88,13 @@ class CaseFactory:
         )
         return replace(alarm, region=_PLAIN_REGION) if is_plain else alarm
 
-    def unique_alarm(self, shape: Shape, *, can_resolve: bool = True) -> Alarm:
+    def unique_alarm(self, shape: Shape, *, can_resolve: bool = True, has_threshold: bool = True) -> Alarm:
         """Return an alarm with objects, a policy and sessions that no other alarm of the run has.
 
         Args:
             shape: shape of the alarm.
             can_resolve: for events: whether the event resolves.
+            has_threshold: whether its metric has a threshold.
         """
         self._alarm_count += 1
         serial = self._serial(_POLICIES_PER_RERUN * self.rerun + self._alarm_count)
@@ -101,7 +102,9 @@ class CaseFactory:
         if shape.events:
             event = next((event.name for event in shape.events if event.recoverable is can_resolve), None)
         required_state = State.REPEATED if shape.metrics else State.FIRING
-        alarm = self.generator.alarm(shape, serial, event=event, required_state=required_state)
+        alarm = self.generator.alarm(
+            shape, serial, event=event, has_threshold=has_threshold, required_state=required_state
+        )
         return replace(alarm, policy_name=f"{alarm.policy_name} {alarm.policy_id.rpartition('-')[2]}")
 
     def with_form(self, form: Form) -> CaseFactory:

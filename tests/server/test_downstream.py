@@ -86,10 +86,12 @@ def test_groups_and_services_are_counted_apart() -> None:
 
 
 def test_a_rejected_message_has_a_reason() -> None:
-    """It is not an effect; a body that is not JSON is recorded as text."""
+    """It is not an effect; a body that is not JSON is recorded as text; a wrong address is not about the message."""
     recorder = DownstreamRecorder()
     _, snapshot = sent(("/wecom/send", WECOM), ("/slack", b"\xff no JSON"), recorder=recorder)
-    assert (snapshot.count, len(snapshot.rejected)) == (0, 2)
+    assert (snapshot.count, [effect.location for effect in snapshot.rejected]) == (0, ["/slack"])
+    assert not recorder.refusals_by("wecom")
+    assert len(recorder.refusals_by("slack")) == 1
     assert (
         recorder.describe_refusals()
         == "/wecom answered errcode 93000: invalid webhook url; /slack answered invalid_payload"
