@@ -104,7 +104,10 @@ class ScenarioAlarm:
         """Return the request of an action."""
         change = self.changes.get(action, {})
         variant = CredentialVariant(change.get("credentials", CredentialVariant.RIGHT))
-        request = changed_request(self.factory, self.callback(action).to_dict(), change)
+        callback = self.callback(action)
+        if change.get("shows_recover_time"):
+            change = {**change, "set": {"recoverTime": str(callback.recovered_at), **change.get("set", {})}}
+        request = changed_request(self.factory, callback.to_dict(), change)
         return RequestCase(f"{self.alarm.shape_id} {action}", request, self.alarm.shape_id, variant)
 
     @property
@@ -154,6 +157,7 @@ def changed_request(factory: CaseFactory, tree: dict[str, Any], change: Mapping[
             :func:`~tcop_mock.contract.mutations.serialize_variant`, and ``types`` (path to JSON type),
             ``root = "array"`` (the callback inside an array), ``cut_bytes`` (how many are missing at the end),
             ``append`` (a text after the body), ``segments`` (bytes of each TCP segment), ``credentials`` (a variant).
+            ``shows_recover_time = true``, for captured events, is resolved before by :class:`ScenarioAlarm`.
 
     Raises:
         UnknownNameError: callbacks of the profile lack what is changed.
