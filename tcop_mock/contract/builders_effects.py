@@ -250,10 +250,17 @@ def _vary(original: Alarm, unique: Alarm, differences: Sequence[str], factory: C
 
 def _about_other_subject(original: Alarm, factory: CaseFactory, shape: Shape) -> Alarm:
     """Return the alarm of the same object about another metric or event; the same alarm if there is none."""
-    if original.event is None:
-        metric = next((metric for metric in shape.metrics if metric != original.metric), original.metric)
-        assert metric is not None  # noqa: S101 - an alarm without an event has a metric
-        return factory.generator.alarm(shape, original.serial, metric=metric.name, required_state=State.REPEATED)
+    if original.metric is not None:
+        name = original.metric.name
+        metric = next((metric for metric in shape.metrics if metric.name != name), original.metric)
+        return factory.generator.alarm(
+            shape,
+            original.serial,
+            metric=metric.name,
+            has_threshold=original.metric.calc_type is not None,
+            required_state=State.REPEATED,
+        )
+    assert original.event is not None  # noqa: S101 - an alarm without a metric has an event
     recoverable = original.event.recoverable
     event = next(
         (event for event in shape.events if event != original.event and event.recoverable is recoverable),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.generator import Generator, serial_for_policy
@@ -59,6 +59,7 @@ class CaseFactory:
     exhaustive: bool = False
     template: NotificationTemplate | None = None
     rerun: int = 0
+    _form_factories: dict[Form, CaseFactory] = field(default_factory=dict, repr=False)
     _alarm_count: int = 0
     _callback_count: int = 0
 
@@ -111,10 +112,14 @@ class CaseFactory:
         """Return a factory that writes callbacks of another form, about different objects."""
         if form is self.generator.form:
             return self
-        generator = Generator(
-            self.generator.seed, self.generator.lang, form=form, wire_format=self.generator.wire_format
-        )
-        return replace(self, generator=generator, _alarm_count=self._alarm_count + _POLICIES_PER_FORM)
+        if form not in self._form_factories:
+            generator = Generator(
+                self.generator.seed, self.generator.lang, form=form, wire_format=self.generator.wire_format
+            )
+            self._form_factories[form] = replace(
+                self, generator=generator, _form_factories={}, _alarm_count=self._alarm_count + _POLICIES_PER_FORM
+            )
+        return self._form_factories[form]
 
     def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
         """Return an alarm's callback as a tree, with a policy and a session used for nothing else."""

@@ -84,6 +84,8 @@ class EffectRunner:
     all_sent_text: str = field(default="", repr=False)
     effects_per_push: int = 1
     _semaphore: asyncio.Semaphore = field(init=False, repr=False)
+    _lasting_fault: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    """Held by the scenario whose fault lasts for several steps: it may stop the messages of all others."""
 
     def __post_init__(self) -> None:
         self._semaphore = asyncio.Semaphore(self.in_flight)
@@ -94,7 +96,8 @@ class EffectRunner:
         semaphore = asyncio.Semaphore(_MAX_PARALLEL_SCENARIOS)
 
         async def run_one(scenario: EffectScenario) -> tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]:
-            async with semaphore:
+            is_lasting = any(step.fault_steps > 1 for step in scenario.steps)
+            async with semaphore, self._lasting_fault if is_lasting else contextlib.nullcontext():
                 try:
                     return scenario, await self.run_scenario(scenario, poller)
                 except ObserverError as error:

@@ -58,13 +58,11 @@ _PREFLIGHT_CODE = "TCM000"
 
 _CONTROL_CODE = "TCM001"
 
-_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
+_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
 
 _REQUESTS_PER_STEP = 10
 
-_NEVER_RERUN_PHASES = frozenset(
-    {Phase.EFFECTS, Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST, Phase.SLOW_EFFECTS}
-)
+_NEVER_RERUN_PHASES = _EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
 
 """Phases whose clauses are not run a second time."""
 

@@ -117,6 +117,8 @@ class Phase(StrEnum):
     """Wrong credentials: after everything that needs the right ones, because a receiver may lock out the sender."""
     SLOW_EFFECTS = "slow-effects"
     """Scenarios with late effects: at the end, because they may take all the time that is left."""
+    LASTING_FAULTS = "lasting-faults"
+    """Scenarios with a downstream service that stays broken, one after the other: they may stop all messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _BEIJING = timezone(timedelta(hours=8))
 _MAX_TRIES = 200
-_UNBOUNDED_S = 1e6
+_HOLDS_THE_LINE = frozenset({"stops-at-what-is-rejected", "gives-up-after-20-s"})
+"""Bugs and habits that send no message before the one before it was taken or given up."""
 _NO_TIMES = ("0", 0, "", None)
 _RETRY_PAUSE_S = 0.1
 _NOTIFIES_ALWAYS = frozenset({"forwards-each-attempt", "looks-before-it-writes", "remembers-ten", "remembers-for-5-s"})
@@ -66,7 +67,7 @@ class IncidentReceiver:
         delay_s: delay of its work after the response.
         forwards_before_reply: whether it forwards before it responds.
         transport: returns the transport to a URL to which it forwards.
-        one_by_one: whether no message is sent before the one before it was taken or given up.
+        one_by_one: whether it sends one message at a time.
         time_limit_s: of a request to the downstream service.
         credentials: the credentials that it wants.
     """
@@ -129,7 +130,8 @@ class IncidentReceiver:
             value, _ = json.JSONDecoder().raw_decode(body.decode("utf-8", "replace"))
         except ValueError:
             return {}
-        return value[0] if isinstance(value, list) else value
+        alarm: dict[str, Any] = value[0] if isinstance(value, list) else value
+        return alarm
 
     async def _meet_verification(self) -> None:
         """Do what a bug does with a body that is no alarm."""
@@ -286,7 +288,7 @@ class IncidentReceiver:
             return
         path, message = self.forward(self, alarm, notice)
         push = OutgoingRequest(json.dumps(message, ensure_ascii=False).encode())
-        async with self.line if self.one_by_one else contextlib.nullcontext():
+        async with self.line if self.bug in _HOLDS_THE_LINE else contextlib.nullcontext():
             await self._push(Target.parse(f"{self.downstream}{path}"), push)
 
     async def _push(self, target: Target, push: OutgoingRequest) -> None:
@@ -296,7 +298,8 @@ class IncidentReceiver:
         else:
             tries = 1 if self.bug in {"forgets-what-was-refused", "loses-what-hangs"} else _MAX_TRIES
         for _ in range(tries):
-            attempt = await self.transport(target)(push, deadline_s=self.time_limit_s)
+            async with self.line if self.one_by_one else contextlib.nullcontext():
+                attempt = await self.transport(target)(push, deadline_s=self.time_limit_s)
             answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
             code = answer.get("errcode") or answer.get("code")
             if attempt.accepted and (not code or self.bug == "reads-no-errcode"):
@@ -382,7 +385,7 @@ def pagerduty_event(
     if receiver.bug == "dedup-by-policy":
         key = str(alarm["alarmPolicyInfo"].get("policyId"))
     summary = f"{notice['what']} of {notice['object']}"
-    event = {
+    event: dict[str, Any] = {
         "routing_key": "R" * 32,
         "event_action": "resolve" if notice["state"] == "resolved" else "trigger",
         "dedup_key": hashlib.sha256(key.encode()).hexdigest(),

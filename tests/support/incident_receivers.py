@@ -43,7 +43,7 @@ CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
     "forwards-to-wecom-in-its-own-words": partial(WECOM_RECEIVER, "has-own-words"),
     "forwards-to-dingtalk": DINGTALK_RECEIVER,
     "forwards-to-feishu": FEISHU_RECEIVER,
-    "forwards-one-by-one-and-gives-up-after-20-s": partial(WECOM_RECEIVER, one_by_one=True),
+    "forwards-one-by-one-with-a-limit-of-30-s": partial(WECOM_RECEIVER, one_by_one=True, time_limit_s=30.0),
     "writes-a-row-about-the-verification": partial(IncidentReceiver, "audits-the-verification"),
     "wants-credentials": partial(WECOM_RECEIVER, credentials=CREDENTIALS),
 }
@@ -106,7 +106,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM531-remembers-for-5-s": partial(IncidentReceiver, "remembers-for-5-s"),
     "TCM531-remembers-ten": partial(IncidentReceiver, "remembers-ten"),
     "TCM532-reads-latin-1": partial(WECOM_RECEIVER, "reads-latin-1"),
-    "TCM533-stops-at-what-is-rejected": partial(WECOM_RECEIVER, "stops-at-what-is-rejected", one_by_one=True),
+    "TCM533-stops-at-what-is-rejected": partial(WECOM_RECEIVER, "stops-at-what-is-rejected"),
     "TCM534-loses-what-hangs": partial(WECOM_RECEIVER, "loses-what-hangs"),
     "TCM534-waits-for-ever": partial(WECOM_RECEIVER, one_by_one=True, time_limit_s=1e6),
     "TCM601-invents-severities": partial(PAGERDUTY_RECEIVER, "invents-severities"),
