@@ -38,15 +38,19 @@ class ReceivedMessage:
     is_setup_error: bool = False
     """Whether it was rejected for its address or for the rate, not for what it says."""
 
+    effect: Effect = field(init=False, repr=False, compare=False)
+    """Effect for an observer. PagerDuty shows events with the same key and action only once."""
+
     @classmethod
     def from_request(cls, service: str, path: str, body: bytes, *, is_accepted: bool, note: str) -> ReceivedMessage:
         """Create the message of a request."""
         document = _parse_json(body)
         return cls(service, _readable_text(body, document), document, is_accepted, note, recipient_of(path, document))
 
-    @property
-    def effect(self) -> Effect:
-        """Effect for an observer. PagerDuty shows events with the same key and action only once."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "effect", self._to_effect())
+
+    def _to_effect(self) -> Effect:
         event = self.document if self.service == "pagerduty" and isinstance(self.document, dict) else {}
         action, alarm_key = event.get("event_action"), str(event.get("dedup_key") or "")
         dedup_key = f"{action} {alarm_key}" if alarm_key else ""
@@ -75,6 +79,8 @@ class DownstreamRecorder:
     messages: list[ReceivedMessage] = field(default_factory=list)
     _services: StubServices = field(default_factory=lambda: StubServices("json", rate_limits={}))
     _injected_faults: list[InjectedFault] = field(default_factory=list)
+    _snapshot: tuple[int, EffectSnapshot] = field(default=(0, EffectSnapshot()), init=False, repr=False)
+    """The last snapshot, and of how many messages it was."""
 
     def server(self, host: str, port: int) -> HttpServer:
         """Return the server of the stubs; use it as a context manager."""
@@ -87,7 +93,10 @@ class DownstreamRecorder:
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
         """Return accepted messages as effects; open are PagerDuty incidents that were not resolved."""
-        return snapshot_of(self.messages)
+        count = len(self.messages)
+        if self._snapshot[0] != count:
+            self._snapshot = count, snapshot_of(self.messages)
+        return self._snapshot[1]
 
     def describe_refusals(self) -> str:
         """Return the rejected messages in words if nothing was accepted, else an empty string."""

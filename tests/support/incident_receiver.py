@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _BEIJING = timezone(timedelta(hours=8))
 _MAX_TRIES = 200
+_DAY_S = 86_400.0
 _HOLDS_THE_LINE = frozenset({"stops-at-what-is-rejected", "gives-up-after-20-s"})
 """Bugs and habits that send no message before the one before it was taken or given up."""
 _NO_TIMES = ("0", 0, "", None)
@@ -83,7 +84,6 @@ class IncidentReceiver:
     downstream: str = ""
     notices: list[dict[str, Any]] = field(default_factory=list)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sessions: set[str] = field(default_factory=set)
     closed_keys: set[str] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     seen_at_s: dict[str, float] = field(default_factory=dict)
@@ -93,15 +93,14 @@ class IncidentReceiver:
         """Respond to a callback, or show the state."""
         if received.method == "GET":
             return self._state() if received.path.startswith("/state") else Reply(404)
+        if self.bug == "is-busy-while-it-forwards" and self.tasks:
+            return Reply(503)
         reply = self._check(received)
         alarm = json.loads(received.body) if reply.status == 200 else self._read_rejected(received.body)
         if reply.status == 200 and self.bug == "cuts-at-1-kib" and len(received.body) > 1024:
             return reply
         if "alarmPolicyInfo" not in alarm:
-            if reply.status == 200 and not alarm:
-                await self._meet_verification()
-                return reply
-            return Reply(400) if reply.status == 200 else reply
+            return await self._answer_other_body(alarm, reply)
         if self.bug == "reads-latin-1":
             alarm = json.loads(received.body.decode("latin-1"))
         shortcut = self._reject_known(alarm) or self._shortcut_reply(alarm, reply)
@@ -113,6 +112,15 @@ class IncidentReceiver:
         if self.forwards_before_reply:
             await task
         return reply
+
+    async def _answer_other_body(self, alarm: dict[str, Any], reply: Reply) -> Reply:
+        """Return the reply to a body that is no alarm."""
+        if reply.status == 200 and not alarm:
+            await self._meet_verification()
+            return reply
+        if reply.status == 400 and self.bug == "accepts-broken-bodies":
+            return Reply(200)
+        return Reply(400) if reply.status == 200 else reply
 
     def _check(self, received: ReceivedRequest) -> Reply:
         """Return the reply to a request, by its credentials and its body."""
@@ -145,7 +153,7 @@ class IncidentReceiver:
 
     def _reject_known(self, alarm: dict[str, Any]) -> Reply | None:
         """Return the rejection of known sessions or alarms, for bugs that reject them."""
-        if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.sessions:
+        if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.seen_at_s:
             return Reply(409 if self.bug == "conflicts" else 500)
         firing = str(alarm["alarmStatus"]) == "1"
         known_keys = {"breaks-on-repeats": self.incidents if firing else (), "breaks-on-ended": self.closed_keys}.get(
@@ -213,7 +221,7 @@ class IncidentReceiver:
         is_known = self._remembers(alarm["sessionId"])
         if self.bug == "looks-before-it-writes":
             await asyncio.sleep(0.02)
-        self.sessions.add(alarm["sessionId"])
+        self._remember(alarm["sessionId"])
         if is_known and self.bug != "forwards-each-attempt":
             return
         is_resolved = self._is_resolved(alarm)
@@ -230,13 +238,15 @@ class IncidentReceiver:
 
     def _remembers(self, session_id: str) -> bool:
         """Return whether a session was seen, as far as the memory of a bug goes."""
-        now_s = asyncio.get_running_loop().time()
-        seen_at_s = self.seen_at_s.pop(session_id, None)
-        self.seen_at_s[session_id] = now_s
+        age_s = asyncio.get_running_loop().time() - self.seen_at_s.get(session_id, -_DAY_S)
+        return age_s < (5 if self.bug == "remembers-for-5-s" else _DAY_S)
+
+    def _remember(self, session_id: str) -> None:
+        self.seen_at_s.pop(session_id, None)
+        self.seen_at_s[session_id] = asyncio.get_running_loop().time()
         if self.bug == "remembers-ten":
             for oldest in list(self.seen_at_s)[:-10]:
                 del self.seen_at_s[oldest]
-        return seen_at_s is not None and not (self.bug == "remembers-for-5-s" and now_s - seen_at_s > 5)
 
     def _close(self, alarm: dict[str, Any]) -> bool:
         """Close the incident of a resolve; return whether there was one."""
@@ -284,7 +294,7 @@ class IncidentReceiver:
 
     async def _forward_notice(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
         assert self.forward
-        if self.bug == "forwards-nothing":
+        if self.bug == "forwards-nothing" or (self.bug == "forwards-nothing-later" and len(self.notices) > 2):
             return
         path, message = self.forward(self, alarm, notice)
         push = OutgoingRequest(json.dumps(message, ensure_ascii=False).encode())
