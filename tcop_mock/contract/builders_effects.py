@@ -298,9 +298,10 @@ def effect_scenarios(factory: CaseFactory, *, scenarios: Sequence[Mapping[str, A
         scenarios: tables of ``steps``; optional: ``title`` (if a shape has several scenarios), ``shapes`` (globs),
             ``forms``, ``needs_credentials = true`` (only where the target has some), ``alarms`` (see
             :func:`build_alarms`; default: one alarm called ``it``), and ``body``: a raw body that is posted in place
-            of callbacks. A step is a table of ``title``, ``send`` (a list such as ``it fires``), ``repeat``, and the
-            other fields of :class:`~tcop_mock.domain.contract.Step`. A scenario that changes what callbacks of the
-            profile lack is not built.
+            of callbacks. A step is a table of ``title``, ``send`` (a list such as ``it fires``), ``repeat``, ``about``
+            (names of alarms, where the step is about others than it sends), and the other fields of
+            :class:`~tcop_mock.domain.contract.Step`. A scenario that changes what callbacks of the profile lack is not
+            built.
     """
     return ClauseTest(
         (), effect_scenarios=tuple(scenario for table in scenarios for scenario in _scenarios(factory, table))
@@ -405,7 +406,7 @@ def _object_of(alarm: Alarm) -> str:
 def _step(alarms: Mapping[str, ScenarioAlarm], table: Mapping[str, Any]) -> Step:
     sent = [action_text.partition(" ")[::2] for action_text in table["send"]]
     cases = [alarms[name].case(action) for name, action in sent]
-    own_names = {name for name, _ in sent}
+    own_names = set(table["about"]) if "about" in table else {name for name, _ in sent}
     own_alarms = [alarm for name, alarm in alarms.items() if name in own_names]
     other_alarms = [alarm for name, alarm in alarms.items() if name not in own_names]
     send_mode = SendMode(table.get("send_mode", SendMode.SEQUENTIAL))
@@ -418,7 +419,7 @@ def _step(alarms: Mapping[str, ScenarioAlarm], table: Mapping[str, Any]) -> Step
         continue_on_error=table.get("continue_on_error", False),
         downstream_fault=table.get("downstream_fault", ""),
         fault_steps=table.get("fault_steps", 1),
-        fault_tokens=_names_and_tokens(own_alarms) - _names_and_tokens(other_alarms),
+        tokens=_names_and_tokens(own_alarms) - _names_and_tokens(other_alarms),
         pause_s=table.get("pause_s", 0.0),
         wait_s=table.get("wait_s", 0.0),
     )

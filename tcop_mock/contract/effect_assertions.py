@@ -18,8 +18,8 @@ from tcop_mock.domain.delivery import RETRY_LATER_STATUSES, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tcop_mock.domain.contract import EffectScenarioResult, StepResult
-    from tcop_mock.domain.effects import Effect
+    from tcop_mock.domain.contract import EffectScenarioResult, Step, StepResult
+    from tcop_mock.domain.effects import Effect, EffectSnapshot
 
 
 _TIMESTAMP = re.compile(
@@ -193,6 +193,13 @@ def count_matches(expected: str, before: int, after: int) -> bool:
     return {"": True, "more": after > before, "less": after < before, "same": after == before}[expected]
 
 
+def has_expected_effects(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
+    """Return whether the effects meet the expectation of a step."""
+    if step.expected_effects == "told":
+        return any(effect.mentions(step.tokens) for effect in after.effects)
+    return count_matches(step.expected_effects, before.count, after.count)
+
+
 def status_in(result: EffectScenarioResult, *, allow: Sequence[str] = ("2xx",)) -> str | Inconclusive | None:
     """Assert that each push got one of these statuses."""
     for step_result in result.step_results:
@@ -238,8 +245,7 @@ def forwards_despite_fault(result: EffectScenarioResult) -> str | Inconclusive |
     for step_result in later:
         if not step_result.attempts and not is_first_accepted:
             return None  # TCOP pushes it again
-        expected, after = step_result.step.expected_effects, step_result.after
-        if count_matches(expected, step_result.before.count, after.count):
+        if has_expected_effects(step_result.step, step_result.before, step_result.after):
             continue
         if any(attempt.status in RETRY_LATER_STATUSES for attempt in step_result.attempts):
             return Inconclusive(f"{step_result.step.title}: {describe_response(step_result.attempts[0])}")

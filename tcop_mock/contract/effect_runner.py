@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcop_mock.contract.assertions import describe_response
 from tcop_mock.contract.builders_effects import sent_values
 from tcop_mock.contract.clause_outcome import ClauseOutcome
-from tcop_mock.contract.effect_assertions import ABOUT_EVERYTHING, EFFECT_ASSERTIONS, Inconclusive, count_matches
+from tcop_mock.contract.effect_assertions import (
+    ABOUT_EVERYTHING,
+    EFFECT_ASSERTIONS,
+    Inconclusive,
+    count_matches,
+    has_expected_effects,
+)
 from tcop_mock.contract.findings import Failure
 from tcop_mock.domain.contract import DOWNSTREAM_PREREQUISITES, EffectScenarioResult, SendMode, Step, StepResult
 from tcop_mock.errors import ObserverError
-from tcop_mock.server.downstream import DOWNSTREAM_FAULTS
+from tcop_mock.server.downstream import DOWNSTREAM_FAULTS, LASTING_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -85,7 +91,7 @@ class EffectRunner:
     effects_per_push: int = 1
     _semaphore: asyncio.Semaphore = field(init=False, repr=False)
     _lasting_fault: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
-    """Held by the scenario whose fault lasts for several steps: it may stop the messages of all others."""
+    """Held by the scenario whose fault may stop the messages of all others."""
 
     def __post_init__(self) -> None:
         self._semaphore = asyncio.Semaphore(self.in_flight)
@@ -96,7 +102,7 @@ class EffectRunner:
         semaphore = asyncio.Semaphore(_MAX_PARALLEL_SCENARIOS)
 
         async def run_one(scenario: EffectScenario) -> tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]:
-            is_lasting = any(step.fault_steps > 1 for step in scenario.steps)
+            is_lasting = any(step.downstream_fault in LASTING_FAULTS for step in scenario.steps)
             async with semaphore, self._lasting_fault if is_lasting else contextlib.nullcontext():
                 try:
                     return scenario, await self.run_scenario(scenario, poller)
@@ -182,7 +188,7 @@ class EffectRunner:
             await self.sleep(step.pause_s)
         fault = None
         if step.downstream_fault and self.downstream:
-            tokens = step.fault_tokens & scenario.unique_tokens
+            tokens = step.tokens & scenario.unique_tokens
             fault = fault_scope.enter_context(
                 self.downstream.inject_fault(tokens, DOWNSTREAM_FAULTS[step.downstream_fault])
             )
@@ -306,7 +312,7 @@ def _matches_expectation(step: Step, before: EffectSnapshot, after: EffectSnapsh
     open_matches = after.open_incidents is None or count_matches(
         step.expected_open, before.open_count, after.open_count
     )
-    return open_matches and count_matches(step.expected_effects, before.count, after.count)
+    return open_matches and has_expected_effects(step, before, after)
 
 
 def _to_outcome(

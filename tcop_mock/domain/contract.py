@@ -266,8 +266,8 @@ class Step:
     send_mode: SendMode = SendMode.SEQUENTIAL
     expected_effects: str = ""
     """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the step), ``per-push`` (as many as one
-    callback of a plain alarm causes), ``as-step-2`` (more or less, if there were in step 2); empty: anything. With a
-    question mark it is waited for, not required."""
+    callback of a plain alarm causes), ``as-step-2`` (more or less, if there were in step 2), ``told`` (one that
+    mentions its alarms); empty: anything. With a question mark it is waited for, not required."""
     expected_open: str = ""
     """The same for open incidents."""
     continue_on_error: bool = False
@@ -277,8 +277,8 @@ class Step:
     ``rejects`` (for good), ``hangs``."""
     fault_steps: int = 1
     """For how many steps the fault lasts. One: until the receiver has met it."""
-    fault_tokens: frozenset[str] = frozenset()
-    """Strings of its alarms: a message that mentions one meets the fault."""
+    tokens: frozenset[str] = frozenset()
+    """Strings of the alarms that it is about: a message that mentions one meets the fault, or is the expected one."""
     pause_s: float = 0.0
     """Pause before it."""
     wait_s: float = 0.0

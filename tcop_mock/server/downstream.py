@@ -248,3 +248,5 @@ DOWNSTREAM_FAULTS: dict[str, FaultHandler] = {
     "hangs": hang,
 }
 """Faults by their names in clauses."""
+LASTING_FAULTS = frozenset({"rejects", "hangs"})
+"""Faults that may stop the messages of all alarms, if a receiver sends one after the other."""
