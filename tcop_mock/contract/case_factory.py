@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.generator import Generator, serial_for_policy
@@ -59,6 +59,7 @@ class CaseFactory:
     exhaustive: bool = False
     template: NotificationTemplate | None = None
     rerun: int = 0
+    _form_factories: dict[Form, CaseFactory] = field(default_factory=dict, repr=False)
     _alarm_count: int = 0
     _callback_count: int = 0
 
@@ -88,12 +89,13 @@ class CaseFactory:
         )
         return replace(alarm, region=_PLAIN_REGION) if is_plain else alarm
 
-    def unique_alarm(self, shape: Shape, *, can_resolve: bool = True) -> Alarm:
+    def unique_alarm(self, shape: Shape, *, can_resolve: bool = True, has_threshold: bool = True) -> Alarm:
         """Return an alarm with objects, a policy and sessions that no other alarm of the run has.
 
         Args:
             shape: shape of the alarm.
             can_resolve: for events: whether the event resolves.
+            has_threshold: whether its metric has a threshold.
         """
         self._alarm_count += 1
         serial = self._serial(_POLICIES_PER_RERUN * self.rerun + self._alarm_count)
@@ -101,17 +103,23 @@ class CaseFactory:
         if shape.events:
             event = next((event.name for event in shape.events if event.recoverable is can_resolve), None)
         required_state = State.REPEATED if shape.metrics else State.FIRING
-        alarm = self.generator.alarm(shape, serial, event=event, required_state=required_state)
+        alarm = self.generator.alarm(
+            shape, serial, event=event, has_threshold=has_threshold, required_state=required_state
+        )
         return replace(alarm, policy_name=f"{alarm.policy_name} {alarm.policy_id.rpartition('-')[2]}")
 
     def with_form(self, form: Form) -> CaseFactory:
         """Return a factory that writes callbacks of another form, about different objects."""
         if form is self.generator.form:
             return self
-        generator = Generator(
-            self.generator.seed, self.generator.lang, form=form, wire_format=self.generator.wire_format
-        )
-        return replace(self, generator=generator, _alarm_count=self._alarm_count + _POLICIES_PER_FORM)
+        if form not in self._form_factories:
+            generator = Generator(
+                self.generator.seed, self.generator.lang, form=form, wire_format=self.generator.wire_format
+            )
+            self._form_factories[form] = replace(
+                self, generator=generator, _form_factories={}, _alarm_count=self._alarm_count + _POLICIES_PER_FORM
+            )
+        return self._form_factories[form]
 
     def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
         """Return an alarm's callback as a tree, with a policy and a session used for nothing else."""

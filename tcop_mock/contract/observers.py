@@ -331,6 +331,35 @@ class CoalescingObserver:
             self._rest_until_s = ended_s + _REST_FACTOR * (ended_s - started_s)
 
 
+@dataclass(frozen=True, slots=True)
+class CombinedObserver:
+    """Shows what two observers see: the user's own and the stub services.
+
+    Args:
+        observer: the user's own.
+        downstream: the stub services.
+    """
+
+    observer: Observer
+    downstream: Observer
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether neither needs to be asked for each object."""
+        return all(getattr(one, "shows_all", False) for one in (self.observer, self.downstream))
+
+    async def observe(self, token: str) -> EffectSnapshot:
+        """Return the effects of both, and the open incidents of those that show them.
+
+        Raises:
+            ObserverError: one could see nothing.
+        """
+        first, second = await self.observer.observe(token), await self.downstream.observe(token)
+        known = [one.open_incidents for one in (first, second) if one.open_incidents is not None]
+        open_incidents = tuple(effect for effects in known for effect in effects) if known else None
+        return EffectSnapshot((*first.effects, *second.effects), open_incidents, (*first.rejected, *second.rejected))
+
+
 def _parse_default(raw: bytes, source: str) -> EffectSnapshot:
     try:
         document = json.loads(raw)

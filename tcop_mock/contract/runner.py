@@ -15,6 +15,7 @@ from tcop_mock.contract.clause_outcome import ClauseOutcome, is_concurrent, sele
 from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of, builder_of
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
 from tcop_mock.contract.preflight import run_preflight
+from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
 from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
@@ -36,7 +37,7 @@ from tcop_mock.transport.delivery import RateLimitedTransport
 from tcop_mock.transport.inprocess import calls_one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials, Target
+    from tcop_mock.server.downstream import ReceivedMessage
 
     ClauseRunner: TypeAlias = RequestRunner | EffectRunner
 
@@ -58,13 +60,11 @@ _PREFLIGHT_CODE = "TCM000"
 
 _CONTROL_CODE = "TCM001"
 
-_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
+_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
 
 _REQUESTS_PER_STEP = 10
 
-_NEVER_RERUN_PHASES = frozenset(
-    {Phase.EFFECTS, Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST, Phase.SLOW_EFFECTS}
-)
+_NEVER_RERUN_PHASES = _EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
 
 """Phases whose clauses are not run a second time."""
 
@@ -100,6 +100,7 @@ class ContractRun:
     """What each clause sends, by its code and the number of the rerun."""
     _load_failures: list[Failure] = field(default_factory=list)
     """Requests that failed in parallel and were accepted sequentially."""
+    _observation: EffectObservation | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.plan.min_interval_s:
@@ -154,9 +155,23 @@ class ContractRun:
     async def events(self) -> AsyncIterator[RunEvent]:
         """Run all clauses and yield the events.
 
+        A clause about a stub service ends last: messages of every other clause may be refused there.
+
         Raises:
             TargetError: the target cannot be used, so no clause has a result.
         """
+        held_results: list[ClauseResult] = []
+        async for event in self._clause_events():
+            if isinstance(event, ClauseFinished) and self._refusals(event.result.clause) is not None:
+                held_results.append(event.result)
+            else:
+                yield event
+        for result in held_results:
+            yield self._record_result(self._with_refusals(result))
+        yield RunFinished(self.verdict())
+
+    async def _clause_events(self) -> AsyncIterator[RunEvent]:
+        """Run all clauses and yield the events up to the last clause's."""
         self._started = self.now(), self.clock()
         plan, deadline = self.plan, self.clock() + self.plan.max_time_s
         factory = self._factory(_PREFLIGHT_CODE)
@@ -171,7 +186,7 @@ class ContractRun:
             if skipped_result is not None:
                 yield self._record_result(skipped_result)
         checked_alive = False
-        observation = await self._open_observation(preflight, deadline)
+        observation = self._observation = await self._open_observation(preflight, deadline)
         for phase in Phase:
             for result in await self._unrunnable(phase, observation, factory, preflight):
                 yield self._record_result(result)
@@ -188,7 +203,16 @@ class ContractRun:
                 deadline,
             ):
                 yield event
-        yield RunFinished(self.verdict())
+
+    def _with_refusals(self, result: ClauseResult) -> ClauseResult:
+        """Return the result of a clause about a service with all that the service refused in the whole run."""
+        messages = self._refusals(result.clause) or ()
+        return with_refusals(result, messages, self._tests.values(), self._context(result.clause, None))
+
+    def _refusals(self, clause: Clause) -> Sequence[ReceivedMessage] | None:
+        """Return what the service of a clause refused so far; ``None`` for all other clauses."""
+        service, downstream = refused_service(clause), self.plan.observation.downstream
+        return downstream.refusals_by(service) if service and downstream else None
 
     def _pending_clauses(self, *phases: Phase) -> list[Clause]:
         """Return the clauses of some phases that have no result yet."""
@@ -297,17 +321,22 @@ class ContractRun:
             self._durations_s[clause.code] = self._durations_s.get(clause.code, 0.0) + self.clock() - started_s
 
     def _result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult:
-        plan = self.plan
         if clause.phase is Phase.BURST:
             outcome = outcome.with_failures(self._load_failures)
-        test = self._test(clause) if outcome.failures else None
+        blind_result = self._observation.blind_result(clause, outcome) if self._observation else None
+        if blind_result:
+            return blind_result
+        context = self._context(clause, self._test(clause) if outcome.failures else None)
+        return replace(outcome.to_result(context), duration_s=self._durations_s[clause.code])
+
+    def _context(self, clause: Clause, test: ClauseTest | None) -> ReproductionContext:
+        """Return what the findings of a clause say about seeing them again."""
+        plan = self.plan
         folders, files = plan.catalog_folders, plan.clause_files
         template_file = plan.template.name if plan.template else ""
-        seed, profile = plan.seed, plan.profile.name
-        context = ReproductionContext(
-            clause, plan.target, seed, profile, folders, test, files, template_file, plan.flags
+        return ReproductionContext(
+            clause, plan.target, plan.seed, plan.profile.name, folders, test, files, template_file, plan.flags
         )
-        return replace(outcome.to_result(context), duration_s=self._durations_s[clause.code])
 
     def _test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         """Return what a clause sends; it is built once for each rerun number."""

@@ -23,6 +23,7 @@ _TEXTS = {
     Prerequisite.DOWNSTREAM: "needs downstream: give --downstream HOST:PORT and have the receiver forward there",
     Prerequisite.PAGERDUTY: "the receiver forwards nothing to /pagerduty",
     Prerequisite.WECOM: "the receiver forwards nothing to /wecom",
+    Prerequisite.DINGTALK_OR_FEISHU: "the receiver forwards nothing to /dingtalk or /feishu",
     Prerequisite.RESTART: "needs restart: give --restart-cmd, a command that restarts the receiver",
     Prerequisite.TEMPLATE: "needs template: give --template FILE, the text that is in the console",
     Prerequisite.PROFILE: "holds in profile {} only",

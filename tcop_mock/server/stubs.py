@@ -52,6 +52,8 @@ class StubResponse(NamedTuple):
     note: str = ""
     is_accepted: bool = True
     """Whether the real service would show the message."""
+    is_setup_error: bool = False
+    """Whether it is rejected for its address or for the rate, not for what it says."""
 
 
 @dataclass(slots=True)
@@ -111,8 +113,11 @@ class StubServices:
 
 def _json_response(status: int, document: Mapping[str, Any], note: str = "", *headers: tuple[str, str]) -> StubResponse:
     body = json.dumps(document, ensure_ascii=False).encode()
-    is_accepted = status < HTTPStatus.BAD_REQUEST and not (document.get("errcode") or document.get("code"))
-    return StubResponse(Reply(status, body, (("Content-Type", "application/json"), *headers)), note, is_accepted)
+    code = document.get("errcode") or document.get("code")
+    is_accepted = status < HTTPStatus.BAD_REQUEST and not code
+    is_setup_error = code in _SETUP_CODES or status == HTTPStatus.TOO_MANY_REQUESTS
+    reply = Reply(status, body, (("Content-Type", "application/json"), *headers))
+    return StubResponse(reply, note, is_accepted, is_setup_error)
 
 
 def _pagerduty(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
@@ -123,7 +128,8 @@ def _pagerduty(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: AN
     errors = list(_event_errors(body)) if isinstance(body, dict) else ["JSON object expected"]
     if errors:
         error_body = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
-        return _json_response(HTTPStatus.BAD_REQUEST, error_body, "; ".join(errors))
+        response = _json_response(HTTPStatus.BAD_REQUEST, error_body, "; ".join(errors))
+        return response._replace(is_setup_error=all("'routing_key'" in error for error in errors))
     key = body.get("dedup_key") or hashlib.sha256(request.body).hexdigest()[:32]
     success_body = {"status": "success", "message": "Event processed", "dedup_key": key}
     return _json_response(HTTPStatus.ACCEPTED, success_body, f"{body['event_action']} {key}")
@@ -245,6 +251,8 @@ def _query_value(request: ReceivedRequest, name: str) -> str:
     return parse_qs(urlsplit(request.path).query).get(name, [""])[0]
 
 
+_SETUP_CODES = frozenset({93000, 300001, 45009, 130101, 11232})
+"""Codes of WeCom, DingTalk and Feishu for a wrong address and for too many messages."""
 _RETRY_AFTER = ("Retry-After", "30")
 _RATE_LIMITED = {
     "pagerduty": _json_response(

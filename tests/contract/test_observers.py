@@ -15,6 +15,7 @@ from tcop_mock.contract import observers
 from tcop_mock.contract.observers import (
     CallableObserver,
     CoalescingObserver,
+    CombinedObserver,
     CommandObserver,
     EffectPaths,
     UrlObserver,
@@ -23,6 +24,7 @@ from tcop_mock.contract.observers import (
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.server.downstream import DownstreamRecorder
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
@@ -240,3 +242,15 @@ def test_an_observer_of_the_user_keeps_its_own_word() -> None:
     observer = UserObserver(Own())
     assert not observer.shows_all
     assert asyncio.run(observer.observe("ins-1")).effects == (Effect("ins-1"),)
+
+
+def test_two_observers_show_what_both_see() -> None:
+    """Effects add up; open incidents are those of whoever shows some; all is shown if both show all."""
+    rows = CallableObserver("m:f", lambda _token: EffectSnapshot((Effect("row"),)))
+    messages = CallableObserver("m:g", lambda _token: EffectSnapshot((Effect("message"),), (Effect("open"),)))
+    both = asyncio.run(CombinedObserver(rows, messages).observe("x"))
+    assert [effect.text for effect in both.effects] == ["row", "message"]
+    assert both.open_incidents == (Effect("open"),)
+    assert asyncio.run(CombinedObserver(rows, rows).observe("x")).open_incidents is None
+    assert not CombinedObserver(rows, DownstreamRecorder()).shows_all
+    assert CombinedObserver(DownstreamRecorder(), DownstreamRecorder()).shows_all

@@ -87,8 +87,9 @@ def test_each_stub_accepts_only_post(path: str) -> None:
 )
 def test_pagerduty_rejects_what_its_api_rejects(change: dict[str, Any], error: str) -> None:
     """The response is 400 with a list of all errors."""
-    reply, note, accepted = _respond(PAGERDUTY, EVENT | change)
+    reply, note, accepted, is_setup_error = _respond(PAGERDUTY, EVENT | change)
     assert not accepted
+    assert is_setup_error is ("routing_key" in change)
     assert reply.status == 400
     document = _document(reply)
     assert document["status"] == "invalid event"
