@@ -199,13 +199,20 @@ def evidence(case: RequestCase, attempt: Attempt, target: Target) -> str:
         return "\n".join([*_quote(">", request.body, _MAX_REQUEST_CHARS), *_parser_lines(attempt)])
     lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1", f"> Host: {target.authority}"]
     if request.credentials:
-        lines.append(f"> Authorization: Basic {MASK} ({case.credential_variant} credentials)")
-    lines += [f"> {name}: {value}" for name, value in request.headers]
-    lines += ["> " + ": ".join(request.framing_header), ">", *_quote(">", request.body, _MAX_REQUEST_CHARS)]
+        lines.append(f"> Authorization: {request.auth_scheme} {MASK} ({case.credential_variant} credentials)")
+    lines += [f"> {name}: {_shorten(value)}" for name, value in request.headers]
+    lines.append("> " + ": ".join(request.framing_header))
+    if request.lower_case_names:
+        lines[1:] = [line.partition(":")[0].lower() + "".join(line.partition(":")[1:]) for line in lines[1:]]
+    lines += [">", *_quote(">", request.body, _MAX_REQUEST_CHARS)]
     response = "\n".join(_response_lines(attempt))
     if is_near_miss(case.credential_variant) and request.credentials:
         response = request.credentials.mask(response)
     return "\n".join([*lines, mask_credentials(response, target)])
+
+
+def _shorten(value: str) -> str:
+    return value if len(value) <= _MAX_REQUEST_CHARS else f"{value[:_MAX_REQUEST_CHARS]}… ({len(value)} bytes in all)"
 
 
 def _parser_lines(attempt: Attempt) -> Iterator[str]:

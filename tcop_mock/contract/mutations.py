@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _TIME_FIELDS = frozenset({"firstOccurTime", "durationTime", "recoverTime"})
-SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {"string": str, "integer": int, "number": float}
+SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "empty string": lambda _value: "",
+}
 """Converters to JSON types, by their names in clause files."""
 
 

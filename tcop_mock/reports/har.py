@@ -65,7 +65,7 @@ def _request_document(exchange: Exchange) -> dict[str, Any]:
     request, url_parts = exchange.case.request, urlsplit(exchange.url)
     pairs = [("Host", url_parts.netloc), *request.headers, request.framing_header]
     if exchange.has_credentials:
-        pairs.append(("Authorization", f"Basic {MASK}"))
+        pairs.append(("Authorization", f"{request.auth_scheme} {MASK}"))
     document = {
         "method": request.method,
         "url": exchange.url,

@@ -51,8 +51,17 @@ ALSO = {
     "TCM114-reads-once": {"TCM315"},
     "TCM301-status-must-be-a-number": {"TCM101"},
     "TCM301-vport-must-be-text": {"TCM101"},
+    "TCM301-notify-period-of-an-event-must-be-a-number": {"TCM317", "TCM318"},
+    "TCM302-zero-text-when-resolved": {"TCM317"},
+    "TCM303-needs-policy-id": {"TCM317", "TCM318"},
     "TCM303-needs-region": {"TCM101"},
-    "TCM307-knows-no-events": {"TCM101"},
+    "TCM304-forbids-extra-at-the-top": {"TCM317", "TCM318", "TCM319"},
+    "TCM304-forbids-extra-dimensions": {"TCM317"},
+    "TCM304-knows-the-types-of-today": {"TCM319"},
+    "TCM304-strips-what-is-new": {"TCM319"},
+    "TCM307-knows-no-events": {"TCM101", "TCM317", "TCM318"},
+    "TCM309-reads-ascii": {"TCM317"},
+    "TCM317-divides-by-the-duration-of-an-event": {"TCM318"},
 }
 """Bugs that also break other clauses: the catalogue has such bodies, or no callback is accepted at all."""
 LOCKED = {name for name in MUTANTS if name.startswith("TCM203")}

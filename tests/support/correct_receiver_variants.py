@@ -32,6 +32,8 @@ ReplyChange: TypeAlias = Callable[[ReceivedRequest, Reply], Reply | None]
 INTERNAL_ERROR = Reply(500, b"internal error\n")
 UNPROCESSABLE = Reply(422, b"unprocessable\n")
 MISSING = object()
+UNREADABLE = ("\0", "\0")
+"""User and password of a header that is not proper Basic."""
 MAX_LEVELS = 500
 ANY_SPELLING_KEYS = frozenset({"appid", "instanceid", "uinstanceid", "uninstanceid"})
 """Dimensions that every product may spell in any of these ways (TCM305)."""
@@ -300,10 +302,31 @@ def replying_when(condition: Callable[[ReceivedRequest], bool], reply: Reply) ->
 
 
 def presented_credentials(request: ReceivedRequest) -> tuple[str, str]:
-    """Return user and password as received; empty if there are none."""
-    token = request.header("authorization").partition(" ")[2]
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    return user, password
+    """Return user and password as received; empty if there are none, ``UNREADABLE`` if the header is malformed."""
+    if not request.header("authorization"):
+        return "", ""
+    scheme, _, token = request.header("authorization").partition(" ")
+    try:
+        user, colon, password = base64.b64decode(token, validate=True).decode().partition(":")
+    except ValueError:
+        return UNREADABLE
+    return (user, password) if colon and scheme.lower() == "basic" else UNREADABLE
+
+
+def guarded_breaking(read: Callable[[str], object]) -> Handler:
+    """Return a variant with authentication that first reads the header in a way that fails for some."""
+    guard = with_basic_auth(correct_receiver, CREDENTIALS)
+
+    def handler(request: ReceivedRequest) -> Reply | Awaitable[Reply]:
+        header = request.header("authorization")
+        try:
+            if header:
+                read(header)
+        except (ValueError, TypeError, IndexError):
+            return INTERNAL_ERROR
+        return guard(request)
+
+    return handler
 
 
 def guarded_except(is_let_in: Callable[[ReceivedRequest], bool]) -> Handler:
