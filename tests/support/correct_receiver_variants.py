@@ -388,8 +388,11 @@ def split_at_every_colon(request: ReceivedRequest) -> Reply:
     return correct_receiver(request) if is_valid else Reply(401)
 
 
-def read_as_latin_1(request: ReceivedRequest) -> Reply:
-    """Decode the credentials with another encoding than they were sent in."""
-    pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode("latin-1")
-    is_valid = pair == f"{CREDENTIALS.user.reveal()}:{CREDENTIALS.password.reveal()}"
-    return correct_receiver(request) if is_valid else Reply(401)
+def expecting(user: str, password: str, encoding: str = "utf-8") -> Handler:
+    """Return a variant with authentication that accepts only this pair, after decoding the token."""
+
+    def handler(request: ReceivedRequest) -> Reply:
+        pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode(encoding, "replace")
+        return correct_receiver(request) if pair == f"{user}:{password}" else Reply(401)
+
+    return handler

@@ -12,6 +12,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from broken_servers import (
     AnswersWithoutEnd,
@@ -37,6 +38,7 @@ from correct_receiver_variants import (
     breaks_sql,
     busy_while_serving,
     dead_after,
+    expecting,
     guarded_breaking,
     guarded_comparing,
     guarded_except,
@@ -47,7 +49,6 @@ from correct_receiver_variants import (
     parse_before_auth,
     presented_credentials,
     rate_limited,
-    read_as_latin_1,
     reject_duplicate_keys,
     rejected_with,
     rejecting,
@@ -79,7 +80,7 @@ AFTER_DEADLINE_S = 6.0
 SLOW_S = 1.5
 """Longer than a fifth of the deadline."""
 ACK_REPLY = Reply(200, b"ok\n")
-PASSWORD = CREDENTIALS.password.reveal()
+USER, PASSWORD = CREDENTIALS.user.reveal(), CREDENTIALS.password.reveal()
 POLICY, CONDITIONS, INFO = "alarmPolicyInfo", "alarmPolicyInfo.conditions", "alarmObjInfo"
 DIMENSIONS = "alarmObjInfo.dimensions"
 TOP_KEYS = {
@@ -269,7 +270,9 @@ GUARDED_MUTANTS: dict[str, Handler] = {
     "TCM202-strips-the-end": (guarded_comparing(lambda pair: pair[1].rstrip() == PASSWORD)),
     "TCM202-compares-lengths": (guarded_comparing(lambda pair: len(pair[1]) == len(PASSWORD))),
     "TCM203-splits-at-every-colon": (split_at_every_colon),
-    "TCM203-reads-latin-1": (read_as_latin_1),
+    "TCM203-reads-latin-1": expecting(USER, PASSWORD, "latin-1"),
+    "TCM203-compares-the-percent-encoded-text": expecting(quote(USER, safe=""), quote(PASSWORD, safe="")),
+    "TCM203-knows-the-password-after-its-last-colon": expecting(USER, PASSWORD.rpartition(":")[2]),
     "TCM204-parses-first": (parse_before_auth),
     "TCM205-echoes-the-header": (rejected_with(lambda request: request.header("authorization"))),
     "TCM205-echoes-the-password": (
