@@ -31,6 +31,8 @@ STACK_TRACE = re.compile(
     re.MULTILINE,
 )
 """Stack traces of common languages."""
+_RENDERED_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"})
+"""Media types in which a browser runs scripts."""
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TCM102)"
 
@@ -194,6 +196,22 @@ def no_stack_trace(attempt: Attempt, _context: AssertionContext) -> str | None:
     return "the answer shows a stack trace" if STACK_TRACE.search(attempt.body) else None
 
 
+def no_html_echo(attempt: Attempt, _context: AssertionContext, *, text: str) -> str | None:
+    """Assert that the response does not contain this HTML in a body that a browser renders.
+
+    Args:
+        attempt: the attempt to check.
+        _context: unused.
+        text: the HTML that was sent.
+    """
+    headers = {name.lower(): value.strip().lower() for name, value in attempt.headers}
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    is_rendered = media_type in _RENDERED_TYPES or (
+        not media_type and headers.get("x-content-type-options") != "nosniff"
+    )
+    return "the answer repeats HTML of the body unescaped" if is_rendered and text.encode() in attempt.body else None
+
+
 def describe_response(attempt: Attempt) -> str:
     """Return the status of an attempt in words, or why there is none."""
     return describe_no_response(attempt) if attempt.status is None else f"answered {attempt.status}"
@@ -223,6 +241,7 @@ ASSERTIONS = {
     "body_bounded": Assertion(body_bounded, needs_full_response=True),
     "answered_in_time": Assertion(answered_in_time, needs_full_response=True, is_about_timing=True),
     "no_credential_echo": Assertion(no_credential_echo, needs_full_response=True),
+    "no_html_echo": Assertion(no_html_echo, needs_full_response=True),
     "no_stack_trace": Assertion(no_stack_trace, needs_full_response=True),
     "within_share_of_deadline": Assertion(within_share_of_deadline, needs_full_response=True),
     "retcode_zero": Assertion(retcode_zero, needs_full_response=True),

@@ -138,7 +138,8 @@ def mutations(
             ``set`` (path to value), ``null`` (paths), ``unset`` (paths), ``has_threshold = false``, ``fill`` (repeat
             ``text`` at all ``paths`` until the body has ``min_bytes``): change the tree.
             ``ascii_only = true`` (``\u`` escapes), ``key_order`` (``sorted``, ``reversed``), ``indent``,
-            ``duplicate_key``, ``encoding``, ``bom = true``, ``drop_last_byte_of`` (a text): change the serialization.
+            ``duplicate_key``, ``encoding``, ``bom = true``, ``drop_last_byte_of`` (a text), ``drop_last_bytes`` (a
+            number): change the serialization.
             ``also_accept``: further statuses that pass for this case. ``base_values``: replace the argument.
         shape: id of the default shape.
         base_values: values by path that the unchanged body has, too.

@@ -54,6 +54,7 @@ ALSO = {
     "TCM301-vport-must-be-text": {"TCM101"},
     "TCM301-notify-period-of-an-event-must-be-a-number": {"TCM317", "TCM318"},
     "TCM302-zero-text-when-resolved": {"TCM317"},
+    "TCM206-breaks-on-what-is-no-base64": {"TCM209"},
     "TCM303-needs-policy-id": {"TCM317", "TCM318"},
     "TCM303-needs-region": {"TCM101"},
     "TCM304-forbids-extra-at-the-top": {"TCM317", "TCM318", "TCM319"},

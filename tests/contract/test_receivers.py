@@ -99,6 +99,8 @@ BREAKING: dict[str, bytes] = {
     "TCM404-acknowledges-a-wrong-encoding": b'{"a":"\xff"}',
     "TCM404-breaks-on-a-wrong-encoding": b'{"a":"\xff"}',
     "TCM408-shows-its-trace": b"{",
+    "TCM410-greets-the-object-in-html": but(NAME, "<img src=x>"),
+    "TCM410-repeats-a-broken-body": b"<img src=x>",
 }
 
 

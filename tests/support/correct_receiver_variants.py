@@ -39,6 +39,11 @@ ANY_SPELLING_KEYS = frozenset({"appid", "instanceid", "uinstanceid", "uninstance
 """Dimensions that every product may spell in any of these ways (TCM305)."""
 
 
+def html_reply(text: str) -> Reply:
+    """Return a reply with a text as HTML."""
+    return Reply(200, text.encode("utf-8", "replace"), (("Content-Type", "text/html; charset=utf-8"),))
+
+
 def with_changed_reply(change: ReplyChange) -> Handler:
     """Return ``correct_receiver`` with some replies changed."""
 

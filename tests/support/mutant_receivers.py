@@ -45,6 +45,7 @@ from correct_receiver_variants import (
     has_unknown_dimension,
     has_unknown_product,
     has_unreadable_number,
+    html_reply,
     keys_at,
     parse_before_auth,
     presented_credentials,
@@ -248,6 +249,16 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
     "TCM404-acknowledges-a-wrong-encoding": answering_malformed(200, "encoding"),
     "TCM404-breaks-on-a-wrong-encoding": answering_malformed(500, "encoding"),
     "TCM408-shows-its-trace": with_changed_reply(show_traceback),
+    "TCM410-greets-the-object-in-html": with_changed_reply(
+        lambda request, reply: (
+            html_reply(f"<p>{value_at(json.loads(request.body), f'{DIMENSIONS}.objName')}</p>")
+            if reply.status == 200 and b"<img" in request.body
+            else None
+        )
+    ),
+    "TCM410-repeats-a-broken-body": with_changed_reply(
+        lambda request, reply: replace(reply, body=b"not JSON: " + request.body) if reply.status == 400 else None
+    ),
 }
 """Handlers with a bug in reading bodies."""
 
@@ -292,14 +303,16 @@ GUARDED_MUTANTS: dict[str, Handler] = {
     "TCM206-breaks-on-what-is-no-base64": guarded_breaking(
         lambda header: base64.b64decode(header.partition(" ")[2], validate=True)
     ),
-    "TCM206-breaks-on-wrong-padding": guarded_breaking(lambda header: base64.b64decode(header.partition(" ")[2])),
+    "TCM206-breaks-on-wrong-padding": guarded_breaking(
+        lambda header: base64.b64decode(header.partition(" ")[2].encode())
+    ),
     "TCM206-breaks-without-a-colon": guarded_breaking(
         lambda header: _lenient_pair(header.partition(" ")[2], "latin-1").index(":")
     ),
     "TCM206-breaks-on-what-is-no-utf-8": guarded_breaking(
         lambda header: _lenient_pair(header.partition(" ")[2], "utf-8")
     ),
-    "TCM206-breaks-on-text-beyond-ascii": guarded_breaking(lambda header: hmac.compare_digest(header, "Basic")),
+    "TCM209-breaks-on-text-beyond-ascii": guarded_breaking(lambda header: hmac.compare_digest(header, "Basic")),
     "TCM207-takes-any-scheme": guarded_except(
         lambda request: request.header("authorization").partition(" ")[2] == CREDENTIALS.token().reveal()
     ),
