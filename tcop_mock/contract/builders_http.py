@@ -100,9 +100,12 @@ def keep_alive(factory: CaseFactory) -> ClauseTest:
     groups = []
     for first_case in first_cases:
         second_case = factory.plain_case(f"a plain callback on the connection of {first_case.title}")
+        name = f"{factory.code} {first_case.title}"  # clauses run concurrently
+        first_request = replace(first_case.request, keep_alive=True, connection_name=name)
+        second_request = replace(second_case.request, reuse_connection=True, connection_name=name)
         cases = (
-            replace(first_case, request=replace(first_case.request, keep_alive=True), is_asserted=False),
-            replace(second_case, request=replace(second_case.request, reuse_connection=True)),
+            replace(first_case, request=first_request, is_asserted=False),
+            replace(second_case, request=second_request),
         )
         groups.append(CaseGroup(cases, factory.plain_case()))
     return ClauseTest(tuple(groups), send_order=SendOrder.SEQUENTIAL)

@@ -94,6 +94,8 @@ class OutgoingRequest:
     """Keep the connection open for the next request."""
     reuse_connection: bool = False
     """Send the request on the connection that was kept open, if there is one."""
+    connection_name: str = ""
+    """Name of the connection that is kept open or reused."""
     hang_up_after_s: float | None = None
     """Close the connection this long after sending, without waiting for the response."""
     body_timeout_s: float | None = None

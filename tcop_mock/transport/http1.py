@@ -166,7 +166,7 @@ class HttpTransport:
         self._clock = clock
         self._sleep = sleep
         self._resolve = resolve
-        self._idle_connection: _IdleConnection | None = None
+        self._idle_connections: dict[str, _IdleConnection] = {}
         self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
 
     async def __call__(
@@ -184,14 +184,14 @@ class HttpTransport:
 
     @property
     def has_idle_connection(self) -> bool:
-        """Whether the last attempt left a connection that can be reused: without bytes behind its response."""
-        return self._idle_connection is not None and not self._idle_connection.trailing_bytes
+        """Whether an attempt left a connection that can be reused: without bytes behind its response."""
+        return any(not idle_connection.trailing_bytes for idle_connection in self._idle_connections.values())
 
-    def close_idle_connection(self) -> None:
-        """Close the reusable connection, if there is one."""
-        if self._idle_connection is not None:
-            self._idle_connection.connection.writer.transport.abort()
-            self._idle_connection = None
+    def close_idle_connections(self) -> None:
+        """Close the connections that were kept open."""
+        while self._idle_connections:
+            _, (connection, _) = self._idle_connections.popitem()
+            connection.writer.transport.abort()
 
     async def _outcome(self, request: OutgoingRequest, state: _AttemptState, deadline_s: float) -> tuple[Outcome, str]:
         try:
@@ -202,20 +202,22 @@ class HttpTransport:
         return Outcome.from_status(state.response.status), ""
 
     async def _exchange_on_connection(self, request: OutgoingRequest, state: _AttemptState) -> None:
-        reused_connection = await self._take_idle_connection(state) if request.reuse_connection else None
+        reused_connection = await self._take_idle_connection(request, state) if request.reuse_connection else None
         connection = reused_connection or await connect_streams(self._target, self._tls, self._resolve)
         try:
             state.connected_s = self._clock()
             await self._send_and_receive(request, state, connection)
         finally:
             if request.keep_alive and state.response.is_reusable:
-                self._idle_connection = _IdleConnection(connection, state.response.trailing_bytes)
+                self._idle_connections[request.connection_name] = _IdleConnection(
+                    connection, state.response.trailing_bytes
+                )
             else:
                 connection.writer.transport.abort()  # close() would wait for a peer that does not read
 
-    async def _take_idle_connection(self, state: _AttemptState) -> Connection | None:
+    async def _take_idle_connection(self, request: OutgoingRequest, state: _AttemptState) -> Connection | None:
         """Return the connection that was kept open, or ``None`` if there is none or the receiver has closed it."""
-        idle_connection, self._idle_connection = self._idle_connection, None
+        idle_connection = self._idle_connections.pop(request.connection_name, None)
         if idle_connection is None:
             return None
         connection, state.stale_bytes = idle_connection

@@ -49,6 +49,9 @@ DYING = {name for name in MUTANTS if name.startswith("TCM409")}
 ALSO = {
     "TCM104-redirects-to-a-slash": {"TCM101"},
     "TCM115-reads-one-kib": {"TCM101", "TCM311", "TCM312", "TCM315"},
+    "TCM108-answers-another-session": {"TCM117"},
+    "TCM108-answers-ok": {"TCM117"},
+    "TCM108-answers-true": {"TCM117"},
     "TCM114-reads-once": {"TCM315"},
     "TCM301-status-must-be-a-number": {"TCM101"},
     "TCM301-vport-must-be-text": {"TCM101"},
