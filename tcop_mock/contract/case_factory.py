@@ -48,6 +48,7 @@ class CaseFactory:
         headers: headers of each request.
         exhaustive: whether requests are cheap, so that more may be sent.
         template: the user's own template, which replaces TCOP's own callbacks.
+        has_capitalized_keys: spelling of the keys in EventBridge's form.
         rerun: number of earlier runs of the clause. A rerun uses the same alarms with other policies.
     """
 
@@ -58,8 +59,9 @@ class CaseFactory:
     headers: tuple[tuple[str, str], ...] = ()
     exhaustive: bool = False
     template: NotificationTemplate | None = None
+    has_capitalized_keys: bool = False
     rerun: int = 0
-    _form_factories: dict[Form, CaseFactory] = field(default_factory=dict, repr=False)
+    _form_factories: dict[tuple[Form, bool], CaseFactory] = field(default_factory=dict, repr=False)
     _alarm_count: int = 0
     _callback_count: int = 0
 
@@ -87,6 +89,8 @@ class CaseFactory:
         alarm = self.generator.alarm(
             shape, serial, metric=metric, has_threshold=has_threshold, required_state=required_state
         )
+        spelling = replace(alarm.optional_fields, has_capitalized_keys=self.has_capitalized_keys)
+        alarm = replace(alarm, optional_fields=spelling)
         return replace(alarm, region=_PLAIN_REGION) if is_plain else alarm
 
     def unique_alarm(self, shape: Shape, *, can_resolve: bool = True, has_threshold: bool = True) -> Alarm:
@@ -108,18 +112,30 @@ class CaseFactory:
         )
         return replace(alarm, policy_name=f"{alarm.policy_name} {alarm.policy_id.rpartition('-')[2]}")
 
-    def with_form(self, form: Form) -> CaseFactory:
-        """Return a factory that writes callbacks of another form, about different objects."""
+    def with_form(self, form: Form, *, has_capitalized_keys: bool = False) -> CaseFactory:
+        """Return a factory that writes callbacks of another form, about different objects.
+
+        Args:
+            form: the form.
+            has_capitalized_keys: spelling of the keys in EventBridge's form.
+        """
         if form is self.generator.form:
             return self
-        if form not in self._form_factories:
+        key = (form, has_capitalized_keys)
+        if key not in self._form_factories:
             generator = Generator(
                 self.generator.seed, self.generator.lang, form=form, wire_format=self.generator.wire_format
             )
-            self._form_factories[form] = replace(
-                self, generator=generator, _form_factories={}, _alarm_count=self._alarm_count + _POLICIES_PER_FORM
+            used = _POLICIES_PER_FORM * (1 + has_capitalized_keys)
+            self._form_factories[key] = replace(
+                self,
+                generator=generator,
+                has_capitalized_keys=has_capitalized_keys,
+                _form_factories={},
+                _alarm_count=self._alarm_count + used,
+                _callback_count=self._callback_count + used,
             )
-        return self._form_factories[form]
+        return self._form_factories[key]
 
     def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
         """Return an alarm's callback as a tree, with a policy and a session used for nothing else."""

@@ -25,6 +25,8 @@ VARIANT_TITLES = {
     CredentialVariant.OTHER_CASE_PASSWORD: "the password in the other case",
     CredentialVariant.BLANK_BEFORE_PASSWORD: "a blank before the password",
     CredentialVariant.BLANK_AFTER_PASSWORD: "a blank after the password",
+    CredentialVariant.BEARER: "the right token behind Bearer",
+    CredentialVariant.MALFORMED: "an Authorization header that is not proper Basic",
 }
 
 _FAKE_PART = "tcop-mock-wrong"
@@ -58,7 +60,9 @@ def make_credentials(valid: Credentials, variant: CredentialVariant, fake_value:
         return Credentials(valid.user, Secret(_NEAR_MISSES[variant](valid)))
     return {
         CredentialVariant.RIGHT: valid if valid is not NO_CREDENTIALS else None,
+        CredentialVariant.BEARER: valid if valid is not NO_CREDENTIALS else None,
         CredentialVariant.NONE: None,
+        CredentialVariant.MALFORMED: None,
         CredentialVariant.WRONG_USER: Credentials(Secret(fake_value), valid.password),
         CredentialVariant.WRONG_PASSWORD: Credentials(valid.user, Secret(fake_value)),
         CredentialVariant.EMPTY_PASSWORD: Credentials(valid.user, Secret("")),
@@ -127,6 +131,7 @@ _NEAR_MISSES: dict[CredentialVariant, Callable[[Credentials], str]] = {
 
 _SHELL_USERINFO = {
     CredentialVariant.RIGHT: '"$TCOP_USER:$TCOP_PASSWORD"',
+    CredentialVariant.BEARER: '"$TCOP_USER:$TCOP_PASSWORD"',
     CredentialVariant.WRONG_USER: '"tcop-mock-stranger:$TCOP_PASSWORD"',
     CredentialVariant.WRONG_PASSWORD: '"$TCOP_USER:tcop-mock-wrong"',
     CredentialVariant.EMPTY_PASSWORD: '"$TCOP_USER:"',

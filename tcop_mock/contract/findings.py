@@ -205,15 +205,20 @@ def evidence(case: RequestCase, attempt: Attempt, target: Target) -> str:
         return "\n".join([*_quote(">", request.body, _MAX_REQUEST_CHARS), *_parser_lines(attempt)])
     lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1"]
     fields = replace(request, credentials=None).header_fields(target.authority, keep_alive=request.keep_alive)
-    lines += [f"> {name}: {value}" for name, value in fields]
     if request.credentials:
-        lines.append(f"> Authorization: Basic {MASK} ({case.credential_variant} credentials)")
+        name = "authorization" if request.lower_case_names else "Authorization"
+        fields.append((name, f"{request.auth_scheme} {MASK} ({case.credential_variant} credentials)"))
+    lines += [f"> {name}: {_shorten(value)}" for name, value in fields]
     sent_body = request.body if request.truncate_at is None else request.body[: request.truncate_at]
     lines += [">", *_quote(">", sent_body, _MAX_REQUEST_CHARS), *_framing_remarks(request)]
     response = "\n".join(_response_lines(attempt))
     if is_near_miss(case.credential_variant) and request.credentials:
         response = request.credentials.mask(response)
     return "\n".join([*lines, mask_credentials(response, target)])
+
+
+def _shorten(value: str) -> str:
+    return value if len(value) <= _MAX_REQUEST_CHARS else f"{value[:_MAX_REQUEST_CHARS]}… ({len(value)} bytes in all)"
 
 
 def _framing_remarks(request: OutgoingRequest) -> Iterator[str]:

@@ -38,6 +38,19 @@ _CERTIFICATE_WORDS = ("certificate", "ostname mismatch", "address mismatch")
 _WRONG_PATH_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 
 
+class CredentialsRejectedError(TargetError):
+    """The receiver rejects the credentials of a plain callback.
+
+    Args:
+        message: what it wants.
+        attempt: its answer.
+    """
+
+    def __init__(self, message: str, attempt: Attempt) -> None:
+        super().__init__(message)
+        self.attempt = attempt
+
+
 @dataclass(frozen=True, slots=True)
 class Preflight:
     """What the target's answer to a plain callback says about how to go on."""
@@ -156,10 +169,11 @@ def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = N
         raise TargetError(f"{target} cannot be reached{waited_text}: {detail}{hint}")
     if attempt.status in AUTH_REJECTION_STATUSES:
         wanted_credentials = "other credentials than these" if target.credentials else "credentials"
-        raise TargetError(
+        raise CredentialsRejectedError(
             f"{target} answers {attempt.status} to a plain callback, so it wants {wanted_credentials}: "
             "put USER:PASSWORD@ before the host (TCOP_MOCK_TARGET or @FILE keep them out of the process list), "
-            "with @ : / % and signs beyond ASCII percent-encoded"
+            "with @ : / % and signs beyond ASCII percent-encoded",
+            attempt,
         )
     if attempt.status in _WRONG_PATH_STATUSES:
         raise TargetError(f"{target} answers {attempt.status} to a plain callback: is the path right?")

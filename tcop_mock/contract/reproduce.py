@@ -13,7 +13,7 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.credentials import curl_userinfo
-from tcop_mock.domain.contract import EFFECT_PREREQUISITES, SendOrder
+from tcop_mock.domain.contract import EFFECT_PREREQUISITES, CredentialVariant, SendOrder
 
 if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause, ClauseTest, RequestCase
@@ -154,10 +154,15 @@ def curl_command(case: RequestCase, target: Target, *, insecure: bool = False) -
     method = ["--head"] if request.method == "HEAD" else ["-X", request.method]  # -X HEAD waits for a body
     options = ["curl", "-sS", "-i", *(["-k"] if insecure else []), *method, shlex.quote(url)]
     userinfo = curl_userinfo(case.credential_variant, target.credentials) if target.credentials else None
-    if userinfo:
+    is_lower_case = request.lower_case_names
+    if userinfo and (is_lower_case or case.credential_variant is CredentialVariant.BEARER):
+        name = "authorization" if is_lower_case else "Authorization"
+        options += ["-H", f'"{name}: {request.auth_scheme} $(printf %s {userinfo} | base64 -w0)"']
+    elif userinfo:
         options += ["-u", userinfo]
-    for name, value in (*request.headers, *([request.framing_header] if request.chunked else [])):
-        options += ["-H", shlex.quote(f"{name}: {value}")]
+    for name, value in (*request.headers, *([request.framing_header] if request.chunked or is_lower_case else [])):
+        header = f"{name.lower() if is_lower_case else name}: {value}" if value else f"{name};"
+        options += ["-H", shlex.quote(header)]
     if not request.headers and not request.body:
         return " ".join(options)
     return _with_body(" ".join(options), request.body)

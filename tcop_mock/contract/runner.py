@@ -13,8 +13,10 @@ from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import ClauseOutcome, is_concurrent, select_cases
 from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of, builder_of
+from tcop_mock.contract.findings import Failure
+from tcop_mock.contract.misreadings import find_misreading
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
-from tcop_mock.contract.preflight import run_preflight
+from tcop_mock.contract.preflight import CredentialsRejectedError, run_preflight
 from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
@@ -42,10 +44,9 @@ if TYPE_CHECKING:
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.contract.effect_runner import EffectRunner
-    from tcop_mock.contract.findings import Failure
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.contract.reproduce import Flag
-    from tcop_mock.domain.contract import ClauseTest
+    from tcop_mock.domain.contract import ClauseTest, RequestCase
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials, Target
@@ -75,6 +76,10 @@ _PHASES_AFTER_ABUSE = frozenset({Phase.SLOW_SENDER, Phase.BURST, Phase.AUTH})
 _LIVENESS_ATTEMPTS = 2
 
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
+
+_MISREADING_CODE = "TCM203"
+
+_MISREAD = "the receiver rejects the right credentials (TCM203)"
 
 _OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
 
@@ -175,7 +180,13 @@ class ContractRun:
         self._started = self.now(), self.clock()
         plan, deadline = self.plan, self.clock() + self.plan.max_time_s
         factory = self._factory(_PREFLIGHT_CODE)
-        preflight = await self._preflight(factory.plain_case().request)
+        plain_case = factory.plain_case()
+        try:
+            preflight = await self._preflight(plain_case.request)
+        except CredentialsRejectedError as rejection:
+            for event in await self._misread_credentials(plain_case, rejection):
+                yield event
+            return
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
         parallel_runner = RequestRunner(
             self.transport, self.sleep, preflight.deadline_s, AssertionContext(slow=preflight.slow), preflight.in_flight
@@ -213,6 +224,42 @@ class ContractRun:
         """Return what the service of a clause refused so far; ``None`` for all other clauses."""
         service, downstream = refused_service(clause), self.plan.observation.downstream
         return downstream.refusals_by(service) if service and downstream else None
+
+    async def _misread_credentials(
+        self, plain_case: RequestCase, rejection: CredentialsRejectedError
+    ) -> list[RunEvent]:
+        """Return the events of a run against a receiver that misreads the right credentials: only TCM203 has a result.
+
+        Raises:
+            CredentialsRejectedError: the receiver accepts no known misreading, or TCM203 is not selected.
+        """
+        plan, credentials = self.plan, self.plan.target.credentials
+        clause = next((clause for clause in plan.clauses if clause.code == _MISREADING_CODE), None)
+        if credentials is None or clause is None or plan.missing_prerequisite(clause):
+            raise rejection
+        title = await find_misreading(
+            plain_case.request,
+            credentials,
+            transport=self.transport,
+            deadline_s=plan.profile.delivery.timeout_s,
+        )
+        if title is None and ":" in credentials.password.reveal():
+            hint = "; a receiver that cuts them at another colon than the first rejects the right ones, too (TCM203)"
+            raise CredentialsRejectedError(f"{rejection}{hint}", rejection.attempt)
+        if title is None:
+            raise rejection
+        text = f"answered {rejection.attempt.status}, and takes {title}"
+        outcome = ClauseOutcome(
+            failures=(Failure(plain_case, rejection.attempt, text),), asserted=frozenset({plain_case.title})
+        )
+        self._durations_s[clause.code] = rejection.attempt.duration_s
+        events: list[RunEvent] = [RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)]
+        for other in plan.clauses:
+            missing = plan.missing_prerequisite(other)
+            status = ClauseStatus.NOT_RUN if missing else ClauseStatus.ERROR
+            result = ClauseResult(other, status, reason="" if missing else _MISREAD, missing=missing)
+            events.append(self._record_result(self._result(clause, outcome) if other is clause else result))
+        return [*events, RunFinished(self.verdict())]
 
     def _pending_clauses(self, *phases: Phase) -> list[Clause]:
         """Return the clauses of some phases that have no result yet."""
@@ -531,4 +578,4 @@ def _is_about_timing(clause: Clause) -> bool:
 def _need_encoding(credentials: Credentials | None) -> bool:
     """Return whether credentials need percent-encoding in a URL, or hold characters beyond ASCII."""
     text = "".join(part.reveal() for part in (credentials.user, credentials.password)) if credentials else ""
-    return not text.isascii() or not set(text).isdisjoint("@:/%")
+    return not text.isascii() or not set(text).isdisjoint("@:/% +?#")

@@ -114,7 +114,7 @@ class DoctorRun:
         )
         attempt = await transport(request, deadline_s=self.rules.timeout_s)
         responded_at, can_reuse = self.now(), transport.has_idle_connection
-        transport.close_idle_connection()
+        transport.close_idle_connections()
         checked = apply_acceptance(self.rules.accept, request.body, attempt)
         cause = await self.identify(self.target, attempt)
         diagnostics = [checks.check_status(checked, cause), checks.check_latency(attempt, self.rules)]

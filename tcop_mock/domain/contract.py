@@ -184,6 +184,10 @@ class CredentialVariant(StrEnum):
     OTHER_CASE_PASSWORD = "other-case-password"  # noqa: S105 - the name of a case
     BLANK_BEFORE_PASSWORD = "blank-before-password"  # noqa: S105 - the name of a case
     BLANK_AFTER_PASSWORD = "blank-after-password"  # noqa: S105 - the name of a case
+    BEARER = "bearer"
+    """The right token behind the scheme ``Bearer``."""
+    MALFORMED = "malformed"
+    """A header that is not proper Basic."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,13 @@ class Credentials:
 
     user: Secret
     password: Secret
+    encoding: str = "utf-8"
+    """Character encoding of the token; the text must be encodable in it."""
 
     def token(self) -> Secret:
         """Return the base64 of ``user:password``, as sent after ``Basic`` in the header."""
-        pair = _encode_utf8(f"{self.user.reveal()}:{self.password.reveal()}")
+        text = f"{self.user.reveal()}:{self.password.reveal()}"
+        pair = _encode_utf8(text) if self.encoding == "utf-8" else text.encode(self.encoding)
         return Secret(base64.b64encode(pair).decode("ascii"))
 
     def leak_patterns(self) -> tuple[str, ...]:

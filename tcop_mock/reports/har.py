@@ -80,7 +80,7 @@ def _request_document(exchange: Exchange) -> dict[str, Any]:
     request, url_parts = exchange.case.request, urlsplit(exchange.url)
     pairs = request.header_fields(url_parts.netloc, keep_alive=request.keep_alive)
     if exchange.has_credentials:
-        pairs.append(("Authorization", f"Basic {MASK}"))
+        pairs.append(("Authorization", f"{request.auth_scheme} {MASK}"))
     document = {
         "method": request.method,
         "url": exchange.url,

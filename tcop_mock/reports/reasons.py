@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _TEXTS = {
     Prerequisite.AUTH: "needs auth: put the receiver's USER:PASSWORD@ into the target",
     Prerequisite.SPECIAL_CHARACTER_CREDENTIALS: (
-        "needs a user or password with @ : / % or signs beyond ASCII, which are the ones that get lost"
+        "needs a user or password with @ : / %, blanks or signs beyond ASCII, which are the ones that get lost"
     ),
     Prerequisite.HTTP: "needs http: an app in this process has no connections",
     Prerequisite.OBSERVER: "needs observer: give --observe-url, --observe-cmd or --downstream",

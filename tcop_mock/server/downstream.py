@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
 
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
-from tcop_mock.server.stubs import StubServices, recipient_of
+from tcop_mock.server.stubs import StubServices, parse_message, recipient_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ class ReceivedMessage:
     text: str
     """The body without JSON escapes."""
     document: Any
-    """The body as JSON; ``None`` if it is not JSON."""
+    """The body as JSON, or the fields of a form; ``None`` if it is neither."""
     is_accepted: bool
     """Whether the stub accepted it."""
     note: str
@@ -44,8 +45,10 @@ class ReceivedMessage:
     @classmethod
     def from_request(cls, service: str, path: str, body: bytes, *, is_accepted: bool, note: str) -> ReceivedMessage:
         """Create the message of a request."""
-        document = _parse_json(body)
-        return cls(service, _readable_text(body, document), document, is_accepted, note, recipient_of(path, document))
+        document = parse_message(body)
+        return cls(
+            service, _readable_text(path, body, document), document, is_accepted, note, recipient_of(path, document)
+        )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "effect", self._to_effect())
@@ -130,8 +133,8 @@ class DownstreamRecorder:
 
     async def _answer(self, request: ReceivedRequest) -> Reply:
         service = self._services.service_of(request.path)
-        document = _parse_json(request.body)
-        text = _readable_text(request.body, document)
+        document = parse_message(request.body)
+        text = _readable_text(request.path, request.body, document)
         effect = Effect(text)
         for fault in self._injected_faults:
             if effect.mentions(fault.tokens):
@@ -224,14 +227,11 @@ def _track_open_event(message: ReceivedMessage, open_events: dict[tuple[str, str
         open_events[message.recipient, key or effect.text] = replace(effect, dedup_key=key)
 
 
-def _parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _readable_text(body: bytes, document: Any) -> str:  # noqa: ANN401 - any JSON value
+def _readable_text(path: str, body: bytes, document: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return what a message says: its body, or the query of a request without one."""
+    if not body:
+        query = dict(parse_qsl(urlsplit(path).query))
+        return _to_text(query) if query else ""
     return body.decode("utf-8", "replace") if document is None else _to_text(document)
 
 

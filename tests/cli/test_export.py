@@ -74,7 +74,9 @@ def test_the_whole_corpus(tcop: RunCommand, tmp_path: Path) -> None:
         len(forms_of(shape)) * (1 + (shape.kind is AlarmKind.METRIC) + shape.can_resolve) for shape in CATALOG
     )
     assert len(rows["callback"]) == expected
-    assert {row["mutator"] for row in rows["mutation"]} == load_mutators().keys()
+    assert {row["mutator"] for row in rows["mutation"]} == {
+        mutator.name for mutator in load_mutators().values() if "2023" in (mutator.profiles or ("2023",))
+    }
     for row in rows["mutation"]:
         valid = judge.validate((folder / row["path"]).read_bytes()).is_valid
         assert row["wanted"] in {"take" if valid else "refuse", "either"}

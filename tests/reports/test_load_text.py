@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -202,3 +203,15 @@ def test_characters_that_the_stream_lacks_are_escaped() -> None:
     PlainConsole(stream, LoadConsoleFormatter())(LoadStarted(make_plan(title="云")))
     assert rb"\u4e91" in raw.getvalue()
     assert summary_lines(make_summary(), 80)
+
+
+def test_nobody_acked_is_no_time() -> None:
+    """Without an ack there is no percentile: a dash, not 0 us. A note comes before all figures."""
+    quiet = tuple(replace(point, acked=0, p99_s=0.0) for point in make_summary().series)
+    summary = make_summary(series=quiet, ack_times=Distribution(), lateness=Distribution(), notes=("held back",))
+    written = rendered(io.StringIO(), summary)
+    assert "0 us" not in written
+    assert "p50 -, p99 -, max - after the intended start" in written
+    assert written.index("note: held back") < written.index("attempts")
+    event = SecondElapsed(quiet[0], 10, 10)
+    assert "p99 -  in flight" in progress_line(event, None)
