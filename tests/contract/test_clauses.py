@@ -233,3 +233,14 @@ def test_an_unknown_profile_is_an_error() -> None:
         load_profile("2024")
     with pytest.raises(UnknownNameError, match="one of 2019-ack, 2021-verify, 2023, 2025, template"):
         load_profile("latest")
+
+
+def test_a_form_is_posted_for_the_shapes_that_have_it() -> None:
+    """EventBridge's form comes in both spellings, and metrics have none."""
+    test = BUILDERS["every_shape"](
+        _factory(CLAUSES[0]), shapes=["cvm/events", "cvm/basic-monitoring"], forms=["eventbridge"]
+    )
+    bodies = {case.title: case.request.body for group in test.groups for case in group.cases}
+    assert len(bodies) == 4
+    assert b'"key":"ip"' in bodies["cvm/events firing (eventbridge)"]
+    assert b'"Key":"ip"' in bodies["cvm/events firing (eventbridge, keys in capitals)"]
