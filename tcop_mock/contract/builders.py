@@ -286,9 +286,12 @@ def _mutation_group(factory: CaseFactory, mutations: Sequence[Mapping[str, Any]]
         )
         tree = apply_mutation(apply_mutation(factory.tree(mutated_alarm, state), {"set": base_values}), mutation)
         request = factory.request(serialize_variant(tree, mutation))
-        return RequestCase(mutation["title"], request, shape.id, also_accept=tuple(mutation.get("also_accept", ())))
+        firing = factory.firing_of(mutated_alarm, tree) if state is State.RESOLVED and not factory.template else None
+        also_accept = tuple(mutation.get("also_accept", ()))
+        return RequestCase(mutation["title"], request, shape.id, also_accept=also_accept, firing=firing)
 
-    return CaseGroup(_applicable_cases(make_case, mutations), make_case({"title": f"{shape.id} {state}"}))
+    control = replace(make_case({"title": f"{shape.id} {state}"}), is_changed=bool(base_values))
+    return CaseGroup(_applicable_cases(make_case, mutations), control)
 
 
 def _applicable_cases(make_case: Callable[[Any], RequestCase], arguments: Sequence[Any]) -> tuple[RequestCase, ...]:
@@ -302,9 +305,10 @@ def _applicable_cases(make_case: Callable[[Any], RequestCase], arguments: Sequen
 
 def _case_with_type(factory: CaseFactory, alarm: Alarm, state: State, path: str, type_name: str) -> RequestCase:
     title = f"{alarm.shape_id} {state} with {path.rpartition('.')[2]} as {type_name}"
-    return factory.case(
-        title, change_type(factory.tree(alarm, state), path, type_name), factory.catalog.get(alarm.shape_id)
-    )
+    tree = factory.tree(alarm, state)
+    firing = factory.firing_of(alarm, tree) if state is State.RESOLVED and not factory.template else None
+    case = factory.case(title, change_type(tree, path, type_name), factory.catalog.get(alarm.shape_id))
+    return replace(case, firing=firing)
 
 
 def _with_credentials(case: RequestCase, variant: CredentialVariant, presented: Credentials | None) -> RequestCase:

@@ -169,6 +169,7 @@ def segmented_body(factory: CaseFactory, *, segments: Sequence[Mapping[str, Any]
             factory.case(segmentation["title"], apply_mutation(factory.tree(alarm, State.FIRING), segmentation), shape)
             for _ in range(2)
         )
+        control = replace(control, is_changed="set" in segmentation)
         sizes = segmentation.get("sizes") or (_split_inside_character(case.request.body), len(case.request.body))
         groups.append(CaseGroup((replace(case, request=replace(case.request, segment_sizes=tuple(sizes))),), control))
     return ClauseTest(tuple(groups))

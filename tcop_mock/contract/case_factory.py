@@ -125,6 +125,14 @@ class CaseFactory:
         callback = self.generator.callback(replace(alarm, policy_id=unique_alarm.policy_id), state)
         return replace(callback, session_id=session_id).to_dict()
 
+    def firing_of(self, alarm: Alarm, resolved: dict[str, Any]) -> OutgoingRequest:
+        """Return the firing callback of the alarm that a resolved tree of :meth:`tree` ends."""
+        firing = self.generator.callback(alarm, State.FIRING).to_dict()
+        policy_id = resolved.get("alarmPolicyInfo", {}).get("policyId")
+        if policy_id is not None:
+            firing["alarmPolicyInfo"]["policyId"] = policy_id
+        return self.request(encode_json(firing))
+
     def match_shapes(self, globs: Sequence[str]) -> list[Shape]:
         """Return the shapes that match the globs, each once."""
         return list({shape.id: shape for glob in globs for shape in self.catalog.match(glob)}.values())

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.case_pattern import common_pattern, matching_values
 from tcop_mock.contract.credentials import is_near_miss
 from tcop_mock.contract.reproduce import (
     APP_URL,
@@ -61,31 +62,40 @@ def failures_of(case: RequestCase, attempt: Attempt, text: str) -> Iterator[Fail
         yield Failure(case, attempt, text)
 
 
-def findings(failures: Sequence[Failure], asserted_count: int, context: ReproductionContext) -> tuple[Finding, ...]:
+def findings(
+    failures: Sequence[Failure],
+    asserted_count: int,
+    context: ReproductionContext,
+    passed: Sequence[RequestCase] = (),
+) -> tuple[Finding, ...]:
     """Return one finding per distinct cause, each shown by its first case.
 
     Args:
         failures: what went wrong, in the order of the cases.
         asserted_count: how many cases have a result.
         context: the clause, the target and the run's seed and profile.
+        passed: the cases that did not fail, to say what the failed ones have in common.
     """
     groups: dict[str, list[Failure]] = {}
     for failure in failures:
         groups.setdefault(failure.cause or failure.text, []).append(failure)
-    return tuple(_finding(group[0].text, group, asserted_count, context) for group in groups.values())
+    return tuple(_finding(group, asserted_count, context, passed) for group in groups.values())
 
 
-def _finding(text: str, group: Sequence[Failure], asserted_count: int, context: ReproductionContext) -> Finding:
-    first = group[0]
+def _finding(
+    group: Sequence[Failure], asserted_count: int, context: ReproductionContext, passed: Sequence[RequestCase]
+) -> Finding:
+    first, text = group[0], group[0].text
+    pattern = common_pattern([failure.case for failure in group], passed)
     suffix = f" and {len(group) - 1} more" if len(group) > 1 else ""
     titles = [failure.title for failure in group[:_MAX_NAMED_CASES]]
     more_names = f", and {len(group) - len(titles)} more" if len(group) > len(titles) else ""
     frequency = _frequency(group, asserted_count, context.test)
     return Finding(
         title=f"{first.title}{suffix}: {text}",
-        detail=f"{frequency}: {text}. {'; '.join(titles)}{more_names}",
+        detail=f"{frequency}: {text}. {pattern}{'; '.join(titles)}{more_names}",
         shape=first.case.shape_id,
-        evidence=_failure_evidence(first, context.target),
+        evidence=_failure_evidence(first, context),
         reproduction=Reproduction(
             _curl_commands(first, context.target, insecure=INSECURE in context.flags),
             check_command(context),
@@ -171,8 +181,10 @@ def _masked_url(case: RequestCase, target: Target) -> str:
     return mask_query_secrets(f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}")
 
 
-def _failure_evidence(failure: Failure, target: Target) -> str:
-    request_text = evidence(failure.case, failure.attempt, target)
+def _failure_evidence(failure: Failure, context: ReproductionContext) -> str:
+    target = context.target
+    values = matching_values(failure.case, failure.attempt, _control_of(failure.case, context.test))
+    request_text = evidence(failure.case, failure.attempt, target, values)
     if failure.scenario is None:
         return request_text
     lines = [_step_summary(effect_text) for effect_text in failure.scenario.step_results]
@@ -185,6 +197,12 @@ def _failure_evidence(failure: Failure, target: Target) -> str:
     return f"{request_text}\n{target.credentials.mask(effect_text) if target.credentials else effect_text}"
 
 
+def _control_of(case: RequestCase, test: ClauseTest | None) -> RequestCase | None:
+    """Return the control of a case: the same request without what its clause changes."""
+    groups = test.groups if test else ()
+    return next((group.control for group in groups if any(other is case for other in group.cases)), None)
+
+
 def _step_summary(step_result: StepResult) -> str:
     statuses = ", ".join(str(attempt.status or attempt.outcome) for attempt in step_result.attempts[:_MAX_NAMED_CASES])
     open_count = "" if step_result.after.open_incidents is None else f", {step_result.after.open_count} open"
@@ -192,16 +210,26 @@ def _step_summary(step_result: StepResult) -> str:
     return f"{step_result.step.title}: answered {statuses}; {effect_count}{open_count}"
 
 
-def evidence(case: RequestCase, attempt: Attempt, target: Target) -> str:
-    """Show a request (``>``) and its answer (``<``), bounded, without credentials."""
+def evidence(case: RequestCase, attempt: Attempt, target: Target, values: Sequence[str] = ()) -> str:
+    """Show a request (``>``) and its answer (``<``), bounded, without credentials.
+
+    Args:
+        case: the request.
+        attempt: its answer.
+        target: the receiver.
+        values: parts of the body that are shown behind its beginning.
+    """
     request = case.request
+    body_lines = _quote(">", request.body, _MAX_REQUEST_CHARS)
+    if len(request.body) > _MAX_REQUEST_CHARS:
+        body_lines += [f"> … {escaped}" for escaped in values]
     if target.parser:
-        return "\n".join([*_quote(">", request.body, _MAX_REQUEST_CHARS), *_parser_lines(attempt)])
+        return "\n".join([*body_lines, *_parser_lines(attempt)])
     lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1", f"> Host: {target.authority}"]
     if request.credentials:
         lines.append(f"> Authorization: Basic {MASK} ({case.credential_variant} credentials)")
     lines += [f"> {name}: {value}" for name, value in request.headers]
-    lines += ["> " + ": ".join(request.framing_header), ">", *_quote(">", request.body, _MAX_REQUEST_CHARS)]
+    lines += ["> " + ": ".join(request.framing_header), ">", *body_lines]
     response = "\n".join(_response_lines(attempt))
     if is_near_miss(case.credential_variant) and request.credentials:
         response = request.credentials.mask(response)

@@ -72,15 +72,20 @@ def check(
 
 
 def check_directly(
-    handler: Handler, credentials: Credentials | None = None, *, profile: Profile | None = None
+    handler: Handler,
+    credentials: Credentials | None = None,
+    clauses: Sequence[str] = (),
+    *,
+    profile: Profile | None = None,
+    **options: Any,
 ) -> Verdict:
-    """Return the verdict on a handler by all clauses but those about connections.
+    """Return the verdict on a handler by the clauses, but those about connections.
 
     It is called without sockets, in virtual time, where nothing is late.
     """
     target = Target.parse(with_userinfo("http://receiver", credentials))
-    selected = select_clauses(load_clauses(), (), CONNECTION_CODES)
-    plan = CheckPlan(target, CATALOG, selected, profile or load_profile(), 7)
+    selected = select_clauses(load_clauses(), clauses, CONNECTION_CODES)
+    plan = CheckPlan(target, CATALOG, selected, profile or load_profile(), 7, **options)
 
     def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
         return verdict_of(CachedContractRun(plan, DirectTransport(handler, target, clock), clock, asyncio.sleep))
