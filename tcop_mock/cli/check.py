@@ -105,6 +105,7 @@ def check(
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
+        fail_on=outputs.level,
         flags=(*_reach_flags(options, pace), *reproduction_flags(observer)),
     )
     return _check_and_report(plan, outputs, common, insecure=options.insecure)

@@ -231,8 +231,9 @@ def evidence(case: RequestCase, attempt: Attempt, target: Target, values: Sequen
     lines += [f"> {name}: {value}" for name, value in request.headers]
     lines += ["> " + ": ".join(request.framing_header), ">", *body_lines]
     response = "\n".join(_response_lines(attempt))
-    if is_near_miss(case.credential_variant) and request.credentials:
-        response = request.credentials.mask(response)
+    if request.credentials:
+        is_secret = is_near_miss(case.credential_variant)
+        response = request.credentials.mask(response) if is_secret else request.credentials.mask_pair(response)
     return "\n".join([*lines, mask_credentials(response, target)])
 
 

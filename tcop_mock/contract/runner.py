@@ -30,7 +30,7 @@ from tcop_mock.contract.observation import EffectObservation, ObservationConfig
 from tcop_mock.contract.preflight import Preflight, run_preflight
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
-from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
+from tcop_mock.domain.contract import Clause, Level, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
     ClauseFinished,
@@ -125,6 +125,8 @@ class ContractRun:
     """The outcomes of the clauses that sent requests, by code."""
     _is_alive_checked: bool = False
     """Whether a plain callback was sent just before the malformed bodies."""
+    _notes: list[str] = field(default_factory=list)
+    """Notes of the verdict."""
     _published: set[str] = field(default_factory=set, repr=False)
     """Codes of the clauses whose event was yielded."""
     _repetitions_left: int = _MAX_REPEATED_CASES
@@ -179,6 +181,8 @@ class ContractRun:
                 for clause in plan.clauses
             ),
             run_info=run_info,
+            notes=tuple(self._notes),
+            fail_on=plan.fail_on,
         )
 
     async def events(self) -> AsyncIterator[RunEvent]:
@@ -627,6 +631,8 @@ class CheckPlan:
     """Further ones of the command line, to be named again likewise."""
     min_interval_s: float | None = None
     """Time between the starts of two requests at the least, for receivers that limit the rate."""
+    fail_on: Level = Level.MUST
+    """The least binding level whose clauses decide the result."""
     takes_parsed_body: bool = False
     """Whether the target is a callable that gets the JSON value of each body and no HTTP request."""
 
