@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.pools import regions
-from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.domain.alarm import Callback, Form, State
 from tcop_mock.domain.contract import ClauseTest, EffectScenario, ExpectedContent, RequestCase, SendMode, Step
 
@@ -222,9 +221,9 @@ def sent_strings(test: ClauseTest) -> Iterator[str]:
 
 
 def _scenarios(factory: CaseFactory, table: Mapping[str, Any]) -> Iterator[EffectScenario]:
-    for form in map(Form, table.get("forms", (Form.DOCUMENTED,))):
+    for form in map(Form, table.get("forms", (factory.generator.form,))):
         form_factory = factory.with_form(form)
-        for shape in factory.match_shapes(table.get("shapes", (PLAIN_SHAPE,))):
+        for shape in factory.match_shapes(table.get("shapes", (factory.plain_shape,))):
             title_parts = [shape.id, form if "forms" in table else "", table.get("title", "")]
             yield _scenario(form_factory, shape, ", ".join(filter(None, title_parts)), table)
 

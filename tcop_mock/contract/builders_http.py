@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.mutations import apply_mutation
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
@@ -162,7 +161,7 @@ def segmented_body(factory: CaseFactory, *, segments: Sequence[Mapping[str, Any]
             (bytes of each segment; the last value repeats). By default the body is split inside its first multi-byte
             character.
     """
-    shape, groups = factory.catalog.get(PLAIN_SHAPE), []
+    shape, groups = factory.catalog.get(factory.plain_shape), []
     alarm = factory.alarm(shape)
     for segmentation in segments:
         control, case = (

@@ -49,6 +49,7 @@ class CaseFactory:
         exhaustive: whether requests are cheap, so that more may be sent.
         template: the user's own template, which replaces TCOP's own callbacks.
         rerun: number of earlier runs of the clause. A rerun uses the same alarms with other policies.
+        plain_shape: id of the shape of plain callbacks.
     """
 
     catalog: Catalog
@@ -59,6 +60,7 @@ class CaseFactory:
     exhaustive: bool = False
     template: NotificationTemplate | None = None
     rerun: int = 0
+    plain_shape: str = PLAIN_SHAPE
     _alarm_count: int = 0
     _callback_count: int = 0
 
@@ -78,15 +80,16 @@ class CaseFactory:
             has_threshold: whether its metric has a threshold.
             like: an alarm of this shape, to get the same one with or without a threshold.
         """
-        is_plain = shape.id == PLAIN_SHAPE
+        is_plain = shape.id == self.plain_shape
         if like is None and not is_plain:
             self._alarm_count += 1
         serial = like.serial if like else _PLAIN_SERIAL if is_plain else self._serial(self._alarm_count)
-        metric = PLAIN_METRIC if is_plain else None
+        is_default = shape.id == PLAIN_SHAPE and is_plain
+        metric = PLAIN_METRIC if is_default else None
         alarm = self.generator.alarm(
             shape, serial, metric=metric, has_threshold=has_threshold, required_state=required_state
         )
-        return replace(alarm, region=_PLAIN_REGION) if is_plain else alarm
+        return replace(alarm, region=_PLAIN_REGION) if is_default else alarm
 
     def unique_alarm(self, shape: Shape, *, can_resolve: bool = True) -> Alarm:
         """Return an alarm with objects, a policy and sessions that no other alarm of the run has.
@@ -159,8 +162,8 @@ class CaseFactory:
         return template.render(shape, state, self.generator.lang, tree)
 
     def plain_case(self, title: str = "a plain firing callback") -> RequestCase:
-        """Return the case that posts the body that every receiver accepts."""
-        shape = self.catalog.get(PLAIN_SHAPE)
+        """Return the case that posts the body that the receiver accepts: of the plain shape."""
+        shape = self.catalog.get(self.plain_shape)
         return self.case(title, self.tree(self.alarm(shape), State.FIRING), shape)
 
     def request(self, body: bytes) -> OutgoingRequest:

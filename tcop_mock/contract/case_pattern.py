@@ -20,6 +20,7 @@ _MAX_TEXT_CHARS = 20_000
 _ARBITRARY_KEYS = frozenset({"sessionId", "policyId", "policyName"})
 """Their values differ from callback to callback anyway."""
 _STATE_KEYS = ("alarmStatus", "recoverTime", "durationTime")
+_NAMED_TRAITS = frozenset({"policy type", "namespace"})
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,7 +45,8 @@ def common_pattern(failed: Sequence[RequestCase], passed: Sequence[RequestCase])
                 return _sentence(
                     f"{noun}{value}".strip(), len(failed_traits), same, len(others), is_state=key == "state"
                 )
-    return _key_sentence(failed_traits, passed_traits)
+    only = _only_sentence(failed_traits, passed_traits) if len(passed_traits) > 1 else ""
+    return only or _key_sentence(failed_traits, passed_traits)
 
 
 def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | None = None) -> list[str]:
@@ -85,6 +87,15 @@ def _key_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, s
         return f"All lack {_shortest(lacking)}, which every passed one has. "
     if having:
         return f"All have {_shortest(having)}, which no passed one has. "
+    return ""
+
+
+def _only_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> str:
+    """Return what all passed ones are, and no failed one."""
+    for key in ("state", "type", "policy type", "namespace"):
+        values = {traits.get(key) for traits in passed}
+        if len(values) == 1 and None not in values and values.isdisjoint(traits.get(key) for traits in failed):
+            return f"Only {key if key in _NAMED_TRAITS else ''} {values.pop()} passed. ".replace("  ", " ")
     return ""
 
 

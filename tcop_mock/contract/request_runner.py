@@ -76,6 +76,7 @@ class RequestRunner:
         in_flight: how many requests may be under way at once.
         max_unanswered: after this number of cases without a response the rest of a clause is not sent.
         backoffs_left: how often a request is sent again after a response 429 or 503.
+        all_refused: why no case with a control has a result: the receiver accepts no callback of the catalogue.
     """
 
     transport: Transport
@@ -85,6 +86,7 @@ class RequestRunner:
     in_flight: int
     max_unanswered: int = _MAX_UNANSWERED
     backoffs_left: int = 0
+    all_refused: str = ""
     _semaphore: asyncio.Semaphore = field(init=False, repr=False)
     _unanswered: Counter[str] = field(init=False, repr=False)
     _progress: dict[str, _ClauseProgress] = field(init=False, repr=False)
@@ -200,9 +202,8 @@ class RequestRunner:
         self._unanswered[clause.code] += attempt.outcome in _UNANSWERED_OUTCOMES and attempt.status is None
         return _ControlResult(attempt, is_fired_first)
 
-    @staticmethod
     def _control_failed(
-        group: CaseGroup, test: ClauseTest, control: _ControlResult | None, *, full_response: bool
+        self, group: CaseGroup, test: ClauseTest, control: _ControlResult | None, *, full_response: bool
     ) -> Exclusion | None:
         """Return why the cases of a group prove nothing if its control is not accepted."""
         if group.control is None or control is None:
@@ -212,7 +213,8 @@ class RequestRunner:
             return None
         if test.send_order is SendOrder.BURST and attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
             return None  # a burst is there to find out that it is too many
-        return refusal("", group.control, attempt)
+        exclusion = refusal("", group.control, attempt)
+        return exclusion._replace(reason=self.all_refused) if self.all_refused else exclusion
 
     async def _negative_control_accepted(self, group: CaseGroup) -> Exclusion | None:
         """Send the negative control of a group; return why its cases prove nothing if it is accepted."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext, answered_in_time
+from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext, answered_in_time, describe_response
 from tcop_mock.contract.attribution import NAMED_CLAUSES, attributed_results
 from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.case_factory import CaseFactory
@@ -27,6 +27,7 @@ from tcop_mock.contract.clause_outcome import (
 from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of, builder_of
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
+from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
 from tcop_mock.contract.preflight import Preflight, run_preflight
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
@@ -47,7 +48,7 @@ from tcop_mock.errors import TargetError
 from tcop_mock.transport.delivery import RateLimitedTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
@@ -66,6 +67,8 @@ _SPARE_REQUESTS = 12
 _PREFLIGHT_CODE = "TCM000"
 
 _CONTROL_CODE = "TCM001"
+
+_TRIAL_CODE = "TCM002"
 
 _EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
 
@@ -125,6 +128,7 @@ class ContractRun:
     """The outcomes of the clauses that sent requests, by code."""
     _is_alive_checked: bool = False
     """Whether a plain callback was sent just before the malformed bodies."""
+    _plain: PlainCallback = field(default_factory=PlainCallback)
     _notes: list[str] = field(default_factory=list)
     """Notes of the verdict."""
     _published: set[str] = field(default_factory=set, repr=False)
@@ -196,6 +200,9 @@ class ContractRun:
         factory = self._factory(_PREFLIGHT_CODE)
         plain_case = factory.plain_case()
         preflight = await self._preflight(plain_case.request)
+        if is_refused(preflight.attempt):
+            preflight = await self._find_plain(preflight, deadline)
+            factory = self._factory(_PREFLIGHT_CODE)
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
         for clause in plan.clauses:
             skipped_result = self._skip_result(clause, preflight)
@@ -220,6 +227,9 @@ class ContractRun:
         parallel_runner = RequestRunner(
             self.transport, self.sleep, preflight.deadline_s, AssertionContext(slow=preflight.slow), preflight.in_flight
         )
+        if is_refused(preflight.attempt):
+            answer = describe_response(preflight.attempt)
+            parallel_runner.all_refused = f"no callback of the catalogue is accepted, a plain one is {answer} (TCM101)"
         sequential_runner = parallel_runner.sequential() if preflight.attempt.accepted else None
         observation: EffectObservation | None = None
         for phase in Phase:
@@ -257,6 +267,41 @@ class ContractRun:
         self._is_alive_checked |= is_needed
         return is_needed
 
+    async def _find_plain(self, preflight: Preflight, deadline: float) -> Preflight:
+        """Find a callback that the receiver accepts, for the clauses that need a plain one."""
+
+        async def find_accepted(factories: Sequence[CaseFactory]) -> list[bool]:
+            semaphore = asyncio.Semaphore(preflight.in_flight)
+
+            async def is_accepted(factory: CaseFactory) -> bool:
+                async with semaphore:
+                    request = factory.plain_case().request
+                    return (await self.transport(request, deadline_s=preflight.deadline_s)).accepted
+
+            return list(await asyncio.gather(*map(is_accepted, factories)))
+
+        trial = Trial(None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline - self.clock()):
+                trial = await try_candidates(self.plan.catalog, self._plain_factory, find_accepted)
+        if trial.plain is None:
+            return preflight
+        answer = describe_response(preflight.attempt)
+        self._use_plain(trial, f"{self._plain} is {answer}")
+        return await self._preflight(self._factory(_PREFLIGHT_CODE).plain_case().request)
+
+    def _use_plain(self, trial: Trial, reason: str) -> None:
+        """Use another plain callback, and note why."""
+        if trial.plain is None:
+            return
+        pattern = f" {trial.pattern}" if trial.pattern else ""
+        self._notes.append(f"The plain callback of this run is {trial.plain}, because {reason}.{pattern}")
+        self._plain = trial.plain
+        self._tests.clear()
+
+    def _plain_factory(self, plain: PlainCallback) -> CaseFactory:
+        return self._factory(_TRIAL_CODE, plain=plain)
+
     def _record_late_preflight(self, plain_case: RequestCase, preflight: Preflight) -> None:
         """Fail the clause about the deadline: the plain callback was late already."""
         for clause in self.plan.clauses:
@@ -287,11 +332,21 @@ class ContractRun:
         if observer is None or not self._pending_clauses(*_EFFECT_PHASES):
             return None
         observation = EffectObservation(config, observer, self.transport, self.clock, self.sleep, preflight, deadline)
-        observation.runner.all_sent_text = "\n".join(
-            text for clause in self.plan.clauses for text in sent_strings(self._test(clause))
-        )
+        observation.runner.all_sent_text = self._all_sent_text()
         await observation.calibrate(self._factory(_CONTROL_CODE))
+        if observation.is_plain_dropped:
+            trial = Trial(None)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout((deadline - self.clock()) / 2):
+                    trial = await try_candidates(self.plan.catalog, self._plain_factory, observation.find_effective)
+            if trial.plain is not None:
+                self._use_plain(trial, f"{self._plain} is accepted and has no effect")
+                observation.runner.all_sent_text = self._all_sent_text()
+                await observation.calibrate(self._factory(_CONTROL_CODE, rerun=1))
         return observation
+
+    def _all_sent_text(self) -> str:
+        return "\n".join(text for clause in self.plan.clauses for text in sent_strings(self._test(clause)))
 
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
@@ -479,17 +534,18 @@ class ContractRun:
     def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         return builder_of(clause)(self._factory(clause.code, rerun), **clause.builder.params)
 
-    def _factory(self, code: str, rerun: int = 0) -> CaseFactory:
-        plan = self.plan
+    def _factory(self, code: str, rerun: int = 0, plain: PlainCallback | None = None) -> CaseFactory:
+        plan, plain = self.plan, plain or self._plain
         return CaseFactory(
             plan.catalog,
-            Generator(plan.seed, wire_format=plan.profile.wire_format),
+            Generator(plan.seed, form=plain.form, wire_format=plan.profile.wire_format),
             code,
             credentials=plan.target.credentials,
             headers=plan.profile.delivery.headers,
             exhaustive=plan.target.parser is not None,
             template=plan.template,
             rerun=rerun,
+            plain_shape=plain.shape_id,
         )
 
     def _skip_result(self, clause: Clause, preflight: Preflight) -> ClauseResult | None:

@@ -109,7 +109,7 @@ class Credentials:
         return text
 
     def mask_pair(self, text: str) -> str:
-        """Return the text with the base64 token and ``user:password`` masked, where user and password stand together."""
+        """Return the text with the base64 token and ``user:password`` masked."""
         token = self.token().reveal()
         text = _mask_word(text, token)
         text = _mask_word(text, token.rstrip("=")) if len(token.rstrip("=")) >= _MIN_WORD_CHARS else text
@@ -125,7 +125,7 @@ _MIN_TEXT_CHARS = 6
 _MIN_WORD_CHARS = 4
 """A secret of this length is masked where it is a whole word; a shorter one only where it stands for a credential."""
 
-_LABEL_OF_SECRET = r"(?:pass(?:word|wd|phrase)?|pwd|pw|secret|user(?:[-_ ]?name)?|login|credentials?)"
+_FIELD_NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|pw|secret|user(?:[-_ ]?name)?|login|credentials?)"
 """What stands before a credential in messages."""
 
 
@@ -143,7 +143,7 @@ def _mask_spelling(text: str, spelling: str) -> str:
     if len(spelling) >= _MIN_WORD_CHARS:
         return _mask_word(text, spelling)
     secret = re.escape(spelling)
-    labelled = rf"(?<![^\W_])({_LABEL_OF_SECRET}[\"'\\]*\s*(?:[:=]|is\b|was\b)?\s*[\"'\\]*){secret}(?!\w)"
+    labelled = rf"(?<![^\W_])({_FIELD_NAMES}[\"'\\]*\s*(?:[:=]|is\b|was\b)?\s*[\"'\\]*){secret}(?!\w)"
     text = re.sub(labelled, _keep, text, flags=re.IGNORECASE)
     text = re.sub(rf"(\\?[\"'`]){secret}(?=\\?[\"'`])", _keep, text)
     text = re.sub(rf"(//){secret}(?=[:@])|(//[^/@\s]*:){secret}(?=@)", _keep, text)

@@ -51,6 +51,15 @@ def test_a_key_that_makes_the_difference_is_told() -> None:
     assert common_pattern([named, named], [bare]) == having
 
 
+def test_the_only_product_that_passes_is_told() -> None:
+    """Several products fail, and all that passes is of one."""
+    failed = [_case(alarmObjInfo={"namespace": namespace}) for namespace in ("qce/cvm", "qce/clb")]
+    passed = [_case(alarmObjInfo={"namespace": "qce/tke2"})] * 2
+    assert common_pattern(failed, passed) == "Only namespace qce/tke2 passed. "
+    mixed = [_case(alarmType="event"), _case(alarmType="other")]
+    assert common_pattern(mixed, [_case()] * 2) == "Only metric alarms passed. "
+
+
 def test_nothing_is_told_of_what_cannot_be_compared() -> None:
     """One case, bodies that are no objects, or no passed case."""
     broken = RequestCase("x", OutgoingRequest(b"{"))

@@ -49,7 +49,7 @@ class CachedContractRun(ContractRun):
 
     def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         plan = self.plan
-        key = (clause.code, rerun, plan.seed, plan.profile.name, plan.target.credentials, plan.template)
+        key = (clause.code, rerun, plan.seed, plan.profile.name, plan.target.credentials, plan.template, self._plain)
         if key not in _TESTS:
             _TESTS[key] = super()._build_test(clause, rerun)
         return _TESTS[key]
