@@ -593,6 +593,30 @@ def _with_vanished(
     return replace(outcome, notes=(*outcome.notes, note))
 
 
+def planned_requests(plan: CheckPlan) -> dict[str, int]:
+    """Return how many requests each clause sends to a receiver that keeps the contract, by code; 0: it is not run.
+
+    Besides them a run sends a plain callback first, and a few between the phases.
+    """
+    run = ContractRun(plan, _no_transport, time.perf_counter, asyncio.sleep)
+    return {
+        clause.code: 0 if plan.missing_prerequisite(clause) else _sent_count(run._test(clause))  # noqa: SLF001 - own module
+        for clause in plan.clauses
+    }
+
+
+async def _no_transport(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+    raise NotImplementedError  # nothing is sent
+
+
+def _sent_count(test: ClauseTest) -> int:
+    groups = sum(
+        len(group.cases) + sum(other is not None for other in (group.control, group.negative_control, group.background))
+        for group in test.groups
+    )
+    return groups + sum(len(step.cases) for scenario in test.effect_scenarios for step in scenario.steps)
+
+
 def _request_count(test: ClauseTest) -> int:
     """Return how many requests a test waits for at most."""
     group_requests = sum(len(group.cases) + 2 for group in test.groups)
