@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tcop_mock.contract.reproduce import ReproductionContext
-    from tcop_mock.domain.contract import ClauseTest, RequestCase
+    from tcop_mock.domain.contract import ClauseTest, EffectScenario, RequestCase
     from tcop_mock.domain.delivery import Attempt
 
 _BUSY_STATUSES = frozenset(
@@ -38,6 +38,8 @@ _NAMED_CLAUSES = re.compile(r"\((TCM\d{3}(?:, TCM\d{3})*)\)")
 
 LATE_CLAUSE, LOAD_CLAUSE = "TCM102", "TCM515"
 """The clauses that report late responses, and failures beside other callbacks only."""
+
+_MAX_SHAPES_WITH_MAIN = 10
 
 NOT_REPEATED = "beside other callbacks; no time was left to repeat it alone"
 
@@ -246,6 +248,13 @@ def load_failure(failure: Failure, repetitions: int) -> Failure | None:
         text=f"{text} only under concurrency: beside other callbacks, and not alone in {repetitions} repetitions",
         cause=f"{text} only under concurrency",
     )
+
+
+def main_case(cases: Sequence[RequestCase] | Sequence[EffectScenario]) -> str:
+    """Return the title of the case that a clause is about: the first one. Cases of many products have none."""
+    if not cases or len({case.shape_id for case in cases}) > _MAX_SHAPES_WITH_MAIN:
+        return ""
+    return cases[0].title
 
 
 def select_cases(test: ClauseTest, titles: Collection[str]) -> ClauseTest:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, refusal
+from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.effect_assertions import (
     EFFECT_ASSERTIONS,
     NO_FIRST_EFFECT,
@@ -118,7 +118,7 @@ class EffectRunner:
         ended = sorted(self._results.get(clause.code, ()), key=lambda end: order[end[0].title])
         uses_other_view = self._poller_of(clause).observer is not self.poller.observer
         outcome = _to_outcome(clause, ended, names_other_clauses=not uses_other_view)
-        return replace(outcome, main_title=next(iter(order), ""))
+        return replace(outcome, main_title=main_case(test.effect_scenarios))
 
     async def run_scenario(
         self, scenario: EffectScenario, poller: EffectPoller

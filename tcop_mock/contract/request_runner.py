@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.assertions import RATE_LIMITED, AssertionContext, inconclusive_reason, matches_status
-from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, refusal
+from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.clauses import assertion_of
 from tcop_mock.contract.findings import Failure, failures_of
 from tcop_mock.domain.contract import CredentialVariant, SendOrder
@@ -137,7 +137,8 @@ class RequestRunner:
                 else:
                     failures += failures_of(case, attempt, text)
         answered_titles = frozenset(case.title for case, _ in case_results if case.is_asserted)
-        all_titles = [case.title for group in test.groups for case in group.cases if case.is_asserted]
+        asserted_cases = [case for group in test.groups for case in group.cases if case.is_asserted]
+        all_titles = [case.title for case in asserted_cases]
         return ClauseOutcome(
             failures=tuple(failures),
             inconclusive=tuple(inconclusive.values()),
@@ -147,7 +148,7 @@ class RequestRunner:
             rerun=(frozenset(all_titles) - answered_titles)
             | inconclusive.keys()
             | {failure.title for failure in failures},
-            main_title=all_titles[0] if all_titles else "",
+            main_title=main_case(asserted_cases),
         )
 
     async def repeat(
