@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext, answered_in_time, describe_response
@@ -286,17 +286,13 @@ class ContractRun:
                 trial = await try_candidates(self.plan.catalog, self._plain_factory, find_accepted)
         if trial.plain is None:
             return preflight
-        answer = describe_response(preflight.attempt)
-        self._use_plain(trial, f"{self._plain} is {answer}")
+        self._use_plain(trial.plain, f"{self._plain} is {describe_response(preflight.attempt)}", trial.pattern)
         return await self._preflight(self._factory(_PREFLIGHT_CODE).plain_case().request)
 
-    def _use_plain(self, trial: Trial, reason: str) -> None:
+    def _use_plain(self, plain: PlainCallback, reason: str, pattern: str) -> None:
         """Use another plain callback, and note why."""
-        if trial.plain is None:
-            return
-        pattern = f" {trial.pattern}" if trial.pattern else ""
-        self._notes.append(f"The plain callback of this run is {trial.plain}, because {reason}.{pattern}")
-        self._plain = trial.plain
+        self._notes.append(f"The plain callback of this run is {plain}, because {reason}. {pattern}".strip())
+        self._plain = plain
         self._tests.clear()
 
     def _plain_factory(self, plain: PlainCallback) -> CaseFactory:
@@ -340,7 +336,7 @@ class ContractRun:
                 async with asyncio.timeout((deadline - self.clock()) / 2):
                     trial = await try_candidates(self.plan.catalog, self._plain_factory, observation.find_effective)
             if trial.plain is not None:
-                self._use_plain(trial, f"{self._plain} is accepted and has no effect")
+                self._use_plain(trial.plain, f"{self._plain} is accepted and has no effect", trial.pattern)
                 observation.runner.all_sent_text = self._all_sent_text()
                 await observation.calibrate(self._factory(_CONTROL_CODE, rerun=1))
         return observation
@@ -598,15 +594,11 @@ def planned_requests(plan: CheckPlan) -> dict[str, int]:
 
     Besides them a run sends a plain callback first, and a few between the phases.
     """
-    run = ContractRun(plan, _no_transport, time.perf_counter, asyncio.sleep)
+    run = ContractRun(plan, cast("Transport", None), time.perf_counter, asyncio.sleep)  # nothing is sent
     return {
         clause.code: 0 if plan.missing_prerequisite(clause) else _sent_count(run._test(clause))  # noqa: SLF001 - own module
         for clause in plan.clauses
     }
-
-
-async def _no_transport(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
-    raise NotImplementedError  # nothing is sent
 
 
 def _sent_count(test: ClauseTest) -> int:

@@ -9,6 +9,8 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from incident_receiver import IncidentReceiver
+from incident_receivers import check_with_observer
 from run_check import check_directly, failed_codes
 
 from tcop_mock.catalog.profiles import load_profile
@@ -152,6 +154,47 @@ def test_faults_now_and_then_are_found(fault: str, clauses: list[str], codes: se
     )
     assert found >= 9
     assert failed_codes(check_directly(correct_receiver, clauses=clauses)) == set()
+
+
+class _FaultyAmongEffects(IncidentReceiver):
+    """Has faults in its responses to resolves, from the twelfth look at its effects on."""
+
+    faults: int = 0
+    status: int = 500
+    """Of the faulty responses; 0: they are late."""
+    looks: int = 0
+
+    async def __call__(self, request: ReceivedRequest) -> Reply:
+        """Answer a request."""
+        self.looks += request.method == "GET"
+        is_resolve = request.method == "POST" and b'"alarmStatus":"0"' in request.body
+        if is_resolve and self.looks > 12 and self.faults:
+            self.faults -= 1
+            if not self.status:
+                await asyncio.sleep(6.0)
+            return Reply(self.status or 200)
+        return await super().__call__(request)
+
+
+@pytest.mark.parametrize(
+    "faulty, status, expected",
+    [
+        (1, 500, (ClauseStatus.PASS, ClauseStatus.PASS, ClauseStatus.FAIL)),  # the burst reports it
+        (1, 502, (ClauseStatus.PASS, ClauseStatus.PASS, ClauseStatus.PASS)),  # busy
+        (99, 500, (ClauseStatus.FAIL, ClauseStatus.PASS, ClauseStatus.PASS)),
+        (99, 0, (ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.PASS)),
+    ],
+    ids=["once", "busy", "always", "late"],
+)
+def test_a_refusal_among_effects_is_repeated_alone_before_a_clause_reports_it(
+    faulty: int, status: int, expected: tuple[ClauseStatus, ...]
+) -> None:
+    """What a scenario was refused is sent again: TCM101 or TCM102 reports it, or the burst if it was only once."""
+    receiver = _FaultyAmongEffects()
+    receiver.faults, receiver.status = faulty, status
+    results = _results(check_with_observer(receiver, ["TCM101", "TCM102", "TCM505", "TCM515"]))
+    assert tuple(results[code].status for code in ("TCM101", "TCM102", "TCM515")) == expected
+    assert results["TCM505"].status is ClauseStatus.ERROR
 
 
 def test_one_slow_response_is_no_finding() -> None:

@@ -10,6 +10,7 @@ from tcop_mock.contract.clause_outcome import (
     ClauseOutcome,
     Exclusion,
     load_failure,
+    main_case,
     refusal,
     select_cases,
 )
@@ -136,3 +137,30 @@ def test_what_a_profile_leaves_nothing_of_is_not_run() -> None:
         ClauseStatus.NOT_RUN,
         "callbacks of profile 2023 have nothing that it could change",
     )
+
+
+def test_what_the_time_limit_cuts_is_told_as_seen_beside_others() -> None:
+    """Failures say that nothing repeated them; a busy receiver is not blamed; alone they stay as they are."""
+    outcome = ClauseOutcome(failures=(_problem("a"), _problem("b", 503)), asserted=frozenset("ab"))
+    cut = outcome.cut_short(is_concurrent=True)
+    text = "answered 500, beside other callbacks; no time was left to repeat it alone"
+    assert [(failure.title, failure.text) for failure in cut.failures] == [("a", text)]
+    assert cut.inconclusive == ("b: answered 503, beside other callbacks; no time was left to repeat it alone",)
+    assert outcome.cut_short(is_concurrent=False) == outcome
+
+
+def test_silence_after_abuse_is_another_clause_s() -> None:
+    """A control without a response is TCM409's after malformed bodies, and nobody's after a burst."""
+    silent = refusal("x", _problem("c", None).case, _problem("c", None).attempt)
+    answered = refusal("y", _problem("c").case, _problem("c").attempt)
+    outcome = ClauseOutcome(skipped=(silent, answered, Exclusion("z", "z")))
+    assert [exclusion.codes for exclusion in outcome.blaming("TCM409").skipped] == [("TCM409",), ("TCM101",), ()]
+    assert [exclusion.codes for exclusion in outcome.blaming("").skipped] == [(), ("TCM101",), ()]
+
+
+def test_the_main_case_is_the_first_of_a_few_products() -> None:
+    """A clause about the whole catalogue has none, nor has one without cases."""
+    cases = [RequestCase(str(number), OutgoingRequest(b""), f"x/{number}") for number in range(12)]
+    assert main_case(cases[:3]) == "0"
+    assert main_case(cases) == ""
+    assert main_case([]) == ""
