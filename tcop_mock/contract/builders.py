@@ -23,6 +23,7 @@ from tcop_mock.contract.builders_http import (
     template_notices,
     truncated_body,
 )
+from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.credentials import (
     NO_CREDENTIALS,
     VARIANT_TITLES,
@@ -152,13 +153,19 @@ def scalar_types(factory: CaseFactory, *, fields: Sequence[Mapping[str, Any]]) -
             ``states``, by default those of a plain firing callback.
     """
     groups = []
-    for field in fields:
-        shape = factory.catalog.get(field.get("shape", factory.plain_shape))
+    for shape_id, field in (pair for table in fields for pair in _shapes_of(factory, table)):
+        shape = factory.catalog.get(shape_id)
         for state in map(State, field.get("states", (State.FIRING,))):
             alarm = factory.alarm(shape, required_state=state)
             cases = _applicable_cases(partial(_case_with_type, factory, alarm, state, field["path"]), field["types"])
             groups.append(CaseGroup(cases, any_accepted=True))
     return ClauseTest(tuple(groups))
+
+
+def _shapes_of(factory: CaseFactory, field: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield a field with its shape; by default the usual plain shape, and that of the run if it is another one."""
+    default = (PLAIN_SHAPE, factory.plain_shape)
+    yield from ((shape_id, field) for shape_id in dict.fromkeys([field["shape"]] if "shape" in field else default))
 
 
 def raw_bodies(
