@@ -16,7 +16,7 @@ _TEXTS = {
         "needs a user or password with @ : / %, blanks or signs beyond ASCII, which are the ones that get lost"
     ),
     Prerequisite.HTTP: "needs http: an app in this process has no connections",
-    Prerequisite.OBSERVER: "needs observer: give --observe-url, --observe-cmd or --downstream",
+    Prerequisite.OBSERVER: "needs observer: give --observe-url, --observe-cmd, --observe-call or --downstream",
     Prerequisite.OPEN_INCIDENTS: (
         "needs to see what is open: give --observe-open, or have the receiver forward to /pagerduty of --downstream"
     ),

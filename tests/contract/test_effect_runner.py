@@ -197,8 +197,11 @@ def test_a_seed_that_the_receiver_knows_is_told() -> None:
 
 def test_a_refused_alarm_tells_nothing_about_effects() -> None:
     """Who refuses a callback breaks TCM101, not the clauses about effects."""
+    [refused, item] = check_with_observer(IncidentReceiver("refuses-events"), ["TCM101", "TCM519"]).results
+    assert (refused.status, item.status) == (ClauseStatus.FAIL, ClauseStatus.PASS)
+    assert "answered 422 (TCM101)" in item.reason
     [item] = check_with_observer(IncidentReceiver("refuses-events"), ["TCM519"]).results
-    assert item.status is ClauseStatus.PASS
+    assert item.status is ClauseStatus.ERROR  # nobody else reports it
     assert "answered 422 (TCM101)" in reason_text(item)
 
 
