@@ -52,9 +52,11 @@ ALSO = {
     "TCM301-status-must-be-a-number": {"TCM101"},
     "TCM301-vport-must-be-text": {"TCM101"},
     "TCM303-needs-region": {"TCM101"},
+    "TCM305-needs-one-spelling-of-the-instance-id": {"TCM320"},
     "TCM307-knows-no-events": {"TCM101"},
+    "TCM308-knows-two-types": {"TCM320"},
 }
-"""Bugs that also break other clauses: the catalogue has such bodies, or no callback is accepted at all."""
+"""Bugs that also break other clauses: they post such bodies, too, or no callback is accepted at all."""
 LOCKED = {name for name in MUTANTS if name.startswith("TCM203")}
 """They reject the valid credentials, so that no other clause can be checked."""
 TEMPLATED = {name for name in MUTANTS if Prerequisite.TEMPLATE in CLAUSES[name[:6]].prerequisites}
