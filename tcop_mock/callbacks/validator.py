@@ -157,7 +157,7 @@ class CallbackValidator:
             problems,
             _not_covered_by(deviations, problems),
             generation.profile.name if classification.kind == AlarmKind.METRIC else None,
-            generation.form,
+            None if classification.kind == PROMETHEUS else generation.form,
         )
 
     def _generation(self, kind: str, tree: Any) -> Generation:  # noqa: ANN401 - any JSON value
