@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tcop_mock.contract.reproduce import ReproductionContext
     from tcop_mock.domain.contract import Clause
 
-NAMED_CLAUSES = frozenset({"TCM101", LATE_CLAUSE, "TCM201", "TCM202", "TCM409", "TCM505", LOAD_CLAUSE, "TCM519"})
+NAMED_CLAUSES = frozenset(
+    {"TCM101", LATE_CLAUSE, "TCM201", "TCM202", "TCM409", "TCM505", LOAD_CLAUSE, "TCM519", "TCM527", "TCM601"}
+)
 """Clauses that reasons name. Their results are final only at the end of a run."""
 
 _COLLECTING_CLAUSES = frozenset({LATE_CLAUSE, LOAD_CLAUSE})

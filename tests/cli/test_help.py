@@ -26,20 +26,7 @@ from tcop_mock.cli.stdout import _take_descriptor
 if TYPE_CHECKING:
     from commands import RunCommand
 
-VERBS = [
-    "list",
-    "show",
-    "emit",
-    "validate",
-    "learn",
-    "export",
-    "send",
-    "replay",
-    "check",
-    "load",
-    "reconcile",
-    "listen",
-]
+VERBS = ["list", "show", "emit", "validate", "learn", "export", "send", "replay", "check", "load", "reconcile"]
 VERBS += ["listen", "explain", "demo", "doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)

@@ -102,6 +102,15 @@ def test_no_two_clauses_share_an_object() -> None:
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.parametrize("shapes", [["*"], ["redis/*"], ["redis/instance-1min"]])
+def test_retired_shapes_are_posted_only_where_they_are_chosen(shapes: list[str]) -> None:
+    """TCOP has no such policies any more, so no receiver must take them."""
+    clause = parse_clause("TCM999-x", TABLE | {"requests": {"builder": "every_shape", "shapes": shapes}})
+    titles = {case.title.split()[0] for group in _build(clause, _factory(clause)).groups for case in group.cases}
+    retired = {shape.id for shape in Catalog.load() if shape.retired}
+    assert titles & retired == (retired & set(shapes))
+
+
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_case_is_identified_by_its_title(clause: Clause) -> None:
     """Titles are unique within a clause. In a rerun only sessions and policies differ."""

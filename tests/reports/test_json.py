@@ -273,6 +273,8 @@ def test_a_shape_as_json() -> None:
         "assumed": list(shape.assumed),
         "forms": ["documented", "observed"],
         "aliases": {},
+        "optional": [],
+        "retired": None,
         "observed": {"dimensions": {"deviceName": "{name}"}, "show_name_suffix": " ", "additional_msg": []},
         "cloudevents": None,
         "sample": {
