@@ -2,7 +2,7 @@
 
 PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
 SCRIPT_FORMATS = ("curl", "http", "k6", "pytest", "vegeta")
-STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "pagerduty", "json")
+STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "pagerduty", "telegram", "discord", "teams", "json")
 FAULTS = (
     "status",
     "delay",

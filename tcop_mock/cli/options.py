@@ -169,6 +169,15 @@ class ObserverOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """How to start a receiver, and which of its calls to catch."""
+
+    command: str | None = None
+    catch: bool = True
+    catch_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReportOptions:
     """Reports and the baseline of a check."""
 
@@ -502,6 +511,39 @@ def delivery_options(function: Function) -> Function:
                 type=click.FloatRange(min=0, max=1e6),
                 metavar="FACTOR",
                 help="Multiply all simulated waits by this factor.  [default: 1 between attempts, 0 between callbacks]",
+            ),
+        ],
+    )(function)
+
+
+def run_options(function: Function) -> Function:
+    """Add the options of a receiver that the check starts; pass ``running``."""
+    return with_options(
+        RunOptions,
+        "running",
+        [
+            option(
+                "--run",
+                "command",
+                group=TARGET,
+                metavar="CMD",
+                help="Start the receiver with this command, and end it afterwards. It listens at {port} in CMD, or at "
+                "PORT in its environment; TARGET may be a path.",
+            ),
+            option(
+                "--catch/--no-catch",
+                group=EFFECTS,
+                default=True,
+                help="With --run: answer the receiver's calls to chats and PagerDuty in their place, observe them, and "
+                "refuse all others.  [default: catch]",
+            ),
+            option(
+                "--catch-host",
+                "catch_hosts",
+                group=EFFECTS,
+                multiple=True,
+                metavar="HOST=KIND",
+                help=f"Also catch calls to this host, as those to {listed(STUB_SERVICES)}; repeatable.",
             ),
         ],
     )(function)

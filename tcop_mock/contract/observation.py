@@ -19,16 +19,19 @@ from tcop_mock.errors import ObserverError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
+    from tcop_mock.server.catching_proxy import CallLog
     from tcop_mock.server.downstream import DownstreamRecorder
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
 _IN_FLIGHT = 16
+_NO_CALL = "it called none; does it keep its alarms itself, or does its client ignore the proxy?"
 
 
 class DownstreamAddress(NamedTuple):
@@ -60,6 +63,9 @@ class ObservationConfig:
         restart: restarts the receiver.
         effect_timeout_s: how long an effect may take to appear, in seconds.
         downstream_address: where :meth:`listening` opens the stub services.
+        calls: calls of a receiver that runs behind our proxy; the downstream services see those that are caught. Then
+            it is no error that nothing was caught.
+        lifetime: returns what has to run during the check besides the stub services, such as the receiver.
     """
 
     observer: Observer | None = None
@@ -67,18 +73,22 @@ class ObservationConfig:
     restart: Callable[[], Awaitable[None]] | None = None
     effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S
     downstream_address: DownstreamAddress | None = None
+    calls: CallLog | None = None
+    lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Have the downstream services listen, if there are any.
+        """Have the downstream services listen, if there are any, and the receiver run, if it is ours to start.
 
         Raises:
-            UsageError: nothing can listen at the address.
+            UsageError: nothing can listen at the address, or the receiver cannot be started.
+            TargetError: the receiver does not listen.
         """
-        if self.downstream is None or self.downstream_address is None:
-            yield
-            return
-        async with self.downstream.server(*self.downstream_address):
+        async with contextlib.AsyncExitStack() as stack:
+            if self.downstream is not None and self.downstream_address is not None:
+                await stack.enter_async_context(self.downstream.server(*self.downstream_address))
+            if self.lifetime is not None:
+                await stack.enter_async_context(self.lifetime())
             yield
 
     def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
@@ -165,7 +175,8 @@ class EffectObservation:
                 return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error)
             not_visible = self._no_effect or not_visible
         if not_visible:
-            return ClauseResult(clause, ClauseStatus.ERROR, missing=not_visible)
+            is_error = not_visible.kind is not Prerequisite.CAUGHT_CALL
+            return ClauseResult(clause, ClauseStatus.ERROR if is_error else ClauseStatus.NOT_RUN, missing=not_visible)
         unused = self._unused_service(clause)
         return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=unused) if unused else None
 
@@ -179,8 +190,14 @@ class EffectObservation:
             and downstream is not None
             and not downstream.reached_services
         ):
-            return MissingPrerequisite(Prerequisite.FORWARDING, (_refusal_hint(downstream),))
+            return self._no_caught_call() or MissingPrerequisite(Prerequisite.FORWARDING, (_refusal_hint(downstream),))
         return None
+
+    def _no_caught_call(self) -> MissingPrerequisite | None:
+        """Return what is missing where the stub services see caught calls only, and there was none."""
+        if self.config.calls is None or (self.config.downstream and self.config.downstream.reached_services):
+            return None
+        return MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("; ".join(self.config.calls.hints()) or _NO_CALL,))
 
     def _unused_service(self, clause: Clause) -> MissingPrerequisite | None:
         """Return what the receiver does not do although the clause is about it."""
@@ -195,7 +212,9 @@ class EffectObservation:
     def _missing_effect(self) -> MissingPrerequisite:
         timeout = f"{self.config.effect_timeout_s:g}s"
         if self.config.observer is None and self.config.downstream is not None:
-            return MissingPrerequisite(Prerequisite.FORWARDED_EFFECT, (timeout, _refusal_hint(self.config.downstream)))
+            return self._no_caught_call() or MissingPrerequisite(
+                Prerequisite.FORWARDED_EFFECT, (timeout, _refusal_hint(self.config.downstream))
+            )
         return MissingPrerequisite(Prerequisite.VISIBLE_EFFECT, (timeout,))
 
 

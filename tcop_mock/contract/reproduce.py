@@ -28,6 +28,8 @@ _PARSER_COMMAND = (
 """How a parser is given a body without us."""
 _SECRET_FLAGS = frozenset({"--observe-cmd", "--restart-cmd"})
 """Commands may hold a secret anywhere."""
+_PUBLIC_COMMAND = re.compile(r"(?!.*(?i:pass|secret|token|key|auth))[\w./{}: -]+")
+"""A command line without variables, quotes and words about secrets."""
 _PUBLIC_URL = re.compile(r"https?://[^/?#@]*(?:/[^?#]*)?(?:\?[\w.-]+=\{token\}(?:&[\w.-]+=\{token\})*)?")
 """A URL without credentials, in whose query nothing stands but what is looked for."""
 _HERE_DOCUMENT_END = "TCOP_BODY"
@@ -47,6 +49,7 @@ class Flag(NamedTuple):
 
 
 INSECURE = Flag("--insecure")
+RUN = "--run"
 
 
 class ReproductionContext(NamedTuple):
@@ -88,6 +91,7 @@ def replay_command(case: RequestCase, context: ReproductionContext) -> str:
     """
     if (
         context.template_file
+        or _is_run(context)
         or context.target.parser
         or context.test is None
         or not _is_self_contained(case, context.test)
@@ -105,6 +109,8 @@ def replay_command(case: RequestCase, context: ReproductionContext) -> str:
 def _format_flag(flag: Flag) -> str:
     if not flag.value:
         return f" {flag.name}"
+    if flag.name == RUN and not _PUBLIC_COMMAND.fullmatch(flag.value):
+        return f' {RUN} "$RUN"'
     if flag.name in _SECRET_FLAGS or (flag.name == "--observe-url" and not _PUBLIC_URL.fullmatch(flag.value)):
         return f' {flag.name} "${flag.name.lstrip("-").replace("-", "_").upper()}"'
     return f" {flag.name} {shlex.quote(flag.value)}"
@@ -120,7 +126,14 @@ def _is_self_contained(case: RequestCase, test: ClauseTest) -> bool:
 def _target_argument(context: ReproductionContext) -> str:
     if context.target.parser:
         return f"--{context.target.parser} {shlex.quote(context.target.app)}"
-    return '"$TCOP_MOCK_TARGET"' if context.target.credentials else shlex.quote(context.target.url)
+    if context.target.credentials:
+        return '"$TCOP_MOCK_TARGET"'
+    return shlex.quote(context.target.path if _is_run(context) else context.target.url)
+
+
+def _is_run(context: ReproductionContext) -> bool:
+    """Return whether the run started the receiver, whose port is gone with it."""
+    return any(flag.name == RUN for flag in context.flags)
 
 
 def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False) -> str:
