@@ -21,7 +21,7 @@ from tcop_mock.cli.check_reports import (
     workflow_commands_disabled,
     write_reports,
 )
-from tcop_mock.cli.observation import build_observation, reproduction_flags
+from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
 from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags, sigterm_as_interrupt
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
@@ -93,7 +93,7 @@ def check(
     target = receiver.target if receiver else _resolve_target(options)
     _require_http_target(target, outputs.files)
     template = _load_template(options.template, common)
-    observation = build_observation(observer)
+    observation = build_observation(observer, receiver.managed.process.output if receiver else None)
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
     plan = CheckPlan(
         target,
@@ -269,6 +269,8 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
         with ignore_broken_pipe():
             write_json(check_document(verdict), sys.stdout)
     write_reports(outputs.files, verdict, level)
+    for line in observation_notes(plan.observation):
+        common.info(line)
     if comparison and baseline and (baseline.update or baseline.prune):
         common.info(baseline.save(comparison, verdict, interrupted=run.interrupted))
     return _INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]

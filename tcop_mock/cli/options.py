@@ -161,6 +161,8 @@ class ObserverOptions:
     url: str | None = None
     command: str | None = None
     call: str | None = None
+    log: str | None = None
+    database: str | None = None
     effects_path: str | None = None
     open_path: str | None = None
     downstream: str | None = None
@@ -577,14 +579,33 @@ def observer_options(function: Function) -> Function:
                 help="Callable that takes the token and returns the effects.",
             ),
             option(
+                "--observe-log",
+                "log",
+                group=EFFECTS,
+                metavar="FILE|-",
+                help="Log of the receiver, - for the output of --run: each line that names an alarm is an effect.",
+            ),
+            option(
+                "--observe-sql",
+                "database",
+                group=EFFECTS,
+                metavar="URL",
+                help="Database of the receiver: each row that names an alarm is an effect. It is only read.",
+            ),
+            option(
                 "--observe-all",
                 "effects_path",
                 group=EFFECTS,
                 metavar="JSONPATH",
-                help="All effects in that JSON: rows, messages, incidents.",
+                help="All effects in that JSON: rows, messages, incidents. For a log a regular expression of its "
+                "lines, for a database its tables.",
             ),
             option(
-                "--observe-open", "open_path", group=EFFECTS, metavar="JSONPATH", help="Open incidents in that JSON."
+                "--observe-open",
+                "open_path",
+                group=EFFECTS,
+                metavar="JSONPATH",
+                help="Open incidents in that JSON. For a database 'TABLE: CONDITION'.  [default: detected]",
             ),
             option(
                 "--downstream",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from tcop_mock.contract.builders_effects import control_scenario
+from tcop_mock.contract.builders_effects import control_scenario, lifecycle_scenario
 from tcop_mock.contract.effect_runner import EffectPoller, EffectRunner, ScenarioProblem
 from tcop_mock.domain.contract import (
     DOWNSTREAM_PREREQUISITES,
@@ -18,12 +18,12 @@ from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
 from tcop_mock.errors import ObserverError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.preflight import Preflight
-    from tcop_mock.domain.contract import Clause
+    from tcop_mock.domain.contract import Clause, Step
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
     from tcop_mock.server.catching_proxy import CallLog
@@ -31,7 +31,26 @@ if TYPE_CHECKING:
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
 _IN_FLIGHT = 16
+_LEARN_INTERVAL_S = 0.1
 _NO_CALL = "it called none; does it keep its alarms itself, or does its client ignore the proxy?"
+
+
+@runtime_checkable
+class LearnsOpen(Protocol):
+    """An observer that finds out which incidents are open from an alarm that fires and is resolved."""
+
+    @property
+    def has_to_learn(self) -> bool:
+        """Whether it does not know yet."""
+        ...
+
+    async def rows(self, token: str) -> Sequence[Any]:
+        """Return all that mentions the object of an alarm."""
+        ...
+
+    def learn(self, fired: Sequence[Any], resolved: Sequence[Any]) -> None:
+        """Take what it showed while the alarm fired, and after it was resolved."""
+        ...
 
 
 class DownstreamAddress(NamedTuple):
@@ -152,6 +171,7 @@ class EffectObservation:
         """Send a plain alarm and record which of its effects are visible."""
         scenario = control_scenario(factory)
         try:
+            await self._learn_open(factory)
             result = await self.runner.run_scenario(scenario, self.runner.poller)
         except ObserverError as error:
             self._error = str(error)
@@ -165,6 +185,40 @@ class EffectObservation:
         self.runner.effects_per_push = step_result.after.count
         if not step_result.after.count:
             self._no_effect = self._missing_effect()
+
+    async def _learn_open(self, factory: CaseFactory) -> None:
+        """Send an alarm that fires and is resolved, to an observer that finds out from it what is open.
+
+        Raises:
+            ObserverError: the observer failed.
+        """
+        observer = self.observer
+        if not isinstance(observer, LearnsOpen) or not observer.has_to_learn:
+            return
+        scenario = lifecycle_scenario(factory)
+        [fires, resolves], token = scenario.steps, scenario.object_id
+        if not await self._send_all(fires):
+            return
+        fired = await self._rows_until(observer, token, bool)
+        if fired and await self._send_all(resolves):
+            observer.learn(fired, await self._rows_until(observer, token, lambda rows: rows != fired))
+
+    async def _send_all(self, step: Step) -> bool:
+        requests = [case.request for case in step.cases]
+        return all(
+            [(await self.transport(request, deadline_s=self.preflight.deadline_s)).accepted for request in requests]
+        )
+
+    async def _rows_until(
+        self, observer: LearnsOpen, token: str, is_expected: Callable[[Sequence[object]], bool]
+    ) -> Sequence[object]:
+        """Return what the observer shows of an alarm when it is as expected, or the time is over."""
+        until_s = self.clock() + self.config.effect_timeout_s
+        rows = await observer.rows(token)
+        while not is_expected(rows) and self.clock() < until_s:
+            await self.sleep(_LEARN_INTERVAL_S)
+            rows = await observer.rows(token)
+        return rows
 
     def precheck(self, clause: Clause) -> ClauseResult | None:
         """Return the result of a clause that cannot be checked with the effects that are visible."""

@@ -30,6 +30,8 @@ _SECRET_FLAGS = frozenset({"--observe-cmd", "--restart-cmd"})
 """Commands may hold a secret anywhere."""
 _PUBLIC_COMMAND = re.compile(r"(?!.*(?i:pass|secret|token|key|auth))[\w./{}: -]+")
 """A command line without variables, quotes and words about secrets."""
+_PUBLIC_DATABASE = re.compile(r"[\w+]+://[^@?]*")
+"""A URL of a database without credentials and settings."""
 _PUBLIC_URL = re.compile(r"https?://[^/?#@]*(?:/[^?#]*)?(?:\?[\w.-]+=\{token\}(?:&[\w.-]+=\{token\})*)?")
 """A URL without credentials, in whose query nothing stands but what is looked for."""
 _HERE_DOCUMENT_END = "TCOP_BODY"
@@ -111,6 +113,8 @@ def _format_flag(flag: Flag) -> str:
         return f" {flag.name}"
     if flag.name == RUN and not _PUBLIC_COMMAND.fullmatch(flag.value):
         return f' {RUN} "$RUN"'
+    if flag.name == "--observe-sql" and not _PUBLIC_DATABASE.fullmatch(flag.value):
+        return f' {flag.name} "$OBSERVE_SQL"'
     if flag.name in _SECRET_FLAGS or (flag.name == "--observe-url" and not _PUBLIC_URL.fullmatch(flag.value)):
         return f' {flag.name} "${flag.name.lstrip("-").replace("-", "_").upper()}"'
     return f" {flag.name} {shlex.quote(flag.value)}"
