@@ -197,6 +197,7 @@ class EffectObservation:
             return
         scenario = lifecycle_scenario(factory)
         [fires, resolves], token = scenario.steps, scenario.object_id
+        await observer.rows(token)  # what is there before
         if not await self._send_all(fires):
             return
         fired = await self._rows_until(observer, token, bool)

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from tcop_mock.contract.observers import CoalescingObserver
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.domain.target import MASK
 from tcop_mock.errors import ObserverError, UsageError
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _DEADLINE_S = 10.0
-_MAX_ROWS = 2000
+_MAX_ROWS = 20_000
+_MAX_FIRST_ROWS = 2000
+"""A table without whole-number keys that has more rows at the start is searched for each alarm."""
 _MAX_TEXT = 20_000
 _ESCAPE = "\\"
 _OPEN = re.compile(r"\s*(?P<table>[^:]+?)\s*:\s*(?P<condition>.+?)\s*", re.DOTALL)
@@ -37,6 +40,8 @@ _READ_ONLY = {
 }
 """What makes a session unable to write, and bounds its statements, by the dialect."""
 _STATE_NAMES = re.compile(r"stat(e|us)|open|clos|resol|recover|activ|over|ended|done", re.IGNORECASE)
+_END_NAMES = re.compile(r"clos|resol|recover|end", re.IGNORECASE)
+_OPEN_WORDS = frozenset({"open", "opened", "firing", "active", "triggered", "alarming", "unresolved"})
 _MAX_STATE_CHARS = 40
 
 
@@ -92,8 +97,11 @@ class OpenRule:
 def detect_open(fired: Sequence[Row], resolved: Sequence[Row]) -> OpenRule | None:
     """Return which rows are open, from the rows of an alarm while it fires and after it was resolved.
 
-    A column whose value changed tells, if both values are short, or one is NULL; a row that is gone was open.
+    A column whose value changed tells, if both values are short, or one is NULL; a row that is gone was open. Where
+    nothing at all changed, a column tells whose name is that of a state and whose value says that the alarm is open.
     """
+    if sorted(fired, key=repr) == sorted(resolved, key=repr):
+        return next((rule for row in fired for rule in _named_states(row)), None)
     after = {(row.table, row.key): dict(row.values) for row in resolved}
     candidates: list[tuple[int, OpenRule]] = []
     for row in fired:
@@ -107,6 +115,14 @@ def detect_open(fired: Sequence[Row], resolved: Sequence[Row]) -> OpenRule | Non
                 rank = (0 if value is not None else 1) if is_named else 2
                 candidates.append((rank, OpenRule(row.table, column=column, value=value)))
     return min(candidates, key=lambda pair: pair[0])[1] if candidates else None
+
+
+def _named_states(row: Row) -> Iterator[OpenRule]:
+    for column, value in row.values:
+        is_end = value is None and _END_NAMES.search(column)
+        is_open_word = isinstance(value, str) and value.lower() in _OPEN_WORDS and _STATE_NAMES.search(column)
+        if is_end or is_open_word:
+            yield OpenRule(row.table, column=column, value=value)
 
 
 def _is_state(before: object, after: object) -> bool:
@@ -144,9 +160,13 @@ class SqlObserver:
     _searched: list[sa.Table] | None = field(default=None, init=False, repr=False)
     _first_ids: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     """Highest whole-number key of each table at the start: rows up to it are none of the run's."""
+    _first_counts: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    """Rows of each other table at the start, counted up to a limit."""
+    _shared: CoalescingObserver = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._engine = _create_engine(self.url)
+        self._shared = CoalescingObserver(_AllRows(self))
 
     async def observe(self, token: str) -> EffectSnapshot:
         """Return the rows that mention a token.
@@ -154,17 +174,34 @@ class SqlObserver:
         Raises:
             ObserverError: the database cannot be read in time.
         """
-        rule = self.open_rule
+        if self.shows_all:
+            return await self._shared.observe("")
+        return await self.look(token)
 
-        def look(link: sa.Connection) -> EffectSnapshot:
-            rows = self._search(link, token)
-            if rule is None:
-                return EffectSnapshot(tuple(map(_effect, rows)))
-            is_narrow = not self.tables  # a table beside that of the incidents may keep what was received
-            effects = tuple(_effect(row) for row in rows if not is_narrow or row.table == rule.table)
-            return EffectSnapshot(effects, tuple(map(_effect, self._search(link, token, rule))))
+    async def look(self, token: str) -> EffectSnapshot:
+        """Return the rows that mention a token, now; all new rows for an empty one.
 
-        return await self._run(look)
+        Raises:
+            ObserverError: the database cannot be read in time.
+        """
+        return await self._run(lambda link: self._snapshot(link, token))
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether new rows are few enough, or known by their keys, so that nobody has to ask for a token."""
+        return self._searched is not None and all(map(self._shows_new, self._searched))
+
+    def _shows_new(self, table: sa.Table) -> bool:
+        return table.fullname in self._first_ids or self._first_counts[table.fullname] <= _MAX_FIRST_ROWS
+
+    def _snapshot(self, link: sa.Connection, token: str) -> EffectSnapshot:
+        """Return the rows that mention a token; an empty one is in all of them."""
+        rows, rule = self._search(link, token), self.open_rule
+        if rule is None:
+            return EffectSnapshot(tuple(map(_effect, rows)))
+        is_narrow = not self.tables  # a table beside that of the incidents may keep what was received
+        effects = tuple(_effect(row) for row in rows if not is_narrow or row.table == rule.table)
+        return EffectSnapshot(effects, tuple(map(_effect, self._search(link, token, rule))))
 
     async def rows(self, token: str) -> list[Row]:
         """Return the rows that mention a token.
@@ -243,6 +280,11 @@ class SqlObserver:
             keys = list(table.primary_key.columns)
             if len(keys) == 1 and isinstance(keys[0].type, sa.Integer):
                 self._first_ids[table.fullname] = link.execute(sa.select(sa.func.max(keys[0]))).scalar()
+            else:
+                few = sa.select(sa.literal(1)).select_from(table).limit(_MAX_FIRST_ROWS + 1).subquery()
+                self._first_counts[table.fullname] = link.execute(
+                    sa.select(sa.func.count()).select_from(few)
+                ).scalar_one()
         return tables
 
     def _search(self, link: sa.Connection, token: str, rule: OpenRule | None = None) -> Iterator[Row]:
@@ -252,8 +294,9 @@ class SqlObserver:
             if rule and table.fullname != rule.table:
                 continue
             keys = list(table.primary_key.columns)
-            mentions = sa.or_(*(_contains(column, token) for column in table.columns if _is_text(column)))
-            query = sa.select(table).where(mentions).limit(_MAX_ROWS)
+            query = sa.select(table).limit(_MAX_ROWS)
+            if token:
+                query = query.where(sa.or_(*(_contains(column, token) for column in table.columns if _is_text(column))))
             first = self._first_ids.get(table.fullname)
             if first is not None:
                 query = query.where(keys[0] > first)
@@ -263,6 +306,16 @@ class SqlObserver:
                 values = tuple((column.name, found[column]) for column in table.columns)
                 key = tuple(found[column] for column in keys) if keys else tuple(value for _, value in values)
                 yield Row(table.fullname, key, values)
+
+
+@dataclass(frozen=True, slots=True)
+class _AllRows:
+    """Shows all new rows of a database, whatever it is asked for."""
+
+    database: SqlObserver
+
+    async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
+        return await self.database.look("")
 
 
 def _rule_clause(table: sa.Table, rule: OpenRule) -> Any:  # noqa: ANN401 - a clause of SQLAlchemy
