@@ -143,14 +143,14 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
         UsageError: there are two targets, or the command or the target is invalid.
     """
     running = options.running
-    if running.command is None:
+    if running.run is None:
         for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
             if is_from_command_line(name):
                 raise UsageError(f"{flag} is about the calls of a receiver that --run starts; give --run CMD, too")
         return None
     parser = "--model" if options.model else "--schema" if options.schema else ""
     has_other_target = is_from_command_line("target") and not str(options.target).startswith("/")
-    if is_from_command_line("command"):
+    if is_from_command_line("run"):
         if parser:
             raise UsageError(f"--run and {parser}: a parser is not started; leave one out")
     elif parser or has_other_target:

@@ -174,7 +174,7 @@ class ObserverOptions:
 class RunOptions:
     """How to start a receiver, and which of its calls to catch."""
 
-    command: str | None = None
+    run: str | None = None
     catch: bool = True
     catch_hosts: tuple[str, ...] = ()
 
@@ -526,7 +526,6 @@ def run_options(function: Function) -> Function:
         [
             option(
                 "--run",
-                "command",
                 group=TARGET,
                 metavar="CMD",
                 help="Start the receiver with this command, and end it afterwards. It listens at {port} in CMD, or at "

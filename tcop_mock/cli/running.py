@@ -67,7 +67,7 @@ def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> Start
     Raises:
         UsageError: the command, the target or a host is invalid.
     """
-    command = ReceiverCommand.parse(options.command or "")
+    command = ReceiverCommand.parse(options.run or "")
     address = _address(target)
     process = ReceiverProcess(command, address.host, address.port, ready_s=wait_s or DEFAULT_READY_S)
     hosts = CaughtHosts.parse(options.catch_hosts) if options.catch else None
@@ -76,7 +76,7 @@ def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> Start
 
 def run_flags(options: RunOptions) -> list[Flag]:
     """Return the flags that repeat these options in a reproduction command."""
-    flags = [Flag("--run", options.command or "")]
+    flags = [Flag("--run", options.run or "")]
     flags += [] if options.catch else [Flag("--no-catch")]
     return [*flags, *(Flag("--catch-host", host) for host in options.catch_hosts)]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -21,7 +24,6 @@ from tcop_mock.errors import ObserverError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
-    from pathlib import Path
 
     from tcop_mock.domain.effects import EffectSnapshot
 
@@ -318,17 +320,14 @@ def test_tables_are_separated_by_commas() -> None:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Give the URL of a PostgreSQL server that runs for these tests, in a folder of theirs."""
     programs = [shutil.which(name) for name in ("initdb", "postgres")]
     user = "postgres" if os.geteuid() == 0 else None
     if None in programs:
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    folder = tmp_path_factory.mktemp("pg")
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
-    data = folder / "data"
-    data.mkdir()
+    folder = tempfile.TemporaryDirectory(prefix="tcop-mock-pg-")  # folders of pytest are closed to other users
+    data = Path(folder.name)
     if user:
         shutil.chown(data, user)
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": "/"}
@@ -342,7 +341,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 time.sleep(0.02)
             yield url
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)
+            server.wait()
+            folder.cleanup()
 
 
 @pytest.mark.proof
