@@ -13,6 +13,9 @@ COPY contracts contracts
 RUN python -m pip --python /opt/tcop-mock/bin/python install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
+LABEL org.opencontainers.image.title="tcop-mock" \
+      org.opencontainers.image.description="Alarm callbacks of Tencent Cloud for tests, and a contract for their receivers" \
+      org.opencontainers.image.licenses="MIT"
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin tcop-mock
 COPY --from=build /opt/tcop-mock /opt/tcop-mock
 ENV PATH="/opt/tcop-mock/bin:$PATH"

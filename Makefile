@@ -55,6 +55,7 @@ pools: .venv/.dev ## Draw the pools of names anew
 	.venv/bin/python scripts/pools.py
 
 docs: .venv/.dev ## Write the generated pages of docs/ anew and build the site: build/site
+	.venv/bin/python scripts/pictures.py --screenshots
 	.venv/bin/python scripts/generated.py
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SCRIPTS = ("clauses_docs", "cli_docs", "documents", "errata", "openapi", "profiles", "proof", "shapes")
+SCRIPTS = (
+    "clauses_docs",
+    "cli_docs",
+    "documents",
+    "errata",
+    "llms",
+    "openapi",
+    "pictures",
+    "profiles",
+    "proof",
+    "shapes",
+)
 """The modules beside this one that have ``PAGES``."""
 
 

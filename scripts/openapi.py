@@ -7,48 +7,70 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from generated import Page, main
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import dimensions_schema, open_schema
+from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.alarm import Form, State
 
 FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
 
-_WEBHOOKS = {
-    "metric": (
+_STATES = {
+    State.FIRING: "The alarm fires",
+    State.REPEATED: "The alarm still fires",
+    State.RESOLVED: "The alarm is over",
+}
+
+
+class Webhook(NamedTuple):
+    """One webhook of the document, and the shapes that its examples show."""
+
+    kind: str
+    name: str
+    summary: str
+    shapes: tuple[str, ...]
+    form: Form
+
+
+_WEBHOOKS = (
+    Webhook(
+        "metric",
         "metricAlarm",
         "A metric alarm fired, is repeated, or is resolved",
-        "cvm/basic-monitoring",
+        ("cvm/basic-monitoring", "cdn/domain"),
         Form.DOCUMENTED,
     ),
-    "event": (
+    Webhook(
+        "event",
         "eventAlarm",
         "An event alarm; EventBridge's imitation has the same fields",
-        "cvm/events",
+        ("cvm/events",),
         Form.DOCUMENTED,
     ),
-    "cloudevents": ("cloudEvent", "A CloudEvent that EventBridge posts", "antiddos/events", Form.CLOUDEVENTS),
-}
+    Webhook("cloudevents", "cloudEvent", "A CloudEvent that EventBridge posts", ("antiddos/events",), Form.CLOUDEVENTS),
+)
 
 
 def page() -> str:
     """Return the whole document."""
     schemas: dict[str, Any] = {}
     webhooks: dict[str, Any] = {}
-    for kind, (name, summary, shape_id, form) in _WEBHOOKS.items():
-        schema = copy.deepcopy(open_schema(kind))
+    for webhook in _WEBHOOKS:
+        schema = copy.deepcopy(open_schema(webhook.kind))
         del schema["$id"], schema["$schema"]
+        name = component_name(webhook.name)
         schemas[name] = _extract_definitions(schema, schema.pop("$defs"), name, schemas)
-        webhooks[name] = {"post": _operation(name, summary, shape_id, form)}
+        webhooks[webhook.name] = {"post": _operation(webhook)}
     for shape in Catalog.load():
-        schemas[f"dimensions.{shape.id.replace('/', '.')}"] = {"title": shape.title.en, **dimensions_schema(shape)}
+        schemas[component_name(f"{shape.id} dimensions")] = {"title": shape.title.en, **dimensions_schema(shape)}
     document = {
         "openapi": "3.1.1",
         "info": {
@@ -68,19 +90,36 @@ def page() -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def _operation(name: str, summary: str, shape_id: str, form: Form) -> dict[str, Any]:
-    generator = Generator(1, form=form)
-    example = generator.callback(generator.alarm(Catalog.load().get(shape_id)), State.FIRING).to_dict()
+def component_name(text: str) -> str:
+    """Return a name of letters and digits, which generators of models take as the name of a type."""
+    return "".join(word[0].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", text))
+
+
+def _examples(webhook: Webhook) -> dict[str, Any]:
+    """Return the named examples of a webhook: each of its shapes, in each state that the shape has."""
+    examples = {}
+    for shape in map(Catalog.load().get, webhook.shapes):
+        for state, told in _STATES.items():
+            if supports(shape, {state}, webhook.form):
+                generator = Generator(1, form=webhook.form)
+                value = generator.callback(generator.alarm(shape, required_state=state), state).to_dict()
+                name = component_name(f"{shape.id} {state}")
+                examples[name] = {"summary": f"{shape.title.en}. {told}.", "value": value}
+    return examples
+
+
+def _operation(webhook: Webhook) -> dict[str, Any]:
     rules = load_profile().delivery
-    media = {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}
+    schema = {"$ref": f"#/components/schemas/{component_name(webhook.name)}"}
+    media = {"schema": schema, "examples": _examples(webhook)}
     retry_text = (
         f"Any other status, or no response within {rules.timeout_s:g} s: the callback is retried, "
         f"up to {rules.attempts} attempts in total. "
         "Source: alarm callback page 2023-08-07; that any 2xx is a success is assumed."
     )
     return {
-        "operationId": name,
-        "summary": summary,
+        "operationId": webhook.name,
+        "summary": webhook.summary,
         "security": [{}, {"basic": []}],
         "requestBody": {"required": True, "content": {"application/json": media}},
         "responses": {
@@ -94,9 +133,11 @@ def _extract_definitions(
     schema: dict[str, Any], definitions: dict[str, Any], name: str, schemas: dict[str, Any]
 ) -> dict[str, Any]:
     """Move the definitions of a schema to the components of the document, and return the schema."""
-    text = json.dumps([schema, definitions]).replace("#/$defs/", f"#/components/schemas/{name}.")
+    text = json.dumps([schema, definitions])
+    for key in definitions:
+        text = text.replace(f'"#/$defs/{key}"', f'"#/components/schemas/{component_name(f"{name} {key}")}"')
     extracted, shared = json.loads(text)
-    schemas |= {f"{name}.{key}": one for key, one in shared.items()}
+    schemas |= {component_name(f"{name} {key}"): one for key, one in shared.items()}
     return dict(extracted)
 
 

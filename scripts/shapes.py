@@ -66,6 +66,10 @@ def _shape(shape: Shape) -> Iterator[str]:
     region = "sent" if shape.regional else "not sent"
     yield f"- namespace {code_span(shape.namespace)}, policy type {code_span(shape.policy.type)}, region {region}"
     yield f"- {shape.kind} alarms; forms {', '.join(forms_of(shape))}"
+    if shape.retired:
+        yield f"- retired: from {shape.retired} on TCOP has no such policies; `check` does not post them"
+    if shape.optional:
+        yield f"- optional dimensions: {', '.join(map(code_span, shape.optional))}"
     yield f"- source: {escape_markdown(shape.source)}"
     yield from _assumed(shape)
     yield "\n| dimension | JSON type | example |\n| --- | --- | --- |"

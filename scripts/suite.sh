@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Run the tests against the installed wheel, in a folder without the sources: what passes here is what users get.
-# Branch coverage is measured there. Then run the tests that need the checkout, in the checkout.
+# Branch coverage is measured there. Then run the tests that need the checkout, in the checkout. The plugin is off,
+# because its tests start runs of their own.
 # usage: scripts/suite.sh PYTHON [argument of pytest]...
 set -euo pipefail
 
@@ -27,9 +28,9 @@ if package.parent != Path(sysconfig.get_path("purelib")):
 print(f"tcop_mock under test: {package}")
 PROOF
 "$python" -m coverage erase --data-file="$sources/.coverage"
-"$python" -m coverage run --data-file="$sources/.coverage" -m pytest -m "not checkout" "$@"
+"$python" -m coverage run --data-file="$sources/.coverage" -m pytest -p no:tcop_mock -m "not checkout" "$@"
 
 cd "$sources"
 "$python" -m coverage combine --quiet
 "$python" -m coverage report
-grep -rlZ --include='test_*.py' 'mark\.checkout' tests | xargs -0 "$python" -m pytest -m checkout
+grep -rlZ --include='test_*.py' 'mark\.checkout' tests | xargs -0 "$python" -m pytest -p no:tcop_mock -m checkout

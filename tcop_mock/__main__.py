@@ -14,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             sys.stdout.write(_answer(arguments[0]))
             sys.stdout.flush()
-        except OSError:  # a closed pipe or a full disk: the command line handles both
+        except (OSError, AttributeError):  # a closed pipe, a full disk, no output at all: the command line handles it
             pass
         else:
             return 0

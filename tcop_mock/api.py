@@ -7,23 +7,22 @@ called, so importing this module is cheap.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
-import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
     from enum import StrEnum
 
     from tcop_mock.callbacks.validator import CallbackValidator, ValidationResult
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.contract.observation import ObservationConfig
+    from tcop_mock.contract.runner import ContractRun
     from tcop_mock.domain.alarm import Callback
     from tcop_mock.domain.contract import Clause, Level
     from tcop_mock.domain.delivery import Delivery, Transport
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import DeliveryRules, Profile
     from tcop_mock.domain.target import Credentials
     from tcop_mock.domain.verdict import RunEvent, Verdict
+    from tcop_mock.transport.open import OpenTarget
 
-    T = TypeVar("T")
     E = TypeVar("E", bound=StrEnum)
 
     Body: TypeAlias = Callback | Mapping[str, Any] | bytes | str
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 _SEED_BITS = 32
 
-_VALIDATORS: dict[str, CallbackValidator] = {}
+_VALIDATORS: dict[str | None, CallbackValidator] = {}
 """Validators for the built-in catalogue, by the name of the profile."""
 
 
@@ -72,7 +71,8 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         verdict = tcop_mock.check("http://user:password@127.0.0.1:8080/alarm")
         assert verdict.passed, [finding.title for finding in verdict.findings]
 
-    The run has an event loop and a thread of its own, so it works with and without a running loop. Ctrl-C cancels it.
+    The requests have an event loop and a thread of their own, so it works with and without a running loop. An app and a
+    function of yours are called in the calling thread, one call after the other. Ctrl-C cancels the run.
 
     Args:
         target: a URL ``[http://][USER:PASSWORD@]HOST[:PORT][/PATH]``, ``"module:app"``, an ASGI or WSGI app, or a
@@ -93,32 +93,33 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         parser: ``"model"`` or ``"schema"`` if ``target`` names a parser of bodies (``"module:Model"``) or the file of
             a JSON Schema, and not a receiver.
         insecure: do not verify the certificate of an https URL.
-        on_event: is called with each event of the run, in the thread of the run.
+        on_event: is called with each event of the run, in the thread of the run; by :func:`check_async`, in the
+            running loop.
 
     Raises:
         UsageError: an argument is wrong: target, clause, profile, level, address.
         TargetError: the receiver cannot be used, so no clause has a result: it refuses connections, wants other
             credentials, or has nothing at that path.
     """
-    return run_in_thread(
-        check_async(
-            target,
-            clauses=clauses,
-            skip=skip,
-            profile=profile,
-            seed=seed,
-            catalog=catalog,
-            observer=observer,
-            downstream=downstream,
-            effect_timeout_s=effect_timeout_s,
-            fail_on=fail_on,
-            wait_s=wait_s,
-            max_time_s=max_time_s,
-            parser=parser,
-            insecure=insecure,
-            on_event=on_event,
-        )
-    )
+    from tcop_mock.transport.caller import run_beside
+
+    with _opened_run(
+        target,
+        clauses=clauses,
+        skip=skip,
+        profile=profile,
+        seed=seed,
+        catalog=catalog,
+        observer=observer,
+        downstream=downstream,
+        effect_timeout_s=effect_timeout_s,
+        fail_on=fail_on,
+        wait_s=wait_s,
+        max_time_s=max_time_s,
+        parser=parser,
+        insecure=insecure,
+    ) as opened_run:
+        return run_beside(opened_run.verdict(on_event))
 
 
 async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
@@ -139,14 +140,76 @@ async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
     insecure: bool = False,
     on_event: Callable[[RunEvent], object] | None = None,
 ) -> Verdict:
-    """Check a receiver against the contract on the running asyncio loop.
+    """Check a receiver against the contract while the running asyncio loop goes on.
 
-    Arguments and errors are those of :func:`check`. If the task is cancelled, the run ends.
+    Arguments and errors are those of :func:`check`. An ASGI app runs in the running loop. If the task is cancelled, the
+    run ends.
     """
+    from tcop_mock.transport.caller import call_and_wait, run_beside_async
+
+    def on_event_in_loop(event: RunEvent) -> None:
+        if on_event is not None:
+            call_and_wait(on_event, event)
+
+    with _opened_run(
+        target,
+        clauses=clauses,
+        skip=skip,
+        profile=profile,
+        seed=seed,
+        catalog=catalog,
+        observer=observer,
+        downstream=downstream,
+        effect_timeout_s=effect_timeout_s,
+        fail_on=fail_on,
+        wait_s=wait_s,
+        max_time_s=max_time_s,
+        parser=parser,
+        insecure=insecure,
+    ) as opened_run:
+        try:
+            return await run_beside_async(opened_run.verdict(on_event_in_loop))
+        finally:
+            await opened_run.opened.shut_down()
+
+
+class _OpenedRun(NamedTuple):
+    """A run of the contract against a target that is open."""
+
+    opened: OpenTarget
+    run: ContractRun
+    level: Level
+
+    async def verdict(self, on_event: Callable[[RunEvent], object] | None) -> Verdict:
+        """Run the contract and return the verdict."""
+        await self.run.run(on_event)
+        return replace(self.run.verdict(), fail_on=self.level)
+
+
+@contextmanager
+def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
+    target: object,
+    *,
+    clauses: str | Iterable[str],
+    skip: str | Iterable[str],
+    profile: str | Profile,
+    seed: int | None,
+    catalog: Catalog | None,
+    observer: ObserverLike | None,
+    downstream: str | None,
+    effect_timeout_s: float,
+    fail_on: str | Level,
+    wait_s: float,
+    max_time_s: float,
+    parser: str | None,
+    insecure: bool,
+) -> Iterator[_OpenedRun]:
+    """Open a target, and yield a run of the contract against it."""
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.contract.runner import CheckPlan, ContractRun
     from tcop_mock.domain.contract import Level
     from tcop_mock.domain.target import Parser, Target
+    from tcop_mock.transport.clock import monotonic_s
     from tcop_mock.transport.open import open_target
 
     value: object = Target.for_parser(_member(Parser, parser, "parser"), str(target)) if parser else target
@@ -163,9 +226,7 @@ async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
             observation=_observation(observer, downstream, effect_timeout_s),
             takes_parsed_body=opened.takes_parsed_body,
         )
-        run = ContractRun(plan, opened.transport, time.perf_counter, asyncio.sleep)
-        await run.run(on_event)
-    return replace(run.verdict(), fail_on=level)
+        yield _OpenedRun(opened, ContractRun(plan, opened.transport, monotonic_s, asyncio.sleep), level)
 
 
 def send(  # noqa: PLR0913 - each keyword is an option of the delivery
@@ -225,7 +286,10 @@ async def send_async(  # noqa: PLR0913 - each keyword is an option of the delive
     time_scale: float = 1.0,
     insecure: bool = False,
 ) -> Delivery:
-    """Deliver one callback on the running asyncio loop; arguments and errors are those of :func:`send`."""
+    """Deliver one callback while the running asyncio loop goes on; an ASGI app runs in that loop.
+
+    Arguments and errors are those of :func:`send`.
+    """
     deliveries = await send_all_async(
         [body],
         target,
@@ -254,18 +318,12 @@ def send_all(  # noqa: PLR0913 - each keyword is an option of the delivery
 
     The callbacks of one alarm keep their order in time; the time between them is not waited for.
     """
-    return run_in_thread(
-        send_all_async(
-            bodies,
-            target,
-            profile=profile,
-            attempts=attempts,
-            timeout_s=timeout_s,
-            headers=headers,
-            time_scale=time_scale,
-            insecure=insecure,
-        )
-    )
+    from tcop_mock.transport.caller import run_beside
+    from tcop_mock.transport.open import open_target
+
+    rules = _delivery_rules(_profile(profile), attempts, timeout_s, headers or {})
+    with open_target(target, rules.answer_cap_bytes, insecure=insecure) as opened:
+        return run_beside(_deliver(bodies, opened, rules, time_scale))
 
 
 async def send_all_async(  # noqa: PLR0913 - each keyword is an option of the delivery
@@ -279,23 +337,38 @@ async def send_all_async(  # noqa: PLR0913 - each keyword is an option of the de
     time_scale: float = 1.0,
     insecure: bool = False,
 ) -> list[Delivery]:
-    """Deliver callbacks on the running asyncio loop; arguments and errors are those of :func:`send_all`."""
+    """Deliver callbacks while the running asyncio loop goes on; an ASGI app runs in that loop.
+
+    Arguments and errors are those of :func:`send_all`.
+    """
+    from tcop_mock.transport.caller import run_beside_async
     from tcop_mock.transport.open import open_target
 
     rules = _delivery_rules(_profile(profile), attempts, timeout_s, headers or {})
     with open_target(target, rules.answer_cap_bytes, insecure=insecure) as opened:
-        return await deliver(
-            bodies,
-            opened.transport,
-            rules,
-            opened.target.credentials,
-            clock=time.perf_counter,
-            sleep=asyncio.sleep,
-            retry_scale=time_scale,
-        )
+        try:
+            return await run_beside_async(_deliver(bodies, opened, rules, time_scale))
+        finally:
+            await opened.shut_down()
 
 
-def validate(body: Body, *, profile: str | Profile = "2023", catalog: Catalog | None = None) -> ValidationResult:
+async def _deliver(
+    bodies: Sequence[Body], opened: OpenTarget, rules: DeliveryRules, time_scale: float
+) -> list[Delivery]:
+    from tcop_mock.transport.clock import monotonic_s
+
+    return await deliver(
+        bodies,
+        opened.transport,
+        rules,
+        opened.target.credentials,
+        clock=monotonic_s,
+        sleep=asyncio.sleep,
+        retry_scale=time_scale,
+    )
+
+
+def validate(body: Body, *, profile: str | Profile | None = None, catalog: Catalog | None = None) -> ValidationResult:
     """Return which callback a body is, and whether it could have come from TCOP.
 
     ::
@@ -306,13 +379,14 @@ def validate(body: Body, *, profile: str | Profile = "2023", catalog: Catalog | 
     Args:
         body: the bytes or the text of a body, a JSON object, or a callback. Any bytes will do: nothing is raised for
             a body that is not JSON.
-        profile: the generation of the callback contract whose documentation the body is compared with, by name.
+        profile: the generation of the callback contract whose documentation the body is compared with, by name;
+            ``None``: the one that fits the body best.
         catalog: the known shapes; ``None``: the built-in catalogue.
 
     Raises:
         UnknownNameError: there is no such profile.
     """
-    return _validator(_profile(profile), catalog).validate(body_bytes(body))
+    return _validator(None if profile is None else _profile(profile), catalog).validate(body_bytes(body))
 
 
 async def deliver(  # noqa: PLR0913 - ports are handed in one by one
@@ -345,7 +419,14 @@ async def deliver(  # noqa: PLR0913 - ports are handed in one by one
     scheduler = DeliveryScheduler(transport, rules, clock, sleep, retry_scale, gap_scale)
     scheduled = list(map(ScheduledRequest, _send_times_s(bodies), requests))
     deliveries = {number: delivery async for number, delivery in scheduler.deliver_all(scheduled)}
-    return [deliveries[number] for number in range(len(bodies))]
+    return [replace(deliveries[number], name=_name(body)) for number, body in enumerate(bodies)]
+
+
+def _name(body: Body) -> str:
+    """Return what a body is called in messages."""
+    from tcop_mock.domain.alarm import Callback
+
+    return f"{body.alarm.shape_id} {body.state}" if isinstance(body, Callback) else ""
 
 
 def body_bytes(body: Body) -> bytes:
@@ -361,30 +442,6 @@ def body_bytes(body: Body) -> bytes:
     return body.to_bytes()
 
 
-def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on an event loop of its own, in a thread of its own, and return its result.
-
-    So it works inside a running loop, too. Any interrupt of the wait (Ctrl-C, the timeout of a test) cancels the
-    coroutine.
-    """
-    running_task: Future[asyncio.Task[T]] = Future()
-
-    async def run() -> T:
-        task = asyncio.ensure_future(coroutine)
-        running_task.set_result(task)
-        return await task
-
-    with ThreadPoolExecutor(1, thread_name_prefix="tcop-mock") as pool:
-        future = pool.submit(asyncio.run, run())
-        try:
-            return future.result()
-        except BaseException:
-            task = running_task.result()
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the coroutine itself raised
-                task.get_loop().call_soon_threadsafe(task.cancel)
-            raise
-
-
 def to_observer(value: ObserverLike | None, name: str) -> Observer | None:
     """Return a value as an observer; a function becomes one.
 
@@ -395,15 +452,17 @@ def to_observer(value: ObserverLike | None, name: str) -> Observer | None:
     Raises:
         UsageError: it is neither.
     """
-    if value is None or hasattr(value, "observe"):
-        return value
+    if value is None:
+        return None
+    from tcop_mock.contract.observers import CallableObserver, UserObserver
+
+    if hasattr(value, "observe"):
+        return UserObserver(value)
     if not callable(value):
         raise UsageError(
             f"{name} is of type {type(value).__name__}; give a callable that takes an object's id and returns "
             '{"effects": [...], "open": [...]}, or an observer'
         )
-    from tcop_mock.contract.observers import CallableObserver
-
     return CallableObserver(name, value)
 
 
@@ -453,15 +512,16 @@ def _observation(observer: ObserverLike | None, downstream: str | None, effect_t
     )
 
 
-def _validator(profile: Profile, catalog: Catalog | None) -> CallbackValidator:
+def _validator(profile: Profile | None, catalog: Catalog | None) -> CallbackValidator:
     from tcop_mock.callbacks.validator import CallbackValidator
     from tcop_mock.catalog.loader import Catalog
 
     if catalog is not None:
         return CallbackValidator(catalog, profile)
-    if profile.name not in _VALIDATORS:
-        _VALIDATORS[profile.name] = CallbackValidator(Catalog.load(), profile)
-    return _VALIDATORS[profile.name]
+    name = profile.name if profile else None
+    if name not in _VALIDATORS:
+        _VALIDATORS[name] = CallbackValidator(Catalog.load(), profile)
+    return _VALIDATORS[name]
 
 
 def _send_times_s(bodies: Sequence[Body]) -> list[float]:

@@ -76,10 +76,10 @@ class TcopProvider(BaseProvider):
         Raises:
             UsageError: no such shape has this state in this form; events never repeat, and some never resolve.
 
-        >>> fake.tcop_callback("cvm/events", form="cloudevents")
+        >>> fake.tcop_callback("mysql/events", form="cloudevents")
         Traceback (most recent call last):
         ...
-        tcop_mock.errors.UsageError: cvm/events has no form cloudevents; it comes as documented, observed, eventbridge
+        tcop_mock.errors.UsageError: mysql/events has no form cloudevents; it comes as documented, observed, eventbridge
         """
         return self._callback(shape, state, form, lang).to_dict()
 

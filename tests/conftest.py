@@ -14,6 +14,7 @@ from hypothesis import settings
 settings.register_profile(
     "repeatable",
     deadline=None,  # no test times what it tests: a machine may be busy
+    max_examples=40,  # of 100: the examples are the same in each run, and the default profile looks further
     derandomize=True,  # coverage must not depend on luck; `pytest --hypothesis-profile=default` looks elsewhere
 )
 settings.load_profile("repeatable")

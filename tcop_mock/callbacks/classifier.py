@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.catalog.template import is_reference
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.shape import Shape
 
-EVENTBRIDGE, DDOS, TEMPLATE, UNKNOWN = "eventbridge", "ddos", "template", "unknown"
+PROMETHEUS, EVENTBRIDGE, DDOS = "prometheus", "eventbridge", "ddos"
+CLS, TEMPLATE, UNKNOWN = "cls", "template", "unknown"
+_TENCENT_SOURCE = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.cloud\.tencent")
+_DDOS_PRODUCT = "antiddos"
+_CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"})
+_CLS_KEYS = frozenset({"TopicID", "LogsetID", "LogsetName", "TriggerTime", "FireTime", "ConsecutiveAlertNums"})
+_MIN_CLS_KEYS = 2
 _POLICY_TYPE_WEIGHT, _NAMESPACE_WEIGHT, _SUBJECT_WEIGHT, _KEYS_WEIGHT, _TYPES_WEIGHT = 8.0, 4.0, 2.0, 4.0, 1.0
 """Weights of the features. A policy type identifies one shape or a few; a namespace identifies a product."""
 
@@ -22,7 +29,7 @@ class Classification(NamedTuple):
     """Result of classifying a body."""
 
     kind: str
-    """``metric``, ``event``, ``eventbridge``, ``ddos`` or ``unknown``."""
+    """``metric``, ``event``, ``prometheus``, ``eventbridge``, ``ddos``, ``cls`` or ``unknown``."""
     shapes: tuple[Shape, ...] = ()
     """Best matching shapes, all with the same score; empty if the product or its dimensions are unknown."""
     product: tuple[Shape, ...] = ()
@@ -38,14 +45,16 @@ class ShapeClassifier:
     def classify(self, body: Any) -> Classification:  # noqa: ANN401 - any JSON value
         """Return the kind and the shapes of a body, which may be any JSON value."""
         kind = kind_of(body)
-        if kind == UNKNOWN:
+        if kind in {UNKNOWN, CLS}:
             return Classification(kind)
-        if kind == DDOS:
-            return self._classify_cloud_event(body)
+        if is_cloud_event(body):
+            return self._classify_cloud_event(kind, body)
         features = ShapeFeatures.from_body(body)
-        shape_kind = AlarmKind.METRIC if kind == AlarmKind.METRIC.value else AlarmKind.EVENT
+        shape_kind = AlarmKind.EVENT.value if kind == EVENTBRIDGE else kind
         same_product = [
-            profile for profile in self._profiles if profile.shape.kind is shape_kind and profile.is_product(features)
+            profile
+            for profile in self._profiles
+            if profile.shape.kind.value == shape_kind and profile.is_product(features)
         ]
         scores = [
             (profile.shape, profile.score(features))
@@ -59,16 +68,28 @@ class ShapeClassifier:
             kind, best_shapes, () if best_shapes else tuple(profile.shape for profile in same_product)
         )
 
-    def _classify_cloud_event(self, body: Mapping[str, Any]) -> Classification:
-        shapes = [profile.shape for profile in self._profiles if profile.shape.cloud_event]
-        event_type = string_or_none(body.get("type"))
+    def _classify_cloud_event(self, kind: str, body: Mapping[str, Any]) -> Classification:
+        shapes = [profile.shape for profile in self._profiles if profile.shape.kind is AlarmKind.EVENT]
+        event_type, source = (string_or_none(body.get(key)) or "" for key in ("type", "source"))
+        product, _, name = event_type.partition(":")
+        name = name.rpartition(":")[2]
+        same_source = [shape for shape in shapes if source in _sources_of(shape)]
         same_type = [
-            shape for shape in shapes if event_type and event_type in {event.cloud_type for event in shape.events}
+            shape
+            for shape in shapes
+            if any(
+                event_type == event.cloud_type or (event.name in (name, event_type) and shape in same_source)
+                for event in shape.events
+            )
         ]
-        same_source = [
-            shape for shape in shapes if shape.cloud_event and body.get("source") == shape.cloud_event.source
-        ]
-        return Classification(DDOS, tuple(same_type or same_source))
+        same_product = [shape for shape in shapes if product and f"{product}.cloud.tencent" in _sources_of(shape)]
+        return Classification(kind, tuple(same_type or same_source or same_product))
+
+
+def _sources_of(shape: Shape) -> tuple[str, ...]:
+    """Return the ``source`` values of a product's CloudEvents."""
+    declared = (shape.cloud_event.source,) if shape.cloud_event else ()
+    return (*declared, f"{shape.product.name}.cloud.tencent") if shape.product else declared
 
 
 class ShapeFeatures(NamedTuple):
@@ -99,10 +120,12 @@ def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a body's kind, decided by fields that only this kind has."""
     if not isinstance(body, dict):
         return UNKNOWN
-    if "specversion" in body and "alarmObjInfo" not in body:
-        return DDOS
-    if not body.keys() & {"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"}:
-        return UNKNOWN
+    if is_cloud_event(body):
+        return _cloud_event_kind(body)
+    if not body.keys() & _CALLBACK_KEYS:
+        return CLS if "AlarmID" in body and len(body.keys() & _CLS_KEYS) >= _MIN_CLS_KEYS else UNKNOWN
+    if body.get("alarmType") == PROMETHEUS:
+        return PROMETHEUS
     policy = CallbackView(body).policy
     conditions = CallbackView(body).conditions
     is_event = "eventName" in conditions or (body.get("alarmType") == "event" and "metricName" not in conditions)
@@ -112,6 +135,20 @@ def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
         not policy.keys() & {"policyId", "policyType", "policyTypeCName"} and "eventShowName" not in conditions
     )
     return EVENTBRIDGE if is_eventbridge else AlarmKind.EVENT.value
+
+
+def is_cloud_event(body: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Return whether a body is a CloudEvent and no alarm callback."""
+    return isinstance(body, dict) and "specversion" in body and "alarmObjInfo" not in body
+
+
+def _cloud_event_kind(body: Mapping[str, Any]) -> str:
+    """Return the kind of a CloudEvent: EventBridge's have a source of Tencent Cloud."""
+    event_type, source = (string_or_none(body.get(key)) or "" for key in ("type", "source"))
+    if not _TENCENT_SOURCE.fullmatch(source):
+        return UNKNOWN
+    is_ddos = source.startswith(f"{_DDOS_PRODUCT}.") or event_type.startswith(f"{_DDOS_PRODUCT}:")
+    return DDOS if is_ddos else EVENTBRIDGE
 
 
 def match_keys(shape: Shape, dimensions: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import dataclasses
 import ipaddress
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.callbacks.faker_values import EntryPath, FakerValues
@@ -403,3 +403,17 @@ class CompiledShape:
             Lang.EN: {"dimensions": dimensions, **shared_templates},
             Lang.ZH: {"dimensions": dimensions | dict(shape.dimensions_zh), **shared_templates},
         }
+
+
+def compile_shape(shape: Shape, seed: int) -> CompiledShape:
+    """Return a compiled shape, which all generators share unless it has values of Faker: these depend on the seed.
+
+    Raises:
+        EntryError: see ``CompiledShape``.
+        UnknownNameError: see ``CompiledShape``.
+    """
+    uses_faker = any(spec.generator == _FAKER for spec in shape.values.values())
+    return _compile(shape, seed if uses_faker else 0)
+
+
+_compile = lru_cache(maxsize=256)(CompiledShape)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.compiler import UUID_COLUMNS, CompiledShape, uuid_pieces
+from tcop_mock.callbacks.compiler import UUID_COLUMNS, compile_shape, uuid_pieces
 from tcop_mock.callbacks.pieces import (
     ALNUM,
     BYTE_VALUES,
@@ -72,7 +72,7 @@ class AlarmSampler:
 
     def __init__(self, seed: int, lang: Lang, shape: Shape) -> None:
         self.seed, self.lang, self.shape = seed, lang, shape
-        self.compiled_shape = CompiledShape(shape, seed)
+        self.compiled_shape = compile_shape(shape, seed)
         self.session_column = self.compiled_shape.width
         """First column of the session id; the current value, the past value and the age follow."""
         self.current_column = self.session_column + UUID_COLUMNS
@@ -241,7 +241,7 @@ class Generator:
             policy,
             serial=serial,
             dimensions=rendered.dimensions,
-            first_occurred_at=RandomTimestamp(CompiledShape.TIMESTAMP_COLUMN).timestamp(block, position.row),
+            first_occurred_at=RandomTimestamp(sampler.compiled_shape.TIMESTAMP_COLUMN).timestamp(block, position.row),
             optional_fields=rendered.update_optional_fields(policy.optional_fields),
         )
 

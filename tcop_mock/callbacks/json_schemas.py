@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +34,8 @@ _ENUMERATED = frozenset(
     }
 )
 """Keys whose values are enumerated or formatted in the documentation."""
-_NUMERIC_PATTERN_CHARS = re.compile(r"\\d|\[[0-9]-[0-9]\]|\{[0-9,]+\}|[0-9|()^$+*?-]")
-"""Everything except digits that a pattern of integers may contain."""
+_OPTIONAL_DIMENSIONS = ("objName",)
+"""Dimensions that a callback of any shape may lack: the sample of the whole body, on every page, has no objName."""
 
 
 def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | None = None) -> Schema:
@@ -91,18 +90,19 @@ def accept_schema(shape: Shape) -> Schema:
         "description": f"Open. Source of the shape: {shape.source}",
     }
     callback_schema = copy.deepcopy(open_schema(shape.kind.value))
-    object_properties = callback_schema["properties"][_OBJECT_KEY]["properties"]
+    object_schema = callback_schema["properties"][_OBJECT_KEY]
+    object_properties = object_schema["properties"]
     object_properties["namespace"] = {
         "type": "string",
         "pattern": f"^({'|'.join(map(_case_insensitive, _namespaces(shape)))})$",
     }
     object_properties["dimensions"] = dimensions_schema(shape)
+    for key in ("if", "then"):
+        object_schema.pop(key, None)
+    object_schema["required"] = ["dimensions"]
     if shape.cloud_event is None:
         return {**callback_schema, **head}
     cloud_event_schema = copy.deepcopy(open_schema("cloudevents"))
-    cloud_event_schema["properties"]["type"] = {
-        "enum": sorted({event.cloud_type for event in shape.events if event.cloud_type})
-    }
     defs = {**callback_schema.pop("$defs"), **cloud_event_schema.pop("$defs")}
     for schema in (callback_schema, cloud_event_schema):
         del schema["$schema"], schema["$id"]
@@ -170,7 +170,10 @@ def documented_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireForm
     )
     if form is not Form.CLOUDEVENTS:
         conditions = _schema_at(documented, _POLICY_KEY, _CONDITIONS_KEY)
-        conditions |= _all_or_none_rule(conditions)
+        optional = _optional_keys(conditions)
+        if optional:
+            conditions["if"] = {"anyOf": [{"required": [key]} for key in optional]}
+            conditions["then"] = {"required": optional}
     return documented
 
 
@@ -190,10 +193,11 @@ def dimensions_schema(shape: Shape) -> Schema:
     properties = {key: _widen(schema) for key, schema in all_forms["properties"].items()}
     for key, aliases in shape.aliases.items():
         properties |= dict.fromkeys(aliases, properties[key])
-    required = [key for key in shape.dimensions if key not in shape.aliases]
+    required = [key for key in shape.dimensions if key not in (*shape.aliases, *shape.optional, *_OPTIONAL_DIMENSIONS)]
     spellings = [
         {"anyOf": [{"required": [key]} for key in (documented_key, *aliases)]}
         for documented_key, aliases in shape.aliases.items()
+        if documented_key not in (*shape.optional, *_OPTIONAL_DIMENSIONS)
     ]
     return {
         "type": "object",
@@ -204,12 +208,15 @@ def dimensions_schema(shape: Shape) -> Schema:
 
 
 def _widen(schema: Schema) -> Schema:
-    """Return the widened schema of a value: only its JSON type, where integers may be strings and vice versa."""
+    """Return the widened schema of a value: only its JSON type, where integers may be strings and vice versa.
+
+    Pages print both for one key: vpcId 123 in 2019, vpc-1ywqac83 later; a placeholder stands for any number.
+    """
     if schema.get("type") == "object":
         return {"type": "object", "properties": {key: _widen(child) for key, child in schema["properties"].items()}}
-    if all(_is_number(child) for child in _alternatives(schema)):
-        return {"type": ["integer", "string"], "pattern": "^-?[0-9]*$"}
-    return {"type": "string"} if all(_is_text(child) for child in _alternatives(schema)) else {}
+    if all(map(_is_text_or_integer, _alternatives(schema))):
+        return {"type": ["string", "integer"]}
+    return {}
 
 
 def _document_types(schema: Schema, key: str = "") -> Schema:
@@ -236,14 +243,10 @@ def _alternatives(schema: Schema) -> Iterator[Schema]:
         yield from ({"const": value} for value in alternative["enum"]) if "enum" in alternative else (alternative,)
 
 
-def _is_number(schema: Schema) -> bool:
-    if "pattern" in schema:
-        return not _NUMERIC_PATTERN_CHARS.sub("", schema["pattern"])
-    return schema.get("type") == "integer" or str(schema.get("const", "")).isdecimal()
-
-
-def _is_text(schema: Schema) -> bool:
-    return schema.get("type") == "string" or isinstance(schema.get("const"), str)
+def _is_text_or_integer(schema: Schema) -> bool:
+    if "const" in schema:
+        return isinstance(schema["const"], str | int) and not isinstance(schema["const"], bool)
+    return schema.get("type") in {"string", "integer"}
 
 
 def _subject_key(shape: Shape) -> str:
@@ -268,12 +271,16 @@ def _stricter_properties(subject_schema: Schema, general: Schema) -> Schema:
 
 def _all_or_none_rule(conditions: Schema) -> Schema:
     """Return the rule that the optional fields are present all or none."""
-    optional = [key for key in conditions["properties"] if key not in conditions["required"]]
+    optional = _optional_keys(conditions)
     return (
         {"dependentRequired": {key: [other for other in optional if other != key] for key in optional}}
         if optional
         else {}
     )
+
+
+def _optional_keys(conditions: Schema) -> list[str]:
+    return [key for key in conditions["properties"] if key not in conditions["required"]]
 
 
 def _state_rules(body_schema: Schema) -> Iterator[Schema]:

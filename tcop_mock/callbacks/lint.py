@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.callbacks import lint_rules
 from tcop_mock.callbacks.lint_rules import LintedEntry
@@ -121,17 +121,28 @@ def _check_shadowed(shape_id: str, sources: dict[str, str]) -> Iterator[tuple[Se
 
 
 def _check_file(file: Traversable, shape_id: str) -> Iterator[tuple[Severity, Problem]]:
-    """Yield the problems of one file; later rules run only if the entry is readable and valid."""
+    """Yield the problems of one file."""
     try:
         table = read_entry(file, SCHEMA, check=False)
     except EntryError as error:
         yield Severity.ERROR, Problem("", error.problem)
         return
+    yield from lint_table(shape_id, table, str(file))
+
+
+def lint_table(shape_id: str, table: dict[str, Any], file: str = "") -> Iterator[tuple[Severity, Problem]]:
+    """Yield the problems of an entry's table; later rules run only if the entry is valid.
+
+    Args:
+        shape_id: id of the entry.
+        table: what its file has.
+        file: name of the file, for messages.
+    """
     problems = all_problems(table, SCHEMA)
     yield from ((Severity.ERROR, problem) for problem in problems)
     if problems:
         return
-    entry = LintedEntry.from_table(shape_id, table, str(file))
+    entry = LintedEntry.from_table(shape_id, table, file)
     is_drawable = True
     for rule in RULES:
         if is_drawable or not rule.needs_drawable_entry:

@@ -39,6 +39,20 @@ _STATUS_FMT = {
 }
 
 
+STATUS_TEXTS = {
+    "trigger": State.FIRING,
+    "recovery": State.RESOLVED,
+    **{
+        text.casefold(): State.RESOLVED if state is State.RESOLVED else State.FIRING
+        for state, texts in _STATUS_FMT.items()
+        for text in texts
+    },
+    "升级": State.FIRING,
+    "降级": State.FIRING,
+}
+"""Values of the variables ``status``, ``status_fmt`` and ``status_level_fmt``, and the states that they tell."""
+
+
 class NotificationTemplate:
     """A text with variables.
 

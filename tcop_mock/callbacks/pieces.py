@@ -57,7 +57,12 @@ def random_block(width: int, *key: object) -> bytes:
 
 def choice_table(items: Sequence[Any]) -> tuple[Any, ...]:
     """Return 256 entries with all items (at most 256); their frequencies differ by at most one."""
-    return tuple(items[index * len(items) // BYTE_VALUES] for index in range(BYTE_VALUES))
+    return tuple(map(items.__getitem__, _choice_indexes(len(items))))
+
+
+@cache
+def _choice_indexes(length: int) -> tuple[int, ...]:
+    return tuple(index * length // BYTE_VALUES for index in range(BYTE_VALUES))
 
 
 @cache
@@ -165,7 +170,8 @@ def escape_piece(piece: Piece) -> Piece:
     if isinstance(piece, str):
         return _escape_json(piece)[1:-1]
     if isinstance(piece, RandomChoice):
-        return replace(piece, texts=tuple(_escape_json(text)[1:-1] for text in piece.texts))
+        escaped = {text: _escape_json(text)[1:-1] for text in dict.fromkeys(piece.texts)}
+        return replace(piece, texts=tuple(map(escaped.__getitem__, piece.texts)))
     return piece
 
 

@@ -292,7 +292,8 @@ def sample_values(metric: Metric, *, is_breaching: bool) -> tuple[str, ...]:
     """
     low, high = _sampling_range(metric, is_breaching=is_breaching)
     steps = [low + (high - low) * index // (BYTE_VALUES - 1) for index in range(BYTE_VALUES)]
-    return tuple(format_number(Decimal(step).scaleb(-metric.decimals)) for step in steps)
+    texts = {step: format_number(Decimal(step).scaleb(-metric.decimals)) for step in dict.fromkeys(steps)}
+    return tuple(map(texts.__getitem__, steps))
 
 
 def format_number(value: Decimal) -> str:

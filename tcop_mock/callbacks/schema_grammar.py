@@ -13,7 +13,16 @@ from tcop_mock.callbacks.pieces import Marker, split_at_markers
 from tcop_mock.callbacks.sampling import AlarmOptions, draw_policy
 from tcop_mock.catalog.pools import regions
 from tcop_mock.catalog.template import format_value
-from tcop_mock.domain.alarm import NOT_RECOVERED, Account, CallbackValues, Form, NotifyType, State, build_body
+from tcop_mock.domain.alarm import (
+    ALARM_LEVELS,
+    NOT_RECOVERED,
+    Account,
+    CallbackValues,
+    Form,
+    NotifyType,
+    State,
+    build_body,
+)
 from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
@@ -148,6 +157,11 @@ class BodySchemaBuilder:
                         )
 
     def _variants(self, alarm: Alarm) -> tuple[Alarm, ...]:
+        if "alarmLevel" in self._envelope.fields:
+            return tuple(
+                replace(alarm, optional_fields=replace(alarm.optional_fields, level=level))
+                for level in ("", *ALARM_LEVELS)
+            )
         if self._form is not Form.EVENTBRIDGE:
             return (alarm,)
         return tuple(

@@ -230,7 +230,7 @@ def _encoding_message(raw: bytes, error: UnicodeDecodeError) -> str:
 
 
 def _syntax_message(text: str, error: json.JSONDecodeError) -> str:
-    if error.pos >= len(text.rstrip()):
+    if error.pos >= len(text.rstrip(" \t\r\n")):
         return f"is not JSON: it is cut off at character {len(text)}"
     excerpt = text[error.pos : error.pos + _EXCERPT_CHARS]
     message = f"{error.msg[:1].lower()}{error.msg[1:]}"

@@ -126,7 +126,11 @@ def contradictions(shape: Shape) -> Iterator[Problem]:
 
 
 def _misplaced_keys(shape: Shape) -> Iterator[Problem]:
-    for table, keys in (("dimensions_zh", shape.dimensions_zh), ("aliases", shape.aliases)):
+    for table, keys in (
+        ("dimensions_zh", shape.dimensions_zh),
+        ("aliases", shape.aliases),
+        ("optional", shape.optional),
+    ):
         for key in keys:
             if key not in shape.dimensions:
                 suggestion = did_you_mean(key, shape.dimensions)
@@ -192,6 +196,8 @@ def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
         observed=observed,
         cloud_event=_parse_cloud_event(table["cloudevent"]) if "cloudevent" in table else None,
         aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
+        optional=tuple(table.get("optional", ())),
+        retired=table.get("retired", ""),
         errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
         file=file,
     )
@@ -256,7 +262,8 @@ def _parse_event(table: dict[str, Any]) -> Event:
 
 
 def _parse_cloud_event(table: dict[str, Any]) -> CloudEvent:
-    return CloudEvent(table["source"], table["subject"], table["status"], table["data"])
+    status, resource = table.get("status", ""), table.get("resource", "")
+    return CloudEvent(table["source"], table["subject"], status, table["data"], resource)
 
 
 def _parse_product(table: dict[str, Any]) -> Product:

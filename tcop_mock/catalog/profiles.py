@@ -25,6 +25,12 @@ def load_profile(name: str = DEFAULT_PROFILE) -> Profile:
     return _parse_profile(name, read_entry(files[name], PROFILE_SCHEMA, check=False))
 
 
+def load_profiles() -> tuple[Profile, ...]:
+    """Return all profiles, by name."""
+    names = sorted(name for name, _ in iter_files(data_root("contracts") / "profiles", ".toml"))
+    return tuple(map(load_profile, names))
+
+
 def _parse_profile(name: str, table: dict[str, Any]) -> Profile:
     delivery = table["delivery"]
     return Profile(

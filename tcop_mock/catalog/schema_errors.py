@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from tcop_mock.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema.exceptions import SchemaError, ValidationError
     from jsonschema.protocols import Validator
@@ -54,6 +54,9 @@ class SchemaViolation(NamedTuple):
     """Description of the violated schema; for a missing or unknown key, of its table."""
 
 
+_API_DOCUMENTS = {"openapi": "OpenAPI", "swagger": "OpenAPI", "asyncapi": "AsyncAPI"}
+
+
 def validator(schema: Schema) -> Checker:
     """Return a validator for a schema; creating one costs more than using it."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - see the module's docstring
@@ -81,6 +84,8 @@ def load_user_schema(name: str) -> Callable[[Any], Iterator[SchemaViolation]]:
         violation = next(_violations_of(problem))
         location = f"{'.'.join(map(str, violation.path))}: " if violation.path else ""
         raise UsageError(f"schema file {name!r} is not a JSON Schema: {location}{violation.message}") from None
+    if isinstance(schema, dict) and not schema.keys() & dialect.VALIDATORS.keys():
+        raise UsageError(f"schema file {name!r} {_describe_unchecking(schema)}")
     checker = dialect(schema, registry=EMPTY_REGISTRY)  # the empty registry fetches nothing
     _require_references(name, schema, str(dialect.META_SCHEMA.get("$schema", "")))
     try:
@@ -88,6 +93,14 @@ def load_user_schema(name: str) -> Callable[[Any], Iterator[SchemaViolation]]:
     except RecursionError:
         raise UsageError(f"schema file {name!r} refers to itself endlessly") from None
     return lambda value: iter_violations(checker, value)
+
+
+def _describe_unchecking(schema: Mapping[str, Any]) -> str:
+    """Return what an object is that has no keyword of JSON Schema, and would accept every body."""
+    kind = next((kind for key, kind in _API_DOCUMENTS.items() if key in schema), None)
+    if kind:
+        return f"is an {kind} document, not a JSON Schema: give one schema of it, as in components.schemas"
+    return "has no keyword of JSON Schema at its top, so it would accept every body: give the schema of one callback"
 
 
 def _read_user_schema(name: str) -> Any:  # noqa: ANN401 - an object or a boolean

@@ -19,6 +19,7 @@ from tcop_mock.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tcop_mock.cli.options import CommonOptions
     from tcop_mock.domain.profile import DeliveryRules
 
 STDIN = "-"
@@ -55,6 +56,12 @@ def target_text(value: str | None) -> str:
     """
     text = (value or configured_target()).strip()
     return _text_of_file(text[1:], "target", "the URL") if text.startswith("@") else text
+
+
+def warn_of_other_machine(target: Target, common: CommonOptions) -> None:
+    """Tell that requests go to another machine, whose host may be mistyped."""
+    if not target.is_on_this_machine:
+        common.info(f"warning: {target.host} is not this machine: its receiver gets real requests")
 
 
 def resolve_secret(value: str | None, variable: str, what: str) -> Secret | None:

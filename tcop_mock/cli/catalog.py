@@ -93,7 +93,7 @@ def show_shape(shape_id: str, schema: str | None, common: CommonOptions) -> None
 
 def validate(source: str, common: CommonOptions) -> int:
     """Validate the bodies of a file; return 1 if one could not have come from TCOP."""
-    validator = CallbackValidator(common.catalog(), common.profile)
+    validator = CallbackValidator(common.catalog(), common.given_profile)
     summary = ValidationSummary()
     skipped: list[str] = []
     with open_input(source) as stream:
@@ -101,7 +101,8 @@ def validate(source: str, common: CommonOptions) -> int:
             if isinstance(item, SkippedInput):
                 skipped.append(str(item))
             else:
-                summary.add(item.location, validator.validate_parsed(item.parsed))
+                summary.add(item.location, validator.validate_parsed(item.parsed, item.body))
+                summary.has_list = summary.has_list or item.is_list_item
     if not summary.count:
         raise UsageError(f"{source}: there is nothing to validate{f' ({summarize(skipped)})' if skipped else ''}")
     for line in skipped[:_MAX_SKIPPED_LINES]:
@@ -116,14 +117,17 @@ def validate(source: str, common: CommonOptions) -> int:
     return 0 if summary.is_valid else _NOT_VALID
 
 
-def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions) -> None:
+def export(
+    folder: str, *, shapes: tuple[str, ...], langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
+) -> None:
     """Write callbacks, mutated callbacks, schemas and a manifest below a folder."""
     place = Path(folder)
     require_export_folder(place)
     catalog = common.catalog()
+    globs = [glob for text in shapes for glob in text.split(",") if glob] or ["*"]
     corpus = ExportBuilder(
         catalog,
-        catalog.match(shapes),
+        list({shape.id: shape for glob in globs for shape in catalog.match(glob)}.values()),
         common.seed,
         common.profile,
         tuple(map(Lang, langs)) or tuple(Lang),
@@ -131,7 +135,7 @@ def export(folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str
     )
     files = corpus.files()
     if not any(file.metadata["kind"] == "callback" for file in files):
-        raise UsageError(f"no shape of {shapes!r} has a form {' or '.join(forms)}")
+        raise UsageError(f"no shape of {','.join(globs)!r} has a form {' or '.join(forms)}")
     manifest = corpus.manifest(files)
     done = sync_export(place, files, manifest)
     if common.as_json:

@@ -1,4 +1,4 @@
-"""Commands about the catalogue and callbacks: list, show, emit, validate, export."""
+"""Commands about the catalogue and callbacks: list, show, emit, validate, learn, export."""
 
 from __future__ import annotations
 
@@ -138,17 +138,48 @@ tcop-mock emit cvm/events | tcop-mock validate -
 """,
 )
 @click.argument("source", metavar="FILE|-", shell_complete=completers.files)
-@common_options(profile=True, catalog=True)
+@common_options(finds_profile=True, catalog=True)
 def validate_command(source: str, *, common: CommonOptions) -> int:
     """Check bodies: which shape they are, what is wrong, what deviates.
 
-    FILE (-: standard input) holds JSON, one body per line, captured HTTP requests, or curl commands. A problem never
-    occurs in a real callback. Unknown fields, metrics and products are deviations from the documentation. Exit code: 0
-    all bodies could have come from TCOP, 1 one could not.
+    FILE (-: standard input) holds JSON, one body per line, recordings, HAR files, captured HTTP requests, or curl
+    commands. A problem never occurs in a real callback. Unknown fields, metrics and products are deviations from the
+    documentation of the profile that fits the body best. Bodies of templates are recognised by TCOP's variables. Exit
+    code: 0 all bodies could have come from TCOP, 1 one could not.
     """
     from tcop_mock.cli.catalog import validate
 
     return validate(source, common)
+
+
+@command(
+    "learn",
+    examples="""
+tcop-mock learn received.jsonl --to own
+tcop-mock learn received.jsonl                   # drift from the catalogue
+""",
+)
+@click.argument("sources", metavar="FILE|-...", nargs=-1, required=True, shell_complete=completers.files)
+@option(
+    "--to",
+    "folder",
+    group=OUTPUT,
+    metavar="DIR",
+    shell_complete=completers.folders,
+    help="Write a draft for each shape that DIR has no entry of, and compare the others with their entry.",
+)
+@common_options(catalog=True)
+def learn_command(sources: tuple[str, ...], *, folder: str | None, common: CommonOptions) -> int:
+    """Draft entries of your own from captured callbacks, or tell their drift.
+
+    FILE holds what validate reads: a recording of listen, a HAR, curl commands, JSON. Ids, addresses, names and
+    accounts of the captures become generators and are not written. What an entry lacks to pass list --lint is printed.
+    Without --to, callbacks are compared with the catalogue, and drafts are printed. Exit code: 0 no drift, 1 an entry
+    lacks a key, a metric or an event, or has another JSON type.
+    """
+    from tcop_mock.cli.learn import learn
+
+    return learn(sources, folder, common)
 
 
 @command(
@@ -162,11 +193,10 @@ tcop-mock export callbacks --shapes 'cvm/*' --lang en
 @option(
     "--shapes",
     group=GENERATE,
-    default="*",
-    show_default=True,
-    metavar="GLOB",
+    multiple=True,
+    metavar="GLOB,...",
     shell_complete=completers.shapes,
-    help="Only these shapes.",
+    help="Only these shapes; repeatable.  [default: all]",
 )
 @option(
     "--lang",
@@ -186,7 +216,7 @@ tcop-mock export callbacks --shapes 'cvm/*' --lang en
 )
 @common_options(seed=1, profile=True, catalog=True)
 def export_command(
-    folder: str, *, shapes: str, langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
+    folder: str, *, shapes: tuple[str, ...], langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
 ) -> None:
     """Write callbacks, mutated callbacks, schemas and a manifest to files.
 

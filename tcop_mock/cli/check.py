@@ -12,7 +12,13 @@ import click
 
 from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
-from tcop_mock.cli.arguments import is_from_command_line, read_text, resolve_target, target_text
+from tcop_mock.cli.arguments import (
+    is_from_command_line,
+    read_text,
+    resolve_target,
+    target_text,
+    warn_of_other_machine,
+)
 from tcop_mock.cli.check_reports import (
     Baseline,
     read_baseline_options,
@@ -22,7 +28,8 @@ from tcop_mock.cli.check_reports import (
     write_reports,
 )
 from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
-from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags, sigterm_as_interrupt
+from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags
+from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
 from tcop_mock.contract.clauses import load_clauses, select_clauses
@@ -38,7 +45,7 @@ from tcop_mock.reports.console_formatters import ConsoleFormatter
 from tcop_mock.reports.formats import FORMATS
 from tcop_mock.reports.json import check_document, write_json
 from tcop_mock.reports.summary import OverallResult, overall_result
-from tcop_mock.transport.open import open_transport
+from tcop_mock.transport.open import open_transport, runner_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +58,6 @@ if TYPE_CHECKING:
     from tcop_mock.reports.formats import ReportFile
 
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +130,9 @@ def _run_and_check(receiver: StartedReceiver, plan: CheckPlan, outputs: _Outputs
     """Check a receiver that the check starts; it is ended whatever happens."""
     if receiver.managed.hosts is not None and not receiver.managed.catches_tls:
         common.info("calls with TLS are not caught: install tcop-mock[run]; calls without TLS are")
-    code = _INTERRUPTED
+    code = INTERRUPTED
     try:
-        with sigterm_as_interrupt():
-            code = _check_and_report(plan, outputs, common, insecure=False)
+        code = _check_and_report(plan, outputs, common, insecure=False)
     finally:
         receiver.managed.process.stop()
         receiver.print_end(common, is_kept=code == EXIT_CODES[OverallResult.KEPT])
@@ -255,6 +260,7 @@ def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag
 
 def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions, *, insecure: bool) -> int:
     cap, level, baseline = plan.profile.delivery.answer_cap_bytes, outputs.level, outputs.baseline
+    warn_of_other_machine(plan.target, common)
     if insecure:
         common.info("warning: the receiver's certificate is not verified (--insecure)")
     comparison = baseline.comparison() if baseline else None
@@ -263,7 +269,8 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
         progress_listener(level, common) as progress,
         streaming_reports(outputs.files, progress) as listen,
     ):
-        run = run_check(plan, transport, comparison.wrap_listener(listen) if comparison else listen)
+        listener = comparison.wrap_listener(listen) if comparison else listen
+        run = run_check(plan, transport, listener, run_coroutine=runner_for(plan.target))
     verdict = comparison.filter_verdict(run.verdict) if comparison else run.verdict
     if common.as_json:
         with ignore_broken_pipe():
@@ -273,7 +280,7 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
         common.info(line)
     if comparison and baseline and (baseline.update or baseline.prune):
         common.info(baseline.save(comparison, verdict, interrupted=run.interrupted))
-    return _INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
+    return INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
 
 
 @contextmanager

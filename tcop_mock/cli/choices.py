@@ -1,8 +1,8 @@
 """Names that help lists, written by scripts/cli_docs.py from the registries, whose import is slow."""
 
 PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
-SCRIPT_FORMATS = ("curl", "http", "k6", "pytest", "vegeta")
-STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "pagerduty", "telegram", "discord", "teams", "json")
+SCRIPT_FORMATS = ("curl", "http", "hurl", "k6", "postman", "pytest", "vegeta")
+STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "telegram", "pagerduty", "discord", "teams", "json")
 FAULTS = (
     "status",
     "delay",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tcop_mock.cli.arguments import is_from_command_line
-from tcop_mock.cli.settings import FILE_VARIABLE, PREFIX, Settings, home_of, search_path
+from tcop_mock.cli.settings import Settings, home_of, search_path
 from tcop_mock.domain.target import MASK, Target, mask_query_secrets
-from tcop_mock.errors import UnknownNameError, UsageError, did_you_mean
+from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.reports.json import VERSION, write_json
 from tcop_mock.reports.text import escape_unsafe
 
@@ -56,7 +56,7 @@ def show_settings(verb: str | None, common: CommonOptions) -> None:
     if verb is not None and verb not in settings:
         raise UnknownNameError("command", verb, settings, listing="tcop-mock --help lists them")
     rows = [row for row in _rows(settings) if verb in {None, row.verb}]
-    for warning in _unknown_variables(settings):
+    for warning in settings.unknown_variables():
         common.info(f"warning: {warning}")
     if common.as_json:
         file = str(settings.file.path) if settings.file else None
@@ -105,15 +105,6 @@ def _target(text: str) -> str:
         return str(Target.parse(text))
     except UsageError:
         return MASK
-
-
-def _unknown_variables(settings: Settings) -> Iterator[str]:
-    known = {key.variable for keys in settings.keys_by_command.values() for key in keys.values()} | {FILE_VARIABLE}
-    for name in sorted(settings.environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = did_you_mean(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))
-            near = near.replace(" '", f" '{PREFIX}").replace("'", f"'{PREFIX}", 1)
-            yield f"{escape_unsafe(name)} is not a setting{f'; did you mean {near}?' if near else ''}"
 
 
 def _lines(settings: Settings, rows: list[Row], verb: str | None) -> Iterator[str]:

@@ -142,7 +142,7 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
 )
 @option("--count", group=RUN, type=click.IntRange(min=1), metavar="N", help="Stop after N requests.")
 @option("--max-time", group=RUN, type=positive_duration, metavar="TIME", help="Stop after that time.")
-@common_options(seed=True, profile=True, catalog=True)
+@common_options(seed=True, finds_profile=True, catalog=True)
 def listen_command(
     *,
     host: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -253,14 +254,22 @@ def parse_edit(text: str) -> tuple[str, Any]:
     if not equals or not path:
         raise UsageError(f"--set {text!r}: write PATH=JSON, as in alarmStatus=1")
     try:
-        tree = json.loads(value)
-        json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()  # NaN and half a surrogate pair are not JSON
+        tree = json.loads(value, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
-        quoted = json.dumps(value, ensure_ascii=False)
-        raise UsageError(
-            f"--set {path}: {value!r} is not JSON; a string needs its quotes: --set '{path}={quoted}'"
-        ) from None
+        argument = shlex.quote(f"{path}={json.dumps(value, ensure_ascii=False)}")
+        raise UsageError(f"--set {path}: {value!r} is not JSON; a string needs its quotes: --set {argument}") from None
+    try:
+        json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"--set {path}: half a surrogate pair cannot be sent, because bodies are UTF-8") from None
+    except ValueError:
+        raise UsageError(f"--set {path}: {value!r} has a number that is too great for a 64-bit float") from None
     return path, tree
+
+
+def _reject_constant(name: str) -> None:
+    """Reject ``NaN`` and the like, which Python reads and JSON does not have."""
+    raise ValueError(name)
 
 
 def _furthest(shape: Shape, moments: Sequence[LifecyclePoint]) -> State:

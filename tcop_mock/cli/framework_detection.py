@@ -52,6 +52,9 @@ FRAMEWORKS = {
 """By name, in order of preference."""
 
 
+_SRC = "src"
+
+
 @dataclass(frozen=True, slots=True)
 class DetectedApp:
     """A receiver in a folder."""
@@ -61,6 +64,8 @@ class DetectedApp:
     """``module:app`` or ``module:factory()``; empty if unknown."""
     route: str = ""
     """The only path for POST requests; empty if there are none or several."""
+    in_src: bool = False
+    """Whether the module is below ``src``, where Python finds it only if the package is installed."""
 
     @property
     def target(self) -> str:
@@ -78,8 +83,9 @@ def detect_apps(folder: Path) -> list[DetectedApp]:
         with suppress(OSError, SyntaxError, ValueError, RecursionError):
             tree = ast.parse(file.read_bytes())
             routes |= set(_post_routes(tree))
-            for name, app in _apps(tree, file.relative_to(folder)):
-                found.setdefault(name, DetectedApp(FRAMEWORKS[name], app))
+            place = file.relative_to(folder)
+            for name, app in _apps(tree, place):
+                found.setdefault(name, DetectedApp(FRAMEWORKS[name], app, in_src=place.parts[0] == _SRC))
     route = routes.pop() if len(routes) == 1 else ""
     found |= {one.framework.name: one for one in _foreign(folder)}
     return [
@@ -107,7 +113,7 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 def _apps(tree: ast.Module, file: Path) -> Iterator[tuple[str, str]]:
     parts = file.with_suffix("").parts
-    parts = parts[1:] if parts[0] == "src" else parts
+    parts = parts[1:] if parts[0] == _SRC else parts
     module = ".".join(part for part in parts if part != "__init__")
     if not module or not all(part.isidentifier() for part in module.split(".")):
         return

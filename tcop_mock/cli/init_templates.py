@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from tcop_mock.cli.choices import PROFILES
@@ -29,7 +32,7 @@ profile = "2023"
 
 # The receiver{edit}. A password does not belong here: put
 # http://USER:PASSWORD@HOST/PATH into the variable TCOP_MOCK_TARGET, or into a file, and name that: target = "@FILE".
-target = {_quoted(found.target)}
+{_src_note(found)}target = {_quoted(found.target)}
 
 # A folder with your own catalogue entries.
 # catalog = "alarms"
@@ -62,15 +65,16 @@ def test_contract(tcop_contract):
 '''
 
 
-def workflow(found: DetectedApp, install: str, test: str) -> str:
+def workflow(found: DetectedApp, package: str, install: str, test: str) -> str:
     """Return the GitHub workflow.
 
     Args:
         found: the receiver.
+        package: requirement, URL or path from which pip gets tcop-mock; empty, if it is unknown.
         install: arguments for pip, if the framework is for Python.
         test: path of the test, if apps of the framework are called without a server.
     """
-    steps = _workflow_steps(found, install, test)
+    steps = _workflow_steps(found, package, install, test)
     return f"""\
 # The contract of TCOP's alarm callbacks, checked on each push. Written by `tcop-mock init`.
 name: tcop-mock
@@ -89,9 +93,9 @@ jobs:
 {steps}"""
 
 
-def gitlab(found: DetectedApp, install: str, test: str) -> str:
+def gitlab(found: DetectedApp, package: str, install: str, test: str) -> str:
     """Return a job for GitLab, for an include; see :func:`workflow`."""
-    lines = _commands(found, install, test)
+    lines = _commands(found, package, install, test)
     script = "".join(f"    - {_quoted(line)}\n" for line in lines)
     variables = "" if test else f"  variables:\n    TCOP_MOCK_TARGET: {_quoted(found.target)}\n"
     needs = "" if found.framework.python else "  # use an image that can build the receiver and has Python 3.11\n"
@@ -109,20 +113,33 @@ tcop-mock:
 """
 
 
-def _workflow_steps(found: DetectedApp, install: str, test: str) -> str:
-    lines = _commands(found, install, test)
+def _workflow_steps(found: DetectedApp, package: str, install: str, test: str) -> str:
+    lines = _commands(found, package, install, test)
     env = "" if test else f"        env:\n          TCOP_MOCK_TARGET: {_quoted(found.target)}\n"
     return "".join(f"      - run: {_quoted(line)}\n" for line in lines) + env
 
 
-def _commands(found: DetectedApp, install: str, test: str) -> list[str]:
+def _commands(found: DetectedApp, package: str, install: str, test: str) -> list[str]:
     """Return the commands of a job; the last one checks the receiver."""
     own = [f"python -m pip install {install}"] if install else []
     if test:
         pytest = f"python -m pytest {test} --tcop-report junit={_REPORT}"
-        return [*own, 'python -m pip install "tcop-mock[pytest]"', pytest]
+        return [*own, _install_package(package, "[pytest]"), pytest]
     start = found.framework.start or "echo 'start the receiver here' >&2; exit 1"
-    return [*own, start, "python -m pip install tcop-mock", _CHECK]
+    return [*own, start, _install_package(package, ""), _CHECK]
+
+
+def _install_package(package: str, extra: str) -> str:
+    """Return the command that installs tcop-mock with an extra, or one that fails because nobody named the source."""
+    if not package:
+        return "echo 'write here how pip gets tcop-mock, or use tcop-mock init --package' >&2; exit 1"
+    if "://" in package:
+        requirement = f"tcop-mock{extra} @ {package}"
+    elif package.startswith((".", "/")) or package.endswith((".whl", ".tar.gz")):
+        requirement = f"{package}{extra}"
+    else:
+        requirement = re.sub(r"^[\w.-]+", lambda name: f"{name[0]}{extra}", package)
+    return f"python -m pip install {shlex.quote(requirement)}"
 
 
 def _fixture(found: DetectedApp) -> str:
@@ -134,8 +151,17 @@ import pytest
 @pytest.fixture
 def tcop_target():
     """The receiver{edit}: module:app/path, or a URL, or the app itself."""
-    return {_quoted(found.target)}
+{indent(_src_note(found), "    ")}    return {_quoted(found.target)}
 '''
+
+
+def _src_note(found: DetectedApp) -> str:
+    """Return the comment about a module below src, which is not found from the folder of the project."""
+    if not (found.in_src and found.framework.in_process):
+        return ""
+    return (
+        "# Its module is below src/: install the package first (python -m pip install -e .), or set PYTHONPATH=src.\n"
+    )
 
 
 def _doubt(found: DetectedApp) -> str:

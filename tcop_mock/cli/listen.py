@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _TOO_FEW = 1
+_MAX_UNREADABLE_LINES = 20
 
 
 def listen(  # noqa: PLR0913 - one parameter an option
@@ -77,6 +78,7 @@ class Listener:
     recording: Recording | None
     count: int | None
     received: int = 0
+    unreadable: int = 0
     _answered: int = 0
     _note: str = ""
     _problem: OSError | None = None
@@ -84,7 +86,7 @@ class Listener:
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
-        self._judge = CallbackValidator(self.common.catalog(), self.common.profile)
+        self._judge = CallbackValidator(self.common.catalog(), self.common.given_profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
         """Listen until the count, the time limit or a signal."""
@@ -93,7 +95,16 @@ class Listener:
             with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
                 loop.add_signal_handler(number, self._stop.set)
         handler = with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer
-        async with FaultyHttpServer(handler, plan, self._record, self._count_answer, host=host, port=port) as sink:
+        server = FaultyHttpServer(
+            handler,
+            plan,
+            self._record,
+            self._count_answer,
+            host=host,
+            port=port,
+            on_unreadable=self.count_unreadable,
+        )
+        async with server as sink:
             self._print(json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max_time_s):
@@ -107,7 +118,8 @@ class Listener:
         """
         if self._problem is not None:
             raise UsageError(f"--record cannot be written: {self._problem.strerror}; the last request got no response")
-        self.common.info(f"{pluralize(self.received, 'request')} received")
+        unreadable = f", {self.unreadable} could not be read" if self.unreadable else ""
+        self.common.info(f"{pluralize(self.received, 'request')} received{unreadable}")
         return _TOO_FEW if self.count is not None and self.received < self.count else 0
 
     def _answer(self, received: ReceivedRequest) -> Reply:
@@ -160,6 +172,12 @@ class Listener:
         self._answered += 1
         if self._answered == self.count:
             self._stop.set()
+
+    def count_unreadable(self, reason: str) -> None:
+        """Count and print a request that cannot be read, up to a number of lines."""
+        self.unreadable += 1
+        if self.unreadable <= _MAX_UNREADABLE_LINES:
+            self.common.info(f"warning: {reason}")
 
     def _print(self, line: str) -> None:
         try:

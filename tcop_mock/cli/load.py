@@ -16,8 +16,9 @@ from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.cli.arguments import resolve_target
 from tcop_mock.cli.load_locust import build_locust_run, require_locust, run_locust
 from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, prepare_script, time_scale
+from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
-from tcop_mock.contract.preflight import raise_if_unusable
+from tcop_mock.contract.preflight import raise_if_no_http, raise_if_unusable
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
@@ -36,6 +37,7 @@ from tcop_mock.reports.formats import JUNIT_FORMAT, ReportFile, parse_report_fil
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.load_json import load_document
 from tcop_mock.transport.http1 import HttpTransport
+from tcop_mock.transport.protocol_probe import identify_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
-_BROKEN, _INTERRUPTED = 1, 130
+_BROKEN = 1
 
 
 def run_load_command(  # noqa: PLR0913 - one parameter an option
@@ -122,7 +124,7 @@ def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) 
     for file in files:
         write_report(file.path, render_load(file.format_name, result))
     if result.summary.interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0 if result.summary.acked and all(one.is_met for one in result.objectives) else _BROKEN
 
 
@@ -135,6 +137,7 @@ def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:
     post = HttpTransport(plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
     push = OutgoingRequest(body, headers=plan.rules.headers, credentials=plan.target.credentials)
     attempt = asyncio.run(post(push, deadline_s=plan.rules.timeout_s))
+    raise_if_no_http(asyncio.run(identify_protocol(plan.target, attempt)), plan.target)
     raise_if_unusable(attempt, plan.target)
     spent_s = attempt.duration_s
     return DeliveryRecord(

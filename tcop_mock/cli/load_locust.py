@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tcop_mock.cli.load_plan import time_scale
+from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.errors import UsageError
 from tcop_mock.load.locust import TARGET_VARIABLE, LocustSettings
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _USERS = 200
 """Maximum for a storm or a rate: each user sends one notification at a time."""
-_INTERRUPTED, _BROKEN = 130, 1
+_BROKEN = 1
+_LOCUST_END_S = 5.0
+"""How long Locust has to end by itself after Ctrl-C."""
 _MARGIN_S = 2.0
 
 
@@ -128,9 +131,12 @@ def run_locust(run: LocustRun) -> int:
     with subprocess.Popen(run.command(port), env=environ) as process:  # noqa: S603 - it is Locust, with our file
         try:
             code = process.wait()
-        except KeyboardInterrupt:  # Locust got the signal, too, and reports
+        except KeyboardInterrupt:  # Locust hears Ctrl-C, too, and reports; it does not hear our SIGTERM
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LOCUST_END_S)
+            process.terminate()
             process.wait()
-            return _INTERRUPTED
+            return INTERRUPTED
     return _BROKEN if code else 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import math
 import re
@@ -219,18 +218,11 @@ def require_allowed(target: Target, hosts: tuple[str, ...]) -> None:
     """
     if target.app:
         raise UsageError("load needs a URL: an in-process app would share CPU with the load generator")
-    if not _is_loopback(target.host) and target.host not in {host.lower().strip("[]") for host in hosts}:
+    if not target.is_on_this_machine and target.host not in {host.lower().strip("[]") for host in hosts}:
         raise UsageError(
             f"{target.host} is not this machine, and a load can take a service down: if it is yours and prepared, "
             f"add --allow-host {target.host}"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def parse_rate(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,10 +12,12 @@ import click
 
 from tcop_mock._version import __version__
 from tcop_mock.cli.main_help import COMMANDS, MAX_COLUMNS, main_help
-from tcop_mock.cli.stdout import silence_stdout, write_utf8
+from tcop_mock.cli.signals import INTERRUPTED, sigterm_as_interrupt
+from tcop_mock.cli.stdout import prepare_streams, silence_stdout
 from tcop_mock.errors import TcopMockError
 
-_USAGE, _INTERNAL_ERROR, _INTERRUPTED = 2, 4, 130
+_USAGE, _INTERNAL_ERROR = 2, 4
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class LazyCommands(Mapping[str, click.Command]):
@@ -74,15 +77,23 @@ def cli(context: click.Context) -> None:
         context.exit(_USAGE)
     from tcop_mock.cli.settings import Settings  # noqa: PLC0415 - help and version need none
 
-    context.default_map = Settings(cli)
+    settings = Settings(cli)
+    context.default_map = settings
+    if context.invoked_subcommand != "config":  # which lists all of them
+        for warning in settings.unknown_variables():
+            click.echo(f"warning: {warning}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with sigterm_as_interrupt() as termination:
+        return termination.exit_code(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
-    write_utf8()
     try:
+        prepare_streams()
         return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False) or 0)
     except click.ClickException as problem:
         return _print_error(_one_line(problem), _USAGE)
@@ -90,15 +101,22 @@ def main(arguments: list[str] | None = None) -> int:
         _print_traceback(debug=debug)
         return _print_error(str(problem), problem.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        return _print_error("interrupted", _INTERRUPTED)
+        return _print_error("interrupted", INTERRUPTED)
     except OSError as problem:
         _print_traceback(debug=debug)
         silence_stdout()  # perhaps the output cannot be written; it would fail again at exit
-        return _print_error(f"system error: {problem}; --debug prints a traceback", _INTERNAL_ERROR)
+        return _print_error(*_describe_os_error(problem))
     except Exception as problem:  # noqa: BLE001 - the last line of defence
         _print_traceback(debug=debug)
         message = f"internal error, a bug in tcop-mock: {problem!r}; --debug prints a traceback"
         return _print_error(message, _INTERNAL_ERROR)
+
+
+def _describe_os_error(problem: OSError) -> tuple[str, int]:
+    """Return the message and the exit code of an error of the system."""
+    if problem.filename is None and problem.errno in _WRITE_ERRORS:  # files are named where they are written
+        return f"standard output cannot be written: {problem.strerror}", _USAGE
+    return f"system error: {problem}; --debug prints a traceback", _INTERNAL_ERROR
 
 
 def _one_line(problem: click.ClickException) -> str:

@@ -10,6 +10,7 @@ COMMANDS = {
     "show": ("catalog_commands", "Show one shape: dimensions, metrics or events, sources; or a JSON Schema."),
     "emit": ("catalog_commands", "Print callbacks."),
     "validate": ("catalog_commands", "Check bodies: which shape they are, what is wrong, what deviates."),
+    "learn": ("catalog_commands", "Draft entries of your own from captured callbacks, or tell their drift."),
     "export": ("catalog_commands", "Write callbacks, mutated callbacks, schemas and a manifest to files."),
     "send": ("delivery_commands", "Deliver a callback as TCOP does: deadline, retries, BasicAuth."),
     "replay": ("delivery_commands", "Send recorded or captured requests again, or the requests of a clause."),
@@ -29,7 +30,10 @@ MAX_COLUMNS = 100
 _MIN_COLUMNS = 50
 _OPTIONS = {"--version": "Print the version and exit.", "-h, --help": "Print this help and exit."}
 _SUMMARY = "Realistic TCOP alarm callbacks, delivered as TCOP delivers them, and a contract test for their receivers."
-_CODES = "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 internal error, 130 interrupted."
+_CODES = (
+    "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 internal error, "
+    "130 interrupted (143 by SIGTERM)."
+)
 
 
 def main_help(width: int | None = None) -> str:

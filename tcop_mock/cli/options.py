@@ -42,7 +42,8 @@ class CommonOptions:
 
     as_json: bool = False
     fixed_seed: int | None = None
-    profile_name: str = DEFAULT_PROFILE
+    profile_name: str | None = DEFAULT_PROFILE
+    """Name of the profile; ``None``: none was given, and the command finds the one that fits."""
     catalog_folders: tuple[str, ...] = ()
     quiet: bool = False
 
@@ -64,7 +65,16 @@ class CommonOptions:
         """
         from tcop_mock.catalog.profiles import load_profile  # noqa: PLC0415 - help needs no catalogue
 
-        return load_profile(self.profile_name)
+        return load_profile(self.profile_name or DEFAULT_PROFILE)
+
+    @property
+    def given_profile(self) -> Profile | None:
+        """The profile of ``--profile``; ``None``: none was given, and the command finds the one that fits.
+
+        Raises:
+            UnknownNameError: it does not exist; the message names near misses.
+        """
+        return self.profile if self.profile_name else None
 
     def catalog(self) -> Catalog:
         """Load the catalogue with the entries of ``--catalog``.
@@ -254,12 +264,15 @@ def _with_all(decorators: Iterable[Decorator]) -> Decorator:
     return decorate
 
 
-def common_options(*, seed: bool | int = False, profile: bool = False, catalog: bool = False) -> Decorator:
+def common_options(
+    *, seed: bool | int = False, profile: bool = False, finds_profile: bool = False, catalog: bool = False
+) -> Decorator:
     """Add ``--json``, ``--quiet`` and ``--debug``, and others where a command uses them; pass ``common``.
 
     Args:
         seed: whether the command draws random values; a number is the default seed.
         profile: whether it depends on the profile.
+        finds_profile: whether it finds the profile of each body, unless one is given.
         catalog: whether it reads the catalogue.
     """
     default_seed = None if isinstance(seed, bool) else seed
@@ -277,17 +290,17 @@ def common_options(*, seed: bool | int = False, profile: bool = False, catalog: 
                 help=f"Random seed.  [default: {shown}]",
             )
         )
-    if profile:
+    if profile or finds_profile:
+        shown = "the one that fits each body" if finds_profile else DEFAULT_PROFILE
         decorators.append(
             option(
                 "--profile",
                 "profile_name",
                 group=COMMON,
-                default=DEFAULT_PROFILE,
-                show_default=True,
+                default=None if finds_profile else DEFAULT_PROFILE,
                 shell_complete=completers.profiles,
                 metavar="NAME",
-                help=f"Version of the callback contract: {listed(PROFILES)}.",
+                help=f"Version of the callback contract: {listed(PROFILES)}.  [default: {shown}]",
             )
         )
     if catalog:
@@ -308,7 +321,7 @@ def common_options(*, seed: bool | int = False, profile: bool = False, catalog: 
     ]
 
     # An unknown profile is an error, whether or not the command gets to use it.
-    check = (lambda common: common.profile) if profile else None
+    check = (lambda common: common.profile) if profile or finds_profile else None
     return with_options(CommonOptions, "common", decorators, check)
 
 

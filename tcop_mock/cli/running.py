@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import signal
-import threading
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -20,8 +18,6 @@ from tcop_mock.reports.text import one_line
 from tcop_mock.server.caught_hosts import CaughtHosts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tcop_mock.cli.options import CommonOptions, RunOptions
 
 _LOOPBACK = "127.0.0.1"
@@ -98,20 +94,3 @@ def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return ip_address(host).is_loopback
     return host == "localhost"
-
-
-@contextlib.contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C: the run ends with what it has found, and ends what it started."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.cli.arguments import STDIN, add_headers, is_from_command_line, read_input, resolve_secret, resolve_target
+from tcop_mock.cli.arguments import (
+    STDIN,
+    add_headers,
+    is_from_command_line,
+    read_input,
+    resolve_secret,
+    resolve_target,
+    warn_of_other_machine,
+)
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.options import GenerationOptions
 from tcop_mock.cli.stdout import ignore_broken_pipe
@@ -24,6 +32,8 @@ from tcop_mock.cli.value_types import NO_LIMIT, RateLimit
 from tcop_mock.contract.builders import BUILDERS
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.contract.credentials import replayed_credentials
+from tcop_mock.contract.reproduce import replayed_cases
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.domain.profile import Accept, RetryAfter
@@ -36,7 +46,7 @@ from tcop_mock.reports.json import deliveries_document, write_json
 from tcop_mock.reports.text import one_line, printable_lines
 from tcop_mock.transport import pagerduty, wecom
 from tcop_mock.transport.delivery import DeliveryScheduler, RateLimitedTransport, ScheduledRequest
-from tcop_mock.transport.open import open_transport
+from tcop_mock.transport.open import open_transport, runner_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +65,9 @@ _CASE = re.compile(r"(TCM\d{3})(?:/(\d+))?", re.IGNORECASE)
 _NOT_ACCEPTED = 1
 _MAX_TRACE_CHARS, _MAX_TRACE_LINES = 20_000, 60
 _PROBE = "URL verification"
+_MAX_SEGMENT_GAP_S = 0.05
+_MAX_SEGMENTED_S = 1.0
+"""All gaps between the segments of a request together take this time at most."""
 _ACCEPT = {"wecom": Accept.ERRCODE}
 _ASSUMED = {"pagerduty": {"pagerduty": pagerduty.PAGERDUTY_ASSUMPTION}, "wecom": {"wecom": wecom.WECOM_ASSUMPTION}}
 _PACE = {"wecom": RateLimit(wecom.WECOM_MESSAGES_PER_MINUTE, 60.0)}
@@ -71,6 +84,8 @@ class DeliveryItem(NamedTuple):
     """Headers that replace those of the rules with the same name."""
     request: OutgoingRequest | None = None
     """Method and credentials of the request; a POST with the credentials of the target by default."""
+    is_asserted: bool = True
+    """``False`` if it only prepares the next request, whatever is answered."""
 
 
 def send(source: str, options: DeliveryOptions, generation: GenerationOptions, common: CommonOptions) -> int:
@@ -123,9 +138,9 @@ def replay(  # noqa: PLR0913 - one parameter an option
     deliverer = Deliverer.build(delivery, common)
     case = _CASE.fullmatch(source)
     if case and not Path(source).exists():
-        items = _clause_requests(case, deliverer, common)
+        items, is_sent_once = _clause_requests(case, deliverer, common), True
     else:
-        items = _file_requests(source, deliverer, common)
+        items, is_sent_once = _file_requests(source, deliverer, common)
     if sets or unset:
         edits = list(map(parse_edit, sets))
         items = [one._replace(body=apply_edits(one.body, edits, unset, one.name or source)) for one in items]
@@ -134,10 +149,14 @@ def replay(  # noqa: PLR0913 - one parameter an option
         if unmoved:
             common.info(f"warning: {source}: times that cannot be shifted stay as they are: {unmoved} (--now)")
         items = [one._replace(body=body) for one, body in zip(items, bodies, strict=True)]
-    return deliverer.run([items])
+    if not is_sent_once:
+        return deliverer.run([items])
+    # one after the other, because a request may need the connection of the one before it
+    return deliverer.with_attempts(delivery.attempts or 1).run([[item] for item in items])
 
 
-def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> list[DeliveryItem]:
+def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> tuple[list[DeliveryItem], bool]:
+    """Return the requests of a file, and whether each is sent once, as check did, because the file is its report."""
     requests, warnings = read_requests(read_input(source), source)
     for warning in warnings[:_MAX_WARNINGS]:
         common.info(f"warning: {source}: {warning}")
@@ -149,7 +168,7 @@ def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> 
     if pause_s > _LONG_PAUSE_S:
         pause = timedelta(seconds=round(pause_s))
         common.info(f"warning: {source}: the last request is sent {pause} after the first; lower --time-scale")
-    return items
+    return items, any(request.reproduced for request in requests)
 
 
 def _file_item(
@@ -157,7 +176,10 @@ def _file_item(
 ) -> DeliveryItem:
     at_s = (request.received_at - first).total_seconds() if request.received_at and first else 0.0
     name = f"{source} {request.location}".rstrip()
-    return DeliveryItem(name, request.body, max(0.0, at_s), request.headers, request.to_outgoing(credentials))
+    if request.reproduced is None:
+        return DeliveryItem(name, request.body, max(0.0, at_s), request.headers, request.to_outgoing(credentials))
+    outgoing = request.to_outgoing(replayed_credentials(credentials, request.reproduced.credential_variant, name))
+    return DeliveryItem(name, request.body, max(0.0, at_s), outgoing.headers, outgoing, request.reproduced.is_asserted)
 
 
 def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOptions) -> list[DeliveryItem]:
@@ -168,15 +190,25 @@ def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOp
     shop = CaseFactory(common.catalog(), generator, clause.code, credentials, headers)
     play = BUILDERS[clause.builder.name](shop, **clause.builder.params)
     cases = [one for scene in play.groups for one in scene.cases]
+    if not cases or not any(replayed_cases(one, play) for one in cases if one.is_asserted):
+        raise UsageError(
+            f"requests of {clause.code} show nothing one by one; run `tcop-mock check TARGET --clauses {clause.code}`"
+        )
     if case[2]:
         number = int(case[2])
         if not 0 < number <= len(cases):
             raise UsageError(
                 f"{clause.code} has {len(cases)} cases; write {clause.code}/1 to {clause.code}/{len(cases)}"
             )
-        cases = [cases[number - 1]]
+        cases = list(replayed_cases(cases[number - 1], play)) or [cases[number - 1]]
     return [
-        DeliveryItem(f"{clause.code} {one.title}", one.request.body, headers=one.request.headers, request=one.request)
+        DeliveryItem(
+            f"{clause.code} {one.title}",
+            one.request.body,
+            headers=one.request.headers,
+            request=one.request,
+            is_asserted=one.is_asserted or len(cases) == 1,
+        )
         for one in cases
     ]
 
@@ -223,6 +255,10 @@ class Deliverer:
             common=common,
         )
 
+    def with_attempts(self, attempts: int) -> Deliverer:
+        """Return the same with another number of attempts."""
+        return replace(self, rules=replace(self.rules, attempts=attempts))
+
     def run(self, lifecycles: Sequence[Sequence[DeliveryItem]], lang: Lang = Lang.EN) -> int:
         """Deliver alarm by alarm, print each outcome, and return the exit code.
 
@@ -237,6 +273,7 @@ class Deliverer:
         if self.dry_run:
             self._print_plan([item for lifecycle in lifecycles for item in lifecycle], lang)
             return 0
+        warn_of_other_machine(self.target, self.common)
         if self.insecure:
             self.common.info("warning: the receiver's certificate is not verified (--insecure)")
         assumed = ", ".join(self.assumed)
@@ -244,7 +281,7 @@ class Deliverer:
         printer = DeliveryPrinter(self, lifecycles)
         try:
             with open_transport(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
-                asyncio.run(self._deliver(port, requests, printer))
+                runner_for(self.target)(self._deliver(port, requests, printer))
         finally:
             printer.close()
         return 0 if printer.accepted else _NOT_ACCEPTED
@@ -285,7 +322,12 @@ class Deliverer:
         own = {name.lower() for name, _ in item.headers}
         headers = [pair for pair in self.rules.headers if pair[0].lower() not in own]
         request = item.request or OutgoingRequest(b"", credentials=self.target.credentials)
-        return replace(request, body=self._body(item, lang, key), headers=(*headers, *item.headers))
+        return replace(
+            request,
+            body=self._body(item, lang, key),
+            headers=(*headers, *item.headers),
+            segment_gap_s=_segment_gap_s(request),
+        )
 
     def _body(self, item: DeliveryItem, lang: Lang, key: Secret | None) -> bytes:
         if self.service == "webhook":
@@ -333,7 +375,11 @@ class DeliveryPrinter:
     def accepted(self) -> bool:
         """Whether every callback has been accepted."""
         all_there = len(self._ended) == sum(map(len, self.lifecycles))
-        return all_there and all(delivery.accepted for delivery in self._ended.values())
+        return all_there and all(
+            delivery.accepted
+            for (index, number), delivery in self._ended.items()
+            if self.lifecycles[index][number].is_asserted
+        )
 
     def verified(self, delivery: Delivery) -> None:
         """Record the verification of the URL."""
@@ -377,8 +423,15 @@ class DeliveryPrinter:
             click.echo(f"{name} to {self.deliverer.target}: {verdict}")
 
 
+def _segment_gap_s(request: OutgoingRequest) -> float:
+    """Return the time between segments: longer than in a check, because no second attempt confirms the result."""
+    count = sum(1 for _ in request.body_segments())
+    return max(request.segment_gap_s, min(_MAX_SEGMENT_GAP_S, _MAX_SEGMENTED_S / max(1, count)))
+
+
 def _trace(attempt: Attempt) -> list[str]:
-    return printable_lines(attempt.traceback.rstrip(), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.traceback else []
+    last_lines = attempt.traceback.rstrip().split("\n")[-_MAX_TRACE_LINES:]
+    return printable_lines("\n".join(last_lines), _MAX_TRACE_CHARS, _MAX_TRACE_LINES) if attempt.traceback else []
 
 
 def _rule_changes(options: DeliveryOptions) -> dict[str, Any]:

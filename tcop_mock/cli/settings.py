@@ -7,6 +7,7 @@ and the variable ``TCOP_MOCK_FAIL_ON``. Common options may stand above the table
 from __future__ import annotations
 
 import os
+import re
 from collections import UserDict
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +18,7 @@ import click
 
 from tcop_mock.cli.command import COMMON
 from tcop_mock.errors import EntryError, UsageError, did_you_mean
+from tcop_mock.reports.text import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +32,10 @@ _CLAUSES, _CLAUSE_FILES = "clauses", "clause-files"
 """``clauses`` above the tables is ``--clause-files``."""
 _KUBERNETES_ADDRESS = ("tcp://", "udp://")
 """Kubernetes sets TCOP_MOCK_PORT to such an address if a service has our name; that is not a port."""
+_OTHER_VARIABLE = re.compile(
+    rf"{PREFIX}(?:CONFIG|COMPLETE|TOKEN|ACTION_PYTHON|LOAD_\w+|SERVICE_(?:HOST|PORT)\w*|PORT(?:_\d+_(?:TCP|UDP)\w*)?)"
+)
+"""Variables that are no settings: of completion, observers, the action, Locust, and those that Kubernetes sets."""
 FILE_VARIABLE = "TCOP_MOCK_CONFIG"
 """Names the settings file; then no other is searched. ``/dev/null`` means no settings."""
 OWN_NAME = "tcop-mock.toml"
@@ -236,6 +242,17 @@ class Settings(UserDict[str, "CommandDefaults"]):
         if file:
             self._require_known(file)
         return file
+
+    def unknown_variables(self) -> Iterator[str]:
+        """Yield a sentence for each variable of ours that is no setting, with its name and never its value."""
+        names = [name for name in self.environ if name.startswith(PREFIX) and not _OTHER_VARIABLE.fullmatch(name)]
+        if not names:  # most runs: no command has to be imported
+            return
+        known = {key.variable for keys in self.keys_by_command.values() for key in keys.values()}
+        for name in sorted(set(names) - known):
+            near = did_you_mean(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))
+            near = near.replace(" '", f" '{PREFIX}").replace("'", f"'{PREFIX}", 1)
+            yield f"{escape_unsafe(name)} is not a setting{f'; did you mean {near}?' if near else ''}"
 
     def lookup(self, key: SettingKey) -> SettingValue | None:
         """Return the value of environment or file.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from click.shell_completion import get_completion_class
 
+from tcop_mock._version import __version__
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli import init_templates
 from tcop_mock.cli.arguments import resolve_target
@@ -81,11 +84,14 @@ class NewFile(NamedTuple):
     text: str
 
 
-def init(framework: str | None, ci: str, *, dry_run: bool, common: CommonOptions) -> None:
+def init(framework: str | None, ci: str, *, package: str | None, dry_run: bool, common: CommonOptions) -> None:
     """Write settings, a test and a CI job for the receiver in the current folder."""
     here = Path.cwd()
     found = _receiver(detect_apps(here), framework, common)
-    files_to_write = list(_new_files(here, found, ci))
+    package = package or _installed_package()
+    if not package and ci != "none":
+        common.info("the job does not know where to get tcop-mock: it was installed here from a folder; use --package")
+    files_to_write = list(_new_files(here, found, ci, package))
     _require_free(here, files_to_write)
     if not dry_run:
         _write_all(here, files_to_write)
@@ -110,7 +116,25 @@ def _receiver(found: Sequence[DetectedApp], asked: str | None, common: CommonOpt
     return chosen
 
 
-def _new_files(here: Path, found: DetectedApp, ci: str) -> Iterator[NewFile]:
+def _installed_package() -> str:
+    """Return a requirement for this tcop-mock; empty, if it was installed from a folder or a local file.
+
+    pip records the origin (``direct_url.json``), unless it is a package index.
+    """
+    try:
+        record = distribution(_PROGRAM).read_text("direct_url.json")
+    except PackageNotFoundError:  # it runs from a checkout
+        return ""
+    if record is None:
+        return f"{_PROGRAM}=={__version__}"
+    origin = json.loads(record)
+    url, vcs = origin["url"], origin.get("vcs_info")
+    if url.startswith("file:"):
+        return ""
+    return f"{vcs['vcs']}+{url}@{vcs['commit_id']}" if vcs else url
+
+
+def _new_files(here: Path, found: DetectedApp, ci: str, package: str) -> Iterator[NewFile]:
     yield NewFile(init_templates.SETTINGS, init_templates.settings(found))
     test, install = "", _install(here, found)
     if found.framework.in_process:
@@ -121,9 +145,9 @@ def _new_files(here: Path, found: DetectedApp, ci: str) -> Iterator[NewFile]:
             yield NewFile(conftest, init_templates.conftest(found))
         yield NewFile(test, init_templates.test_module(found, with_fixture=taken))
     if ci == "github":
-        yield NewFile(init_templates.GITHUB, init_templates.workflow(found, install, test))
+        yield NewFile(init_templates.GITHUB, init_templates.workflow(found, package, install, test))
     elif ci == "gitlab":
-        yield NewFile(init_templates.GITLAB, init_templates.gitlab(found, install, test))
+        yield NewFile(init_templates.GITLAB, init_templates.gitlab(found, package, install, test))
 
 
 def _install(here: Path, found: DetectedApp) -> str:

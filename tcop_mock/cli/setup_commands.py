@@ -44,6 +44,7 @@ def doctor_command(target: str | None, *, timeout: float | None, insecure: bool,
     examples="""
 tcop-mock init --dry-run
 tcop-mock init --framework flask --ci gitlab
+tcop-mock init --package git+https://git.example.com/me/tcop-mock@v0.2.0
 """,
 )
 @option(
@@ -61,17 +62,25 @@ tcop-mock init --framework flask --ci gitlab
     show_default=True,
     help="CI system of the job.",
 )
+@option(
+    "--package",
+    group=OUTPUT,
+    metavar="REQUIREMENT",
+    help="Where the job gets tcop-mock: a git URL, a wheel, a folder, a requirement.  [default: as installed here]",
+)
 @option("--dry-run", group=OUTPUT, is_flag=True, help="Print the files, and write nothing.")
 @common_options()
-def init_command(*, framework: str | None, ci: str, dry_run: bool, common: CommonOptions) -> None:
+def init_command(*, framework: str | None, ci: str, package: str | None, dry_run: bool, common: CommonOptions) -> None:
     """Write settings, a test and a CI job for the receiver in this folder.
 
     The settings are a commented tcop-mock.toml. The test is for pytest, if tcop-mock can call apps of the framework in
-    process. Existing files are never overwritten: if one of the files exists, none is written, and the exit code is 2.
+    process. The job installs tcop-mock from where it was installed here; if the job cannot reach that, name another
+    place with --package. Existing files are never overwritten: if one of the files exists, none is written, and the
+    exit code is 2.
     """
     from tcop_mock.cli.setup import init
 
-    init(framework, ci, dry_run=dry_run, common=common)
+    init(framework, ci, package=package, dry_run=dry_run, common=common)
 
 
 @command(

@@ -8,14 +8,35 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from tcop_mock.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def write_utf8() -> None:
-    """Write UTF-8 from now on: names are Chinese, and JSON documents are UTF-8 (RFC 8259, 8.1)."""
+def prepare_streams() -> None:
+    """Prepare the standard streams, of which the caller may have closed some.
+
+    The next file or socket would get the descriptor of one that is closed, and a command that we start would read or
+    write that. So the null device takes it. Output is UTF-8 from now on: names are Chinese, and JSON documents are
+    UTF-8 (RFC 8259, 8.1).
+
+    Raises:
+        UsageError: standard output is closed.
+    """
+    if sys.stdin is None:
+        _take_descriptor()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - a name, and open until the end
+    if sys.stdout is None:
+        raise UsageError("standard output is closed: send it to a file, or to /dev/null")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _take_descriptor() -> None:
+    """Open the null device, which gets the lowest free descriptor."""
+    os.open(os.devnull, os.O_RDONLY)
 
 
 @contextlib.contextmanager

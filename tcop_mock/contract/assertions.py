@@ -31,11 +31,16 @@ STACK_TRACE = re.compile(
     re.MULTILINE,
 )
 """Stack traces of common languages."""
+_RENDERED_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"})
+"""Media types in which a browser runs scripts."""
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TCM102)"
 
 
-RATE_LIMITED = "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515)"
+RATE_LIMITED = (
+    "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515); "
+    "`--pace 10/s` sends them slower"
+)
 
 
 class AssertionContext(NamedTuple):
@@ -50,6 +55,9 @@ class AssertionContext(NamedTuple):
     deadline_s: float = 5.0
     request_body: bytes = b""
     """Body of the request."""
+    previous_request_body: bytes = b""
+    """Body of the request before it on the same connection; empty if there is none."""
+    previous_response_body: bytes = b""
 
 
 def status(  # noqa: PLR0913 - the keys of a clause file
@@ -145,8 +153,35 @@ def within_share_of_deadline(attempt: Attempt, context: AssertionContext, *, sha
     return f"answered after more than {share * context.deadline_s:g} s"
 
 
-def retcode_zero(attempt: Attempt, context: AssertionContext) -> str | None:
-    """Assert the response that the pages of 2019 require: the callback's ``sessionId``, and ``retCode`` 0."""
+def answers_separate(attempt: Attempt, context: AssertionContext) -> str | None:
+    """Assert that a connection carries one response for each request, and no session of the request before."""
+    if attempt.stale_bytes:
+        return "bytes follow the end of the previous answer on the connection"
+    previous, own = (_session_of(body) for body in (context.previous_request_body, context.request_body))
+    if previous and previous in context.previous_response_body and previous in attempt.body and own not in attempt.body:
+        return "the answer carries the sessionId of the callback before it"
+    return None
+
+
+def _session_of(body: bytes) -> bytes:
+    """Return the ``sessionId`` of a callback; empty if it has none."""
+    try:
+        callback = json.loads(body)
+    except ValueError:
+        return b""
+    return str(callback.get("sessionId", "")).encode() if isinstance(callback, dict) else b""
+
+
+def retcode_zero(attempt: Attempt, context: AssertionContext, *, connection_closed_ok: bool = False) -> str | None:
+    """Assert the response that the pages of 2019 require: the callback's ``sessionId``, and ``retCode`` 0.
+
+    Args:
+        attempt: the attempt to check.
+        context: has the body of the request.
+        connection_closed_ok: whether a connection closed without a response passes.
+    """
+    if connection_closed_ok and attempt.outcome is Outcome.RESET_BEFORE_ANSWER:
+        return None
     if attempt.status is None:
         return describe_no_response(attempt)
     try:
@@ -162,6 +197,22 @@ def retcode_zero(attempt: Attempt, context: AssertionContext) -> str | None:
 def no_stack_trace(attempt: Attempt, _context: AssertionContext) -> str | None:
     """Assert that the response contains no stack trace."""
     return "the answer shows a stack trace" if STACK_TRACE.search(attempt.body) else None
+
+
+def no_html_echo(attempt: Attempt, _context: AssertionContext, *, text: str) -> str | None:
+    """Assert that the response does not contain this HTML in a body that a browser renders.
+
+    Args:
+        attempt: the attempt to check.
+        _context: unused.
+        text: the HTML that was sent.
+    """
+    headers = {name.lower(): value.strip().lower() for name, value in attempt.headers}
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    is_rendered = media_type in _RENDERED_TYPES or (
+        not media_type and headers.get("x-content-type-options") != "nosniff"
+    )
+    return "the answer repeats HTML of the body unescaped" if is_rendered and text.encode() in attempt.body else None
 
 
 def describe_response(attempt: Attempt) -> str:
@@ -189,9 +240,11 @@ class Assertion(NamedTuple):
 ASSERTIONS = {
     "is_acked": Assertion(is_acked, needs_full_response=True),
     "is_alive": Assertion(status, is_about_liveness=True),
+    "answers_separate": Assertion(answers_separate, needs_full_response=True),
     "body_bounded": Assertion(body_bounded, needs_full_response=True),
     "answered_in_time": Assertion(answered_in_time, needs_full_response=True, is_about_timing=True),
     "no_credential_echo": Assertion(no_credential_echo, needs_full_response=True),
+    "no_html_echo": Assertion(no_html_echo, needs_full_response=True),
     "no_stack_trace": Assertion(no_stack_trace, needs_full_response=True),
     "within_share_of_deadline": Assertion(within_share_of_deadline, needs_full_response=True),
     "retcode_zero": Assertion(retcode_zero, needs_full_response=True),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.contract.builders_effects import effect_scenarios
 from tcop_mock.contract.builders_http import (
     BROKEN_JSON,
@@ -47,39 +48,47 @@ if TYPE_CHECKING:
 _FIRING_AND_RESOLVED = frozenset({State.FIRING, State.RESOLVED})
 
 
-def every_shape(
+def every_shape(  # noqa: PLR0913 - the keys of a clause file
     factory: CaseFactory,
     *,
     shapes: Sequence[str] = ("*",),
     states: Sequence[str] = (State.FIRING, State.RESOLVED),
+    forms: Sequence[str] = (),
     with_control: bool = False,
     deadline_factor: float = 1.0,
 ) -> ClauseTest:
     """Post every shape in every state that it can have. Resolves come last, each for an alarm that was posted firing.
 
-    If requests are cheap (``factory.exhaustive``), also post the repeated state and the observed form.
+    If requests are cheap (``factory.exhaustive``), also post the repeated state and, without ``forms``, the observed
+    form.
 
     Args:
         factory: makes the cases.
         shapes: globs of shape ids.
         states: states to post.
+        forms: forms to post, ``eventbridge`` in both spellings of its keys; shapes without a form are skipped. By
+            default the form of the factory.
         with_control: skip the clause if the receiver rejects even a plain callback.
         deadline_factor: deadlines that an attempt may take.
     """
     cases = [
         variant_factory.case(f"{shape.id} {state}{suffix}", tree, shape)
-        for variant_factory, suffix in _factories(factory)
+        for variant_factory, suffix in _factories(factory, forms)
         for shape, state, tree in _callbacks(variant_factory, shapes, states)
     ]
     control = factory.plain_case() if with_control else None
     return ClauseTest((CaseGroup(tuple(cases), control),), deadline_factor=deadline_factor)
 
 
-def _factories(factory: CaseFactory) -> Iterator[tuple[CaseFactory, str]]:
+def _factories(factory: CaseFactory, forms: Sequence[str]) -> Iterator[tuple[CaseFactory, str]]:
     """Yield the factories of the catalogue's callbacks, each with the suffix of its case titles."""
-    yield factory, ""
-    if factory.exhaustive:
-        yield factory.with_form(Form.OBSERVED), f" ({Form.OBSERVED})"
+    if not forms:
+        yield factory, ""
+    for form in map(Form, forms or ([Form.OBSERVED] if factory.exhaustive else [])):
+        suffix = "" if form is factory.generator.form else f" ({form})"
+        yield factory.with_form(form), suffix
+        if form is Form.EVENTBRIDGE:
+            yield factory.with_form(form, has_capitalized_keys=True), f" ({form}, keys in capitals)"
 
 
 def _callbacks(
@@ -87,7 +96,10 @@ def _callbacks(
 ) -> list[tuple[Shape, State, dict[str, Any]]]:
     """Return callbacks of each shape. A resolved alarm was posted firing before; all resolves come last."""
     callbacks = []
-    for shape in factory.match_shapes(shapes):
+    matched = factory.match_shapes(shapes)
+    for shape in [shape for shape in matched if not shape.retired] or matched:
+        if factory.generator.form not in forms_of(shape):
+            continue
         alarms = {
             state: factory.alarm(shape, required_state=state)
             for state in _reachable_states(shape, states, with_repeats=factory.exhaustive)
@@ -127,7 +139,8 @@ def mutations(
             ``set`` (path to value), ``null`` (paths), ``unset`` (paths), ``has_threshold = false``, ``fill`` (repeat
             ``text`` at all ``paths`` until the body has ``min_bytes``): change the tree.
             ``ascii_only = true`` (``\u`` escapes), ``key_order`` (``sorted``, ``reversed``), ``indent``,
-            ``duplicate_key``, ``encoding``, ``bom = true``, ``drop_last_byte_of`` (a text): change the serialization.
+            ``duplicate_key``, ``encoding``, ``bom = true``, ``drop_last_byte_of`` (a text), ``drop_last_bytes`` (a
+            number): change the serialization.
             ``also_accept``: further statuses that pass for this case. ``base_values``: replace the argument.
         shape: id of the default shape.
         base_values: values by path that the unchanged body has, too.
@@ -208,7 +221,7 @@ def credential_variants(
         variants: names of :class:`~tcop_mock.domain.contract.CredentialVariant`. Variants that the valid
             password does not allow are skipped, such as the other case of a password without letters.
         bodies: ``plain`` (a callback) and ``malformed`` (broken JSON). Without ``plain``, a variant is skipped if
-            the receiver accepts a callback with it.
+            the receiver accepts a callback with it, and ``bearer`` if it accepts a wrong password.
     """
     valid, groups = factory.credentials or NO_CREDENTIALS, []
     for variant in map(CredentialVariant, variants):
@@ -223,6 +236,8 @@ def credential_variants(
         )
         cases = {"plain": plain_case, "malformed": malformed_case}
         negative_control = None if "plain" in bodies or variant is CredentialVariant.RIGHT else plain_case
+        if variant is CredentialVariant.BEARER:
+            negative_control = _wrong_password_case(factory)
         groups.append(CaseGroup(tuple(cases[body] for body in bodies), factory.plain_case(), negative_control))
     presented_credentials = [
         case.request.credentials for group in groups for case in group.cases if case.request.credentials
@@ -230,6 +245,26 @@ def credential_variants(
     return ClauseTest(
         tuple(groups), unique_secrets=(factory.unique_secret, *distinctive_secrets(presented_credentials))
     )
+
+
+def authorization_headers(factory: CaseFactory, *, headers: Sequence[Mapping[str, Any]]) -> ClauseTest:
+    """Post a plain callback with other Authorization headers, after one with the valid credentials as control.
+
+    The cases are skipped if the receiver accepts a wrong password.
+
+    Args:
+        factory: makes the cases.
+        headers: tables of ``title`` and ``value``; optional: ``fill``, a text that is repeated after the value until
+            it has ``bytes``.
+    """
+    cases = []
+    for header in headers:
+        length, fill = header.get("bytes", 0), header.get("fill", " ")
+        value = f"{header['value']}{fill * length}"[: max(length, len(header["value"]))]
+        case = _with_credentials(factory.plain_case(header["title"]), CredentialVariant.MALFORMED, None)
+        request = replace(case.request, headers=(*case.request.headers, ("Authorization", value)))
+        cases.append(replace(case, request=request))
+    return ClauseTest((CaseGroup(tuple(cases), factory.plain_case(), _wrong_password_case(factory)),))
 
 
 def burst(factory: CaseFactory, *, count: int, duration_s: float) -> ClauseTest:
@@ -249,6 +284,7 @@ def burst(factory: CaseFactory, *, count: int, duration_s: float) -> ClauseTest:
 BUILDERS: dict[str, Callable[..., ClauseTest]] = {
     builder.__name__: builder
     for builder in (
+        authorization_headers,
         raw_bodies,
         burst,
         during_slow_sender,
@@ -307,5 +343,13 @@ def _case_with_type(factory: CaseFactory, alarm: Alarm, state: State, path: str,
     )
 
 
+def _wrong_password_case(factory: CaseFactory) -> RequestCase:
+    variant = CredentialVariant.WRONG_PASSWORD
+    presented = make_credentials(factory.credentials or NO_CREDENTIALS, variant, factory.unique_secret)
+    return _with_credentials(factory.plain_case(f"a callback with {VARIANT_TITLES[variant]}"), variant, presented)
+
+
 def _with_credentials(case: RequestCase, variant: CredentialVariant, presented: Credentials | None) -> RequestCase:
-    return replace(case, credential_variant=variant, request=replace(case.request, credentials=presented))
+    scheme = "Bearer" if variant is CredentialVariant.BEARER else "Basic"
+    request = replace(case.request, credentials=presented, auth_scheme=scheme)
+    return replace(case, credential_variant=variant, request=request)

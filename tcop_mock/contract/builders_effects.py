@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -10,15 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.pools import regions
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
-from tcop_mock.domain.alarm import Callback, Form, State
-from tcop_mock.domain.contract import ClauseTest, EffectScenario, ExpectedContent, RequestCase, SendMode, Step
+from tcop_mock.contract.credentials import NO_CREDENTIALS, make_credentials
+from tcop_mock.contract.mutations import apply_mutation, change_type, serialize_variant
+from tcop_mock.domain.alarm import Callback, Form, NotifyType, State
+from tcop_mock.domain.contract import (
+    ClauseTest,
+    CredentialVariant,
+    EffectScenario,
+    ExpectedContent,
+    RequestCase,
+    SendMode,
+    Step,
+)
+from tcop_mock.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.domain.alarm import Alarm
+    from tcop_mock.domain.delivery import OutgoingRequest
     from tcop_mock.domain.shape import Event, Metric, Shape
 
 
@@ -27,6 +40,11 @@ _UNIQUE_TEXT = re.compile(r".*(?<![a-z0-9])(?=[a-z0-9]*\d)[a-z0-9]{8,}.*|(?=.*\d
 _OBJECT_NAME = re.compile(r"(?=.*[\d._-]).{6,}", re.DOTALL)
 
 _LONG_TEXT = "order-service/" * 73
+
+_NO_IDENTITY = frozenset(
+    {"sessionId", "alertId", "firstOccurTime", "durationTime", "recoverTime", "currentValue", "historyValue"}
+)
+"""Keys of a callback that do not tell which alarm it is of."""
 
 _ACTIONS: dict[str, tuple[State, int, tuple[int, ...]]] = {
     "fires": (State.FIRING, 1, ()),
@@ -37,6 +55,13 @@ _ACTIONS: dict[str, tuple[State, int, tuple[int, ...]]] = {
 }
 
 
+def _without_keys(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return an object without the keys that do not tell which alarm it is of, at any level."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_keys(inner) for key, inner in value.items() if key not in _NO_IDENTITY}
+
+
 @dataclass(slots=True)
 class ScenarioAlarm:
     """One alarm of a scenario.
@@ -45,11 +70,13 @@ class ScenarioAlarm:
         factory: generates the callbacks.
         alarm: the alarm as the callbacks show it.
         session_source: an alarm generated only for its session ids.
+        changes: changes to its requests by action; see :func:`changed_request`.
     """
 
     factory: CaseFactory
     alarm: Alarm
     session_source: Alarm
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _callbacks: dict[str, Callback] = field(default_factory=dict)
 
     def callback(self, action: str) -> Callback:
@@ -73,6 +100,21 @@ class ScenarioAlarm:
         """The callbacks generated so far."""
         return self._callbacks.values()
 
+    def case(self, action: str) -> RequestCase:
+        """Return the request of an action."""
+        change = self.changes.get(action, {})
+        variant = CredentialVariant(change.get("credentials", CredentialVariant.RIGHT))
+        callback = self.callback(action)
+        if change.get("shows_recover_time"):
+            change = {**change, "set": {"recoverTime": str(callback.recovered_at), **change.get("set", {})}}
+        request = changed_request(self.factory, callback.to_dict(), change)
+        return RequestCase(f"{self.alarm.shape_id} {action}", request, self.alarm.shape_id, variant)
+
+    @property
+    def identity(self) -> str:
+        """The body of its firing callback without session, times and values: what tells it from other alarms."""
+        return json.dumps(_without_keys(self.callback("fires").to_dict()), sort_keys=True)
+
 
 def build_alarms(
     factory: CaseFactory, shape: Shape, tables: Mapping[str, Mapping[str, Any]]
@@ -82,21 +124,55 @@ def build_alarms(
     Args:
         factory: generates the alarms.
         shape: the shape of all alarms.
-        tables: by name. ``like`` (another name) and ``differs_in`` (keys of dimensions, ``object``, ``metric``,
-            ``policy``, ``region``, ``account``): a copy with differences. ``set``: texts of dimensions, each followed
-            by a unique suffix. ``long_value``: key of a dimension whose text becomes 1 KiB long.
-            ``can_resolve = false``: an event that never resolves.
+        tables: by name. ``like`` (another name) and ``differs_in`` (keys of dimensions, ``object``, ``subject`` - its
+            metric or event -, ``policy``, ``region``, ``account``): a copy with differences. ``set``: texts of
+            dimensions, each followed by a unique suffix; ``policy_name``: the same for the name of the policy.
+            ``long_value``: key of a dimension whose text becomes 1 KiB long. ``can_resolve = false``: an event that
+            never resolves. ``has_threshold = false``: a metric without a threshold. ``changes``: by action, changes to
+            its request; see :func:`changed_request`.
     """
     alarms: dict[str, ScenarioAlarm] = {}
     for name, table in tables.items():
-        unique = alarm = factory.unique_alarm(shape, can_resolve=table.get("can_resolve", True))
+        unique = alarm = factory.unique_alarm(
+            shape, can_resolve=table.get("can_resolve", True), has_threshold=table.get("has_threshold", True)
+        )
         if "like" in table:
             alarm = _vary(alarms[table["like"]].alarm, unique, table.get("differs_in", ()), factory, shape)
         texts = dict(table.get("set", {})) | ({table["long_value"]: _LONG_TEXT} if "long_value" in table else {})
         for key, text in texts.items():
             alarm = replace(alarm, dimensions={**alarm.dimensions, key: f"{text} {unique.policy_id}"})
-        alarms[name] = ScenarioAlarm(factory, alarm, unique)
+        if "policy_name" in table:
+            alarm = replace(alarm, policy_name=f"{table['policy_name']} {unique.policy_id}")
+        alarms[name] = ScenarioAlarm(factory, alarm, unique, table.get("changes", {}))
     return alarms
+
+
+def changed_request(factory: CaseFactory, tree: dict[str, Any], change: Mapping[str, Any]) -> OutgoingRequest:
+    """Return the request with a callback, changed.
+
+    Args:
+        factory: makes the request.
+        tree: the callback.
+        change: keys of :func:`~tcop_mock.contract.mutations.apply_mutation` and
+            :func:`~tcop_mock.contract.mutations.serialize_variant`, and ``types`` (path to JSON type),
+            ``root = "array"`` (the callback inside an array), ``cut_bytes`` (how many are missing at the end),
+            ``append`` (a text after the body), ``segments`` (bytes of each TCP segment), ``credentials`` (a variant).
+            ``shows_recover_time = true``, for captured events, is resolved before by :class:`ScenarioAlarm`.
+
+    Raises:
+        UnknownNameError: callbacks of the profile lack what is changed.
+    """
+    tree = apply_mutation(tree, change)
+    for path, type_name in change.get("types", {}).items():
+        tree = change_type(tree, path, type_name)
+    body = serialize_variant([tree] if change.get("root") == "array" else tree, change)
+    body = body[: len(body) - change.get("cut_bytes", 0)] + change.get("append", "").encode()
+    request = replace(factory.request(body), segment_sizes=tuple(change.get("segments", ())))
+    if "credentials" not in change:
+        return request
+    valid = factory.credentials or NO_CREDENTIALS
+    presented = make_credentials(valid, CredentialVariant(change["credentials"]), factory.unique_secret)
+    return replace(request, credentials=presented)
 
 
 def unique_tokens(alarms: Iterable[ScenarioAlarm]) -> frozenset[str]:
@@ -143,9 +219,10 @@ def lifetime(alarms: Iterable[ScenarioAlarm]) -> tuple[datetime, datetime | None
     )
 
 
-def all_sent_text(alarms: Iterable[ScenarioAlarm]) -> str:
-    """Return all callbacks of these alarms as text."""
-    return json.dumps([callback.to_dict() for alarm in alarms for callback in alarm.callbacks], ensure_ascii=False)
+def all_sent_text(steps: Iterable[Step]) -> str:
+    """Return the bodies of these steps as text, each once."""
+    bodies = dict.fromkeys(case.request.body for step in steps for case in step.cases)
+    return "\n".join(body.decode("utf-8", "replace") for body in bodies)
 
 
 def _vary(original: Alarm, unique: Alarm, differences: Sequence[str], factory: CaseFactory, shape: Shape) -> Alarm:
@@ -160,11 +237,8 @@ def _vary(original: Alarm, unique: Alarm, differences: Sequence[str], factory: C
             alarm = replace(alarm, region=_different_region(original))
         elif difference == "account":
             alarm = replace(alarm, account=unique.account)
-        elif difference == "metric":
-            metric = next(metric for metric in shape.metrics if metric != original.metric)
-            other_alarm = factory.generator.alarm(
-                shape, original.serial, metric=metric.name, required_state=State.REPEATED
-            )
+        elif difference == "subject":
+            other_alarm = _about_other_subject(original, factory, shape)
             alarm = replace(other_alarm, policy_id=alarm.policy_id, policy_name=alarm.policy_name)
         else:
             alarm = replace(
@@ -172,6 +246,27 @@ def _vary(original: Alarm, unique: Alarm, differences: Sequence[str], factory: C
                 dimensions={**alarm.dimensions, difference: _different_value(original, difference, factory, shape)},
             )
     return alarm
+
+
+def _about_other_subject(original: Alarm, factory: CaseFactory, shape: Shape) -> Alarm:
+    """Return the alarm of the same object about another metric or event; the same alarm if there is none."""
+    if original.metric is not None:
+        name = original.metric.name
+        metric = next((metric for metric in shape.metrics if metric.name != name), original.metric)
+        return factory.generator.alarm(
+            shape,
+            original.serial,
+            metric=metric.name,
+            has_threshold=original.metric.calc_type is not None,
+            required_state=State.REPEATED,
+        )
+    assert original.event is not None  # noqa: S101 - an alarm without a metric has an event
+    recoverable = original.event.recoverable
+    event = next(
+        (event for event in shape.events if event != original.event and event.recoverable is recoverable),
+        original.event,
+    )
+    return factory.generator.alarm(shape, original.serial, event=event.name)
 
 
 def _different_value(original: Alarm, key: str, factory: CaseFactory, shape: Shape) -> Any:  # noqa: ANN401 - a JSON value
@@ -188,6 +283,10 @@ _MAX_BYTES = 65_536
 
 _MIN_NAME_CHARS = 4
 
+_COMMON_VALUES = frozenset({"metric", "event", "null", *NotifyType})
+"""Values that name no alarm."""
+_TIME = re.compile(r"[\d: .-]+")
+
 _SINGLE_ALARM: Mapping[str, Mapping[str, Any]] = {"it": {}}
 
 
@@ -197,9 +296,12 @@ def effect_scenarios(factory: CaseFactory, *, scenarios: Sequence[Mapping[str, A
     Args:
         factory: generates the alarms.
         scenarios: tables of ``steps``; optional: ``title`` (if a shape has several scenarios), ``shapes`` (globs),
-            ``forms``, and ``alarms`` (see :func:`build_alarms`; default: one alarm called ``it``). A step is a table of
-            ``title``, ``send`` (a list such as ``it fires``), ``repeat``, and the other fields of
-            :class:`~tcop_mock.domain.contract.Step`.
+            ``forms``, ``needs_credentials = true`` (only where the target has some), ``alarms`` (see
+            :func:`build_alarms`; default: one alarm called ``it``), and ``body``: a raw body that is posted in place
+            of callbacks. A step is a table of ``title``, ``send`` (a list such as ``it fires``), ``repeat``, ``about``
+            (names of alarms, where the step is about others than it sends), and the other fields of
+            :class:`~tcop_mock.domain.contract.Step`. A scenario that changes what callbacks of the profile lack is not
+            built.
     """
     return ClauseTest(
         (), effect_scenarios=tuple(scenario for table in scenarios for scenario in _scenarios(factory, table))
@@ -227,17 +329,50 @@ def sent_strings(test: ClauseTest) -> Iterator[str]:
         yield scenario.expected_content.sent_text
 
 
+def sent_values(sent_text: str) -> frozenset[str]:
+    """Return the texts in bodies that a message about an alarm shows: ids and names, no times and no types.
+
+    Args:
+        sent_text: bodies, one a line; lines that are not JSON are ignored.
+    """
+    values: list[Any] = []
+    for line in sent_text.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            values.append(json.loads(line))
+    for value in values:  # grows
+        if isinstance(value, dict):
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+    texts = {value for value in values if isinstance(value, str) and len(value) >= _MIN_NAME_CHARS}
+    return frozenset(text for text in texts if text not in _COMMON_VALUES and not _TIME.fullmatch(text))
+
+
 def _scenarios(factory: CaseFactory, table: Mapping[str, Any]) -> Iterator[EffectScenario]:
+    if "body" in table:
+        yield _raw_scenario(factory, table)
+        return
+    if table.get("needs_credentials") and not factory.credentials:
+        return
     for form in map(Form, table.get("forms", (Form.DOCUMENTED,))):
         form_factory = factory.with_form(form)
         for shape in factory.match_shapes(table.get("shapes", (PLAIN_SHAPE,))):
             title_parts = [shape.id, form if "forms" in table else "", table.get("title", "")]
-            yield _scenario(form_factory, shape, ", ".join(filter(None, title_parts)), table)
+            with contextlib.suppress(UnknownNameError):
+                yield _scenario(form_factory, shape, ", ".join(filter(None, title_parts)), table)
+
+
+def _raw_scenario(factory: CaseFactory, table: Mapping[str, Any]) -> EffectScenario:
+    """Return the scenario that posts a body which names no alarm."""
+    case = RequestCase(table["title"], factory.request(table["body"].encode()))
+    step = Step(table["title"], (case,), continue_on_error=True)
+    content = ExpectedContent(frozenset(), frozenset(), table["body"])
+    return EffectScenario(table["title"], None, "", frozenset(), frozenset(), (step,), content, names_no_alarm=True)
 
 
 def _scenario(factory: CaseFactory, shape: Shape, title: str, table: Mapping[str, Any]) -> EffectScenario:
     scenario_alarms = build_alarms(factory, shape, table.get("alarms", _SINGLE_ALARM))
-    steps = tuple(_step(factory, shape, scenario_alarms, step) for step in table["steps"])
+    steps = tuple(_step(scenario_alarms, step) for step in table["steps"])
     alarms = [scenario_alarm.alarm for scenario_alarm in scenario_alarms.values()]
     started_at, recovered_at = lifetime(scenario_alarms.values())
     expected_content = ExpectedContent(
@@ -245,7 +380,7 @@ def _scenario(factory: CaseFactory, shape: Shape, title: str, table: Mapping[str
             text for alarm in alarms for text in dimension_strings(alarm) if len(text) >= _MIN_NAME_CHARS
         ),
         metric_names=frozenset(name for alarm in alarms for name in _metric_names(alarm)),
-        sent_text=all_sent_text(scenario_alarms.values()),
+        sent_text=all_sent_text(steps),
         started_at=started_at,
         recovered_at=recovered_at,
     )
@@ -259,19 +394,27 @@ def _scenario(factory: CaseFactory, shape: Shape, title: str, table: Mapping[str
         steps,
         expected_content,
         tuple(other_tokens),
+        left_out=_reason_to_leave_out(scenario_alarms),
     )
+
+
+def _reason_to_leave_out(alarms: Mapping[str, ScenarioAlarm]) -> str:
+    """Return why these are not several alarms to a receiver: the bodies of two of them are the same."""
+    if len(alarms) < 2 or len({alarm.identity for alarm in alarms.values()}) == len(alarms):  # noqa: PLR2004 - a pair
+        return ""
+    return "callbacks of this profile tell the two alarms apart by session and times only, so that they are one alarm"
 
 
 def _object_of(alarm: Alarm) -> str:
     return str(alarm.dimensions.get("objId") or alarm.dimensions.get("unInstanceId") or alarm.policy_id)
 
 
-def _step(factory: CaseFactory, shape: Shape, alarms: Mapping[str, ScenarioAlarm], table: Mapping[str, Any]) -> Step:
-    cases = []
-    for action_text in table["send"]:
-        alarm_name, _, action = action_text.partition(" ")
-        request = factory.request(alarms[alarm_name].callback(action).to_bytes())
-        cases.append(RequestCase(f"{shape.id} {action}", request, shape.id))
+def _step(alarms: Mapping[str, ScenarioAlarm], table: Mapping[str, Any]) -> Step:
+    sent = [action_text.partition(" ")[::2] for action_text in table["send"]]
+    cases = [alarms[name].case(action) for name, action in sent]
+    own_names = set(table["about"]) if "about" in table else {name for name, _ in sent}
+    own_alarms = [alarm for name, alarm in alarms.items() if name in own_names]
+    other_alarms = [alarm for name, alarm in alarms.items() if name not in own_names]
     send_mode = SendMode(table.get("send_mode", SendMode.SEQUENTIAL))
     return Step(
         title=table["title"],
@@ -281,7 +424,15 @@ def _step(factory: CaseFactory, shape: Shape, alarms: Mapping[str, ScenarioAlarm
         expected_open=table.get("expected_open", ""),
         continue_on_error=table.get("continue_on_error", False),
         downstream_fault=table.get("downstream_fault", ""),
+        fault_steps=table.get("fault_steps", 1),
+        tokens=_names_and_tokens(own_alarms) - _names_and_tokens(other_alarms),
+        pause_s=table.get("pause_s", 0.0),
+        wait_s=table.get("wait_s", 0.0),
     )
+
+
+def _names_and_tokens(alarms: Collection[ScenarioAlarm]) -> frozenset[str]:
+    return unique_tokens(alarms) | object_names(alarms)
 
 
 def _metric_names(alarm: Alarm) -> Iterator[str]:

@@ -22,19 +22,23 @@ _MISSING_BYTES = 20
 _SLOW_SENDER_GAP_S = 0.1
 
 
-def header_variants(factory: CaseFactory, *, variants: Sequence[Mapping[str, Any]]) -> ClauseTest:
+def header_variants(
+    factory: CaseFactory, *, variants: Sequence[Mapping[str, Any]], lower_case: bool = False
+) -> ClauseTest:
     """Post a plain callback with other headers, after one with the usual headers as control.
 
     Args:
         factory: makes the cases.
         variants: tables of ``title`` and ``headers`` (name to value), which replace headers of the same name.
+        lower_case: whether the names of all headers are sent in lower case.
     """
     cases = []
     for variant in variants:
         case, own_headers = factory.plain_case(variant["title"]), tuple(variant["headers"].items())
         names = {name.lower() for name, _ in own_headers}
         other_headers = tuple(header for header in case.request.headers if header[0].lower() not in names)
-        cases.append(replace(case, request=replace(case.request, headers=(*other_headers, *own_headers))))
+        request = replace(case.request, headers=(*other_headers, *own_headers), lower_case_names=lower_case)
+        cases.append(replace(case, request=request))
     return ClauseTest((CaseGroup(tuple(cases), factory.plain_case()),))
 
 
@@ -96,9 +100,12 @@ def keep_alive(factory: CaseFactory) -> ClauseTest:
     groups = []
     for first_case in first_cases:
         second_case = factory.plain_case(f"a plain callback on the connection of {first_case.title}")
+        name = f"{factory.code} {first_case.title}"  # clauses run concurrently
+        first_request = replace(first_case.request, keep_alive=True, connection_name=name)
+        second_request = replace(second_case.request, reuse_connection=True, connection_name=name)
         cases = (
-            replace(first_case, request=replace(first_case.request, keep_alive=True), is_asserted=False),
-            replace(second_case, request=replace(second_case.request, reuse_connection=True)),
+            replace(first_case, request=first_request, is_asserted=False),
+            replace(second_case, request=second_request),
         )
         groups.append(CaseGroup(cases, factory.plain_case()))
     return ClauseTest(tuple(groups), send_order=SendOrder.SEQUENTIAL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.generator import Generator, serial_for_policy
@@ -48,6 +48,7 @@ class CaseFactory:
         headers: headers of each request.
         exhaustive: whether requests are cheap, so that more may be sent.
         template: the user's own template, which replaces TCOP's own callbacks.
+        has_capitalized_keys: spelling of the keys in EventBridge's form.
         rerun: number of earlier runs of the clause. A rerun uses the same alarms with other policies.
     """
 
@@ -58,7 +59,9 @@ class CaseFactory:
     headers: tuple[tuple[str, str], ...] = ()
     exhaustive: bool = False
     template: NotificationTemplate | None = None
+    has_capitalized_keys: bool = False
     rerun: int = 0
+    _form_factories: dict[tuple[Form, bool], CaseFactory] = field(default_factory=dict, repr=False)
     _alarm_count: int = 0
     _callback_count: int = 0
 
@@ -86,14 +89,17 @@ class CaseFactory:
         alarm = self.generator.alarm(
             shape, serial, metric=metric, has_threshold=has_threshold, required_state=required_state
         )
+        spelling = replace(alarm.optional_fields, has_capitalized_keys=self.has_capitalized_keys)
+        alarm = replace(alarm, optional_fields=spelling)
         return replace(alarm, region=_PLAIN_REGION) if is_plain else alarm
 
-    def unique_alarm(self, shape: Shape, *, can_resolve: bool = True) -> Alarm:
+    def unique_alarm(self, shape: Shape, *, can_resolve: bool = True, has_threshold: bool = True) -> Alarm:
         """Return an alarm with objects, a policy and sessions that no other alarm of the run has.
 
         Args:
             shape: shape of the alarm.
             can_resolve: for events: whether the event resolves.
+            has_threshold: whether its metric has a threshold.
         """
         self._alarm_count += 1
         serial = self._serial(_POLICIES_PER_RERUN * self.rerun + self._alarm_count)
@@ -101,17 +107,35 @@ class CaseFactory:
         if shape.events:
             event = next((event.name for event in shape.events if event.recoverable is can_resolve), None)
         required_state = State.REPEATED if shape.metrics else State.FIRING
-        alarm = self.generator.alarm(shape, serial, event=event, required_state=required_state)
+        alarm = self.generator.alarm(
+            shape, serial, event=event, has_threshold=has_threshold, required_state=required_state
+        )
         return replace(alarm, policy_name=f"{alarm.policy_name} {alarm.policy_id.rpartition('-')[2]}")
 
-    def with_form(self, form: Form) -> CaseFactory:
-        """Return a factory that writes callbacks of another form, about different objects."""
+    def with_form(self, form: Form, *, has_capitalized_keys: bool = False) -> CaseFactory:
+        """Return a factory that writes callbacks of another form, about different objects.
+
+        Args:
+            form: the form.
+            has_capitalized_keys: spelling of the keys in EventBridge's form.
+        """
         if form is self.generator.form:
             return self
-        generator = Generator(
-            self.generator.seed, self.generator.lang, form=form, wire_format=self.generator.wire_format
-        )
-        return replace(self, generator=generator, _alarm_count=self._alarm_count + _POLICIES_PER_FORM)
+        key = (form, has_capitalized_keys)
+        if key not in self._form_factories:
+            generator = Generator(
+                self.generator.seed, self.generator.lang, form=form, wire_format=self.generator.wire_format
+            )
+            used = _POLICIES_PER_FORM * (1 + has_capitalized_keys)
+            self._form_factories[key] = replace(
+                self,
+                generator=generator,
+                has_capitalized_keys=has_capitalized_keys,
+                _form_factories={},
+                _alarm_count=self._alarm_count + used,
+                _callback_count=self._callback_count + used,
+            )
+        return self._form_factories[key]
 
     def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
         """Return an alarm's callback as a tree, with a policy and a session used for nothing else."""

@@ -87,7 +87,10 @@ class ClauseOutcome:
             )
         if self.inconclusive or not self.asserted:
             return ClauseResult(clause, ClauseStatus.ERROR, reason=_join_unique([*self.inconclusive, *skipped]))
-        return ClauseResult(clause, ClauseStatus.PASS, reason=_join_unique(f"left out: {reason}" for reason in skipped))
+        left_out = [*skipped, *self.not_applicable]
+        return ClauseResult(
+            clause, ClauseStatus.PASS, reason=_join_unique(f"left out: {reason}" for reason in left_out)
+        )
 
 
 def select_cases(test: ClauseTest, titles: Collection[str]) -> ClauseTest:

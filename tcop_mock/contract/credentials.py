@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.domain.contract import CredentialVariant
 from tcop_mock.domain.target import Credentials, Secret
+from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,8 +25,11 @@ VARIANT_TITLES = {
     CredentialVariant.OTHER_CASE_PASSWORD: "the password in the other case",
     CredentialVariant.BLANK_BEFORE_PASSWORD: "a blank before the password",
     CredentialVariant.BLANK_AFTER_PASSWORD: "a blank after the password",
+    CredentialVariant.BEARER: "the right token behind Bearer",
+    CredentialVariant.MALFORMED: "an Authorization header that is not proper Basic",
 }
 
+_FAKE_PART = "tcop-mock-wrong"
 _MIN_PASSWORD_CHARS = 6
 """Minimum length of a password for near misses: a shorter one could be guessed from the evidence."""
 _MAX_PASSWORD_BYTES = 71
@@ -56,11 +60,26 @@ def make_credentials(valid: Credentials, variant: CredentialVariant, fake_value:
         return Credentials(valid.user, Secret(_NEAR_MISSES[variant](valid)))
     return {
         CredentialVariant.RIGHT: valid if valid is not NO_CREDENTIALS else None,
+        CredentialVariant.BEARER: valid if valid is not NO_CREDENTIALS else None,
         CredentialVariant.NONE: None,
+        CredentialVariant.MALFORMED: None,
         CredentialVariant.WRONG_USER: Credentials(Secret(fake_value), valid.password),
         CredentialVariant.WRONG_PASSWORD: Credentials(valid.user, Secret(fake_value)),
         CredentialVariant.EMPTY_PASSWORD: Credentials(valid.user, Secret("")),
     }[variant]
+
+
+def replayed_credentials(valid: Credentials | None, variant: CredentialVariant, name: str) -> Credentials | None:
+    """Return the credentials of a finding's request, to send it again to a target with these valid ones.
+
+    Raises:
+        UsageError: the request, called ``name``, was sent with credentials and the target has none.
+    """
+    if variant is CredentialVariant.NONE:
+        return None
+    if valid is None:
+        raise UsageError(f"{name} was sent with credentials: put USER:PASSWORD@ before the host in --to")
+    return make_credentials(valid, variant, _FAKE_PART)
 
 
 def is_near_miss(variant: CredentialVariant) -> bool:
@@ -112,6 +131,7 @@ _NEAR_MISSES: dict[CredentialVariant, Callable[[Credentials], str]] = {
 
 _SHELL_USERINFO = {
     CredentialVariant.RIGHT: '"$TCOP_USER:$TCOP_PASSWORD"',
+    CredentialVariant.BEARER: '"$TCOP_USER:$TCOP_PASSWORD"',
     CredentialVariant.WRONG_USER: '"tcop-mock-stranger:$TCOP_PASSWORD"',
     CredentialVariant.WRONG_PASSWORD: '"$TCOP_USER:tcop-mock-wrong"',
     CredentialVariant.EMPTY_PASSWORD: '"$TCOP_USER:"',

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 
 from tcop_mock.contract.assertions import describe_response, matches_status
 from tcop_mock.contract.builders_effects import unique_tokens_of_body
+from tcop_mock.contract.refusals import refusal_text
 from tcop_mock.domain.alarm import BEIJING
 from tcop_mock.domain.delivery import RETRY_LATER_STATUSES, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tcop_mock.domain.contract import EffectScenarioResult, StepResult
-    from tcop_mock.domain.effects import Effect
+    from tcop_mock.domain.contract import EffectScenarioResult, Step, StepResult
+    from tcop_mock.domain.effects import Effect, EffectSnapshot
 
 
 _TIMESTAMP = re.compile(
@@ -85,11 +88,36 @@ def _offset(text: str | None) -> timedelta | None:
 
 _HOUR_S = 3600
 
-_EMPTY_VALUE = re.compile(r"\b(?:null|undefined|None|NaN|nil|\[object Object\])(?!\w)|<no value>|\[object Object\]")
+_UNIT = r"%|(?:[KMGTkmgt]i?)?(?:[Bb]it|[Bb]yte|B|b)(?:s|ps|/s)?|ms|us|Count|Times"
+
+_EMPTY_VALUE = re.compile(
+    rf"(?<![A-Za-z0-9_])(?:null|undefined|None|NaN|nil)(?:{_UNIT})?(?![A-Za-z0-9_])"
+    r"|<no value>|\[object Object\]"
+)
+"""Words of programs for a missing value, also between Chinese characters and before a unit."""
 
 _PLACEHOLDER = re.compile(r"\{\{[^{}]{0,80}\}\}|\$\{[^{}]{1,80}\}|%\([a-zA-Z_]+\)s")
 
 _RAW_DICT = re.compile(r"\{'[A-Za-z_]+': |map\[[a-zA-Z]+:")
+
+_RAW_BODY = re.compile(r"\{.*\\*\"alarm(?:Obj|Policy)Info\\*\" ?:.*", re.DOTALL)
+"""A callback as TCOP posts it, inside a text."""
+
+_MAX_NAME_CHARS = 60
+"""So much of a long name identifies an object to people."""
+
+_MAX_KEPT_CHARS = 200
+
+_ESCAPED_CHARACTER = re.compile(r"\\+u([0-9a-fA-F]{4})")
+
+_CHINESE_BETWEEN_ASCII = re.compile(r"([ -~]+)([^ -~].*[^ -~])([ -~]+)")
+
+_GARBLED = re.compile(r"[^\x00-\x7f]|\?{2,}")
+"""What is left of Chinese in a wrong encoding: other characters, or question marks."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+_STEPS_OF_TWO_LIVES = 4
 
 _NUMBERS = re.compile(r"\d+(?:[.:,-]\d+)*")
 
@@ -98,6 +126,9 @@ _MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|
 _CLOSING_EXPECTATIONS = frozenset({"=0", "less"})
 
 _PAGERDUTY_PLACES = frozenset({"/pagerduty"})
+
+_MACHINE_PLACES = frozenset({"/json"})
+"""Services that no person reads."""
 
 NO_FIRST_EFFECT = "its first push shows no effect (TCM519)"
 
@@ -140,19 +171,33 @@ def effects_match(
                     noun != "effect"
                     and expected in _CLOSING_EXPECTATIONS
                     and after >= before > 0
-                    and not fail_if_not_closed
+                    and not (fail_if_not_closed or _has_closed(result.step_results[:number]))
                 ):
                     return Inconclusive(NOT_CLOSED)
                 return _describe_mismatch(step_result, noun, expected, before, after)
     return None
 
 
+def _has_closed(step_results: Sequence[StepResult]) -> bool:
+    """Return whether the receiver has closed an incident in one of these steps."""
+    return any(step_result.after.open_count < step_result.before.open_count for step_result in step_results)
+
+
 def count_matches(expected: str, before: int, after: int) -> bool:
-    """Return whether a count meets an expectation: ``=1``, ``>=1``, ``more``, ``less``, ``same``; empty: any."""
+    """Return whether a count meets an expectation: ``=1``, ``>=1``, ``more``, ``less``, ``same``; other ones: any."""
+    if expected.endswith("?"):
+        return True
     if expected.startswith((">=", "=")):
         number = int(expected.lstrip(">="))
         return after >= number if expected.startswith(">") else after == number
     return {"": True, "more": after > before, "less": after < before, "same": after == before}[expected]
+
+
+def has_expected_effects(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
+    """Return whether the effects meet the expectation of a step."""
+    if step.expected_effects == "told":
+        return any(effect.mentions(step.tokens) for effect in after.effects)
+    return count_matches(step.expected_effects, before.count, after.count)
 
 
 def status_in(result: EffectScenarioResult, *, allow: Sequence[str] = ("2xx",)) -> str | Inconclusive | None:
@@ -191,38 +236,203 @@ def not_acked_if_lost(result: EffectScenarioResult) -> str | None:
     return None
 
 
-def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
-    """Assert that each message names object and metric or event, and has no empty or unfilled values."""
+def forwards_despite_fault(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that messages of other alarms are forwarded during a fault, and that of the first one after it."""
+    first, *later = result.step_results
+    if not first.is_fault_met:
+        return Inconclusive("no message about the first alarm came to --downstream", not_applicable=True)
+    is_first_accepted = any(attempt.accepted for attempt in first.attempts)
+    for step_result in later:
+        if not step_result.attempts and not is_first_accepted:
+            return None  # TCOP pushes it again
+        if has_expected_effects(step_result.step, step_result.before, step_result.after):
+            continue
+        if any(attempt.status in RETRY_LATER_STATUSES for attempt in step_result.attempts):
+            return Inconclusive(f"{step_result.step.title}: {describe_response(step_result.attempts[0])}")
+        limit = f"within {step_result.step.wait_s:g} s"
+        if step_result.is_cut_short:
+            return Inconclusive(f"{step_result.step.title}: undecided, --max-time ends before {limit[7:]}")
+        return f"{step_result.step.title}: not forwarded {limit}"
+    return None
+
+
+def nothing_opened(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that requests which are rejected, or which name no alarm, open no incident and send no message."""
+    [step_result] = result.step_results
+    unjudged = _not_rejected(result)
+    if unjudged:
+        return unjudged
+    opened, messages = _openings(step_result)
+    if not (opened or messages):
+        return None
+    response = describe_response(step_result.attempts[-1])
+    seen = " and ".join(
+        _format_count(count, noun) for count, noun in ((opened, "incident"), (messages, "message")) if count
+    )
+    return f"{response}, and {seen} about it"
+
+
+def nothing_written(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that rejected requests have no effects other than incidents and messages either."""
+    [step_result] = result.step_results
+    unjudged = _not_rejected(result)
+    if unjudged:
+        return unjudged
+    if any(_openings(step_result)):
+        return Inconclusive("what is rejected opens incidents or sends messages (TCM527)", not_applicable=True)
+    count = step_result.after.count - step_result.before.count
+    response = describe_response(step_result.attempts[-1])
+    return f"{response}, and {_format_count(count, 'effect')} of it" if count > 0 else None
+
+
+def _not_rejected(result: EffectScenarioResult) -> Inconclusive | None:
+    """Return why an answer does not count as a rejection; requests that name no alarm need none."""
+    if result.scenario.names_no_alarm:
+        return None
+    [step_result] = result.step_results
+    attempt = step_result.attempts[-1]
+    if attempt.accepted or attempt.status is None:
+        return Inconclusive(f"{step_result.step.title}: {describe_response(attempt)} (TCM2, TCM4)")
+    return None
+
+
+def _openings(step_result: StepResult) -> tuple[int, int]:
+    """Return how many incidents were opened and how many messages were sent in a step."""
+    before, after = step_result.before, step_result.after
+    messages = sum(effect.location.startswith("/") for effect in after.effects)
+    known_messages = sum(effect.location.startswith("/") for effect in before.effects)
+    opened = len(after.open_incidents or ()) - len(before.open_incidents or ())
+    return max(opened, 0), max(messages - known_messages, 0)
+
+
+def resolves_told_alike(result: EffectScenarioResult) -> str | None:
+    """Assert that the last resolve differs from firing messages if the first resolve, in step 2, does.
+
+    The steps are: one alarm fires, is resolved, another fires, is resolved.
+    """
+    if len(result.step_results) < _STEPS_OF_TWO_LIVES:
+        return None
+    firing, resolve, other_firing, other_resolve = result.step_results
+    names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
+    firing_texts = {
+        (effect.location, _without_values(effect, names))
+        for step_result in (firing, other_firing)
+        for effect in _new_effects(step_result)
+    }
+    texts, other_texts = (
+        [(effect.location, _without_values(effect, names)) for effect in _new_effects(step_result)]
+        for step_result in (resolve, other_resolve)
+    )
+    if any(text not in firing_texts for text in texts) and other_texts and firing_texts.issuperset(other_texts):
+        return f"{other_resolve.step.title}: the message is worded like the one for its firing"
+    return None
+
+
+def texts_kept(result: EffectScenarioResult, *, texts: Sequence[str]) -> str | Inconclusive | None:
+    """Assert that texts in Chinese are shown as they were sent, wherever they are shown whole.
+
+    Args:
+        result: the scenario's result.
+        texts: an ASCII beginning, Chinese, and an ASCII end, each.
+    """
     effects = result.step_results[-1].after.effects
+    patterns = [
+        (match[2], re.compile(rf"{re.escape(match[1])}(.{{0,{_MAX_KEPT_CHARS}}}?){re.escape(match[3])}", re.DOTALL))
+        for match in map(_CHINESE_BETWEEN_ASCII.fullmatch, texts)
+        if match
+    ]
+    is_shown = False
+    for effect in effects:
+        for chinese, pattern in patterns:
+            for found in pattern.finditer(effect.text):
+                is_shown = True
+                if not any(chinese in spelling for spelling in _spellings(found[1])) and _GARBLED.search(found[1]):
+                    return f"{chinese!r} is shown as {found[1]!r}"
     if not effects:
         return Inconclusive(NO_FIRST_EFFECT)
-    expected_content = result.scenario.expected_content
-    for effect in effects:
-        leaves = list(_text_leaves(effect.text))
-        text = "\n".join(leaves)
-        folded_text = text.casefold()
-        if not any(name.casefold() in folded_text for name in expected_content.object_names):
-            return f"the message to {effect.location} names no object"
-        if not any(name.casefold() in folded_text for name in expected_content.metric_names):
-            return f"the message to {effect.location} names neither metric nor event"
-        for leaf in leaves:
-            for pattern, noun in (
-                (_EMPTY_VALUE, "an empty value"),
-                (_PLACEHOLDER, "a placeholder"),
-                (_RAW_DICT, "a dict"),
-            ):
-                match = pattern.search(leaf)
-                if match and match[0] not in expected_content.sent_text:
-                    return f"the message to {effect.location} shows {noun}: {match[0]}"
+    return None if is_shown else Inconclusive("no Chinese text of the alarm is shown whole", not_applicable=True)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """Yield a text as it is, and without the escapes of JSON, HTML and URLs."""
+    yield text
+    yield _ESCAPED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), text)
+    yield html.unescape(text)
+    yield unquote(text)
+
+
+def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that each message names object and metric or event, and has no empty, raw or unfilled values."""
+    first_step = result.step_results[0]
+    if not first_step.after.effects:
+        return Inconclusive(NO_FIRST_EFFECT)
+    for effect in first_step.after.effects:
+        if effect.is_follow_up:
+            continue
+        problem = _unreadable_part(effect, result) or _missing_name(effect, result)
+        if problem:
+            return f"the message to {effect.location} {problem}"
     return None
+
+
+def _unreadable_part(effect: Effect, result: EffectScenarioResult) -> str:
+    """Return what in a message people cannot read, as a verb and its object; empty if nothing."""
+    for leaf in _text_leaves(effect.text):
+        for pattern, noun in ((_EMPTY_VALUE, "an empty value"), (_PLACEHOLDER, "a placeholder"), (_RAW_DICT, "a dict")):
+            match = pattern.search(leaf)
+            if match and match[0] not in result.scenario.expected_content.sent_text:
+                return f"shows {noun}: {match[0]}"
+    if effect.location in _MACHINE_PLACES:
+        return ""
+    texts = list(_text_leaves(effect.text, is_nested_read=False))
+    readable_text = "\n".join(_RAW_BODY.sub("", text) for text in texts)
+    is_raw = readable_text != "\n".join(texts) and not _names_object(readable_text, result)
+    return "is the callback as it was received" if is_raw else ""
+
+
+def _missing_name(effect: Effect, result: EffectScenarioResult) -> str:
+    """Return which name a message lacks, as a verb and its object; empty if none."""
+    text = "\n".join(_text_leaves(effect.text))
+    if not _names_object(text, result):
+        return "names no object"
+    names = result.scenario.expected_content.metric_names
+    if any(name.casefold() in text.casefold() for name in names) or _tells_subjects_apart(effect, result):
+        return ""
+    return "names neither metric nor event"
+
+
+def _names_object(text: str, result: EffectScenarioResult) -> bool:
+    folded_text = text.casefold()
+    names = result.scenario.expected_content.object_names
+    return any(name[:_MAX_NAME_CHARS].casefold() in folded_text for name in names)
+
+
+def _tells_subjects_apart(effect: Effect, result: EffectScenarioResult) -> bool:
+    """Return whether the receiver has words of its own for metrics and events.
+
+    Then the message differs from that about another metric or event of the same object, which a later step sends.
+    """
+    names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
+    others = [other for step_result in result.step_results[1:] for other in _new_effects(step_result)]
+    words = _words(effect, names)
+    return any(words != _words(other, names) for other in others if other.location == effect.location)
+
+
+def _words(effect: Effect, names: Sequence[str]) -> set[str]:
+    """Return the words of a message without names and units."""
+    return {word for word in _WORD.findall(_without_values(effect, names)) if not re.fullmatch(_UNIT, word)}
+
+
+def _new_effects(step_result: StepResult) -> tuple[Effect, ...]:
+    return step_result.after.effects[len(step_result.before.effects) :]
 
 
 def states_distinguishable(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that the messages of the last step differ from earlier ones in more than numbers and times."""
-    before, after = result.step_results[-1].before.effects, result.step_results[-1].after.effects
+    before = result.step_results[-1].before.effects
     if not before:
         return Inconclusive(NO_FIRST_EFFECT)
-    new_effects = after[len(before) :]
+    new_effects = _new_effects(result.step_results[-1])
     if not new_effects:
         return f"{result.step_results[-1].step.title}: no message about it"
     names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
@@ -271,7 +481,7 @@ def downstream_accepts(result: EffectScenarioResult, *, service: str) -> str | I
         if effect.location == f"/{service}"
     ]
     if refused:
-        return f"/{service} rejects a request of the receiver: {refused[0].dedup_key}"
+        return refusal_text(service, refused[0].dedup_key)
     is_accepted = any(effect.location == f"/{service}" for effect in result.step_results[-1].after.effects)
     return None if is_accepted else Inconclusive(NO_FIRST_EFFECT)
 
@@ -301,9 +511,10 @@ def acked_implies_effect(result: EffectScenarioResult) -> str | Inconclusive | N
 
 def dedup_key_stable(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that all events of the first alarm share a ``dedup_key``, and those of the last step have another."""
-    keys_by_step = [
-        _dedup_keys(step_result.after.effects[len(step_result.before.effects) :]) for step_result in result.step_results
-    ]
+    effects_by_step = list(map(_new_effects, result.step_results))
+    keys_by_step = list(map(_dedup_keys, effects_by_step))
+    if not any(effect.location in _PAGERDUTY_PLACES for effect in effects_by_step[0]):
+        return Inconclusive("no event was sent for the trigger (TCM601)")
     if not keys_by_step[0]:
         return "the trigger has no dedup_key, so that nothing can close it"
     first_alarm_keys, other_alarm_keys = set().union(*keys_by_step[:-1]), keys_by_step[-1]
@@ -347,8 +558,13 @@ def _without_values(effect: Effect, names: Sequence[str]) -> str:
     return _NUMBERS.sub("", text)
 
 
-def _text_leaves(text: str) -> Iterator[str]:
-    """Yield the strings inside a JSON text, or the text itself."""
+def _text_leaves(text: str, *, is_nested_read: bool = True) -> Iterator[str]:
+    """Yield the strings inside a JSON text, or the text itself.
+
+    Args:
+        text: the text.
+        is_nested_read: whether to read JSON inside strings, too.
+    """
     try:
         values: list[Any] = [json.loads(text)]
     except (ValueError, RecursionError):
@@ -359,7 +575,7 @@ def _text_leaves(text: str) -> Iterator[str]:
             values += value.values()
         elif isinstance(value, list):
             values += value
-        elif isinstance(value, str) and value.startswith(("{", "[")):
+        elif is_nested_read and isinstance(value, str) and value.startswith(("{", "[")):
             yield from _text_leaves(value)
         elif isinstance(value, str):
             yield value
@@ -373,6 +589,11 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
         retries_accepted,
         answered_in_time,
         not_acked_if_lost,
+        forwards_despite_fault,
+        nothing_opened,
+        nothing_written,
+        resolves_told_alike,
+        texts_kept,
         message_complete,
         states_distinguishable,
         timestamps_match,
@@ -382,3 +603,5 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
         dedup_key_stable,
     )
 }
+ABOUT_EVERYTHING = frozenset({nothing_opened.__name__, nothing_written.__name__})
+"""Assertions about all that a receiver does: the user's observer and the stub services are both looked at."""

@@ -9,20 +9,27 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.assertions import describe_response
+from tcop_mock.contract.builders_effects import sent_values
 from tcop_mock.contract.clause_outcome import ClauseOutcome
-from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS, Inconclusive, count_matches
+from tcop_mock.contract.effect_assertions import (
+    ABOUT_EVERYTHING,
+    EFFECT_ASSERTIONS,
+    Inconclusive,
+    count_matches,
+    has_expected_effects,
+)
 from tcop_mock.contract.findings import Failure
 from tcop_mock.domain.contract import DOWNSTREAM_PREREQUISITES, EffectScenarioResult, SendMode, Step, StepResult
 from tcop_mock.errors import ObserverError
-from tcop_mock.server.downstream import DOWNSTREAM_FAULTS
+from tcop_mock.server.downstream import DOWNSTREAM_FAULTS, LASTING_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tcop_mock.domain.contract import Clause, ClauseTest, EffectScenario, RequestCase
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
-    from tcop_mock.domain.effects import EffectSnapshot, Observer
-    from tcop_mock.server.downstream import DownstreamRecorder
+    from tcop_mock.domain.effects import Effect, EffectSnapshot, Observer
+    from tcop_mock.server.downstream import DownstreamRecorder, InjectedFault
 
 
 _MAX_PARALLEL_SCENARIOS = 64
@@ -35,6 +42,11 @@ _RETRY_INTERVAL_S = 0.25
 
 _MAX_TRIES = 240
 
+_AS_STEP = "as-step-"
+
+_LATE_EFFECTS_S = 30.0
+"""How long to wait for a message that a failing service has not taken."""
+
 
 class ScenarioProblem(NamedTuple):
     """Why a scenario has no result."""
@@ -42,6 +54,8 @@ class ScenarioProblem(NamedTuple):
     reason: str
     is_other_clause: bool = False
     """Whether the reason breaks another clause, which reports it. This one then leaves the scenario out."""
+    not_applicable: bool = False
+    """Whether the scenario says nothing about the receiver with the callbacks of this profile."""
 
 
 @dataclass(slots=True)
@@ -52,6 +66,7 @@ class EffectRunner:
         transport: sends a request.
         poller: polls the observer.
         downstream_poller: polls our stub services, for clauses about forwarded messages.
+        combined_poller: polls both, for clauses about everything that a receiver does.
         sleep: pauses.
         deadline_s: of one attempt.
         in_flight: how many requests may be in flight.
@@ -65,6 +80,7 @@ class EffectRunner:
     transport: Transport
     poller: EffectPoller
     downstream_poller: EffectPoller
+    combined_poller: EffectPoller
     sleep: Callable[[float], Awaitable[None]]
     deadline_s: float
     in_flight: int
@@ -74,17 +90,20 @@ class EffectRunner:
     all_sent_text: str = field(default="", repr=False)
     effects_per_push: int = 1
     _semaphore: asyncio.Semaphore = field(init=False, repr=False)
+    _lasting_fault: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    """Held by the scenario whose fault may stop the messages of all others."""
 
     def __post_init__(self) -> None:
         self._semaphore = asyncio.Semaphore(self.in_flight)
 
     async def run(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
         """Run all scenarios of a clause and check the assertions."""
-        poller = self.downstream_poller if clause.prerequisites & DOWNSTREAM_PREREQUISITES else self.poller
+        poller = self._poller_for(clause)
         semaphore = asyncio.Semaphore(_MAX_PARALLEL_SCENARIOS)
 
         async def run_one(scenario: EffectScenario) -> tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]:
-            async with semaphore:
+            is_lasting = any(step.downstream_fault in LASTING_FAULTS for step in scenario.steps)
+            async with semaphore, self._lasting_fault if is_lasting else contextlib.nullcontext():
                 try:
                     return scenario, await self.run_scenario(scenario, poller)
                 except ObserverError as error:
@@ -104,6 +123,42 @@ class EffectRunner:
         Raises:
             ObserverError: the observer failed.
         """
+        if scenario.left_out:
+            return ScenarioProblem(scenario.left_out, not_applicable=True)
+        scenario, before = await self._with_distinctive_names(scenario, poller)
+        if before.effects and not scenario.names_no_alarm:
+            return ScenarioProblem("the receiver knows the alarms of this seed already; use another seed, or none")
+        step_results: list[StepResult] = []
+        with contextlib.ExitStack() as fault_scope:
+            fault_end = 0
+            for number, step in enumerate(scenario.steps):
+                if number >= fault_end:
+                    fault_scope.close()
+                if step.downstream_fault:
+                    fault_end = number + step.fault_steps
+                result = await self._run_step(
+                    poller, scenario, step, before=before, earlier=step_results, fault_scope=fault_scope
+                )
+                if isinstance(result, ScenarioProblem):
+                    return result
+                step_results.append(result)
+                if not _matches_expectation(result.step, before, result.after):
+                    break
+                before = result.after
+        return EffectScenarioResult(scenario, tuple(step_results))
+
+    def _poller_for(self, clause: Clause) -> EffectPoller:
+        """Return the poller that sees what a clause is about."""
+        if clause.prerequisites & DOWNSTREAM_PREREQUISITES:
+            return self.downstream_poller
+        is_about_everything = any(invocation.name in ABOUT_EVERYTHING for invocation in clause.assertions)
+        return self.combined_poller if is_about_everything else self.poller
+
+    async def _with_distinctive_names(
+        self, scenario: EffectScenario, poller: EffectPoller
+    ) -> tuple[EffectScenario, EffectSnapshot]:
+        """Return the scenario with the names that no other scenario sends among its tokens, and its effects so far."""
+        poller.sent_text = self.all_sent_text
         distinctive_names = frozenset(
             name
             for name in scenario.object_names
@@ -112,64 +167,100 @@ class EffectRunner:
         unique_tokens = scenario.unique_tokens
         scenario = replace(scenario, unique_tokens=unique_tokens | distinctive_names)
         before = await poller.snapshot(scenario)
-        if before.effects:
+        if before.effects and not scenario.names_no_alarm:
             scenario = replace(scenario, unique_tokens=unique_tokens)
             before = await poller.snapshot(scenario)
-        if before.effects:
-            return ScenarioProblem("the receiver knows the alarms of this seed already; use another seed, or none")
-        step_results: list[StepResult] = []
-        for step in map(self._with_expected_count, scenario.steps):
-            faulty_downstream = self.downstream if step.downstream_fault else None
-            attempts = await (
-                self._send_with_fault(scenario, step, faulty_downstream) if faulty_downstream else self._send_step(step)
-            )
-            rejected = next((attempt for attempt in attempts if not attempt.accepted), None)
-            if (
-                rejected
-                and not step.continue_on_error
-                and step.send_mode not in {SendMode.ACK_LOST, SendMode.DURING_RESTART}
-            ):
-                return ScenarioProblem(f"{step.title}: {describe_response(rejected)} (TCM101)", is_other_clause=True)
-            after = await self._observe_step(poller, scenario, step, before, attempts)
-            step_results.append(StepResult(step, tuple(attempts), before, after))
-            if not _matches_expectation(step, before, after):
-                break
-            before = after
-        return EffectScenarioResult(scenario, tuple(step_results))
+        return scenario, before
 
-    def _with_expected_count(self, step: Step) -> Step:
-        return (
-            replace(step, expected_effects=f"={self.effects_per_push}") if step.expected_effects == "per-push" else step
-        )
-
-    async def _observe_step(
+    async def _run_step(  # noqa: PLR0913 - the state of a scenario
         self,
         poller: EffectPoller,
         scenario: EffectScenario,
         step: Step,
+        *,
         before: EffectSnapshot,
-        attempts: Sequence[Attempt],
-    ) -> EffectSnapshot:
-        until_s = None
-        if step.downstream_fault:
-            if not any(attempt.accepted for attempt in attempts):
-                return await poller.snapshot(scenario)
-            until_s = self.late_effects_until_s
-        return await poller.wait_until_settled(
-            scenario, lambda after: _matches_expectation(step, before, after), until_s=until_s
+        earlier: Sequence[StepResult],
+        fault_scope: contextlib.ExitStack,
+    ) -> StepResult | ScenarioProblem:
+        """Send the requests of a step and observe their effects."""
+        step = self._with_expected_counts(step, earlier)
+        if step.pause_s:
+            await self.sleep(step.pause_s)
+        fault = None
+        if step.downstream_fault and self.downstream:
+            tokens = step.tokens & scenario.unique_tokens
+            fault = fault_scope.enter_context(
+                self.downstream.inject_fault(tokens, DOWNSTREAM_FAULTS[step.downstream_fault])
+            )
+        attempts = await self._send_step(step)
+        if fault:
+            await self._wait_until_met(fault, attempts, until_accepted=step.fault_steps == 1)
+            if step.fault_steps == 1:
+                fault_scope.close()
+        rejected = next((attempt for attempt in attempts if not attempt.accepted), None)
+        if (
+            rejected
+            and not step.continue_on_error
+            and step.send_mode not in {SendMode.ACK_LOST, SendMode.DURING_RESTART}
+        ):
+            return ScenarioProblem(f"{step.title}: {describe_response(rejected)} (TCM101)", is_other_clause=True)
+        until_s = self._effects_until_s(step)
+        after = await self._observe_step(poller, scenario, step, before=before, attempts=attempts, until_s=until_s)
+        return StepResult(
+            step,
+            tuple(attempts),
+            before,
+            after,
+            is_fault_met=fault is None or fault.triggered.is_set(),
+            is_cut_short=until_s is not None and until_s >= self.late_effects_until_s,
         )
 
-    async def _send_with_fault(
-        self, scenario: EffectScenario, step: Step, downstream: DownstreamRecorder
-    ) -> list[Attempt]:
-        """Send while the stub services fail; they fail until the receiver has called one, also after its response."""
-        with downstream.inject_fault(scenario.unique_tokens, DOWNSTREAM_FAULTS[step.downstream_fault]) as fault:
-            attempts = await self._send_step(step)
-            if any(attempt.accepted for attempt in attempts):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self.poller.effect_timeout_s):
-                        await fault.triggered.wait()
-        return attempts
+    def _with_expected_counts(self, step: Step, earlier: Sequence[StepResult]) -> Step:
+        """Return the step with counts in place of references to a plain callback or to an earlier step."""
+        effects, open_incidents = step.expected_effects, step.expected_open
+        if effects == "per-push":
+            effects = f"={self.effects_per_push}"
+        if effects.startswith(_AS_STEP):
+            like = earlier[int(effects.removeprefix(_AS_STEP)) - 1]
+            effects = _relation(like.before.count, like.after.count)
+        if open_incidents.startswith(_AS_STEP):
+            like = earlier[int(open_incidents.removeprefix(_AS_STEP)) - 1]
+            open_incidents = _relation(like.before.open_count, like.after.open_count)
+        return replace(step, expected_effects=effects, expected_open=open_incidents)
+
+    def _effects_until_s(self, step: Step) -> float | None:
+        """Return until when late effects of a step are waited for, on the clock; ``None``: the usual time."""
+        wait_s = step.wait_s or (_LATE_EFFECTS_S if step.downstream_fault and step.fault_steps == 1 else 0.0)
+        return min(self.late_effects_until_s, self.poller.clock() + wait_s) if wait_s else None
+
+    async def _observe_step(  # noqa: PLR0913 - the state of a scenario
+        self,
+        poller: EffectPoller,
+        scenario: EffectScenario,
+        step: Step,
+        *,
+        before: EffectSnapshot,
+        attempts: Sequence[Attempt],
+        until_s: float | None,
+    ) -> EffectSnapshot:
+        if step.downstream_fault and not any(attempt.accepted for attempt in attempts):
+            return await poller.snapshot(scenario)
+        return await poller.wait_until_settled(
+            scenario, lambda after: _is_awaited(step, before, after), until_s=until_s
+        )
+
+    async def _wait_until_met(self, fault: InjectedFault, attempts: Sequence[Attempt], *, until_accepted: bool) -> None:
+        """Wait until the receiver has called the failing service, also after its response.
+
+        Args:
+            fault: the fault of the service.
+            attempts: the pushes that make the receiver call it.
+            until_accepted: whether to wait only if a push was accepted.
+        """
+        if any(attempt.accepted for attempt in attempts) or not until_accepted:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.poller.effect_timeout_s):
+                    await fault.triggered.wait()
 
     async def _send_step(self, step: Step) -> list[Attempt]:
         if step.send_mode is SendMode.CONCURRENT:
@@ -204,11 +295,24 @@ def _is_accepted(attempt: Attempt) -> bool:
     return attempt.accepted or attempt.status == HTTPStatus.CONFLICT  # the receiver has it already
 
 
+def _relation(before: int, after: int) -> str:
+    """Return how a count changed, as an expectation; no change: nothing is expected."""
+    return "more" if after > before else "less" if after < before else ""
+
+
+def _is_awaited(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
+    """Return whether nothing more is waited for: effects that are not required are, unless incidents tell enough."""
+    effects = step.expected_effects
+    if effects.endswith("?"):
+        effects = effects.removesuffix("?") if after.open_incidents is None else ""
+    return _matches_expectation(replace(step, expected_effects=effects), before, after)
+
+
 def _matches_expectation(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
     open_matches = after.open_incidents is None or count_matches(
         step.expected_open, before.open_count, after.open_count
     )
-    return open_matches and count_matches(step.expected_effects, before.count, after.count)
+    return open_matches and has_expected_effects(step, before, after)
 
 
 def _to_outcome(
@@ -221,7 +325,8 @@ def _to_outcome(
     asserted: set[str] = set()
     for scenario, result in results:
         if isinstance(result, ScenarioProblem):
-            (skipped if result.is_other_clause else inconclusive)[scenario.title] = result.reason
+            problems = not_applicable if result.not_applicable else skipped if result.is_other_clause else inconclusive
+            problems[scenario.title] = result.reason
             continue
         messages = [EFFECT_ASSERTIONS[invocation.name](result, **invocation.params) for invocation in clause.assertions]
         unclear_results = [message for message in messages if isinstance(message, Inconclusive)]
@@ -281,8 +386,13 @@ class EffectPoller:
     effect_timeout_s: float
     latency_s: float = 0.0
     """How long a first effect took to appear."""
+    sent_text: str = field(default="", repr=False)
+    """All bodies of the run, for scenarios that name no alarm."""
     _mention_cache: dict[frozenset[str], dict[str, bool]] = field(default_factory=dict, init=False)
     """By the tokens of a scenario: whether a text mentions one of them."""
+    _sent_values: frozenset[str] | None = field(default=None, init=False, repr=False)
+    _names_cache: dict[str, bool] = field(default_factory=dict, init=False)
+    """Whether a text shows one of those values."""
     _last_counts: dict[str, int] = field(default_factory=dict, init=False)
     """By object: how many effects the last snapshot had, of all scenarios."""
     _last_change_s: float = field(default=0.0, init=False)
@@ -303,9 +413,19 @@ class EffectPoller:
         if self._last_counts.get(scenario.object_id, visible_count) != visible_count:
             self._last_change_s = self.clock()
         self._last_counts[scenario.object_id] = visible_count
+        if scenario.names_no_alarm:
+            return effects_now.filter(lambda effect: not self._names_an_alarm(effect))
         return effects_now.filter_by_tokens(
             scenario.unique_tokens, self._mention_cache.setdefault(scenario.unique_tokens, {})
         )
+
+    def _names_an_alarm(self, effect: Effect) -> bool:
+        """Return whether an effect shows a text of a callback of this run, or follows up on one that does."""
+        if self._sent_values is None:
+            self._sent_values = sent_values(self.sent_text)
+        if effect.text not in self._names_cache:
+            self._names_cache[effect.text] = effect.is_follow_up or effect.mentions(self._sent_values)
+        return self._names_cache[effect.text]
 
     async def wait_until_settled(
         self, scenario: EffectScenario, is_expected: Callable[[EffectSnapshot], bool], *, until_s: float | None = None

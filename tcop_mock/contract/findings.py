@@ -14,7 +14,9 @@ from tcop_mock.contract.reproduce import (
     check_command,
     curl_command,
     replay_command,
+    replayed_cases,
 )
+from tcop_mock.domain.contract import CredentialVariant, SendMode
 from tcop_mock.domain.target import MASK, mask_query_secrets
 from tcop_mock.domain.verdict import Exchange, Finding, ReproducedRequest, Reproduction
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.domain.contract import ClauseTest, EffectScenarioResult, RequestCase, StepResult
-    from tcop_mock.domain.delivery import Attempt
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.target import Target
 
 _MAX_REQUEST_CHARS = 200
@@ -81,16 +83,17 @@ def _finding(text: str, group: Sequence[Failure], asserted_count: int, context: 
     titles = [failure.title for failure in group[:_MAX_NAMED_CASES]]
     more_names = f", and {len(group) - len(titles)} more" if len(group) > len(titles) else ""
     frequency = _frequency(group, asserted_count, context.test)
+    cases = _reproduced_cases(first, context.test)
     return Finding(
         title=f"{first.title}{suffix}: {text}",
         detail=f"{frequency}: {text}. {'; '.join(titles)}{more_names}",
         shape=first.case.shape_id,
         evidence=_failure_evidence(first, context.target),
         reproduction=Reproduction(
-            _curl_commands(first, context.target, insecure=INSECURE in context.flags),
+            _curl_commands(cases, context.target, insecure=INSECURE in context.flags),
             check_command(context),
             "" if first.scenario else replay_command(first.case, context),
-            () if context.target.parser else tuple(_reproduced_requests(first, context.target)),
+            () if context.target.parser or first.scenario else tuple(_reproduced_requests(cases, context.target)),
         ),
         cause=text,
         cases=() if any(failure.attempt.status is None for failure in group) else tuple(other.title for other in group),
@@ -146,24 +149,27 @@ def exchange_of(case: RequestCase, attempt: Attempt, target: Target) -> Exchange
     )
 
 
-def _curl_commands(failure: Failure, target: Target, *, insecure: bool) -> str:
-    """Return one curl command for each reproduced case."""
-    return "\n".join(curl_command(case, target, insecure=insecure) for case in _reproduced_cases(failure))
+def _curl_commands(cases: Sequence[RequestCase], target: Target, *, insecure: bool) -> str:
+    """Return one curl command for each reproduced case; empty if curl cannot send all of them."""
+    commands = [curl_command(case, target, insecure=insecure) for case in cases]
+    return "\n".join(commands) if all(commands) and len(commands) <= _MAX_CURL_COMMANDS else ""
 
 
-def _reproduced_requests(failure: Failure, target: Target) -> Iterator[ReproducedRequest]:
-    for case in _reproduced_cases(failure):
+def _reproduced_requests(cases: Sequence[RequestCase], target: Target) -> Iterator[ReproducedRequest]:
+    for case in cases:
+        variant = case.credential_variant if case.request.credentials else CredentialVariant.NONE
         request = replace(case.request, credentials=None)
-        yield ReproducedRequest(
-            _masked_url(case, target), request, has_credentials=case.request.credentials is not None
-        )
+        yield ReproducedRequest(_masked_url(case, target), request, variant, is_asserted=case.is_asserted)
 
 
-def _reproduced_cases(failure: Failure) -> Sequence[RequestCase]:
-    """Return the case, or the first cases of its scenario in order."""
-    step_results = failure.scenario.step_results if failure.scenario else ()
-    cases = [case for step_result in step_results for case in step_result.step.cases] or [failure.case]
-    return cases[:_MAX_CURL_COMMANDS]
+def _reproduced_cases(failure: Failure, test: ClauseTest | None) -> Sequence[RequestCase]:
+    """Return the cases that show a failure when they are sent one by one; empty if that does not show it."""
+    if failure.scenario is None:
+        return [failure.case] if test is None else replayed_cases(failure.case, test)
+    steps = [step_result.step for step_result in failure.scenario.step_results]
+    if any(step.send_mode is not SendMode.SEQUENTIAL or step.downstream_fault for step in steps):
+        return ()
+    return [case for step in steps for case in step.cases]
 
 
 def _masked_url(case: RequestCase, target: Target) -> str:
@@ -197,15 +203,43 @@ def evidence(case: RequestCase, attempt: Attempt, target: Target) -> str:
     request = case.request
     if target.parser:
         return "\n".join([*_quote(">", request.body, _MAX_REQUEST_CHARS), *_parser_lines(attempt)])
-    lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1", f"> Host: {target.authority}"]
+    lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1"]
+    fields = replace(request, credentials=None).header_fields(target.authority, keep_alive=request.keep_alive)
     if request.credentials:
-        lines.append(f"> Authorization: Basic {MASK} ({case.credential_variant} credentials)")
-    lines += [f"> {name}: {value}" for name, value in request.headers]
-    lines += ["> " + ": ".join(request.framing_header), ">", *_quote(">", request.body, _MAX_REQUEST_CHARS)]
+        name = "authorization" if request.lower_case_names else "Authorization"
+        fields.append((name, f"{request.auth_scheme} {MASK} ({case.credential_variant} credentials)"))
+    lines += [f"> {name}: {_shorten(value)}" for name, value in fields]
+    sent_body = request.body if request.truncate_at is None else request.body[: request.truncate_at]
+    lines += [">", *_quote(">", sent_body, _MAX_REQUEST_CHARS), *_framing_remarks(request)]
     response = "\n".join(_response_lines(attempt))
     if is_near_miss(case.credential_variant) and request.credentials:
         response = request.credentials.mask(response)
     return "\n".join([*lines, mask_credentials(response, target)])
+
+
+def _shorten(value: str) -> str:
+    return value if len(value) <= _MAX_REQUEST_CHARS else f"{value[:_MAX_REQUEST_CHARS]}… ({len(value)} bytes in all)"
+
+
+def _framing_remarks(request: OutgoingRequest) -> Iterator[str]:
+    """Yield how a body was sent, where that differs from one write after the head."""
+    count = sum(1 for _ in request.body_segments()) if request.segment_sizes else 1
+    sizes = f" of {request.segment_sizes[0]} bytes" if len(request.segment_sizes) == 1 and count > 1 else ""
+    if request.chunked:
+        yield f"> (the body was sent in {count} {'chunk' if count == 1 else f'chunks{sizes}'})"
+    elif request.segment_sizes:
+        segments = "segment of its own" if count == 1 else f"{count} segments{sizes}"
+        yield f"> (the body was sent in {'a ' if count == 1 else ''}{segments}, after the head)"
+    if request.truncate_at is not None:
+        promised = next(
+            value
+            for name, value in reversed(request.header_fields("", keep_alive=False))
+            if name.lower() == "content-length"
+        )
+        sent = len(request.body[: request.truncate_at])
+        yield f"> ({sent} of {promised} bytes of the body were sent; then the sender closed its side)"
+    if request.reuse_connection:
+        yield "> (sent on the connection of the request before it)"
 
 
 def _parser_lines(attempt: Attempt) -> Iterator[str]:

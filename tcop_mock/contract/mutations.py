@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _TIME_FIELDS = frozenset({"firstOccurTime", "durationTime", "recoverTime"})
-SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {"string": str, "integer": int, "number": float}
+SCALAR_TYPES: dict[str, Callable[[Any], Any]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "empty string": lambda _value: "",
+}
 """Converters to JSON types, by their names in clause files."""
 
 
@@ -55,7 +60,7 @@ def serialize_variant(tree: Any, variant: Mapping[str, Any]) -> bytes:  # noqa: 
     """Return a body as a mutation serializes it.
 
     Keys: ``ascii_only``, ``key_order``, ``indent``, ``duplicate_key``, ``encoding``, ``bom``, ``drop_last_byte_of`` (a
-    text).
+    text), ``drop_last_bytes`` (a number).
     """
     if "key_order" in variant:
         tree = _reorder(tree, is_reversed=variant["key_order"] == "reversed")
@@ -68,6 +73,8 @@ def serialize_variant(tree: Any, variant: Mapping[str, Any]) -> bytes:  # noqa: 
     if "drop_last_byte_of" in variant:
         text = variant["drop_last_byte_of"].encode()
         raw = raw.replace(text, text[:-1])
+    if "drop_last_bytes" in variant:
+        raw = raw[: -variant["drop_last_bytes"]]
     raw = raw.decode().encode(variant["encoding"]) if "encoding" in variant else raw
     return codecs.BOM_UTF8 + raw if variant.get("bom") else raw
 
@@ -92,9 +99,23 @@ def _reorder(tree: Any, *, is_reversed: bool) -> Any:  # noqa: ANN401 - JSON tre
 
 
 def _fill(tree: Any, paths: Sequence[str], text: str, min_bytes: int) -> Any:  # noqa: ANN401 - JSON; the clause file's key
+    """Return a tree of ``min_bytes``, or of some bytes more where a character of the text has several."""
     for path in paths:
         tree = with_value(tree, path, "")
     missing = min_bytes - len(encode_json(tree))
-    for path in paths:
-        tree = with_value(tree, path, text * -(-missing // (len(text.encode()) * len(paths))))
+    for number, path in enumerate(paths, start=1):
+        value = text * -(-missing // (len(text.encode()) * (len(paths) - number + 1)))
+        if number == len(paths):
+            value = _cut_to(value, missing)
+        tree = with_value(tree, path, value)
+        missing -= len(value.encode())
     return tree
+
+
+def _cut_to(text: str, min_bytes: int) -> str:
+    """Return the shortest beginning of a text that has so many bytes."""
+    surplus = len(text.encode()) - min_bytes
+    while text and surplus >= len(text[-1].encode()):
+        surplus -= len(text[-1].encode())
+        text = text[:-1]
+    return text

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.mutations import apply_mutation, change_type, raw_body, serialize_variant
 from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.contract import Level
 from tcop_mock.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _LISTING = "`tcop-mock list --mutators` shows all mutators"
 
 
 class ExpectedReaction(StrEnum):
-    """The reaction expected of a receiver: accept the body, reject it, or either without a server error."""
+    """What a receiver does with a body: accept it with 2xx, reject it with 4xx, or either."""
 
     TAKE = "take"
     REFUSE = "refuse"
@@ -43,8 +44,10 @@ class Mutator:
     title: str
     clause: str
     """Code of the clause that uses it."""
-    expected_reaction: ExpectedReaction
-    """The reaction expected of a receiver."""
+    level: Level
+    """Level of that clause."""
+    recommended_reaction: ExpectedReaction
+    """The reaction that passes the clause; ``EITHER`` if the status alone does not decide."""
     change: Callable[[Any], bytes]
     """Turns a body's tree into bytes; raises ``UnknownNameError`` if the tree lacks the path."""
     state: State = State.FIRING
@@ -53,6 +56,13 @@ class Mutator:
     """Whether that callback has a threshold."""
     shape: str = ""
     """Shape of the callback that the clause changes; empty: any."""
+    profiles: tuple[str, ...] = ()
+    """Profiles to which the clause applies; empty: all."""
+
+    @property
+    def expected_reaction(self) -> ExpectedReaction:
+        """The reaction of every receiver that keeps the contract. Clauses below ``must`` allow either."""
+        return self.recommended_reaction if self.level is Level.MUST else ExpectedReaction.EITHER
 
 
 @cache
@@ -90,11 +100,13 @@ def _mutation_mutators(clause: Clause) -> Iterator[Mutator]:
             _name_of(variant["title"]),
             variant["title"],
             clause.code,
-            expected_reaction=ExpectedReaction.EITHER if "also_accept" in variant else _expected_reaction(clause),
-            change=change,
+            clause.level,
+            ExpectedReaction.EITHER if "also_accept" in variant else _recommended_reaction(clause),
+            change,
             state=State(variant.get("state", State.FIRING)),
             has_threshold=variant.get("has_threshold", True),
             shape=variant.get("shape", ""),
+            profiles=clause.profiles,
         )
 
 
@@ -108,25 +120,41 @@ def _type_mutators(clause: Clause) -> Iterator[Mutator]:
 
             title = f"{path.rpartition('.')[2]} as {type_name}"
             yield Mutator(
-                _name_of(title), title, clause.code, ExpectedReaction.TAKE, change=change, shape=field.get("shape", "")
+                _name_of(title),
+                title,
+                clause.code,
+                clause.level,
+                ExpectedReaction.TAKE,
+                change,
+                shape=field.get("shape", ""),
+                profiles=clause.profiles,
             )
 
 
 def _raw_body_mutators(clause: Clause) -> Iterator[Mutator]:
+    is_asserted = not clause.builder.params.get("assert_plain_after", False)
+    reaction = _recommended_reaction(clause) if is_asserted else ExpectedReaction.EITHER
     for table in clause.builder.params["bodies"]:
 
         def change(_tree: Any, table: Mapping[str, str] = table) -> bytes:  # noqa: ANN401 - a JSON tree
             return raw_body(table)
 
-        yield Mutator(_name_of(table["title"]), table["title"], clause.code, ExpectedReaction.REFUSE, change=change)
+        yield Mutator(
+            _name_of(table["title"]),
+            table["title"],
+            clause.code,
+            clause.level,
+            reaction,
+            change,
+            profiles=clause.profiles,
+        )
 
 
-def _expected_reaction(clause: Clause) -> ExpectedReaction:
-    """Return the reaction that a clause expects. A clause that only forbids 5xx allows either."""
+def _recommended_reaction(clause: Clause) -> ExpectedReaction:
+    """Return the reaction that passes a clause. A clause that only forbids some responses allows either."""
     allowed = {status for invocation in clause.assertions for status in invocation.params.get("allow", ())}
-    if not allowed:
-        return ExpectedReaction.EITHER
-    return ExpectedReaction.TAKE if "2xx" in allowed else ExpectedReaction.REFUSE
+    classes = {status[0] for status in allowed}
+    return {"2": ExpectedReaction.TAKE, "4": ExpectedReaction.REFUSE}.get("".join(classes), ExpectedReaction.EITHER)
 
 
 def _no_mutators(_clause: Clause) -> Iterator[Mutator]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tcop_mock.contract.builders_effects import control_scenario, lifecycle_scenario
+from tcop_mock.contract.effect_assertions import ABOUT_EVERYTHING
 from tcop_mock.contract.effect_runner import EffectPoller, EffectRunner, ScenarioProblem
+from tcop_mock.contract.observers import CombinedObserver
 from tcop_mock.domain.contract import (
     DOWNSTREAM_PREREQUISITES,
     EFFECT_PREREQUISITES,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from tcop_mock.contract.case_factory import CaseFactory
+    from tcop_mock.contract.clause_outcome import ClauseOutcome
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.domain.contract import Clause, Step
     from tcop_mock.domain.delivery import Transport
@@ -31,6 +34,12 @@ if TYPE_CHECKING:
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
 _IN_FLIGHT = 16
+_SERVICES = {
+    Prerequisite.PAGERDUTY: ("pagerduty",),
+    Prerequisite.WECOM: ("wecom",),
+    Prerequisite.DINGTALK_OR_FEISHU: ("dingtalk", "feishu"),
+}
+"""Stub services by the prerequisite that the receiver forwards to one of them."""
 _LEARN_INTERVAL_S = 0.1
 _NO_CALL = "it called none; does it keep its alarms itself, or does its client ignore the proxy?"
 
@@ -152,10 +161,16 @@ class EffectObservation:
 
     def __post_init__(self) -> None:
         downstream_observer = self.config.downstream or self.observer
+        combined_observer: Observer = downstream_observer
+        if self.config.observer is not None:
+            combined_observer = self.observer
+            if self.config.downstream is not None:
+                combined_observer = CombinedObserver(self.observer, self.config.downstream)
         self.runner = EffectRunner(
             transport=self.transport,
             poller=self._poller(self.observer),
             downstream_poller=self._poller(downstream_observer),
+            combined_poller=self._poller(combined_observer),
             sleep=self.sleep,
             deadline_s=self.preflight.deadline_s,
             in_flight=min(_IN_FLIGHT, self.preflight.in_flight),
@@ -225,15 +240,24 @@ class EffectObservation:
         """Return the result of a clause that cannot be checked with the effects that are visible."""
         is_about_refusals = any(invocation.name == "downstream_accepts" for invocation in clause.assertions)
         not_visible = self._not_visible(clause)
-        if not (is_about_refusals and self._any_rejected):
+        if not ((is_about_refusals and self._any_rejected) or _is_about_drops(clause)):
             if self._error:
                 return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error)
             not_visible = self._no_effect or not_visible
+        if self._no_effect and self._no_effect.kind is Prerequisite.CAUGHT_CALL:
+            not_visible = self._no_effect
         if not_visible:
             is_error = not_visible.kind is not Prerequisite.CAUGHT_CALL
             return ClauseResult(clause, ClauseStatus.ERROR if is_error else ClauseStatus.NOT_RUN, missing=not_visible)
         unused = self._unused_service(clause)
         return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=unused) if unused else None
+
+    def blind_result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult | None:
+        """Return the error of a clause about drops if no alarm at all had an effect: perhaps the observer is blind."""
+        failed = {failure.title for failure in outcome.failures}
+        if not _is_about_drops(clause) or not (self._error or self._no_effect) or outcome.asserted - failed:
+            return None
+        return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error, missing=self._no_effect)
 
     def _not_visible(self, clause: Clause) -> MissingPrerequisite | None:
         """Return what should be visible of a plain alarm and is not."""
@@ -258,9 +282,12 @@ class EffectObservation:
         """Return what the receiver does not do although the clause is about it."""
         if Prerequisite.OPEN_INCIDENTS in clause.prerequisites and self._open_count is None:
             return MissingPrerequisite(Prerequisite.OPEN_INCIDENTS)
+        is_about_openings = any(invocation.name in ABOUT_EVERYTHING for invocation in clause.assertions)
+        if is_about_openings and self._open_count is None and self.config.downstream is None:
+            return MissingPrerequisite(Prerequisite.OPEN_INCIDENTS)
         reached = self.config.downstream.reached_services if self.config.downstream else frozenset()
-        for prerequisite, service in ((Prerequisite.PAGERDUTY, "pagerduty"), (Prerequisite.WECOM, "wecom")):
-            if prerequisite in clause.prerequisites and service not in reached:
+        for prerequisite, services in _SERVICES.items():
+            if prerequisite in clause.prerequisites and reached.isdisjoint(services):
                 return MissingPrerequisite(prerequisite)
         return None
 
@@ -271,6 +298,12 @@ class EffectObservation:
                 Prerequisite.FORWARDED_EFFECT, (timeout, _refusal_hint(self.config.downstream))
             )
         return MissingPrerequisite(Prerequisite.VISIBLE_EFFECT, (timeout,))
+
+
+def _is_about_drops(clause: Clause) -> bool:
+    """Return whether a clause looks for alarms without an effect, in all shapes: the plain alarm may be one."""
+    has_all_shapes = any("*" in scenario.get("shapes", ()) for scenario in clause.builder.params.get("scenarios", ()))
+    return has_all_shapes and any(invocation.params.get("fail_if_no_effect", False) for invocation in clause.assertions)
 
 
 def _refusal_hint(downstream: DownstreamRecorder) -> str:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import os
 import shlex
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jsonpath_rfc9535 import JSONPathError, JSONPathQuery
-from jsonpath_rfc9535 import compile as compiled
-
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.transport.caller import call_user
+from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from jsonpath_rfc9535 import JSONPathQuery
 
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
@@ -87,10 +86,13 @@ def default_paths(document: Any) -> EffectPaths:  # noqa: ANN401 - a JSON value
 def _compile_path(flag: str, text: str | None) -> JSONPathQuery | None:
     if text is None:
         return None
+    import jsonpath_rfc9535  # noqa: PLC0415 - it is slow to import, and most checks have no observer
+
     try:
-        return compiled(text)
-    except JSONPathError as error:
-        raise UsageError(f"{flag} {text!r} is no JSONPath: {error}; write for example $.incidents[*]") from None
+        return jsonpath_rfc9535.compile(text)
+    except jsonpath_rfc9535.JSONPathError as error:
+        reason = str(error).partition("\n")[0]  # from version 2 on, lines with a mark below the query follow
+        raise UsageError(f"{flag} {text!r} is no JSONPath: {reason}; write for example $.incidents[*]") from None
 
 
 def _effects_at(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # noqa: ANN401 - a JSON value
@@ -185,10 +187,10 @@ class CommandObserver:
         return cls(arguments, paths)
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what the command prints now.
+        """Return what the command prints now; a command that prints nothing has seen nothing.
 
         Raises:
-            ObserverError: it is not there, fails, takes too long, or prints no JSON.
+            ObserverError: it is not there, fails, takes too long, or prints something that is not JSON.
         """
         arguments = [argument.replace(_OBJECT_PLACEHOLDER, token) for argument in self.arguments]
         command_line = shlex.join(self.arguments)
@@ -215,6 +217,8 @@ class CommandObserver:
         if process.returncode:
             error_text = error_output.decode("utf-8", "replace").strip()[-_MAX_ERROR_CHARS:]
             raise ObserverError(f"the observer `{command_line}` ended with code {process.returncode}: {error_text}")
+        if not output.strip():
+            return EffectSnapshot((), None if self.paths and self.paths.open is None else ())
         source = f"what `{command_line}` prints"
         if self.paths is not None:
             return self.paths.parse_snapshot(output, source)
@@ -224,6 +228,8 @@ class CommandObserver:
 @dataclass(frozen=True, slots=True)
 class CallableObserver:
     """Calls a Python callable with the object that is looked for; it returns a document, or awaits one.
+
+    It is called where the caller of the run is, so it sees the state of a test.
 
     Args:
         name: for messages.
@@ -242,9 +248,7 @@ class CallableObserver:
             ObserverError: it raises, or returns nothing of the kind.
         """
         try:
-            document = self.function(token)
-            if inspect.isawaitable(document):
-                document = await document
+            document = await call_user(self.function, token)
         except Exception as error:
             raise ObserverError(f"the observer {self.name} raised {type(error).__name__}: {error}") from error
         if isinstance(document, EffectSnapshot):
@@ -253,6 +257,27 @@ class CallableObserver:
             return (self.paths or default_paths(document)).extract(document)
         except (TypeError, ValueError) as error:
             raise ObserverError(f"what the observer {self.name} returns is not a JSON value: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class UserObserver:
+    """An observer of the user, which looks where the caller of the run is."""
+
+    observer: Observer
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether it need not be asked for each object."""
+        return bool(getattr(self.observer, "shows_all", False))
+
+    async def observe(self, token: str) -> EffectSnapshot:
+        """Return what the observer shows now.
+
+        Raises:
+            ObserverError: nothing could be seen.
+        """
+        snapshot: EffectSnapshot = await call_user(self.observer.observe, token)
+        return snapshot
 
 
 @dataclass(slots=True)
@@ -270,7 +295,7 @@ class CoalescingObserver:
 
     observer: Observer
     per_token: bool = False
-    clock: Callable[[], float] = time.perf_counter
+    clock: Callable[[], float] = monotonic_s
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _running: asyncio.Task[EffectSnapshot] | None = field(default=None, init=False)
     _queued: asyncio.Task[EffectSnapshot] | None = field(default=None, init=False)
@@ -304,6 +329,35 @@ class CoalescingObserver:
         finally:
             ended_s = self.clock()
             self._rest_until_s = ended_s + _REST_FACTOR * (ended_s - started_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CombinedObserver:
+    """Shows what two observers see: the user's own and the stub services.
+
+    Args:
+        observer: the user's own.
+        downstream: the stub services.
+    """
+
+    observer: Observer
+    downstream: Observer
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether neither needs to be asked for each object."""
+        return all(getattr(one, "shows_all", False) for one in (self.observer, self.downstream))
+
+    async def observe(self, token: str) -> EffectSnapshot:
+        """Return the effects of both, and the open incidents of those that show them.
+
+        Raises:
+            ObserverError: one could see nothing.
+        """
+        first, second = await self.observer.observe(token), await self.downstream.observe(token)
+        known = [one.open_incidents for one in (first, second) if one.open_incidents is not None]
+        open_incidents = tuple(effect for effects in known for effect in effects) if known else None
+        return EffectSnapshot((*first.effects, *second.effects), open_incidents, (*first.rejected, *second.rejected))
 
 
 def _parse_default(raw: bytes, source: str) -> EffectSnapshot:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, Attempt, Outcome
 from tcop_mock.errors import TargetError
+from tcop_mock.transport.protocol_probe import identify_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,14 +27,28 @@ _MAX_IN_FLIGHT = 4
 """Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
 _BUSY_SHARE = 0.4
 """So much of the deadline may be spent waiting for the receiver's other answers."""
-_STARTING_STATUSES = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_STARTING_STATUSES = frozenset(
+    {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
 _UNREACHABLE = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
-_HINTS = {
-    Outcome.DNS: "; is the name right?",
-    Outcome.TLS: "; does it speak TLS there? `--insecure` does not verify its certificate",
-}
-"""Where it is of no use to start the receiver, or to wait for it."""
+_TLS_HINT = "does it speak TLS there? `--insecure` does not verify its certificate"
+_CERTIFICATE_HINT = "`--insecure` does not verify its certificate"
+_CERTIFICATE_WORDS = ("certificate", "ostname mismatch", "address mismatch")
+"""In OpenSSL's messages about a certificate: there is TLS."""
 _WRONG_PATH_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+
+
+class CredentialsRejectedError(TargetError):
+    """The receiver rejects the credentials of a plain callback.
+
+    Args:
+        message: what it wants.
+        attempt: its answer.
+    """
+
+    def __init__(self, message: str, attempt: Attempt) -> None:
+        super().__init__(message)
+        self.attempt = attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,7 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
     wait_s: float,
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
+    identify: Callable[[Target, Attempt], Awaitable[str]] = identify_protocol,
 ) -> Preflight:
     """Post a plain callback until it is answered.
 
@@ -81,16 +97,18 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
         target: for messages.
         transport: sends a request.
         deadline_s: of one attempt.
-        wait_s: how long a target that does not answer yet, or answers 502 to 504, is given to start.
+        wait_s: how long a target that does not answer yet, or answers 404 or 502 to 504, is given to start.
         clock: seconds.
         sleep: pauses between the looks.
+        identify: says why a target is no HTTP receiver.
 
     Raises:
-        TargetError: the target cannot be reached, wants other credentials, or has nothing at that path.
+        TargetError: the target cannot be reached, speaks no HTTP, wants other credentials, or has nothing at that
+            path.
     """
     deadline = clock() + wait_s
     attempt = await transport(plain_request, deadline_s=deadline_s)
-    while _is_starting(attempt) and clock() < deadline:
+    while _is_starting(attempt) and clock() < deadline:  # a gateway answers 404 before its routes are there
         await sleep(min(_POLL_INTERVAL_S, max(0.0, deadline - clock())))
         attempt = await transport(plain_request, deadline_s=deadline_s)
     if attempt.duration_s > _WARM_UP_THRESHOLD_S and attempt.outcome not in _UNREACHABLE:
@@ -100,6 +118,8 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
             second_attempt,
             key=lambda candidate: (candidate.outcome is Outcome.TIMED_OUT, candidate.duration_s),
         )
+    if not target.app:
+        raise_if_no_http(await identify(target, attempt), target)
     raise_if_unusable(attempt, target, wait_s)
     if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_UP_THRESHOLD_S:
         return Preflight(attempt, deadline_s)
@@ -116,6 +136,16 @@ def _is_starting(attempt: Attempt) -> bool:
     return attempt.status is None or attempt.status in _STARTING_STATUSES
 
 
+def raise_if_no_http(cause: str, target: Target) -> None:
+    """Refuse a target that speaks no HTTP.
+
+    Raises:
+        TargetError: there is a cause.
+    """
+    if cause:
+        raise TargetError(f"{target} is no HTTP receiver: {cause}")
+
+
 def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = None) -> None:
     """Refuse a target by its answer to a plain callback.
 
@@ -130,15 +160,20 @@ def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = N
     if attempt.outcome in _UNREACHABLE:
         hint = "" if wait_s else "; is it running?"
         hint += " `--wait 30s` gives a starting receiver time" if wait_s == 0 else ""
-        hint = _HINTS.get(attempt.outcome, hint)
+        detail = (attempt.detail or attempt.outcome).rstrip(".")
+        if attempt.outcome is Outcome.DNS:
+            hint = "; is the name right?"
+        elif attempt.outcome is Outcome.TLS:
+            hint = f"; {_CERTIFICATE_HINT if any(word in detail for word in _CERTIFICATE_WORDS) else _TLS_HINT}"
         waited_text = f" after waiting {wait_s:g} s" if wait_s else ""
-        raise TargetError(f"{target} cannot be reached{waited_text}: {attempt.detail or attempt.outcome}{hint}")
+        raise TargetError(f"{target} cannot be reached{waited_text}: {detail}{hint}")
     if attempt.status in AUTH_REJECTION_STATUSES:
         wanted_credentials = "other credentials than these" if target.credentials else "credentials"
-        raise TargetError(
+        raise CredentialsRejectedError(
             f"{target} answers {attempt.status} to a plain callback, so it wants {wanted_credentials}: "
             "put USER:PASSWORD@ before the host (TCOP_MOCK_TARGET or @FILE keep them out of the process list), "
-            "with @ : / % and signs beyond ASCII percent-encoded"
+            "with @ : / % and signs beyond ASCII percent-encoded",
+            attempt,
         )
     if attempt.status in _WRONG_PATH_STATUSES:
         raise TargetError(f"{target} answers {attempt.status} to a plain callback: is the path right?")

@@ -13,10 +13,11 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.credentials import curl_userinfo
-from tcop_mock.domain.contract import EFFECT_PREREQUISITES, SendOrder
+from tcop_mock.domain.contract import EFFECT_PREREQUISITES, CredentialVariant, SendOrder
 
 if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause, ClauseTest, RequestCase
+    from tcop_mock.domain.delivery import OutgoingRequest
     from tcop_mock.domain.target import Target
 
 APP_URL = "http://127.0.0.1:8000"
@@ -89,15 +90,11 @@ def check_command(context: ReproductionContext) -> str:
 def replay_command(case: RequestCase, context: ReproductionContext) -> str:
     """Return a ``tcop-mock replay`` command that sends one case again; empty if one case alone shows nothing.
 
-    It does not where a clause looks at what comes before, beside or after the case.
+    It does not where a clause looks at what goes on beside the case.
     """
-    if (
-        context.template_file
-        or _is_run(context)
-        or context.target.parser
-        or context.test is None
-        or not _is_self_contained(case, context.test)
-    ):
+    if context.template_file or context.target.parser or context.test is None or not context.clause.is_built_in:
+        return ""
+    if _is_run(context) or not replayed_cases(case, context.test):
         return ""
     cases = [other.title for group in context.test.groups for other in group.cases]
     number = cases.index(case.title) + 1
@@ -120,11 +117,19 @@ def _format_flag(flag: Flag) -> str:
     return f" {flag.name} {shlex.quote(flag.value)}"
 
 
-def _is_self_contained(case: RequestCase, test: ClauseTest) -> bool:
+def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ...]:
+    """Return the requests that show a case when they are sent one by one; empty if that does not show it.
+
+    Requests that only prepare the case stand before it.
+    """
     group = next((group for group in test.groups if any(other.title == case.title for other in group.cases)), None)
-    if group is None or test.send_order is not SendOrder.PARALLEL or group.background or case.request.reuse_connection:
-        return False
-    return all(other.is_asserted for other in group.cases)
+    if group is None or test.send_order is SendOrder.BURST or group.background:
+        return ()
+    titles = [other.title for other in group.cases]
+    preparation = tuple(other for other in group.cases[: titles.index(case.title)] if not other.is_asserted)
+    if not preparation and (test.send_order is SendOrder.SEQUENTIAL or case.request.reuse_connection):
+        return ()
+    return (*preparation, case)
 
 
 def _target_argument(context: ReproductionContext) -> str:
@@ -151,23 +156,40 @@ def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False)
 def curl_command(case: RequestCase, target: Target, *, insecure: bool = False) -> str:
     """Return a curl command that sends the case's request in one write and shows head and body of the answer.
 
+    It is empty where curl cannot send the request as it was: cut, in segments, or on a connection that is in use.
     To a parser of this process it is handed by Python, which shows what that raises.
     Where the target has credentials, ``TCOP_USER`` and ``TCOP_PASSWORD`` must hold them when it is run.
     """
     request = case.request
     if target.parser:
         return _with_stdin(_PARSER_COMMAND.format(parser=target.parser, name=shlex.quote(target.app)), request.body)
+    if not _can_be_sent_by_curl(request):
+        return ""
     path = target.path_with(request.query)
     url = f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}"
-    options = ["curl", "-sS", "-i", *(["-k"] if insecure else []), "-X", request.method, shlex.quote(url)]
+    method = ["--head"] if request.method == "HEAD" else ["-X", request.method]  # -X HEAD waits for a body
+    options = ["curl", "-sS", "-i", *(["-k"] if insecure else []), *method, shlex.quote(url)]
     userinfo = curl_userinfo(case.credential_variant, target.credentials) if target.credentials else None
-    if userinfo:
+    is_lower_case = request.lower_case_names
+    if userinfo and (is_lower_case or case.credential_variant is CredentialVariant.BEARER):
+        name = "authorization" if is_lower_case else "Authorization"
+        options += ["-H", f'"{name}: {request.auth_scheme} $(printf %s {userinfo} | base64 -w0)"']
+    elif userinfo:
         options += ["-u", userinfo]
-    for name, value in (*request.headers, *([request.framing_header] if request.chunked else [])):
-        options += ["-H", shlex.quote(f"{name}: {value}")]
+    for name, value in (*request.headers, *([request.framing_header] if request.chunked or is_lower_case else [])):
+        header = f"{name.lower() if is_lower_case else name}: {value}" if value else f"{name};"
+        options += ["-H", shlex.quote(header)]
     if not request.headers and not request.body:
         return " ".join(options)
     return _with_body(" ".join(options), request.body)
+
+
+def _can_be_sent_by_curl(request: OutgoingRequest) -> bool:
+    return (
+        request.truncate_at is None
+        and request.hang_up_after_s is None
+        and not (request.segment_sizes or request.keep_alive or request.reuse_connection)
+    )
 
 
 def _with_body(command: str, body: bytes) -> str:

@@ -115,8 +115,15 @@ class RequestRunner:
         context = self.context._replace(unique_secrets=test.unique_secrets, deadline_s=self.deadline_s)
         failures: list[Failure] = []
         inconclusive: dict[str, str] = {}
-        for case, attempt in (result for result in case_results if result.case.is_asserted):
+        for index, (case, attempt) in enumerate(case_results):
+            if not case.is_asserted:
+                continue
             context = context._replace(request_body=case.request.body)
+            if case.request.reuse_connection and index:  # the case before it in its group opened the connection
+                previous = case_results[index - 1]
+                context = context._replace(
+                    previous_request_body=previous.case.request.body, previous_response_body=previous.attempt.body
+                )
             for assertion, params in () if matches_status(attempt.status, case.also_accept) else assertions:
                 inconclusive_text = inconclusive_reason(assertion, attempt, context)
                 message = None if inconclusive_text else assertion.check(attempt, context, **params)

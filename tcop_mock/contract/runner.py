@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -14,12 +13,16 @@ from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import ClauseOutcome, is_concurrent, select_cases
 from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of, builder_of
+from tcop_mock.contract.findings import Failure
+from tcop_mock.contract.misreadings import find_misreading
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
-from tcop_mock.contract.preflight import run_preflight
+from tcop_mock.contract.preflight import CredentialsRejectedError, run_preflight
+from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
 from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.verdict import (
+    INTERRUPTED,
     ClauseFinished,
     ClauseResult,
     ClauseStarted,
@@ -31,21 +34,23 @@ from tcop_mock.domain.verdict import (
     Verdict,
 )
 from tcop_mock.errors import TargetError
+from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.delivery import RateLimitedTransport
+from tcop_mock.transport.inprocess import calls_one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.contract.effect_runner import EffectRunner
-    from tcop_mock.contract.findings import Failure
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.contract.reproduce import Flag
-    from tcop_mock.domain.contract import ClauseTest
+    from tcop_mock.domain.contract import ClauseTest, RequestCase
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials, Target
+    from tcop_mock.server.downstream import ReceivedMessage
 
     ClauseRunner: TypeAlias = RequestRunner | EffectRunner
 
@@ -56,13 +61,11 @@ _PREFLIGHT_CODE = "TCM000"
 
 _CONTROL_CODE = "TCM001"
 
-_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
+_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
 
 _REQUESTS_PER_STEP = 10
 
-_NEVER_RERUN_PHASES = frozenset(
-    {Phase.EFFECTS, Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST, Phase.SLOW_EFFECTS}
-)
+_NEVER_RERUN_PHASES = _EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
 
 """Phases whose clauses are not run a second time."""
 
@@ -74,9 +77,11 @@ _LIVENESS_ATTEMPTS = 2
 
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 
-_OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
+_MISREADING_CODE = "TCM203"
 
-_INTERRUPTED = "interrupted"
+_MISREAD = "the receiver rejects the right credentials (TCM203)"
+
+_OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
 
 
 def _now() -> datetime:
@@ -100,6 +105,7 @@ class ContractRun:
     """What each clause sends, by its code and the number of the rerun."""
     _load_failures: list[Failure] = field(default_factory=list)
     """Requests that failed in parallel and were accepted sequentially."""
+    _observation: EffectObservation | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.plan.min_interval_s:
@@ -154,13 +160,33 @@ class ContractRun:
     async def events(self) -> AsyncIterator[RunEvent]:
         """Run all clauses and yield the events.
 
+        A clause about a stub service ends last: messages of every other clause may be refused there.
+
         Raises:
             TargetError: the target cannot be used, so no clause has a result.
         """
+        held_results: list[ClauseResult] = []
+        async for event in self._clause_events():
+            if isinstance(event, ClauseFinished) and self._refusals(event.result.clause) is not None:
+                held_results.append(event.result)
+            else:
+                yield event
+        for result in held_results:
+            yield self._record_result(self._with_refusals(result))
+        yield RunFinished(self.verdict())
+
+    async def _clause_events(self) -> AsyncIterator[RunEvent]:
+        """Run all clauses and yield the events up to the last clause's."""
         self._started = self.now(), self.clock()
         plan, deadline = self.plan, self.clock() + self.plan.max_time_s
         factory = self._factory(_PREFLIGHT_CODE)
-        preflight = await self._preflight(factory.plain_case().request)
+        plain_case = factory.plain_case()
+        try:
+            preflight = await self._preflight(plain_case.request)
+        except CredentialsRejectedError as rejection:
+            for event in await self._misread_credentials(plain_case, rejection):
+                yield event
+            return
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
         parallel_runner = RequestRunner(
             self.transport, self.sleep, preflight.deadline_s, AssertionContext(slow=preflight.slow), preflight.in_flight
@@ -171,7 +197,7 @@ class ContractRun:
             if skipped_result is not None:
                 yield self._record_result(skipped_result)
         checked_alive = False
-        observation = await self._open_observation(preflight, deadline)
+        observation = self._observation = await self._open_observation(preflight, deadline)
         for phase in Phase:
             for result in await self._unrunnable(phase, observation, factory, preflight):
                 yield self._record_result(result)
@@ -188,7 +214,52 @@ class ContractRun:
                 deadline,
             ):
                 yield event
-        yield RunFinished(self.verdict())
+
+    def _with_refusals(self, result: ClauseResult) -> ClauseResult:
+        """Return the result of a clause about a service with all that the service refused in the whole run."""
+        messages = self._refusals(result.clause) or ()
+        return with_refusals(result, messages, self._tests.values(), self._context(result.clause, None))
+
+    def _refusals(self, clause: Clause) -> Sequence[ReceivedMessage] | None:
+        """Return what the service of a clause refused so far; ``None`` for all other clauses."""
+        service, downstream = refused_service(clause), self.plan.observation.downstream
+        return downstream.refusals_by(service) if service and downstream else None
+
+    async def _misread_credentials(
+        self, plain_case: RequestCase, rejection: CredentialsRejectedError
+    ) -> list[RunEvent]:
+        """Return the events of a run against a receiver that misreads the right credentials: only TCM203 has a result.
+
+        Raises:
+            CredentialsRejectedError: the receiver accepts no known misreading, or TCM203 is not selected.
+        """
+        plan, credentials = self.plan, self.plan.target.credentials
+        clause = next((clause for clause in plan.clauses if clause.code == _MISREADING_CODE), None)
+        if credentials is None or clause is None or plan.missing_prerequisite(clause):
+            raise rejection
+        title = await find_misreading(
+            plain_case.request,
+            credentials,
+            transport=self.transport,
+            deadline_s=plan.profile.delivery.timeout_s,
+        )
+        if title is None and ":" in credentials.password.reveal():
+            hint = "; a receiver that cuts them at another colon than the first rejects the right ones, too (TCM203)"
+            raise CredentialsRejectedError(f"{rejection}{hint}", rejection.attempt)
+        if title is None:
+            raise rejection
+        text = f"answered {rejection.attempt.status}, and takes {title}"
+        outcome = ClauseOutcome(
+            failures=(Failure(plain_case, rejection.attempt, text),), asserted=frozenset({plain_case.title})
+        )
+        self._durations_s[clause.code] = rejection.attempt.duration_s
+        events: list[RunEvent] = [RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)]
+        for other in plan.clauses:
+            missing = plan.missing_prerequisite(other)
+            status = ClauseStatus.NOT_RUN if missing else ClauseStatus.ERROR
+            result = ClauseResult(other, status, reason="" if missing else _MISREAD, missing=missing)
+            events.append(self._record_result(self._result(clause, outcome) if other is clause else result))
+        return [*events, RunFinished(self.verdict())]
 
     def _pending_clauses(self, *phases: Phase) -> list[Clause]:
         """Return the clauses of some phases that have no result yet."""
@@ -297,17 +368,22 @@ class ContractRun:
             self._durations_s[clause.code] = self._durations_s.get(clause.code, 0.0) + self.clock() - started_s
 
     def _result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult:
-        plan = self.plan
         if clause.phase is Phase.BURST:
             outcome = outcome.with_failures(self._load_failures)
-        test = self._test(clause) if outcome.failures else None
+        blind_result = self._observation.blind_result(clause, outcome) if self._observation else None
+        if blind_result:
+            return blind_result
+        context = self._context(clause, self._test(clause) if outcome.failures else None)
+        return replace(outcome.to_result(context), duration_s=self._durations_s[clause.code])
+
+    def _context(self, clause: Clause, test: ClauseTest | None) -> ReproductionContext:
+        """Return what the findings of a clause say about seeing them again."""
+        plan = self.plan
         folders, files = plan.catalog_folders, plan.clause_files
         template_file = plan.template.name if plan.template else ""
-        seed, profile = plan.seed, plan.profile.name
-        context = ReproductionContext(
-            clause, plan.target, seed, profile, folders, test, files, template_file, plan.flags
+        return ReproductionContext(
+            clause, plan.target, plan.seed, plan.profile.name, folders, test, files, template_file, plan.flags
         )
-        return replace(outcome.to_result(context), duration_s=self._durations_s[clause.code])
 
     def _test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         """Return what a clause sends; it is built once for each rerun number."""
@@ -335,13 +411,18 @@ class ContractRun:
     def _skip_result(self, clause: Clause, preflight: Preflight) -> ClauseResult | None:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
-        if missing is None and self.plan.min_interval_s and is_concurrent(self._test(clause)):
-            missing = MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
+        if missing is None and is_concurrent(self._test(clause)):
+            missing = self._missing_concurrency()
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not _is_about_timing(clause):
             return ClauseResult(clause, ClauseStatus.ERROR, reason=PLAIN_TIMED_OUT)
         return None
+
+    def _missing_concurrency(self) -> MissingPrerequisite | None:
+        if self.plan.min_interval_s:
+            return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
+        return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if calls_one_by_one(self.transport) else None
 
     def _record_result(self, result: ClauseResult) -> ClauseFinished:
         self._results[result.clause.code] = result
@@ -383,11 +464,11 @@ def run_check(
         TargetError: the target cannot be used, so no clause has a result.
         UsageError: the downstream services cannot listen at their address.
     """
-    run = ContractRun(plan, transport, time.perf_counter, asyncio.sleep)
+    run = ContractRun(plan, transport, monotonic_s, asyncio.sleep)
     try:
         run_coroutine(run.run(on_event))
     except KeyboardInterrupt:
-        verdict = run.verdict(_INTERRUPTED)
+        verdict = run.verdict(INTERRUPTED)
         if on_event is not None:
             on_event(RunFinished(verdict))
         return CheckRun(verdict, interrupted=True)
@@ -497,4 +578,4 @@ def _is_about_timing(clause: Clause) -> bool:
 def _need_encoding(credentials: Credentials | None) -> bool:
     """Return whether credentials need percent-encoding in a URL, or hold characters beyond ASCII."""
     text = "".join(part.reveal() for part in (credentials.user, credentials.password)) if credentials else ""
-    return not text.isascii() or not set(text).isdisjoint("@:/%")
+    return not text.isascii() or not set(text).isdisjoint("@:/% +?#")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PAGE = "alarm callback page, 2023-08-07"
 
+_WRONG_PATH_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+
 _HTTP_PORT = 80
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -98,11 +100,14 @@ def check_proxy(environ: Mapping[str, str]) -> Diagnostic:
     return Diagnostic("proxy", Severity.NOTE, f"{', '.join(names)} set", meaning, fix)
 
 
-def check_tls(target: Target, handshake: TlsProbe, now: datetime) -> Diagnostic:
-    """Check the handshake and the certificate."""
+def check_tls(target: Target, handshake: TlsProbe, now: datetime, protocol_cause: str = "") -> Diagnostic:
+    """Check the handshake and the certificate; ``protocol_cause`` says why the port speaks no TLS."""
     certificate = handshake.certificate
     parts = [handshake.error, handshake.protocol, _describe_certificate(certificate) if certificate else ""]
     observation = "; ".join(filter(None, parts))
+    if protocol_cause:
+        cause, _, advice = protocol_cause.rpartition(": ")
+        return Diagnostic("tls", Severity.PROBLEM, observation, cause, advice)
     if handshake.error:
         meaning = "no session: it is undocumented whether TCOP accepts unverified certificates; tcop-mock does not"
         return Diagnostic(
@@ -145,18 +150,24 @@ _SLOW_SHARE = 0.5
 _CLOCK_TOLERANCE_S, _ZONE_TOLERANCE_S, _HALF_HOUR_S = 60, 90, 1800
 
 
-def check_status(attempt: Attempt) -> Diagnostic:
-    """Check the response to the callback."""
+def check_status(attempt: Attempt, protocol_cause: str = "") -> Diagnostic:
+    """Check the response to the callback; ``protocol_cause`` says why the target is no HTTP receiver."""
     status = "" if attempt.status is None else f" with {attempt.status}"
     observation = f"a resolved alarm, marked as a test, was {attempt.outcome}{status}"
     if attempt.outcome is Outcome.ACKED:
         return Diagnostic("callback", Severity.FINE, observation)
     observation = f"{observation}: {attempt.detail}" if attempt.detail else observation
+    if protocol_cause:
+        cause, _, advice = protocol_cause.rpartition(": ")
+        return Diagnostic("callback", Severity.PROBLEM, observation, cause, advice)
     meaning = "TCOP would retry, and then give up"
     if attempt.outcome is Outcome.REDIRECTED:
         return Diagnostic("callback", Severity.PROBLEM, observation, meaning, "see redirect")
     if attempt.status in AUTH_REJECTION_STATUSES:
         return Diagnostic("callback", Severity.PROBLEM, observation, meaning, "see auth")
+    if attempt.status in _WRONG_PATH_STATUSES:
+        fix = "check the path of the URL: the receiver accepts no POST there"
+        return Diagnostic("callback", Severity.PROBLEM, observation, meaning, fix)
     return Diagnostic(
         "callback",
         Severity.PROBLEM,
@@ -191,6 +202,8 @@ def check_auth(target: Target, attempt: Attempt, unauthenticated: Attempt | None
         unauthenticated: response without credentials, if the target has some.
     """
     fix = "put USER:PASSWORD@ before the host, percent-encoded (use TCOP_MOCK_TARGET or @FILE to keep them private)"
+    if target.credentials:
+        fix = "check user and password, and that @ : / % and characters beyond ASCII in them are percent-encoded"
     if attempt.status in AUTH_REJECTION_STATUSES:
         complaint = "these credentials were rejected" if target.credentials else "credentials are required"
         meaning = "TCOP's console accepts them in the URL"

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.doctor import checks
 from tcop_mock.domain.alarm import State, encode_json
-from tcop_mock.domain.delivery import Outcome, OutgoingRequest
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.diagnosis import Diagnosis, Severity
 from tcop_mock.transport.connect import probe_connection, probe_tls, resolve_host
 from tcop_mock.transport.delivery import apply_acceptance
 from tcop_mock.transport.http1 import HttpTransport
 from tcop_mock.transport.outcomes import ResolveError, missing_detail
+from tcop_mock.transport.protocol_probe import identify_protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.domain.diagnosis import ConnectionProbe, Diagnostic
@@ -49,6 +50,7 @@ class DoctorRun:
         now: the time of day.
         resolve: looks a host name up; may block.
         insecure: go on where the certificate does not verify.
+        identify: says why a target is no HTTP receiver.
     """
 
     target: Target
@@ -59,6 +61,7 @@ class DoctorRun:
     now: Callable[[], datetime]
     resolve: Callable[..., Any]
     insecure: bool = False
+    identify: Callable[[Target, Attempt], Awaitable[str]] = identify_protocol
 
     async def run(self) -> Diagnosis:
         """Look at everything that can be looked at; what comes after a step that failed is left out."""
@@ -84,8 +87,11 @@ class DoctorRun:
             return Diagnosis(tuple(diagnostics), is_reachable=False)
         if self.target.scheme == "https":
             tls = await probe_tls(self.target, self.rules.timeout_s, self.resolve)
-            diagnostics.append(checks.check_tls(self.target, tls, self.now()))
-            if tls.error and not (self.insecure and tls.certificate):
+            is_usable = not tls.error or bool(self.insecure and tls.certificate)
+            failed = Attempt(Outcome.TLS, 0.0, 0.0, 0.0)
+            cause = "" if is_usable or tls.certificate else await self.identify(self.target, failed)
+            diagnostics.append(checks.check_tls(self.target, tls, self.now(), cause))
+            if not is_usable:
                 return Diagnosis(tuple(diagnostics), is_reachable=False)
         response_diagnostics, reachable = await self._check_response()
         return Diagnosis((*diagnostics, *response_diagnostics), is_reachable=reachable)
@@ -108,9 +114,12 @@ class DoctorRun:
         )
         attempt = await transport(request, deadline_s=self.rules.timeout_s)
         responded_at, can_reuse = self.now(), transport.has_idle_connection
-        transport.close_idle_connection()
+        transport.close_idle_connections()
         checked = apply_acceptance(self.rules.accept, request.body, attempt)
-        diagnostics = [checks.check_status(checked), checks.check_latency(attempt, self.rules)]
+        cause = await self.identify(self.target, attempt)
+        diagnostics = [checks.check_status(checked, cause), checks.check_latency(attempt, self.rules)]
+        if cause:
+            return diagnostics, False
         if attempt.status is None:
             return diagnostics, attempt.outcome not in _UNREACHABLE
         unauthenticated = None

@@ -26,7 +26,7 @@ class Form(StrEnum):
     EVENTBRIDGE = "eventbridge"
     """EventBridge's imitation of an event alarm's callback."""
     CLOUDEVENTS = "cloudevents"
-    """The CloudEvents that EventBridge posts for Anti-DDoS."""
+    """The CloudEvents that EventBridge posts: standard events, and those of Anti-DDoS."""
 
 
 class StatusType(StrEnum):
@@ -73,6 +73,9 @@ class WireFormat:
 
 
 NOT_RECOVERED = "0"
+
+ALARM_LEVELS = ("Remind", "Warn", "Serious")
+"""Levels of hierarchical policies, as ``alarmLevel`` and the end of ``alertId`` name them."""
 
 _STATUS_FIRING, _STATUS_RESOLVED = "1", "0"
 
@@ -178,7 +181,7 @@ def _metric_body(  # noqa: PLR0913 - the parts of one body
     conditions: dict[str, Any],
 ) -> dict[str, Any]:
     has_field = envelope.fields.__contains__
-    level = f"_{alarm.optional_fields.level}" if alarm.optional_fields.level else ""
+    level = alarm.optional_fields.level
     times = {
         "firstOccurTime": values.first_occur_time,
         "durationTime": values.duration_s,
@@ -187,9 +190,10 @@ def _metric_body(  # noqa: PLR0913 - the parts of one body
     times_in_policy = envelope.times_location is TimesLocation.POLICY
     return {
         "sessionId": values.session_id,
-        **({"alertId": f"{values.session_id}{level}"} if has_field("alertId") else {}),
+        **({"alertId": f"{values.session_id}_{level}" if level else values.session_id} if has_field("alertId") else {}),
         "alarmStatus": int(status) if envelope.status_type is StatusType.INTEGER else status,
         **({"alarmType": alarm.kind.value} if has_field("alarmType") else {}),
+        **({"alarmLevel": level} if level and has_field("alarmLevel") else {}),
         "alarmObjInfo": {
             **_region_field(alarm),
             "namespace": alarm.namespace,
@@ -312,21 +316,31 @@ def _eventbridge_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope,
     }
 
 
-def _cloud_event_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, _status: str) -> dict[str, Any]:
+def _cloud_event_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, status: str) -> dict[str, Any]:
+    """Return a CloudEvent: the standard event of EventBridge, or that of Anti-DDoS, which has no resource."""
     event, _ = _event_of(alarm)
-    return {
-        "id": values.session_id,
-        "type": event.cloud_type,
+    cloud_event = alarm.optional_fields.cloud_event
+    fields = {
         "specversion": "1.0",
-        "source": alarm.optional_fields.cloud_event["source"],
-        "subject": alarm.optional_fields.cloud_event["subject"],
+        "id": values.session_id,
+        "source": cloud_event["source"],
+        "type": event.cloud_type,
+        "subject": cloud_event["subject"],
         "time": values.first_occur_ms,
         "region": alarm.optional_fields.region,
+        "resource": [cloud_event["resource"]],
         "datacontenttype": "application/json;charset=utf-8",
-        "status": alarm.optional_fields.cloud_event["status"],
-        "tags": None,
-        "data": alarm.optional_fields.cloud_event["data"],
+        "tags": {},
+        "status": cloud_event["status"] or status,
+        "data": cloud_event["data"],
     }
+    if cloud_event["resource"]:
+        return fields
+    return {key: fields[key] for key in _DDOS_KEYS} | {"tags": None, "data": cloud_event["data"]}
+
+
+_DDOS_KEYS = ("id", "type", "specversion", "source", "subject", "time", "region", "datacontenttype", "status")
+"""Keys of the CloudEvents of Anti-DDoS, in the order of the page; tags and data follow."""
 
 
 def unix_ms(time: datetime) -> int:
@@ -422,7 +436,7 @@ class OptionalFields:
     has_uuid_session_id: bool = False
     """Whether observed session ids are UUIDs; otherwise they have 24 characters, as documented."""
     level: str = ""
-    """Alarm level of a hierarchical policy (profile 2025: the suffix of ``alertId``)."""
+    """Alarm level of a hierarchical policy (profile 2025: ``alarmLevel`` and the suffix of ``alertId``)."""
     policy_tags: tuple[tuple[str, str], ...] = ()
     detail_url_suffix: str = ""
     """Last path segment of ``policyDetailURL``."""
@@ -432,7 +446,7 @@ class OptionalFields:
     """Dimension keys of observed bodies in addition to the documented ones."""
     additional_msg: tuple[tuple[str, str], ...] = ()
     cloud_event: Mapping[str, Any] = field(default_factory=dict)
-    """``source``, ``subject``, ``status`` and ``data`` of its CloudEvents."""
+    """``source``, ``subject``, ``status``, ``resource`` and ``data`` of its CloudEvents."""
     show_name_suffix: str = ""
     """Suffix of observed metric names (CVM: a blank)."""
     region: str = ""
@@ -487,7 +501,8 @@ class Alarm:
 
         Bodies of one shape with the same signature differ only in values.
         """
-        return (self.metric, self.event, self.optional_fields.policy_tags, self.optional_fields.has_capitalized_keys)
+        fields = self.optional_fields
+        return (self.metric, self.event, fields.policy_tags, fields.has_capitalized_keys, bool(fields.level))
 
 
 @dataclass(frozen=True, slots=True)

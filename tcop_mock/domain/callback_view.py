@@ -126,6 +126,14 @@ class CallbackView:
         return self.tree.get(key, self.policy.get(key))  # in alarmPolicyInfo in the callbacks of 2018 and 2019
 
 
+_STATES = {"1": State.FIRING, "0": State.RESOLVED}
+
+
+def state_of(tree: Mapping[str, Any]) -> State | None:
+    """Return the state that ``alarmStatus`` tells, as a string or a number; ``None`` for any other value."""
+    return _STATES.get(str(tree.get("alarmStatus")))
+
+
 def object_at(tree: object, key: str) -> Mapping[str, Any]:
     """Return the object under a key of a tree, or an empty one if either is not an object."""
     value = tree.get(key) if isinstance(tree, dict) else None

@@ -50,6 +50,8 @@ class Prerequisite(StrEnum):
     """The receiver forwards to the PagerDuty stub."""
     WECOM = "wecom"
     """The receiver forwards to the WeCom stub."""
+    DINGTALK_OR_FEISHU = "dingtalk-or-feishu"
+    """The receiver forwards to the DingTalk stub or the Feishu stub."""
     RESTART = "restart"
     """The run can restart the receiver."""
     TEMPLATE = "template"
@@ -62,6 +64,8 @@ class Prerequisite(StrEnum):
     """The run sends TCOP's own bodies, not those of a template."""
     PARALLEL_REQUESTS = "parallel-requests"
     """The run may have several requests in flight."""
+    PARALLEL_CALLS = "parallel-calls"
+    """The target can be called in several threads: it is not an app that one thread calls."""
     VISIBLE_EFFECT = "visible-effect"
     """The observer shows an effect of a plain alarm."""
     FORWARDED_EFFECT = "forwarded-effect"
@@ -85,18 +89,15 @@ class MissingPrerequisite:
     """Values that belong into the words, such as a name or a time."""
 
 
-DOWNSTREAM_PREREQUISITES = frozenset({Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM})
-"""Preconditions that only our stub services meet."""
-EFFECT_PREREQUISITES = frozenset(
-    {
-        Prerequisite.OBSERVER,
-        Prerequisite.OPEN_INCIDENTS,
-        Prerequisite.DOWNSTREAM,
-        Prerequisite.PAGERDUTY,
-        Prerequisite.WECOM,
-        Prerequisite.RESTART,
-    }
+DOWNSTREAM_PREREQUISITES = frozenset(
+    {Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM, Prerequisite.DINGTALK_OR_FEISHU}
 )
+"""Preconditions that only our stub services meet."""
+EFFECT_PREREQUISITES = DOWNSTREAM_PREREQUISITES | {
+    Prerequisite.OBSERVER,
+    Prerequisite.OPEN_INCIDENTS,
+    Prerequisite.RESTART,
+}
 """Preconditions of clauses about effects: ways to observe effects, and to act on the receiver during the run."""
 
 
@@ -120,6 +121,8 @@ class Phase(StrEnum):
     """Wrong credentials: after everything that needs the right ones, because a receiver may lock out the sender."""
     SLOW_EFFECTS = "slow-effects"
     """Scenarios with late effects: at the end, because they may take all the time that is left."""
+    LASTING_FAULTS = "lasting-faults"
+    """Scenarios with a downstream service that stays broken, one after the other: they may stop all messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,10 @@ class CredentialVariant(StrEnum):
     OTHER_CASE_PASSWORD = "other-case-password"  # noqa: S105 - the name of a case
     BLANK_BEFORE_PASSWORD = "blank-before-password"  # noqa: S105 - the name of a case
     BLANK_AFTER_PASSWORD = "blank-after-password"  # noqa: S105 - the name of a case
+    BEARER = "bearer"
+    """The right token behind the scheme ``Bearer``."""
+    MALFORMED = "malformed"
+    """A header that is not proper Basic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,13 +274,23 @@ class Step:
     send_mode: SendMode = SendMode.SEQUENTIAL
     expected_effects: str = ""
     """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the step), ``per-push`` (as many as one
-    callback of a plain alarm causes); empty: anything."""
+    callback of a plain alarm causes), ``as-step-2`` (more or less, if there were in step 2), ``told`` (one that
+    mentions its alarms); empty: anything. With a question mark it is waited for, not required."""
     expected_open: str = ""
     """The same for open incidents."""
     continue_on_error: bool = False
     """Whether the scenario continues after a request that is not accepted."""
     downstream_fault: str = ""
-    """Fault of the downstream stubs while it is sent: ``refuses``, ``fails-with-200``, ``late``."""
+    """Fault of the downstream stubs for messages about its alarms: ``refuses``, ``fails-with-200``, ``late``,
+    ``rejects`` (for good), ``hangs``."""
+    fault_steps: int = 1
+    """For how many steps the fault lasts. One: until the receiver has met it."""
+    tokens: frozenset[str] = frozenset()
+    """Strings of the alarms that it is about: a message that mentions one meets the fault, or is the expected one."""
+    pause_s: float = 0.0
+    """Pause before it."""
+    wait_s: float = 0.0
+    """How long its effects may take; 0: the run's limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +324,10 @@ class EffectScenario:
     expected_content: ExpectedContent
     other_object_ids: tuple[str, ...] = ()
     """Object ids of its other alarms, for an observer that returns only the requested object."""
+    left_out: str = ""
+    """Why it cannot be run with the callbacks of the profile."""
+    names_no_alarm: bool = False
+    """Whether its requests name no alarm: its effects are those that mention nothing that the run has sent."""
 
 
 class StepResult(NamedTuple):
@@ -316,6 +337,10 @@ class StepResult(NamedTuple):
     attempts: tuple[Attempt, ...]
     before: EffectSnapshot
     after: EffectSnapshot
+    is_fault_met: bool = True
+    """Whether the receiver sent a message that met the fault of the step."""
+    is_cut_short: bool = False
+    """Whether the end of the run left less time for the effects than the step allows."""
 
 
 class EffectScenarioResult(NamedTuple):

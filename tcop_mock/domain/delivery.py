@@ -26,6 +26,9 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """A header value as Latin-1 (RFC 9110, 5.5)."""
 
 
+_MAX_EXCERPT_BYTES = 80
+
+
 class Outcome(StrEnum):
     """How one attempt ended."""
 
@@ -76,6 +79,10 @@ class OutgoingRequest:
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
     """Override the fields that are sent by default: Host, Content-Length, Connection and Authorization."""
     credentials: Credentials | None = field(default=None, repr=False)
+    auth_scheme: str = "Basic"
+    """Scheme before the token of the credentials."""
+    lower_case_names: bool = False
+    """Whether the names of all header fields are sent in lower case (RFC 9110, 5.1: their case has no meaning)."""
     segment_sizes: tuple[int, ...] = ()
     """Sizes of the TCP segments of the body in bytes, after one for the head; empty: head and body in one write."""
     chunked: bool = False
@@ -90,6 +97,8 @@ class OutgoingRequest:
     """Keep the connection open for the next request."""
     reuse_connection: bool = False
     """Send the request on the connection that was kept open, if there is one."""
+    connection_name: str = ""
+    """Name of the connection that is kept open or reused."""
     hang_up_after_s: float | None = None
     """Close the connection this long after sending, without waiting for the response."""
     body_timeout_s: float | None = None
@@ -127,9 +136,9 @@ class OutgoingRequest:
             "connection": ("Connection", "keep-alive" if keep_alive else "close"),
         }
         if self.credentials is not None:
-            fields["authorization"] = ("Authorization", f"Basic {self.credentials.token().reveal()}")
+            fields["authorization"] = ("Authorization", f"{self.auth_scheme} {self.credentials.token().reveal()}")
         fields |= {name.lower(): (name, value) for name, value in self.headers}
-        return list(fields.values())
+        return [(name.lower() if self.lower_case_names else name, value) for name, value in fields.values()]
 
     def framed_body(self) -> bytes:
         """Return the body as it is sent after the head."""
@@ -179,6 +188,8 @@ class Attempt:
     sent_bytes: int = 0
     """Bytes of head and body that were written to the connection; the receiver may have read fewer."""
     received_bytes: int = 0
+    stale_bytes: int = 0
+    """Bytes on a reused connection behind the end of the previous response, before this request was sent."""
     request_sha256: str = ""
     detail: str = ""
     """One line that describes the failure; never contains credentials."""
@@ -193,6 +204,14 @@ class Attempt:
         return self.ended_s - self.started_s
 
     @property
+    def summary(self) -> str:
+        """The end of the attempt in a few words: ``rejected 500 'Internal Server Error' (KeyError: 'region')``."""
+        status = "" if self.status is None else f" {self.status}"
+        body = self.body[:_MAX_EXCERPT_BYTES].decode("utf-8", "backslashreplace")
+        excerpt = f" {body!r}" if body and self.outcome is not Outcome.ACKED else ""
+        return f"{self.outcome}{status}{excerpt}{f' ({self.detail})' if self.detail else ''}"
+
+    @property
     def accepted(self) -> bool:
         """Whether the status is 2xx, even if the body is incomplete."""
         return self.status is not None and HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
@@ -203,6 +222,15 @@ class Delivery:
     """All attempts to deliver one callback to one receiver."""
 
     attempts: tuple[Attempt, ...]
+    name: str = ""
+    """What was delivered: ``cvm/basic-monitoring resolved``."""
+
+    def __repr__(self) -> str:
+        """Return the end of the delivery in a line, as failures of tests show it."""
+        count = "1 attempt" if len(self.attempts) == 1 else f"{len(self.attempts)} attempts"
+        name = f" {self.name}:" if self.name else ""
+        last = f"{self.attempts[-1].summary}, " if self.attempts else ""
+        return f"<Delivery{name} {last}{count}>"
 
     @property
     def accepted(self) -> bool:

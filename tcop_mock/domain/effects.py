@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, MutableMapping
+    from collections.abc import Callable, Collection, Iterable, MutableMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,10 @@ class Effect:
     """Effects of one place with the same key are one to whoever gets them; empty: each is one of its own."""
     recipient: str = ""
     """Whose it is, where a place has several: a chat group, a service. Each is counted by itself."""
+    alarm_key: str = ""
+    """Effects of one recipient with the same key are about the same alarm, as events with one ``dedup_key``."""
+    is_follow_up: bool = False
+    """Whether it ends or acknowledges what an earlier effect with the same ``alarm_key`` began."""
 
     def mentions(self, tokens: Collection[str]) -> bool:
         """Say whether it names one of these, also where markdown or JSON has put backslashes into it."""
@@ -40,22 +44,39 @@ class EffectSnapshot:
     """What the receiver sent to an end that did not take it; ``key`` is what the end said."""
 
     def filter_by_tokens(self, tokens: Collection[str], cache: MutableMapping[str, bool]) -> EffectSnapshot:
-        """Return what mentions one of these.
+        """Return what mentions one of these, and what follows up on it: a resolve needs no text of its alarm.
 
         Args:
             tokens: what is looked for.
             cache: which texts mention one of them, and which none, as far as has been looked; is added to.
         """
 
-        def matching(effects: Iterable[Effect]) -> Iterator[Effect]:
-            for effect in effects:
-                if effect.text not in cache:
-                    cache[effect.text] = effect.mentions(tokens)
-                if cache[effect.text]:
-                    yield effect
+        def is_mentioned(effect: Effect) -> bool:
+            if effect.text not in cache:
+                cache[effect.text] = effect.mentions(tokens)
+            return cache[effect.text]
 
-        open_incidents = None if self.open_incidents is None else tuple(matching(self.open_incidents))
-        return EffectSnapshot(tuple(matching(self.effects)), open_incidents, tuple(matching(self.rejected)))
+        keys = self._alarm_keys(is_mentioned)
+        return self.filter(
+            lambda effect: (
+                is_mentioned(effect) or (effect.is_follow_up and (effect.recipient, effect.alarm_key) in keys)
+            )
+        )
+
+    def filter(self, is_wanted: Callable[[Effect], bool]) -> EffectSnapshot:
+        """Return what a function says yes to."""
+        open_incidents = None if self.open_incidents is None else tuple(filter(is_wanted, self.open_incidents))
+        return EffectSnapshot(
+            tuple(filter(is_wanted, self.effects)), open_incidents, tuple(filter(is_wanted, self.rejected))
+        )
+
+    def _alarm_keys(self, is_mentioned: Callable[[Effect], bool]) -> set[tuple[str, str]]:
+        """Return the keys of these alarms, without those that other alarms share."""
+        triggers = [
+            effect for effect in (*self.effects, *self.rejected) if effect.alarm_key and not effect.is_follow_up
+        ]
+        own_keys = {(effect.recipient, effect.alarm_key) for effect in triggers if is_mentioned(effect)}
+        return own_keys - {(effect.recipient, effect.alarm_key) for effect in triggers if not is_mentioned(effect)}
 
     def merge(self, other: EffectSnapshot) -> EffectSnapshot:
         """Return what is in one of two looks at the same moment; what both show is there once."""

@@ -146,7 +146,10 @@ class CloudEvent:
     source: str
     subject: str
     status: str
+    """Empty if it is that of the alarm: 1 or 0."""
     data: Mapping[str, Any]
+    resource: str = ""
+    """The one item of ``resource`` in a standard event of EventBridge; empty in the events of Anti-DDoS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +162,12 @@ class Erratum:
     """How this catalogue resolves it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """One catalogue entry: a product's form of ``dimensions`` with its policy type, namespace, metrics or events."""
+    """One catalogue entry: a product's form of ``dimensions`` with its policy type, namespace, metrics or events.
+
+    Compared by identity, so that derived objects can be cached.
+    """
 
     id: str
     title: LocalizedText
@@ -187,9 +193,13 @@ class Shape:
     """``None`` if the product's event alarms are not known to come as CloudEvents."""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Other spellings of documented keys in official pages or captures."""
+    optional: tuple[str, ...] = ()
+    """Keys of ``dimensions`` that some page or capture lacks."""
+    retired: str = ""
+    """Month from which TCOP has no such policies any more, like ``2022-09``; empty if it has them."""
     errata: tuple[Erratum, ...] = ()
     """Contradictions in the documentation of this shape, other than those of the sample."""
-    file: str = field(default="", compare=False)
+    file: str = ""
     """File of a user's own entry; empty for a shipped one."""
 
     @property

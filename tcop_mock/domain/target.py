@@ -13,7 +13,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -82,10 +82,13 @@ class Credentials:
 
     user: Secret
     password: Secret
+    encoding: str = "utf-8"
+    """Character encoding of the token; the text must be encodable in it."""
 
     def token(self) -> Secret:
         """Return the base64 of ``user:password``, as sent after ``Basic`` in the header."""
-        pair = _encode_utf8(f"{self.user.reveal()}:{self.password.reveal()}")
+        text = f"{self.user.reveal()}:{self.password.reveal()}"
+        pair = _encode_utf8(text) if self.encoding == "utf-8" else text.encode(self.encoding)
         return Secret(base64.b64encode(pair).decode("ascii"))
 
     def leak_patterns(self) -> tuple[str, ...]:
@@ -185,7 +188,8 @@ class Target:
         if parts.scheme not in _PORTS:
             raise _target_error(redacted, f"the scheme must be http or https, not {parts.scheme!r}")
         app = None if is_url else _APP.fullmatch(parts.netloc)
-        host, port = ("localhost", None) if app else _parse_netloc(redacted, parts.netloc)
+        ends_early = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+        host, port = ("localhost", None) if app else _parse_netloc(redacted, parts.netloc, ends_early=ends_early)
         return cls(
             scheme=parts.scheme,
             host=host,
@@ -203,6 +207,16 @@ class Target:
     def path_with(self, query: str) -> str:
         """Return the request target with an additional query, if it is not empty."""
         return f"{self.path}{'&' if '?' in self.path else '?'}{query}" if query else self.path
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is an app in this process, or has a loopback address."""
+        if self.app or self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ip_address(self.host.partition("%")[0]).is_loopback
+        except ValueError:
+            return False
 
     @property
     def authority(self) -> str:
@@ -244,8 +258,11 @@ def _split_userinfo(text: str) -> tuple[Secret | None, str, str]:
     return (Secret(userinfo) if at else None), f"{scheme}://{netloc}{rest[end:]}", redacted
 
 
-def _parse_netloc(redacted: str, netloc: str) -> tuple[str, int | None]:
+def _parse_netloc(redacted: str, netloc: str, *, ends_early: bool) -> tuple[str, int | None]:
+    """Return host and port; ``ends_early`` says that an ``@`` follows, which may have ended a password."""
     match = _NETLOC.fullmatch(netloc)
+    if match is None and ends_early:
+        raise _target_error(redacted, "/, ? and # in a user or password must be percent-encoded")
     if match is None:
         raise _target_error(
             redacted, "HOST must be a name, an IPv4 address or an [IPv6 address], and PORT a number up to 65535"

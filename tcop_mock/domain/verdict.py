@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from tcop_mock.domain.contract import Level
+from tcop_mock.domain.contract import CredentialVariant, Level
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -29,18 +29,23 @@ class ClauseStatus(StrEnum):
     """It is broken in no way but those that a baseline lists."""
 
 
+INTERRUPTED = "interrupted"
+"""The reason of clauses that have no result, because Ctrl-C or SIGTERM ended the run."""
+
 _CONCLUSIVE_STATUSES = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class ReproducedRequest:
-    """One request that shows a finding, without credentials."""
+    """One request that shows a finding, or prepares it, without credentials."""
 
     url: str
     """Without userinfo, secrets in the query masked."""
     request: OutgoingRequest
-    has_credentials: bool = False
-    """Whether it was sent with credentials."""
+    credential_variant: CredentialVariant = CredentialVariant.NONE
+    """The credentials with which it was sent."""
+    is_asserted: bool = True
+    """``False`` if it only prepares the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,12 @@ class Reproduction:
     """Ways to see a finding again, each runs as it stands."""
 
     curl: str
+    """Empty where curl cannot send the request as it was: cut, in segments, or on a connection in use."""
     cli: str
     replay: str = ""
-    """The one request that shows it, sent again by us; empty where it takes more than one."""
+    """The request that shows it, sent again by us; empty where requests have to be in flight together."""
     requests: tuple[ReproducedRequest, ...] = field(default=(), repr=False)
-    """The requests of the curl commands, in order."""
+    """The requests of the replay, in order."""
 
     @property
     def commands(self) -> tuple[str, ...]:

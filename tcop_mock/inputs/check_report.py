@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tcop_mock.domain.contract import CredentialVariant
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import MASK
 from tcop_mock.domain.verdict import ReproducedRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def parse_request(document: dict[str, Any]) -> ReproducedRequest:
@@ -18,15 +22,30 @@ def parse_request(document: dict[str, Any]) -> ReproducedRequest:
     Raises:
         LookupError, TypeError, ValueError: the document has another form.
     """
+    headers = [(name, value) for name, value in document["headers"] if value != MASK]
+    return parse_delivery(document, document["method"], document["url"], headers, _parse_body(document))
+
+
+def parse_delivery(
+    document: dict[str, Any], method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes
+) -> ReproducedRequest:
+    """Return a request that is sent as a document says, with its chunks, segments, cut and kind of credentials.
+
+    Raises:
+        LookupError, TypeError, ValueError: the document has another form.
+    """
     request = OutgoingRequest(
-        _parse_body(document),
-        method=document["method"],
-        headers=tuple((name, value) for name, value in document["headers"] if value != MASK),
+        body,
+        method=method,
+        headers=tuple(headers),
         chunked=document["chunked"],
         segment_sizes=tuple(document["segments"]),
         truncate_at=document["truncate_at"],
+        query=document["query"],
+        keep_alive=document["keep_alive"],
+        reuse_connection=document["reuse_connection"],
     )
-    return ReproducedRequest(document["url"], request, has_credentials=document["credentials"])
+    return ReproducedRequest(url, request, CredentialVariant(document["credentials"]), is_asserted=document["asserted"])
 
 
 def _parse_body(document: dict[str, Any]) -> bytes:

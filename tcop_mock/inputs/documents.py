@@ -88,7 +88,7 @@ def _bodies(items: list[Any], parsed: ParsedBody, location: str, key: str) -> It
             if f"{issue.path}.".startswith(prefix)
         )
         place = f"{location}, item {index + 1}" if location else f"item {index + 1}"
-        yield body_alone(place, _encode(body), ParsedBody(body, issues))
+        yield replace(body_alone(place, _encode(body), ParsedBody(body, issues)), is_list_item=not key)
 
 
 def _encode(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -126,7 +126,7 @@ def _from_report(clauses: list[Any]) -> Iterator[InputItem]:
             requests = finding["reproduce"].get("requests") or ()
             yield from (_from_finding(request, location) for request in requests)
             if not requests:
-                reason = f"the report does not hold its request: tcop-mock replay {clause['code']}/N sends its cases"
+                reason = f"one request does not show it; run `tcop-mock check TARGET --clauses {clause['code']}`"
                 yield SkippedInput(location=location, reason=reason)
 
 
@@ -141,9 +141,4 @@ def _from_finding(document: dict[str, Any], location: str) -> InputRequest:
         headers=list(outgoing.headers),
         is_recording=True,
     )
-    return replace(
-        request,
-        segment_sizes=outgoing.segment_sizes,
-        truncate_at=outgoing.truncate_at,
-        chunked=outgoing.chunked,
-    )
+    return replace(request, reproduced=reproduced)

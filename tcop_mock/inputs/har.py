@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from tcop_mock.domain.target import MASK
 from tcop_mock.errors import UsageError
+from tcop_mock.inputs.check_report import parse_delivery
 from tcop_mock.inputs.requests import InputItem, InputRequest, SkippedInput, build_request
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ class _Entry(NamedTuple):
     request: InputRequest
     content_type: str
     has_body: bool
+    code: str = ""
+    """The clause whose finding it is, where it does not show that alone."""
 
 
 def read_har(log: dict[str, Any]) -> Iterator[InputItem]:
@@ -39,7 +44,7 @@ def read_har(log: dict[str, Any]) -> Iterator[InputItem]:
     is_own = isinstance(creator, dict) and creator.get("name") == _OWN_CREATOR
     entries = [_read_entry(number, entry, is_own=is_own) for number, entry in enumerate(log["entries"], start=1)]
     if is_own:
-        yield from (entry.request for entry in entries)
+        yield from map(_own_item, entries)
         return
     bodies = [entry for entry in entries if _skip_reason(entry) is None]
     addresses = {_address(entry) for entry in bodies if _is_callback(entry)}
@@ -94,7 +99,33 @@ def _parse_entry(number: int, entry: dict[str, Any], *, is_own: bool) -> _Entry:
         is_recording=is_own,
         problem="has no body in this file: save the HAR file with content" if is_lost else "",
     )
-    return _Entry(request, content_type, bool(body or post_data.get("params")))
+    has_body = bool(body or post_data.get("params"))
+    sent = entry.get("_tcop_mock") if is_own else None
+    if sent is None:
+        return _Entry(request, content_type, has_body)
+    reproduced = parse_delivery(sent, method, request.url, _own_headers(headers, body), body)
+    return _Entry(
+        replace(request, reproduced=reproduced), content_type, has_body, "" if sent["is_alone"] else sent["code"]
+    )
+
+
+def _own_headers(headers: list[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:
+    """Return the headers that the sender does not set itself: a length that is not the body's is meant."""
+    own_length = str(len(body))
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in {"host", "connection", "transfer-encoding"}
+        and not (name.lower() == "content-length" and value == own_length)
+        and MASK not in value
+    ]
+
+
+def _own_item(entry: _Entry) -> InputItem:
+    if not entry.code:
+        return entry.request
+    reason = f"one request does not show the finding; run `tcop-mock check TARGET --clauses {entry.code}`"
+    return SkippedInput(location=entry.request.location, reason=reason)
 
 
 def _skip_reason(entry: _Entry) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.callbacks.strict_json import MAX_BYTES, Issue, ParsedBody, parse_body
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tcop_mock.domain.target import Credentials
+    from tcop_mock.domain.verdict import ReproducedRequest
 
 _CONNECTION_HEADERS = frozenset(
     {
@@ -65,25 +66,20 @@ class InputRequest:
     """When it was received, where the file has that."""
     problem: str = ""
     """Why it cannot be sent as it was; empty where it can."""
-    segment_sizes: tuple[int, ...] = ()
-    truncate_at: int | None = None
-    chunked: bool = False
+    reproduced: ReproducedRequest | None = None
+    """The request of a finding; it is sent as ``check`` sent it."""
+    is_list_item: bool = False
+    """Whether it is an item of a JSON list, which TCOP never posts."""
 
     def to_outgoing(self, credentials: Credentials | None) -> OutgoingRequest:
-        """Return the request as it goes out, with the credentials of its new target.
+        """Return the request as it goes out, with credentials for its new target.
 
         Raises:
             UsageError: no request can have this method or such a header.
         """
-        return OutgoingRequest(
-            self.body,
-            method=self.method,
-            headers=self.headers,
-            credentials=credentials,
-            segment_sizes=self.segment_sizes,
-            truncate_at=self.truncate_at,
-            chunked=self.chunked,
-        )
+        if self.reproduced:
+            return replace(self.reproduced.request, credentials=credentials)
+        return OutgoingRequest(self.body, method=self.method, headers=self.headers, credentials=credentials)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

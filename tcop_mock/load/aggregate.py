@@ -12,11 +12,16 @@ from tcop_mock.domain.load_summary import LATE_THRESHOLD_S, LoadSummary, SecondE
 from tcop_mock.load.stats import Counters
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.load.stats import SecondStats
 
 _MAX_POINTS = 1200
 """In a longer series, points are merged in pairs."""
+
+_FULL_SHARE = 0.95
+"""So much of ``max_inflight`` in flight at the end of a second means that callbacks wait for a free place."""
 
 
 class StatsAggregator:
@@ -86,10 +91,22 @@ class StatsAggregator:
             recovery_s=recovery_s,
             interrupted=interrupted,
             warm_up_attempts=self._warm_up_attempts,
-            notes=tuple(
-                sorted({_exhausted_note(second.exhausted_reason) for second in last if second.exhausted_reason})
+            notes=(
+                *self._held_back_notes(),
+                *sorted({_exhausted_note(second.exhausted_reason) for second in last if second.exhausted_reason}),
             ),
         )
+
+    def _held_back_notes(self) -> Iterator[str]:
+        """Yield a note if attempts began late because ``max_inflight`` attempts were in flight."""
+        limit = self._plan.max_inflight
+        full_s = sum(point.span_s for point in self._series if point.late and point.in_flight >= _FULL_SHARE * limit)
+        if full_s and self._plan.model is not LoadModel.CLOSED:
+            total_s = sum(point.span_s for point in self._series)
+            yield (
+                f"this tool held callbacks back: --max-inflight {limit} was reached at the end of {full_s:.0f} of "
+                f"{total_s:.0f} s, so what was due then began late; the times and objectives below count this wait, too"
+            )
 
     def _complete_seconds(self) -> list[SecondElapsed]:
         """Return the seconds that are complete, in order."""

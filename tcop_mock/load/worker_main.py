@@ -45,7 +45,7 @@ async def _run_job() -> None:
 
 
 def _to_credentials(pair: tuple[str, str] | None) -> Credentials | None:
-    return None if pair is None else Credentials(*map(Secret, pair))
+    return None if pair is None else Credentials(Secret(pair[0]), Secret(pair[1]))
 
 
 def _send(value: object) -> None:

@@ -26,7 +26,8 @@ svg text { fill: var(--faint); }
 svg text.named { fill: var(--ink); }
 .grid { stroke: var(--line); stroke-width: 1; }
 .limit { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 4 3; }
-.line { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
+.line { fill: none; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round; }
+.single { stroke-width: 5; }
 .line.a { stroke: var(--good); } .line.b { stroke: var(--warn); } .line.c { stroke: var(--bad); }
 .line.b { stroke-dasharray: 6 2; } .line.c { stroke-dasharray: 2 2; }
 .bar.a { fill: var(--good); } .bar.b { fill: var(--warn); } .bar.c { fill: var(--bad); }
@@ -71,8 +72,11 @@ def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s:
     _x_labels(svg, [(0.0, "0 s"), (last_x / 2, f"{last_x / 2:.3g} s"), (last_x, f"{last_x:.3g} s")], last_x)
     for css_class, curve in zip(_CLASSES, curves, strict=False):
         for segment in _segments(curve.points):
-            points = " ".join("{:.1f},{:.1f}".format(*to_point(x, y)) for x, y in segment)
-            ET.SubElement(svg, "polyline", {"class": f"line {css_class}", "points": points})
+            is_single = len(segment) == 1  # drawn as a dot: a line of length 0 with round ends
+            points = " ".join("{:.1f},{:.1f}".format(*to_point(x, y)) for x, y in segment * (1 + is_single))
+            ET.SubElement(
+                svg, "polyline", {"class": f"line {css_class}{' single' if is_single else ''}", "points": points}
+            )
     _legend(svg, [curve.name for curve in curves], "line")
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 EventT = TypeVar("EventT")
 EventListener: TypeAlias = "Callable[[RunEvent], None]"
 
+UNWRAPPED = 1_000_000
+"""Width of a pipe or file: programs search it by line, and whoever shows it wraps it."""
 _DUMB_TERMINALS = frozenset({"", "dumb", "unknown"})
 
 
@@ -50,7 +52,7 @@ def console_for(
         environ: environment; ``TERM`` and ``NO_COLOR`` are read (https://no-color.org: set and not empty).
     """
     if not is_live(stream, environ):
-        yield PlainConsole(stream, formatter)
+        yield PlainConsole(stream, formatter, width=WIDTH if stream.isatty() else UNWRAPPED)
         return
 
     from tcop_mock.reports.live_console import LiveConsole  # noqa: PLC0415 - only a live terminal needs rich

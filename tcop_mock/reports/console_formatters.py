@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.load_summary import LoadFinished, LoadStarted, SecondElapsed
-from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, ClauseStatus, RunFinished, RunStarted
+from tcop_mock.domain.verdict import INTERRUPTED, ClauseFinished, ClauseStarted, ClauseStatus, RunFinished, RunStarted
 from tcop_mock.reports import load_text, text
 from tcop_mock.reports.findings import clause_details, known_findings
 from tcop_mock.reports.text import styled_line
@@ -83,8 +83,11 @@ class ConsoleFormatter:
         return text.clause_lines(result, width, self._fail_on)
 
     def _final_lines(self, verdict: Verdict, width: int) -> list[StyledLine]:
-        """Begin with the results that had no event, because the run was interrupted."""
-        lines = [line for result in verdict.results for line in self._clause_lines(result, width)]
+        """Begin with the results that had no event; clauses that an interrupt ended are one line."""
+        unfinished = [one for one in verdict.results if one.reason == INTERRUPTED and one.status is ClauseStatus.ERROR]
+        lines = [line for one in verdict.results if one not in unfinished for line in self._clause_lines(one, width)]
+        if unfinished:
+            lines.append(styled_line(f"Interrupted: {text.pluralize(len(unfinished), 'clause')} without a result."))
         lines += text.skipped_lines(verdict.results, width)
         lines.append(styled_line())
         for result in verdict.results:

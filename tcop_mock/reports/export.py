@@ -15,8 +15,9 @@ from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.contract import Level
 from tcop_mock.domain.shape import AlarmKind, Lang
-from tcop_mock.errors import UsageError
+from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.reports.files import write_report
 from tcop_mock.reports.summary import TOOL, catalogue_sha256, creator_document
 
@@ -35,9 +36,14 @@ _README = """\
 
 Written by `tcop-mock export` {version}; `manifest.json` lists all files. Do not edit: the next export overwrites them.
 
-- `callbacks/FORM/LANG/SHAPE/STATE.json`: one body each, with the exact bytes. A receiver must accept it.
-- `mutations/take/`, `mutations/refuse/`: bodies with one change each. A receiver must accept the first with 2xx and
-  reject the others with 4xx. The manifest names the clause; `tcop-mock explain CODE` explains it.
+- `callbacks/FORM/LANG/SHAPE/STATE.json`: one body each, with the exact bytes. A receiver must accept the forms
+  `documented` and `observed` with 2xx, should accept `eventbridge`, and may accept `cloudevents`.
+- `mutations/take/`: bodies with one change each. A receiver must accept them with 2xx.
+- `mutations/refuse/`: bodies that are no callbacks. A receiver must reject them with 4xx.
+- `mutations/either/`: bodies that a receiver may accept or reject. Either the clause has the level `should` or `may`,
+  and the manifest says what it recommends; or the status alone does not decide. Such a clause forbids only some
+  responses, such as 5xx or a stack trace, or asks that the next callback is accepted. Assert no status for these.
+  The manifest names the clause of each body; `tcop-mock explain CODE` explains it.
 - `schemas/emit/`, `schemas/accept/`: JSON Schemas (2020-12) of each shape: of exactly these callbacks, and of all
   callbacks that a receiver must accept.
 
@@ -45,6 +51,15 @@ Seed {seed}, profile {profile}. Assumptions of this profile, which no source sta
 
 {assumptions}
 """
+
+
+_LEVELS = {
+    Form.DOCUMENTED: Level.MUST,
+    Form.OBSERVED: Level.MUST,
+    Form.EVENTBRIDGE: Level.SHOULD,
+    Form.CLOUDEVENTS: Level.MAY,
+}
+"""How binding it is to accept a form: TCM101, TCM317, TCM318, TCM319."""
 
 
 class ExportFile(NamedTuple):
@@ -121,21 +136,34 @@ class ExportBuilder:
                         ).body(0)
                         path = f"callbacks/{form}/{lang}/{shape.id}/{state}.json"
                         yield ExportFile(
-                            path, body, _callback_metadata(shape) | {"state": state, "form": form, "lang": lang}
+                            path,
+                            body,
+                            _callback_metadata(shape)
+                            | {"state": state, "form": form, "lang": lang, "level": _LEVELS[form]},
                         )
 
     def _mutations(self) -> Iterator[ExportFile]:
+        generator = Generator(self._seed, wire_format=self._profile.wire_format)
+        bodies: dict[tuple[str, AlarmOptions], bytes] = {}
         for mutator in load_mutators().values():
+            if self._profile.name not in (mutator.profiles or (self._profile.name,)):
+                continue
             shape = self._catalog.get(mutator.shape or PLAIN_SHAPE)
             options = AlarmOptions(has_threshold=mutator.has_threshold, required_state=mutator.state)
-            bodies = BodyRenderer(
-                Generator(self._seed, wire_format=self._profile.wire_format),
-                shape,
-                LifecyclePoint(mutator.state),
-                options=options,
-            )
-            body = mutator.change(json.loads(bodies.body(0)))
-            metadata = {"mutator": mutator.name, "clause": mutator.clause, "wanted": mutator.expected_reaction}
+            if (shape.id, options) not in bodies:
+                renderer = BodyRenderer(generator, shape, LifecyclePoint(mutator.state), options=options)
+                bodies[shape.id, options] = renderer.body(0)
+            try:
+                body = mutator.change(json.loads(bodies[shape.id, options]))
+            except UnknownNameError:
+                continue  # callbacks of this profile lack what it changes
+            metadata = {
+                "mutator": mutator.name,
+                "clause": mutator.clause,
+                "level": mutator.level,
+                "wanted": mutator.expected_reaction,
+                "recommended": mutator.recommended_reaction,
+            }
             path = f"mutations/{mutator.expected_reaction}/{mutator.clause}-{mutator.name}.body"
             yield ExportFile(path, body, {"kind": "mutation", "shape": shape.id, **metadata})
 

@@ -39,7 +39,12 @@ def write_report(path: str | Path, content: bytes, *, label: str = "report") -> 
     """
     destination = require_writable(path, label=label)
     if _is_special(destination):
-        destination.write_bytes(content)
+        try:
+            destination.write_bytes(content)
+        except BrokenPipeError:
+            raise  # the reader of our output left
+        except OSError as problem:
+            raise _write_error(path, label, problem) from None
         return
     temporary = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -48,7 +53,11 @@ def write_report(path: str | Path, content: bytes, *, label: str = "report") -> 
         temporary.replace(destination)
     except OSError as problem:
         temporary.unlink(missing_ok=True)
-        raise UsageError(f"{label} {str(path)!r} cannot be written: {problem.strerror or problem}") from None
+        raise _write_error(path, label, problem) from None
+
+
+def _write_error(path: str | Path, label: str, problem: OSError) -> UsageError:
+    return UsageError(f"{label} {str(path)!r} cannot be written: {problem.strerror or problem}")
 
 
 def _is_special(path: Path) -> bool:

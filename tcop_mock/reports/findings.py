@@ -118,8 +118,9 @@ def _reproduction_lines(reproduction: Reproduction) -> Iterator[StyledLine]:
 
     The markers are shell comments, so pasting them does no harm.
     """
-    yield styled_line(CURL_HEADING, Style.FAINT)
-    yield from _styled_command(reproduction.curl)
+    if reproduction.curl:
+        yield styled_line(CURL_HEADING, Style.FAINT)
+        yield from _styled_command(reproduction.curl)
     yield styled_line(CLI_HEADING, Style.FAINT)
     yield from _styled_command(reproduction.cli)
     if reproduction.replay:

@@ -2,7 +2,8 @@
 
 The format is HAR 1.2 (Software is hard, 2012-11-26), as browsers write it: a request without a response has status 0.
 Bodies that are not UTF-8 are in base64, with ``encoding``. HAR defines that for responses; in requests, ``replay`` and
-some proxies read it. Credentials are masked.
+some proxies read it. ``_tcop_mock`` says how the request was sent: chunks, segments, cut, kind of credentials (names
+with an underscore are for extensions). Credentials are masked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tcop_mock.domain.contract import CredentialVariant
 from tcop_mock.domain.target import MASK
+from tcop_mock.domain.verdict import ReproducedRequest
+from tcop_mock.reports.json import delivery_document
 from tcop_mock.reports.summary import creator_document
 from tcop_mock.reports.text import one_line
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest
-    from tcop_mock.domain.verdict import ClauseResult, Exchange, Verdict
+    from tcop_mock.domain.verdict import ClauseResult, Exchange, Finding, Verdict
 
 _MAX_CHARS = 300
 _NOT_MEASURED = -1
@@ -34,7 +38,7 @@ def har_document(verdict: Verdict) -> dict[str, Any]:
     started = verdict.run_info.started_at if verdict.run_info else datetime.fromtimestamp(0, UTC)
     run_started_s = verdict.run_info.started_s if verdict.run_info else 0.0
     entries = [
-        _entry(exchange, result, started + timedelta(seconds=exchange.attempt.started_s - run_started_s))
+        _entry(exchange, result, finding, started + timedelta(seconds=exchange.attempt.started_s - run_started_s))
         for result in verdict.results
         for finding in result.findings
         for exchange in finding.exchanges
@@ -45,7 +49,7 @@ def har_document(verdict: Verdict) -> dict[str, Any]:
     return {"log": {"version": "1.2", "creator": creator_document(), "entries": entries, "comment": comment}}
 
 
-def _entry(exchange: Exchange, result: ClauseResult, started: datetime) -> dict[str, Any]:
+def _entry(exchange: Exchange, result: ClauseResult, finding: Finding, started: datetime) -> dict[str, Any]:
     attempt = exchange.attempt
     duration_ms = round(attempt.duration_s * 1000, 3)
     first_byte_s = attempt.started_s if attempt.first_byte_s is None else attempt.first_byte_s
@@ -58,14 +62,25 @@ def _entry(exchange: Exchange, result: ClauseResult, started: datetime) -> dict[
         "cache": {},
         "timings": {"send": 0, "wait": wait_ms, "receive": round(duration_ms - wait_ms, 3)},
         "comment": one_line(f"{result.clause.code} {exchange.case.title}: {attempt.outcome}", _MAX_CHARS),
+        "_tcop_mock": {
+            "code": result.clause.code,
+            "is_alone": len(finding.reproduction.requests) == 1,
+            **delivery_document(_reproduced(exchange)),
+        },
     }
+
+
+def _reproduced(exchange: Exchange) -> ReproducedRequest:
+    case = exchange.case
+    variant = case.credential_variant if exchange.has_credentials else CredentialVariant.NONE
+    return ReproducedRequest(exchange.url, case.request, variant, is_asserted=case.is_asserted)
 
 
 def _request_document(exchange: Exchange) -> dict[str, Any]:
     request, url_parts = exchange.case.request, urlsplit(exchange.url)
-    pairs = [("Host", url_parts.netloc), *request.headers, request.framing_header]
+    pairs = request.header_fields(url_parts.netloc, keep_alive=request.keep_alive)
     if exchange.has_credentials:
-        pairs.append(("Authorization", f"Basic {MASK}"))
+        pairs.append(("Authorization", f"{request.auth_scheme} {MASK}"))
     document = {
         "method": request.method,
         "url": exchange.url,

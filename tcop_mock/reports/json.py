@@ -238,10 +238,22 @@ def _request_document(reproduced: ReproducedRequest) -> dict[str, Any]:
         "url": reproduced.url,
         "headers": [[name, MASK if is_secret_header(name) else value] for name, value in request.headers],
         **_body_document(request.body),
+        **delivery_document(reproduced),
+    }
+
+
+def delivery_document(reproduced: ReproducedRequest) -> dict[str, Any]:
+    """Return how a request was sent: what method, URL, headers and body do not say."""
+    request = reproduced.request
+    return {
         "chunked": request.chunked,
         "segments": list(request.segment_sizes),
         "truncate_at": request.truncate_at,
-        "credentials": reproduced.has_credentials,
+        "query": request.query,
+        "keep_alive": request.keep_alive,
+        "reuse_connection": request.reuse_connection,
+        "credentials": reproduced.credential_variant.value,
+        "asserted": reproduced.is_asserted,
     }
 
 
@@ -283,6 +295,8 @@ def _shape_document(shape: Shape) -> dict[str, Any]:
         "assumed": list(shape.assumed),
         "forms": [form.value for form in forms_of(shape)],
         "aliases": {key: list(others) for key, others in shape.aliases.items()},
+        "optional": list(shape.optional),
+        "retired": shape.retired or None,
         "observed": {
             "dimensions": dict(shape.observed.dimensions),
             "show_name_suffix": shape.observed.show_name_suffix,

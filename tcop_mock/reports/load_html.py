@@ -11,7 +11,7 @@ from tcop_mock.domain.load_summary import ACK_LIMIT_S, LATE_THRESHOLD_S
 from tcop_mock.reports import charts
 from tcop_mock.reports.charts import Bar, Curve, bar_chart, short_time, time_chart
 from tcop_mock.reports.html_page import add, add_list, add_pairs, add_result, add_table, new_page, to_html
-from tcop_mock.reports.load_text import HEADINGS, PERCENTILES, format_duration, histogram_rows
+from tcop_mock.reports.load_text import HEADINGS, PERCENTILES, format_duration, format_percentile, histogram_rows
 from tcop_mock.reports.text import pluralize
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tcop_mock.domain.load import ObjectiveResult
-    from tcop_mock.domain.load_summary import Distribution, LoadResult, LoadSummary, SeriesPoint
+    from tcop_mock.domain.load_summary import LoadResult, LoadSummary, SeriesPoint
 
 _BAR_COUNT = 24
 _MAX_PERCENTILE = 100.0
@@ -38,13 +38,13 @@ def load_html(result: LoadResult) -> str:
         extra_style=charts.STYLE,
     )
     add_pairs(main, _metadata(load, result.started_at))
+    add_list(main, "Limits of this measurement", load.notes)
     _objectives(main, result.objectives)
     _totals_section(main, load)
     section = add(main, "section")
     add(section, "h2", HEADINGS[load.plan.model])
     add_table(section, *_percentile_table(load))
     _charts(add(section, "div", css_class="charts"), load, result.alarms_by_attempts)
-    add_list(main, "Limits of this measurement", load.notes)
     add_list(main, "Assumed, because no source states it", load.plan.assumptions)
     return to_html(page)
 
@@ -130,13 +130,9 @@ def _percentile_table(load: LoadSummary) -> tuple[tuple[str, ...], list[tuple[st
     columns = [("Time to ack", load.ack_times)]
     if load.plan.model is not LoadModel.CLOSED:  # where the actual start is the intended one
         columns += [("From the actual start", load.service_times), ("Start delay", load.lateness)]
-    rows = [(f"p{share:g}", *(_percentile(times, share) for _, times in columns)) for share in PERCENTILES]
-    max_row = ("max", *(_percentile(times, _MAX_PERCENTILE) for _, times in columns))
+    rows = [(f"p{share:g}", *(format_percentile(times, share) for _, times in columns)) for share in PERCENTILES]
+    max_row = ("max", *(format_percentile(times, _MAX_PERCENTILE) for _, times in columns))
     return ("", *(name for name, _ in columns)), [*rows, max_row]
-
-
-def _percentile(distribution: Distribution, percentile: float) -> str:
-    return format_duration(distribution.percentile(percentile)) if distribution.count else "-"
 
 
 def _charts(parent: ET.Element, load: LoadSummary, alarms_by_attempts: Mapping[int, int]) -> None:

@@ -27,6 +27,9 @@ HEADINGS = {
 }
 
 
+_MAX_PERCENT = 100.0
+
+
 def header_lines(plan: LoadPlan, width: int) -> list[StyledLine]:
     """Return the header of a report."""
     workers = "" if plan.workers == 1 else f", {plan.workers} processes"
@@ -42,21 +45,21 @@ def progress_line(event: SecondElapsed, duration_s: float | None) -> str:
     point = event.point
     duration_text = f"/{duration_s:g}" if duration_s else ""
     rate = point.started / point.span_s if point.span_s else 0.0
+    p99_text = format_duration(point.p99_s) if point.acked else "-"
     return (
         f"{point.at_s + point.span_s:.0f}{duration_text} s  {rate:.0f}/s  acked {event.attempts - event.failed}  "
-        f"failed {event.failed}  p99 {format_duration(point.p99_s)}  in flight {point.in_flight}"
+        f"failed {event.failed}  p99 {p99_text}  in flight {point.in_flight}"
     )
 
 
 def summary_lines(summary: LoadSummary, width: int) -> list[StyledLine]:
     """Return the summary of a load."""
-    lines = [*_count_lines(summary), styled_line()]
+    lines = [line for note in summary.notes for line in paragraph(f"note: {note}", width, hanging="  ")]
+    lines += [*_count_lines(summary), styled_line()]
     if summary.ack_times.count:
         lines += [*_latency_lines(summary, width), styled_line(), *_plot(summary.ack_times), styled_line()]
     if len(summary.series) > 1:
         lines += [*_timeline(summary.series), styled_line()]
-    for note in summary.notes:
-        lines += paragraph(f"note: {note}", width, hanging="  ")
     lines += [line for text in summary.plan.assumptions for line in paragraph(f"assumed: {text}", width, hanging="  ")]
     prefix = "interrupted: " if summary.interrupted else ""
     is_good = not summary.failed and not summary.dropped and not summary.interrupted
@@ -71,6 +74,11 @@ def format_duration(seconds: float) -> str:
         return f"{seconds * 1e6:.0f} us"
     unit, value = ("s", seconds) if seconds >= 0.9995 else ("ms", seconds * 1e3)  # noqa: PLR2004 - 999.5 ms round to 1 s
     return f"{value:.{max(0, 2 - int(math.log10(value)))}f} {unit}"
+
+
+def format_percentile(distribution: Distribution, percent: float) -> str:
+    """Return a percentile as a duration; ``-`` without data."""
+    return format_duration(distribution.percentile(percent)) if distribution.count else "-"
 
 
 def _count_lines(summary: LoadSummary) -> Iterator[StyledLine]:
@@ -100,7 +108,7 @@ def _count_lines(summary: LoadSummary) -> Iterator[StyledLine]:
         )
         yield _labelled_line(
             "start delay",
-            f"p50 {format_duration(lateness.percentile(50))}, p99 {_p99_and_max(lateness)} after the intended start",
+            f"p50 {format_percentile(lateness, 50)}, p99 {_p99_and_max(lateness)} after the intended start",
         )
     if summary.warm_up_attempts:
         yield _labelled_line("warm-up", f"{pluralize(summary.warm_up_attempts, 'attempt')} excluded from these figures")
@@ -135,7 +143,7 @@ def _latency_lines(summary: LoadSummary, width: int) -> Iterator[StyledLine]:
     if summary.plan.model is LoadModel.OPEN:
         service_times = summary.service_times
         yield styled_line(
-            f"from the actual start, as in closed loads: p50 {format_duration(service_times.percentile(50))}, "
+            f"from the actual start, as in closed loads: p50 {format_percentile(service_times, 50)}, "
             f"p99 {_p99_and_max(service_times)}",
             Style.FAINT,
         )
@@ -180,15 +188,14 @@ def _timeline(series: tuple[SeriesPoint, ...]) -> Iterator[StyledLine]:
         span_s = sum(point.span_s for point in row) or 1.0
         failed, dropped = sum(point.failed for point in row), sum(point.dropped for point in row)
         p99_s = max(point.p99_s for point in row)
+        p99_text = format_duration(p99_s) if any(point.acked for point in row) else "-"
         bar = "#" * round(28 * p99_s / worst)
         rate = sum(point.started for point in row) / span_s
-        yield styled_line(
-            f"{row[0].at_s:>7.0f} s {rate:>8.0f} {failed:>9} {dropped:>8} {format_duration(p99_s):>8} {bar}".rstrip()
-        )
+        yield styled_line(f"{row[0].at_s:>7.0f} s {rate:>8.0f} {failed:>9} {dropped:>8} {p99_text:>8} {bar}".rstrip())
 
 
 def _p99_and_max(distribution: Distribution) -> str:
-    return f"{format_duration(distribution.percentile(99))}, max {format_duration(distribution.max_s)}"
+    return f"{format_percentile(distribution, 99)}, max {format_percentile(distribution, _MAX_PERCENT)}"
 
 
 def _labelled_line(name: str, *texts: str) -> StyledLine:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock._version import __version__
 from tcop_mock.contract.assertions import STACK_TRACE
+from tcop_mock.domain.contract import CredentialVariant
 from tcop_mock.domain.target import MASK
 from tcop_mock.reports.findings import baseline_status
 from tcop_mock.reports.pytest_template import TEMPLATE
@@ -103,7 +104,12 @@ def _test(number: int, result: ClauseResult, finding: Finding) -> Iterator[str]:
 def _skip_reason(result: ClauseResult, finding: Finding) -> str:
     """Return why a single request does not reproduce a finding; empty: it does."""
     is_supported = all(call.name in _SUPPORTED_ASSERTIONS for call in result.clause.assertions)
-    if is_supported and finding.exchanges and finding.reproduction.replay:
+    is_plain = not any(
+        exchange.case.request.lower_case_names or exchange.case.credential_variant is CredentialVariant.BEARER
+        for exchange in finding.exchanges[:1]
+    )
+    is_single = bool(finding.reproduction.replay) and len(finding.reproduction.requests) <= 1
+    if is_supported and is_plain and finding.exchanges and is_single:
         return ""
     return f"a single request does not show it: {one_line(finding.reproduction.cli, _MAX_CHARS)}"
 

@@ -120,7 +120,7 @@ def receive(sock, method, answer, until):
 
 def credentials_of(url, credentials):
     """Return the user and the password to send, or None."""
-    if url.username is None or credentials == "none":
+    if url.username is None or credentials in ("none", "malformed"):
         return None
     user, password = (urllib.parse.unquote(part or "") for part in (url.username, url.password))
     return {

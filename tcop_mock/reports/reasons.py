@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _TEXTS = {
     Prerequisite.AUTH: "needs auth: put the receiver's USER:PASSWORD@ into the target",
     Prerequisite.SPECIAL_CHARACTER_CREDENTIALS: (
-        "needs a user or password with @ : / % or signs beyond ASCII, which are the ones that get lost"
+        "needs a user or password with @ : / %, blanks or signs beyond ASCII, which are the ones that get lost"
     ),
     Prerequisite.HTTP: "needs http: an app in this process has no connections",
     Prerequisite.OBSERVER: "needs observer: give --run CMD, --observe-url, --observe-cmd or --downstream",
@@ -25,12 +25,16 @@ _TEXTS = {
     ),
     Prerequisite.PAGERDUTY: "the receiver forwards nothing to /pagerduty",
     Prerequisite.WECOM: "the receiver forwards nothing to /wecom",
+    Prerequisite.DINGTALK_OR_FEISHU: "the receiver forwards nothing to /dingtalk or /feishu",
     Prerequisite.RESTART: "needs restart: give --run CMD, or --restart-cmd, a command that restarts the receiver",
     Prerequisite.TEMPLATE: "needs template: give --template FILE, the text that is in the console",
     Prerequisite.PROFILE: "holds in profile {} only",
     Prerequisite.HTTP_REQUESTS: ("needs a receiver: a {} is asked about bodies that have been parsed, nothing else"),
     Prerequisite.TCOP_BODIES: "is about TCOP's own callbacks, and --template writes others",
     Prerequisite.PARALLEL_REQUESTS: "needs many requests at once, and --pace sends one after the other",
+    Prerequisite.PARALLEL_CALLS: (
+        "needs many requests at once, and one thread calls an app in this process; serve it and give its URL"
+    ),
     Prerequisite.VISIBLE_EFFECT: (
         "a plain alarm that was answered 2xx has no effect that is to be seen within --effect-timeout {}; "
         "does --observe-all choose what the receiver did, and does it name the alarm's object?"

@@ -1,4 +1,4 @@
-"""Scripts that post callbacks: curl lines, raw HTTP requests, vegeta targets, a k6 script, a pytest module.
+"""Scripts that post callbacks, in the formats of curl, raw HTTP, Hurl, k6, Postman, pytest and vegeta.
 
 No script holds credentials. If the target has some, the script reads ``TCOP_USER`` and ``TCOP_PASSWORD`` when it runs;
 formats that cannot do that are rejected.
@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 
 _MAX_CALLBACKS_PER_SCRIPT = 10_000
 _WRITTEN_BY = f"Written by tcop-mock {__version__}"
+_HURL = """\
+# {name}
+POST {url}
+{headers}
+{sections}
+base64,{body};
+HTTP *
+[Asserts]
+status >= 200
+status < 300
+
+"""
+_POSTMAN_SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+_POSTMAN_TEST = 'pm.test("answered 2xx", () => pm.expect(pm.response.code).to.be.within(200, 299));'
 _K6 = """\
 // {written_by}. Run: k6 run -e RATE=10 -e DURATION=10s callbacks.js
 // Environment: URL; TCOP_USER and TCOP_PASSWORD if the receiver requires credentials.
@@ -121,17 +135,18 @@ def request_script(
     """Return the parts of a script that posts callbacks.
 
     Args:
-        format_name: ``curl``, ``http``, ``vegeta``, ``k6`` or ``pytest``.
+        format_name: a key of :data:`SCRIPT_FORMATS`.
         named_bodies: callbacks.
         target: receiver.
         rules: headers and timeout of the profile.
 
     Raises:
-        UsageError: the format cannot read credentials from the environment, or there are too many callbacks.
+        UsageError: the format cannot read credentials when it runs, cannot hold a body, or has too many callbacks.
     """
     if target.credentials and format_name in {"http", "vegeta"}:
+        others = ", ".join(sorted(SCRIPT_FORMATS - {"http", "vegeta"}))
         raise UsageError(
-            f"--format {format_name} would hold the target's password; omit USER:PASSWORD@, or use curl, k6 or pytest"
+            f"--format {format_name} would hold the target's password; omit USER:PASSWORD@, or use one of {others}"
         )
     return _WRITERS[format_name](named_bodies, target, rules)
 
@@ -145,6 +160,60 @@ def _curl(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRule
 def _http(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
     for _, body in named_bodies:
         yield request_head(target, OutgoingRequest(body, headers=rules.headers)) + body + b"\n"
+
+
+def _hurl(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    """Yield an entry per callback. A body in base64 arrives byte for byte, and no ``{{`` in it is a variable."""
+    headers = "\n".join(f"{name}: {_hurl_escaped(value)}" for name, value in rules.headers)
+    sections = f"[Options]\nmax-time: {rules.timeout_s * 1000:.0f}ms"
+    if target.credentials:
+        sections = "[BasicAuth]\n{{TCOP_USER}}: {{TCOP_PASSWORD}}\n" + sections
+    yield f"# {_WRITTEN_BY}. Run: hurl --test FILE\n".encode()
+    if target.credentials:
+        yield b"# The receiver requires credentials: --variable TCOP_USER=... --variable TCOP_PASSWORD=...\n"
+    for name, body in named_bodies:
+        encoded = base64.b64encode(body).decode()
+        entry = _HURL.format(name=name, url=target.url, headers=headers, sections=sections, body=encoded)
+        yield entry.encode()
+
+
+def _hurl_escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("#", "\\#")
+
+
+def _postman(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+    headers = [{"key": name, "value": value} for name, value in rules.headers]
+    script = {"listen": "test", "script": {"type": "text/javascript", "exec": [_POSTMAN_TEST]}}
+    items = [
+        {
+            "name": f"{number} {name}",
+            "request": {
+                "method": "POST",
+                "url": "{{url}}",
+                "header": headers,
+                "body": {"mode": "raw", "raw": _text(name, body), "options": {"raw": {"language": "json"}}},
+            },
+        }
+        for number, (name, body) in enumerate(_take_limited(named_bodies), start=1)
+    ]
+    collection = {
+        "info": {"name": "TCOP alarm callbacks", "description": _WRITTEN_BY, "schema": _POSTMAN_SCHEMA},
+        "variable": [{"key": "url", "value": target.url}],
+        "event": [script],
+        "item": items,
+    }
+    if target.credentials:
+        pairs = {"username": "{{TCOP_USER}}", "password": "{{TCOP_PASSWORD}}"}
+        basic = [{"key": key, "value": value, "type": "string"} for key, value in pairs.items()]
+        collection["auth"] = {"type": "basic", "basic": basic}
+    yield json.dumps(collection, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _text(name: str, body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"a Postman collection holds text, and the body of {name} is not UTF-8; use curl") from None
 
 
 def _vegeta(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
@@ -193,7 +262,9 @@ def _take_limited(named_bodies: Iterable[NamedBody]) -> list[NamedBody]:
 _WRITERS: dict[str, Callable[[Iterable[NamedBody], Target, DeliveryRules], Iterator[bytes]]] = {
     "curl": _curl,
     "http": _http,
+    "hurl": _hurl,
     "k6": _k6,
+    "postman": _postman,
     "pytest": _pytest,
     "vegeta": _vegeta,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.lint import Severity
@@ -83,10 +84,12 @@ def _lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
     yield from _labelled_lines("namespace", shape.namespace)
     yield from _labelled_lines("region", "sent" if shape.regional else "not sent")
     yield from _labelled_lines("forms", ", ".join(forms_of(shape)))
+    if shape.retired:
+        yield from _labelled_lines("retired", f"{shape.retired}: TCOP has no such policies any more")
     yield from _labelled_lines("source", shape.source)
     yield "dimensions, as one alarm has them"
     yield from _json(example["alarmObjInfo"]["dimensions"])
-    for section in (_aliases, _observed, _cloud_events, _metrics, _events, _sample, _errata, _assumed):
+    for section in (_aliases, _optional, _observed, _cloud_events, _metrics, _events, _sample, _errata, _assumed):
         yield from section(shape)
 
 
@@ -95,6 +98,11 @@ def _aliases(shape: Shape) -> Iterator[str]:
         yield "aliases: other spellings in pages or captures"
     for key, others in shape.aliases.items():
         yield from _labelled_lines(key, ", ".join(others))
+
+
+def _optional(shape: Shape) -> Iterator[str]:
+    if shape.optional:
+        yield from _labelled_lines("optional", f"{', '.join(shape.optional)}: some page or capture has no such key")
 
 
 def _observed(shape: Shape) -> Iterator[str]:
@@ -121,9 +129,7 @@ def _cloud_events(shape: Shape) -> Iterator[str]:
     cloud = shape.cloud_event
     if cloud:
         yield "CloudEvents, as EventBridge posts them"
-        yield from _json(
-            {"source": cloud.source, "subject": cloud.subject, "status": cloud.status, "data": dict(cloud.data)}
-        )
+        yield from _json({key: value for key, value in asdict(cloud).items() if value})
 
 
 def _metrics(shape: Shape) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TextIO
@@ -24,16 +23,16 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 """Columns of a line, unless a terminal says otherwise."""
-_WIDE_CLASSES = frozenset("WF")
-
-_ZERO_WIDTH_CATEGORIES = frozenset({"Mn", "Me"})
-
 _WORD = re.compile(r"\S+")
 
 
 def display_width(text: str) -> int:
-    """Return the columns of a line (Unicode UAX #11: wide and full-width characters take two, marks none)."""
-    return len(text) if text.isascii() else sum(map(_char_width, text))
+    """Return the columns of a line: wide characters take two, marks none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - most lines are ASCII and need no tables
+
+    return cell_len(text)
 
 
 def wrap(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
@@ -64,7 +63,7 @@ def _unbreakable_pieces(text: str) -> list[tuple[str, bool]]:
     for word in _WORD.findall(text):
         joins_previous, narrow_run = False, ""
         for char in word:
-            if _char_width(char) > 1:
+            if display_width(char) > 1:
                 pieces += [(narrow_run, joins_previous)] if narrow_run else []
                 pieces.append((char, joins_previous or bool(narrow_run)))
                 joins_previous, narrow_run = True, ""
@@ -72,12 +71,6 @@ def _unbreakable_pieces(text: str) -> list[tuple[str, bool]]:
                 narrow_run += char
         pieces += [(narrow_run, joins_previous)] if narrow_run else []
     return pieces
-
-
-def _char_width(char: str) -> int:
-    if unicodedata.category(char) in _ZERO_WIDTH_CATEGORIES:
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in _WIDE_CLASSES else 1
 
 
 # C0 with tab and line breaks, DEL, C1; invisible and direction-changing format characters (Unicode Cf, UAX #9), of

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.classifier import TEMPLATE, UNKNOWN
+from tcop_mock.callbacks.classifier import CLS, TEMPLATE, UNKNOWN
+from tcop_mock.callbacks.strict_json import Issue
+from tcop_mock.domain.alarm import Form
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.text import escape_unsafe, one_line, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.callbacks.strict_json import Issue
     from tcop_mock.callbacks.validator import ValidationResult
 
 _MAX_BODIES = 1000
@@ -19,7 +20,19 @@ _MAX_BODIES = 1000
 _MAX_ISSUES = 1000
 _MAX_LINES = 50
 _MAX_CHARS = 300
-_KIND_LABELS = {UNKNOWN: "not a callback", TEMPLATE: "body of a template"}
+_KIND_LABELS = {UNKNOWN: "not a callback", CLS: "no callback of TCOP, but one of CLS", TEMPLATE: "body of a template"}
+
+
+_LIST = Issue("", "the file is a JSON list; TCOP never posts a list, each callback is a request of its own")
+
+
+class _Identity(NamedTuple):
+    """What a body is."""
+
+    kind: str
+    shape: str | None
+    profile: str | None
+    form: str | None
 
 
 class _IssueCount(NamedTuple):
@@ -35,23 +48,25 @@ class ValidationSummary:
     def __init__(self) -> None:
         self.count = self.invalid = 0
         self._last_result: ValidationResult | None = None
-        self._kind_counts: dict[tuple[str, str | None], int] = {}
+        self.has_list = False
+        """Whether bodies are items of a JSON list."""
+        self._identity_counts: dict[_Identity, int] = {}
         self._problem_counts: dict[Issue, _IssueCount] = {}
         self._deviation_counts: dict[Issue, _IssueCount] = {}
         self._results: list[tuple[str, ValidationResult]] = []
 
     @property
     def is_valid(self) -> bool:
-        """Whether all bodies are valid."""
-        return not self.invalid
+        """Whether all bodies are valid, and none is an item of a list."""
+        return not self.invalid and not self.has_list
 
     def add(self, location: str, result: ValidationResult) -> None:
         """Count the result of the body at a location."""
         self.count += 1
         self.invalid += not result.is_valid
         self._last_result = result
-        kind_and_shape = (result.kind, result.shape)
-        self._kind_counts[kind_and_shape] = self._kind_counts.get(kind_and_shape, 0) + 1
+        identity = _Identity(result.kind, result.shape, result.profile, result.form)
+        self._identity_counts[identity] = self._identity_counts.get(identity, 0) + 1
         for issues, counts in ((result.problems, self._problem_counts), (result.deviations, self._deviation_counts)):
             for issue in issues:
                 if issue in counts:
@@ -63,8 +78,7 @@ class ValidationSummary:
 
     def document(self) -> dict[str, Any]:
         """Return the document of ``validate --json``."""
-        kinds = {kind for kind, _ in self._kind_counts}
-        shapes = {shape for _, shape in self._kind_counts}
+        kinds, shapes, profiles, forms = (set(values) for values in zip(*self._identity_counts, strict=True))
         single = self._last_result if self.count == 1 else None
         summary = {
             "version": VERSION,
@@ -73,7 +87,12 @@ class ValidationSummary:
             "shape": shapes.pop() if len(shapes) == 1 else None,
             "also_fits": list(single.also_fits) if single else [],
             "state": single.state if single else None,
-            "problems": [issue._asdict() for issue in self._problem_counts],
+            "profile": profiles.pop() if len(profiles) == 1 else None,
+            "form": forms.pop() if len(forms) == 1 else None,
+            "found": dict(single.found) if single else {},
+            "problems": [
+                issue._asdict() for issue in ((_LIST,) if self.has_list else ()) + tuple(self._problem_counts)
+            ],
             "deviations": [issue._asdict() for issue in self._deviation_counts],
             "count": self.count,
             "invalid": self.invalid,
@@ -86,6 +105,8 @@ class ValidationSummary:
 
     def lines(self, *, quiet: bool) -> Iterator[str]:
         """Yield the lines of ``validate``; with ``quiet``, only problems."""
+        if self.has_list:
+            yield f"problem    {_LIST.message}"
         if self.count == 1 and self._last_result:
             yield from body_lines(self._last_result, quiet=quiet)
             return
@@ -96,7 +117,7 @@ class ValidationSummary:
                 yield f"{label:<10} {_issue_line(issue)} ({first_location}{more})"
             if len(counts) > _MAX_LINES:
                 yield f"{label:<10} … {pluralize(len(counts) - _MAX_LINES, 'more kind')}"
-        shape_count = pluralize(len({shape for _, shape in self._kind_counts if shape}), "shape")
+        shape_count = pluralize(len({shape for _, shape, *_ in self._identity_counts if shape}), "shape")
         body_count = "1 body" if self.count == 1 else f"{self.count} bodies"
         yield f"{body_count} of {shape_count}: {self.count - self.invalid} valid, {self.invalid} invalid"
 
@@ -108,7 +129,11 @@ def body_lines(result: ValidationResult, *, quiet: bool) -> Iterator[str]:
         kind_text = _KIND_LABELS.get(result.kind, f"{result.kind} callback")
         shape_text = f" of {escape_unsafe(result.shape)}" if result.shape else ""
         state_text = f", {result.state}" if result.state else ""
-        yield f"{validity}: {kind_text}{shape_text}{state_text}"
+        profile_text = f", profile {result.profile}" if result.profile else ""
+        form_text = f", form {result.form}" if result.form not in {None, Form.DOCUMENTED} else ""
+        yield f"{validity}: {kind_text}{shape_text}{state_text}{profile_text}{form_text}"
+        for name, value in result.found:
+            yield f"found      {name}: {one_line(value, _MAX_CHARS)}"
         if result.also_fits:
             yield f"also fits  {escape_unsafe(', '.join(result.also_fits))}"
     for issue in result.problems:
@@ -130,6 +155,9 @@ def _body_document(location: str, result: ValidationResult) -> dict[str, Any]:
         "shape": result.shape,
         "also_fits": list(result.also_fits),
         "state": result.state,
+        "profile": result.profile,
+        "form": result.form,
+        "found": dict(result.found),
         "problems": [issue._asdict() for issue in result.problems],
         "deviations": [issue._asdict() for issue in result.deviations],
     }

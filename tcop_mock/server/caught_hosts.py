@@ -61,8 +61,6 @@ _TOKEN_REPLIES: Mapping[tuple[str, str], dict[str, Any]] = {
 }
 """Answers to requests for access tokens, which are no messages."""
 _FORM = "application/x-www-form-urlencoded"
-_FORM_SERVICES = frozenset({"slack", "telegram"})
-"""Services that take forms and, Telegram, queries in place of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +111,17 @@ def to_stub_request(request: ReceivedRequest, service: str, host: str) -> Receiv
     """
     target = urlsplit(request.path)
     path, query = target.path, target.query
-    body = _form_as_json(request, query) if service in _FORM_SERVICES else request.body
+    body = _form_as_json(request) if service == "slack" else request.body
     if service == "wecom" and path.startswith("/cgi-bin/message/send"):  # a robot has a key, an application a token
         query = urlencode([("key" if key == "access_token" else key, value) for key, value in parse_qsl(query)])
     if service == ANY_JSON:
         path = f"/{quote(host)}{path}"
-    method = "POST" if service == "telegram" else request.method  # its methods take GET, too
-    return replace(request, method=method, path=f"/{service}{path}{f'?{query}' if query else ''}", body=body)
+    return replace(request, path=f"/{service}{path}{f'?{query}' if query else ''}", body=body)
 
 
-def _form_as_json(request: ReceivedRequest, query: str) -> bytes:
-    """Return the fields of a form, or of a query in place of a body, as JSON; JSON in ``payload`` is the body."""
-    if request.header("content-type").partition(";")[0].strip().lower() == _FORM:
-        fields = dict(parse_qsl(request.body.decode("utf-8", "replace")))
-    elif request.body:
+def _form_as_json(request: ReceivedRequest) -> bytes:
+    """Return the fields of a form as JSON; JSON in ``payload`` is the body."""
+    if request.header("content-type").partition(";")[0].strip().lower() != _FORM:
         return request.body
-    else:
-        fields = dict(parse_qsl(query))
+    fields = dict(parse_qsl(request.body.decode("utf-8", "replace")))
     return fields["payload"].encode() if "payload" in fields else json.dumps(fields, ensure_ascii=False).encode()

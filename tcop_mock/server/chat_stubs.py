@@ -1,8 +1,7 @@
-"""Stubs of chats that are not in ``stubs``: Telegram, Discord and Microsoft Teams.
+"""Stubs of Discord and Microsoft Teams.
 
-Sources: Telegram's Bot API (``ok`` and ``result``; a text of 4,096 characters); Discord's page on webhooks (204 without
-``wait``; ``content``, ``embeds`` or ``file``; 2,000 characters; error 50006 for an empty message); Microsoft's pages on
-incoming webhooks (200 with ``1``; ``Summary or Text is required.``) and on workflows (202). Other texts are assumed.
+Sources: Discord's page on webhooks (``wait``; ``content`` of 2,000 characters, or ``embeds``). Assumed: the texts of
+its errors, 204 without ``wait``, and all answers of Teams (200 with ``1`` of an incoming webhook, 202 of a workflow).
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from tcop_mock.server.http_server import ReceivedRequest
 
-_MAX_TELEGRAM_CHARS = 4096
 _MAX_DISCORD_CHARS = 2000
 _DISCORD_CONTENT = ("content", "embeds", "components", "poll")
 _TEAMS_CONTENT = ("text", "summary", "attachments", "sections", "body")
@@ -29,20 +27,6 @@ class ChatAnswer(NamedTuple):
     note: str
     """What is wrong with the message; empty if the chat shows it."""
     is_json: bool = True
-
-
-def telegram(_request: ReceivedRequest, body: Any) -> ChatAnswer:  # noqa: ANN401 - any JSON value
-    """Answer as the Bot API does."""
-    message = body if isinstance(body, dict) else {}
-    text = message.get("text") or message.get("caption") or ""
-    if not message.get("chat_id"):
-        return _telegram_error("Bad Request: chat_id is empty")
-    if not text:
-        return _telegram_error("Bad Request: message text is empty")
-    if len(str(text)) > _MAX_TELEGRAM_CHARS:
-        return _telegram_error("Bad Request: message is too long")
-    result = {"message_id": 1, "date": 0, "chat": {"id": message["chat_id"]}, "text": text}
-    return ChatAnswer(HTTPStatus.OK, json.dumps({"ok": True, "result": result}), "")
 
 
 def discord(request: ReceivedRequest, body: Any) -> ChatAnswer:  # noqa: ANN401 - any JSON value
@@ -67,11 +51,6 @@ def teams(request: ReceivedRequest, body: Any) -> ChatAnswer:  # noqa: ANN401 - 
     if "/workflows/" in request.path:
         return ChatAnswer(HTTPStatus.ACCEPTED, "", "")
     return ChatAnswer(HTTPStatus.OK, "1", "", is_json=False)
-
-
-def _telegram_error(text: str) -> ChatAnswer:
-    document = {"ok": False, "error_code": HTTPStatus.BAD_REQUEST, "description": text}
-    return ChatAnswer(HTTPStatus.BAD_REQUEST, json.dumps(document), text)
 
 
 def _discord_error(code: int, text: str) -> ChatAnswer:

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
 
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
-from tcop_mock.server.stubs import StubServices, recipient_of
+from tcop_mock.server.stubs import StubServices, parse_message, recipient_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,26 +29,36 @@ class ReceivedMessage:
     text: str
     """The body without JSON escapes."""
     document: Any
-    """The body as JSON; ``None`` if it is not JSON."""
+    """The body as JSON, or the fields of a form; ``None`` if it is neither."""
     is_accepted: bool
     """Whether the stub accepted it."""
     note: str
     """Result of the stub, for people."""
     recipient: str = ""
     """Recipient within the service, such as a chat group."""
+    is_setup_error: bool = False
+    """Whether it was rejected for its address or for the rate, not for what it says."""
+
+    effect: Effect = field(init=False, repr=False, compare=False)
+    """Effect for an observer. PagerDuty shows events with the same key and action only once."""
 
     @classmethod
     def from_request(cls, service: str, path: str, body: bytes, *, is_accepted: bool, note: str) -> ReceivedMessage:
         """Create the message of a request."""
-        document = _parse_json(body)
-        return cls(service, _readable_text(body, document), document, is_accepted, note, recipient_of(path, document))
+        document = parse_message(body)
+        return cls(
+            service, _readable_text(path, body, document), document, is_accepted, note, recipient_of(path, document)
+        )
 
-    @property
-    def effect(self) -> Effect:
-        """Effect for an observer. PagerDuty shows events with the same key and action only once."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "effect", self._to_effect())
+
+    def _to_effect(self) -> Effect:
         event = self.document if self.service == "pagerduty" and isinstance(self.document, dict) else {}
-        key = f"{event.get('event_action')} {event['dedup_key']}" if event.get("dedup_key") else ""
-        return Effect(self.text, f"/{self.service}", key, self.recipient)
+        action, alarm_key = event.get("event_action"), str(event.get("dedup_key") or "")
+        dedup_key = f"{action} {alarm_key}" if alarm_key else ""
+        is_follow_up = bool(alarm_key) and action != "trigger"
+        return Effect(self.text, f"/{self.service}", dedup_key, self.recipient, alarm_key, is_follow_up)
 
 
 FaultHandler: TypeAlias = Callable[[str, Callable[[], Reply]], Awaitable[Reply]]
@@ -71,6 +82,8 @@ class DownstreamRecorder:
     messages: list[ReceivedMessage] = field(default_factory=list)
     _services: StubServices = field(default_factory=lambda: StubServices("json", rate_limits={}))
     _injected_faults: list[InjectedFault] = field(default_factory=list)
+    _snapshot: tuple[int, EffectSnapshot] = field(default=(0, EffectSnapshot()), init=False, repr=False)
+    """The last snapshot, and of how many messages it was."""
 
     def server(self, host: str, port: int) -> HttpServer:
         """Return the server of the stubs; use it as a context manager."""
@@ -83,7 +96,10 @@ class DownstreamRecorder:
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
         """Return accepted messages as effects; open are PagerDuty incidents that were not resolved."""
-        return snapshot_of(self.messages)
+        count = len(self.messages)
+        if self._snapshot[0] != count:
+            self._snapshot = count, snapshot_of(self.messages)
+        return self._snapshot[1]
 
     def describe_refusals(self) -> str:
         """Return the rejected messages in words if nothing was accepted, else an empty string."""
@@ -91,6 +107,14 @@ class DownstreamRecorder:
             f"/{message.service} answered {message.note}" for message in self.messages if not message.is_accepted
         ]
         return "; ".join(dict.fromkeys(refusals))
+
+    def refusals_by(self, service: str) -> list[ReceivedMessage]:
+        """Return the messages that a service rejected for what they say."""
+        return [
+            message
+            for message in self.messages
+            if message.service == service and not (message.is_accepted or message.is_setup_error)
+        ]
 
     @property
     def reached_services(self) -> frozenset[str]:
@@ -110,8 +134,8 @@ class DownstreamRecorder:
     async def answer(self, request: ReceivedRequest) -> Reply:
         """Record a request and respond like the service of its path, unless a fault is injected."""
         service = self._services.service_of(request.path)
-        document = _parse_json(request.body)
-        text = _readable_text(request.body, document)
+        document = parse_message(request.body)
+        text = _readable_text(request.path, request.body, document)
         effect = Effect(text)
         for fault in self._injected_faults:
             if effect.mentions(fault.tokens):
@@ -124,7 +148,9 @@ class DownstreamRecorder:
         if len(self.messages) < _MAX_MESSAGES:
             recipient = recipient_of(request.path, document)
             self.messages.append(
-                ReceivedMessage(service, text, document, response.is_accepted, response.note, recipient)
+                ReceivedMessage(
+                    service, text, document, response.is_accepted, response.note, recipient, response.is_setup_error
+                )
             )
         return response.reply
 
@@ -135,12 +161,34 @@ async def refuse(service: str, _usual_reply: Callable[[], Reply]) -> Reply:
 
 
 async def fail_with_200(service: str, _usual_reply: Callable[[], Reply]) -> Reply:
-    """Fail like WeCom, DingTalk and Feishu: with 200 and an error code in the body."""
+    """Fail like WeCom, DingTalk and Feishu: with 200 and the code for too many messages in the body."""
     if service == "feishu":
-        document = {"code": 11232, "msg": "frequency limited", "data": {}}
-    else:
-        document = {"errcode": 45009, "errmsg": "api freq out of limit"}
-    return Reply(HTTPStatus.OK, json.dumps(document).encode(), (("Content-Type", "application/json"),))
+        return _json_reply({"code": 11232, "msg": "frequency limited", "data": {}})
+    if service == "dingtalk":
+        return _json_reply({"errcode": 130101, "errmsg": "send too fast, exceed 20 times per minute"})
+    return _json_reply({"errcode": 45009, "errmsg": "api freq out of limit"})
+
+
+async def reject_content(service: str, _usual_reply: Callable[[], Reply]) -> Reply:
+    """Reject a message for what it says: no repetition of it is ever accepted."""
+    if service == "feishu":
+        return _json_reply({"code": 9499, "msg": "Bad Request", "data": {}})
+    if service == "dingtalk":
+        return _json_reply({"errcode": 400106, "errmsg": "empty content"})
+    if service == "wecom":
+        return _json_reply({"errcode": 40058, "errmsg": "content exceed max length"})
+    error_body = {"status": "invalid event", "message": "Event object is invalid", "errors": ["rejected for good"]}
+    return _json_reply(error_body, HTTPStatus.BAD_REQUEST)
+
+
+async def hang(_service: str, _usual_reply: Callable[[], Reply]) -> Reply:
+    """Read the request and never answer it, until the client or the server closes the connection."""
+    never: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    return await never
+
+
+def _json_reply(document: Any, status: int = HTTPStatus.OK) -> Reply:  # noqa: ANN401 - a JSON value
+    return Reply(status, json.dumps(document).encode(), (("Content-Type", "application/json"),))
 
 
 def delay(seconds: float) -> FaultHandler:
@@ -161,7 +209,11 @@ def snapshot_of(messages: Collection[ReceivedMessage]) -> EffectSnapshot:
     for message in accepted:
         if message.service == "pagerduty":
             _track_open_event(message, open_events)
-    rejected = [Effect(one.text, f"/{one.service}", one.note) for one in messages if not one.is_accepted]
+    rejected = [
+        replace(message.effect, dedup_key=message.note)
+        for message in messages
+        if not (message.is_accepted or message.is_setup_error)
+    ]
     effects = tuple(message.effect for message in accepted)
     return EffectSnapshot(effects, tuple(open_events.values()) if has_pagerduty else None, tuple(rejected))
 
@@ -176,14 +228,11 @@ def _track_open_event(message: ReceivedMessage, open_events: dict[tuple[str, str
         open_events[message.recipient, key or effect.text] = replace(effect, dedup_key=key)
 
 
-def _parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _readable_text(body: bytes, document: Any) -> str:  # noqa: ANN401 - any JSON value
+def _readable_text(path: str, body: bytes, document: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return what a message says: its body, or the query of a request without one."""
+    if not body:
+        query = dict(parse_qsl(urlsplit(path).query))
+        return _to_text(query) if query else ""
     return body.decode("utf-8", "replace") if document is None else _to_text(document)
 
 
@@ -196,5 +245,9 @@ DOWNSTREAM_FAULTS: dict[str, FaultHandler] = {
     "refuses": refuse,
     "fails-with-200": fail_with_200,
     "late": delay(_DELAY_S),
+    "rejects": reject_content,
+    "hangs": hang,
 }
 """Faults by their names in clauses."""
+LASTING_FAULTS = frozenset({"rejects", "hangs"})
+"""Faults that may stop the messages of all alarms, if a receiver sends one after the other."""

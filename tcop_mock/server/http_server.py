@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import inspect
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 import h11
 
 from tcop_mock.errors import TcopMockError, UsageError
+from tcop_mock.transport.clock import monotonic_s
+from tcop_mock.transport.protocol_probe import TLS_RECORDS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -97,6 +98,7 @@ class HttpServer:
         max_body_bytes: longer bodies get 413.
         max_head_bytes: longer heads get 431.
         timeout_s: limit for a connection to send its next complete request, and to read a response.
+        on_unreadable: called with a sentence for each request that cannot be read, such as a TLS handshake.
         clock: source of ``ReceivedRequest.received_s``.
     """
 
@@ -109,7 +111,8 @@ class HttpServer:
         max_body_bytes: int = 1_048_576,
         max_head_bytes: int = 16_384,
         timeout_s: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        on_unreadable: Callable[[str], object] = len,
+        clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._handler = handler
         self._host = host
@@ -117,6 +120,7 @@ class HttpServer:
         self._max_body_bytes = max_body_bytes
         self._max_head_bytes = max_head_bytes
         self._timeout_s = timeout_s
+        self._on_unreadable = on_unreadable
         self._clock = clock
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -216,10 +220,12 @@ class HttpServer:
             async with asyncio.timeout(self._timeout_s):
                 request = await self._receive(http, reader, writer)
         except h11.RemoteProtocolError as problem:
+            self._on_unreadable(_describe_unreadable(problem, http.trailing_data[0]))
             error_reply = _error_reply(problem.error_status_hint)
         except TimeoutError:
             if http.their_state is h11.IDLE and not http.trailing_data[0]:
                 return False  # idle between two requests
+            self._on_unreadable(f"a request did not end within {self._timeout_s:g} s")
             error_reply = _error_reply(HTTPStatus.REQUEST_TIMEOUT)
         else:
             if request is None:
@@ -279,6 +285,15 @@ class HttpServer:
             _log.debug("the handler raised", exc_info=True)
             return Reply(HTTPStatus.INTERNAL_SERVER_ERROR)
         return reply
+
+
+def _describe_unreadable(problem: h11.RemoteProtocolError, data: bytes) -> str:
+    """Return why a request cannot be read; what follows a colon in the message may be a secret of the client."""
+    if data.startswith(TLS_RECORDS):
+        return "a TLS handshake came in place of a request: write http:// in the URL of the sender"
+    if problem.error_status_hint == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "a request has a body that is too long"
+    return f"a request is not HTTP/1.1: {str(problem).partition(':')[0]}"
 
 
 async def _next_event(

@@ -3,7 +3,9 @@
 Sources: PagerDuty's developer documentation, Events API v2 (202, 400 with ``errors``, 429; a routing key of 32
 characters, a summary of 1,024, a dedup key of 255); WeCom's page on group robots (91770: text of 2,048 and markdown of
 4,096 bytes, 20 messages a minute) and its global error codes; DingTalk's page on custom robots (20 messages a minute);
-Feishu's page on custom bots (100 messages a minute, 20 KB); Slack's changelog of 2016-05-17 (errors of incoming
+Feishu's page on custom bots (100 messages a minute, 20 KB); Telegram's Bot API (GET and POST, parameters as query, form
+or JSON; a text of 1 to 4,096 characters; ``ok``, ``error_code`` and ``description``) and its FAQ for bots (20 messages
+a minute in a group); Slack's changelog of 2016-05-17 (errors of incoming
 webhooks) and its page on rate limits. Messages of undocumented errors are assumed.
 """
 
@@ -11,16 +13,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
+import re
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from tcop_mock.server.chat_stubs import ChatAnswer, discord, teams, telegram
+from tcop_mock.server.chat_stubs import ChatAnswer, discord, teams
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +46,20 @@ _DINGTALK_TYPES = frozenset({"text", "markdown", "link", "actionCard", "feedCard
 _FEISHU_TYPES = frozenset({"text", "post", "image", "share_chat", "interactive"})
 _SLACK_CONTENT = ("text", "blocks", "attachments")
 _MAX_FEISHU_BYTES = 20 * 1024
-RATE_LIMITS: Mapping[str, int] = {"wecom": 20, "dingtalk": 20, "feishu": 100, "slack": 60, "pagerduty": 120}
+_TELEGRAM_PATH = re.compile(r"(?:/telegram)?/bot(?P<token>\d+:[\w-]+)/(?P<method>\w+)/?")
+_MAX_TELEGRAM_CHARS = 4096
+_FORM_SERVICES = frozenset({"telegram", "json"})
+"""Services that take forms as well as JSON."""
+_FORM = re.compile(rb"[\w.%+*\[\]-]+=[^\s{}&]*(?:&[\w.%+*\[\]-]+=[^\s{}&]*)*")
+"""A body of the type ``application/x-www-form-urlencoded``."""
+RATE_LIMITS: Mapping[str, int] = {
+    "wecom": 20,
+    "dingtalk": 20,
+    "feishu": 100,
+    "slack": 60,
+    "telegram": 20,
+    "pagerduty": 120,
+}
 """Messages per minute that the real services accept; for PagerDuty and Slack the one-minute window is assumed."""
 
 
@@ -54,6 +70,8 @@ class StubResponse(NamedTuple):
     note: str = ""
     is_accepted: bool = True
     """Whether the real service would show the message."""
+    is_setup_error: bool = False
+    """Whether it is rejected for its address or for the rate, not for what it says."""
 
 
 @dataclass(slots=True)
@@ -67,7 +85,7 @@ class StubServices:
     """
 
     default_service: str = "webhook"
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = monotonic_s
     rate_limits: Mapping[str, int] = field(default_factory=lambda: RATE_LIMITS)
     _recent_requests: OrderedDict[tuple[str, str], deque[float]] = field(default_factory=OrderedDict)
 
@@ -81,14 +99,11 @@ class StubServices:
         service = self.service_of(request.path)
         if service == "webhook":
             return StubResponse(correct_receiver(request))
-        if request.method != "POST":
+        if request.method != "POST" and (service, request.method) != ("telegram", "GET"):
             return StubResponse(
                 Reply(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", (("Allow", "POST"),)), "no POST", is_accepted=False
             )
-        try:
-            body = json.loads(request.body)
-        except (ValueError, RecursionError):
-            body = None
+        body = parse_message(request.body) if service in _FORM_SERVICES else _parse_json(request.body)
         response = SERVICES[service](request, body)
         if response.reply.status < HTTPStatus.BAD_REQUEST and self._exceeds_rate_limit(service, request, body):
             return _RATE_LIMITED[service]
@@ -111,10 +126,27 @@ class StubServices:
         return False
 
 
+def parse_message(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a body as JSON; a form becomes an object of its fields, anything else ``None``."""
+    if _FORM.fullmatch(body):
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    return _parse_json(body)
+
+
+def _parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _json_response(status: int, document: Mapping[str, Any], note: str = "", *headers: tuple[str, str]) -> StubResponse:
     body = json.dumps(document, ensure_ascii=False).encode()
-    is_accepted = status < HTTPStatus.BAD_REQUEST and not (document.get("errcode") or document.get("code"))
-    return StubResponse(Reply(status, body, (("Content-Type", "application/json"), *headers)), note, is_accepted)
+    code = document.get("errcode") or document.get("code")
+    is_accepted = status < HTTPStatus.BAD_REQUEST and not code
+    is_setup_error = code in _SETUP_CODES or status == HTTPStatus.TOO_MANY_REQUESTS
+    reply = Reply(status, body, (("Content-Type", "application/json"), *headers))
+    return StubResponse(reply, note, is_accepted, is_setup_error)
 
 
 def _pagerduty(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
@@ -125,7 +157,8 @@ def _pagerduty(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: AN
     errors = list(_event_errors(body)) if isinstance(body, dict) else ["JSON object expected"]
     if errors:
         error_body = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
-        return _json_response(HTTPStatus.BAD_REQUEST, error_body, "; ".join(errors))
+        response = _json_response(HTTPStatus.BAD_REQUEST, error_body, "; ".join(errors))
+        return response._replace(is_setup_error=all("'routing_key'" in error for error in errors))
     key = body.get("dedup_key") or hashlib.sha256(request.body).hexdigest()[:32]
     success_body = {"status": "success", "message": "Event processed", "dedup_key": key}
     return _json_response(HTTPStatus.ACCEPTED, success_body, f"{body['event_action']} {key}")
@@ -226,9 +259,35 @@ def _chat(answer: Callable[[ReceivedRequest, Any], ChatAnswer]) -> Callable[[Rec
     return respond
 
 
+def _telegram(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+    called = _TELEGRAM_PATH.fullmatch(urlsplit(request.path).path)
+    if called is None:
+        return _telegram_error(HTTPStatus.NOT_FOUND, "Not Found")
+    fields = dict(parse_qsl(urlsplit(request.path).query)) | (body if isinstance(body, dict) else {})
+    if called["method"].lower() != "sendmessage":
+        return _json_response(HTTPStatus.OK, {"ok": True, "result": True}, called["method"])
+    text = fields.get("text")
+    if not fields.get("chat_id"):
+        return _telegram_error(HTTPStatus.BAD_REQUEST, "Bad Request: chat_id is empty")
+    if not isinstance(text, str) or not text.strip():
+        return _telegram_error(HTTPStatus.BAD_REQUEST, "Bad Request: message text is empty")
+    if len(text) > _MAX_TELEGRAM_CHARS:
+        return _telegram_error(HTTPStatus.BAD_REQUEST, "Bad Request: message is too long")
+    return _json_response(HTTPStatus.OK, {"ok": True, "result": {"message_id": 1, "text": text}}, "ok")
+
+
+def _telegram_error(status: int, description: str, **parameters: int) -> StubResponse:
+    document: dict[str, Any] = {"ok": False, "error_code": int(status), "description": description}
+    if parameters:
+        document["parameters"] = parameters
+    return _json_response(status, document, description)
+
+
 def _any_json(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
     if body is None and request.body.strip() != b"null":
-        return _json_response(HTTPStatus.BAD_REQUEST, {"error": "the body is not JSON"}, "not JSON")
+        return _json_response(
+            HTTPStatus.BAD_REQUEST, {"error": "the body is neither JSON nor a form"}, "neither JSON nor a form"
+        )
     return _json_response(HTTPStatus.OK, {"ok": True})
 
 
@@ -268,6 +327,8 @@ def _query_value(request: ReceivedRequest, name: str) -> str:
     return parse_qs(urlsplit(request.path).query).get(name, [""])[0]
 
 
+_SETUP_CODES = frozenset({93000, 300001, 45009, 130101, 11232})
+"""Codes of WeCom, DingTalk and Feishu for a wrong address and for too many messages."""
 _RETRY_AFTER = ("Retry-After", "30")
 _RATE_LIMITED = {
     "pagerduty": _json_response(
@@ -276,6 +337,7 @@ _RATE_LIMITED = {
     "wecom": _errcode_response(45009, "api freq out of limit"),
     "dingtalk": _errcode_response(130101, "send too fast, exceed 20 times per minute"),
     "feishu": _json_response(HTTPStatus.OK, {"code": 11232, "msg": "frequency limited", "data": {}}, "code 11232"),
+    "telegram": _telegram_error(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests: retry after 30", retry_after=30),
     "slack": StubResponse(
         Reply(HTTPStatus.TOO_MANY_REQUESTS, b"rate_limited", (_RETRY_AFTER,)), "rate_limited", is_accepted=False
     ),
@@ -285,8 +347,8 @@ SERVICES: dict[str, Callable[[ReceivedRequest, Any], StubResponse]] = {
     "dingtalk": _dingtalk,
     "feishu": _feishu,
     "slack": _slack,
+    "telegram": _telegram,
     "pagerduty": _pagerduty,
-    "telegram": _chat(telegram),
     "discord": _chat(discord),
     "teams": _chat(teams),
     "json": _any_json,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import pytest
 
-from tcop_mock.api import run_in_thread, to_observer
+from tcop_mock.api import to_observer
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.observation import DEFAULT_EFFECT_TIMEOUT_S, ObservationConfig
-from tcop_mock.contract.runner import CheckPlan, run_check
+from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
 from tcop_mock.domain.contract import Prerequisite
-from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
+from tcop_mock.domain.verdict import INTERRUPTED, ClauseResult, ClauseStatus
 from tcop_mock.reports.findings import clause_details, summary_line
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
@@ -26,6 +26,8 @@ from tcop_mock.testing.report_collector import report_collector
 from tcop_mock.testing.senders import require_asyncio
 from tcop_mock.testing.settings import baseline_filter, settings_of
 from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error, usage_errors_as_failures
+from tcop_mock.transport.caller import run_beside, run_beside_async
+from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +52,9 @@ _PYTEST_TEXTS = {
     Prerequisite.RESTART: "needs restart: `tcop-mock check --restart-cmd` plays it",
     Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` plays it",
     Prerequisite.HTTP_REQUESTS: "needs http: tcop_target is a callable that gets callbacks as trees",
+    Prerequisite.PARALLEL_CALLS: (
+        "needs many requests at once, and the test's thread calls the app; serve it and return its URL from tcop_target"
+    ),
     Prerequisite.VISIBLE_EFFECT: (
         "a plain alarm that was answered 2xx has no effect that tcop_observer shows within effect_timeout_s {}; "
         "does it show what the receiver did, and does that name the alarm's object?"
@@ -251,11 +256,18 @@ class Contract:
         max_time_s: float = _MAX_TIME_S,
         effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
     ) -> Verdict:
-        """As :meth:`check`, for receivers that are served by the test's own event loop (asyncio)."""
+        """As :meth:`check`, for asyncio: an ASGI app runs in the test's own event loop, which may also serve a URL."""
         __tracebackhide__ = True
         require_asyncio("tcop_contract.check()")
         plan = self._plan(wait_s, max_time_s, effect_timeout_s)
-        verdict = await asyncio.to_thread(self._run_check, plan)
+        run = ContractRun(plan.check, self._target.transport, monotonic_s, asyncio.sleep)
+        try:
+            with target_errors_as_failures(), limit_logs():
+                await run_beside_async(run.run())
+        except asyncio.CancelledError:
+            self._record_verdict(plan, run.verdict(INTERRUPTED))
+            raise
+        verdict = self._record_verdict(plan, run.verdict())
         self._report_results(verdict)
         return verdict
 
@@ -287,12 +299,17 @@ class Contract:
         """Run the contract and give the verdict to the report collector, also if Ctrl-C cuts the run short."""
         __tracebackhide__ = True
         with target_errors_as_failures(), limit_logs():
-            run = run_check(plan.check, self._target.transport, run_coroutine=run_in_thread)
-        verdict = self._verdict(plan, run.verdict)
-        report_collector(self._request.config).add(test_id(self._node), verdict, self._settings.fail_on)
+            run = run_check(plan.check, self._target.transport, run_coroutine=run_beside)
+        verdict = self._record_verdict(plan, run.verdict)
         if run.interrupted:
             raise KeyboardInterrupt
         return verdict
+
+    def _record_verdict(self, plan: _ContractPlan, verdict: Verdict) -> Verdict:
+        """Give the verdict on all clauses to the report collector, and return it."""
+        whole_verdict = self._verdict(plan, verdict)
+        report_collector(self._request.config).add(test_id(self._node), whole_verdict, self._settings.fail_on)
+        return whole_verdict
 
     def _verdict(self, plan: _ContractPlan, verdict: Verdict) -> Verdict:
         """Return a verdict on all clauses, in the order of their codes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import threading
-import time
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,6 +20,7 @@ from tcop_mock.testing.httpserver import FaultyTestServer, matches
 from tcop_mock.testing.options import test_seed
 from tcop_mock.testing.settings import settings_of
 from tcop_mock.testing.usage_errors import usage_error
+from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -114,7 +114,7 @@ class Receiver:
         self._services, self._path, self._seed = services, path, seed
         self._responder: Callable[[CapturedRequest], Answer] | None = None
         self._fault_plan = FaultPlan()
-        self._request_count, self._faults_since_s = 0, time.monotonic()
+        self._request_count, self._faults_since_s = 0, monotonic_s()
         self._arrived = threading.Condition()
         self._requests: list[CapturedRequest] = []
         self.server = FaultyTestServer(self._next_fault, self._respond, self._record, services.service_of)
@@ -149,12 +149,12 @@ class Receiver:
             Exception: whatever was raised while one was answered.
         """
         __tracebackhide__ = True
-        until_s = time.monotonic() + timeout
+        until_s = monotonic_s() + timeout
         with self._arrived:
             while True:
                 self.server.check()
                 matching = [one for one in self._requests if matches(one, where)]
-                remaining_s = until_s - time.monotonic()
+                remaining_s = until_s - monotonic_s()
                 if len(matching) >= count:
                     return matching
                 if remaining_s <= 0:
@@ -181,7 +181,7 @@ class Receiver:
         """
         plan = FaultPlan([parse_fault(text, "fault") for text in faults], seed=self._seed)
         with self._arrived:
-            self._fault_plan, self._request_count, self._faults_since_s = plan, 0, time.monotonic()
+            self._fault_plan, self._request_count, self._faults_since_s = plan, 0, monotonic_s()
 
     def disable_rate_limit(self) -> None:
         """Lift the end's limit by the minute, as a contract that is played faster than in life needs it."""
@@ -199,11 +199,11 @@ class Receiver:
     def _next_fault(self) -> Fault | None:
         with self._arrived:
             self._request_count += 1
-            return self._fault_plan.choose(self._request_count, time.monotonic() - self._faults_since_s)
+            return self._fault_plan.choose(self._request_count, monotonic_s() - self._faults_since_s)
 
     def _respond(self, request: CapturedRequest) -> StubResponse:
         """Answer as the end does, or as the test's own callable does in its place."""
-        received = ReceivedRequest(request.method, request.path, request.headers, request.body, time.monotonic())
+        received = ReceivedRequest(request.method, request.path, request.headers, request.body, monotonic_s())
         answer = self._responder(request) if self._responder else None
         if answer is None:
             return self._services.respond(received)

@@ -7,12 +7,13 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tcop_mock.api import deliver, run_in_thread
+from tcop_mock.api import deliver
 from tcop_mock.testing.settings import settings_of
-from tcop_mock.testing.usage_errors import usage_error
+from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error
+from tcop_mock.transport.caller import run_beside, run_beside_async
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pytest
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Attempt, Delivery, OutgoingRequest
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.transport.open import OpenTarget
+
+
+_MAX_SHOWN_ERRORS = 3
 
 
 class Clock:
@@ -81,15 +85,17 @@ class Deliverer:
         target: the receiver.
         rules: attempts, time limit, pauses.
         clock: of alarm time.
+        on_app_error: is called with the traceback of an app that has not taken a callback.
     """
 
     target: OpenTarget
     rules: DeliveryRules
     clock: Clock
+    on_app_error: Callable[[str], object]
 
     async def deliver(self, bodies: Sequence[Body]) -> list[Delivery]:
         """Deliver callbacks, each at its time in the life of its alarm; return one delivery for each, in order."""
-        return await deliver(
+        deliveries = await deliver(
             bodies,
             self._send,
             self.rules,
@@ -98,6 +104,10 @@ class Deliverer:
             sleep=self.clock.sleep,
             gap_scale=1.0,
         )
+        failed = [one for one in deliveries if not one.accepted and one.attempts[-1].traceback]
+        for one in failed[:_MAX_SHOWN_ERRORS]:
+            self.on_app_error(f"{one!r}\n{one.attempts[-1].traceback}")
+        return deliveries
 
     async def _send(self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
         """Send once, without the intended time: it is on another clock than the transport's."""
@@ -117,7 +127,9 @@ class Sender:
 
     def send_all(self, bodies: Sequence[Body]) -> list[Delivery]:
         """Deliver callbacks in order; those of one alarm keep their distances on ``tcop_clock``."""
-        return run_in_thread(self.deliverer.deliver(bodies))
+        __tracebackhide__ = True
+        with target_errors_as_failures():
+            return run_beside(self.deliverer.deliver(bodies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +144,16 @@ class AsyncSender:
 
     async def send_all(self, bodies: Sequence[Body]) -> list[Delivery]:
         """Deliver callbacks in order; those of one alarm keep their distances on ``tcop_clock``."""
+        __tracebackhide__ = True
         require_asyncio("tcop_sender")
-        return await self.deliverer.deliver(bodies)
+        with target_errors_as_failures():
+            return await run_beside_async(self.deliverer.deliver(bodies))
 
 
 def deliverer(node: pytest.Item, target: OpenTarget, clock: Clock) -> Deliverer:
     """Return the deliverer of a test."""
-    return Deliverer(target, settings_of(node).profile.delivery, clock)
+
+    def show_app_error(text: str) -> None:
+        node.add_report_section("call", "app error", text)
+
+    return Deliverer(target, settings_of(node).profile.delivery, clock, show_app_error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from tcop_mock.testing.settings import settings_of
@@ -37,17 +36,8 @@ def open_target_under_test(value: object, node: pytest.Item) -> Iterator[OpenTar
 
 def _require_allowed(target: Target, allowed_hosts: tuple[str, ...]) -> None:
     """Refuse a target on another machine unless an option names it: a test run by accident must not page anybody."""
-    if not target.app and not _is_loopback(target.host) and target.host not in allowed_hosts:
+    if not target.is_on_this_machine and target.host not in allowed_hosts:
         usage_error(
             f"tcop_target {target} is on another machine; --tcop-allow-host {target.host}, or tcop_allow_host in the "
             "ini file, allows it"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False

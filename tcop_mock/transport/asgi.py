@@ -1,19 +1,28 @@
-"""A transport to an ASGI 3 app in this process. The app runs on its own event loop in its own thread."""
+"""A transport to an ASGI 3 app in this process.
+
+The app runs where the caller is (:mod:`tcop_mock.transport.caller`): in the event loop of an asynchronous caller, or in
+the thread of a synchronous one, on a loop of its own. Between the calls of a synchronous caller that loop runs in a
+thread of its own, so that the app's background tasks go on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
+import sys
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, Self
 
 from tcop_mock.errors import TargetError
+from tcop_mock.transport.caller import Caller, LoopCaller, ThreadCaller, current_caller
+from tcop_mock.transport.clock import close_loop, new_event_loop
 from tcop_mock.transport.inprocess import CLIENT_ADDRESS, InProcessExchange, resolve_future
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.target import Target
@@ -30,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class AsgiTransport:
-    """A transport to an app. ``with`` starts the app and shuts it down.
+    """A transport to an app. The first request starts the app; the end of ``with`` shuts it down.
 
     Args:
         app: the app.
@@ -51,64 +60,222 @@ class AsgiTransport:
     ) -> None:
         self._app, self._target, self._max_body_bytes, self._clock = app, target, max_body_bytes, clock
         self._lifespan_timeout_s = lifespan_timeout_s
-        self._loop: asyncio.AbstractEventLoop
-        self._thread = threading.Thread(target=self._run, name="asgi-app", daemon=True)
-        self._lifespan = _Lifespan(app)
+        self._own_loop: _OwnLoop | None = None
+        self._lifespans: dict[asyncio.AbstractEventLoop, _Lifespan] = {}
 
     def __enter__(self) -> Self:
-        """Start the app.
-
-        Raises:
-            TargetError: the app fails to start, or does not start in time.
-        """
-        self._loop = asyncio.new_event_loop()
-        self._thread.start()
-        lifespan_future = asyncio.run_coroutine_threadsafe(self._lifespan.run(), self._loop)
-        try:
-            problem = self._lifespan.startup_result.result(self._lifespan_timeout_s)
-        except TimeoutError:
-            problem = f"not done in {self._lifespan_timeout_s:g} s"
-        if problem is not None:
-            lifespan_future.cancel()
-            self._stop()
-            raise TargetError(f"{self._target}: the app did not start up: {problem}")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._lifespan.shutdown_requested.set)
-        with contextlib.suppress(TimeoutError):
-            self._lifespan.shutdown_result.result(self._lifespan_timeout_s)
-        self._stop()
+        for loop, lifespan in self._lifespans.items():
+            if self._own_loop is None or loop is not self._own_loop.loop:
+                self._shut_down_between(loop, lifespan)
+        if self._own_loop is not None:
+            self._own_loop.close(self._shut_down(self._lifespans.get(self._own_loop.loop)))
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
+    def _shut_down_between(self, loop: asyncio.AbstractEventLoop, lifespan: _Lifespan) -> None:
+        """Shut down the app in the loop of an asynchronous caller, while that loop does not run."""
+        if loop.is_closed() or loop.is_running():
+            return
+        with contextlib.suppress(RuntimeError):  # another loop runs in this thread
+            asyncio.get_running_loop()
+            return
+        loop.run_until_complete(self._shut_down(lifespan))
 
-    def _stop(self) -> None:
-        """Cancel all tasks and stop the loop. If the app blocks it, its daemon thread ends with this process."""
-        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop)
-        self._thread.join(_STOP_TIMEOUT_S)
+    async def shut_down(self) -> None:
+        """Shut down the app in the running loop, if it was started there."""
+        await self._shut_down(self._lifespans.pop(asyncio.get_running_loop(), None))
+
+    async def _shut_down(self, lifespan: _Lifespan | None) -> None:
+        if lifespan is not None:
+            lifespan.shutdown_requested.set()
+            await asyncio.wait({asyncio.wrap_future(lifespan.shutdown_result)}, timeout=self._lifespan_timeout_s)
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
-        """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
+        """Send once; see :class:`tcop_mock.domain.delivery.Transport`.
+
+        Raises:
+            TargetError: the app does not start.
+        """
+        loop = self._loop_for(current_caller())
+        lifespan = await self._started(loop)
         started_s = self._clock()
         exchange = InProcessExchange(self._target, request, self._max_body_bytes, self._clock)
-        asgi_request = _AsgiRequest(self._app, exchange, dict(self._lifespan.state))
-        asyncio.run_coroutine_threadsafe(asgi_request.run(), self._loop)
+        asgi_request = _AsgiRequest(self._app, exchange, dict(lifespan.state), _sync_executor())
+        self._start(loop, asgi_request.run())
+        caller = current_caller()
+        if caller is not None:
+            caller.expect(exchange.has_returned)
         outcome = await exchange.outcome(deadline_s)
-        self._loop.call_soon_threadsafe(asgi_request.client_gone.set)
+        loop.call_soon_threadsafe(asgi_request.client_gone.set)
         return exchange.to_attempt(outcome, started_s, intended_s)
+
+    def _loop_for(self, caller: Caller | None) -> asyncio.AbstractEventLoop:
+        """Return the loop in which the app runs for a caller."""
+        if caller is None:
+            return asyncio.get_running_loop()
+        if isinstance(caller, LoopCaller) and caller.loop is not None:
+            return caller.loop
+        if self._own_loop is None:
+            self._own_loop = _OwnLoop()
+        if isinstance(caller, ThreadCaller):
+            if caller.loop is not self._own_loop.loop and self._own_loop.pause():
+                caller.share(self._own_loop)
+        elif not self._own_loop.is_running:
+            self._own_loop.run_in_background()
+        return self._own_loop.loop
+
+    async def _started(self, loop: asyncio.AbstractEventLoop) -> _Lifespan:
+        """Start the app in a loop, once.
+
+        Raises:
+            TargetError: it fails to start, or does not start in time.
+        """
+        lifespan = self._lifespans.get(loop)
+        if lifespan is None:
+            lifespan = self._lifespans[loop] = _Lifespan(self._app)
+            self._start(loop, lifespan.run())
+        startup = asyncio.wrap_future(lifespan.startup_result)
+        done, _ = await asyncio.wait({startup}, timeout=self._lifespan_timeout_s)
+        problem = startup.result() if done else f"not done in {self._lifespan_timeout_s:g} s"
+        if problem is None:
+            return lifespan
+        lines = [line.strip() for line in problem.splitlines() if line.strip()]
+        cause = RuntimeError(problem) if len(lines) > 1 else None
+        raise TargetError(f"{self._target}: the app did not start up: {lines[-1]}") from cause
+
+    def _start(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Start a task of the app in a copy of the caller's context."""
+        caller = current_caller()
+        context = caller.context.copy() if caller else contextvars.copy_context()
+
+        def start() -> None:
+            task = loop.create_task(coroutine, context=context)
+            _tasks.add(task)
+            task.add_done_callback(_forget)
+
+        loop.call_soon_threadsafe(start)
+
+
+_tasks: set[asyncio.Task[None]] = set()
+"""Tasks of apps: a loop keeps weak references only."""
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    _tasks.discard(task)
+    _ = task.cancelled() or task.exception()  # a loop reports what nobody looks at
+
+
+class _OwnLoop:
+    """The event loop of an app: the thread of a caller runs it during a run, a thread of its own at other times."""
+
+    def __init__(self) -> None:
+        self.loop = new_event_loop()
+        self._thread: threading.Thread | None = None
+        self._is_pausing = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread of its own runs it."""
+        return self._thread is not None
+
+    def run_in_background(self) -> None:
+        """Run the loop in a thread of its own."""
+        self._is_pausing = False
+        self._thread = threading.Thread(target=self._run, name="asgi-app", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._is_pausing:
+            self.loop.run_forever()
+
+    def pause(self) -> bool:
+        """Stop the thread; return whether the loop is free. It is not while the app blocks it."""
+        if self._thread is None:
+            return True
+        self._is_pausing = True
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(_STOP_TIMEOUT_S)
+        if self._thread.is_alive():
+            self._is_pausing = False
+            return False
+        self._thread = None
+        return True
+
+    def close(self, shutdown: Coroutine[Any, Any, None]) -> None:
+        """Run the shutdown of the app, cancel its tasks, and close the loop.
+
+        If the app blocks the loop, its daemon thread ends when the app lets it, or with this process.
+        """
+        if not self.pause():
+            self._is_pausing = True
+            shutdown.close()
+            return
+
+        def close() -> None:
+            self.loop.run_until_complete(shutdown)
+            close_loop(self.loop)
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            close()
+        else:
+            thread = threading.Thread(target=close, name="asgi-shutdown")
+            thread.start()
+            thread.join()
+
+
+class _SharedExecutor(Executor):
+    """An executor that hands its calls to another one, and is not shut down with its user."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, function: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:  # noqa: ANN401 - any call
+        """Hand a call on."""
+        return self._executor.submit(function, *arguments, **keywords)
+
+
+def _sync_executor() -> Executor | None:
+    """Return what runs the synchronous code of an app that uses asgiref, as Django does.
+
+    That is the thread of a synchronous caller, or the thread in which asgiref runs the synchronous code of an
+    asynchronous caller. So the app uses the caller's database connections.
+    """
+    asgiref = sys.modules.get("asgiref.sync")
+    caller = current_caller()
+    if asgiref is None or caller is None:
+        return None
+    if isinstance(caller, ThreadCaller):
+        return _SharedExecutor(caller)
+    executor: Executor | None = getattr(asgiref.SyncToAsync, "single_thread_executor", None)
+    return _SharedExecutor(executor) if executor and isinstance(caller, LoopCaller) else None
+
+
+@contextlib.asynccontextmanager
+async def _thread_sensitive_code(executor: Executor | None) -> AsyncIterator[None]:
+    """Have asgiref run synchronous code in an executor."""
+    if executor is None:
+        yield
+        return
+    asgiref: Any = sys.modules["asgiref.sync"]
+    context = asgiref.ThreadSensitiveContext()
+    async with context:
+        asgiref.SyncToAsync.context_to_thread_executor[context] = executor
+        yield
 
 
 class _AsgiRequest:
     """One request, which runs on the app's event loop."""
 
-    def __init__(self, app: AsgiApp, exchange: InProcessExchange, state: Message) -> None:
-        self._app, self._exchange, self._state = app, exchange, state
+    def __init__(
+        self, app: AsgiApp, exchange: InProcessExchange, state: Message, sync_executor: Executor | None
+    ) -> None:
+        self._app, self._exchange, self._state, self._sync_executor = app, exchange, state, sync_executor
+        self._caller = current_caller()
         self._body_parts = list(exchange.request.body_segments()) or [b""]
         self.client_gone = asyncio.Event()
         """Set when the client has the response or has stopped waiting."""
@@ -134,10 +301,18 @@ class _AsgiRequest:
             "state": self._state,
         }
         try:
-            await self._app(scope, self._receive, self._send)
+            async with _thread_sensitive_code(self._sync_executor):
+                await self._app(scope, self._receive, self._send)
             exchange.finish()
-        except Exception as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt
+        except (Exception, SystemExit) as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt
             exchange.fail(problem)
+        except KeyboardInterrupt as problem:
+            exchange.fail(problem)
+            if not isinstance(self._caller, ThreadCaller):
+                raise
+            self._caller.interrupt()  # raised here, it would leave the loop in the middle of its work
+        finally:
+            resolve_future(exchange.has_returned)
 
     async def _receive(self) -> Message:
         if self._body_parts:
@@ -193,11 +368,3 @@ class _Lifespan:
     async def _send(self, message: Message) -> None:
         has_failed = message["type"] == "lifespan.startup.failed"
         resolve_future(self.startup_result, (message.get("message") or "it gives no reason") if has_failed else None)
-
-
-async def _cancel_all() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    asyncio.get_running_loop().stop()

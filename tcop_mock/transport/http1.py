@@ -9,15 +9,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
 
 from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.connect import Connection, connect_streams, tls_context
-from tcop_mock.transport.outcomes import HangUpRequestedError, InvalidResponseError, Phase, failure_from_error
+from tcop_mock.transport.outcomes import (
+    NO_HTTP_ANSWER,
+    HangUpRequestedError,
+    InvalidResponseError,
+    Phase,
+    failure_from_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
 _MAX_HEAD_BYTES = 100 * 1024
 
 _HTTP_PREFIX = b"HTTP/"
+_STALE_WAIT_S = 0.02
+"""How long a connection is read before it is reused, for bytes that belong to no response."""
 
 
 class ResponseReader:
@@ -50,8 +58,13 @@ class ResponseReader:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the connection can be reused; unrequested bytes after the response prevent that."""
-        return self.is_complete and self._parser.their_state is h11.DONE and not self._parser.trailing_data[0]
+        """Whether the receiver keeps the connection open after the response."""
+        return self.is_complete and self._parser.their_state is h11.DONE
+
+    @property
+    def trailing_bytes(self) -> int:
+        """Number of bytes that were read behind the end of the response."""
+        return len(self._parser.trailing_data[0])
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes; an empty value means that the receiver closed the connection.
@@ -63,9 +76,7 @@ class ResponseReader:
         self.received_bytes += len(data)
         self._first_bytes = (self._first_bytes + data)[: len(_HTTP_PREFIX)]
         if not _HTTP_PREFIX.startswith(self._first_bytes):
-            raise InvalidResponseError(
-                "no HTTP answer: it does not start with HTTP/"
-            )  # the parser would wait for a blank line
+            raise InvalidResponseError(NO_HTTP_ANSWER)  # the parser would wait for a blank line
         try:
             self._parser.receive_data(data)
             while not self.is_complete and (event := self._parser.next_event()) is not h11.NEED_DATA:
@@ -112,6 +123,7 @@ class _AttemptState:
     connected_s: float | None = None
     first_byte_s: float | None = None
     sent_bytes: int = 0
+    stale_bytes: int = 0
 
     @property
     def phase(self) -> Phase:
@@ -121,6 +133,14 @@ class _AttemptState:
         if self.response.status is not None:
             return Phase.BODY
         return Phase.HEAD if self.response.received_bytes else Phase.WAITING
+
+
+class _IdleConnection(NamedTuple):
+    """A connection that was kept open."""
+
+    connection: Connection
+    trailing_bytes: int
+    """Bytes behind the end of its last response."""
 
 
 class HttpTransport:
@@ -141,7 +161,7 @@ class HttpTransport:
         *,
         max_body_bytes: int = 65_536,
         insecure: bool = False,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = monotonic_s,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         resolve: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
@@ -150,7 +170,7 @@ class HttpTransport:
         self._clock = clock
         self._sleep = sleep
         self._resolve = resolve
-        self._idle_connection: Connection | None = None
+        self._idle_connections: dict[str, _IdleConnection] = {}
         self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
 
     async def __call__(
@@ -168,14 +188,14 @@ class HttpTransport:
 
     @property
     def has_idle_connection(self) -> bool:
-        """Whether the last attempt left a reusable connection."""
-        return self._idle_connection is not None
+        """Whether an attempt left a connection that can be reused: without bytes behind its response."""
+        return any(not idle_connection.trailing_bytes for idle_connection in self._idle_connections.values())
 
-    def close_idle_connection(self) -> None:
-        """Close the reusable connection, if there is one."""
-        if self._idle_connection is not None:
-            self._idle_connection.writer.transport.abort()
-            self._idle_connection = None
+    def close_idle_connections(self) -> None:
+        """Close the connections that were kept open."""
+        while self._idle_connections:
+            _, (connection, _) = self._idle_connections.popitem()
+            connection.writer.transport.abort()
 
     async def _outcome(self, request: OutgoingRequest, state: _AttemptState, deadline_s: float) -> tuple[Outcome, str]:
         try:
@@ -186,18 +206,35 @@ class HttpTransport:
         return Outcome.from_status(state.response.status), ""
 
     async def _exchange_on_connection(self, request: OutgoingRequest, state: _AttemptState) -> None:
-        idle_connection, self._idle_connection = (
-            (self._idle_connection, None) if request.reuse_connection else (None, self._idle_connection)
-        )
-        connection = idle_connection or await connect_streams(self._target, self._tls, self._resolve)
+        reused_connection = await self._take_idle_connection(request, state) if request.reuse_connection else None
+        connection = reused_connection or await connect_streams(self._target, self._tls, self._resolve)
         try:
             state.connected_s = self._clock()
             await self._send_and_receive(request, state, connection)
         finally:
             if request.keep_alive and state.response.is_reusable:
-                self._idle_connection = connection
+                self._idle_connections[request.connection_name] = _IdleConnection(
+                    connection, state.response.trailing_bytes
+                )
             else:
                 connection.writer.transport.abort()  # close() would wait for a peer that does not read
+
+    async def _take_idle_connection(self, request: OutgoingRequest, state: _AttemptState) -> Connection | None:
+        """Return the connection that was kept open, or ``None`` if there is none or the receiver has closed it."""
+        idle_connection = self._idle_connections.pop(request.connection_name, None)
+        if idle_connection is None:
+            return None
+        connection, state.stale_bytes = idle_connection
+        try:
+            async with asyncio.timeout(_STALE_WAIT_S):
+                while data := await connection.reader.read(_READ_BYTES):
+                    state.stale_bytes += len(data)
+        except TimeoutError:
+            return connection
+        except OSError:
+            pass  # closed by a reset
+        connection.writer.transport.abort()
+        return None
 
     async def _send_and_receive(self, request: OutgoingRequest, state: _AttemptState, connection: Connection) -> None:
         """Write and read concurrently, because a response may arrive before the request is written (413, 401)."""
@@ -266,6 +303,7 @@ class HttpTransport:
             body_truncated=response.is_truncated,
             sent_bytes=state.sent_bytes,
             received_bytes=response.received_bytes,
+            stale_bytes=state.stale_bytes,
             request_sha256=hashlib.sha256(request.body).hexdigest(),
             detail=detail,
         )

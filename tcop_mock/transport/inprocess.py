@@ -1,25 +1,30 @@
 """Transports to WSGI apps and callables in this process, and the exchange that ASGI shares.
 
-Every app runs in its own threads, so that a blocking app delays nothing else.
+For a synchronous caller, an app is called in the caller's own thread, one request after the other. For an asynchronous
+caller, and while a call is over its deadline, each request has a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import hashlib
 import inspect
 import io
 import json
 import sys
 import threading
-import traceback
+from abc import ABC, abstractmethod
 from concurrent.futures import Future, InvalidStateError
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.transport.app_errors import error_line, error_text
+from tcop_mock.transport.caller import LoopCaller, ThreadCaller, current_caller
+from tcop_mock.transport.clock import run_awaitable
 from tcop_mock.transport.outcomes import HangUpRequestedError, Phase, failure_from_error
 
 if TYPE_CHECKING:
@@ -36,7 +41,8 @@ T = TypeVar("T")
 
 CLIENT_ADDRESS = ("127.0.0.1", 49152)
 
-_MAX_TRACE_CHARS = 20_000
+_RAISE_TIMEOUT_S = 1.0
+"""How long to wait for the exception of an app that has answered 5xx: frameworks answer first, and raise then."""
 
 _NO_RESPONSE = "the app ended without an answer"
 
@@ -65,9 +71,11 @@ class InProcessExchange:
         self.body = bytearray()
         self.is_truncated = self._is_broken = False
         self.first_byte_s: float | None = None
-        self.traceback = ""
+        self.traceback = self._error_line = ""
         self.head_received: Future[None] = Future()
         self.body_received: Future[None] = Future()
+        self.has_returned: Future[None] = Future()
+        """Resolved when the app's call is over."""
 
     def request_headers(self) -> list[tuple[str, str]]:
         """Return the header fields that a socket transport would send."""
@@ -93,17 +101,23 @@ class InProcessExchange:
         resolve_future(self.body_received)
 
     def fail(self, problem: BaseException | str, status: int = HTTPStatus.INTERNAL_SERVER_ERROR) -> None:
-        """Record that the app raised. Before the head that is a 500, afterwards a broken response, as in servers."""
-        trace = problem if isinstance(problem, str) else "".join(traceback.format_exception(problem))
-        if self.request.credentials is not None:
-            trace = self.request.credentials.mask(trace)
-        self.traceback = trace[-_MAX_TRACE_CHARS:]
+        """Record that the app raised, with what a server makes of it.
+
+        Before the head that is a 500, inside of the response a broken response. After the end of the response it
+        changes nothing: the client has it already.
+        """
+        if self.body_received.done() and self.status is not None and self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return
+        self.traceback = self._mask(problem if isinstance(problem, str) else error_text(problem))
+        self._error_line = self._mask(problem if isinstance(problem, str) else error_line(problem))
         if self.status is None:
             self.start_response(status, ())
-            resolve_future(self.body_received)
-        else:
+        elif not self.body_received.done():
             self._is_broken = True
-            resolve_future(self.body_received)
+        resolve_future(self.body_received)
+
+    def _mask(self, text: str) -> str:
+        return self.request.credentials.mask(text) if self.request.credentials is not None else text
 
     async def outcome(self, deadline_s: float) -> tuple[Outcome, str]:
         """Wait for the response and return the outcome and its detail."""
@@ -117,9 +131,11 @@ class InProcessExchange:
                     await asyncio.shield(asyncio.wrap_future(self.body_received))
         except TimeoutError as error:
             return failure_from_error(error, Phase.WAITING if self.status is None else Phase.BODY, deadline_s)
+        if self.status is not None and self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            await asyncio.wait({asyncio.wrap_future(self.has_returned)}, timeout=_RAISE_TIMEOUT_S)
         if self._is_broken:
-            return Outcome.RESET_IN_ANSWER, _INCOMPLETE_RESPONSE
-        return Outcome.from_status(self.status), self.traceback.strip().rpartition("\n")[2]
+            return Outcome.RESET_IN_ANSWER, ": ".join(filter(None, [_INCOMPLETE_RESPONSE, self._error_line]))
+        return Outcome.from_status(self.status), self._error_line
 
     def to_attempt(self, outcome: tuple[Outcome, str], started_s: float, intended_s: float | None) -> Attempt:
         """Return the record of the attempt that has just ended."""
@@ -148,29 +164,82 @@ def resolve_future(future: Future[T | None], value: T | None = None) -> None:
         future.set_result(value)
 
 
-class WsgiTransport:
-    """A transport to a WSGI app.
+class CallTransport(ABC):
+    """A transport to something that is called once for each request.
 
     Args:
-        app: the app.
+        app: what is called.
         target: the target with the request path.
         max_body_bytes: how many bytes of a response body are kept.
         clock: monotonic clock in seconds.
     """
 
-    def __init__(self, app: WsgiApp, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> None:
+    def __init__(self, app: Any, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> None:  # noqa: ANN401 - each subclass has its own kind
         self._app, self._target, self._max_body_bytes, self._clock = app, target, max_body_bytes, clock
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
         """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
+        caller = current_caller()
+        if not isinstance(caller, ThreadCaller):
+            return await self._send(request, deadline_s, intended_s, None)
+        async with caller.turn:
+            return await self._send(request, deadline_s, intended_s, caller)
+
+    async def _send(
+        self, request: OutgoingRequest, deadline_s: float, intended_s: float | None, caller: ThreadCaller | None
+    ) -> Attempt:
         started_s = self._clock()
         exchange = InProcessExchange(self._target, request, self._max_body_bytes, self._clock)
-        threading.Thread(target=self._call, args=(exchange,), name="wsgi-request", daemon=True).start()
-        return exchange.to_attempt(await exchange.outcome(deadline_s), started_s, intended_s)
+        self._start(exchange, caller)
+        attempt = exchange.to_attempt(await exchange.outcome(deadline_s), started_s, intended_s)
+        if caller is not None:  # the thread is needed for the next call
+            remaining_s = max(0.0, deadline_s - (self._clock() - started_s))
+            await asyncio.wait({asyncio.wrap_future(exchange.has_returned)}, timeout=remaining_s)
+        return attempt
 
-    def _call(self, exchange: InProcessExchange) -> None:
+    def _start(self, exchange: InProcessExchange, caller: ThreadCaller | None) -> None:
+        """Call the app in the thread of the caller, or in a new one if there is none or a late call blocks it."""
+
+        def call() -> None:
+            try:
+                self.call(exchange, loop)
+            except (Exception, SystemExit) as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt
+                exchange.fail(problem)
+            finally:
+                resolve_future(exchange.has_returned)
+
+        waiting = current_caller()
+        loop = waiting.loop if isinstance(waiting, LoopCaller) else None
+        if caller is not None and (caller.last_call is None or caller.last_call.done()):
+            caller.last_call = caller.submit(call)
+            return
+        context = waiting.context.copy() if waiting else contextvars.copy_context()
+        threading.Thread(target=context.run, args=(call,), name="app-request", daemon=True).start()
+
+    @abstractmethod
+    def call(self, exchange: InProcessExchange, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Call the app with the request of an exchange, and record its response there.
+
+        Args:
+            exchange: the request.
+            loop: the event loop of an asynchronous caller.
+        """
+
+
+def calls_one_by_one(transport: object) -> bool:
+    """Return whether a transport calls its app in the thread of the caller of this run, one request after the other."""
+    return isinstance(transport, CallTransport) and isinstance(current_caller(), ThreadCaller)
+
+
+class WsgiTransport(CallTransport):
+    """A transport to a WSGI app."""
+
+    def call(self, exchange: InProcessExchange, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Call the app as PEP 3333 has it."""
+        del loop
+
         def start_response(
             status: str,
             headers: list[tuple[str, str]],
@@ -181,18 +250,15 @@ class WsgiTransport:
             exchange.start_response(int(status.split(" ", 1)[0]), headers)
             return exchange.write
 
+        parts = self._app(_environ(exchange), start_response)
         try:
-            parts = self._app(_environ(exchange), start_response)
-            try:
-                for part in parts:
-                    exchange.write(part)
-            finally:
-                close = getattr(parts, "close", None)
-                if close is not None:
-                    close()
-            exchange.finish()
-        except Exception as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt
-            exchange.fail(problem)
+            for part in parts:
+                exchange.write(part)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+        exchange.finish()
 
 
 def _environ(exchange: InProcessExchange) -> dict[str, Any]:
@@ -221,44 +287,23 @@ def _environ(exchange: InProcessExchange) -> dict[str, Any]:
     return environ
 
 
-class CallableTransport:
+class CallableTransport(CallTransport):
     """A transport to a callable. Returning is a 200, ``ValueError`` a 400, any other exception a 500.
 
-    Args:
-        handler: called with the parsed body in a new thread; may be a coroutine function.
-        target: the name of the handler as a target.
-        answer_cap_bytes: how many bytes of a response body are kept.
-        clock: monotonic clock in seconds.
+    The callable gets the parsed body; it may be a coroutine function.
     """
 
-    def __init__(
-        self,
-        handler: Callable[[Any], object],
-        target: Target,
-        *,
-        answer_cap_bytes: int,
-        clock: Callable[[], float],
-    ) -> None:
-        self._handler, self._target, self._body_limit, self._clock = handler, target, answer_cap_bytes, clock
-
-    async def __call__(
-        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
-    ) -> Attempt:
-        """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
-        started_s = self._clock()
-        exchange = InProcessExchange(self._target, request, self._body_limit, self._clock)
-        threading.Thread(target=self._call, args=(exchange,), name="callback-handler", daemon=True).start()
-        return exchange.to_attempt(await exchange.outcome(deadline_s), started_s, intended_s)
-
-    def _call(self, exchange: InProcessExchange) -> None:
+    def call(self, exchange: InProcessExchange, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Call it, and await what it returns in the event loop of the caller, or in a new one."""
         try:
-            result = self._handler(json.loads(exchange.request.body))
+            result = self._app(json.loads(exchange.request.body))
             if inspect.isawaitable(result):
-                asyncio.run(_await_result(result))
+                if loop is None:
+                    run_awaitable(result)
+                else:
+                    asyncio.run_coroutine_threadsafe(_await_result(result), loop).result()
         except ValueError as problem:
             exchange.fail(problem, HTTPStatus.BAD_REQUEST)
-        except Exception as problem:  # noqa: BLE001 - any error of the handler becomes part of the attempt
-            exchange.fail(problem)
         else:
             exchange.start_response(HTTPStatus.OK, ())
             exchange.finish()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-import time
-from contextlib import ExitStack, contextmanager
+import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
+from tcop_mock.transport.caller import run_beside
+from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from tcop_mock.domain.delivery import Transport
 
@@ -37,10 +38,16 @@ class OpenTarget:
     has_address: bool = True
     takes_parsed_body: bool = False
 
+    async def shut_down(self) -> None:
+        """Shut down an app that was started in the running event loop."""
+        shut_down = getattr(self.transport, "shut_down", None)
+        if shut_down is not None:
+            await shut_down()
+
 
 @contextmanager
 def open_transport(target: Target, max_body_bytes: int, *, insecure: bool = False) -> Iterator[Transport]:
-    """Yield a transport to a URL, or to an app or a parser in this process, on the clock of ``time.perf_counter``.
+    """Yield a transport to a URL, or to an app or a parser in this process, on the clock of :func:`monotonic_s`.
 
     Args:
         target: the target.
@@ -49,21 +56,28 @@ def open_transport(target: Target, max_body_bytes: int, *, insecure: bool = Fals
 
     Raises:
         UsageError: the app or parser does not exist.
-        TargetError: the app does not start.
     """
     if not target.app:
-        yield HttpTransport(target, max_body_bytes=max_body_bytes, insecure=insecure, clock=time.perf_counter)
+        yield HttpTransport(target, max_body_bytes=max_body_bytes, insecure=insecure, clock=monotonic_s)
         return
     if target.parser:
         from tcop_mock.transport.parser import parser_transport  # noqa: PLC0415 - not needed for URLs
 
-        with parser_transport(target, clock=time.perf_counter) as parser:
+        with parser_transport(target, clock=monotonic_s) as parser:
             yield parser
         return
     from tcop_mock.transport.app import transport_by_name  # noqa: PLC0415 - not needed for URLs
 
-    with transport_by_name(target, max_body_bytes=max_body_bytes, clock=time.perf_counter) as transport:
+    with transport_by_name(target, max_body_bytes=max_body_bytes, clock=monotonic_s) as transport:
         yield transport
+
+
+def runner_for(target: Target) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Return what runs the requests to a target to their end, for code without an event loop.
+
+    An app in this process is called in the thread of the caller; see :mod:`tcop_mock.transport.caller`.
+    """
+    return run_beside if target.app and not target.parser else asyncio.run
 
 
 def resolve_target(value: object) -> Target:
@@ -81,8 +95,6 @@ def resolve_target(value: object) -> Target:
         return Target.parse(value)
     if not callable(value):
         raise UsageError(f"the target is of type {type(value).__name__}; give {_EXPECTED}")
-    if _accepts_arguments(value, 0) and not _accepts_arguments(value, 1):
-        raise UsageError(f"the target is a callable without arguments; give {_EXPECTED}")
     described: Any = value if hasattr(value, "__qualname__") else type(value)
     return Target("http", "localhost", _HTTP_PORT, "/", app=f"{described.__module__}:{described.__qualname__}")
 
@@ -98,36 +110,16 @@ def open_target(value: object, max_body_bytes: int, *, insecure: bool = False) -
 
     Raises:
         UsageError: the value is no target, or the app it names is not there.
-        TargetError: the app does not start up.
     """
     target = resolve_target(value)
     has_address = isinstance(value, str | Target)
-    with ExitStack() as stack:
-        if not target.app or target.parser:
-            transport = stack.enter_context(open_transport(target, max_body_bytes, insecure=insecure))
+    if not target.app or target.parser:
+        with open_transport(target, max_body_bytes, insecure=insecure) as transport:
             yield OpenTarget(target, transport)
-            return
-        from tcop_mock.transport.app import load_app, transport_for  # noqa: PLC0415 - a URL needs no app
-        from tcop_mock.transport.inprocess import CallableTransport  # noqa: PLC0415 - a URL needs no app
+        return
+    from tcop_mock.transport.app import AppKind, kind_of, load_app, transport_for  # noqa: PLC0415 - a URL needs no app
 
-        app: Any = load_app(target.app) if has_address else value
-        takes_parsed_body = _accepts_arguments(app, 1) and not _accepts_arguments(app, 2)
-        if takes_parsed_body:
-            yield OpenTarget(
-                target,
-                CallableTransport(app, target, answer_cap_bytes=max_body_bytes, clock=time.perf_counter),
-                has_address,
-                takes_parsed_body=True,
-            )
-            return
-        app_transport = transport_for(app, target, max_body_bytes=max_body_bytes, clock=time.perf_counter)
-        yield OpenTarget(target, stack.enter_context(app_transport), has_address)
-
-
-def _accepts_arguments(function: Any, count: int) -> bool:  # noqa: ANN401 - any callable
-    """Return whether something can be called with ``count`` arguments."""
-    try:
-        inspect.signature(function).bind(*[None] * count)
-    except (TypeError, ValueError):
-        return False
-    return True
+    app: Any = load_app(target.app) if has_address else value
+    is_callable = kind_of(app, target.app if has_address else "the target") is AppKind.CALLABLE
+    with transport_for(app, target, max_body_bytes=max_body_bytes, clock=monotonic_s) as transport:
+        yield OpenTarget(target, transport, has_address, takes_parsed_body=is_callable)

@@ -17,6 +17,7 @@ from tcop_mock.domain.delivery import Outcome
 HUNG_UP = "hung up, as asked for"
 CLOSED_BY_RECEIVER = "the receiver closed the connection"
 INTERRUPTED = "interrupted"
+NO_HTTP_ANSWER = "no HTTP answer: it does not start with HTTP/"
 BODY_DID_NOT_END = "the head of the answer came in time, its body did not end"
 
 _LOCAL_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})

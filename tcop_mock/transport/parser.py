@@ -16,7 +16,7 @@ import traceback
 from dataclasses import is_dataclass, replace
 from http import HTTPStatus
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NewType, get_origin, is_typeddict
 
 from tcop_mock.catalog.schema_errors import load_user_schema
 from tcop_mock.domain.delivery import ParseError
@@ -92,10 +92,20 @@ def model_parser(reference: str) -> Parse:
     A dataclass, or a callable that does not accept one argument, is called with the keys of the body as keyword
     arguments. Any other callable is called with the body.
 
+    A struct of msgspec, a schema of marshmallow and a serializer of Django check when they convert, load or are asked.
+    A callable that returns ``False`` rejects the body.
+
     Raises:
-        UsageError: it does not exist, or cannot be called.
+        UsageError: it does not exist, cannot be called, or checks nothing.
     """
     model = load_object(reference, "parser", _ADVICE)
+    if is_typeddict(model) or isinstance(model, NewType) or get_origin(model) is not None:
+        name = reference.rpartition(":")[2]
+        raise UsageError(
+            f"{reference} checks nothing at run time: give pydantic.TypeAdapter({name}) a name and check that"
+        )
+    if special := _special_parser(model):
+        return special
     for method in ("model_validate", "parse_obj", "validate_python"):
         call = getattr(model, method, None)
         if callable(call):
@@ -103,6 +113,17 @@ def model_parser(reference: str) -> Parse:
     if not callable(model):
         raise UsageError(f"{reference} is no parser: it is of type {type(model).__name__}, which cannot be called")
     return _call_with_kwargs(model) if _needs_kwargs(model) else _call_with_body(model)
+
+
+def _special_parser(model: Any) -> Parse | None:  # noqa: ANN401 - a user's object
+    """Return the parser of a model whose call would check nothing; ``None`` for other models."""
+    if hasattr(model, "__struct_fields__"):
+        return lambda body: sys.modules["msgspec"].convert(body, model)
+    if not hasattr(model, "_declared_fields"):
+        return None
+    if hasattr(model, "is_valid"):
+        return lambda body: model(data=body).is_valid(raise_exception=True)
+    return _call_with_body((model() if isinstance(model, type) else model).load)
 
 
 class ParserTransport:
@@ -221,22 +242,26 @@ def _status(raised: list[BaseException]) -> str:
 
 def _call_with_body(call: Parse) -> Parse:
     def parse(body: object) -> None:
-        _run_if_coroutine(call(body))
+        _finish(call(body))
 
     return parse
 
 
 def _call_with_kwargs(call: Callable[..., object]) -> Parse:
     def parse(body: Any) -> None:  # noqa: ANN401 - a parsed body
-        _run_if_coroutine(call(**body))
+        _finish(call(**body))
 
     return parse
 
 
-def _run_if_coroutine(result: object) -> None:
-    """Run the coroutine of an asynchronous callable."""
-    if inspect.iscoroutine(result):
-        asyncio.run(result)
+def _finish(result: object) -> None:
+    """Run the coroutine of an asynchronous callable.
+
+    Raises:
+        ValueError: the callable returned ``False``.
+    """
+    if (asyncio.run(result) if inspect.iscoroutine(result) else result) is False:
+        raise ValueError("it returned False")
 
 
 def _needs_kwargs(model: Callable[..., object]) -> bool:

@@ -258,7 +258,7 @@ def test_patterns_are_valid_in_javascript(tmp_path: Path) -> None:
         subprocess.run([node, str(script)], check=True, timeout=30)  # noqa: S603 - our own script
 
 
-@pytest.mark.parametrize("kind", ["metric", "event", "cloudevents"])
+@pytest.mark.parametrize("kind", ["metric", "event", "prometheus", "cloudevents"])
 def test_the_open_schemas_are_valid(kind: str) -> None:
     """The schemas common to all products are valid by their dialect and cite their source."""
     schema = open_schema(kind)

@@ -30,6 +30,7 @@ CATALOG = Catalog.load()
 PROFILES = ("2019-ack", "2021-verify", "2023", "2025")
 JUDGES = {name: CallbackValidator(CATALOG, load_profile(name)) for name in (*PROFILES, "template")}
 JUDGE = JUDGES["2023"]
+FINDER = CallbackValidator(CATALOG)
 CVM = CATALOG.get("cvm/basic-monitoring")
 CONDITIONS = "alarmPolicyInfo.conditions"
 JSON = st.recursive(
@@ -85,9 +86,15 @@ def test_generated_bodies_are_recognised_and_valid(shape: Shape) -> None:
             assert verdict.problems == ()
             assert shape.id in (verdict.shape, *verdict.also_fits)
             assert len(verdict.also_fits) <= ("cvm/basic" in shape.id)
-            assert verdict.kind == {Form.EVENTBRIDGE: "eventbridge", Form.CLOUDEVENTS: "ddos"}.get(form, shape.kind)
-            assert verdict.state is (None if form is Form.CLOUDEVENTS else state)
-            assert (verdict.deviations != ()) == (form is Form.OBSERVED)
+            cloud_kind = "ddos" if shape.id.startswith("antiddos/") else "eventbridge"
+            kinds = {Form.EVENTBRIDGE: "eventbridge", Form.CLOUDEVENTS: cloud_kind}
+            assert verdict.kind == kinds.get(form, shape.kind)
+            assert verdict.state is (None if verdict.kind == "ddos" else state)
+            assert form is Form.OBSERVED or verdict.deviations == ()
+            found = FINDER.validate(body)
+            assert (found.problems, found.kind, found.form) == ((), verdict.kind, verdict.form)
+            assert (found.shape, found.also_fits) == (verdict.shape, verdict.also_fits)
+            assert form is Form.OBSERVED or (found.profile, found.deviations) == (verdict.profile, ())
 
 
 @given(JSON)
@@ -119,6 +126,8 @@ NO_JSON = {
     "a cut body": (b'{"sessionId":"x', "is not JSON: unterminated string starting at (line 1, column 14: '\"x')"),
     "a body cut between": (b'{"sessionId":', "is not JSON: it is cut off at character 13"),
     "words": (b"alarm!", "is not JSON: expecting value (line 1, column 1: 'alarm!')"),
+    "a line tabulation": (b"{}\x0b", "is not JSON: extra data (line 1, column 3: '\\x0b')"),
+    "a no-break space": (b"{}\xc2\xa0", "is not JSON: extra data (line 1, column 3: '\\xa0')"),
     "two bodies": (b"{}{}", "is not JSON: extra data (line 1, column 3: '{}')"),
     "a form": (b"a=1&b=2", "is not JSON: expecting value (line 1, column 1: 'a=1&b=2')"),
     "Western letters": (b'{"a":"\xe9"}', "is not UTF-8: byte 6 is 0xe9"),
@@ -270,7 +279,7 @@ DEVIATIONS = {
     "an early recovery": (
         "recoverTime",
         "2001-01-01 00:00:00",
-        Issue("recoverTime", "is set although the alarm is not resolved"),
+        Issue("recoverTime", "is set although the alarm is not resolved, and is before firstOccurTime"),
     ),
     "a duration as a text": ("durationTime", "60", Issue("durationTime", "is a string, not an integer")),
 }
@@ -328,14 +337,19 @@ def test_an_unknown_product_is_a_deviation() -> None:
     assert [note.path for note in JUDGE.validate_tree(body).problems] == ["alarmStatus"]
 
 
-def test_a_cloud_event_of_another_source_is_a_deviation() -> None:
-    """CloudEvents are recognised by their type or source."""
+def test_a_cloud_event_is_recognised_by_its_source() -> None:
+    """DDoS events are one kind, events of other products of the cloud another, and all others come from elsewhere."""
     body = body_of(CATALOG.get("antiddos/events"), form=Form.CLOUDEVENTS)
     assert JUDGE.validate_tree(with_value(body, "type", "antiddos:ErrorEvent:New")).shape == "antiddos/events"
-    strange: Any = with_value(with_value(body, "type", "x:y:z"), "source", "x.cloud.tencent")
-    verdict = JUDGE.validate_tree(strange)
-    assert (verdict.is_valid, verdict.kind, verdict.shape) == (True, "ddos", None)
-    assert verdict.deviations == (Issue("type", "is of a product that is not in the catalogue"),)
+    other: Any = with_value(with_value(body, "type", "x:y:z"), "source", "x.cloud.tencent")
+    verdict = JUDGE.validate_tree(other)
+    assert (verdict.is_valid, verdict.kind, verdict.shape) == (True, "eventbridge", None)
+    assert verdict.deviations == (Issue("source", "is of a product that is not in the catalogue"),)
+    verdict = JUDGE.validate_tree(with_value(other, "source", "com.example.shop"))
+    assert (verdict.is_valid, verdict.kind) == (False, "unknown")
+    assert [note.path for note in verdict.problems] == ["source"]
+    verdict = JUDGE.validate_tree(without_value(other, "source"))
+    assert verdict.problems[0].message.startswith("is missing, no source of Tencent Cloud")
 
 
 @pytest.mark.proof

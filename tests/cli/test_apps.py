@@ -43,12 +43,18 @@ async def broken(scope, receive, send):
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the name of a module in the working directory."""
-    name = f"hook_of_{tmp_path.name.replace('-', '_')}"
-    (tmp_path / f"{name}.py").write_text(MODULE, encoding="utf-8")
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder whose modules can be imported."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")
+    return tmp_path
+
+
+@pytest.fixture
+def module(in_folder: Path) -> str:
+    """Give the name of a module in the working directory."""
+    name = f"hook_of_{in_folder.name.replace('-', '_')}"
+    (in_folder / f"{name}.py").write_text(MODULE, encoding="utf-8")
     return name
 
 
@@ -77,6 +83,73 @@ def test_an_app_s_traceback_is_shown_without_its_password(tcop: RunCommand, modu
     assert "curl -sS -i -X POST http://127.0.0.1:8000/ -u" in check.stdout
     for done in (text, document, check):
         assert "hunter2" not in done.stdout + done.stderr
+
+
+NO_APPS = """
+from aiohttp import web
+
+aio = web.Application()
+def create_app(): return None
+def asgi2(scope): return None
+def handler(alarm): return None
+async def sick(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "Traceback:\\n  ^^^^\\nKeyError: 'DSN'\\n"})
+"""
+
+
+@pytest.mark.parametrize("verb", ["check", "send"])
+@pytest.mark.parametrize(
+    "attribute, told",
+    [
+        ("create_app", "is a callable without arguments, perhaps a factory of the app; write {}:create_app()"),
+        ("asgi2", "is an ASGI 2 app"),
+        ("aio", "is an app of aiohttp, which is neither ASGI nor WSGI"),
+        ("handler", "takes one argument, so it is no ASGI or WSGI app; --model {}:handler checks a callable"),
+        ("nosuch", "is no app: AttributeError: module '{}' has no attribute 'nosuch'"),
+        ("sick", "the app did not start up: KeyError: 'DSN'"),
+    ],
+)
+def test_what_is_no_app_is_no_finding(tcop: RunCommand, in_folder: Path, verb: str, attribute: str, told: str) -> None:
+    """One line with the likely cause; an app that does not start shows the last line of its traceback."""
+    name = f"noapps_{in_folder.name.replace('-', '_')}"
+    (in_folder / f"{name}.py").write_text(NO_APPS, encoding="utf-8")
+    target = f"{name}:{attribute}/alarm"
+    call = (verb, target) if verb == "check" else (verb, "cvm/basic-monitoring", "--to", target)
+    done = tcop(*call)
+    assert done.exit_code == (3 if attribute == "sick" else 2)
+    assert told.format(name) in done.stderr.splitlines()[-1]
+    assert "^^^^" not in done.stderr
+    if attribute == "sick":
+        assert "^^^^" in tcop(*call, "--debug").stderr
+
+
+@pytest.mark.parametrize(
+    "source, told",
+    [
+        ("import sys\nsys.exit(3)\n", "it ends the process when it is imported"),
+        ("def load():\n    return {}['DSN']\n\napp = load()\n", "KeyError: 'DSN' (load, line 2 of "),
+    ],
+)
+def test_a_module_that_cannot_be_imported_says_where(tcop: RunCommand, in_folder: Path, source: str, told: str) -> None:
+    """The last line of the traceback, with its place."""
+    name = f"sick_{in_folder.name.replace('-', '_')}"
+    (in_folder / f"{name}.py").write_text(source, encoding="utf-8")
+    done = tcop("check", f"{name}:app")
+    assert done.exit_code == 2
+    assert told in done.error_message
+
+
+def test_a_clause_that_needs_threads_says_so(tcop: RunCommand, module: str) -> None:
+    """A WSGI app is called in one thread, so nothing comes at once."""
+    done = tcop("check", f"ops:hunter2-x@{module}:app", "--clauses", "TCM101,TCM515", "--json")
+    results = {one["code"]: (one["result"], one["reason"]) for one in done.document["clauses"]}
+    assert results["TCM101"] == ("pass", "")
+    assert results["TCM515"] == (
+        "not-run",
+        "needs many requests at once, and one thread calls an app in this process; serve it and give its URL",
+    )
 
 
 def test_an_app_has_no_address_to_post_to(tcop: RunCommand, module: str) -> None:

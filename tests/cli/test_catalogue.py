@@ -205,7 +205,10 @@ def test_mutators_are_listed(tcop: RunCommand) -> None:
     rows = [line.split() for line in tcop("list", "em*", "--mutators").stdout.splitlines()]
     assert all(row[0].startswith("em") for row in rows)
     assert ["emoji", "TCM309", "take"] in rows
-    assert ["empty-body", "TCM402", "refuse"] in rows
+    assert ["empty-body", "TCM402", "either"] in rows
+    assert ["body-of-a-form", "TCM401", "refuse"] in [
+        line.split() for line in tcop("list", "body-of*", "--mutators").stdout.splitlines()
+    ]
     assert ["empty-current-value", "TCM314", "either"] in rows
     assert tcop("list", "--mutators").stderr.endswith(
         " mutators; a receiver must accept the body, reject it, or may do either\n"

@@ -313,7 +313,7 @@ def test_a_target_that_refuses_cannot_be_judged(tcop: RunCommand, closed_url: st
 def test_a_target_that_does_not_resolve_cannot_be_judged(tcop: RunCommand, no_names: str) -> None:
     """A host name that does not resolve gives one line, and the code is 3."""
     done = tcop("check", no_names)
-    assert done.error_message.startswith(f"{no_names} cannot be reached: nosuch does not resolve")
+    assert done.stderr.splitlines()[-1].startswith(f"tcop-mock: {no_names} cannot be reached: nosuch does not resolve")
     assert done.exit_code == 3
 
 

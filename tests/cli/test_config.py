@@ -222,6 +222,20 @@ def test_kubernetes_sets_no_port(tcop: RunCommand, monkeypatch: pytest.MonkeyPat
     assert told(tcop)["listen", "port"]["source"] == "default"
 
 
+def test_every_command_names_unknown_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was meant is told, and no value is; other variables with our prefix are not ours to name."""
+    monkeypatch.setenv("TCOP_MOCK_PROFIL", "s3cret")
+    monkeypatch.setenv("TCOP_MOCK_FAILON", "s3cret")
+    for name in ("PORT", "PORT_80_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT_HTTP", "LOAD_SEED", "TOKEN", "COMPLETE"):
+        monkeypatch.setenv(f"TCOP_MOCK_{name}", "")
+    done = tcop("emit", "cvm/basic-monitoring", "--quiet")
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        "warning: TCOP_MOCK_FAILON is not a setting; did you mean 'TCOP_MOCK_FAIL_ON'?",
+        "warning: TCOP_MOCK_PROFIL is not a setting; did you mean 'TCOP_MOCK_PROFILE'?",
+    ]
+
+
 def test_the_target_of_the_environment(tcop: RunCommand, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """TCOP_MOCK_TARGET is the receiver of all verbs that have one, and never the kind of end."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", closed_url)

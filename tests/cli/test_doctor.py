@@ -82,8 +82,7 @@ def test_a_receiver_that_is_well(tcop: RunCommand, opened: Callable[[ReceiverFac
         (b"HTTP/1.1 308 Permanent Redirect\r\nLocation: /hook/\r\nContent-Length: 0\r\n\r\n", "redirect", "problem"),
         (b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", "auth", "problem"),
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "callback", "problem"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "callback", "problem"),
-        (b"", "callback", "problem"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "callback", "problem"),
     ],
 )
 def test_a_receiver_that_answers_wrongly(tcop: RunCommand, answer: bytes, topic: str, grade: str) -> None:
@@ -91,6 +90,21 @@ def test_a_receiver_that_answers_wrongly(tcop: RunCommand, answer: bytes, topic:
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         done = tcop("doctor", server.url, "--json")
     assert (done.exit_code, grades(done)[topic], done.document["reachable"]) == (1, grade, True)
+
+
+@pytest.mark.parametrize(
+    "answer, meaning",
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "it speaks SSH (first bytes b'SSH-2.0-OpenSSH_9.6')"),
+        (b"", "it closes each connection without an answer"),
+    ],
+)
+def test_a_port_without_http(tcop: RunCommand, answer: bytes, meaning: str) -> None:
+    """No receiver was reached: code 3, and the likely cause."""
+    with ScriptedServer(lambda peer: (peer.read_some(), peer.send(answer))) as server:
+        done = tcop("doctor", server.url, "--json")
+    assert (done.exit_code, grades(done)["callback"], done.document["reachable"]) == (3, "problem", False)
+    assert meaning in {remark["means"] for remark in done.document["remarks"]}
 
 
 def test_a_receiver_that_says_nothing(tcop: RunCommand) -> None:

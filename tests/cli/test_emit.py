@@ -240,7 +240,7 @@ REFUSED = {
     "cvm/events --event ping_unreachabel": "unknown event 'ping_unreachabel' in cvm/events; did you mean",
     "cvm/events --metric cpu_usage": "cvm/events has events and no metrics: --metric does not go with it",
     "cvm/events --state repeated": "cvm/events: no repeated callback: event alarms never repeat",
-    "c* --form cloudevents": "none of these shapes has such a state or form",
+    "m* --form cloudevents": "none of these shapes has such a state or form",
     "*/events --state repeated": "none of these shapes has such a state or form: events do not repeat",
     f"{CVM} --lifecycle fire,repat": "'repat' is not a step; did you mean 'repeat'?",
     f"{CVM} --lifecycle=": "'' is not a step",
@@ -249,8 +249,12 @@ REFUSED = {
     f"{CVM} --set alarmStatu=1": "unknown path 'alarmStatu' in the body; did you mean 'alarmStatus'",
     f"{CVM} --set alarmStatus=on": """'on' is not JSON; a string needs its quotes: --set 'alarmStatus="on"'""",
     f"{CVM} --set alarmStatus=NaN": "--set alarmStatus: 'NaN' is not JSON",
-    f"{CVM} --set alarmStatus=1e999": "--set alarmStatus: '1e999' is not JSON",
-    f'{CVM} --set alarmStatus="\\ud800"': "is not JSON",
+    f"{CVM} --set alarmStatus=it's": """'--set alarmStatus: "it\'s" is not JSON; a string needs its quotes: --set """[
+        1:
+    ]
+    + """'alarmStatus="it'"'"'s"'""",
+    f"{CVM} --set alarmStatus=1e999": "'1e999' has a number that is too great for a 64-bit float",
+    f'{CVM} --set alarmStatus="\\ud800"': "half a surrogate pair cannot be sent, because bodies are UTF-8",
     f"{CVM} --set alarmStatus={'[' * 100_000}": "is not JSON",
     f"{CVM} --set alarmStatus": "--set 'alarmStatus': write PATH=JSON, as in alarmStatus=1",
     f"{CVM} --set =1": "--set '=1': write PATH=JSON",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from receiver_factories import ReceiverFactory
 
 EVENTS = "mysql/events"
-POSTED = ("curl", "http", "k6", "pytest", "vegeta")
+POSTED = ("curl", "http", "hurl", "k6", "postman", "pytest", "vegeta")
+WITH_VARIABLES = ("curl", "hurl", "k6", "postman", "pytest")
+"""They read credentials when they run."""
 
 
 @pytest.fixture
@@ -97,6 +100,49 @@ def test_vegetas_targets_post(tcop: RunCommand, url: str, received: list[Receive
     assert all(map(fits, received, bodies(tcop, EVENTS, "-n", "2")))
 
 
+_HURL_ENTRY = re.compile(
+    r"# (?P<name>.+)\nPOST (?P<url>\S+)\n(?P<headers>(?:[\w-]+: .+\n)+)\[Options\]\nmax-time: 5000ms\n"
+    r"base64,(?P<body>[A-Za-z0-9+/=]+);\nHTTP \*\n\[Asserts\]\nstatus >= 200\nstatus < 300\n\n"
+)
+"""An entry, by the grammar of Hurl's documentation."""
+
+
+def test_hurls_entries_hold_the_requests(tcop: RunCommand) -> None:
+    """A Hurl file has one entry for each callback: its request, byte for byte, and an assertion of its status."""
+    arguments = (EVENTS, "-n", "2", "--header", "X-Tag: a#b\\c", "--to", "http://h/hook?a=b")
+    first, _, rest = written(tcop, "hurl", *arguments).partition("\n")
+    entries = list(_HURL_ENTRY.finditer(rest))
+    assert first.endswith("Run: hurl --test FILE")
+    assert "".join(entry[0] for entry in entries) == rest
+    assert [base64.b64decode(entry["body"]) for entry in entries] == bodies(tcop, EVENTS, "-n", "2")
+    assert {entry["url"] for entry in entries} == {"http://h/hook?a=b"}
+    assert all("Content-Type: application/json\n" in entry["headers"] for entry in entries)
+    assert all("X-Tag: a\\#b\\\\c\n" in entry["headers"] for entry in entries)
+
+
+def test_postmans_collection_holds_the_requests(tcop: RunCommand) -> None:
+    """A collection has one request for each callback, its body unchanged, and a test of the status."""
+    collection = json.loads(written(tcop, "postman", EVENTS, "-n", "2", "--lang", "zh", "--to", "http://h/hook"))
+    assert collection["info"]["schema"].endswith("/v2.1.0/collection.json")
+    assert collection["variable"] == [{"key": "url", "value": "http://h/hook"}]
+    assert "auth" not in collection
+    requests = [item["request"] for item in collection["item"]]
+    assert {(one["method"], one["url"], one["body"]["mode"]) for one in requests} == {("POST", "{{url}}", "raw")}
+    assert {"key": "Content-Type", "value": "application/json"} in requests[0]["header"]
+    expected = bodies(tcop, EVENTS, "-n", "2", "--lang", "zh")
+    assert [one["body"]["raw"].encode() for one in requests] == expected
+    assert "within(200, 299)" in collection["event"][0]["script"]["exec"][0]
+
+
+def test_postman_has_no_bytes_that_are_no_text(tcop: RunCommand) -> None:
+    """A body that is not UTF-8 is refused, because a collection would change it."""
+    done = tcop("emit", "cvm/events", "--mutate", "invalid-utf-8", "--format", "postman")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.error_message == (
+        "a Postman collection holds text, and the body of cvm/events firing is not UTF-8; use curl"
+    )
+
+
 def run_pytest(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a module of tests as its user would."""
     (folder / "test_callbacks.py").write_text(script, encoding="utf-8")
@@ -148,18 +194,19 @@ def test_no_script_holds_a_password(tcop: RunCommand, monkeypatch: pytest.Monkey
     assert "usher" not in done.stdout + done.stderr
     if done.exit_code:
         assert done.error_message == (
-            f"--format {form} would hold the target's password; omit USER:PASSWORD@, or use curl, k6 or pytest"
+            f"--format {form} would hold the target's password; "
+            f"omit USER:PASSWORD@, or use one of {', '.join(WITH_VARIABLES)}"
         )
     else:
         assert "TCOP_PASSWORD" in done.stdout
         assert "http://h/hook" in done.stdout
-    assert (done.exit_code == 0) == (form in {"curl", "k6", "pytest"})
+    assert (done.exit_code == 0) == (form in WITH_VARIABLES)
 
 
 def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that holds all bodies at once holds so many; nothing is written of a longer one."""
     monkeypatch.setattr("tcop_mock.reports.scripts._MAX_CALLBACKS_PER_SCRIPT", 3)
-    for form in ("k6", "pytest"):
+    for form in ("k6", "postman", "pytest"):
         assert tcop("emit", EVENTS, "-n", "3", "--format", form).exit_code == 0
         done = tcop("emit", EVENTS, "-n", "4", "--format", form)
         assert (done.exit_code, done.error_message) == (
@@ -172,7 +219,7 @@ def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) 
 REFUSED = {
     "--format curl --json": "--format curl is not JSON: leave --json and --pretty out",
     "--format k6 --pretty": "--format k6 is not JSON: leave --json and --pretty out",
-    "--to http://h": "--to and --header go with --format curl|http|k6|pytest|vegeta; `tcop-mock send`",
+    "--to http://h": "--to and --header go with --format curl|http|hurl|k6|postman|pytest|vegeta; `tcop-mock send`",
     "--format curl --to htp://h": "'htp://h' is not a usable target: the scheme must be http or https, not 'htp'",
 }
 

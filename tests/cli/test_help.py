@@ -19,13 +19,28 @@ import pytest
 from tcop_mock.__main__ import main as short_way
 from tcop_mock.cli.command import Command
 from tcop_mock.cli.main import cli
+from tcop_mock.cli.main import main as long_way_of
 from tcop_mock.cli.main_help import COMMANDS
+from tcop_mock.cli.stdout import _take_descriptor
 
 if TYPE_CHECKING:
     from commands import RunCommand
 
-VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "load", "reconcile", "listen"]
-VERBS += ["explain", "demo", "doctor", "init", "config", "completion"]
+VERBS = [
+    "list",
+    "show",
+    "emit",
+    "validate",
+    "learn",
+    "export",
+    "send",
+    "replay",
+    "check",
+    "load",
+    "reconcile",
+    "listen",
+]
+VERBS += ["listen", "explain", "demo", "doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]
@@ -34,8 +49,8 @@ OPTIONS = [
 ]
 _NO_ALARMS = {"explain", "reconcile", "init", "config", "completion"}
 FLAGS_OF = {
-    "--seed": _NO_ALARMS | {"list", "validate"},
-    "--profile": _NO_ALARMS | {"list"},
+    "--seed": _NO_ALARMS | {"list", "validate", "learn"},
+    "--profile": _NO_ALARMS | {"list", "learn"},
     "--catalog": _NO_ALARMS - {"explain"},
 }
 """The commands without each flag: they draw nothing, or read no profile or catalogue."""
@@ -185,6 +200,54 @@ class Full(io.StringIO):
     def flush(self) -> None:
         """Take nothing."""
         raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["emit", "cvm/basic-monitoring"], ["explain", "TCM302"]]
+)
+def test_a_closed_standard_output_is_told(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2 and one line; it is no error of ours."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert short_way(arguments) == 2
+    assert capfd.readouterr().err == "tcop-mock: standard output is closed: send it to a file, or to /dev/null\n"
+
+
+def test_closed_standard_streams_keep_their_descriptors(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is opened next would else be taken for them; errors go nowhere, with their exit code."""
+    taken: list[int] = []
+    monkeypatch.setattr("tcop_mock.cli.stdout._take_descriptor", lambda: taken.append(0))
+    monkeypatch.setattr(sys, "stdin", None)
+    assert long_way_of(["validate", "-"]) == 2
+    assert capfd.readouterr().err == "tcop-mock: standard input is closed: give a file\n"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert long_way_of(["validate", "-"]) == 2
+    assert taken == [0, 0]
+    sys.stderr.close()
+    assert capfd.readouterr().err == ""
+
+
+def test_the_null_device_takes_the_lowest_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the stream that is closed."""
+    opened: list[tuple[object, ...]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", lambda *arguments: opened.append(arguments))
+        _take_descriptor()
+    assert opened == [(os.devnull, os.O_RDONLY)]
+
+
+def test_a_full_disk_behind_standard_output_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is named, and the exit code is that of other files that cannot be written."""
+    monkeypatch.setattr("tcop_mock.cli.main.silence_stdout", lambda: None)
+    with contextlib.redirect_stdout(Full()):
+        assert long_way_of(["explain", "TCM302"]) == 2
+    expected = "tcop-mock: standard output cannot be written: No space left on device\n"
+    assert capfd.readouterr().err == expected
 
 
 def test_help_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from jsonschema import Draft202012Validator
 from vendor_schemas import require_valid
 
+from tcop_mock._version import __version__
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli import framework_detection, init_templates
 from tcop_mock.cli.main import cli
@@ -45,7 +48,20 @@ PROJECTS = {
     "go": ({"go.mod": "module example.test/receiver\n"}, "http://127.0.0.1:8080/"),
     "other": ({"README": "nothing"}, "http://127.0.0.1:8080/"),
 }
+GIT = '{"url": "https://git.example.com/me/tcop-mock", "vcs_info": {"vcs": "git", "commit_id": "abc"}}'
+WHEEL = '{"url": "https://git.example.com/tcop_mock.whl", "archive_info": {}}'
+LOCAL = '{"url": "file:///home/me/tcop-mock", "dir_info": {}}'
 IN_PROCESS = {"fastapi", "flask", "starlette", "django"}
+
+
+class InstalledFrom(NamedTuple):
+    """An installed distribution, as far as init looks at it."""
+
+    record: str | None
+
+    def read_text(self, _: str) -> str | None:
+        """Return the record of its origin."""
+        return self.record
 
 
 @pytest.fixture
@@ -54,6 +70,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TCOP_MOCK_CONFIG")
+    monkeypatch.setattr("tcop_mock.cli.setup.distribution", lambda _: InstalledFrom(None))
     return tmp_path
 
 
@@ -68,6 +85,30 @@ def tree(project: Path) -> dict[str, str]:
     """Return all files of a project."""
     files = (file for file in project.rglob("*") if file.is_file())
     return {file.relative_to(project).as_posix(): file.read_text(encoding="utf-8") for file in files}
+
+
+@pytest.mark.parametrize(
+    "files, is_told",
+    [
+        (PROJECTS["flask"][0], True),
+        (PROJECTS["fastapi"][0], False),
+        ({"src/receiver/main.py": AIOHTTP}, False),
+    ],
+    ids=["src", "flat", "a server in src"],
+)
+def test_a_module_below_src_needs_an_installed_package(
+    tcop: RunCommand, project: Path, files: dict[str, str], is_told: object
+) -> None:
+    """Where Python does not find it, the settings and the fixture say what to do."""
+    fill(project, files)
+    assert tcop("init", "-q").exit_code == 0
+    written = tree(project)
+    note = (
+        "# Its module is below src/: install the package first (python -m pip install -e .), or set PYTHONPATH=src.\n"
+    )
+    assert (note in written["tcop-mock.toml"]) is is_told
+    texts = [text for name, text in written.items() if "def tcop_target" in text]
+    assert all((f"    {note}    return " in text) is is_told for text in texts)
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
@@ -117,6 +158,56 @@ def test_the_test_judges_the_receiver(tcop: RunCommand, project: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "<testcase " in (project / "tcop-mock.xml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "record, asked, installed",
+    [
+        (None, None, f"'tcop-mock[pytest]=={__version__}'"),
+        (GIT, None, "'tcop-mock[pytest] @ git+https://git.example.com/me/tcop-mock@abc'"),
+        (WHEEL, None, "'tcop-mock[pytest] @ https://git.example.com/tcop_mock.whl'"),
+        (LOCAL, "git+https://h/me/x@v1", "'tcop-mock[pytest] @ git+https://h/me/x@v1'"),
+        (LOCAL, "./vendored/tcop-mock", "'./vendored/tcop-mock[pytest]'"),
+        (LOCAL, "wheels/tcop_mock.whl", "'wheels/tcop_mock.whl[pytest]'"),
+        (LOCAL, "acme-tcop-mock>=2", "'acme-tcop-mock[pytest]>=2'"),
+    ],
+)
+def test_the_job_installs_what_is_installed_here(  # noqa: PLR0913, PLR0917 - fixtures and a row of the table
+    tcop: RunCommand,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record: str | None,
+    asked: str | None,
+    installed: str,
+) -> None:
+    """The job gets tcop-mock from an index, a repository or a URL, as recorded by pip, or from what --package names."""
+    fill(project, {"main.py": FASTAPI})
+    monkeypatch.setattr("tcop_mock.cli.setup.distribution", lambda _: InstalledFrom(record))
+    done = tcop("init", *(["--package", asked] if asked else []))
+    assert (done.exit_code, done.stderr) == (0, "receiver: FastAPI, main:app/hook\n")
+    written = (project / init_templates.GITHUB).read_text(encoding="utf-8")
+    assert json.dumps(f"python -m pip install {installed}") in written
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_source_that_the_job_does_not_have_is_not_guessed(
+    tcop: RunCommand, project: Path, monkeypatch: pytest.MonkeyPatch, *, is_installed: bool
+) -> None:
+    """Installed from a folder, or not at all: the job fails with a hint, and never installs by a name alone."""
+    fill(project, {"go.mod": "module example.test/receiver\n"})
+
+    def local(name: str) -> InstalledFrom:
+        if is_installed:
+            return InstalledFrom(LOCAL)
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("tcop_mock.cli.setup.distribution", local)
+    assert "use --package\n" in tcop("init", "--dry-run").stderr
+    assert "--package" not in tcop("init", "--dry-run", "--ci", "none").stderr
+    assert tcop("init", "--ci", "gitlab").exit_code == 0
+    job = (project / init_templates.GITLAB).read_text(encoding="utf-8")
+    assert "write here how pip gets tcop-mock, or use tcop-mock init --package" in job
+    assert "pip install" not in job
 
 
 def test_nothing_is_written_over(tcop: RunCommand, project: Path) -> None:

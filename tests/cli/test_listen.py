@@ -11,6 +11,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tcop_mock.catalog.data_files import read_schema
+from tcop_mock.cli.listen import Listener
+from tcop_mock.cli.options import CommonOptions
+from tcop_mock.server.stubs import StubServices
 
 if TYPE_CHECKING:
     import subprocess
@@ -47,7 +50,9 @@ def test_callbacks_are_told_recorded_and_acknowledged(start: Start, tcop: RunCom
     assert (sent.exit_code, listening.returncode) == (0, 0)
     lines = out.splitlines()
     assert [line.split(" ", 1)[1] for line in lines[::2]] == ["POST /hook?key=*** 200, credentials: right"] * 4
-    assert lines[1::2] == [f"  valid: metric callback of {CVM}, {state}" for state in ("firing",) * 3 + ("resolved",)]
+    assert lines[1::2] == [
+        f"  valid: metric callback of {CVM}, {state}, profile 2023" for state in ("firing",) * 3 + ("resolved",)
+    ]
     assert err.splitlines()[-1] == "4 requests received"
     recorded = (tmp_path / "r.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in recorded.splitlines()]
@@ -184,6 +189,17 @@ def test_fewer_than_asked_for_is_told(tcop: RunCommand) -> None:
     done = tcop("listen", "--count", "1", "--max-time", "50ms")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, "0 requests received")
     assert tcop("listen", "--max-time", "50ms").exit_code == 0
+
+
+def test_requests_that_cannot_be_read_are_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    """A sender that speaks TLS ends the search for lost callbacks; a flood of such requests is not a flood of lines."""
+    common = CommonOptions(quiet=False, as_json=False)
+    listener = Listener(common, StubServices("webhook"), None, None, None)
+    for _ in range(30):
+        listener.count_unreadable("a TLS handshake came")
+    assert listener.exit_code() == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert lines == ["warning: a TLS handshake came"] * 20 + ["0 requests received, 30 could not be read"]
 
 
 def test_it_listens_outside_the_main_thread(tcop: RunCommand) -> None:

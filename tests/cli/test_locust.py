@@ -29,7 +29,7 @@ class _Process:
 
     started: list[tuple[list[str], LocustSettings]]
     code = 0
-    interrupted = False
+    interrupted = terminated = False
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         _Process.started.append((command, LocustSettings.from_environ(env)))
@@ -39,17 +39,22 @@ class _Process:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         if _Process.interrupted:
             _Process.interrupted = False
             raise KeyboardInterrupt
+        if timeout is not None and not _Process.terminated:
+            raise subprocess.TimeoutExpired("locust", timeout)
         return _Process.code
+
+    def terminate(self) -> None:
+        _Process.terminated = True
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> type[_Process]:
     """Give what stands in for the processes of Locust."""
-    _Process.started, _Process.code, _Process.interrupted = [], 0, False
+    _Process.started, _Process.code, _Process.interrupted, _Process.terminated = [], 0, False, False
     monkeypatch.setattr(subprocess, "Popen", _Process)
     return _Process
 
@@ -116,11 +121,12 @@ def _catalog(folder: Path) -> Path:
 
 
 def test_how_locust_ended_is_our_code(tcop: RunCommand, stage: type[_Process]) -> None:
-    """Anything but 0 is 1: Locust has failures; an interrupt, which it hears too, is 130."""
+    """Anything but 0 is 1: Locust has failures; an interrupt is 130, and ends Locust even if it does not hear it."""
     stage.code = 2
     assert tcop("load", "http://127.0.0.1:9/", *_LOCUST).exit_code == 1
     stage.interrupted = True
     assert tcop("load", "http://127.0.0.1:9/", *_LOCUST).exit_code == 130
+    assert stage.terminated
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from mutant_receivers import MUTANTS
 from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.http_server import ReceivedRequest, Reply
@@ -167,6 +168,28 @@ def test_a_case_shows_the_credentials_of_its_offer(tcop: RunCommand, opened: Cal
     none, wrong = keeper.received
     assert none.header("authorization") == ""
     assert wrong.header("authorization") not in ("", f"Basic {CREDENTIALS.token().reveal()}")
+
+
+def test_a_case_on_a_connection_is_sent_after_the_one_that_opens_it(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
+) -> None:
+    """The exit code follows from the case alone: what prepares it may be rejected."""
+    keeper = Keeper(opened)
+    done = tcop("replay", "TCM110/4", "--to", keeper.url, "--seed", "7", "--quiet")
+    assert [body[:20] for body in keeper.bodies] == [b'{"sessionId":"broken', keeper.bodies[1][:20]]
+    assert done.exit_code == 0
+    broken = opened(MUTANTS["TCM110-leaves-the-rest-of-what-it-refuses"])
+    assert tcop("replay", "TCM110/4", "--to", broken, "--seed", "7", "--quiet").exit_code == 1
+
+
+@pytest.mark.parametrize("case", ["TCM407", "TCM515/2", "TCM501", "TCM501/1"])
+def test_a_clause_that_needs_requests_together_is_left_to_check(tcop: RunCommand, case: str) -> None:
+    """One request after the other would be answered well by a receiver that breaks the clause."""
+    done = tcop("replay", case, "--to", "127.0.0.1:9")
+    assert done.exit_code == 2
+    assert done.error_message == (
+        f"requests of {case[:6]} show nothing one by one; run `tcop-mock check TARGET --clauses {case[:6]}`"
+    )
 
 
 def test_bodies_are_retimed_and_edited(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:

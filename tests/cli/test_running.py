@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import socket
 import sys
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tcop_mock.cli.options import RunOptions
-from tcop_mock.cli.running import receiver_to_run, run_flags, sigterm_as_interrupt
+from tcop_mock.cli.running import receiver_to_run, run_flags
 from tcop_mock.errors import UsageError
 from tcop_mock.process.system import processes_with
 
@@ -211,24 +209,6 @@ def test_flags_start_it_again() -> None:
     """All that say how it runs."""
     flags = run_flags(RunOptions(run="x", catch=False, catch_hosts=("a=json",)))
     assert flags == [("--run", "x", False), ("--no-catch", "", False), ("--catch-host", "a=json", False)]
-
-
-def test_sigterm_ends_a_run_like_an_interrupt() -> None:
-    """With what it has found; outside the main thread nothing is changed."""
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
-    seen: list[Any] = []
-
-    def in_thread() -> None:
-        with sigterm_as_interrupt():
-            seen.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=in_thread)
-    thread.start()
-    thread.join()
-    assert seen == [before]
 
 
 def test_an_unsafe_target_is_refused_without_its_password() -> None:

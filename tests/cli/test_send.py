@@ -14,6 +14,7 @@ import pytest
 from conforming_receivers import SERVERS
 from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 
+from tcop_mock.errors import UsageError
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
@@ -25,6 +26,26 @@ if TYPE_CHECKING:
     from receiver_factories import ReceiverFactory
 
 CVM = "cvm/basic-monitoring"
+
+
+@pytest.mark.parametrize("call", [f"send {CVM} --to", "replay TCM302/1 --to", "check"], ids=["send", "replay", "check"])
+def test_another_machine_is_named_before_it_gets_requests(
+    tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A mistyped host would get real requests."""
+
+    def stop(*_arguments: object, **_options: object) -> None:
+        raise UsageError("before the first request")
+
+    for module in ("send", "check"):
+        monkeypatch.setattr(f"tcop_mock.cli.{module}.open_transport", stop)
+    warning = "warning: hooks.example is not this machine: its receiver gets real requests"
+    done = tcop(*call.split(), "http://u:p@hooks.example/tcop")
+    assert warning in done.stderr.splitlines()
+    assert done.stderr.splitlines()[-1] == "tcop-mock: before the first request"
+    assert "not this machine" not in tcop(*call.split(), "127.0.0.1:9").stderr
+
+
 SEED = ("--seed", "7")
 NOT_OVERRIDDEN = ("accept", "retry_on", "pauses_s", "retry_after", "answer_cap_bytes", "headers", "redirects")
 ASSUMED = (

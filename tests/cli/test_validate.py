@@ -54,7 +54,9 @@ def test_all_that_is_emitted_is_valid(tcop: RunCommand, shapes: str, profile: st
     told = done.stdout.splitlines()
     assert done.exit_code == 0
     assert {line.split()[0] for line in told[:-1]} <= ({"deviation"} if form == "observed" else set())
-    assert told[-1].endswith(" valid, 0 invalid") or told == ["valid: ddos callback of antiddos/events"]
+    assert told[-1].endswith(" valid, 0 invalid") or told == [
+        "valid: ddos callback of antiddos/events, form cloudevents"
+    ]
 
 
 @pytest.mark.parametrize("output", ["ndjson", "http", "curl"])
@@ -73,7 +75,7 @@ def test_one_body_is_told_in_full(tcop: RunCommand) -> None:
     done = tcop("validate", "-", stdin=body)
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
-        f"invalid: metric callback of {CVM}, firing",
+        f"invalid: metric callback of {CVM}, firing, profile 2023",
         'problem    durationTime: is "long", which does not match ^[0-9]+$ (a whole number, as such or in quotes)',
         'deviation  alarmStatus: is 1, not "1" or "0"',
     ]
@@ -92,8 +94,8 @@ def test_a_shape_that_fits_as_well_is_told(tcop: RunCommand) -> None:
     """Where two shapes cannot be told apart, both are named."""
     done = tcop("validate", "-", stdin=drawn(tcop, CVM, "--form", "observed"))
     assert done.stdout.splitlines()[:2] == [
-        "valid: metric callback of cvm/basic-monitoring-named, firing",
-        f"also fits  {CVM}",
+        f"valid: metric callback of {CVM}, firing, profile 2023, form observed",
+        "also fits  cvm/basic-monitoring-named",
     ]
 
 
@@ -187,11 +189,11 @@ def test_users_own_shapes_are_recognised(tcop: RunCommand, tmp_path: Path) -> No
     )
     body = drawn(tcop, "acme", "--catalog", str(tmp_path))
     assert tcop("validate", "-", stdin=body).stdout.startswith(
-        "valid: metric callback, firing\ndeviation  alarmObjInfo"
+        "valid: metric callback, firing, profile 2023\ndeviation  alarmObjInfo"
     )
     assert (
         tcop("validate", "-", "--catalog", str(tmp_path), stdin=body).stdout
-        == "valid: metric callback of acme, firing\n"
+        == "valid: metric callback of acme, firing, profile 2023\n"
     )
 
 
@@ -201,7 +203,7 @@ def test_skipped_parts_are_named_and_do_not_count(tcop: RunCommand) -> None:
     page = {"request": {"method": "GET", "url": "http://h/?secret=1"}}
     har = json.dumps({"log": {"entries": [page] * 52 + [{"request": callback}]}}).encode()
     done = tcop("validate", "-", stdin=har)
-    assert (done.exit_code, done.stdout.splitlines()) == (0, [f"valid: metric callback of {CVM}, firing"])
+    assert (done.exit_code, done.stdout.splitlines()) == (0, [f"valid: metric callback of {CVM}, firing, profile 2023"])
     lines = done.stderr.splitlines()
     assert lines[0] == "entry 1 was skipped: GET http://h/: callbacks are sent by POST"
     assert lines[-1] == "2 more were skipped"

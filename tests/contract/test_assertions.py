@@ -22,6 +22,7 @@ SILENT = {"outcome": Outcome.TIMED_OUT}
 CUT_OFF = {"outcome": Outcome.RESET_IN_ANSWER, "status": 200}
 REFUSED = {"outcome": Outcome.REFUSED}
 DROPPED = {"outcome": Outcome.RESET_BEFORE_ANSWER}
+HTML = (("Content-Type", "Text/HTML; charset=utf-8"),)
 CONTEXT = AssertionContext(unique_secrets=("sentinel-4711",), request_body=b'{"sessionId": "s-1"}')
 
 
@@ -96,6 +97,30 @@ def test_an_echo_is_found_however_it_is_escaped(text: str) -> None:
         ("retcode_zero", {}, ACKED | {"body": b"[]"}, "the answer does not repeat the sessionId"),
         ("retcode_zero", {}, ACKED | {"body": b"ok"}, "answered 200 with a body that is not JSON"),
         ("retcode_zero", {}, SILENT, "no answer inside the deadline"),
+        ("answers_separate", {}, ACKED | {"body": b"ok"}, None),
+        (
+            "answers_separate",
+            {},
+            ACKED | {"stale_bytes": 3},
+            "bytes follow the end of the previous answer on the connection",
+        ),
+        ("retcode_zero", {"connection_closed_ok": True}, DROPPED, None),
+        ("no_html_echo", {"text": "<b>"}, ACKED | {"body": b"<b>"}, "the answer repeats HTML of the body unescaped"),
+        ("no_html_echo", {"text": "<b>"}, ACKED | {"body": b"&lt;b>", "headers": HTML}, None),
+        ("no_html_echo", {"text": "<b>"}, ACKED | {"body": b"<b>", "headers": (("content-type", "text/plain"),)}, None),
+        (
+            "no_html_echo",
+            {"text": "<b>"},
+            ACKED | {"body": b"<b>", "headers": (("X-Content-Type-Options", "nosniff"),)},
+            None,
+        ),
+        (
+            "no_html_echo",
+            {"text": "<b>"},
+            {"status": 400, "body": b"no: <b>", "headers": HTML},
+            "the answer repeats HTML of the body unescaped",
+        ),
+        ("no_html_echo", {"text": "<b>"}, SILENT, None),
         ("no_credential_echo", {}, ACKED | {"body": b"hello"}, None),
         (
             "no_credential_echo",
@@ -114,6 +139,29 @@ def test_an_echo_is_found_however_it_is_escaped(text: str) -> None:
 def test_assertions(name: str, params: dict[str, Any], fields: dict[str, Any], failure: str | None) -> None:
     """Each assertion reports its own failure and ignores those of others."""
     assert ASSERTIONS[name].check(_attempt(**fields), CONTEXT, **params) == failure
+
+
+@pytest.mark.parametrize(
+    "previous, body, is_mixed",
+    [
+        (b'{"sessionId": "s-0"}', b'{"sessionId": "s-0"}', True),
+        (b'{"sessionId": "s-0"}', b'{"sessionId": "s-1"}', False),
+        (b'{"sessionId": "s-0"}', b'{"sessionId": "s-1", "before": "s-0"}', False),
+        (b'{"sessionId": "s-2"}', b'{"sessionId": "s-2"}', False),
+        (b"{}", b'{"sessionId": "s-0"}', False),
+        (b"[]", b"", False),
+        (b"{", b"", False),
+    ],
+)
+def test_an_answer_with_the_session_of_the_request_before_is_mixed_up(
+    previous: bytes,
+    body: bytes,
+    is_mixed: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    """Only a receiver that repeats sessions can mix them up."""
+    context = CONTEXT._replace(previous_request_body=previous, previous_response_body=b'{"sessionId": "s-0"}')
+    failure = ASSERTIONS["answers_separate"].check(_attempt(**ACKED, body=body), context)
+    assert failure == ("the answer carries the sessionId of the callback before it" if is_mixed else None)
 
 
 @pytest.mark.parametrize(

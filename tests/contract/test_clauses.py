@@ -94,7 +94,7 @@ def test_no_two_clauses_share_an_object() -> None:
         for group in _built(clause).groups:
             for case in filter(None, (*group.cases, group.control)):
                 policy_ids = re.findall(r'"policyId": ?"(policy-\w{8})"', case.request.body.decode("utf-8", "replace"))
-                if clause.builder.name == "every_shape" and case.title.endswith(" resolved"):
+                if clause.builder.name == "every_shape" and " resolved" in case.title:
                     assert set(policy_ids) <= set(ids)
                 else:
                     ids += policy_ids
@@ -127,7 +127,7 @@ def _built(clause: Clause) -> ClauseTest:
 
 
 def _without_ids(body: bytes) -> bytes:
-    return re.sub(rb'"(sessionId|policyId)": ?"[^"]*"', b"", body)
+    return re.sub(rb'"(sessionId|policyId)": ?"[^"]*"|^\{"id":"[^"]*"', b"", body)  # a CloudEvent has an id
 
 
 def test_codes_are_in_order_and_unique() -> None:

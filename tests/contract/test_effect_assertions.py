@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS, Inconclusive
+from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS, NO_FIRST_EFFECT, Inconclusive
 from tcop_mock.contract.mutations import serialize_variant
 from tcop_mock.domain.contract import (
     EffectScenario,
@@ -37,7 +37,9 @@ def result_of(*texts: Any, before: tuple[Effect, ...] = ()) -> EffectScenarioRes
     )
 
 
-@pytest.mark.parametrize("name", ["message_complete", "states_distinguishable", "acked_implies_effect"])
+@pytest.mark.parametrize(
+    "name", ["message_complete", "states_distinguishable", "acked_implies_effect", "dedup_key_stable"]
+)
 def test_a_scenario_without_effects_is_inconclusive(name: str) -> None:
     """Another clause reports missing effects."""
     assert isinstance(EFFECT_ASSERTIONS[name](result_of()), Inconclusive)
@@ -100,3 +102,98 @@ def test_the_order_of_keys_is_that_of_all_levels() -> None:
         serialize_variant([{"b": 1, "a": [{"d": 1, "c": 2}]}], {"key_order": "sorted"})
         == b'[{"a":[{"c":2,"d":1}],"b":1}]'
     )
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("web-1 cpu_usage 状态null", "the message to /wecom shows an empty value: null"),
+        ("web-1 cpu_usage 值None", "the message to /wecom shows an empty value: None"),
+        ("web-1 cpu_usage undefined%", "the message to /wecom shows an empty value: undefined%"),
+        ("web-1 cpu_usage nullable NoneType_x", None),
+        ('web-1 {"alarmObjInfo": {"x": 1}} cpu_usage', None),
+        ('{"alarmPolicyInfo": {"x": "web-1 cpu_usage"}}', "the message to /wecom is the callback as it was received"),
+    ],
+)
+def test_a_chat_message_is_written_for_people(text: str, problem: str | None) -> None:
+    """Empty words between Chinese and before units are found; a callback beside a message is no problem."""
+    result = _at("/wecom", result_of({"markdown": {"content": text}}))
+    assert EFFECT_ASSERTIONS["message_complete"](result) == problem
+
+
+def test_a_program_may_get_the_callback_as_it_is() -> None:
+    """A service that no person reads may get the body of the callback."""
+    text = '{"alarmPolicyInfo": {"x": "web-1 cpu_usage"}}'
+    assert EFFECT_ASSERTIONS["message_complete"](result_of({"raw": text})) is None
+
+
+def test_a_resolve_without_a_payload_is_no_message_of_its_own() -> None:
+    """What follows up on an event need not name the object again."""
+    result = result_of("web-1 cpu_usage")
+    step_result = result.step_results[0]
+    follow_up = Effect('{"event_action": "resolve"}', "/pagerduty", "resolve k", "r", "k", is_follow_up=True)
+    after = EffectSnapshot((*step_result.after.effects, follow_up))
+    result = result._replace(step_results=(step_result._replace(after=after),))
+    assert EFFECT_ASSERTIONS["message_complete"](result) is None
+
+
+def test_words_of_the_receivers_own_name_a_metric() -> None:
+    """The message about another metric of the same object differs in words; a unit alone is no word."""
+    first = result_of("web-1 is busy 90%")
+    before = first.step_results[0].after
+
+    def told_apart(other: str) -> str | Inconclusive | None:
+        after = EffectSnapshot((*before.effects, Effect(other, "/json")))
+        steps = (*first.step_results, first.step_results[0]._replace(before=before, after=after))
+        return EFFECT_ASSERTIONS["message_complete"](first._replace(step_results=steps))
+
+    assert told_apart("web-1 is full 70 %") is None
+    assert told_apart("web-1 is busy 70 MB") == "the message to /json names neither metric nor event"
+
+
+@pytest.mark.parametrize(
+    "text, verdict",
+    [
+        ("of a1生产库b2", None),
+        (r"of a1\u751f\u4ea7\u5e93b2", None),
+        ("of a1&#29983;&#20135;&#24211;b2", None),
+        ("of a1%E7%94%9F%E4%BA%A7%E5%BA%93b2", None),
+        ("of a1___b2", None),
+        ("of a1???b2", "'生产库' is shown as '???'"),
+        ("of a1ç\x94\x9fäº§åº\x93b2", "'生产库' is shown as 'ç\\x94\\x9fäº§åº\\x93'"),
+        ("of a1生", Inconclusive("no Chinese text of the alarm is shown whole", not_applicable=True)),
+    ],
+)
+def test_chinese_is_kept_in_any_spelling(text: str, verdict: str | Inconclusive | None) -> None:
+    """Escapes of JSON, HTML and URLs are spellings; other characters and question marks are none."""
+    assert EFFECT_ASSERTIONS["texts_kept"](result_of(text), texts=["a1生产库b2"]) == verdict
+
+
+def test_chinese_of_an_alarm_without_effects_is_inconclusive() -> None:
+    """Another clause reports missing effects."""
+    assert EFFECT_ASSERTIONS["texts_kept"](result_of(), texts=["a1生产库b2"]) == Inconclusive(NO_FIRST_EFFECT)
+
+
+def test_a_resolve_that_is_worded_like_a_firing_is_found() -> None:
+    """Four steps: the first resolve differs from the firing, the second one does not."""
+    texts = ["web-1 FIRING", "web-1 RESOLVED", "web-1 FIRING 2", "web-1 FIRING 3"]
+    effects = [Effect(text, "/wecom") for text in texts]
+    steps = tuple(
+        StepResult(
+            STEP, (REFUSED,), EffectSnapshot(tuple(effects[:number])), EffectSnapshot(tuple(effects[: number + 1]))
+        )
+        for number in range(4)
+    )
+    result = result_of()._replace(step_results=steps)
+    assert (
+        EFFECT_ASSERTIONS["resolves_told_alike"](result)
+        == "it fires: the message is worded like the one for its firing"
+    )
+    assert EFFECT_ASSERTIONS["resolves_told_alike"](result._replace(step_results=steps[:2])) is None
+
+
+def _at(location: str, result: EffectScenarioResult) -> EffectScenarioResult:
+    """Return a result whose effects were seen at another place."""
+    [step_result] = result.step_results
+    effects = tuple(replace(effect, location=location) for effect in step_result.after.effects)
+    return result._replace(step_results=(step_result._replace(after=EffectSnapshot(effects)),))

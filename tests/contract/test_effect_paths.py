@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jsonpath_rfc9535
 import pytest
 
 from tcop_mock.contract.observers import EffectPaths, default_paths
@@ -43,6 +44,18 @@ def test_what_is_no_path_is_told() -> None:
         UsageError, match=r"--observe-all '\$\.x\[' is no JSONPath: .*; write for example \$\.incidents"
     ):
         EffectPaths.parse("$.x[", None)
+
+
+def test_what_is_no_path_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """jsonpath-rfc9535 2, on Python 3.12 and later, draws the place in four more lines, which are left out."""
+
+    def draw(_: str) -> None:
+        raise jsonpath_rfc9535.JSONPathError("unexpected 'x'\n  -> 'x' 1:0\n  |\n1 | x\n  | ^ unexpected 'x'\n")
+
+    monkeypatch.setattr("jsonpath_rfc9535.compile", draw)
+    with pytest.raises(UsageError) as problem:
+        EffectPaths.parse("x", None)
+    assert str(problem.value) == ("--observe-all 'x' is no JSONPath: unexpected 'x'; write for example $.incidents[*]")
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"", b"[" * 100_000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -104,6 +105,7 @@ def test_flask_refuses_broken_bodies() -> None:
     client = app.test_client()
     assert {client.post("/alarm", data=body).status_code for body in BROKEN} == {400}
     assert client.post("/alarm", data=json.dumps(_tree())).status_code == 200
+    assert client.post("/alarm", data=b"{}", environ_overrides={"CONTENT_LENGTH": "9"}).status_code == 400
     assert stored == [_tree()]
 
 
@@ -128,6 +130,13 @@ WRONG = [
     ("Authorization", "Basic b3BzOmE6Yg=="),
     ("Authorization", "Bearer x"),
     ("Authorization", "Basic !"),
+    ("Authorization", "Basic"),
+    ("Authorization", "Basic b3BzOmE6YnDDpA"),
+    ("Authorization", "Basic b3Bz"),
+    ("Authorization", "Basic //46/w=="),
+    ("Authorization", "Basic p\xe4ssw\xf6rter"),
+    ("Authorization", "Bearer b3BzOmE6YnDDpA=="),
+    ("Authorization", "Basic " + "YTpi" * 2048),
     ("X", "y"),
 ]
 
@@ -135,7 +144,16 @@ WRONG = [
 def test_flask_checks_credentials_first() -> None:
     """The sample accepts only the valid pair, including a colon and UTF-8."""
     app = Flask("app")
-    _run("check-credentials-first", "flask", app=app, request=request, hmac=hmac, USER="ops", PASSWORD="a:bpä")
+    _run(
+        "check-credentials-first",
+        "flask",
+        app=app,
+        request=request,
+        hmac=hmac,
+        base64=base64,
+        USER="ops",
+        PASSWORD="a:bpä",
+    )
     app.post("/alarm")(lambda: "fine")
     client = app.test_client()
     assert client.post("/alarm", headers=[RIGHT]).status_code == 200
@@ -144,14 +162,26 @@ def test_flask_checks_credentials_first() -> None:
 
 def test_fastapi_checks_credentials_first() -> None:
     """The sample accepts only the valid pair, like Flask's."""
-    import base64  # noqa: PLC0415 - what the sample takes for granted
-
     app = FastAPI()
     names = {"Request": Request, "Response": Response, "hmac": hmac, "base64": base64}
     _run("check-credentials-first", "fastapi", app=app, USER="ops", PASSWORD="a:bpä", **names)
     app.post("/alarm")(lambda: "fine")
     assert _status(app, b"", RIGHT) == 200
     assert {_status(app, b"", wrong) for wrong in WRONG} == {401}
+
+
+def test_flask_answers_with_a_fixed_text() -> None:
+    """The sample repeats nothing of the exception, in a text that no browser renders."""
+    app = Flask("app")
+    _run("answer-fixed-text", "flask", app=app)
+
+    @app.post("/alarm")
+    def receive() -> str:
+        raise ValueError("<b>")
+
+    response = app.test_client().post("/alarm")
+    assert (response.status_code, response.text) == (400, "refused\n")
+    assert response.mimetype == "text/plain"
 
 
 def test_every_callback_is_read() -> None:

@@ -12,10 +12,19 @@ from receiver_factories import in_thread, server_factory
 from virtual_time import run_in_virtual_time
 
 from tcop_mock.contract import observers
-from tcop_mock.contract.observers import CallableObserver, CoalescingObserver, CommandObserver, EffectPaths, UrlObserver
+from tcop_mock.contract.observers import (
+    CallableObserver,
+    CoalescingObserver,
+    CombinedObserver,
+    CommandObserver,
+    EffectPaths,
+    UrlObserver,
+    UserObserver,
+)
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.server.downstream import DownstreamRecorder
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
@@ -211,3 +220,37 @@ def test_what_shows_one_object_only_is_not_shared() -> None:
 
     asyncio.run(many())
     assert counting.looks == 3
+
+
+@pytest.mark.parametrize(
+    "paths, open_incidents",
+    [(None, ()), (EffectPaths.parse("$[*]", None), None), (EffectPaths.parse(None, "$[*]"), ())],
+)
+def test_a_command_that_prints_nothing_has_seen_nothing(paths: EffectPaths | None, open_incidents: object) -> None:
+    """As `sqlite3 -json` prints no rows: no effects, and no open incident where those are shown."""
+    snapshot = look(command("print()", paths=paths))
+    assert (snapshot.effects, snapshot.open_incidents) == ((), open_incidents)
+
+
+def test_an_observer_of_the_user_keeps_its_own_word() -> None:
+    """Whether it shows all, and what it sees."""
+
+    class Own:
+        async def observe(self, token: str) -> EffectSnapshot:
+            return EffectSnapshot((Effect(token),))
+
+    observer = UserObserver(Own())
+    assert not observer.shows_all
+    assert asyncio.run(observer.observe("ins-1")).effects == (Effect("ins-1"),)
+
+
+def test_two_observers_show_what_both_see() -> None:
+    """Effects add up; open incidents are those of whoever shows some; all is shown if both show all."""
+    rows = CallableObserver("m:f", lambda _token: EffectSnapshot((Effect("row"),)))
+    messages = CallableObserver("m:g", lambda _token: EffectSnapshot((Effect("message"),), (Effect("open"),)))
+    both = asyncio.run(CombinedObserver(rows, messages).observe("x"))
+    assert [effect.text for effect in both.effects] == ["row", "message"]
+    assert both.open_incidents == (Effect("open"),)
+    assert asyncio.run(CombinedObserver(rows, rows).observe("x")).open_incidents is None
+    assert not CombinedObserver(rows, DownstreamRecorder()).shows_all
+    assert CombinedObserver(DownstreamRecorder(), DownstreamRecorder()).shows_all

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conforming_receivers import PROCESSES, SERVERS, run_process
-from correct_receiver_variants import rate_limited, resolves_slowly
+from correct_receiver_variants import expecting, rate_limited, resolves_slowly
 from mutant_receivers import (
     BUSY_MUTANTS,
     GUARDED_MUTANTS,
@@ -26,6 +26,7 @@ from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.domain.contract import Clause, Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Profile
+from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import TargetError
 from tcop_mock.reports.reasons import reason_text
@@ -48,11 +49,24 @@ DYING = {name for name in MUTANTS if name.startswith("TCM409")}
 ALSO = {
     "TCM104-redirects-to-a-slash": {"TCM101"},
     "TCM115-reads-one-kib": {"TCM101", "TCM311", "TCM312", "TCM315"},
+    "TCM108-answers-another-session": {"TCM117"},
+    "TCM108-answers-ok": {"TCM117"},
+    "TCM108-answers-true": {"TCM117"},
     "TCM114-reads-once": {"TCM315"},
     "TCM301-status-must-be-a-number": {"TCM101"},
     "TCM301-vport-must-be-text": {"TCM101"},
+    "TCM301-notify-period-of-an-event-must-be-a-number": {"TCM317", "TCM318"},
+    "TCM302-zero-text-when-resolved": {"TCM317"},
+    "TCM206-breaks-on-what-is-no-base64": {"TCM209"},
+    "TCM303-needs-policy-id": {"TCM317", "TCM318"},
     "TCM303-needs-region": {"TCM101"},
-    "TCM307-knows-no-events": {"TCM101"},
+    "TCM304-forbids-extra-at-the-top": {"TCM317", "TCM318", "TCM319"},
+    "TCM304-forbids-extra-dimensions": {"TCM317"},
+    "TCM304-knows-the-types-of-today": {"TCM319"},
+    "TCM304-strips-what-is-new": {"TCM319"},
+    "TCM307-knows-no-events": {"TCM101", "TCM317", "TCM318"},
+    "TCM309-reads-ascii": {"TCM317"},
+    "TCM317-divides-by-the-duration-of-an-event": {"TCM318"},
 }
 """Bugs that also break other clauses: the catalogue has such bodies, or no callback is accepted at all."""
 LOCKED = {name for name in MUTANTS if name.startswith("TCM203")}
@@ -183,10 +197,46 @@ def test_text_clauses_ignore_object_names_without_a_number_sign() -> None:
         assert failed_codes(check(url, ["TCM309", "TCM310", "TCM311"])) == {"TCM311"}
 
 
-def test_misread_credentials_are_reported_as_wrong_ones() -> None:
-    """If every response is 401, the password may be wrong: no clause can be checked, and the advice says why."""
+@pytest.mark.parametrize(
+    "name, what",
+    [
+        ("TCM203-reads-latin-1", "them in Latin-1"),
+        ("TCM203-compares-the-percent-encoded-text", "them percent-encoded, as they stand in a URL"),
+        ("TCM203-knows-the-password-after-its-last-colon", "the password cut at its last colon"),
+    ],
+)
+def test_a_misreading_of_credentials_is_named(name: str, what: str) -> None:
+    """A receiver that rejects the right credentials fails TCM203, which says what it takes in their place."""
+    verdict = check_directly(GUARDED_MUTANTS[name], CREDENTIALS)
+    assert failed_codes(verdict) == {"TCM203"}
+    results = {item.clause.code: item for item in verdict.results}
+    assert results["TCM203"].findings[0].title == f"a plain firing callback: answered 401, and takes {what}"
+    assert results["TCM101"].status is ClauseStatus.ERROR
+    assert results["TCM101"].reason == "the receiver rejects the right credentials (TCM203)"
+    assert results["TCM108"].status is ClauseStatus.NOT_RUN
+
+
+@pytest.mark.parametrize(
+    "expected, what", [("a+b", "them with + for each blank"), ("a%20b", "them percent-encoded, as they stand in a URL")]
+)
+def test_a_misread_blank_is_named(expected: str, what: str) -> None:
+    """A blank becomes a plus in forms, and %20 in URLs."""
+    verdict = check_directly(expecting("alice", expected), Credentials(Secret("alice"), Secret("a b")))
+    assert what in verdict.findings[0].title
+
+
+@pytest.mark.parametrize("password", ["other:wise", "other%wise"])
+def test_wrong_credentials_are_an_error_of_the_target(password: str) -> None:
+    """If no known misreading is accepted either, the password may be wrong: no clause can be checked."""
+    with pytest.raises(TargetError, match="percent-encoded") as caught:
+        check_directly(expecting("alice", "right"), Credentials(Secret("alice"), Secret(password)))
+    assert ("cuts them at another colon" in str(caught.value)) is (":" in password)
+
+
+def test_a_misreading_is_tried_for_its_own_clause_only() -> None:
+    """Wrong credentials are sent only where TCM203 is checked: without it the target is unusable."""
     with in_thread(MUTANTS["TCM203-reads-latin-1"]) as url, pytest.raises(TargetError, match="percent-encoded"):
-        check(url, ["TCM203"])
+        check(url, ["TCM101"])
 
 
 @pytest.mark.parametrize("name", ["TCM405-is-dead-after-depth", "TCM407-serves-one-client-at-a-time"])

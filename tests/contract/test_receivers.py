@@ -11,18 +11,21 @@ from mutant_receivers import PAYLOAD_MUTANTS
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_edit import with_value, without_value
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.alarm import Form, State, encode_json
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import ReceivedRequest
 
-CATALOG, GENERATOR = Catalog.load(), Generator(7)
+CATALOG = Catalog.load()
 INFO, DIMENSIONS, CONDITIONS = "alarmObjInfo", "alarmObjInfo.dimensions", "alarmPolicyInfo.conditions"
 NAME = f"{DIMENSIONS}.objName"
 
 
-def tree(shape: str = "cvm/basic-monitoring", state: State = State.FIRING) -> Any:
+def tree(
+    shape: str = "cvm/basic-monitoring", state: State = State.FIRING, form: Form = Form.DOCUMENTED, seed: int = 7
+) -> Any:
     """Return a body as a tree."""
-    return GENERATOR.callback(GENERATOR.alarm(CATALOG.get(shape), required_state=state), state).to_dict()
+    generator = Generator(seed, form=form)
+    return generator.callback(generator.alarm(CATALOG.get(shape), required_state=state), state).to_dict()
 
 
 def but(path: str, value: object, state: State = State.FIRING) -> bytes:
@@ -37,12 +40,17 @@ def post(body: bytes) -> ReceivedRequest:
 
 
 RESOLVED = State.RESOLVED
+CAPITALS_SEED = next(
+    seed for seed in range(50) if "Key" in str(tree("cvm/events", form=Form.EVENTBRIDGE, seed=seed)["additionalMsg"])
+)
+"""A seed with which EventBridge's form has its keys in capitals."""
 BREAKING: dict[str, bytes] = {
     "TCM101-knows-no-ckafka": encode_json(tree("ckafka/consumer-group-partition")),
     "TCM301-status-must-be-text": but("alarmStatus", 1),
     "TCM301-status-must-be-a-number": but("alarmStatus", "1"),
     "TCM301-duration-must-be-a-number": but("durationTime", "500"),
     "TCM301-notify-period-must-be-a-number": but(f"{CONDITIONS}.alarmNotifyPeriod", "300"),
+    "TCM301-notify-period-of-an-event-must-be-a-number": encode_json(tree("cvm/events", form=Form.OBSERVED)),
     "TCM301-calc-value-must-be-text": but(f"{CONDITIONS}.calcValue", 90),
     "TCM301-vport-must-be-text": encode_json(tree("clb/public-listener")),
     "TCM302-zero-text-when-resolved": but("recoverTime", "0", RESOLVED),
@@ -76,6 +84,11 @@ BREAKING: dict[str, bytes] = {
     "TCM312-reads-one-line": json.dumps(tree(), indent=2).encode(),
     "TCM313-chokes-on-duplicate-keys": b'{"durationTime":1,"durationTime":2}',
     "TCM314-reads-values-as-numbers": but(f"{CONDITIONS}.currentValue", ""),
+    "TCM317-needs-the-policy-type-in-chinese": encode_json(tree(form=Form.OBSERVED)),
+    "TCM317-divides-by-the-duration-of-an-event": encode_json(tree("cvm/events", form=Form.OBSERVED)),
+    "TCM318-needs-the-policy-type": encode_json(tree("cvm/events", form=Form.EVENTBRIDGE)),
+    "TCM318-reads-keys-in-small-letters": encode_json(tree("cvm/events", form=Form.EVENTBRIDGE, seed=CAPITALS_SEED)),
+    "TCM319-knows-no-cloud-events": encode_json(tree("antiddos/events", form=Form.CLOUDEVENTS)),
     "TCM401-acknowledges-broken-json": b'{"a":',
     "TCM401-breaks-on-broken-json": b'{"a":',
     "TCM402-acknowledges-an-empty-body": b"",
@@ -86,6 +99,8 @@ BREAKING: dict[str, bytes] = {
     "TCM404-acknowledges-a-wrong-encoding": b'{"a":"\xff"}',
     "TCM404-breaks-on-a-wrong-encoding": b'{"a":"\xff"}',
     "TCM408-shows-its-trace": b"{",
+    "TCM410-greets-the-object-in-html": but(NAME, "<img src=x>"),
+    "TCM410-repeats-a-broken-body": b"<img src=x>",
 }
 
 

@@ -15,7 +15,7 @@ from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import builder_of, load_clauses, select_clauses
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
-from tcop_mock.contract.preflight import Preflight, run_preflight
+from tcop_mock.contract.preflight import Preflight, raise_if_no_http, raise_if_unusable, run_preflight
 from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
@@ -118,6 +118,23 @@ def test_a_target_that_cannot_be_used_is_an_error(answer: Answer, message: str) 
     assert str(caught.value).startswith("http://127.0.0.1:9/hook ")
 
 
+def test_a_target_without_http_cannot_be_judged() -> None:
+    """The cause and the advice are one line."""
+    with pytest.raises(TargetError, match=r"^http://h/ is no HTTP receiver: it speaks TLS: write https://$"):
+        raise_if_no_http("it speaks TLS: write https://", Target.parse("http://h/"))
+    raise_if_no_http("", Target.parse("http://h/"))
+
+
+@pytest.mark.parametrize("detail", ["Hostname mismatch, certificate is not valid for 'h'.", "self-signed certificate"])
+def test_a_certificate_that_does_not_verify_is_no_question_of_tls(detail: str) -> None:
+    """The hint is about the certificate alone, and the sentence has one end."""
+    attempt = Attempt(Outcome.TLS, 0.0, 0.0, 0.0, detail=detail)
+    with pytest.raises(TargetError) as caught:
+        raise_if_unusable(attempt, Target.parse("https://h/"), 0.0)
+    ending = f"{detail.rstrip('.')}; `--insecure` does not verify its certificate"
+    assert str(caught.value) == f"https://h/ cannot be reached: {ending}"
+
+
 def test_wrong_credentials_are_told_without_showing_them() -> None:
     """A target that refuses its own credentials wants other ones; neither is shown."""
     with pytest.raises(TargetError) as caught:
@@ -128,8 +145,8 @@ def test_wrong_credentials_are_told_without_showing_them() -> None:
 
 
 def test_a_starting_receiver_is_waited_for() -> None:
-    """Refusals and 503 are waited out; the first other answer counts."""
-    answers = [REFUSED, REFUSED, (Outcome.REJECTED, 503, 0.01)]
+    """Refusals, 503, and the 404 of a gateway without routes are waited out; the first other answer counts."""
+    answers = [REFUSED, (Outcome.REJECTED, 404, 0.01), (Outcome.REJECTED, 503, 0.01)]
     post = FakePost(lambda _push, number: answers[number] if number < 3 else OK)
     _play(_run(post, ["TCM104"], wait_s=10.0))
     assert post.slept_s == [0.1, 0.1, 0.1]

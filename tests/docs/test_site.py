@@ -83,6 +83,16 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing_from_elsewhere(
     assert [style for style in styles if ELSEWHERE.match("".join(style).strip("'\""))] == []
 
 
+def test_a_picture_is_shown_and_fetches_nothing() -> None:
+    """Every picture is on a page or in the README, with a text; those in SVG name no address to fetch."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *DOCS.rglob("*.md")])
+    pictures = [file for file in (DOCS / "pictures").iterdir() if file.suffix != ".txt"]
+    assert len(pictures) >= 3
+    assert [file.name for file in pictures if not re.search(rf"!\[[^\]]{{20,}}\]\([./a-z]*{file.name}\)", pages)] == []
+    drawn = "".join(file.read_text(encoding="utf-8") for file in pictures if file.suffix == ".svg")
+    assert re.findall(r"url\((?!#)[^)]*\)|href=|@import|<script", drawn) == []
+
+
 def test_every_assumption_of_a_profile_has_its_reason() -> None:
     """The page of assumptions explains every assumption of a profile, and no others."""
     profiles = (ROOT / "contracts" / "profiles").glob("*.toml")

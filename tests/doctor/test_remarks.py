@@ -101,6 +101,7 @@ def test_certificates_that_expire() -> None:
         (attempt(204), Severity.FINE, ""),
         (attempt(302), Severity.PROBLEM, "see redirect"),
         (attempt(403), Severity.PROBLEM, "see auth"),
+        (attempt(404), Severity.PROBLEM, "check the path of the URL"),
         (attempt(500, detail="why"), Severity.PROBLEM, "see the receiver's log"),
         (attempt(None, outcome=Outcome.TIMED_OUT), Severity.PROBLEM, "see the receiver's log"),
     ],
@@ -123,6 +124,20 @@ def test_responses(seen: Attempt, grade: Severity, fix: str) -> None:
 def test_time(seen: Attempt, grade: Severity) -> None:
     """More than half of the five seconds is a note, all of them are a problem."""
     assert checks.check_latency(seen, RULES).severity is grade
+
+
+def test_a_target_without_http_is_told_by_its_protocol() -> None:
+    """The likely cause is the meaning, and what to write is the advice."""
+    remark = checks.check_status(attempt(None, outcome=Outcome.BAD_ANSWER), "it speaks TLS (first bytes b'x'): do y")
+    assert (remark.meaning, remark.fix) == ("it speaks TLS (first bytes b'x')", "do y")
+    remark = checks.check_tls(PLAIN, TlsProbe(error="e"), NOW, "it speaks HTTP without TLS: write http://")
+    assert (remark.severity, remark.fix) == (Severity.PROBLEM, "write http://")
+
+
+def test_credentials_that_are_rejected_are_checked_not_asked_for() -> None:
+    """The advice to write credentials would be idle where they are written."""
+    assert checks.check_auth(GUARDED, attempt(401), None).fix.startswith("check user and password")
+    assert checks.check_auth(PLAIN, attempt(401), None).fix.startswith("put USER:PASSWORD@")
 
 
 BASIC = (("WWW-Authenticate", 'Basic realm="x"'),)

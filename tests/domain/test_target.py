@@ -129,9 +129,9 @@ def test_userinfo_is_decoded_and_removed(start: str, userinfo: str, user: str, p
         ("\u2100.test", "its host is not a valid name or address"),
         ("user:s3cret@a\u0628.test", "its host is not a valid name or address"),
         ("http://us\u2100r:s3cret/x@host", "its host is not a valid name or address"),
-        ("http://user:s3cret/x@host", "HOST[:PORT]"),
-        ("http://user:s3cret?x@host", "HOST[:PORT]"),
-        ("http://user:s3cret#x@host", "HOST[:PORT]"),
+        ("http://user:s3cret/x@host", "must be percent-encoded"),
+        ("http://user:s3cret?x@host", "must be percent-encoded"),
+        ("http://user:s3cret#x@host", "must be percent-encoded"),
         ("http://user:s3cret@ho st", "blanks and control characters"),
         ("http://user:s3cret @host", "blanks and control characters"),
         ("http://user:s3cret@host/a b", "blanks and control characters"),
@@ -154,6 +154,25 @@ def test_an_unusable_text_is_an_error(text: str, problem: str) -> None:
     assert message.endswith("; write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]")
     assert "\n" not in message
     assert "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("http://127.0.0.1:8080/", True),
+        ("http://127.8.0.1/", True),
+        ("http://[::1]/", True),
+        ("localhost:9", True),
+        ("http://a.localhost/", True),
+        ("main:app/tcop", True),
+        ("http://10.0.0.1/", False),
+        ("http://[fe80::1%25eth0]/", False),
+        ("http://localhost.example/", False),
+    ],
+)
+def test_a_target_is_on_this_machine_or_not(text: str, expected: object) -> None:
+    """By its address or name alone: nothing is looked up."""
+    assert Target.parse(text).is_on_this_machine is expected
 
 
 def test_a_long_bad_name_is_rejected_at_once() -> None:

@@ -126,10 +126,11 @@ def test_half_a_surrogate_pair_stays_escaped() -> None:
 
 
 def test_a_report_holds_the_requests_of_its_findings() -> None:
-    """With how they were sent; a finding without its request is named, with the command that sends the clause."""
+    """With how they were sent; a finding that they do not show is named, with the command that does."""
     plain: dict[str, Any] = {"method": "PUT", "url": "http://h/", "headers": [["X-A", "1"], ["Host", "h"]]}
-    plain |= {"body": "a=b", "body_encoding": "utf-8", "credentials": True}
+    plain |= {"body": "a=b", "body_encoding": "utf-8", "credentials": "wrong-user", "asserted": False}
     plain |= {"truncate_at": 3, "segments": [2, 1], "chunked": False}
+    plain |= {"query": "q=1", "keep_alive": True, "reuse_connection": False}
     binary = plain | {"headers": [], "body": "/w==", "body_encoding": "base64", "chunked": True, "segments": []}
     findings: list[dict[str, Any]] = [
         {"title": "t", "reproduce": {"requests": [plain, binary]}},
@@ -140,18 +141,21 @@ def test_a_report_holds_the_requests_of_its_findings() -> None:
     outgoing = first.to_outgoing(None)
     assert (first.location, first.body, first.method, first.headers) == ("TCM1 t", b"a=b", "PUT", (("X-A", "1"),))
     assert (outgoing.truncate_at, outgoing.segment_sizes, outgoing.chunked) == (3, (2, 1), False)
-    assert (second.location, second.body, second.chunked) == ("TCM1 t", b"\xff", True)
-    reason = "the report does not hold its request: tcop-mock replay TCM1/N sends its cases"
+    assert (outgoing.query, outgoing.keep_alive, outgoing.reuse_connection) == ("q=1", True, False)
+    assert first.reproduced is not None
+    assert (first.reproduced.credential_variant, first.reproduced.is_asserted) == ("wrong-user", False)
+    assert (second.location, second.body, second.to_outgoing(None).chunked) == ("TCM1 t", b"\xff", True)
+    reason = "one request does not show it; run `tcop-mock check TARGET --clauses TCM1`"
     assert warnings == [f"TCM1 v was skipped: {reason}"]
     clauses[0]["findings"] = findings[1:]
-    with pytest.raises(UsageError, match="TCM1/N"):
+    with pytest.raises(UsageError, match="--clauses TCM1"):
         read_requests(json.dumps({"version": 1, "clauses": clauses}).encode(), "f")
 
 
 def test_a_damaged_body_of_a_report_is_not_sent() -> None:
     """The error is one of those that the reader reports as a damaged document."""
     with pytest.raises(ValueError, match="the compressed body is damaged: "):
-        parse_request({"body": "e30=", "body_encoding": "gzip+base64"})
+        parse_request({"method": "POST", "url": "", "headers": [], "body": "e30=", "body_encoding": "gzip+base64"})
 
 
 def _entry(method: str, url: str = "http://h/a", body: str = "", time: str = "", **post_data: Any) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from load_samples import make_plan, second_stats
 
 from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import LoadModel
 from tcop_mock.load.aggregate import StatsAggregator, merge_points
 from tcop_mock.load.stats import SHORT_BATCH, Counters, SecondStats, StatsRecorder
 
@@ -143,6 +145,30 @@ def test_a_machine_that_has_nothing_left_is_a_note() -> None:
     [note] = tally.summary().notes
     assert "Too many open files" in note
     assert "ulimit -n" in note
+
+
+@pytest.mark.parametrize(
+    "in_flight, late, model, is_noted",
+    [
+        (10, 3, LoadModel.OPEN, True),
+        (10, 3, LoadModel.SCRIPT, True),
+        (10, 0, LoadModel.OPEN, False),
+        (8, 3, LoadModel.OPEN, False),
+        (10, 3, LoadModel.CLOSED, False),
+    ],
+)
+def test_a_load_that_the_tool_held_back_is_a_note(
+    in_flight: int,
+    late: int,
+    model: LoadModel,
+    is_noted: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    """The note names the flag and for how long; lateness for another reason has none."""
+    tally = StatsAggregator(replace(make_plan(), model=model, max_inflight=10))
+    tally._series = [second_stats(0, in_flight=in_flight, late=late), second_stats(1, in_flight=2)]
+    notes = tally.summary().notes
+    assert bool(notes) is is_noted
+    assert all("--max-inflight 10 was reached at the end of 1 of 2 s" in note for note in notes)
 
 
 def test_nothing_came_to_nothing() -> None:

@@ -37,14 +37,16 @@ def test_it_keeps_the_schema_of_actions(root: Path) -> None:
 
 
 def test_the_page_shows_what_is_taken(root: Path, tmp_path: Path) -> None:
-    """The pipelines in docs/ci.md are valid for GitHub and GitLab, and pass only inputs that the action has."""
+    """The pipelines in docs/ci.md are valid for GitHub and GitLab, and name only inputs and hooks that exist."""
     page = blocks((root / "docs" / "ci.md").read_text(encoding="utf-8"))
-    github, gitlab = [block.code for block in page if block.lang == "yaml"]
+    github, gitlab, hooks = [block.code for block in page if block.lang == "yaml"]
     for schema, code in (("github-workflows", github), ("gitlab-ci", gitlab)):
         (tmp_path / "page.yml").write_text(code, encoding="utf-8")
         require_valid(tmp_path / "page.yml", schema)
     [step] = [step for step in YAML(typ="safe").load(github)["jobs"]["contract"]["steps"] if "with" in step]
     assert set(step["with"]) <= set(YAML(typ="safe").load(root / "action.yml")["inputs"])
+    named = [hook["id"] for repository in YAML(typ="safe").load(hooks)["repos"] for hook in repository["hooks"]]
+    assert named == [hook["id"] for hook in YAML(typ="safe").load(root / ".pre-commit-hooks.yaml")]
 
 
 def test_no_input_is_part_of_a_script(action: Any) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.api import run_in_thread
+from tcop_mock.domain.delivery import Attempt, Delivery, Outcome
 from tcop_mock.testing.senders import require_asyncio
+from tcop_mock.transport.caller import call_user, run_beside
 
 if TYPE_CHECKING:
     from pytester_runs import RunPytest
@@ -77,10 +78,14 @@ def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
     """What is raised in the thread that waits cancels the work; what the work raises comes through."""
     cancelled = []
 
+    def interrupts() -> None:
+        raise KeyboardInterrupt
+
     async def work() -> None:
         try:
+            await call_user(interrupts)
             await asyncio.Event().wait()
-        except asyncio.CancelledError:
+        except (RuntimeError, asyncio.CancelledError):
             cancelled.append(True)
             raise
 
@@ -88,27 +93,41 @@ def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        run_in_thread(fails())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("concurrent.futures.Future.result", _interrupted_once())
-        with pytest.raises(KeyboardInterrupt):
-            run_in_thread(work())
+        run_beside(fails())
+    with pytest.raises(KeyboardInterrupt):
+        run_beside(work())
     assert cancelled == [True]
 
 
-def _interrupted_once() -> object:
-    from concurrent.futures import Future  # noqa: PLC0415 - it is patched outside
+def test_a_delivery_that_fails_is_readable(inner: RunPytest) -> None:
+    """Its end in a line, and the exception of the app with the frames of the user."""
+    result = inner(
+        """
+def test_state(tcop_sender, tcop_alarm):
+    assert tcop_sender.send(tcop_alarm("cvm/basic-monitoring", "resolved")).accepted
+""",
+        target="lambda alarm: alarm['nosuch']",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*where False = <Delivery cvm/basic-monitoring resolved: rejected 500 (KeyError: 'nosuch' *), 4 attempts>*",
+            "*Captured app error call*",
+            "*File *conftest.py*",
+            "KeyError: 'nosuch'",
+        ]
+    )
 
-    real, calls = Future.result, []
 
-    def result(self: Future[object], timeout: float | None = None) -> object:
-        calls.append(self)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return real(self, timeout)
-
-    return result
+def test_a_delivery_says_how_it_ended() -> None:
+    """With the status, the answer and the number of attempts, as far as there are any."""
+    rejected = Attempt(Outcome.REJECTED, 0.0, 0.0, 0.0, status=500, body=b"Internal Server Error")
+    late = Attempt(Outcome.TIMED_OUT, 0.0, 0.0, 0.0, detail="no answer inside 5 s")
+    acked = Attempt(Outcome.ACKED, 0.0, 0.0, 0.0, status=200, body=b"ok")
+    assert repr(Delivery((rejected,))) == "<Delivery rejected 500 'Internal Server Error', 1 attempt>"
+    assert repr(Delivery((rejected, late), "mine")) == "<Delivery mine: timed_out (no answer inside 5 s), 2 attempts>"
+    assert repr(Delivery((acked,))) == "<Delivery acked 200, 1 attempt>"
+    assert repr(Delivery(())) == "<Delivery 0 attempts>"
 
 
 def test_only_asyncio_can_await() -> None:

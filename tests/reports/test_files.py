@@ -55,7 +55,20 @@ def test_a_device_or_pipe_is_written_to(tmp_path: Path) -> None:
     write_report("/dev/null", b"report")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)  # noqa: PTH116 - Path.stat is the same
     assert require_writable("/dev/null") == Path("/dev/null")
+    with pytest.raises(UsageError, match="report '/dev/full' cannot be written: No space left on device"):
+        write_report("/dev/full", b"report")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_left_is_no_error_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is handled where all output is."""
+
+    def leave(_path: Path, _content: bytes) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(Path, "write_bytes", leave)
+    with pytest.raises(BrokenPipeError):
+        write_report("/dev/null", b"report")
 
 
 @pytest.mark.parametrize(

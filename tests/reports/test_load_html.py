@@ -125,6 +125,15 @@ def test_the_charts_stay_within_their_frame() -> None:
     assert found.classes("polyline").count("line a") == 2 + 1  # two stretches, and the key
 
 
+def test_a_second_between_seconds_without_acks_is_a_dot() -> None:
+    """A line of one point would be invisible, and it may be the worst of all."""
+    alone = tuple(replace(point, acked=point.acked if point.at_s == 25 else 0) for point in SUMMARY.series)
+    found = page(replace(SUMMARY, series=alone))
+    dots = [attrs for tag, attrs in found.tags if tag == "polyline" and "single" in (attrs.get("class") or "")]
+    assert dots
+    assert all(len(set((dot["points"] or "").split())) == 1 and " " in (dot["points"] or "") for dot in dots)
+
+
 @pytest.mark.parametrize(
     "load, cls, headline",
     [

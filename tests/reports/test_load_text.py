@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -52,6 +53,21 @@ def events(summary: LoadSummary) -> list[LoadEvent]:
     return [LoadStarted(summary.plan), *ticks, LoadFinished(summary)]
 
 
+class DumbTerminal(io.StringIO):
+    """A terminal that cannot move its cursor."""
+
+    def isatty(self) -> bool:
+        """Return that it is one."""
+        return True
+
+
+def test_a_pipe_gets_whole_sentences() -> None:
+    """A search by line finds the seed, whatever the target is called."""
+    first_line = rendered(io.StringIO(), SUMMARIES["long"]).splitlines()[0]
+    assert first_line.startswith("tcop-mock ")
+    assert ", seed " in first_line
+
+
 def rendered(stream: io.StringIO, summary: LoadSummary, **environ: str) -> str:
     """Return the output for a load."""
     with console_for(stream, LoadConsoleFormatter(), environ) as report:
@@ -71,8 +87,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_the_summary_fits_80_columns_of_ascii(name: str) -> None:
-    """On a pipe the summary has no colours, only ASCII, no line over 80 columns, and no password."""
-    written = rendered(io.StringIO(), SUMMARIES[name])
+    """On a terminal without control codes it has only ASCII, no line over 80 columns, and no password."""
+    written = rendered(DumbTerminal(), SUMMARIES[name], TERM="dumb")
     assert written.isascii()
     assert "\x1b" not in written
     assert "s3cret" not in written
@@ -187,3 +203,15 @@ def test_characters_that_the_stream_lacks_are_escaped() -> None:
     PlainConsole(stream, LoadConsoleFormatter())(LoadStarted(make_plan(title="云")))
     assert rb"\u4e91" in raw.getvalue()
     assert summary_lines(make_summary(), 80)
+
+
+def test_nobody_acked_is_no_time() -> None:
+    """Without an ack there is no percentile: a dash, not 0 us. A note comes before all figures."""
+    quiet = tuple(replace(point, acked=0, p99_s=0.0) for point in make_summary().series)
+    summary = make_summary(series=quiet, ack_times=Distribution(), lateness=Distribution(), notes=("held back",))
+    written = rendered(io.StringIO(), summary)
+    assert "0 us" not in written
+    assert "p50 -, p99 -, max - after the intended start" in written
+    assert written.index("note: held back") < written.index("attempts")
+    event = SecondElapsed(quiet[0], 10, 10)
+    assert "p99 -  in flight" in progress_line(event, None)

@@ -11,7 +11,9 @@ from tcop_mock.reports.text import display_width, wrap
 WORDS = st.lists(st.text("ab云，é", min_size=1, max_size=12), max_size=12)
 
 
-@pytest.mark.parametrize("text, taken", [("abc", 3), ("云服务器", 8), ("e\u0301", 1), ("é", 1), ("Ａ", 2), ("", 0)])
+@pytest.mark.parametrize(
+    "text, taken", [("abc", 3), ("云服务器", 8), ("e\u0301", 1), ("é", 1), ("Ａ", 2), ("✅", 2), ("", 0)]
+)
 def test_columns_are_those_of_a_terminal(text: str, taken: int) -> None:
     """Wide characters take two columns, combining marks none, all others one."""
     assert display_width(text) == taken

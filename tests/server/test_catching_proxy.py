@@ -332,7 +332,7 @@ def test_forms_are_read() -> None:
             "http://hooks.slack.com/services/x", "hooks.slack.com", b"payload=%7B%22text%22%3A%22a%22%7D", form
         )
         telegram = post(
-            "http://api.telegram.org/bot1/sendMessage", "api.telegram.org", b"chat_id=1&text=%E5%90%8D", form
+            "http://api.telegram.org/bot1:t/sendMessage", "api.telegram.org", b"chat_id=1&text=%E5%90%8D", form
         )
         return [await client.send(slack), await client.send(telegram)]
 

@@ -10,7 +10,15 @@ import pytest
 
 from tcop_mock.domain.delivery import Attempt, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.server.downstream import DownstreamRecorder, ReceivedMessage, delay, fail_with_200, refuse
+from tcop_mock.server.downstream import (
+    DownstreamRecorder,
+    ReceivedMessage,
+    delay,
+    fail_with_200,
+    hang,
+    refuse,
+    reject_content,
+)
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -86,10 +94,12 @@ def test_groups_and_services_are_counted_apart() -> None:
 
 
 def test_a_rejected_message_has_a_reason() -> None:
-    """It is not an effect; a body that is not JSON is recorded as text."""
+    """It is not an effect; a body that is not JSON is recorded as text; a wrong address is not about the message."""
     recorder = DownstreamRecorder()
     _, snapshot = sent(("/wecom/send", WECOM), ("/slack", b"\xff no JSON"), recorder=recorder)
-    assert (snapshot.count, len(snapshot.rejected)) == (0, 2)
+    assert (snapshot.count, [effect.location for effect in snapshot.rejected]) == (0, ["/slack"])
+    assert not recorder.refusals_by("wecom")
+    assert len(recorder.refusals_by("slack")) == 1
     assert (
         recorder.describe_refusals()
         == "/wecom answered errcode 93000: invalid webhook url; /slack answered invalid_payload"
@@ -103,6 +113,22 @@ def test_a_rejected_message_has_a_reason() -> None:
         (refuse, "/wecom?key=k", 503, b"wecom is down\n"),
         (fail_with_200, "/wecom?key=k", 200, b'{"errcode": 45009, "errmsg": "api freq out of limit"}'),
         (fail_with_200, "/feishu", 200, b'{"code": 11232, "msg": "frequency limited", "data": {}}'),
+        (
+            fail_with_200,
+            "/dingtalk?access_token=t",
+            200,
+            b'{"errcode": 130101, "errmsg": "send too fast, exceed 20 times per minute"}',
+        ),
+        (reject_content, "/wecom?key=k", 200, b'{"errcode": 40058, "errmsg": "content exceed max length"}'),
+        (reject_content, "/dingtalk?access_token=t", 200, b'{"errcode": 400106, "errmsg": "empty content"}'),
+        (reject_content, "/feishu", 200, b'{"code": 9499, "msg": "Bad Request", "data": {}}'),
+        (
+            reject_content,
+            "/pagerduty/v2/enqueue",
+            400,
+            b'{"status": "invalid event", "message": "Event object is invalid", "errors": ["rejected for good"]}',
+        ),
+        (hang, "/wecom?key=k", None, b""),
         (delay(9.0), "/wecom?key=k", None, b""),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_system_without_certificates_has_ours(
     class Paths:
         cafile = path
 
-    monkeypatch.setattr(certificates.ssl, "get_default_verify_paths", Paths)
+    monkeypatch.setattr("ssl.get_default_verify_paths", Paths)
     authority = CertificateAuthority.create()
     assert authority is not None
     files = authority.write_files(tmp_path)

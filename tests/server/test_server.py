@@ -178,6 +178,32 @@ def test_invalid_and_too_large_requests_are_rejected(request_bytes: bytes, statu
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    "request_bytes, reason",
+    [
+        (
+            b"\x16\x03\x01\x00\x05hello",
+            "a TLS handshake came in place of a request: write http:// in the URL of the sender",
+        ),
+        (POST + b"Content-Length: 1001\r\n\r\n", "a request has a body that is too long"),
+        (POST + b"Authorization s3cret\r\n\r\n", "a request is not HTTP/1.1: illegal header line"),
+        (POST, "a request did not end within 0.1 s"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_reported(request_bytes: bytes, reason: str) -> None:
+    """Its reason names what the client has to change, and holds nothing that may be secret."""
+    reasons: list[str] = []
+
+    async def run() -> None:
+        server = HttpServer(echo, max_body_bytes=CAP, timeout_s=0.1, on_unreadable=reasons.append)
+        async with server, wired(server) as wire:
+            await wire.send(request_bytes)
+            await wire.rest()
+
+    asyncio.run(run())
+    assert reasons == [reason]
+
+
 def test_a_body_of_the_maximum_length_is_accepted() -> None:
     """The limit is the longest accepted body."""
 

@@ -13,6 +13,7 @@ from tcop_mock.domain.alarm import State
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.shape import Lang
 from tcop_mock.domain.target import Secret
+from tcop_mock.server.downstream import ReceivedMessage
 from tcop_mock.server.http_server import ReceivedRequest
 from tcop_mock.server.stubs import RATE_LIMITS, SERVICES, StubResponse, StubServices
 from tcop_mock.transport import pagerduty, wecom
@@ -30,6 +31,7 @@ WECOM = "/wecom/cgi-bin/webhook/send?key=693a91f6"
 DINGTALK = "/dingtalk/robot/send?access_token=66ab"
 FEISHU = "/feishu/open-apis/bot/v2/hook/f19"
 SLACK = "/slack/services/T0/B0/X"
+TELEGRAM = "/telegram/bot123456:ABC-DEF/sendMessage"
 PAGERDUTY = "/pagerduty/v2/enqueue"
 ACCEPTED = {
     PAGERDUTY: EVENT,
@@ -37,6 +39,9 @@ ACCEPTED = {
     DINGTALK: {"msgtype": "markdown", "markdown": {"title": "t", "text": "x"}},
     FEISHU: {"msg_type": "text", "content": {"text": "x"}},
     SLACK: {"text": "x"},
+    TELEGRAM: {"chat_id": -100, "text": "x"},
+    "/discord/api/webhooks/1/t": {"content": "x"},
+    "/teams/webhookb2/x": {"text": "x"},
     "/json/any/where": [1],
 }
 
@@ -65,9 +70,9 @@ def test_each_stub_has_a_sample() -> None:
     assert {path.split("/")[1] for path in ACCEPTED} == SERVICES.keys()
 
 
-@pytest.mark.parametrize("path", ACCEPTED)
+@pytest.mark.parametrize("path", sorted(ACCEPTED.keys() - {TELEGRAM}))
 def test_each_stub_accepts_only_post(path: str) -> None:
-    """A GET is not a message."""
+    """A GET is not a message, except for Telegram."""
     assert _respond(path, b"", method="GET").reply.status == 405
 
 
@@ -87,8 +92,9 @@ def test_each_stub_accepts_only_post(path: str) -> None:
 )
 def test_pagerduty_rejects_what_its_api_rejects(change: dict[str, Any], error: str) -> None:
     """The response is 400 with a list of all errors."""
-    reply, note, accepted = _respond(PAGERDUTY, EVENT | change)
+    reply, note, accepted, is_setup_error = _respond(PAGERDUTY, EVENT | change)
     assert not accepted
+    assert is_setup_error is ("routing_key" in change)
     assert reply.status == 400
     document = _document(reply)
     assert document["status"] == "invalid event"
@@ -138,6 +144,50 @@ def test_slack_and_json_reject_with_a_status() -> None:
     assert _respond(SLACK, {"blocks": []}).reply.body == b"no_text"
     assert _respond("/json", b"x").reply.status == 400
     assert _respond("/json", b"null").reply.status == 200
+    assert _respond("/json", b"text=cpu+%E5%91%8A&state=1").reply.status == 200
+
+
+@pytest.mark.parametrize(
+    "path, body, status, description",
+    [
+        (TELEGRAM, b"chat_id=-100&text=cpu+%3E+90", 200, "ok"),
+        (TELEGRAM.replace("sendMessage", "sendmessage/"), {"chat_id": "@ops", "text": "x" * 4096}, 200, "ok"),
+        (f"{TELEGRAM}?chat_id=1&text=x", b"", 200, "ok"),
+        (TELEGRAM.replace("sendMessage", "getMe"), b"", 200, "getMe"),
+        (TELEGRAM, {"text": "x"}, 400, "Bad Request: chat_id is empty"),
+        (TELEGRAM, {"chat_id": 1, "text": " "}, 400, "Bad Request: message text is empty"),
+        (TELEGRAM, {"chat_id": 1, "text": "x" * 4097}, 400, "Bad Request: message is too long"),
+        (TELEGRAM, [1], 400, "Bad Request: chat_id is empty"),
+        ("/telegram/sendMessage", {"chat_id": 1, "text": "x"}, 404, "Not Found"),
+    ],
+)
+def test_telegram_takes_forms_and_json(path: str, body: Any, status: int, description: str) -> None:
+    """Parameters come in the query, as a form or as JSON; errors are in status and body."""
+    response = _respond(path, body)
+    assert (response.reply.status, response.note) == (status, description)
+    document = _document(response.reply)
+    assert document["ok"] is response.is_accepted is (status == 200)
+    assert document.get("description", description) == description
+
+
+def test_telegram_takes_get() -> None:
+    """The Bot API is also called by GET, with everything in the query."""
+    assert _respond(f"{TELEGRAM}?chat_id=1&text=x", b"", method="GET").is_accepted
+    assert not _respond(TELEGRAM, {"chat_id": 1, "text": "x"}, method="PUT").is_accepted
+
+
+@pytest.mark.parametrize("body", [b"chat_id=1&text=%E5%91%8A%E8%AD%A6", b'{"chat_id": 1, "text": "\\u544a\\u8b66"}'])
+def test_a_message_is_read_from_a_form_and_from_json(body: bytes) -> None:
+    """The text of a message has no escapes of forms or JSON."""
+    message = ReceivedMessage.from_request("telegram", TELEGRAM, body, is_accepted=True, note="ok")
+    assert "告警" in message.text
+
+
+def test_a_message_is_read_from_a_query() -> None:
+    """A request without a body says what its query says."""
+    message = ReceivedMessage.from_request("telegram", f"{TELEGRAM}?text=a%20b", b"", is_accepted=True, note="ok")
+    assert message.text == '{"text": "a b"}'
+    assert ReceivedMessage.from_request("json", "/json", b"", is_accepted=False, note="").text == ""
 
 
 @pytest.mark.parametrize("path", [path for path in ACCEPTED if path.split("/")[1] in RATE_LIMITS])
@@ -150,12 +200,14 @@ def test_rate_limits_are_per_minute_and_key(path: str) -> None:
     rejected = _respond(path, ACCEPTED[path], stubs).reply
     assert all(reply == accepted[0] for reply in accepted)
     assert rejected != accepted[0]
-    if rejected.status == 429:
+    if path == TELEGRAM:
+        assert _document(rejected)["parameters"] == {"retry_after": 30}
+    elif rejected.status == 429:
         assert dict(rejected.headers)["Retry-After"] == "30"
     else:
         assert b"freq" in rejected.body or b"too fast" in rejected.body
-    other = EVENT | {"routing_key": KEY[::-1]} if path == PAGERDUTY else ACCEPTED[path]
-    assert _respond(f"{path}2", other, stubs).reply.status == accepted[0].status
+    other = {PAGERDUTY: EVENT | {"routing_key": KEY[::-1]}, TELEGRAM: {"chat_id": 2, "text": "x"}}
+    assert _respond(f"{path}2", other.get(path, ACCEPTED[path]), stubs).reply.status == accepted[0].status
     now_s = 60.0
     assert _respond(path, ACCEPTED[path], stubs).reply == accepted[0]
 

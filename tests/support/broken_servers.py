@@ -12,7 +12,7 @@ from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     import h11
 
@@ -69,19 +69,29 @@ class DecodesEachChunk(HttpServer):
         super().__init__(correct_receiver)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        decoded = asyncio.StreamReader()
+        await _relayed(super()._serve, lambda data: data.decode("utf-8", "replace").encode(), reader, writer)
 
-        async def relay() -> None:
-            while data := await reader.read(_READ_BYTES):
-                decoded.feed_data(data.decode("utf-8", "replace").encode())
-            decoded.feed_eof()
 
-        relay_task = asyncio.create_task(relay())
-        try:
-            await super()._serve(decoded, writer)
-        finally:
-            relay_task.cancel()
-            await asyncio.wait([relay_task])
+async def _relayed(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    change: Callable[[bytes], bytes],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """Serve a connection with each read of the socket changed."""
+    changed = asyncio.StreamReader()
+
+    async def relay() -> None:
+        while data := await reader.read(_READ_BYTES):
+            changed.feed_data(change(data))
+        changed.feed_eof()
+
+    relay_task = asyncio.create_task(relay())
+    try:
+        await serve(changed, writer)
+    finally:
+        relay_task.cancel()
+        await asyncio.wait([relay_task])
 
 
 class OneClientAtATime(HttpServer):
@@ -134,6 +144,52 @@ class LeavesTheRest(HttpServer):
             self._unread.discard(writer)
             return replace(received, body=b"rest" + received.body)
         return received
+
+
+class SendsMoreThanItAnnounces(HttpServer):
+    """Sends bytes behind the end of each response."""
+
+    def __init__(self) -> None:
+        super().__init__(correct_receiver)
+
+    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        await super()._write(writer, data + "…".encode()[1:])
+
+
+class ChangesLaterReplies(HttpServer):
+    """Changes the replies of a connection after its first one.
+
+    Args:
+        change: returns another body; called with the first body of the connection and the usual one.
+    """
+
+    def __init__(self, change: Callable[[bytes, bytes], bytes]) -> None:
+        super().__init__(correct_receiver)
+        self._change = change
+        self._first_bodies: dict[asyncio.StreamWriter, bytes] = {}
+
+    async def _respond(
+        self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
+    ) -> None:
+        def change_and_serialize(reply: Reply) -> bytes:
+            if writer in self._first_bodies and reply.status == 200:
+                reply = replace(reply, body=self._change(self._first_bodies[writer], reply.body))
+            self._first_bodies.setdefault(writer, reply.body)
+            return serialize(reply)
+
+        await super()._respond(request, change_and_serialize, writer)
+
+
+class ReadsNamesInOneCase(HttpServer):
+    """Finds the length of a body only under the name ``Content-Length``, written like this."""
+
+    def __init__(self) -> None:
+        super().__init__(correct_receiver)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _relayed(
+            super()._serve, lambda data: data.replace(b"\r\ncontent-length:", b"\r\nx-length:"), reader, writer
+        )
 
 
 class TakesWhatComes(HttpServer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
 import json
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from correct_receiver_variants import slow, with_changed_reply
+from correct_receiver_variants import html_reply, slow, with_changed_reply
 from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
@@ -112,6 +113,17 @@ def _rejecting_credentials_with(status: int) -> Callable[[], Handler]:
     return lambda: handler
 
 
+def _echoing(reply_of: Callable[[str], Reply]) -> Handler:
+    """Return a receiver that answers with the body of the request."""
+    return with_changed_reply(
+        lambda request, usual: (
+            replace(reply_of(request.body.decode("utf-8", "replace")[:4000]), status=usual.status)
+            if usual.status in {200, 400}
+            else None
+        )
+    )
+
+
 def _rejecting_known_sessions() -> Handler:
     seen: set[object] = set()
 
@@ -135,6 +147,13 @@ SERVERS: dict[str, ReceiverFactory] = {
     "answers-chunked": _factory(_with_headers(("Transfer-Encoding", "chunked"))),
     "answers-and-closes": _factory(_with_headers(("Connection", "close"))),
     "answers-409-to-a-session-it-has-seen": server_factory(_rejecting_known_sessions),
+    "answers-with-the-body-in-json": _factory(
+        _echoing(lambda text: Reply(200, json.dumps(text).encode(), (("Content-Type", "application/json"),)))
+    ),
+    "answers-with-the-body-in-escaped-html": _factory(_echoing(lambda text: html_reply(f"<p>{html.escape(text)}</p>"))),
+    "answers-with-the-body-in-plain-text": _factory(
+        _echoing(lambda text: Reply(200, text.encode(), (("Content-Type", "text/plain"),)))
+    ),
     "answers-in-100-ms": server_factory(partial(slow, 0.1)),
     "refuses-with-422": _factory(_rejecting_with(422)),
     "asks-for-credentials-with-401": server_factory(_rejecting_credentials_with(401), CREDENTIALS),

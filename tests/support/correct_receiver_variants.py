@@ -32,9 +32,16 @@ ReplyChange: TypeAlias = Callable[[ReceivedRequest, Reply], Reply | None]
 INTERNAL_ERROR = Reply(500, b"internal error\n")
 UNPROCESSABLE = Reply(422, b"unprocessable\n")
 MISSING = object()
+UNREADABLE = ("\0", "\0")
+"""User and password of a header that is not proper Basic."""
 MAX_LEVELS = 500
 ANY_SPELLING_KEYS = frozenset({"appid", "instanceid", "uinstanceid", "uninstanceid"})
 """Dimensions that every product may spell in any of these ways (TCM305)."""
+
+
+def html_reply(text: str) -> Reply:
+    """Return a reply with a text as HTML."""
+    return Reply(200, text.encode("utf-8", "replace"), (("Content-Type", "text/html; charset=utf-8"),))
 
 
 def with_changed_reply(change: ReplyChange) -> Handler:
@@ -300,10 +307,31 @@ def replying_when(condition: Callable[[ReceivedRequest], bool], reply: Reply) ->
 
 
 def presented_credentials(request: ReceivedRequest) -> tuple[str, str]:
-    """Return user and password as received; empty if there are none."""
-    token = request.header("authorization").partition(" ")[2]
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    return user, password
+    """Return user and password as received; empty if there are none, ``UNREADABLE`` if the header is malformed."""
+    if not request.header("authorization"):
+        return "", ""
+    scheme, _, token = request.header("authorization").partition(" ")
+    try:
+        user, colon, password = base64.b64decode(token, validate=True).decode().partition(":")
+    except ValueError:
+        return UNREADABLE
+    return (user, password) if colon and scheme.lower() == "basic" else UNREADABLE
+
+
+def guarded_breaking(read: Callable[[str], object]) -> Handler:
+    """Return a variant with authentication that first reads the header in a way that fails for some."""
+    guard = with_basic_auth(correct_receiver, CREDENTIALS)
+
+    def handler(request: ReceivedRequest) -> Reply | Awaitable[Reply]:
+        header = request.header("authorization")
+        try:
+            if header:
+                read(header)
+        except (ValueError, TypeError, IndexError):
+            return INTERNAL_ERROR
+        return guard(request)
+
+    return handler
 
 
 def guarded_except(is_let_in: Callable[[ReceivedRequest], bool]) -> Handler:
@@ -365,8 +393,11 @@ def split_at_every_colon(request: ReceivedRequest) -> Reply:
     return correct_receiver(request) if is_valid else Reply(401)
 
 
-def read_as_latin_1(request: ReceivedRequest) -> Reply:
-    """Decode the credentials with another encoding than they were sent in."""
-    pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode("latin-1")
-    is_valid = pair == f"{CREDENTIALS.user.reveal()}:{CREDENTIALS.password.reveal()}"
-    return correct_receiver(request) if is_valid else Reply(401)
+def expecting(user: str, password: str, encoding: str = "utf-8") -> Handler:
+    """Return a variant with authentication that accepts only this pair, after decoding the token."""
+
+    def handler(request: ReceivedRequest) -> Reply:
+        pair = base64.b64decode(request.header("authorization").partition(" ")[2]).decode(encoding, "replace")
+        return correct_receiver(request) if pair == f"{user}:{password}" else Reply(401)
+
+    return handler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcop_mock.domain.delivery import Transport
+    from tcop_mock.domain.target import Credentials
 
 _BEIJING = timezone(timedelta(hours=8))
 _MAX_TRIES = 200
+_DAY_S = 86_400.0
+_HOLDS_THE_LINE = frozenset({"stops-at-what-is-rejected", "gives-up-after-20-s"})
+"""Bugs and habits that send no message before the one before it was taken or given up."""
+_NO_TIMES = ("0", 0, "", None)
 _RETRY_PAUSE_S = 0.1
-_NOTIFIES_ALWAYS = frozenset({"forwards-each-attempt", "looks-before-it-writes"})
+_NOTIFIES_ALWAYS = frozenset({"forwards-each-attempt", "looks-before-it-writes", "remembers-ten", "remembers-for-5-s"})
 """Bugs that send a notice even if no incident changes."""
 
 
@@ -39,8 +45,13 @@ def describe_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
         "what": metric_or_event,
         "object": next(filter(None, names), json.dumps(dimensions)),
         "policy": alarm["alarmPolicyInfo"]["policyName"],
-        "since": _parse_beijing_time(alarm["firstOccurTime"]),
+        "since": _parse_beijing_time(time_of(alarm, "firstOccurTime")),
     }
+
+
+def time_of(alarm: dict[str, Any], name: str) -> Any:
+    """Return a time of a callback, which the oldest ones have inside the policy."""
+    return alarm.get(name, alarm["alarmPolicyInfo"].get(name))
 
 
 def _parse_beijing_time(text: str) -> str:
@@ -57,6 +68,9 @@ class IncidentReceiver:
         delay_s: delay of its work after the response.
         forwards_before_reply: whether it forwards before it responds.
         transport: returns the transport to a URL to which it forwards.
+        one_by_one: whether it sends one message at a time.
+        time_limit_s: of a request to the downstream service.
+        credentials: the credentials that it wants.
     """
 
     bug: str = ""
@@ -64,21 +78,31 @@ class IncidentReceiver:
     delay_s: float = 0.0
     forwards_before_reply: bool = False
     transport: Callable[[Target], Transport] = HttpTransport
+    one_by_one: bool = False
+    time_limit_s: float = 10.0
+    credentials: Credentials | None = None
     downstream: str = ""
     notices: list[dict[str, Any]] = field(default_factory=list)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sessions: set[str] = field(default_factory=set)
     closed_keys: set[str] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    seen_at_s: dict[str, float] = field(default_factory=dict)
+    line: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, received: ReceivedRequest) -> Reply:
         """Respond to a callback, or show the state."""
         if received.method == "GET":
             return self._state() if received.path.startswith("/state") else Reply(404)
-        reply = correct_receiver(received)
-        alarm = json.loads(received.body) if reply.status == 200 else {}
+        if self.bug == "is-busy-while-it-forwards" and self.tasks:
+            return Reply(503)
+        reply = self._check(received)
+        alarm = json.loads(received.body) if reply.status == 200 else self._read_rejected(received.body)
+        if reply.status == 200 and self.bug == "cuts-at-1-kib" and len(received.body) > 1024:
+            return reply
         if "alarmPolicyInfo" not in alarm:
-            return Reply(400) if reply.status == 200 else reply
+            return await self._answer_other_body(alarm, reply)
+        if self.bug == "reads-latin-1":
+            alarm = json.loads(received.body.decode("latin-1"))
         shortcut = self._reject_known(alarm) or self._shortcut_reply(alarm, reply)
         if shortcut is not None:
             return shortcut
@@ -89,9 +113,47 @@ class IncidentReceiver:
             await task
         return reply
 
+    async def _answer_other_body(self, alarm: dict[str, Any], reply: Reply) -> Reply:
+        """Return the reply to a body that is no alarm."""
+        if reply.status == 200 and not alarm:
+            await self._meet_verification()
+            return reply
+        if reply.status == 400 and self.bug == "accepts-broken-bodies":
+            return Reply(200)
+        return Reply(400) if reply.status == 200 else reply
+
+    def _check(self, received: ReceivedRequest) -> Reply:
+        """Return the reply to a request, by its credentials and its body."""
+        if self.credentials and received.header("authorization") != f"Basic {self.credentials.token().reveal()}":
+            return Reply(401)
+        return correct_receiver(received)
+
+    def _read_rejected(self, body: bytes) -> dict[str, Any]:
+        """Return what a receiver makes of a rejected body that acts before it checks; an empty alarm if nothing."""
+        if self.bug == "writes-what-it-rejects":
+            self.notices.append({"rejected": body.decode("utf-8", "replace")})
+        if self.bug != "acts-before-it-checks":
+            return {}
+        try:
+            value, _ = json.JSONDecoder().raw_decode(body.decode("utf-8", "replace"))
+        except ValueError:
+            return {}
+        alarm: dict[str, Any] = value[0] if isinstance(value, list) else value
+        return alarm
+
+    async def _meet_verification(self) -> None:
+        """Do what a bug does with a body that is no alarm."""
+        if self.bug == "audits-the-verification":
+            self.notices.append({"verified": True})
+        if self.bug == "opens-on-verification":
+            self.incidents["verification"] = {"status": "open", "object": None}
+        if self.bug == "forwards-the-verification":
+            target = Target.parse(f"{self.downstream}/slack/services/T/B/x")
+            await self.transport(target)(OutgoingRequest(b'{"text": "undefined is undefined"}'), deadline_s=10.0)
+
     def _reject_known(self, alarm: dict[str, Any]) -> Reply | None:
         """Return the rejection of known sessions or alarms, for bugs that reject them."""
-        if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.sessions:
+        if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.seen_at_s:
             return Reply(409 if self.bug == "conflicts" else 500)
         firing = str(alarm["alarmStatus"]) == "1"
         known_keys = {"breaks-on-repeats": self.incidents if firing else (), "breaks-on-ended": self.closed_keys}.get(
@@ -111,6 +173,13 @@ class IncidentReceiver:
         """Return the reply to alarms that a bug drops or rejects."""
         is_event, is_resolved = alarm.get("alarmType") == "event", str(alarm["alarmStatus"]) == "0"
         is_tke = alarm["alarmPolicyInfo"]["policyType"].startswith("k8s")
+        is_cvm = alarm["alarmPolicyInfo"]["policyType"].startswith("cvm")
+        if self.bug == "drops-cvm" and is_cvm:
+            return reply
+        if self.bug in {"knows-text-only", "knows-numbers-only"}:
+            known_type = str if self.bug == "knows-text-only" else int
+            if not isinstance(alarm["alarmStatus"], known_type):
+                return reply
         if (self.bug == "drops-tke" and is_tke) or (self.bug == "drops-events" and is_event):
             return reply
         if self.bug == "refuses-events" and is_event:
@@ -128,8 +197,12 @@ class IncidentReceiver:
             "policy": policy.get("policyId"),
             "object": info["dimensions"],
             "what": conditions.get("metricName") or conditions.get("eventName"),
-            "since": alarm["firstOccurTime"],
+            "since": time_of(alarm, "firstOccurTime"),
         }
+        if self.bug == "merges-events" and "eventName" in conditions:
+            del parts["what"]
+        if self.bug == "merges-instances-of-events" and "eventName" in conditions:
+            parts["object"] = None
         if self.bug == "merges-by-object-id":
             parts["object"] = info["dimensions"].get("objId")
         if self.bug == "merges-instances":
@@ -145,25 +218,46 @@ class IncidentReceiver:
         await asyncio.sleep(self.delay_s)
         if self.bug == "loses-in-a-burst" and len(self.tasks) > 4:
             return
-        is_known = alarm["sessionId"] in self.sessions
+        is_known = self._remembers(alarm["sessionId"])
         if self.bug == "looks-before-it-writes":
             await asyncio.sleep(0.02)
-        self.sessions.add(alarm["sessionId"])
+        self._remember(alarm["sessionId"])
         if is_known and self.bug != "forwards-each-attempt":
             return
-        is_resolved = str(alarm["alarmStatus"]) == "0"
+        is_resolved = self._is_resolved(alarm)
         if (self._close if is_resolved else self._open)(alarm) or self.bug in _NOTIFIES_ALWAYS:
             notice = self._notice(alarm)
             self.notices += [notice] * (2 if self.bug == "notifies-twice" else 1)
             if self.forward:
                 await self._forward_notice(alarm, notice)
 
+    def _is_resolved(self, alarm: dict[str, Any]) -> bool:
+        if self.bug == "takes-recover-time-for-the-state":
+            return time_of(alarm, "recoverTime") not in _NO_TIMES
+        return str(alarm["alarmStatus"]) == "0"
+
+    def _remembers(self, session_id: str) -> bool:
+        """Return whether a session was seen, as far as the memory of a bug goes."""
+        age_s = asyncio.get_running_loop().time() - self.seen_at_s.get(session_id, -_DAY_S)
+        return age_s < (5 if self.bug == "remembers-for-5-s" else _DAY_S)
+
+    def _remember(self, session_id: str) -> None:
+        self.seen_at_s.pop(session_id, None)
+        self.seen_at_s[session_id] = asyncio.get_running_loop().time()
+        if self.bug == "remembers-ten":
+            for oldest in list(self.seen_at_s)[:-10]:
+                del self.seen_at_s[oldest]
+
     def _close(self, alarm: dict[str, Any]) -> bool:
         """Close the incident of a resolve; return whether there was one."""
         key = self.key(alarm)
         incident = self.incidents.get(key)
-        if self.bug == "ignores-resolves":
+        is_without_time = time_of(alarm, "recoverTime") in _NO_TIMES
+        if self.bug == "ignores-resolves" or (self.bug == "wants-a-recover-time" and is_without_time):
             return False
+        if self.bug == "tells-each-resolve":
+            self.incidents.pop(key, None)
+            return True
         if self.bug != "forgets-resolves":
             self.closed_keys.add(key)
         if self.bug == "closes-all-of-a-policy":
@@ -192,23 +286,33 @@ class IncidentReceiver:
         """Return the notice about an alarm."""
         notice = describe_alarm(alarm)
         if self.bug == "reads-utc":
-            notice["since"] = alarm["firstOccurTime"].replace(" ", "T") + "+00:00"
+            notice["since"] = time_of(alarm, "firstOccurTime").replace(" ", "T") + "+00:00"
         if self.bug == "shifts-twice":
-            start = datetime.strptime(alarm["firstOccurTime"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the bug
+            start = datetime.strptime(time_of(alarm, "firstOccurTime"), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the bug
             notice["since"] = str(start + timedelta(hours=8))
         return notice
 
     async def _forward_notice(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
         assert self.forward
-        if self.bug == "forwards-nothing":
+        if self.bug == "forwards-nothing" or (self.bug == "forwards-nothing-later" and len(self.notices) > 2):
             return
         path, message = self.forward(self, alarm, notice)
-        target = Target.parse(f"{self.downstream}{path}")
         push = OutgoingRequest(json.dumps(message, ensure_ascii=False).encode())
-        for _ in range(1 if self.bug == "forgets-what-was-refused" else _MAX_TRIES):
-            attempt = await self.transport(target)(push, deadline_s=10.0)
+        async with self.line if self.bug in _HOLDS_THE_LINE else contextlib.nullcontext():
+            await self._push(Target.parse(f"{self.downstream}{path}"), push)
+
+    async def _push(self, target: Target, push: OutgoingRequest) -> None:
+        """Send a message until it is taken; give up after 20 s unless a bug does not."""
+        if self.bug == "stops-at-what-is-rejected":
+            tries = 1_000_000
+        else:
+            tries = 1 if self.bug in {"forgets-what-was-refused", "loses-what-hangs"} else _MAX_TRIES
+        for _ in range(tries):
+            async with self.line if self.one_by_one else contextlib.nullcontext():
+                attempt = await self.transport(target)(push, deadline_s=self.time_limit_s)
             answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
-            if attempt.accepted and (not answer.get("errcode") or self.bug == "reads-no-errcode"):
+            code = answer.get("errcode") or answer.get("code")
+            if attempt.accepted and (not code or self.bug == "reads-no-errcode"):
                 return
             await asyncio.sleep(_RETRY_PAUSE_S)
 
@@ -220,20 +324,64 @@ def wecom_message(
     name = str(notice["object"]).replace("<", "&lt;")
     state = "" if receiver.bug == "shows-no-state" else f"**{notice['state'].upper()}** "
     text = f"{state}{notice['what']} of {name[:1000]}\nPolicy: {notice['policy']}\nSince: {notice['since']}"
-    if receiver.bug == "mentions-everybody":
-        text = text.replace("&lt;", "<")
-    if receiver.bug == "cuts-nothing":
-        text += name * 5
-    if receiver.bug == "shows-undefined":
-        text += f"\nNode: {alarm['alarmObjInfo']['dimensions'].get('node')}"
-    if receiver.bug == "names-no-object":
-        text = f"{state}{notice['what']}\nPolicy: {notice['policy']}"
-    if receiver.bug == "names-no-metric":
-        text = f"{state}{name}\nPolicy: {notice['policy']}"
-    if receiver.bug == "leaves-placeholders":
-        text += "\n{{ region }}"
+    if receiver.bug in _TEXT_CHANGES:
+        text = _TEXT_CHANGES[receiver.bug](text, alarm, notice)
     path = "/wecom/cgi-bin/webhook/send" + ("" if receiver.bug == "has-no-key" else "?key=k")
-    return path, {"msgtype": "markdown", "markdown": {"content": text}}
+    kind = "memo" if receiver.bug == "invents-message-types" else "markdown"
+    return path, {"msgtype": kind, "markdown": {"content": text}}
+
+
+def _with_threshold(text: str, alarm: dict[str, Any], _notice: dict[str, Any]) -> str:
+    conditions = alarm["alarmPolicyInfo"]["conditions"]
+    return f"{text}\n阈值{conditions.get('calcValue')}" if "metricName" in conditions else text
+
+
+def _with_own_words(text: str, alarm: dict[str, Any], notice: dict[str, Any]) -> str:
+    return text.replace(str(notice["what"]), own_words(alarm))
+
+
+_TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] = {
+    "mentions-everybody": lambda text, _alarm, _notice: text.replace("&lt;", "<"),
+    "cuts-nothing": lambda text, _alarm, notice: text + str(notice["object"]).replace("<", "&lt;") * 5,
+    "shows-undefined": lambda text, alarm, _: f"{text}\nNode: {alarm['alarmObjInfo']['dimensions'].get('node')}",
+    "names-no-object": lambda _text, _alarm, notice: f"{notice['what']}\nPolicy: {notice['policy']}",
+    "names-no-metric": lambda _text, _alarm, notice: f"{notice['object']}\nPolicy: {notice['policy']}",
+    "leaves-placeholders": lambda text, _alarm, _notice: text + "\n{{ region }}",
+    "shows-null-in-chinese": lambda text, _alarm, _notice: text + "\n状态null",
+    "shows-null-gb": lambda text, _alarm, _notice: text + "\nTotal: nullGB",
+    "shows-every-threshold": _with_threshold,
+    "forwards-the-body": lambda text, alarm, _: f"{text[:12]}{json.dumps(alarm, ensure_ascii=False)[:1500]}",
+    "has-own-words": _with_own_words,
+    "shows-a-dict": lambda text, alarm, notice: (
+        f"{_with_own_words(text, alarm, notice)}\n{alarm['alarmObjInfo']['dimensions']}"
+    ),
+}
+"""What bugs and habits make of the text of a message, from the text, the callback and the notice."""
+
+
+def own_words(alarm: dict[str, Any]) -> str:
+    """Return a receiver's own name for a metric or an event."""
+    conditions = alarm["alarmPolicyInfo"]["conditions"]
+    subject = conditions.get("metricName") or conditions["eventName"]
+    letters = hashlib.sha256(subject.encode()).hexdigest().translate(str.maketrans("0123456789", "ghijklmnop"))
+    return f"alarm {letters}"
+
+
+def dingtalk_message(
+    receiver: IncidentReceiver, alarm: dict[str, Any], notice: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return path and body of a message to a DingTalk robot."""
+    _, message = wecom_message(receiver, alarm, notice)
+    content = message["markdown"]["content"]
+    return "/dingtalk/robot/send?access_token=t", {"msgtype": "text", "text": {"content": content}}
+
+
+def feishu_message(
+    receiver: IncidentReceiver, alarm: dict[str, Any], notice: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return path and body of a message to a Feishu bot."""
+    _, message = wecom_message(receiver, alarm, notice)
+    return "/feishu/open-apis/bot/v2/hook/h", {"msg_type": "text", "content": {"text": message["markdown"]["content"]}}
 
 
 def pagerduty_event(
@@ -247,7 +395,7 @@ def pagerduty_event(
     if receiver.bug == "dedup-by-policy":
         key = str(alarm["alarmPolicyInfo"].get("policyId"))
     summary = f"{notice['what']} of {notice['object']}"
-    event = {
+    event: dict[str, Any] = {
         "routing_key": "R" * 32,
         "event_action": "resolve" if notice["state"] == "resolved" else "trigger",
         "dedup_key": hashlib.sha256(key.encode()).hexdigest(),
@@ -260,4 +408,8 @@ def pagerduty_event(
     }
     if receiver.bug == "no-dedup-key":
         del event["dedup_key"]
+    if receiver.bug == "invents-severities-for-tke" and alarm["alarmPolicyInfo"]["policyType"].startswith("k8s"):
+        event["payload"]["severity"] = "fatal"
+    if receiver.bug == "resolves-without-payload" and event["event_action"] == "resolve":
+        del event["payload"]
     return "/pagerduty/v2/enqueue", event

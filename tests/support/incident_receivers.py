@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from direct_transport import DirectTransport
-from incident_receiver import IncidentReceiver, pagerduty_event, wecom_message
+from incident_receiver import IncidentReceiver, dingtalk_message, feishu_message, pagerduty_event, wecom_message
+from receiver_factories import CREDENTIALS, with_userinfo
 from run_check import CATALOG, CachedContractRun, verdict_of
 from virtual_time import run_in_virtual_time
 
@@ -17,6 +18,7 @@ from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import MAX_BYTES, CoalescingObserver, EffectPaths, UrlObserver
 from tcop_mock.contract.runner import CheckPlan
+from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target
 from tcop_mock.server.downstream import DownstreamRecorder
 
@@ -29,12 +31,21 @@ OPEN_PATH = '$.incidents[?@.status=="open"]'
 NOTICES_PATH = "$.notices[*]"
 WECOM_RECEIVER = partial(IncidentReceiver, forward=wecom_message)
 PAGERDUTY_RECEIVER = partial(IncidentReceiver, forward=pagerduty_event)
+DINGTALK_RECEIVER = partial(IncidentReceiver, forward=dingtalk_message)
+FEISHU_RECEIVER = partial(IncidentReceiver, forward=feishu_message)
 CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
     "keeps-incidents": IncidentReceiver,
     "works-after-its-answer": partial(IncidentReceiver, delay_s=0.3),
     "answers-409-to-a-session-it-has-seen": partial(IncidentReceiver, "conflicts"),
     "forwards-to-wecom": WECOM_RECEIVER,
     "forwards-to-pagerduty": PAGERDUTY_RECEIVER,
+    "resolves-at-pagerduty-without-payload": partial(PAGERDUTY_RECEIVER, "resolves-without-payload"),
+    "forwards-to-wecom-in-its-own-words": partial(WECOM_RECEIVER, "has-own-words"),
+    "forwards-to-dingtalk": DINGTALK_RECEIVER,
+    "forwards-to-feishu": FEISHU_RECEIVER,
+    "forwards-one-by-one-with-a-limit-of-30-s": partial(WECOM_RECEIVER, one_by_one=True, time_limit_s=30.0),
+    "writes-a-row-about-the-verification": partial(IncidentReceiver, "audits-the-verification"),
+    "wants-credentials": partial(WECOM_RECEIVER, credentials=CREDENTIALS),
 }
 MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM501-forwards-each-attempt": partial(IncidentReceiver, "forwards-each-attempt"),
@@ -48,6 +59,8 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM506-merges-by-object-id": partial(IncidentReceiver, "merges-by-object-id"),
     "TCM506-merges-instances": partial(IncidentReceiver, "merges-instances"),
     "TCM506-closes-both": partial(IncidentReceiver, "closes-all-of-a-policy"),
+    "TCM506-merges-instances-with-one-event": partial(IncidentReceiver, "merges-instances-of-events"),
+    "TCM507-merges-events-of-one-instance": partial(IncidentReceiver, "merges-events"),
     "TCM507-merges-metrics": partial(IncidentReceiver, "key-without-what"),
     "TCM507-merges-policies": partial(IncidentReceiver, "key-without-policy"),
     "TCM508-merges-regions": partial(IncidentReceiver, "key-without-region"),
@@ -64,6 +77,12 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM517-forgets-what-was-refused": partial(WECOM_RECEIVER, "forgets-what-was-refused"),
     "TCM518-notifies-again": partial(IncidentReceiver, "forwards-each-attempt"),
     "TCM519-drops-tke": partial(IncidentReceiver, "drops-tke"),
+    "TCM519-drops-the-plain-alarm": partial(IncidentReceiver, "drops-cvm"),
+    "TCM520-forwards-the-body": partial(WECOM_RECEIVER, "forwards-the-body"),
+    "TCM520-shows-a-dict-and-own-words": partial(WECOM_RECEIVER, "shows-a-dict"),
+    "TCM520-shows-null-before-a-unit": partial(WECOM_RECEIVER, "shows-null-gb"),
+    "TCM520-shows-null-in-chinese": partial(WECOM_RECEIVER, "shows-null-in-chinese"),
+    "TCM520-shows-a-threshold-that-is-none": partial(WECOM_RECEIVER, "shows-every-threshold"),
     "TCM520-shows-none": partial(WECOM_RECEIVER, "shows-undefined"),
     "TCM520-names-no-object": partial(WECOM_RECEIVER, "names-no-object"),
     "TCM520-names-no-metric": partial(WECOM_RECEIVER, "names-no-metric"),
@@ -72,12 +91,32 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM522-shows-no-state": partial(WECOM_RECEIVER, "shows-no-state"),
     "TCM522-ignores-resolves": partial(WECOM_RECEIVER, "ignores-resolves"),
     "TCM523-shifts-twice": partial(IncidentReceiver, "shifts-twice"),
+    "TCM524-wants-a-recover-time": partial(IncidentReceiver, "wants-a-recover-time"),
+    "TCM524-takes-recover-time-for-the-state": partial(IncidentReceiver, "takes-recover-time-for-the-state"),
+    "TCM524-forwards-a-resolve-without-time-as-firing": partial(WECOM_RECEIVER, "takes-recover-time-for-the-state"),
+    "TCM525-drops-a-numeric-status": partial(IncidentReceiver, "knows-text-only"),
+    "TCM526-cuts-the-body-at-1-kib": partial(IncidentReceiver, "cuts-at-1-kib"),
+    "TCM527-acts-before-it-checks": partial(IncidentReceiver, "acts-before-it-checks", credentials=CREDENTIALS),
+    "TCM527-forwards-before-it-checks": partial(WECOM_RECEIVER, "acts-before-it-checks", credentials=CREDENTIALS),
+    "TCM527-acts-on-broken-bodies": partial(IncidentReceiver, "acts-before-it-checks"),
+    "TCM528-writes-what-it-rejects": partial(IncidentReceiver, "writes-what-it-rejects"),
+    "TCM529-opens-an-incident": partial(IncidentReceiver, "opens-on-verification"),
+    "TCM529-sends-a-message": partial(WECOM_RECEIVER, "forwards-the-verification"),
+    "TCM530-tells-each-resolve": partial(WECOM_RECEIVER, "tells-each-resolve"),
+    "TCM531-remembers-for-5-s": partial(IncidentReceiver, "remembers-for-5-s"),
+    "TCM531-remembers-ten": partial(IncidentReceiver, "remembers-ten"),
+    "TCM532-reads-latin-1": partial(WECOM_RECEIVER, "reads-latin-1"),
+    "TCM533-stops-at-what-is-rejected": partial(WECOM_RECEIVER, "stops-at-what-is-rejected"),
+    "TCM534-loses-what-hangs": partial(WECOM_RECEIVER, "loses-what-hangs"),
+    "TCM534-waits-for-ever": partial(WECOM_RECEIVER, one_by_one=True, time_limit_s=1e6),
     "TCM601-invents-severities": partial(PAGERDUTY_RECEIVER, "invents-severities"),
     "TCM601-cuts-no-summary": partial(PAGERDUTY_RECEIVER, "cuts-no-summary"),
     "TCM602-dedups-by-session": partial(PAGERDUTY_RECEIVER, "dedup-by-session"),
     "TCM602-dedups-by-policy": partial(PAGERDUTY_RECEIVER, "dedup-by-policy"),
     "TCM602-has-no-key": partial(PAGERDUTY_RECEIVER, "no-dedup-key"),
     "TCM603-reads-no-errcode": partial(WECOM_RECEIVER, "reads-no-errcode"),
+    "TCM605-reads-no-code-of-feishu": partial(FEISHU_RECEIVER, "reads-no-errcode"),
+    "TCM605-reads-no-errcode-of-dingtalk": partial(DINGTALK_RECEIVER, "reads-no-errcode"),
     "TCM604-cuts-nothing": partial(WECOM_RECEIVER, "cuts-nothing"),
     "TCM604-mentions-everybody": partial(WECOM_RECEIVER, "mentions-everybody"),
 }
@@ -94,6 +133,7 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
     effect_timeout_s: float = 1.5,
     deadline_s: float = 5.0,
     max_time_s: float = 60.0,
+    profile: str = DEFAULT_PROFILE,
 ) -> Verdict:
     """Return the verdict on a receiver, observed at its own URL or at the downstream services.
 
@@ -108,11 +148,13 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
         effect_timeout_s: maximum time until an effect.
         deadline_s: deadline of an attempt.
         max_time_s: time limit of the run.
+        profile: name of the profile.
     """
     downstream = DownstreamRecorder()
-    profile = load_profile()
-    profile = replace(profile, delivery=replace(profile.delivery, timeout_s=deadline_s))
-    target, state = Target.parse("http://receiver"), Target.parse("http://receiver/state")
+    loaded = load_profile(profile)
+    short_profile = replace(loaded, delivery=replace(loaded.delivery, timeout_s=deadline_s))
+    target = Target.parse(with_userinfo("http://receiver", receiver.credentials))
+    state = Target.parse("http://receiver/state")
     receiver.downstream = "http://downstream"
 
     def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
@@ -127,7 +169,7 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
             effect_timeout_s,
         )
         selected = select_clauses(load_clauses(), clauses, skip)
-        plan = CheckPlan(target, CATALOG, selected, profile, 7, max_time_s=max_time_s, observation=observation)
+        plan = CheckPlan(target, CATALOG, selected, short_profile, 7, max_time_s=max_time_s, observation=observation)
         return verdict_of(CachedContractRun(plan, DirectTransport(receiver, target, clock), clock, asyncio.sleep))
 
     return run_in_virtual_time(run_contract)

@@ -5,20 +5,26 @@ Each is ``correct_receiver`` with one bug. A clause fails for its own mutants an
 
 from __future__ import annotations
 
+import base64
 import codecs
+import hmac
 import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from broken_servers import (
     AnswersWithoutEnd,
+    ChangesLaterReplies,
     DecodesEachChunk,
     ExitsOnMalformed,
     HoldsLastByte,
     LeavesTheRest,
     OneClientAtATime,
+    ReadsNamesInOneCase,
     ReadsOnce,
+    SendsMoreThanItAnnounces,
     TakesWhatComes,
 )
 from correct_receiver_variants import (
@@ -32,16 +38,18 @@ from correct_receiver_variants import (
     breaks_sql,
     busy_while_serving,
     dead_after,
+    expecting,
+    guarded_breaking,
     guarded_comparing,
     guarded_except,
     has_unknown_dimension,
     has_unknown_product,
     has_unreadable_number,
+    html_reply,
     keys_at,
     parse_before_auth,
     presented_credentials,
     rate_limited,
-    read_as_latin_1,
     reject_duplicate_keys,
     rejected_with,
     rejecting,
@@ -73,7 +81,7 @@ AFTER_DEADLINE_S = 6.0
 SLOW_S = 1.5
 """Longer than a fifth of the deadline."""
 ACK_REPLY = Reply(200, b"ok\n")
-PASSWORD = CREDENTIALS.password.reveal()
+USER, PASSWORD = CREDENTIALS.user.reveal(), CREDENTIALS.password.reveal()
 POLICY, CONDITIONS, INFO = "alarmPolicyInfo", "alarmPolicyInfo.conditions", "alarmObjInfo"
 DIMENSIONS = "alarmObjInfo.dimensions"
 TOP_KEYS = {
@@ -134,6 +142,15 @@ def _guarded(handler: Handler) -> ReceiverFactory:
     return server_factory(lambda: handler, CREDENTIALS)
 
 
+def _lenient_pair(token: str, encoding: str) -> str:
+    """Decode a token; return a pair if it is not base64."""
+    try:
+        pair = base64.b64decode(token, validate=True)
+    except ValueError:
+        return ":"
+    return pair.decode(encoding)
+
+
 def _redirect_to_slash(request: ReceivedRequest, _: Reply) -> Reply | None:
     if request.method != "POST" or request.path.endswith("/"):
         return None
@@ -144,6 +161,12 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
     "TCM101-knows-no-ckafka": rejecting(lambda alarm: value_at(alarm, f"{INFO}.namespace") == "qce/ckafka"),
     "TCM301-status-must-be-text": requiring_type("alarmStatus", str),
     "TCM301-status-must-be-a-number": requiring_type("alarmStatus", int),
+    "TCM301-notify-period-of-an-event-must-be-a-number": rejecting(
+        lambda alarm: (
+            value_at(alarm, "alarmType") == "event"
+            and not str(value_at(alarm, f"{CONDITIONS}.alarmNotifyPeriod")).isdecimal()
+        )
+    ),
     "TCM301-duration-must-be-a-number": requiring_type("durationTime", int),
     "TCM301-notify-period-must-be-a-number": requiring_type(f"{CONDITIONS}.alarmNotifyPeriod", int),
     "TCM301-calc-value-must-be-text": requiring_type(f"{CONDITIONS}.calcValue", str),
@@ -203,6 +226,17 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
     ),
     "TCM313-chokes-on-duplicate-keys": with_changed_reply(reject_duplicate_keys),
     "TCM314-reads-values-as-numbers": rejecting(has_unreadable_number),
+    "TCM317-needs-the-policy-type-in-chinese": rejecting(
+        lambda alarm: value_at(alarm, f"{POLICY}.policyTypeCName") == ""
+    ),
+    "TCM317-divides-by-the-duration-of-an-event": rejecting(
+        lambda alarm: value_at(alarm, "alarmType") == "event" and value_at(alarm, "durationTime") == 0
+    ),
+    "TCM318-needs-the-policy-type": requiring(f"{POLICY}.policyType"),
+    "TCM318-reads-keys-in-small-letters": rejecting(
+        lambda alarm: any("key" not in item for item in alarm.get("additionalMsg") or ())
+    ),
+    "TCM319-knows-no-cloud-events": rejecting(lambda alarm: "specversion" in alarm, UNPROCESSABLE),
     "TCM401-acknowledges-broken-json": answering_malformed(200, "json"),
     "TCM401-breaks-on-broken-json": answering_malformed(500, "json"),
     "TCM402-acknowledges-an-empty-body": answering_malformed(200, "empty"),
@@ -215,6 +249,16 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
     "TCM404-acknowledges-a-wrong-encoding": answering_malformed(200, "encoding"),
     "TCM404-breaks-on-a-wrong-encoding": answering_malformed(500, "encoding"),
     "TCM408-shows-its-trace": with_changed_reply(show_traceback),
+    "TCM410-greets-the-object-in-html": with_changed_reply(
+        lambda request, reply: (
+            html_reply(f"<p>{value_at(json.loads(request.body), f'{DIMENSIONS}.objName')}</p>")
+            if reply.status == 200 and b"<img" in request.body
+            else None
+        )
+    ),
+    "TCM410-repeats-a-broken-body": with_changed_reply(
+        lambda request, reply: replace(reply, body=b"not JSON: " + request.body) if reply.status == 400 else None
+    ),
 }
 """Handlers with a bug in reading bodies."""
 
@@ -237,7 +281,9 @@ GUARDED_MUTANTS: dict[str, Handler] = {
     "TCM202-strips-the-end": (guarded_comparing(lambda pair: pair[1].rstrip() == PASSWORD)),
     "TCM202-compares-lengths": (guarded_comparing(lambda pair: len(pair[1]) == len(PASSWORD))),
     "TCM203-splits-at-every-colon": (split_at_every_colon),
-    "TCM203-reads-latin-1": (read_as_latin_1),
+    "TCM203-reads-latin-1": expecting(USER, PASSWORD, "latin-1"),
+    "TCM203-compares-the-percent-encoded-text": expecting(quote(USER, safe=""), quote(PASSWORD, safe="")),
+    "TCM203-knows-the-password-after-its-last-colon": expecting(USER, PASSWORD.rpartition(":")[2]),
     "TCM204-parses-first": (parse_before_auth),
     "TCM205-echoes-the-header": (rejected_with(lambda request: request.header("authorization"))),
     "TCM205-echoes-the-password": (
@@ -252,6 +298,25 @@ GUARDED_MUTANTS: dict[str, Handler] = {
     "TCM205-shows-the-token-without-padding": (
         rejected_with(lambda request: request.header("authorization").rstrip("="))
     ),
+    "TCM206-takes-the-scheme-alone": guarded_except(lambda request: request.header("authorization").strip() == "Basic"),
+    "TCM206-breaks-on-a-scheme-alone": guarded_breaking(lambda header: header.split(" ")[1]),
+    "TCM206-breaks-on-what-is-no-base64": guarded_breaking(
+        lambda header: base64.b64decode(header.partition(" ")[2], validate=True)
+    ),
+    "TCM206-breaks-on-wrong-padding": guarded_breaking(
+        lambda header: base64.b64decode(header.partition(" ")[2].encode())
+    ),
+    "TCM206-breaks-without-a-colon": guarded_breaking(
+        lambda header: _lenient_pair(header.partition(" ")[2], "latin-1").index(":")
+    ),
+    "TCM206-breaks-on-what-is-no-utf-8": guarded_breaking(
+        lambda header: _lenient_pair(header.partition(" ")[2], "utf-8")
+    ),
+    "TCM209-breaks-on-text-beyond-ascii": guarded_breaking(lambda header: hmac.compare_digest(header, "Basic")),
+    "TCM207-takes-any-scheme": guarded_except(
+        lambda request: request.header("authorization").partition(" ")[2] == CREDENTIALS.token().reveal()
+    ),
+    "TCM208-breaks-on-a-long-header": guarded_breaking(lambda header: b"short"[len(header) // 4096 * 5]),
 }
 """Handlers that check credentials wrongly."""
 
@@ -299,6 +364,10 @@ MUTANTS: dict[str, ReceiverFactory] = {
         replying_when(lambda request: request.body == b"{}", INTERNAL_ERROR)
     ),
     "TCM110-leaves-the-rest-of-what-it-refuses": server_factory(LeavesTheRest),
+    "TCM110-sends-more-than-it-announces": server_factory(SendsMoreThanItAnnounces),
+    "TCM110-repeats-the-first-session-of-a-connection": server_factory(
+        lambda: ChangesLaterReplies(lambda first, usual: first if b"sessionId" in first else usual)
+    ),
     "TCM111-wants-the-bare-content-type": _unguarded(
         replying_when(lambda request: request.header("content-type") != "application/json", Reply(415))
     ),
@@ -309,6 +378,10 @@ MUTANTS: dict[str, ReceiverFactory] = {
     "TCM114-reads-once": server_factory(ReadsOnce),
     "TCM114-decodes-each-chunk": server_factory(DecodesEachChunk),
     "TCM115-reads-one-kib": reads_first(1024),
+    "TCM116-knows-names-in-one-case": server_factory(ReadsNamesInOneCase),
+    "TCM117-has-no-code-on-a-reused-connection": server_factory(
+        lambda: ChangesLaterReplies(lambda _, usual: usual.replace(b'"retCode": 0', b'"retCode": 1'))
+    ),
     "TCM315-takes-32-kib": server_factory(lambda: HttpServer(correct_receiver, max_body_bytes=32_768)),
     "TCM316-refuses-headers-that-it-does-not-know": _unguarded(
         replying_when(lambda request: request.header("x-alarm-source") != "", Reply(400))

@@ -72,14 +72,18 @@ def check(
 
 
 def check_directly(
-    handler: Handler, credentials: Credentials | None = None, *, profile: Profile | None = None
+    handler: Handler,
+    credentials: Credentials | None = None,
+    *,
+    profile: Profile | None = None,
+    clauses: Sequence[str] = (),
 ) -> Verdict:
-    """Return the verdict on a handler by all clauses but those about connections.
+    """Return the verdict on a handler by all clauses, or those given, but not by those about connections.
 
     It is called without sockets, in virtual time, where nothing is late.
     """
     target = Target.parse(with_userinfo("http://receiver", credentials))
-    selected = select_clauses(load_clauses(), (), CONNECTION_CODES)
+    selected = select_clauses(load_clauses(), clauses, CONNECTION_CODES)
     plan = CheckPlan(target, CATALOG, selected, profile or load_profile(), 7)
 
     def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:

@@ -16,6 +16,7 @@ from tcop_mock.domain.verdict import (
     ClauseStatus,
     Exchange,
     Finding,
+    ReproducedRequest,
     Reproduction,
     RunEvent,
     RunFinished,
@@ -62,7 +63,7 @@ EXCHANGE = Exchange(
 )
 FINDING_WITH_EXCHANGE = replace(
     FINDING,
-    reproduction=Reproduction(CURL, CLI, REPLAY),
+    reproduction=Reproduction(CURL, CLI, REPLAY, (ReproducedRequest(EXCHANGE.url, EXCHANGE.case.request),)),
     cause="answered 500",
     cases=('recoverTime "0" while firing', 'recoverTime "0" while resolved'),
     exchanges=(EXCHANGE,),

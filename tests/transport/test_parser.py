@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -200,6 +201,66 @@ def test_a_model_is_called_as_its_kind_wants(named: Callable[[str, str], Callabl
     assert name == "builtin" or not _post(parse, {"sessionIdd": 1} if name != "adapter" else [1]).accepted
 
 
+UNCHECKED = """
+import sys, types, typing
+
+class Typed(typing.TypedDict):
+    sessionId: str
+
+Session = typing.NewType("Session", dict)
+annotation = dict[str, typing.Any]
+union = int | str
+
+class Struct:
+    __struct_fields__ = ("sessionId",)
+
+class Serializer:
+    _declared_fields = {}
+    def __init__(self, body=None, data=None):
+        self.data = data
+    def is_valid(self, raise_exception):
+        if "sessionId" not in self.data:
+            raise ValueError("sessionId is required")
+
+class Schema:
+    _declared_fields = {}
+    def load(self, body):
+        return body["sessionId"]
+
+schema = Schema()
+
+def convert(body, kind):
+    if not kind.__struct_fields__[0] in body:
+        raise ValueError("Object missing required field")
+
+sys.modules["msgspec"] = types.SimpleNamespace(convert=convert)
+
+def says_no(body):
+    return "sessionId" in body
+"""
+
+
+@pytest.mark.parametrize("name", ["Struct", "Serializer", "Schema", "schema", "says_no"])
+def test_a_model_that_a_call_would_not_check_is_checked(
+    named: Callable[[str, str], Callable[[Any], object]], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Structs of msgspec, schemas of marshmallow, serializers of Django, and callables that return False."""
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    parse = named(UNCHECKED, name)
+    assert _post(parse).status == 200
+    assert not _post(parse, {"sessionIdd": 1}).accepted
+
+
+@pytest.mark.parametrize("name", ["Typed", "Session", "annotation", "union"])
+def test_a_model_that_checks_nothing_is_an_error(
+    named: Callable[[str, str], Callable[[Any], object]], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that checks nothing would say that the contract is kept."""
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    with pytest.raises(UsageError, match=r"checks nothing at run time: give pydantic.TypeAdapter\("):
+        named(UNCHECKED, name)
+
+
 def test_what_is_no_parser_is_an_error(named: Callable[[str, str], Callable[[Any], object]]) -> None:
     """A name that is not there, and what cannot be called, are told in a line."""
     with pytest.raises(UsageError, match=r"has no attribute 'nope'; write --model module:callable"):
@@ -266,6 +327,14 @@ def test_a_schema_is_opened_by_its_target(tmp_path: Path) -> None:
         ),
         ('{"properties": {"a": {"$ref": "#/$defs/nope"}}}', 'refers to "#/$defs/nope", which is not in it'),
         ('{"$ref": "#"}', "refers to itself endlessly"),
+        (
+            '{"openapi": "3.1.0", "components": {"schemas": {"A": {}}}}',
+            "is an OpenAPI document, not a JSON Schema: give",
+        ),
+        ('{"swagger": "2.0", "definitions": {}}', "is an OpenAPI document, not a JSON Schema: give one schema of it"),
+        ('{"asyncapi": "3.0.0"}', "is an AsyncAPI document, not a JSON Schema"),
+        ('{"Alarm": {"type": "object"}}', "has no keyword of JSON Schema at its top, so it would accept every body"),
+        ('{"title": "any"}', "would accept every body"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, message: str) -> None:
