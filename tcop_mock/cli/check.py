@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions, RunOptions
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
-    from tcop_mock.domain.verdict import RunEvent
+    from tcop_mock.domain.verdict import RunEvent, Verdict
     from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
 
@@ -276,11 +277,21 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
         with ignore_broken_pipe():
             write_json(check_document(verdict), sys.stdout)
     write_reports(outputs.files, verdict, level)
-    for line in observation_notes(plan.observation):
+    for line in (*observation_notes(plan.observation), *_effects_hint(plan, verdict)):
         common.info(line)
     if comparison and baseline and (baseline.update or baseline.prune):
         common.info(baseline.save(comparison, verdict, interrupted=run.interrupted))
     return INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
+
+
+def _effects_hint(plan: CheckPlan, verdict: Verdict) -> Iterator[str]:
+    """Yield the line that says how to look at effects, for a receiver that was looked at from outside only."""
+    if plan.target.parser is None and not plan.target.app:
+        from tcop_mock.cli.run_hint import effects_hint  # noqa: PLC0415 - most checks look at effects, or are of apps
+
+        hint = effects_hint(verdict, plan.target.path, Path.cwd())
+        if hint:
+            yield hint
 
 
 @contextmanager

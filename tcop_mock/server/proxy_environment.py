@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _LOOPBACK = "localhost,127.0.0.1,::1"
-_BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_OWN_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""Read by clients that the proxy always gets, so they need no other certificates, which take long to read."""
 _NODE_HOOK, _PYTHON_HOOK = "catch.cjs", "sitecustomize.py"
 _NODE_SCRIPT = """\
 // Written by tcop-mock for one test run: what Node sends to other machines goes to a proxy, which passes nothing on.
@@ -81,8 +82,7 @@ def proxy_environment(
     ]
     if authority is not None:
         files = authority.write_files(folder)
-        variables |= dict.fromkeys(_BUNDLE_VARIABLES, str(files.bundle))
-        variables["NODE_EXTRA_CA_CERTS"] = str(files.certificate)
+        variables |= {"SSL_CERT_FILE": str(files.bundle), **dict.fromkeys(_OWN_VARIABLES, str(files.certificate))}
         java += [
             f"-Djavax.net.ssl.trustStore={files.trust_store}",
             f"-Djavax.net.ssl.trustStorePassword={TRUST_STORE_PASSWORD}",

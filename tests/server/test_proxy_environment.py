@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.server import certificates
 from tcop_mock.server.certificates import CertificateAuthority
 from tcop_mock.server.proxy_environment import proxy_environment
 
