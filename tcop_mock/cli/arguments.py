@@ -40,12 +40,22 @@ def resolve_target(value: str | None, *, flag: str) -> Target:
     Raises:
         UsageError: there is no target, the file cannot be read, or the text is not a target.
     """
-    text = (value or configured_target()).strip()
+    text = target_text(value)
     if not text:
         raise UsageError(
             f"no target: give {flag}, or set {TARGET_VARIABLE} (it keeps passwords out of the process list)"
         )
-    return Target.parse(_text_of_file(text[1:], "target", "the URL") if text.startswith("@") else text)
+    return Target.parse(text)
+
+
+def target_text(value: str | None) -> str:
+    """Return the target as it was written in an argument, a file, the environment or the settings; empty if nowhere.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    text = (value or configured_target()).strip()
+    return _text_of_file(text[1:], "target", "the URL") if text.startswith("@") else text
 
 
 def warn_of_other_machine(target: Target, common: CommonOptions) -> None:

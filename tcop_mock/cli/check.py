@@ -6,13 +6,20 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
-from tcop_mock.cli.arguments import is_from_command_line, read_text, resolve_target, warn_of_other_machine
+from tcop_mock.cli.arguments import (
+    is_from_command_line,
+    read_text,
+    resolve_target,
+    target_text,
+    warn_of_other_machine,
+)
 from tcop_mock.cli.check_reports import (
     Baseline,
     read_baseline_options,
@@ -21,7 +28,8 @@ from tcop_mock.cli.check_reports import (
     workflow_commands_disabled,
     write_reports,
 )
-from tcop_mock.cli.observation import build_observation, reproduction_flags
+from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
+from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
@@ -43,10 +51,10 @@ from tcop_mock.transport.open import open_transport, runner_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions
+    from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions, RunOptions
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
-    from tcop_mock.domain.verdict import RunEvent
+    from tcop_mock.domain.verdict import RunEvent, Verdict
     from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
 
@@ -68,6 +76,7 @@ class CheckOptions:
     fail_on: str
     pace: RateLimit | None
     max_time_s: float
+    running: RunOptions
 
 
 class _Outputs(NamedTuple):
@@ -87,9 +96,11 @@ def check(
 ) -> int:
     """Check a receiver or a parser; return the exit code."""
     outputs = _Outputs(report_files(reporting), read_baseline_options(reporting), Level(options.fail_on))
-    target = _resolve_target(options)
+    receiver = _receiver_to_run(options)
+    target = receiver.target if receiver else _resolve_target(options)
     _require_http_target(target, outputs.files)
     template = _load_template(options.template, common)
+    observation = build_observation(observer, receiver.managed.process.output if receiver else None)
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
     plan = CheckPlan(
         target,
@@ -101,14 +112,57 @@ def check(
         wait_s=options.wait_s,
         max_time_s=options.max_time_s,
         min_interval_s=pace.gap_s if pace else None,
-        observation=build_observation(observer),
+        observation=receiver.managed.configure(observation) if receiver else observation,
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
         fail_on=outputs.level,
-        flags=(*_reach_flags(options, pace), *reproduction_flags(observer)),
+        flags=(
+            *_reach_flags(options, pace),
+            *(run_flags(options.running) if receiver else ()),
+            *reproduction_flags(observer),
+        ),
     )
-    return _check_and_report(plan, outputs, common, insecure=options.insecure)
+    if receiver is None:
+        return _check_and_report(plan, outputs, common, insecure=options.insecure)
+    return _run_and_check(receiver, plan, outputs, common)
+
+
+def _run_and_check(receiver: StartedReceiver, plan: CheckPlan, outputs: _Outputs, common: CommonOptions) -> int:
+    """Check a receiver that the check starts; it is ended whatever happens."""
+    if receiver.managed.hosts is not None and not receiver.managed.catches_tls:
+        common.info("calls with TLS are not caught: install tcop-mock[run]; calls without TLS are")
+    code = INTERRUPTED
+    try:
+        code = _check_and_report(plan, outputs, common, insecure=False)
+    finally:
+        receiver.managed.process.stop()
+        receiver.print_end(common, is_kept=code == EXIT_CODES[OverallResult.KEPT])
+    return code
+
+
+def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
+    """Return the receiver of ``--run``, or ``None`` without one.
+
+    A command of the settings or the environment gives way to another target on the command line.
+
+    Raises:
+        UsageError: there are two targets, or the command or the target is invalid.
+    """
+    running = options.running
+    if running.run is None:
+        for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
+            if is_from_command_line(name):
+                raise UsageError(f"{flag} is about the calls of a receiver that --run starts; give --run CMD, too")
+        return None
+    parser = "--model" if options.model else "--schema" if options.schema else ""
+    has_other_target = is_from_command_line("target") and not str(options.target).startswith("/")
+    if is_from_command_line("run"):
+        if parser:
+            raise UsageError(f"--run and {parser}: a parser is not started; leave one out")
+    elif parser or has_other_target:
+        return None
+    return receiver_to_run(running, target_text(options.target), wait_s=options.wait_s)
 
 
 def resolve_clauses(
@@ -250,9 +304,21 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
         with ignore_broken_pipe():
             write_json(check_document(verdict), sys.stdout)
     write_reports(outputs.files, verdict, level)
+    for line in (*observation_notes(plan.observation), *_effects_hint(plan, verdict)):
+        common.info(line)
     if comparison and baseline and (baseline.update or baseline.prune):
         common.info(baseline.save(comparison, verdict, interrupted=run.interrupted))
     return INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
+
+
+def _effects_hint(plan: CheckPlan, verdict: Verdict) -> Iterator[str]:
+    """Yield the line that says how to look at effects, for a receiver that was looked at from outside only."""
+    if plan.target.parser is None and not plan.target.app:
+        from tcop_mock.cli.run_hint import effects_hint  # noqa: PLC0415 - most checks look at effects, or are of apps
+
+        hint = effects_hint(verdict, plan.target.path, Path.cwd())
+        if hint:
+            yield hint
 
 
 @contextmanager

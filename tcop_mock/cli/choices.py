@@ -2,7 +2,7 @@
 
 PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
 SCRIPT_FORMATS = ("curl", "http", "hurl", "k6", "postman", "pytest", "vegeta")
-STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "telegram", "pagerduty", "json")
+STUB_SERVICES = ("wecom", "dingtalk", "feishu", "slack", "telegram", "pagerduty", "discord", "teams", "json")
 FAULTS = (
     "status",
     "delay",

@@ -20,13 +20,14 @@ from tcop_mock.cli.options import (
     listed,
     observer_options,
     report_options,
+    run_options,
     template_option,
 )
 from tcop_mock.cli.value_types import duration, positive_duration, rate_limit_or_none
 from tcop_mock.domain.contract import Level
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions
+    from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions, RunOptions
     from tcop_mock.cli.value_types import RateLimit
 
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 tcop-mock check http://localhost:8080/
 tcop-mock check @url.txt --wait 30s --report junit=tcop.xml
 tcop-mock check http://localhost:8080/ --clauses 'TCM3*,TCM5*'
+tcop-mock check /alarms --run 'uvicorn app:app --port {port}'
 tcop-mock check http://localhost:8080/ --downstream :9100
 tcop-mock check receiver:app/tcop           # an ASGI or WSGI app
 tcop-mock check --model receiver:Callback   # a parser, no HTTP
@@ -93,6 +95,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
 )
 @option("--list", "only_list", group=CHECK, is_flag=True, help="List the selected clauses, and run none.")
 @option("--dry-run", group=CHECK, is_flag=True, help="Print how many requests each clause sends, and send none.")
+@run_options
 @observer_options
 @report_options
 @option(
@@ -129,6 +132,7 @@ def check_command(
     fail_on: str,
     only_list: bool,
     dry_run: bool,
+    running: RunOptions,
     observer: ObserverOptions,
     reporting: ReportOptions,
     pace: RateLimit | None,
@@ -138,9 +142,10 @@ def check_command(
     """Check a receiver against the contract.
 
     TARGET is a URL, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], or an app in this process (ASGI, WSGI),
-    MODULE:APP[/PATH]. @FILE reads it from a file; the default is TCOP_MOCK_TARGET. Both keep passwords out of the
-    process list. --model and --schema check a parser: which shapes and states would it reject, and why? Exit code: 0
-    kept, 1 broken, 3 target unusable, or a clause that counts could not be checked.
+    MODULE:APP[/PATH]. With --run it may be /PATH or USER:PASSWORD@/PATH. @FILE reads it from a file; the default is
+    TCOP_MOCK_TARGET. Both keep passwords out of the process list. --model and --schema check a parser: which shapes
+    and states would it reject, and why? Exit code: 0 kept, 1 broken, 3 target unusable, or a clause that counts could
+    not be checked.
     """
     from tcop_mock.cli.check import CheckOptions, check, list_clauses, list_requests, resolve_clauses
 
@@ -160,6 +165,7 @@ def check_command(
         fail_on=fail_on,
         pace=pace,
         max_time_s=max_time_s,
+        running=running,
     )
     if dry_run:
         list_requests(selected, options, observer, common)

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import importlib
 import os
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcop_mock.cli.options import ObserverOptions
+from tcop_mock.contract.log_observer import LogFile, LogObserver
 from tcop_mock.contract.observation import DownstreamAddress, ObservationConfig
 from tcop_mock.contract.observers import (
     TOKEN_VARIABLE,
@@ -20,6 +23,7 @@ from tcop_mock.contract.observers import (
     UrlObserver,
 )
 from tcop_mock.contract.reproduce import Flag
+from tcop_mock.contract.sql_observer import OpenRule, SqlObserver, split_tables
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.server.downstream import DownstreamRecorder
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tcop_mock.domain.effects import Observer
+    from tcop_mock.process.output import OutputBuffer
 
 _PLACE = "{token}"
 _RESTART_S = 60.0
@@ -48,15 +53,19 @@ def reproduction_flags(options: ObserverOptions) -> list[Flag]:
     return [Flag(name, value, observes_effects=True) for name, value in given.items() if value]
 
 
-def build_observation(options: ObserverOptions) -> ObservationConfig:
+def build_observation(options: ObserverOptions, output: OutputBuffer | None = None) -> ObservationConfig:
     """Return how to observe effects.
+
+    Args:
+        options: as given.
+        output: the output of a receiver that the run starts.
 
     Raises:
         UsageError: options contradict each other, or a value is invalid.
     """
     text = options.downstream
     return ObservationConfig(
-        observer=_observer(options),
+        observer=_observer(options, output),
         downstream=None if text is None else DownstreamRecorder(),
         downstream_address=None if text is None else DownstreamAddress.parse(text, "--downstream"),
         restart=None if options.restart_command is None else _restart_command(options.restart_command),
@@ -64,7 +73,15 @@ def build_observation(options: ObserverOptions) -> ObservationConfig:
     )
 
 
-def _observer(options: ObserverOptions) -> Observer | None:
+def observation_notes(config: ObservationConfig) -> list[str]:
+    """Return what the run found out by itself about how to observe the receiver."""
+    observer = config.observer
+    if isinstance(observer, SqlObserver) and observer.was_detected:
+        return [f"open incidents, as detected: --observe-open {shlex.quote(str(observer.open_rule))}"]
+    return []
+
+
+def _observer(options: ObserverOptions, output: OutputBuffer | None) -> Observer | None:
     empty = next(
         (flag for flag, text in {**_sources(options), "--restart-cmd": options.restart_command}.items() if text == ""),
         "",
@@ -81,6 +98,11 @@ def _observer(options: ObserverOptions) -> Observer | None:
                 "--observe-all and --observe-open select in the output of an observer; give --observe-url, too"
             )
         return None
+    if options.log:
+        return _log_observer(options, output)
+    if options.database:
+        rule = OpenRule.parse(options.open_path) if options.open_path else None
+        return SqlObserver(options.database, split_tables(options.effects_path), rule)
     paths = EffectPaths.parse(options.effects_path, options.open_path) if has_paths else None
     if options.url:
         if paths is None:
@@ -92,8 +114,26 @@ def _observer(options: ObserverOptions) -> Observer | None:
     return CallableObserver(str(options.call), _callable(str(options.call)), paths)
 
 
+def _log_observer(options: ObserverOptions, output: OutputBuffer | None) -> Observer:
+    if options.open_path is not None:
+        raise UsageError("--observe-open: a log does not show which incidents are open; leave it out")
+    if options.log != "-":
+        lines = LogFile(Path(str(options.log))).lines
+    elif output is None:
+        raise UsageError("--observe-log - is the output of --run; give --run CMD, or the file of the log")
+    else:
+        lines = output.lines
+    return CoalescingObserver(LogObserver.parse(lines, options.effects_path))
+
+
 def _sources(options: ObserverOptions) -> dict[str, str | None]:
-    return {"--observe-url": options.url, "--observe-cmd": options.command, "--observe-call": options.call}
+    return {
+        "--observe-url": options.url,
+        "--observe-cmd": options.command,
+        "--observe-call": options.call,
+        "--observe-log": options.log,
+        "--observe-sql": options.database,
+    }
 
 
 def _callable(text: str) -> Callable[[str], object]:

@@ -171,11 +171,22 @@ class ObserverOptions:
     url: str | None = None
     command: str | None = None
     call: str | None = None
+    log: str | None = None
+    database: str | None = None
     effects_path: str | None = None
     open_path: str | None = None
     downstream: str | None = None
     restart_command: str | None = None
     effect_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """How to start a receiver, and which of its calls to catch."""
+
+    run: str | None = None
+    catch: bool = True
+    catch_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -520,6 +531,38 @@ def delivery_options(function: Function) -> Function:
     )(function)
 
 
+def run_options(function: Function) -> Function:
+    """Add the options of a receiver that the check starts; pass ``running``."""
+    return with_options(
+        RunOptions,
+        "running",
+        [
+            option(
+                "--run",
+                group=TARGET,
+                metavar="CMD",
+                help="Start the receiver with this command, and end it afterwards. It listens at {port} in CMD, or at "
+                "PORT in its environment; TARGET may be a path.",
+            ),
+            option(
+                "--catch/--no-catch",
+                group=EFFECTS,
+                default=True,
+                help="With --run: answer the receiver's calls to chats and PagerDuty in their place, observe them, and "
+                "refuse all others.  [default: catch]",
+            ),
+            option(
+                "--catch-host",
+                "catch_hosts",
+                group=EFFECTS,
+                multiple=True,
+                metavar="HOST=KIND",
+                help=f"Also catch calls to this host, as those to {listed(STUB_SERVICES)}; repeatable.",
+            ),
+        ],
+    )(function)
+
+
 def observer_options(function: Function) -> Function:
     """Add the options of observed effects; pass ``observer``."""
     return with_options(
@@ -548,14 +591,33 @@ def observer_options(function: Function) -> Function:
                 help="Callable that takes the token and returns the effects.",
             ),
             option(
+                "--observe-log",
+                "log",
+                group=EFFECTS,
+                metavar="FILE|-",
+                help="Log of the receiver, - for the output of --run: each line that names an alarm is an effect.",
+            ),
+            option(
+                "--observe-sql",
+                "database",
+                group=EFFECTS,
+                metavar="URL",
+                help="Database of the receiver: each row that names an alarm is an effect. It is only read.",
+            ),
+            option(
                 "--observe-all",
                 "effects_path",
                 group=EFFECTS,
                 metavar="JSONPATH",
-                help="All effects in that JSON: rows, messages, incidents.",
+                help="All effects in that JSON: rows, messages, incidents. For a log a regular expression of its "
+                "lines, for a database its tables.",
             ),
             option(
-                "--observe-open", "open_path", group=EFFECTS, metavar="JSONPATH", help="Open incidents in that JSON."
+                "--observe-open",
+                "open_path",
+                group=EFFECTS,
+                metavar="JSONPATH",
+                help="Open incidents in that JSON. For a database 'TABLE: CONDITION'.  [default: detected]",
             ),
             option(
                 "--downstream",

@@ -313,6 +313,12 @@ def control_scenario(factory: CaseFactory) -> EffectScenario:
     return next(iter(_scenarios(factory, {"steps": steps})))
 
 
+def lifecycle_scenario(factory: CaseFactory) -> EffectScenario:
+    """Return a scenario of a plain alarm that fires and is resolved."""
+    steps = [{"title": "an alarm fires", "send": ["it fires"]}, {"title": "it is resolved", "send": ["it resolves"]}]
+    return next(iter(_scenarios(factory, {"steps": steps})))
+
+
 def sent_strings(test: ClauseTest) -> Iterator[str]:
     """Yield everything that a clause sends, as text."""
     for group in test.groups:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from tcop_mock.contract.builders_effects import control_scenario
+from tcop_mock.contract.builders_effects import control_scenario, lifecycle_scenario
 from tcop_mock.contract.effect_assertions import ABOUT_EVERYTHING
 from tcop_mock.contract.effect_runner import EffectPoller, EffectRunner, ScenarioProblem
 from tcop_mock.contract.observers import CombinedObserver
@@ -22,13 +22,15 @@ from tcop_mock.errors import ObserverError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.clause_outcome import ClauseOutcome
     from tcop_mock.contract.preflight import Preflight
-    from tcop_mock.domain.contract import Clause, EffectScenario
+    from tcop_mock.domain.contract import Clause, EffectScenario, Step
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
+    from tcop_mock.server.catching_proxy import CallLog
     from tcop_mock.server.downstream import DownstreamRecorder
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
@@ -39,6 +41,26 @@ _SERVICES = {
     Prerequisite.DINGTALK_OR_FEISHU: ("dingtalk", "feishu"),
 }
 """Stub services by the prerequisite that the receiver forwards to one of them."""
+_LEARN_INTERVAL_S = 0.1
+_NO_CALL = "it called none; does it keep its alarms itself, or does its client ignore the proxy?"
+
+
+@runtime_checkable
+class LearnsOpen(Protocol):
+    """An observer that finds out which incidents are open from an alarm that fires and is resolved."""
+
+    @property
+    def has_to_learn(self) -> bool:
+        """Whether it does not know yet."""
+        ...
+
+    async def rows(self, token: str) -> Sequence[Any]:
+        """Return all that mentions the object of an alarm."""
+        ...
+
+    def learn(self, fired: Sequence[Any], resolved: Sequence[Any]) -> None:
+        """Take what it showed while the alarm fired, and after it was resolved."""
+        ...
 
 
 class DownstreamAddress(NamedTuple):
@@ -70,6 +92,9 @@ class ObservationConfig:
         restart: restarts the receiver.
         effect_timeout_s: how long an effect may take to appear, in seconds.
         downstream_address: where :meth:`listening` opens the stub services.
+        calls: calls of a receiver that runs behind our proxy; the downstream services see those that are caught. Then
+            it is no error that nothing was caught.
+        lifetime: returns what has to run during the check besides the stub services, such as the receiver.
     """
 
     observer: Observer | None = None
@@ -77,18 +102,22 @@ class ObservationConfig:
     restart: Callable[[], Awaitable[None]] | None = None
     effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S
     downstream_address: DownstreamAddress | None = None
+    calls: CallLog | None = None
+    lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Have the downstream services listen, if there are any.
+        """Have the downstream services listen, if there are any, and the receiver run, if it is ours to start.
 
         Raises:
-            UsageError: nothing can listen at the address.
+            UsageError: nothing can listen at the address, or the receiver cannot be started.
+            TargetError: the receiver does not listen.
         """
-        if self.downstream is None or self.downstream_address is None:
-            yield
-            return
-        async with self.downstream.server(*self.downstream_address):
+        async with contextlib.AsyncExitStack() as stack:
+            if self.downstream is not None and self.downstream_address is not None:
+                await stack.enter_async_context(self.downstream.server(*self.downstream_address))
+            if self.lifetime is not None:
+                await stack.enter_async_context(self.lifetime())
             yield
 
     def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
@@ -159,6 +188,7 @@ class EffectObservation:
         self._error, self._no_effect = "", None
         scenario = control_scenario(factory)
         try:
+            await self._learn_open(factory)
             result = await self.runner.run_scenario(scenario, self.runner.poller)
         except ObserverError as error:
             self._error = str(error)
@@ -191,6 +221,40 @@ class EffectObservation:
             return not isinstance(result, ScenarioProblem) and result.step_results[0].after.count > 0
 
         return list(await asyncio.gather(*map(has_effect, scenarios)))
+    async def _learn_open(self, factory: CaseFactory) -> None:
+        """Send an alarm that fires and is resolved, to an observer that finds out from it what is open.
+
+        Raises:
+            ObserverError: the observer failed.
+        """
+        observer = self.observer
+        if not isinstance(observer, LearnsOpen) or not observer.has_to_learn:
+            return
+        scenario = lifecycle_scenario(factory)
+        [fires, resolves], token = scenario.steps, scenario.object_id
+        await observer.rows(token)  # what is there before
+        if not await self._send_all(fires):
+            return
+        fired = await self._rows_until(observer, token, bool)
+        if fired and await self._send_all(resolves):
+            observer.learn(fired, await self._rows_until(observer, token, lambda rows: rows != fired))
+
+    async def _send_all(self, step: Step) -> bool:
+        requests = [case.request for case in step.cases]
+        return all(
+            [(await self.transport(request, deadline_s=self.preflight.deadline_s)).accepted for request in requests]
+        )
+
+    async def _rows_until(
+        self, observer: LearnsOpen, token: str, is_expected: Callable[[Sequence[object]], bool]
+    ) -> Sequence[object]:
+        """Return what the observer shows of an alarm when it is as expected, or the time is over."""
+        until_s = self.clock() + self.config.effect_timeout_s
+        rows = await observer.rows(token)
+        while not is_expected(rows) and self.clock() < until_s:
+            await self.sleep(_LEARN_INTERVAL_S)
+            rows = await observer.rows(token)
+        return rows
 
     def precheck(self, clause: Clause) -> ClauseResult | None:
         """Return the result of a clause that cannot be checked with the effects that are visible."""
@@ -200,8 +264,11 @@ class EffectObservation:
             if self._error:
                 return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error)
             not_visible = self._no_effect or not_visible
+        if self._no_effect and self._no_effect.kind is Prerequisite.CAUGHT_CALL:
+            not_visible = self._no_effect
         if not_visible:
-            return ClauseResult(clause, ClauseStatus.ERROR, missing=not_visible)
+            is_error = not_visible.kind is not Prerequisite.CAUGHT_CALL
+            return ClauseResult(clause, ClauseStatus.ERROR if is_error else ClauseStatus.NOT_RUN, missing=not_visible)
         unused = self._unused_service(clause)
         return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=unused) if unused else None
 
@@ -222,8 +289,14 @@ class EffectObservation:
             and downstream is not None
             and not downstream.reached_services
         ):
-            return MissingPrerequisite(Prerequisite.FORWARDING, (_refusal_hint(downstream),))
+            return self._no_caught_call() or MissingPrerequisite(Prerequisite.FORWARDING, (_refusal_hint(downstream),))
         return None
+
+    def _no_caught_call(self) -> MissingPrerequisite | None:
+        """Return what is missing where the stub services see caught calls only, and there was none."""
+        if self.config.calls is None or (self.config.downstream and self.config.downstream.reached_services):
+            return None
+        return MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("; ".join(self.config.calls.hints()) or _NO_CALL,))
 
     def _unused_service(self, clause: Clause) -> MissingPrerequisite | None:
         """Return what the receiver does not do although the clause is about it."""
@@ -241,7 +314,9 @@ class EffectObservation:
     def _missing_effect(self) -> MissingPrerequisite:
         timeout = f"{self.config.effect_timeout_s:g}s"
         if self.config.observer is None and self.config.downstream is not None:
-            return MissingPrerequisite(Prerequisite.FORWARDED_EFFECT, (timeout, _refusal_hint(self.config.downstream)))
+            return self._no_caught_call() or MissingPrerequisite(
+                Prerequisite.FORWARDED_EFFECT, (timeout, _refusal_hint(self.config.downstream))
+            )
         return MissingPrerequisite(Prerequisite.VISIBLE_EFFECT, (timeout,))
 
 

@@ -29,6 +29,10 @@ _PARSER_COMMAND = (
 """How a parser is given a body without us."""
 _SECRET_FLAGS = frozenset({"--observe-cmd", "--restart-cmd"})
 """Commands may hold a secret anywhere."""
+_PUBLIC_COMMAND = re.compile(r"(?!.*(?i:pass|secret|token|key|auth))[\w./{}: -]+")
+"""A command line without variables, quotes and words about secrets."""
+_PUBLIC_DATABASE = re.compile(r"[\w+]+://[^@?]*")
+"""A URL of a database without credentials and settings."""
 _PUBLIC_URL = re.compile(r"https?://[^/?#@]*(?:/[^?#]*)?(?:\?[\w.-]+=\{token\}(?:&[\w.-]+=\{token\})*)?")
 """A URL without credentials, in whose query nothing stands but what is looked for."""
 _HERE_DOCUMENT_END = "TCOP_BODY"
@@ -48,6 +52,7 @@ class Flag(NamedTuple):
 
 
 INSECURE = Flag("--insecure")
+RUN = "--run"
 
 
 class ReproductionContext(NamedTuple):
@@ -92,7 +97,7 @@ def replay_command(case: RequestCase, context: ReproductionContext) -> str:
     """
     if context.template_file or context.target.parser or context.test is None or not context.clause.is_built_in:
         return ""
-    if not replayed_cases(case, context.test):
+    if _is_run(context) or not replayed_cases(case, context.test):
         return ""
     cases = [other.title for group in context.test.groups for other in group.cases]
     number = cases.index(case.title) + 1
@@ -106,6 +111,10 @@ def replay_command(case: RequestCase, context: ReproductionContext) -> str:
 def _format_flag(flag: Flag) -> str:
     if not flag.value:
         return f" {flag.name}"
+    if flag.name == RUN and not _PUBLIC_COMMAND.fullmatch(flag.value):
+        return f' {RUN} "$RUN"'
+    if flag.name == "--observe-sql" and not _PUBLIC_DATABASE.fullmatch(flag.value):
+        return f' {flag.name} "$OBSERVE_SQL"'
     if flag.name in _SECRET_FLAGS or (flag.name == "--observe-url" and not _PUBLIC_URL.fullmatch(flag.value)):
         return f' {flag.name} "${flag.name.lstrip("-").replace("-", "_").upper()}"'
     return f" {flag.name} {shlex.quote(flag.value)}"
@@ -129,7 +138,14 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
 def _target_argument(context: ReproductionContext) -> str:
     if context.target.parser:
         return f"--{context.target.parser} {shlex.quote(context.target.app)}"
-    return '"$TCOP_MOCK_TARGET"' if context.target.credentials else shlex.quote(context.target.url)
+    if context.target.credentials:
+        return '"$TCOP_MOCK_TARGET"'
+    return shlex.quote(context.target.path if _is_run(context) else context.target.url)
+
+
+def _is_run(context: ReproductionContext) -> bool:
+    """Return whether the run started the receiver, whose port is gone with it."""
+    return any(flag.name == RUN for flag in context.flags)
 
 
 def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False) -> str:

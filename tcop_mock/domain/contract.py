@@ -72,6 +72,8 @@ class Prerequisite(StrEnum):
     """The receiver forwards a plain alarm, where the stub services are the only observer."""
     VISIBLE_INCIDENT = "visible-incident"
     """The observer shows an open incident of a firing alarm."""
+    CAUGHT_CALL = "caught-call"
+    """The receiver has called a host that is caught, where nobody was told that it does."""
     FORWARDING = "forwarding"
     """The receiver has forwarded anything at all."""
     TIME = "time"

@@ -16,15 +16,17 @@ _TEXTS = {
         "needs a user or password with @ : / %, blanks or signs beyond ASCII, which are the ones that get lost"
     ),
     Prerequisite.HTTP: "needs http: an app in this process has no connections",
-    Prerequisite.OBSERVER: "needs observer: give --observe-url, --observe-cmd, --observe-call or --downstream",
+    Prerequisite.OBSERVER: "needs observer: give --run CMD, --observe-url, --observe-cmd or --downstream",
     Prerequisite.OPEN_INCIDENTS: (
         "needs to see what is open: give --observe-open, or have the receiver forward to /pagerduty of --downstream"
     ),
-    Prerequisite.DOWNSTREAM: "needs downstream: give --downstream HOST:PORT and have the receiver forward there",
+    Prerequisite.DOWNSTREAM: (
+        "needs downstream: give --run CMD, or --downstream HOST:PORT and have the receiver forward there"
+    ),
     Prerequisite.PAGERDUTY: "the receiver forwards nothing to /pagerduty",
     Prerequisite.WECOM: "the receiver forwards nothing to /wecom",
     Prerequisite.DINGTALK_OR_FEISHU: "the receiver forwards nothing to /dingtalk or /feishu",
-    Prerequisite.RESTART: "needs restart: give --restart-cmd, a command that restarts the receiver",
+    Prerequisite.RESTART: "needs restart: give --run CMD, or --restart-cmd, a command that restarts the receiver",
     Prerequisite.TEMPLATE: "needs template: give --template FILE, the text that is in the console",
     Prerequisite.PROFILE: "holds in profile {} only",
     Prerequisite.HTTP_REQUESTS: ("needs a receiver: a {} is asked about bodies that have been parsed, nothing else"),
@@ -42,6 +44,10 @@ _TEXTS = {
         "within --effect-timeout {}; {}"
     ),
     Prerequisite.VISIBLE_INCIDENT: "a plain alarm that fires shows no open incident; is --observe-open right?",
+    Prerequisite.CAUGHT_CALL: (
+        "needs a call of the receiver to a host that is caught: {}; --observe-sql, --observe-log and --observe-url "
+        "show what it keeps"
+    ),
     Prerequisite.FORWARDING: "nothing came to --downstream; {}",
     Prerequisite.TIME: "not finished within --max-time",
 }

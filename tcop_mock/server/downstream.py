@@ -87,7 +87,7 @@ class DownstreamRecorder:
 
     def server(self, host: str, port: int) -> HttpServer:
         """Return the server of the stubs; use it as a context manager."""
-        return HttpServer(self._answer, host=host, port=port)
+        return HttpServer(self.answer, host=host, port=port)
 
     @property
     def shows_all(self) -> bool:
@@ -131,7 +131,8 @@ class DownstreamRecorder:
         finally:
             self._injected_faults.remove(fault)
 
-    async def _answer(self, request: ReceivedRequest) -> Reply:
+    async def answer(self, request: ReceivedRequest) -> Reply:
+        """Record a request and respond like the service of its path, unless a fault is injected."""
         service = self._services.service_of(request.path)
         document = parse_message(request.body)
         text = _readable_text(request.path, request.body, document)

@@ -18,7 +18,7 @@ from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.http_server import ByteWriter, Handler
 
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -367,7 +367,7 @@ class FaultyHttpServer(HttpServer):
         self._request_count = 0
         self._started_s = self._clock()
 
-    def _on_request_head(self, head: ReceivedRequest, writer: asyncio.StreamWriter) -> Fault | None:
+    def _on_request_head(self, head: ReceivedRequest, writer: ByteWriter) -> Fault | None:
         self._request_count += 1
         fault = self._plan.choose(self._request_count, head.received_s - self._started_s)
         if fault is not None and fault.name == "reset":
@@ -376,9 +376,7 @@ class FaultyHttpServer(HttpServer):
             raise _reset_error(writer)
         return fault
 
-    async def _respond(
-        self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
-    ) -> None:
+    async def _respond(self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: ByteWriter) -> None:
         fault = request.head_decision if isinstance(request.head_decision, Fault) else None
         reply = replacement_reply(fault) if fault else None
         if reply is None:
@@ -395,7 +393,7 @@ class FaultyHttpServer(HttpServer):
             self._on_done()
 
     async def _write_faulty(
-        self, fault: Fault, reply: Reply, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
+        self, fault: Fault, reply: Reply, serialize: Callable[[Reply], bytes], writer: ByteWriter
     ) -> None:
         for part, pause_s in faulty_bytes(fault, reply, serialize):
             await self._sleep(pause_s)
@@ -406,7 +404,7 @@ class FaultyHttpServer(HttpServer):
             raise FaultHangUpError
 
 
-def _reset_error(writer: asyncio.StreamWriter) -> FaultHangUpError:
+def _reset_error(writer: ByteWriter) -> FaultHangUpError:
     """Make the connection send RST on close, and return the error that closes it."""
     writer.get_extra_info("socket").setsockopt(*NO_LINGER)
     return FaultHangUpError()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import responses
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 import h11
 
@@ -62,6 +62,30 @@ class Reply:
 
 
 Handler: TypeAlias = Callable[[ReceivedRequest], Reply | Awaitable[Reply]]
+
+
+class ByteReader(Protocol):
+    """One direction of a connection, as ``asyncio.StreamReader`` has it."""
+
+    async def read(self, n: int = -1, /) -> bytes:
+        """Return up to so many bytes; none at the end."""
+        ...
+
+
+class ByteWriter(Protocol):
+    """The other direction, as ``asyncio.StreamWriter`` has it."""
+
+    def write(self, data: bytes, /) -> None:
+        """Take bytes."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until they are sent."""
+        ...
+
+    def get_extra_info(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401 - asyncio's signature
+        """Return what is known of the connection, such as its ``socket``."""
+        ...
 
 
 class HttpServer:
@@ -148,6 +172,15 @@ class HttpServer:
         host, port = self._server.sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
+    @property
+    def port(self) -> int:
+        """Port at which it listens.
+
+        Raises:
+            TcopMockError: the server is not running.
+        """
+        return int(self.url.rpartition(":")[2])
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:  # accepted while the server was closing
             writer.transport.abort()
@@ -158,20 +191,30 @@ class HttpServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has everything
-        http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._max_head_bytes)
         try:
             with contextlib.suppress(OSError):  # the client is gone, or does not read its response
-                while await self._serve_request(http, reader, writer):
-                    http.start_next_cycle()
+                await self._serve_requests(reader, writer)
                 await _lingering_close(reader, writer)
         finally:
             writer.transport.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _serve_request(
-        self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> bool:
+    async def _serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
+        """Serve the requests of one connection.
+
+        Args:
+            reader: what the client sends.
+            writer: what it gets.
+            received: what it has sent already.
+        """
+        http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._max_head_bytes)
+        if received:
+            http.receive_data(received)
+        while await self._serve_request(http, reader, writer):
+            http.start_next_cycle()
+
+    async def _serve_request(self, http: h11.Connection, reader: ByteReader, writer: ByteWriter) -> bool:
         """Serve one request and return whether the connection can be reused."""
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -193,9 +236,7 @@ class HttpServer:
             await self._write(writer, _serialize(http, "", error_reply))
         return False
 
-    async def _respond(
-        self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
-    ) -> None:
+    async def _respond(self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: ByteWriter) -> None:
         """Respond to a complete request.
 
         Args:
@@ -207,16 +248,14 @@ class HttpServer:
         async with asyncio.timeout(self._timeout_s):
             await self._write(writer, data)
 
-    def _on_request_head(self, head: ReceivedRequest, writer: asyncio.StreamWriter) -> object:
+    def _on_request_head(self, head: ReceivedRequest, writer: ByteWriter) -> object:
         """Decide about a request after its head was read. An ``OSError`` closes the connection."""
 
-    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+    async def _write(self, writer: ByteWriter, data: bytes) -> None:
         writer.write(data)
         await writer.drain()
 
-    async def _receive(
-        self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> ReceivedRequest | None:
+    async def _receive(self, http: h11.Connection, reader: ByteReader, writer: ByteWriter) -> ReceivedRequest | None:
         """Return the next complete request, or ``None`` if the client sends no more."""
         head = await _next_event(http, reader, writer)
         if not isinstance(head, h11.Request):
@@ -258,7 +297,7 @@ def _describe_unreadable(problem: h11.RemoteProtocolError, data: bytes) -> str:
 
 
 async def _next_event(
-    http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    http: h11.Connection, reader: ByteReader, writer: ByteWriter
 ) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
     while (event := http.next_event()) is h11.NEED_DATA:
         if http.they_are_waiting_for_100_continue:

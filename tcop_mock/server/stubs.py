@@ -20,6 +20,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from tcop_mock.server.chat_stubs import ChatAnswer, discord, teams
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 from tcop_mock.transport.clock import monotonic_s
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 _MINUTE_S = 60.0
 _QUERY_RECIPIENT_KEYS = ("key", "access_token")
 """Query parameters that identify a recipient of WeCom or DingTalk."""
-_BODY_RECIPIENT_KEYS = ("routing_key", "channel", "chat_id")
-"""Body keys that identify a recipient of PagerDuty, Slack or Telegram."""
+_BODY_RECIPIENT_KEYS = ("routing_key", "channel", "chat_id", "receive_id")
+"""Body keys that identify a recipient of PagerDuty, Slack, Telegram or Feishu."""
 _MAX_RECIPIENTS = 1000
 _ROUTING_KEY_CHARS = 32
 _MAX_SUMMARY_CHARS = 1024
@@ -43,6 +44,7 @@ _WECOM_LIMITS = {"text": 2048, "markdown": 4096}
 _WECOM_TYPES = frozenset({"text", "markdown", "markdown_v2", "image", "news", "file", "voice", "template_card"})
 _DINGTALK_TYPES = frozenset({"text", "markdown", "link", "actionCard", "feedCard"})
 _FEISHU_TYPES = frozenset({"text", "post", "image", "share_chat", "interactive"})
+_SLACK_CONTENT = ("text", "blocks", "attachments")
 _MAX_FEISHU_BYTES = 20 * 1024
 _TELEGRAM_PATH = re.compile(r"(?:/telegram)?/bot(?P<token>\d+:[\w-]+)/(?P<method>\w+)/?")
 _MAX_TELEGRAM_CHARS = 4096
@@ -227,12 +229,33 @@ def _feishu(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN40
     return _json_response(HTTPStatus.OK, success_body, "code 0")
 
 
-def _slack(_request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+def _slack(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+    if "/api/" in request.path:
+        return _slack_method(body)
     if not isinstance(body, dict):
         return StubResponse(Reply(HTTPStatus.BAD_REQUEST, b"invalid_payload"), "invalid_payload", is_accepted=False)
-    if not any(body.get(key) for key in ("text", "blocks", "attachments")):
+    if not any(body.get(key) for key in _SLACK_CONTENT):
         return StubResponse(Reply(HTTPStatus.BAD_REQUEST, b"no_text"), "no_text", is_accepted=False)
     return StubResponse(Reply(HTTPStatus.OK, b"ok"), "ok")
+
+
+def _slack_method(body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+    """Respond like ``chat.postMessage``: 200, and ``ok`` in the body."""
+    message = body if isinstance(body, dict) else {}
+    error = "" if any(message.get(key) for key in _SLACK_CONTENT) else "no_text"
+    error = error if message.get("channel") else "channel_not_found"
+    if error:
+        return _json_response(HTTPStatus.OK, {"ok": False, "error": error}, error)._replace(is_accepted=False)
+    return _json_response(HTTPStatus.OK, {"ok": True, "channel": message["channel"], "ts": "1.1"}, "ok")
+
+
+def _chat(answer: Callable[[ReceivedRequest, Any], ChatAnswer]) -> Callable[[ReceivedRequest, Any], StubResponse]:
+    def respond(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
+        status, text, note, is_json = answer(request, body)
+        headers = (("Content-Type", "application/json" if is_json else "text/plain"),) if text else ()
+        return StubResponse(Reply(status, text.encode(), headers), note or "ok", is_accepted=not note)
+
+    return respond
 
 
 def _telegram(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
@@ -325,6 +348,8 @@ SERVICES: dict[str, Callable[[ReceivedRequest, Any], StubResponse]] = {
     "slack": _slack,
     "telegram": _telegram,
     "pagerduty": _pagerduty,
+    "discord": _chat(discord),
+    "teams": _chat(teams),
     "json": _any_json,
 }
 """Services other than a webhook, by the first part of their paths."""

@@ -40,6 +40,8 @@ ACCEPTED = {
     FEISHU: {"msg_type": "text", "content": {"text": "x"}},
     SLACK: {"text": "x"},
     TELEGRAM: {"chat_id": -100, "text": "x"},
+    "/discord/api/webhooks/1/t": {"content": "x"},
+    "/teams/webhookb2/x": {"text": "x"},
     "/json/any/where": [1],
 }
 

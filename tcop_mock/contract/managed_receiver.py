@@ -1,0 +1,92 @@
+"""A receiver that the run starts, behind a proxy that catches its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from tcop_mock.server.catching_proxy import CatchingProxy
+from tcop_mock.server.certificates import CertificateAuthority
+from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.server.proxy_environment import proxy_environment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tcop_mock.contract.observation import ObservationConfig
+    from tcop_mock.process.receiver_process import ReceiverProcess
+    from tcop_mock.server.caught_hosts import CaughtHosts
+
+
+@dataclass(slots=True)
+class ManagedReceiver:
+    """A receiver process, and the proxy that it calls other machines through.
+
+    Args:
+        process: the receiver; :meth:`running` starts and ends it.
+        hosts: which hosts are caught; ``None``: its calls are left alone.
+    """
+
+    process: ReceiverProcess
+    hosts: CaughtHosts | None = None
+    end: str = field(default="", init=False)
+    """How the process ended before it was ended; empty if it ran until then."""
+    _authority: CertificateAuthority | None = field(default=None, init=False)
+    _proxy: CatchingProxy | None = field(default=None, init=False)
+
+    @property
+    def catches_tls(self) -> bool:
+        """Whether calls with TLS are answered, too."""
+        return self._authority is not None
+
+    @property
+    def hints(self) -> list[str]:
+        """One line for each host whose calls were not answered."""
+        return [] if self._proxy is None else self._proxy.log.hints()
+
+    def configure(self, config: ObservationConfig) -> ObservationConfig:
+        """Return an observation that starts the receiver, catches its calls and can restart it."""
+        if self.hosts is not None:
+            recorder = config.downstream or DownstreamRecorder()
+            self._authority = CertificateAuthority.create()
+            self._proxy = CatchingProxy(recorder.answer, self.hosts, self._authority)
+            calls = self._proxy.log if config.downstream is None else None
+            config = replace(config, downstream=recorder, calls=calls)
+        return replace(config, restart=config.restart or self.restart, lifetime=self.running)
+
+    async def restart(self) -> None:
+        """End the receiver and start it again.
+
+        Raises:
+            TargetError: it ended, or did not listen in time.
+        """
+        await asyncio.to_thread(self.process.restart)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the proxy and the receiver; end both, also after an error.
+
+        Raises:
+            UsageError: the command cannot be run, or the port is taken.
+            TargetError: the receiver ended, or did not listen in time.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="tcop-mock-")))
+            if self._proxy is not None:
+                await stack.enter_async_context(self._proxy)
+                environ = {**os.environ, **dict(self.process.command.variables)}
+                self.process.variables = {
+                    **self.process.variables,
+                    **proxy_environment(self._proxy.port, folder, self._authority, environ),
+                }
+            try:
+                await asyncio.to_thread(self.process.start)
+                yield
+            finally:
+                self.end = self.process.end
+                await asyncio.to_thread(self.process.stop)

@@ -1,0 +1,61 @@
+"""The output of a receiver: its last lines, in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import IO
+
+_MAX_CHARS = 32 * 1024 * 1024
+_MAX_LINE_BYTES = 65_536
+_READ_BYTES = 65_536
+
+
+@dataclass(slots=True)
+class OutputBuffer:
+    """The lines that a process printed; the oldest go when there are too many.
+
+    Args:
+        max_chars: how much is kept.
+    """
+
+    max_chars: int = _MAX_CHARS
+    dropped_lines: int = 0
+    """How many lines are no longer here."""
+    _lines: deque[str] = field(default_factory=deque)
+    _chars: int = 0
+    _partial: bytes = b""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def copy_from(self, stream: IO[bytes]) -> None:
+        """Read a stream to its end."""
+        while data := stream.read1(_READ_BYTES):  # type: ignore[attr-defined]  # pipes of a process are buffered
+            self.append(data)
+        self.append(b"\n" if self._partial else b"")
+        stream.close()
+
+    def append(self, data: bytes) -> None:
+        """Add some bytes, which may end within a line."""
+        with self._lock:
+            *lines, self._partial = (self._partial + data).split(b"\n")
+            while len(self._partial) > _MAX_LINE_BYTES:
+                lines.append(self._partial[:_MAX_LINE_BYTES])
+                self._partial = self._partial[_MAX_LINE_BYTES:]
+            for line in lines:
+                text = line.rstrip(b"\r").decode("utf-8", "replace")
+                self._lines.append(text)
+                self._chars += len(text) + 1
+            while self._chars > self.max_chars:
+                self._chars -= len(self._lines.popleft()) + 1
+                self.dropped_lines += 1
+
+    def lines(self) -> list[str]:
+        """Return the lines, the last one also if it has no end yet."""
+        with self._lock:
+            last = [self._partial.decode("utf-8", "replace")] if self._partial else []
+            return [*self._lines, *last]
+
+    def tail(self, count: int) -> list[str]:
+        """Return the last lines that are not blank."""
+        return [line for line in self.lines() if line.strip()][-count:]

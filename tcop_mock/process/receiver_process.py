@@ -1,0 +1,220 @@
+"""A receiver as a process of ours: started, found ready, restarted, ended with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from tcop_mock.errors import TargetError, UsageError
+from tcop_mock.process.output import OutputBuffer
+from tcop_mock.process.system import listening_addresses, processes_with
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcop_mock.process.command import ReceiverCommand
+
+DEFAULT_READY_S = 30.0
+PORT_VARIABLE = "PORT"
+_MARK_VARIABLE = "TCOP_MOCK_RUN_ID"
+_GRACE_S = 5.0
+_POLL_S = 0.02
+_CONNECT_S = 1.0
+_JOIN_S = 1.0
+_MAX_LAST_LINE_CHARS = 200
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port at which nothing listens."""
+    with socket.socket() as sock:
+        sock.bind((host, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def connects(host: str, port: int) -> bool:
+    """Return whether something listens there."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), _CONNECT_S):
+        return True
+    return False
+
+
+@dataclass(slots=True, eq=False)
+class ReceiverProcess:
+    """One receiver, in a process group of its own.
+
+    Args:
+        command: starts it.
+        host: where it is to listen, a name or address of this machine.
+        port: the same; it gets it in ``{port}`` and in the variable ``PORT``.
+        variables: further variables of its environment.
+        ready_s: how long it may take to listen.
+        grace_s: how long it may take to end after SIGTERM.
+    """
+
+    command: ReceiverCommand
+    host: str
+    port: int
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ready_s: float = DEFAULT_READY_S
+    grace_s: float = _GRACE_S
+    output: OutputBuffer = field(default_factory=OutputBuffer, repr=False)
+    _mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    _process: subprocess.Popen[bytes] | None = None
+    _reader: threading.Thread | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def address(self) -> str:
+        """``HOST:PORT``."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def end(self) -> str:
+        """How the process ended, in words; empty while it runs."""
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return ""
+        if code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with code {code}"
+
+    @property
+    def pids(self) -> list[int]:
+        """Ids of the process and of all that it started; only its own where the system does not tell."""
+        own = [self._process.pid] if self._process and self._process.poll() is None else []
+        return list(dict.fromkeys([*own, *processes_with(_MARK_VARIABLE, self._mark)]))
+
+    def start(self) -> None:
+        """Start the receiver and wait until it listens.
+
+        Raises:
+            UsageError: the program cannot be run, or the port is taken.
+            TargetError: the receiver ended, or did not listen in time.
+        """
+        if connects(self.host, self.port):
+            raise UsageError(
+                f"--run: something listens at {self.address} already; end it, or give a path as TARGET for a free port"
+            )
+        self._launch()
+        self._wait_until_ready()
+
+    def restart(self) -> None:
+        """End the receiver with SIGTERM and start it again at the same port.
+
+        Raises:
+            TargetError: it ended, or did not listen in time.
+        """
+        self._end_processes(signal.SIGTERM)
+        self._launch()
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """End the receiver with SIGKILL, as a crash does."""
+        self._end_processes(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End the receiver and all that it started; it does not start again."""
+        self._ended.set()
+        self._end_processes(signal.SIGTERM)
+
+    def _launch(self) -> None:
+        arguments = self.command.arguments(self.port)
+        environ = {**os.environ, **self.variables, **dict(self.command.variables)}
+        environ |= {PORT_VARIABLE: str(self.port), _MARK_VARIABLE: self._mark}
+        with self._lock:
+            if self._ended.is_set():
+                raise TargetError(f"--run: `{self.command}` is not started, because the run is over")
+            try:
+                process = subprocess.Popen(  # noqa: S603 - the user's own command
+                    arguments,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as problem:
+                raise UsageError(f"--run: {self._launch_problem(arguments[0], problem)}") from None
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            self._process = process
+            self._reader = _read_in_thread(self.output, process.stdout)
+
+    @staticmethod
+    def _launch_problem(program: str, problem: OSError | ValueError) -> str:
+        if isinstance(problem, FileNotFoundError):
+            return f"there is no program {program!r} here or on PATH"
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        return f"{program!r} cannot be run: {reason}"
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + self.ready_s
+        while not connects(self.host, self.port):
+            if self.end or self._ended.is_set():
+                raise TargetError(self._early_end())
+            if time.monotonic() >= deadline:
+                raise TargetError(self._not_ready())
+            self._ended.wait(_POLL_S)
+        if self.end:
+            raise TargetError(self._early_end())
+
+    def _early_end(self) -> str:
+        if self._reader:
+            self._reader.join(_JOIN_S)
+        if self.end == "ended with code 0" and processes_with(_MARK_VARIABLE, self._mark):
+            return (
+                f"--run: `{self.command}` ended and left processes in the background; they are ended now. "
+                "Start the receiver in the foreground"
+            )
+        return f"--run: `{self.command}` {self.end} before it listened at {self.address}{self._last_line()}"
+
+    def _not_ready(self) -> str:
+        elsewhere = " and ".join(listening_addresses(self.pids))
+        where = f"; it listens at {elsewhere}" if elsewhere else ""
+        return (
+            f"--run: `{self.command}` does not listen at {self.address} after {self.ready_s:g} s{where}: put {{port}} "
+            f"into CMD, or read the variable {PORT_VARIABLE}; --wait gives it more time{self._last_line()}"
+        )
+
+    def _last_line(self) -> str:
+        lines = self.output.tail(1)
+        return f"; its last output: {lines[0].strip()[:_MAX_LAST_LINE_CHARS]}" if lines else ""
+
+    def _end_processes(self, number: signal.Signals) -> None:
+        with self._lock:
+            process, reader = self._process, self._reader
+            if process is None:
+                return
+            try:
+                if process.poll() is None:
+                    _signal_group(process.pid, number)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(self.grace_s)
+            finally:  # also after another Ctrl-C
+                _signal_group(process.pid, signal.SIGKILL)
+                process.wait()
+                for pid in processes_with(_MARK_VARIABLE, self._mark):  # what left the group
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
+            if reader:
+                reader.join(_JOIN_S)
+
+
+def _read_in_thread(output: OutputBuffer, stream: IO[bytes]) -> threading.Thread:
+    reader = threading.Thread(target=output.copy_from, args=(stream,), daemon=True)
+    reader.start()
+    return reader
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM where only a zombie is left
+        os.killpg(pid, number)

@@ -1,0 +1,66 @@
+"""What Linux tells about processes (proc(5)); other systems tell nothing here."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_PROC = Path("/proc")
+_LISTEN = "0A"  # include/net/tcp_states.h: TCP_LISTEN
+_INODE_COLUMN = 9
+
+
+def processes_with(variable: str, value: str, proc: Path = _PROC) -> list[int]:
+    """Return the ids of the processes that were started with a variable of the environment."""
+    wanted, found = f"{variable}={value}".encode(), []
+    for folder in _process_folders(proc):
+        with suppress(OSError):  # it is gone, or belongs to somebody else
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def listening_addresses(pids: Iterable[int], proc: Path = _PROC) -> list[str]:
+    """Return where some processes listen, as ``HOST:PORT``."""
+    inodes = {inode for pid in pids for inode in _sockets(proc / str(pid) / "fd")}
+    return sorted({address for address, inode in _listeners(proc) if inode in inodes})
+
+
+def _process_folders(proc: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from (folder for folder in proc.iterdir() if folder.name.isdecimal())
+
+
+def _sockets(folder: Path) -> Iterator[str]:
+    with suppress(OSError):
+        for link in folder.iterdir():
+            with suppress(OSError):
+                kind, _, inode = str(link.readlink()).partition(":[")
+                if kind == "socket":
+                    yield inode.rstrip("]")
+
+
+def _listeners(proc: Path) -> Iterator[tuple[str, str]]:
+    for name in ("tcp", "tcp6"):
+        lines: list[str] = []
+        with suppress(OSError):
+            lines = (proc / "net" / name).read_text().splitlines()[1:]
+        for line in lines:
+            columns = line.split()
+            if columns[3] == _LISTEN:
+                yield _address(columns[1]), columns[_INODE_COLUMN]
+
+
+def _address(text: str) -> str:
+    """Return an address of ``/proc/net/tcp``: 32-bit words in the byte order of the machine, and the port."""
+    host, _, port = text.partition(":")
+    words = [bytes.fromhex(host[start : start + 8])[::-1] for start in range(0, len(host), 8)]
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    name = socket.inet_ntop(family, b"".join(words))
+    return f"{name}:{int(port, 16)}" if family is socket.AF_INET else f"[{name}]:{int(port, 16)}"

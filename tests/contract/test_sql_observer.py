@@ -1,0 +1,369 @@
+"""Rows of a database as effects: SQLite always, PostgreSQL where the machine has a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from tcop_mock.contract import sql_observer
+from tcop_mock.contract.observation import LearnsOpen
+from tcop_mock.contract.sql_observer import OpenRule, Row, SqlObserver, detect_open, split_tables
+from tcop_mock.errors import ObserverError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+    from tcop_mock.domain.effects import EffectSnapshot
+
+_T = TypeVar("_T")
+INCIDENTS = "CREATE TABLE incidents (id INTEGER PRIMARY KEY, what TEXT, status TEXT)"
+
+
+_RUNNERS: list[asyncio.Runner] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _runner() -> Iterator[None]:
+    """Have one event loop for all looks, as a check has."""
+    with asyncio.Runner() as runner:
+        _RUNNERS[:] = [runner]
+        yield
+
+
+def run(look_at: Coroutine[Any, Any, _T]) -> _T:
+    """Return the result of a coroutine."""
+    return _RUNNERS[0].run(look_at)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a database in ``tmp_path / 'app.db'``."""
+    with closing(sqlite3.connect(tmp_path / "app.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        yield connection
+
+
+def url_of(tmp_path: Path) -> str:
+    """Return the URL of the database."""
+    return f"sqlite:///{tmp_path / 'app.db'}"
+
+
+def look(observer: SqlObserver, token: str = "ins-1") -> EffectSnapshot:  # noqa: S107 - an object
+    """Return what an observer shows now."""
+    return run(observer.observe(token))
+
+
+def test_new_rows_of_all_tables_are_effects(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """Text and JSON columns; rows that were there before, and tables without text, are left out."""
+    database.execute(INCIDENTS)
+    database.execute("CREATE TABLE notices (body JSON, n INTEGER)")
+    database.execute("CREATE TABLE counters (n INTEGER)")
+    database.execute("INSERT INTO incidents (what, status) VALUES ('ins-1 of another run', 'open')")
+    observer = SqlObserver(url_of(tmp_path))
+    assert look(observer).effects == ()
+    database.execute("INSERT INTO incidents (what, status) VALUES ('名 ins-1', 'open')")
+    database.execute("""INSERT INTO notices VALUES ('{"name": "ins-1"}', 1)""")
+    effects = look(observer).effects
+    assert [effect.location for effect in effects] == ["incidents", "notices"]
+    assert effects[0].text == '{"id": 2, "what": "名 ins-1", "status": "open"}'
+    assert look(observer).open_incidents is None
+
+
+def test_a_large_table_without_whole_number_keys_is_searched_for_the_token(
+    tmp_path: Path, database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a bound parameter, in which signs of LIKE and quotes stand for themselves."""
+    monkeypatch.setattr(sql_observer, "_MAX_FIRST_ROWS", 2)
+    database.execute("CREATE TABLE incidents (uid TEXT PRIMARY KEY, what TEXT, doc JSON)")
+    database.executemany("INSERT INTO incidents VALUES (?, 'old', '{}')", [(str(number),) for number in range(3)])
+    observer = SqlObserver(url_of(tmp_path))
+    run(observer.rows("x"))
+    assert not observer.shows_all
+    strange = "100%_o'x\\"
+    for number, what in enumerate(["100%_o'x\\", "100 xo'x\\"]):
+        database.execute("INSERT INTO incidents VALUES (?, ?, '{}')", (f"new {number}", what))
+    database.execute("""INSERT INTO incidents VALUES ('j', '', '["ins-1"]')""")
+    assert len(look(observer, strange).effects) == 1
+    assert len(look(observer, "ins-1").effects) == 1
+
+
+def test_what_is_open_is_found_out(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """Then only rows of that table are effects, because another may keep each request that came."""
+    database.execute(INCIDENTS)
+    database.execute("CREATE TABLE requests (id INTEGER PRIMARY KEY, body TEXT)")
+    observer = SqlObserver(url_of(tmp_path))
+    assert isinstance(observer, LearnsOpen)
+    assert observer.has_to_learn
+    run(observer.rows("ins-1"))
+    database.execute("INSERT INTO incidents (what, status) VALUES ('ins-1', 'open')")
+    database.execute("INSERT INTO requests (body) VALUES ('ins-1')")
+    fired = run(observer.rows("ins-1"))
+    database.execute("UPDATE incidents SET status = 'closed'")
+    observer.learn(fired, run(observer.rows("ins-1")))
+    assert (str(observer.open_rule), observer.was_detected) == ("incidents: status = 'open'", True)
+    snapshot = look(observer)
+    assert (snapshot.count, snapshot.open_count, len(snapshot.effects)) == (1, 0, 1)
+    database.execute("INSERT INTO incidents (what, status) VALUES ('ins-1', 'open')")
+    assert look(observer).open_count == 1
+
+
+@pytest.mark.parametrize("condition, table, count", [("status = 'open'", "incidents", 1), ("1 = 1", "incidents", 2)])
+def test_what_is_open_may_be_told(
+    condition: str, table: str, count: int, tmp_path: Path, database: sqlite3.Connection
+) -> None:
+    """By a condition in SQL."""
+    database.execute(INCIDENTS)
+    rule = OpenRule.parse(f" {table} : {condition} ")
+    observer = SqlObserver(url_of(tmp_path), ("incidents",), rule)
+    assert (observer.has_to_learn, str(rule)) == (False, f"incidents: {condition}")
+    look(observer)
+    for status in ("open", "closed"):
+        database.execute("INSERT INTO incidents (what, status) VALUES ('ins-1', ?)", (status,))
+    assert look(observer).open_count == count
+
+
+def row(table: str, key: int, **values: Any) -> Row:
+    """Return a row."""
+    return Row(table, (key,), tuple(values.items()))
+
+
+@pytest.mark.parametrize(
+    "fired, resolved, rule",
+    [
+        ({"status": "open", "at": "12:00:01"}, {"status": "closed", "at": "12:00:02"}, "t: status = 'open'"),
+        ({"is_open": True}, {"is_open": False}, "t: is_open = True"),
+        ({"done": 0, "n": 1}, {"done": 1, "n": 2}, "t: done = 0"),
+        ({"closed_at": None}, {"closed_at": "2026-01-01 00:00:00"}, "t: closed_at IS NULL"),
+        ({"updated": None, "state": "it's on"}, {"updated": "x", "state": "off"}, "t: state = 'it''s on'"),
+        ({"x": "a"}, {"x": "b"}, "t: x = 'a'"),
+        ({"n": 5}, {"n": 6}, ""),
+        ({"text": "long " * 20}, {"text": "longer " * 20}, ""),
+        ({"at": "2026-01-01 12:00:00"}, {"at": "2026-01-01 12:00:01"}, ""),
+        ({"doc": {"a": 1}}, {"doc": {"a": 2}}, ""),
+        ({"x": "a"}, {}, ""),
+        ({"status": "firing"}, {"status": "firing"}, "t: status = 'firing'"),
+        ({"resolved_at": None}, {"resolved_at": None}, "t: resolved_at IS NULL"),
+        ({"status": "stored", "note": None, "kind": "open"}, {"status": "stored", "note": None, "kind": "open"}, ""),
+    ],
+)
+def test_a_column_that_changes_like_a_state_tells(fired: dict[str, Any], resolved: dict[str, Any], rule: str) -> None:
+    """No counter, no time, no text; where nothing changes, a state by its name and its value."""
+    found = detect_open([row("t", 1, **fired)], [row("t", 1, **resolved)])
+    assert ("" if found is None else str(found)) == rule
+
+
+def test_a_row_that_is_gone_was_open() -> None:
+    """But a state in another table tells better; a new row alone tells nothing."""
+    assert str(detect_open([row("t", 1, x="a")], [])) == "t: 1 = 1"
+    both = [row("t", 1, x="a"), row("s", 1, state="on")]
+    assert str(detect_open(both, [row("s", 1, state="off")])) == "s: state = 'on'"
+    event = row("t", 1, alarm_status="1", state="open")
+    assert detect_open([event], [event, row("t", 2, alarm_status="0", state="open")]) is None
+
+
+def test_rules_that_were_found_out_select(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """A column that is NULL while open, and rows that go."""
+    database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, what TEXT, ended TEXT)")
+    database.execute("INSERT INTO t (what) VALUES ('old')")
+    observers = [SqlObserver(url_of(tmp_path), (), rule) for rule in (OpenRule("t", column="ended"), OpenRule("t"))]
+    for observer in observers:
+        look(observer)
+    database.execute("INSERT INTO t (what) VALUES ('ins-1')")
+    database.execute("INSERT INTO t (what, ended) VALUES ('ins-1', 'now')")
+    assert [look(observer).open_count for observer in observers] == [1, 2]
+
+
+def test_the_session_cannot_write(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """Not even by a condition of the user's."""
+    database.execute(INCIDENTS)
+    observer = SqlObserver(url_of(tmp_path))
+    look(observer)
+    with observer._engine.connect() as link, pytest.raises(Exception, match=r"readonly|read-only"):
+        link.exec_driver_sql("INSERT INTO incidents (what) VALUES ('x')")
+
+
+@pytest.mark.parametrize(
+    "tables, rule, message",
+    [
+        ((), None, "no table has a text or JSON column, so no row can name an alarm"),
+        (("incident",), None, "there is no table 'incident'; there are: numbers"),
+        ((), OpenRule("incidents", "1"), "there is no table 'incidents'; there are: numbers"),
+    ],
+)
+def test_a_database_without_what_is_needed_is_told(
+    tables: tuple[str, ...], rule: OpenRule | None, message: str, tmp_path: Path, database: sqlite3.Connection
+) -> None:
+    """In one line."""
+    database.execute("CREATE TABLE numbers (n INTEGER)")
+    with pytest.raises(ObserverError) as problem:
+        look(SqlObserver(url_of(tmp_path), tables, rule))
+    assert str(problem.value).endswith(message)
+
+
+def test_a_database_without_tables_is_told(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """None is none."""
+    database.execute("CREATE TABLE gone (n TEXT)")
+    database.execute("DROP TABLE gone")
+    with pytest.raises(ObserverError, match="there is no table 'x'; there are: none"):
+        look(SqlObserver(url_of(tmp_path), ("x",)))
+
+
+def test_a_database_that_is_absent_or_no_database_is_told(tmp_path: Path) -> None:
+    """With the driver's reason; the file is not made."""
+    with pytest.raises(ObserverError, match=r"app\.db.*: unable to open database file"):
+        look(SqlObserver(url_of(tmp_path)))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "app.db").write_bytes(b"no database " * 100)
+    with pytest.raises(ObserverError, match="file is not a database"):
+        look(SqlObserver(url_of(tmp_path)))
+
+
+def test_a_database_that_is_locked_is_told(
+    tmp_path: Path, database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a bounded time."""
+    monkeypatch.setitem(sql_observer._READ_ONLY, "sqlite", ("PRAGMA busy_timeout = 10",))
+    database.execute(INCIDENTS)
+    observer = SqlObserver(url_of(tmp_path))
+    database.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(ObserverError, match="database is locked"):
+        look(observer)
+
+
+def test_a_search_that_takes_too_long_is_ended(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """With what to do: ten million rows are not waited for."""
+    database.execute("CREATE TABLE t (uid TEXT PRIMARY KEY, what TEXT)")
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
+    database.execute(f"INSERT INTO t {numbers} SELECT 'k' || i, 'x' || i FROM n")  # noqa: S608 - our own text
+    observer = SqlObserver(url_of(tmp_path), deadline_s=0.0)
+    with pytest.raises(ObserverError, match=r"a search took more than 0 s; name the tables with --observe-all TABLE,"):
+        observer._connected(lambda link: list(observer._search(link, "ins-1")))
+
+
+def test_a_database_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop goes on meanwhile."""
+    observer = SqlObserver(url_of(tmp_path), deadline_s=0.01)
+    monkeypatch.setattr(SqlObserver, "_connected", lambda *_: time.sleep(0.1))
+    with pytest.raises(ObserverError, match=r"app\.db.*: no answer within 0\.02 s"):
+        look(observer)
+
+
+@pytest.mark.parametrize(
+    "url, message",
+    [
+        ("not a url", "--observe-sql: not a database URL; write for example sqlite:///incidents.db"),
+        ("nosuch://h/db", "--observe-sql: not a database URL"),
+        (
+            "mysql+pymysql://u:hunter2@127.0.0.1/x",
+            "the driver of the database is not installed: No module named 'pymysql'",
+        ),
+        ("sqlite://", "--observe-sql: a database in the memory of another process cannot be seen; name a file"),
+        ("sqlite:///:memory:", "--observe-sql: a database in the memory of another process"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_told(url: str, message: str) -> None:
+    """Before anything is sent, and without its password."""
+    with pytest.raises(UsageError) as problem:
+        SqlObserver(url)
+    assert message in str(problem.value)
+    assert "hunter2" not in str(problem.value)
+
+
+def test_sqlalchemy_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line names it."""
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    with pytest.raises(UsageError, match=r"--observe-sql needs SQLAlchemy: install tcop-mock\[sql\]"):
+        SqlObserver("sqlite:///x.db")
+
+
+def test_a_password_is_never_shown() -> None:
+    """Neither by the observer nor by an error of the driver."""
+    observer = SqlObserver("postgresql+asyncpg://me:hunter2@127.0.0.1:1/x")
+    assert "hunter2" not in repr(observer) + str(observer)
+    assert observer._engine.dialect.driver == "psycopg"
+    assert observer._reason(ValueError("bad  hunter2\nthere")) == "bad *** there"
+    with pytest.raises(
+        ObserverError, match=r"--observe-sql postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/x: .*refused"
+    ):
+        look(observer)
+
+
+@pytest.mark.parametrize("text", ["incidents", ": x", "t:", ""])
+def test_a_rule_of_another_form_is_told(text: str) -> None:
+    """With an example."""
+    with pytest.raises(UsageError, match=r"write TABLE: CONDITION, as in \"incidents: status = 'open'\""):
+        OpenRule.parse(text)
+
+
+def test_a_file_url_is_left_as_it_is(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """Whoever writes one knows its settings."""
+    database.execute(INCIDENTS)
+    assert look(SqlObserver(f"sqlite:///file:{tmp_path / 'app.db'}?mode=ro&uri=true")).effects == ()
+
+
+def test_tables_are_separated_by_commas() -> None:
+    """Blanks do not matter."""
+    assert (split_tables(None), split_tables(" a, b ,")) == ((), ("a", "b"))
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server that runs for these tests, in a folder of theirs."""
+    programs = [shutil.which(name) for name in ("initdb", "postgres")]
+    user = "postgres" if os.geteuid() == 0 else None
+    if None in programs:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    folder = tempfile.TemporaryDirectory(prefix="tcop-mock-pg-")  # folders of pytest are closed to other users
+    data = Path(folder.name)
+    if user:
+        shutil.chown(data, user)
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": "/"}
+    subprocess.run([str(programs[0]), "-D", data, "-U", "me", "-A", "trust", "-N"], check=True, **quiet)  # noqa: S603 - theirs
+    command = [str(programs[1]), "-D", str(data), "-k", str(data), "-F", "-c", "listen_addresses="]
+    with subprocess.Popen(command, **quiet) as server:  # noqa: S603 - theirs
+        url = f"postgresql://me:hunter2@/postgres?host={data}"
+        try:
+            until_s = time.monotonic() + 20
+            while not (data / ".s.PGSQL.5432").exists() and time.monotonic() < until_s:
+                time.sleep(0.02)
+            yield url
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait()
+            folder.cleanup()
+
+
+@pytest.mark.proof
+def test_postgresql(postgres: str) -> None:
+    """JSONB and text are searched, what is open is found out, nothing can be written, and a statement is bounded."""
+    import psycopg  # noqa: PLC0415 - only where there is a server
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - an extra
+
+    with psycopg.connect(postgres.replace("postgresql://", "postgres://"), autocommit=True) as link:
+        link.execute(
+            "CREATE TABLE incidents (uid UUID DEFAULT gen_random_uuid() PRIMARY KEY, doc JSONB, ended TIMESTAMPTZ)"
+        )
+        observer = SqlObserver(postgres)
+        assert look(observer).effects == ()
+        link.execute("""INSERT INTO incidents (doc) VALUES ('{"name": "ins-1"}')""")
+        fired = run(observer.rows("ins-1"))
+        link.execute("UPDATE incidents SET ended = now()")
+        observer.learn(fired, run(observer.rows("ins-1")))
+        assert str(observer.open_rule) == "incidents: ended IS NULL"
+        assert (look(observer).count, look(observer).open_count) == (1, 0)
+        with observer._engine.connect() as session, pytest.raises(SQLAlchemyError, match="read-only transaction"):
+            session.exec_driver_sql("INSERT INTO incidents (doc) VALUES ('1')")
+        observer._engine.dispose()

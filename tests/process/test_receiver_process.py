@@ -1,0 +1,237 @@
+"""A receiver as a process: started, found ready, restarted, and ended with all that it started."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcop_mock.errors import TargetError, UsageError
+from tcop_mock.process import receiver_process
+from tcop_mock.process.command import ReceiverCommand
+from tcop_mock.process.receiver_process import ReceiverProcess, connects, free_port
+from tcop_mock.process.system import processes_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LISTEN = """\
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+print("listens", os.getpid(), *sys.argv[1:], flush=True)
+while True:
+    server.accept()[0].close()
+"""
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="proc(5) is Linux's")
+
+
+def python(code: str, *arguments: str) -> str:
+    """Return a command that runs Python code, started as fast as can be."""
+    return shlex.join([sys.executable, "-S", "-E", "-c", code, *arguments])
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., ReceiverProcess]]:
+    """Give a function that returns a receiver, which is ended after the test."""
+    made: list[ReceiverProcess] = []
+
+    def create(text: str, **options: float) -> ReceiverProcess:
+        port = int(options.pop("port", 0)) or free_port()
+        made.append(ReceiverProcess(ReceiverCommand.parse(text), "127.0.0.1", port, **options))  # type: ignore[arg-type]  # seconds
+        return made[-1]
+
+    yield create
+    for process in made:
+        process.stop()
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process is there, and no zombie."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_it_is_ready_when_it_listens_and_gone_when_stopped(make: Callable[..., ReceiverProcess]) -> None:
+    """It gets the port in its command and in its environment; stopping twice is no error."""
+    process = make(python(LISTEN, "{port}"))
+    process.start()
+    assert connects("127.0.0.1", process.port)
+    [pid] = process.pids
+    assert process.output.lines() == [f"listens {pid} {process.port}"]
+    assert process.end == ""
+    process.stop()
+    process.stop()
+    assert not connects("127.0.0.1", process.port)
+    assert process.end == "was ended by SIGTERM"
+    with pytest.raises(TargetError, match="is not started, because the run is over"):
+        process.start()
+
+
+def test_it_restarts_at_its_port(make: Callable[..., ReceiverProcess]) -> None:
+    """As another process, after SIGTERM or after a crash."""
+    process = make(python(LISTEN))
+    process.start()
+    [first] = process.pids
+    process.restart()
+    [second] = process.pids
+    process.kill()
+    assert process.end == "was ended by SIGKILL"
+    process.restart()
+    assert len({first, second, *process.pids}) == 3
+
+
+def test_what_ignores_sigterm_is_killed(make: Callable[..., ReceiverProcess]) -> None:
+    """After its grace."""
+    process = make(python("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LISTEN), grace_s=0.05)
+    process.start()
+    process.stop()
+    assert process.end == "was ended by SIGKILL"
+
+
+@ON_LINUX
+def test_nothing_that_it_started_is_left(make: Callable[..., ReceiverProcess]) -> None:
+    """Neither children in its process group nor a daemon in a session of its own."""
+    daemon = (
+        "import subprocess, sys; [subprocess.Popen(['sleep', '60'], start_new_session=new) for new in (False, True)]\n"
+    )
+    process = make(python(daemon + LISTEN))
+    process.start()
+    pids = process.pids
+    assert len(pids) == 3
+    process.stop()
+    assert [pid for pid in pids if is_running(pid)] == []
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("no-such-program-at-all --port {port}", "--run: there is no program 'no-such-program-at-all' here or on PATH"),
+        ("/etc/passwd", "--run: '/etc/passwd' cannot be run: Permission denied"),
+        ("python\0", "--run: 'python\\x00' cannot be run: embedded null byte"),
+    ],
+)
+def test_a_program_that_cannot_be_run_is_told(text: str, message: str, make: Callable[..., ReceiverProcess]) -> None:
+    """As an error of the call."""
+    with pytest.raises(UsageError) as problem:
+        make(text).start()
+    assert str(problem.value) == message
+
+
+def test_a_port_that_is_taken_is_told(make: Callable[..., ReceiverProcess]) -> None:
+    """Before anything is started."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        process = make("no-such-program", port=server.getsockname()[1])
+        with pytest.raises(UsageError, match=r"something listens at 127\.0\.0\.1:\d+ already; end it"):
+            process.start()
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (
+            "sh -c 'echo no module flask; exit 3'",
+            "ended with code 3 before it listened at {}; its last output: no module flask",
+        ),
+        ("sh -c 'kill -SEGV $$'", "was ended by SIGSEGV before it listened at {}"),
+        ("true", "ended with code 0 before it listened at {}"),
+        (r"sh -c 'printf \\377\\000; exit 1'", "ended with code 1 before it listened at {}; its last output: �\0"),
+    ],
+)
+def test_a_receiver_that_ends_at_once_is_told(text: str, message: str, make: Callable[..., ReceiverProcess]) -> None:
+    """With its last words."""
+    process = make(text)
+    with pytest.raises(TargetError) as problem:
+        process.start()
+    assert str(problem.value).endswith(message.format(process.address))
+
+
+@ON_LINUX
+def test_a_receiver_that_leaves_into_the_background_is_told_and_ended(make: Callable[..., ReceiverProcess]) -> None:
+    """There would be nobody to end it."""
+    process = make("sh -c 'sleep 60 & exit 0'")
+    with pytest.raises(TargetError, match=r"left processes in the background.* Start the receiver in the foreground"):
+        process.start()
+    process.stop()
+    assert process.pids == []
+
+
+@ON_LINUX
+def test_a_receiver_that_listens_elsewhere_is_told_where(make: Callable[..., ReceiverProcess]) -> None:
+    """With what to put into the command."""
+    process = make(python(LISTEN.replace('int(os.environ["PORT"])', "0")), ready_s=0.4)
+    with pytest.raises(TargetError, match=r"does not listen at .* after 0\.4 s; it listens at 127\.0\.0\.1:\d+: put"):
+        process.start()
+
+
+def test_a_receiver_that_never_listens_is_told(make: Callable[..., ReceiverProcess]) -> None:
+    """After its time."""
+    with pytest.raises(TargetError, match=r"does not listen at .* after 0\.05 s: put \{port\} into CMD"):
+        make("sleep 60", ready_s=0.05).start()
+
+
+def test_a_listener_of_somebody_else_is_not_the_receiver(
+    make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the receiver is dead, whoever answers at its port is another."""
+    answers = iter([False, True])
+
+    def connect(_host: str, _port: int) -> bool:
+        is_there = next(answers)
+        while is_there and not process.end:
+            time.sleep(0.005)
+        return is_there
+
+    monkeypatch.setattr(receiver_process, "connects", connect)
+    process = make("sh -c 'exit 7'")
+    with pytest.raises(TargetError, match="ended with code 7"):
+        process.start()
+
+
+def test_stopping_ends_a_start_that_waits(
+    make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C need not wait for a receiver that does not come up."""
+    process = make("sleep 60")
+
+    def connect(_host: str, _port: int) -> bool:
+        if process.pids:
+            process.stop()
+        return False
+
+    monkeypatch.setattr(receiver_process, "connects", connect)
+    with pytest.raises(TargetError, match="was ended by SIGTERM before it listened"):
+        process.start()
+
+
+def test_an_interrupt_while_it_ends_kills_it(make: Callable[..., ReceiverProcess]) -> None:
+    """A second Ctrl-C does not leave it behind."""
+    process = make(python("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LISTEN), grace_s=30.0)
+    process.start()
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            process.stop()
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert process.end == "was ended by SIGKILL"
+
+
+def test_the_address_of_an_ipv6_host_has_brackets() -> None:
+    """As in URLs."""
+    assert ReceiverProcess(ReceiverCommand.parse("x"), "::1", 80).address == "[::1]:80"
+
+
+@ON_LINUX
+def test_the_mark_is_no_variable_of_ours() -> None:
+    """A process of the user's own is never taken for a receiver."""
+    assert processes_with("TCOP_MOCK_RUN_ID", os.environ.get("TCOP_MOCK_RUN_ID", "-")) == []

@@ -1,0 +1,61 @@
+"""What Linux tells about processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tcop_mock.process.system import listening_addresses, processes_with
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fake_process(proc: Path, pid: int, environ: bytes, *links: str) -> None:
+    """Write the folder of a process into a folder like ``/proc``."""
+    folder = proc / str(pid)
+    (folder / "fd").mkdir(parents=True)
+    (folder / "environ").write_bytes(environ)
+    for number, link in enumerate(links):
+        (folder / "fd" / str(number)).symlink_to(link)
+
+
+def test_processes_are_found_by_a_variable(tmp_path: Path) -> None:
+    """Only by its whole value; our own process is left out, and what cannot be read is no error."""
+    fake_process(tmp_path, 1, b"A=1\0MARK=abc\0")
+    fake_process(tmp_path, 2, b"MARK=abcd\0")
+    fake_process(tmp_path, os.getpid(), b"MARK=abc\0")
+    (tmp_path / "3").mkdir()
+    (tmp_path / "self").mkdir()
+    assert processes_with("MARK", "abc", tmp_path) == [1]
+    assert processes_with("MARK", "abc", tmp_path / "nowhere") == []
+
+
+def test_listening_addresses_are_those_of_the_processes(tmp_path: Path) -> None:
+    """IPv4 and IPv6, sockets that listen only, and none of other processes."""
+    fake_process(tmp_path, 1, b"", "socket:[10]", "socket:[11]", "socket:[13]", "/dev/null")
+    (tmp_path / "1" / "fd" / "plain").write_text("")
+    (tmp_path / "net").mkdir()
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    row = "   0: {} 00000000:0000 {} 00000000:00000000 00:00000000 00000000     0        0 {} 1\n"
+    (tmp_path / "net" / "tcp").write_text(
+        head
+        + row.format("0100007F:1F90", "0A", 10)
+        + row.format("0100007F:1F91", "01", 13)
+        + row.format("00000000:0016", "0A", 99)
+    )
+    (tmp_path / "net" / "tcp6").write_text(head + row.format(f"{'0' * 24}01000000:1F92", "0A", 11))
+    assert listening_addresses([1, 2], tmp_path) == ["127.0.0.1:8080", "[::1]:8082"]
+    assert listening_addresses([1], tmp_path / "nowhere") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="proc(5) is Linux's")
+def test_our_own_socket_is_found() -> None:
+    """The format is that of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        assert f"{host}:{port}" in listening_addresses([os.getpid()])

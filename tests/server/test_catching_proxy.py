@@ -1,0 +1,352 @@
+"""The proxy that passes nothing on: known hosts are answered in their place, all others are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tcop_mock.errors import UsageError
+from tcop_mock.server.catching_proxy import CallLog, CatchingProxy
+from tcop_mock.server.caught_hosts import CaughtHosts
+from tcop_mock.server.certificates import CertificateAuthority
+from tcop_mock.server.downstream import DownstreamRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+WECOM = {"msgtype": "text", "text": {"content": "ins-1 is down"}}
+WECOM_HOST = "qyapi.weixin.qq.com"
+
+
+@pytest.fixture(scope="module")
+def authority() -> CertificateAuthority:
+    """Give an authority."""
+    made = CertificateAuthority.create()
+    assert made is not None
+    return made
+
+
+class Client:
+    """One connection to the proxy.
+
+    Args:
+        reader: what the proxy sends.
+        writer: what it gets.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes) -> bytes:
+        """Send bytes and return the head and the body of the answer; nothing if the proxy hangs up."""
+        self.writer.write(data)
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError as end:
+            return end.partial
+        length = next(
+            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0
+        )
+        return head + await self.reader.readexactly(length)
+
+    async def start_tls(self, trust: Path | None, name: str | None) -> None:
+        """Begin TLS as a client that trusts the certificates of a file."""
+        context = ssl.create_default_context(cafile=trust)
+        context.check_hostname = name is not None
+        await self.writer.start_tls(context, server_hostname=name)
+
+
+def run(
+    talk: Callable[[Client, Any], Awaitable[Any]], *, authority: CertificateAuthority | None = None, hosts: Any = None
+) -> tuple[Any, DownstreamRecorder, CallLog]:
+    """Talk to a proxy; return what the talk returns, what was recorded, and the calls without an answer."""
+
+    async def serve() -> tuple[Any, DownstreamRecorder, CallLog]:
+        recorder = DownstreamRecorder()
+        async with CatchingProxy(recorder.answer, hosts, authority) as proxy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            with contextlib.closing(writer):
+                async with asyncio.timeout(20):
+                    return await talk(Client(reader, writer), proxy), recorder, proxy.log
+
+    return asyncio.run(serve())
+
+
+def post(target: str, host: str, document: Any, *headers: str) -> bytes:
+    """Return the bytes of a POST."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    lines = [f"POST {target} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def test_a_call_through_connect_is_answered_in_place_of_the_host(
+    authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    """With a certificate for its name; the message is an effect, and the connection stays."""
+    files = authority.write_files(tmp_path)
+
+    async def talk(client: Client, _proxy: Any) -> list[bytes]:
+        tunnel = await client.send(f"CONNECT {WECOM_HOST}:443 HTTP/1.1\r\nHost: {WECOM_HOST}:443\r\n\r\n".encode())
+        await client.start_tls(files.certificate, WECOM_HOST)
+        path = "/cgi-bin/webhook/send?key=k"
+        return [tunnel, *[await client.send(post(path, WECOM_HOST, WECOM)) for _ in range(2)]]
+
+    [tunnel, *answers], recorder, log = run(talk, authority=authority)
+    assert tunnel.startswith(b"HTTP/1.1 200 ")
+    assert [answer.endswith(b'{"errcode": 0, "errmsg": "ok"}') for answer in answers] == [True, True]
+    assert [(message.service, message.is_accepted) for message in recorder.messages] == [("wecom", True)] * 2
+    assert log.hints() == []
+
+
+@pytest.mark.parametrize("name", [WECOM_HOST, "api.example.com", None])
+def test_a_client_that_was_led_here_names_its_host_in_tls(
+    name: str | None, authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    """Without CONNECT, the name in its first message counts; without any, the host is unknown."""
+    trust = authority.write_files(tmp_path).bundle
+
+    async def talk(client: Client, _proxy: Any) -> bytes:
+        await client.start_tls(trust, name)
+        return await client.send(post("/cgi-bin/webhook/send?key=k", "ignored", WECOM))
+
+    answer, recorder, log = run(talk, authority=authority)
+    is_caught = name == WECOM_HOST
+    assert answer.startswith(b"HTTP/1.1 200 " if is_caught else b"HTTP/1.1 403 ")
+    assert (len(recorder.messages), dict(log.refused)) == (int(is_caught), {} if is_caught else {name or "unknown": 1})
+
+
+@pytest.mark.parametrize("target", [f"http://{WECOM_HOST}/send?key=k", "/send?key=k"])
+def test_a_call_without_tls_is_answered(target: str) -> None:
+    """Also without an authority: with the whole URL as a proxy gets it, or with the host in its header."""
+
+    async def talk(client: Client, _proxy: Any) -> bytes:
+        return await client.send(post(target, WECOM_HOST, WECOM))
+
+    answer, recorder, _ = run(talk)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert len(recorder.messages) == 1
+
+
+def test_connect_without_tls_is_answered() -> None:
+    """Some clients make a tunnel for plain HTTP, too, and some send the request at once."""
+    connect = f"CONNECT {WECOM_HOST}:80 HTTP/1.1\r\n\r\n".encode()
+    request = post("/send?key=k", WECOM_HOST, WECOM)
+
+    async def talk(client: Client, _proxy: Any) -> list[bytes]:
+        client.writer.write(connect[:20])
+        await asyncio.sleep(0.01)
+        return [await client.send(connect[20:] + request), await client.send(b"")]
+
+    answers, recorder, _ = run(talk)
+    assert [answer[:13] for answer in answers] == [b"HTTP/1.1 200 "] * 2
+    assert len(recorder.messages) == 1
+
+
+def test_any_other_host_is_refused_and_named() -> None:
+    """In the reason of the status, which clients show, in the body, and in the log; a proxy loop is such a host."""
+
+    async def talk(client: Client, proxy: Any) -> list[bytes]:
+        plain = await client.send(post("http://api.example.com/x", "api.example.com", {}))
+        loop = await client.send(post(f"http://127.0.0.1:{proxy.port}/", "127.0.0.1", {}))
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        with contextlib.closing(writer):
+            tunnel = await Client(reader, writer).send(b"CONNECT Api.Example.com:443 HTTP/1.1\r\n\r\n")
+        return [plain, loop, tunnel]
+
+    [plain, loop, tunnel], recorder, log = run(talk)
+    assert b"api.example.com is not caught; --catch-host api.example.com=json answers in its place" in plain
+    assert loop.startswith(b"HTTP/1.1 403 ")
+    assert tunnel.startswith(b"HTTP/1.1 403 not caught by tcop-mock (--catch-host api.example.com=json)\r\n")
+    assert recorder.messages == []
+    assert log.hints() == [
+        "2 calls to api.example.com were refused: --catch-host api.example.com=json answers",
+        "1 call to 127.0.0.1 was refused: --catch-host 127.0.0.1=json answers",
+    ]
+
+
+def test_a_client_that_does_not_trust_us_is_named(authority: CertificateAuthority) -> None:
+    """It pins certificates, or does not read the variables."""
+
+    async def talk(client: Client, _proxy: Any) -> None:
+        await client.send(f"CONNECT {WECOM_HOST}:443 HTTP/1.1\r\n\r\n".encode())
+        with pytest.raises(ssl.SSLError):
+            await client.start_tls(None, WECOM_HOST)
+        await asyncio.sleep(0.01)
+
+    _, _, log = run(talk, authority=authority)
+    assert log.hints() == [
+        f"1 call to {WECOM_HOST} was ended by a client that does not trust the certificate of this run"
+    ]
+
+
+@pytest.mark.parametrize("through", [True, False])
+def test_tls_without_an_authority_is_told(*, through: bool) -> None:
+    """The line names the extra to install."""
+
+    async def talk(client: Client, _proxy: Any) -> None:
+        if through:
+            await client.send(f"CONNECT {WECOM_HOST}:443 HTTP/1.1\r\n\r\n".encode())
+        with pytest.raises((OSError, ssl.SSLError)):
+            await client.start_tls(None, WECOM_HOST)
+
+    _, _, log = run(talk)
+    assert log.hints() == [
+        f"1 call to {WECOM_HOST if through else '?'} was not answered, because they use TLS: install tcop-mock[run]"
+    ]
+
+
+@pytest.mark.parametrize("data", [b"", b"CONNECT qyapi", f"CONNECT {WECOM_HOST}:443 HTTP/1.1\r\n\r\n".encode()])
+def test_a_client_that_leaves_is_no_error(data: bytes) -> None:
+    """At any point."""
+
+    async def talk(client: Client, _proxy: Any) -> None:
+        client.writer.write(data)
+        client.writer.write_eof()
+        await client.reader.read()
+
+    _, recorder, log = run(talk)
+    assert (recorder.messages, log.hints()) == ([], [])
+
+
+def test_a_client_that_leaves_within_tls_is_no_error(authority: CertificateAuthority, tmp_path: Path) -> None:
+    """Without a closing word, or in the middle of a request."""
+    files = authority.write_files(tmp_path)
+
+    async def talk(client: Client, _proxy: Any) -> None:
+        await client.start_tls(files.certificate, WECOM_HOST)
+        client.writer.write(b"POST /x HTTP/1.1\r\nContent-Le")
+        await client.writer.drain()
+        client.writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+    _, recorder, log = run(talk, authority=authority)
+    assert (recorder.messages, log.hints()) == ([], [])
+
+
+def test_the_number_of_hosts_is_bounded() -> None:
+    """A receiver that calls endlessly many hosts does not fill the memory."""
+    log = CallLog()
+    for number in range(500):
+        log.count(log.refused, f"h{number}.example.com")
+    assert len(log.refused) == 200
+
+
+@pytest.mark.parametrize(
+    "host, service",
+    [
+        ("qyapi.weixin.qq.com", "wecom"),
+        ("OAPI.dingtalk.com.", "dingtalk"),
+        ("open.larksuite.com", "feishu"),
+        ("hooks.slack.com", "slack"),
+        ("events.eu.pagerduty.com", "pagerduty"),
+        ("api.telegram.org", "telegram"),
+        ("discord.com", "discord"),
+        ("acme.webhook.office.com", "teams"),
+        ("alerts.example.com", "json"),
+        ("a.corp.example", "slack"),
+        ("slack.com", "json"),
+        ("evil-qyapi.weixin.qq.com", ""),
+        ("qyapi.weixin.qq.com.example", ""),
+    ],
+)
+def test_hosts_have_services(host: str, service: str) -> None:
+    """Known ones, one's own, and those below a domain; one's own come first."""
+    hosts = CaughtHosts.parse(["alerts.example.com=json", "*.corp.example = slack", "Slack.com=json"])
+    assert hosts.service_of(host) == service
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("alerts.example.com", "--catch-host 'alerts.example.com': write HOST=KIND, as in alerts.example.com=json"),
+        ("=json", "write HOST=KIND"),
+        ("http://h=json", "write HOST=KIND"),
+        ("h:80=json", "write HOST=KIND"),
+        ("h=slak", "unknown service 'slak' in --catch-host h; did you mean 'slack'?"),
+    ],
+)
+def test_a_host_that_cannot_be_caught_is_told(text: str, message: str) -> None:
+    """In one line."""
+    with pytest.raises(UsageError) as problem:
+        CaughtHosts.parse([text])
+    assert message in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    "host, path, document, answer, is_message",
+    [
+        (WECOM_HOST, "/cgi-bin/gettoken?corpid=c&corpsecret=s", b"", b'"access_token": "tcop-mock"', False),
+        (WECOM_HOST, "/cgi-bin/message/send?access_token=t", {**WECOM, "touser": "@all"}, b'"errcode": 0', True),
+        ("oapi.dingtalk.com", "/gettoken", b"", b'"access_token"', False),
+        ("oapi.dingtalk.com", "/robot/send?access_token=t", WECOM, b'"errcode": 0', True),
+        ("open.feishu.cn", "/open-apis/auth/v3/tenant_access_token/internal", {}, b'"tenant_access_token"', False),
+        (
+            "open.feishu.cn",
+            "/open-apis/bot/v2/hook/x",
+            {"msg_type": "text", "content": {"text": "x"}},
+            b'"code": 0',
+            True,
+        ),
+        ("hooks.slack.com", "/services/T/B/X", {"text": "x"}, b"ok", True),
+        ("slack.com", "/api/chat.postMessage", {"channel": "c", "text": "x"}, b'"ok": true', True),
+        ("slack.com", "/api/chat.postMessage", {"text": "x"}, b'"error": "channel_not_found"', True),
+        ("slack.com", "/api/chat.postMessage", {"channel": "c"}, b'"error": "no_text"', True),
+        ("api.telegram.org", "/bot1:t/sendMessage", {"chat_id": 1, "text": "x"}, b'"ok": true', True),
+        ("api.telegram.org", "/bot1:t/sendMessage?chat_id=1&text=x", b"", b'"ok": true', True),
+        ("api.telegram.org", "/bot1:t/sendMessage", {"text": "x"}, b"chat_id is empty", True),
+        ("api.telegram.org", "/bot1:t/sendMessage", {"chat_id": 1}, b"message text is empty", True),
+        ("api.telegram.org", "/bot1:t/sendMessage", {"chat_id": 1, "text": "x" * 4097}, b"message is too long", True),
+        ("discord.com", "/api/webhooks/1/t", {"content": "x"}, b"204 ", True),
+        ("discord.com", "/api/webhooks/1/t?wait=true", {"content": "x"}, b'"id": "1"', True),
+        ("discord.com", "/api/webhooks/1/t", {}, b"Cannot send an empty message", True),
+        ("discord.com", "/api/webhooks/1/t", {"content": "x" * 2001}, b"2000 or fewer", True),
+        ("acme.webhook.office.com", "/webhookb2/x", {"text": "x"}, b"1", True),
+        ("acme.webhook.office.com", "/webhookb2/x", {}, b"Summary or Text is required.", True),
+        ("prod-1.westeurope.logic.azure.com", "/workflows/x/triggers", {"attachments": [1]}, b"202 ", True),
+        ("alerts.example.com", "/a", {"any": 1}, b'"ok": true', True),
+    ],
+)
+def test_services_answer_as_they_do(host: str, path: str, document: Any, answer: bytes, *, is_message: bool) -> None:
+    """Requests for access tokens are no messages."""
+
+    async def talk(client: Client, _proxy: Any) -> bytes:
+        return await client.send(post(f"http://{host}{path}", host, document))
+
+    got, recorder, log = run(talk, hosts=CaughtHosts.parse(["alerts.example.com=json"]))
+    assert answer in got
+    assert (bool(recorder.messages), log.hints()) == (is_message, [])
+
+
+def test_forms_are_read() -> None:
+    """Slack and Telegram take them; the fields are the message, with its text as people read it."""
+
+    async def talk(client: Client, _proxy: Any) -> list[bytes]:
+        form = "Content-Type: application/x-www-form-urlencoded"
+        slack = post(
+            "http://hooks.slack.com/services/x", "hooks.slack.com", b"payload=%7B%22text%22%3A%22a%22%7D", form
+        )
+        telegram = post(
+            "http://api.telegram.org/bot1:t/sendMessage", "api.telegram.org", b"chat_id=1&text=%E5%90%8D", form
+        )
+        return [await client.send(slack), await client.send(telegram)]
+
+    answers, recorder, _ = run(talk)
+    assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+    assert [message.text for message in recorder.messages] == ['{"text": "a"}', '{"chat_id": "1", "text": "名"}']
+
+
+def test_one_json_service_is_told_from_another() -> None:
+    """Each host is a recipient of its own."""
+
+    async def talk(client: Client, _proxy: Any) -> None:
+        for host in ("a.example", "b.example"):
+            await client.send(post(f"http://{host}/x", host, {"name": "ins-1"}))
+
+    _, recorder, _ = run(talk, hosts=CaughtHosts.parse(["a.example=json", "b.example=json"]))
+    assert asyncio.run(recorder.observe("")).count == 1
