@@ -1,4 +1,4 @@
-"""Commands about the catalogue and callbacks: list, show, emit, validate, export."""
+"""Commands about the catalogue and callbacks: list, show, emit, validate, diff, export."""
 
 from __future__ import annotations
 
@@ -149,6 +149,27 @@ def validate_command(source: str, *, common: CommonOptions) -> int:
     from tcop_mock.cli.catalog import validate
 
     return validate(source, common)
+
+
+@command(
+    "diff",
+    examples="""
+tcop-mock diff captured.json emitted.json
+tcop-mock emit cvm/events --lifecycle fire,resolve | tcop-mock diff -
+""",
+)
+@click.argument("sources", metavar="FILE|-...", nargs=-1, required=True, shell_complete=completers.files)
+@common_options()
+def diff_command(sources: tuple[str, ...], *, common: CommonOptions) -> int:
+    """Compare bodies: what a repeat or a resolve changes, or your capture and ours.
+
+    Each body is compared with the one before it, by the paths of its values: neither the order of keys nor white space
+    counts. Each FILE (-: standard input) holds one body or several, in any format that validate reads. Exit code: 0 all
+    bodies are equal, 1 two differ.
+    """
+    from tcop_mock.cli.catalog import diff
+
+    return diff(sources, common)
 
 
 @command(

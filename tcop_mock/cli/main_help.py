@@ -10,6 +10,7 @@ COMMANDS = {
     "show": ("catalog_commands", "Show one shape: dimensions, metrics or events, sources; or a JSON Schema."),
     "emit": ("catalog_commands", "Print callbacks."),
     "validate": ("catalog_commands", "Check bodies: which shape they are, what is wrong, what deviates."),
+    "diff": ("catalog_commands", "Compare bodies: what a repeat or a resolve changes, or your capture and ours."),
     "export": ("catalog_commands", "Write callbacks, mutated callbacks, schemas and a manifest to files."),
     "send": ("delivery_commands", "Deliver a callback as TCOP does: deadline, retries, BasicAuth."),
     "replay": ("delivery_commands", "Send recorded or captured requests again, or the requests of a clause."),

@@ -32,7 +32,7 @@ OPTIONS = [
     for option in command.params
     if isinstance(option, click.Option)
 ]
-_NO_ALARMS = {"explain", "reconcile", "init", "config", "completion"}
+_NO_ALARMS = {"diff", "explain", "reconcile", "init", "config", "completion"}
 FLAGS_OF = {
     "--seed": _NO_ALARMS | {"list", "validate"},
     "--profile": _NO_ALARMS | {"list"},
