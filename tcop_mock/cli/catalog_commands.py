@@ -155,7 +155,7 @@ def validate_command(source: str, *, common: CommonOptions) -> int:
     "diff",
     examples="""
 tcop-mock diff captured.json emitted.json
-tcop-mock emit cvm/events --lifecycle fire,resolve | tcop-mock diff -
+tcop-mock diff alarm-and-resolve.ndjson
 """,
 )
 @click.argument("sources", metavar="FILE|-...", nargs=-1, required=True, shell_complete=completers.files)

@@ -24,7 +24,7 @@ from tcop_mock.cli.main_help import COMMANDS
 if TYPE_CHECKING:
     from commands import RunCommand
 
-VERBS = ["list", "show", "emit", "validate", "export", "send", "replay", "check", "load", "reconcile", "listen"]
+VERBS = ["list", "show", "emit", "validate", "diff", "export", "send", "replay", "check", "load", "reconcile", "listen"]
 VERBS += ["explain", "demo", "doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)
