@@ -1,9 +1,9 @@
 """Prepare a checkout for a release: ``python scripts/release.py v1.2.3 https://HOST/OWNER/NAME``.
 
 It checks that the tag fits the version, that CHANGELOG.md has it with a date, and that no page says that there is no
-release. Then it makes the links of README.md
-absolute, because a package index shows the page without the repository, and adds ``[project.urls]``. Only the release
-workflow knows the address of the repository, so the files of the repository do not contain it.
+release. Then it makes the links of README.md absolute, because a package index shows the page without the repository,
+and adds ``[project.urls]``. Only the release workflow knows the address of the repository, so the files of the
+repository do not contain it.
 """
 
 from __future__ import annotations
