@@ -221,6 +221,7 @@ class EffectObservation:
             return not isinstance(result, ScenarioProblem) and result.step_results[0].after.count > 0
 
         return list(await asyncio.gather(*map(has_effect, scenarios)))
+
     async def _learn_open(self, factory: CaseFactory) -> None:
         """Send an alarm that fires and is resolved, to an observer that finds out from it what is open.
 
