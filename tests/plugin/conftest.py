@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme  # noqa: F401 - as those of ours below
 
 import tcop_mock.api
 import tcop_mock.callbacks.generator
@@ -16,6 +17,7 @@ import tcop_mock.contract.observers
 import tcop_mock.contract.runner
 import tcop_mock.testing.contract
 import tcop_mock.testing.receiver
+import tcop_mock.testing.run
 import tcop_mock.testing.senders
 import tcop_mock.transport.asgi
 import tcop_mock.transport.delivery
