@@ -205,7 +205,7 @@ def test_what_a_receiver_does_not_do_is_not_run() -> None:
     reasons = {item.clause.code: reason_text(item) for item in verdict.results if item.status is ClauseStatus.NOT_RUN}
     assert reasons == {
         "TCM513": "no time of the alarm is shown with its offset from UTC",
-        "TCM518": "needs restart: give --restart-cmd, a command that restarts the receiver",
+        "TCM518": "needs restart: give --run CMD, or --restart-cmd, a command that restarts the receiver",
     }
 
 

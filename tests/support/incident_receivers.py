@@ -158,7 +158,7 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
     receiver.downstream = "http://downstream"
 
     def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
-        receiver.transport = lambda url: DirectTransport(downstream._answer, url, clock)
+        receiver.transport = lambda url: DirectTransport(downstream.answer, url, clock)
         paths = EffectPaths.parse(NOTICES_PATH, OPEN_PATH)
         observer = UrlObserver(state, paths, lambda url: DirectTransport(receiver, url, clock, MAX_BYTES))
         observes_url = receiver.forward is None if observe_url is None else observe_url
