@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCRIPTS = (
     "clauses_docs",
     "cli_docs",
+    "counts",
     "documents",
     "errata",
     "llms",

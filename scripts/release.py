@@ -1,8 +1,9 @@
 """Prepare a checkout for a release: ``python scripts/release.py v1.2.3 https://HOST/OWNER/NAME``.
 
-It checks that the tag fits the version and that CHANGELOG.md has it with a date. Then it makes the links of README.md
-absolute, because a package index shows the page without the repository, and adds ``[project.urls]``. Only the release
-workflow knows the address of the repository, so the files of the repository do not contain it.
+It checks that the tag fits the version, that CHANGELOG.md has it with a date, and that no page says that there is no
+release. Then it makes the links of README.md absolute, because a package index shows the page without the repository,
+and adds ``[project.urls]``. Only the release workflow knows the address of the repository, so the files of the
+repository do not contain it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+_UNRELEASED = "not on a package index yet"
 _LINK = re.compile(r"(!?)(\[[^\]]*\])\((?!\w+:|#)([^)\s]+)\)")
 
 
@@ -24,6 +26,15 @@ def problems(tag: str, version: str, changelog: str) -> list[str]:
     if not re.search(rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE):
         found.append(f"CHANGELOG.md has no line `## {version} - YEAR-MONTH-DAY`; add it")
     return found
+
+
+def stale_pages(pages: dict[str, str]) -> list[str]:
+    """Return the pages, of these texts by name, that tell readers not to use a package index."""
+    return [
+        f"{name} says that tcop-mock is {_UNRELEASED}; write how it is installed from the index"
+        for name, text in pages.items()
+        if _UNRELEASED in " ".join(text.split())
+    ]
 
 
 def absolute_links(page: str, url: str, tag: str) -> str:
@@ -52,6 +63,8 @@ def main(tag: str, url: str) -> int:
     project = pyproject.read_text(encoding="utf-8")
     version = tomllib.loads(project)["project"]["version"]
     found = problems(tag, version, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    pages = [readme, ROOT / "docs" / "ci.md"]
+    found += stale_pages({page.name: page.read_text(encoding="utf-8") for page in pages})
     for problem in found:
         print(problem, file=sys.stderr)
     if not found:

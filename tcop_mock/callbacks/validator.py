@@ -14,6 +14,7 @@ from tcop_mock.callbacks.classifier import (
     CLS,
     DDOS,
     EVENTBRIDGE,
+    PROMETHEUS,
     TEMPLATE,
     UNKNOWN,
     Classification,
@@ -156,7 +157,7 @@ class CallbackValidator:
             problems,
             _not_covered_by(deviations, problems),
             generation.profile.name if classification.kind == AlarmKind.METRIC else None,
-            generation.form,
+            None if classification.kind == PROMETHEUS else generation.form,
         )
 
     def _generation(self, kind: str, tree: Any) -> Generation:  # noqa: ANN401 - any JSON value
@@ -294,6 +295,8 @@ def _not_covered_by(deviations: Iterable[Issue], problems: Iterable[Issue]) -> t
 
 def _unknown_product(classification: Classification, tree: Any) -> Issue:  # noqa: ANN401 - any JSON value
     """Return what the catalogue does not contain: the product, or these dimensions of it."""
+    if classification.kind == PROMETHEUS:
+        return Issue("alarmObjInfo", "has the labels of a rule, for which no page prints a shape")
     if classification.product:
         shape_ids = [shape.id for shape in classification.product]
         more = f" and {len(shape_ids) - _MAX_SHAPES} more" if len(shape_ids) > _MAX_SHAPES else ""

@@ -1,8 +1,9 @@
-"""The work of list, show, validate and export."""
+"""The work of list, show, validate, diff and export."""
 
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tcop_mock.callbacks.generator import Generator
+from tcop_mock.callbacks.json_diff import differences
 from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
 from tcop_mock.callbacks.lint import Severity
 from tcop_mock.callbacks.validator import CallbackValidator
-from tcop_mock.cli.arguments import open_input
+from tcop_mock.cli.arguments import STDIN, open_input
 from tcop_mock.contract.mutators import find_mutator, load_mutators
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
 from tcop_mock.inputs.reader import read_inputs, summarize
 from tcop_mock.inputs.requests import SkippedInput
+from tcop_mock.reports.differences import Comparison, comparison_lines, differences_document
 from tcop_mock.reports.export import ExportBuilder, require_export_folder, sync_export
 from tcop_mock.reports.json import json_text, mutators_document, shapes_document, write_json
 from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
@@ -27,10 +30,12 @@ from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.reports.validation import ValidationSummary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from tcop_mock.cli.options import CommonOptions
 
 _MAX_PATH_CHARS = 300
-_NOT_VALID = 1
+_NOT_VALID = _NOT_EQUAL = 1
 _MAX_SKIPPED_LINES = 50
 
 
@@ -115,6 +120,40 @@ def validate(source: str, common: CommonOptions) -> int:
         for line in summary.lines(quiet=common.quiet):
             click.echo(line)
     return 0 if summary.is_valid else _NOT_VALID
+
+
+def diff(sources: Sequence[str], common: CommonOptions) -> int:
+    """Compare each body of some files with the one before it; return 1 if two differ."""
+    comparisons = []
+    for (name, before), (next_name, after) in itertools.pairwise(_bodies(sources, common)):
+        found = Comparison(name, next_name, tuple(differences(before, after)))
+        comparisons.append(found)
+        if not common.as_json:
+            for line in comparison_lines(found):
+                click.echo(line)
+    if not comparisons:
+        raise UsageError(f"{', '.join(sources)}: there is one body only; give two files, or a file with several bodies")
+    if common.as_json:
+        write_json(differences_document(comparisons), sys.stdout)
+    return _NOT_EQUAL if any(one.differences for one in comparisons) else 0
+
+
+def _bodies(sources: Sequence[str], common: CommonOptions) -> Iterator[tuple[str, Any]]:
+    """Yield each body with its file and place.
+
+    Raises:
+        UsageError: a file cannot be read, or holds a body that is not JSON.
+    """
+    for source in sources:
+        with open_input(source) as stream:
+            for item in read_inputs(stream, source):
+                if isinstance(item, SkippedInput):
+                    common.info(f"{source}: {item}")
+                    continue
+                place = ", ".join(filter(None, ["stdin" if source == STDIN else source, item.location]))
+                if not item.parsed.is_json:
+                    raise UsageError(f"{place}: the body {item.parsed.problems[0].message}")
+                yield place, item.parsed.tree
 
 
 def export(

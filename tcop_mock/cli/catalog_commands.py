@@ -1,4 +1,4 @@
-"""Commands about the catalogue and callbacks: list, show, emit, validate, learn, export."""
+"""Commands about the catalogue and callbacks: list, show, emit, validate, learn, diff, export."""
 
 from __future__ import annotations
 
@@ -180,6 +180,27 @@ def learn_command(sources: tuple[str, ...], *, folder: str | None, common: Commo
     from tcop_mock.cli.learn import learn
 
     return learn(sources, folder, common)
+
+
+@command(
+    "diff",
+    examples="""
+tcop-mock diff captured.json emitted.json
+tcop-mock diff alarm-and-resolve.ndjson
+""",
+)
+@click.argument("sources", metavar="FILE|-...", nargs=-1, required=True, shell_complete=completers.files)
+@common_options()
+def diff_command(sources: tuple[str, ...], *, common: CommonOptions) -> int:
+    """Compare bodies: what a repeat or a resolve changes, or your capture and ours.
+
+    Each body is compared with the one before it, by the paths of its values: neither the order of keys nor white space
+    counts. Each FILE (-: standard input) holds one body or several, in any format that validate reads. Exit code: 0 all
+    bodies are equal, 1 two differ.
+    """
+    from tcop_mock.cli.catalog import diff
+
+    return diff(sources, common)
 
 
 @command(

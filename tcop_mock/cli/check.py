@@ -36,7 +36,7 @@ from tcop_mock.cli.value_types import NO_LIMIT
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.reproduce import INSECURE, Flag
-from tcop_mock.contract.runner import CheckPlan, run_check
+from tcop_mock.contract.runner import CheckPlan, planned_requests, run_check
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.domain.verdict import RunFinished
@@ -116,6 +116,7 @@ def check(
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
+        fail_on=outputs.level,
         flags=(
             *_reach_flags(options, pace),
             *(run_flags(options.running) if receiver else ()),
@@ -193,6 +194,32 @@ def all_clauses(clause_files: tuple[str, ...], common: CommonOptions) -> tuple[C
     for problem in problems[-1:]:
         raise problem
     return (*load_clauses(), *own)
+
+
+def list_requests(
+    plan_clauses: Sequence[Clause], options: CheckOptions, observer: ObserverOptions, common: CommonOptions
+) -> None:
+    """Print how many requests each selected clause sends, and send none."""
+    target = _resolve_target(options)
+    plan = CheckPlan(
+        target,
+        common.catalog(),
+        tuple(plan_clauses),
+        common.profile,
+        common.seed,
+        check_auth=options.auth_from_url,
+        observation=build_observation(observer),
+        template=_load_template(options.template, common),
+    )
+    counts = planned_requests(plan)
+    total = sum(counts.values())
+    if common.as_json:
+        rows = [{"code": code, "requests": count} for code, count in counts.items()]
+        write_json({"version": 1, "clauses": rows, "requests": total}, sys.stdout)
+        return
+    for clause in plan_clauses:
+        click.echo(f"{clause.id:<34} {counts[clause.code] or 'not run'}")
+    click.echo(f"{total} requests, and a few plain callbacks between them; what fails is sent again")
 
 
 def list_clauses(clauses: Sequence[Clause], common: CommonOptions) -> None:

@@ -94,6 +94,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     help="Lowest level whose broken clauses fail the run.",
 )
 @option("--list", "only_list", group=CHECK, is_flag=True, help="List the selected clauses, and run none.")
+@option("--dry-run", group=CHECK, is_flag=True, help="Print how many requests each clause sends, and send none.")
 @run_options
 @observer_options
 @report_options
@@ -130,6 +131,7 @@ def check_command(
     template: str | None,
     fail_on: str,
     only_list: bool,
+    dry_run: bool,
     running: RunOptions,
     observer: ObserverOptions,
     reporting: ReportOptions,
@@ -145,7 +147,7 @@ def check_command(
     and states would it reject, and why? Exit code: 0 kept, 1 broken, 3 target unusable, or a clause that counts could
     not be checked.
     """
-    from tcop_mock.cli.check import CheckOptions, check, list_clauses, resolve_clauses
+    from tcop_mock.cli.check import CheckOptions, check, list_clauses, list_requests, resolve_clauses
 
     selected = resolve_clauses(clauses, skip, clause_files, common)
     if only_list:
@@ -165,6 +167,9 @@ def check_command(
         max_time_s=max_time_s,
         running=running,
     )
+    if dry_run:
+        list_requests(selected, options, observer, common)
+        return 0
     return check(selected, options, observer, reporting, common)
 
 

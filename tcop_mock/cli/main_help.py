@@ -11,6 +11,7 @@ COMMANDS = {
     "emit": ("catalog_commands", "Print callbacks."),
     "validate": ("catalog_commands", "Check bodies: which shape they are, what is wrong, what deviates."),
     "learn": ("catalog_commands", "Draft entries of your own from captured callbacks, or tell their drift."),
+    "diff": ("catalog_commands", "Compare bodies: what a repeat or a resolve changes, or your capture and ours."),
     "export": ("catalog_commands", "Write callbacks, mutated callbacks, schemas and a manifest to files."),
     "send": ("delivery_commands", "Deliver a callback as TCOP does: deadline, retries, BasicAuth."),
     "replay": ("delivery_commands", "Send recorded or captured requests again, or the requests of a clause."),

@@ -44,7 +44,7 @@ def doctor_command(target: str | None, *, timeout: float | None, insecure: bool,
     examples="""
 tcop-mock init --dry-run
 tcop-mock init --framework flask --ci gitlab
-tcop-mock init --package git+https://git.example.com/me/tcop-mock@v0.2.0
+tcop-mock init --package git+https://git.example.com/me/tcop-mock
 """,
 )
 @option(

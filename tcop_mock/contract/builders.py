@@ -83,9 +83,9 @@ def every_shape(  # noqa: PLR0913 - the keys of a clause file
 def _factories(factory: CaseFactory, forms: Sequence[str]) -> Iterator[tuple[CaseFactory, str]]:
     """Yield the factories of the catalogue's callbacks, each with the suffix of its case titles."""
     if not forms:
-        yield factory, ""
+        yield factory.with_form(Form.DOCUMENTED), ""
     for form in map(Form, forms or ([Form.OBSERVED] if factory.exhaustive else [])):
-        suffix = "" if form is factory.generator.form else f" ({form})"
+        suffix = "" if form is Form.DOCUMENTED else f" ({form})"
         yield factory.with_form(form), suffix
         if form is Form.EVENTBRIDGE:
             yield factory.with_form(form, has_capitalized_keys=True), f" ({form}, keys in capitals)"
@@ -128,7 +128,7 @@ def mutations(
     factory: CaseFactory,
     *,
     mutations: Sequence[Mapping[str, Any]],
-    shape: str = PLAIN_SHAPE,
+    shape: str = "",
     base_values: Mapping[str, Any] | None = None,
 ) -> ClauseTest:
     r"""Post bodies with one change each, after the unchanged body as control.
@@ -142,12 +142,17 @@ def mutations(
             ``duplicate_key``, ``encoding``, ``bom = true``, ``drop_last_byte_of`` (a text), ``drop_last_bytes`` (a
             number): change the serialization.
             ``also_accept``: further statuses that pass for this case. ``base_values``: replace the argument.
-        shape: id of the default shape.
+        shape: id of the default shape; empty: that of plain callbacks.
         base_values: values by path that the unchanged body has, too.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for mutation in mutations:
-        completed = {"shape": shape, "state": State.FIRING, "base_values": base_values or {}, **mutation}
+        completed = {
+            "shape": shape or factory.plain_shape,
+            "state": State.FIRING,
+            "base_values": base_values or {},
+            **mutation,
+        }
         groups.setdefault("{shape} {state} {base_values}".format_map(completed), []).append(completed)
     return ClauseTest(tuple(_mutation_group(factory, group) for group in groups.values()))
 
@@ -161,13 +166,19 @@ def scalar_types(factory: CaseFactory, *, fields: Sequence[Mapping[str, Any]]) -
             ``states``, by default those of a plain firing callback.
     """
     groups = []
-    for field in fields:
-        shape = factory.catalog.get(field.get("shape", PLAIN_SHAPE))
+    for shape_id, field in (pair for table in fields for pair in _shapes_of(factory, table)):
+        shape = factory.catalog.get(shape_id)
         for state in map(State, field.get("states", (State.FIRING,))):
             alarm = factory.alarm(shape, required_state=state)
             cases = _applicable_cases(partial(_case_with_type, factory, alarm, state, field["path"]), field["types"])
             groups.append(CaseGroup(cases, any_accepted=True))
     return ClauseTest(tuple(groups))
+
+
+def _shapes_of(factory: CaseFactory, field: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield a field with its shape; by default the usual plain shape, and that of the run if it is another one."""
+    default = (PLAIN_SHAPE, factory.plain_shape)
+    yield from ((shape_id, field) for shape_id in dict.fromkeys([field["shape"]] if "shape" in field else default))
 
 
 def raw_bodies(
@@ -322,9 +333,15 @@ def _mutation_group(factory: CaseFactory, mutations: Sequence[Mapping[str, Any]]
         )
         tree = apply_mutation(apply_mutation(factory.tree(mutated_alarm, state), {"set": base_values}), mutation)
         request = factory.request(serialize_variant(tree, mutation))
-        return RequestCase(mutation["title"], request, shape.id, also_accept=tuple(mutation.get("also_accept", ())))
+        firing = factory.firing_of(mutated_alarm, tree) if state is State.RESOLVED and not factory.template else None
+        also_accept = tuple(mutation.get("also_accept", ()))
+        return RequestCase(mutation["title"], request, shape.id, also_accept=also_accept, firing=firing)
 
-    return CaseGroup(_applicable_cases(make_case, mutations), make_case({"title": f"{shape.id} {state}"}))
+    try:
+        control = replace(make_case({"title": f"{shape.id} {state}"}), is_changed=bool(base_values))
+    except UnknownNameError:
+        return CaseGroup(())
+    return CaseGroup(_applicable_cases(make_case, mutations), control)
 
 
 def _applicable_cases(make_case: Callable[[Any], RequestCase], arguments: Sequence[Any]) -> tuple[RequestCase, ...]:
@@ -338,9 +355,10 @@ def _applicable_cases(make_case: Callable[[Any], RequestCase], arguments: Sequen
 
 def _case_with_type(factory: CaseFactory, alarm: Alarm, state: State, path: str, type_name: str) -> RequestCase:
     title = f"{alarm.shape_id} {state} with {path.rpartition('.')[2]} as {type_name}"
-    return factory.case(
-        title, change_type(factory.tree(alarm, state), path, type_name), factory.catalog.get(alarm.shape_id)
-    )
+    tree = factory.tree(alarm, state)
+    firing = factory.firing_of(alarm, tree) if state is State.RESOLVED and not factory.template else None
+    case = factory.case(title, change_type(tree, path, type_name), factory.catalog.get(alarm.shape_id))
+    return replace(case, firing=firing)
 
 
 def _wrong_password_case(factory: CaseFactory) -> RequestCase:

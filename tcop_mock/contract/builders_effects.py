@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.pools import regions
-from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.credentials import NO_CREDENTIALS, make_credentials
 from tcop_mock.contract.mutations import apply_mutation, change_type, serialize_variant
 from tcop_mock.domain.alarm import Callback, Form, NotifyType, State
@@ -354,9 +353,9 @@ def _scenarios(factory: CaseFactory, table: Mapping[str, Any]) -> Iterator[Effec
         return
     if table.get("needs_credentials") and not factory.credentials:
         return
-    for form in map(Form, table.get("forms", (Form.DOCUMENTED,))):
+    for form in map(Form, table.get("forms", (factory.generator.form,))):
         form_factory = factory.with_form(form)
-        for shape in factory.match_shapes(table.get("shapes", (PLAIN_SHAPE,))):
+        for shape in factory.match_shapes(table.get("shapes", (factory.plain_shape,))):
             title_parts = [shape.id, form if "forms" in table else "", table.get("title", "")]
             with contextlib.suppress(UnknownNameError):
                 yield _scenario(form_factory, shape, ", ".join(filter(None, title_parts)), table)

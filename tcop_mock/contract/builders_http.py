@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.mutations import apply_mutation
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
@@ -169,13 +168,14 @@ def segmented_body(factory: CaseFactory, *, segments: Sequence[Mapping[str, Any]
             (bytes of each segment; the last value repeats). By default the body is split inside its first multi-byte
             character.
     """
-    shape, groups = factory.catalog.get(PLAIN_SHAPE), []
+    shape, groups = factory.catalog.get(factory.plain_shape), []
     alarm = factory.alarm(shape)
     for segmentation in segments:
         control, case = (
             factory.case(segmentation["title"], apply_mutation(factory.tree(alarm, State.FIRING), segmentation), shape)
             for _ in range(2)
         )
+        control = replace(control, is_changed="set" in segmentation)
         sizes = segmentation.get("sizes") or (_split_inside_character(case.request.body), len(case.request.body))
         groups.append(CaseGroup((replace(case, request=replace(case.request, segment_sizes=tuple(sizes))),), control))
     return ClauseTest(tuple(groups))

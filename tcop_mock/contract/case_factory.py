@@ -50,6 +50,7 @@ class CaseFactory:
         template: the user's own template, which replaces TCOP's own callbacks.
         has_capitalized_keys: spelling of the keys in EventBridge's form.
         rerun: number of earlier runs of the clause. A rerun uses the same alarms with other policies.
+        plain_shape: id of the shape of plain callbacks.
     """
 
     catalog: Catalog
@@ -62,6 +63,7 @@ class CaseFactory:
     has_capitalized_keys: bool = False
     rerun: int = 0
     _form_factories: dict[tuple[Form, bool], CaseFactory] = field(default_factory=dict, repr=False)
+    plain_shape: str = PLAIN_SHAPE
     _alarm_count: int = 0
     _callback_count: int = 0
 
@@ -81,17 +83,18 @@ class CaseFactory:
             has_threshold: whether its metric has a threshold.
             like: an alarm of this shape, to get the same one with or without a threshold.
         """
-        is_plain = shape.id == PLAIN_SHAPE
+        is_plain = shape.id == self.plain_shape
         if like is None and not is_plain:
             self._alarm_count += 1
         serial = like.serial if like else _PLAIN_SERIAL if is_plain else self._serial(self._alarm_count)
-        metric = PLAIN_METRIC if is_plain else None
+        is_default = shape.id == PLAIN_SHAPE and is_plain
+        metric = PLAIN_METRIC if is_default else None
         alarm = self.generator.alarm(
             shape, serial, metric=metric, has_threshold=has_threshold, required_state=required_state
         )
         spelling = replace(alarm.optional_fields, has_capitalized_keys=self.has_capitalized_keys)
         alarm = replace(alarm, optional_fields=spelling)
-        return replace(alarm, region=_PLAIN_REGION) if is_plain else alarm
+        return replace(alarm, region=_PLAIN_REGION) if is_default else alarm
 
     def unique_alarm(self, shape: Shape, *, can_resolve: bool = True, has_threshold: bool = True) -> Alarm:
         """Return an alarm with objects, a policy and sessions that no other alarm of the run has.
@@ -149,6 +152,14 @@ class CaseFactory:
         callback = self.generator.callback(replace(alarm, policy_id=unique_alarm.policy_id), state)
         return replace(callback, session_id=session_id).to_dict()
 
+    def firing_of(self, alarm: Alarm, resolved: dict[str, Any]) -> OutgoingRequest:
+        """Return the firing callback of the alarm that a resolved tree of :meth:`tree` ends."""
+        firing = self.generator.callback(alarm, State.FIRING).to_dict()
+        policy_id = resolved.get("alarmPolicyInfo", {}).get("policyId")
+        if policy_id is not None:
+            firing["alarmPolicyInfo"]["policyId"] = policy_id
+        return self.request(encode_json(firing))
+
     def match_shapes(self, globs: Sequence[str]) -> list[Shape]:
         """Return the shapes that match the globs, each once."""
         return list({shape.id: shape for glob in globs for shape in self.catalog.match(glob)}.values())
@@ -175,8 +186,8 @@ class CaseFactory:
         return template.render(shape, state, self.generator.lang, tree)
 
     def plain_case(self, title: str = "a plain firing callback") -> RequestCase:
-        """Return the case that posts the body that every receiver accepts."""
-        shape = self.catalog.get(PLAIN_SHAPE)
+        """Return the case that posts the body that the receiver accepts: of the plain shape."""
+        shape = self.catalog.get(self.plain_shape)
         return self.case(title, self.tree(self.alarm(shape), State.FIRING), shape)
 
     def request(self, body: bytes) -> OutgoingRequest:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.assertions import describe_response
 from tcop_mock.contract.findings import Failure, findings
 from tcop_mock.domain.contract import SendMode, SendOrder
+from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from tcop_mock.contract.reproduce import ReproductionContext
-    from tcop_mock.domain.contract import ClauseTest
+    from tcop_mock.domain.contract import ClauseTest, EffectScenario, RequestCase
+    from tcop_mock.domain.delivery import Attempt
 
 _BUSY_STATUSES = frozenset(
     {
@@ -26,6 +30,75 @@ _BUSY_STATUSES = frozenset(
 )
 """Statuses with which a correct receiver may answer more requests per second than TCOP sends."""
 
+_NOBODYS_STATUSES = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""Statuses with which a correct receiver may answer one request of many: no clause reports them."""
+
+_NAMED_CLAUSES = re.compile(r"\((TCM\d{3}(?:, TCM\d{3})*)\)")
+"""The clauses that a reason names, as in ``answered 500 (TCM101)``."""
+
+LATE_CLAUSE, LOAD_CLAUSE = "TCM102", "TCM515"
+"""The clauses that report late responses, and failures beside other callbacks only."""
+
+_MAX_SHAPES_WITH_MAIN = 10
+
+NOT_REPEATED = "beside other callbacks; no time was left to repeat it alone"
+
+
+class Exclusion(NamedTuple):
+    """One case that a clause leaves out, and why."""
+
+    title: str
+    """Of the case."""
+    reason: str
+    """It names the clause that reports the cause, if there is one: ``answered 500 (TCM101)``."""
+    failure: Failure | None = None
+    """What that clause reports."""
+    is_repeated: bool = True
+    """Whether the failure occurred again with no other request in flight."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Codes of the clauses that report the cause; empty: no clause does."""
+        match = _NAMED_CLAUSES.search(self.reason)
+        return tuple(match[1].split(", ")) if match else ()
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a request that the case needs was not accepted, whoever reports it."""
+        return self.failure is not None
+
+
+def refusal(title: str, case: RequestCase, attempt: Attempt, label: str = "") -> Exclusion:
+    """Return the exclusion of a case because a request that it needs is not accepted.
+
+    Args:
+        title: title of the case that is left out.
+        case: the request that is not accepted.
+        attempt: its attempt.
+        label: what the reason calls the request; by default its title.
+    """
+    label, text = label or case.title, _describe(attempt)
+    if attempt.outcome is Outcome.TIMED_OUT:
+        reason = f"{label} is not answered inside the deadline ({LATE_CLAUSE})"
+    elif attempt.status in _NOBODYS_STATUSES:
+        reason = f"{label}: {text}"
+    else:
+        reason = f"{label}: {text} (TCM101)"
+    return Exclusion(title, reason, Failure(case, attempt, text))
+
+
+def is_late(failure: Failure) -> bool:
+    """Return whether a failure is a missing response to a callback that was sent as TCOP sends it."""
+    request = failure.case.request
+    is_plain_request = request.method == "POST" and not (
+        request.segment_sizes or request.chunked or request.reuse_connection or request.truncate_at is not None
+    )
+    return is_plain_request and failure.attempt.outcome is Outcome.TIMED_OUT and failure.attempt.status is None
+
+
+def _describe(attempt: Attempt) -> str:
+    return attempt.parse_errors[0].message if attempt.parse_errors else describe_response(attempt)
+
 
 @dataclass(frozen=True, slots=True)
 class ClauseOutcome:
@@ -34,8 +107,8 @@ class ClauseOutcome:
     failures: tuple[Failure, ...] = ()
     inconclusive: tuple[str, ...] = ()
     """Why cases that were sent have no result."""
-    skipped: tuple[str, ...] = ()
-    """Why cases were not sent."""
+    skipped: tuple[Exclusion, ...] = ()
+    """Cases that are left out, and why."""
     not_applicable: tuple[str, ...] = ()
     """What the receiver does not do although cases are about it."""
     asserted: frozenset[str] = frozenset()
@@ -43,6 +116,10 @@ class ClauseOutcome:
     """Cases that were not sent because others had no answer."""
     rerun: frozenset[str] = frozenset()
     """Cases to rerun sequentially: failed, without a result, or not sent."""
+    main_title: str = ""
+    """The first case. Without its result the clause does not pass."""
+    notes: tuple[str, ...] = ()
+    """What a reader of a passed clause should know."""
 
     def merge_rerun(self, sequential: ClauseOutcome) -> ClauseOutcome:
         """Return this outcome with the results of the sequential rerun.
@@ -51,29 +128,69 @@ class ClauseOutcome:
         """
         unanswered = tuple(failure for failure in self.failures if failure.title in sequential.not_sent)
         asserted = (self.asserted - self.rerun) | sequential.asserted | {failure.title for failure in unanswered}
-        return replace(sequential, failures=(*sequential.failures, *unanswered), asserted=asserted)
-
-    def load_only_failures(self, sequential: ClauseOutcome) -> tuple[Failure, ...]:
-        """Return what was rejected in parallel and accepted sequentially: failures under load only."""
-        failed_in_rerun = {failure.title for failure in sequential.failures}
-        return tuple(
-            failure._replace(text=f"answered {failure.attempt.status} beside other callbacks, and not alone")
-            for failure in self.failures
-            if failure.title in sequential.asserted - failed_in_rerun
-            and failure.attempt.status is not None
-            and failure.attempt.status >= HTTPStatus.BAD_REQUEST
-            and failure.attempt.status not in _BUSY_STATUSES
-            and failure.case.request.method == "POST"
+        return replace(
+            sequential,
+            failures=(*sequential.failures, *unanswered),
+            asserted=asserted,
+            main_title=self.main_title,
         )
 
+    def vanished_failures(self, sequential: ClauseOutcome) -> tuple[Failure, ...]:
+        """Return the failures in parallel whose cases passed sequentially."""
+        failed_in_rerun = {failure.title for failure in sequential.failures}
+        passed = sequential.asserted - failed_in_rerun
+        return tuple(failure for failure in self.failures if failure.title in passed)
+
     def with_failures(self, failures: Sequence[Failure]) -> ClauseOutcome:
-        """Return the outcome with failures of other clauses added."""
+        """Return the outcome with failures added."""
         titles = {failure.title for failure in failures}
         return replace(self, failures=(*self.failures, *failures), asserted=self.asserted | titles)
 
+    def without_late(self) -> ClauseOutcome:
+        """Return the outcome with late responses left out, because the clause about the deadline reports them."""
+        late = [failure for failure in self.failures if is_late(failure)]
+        exclusions = tuple(
+            Exclusion(failure.title, f"{failure.title} is not answered inside the deadline ({LATE_CLAUSE})", failure)
+            for failure in late
+        )
+        return replace(
+            self,
+            failures=tuple(failure for failure in self.failures if not is_late(failure)),
+            skipped=(*self.skipped, *exclusions),
+            asserted=self.asserted - {failure.title for failure in late},
+        )
+
+    def blaming(self, code: str) -> ClauseOutcome:
+        """Return the outcome with requests without a response named as failures of another clause; empty: of none."""
+        exclusions = tuple(
+            exclusion
+            if exclusion.failure is None or exclusion.failure.attempt.status is not None
+            else exclusion._replace(reason=_NAMED_CLAUSES.sub(f"({code})" if code else "", exclusion.reason).strip())
+            for exclusion in self.skipped
+        )
+        return replace(self, skipped=exclusions)
+
+    def cut_short(self, *, is_concurrent: bool) -> ClauseOutcome:
+        """Return what is known when the time of the run is over.
+
+        Args:
+            is_concurrent: whether other requests were in flight, so that the failures say that nothing repeated them.
+        """
+        if not is_concurrent:
+            return self
+        busy = [failure for failure in self.failures if failure.attempt.status in _BUSY_STATUSES]
+        failures = tuple(
+            failure._replace(text=f"{failure.text}, {NOT_REPEATED}", cause="")
+            for failure in self.failures
+            if failure not in busy
+        )
+        reasons = tuple(f"{failure.title}: {failure.text}, {NOT_REPEATED}" for failure in busy)
+        return replace(self, failures=failures, inconclusive=(*self.inconclusive, *reasons))
+
     def to_result(self, context: ReproductionContext) -> ClauseResult:
         """Return the clause's result."""
-        clause, skipped = context.clause, [*self.skipped]
+        clause, skipped = context.clause, [one.reason for one in self.skipped if one.title not in self.asserted]
+        notes = [one.reason for one in self.skipped if one.title in self.asserted]
         if self.not_sent:
             skipped.append(f"{_format_cases(len(self.not_sent))}, after others had no answer")
         if self.not_applicable and not (self.failures or self.inconclusive or self.asserted or skipped):
@@ -82,15 +199,62 @@ class ClauseOutcome:
             reason = f"callbacks of profile {context.profile} have nothing that it could change"
             return ClauseResult(clause, ClauseStatus.NOT_RUN, reason=reason)
         if self.failures:
+            passed = self._passed_cases(context.test) if context.test else ()
             return ClauseResult(
-                clause, ClauseStatus.FAIL, findings=findings(self.failures, len(self.asserted), context)
+                clause,
+                ClauseStatus.FAIL,
+                findings=findings(self.failures, len(self.asserted), context, passed),
             )
-        if self.inconclusive or not self.asserted:
+        if self.inconclusive or not self.asserted or self._lacks_main_case():
             return ClauseResult(clause, ClauseStatus.ERROR, reason=_join_unique([*self.inconclusive, *skipped]))
-        left_out = [*skipped, *self.not_applicable]
-        return ClauseResult(
-            clause, ClauseStatus.PASS, reason=_join_unique(f"left out: {reason}" for reason in left_out)
-        )
+        reasons = [*self.notes, *notes, *(f"left out: {reason}" for reason in (*skipped, *self.not_applicable))]
+        return ClauseResult(clause, ClauseStatus.PASS, reason=_join_unique(reasons))
+
+    def _passed_cases(self, test: ClauseTest) -> tuple[RequestCase, ...]:
+        """Return the cases that have a result and did not fail, each scenario by its last request."""
+        passed = self.asserted - {failure.title for failure in self.failures}
+        cases = [case for group in test.groups for case in group.cases if case.title in passed]
+        cases += [
+            next(step.cases[-1] for step in reversed(scenario.steps) if step.cases)
+            for scenario in test.effect_scenarios
+            if scenario.title in passed
+        ]
+        return tuple(cases)
+
+    def _lacks_main_case(self) -> bool:
+        """Return whether the first case, or most cases, have no result because a request was not accepted."""
+        refused = {exclusion.title for exclusion in self.skipped if exclusion.is_refusal} - self.asserted
+        if not refused:
+            return False
+        return self.main_title in refused or len(refused) + len(self.not_sent) > len(self.asserted)
+
+
+def load_failure(failure: Failure, repetitions: int) -> Failure | None:
+    """Return the failure that the clause about bursts reports for a callback that fails beside others only.
+
+    Args:
+        failure: what went wrong beside other callbacks.
+        repetitions: how often the same callback was accepted alone.
+
+    Returns:
+        None where a correct receiver may do so: it is busy, or the request is no callback.
+    """
+    attempt = failure.attempt
+    is_failed = attempt.status is None or attempt.status >= HTTPStatus.BAD_REQUEST
+    if not is_failed or attempt.status in _BUSY_STATUSES or failure.case.request.method != "POST":
+        return None
+    text = _describe(attempt)
+    return failure._replace(
+        text=f"{text} only under concurrency: beside other callbacks, and not alone in {repetitions} repetitions",
+        cause=f"{text} only under concurrency",
+    )
+
+
+def main_case(cases: Sequence[RequestCase] | Sequence[EffectScenario]) -> str:
+    """Return the title of the case that a clause is about: the first one. Cases of many products have none."""
+    if not cases or len({case.shape_id for case in cases}) > _MAX_SHAPES_WITH_MAIN:
+        return ""
+    return cases[0].title
 
 
 def select_cases(test: ClauseTest, titles: Collection[str]) -> ClauseTest:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tcop_mock.contract.assertions import describe_response
 from tcop_mock.contract.builders_effects import sent_values
-from tcop_mock.contract.clause_outcome import ClauseOutcome
+from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.effect_assertions import (
     ABOUT_EVERYTHING,
     EFFECT_ASSERTIONS,
+    NO_FIRST_EFFECT,
+    NOT_CLOSED,
     Inconclusive,
     count_matches,
     has_expected_effects,
@@ -24,7 +26,7 @@ from tcop_mock.errors import ObserverError
 from tcop_mock.server.downstream import DOWNSTREAM_FAULTS, LASTING_FAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from tcop_mock.domain.contract import Clause, ClauseTest, EffectScenario, RequestCase
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
@@ -48,14 +50,21 @@ _LATE_EFFECTS_S = 30.0
 """How long to wait for a message that a failing service has not taken."""
 
 
+_NAMED = re.compile(r" \(TCM[^()]*\)$")
+"""The clause that a reason names at its end."""
+
+
 class ScenarioProblem(NamedTuple):
     """Why a scenario has no result."""
 
     reason: str
-    is_other_clause: bool = False
-    """Whether the reason breaks another clause, which reports it. This one then leaves the scenario out."""
     not_applicable: bool = False
     """Whether the scenario says nothing about the receiver with the callbacks of this profile."""
+    exclusion: Exclusion | None = None
+    """What another clause reports, if the reason breaks that. This one then leaves the scenario out."""
+
+
+_ScenarioEnd: TypeAlias = "tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]"
 
 
 @dataclass(slots=True)
@@ -92,6 +101,8 @@ class EffectRunner:
     _semaphore: asyncio.Semaphore = field(init=False, repr=False)
     _lasting_fault: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
     """Held by the scenario whose fault may stop the messages of all others."""
+    _results: dict[str, list[_ScenarioEnd]] = field(default_factory=dict, init=False, repr=False)
+    """The scenarios of each clause that have ended."""
 
     def __post_init__(self) -> None:
         self._semaphore = asyncio.Semaphore(self.in_flight)
@@ -100,16 +111,26 @@ class EffectRunner:
         """Run all scenarios of a clause and check the assertions."""
         poller = self._poller_for(clause)
         semaphore = asyncio.Semaphore(_MAX_PARALLEL_SCENARIOS)
+        ended = self._results[clause.code] = []
 
-        async def run_one(scenario: EffectScenario) -> tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]:
+        async def run_one(scenario: EffectScenario) -> None:
             is_lasting = any(step.downstream_fault in LASTING_FAULTS for step in scenario.steps)
             async with semaphore, self._lasting_fault if is_lasting else contextlib.nullcontext():
                 try:
-                    return scenario, await self.run_scenario(scenario, poller)
+                    ended.append((scenario, await self.run_scenario(scenario, poller)))
                 except ObserverError as error:
-                    return scenario, ScenarioProblem(str(error))
+                    ended.append((scenario, ScenarioProblem(str(error))))
 
-        return _to_outcome(clause, await asyncio.gather(*map(run_one, test.effect_scenarios)))
+        await asyncio.gather(*map(run_one, test.effect_scenarios))
+        return self.outcome_so_far(clause, test)
+
+    def outcome_so_far(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
+        """Return the outcome of the scenarios that have ended, in their order."""
+        order = {scenario.title: number for number, scenario in enumerate(test.effect_scenarios)}
+        ended = sorted(self._results.get(clause.code, ()), key=lambda end: order[end[0].title])
+        uses_other_view = self._poller_for(clause).observer is not self.poller.observer
+        outcome = _to_outcome(clause, ended, names_other_clauses=not uses_other_view)
+        return replace(outcome, main_title=main_case(test.effect_scenarios))
 
     async def run_scenario(
         self, scenario: EffectScenario, poller: EffectPoller
@@ -197,13 +218,14 @@ class EffectRunner:
             await self._wait_until_met(fault, attempts, until_accepted=step.fault_steps == 1)
             if step.fault_steps == 1:
                 fault_scope.close()
-        rejected = next((attempt for attempt in attempts if not attempt.accepted), None)
+        rejected = next(((case, attempt) for case, attempt in _paired(step, attempts) if not attempt.accepted), None)
         if (
             rejected
             and not step.continue_on_error
             and step.send_mode not in {SendMode.ACK_LOST, SendMode.DURING_RESTART}
         ):
-            return ScenarioProblem(f"{step.title}: {describe_response(rejected)} (TCM101)", is_other_clause=True)
+            exclusion = refusal(scenario.title, *rejected, label=step.title)._replace(is_repeated=False)
+            return ScenarioProblem(exclusion.reason, exclusion=exclusion)
         until_s = self._effects_until_s(step)
         after = await self._observe_step(poller, scenario, step, before=before, attempts=attempts, until_s=until_s)
         return StepResult(
@@ -291,6 +313,12 @@ class EffectRunner:
             return await self.transport(request, deadline_s=self.deadline_s)
 
 
+def _paired(step: Step, attempts: Sequence[Attempt]) -> Iterator[tuple[RequestCase, Attempt]]:
+    """Yield the attempts with their cases; during a restart there is one case and many attempts."""
+    last = len(step.cases) - 1
+    return ((step.cases[min(number, last)], attempt) for number, attempt in enumerate(attempts))
+
+
 def _is_accepted(attempt: Attempt) -> bool:
     return attempt.accepted or attempt.status == HTTPStatus.CONFLICT  # the receiver has it already
 
@@ -315,35 +343,30 @@ def _matches_expectation(step: Step, before: EffectSnapshot, after: EffectSnapsh
     return open_matches and has_expected_effects(step, before, after)
 
 
-def _to_outcome(
-    clause: Clause, results: Sequence[tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]]
-) -> ClauseOutcome:
+def _to_outcome(clause: Clause, results: Sequence[_ScenarioEnd], *, names_other_clauses: bool) -> ClauseOutcome:
     failures: list[Failure] = []
     inconclusive: dict[str, str] = {}
-    skipped: dict[str, str] = {}
+    skipped: dict[str, Exclusion] = {}
     not_applicable: dict[str, str] = {}
     asserted: set[str] = set()
     for scenario, result in results:
         if isinstance(result, ScenarioProblem):
-            problems = not_applicable if result.not_applicable else skipped if result.is_other_clause else inconclusive
-            problems[scenario.title] = result.reason
+            if result.exclusion:
+                skipped[scenario.title] = result.exclusion
+            else:
+                problems = not_applicable if result.not_applicable else inconclusive
+                problems[scenario.title] = result.reason
             continue
         messages = [EFFECT_ASSERTIONS[invocation.name](result, **invocation.params) for invocation in clause.assertions]
         unclear_results = [message for message in messages if isinstance(message, Inconclusive)]
         failure_texts = [message for message in messages if isinstance(message, str)]
         if failure_texts:
             asserted.add(scenario.title)
-            last_step_result = next(
-                step_result for step_result in reversed(result.step_results) if step_result.attempts
-            )
-            failures += [
-                Failure(last_step_result.step.cases[-1], last_step_result.attempts[-1], failure_text, result)
-                for failure_text in failure_texts
-            ]
+            failures += [_failure(result, failure_text) for failure_text in failure_texts]
+        elif unclear_results and unclear_results[0].not_applicable:
+            not_applicable[scenario.title] = unclear_results[0].reason
         elif unclear_results:
-            (not_applicable if unclear_results[0].not_applicable else skipped)[scenario.title] = unclear_results[
-                0
-            ].reason
+            skipped[scenario.title] = _exclusion(result, unclear_results[0].reason, names_other_clauses)
         else:
             asserted.add(scenario.title)
     return ClauseOutcome(
@@ -354,6 +377,29 @@ def _to_outcome(
         asserted=frozenset(asserted),
         rerun=frozenset(inconclusive.keys() | {failure.title for failure in failures}),
     )
+
+
+def _exclusion(result: EffectScenarioResult, reason: str, names_other_clauses: bool) -> Exclusion:  # noqa: FBT001 - one caller
+    """Return why a scenario is left out.
+
+    The clause that the reason names reports it if it looks at the same effects, and the scenario shows it without
+    doubt: a first push without effect is a firing, a resolve that closes nothing is the last request.
+    """
+    text = _NAMED.sub("", reason)
+    last = _failure(result, text)
+    is_shown = {
+        NO_FIRST_EFFECT: result.step_results[0].step.cases[0].title.endswith(" fires"),
+        NOT_CLOSED: last.case.title.endswith(" resolves"),
+    }.get(reason, last.attempt.status is None)
+    if not names_other_clauses or not is_shown:
+        return Exclusion(result.scenario.title, text)
+    return Exclusion(result.scenario.title, reason, last, is_repeated=last.attempt.status is not None)
+
+
+def _failure(result: EffectScenarioResult, text: str) -> Failure:
+    """Return what is wrong with a scenario, shown by its last request."""
+    last = next(step_result for step_result in reversed(result.step_results) if step_result.attempts)
+    return Failure(last.step.cases[-1], last.attempts[-1], text, result)
 
 
 _POLL_INTERVAL_S = 0.1

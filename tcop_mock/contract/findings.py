@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.case_pattern import common_pattern, matching_values
 from tcop_mock.contract.credentials import is_near_miss
 from tcop_mock.contract.reproduce import (
     APP_URL,
@@ -63,22 +64,31 @@ def failures_of(case: RequestCase, attempt: Attempt, text: str) -> Iterator[Fail
         yield Failure(case, attempt, text)
 
 
-def findings(failures: Sequence[Failure], asserted_count: int, context: ReproductionContext) -> tuple[Finding, ...]:
+def findings(
+    failures: Sequence[Failure],
+    asserted_count: int,
+    context: ReproductionContext,
+    passed: Sequence[RequestCase] = (),
+) -> tuple[Finding, ...]:
     """Return one finding per distinct cause, each shown by its first case.
 
     Args:
         failures: what went wrong, in the order of the cases.
         asserted_count: how many cases have a result.
         context: the clause, the target and the run's seed and profile.
+        passed: the cases that did not fail, to say what the failed ones have in common.
     """
     groups: dict[str, list[Failure]] = {}
     for failure in failures:
         groups.setdefault(failure.cause or failure.text, []).append(failure)
-    return tuple(_finding(group[0].text, group, asserted_count, context) for group in groups.values())
+    return tuple(_finding(group, asserted_count, context, passed) for group in groups.values())
 
 
-def _finding(text: str, group: Sequence[Failure], asserted_count: int, context: ReproductionContext) -> Finding:
-    first = group[0]
+def _finding(
+    group: Sequence[Failure], asserted_count: int, context: ReproductionContext, passed: Sequence[RequestCase]
+) -> Finding:
+    first, text = group[0], group[0].text
+    pattern = common_pattern([failure.case for failure in group], passed)
     suffix = f" and {len(group) - 1} more" if len(group) > 1 else ""
     titles = [failure.title for failure in group[:_MAX_NAMED_CASES]]
     more_names = f", and {len(group) - len(titles)} more" if len(group) > len(titles) else ""
@@ -86,16 +96,16 @@ def _finding(text: str, group: Sequence[Failure], asserted_count: int, context: 
     cases = _reproduced_cases(first, context.test)
     return Finding(
         title=f"{first.title}{suffix}: {text}",
-        detail=f"{frequency}: {text}. {'; '.join(titles)}{more_names}",
+        detail=f"{frequency}: {text}. {pattern}{'; '.join(titles)}{more_names}",
         shape=first.case.shape_id,
-        evidence=_failure_evidence(first, context.target),
+        evidence=_failure_evidence(first, context),
         reproduction=Reproduction(
             _curl_commands(cases, context.target, insecure=INSECURE in context.flags),
             check_command(context),
             "" if first.scenario else replay_command(first.case, context),
             () if context.target.parser or first.scenario else tuple(_reproduced_requests(cases, context.target)),
         ),
-        cause=text,
+        cause=text if first.attempt.parse_errors else first.cause or text,
         cases=() if any(failure.attempt.status is None for failure in group) else tuple(other.title for other in group),
         exchanges=tuple(itertools.islice(_exchanges_of(group, context.target), _MAX_EXCHANGES)),
     )
@@ -177,8 +187,10 @@ def _masked_url(case: RequestCase, target: Target) -> str:
     return mask_query_secrets(f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}")
 
 
-def _failure_evidence(failure: Failure, target: Target) -> str:
-    request_text = evidence(failure.case, failure.attempt, target)
+def _failure_evidence(failure: Failure, context: ReproductionContext) -> str:
+    target = context.target
+    values = matching_values(failure.case, failure.attempt, _control_of(failure.case, context.test))
+    request_text = evidence(failure.case, failure.attempt, target, values)
     if failure.scenario is None:
         return request_text
     lines = [_step_summary(effect_text) for effect_text in failure.scenario.step_results]
@@ -191,6 +203,12 @@ def _failure_evidence(failure: Failure, target: Target) -> str:
     return f"{request_text}\n{target.credentials.mask(effect_text) if target.credentials else effect_text}"
 
 
+def _control_of(case: RequestCase, test: ClauseTest | None) -> RequestCase | None:
+    """Return the control of a case: the same request without what its clause changes."""
+    groups = test.groups if test else ()
+    return next((group.control for group in groups if any(other is case for other in group.cases)), None)
+
+
 def _step_summary(step_result: StepResult) -> str:
     statuses = ", ".join(str(attempt.status or attempt.outcome) for attempt in step_result.attempts[:_MAX_NAMED_CASES])
     open_count = "" if step_result.after.open_incidents is None else f", {step_result.after.open_count} open"
@@ -198,22 +216,33 @@ def _step_summary(step_result: StepResult) -> str:
     return f"{step_result.step.title}: answered {statuses}; {effect_count}{open_count}"
 
 
-def evidence(case: RequestCase, attempt: Attempt, target: Target) -> str:
-    """Show a request (``>``) and its answer (``<``), bounded, without credentials."""
+def evidence(case: RequestCase, attempt: Attempt, target: Target, values: Sequence[str] = ()) -> str:
+    """Show a request (``>``) and its answer (``<``), bounded, without credentials.
+
+    Args:
+        case: the request.
+        attempt: its answer.
+        target: the receiver.
+        values: parts of the body that are shown behind its beginning.
+    """
     request = case.request
+    sent_body = request.body if request.truncate_at is None else request.body[: request.truncate_at]
+    body_lines = _quote(">", sent_body, _MAX_REQUEST_CHARS)
+    if len(sent_body) > _MAX_REQUEST_CHARS:
+        body_lines += [f"> … {escaped}" for escaped in values]
     if target.parser:
-        return "\n".join([*_quote(">", request.body, _MAX_REQUEST_CHARS), *_parser_lines(attempt)])
+        return "\n".join([*body_lines, *_parser_lines(attempt)])
     lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1"]
     fields = replace(request, credentials=None).header_fields(target.authority, keep_alive=request.keep_alive)
     if request.credentials:
         name = "authorization" if request.lower_case_names else "Authorization"
         fields.append((name, f"{request.auth_scheme} {MASK} ({case.credential_variant} credentials)"))
     lines += [f"> {name}: {_shorten(value)}" for name, value in fields]
-    sent_body = request.body if request.truncate_at is None else request.body[: request.truncate_at]
-    lines += [">", *_quote(">", sent_body, _MAX_REQUEST_CHARS), *_framing_remarks(request)]
+    lines += [">", *body_lines, *_framing_remarks(request)]
     response = "\n".join(_response_lines(attempt))
-    if is_near_miss(case.credential_variant) and request.credentials:
-        response = request.credentials.mask(response)
+    if request.credentials:
+        is_secret = is_near_miss(case.credential_variant)
+        response = request.credentials.mask(response) if is_secret else request.credentials.mask_pair(response)
     return "\n".join([*lines, mask_credentials(response, target)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.clause_outcome import ClauseOutcome
     from tcop_mock.contract.preflight import Preflight
-    from tcop_mock.domain.contract import Clause, Step
+    from tcop_mock.domain.contract import Clause, EffectScenario, Step
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
     from tcop_mock.server.catching_proxy import CallLog
@@ -184,6 +185,7 @@ class EffectObservation:
 
     async def calibrate(self, factory: CaseFactory) -> None:
         """Send a plain alarm and record which of its effects are visible."""
+        self._error, self._no_effect = "", None
         scenario = control_scenario(factory)
         try:
             await self._learn_open(factory)
@@ -200,6 +202,25 @@ class EffectObservation:
         self.runner.effects_per_push = step_result.after.count
         if not step_result.after.count:
             self._no_effect = self._missing_effect()
+
+    @property
+    def is_plain_dropped(self) -> bool:
+        """Whether the plain alarm is accepted and has no effect, and no end refused its message."""
+        return self._no_effect is not None and not self._any_rejected
+
+    async def find_effective(self, factories: Sequence[CaseFactory]) -> list[bool]:
+        """Return for each factory whether its plain alarm has an effect that is visible."""
+        scenarios = list(map(control_scenario, factories))
+        self.runner.all_sent_text += "\n".join(scenario.expected_content.sent_text for scenario in scenarios)
+
+        async def has_effect(scenario: EffectScenario) -> bool:
+            try:
+                result = await self.runner.run_scenario(scenario, self.runner.poller)
+            except ObserverError:
+                return False
+            return not isinstance(result, ScenarioProblem) and result.step_results[0].after.count > 0
+
+        return list(await asyncio.gather(*map(has_effect, scenarios)))
 
     async def _learn_open(self, factory: CaseFactory) -> None:
         """Send an alarm that fires and is resolved, to an observer that finds out from it what is open.

@@ -127,6 +127,9 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
         *(transport(plain_request, deadline_s=deadline_s) for _ in range(_PARALLEL_PROBES))
     )
     parallel_s = max(candidate.duration_s for candidate in parallel_attempts)
+    if any(candidate.outcome is Outcome.TIMED_OUT for candidate in parallel_attempts):
+        # what it has not served yet would make the next callbacks late
+        await transport(plain_request, deadline_s=_PARALLEL_PROBES * deadline_s)
     return Preflight(
         attempt, deadline_s, _PARALLEL_PROBES if parallel_s < _PARALLEL_SLOWDOWN * attempt.duration_s else 1
     )

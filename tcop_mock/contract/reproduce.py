@@ -69,6 +69,8 @@ class ReproductionContext(NamedTuple):
     template_file: str = ""
     """The file of the user's own notices, where they are posted."""
     flags: tuple[Flag, ...] = ()
+    met_by: tuple[str, ...] = ()
+    """Codes of the other clauses whose requests met the finding."""
 
 
 def check_command(context: ReproductionContext) -> str:
@@ -81,7 +83,8 @@ def check_command(context: ReproductionContext) -> str:
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
     is_about_effects = not context.clause.prerequisites.isdisjoint(EFFECT_PREREQUISITES)
     flags = "".join(_format_flag(flag) for flag in context.flags if is_about_effects or not flag.observes_effects)
-    target_arguments = f"{_target_argument(context)} --clauses {context.clause.code}"
+    codes = ",".join(dict.fromkeys((context.clause.code, *context.met_by)))
+    target_arguments = f"{_target_argument(context)} --clauses {codes}"
     return (
         f"tcop-mock check {target_arguments}{_generation_flags(context, fresh_seed=is_about_effects)}{template}{flags}"
     )

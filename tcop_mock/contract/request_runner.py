@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import (
-    RATE_LIMITED,
-    AssertionContext,
-    describe_response,
-    inconclusive_reason,
-    matches_status,
-)
-from tcop_mock.contract.clause_outcome import ClauseOutcome
+from tcop_mock.contract.assertions import RATE_LIMITED, AssertionContext, inconclusive_reason, matches_status
+from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.clauses import assertion_of
-from tcop_mock.contract.findings import failures_of
+from tcop_mock.contract.findings import Failure, failures_of
 from tcop_mock.domain.contract import CredentialVariant, SendOrder
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-    from tcop_mock.contract.findings import Failure
     from tcop_mock.domain.contract import CaseGroup, Clause, ClauseTest, RequestCase
-    from tcop_mock.domain.delivery import Transport
+    from tcop_mock.domain.delivery import OutgoingRequest, Transport
 
 _BODY_TIMEOUT_S = 0.25
 """How long a response body may take after its head if the assertions need only the head."""
@@ -42,6 +36,8 @@ _MAX_BACKOFFS = 10
 """How often in a run a response 429 or 503 is waited out."""
 _DEFAULT_BACKOFF_S = 1.0
 _MAX_BACKOFF_S = 5.0
+_SESSION = re.compile(rb'("sessionId"\s*:\s*")([^"\\]{8,})(")')
+"""The session of a body: a receiver that has seen it may answer 409."""
 _UNANSWERED_OUTCOMES = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
 
 
@@ -50,6 +46,22 @@ class CaseResult(NamedTuple):
 
     case: RequestCase
     attempt: Attempt
+
+
+class _ControlResult(NamedTuple):
+    """The attempt of a control."""
+
+    attempt: Attempt
+    is_fired_first: bool = False
+    """Whether it was accepted only after its firing had been sent."""
+
+
+@dataclass(slots=True)
+class _ClauseProgress:
+    """What is known of a clause, also while its requests are under way."""
+
+    results: list[CaseResult] = field(default_factory=list)
+    exclusions: dict[str, Exclusion] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -64,6 +76,7 @@ class RequestRunner:
         in_flight: how many requests may be under way at once.
         max_unanswered: after this number of cases without a response the rest of a clause is not sent.
         backoffs_left: how often a request is sent again after a response 429 or 503.
+        all_refused: why no case with a control has a result: the receiver accepts no callback of the catalogue.
     """
 
     transport: Transport
@@ -73,12 +86,15 @@ class RequestRunner:
     in_flight: int
     max_unanswered: int = _MAX_UNANSWERED
     backoffs_left: int = 0
+    all_refused: str = ""
     _semaphore: asyncio.Semaphore = field(init=False, repr=False)
     _unanswered: Counter[str] = field(init=False, repr=False)
+    _progress: dict[str, _ClauseProgress] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._semaphore = asyncio.Semaphore(self.in_flight)
         self._unanswered = Counter()
+        self._progress = {}
 
     def sequential(self) -> RequestRunner:
         """Return a runner with one request in flight that waits and retries after 429 and 503."""
@@ -86,144 +102,211 @@ class RequestRunner:
 
     async def run(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
         """Send all case groups of a clause and check the assertions."""
-        full_response = any(assertion_of(invocation).needs_full_response for invocation in clause.assertions)
+        full_response = _needs_full_response(clause)
         self._unanswered[clause.code] = 0
-        case_results: list[CaseResult] = []
-        skipped: dict[str, str] = {}
+        progress = self._progress[clause.code] = _ClauseProgress()
         for group in test.groups:
             if self._unanswered[clause.code] >= self.max_unanswered:
                 break
-            reason = await self._control_failed(
-                clause, group, test, full_response=full_response
-            ) or await self._negative_control_accepted(group)
-            results = (
-                [] if reason else await self._send_with_background(clause, group, test, full_response=full_response)
-            )
-            if group.any_accepted and results and not any(attempt.accepted for _, attempt in results):
-                reason = f"{group.cases[0].title}: {_describe_attempt(results[0].attempt)} (TCM101)"
-            reason = reason or await self._auth_checked(group, results)
+            sent = await self._send_control(clause, group.control, full_response=full_response)
+            reason = self._control_failed(group, test, sent, full_response=full_response)
+            reason = reason or await self._negative_control_accepted(group)
+            if reason is None:
+                first = len(progress.results)
+                is_fired_first = group.any_accepted or bool(sent and sent.is_fired_first)
+                await self._send_with_background(clause, group, test, progress.results, is_fired_first=is_fired_first)
+                results = progress.results[first:]
+                reason = self._none_accepted(group, results) or await self._auth_checked(group, results)
+                if reason:
+                    del progress.results[first:]
             if reason:
-                skipped |= {case.title: reason for case in group.cases}
-            else:
-                case_results += results
-        return self._assert_results(clause, test, case_results, skipped)
+                progress.exclusions |= {case.title: reason._replace(title=case.title) for case in group.cases}
+        return self.outcome_so_far(clause, test)
 
-    def _assert_results(
-        self, clause: Clause, test: ClauseTest, case_results: Sequence[CaseResult], skipped: Mapping[str, str]
-    ) -> ClauseOutcome:
-        assertions = [(assertion_of(invocation), invocation.params) for invocation in clause.assertions]
-        context = self.context._replace(unique_secrets=test.unique_secrets, deadline_s=self.deadline_s)
+    def outcome_so_far(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
+        """Return the outcome of the cases that have a result, in their order."""
+        progress = self._progress.get(clause.code, _ClauseProgress())
+        order = {id(case): number for number, case in enumerate(case for group in test.groups for case in group.cases)}
+        case_results = sorted(progress.results, key=lambda result: order.get(id(result.case), 0))
         failures: list[Failure] = []
         inconclusive: dict[str, str] = {}
         for index, (case, attempt) in enumerate(case_results):
             if not case.is_asserted:
                 continue
-            context = context._replace(request_body=case.request.body)
-            if case.request.reuse_connection and index:  # the case before it in its group opened the connection
-                previous = case_results[index - 1]
-                context = context._replace(
-                    previous_request_body=previous.case.request.body, previous_response_body=previous.attempt.body
-                )
-            for assertion, params in () if matches_status(attempt.status, case.also_accept) else assertions:
-                inconclusive_text = inconclusive_reason(assertion, attempt, context)
-                message = None if inconclusive_text else assertion.check(attempt, context, **params)
-                if (
-                    message
-                    and attempt.status == HTTPStatus.TOO_MANY_REQUESTS
-                    and test.send_order is not SendOrder.BURST
-                ):
-                    inconclusive_text = RATE_LIMITED
-                if inconclusive_text:
-                    inconclusive[case.title] = inconclusive_text
-                elif message:
-                    failures += failures_of(case, attempt, message)
+            previous = case_results[index - 1] if case.request.reuse_connection and index else None
+            for text, is_inconclusive in self._judge(clause, test, case, attempt, previous):
+                if is_inconclusive:
+                    inconclusive[case.title] = text
+                else:
+                    failures += failures_of(case, attempt, text)
         answered_titles = frozenset(case.title for case, _ in case_results if case.is_asserted)
-        all_titles = frozenset(case.title for group in test.groups for case in group.cases if case.is_asserted)
+        asserted_cases = [case for group in test.groups for case in group.cases if case.is_asserted]
+        all_titles = [case.title for case in asserted_cases]
         return ClauseOutcome(
             failures=tuple(failures),
             inconclusive=tuple(inconclusive.values()),
-            skipped=tuple(skipped.values()),
+            skipped=tuple(progress.exclusions.values()),
             asserted=answered_titles - inconclusive.keys(),
-            not_sent=all_titles - answered_titles - skipped.keys(),
-            rerun=all_titles - answered_titles | inconclusive.keys() | {failure.title for failure in failures},
+            not_sent=frozenset(all_titles) - answered_titles - progress.exclusions.keys(),
+            rerun=(frozenset(all_titles) - answered_titles)
+            | inconclusive.keys()
+            | {failure.title for failure in failures},
+            main_title=main_case(asserted_cases),
         )
 
-    async def _control_failed(
-        self, clause: Clause, group: CaseGroup, test: ClauseTest, *, full_response: bool
-    ) -> str | None:
-        """Send the control of a group; return why its cases prove nothing if the control is not accepted."""
-        if group.control is None:
+    async def repeat(
+        self, clause: Clause, test: ClauseTest, failure: Failure, times: int
+    ) -> tuple[int, Failure | None]:
+        """Send the case of a failure again with no other request in flight, in new sessions.
+
+        Returns:
+            How often it was sent, and the last attempt's failure; None if the failure never occurred again.
+        """
+        deadline_s = self.deadline_s * test.deadline_factor
+        for number in range(1, times + 1):
+            case = replace(failure.case, request=_in_new_session(failure.case.request, number))
+            attempt = await self._send(case, deadline_s, full_response=_needs_full_response(clause))
+            texts = [text for text, is_inconclusive in self._judge(clause, test, case, attempt) if not is_inconclusive]
+            for repeated in (again for text in texts for again in failures_of(case, attempt, text)):
+                if repeated.text == failure.text:
+                    return number, repeated
+        return times, None
+
+    def _judge(
+        self,
+        clause: Clause,
+        test: ClauseTest,
+        case: RequestCase,
+        attempt: Attempt,
+        previous: CaseResult | None = None,
+    ) -> Iterator[tuple[str, bool]]:
+        """Yield what is wrong with an attempt; ``True`` beside a reason why the attempt is inconclusive.
+
+        Args:
+            clause: the clause.
+            test: what it sends.
+            case: the request.
+            attempt: its answer.
+            previous: the case before it on the same connection.
+        """
+        context = self.context._replace(
+            unique_secrets=test.unique_secrets, deadline_s=self.deadline_s, request_body=case.request.body
+        )
+        if previous:
+            context = context._replace(
+                previous_request_body=previous.case.request.body, previous_response_body=previous.attempt.body
+            )
+        if matches_status(attempt.status, case.also_accept):
+            return
+        for invocation in clause.assertions:
+            assertion = assertion_of(invocation)
+            inconclusive_text = inconclusive_reason(assertion, attempt, context)
+            message = None if inconclusive_text else assertion.check(attempt, context, **invocation.params)
+            is_rate_limited = attempt.status == HTTPStatus.TOO_MANY_REQUESTS and test.send_order is not SendOrder.BURST
+            if inconclusive_text or (message and is_rate_limited):
+                yield inconclusive_text or RATE_LIMITED, True
+            elif message:
+                yield message, False
+
+    async def _send_control(
+        self, clause: Clause, control: RequestCase | None, *, full_response: bool
+    ) -> _ControlResult | None:
+        """Send a control. A resolve that is refused is sent again after its firing: its alarm was not known."""
+        if control is None:
             return None
-        attempt = await self._send(group.control, self.deadline_s, full_response=full_response)
+        attempt = await self._send(control, self.deadline_s, full_response=full_response)
+        is_fired_first = False
+        if control.firing and _is_refusal_of_the_unknown(attempt):
+            await self.transport(control.firing, deadline_s=self.deadline_s)
+            attempt = await self._send(control, self.deadline_s, full_response=full_response)
+            is_fired_first = attempt.accepted
         self._unanswered[clause.code] += attempt.outcome in _UNANSWERED_OUTCOMES and attempt.status is None
+        return _ControlResult(attempt, is_fired_first)
+
+    def _control_failed(
+        self, group: CaseGroup, test: ClauseTest, control: _ControlResult | None, *, full_response: bool
+    ) -> Exclusion | None:
+        """Return why the cases of a group prove nothing if its control is not accepted."""
+        if group.control is None or control is None:
+            return None
+        attempt = control.attempt
         if attempt.outcome is Outcome.ACKED if full_response else attempt.accepted:
             return None
         if test.send_order is SendOrder.BURST and attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
             return None  # a burst is there to find out that it is too many
-        if attempt.outcome is Outcome.TIMED_OUT:
-            return f"{group.control.title} is not answered inside the deadline (TCM102)"
-        return f"{group.control.title}: {_describe_attempt(attempt)} (TCM101)"
+        exclusion = refusal("", group.control, attempt)
+        return exclusion._replace(reason=self.all_refused) if self.all_refused else exclusion
 
-    async def _negative_control_accepted(self, group: CaseGroup) -> str | None:
+    async def _negative_control_accepted(self, group: CaseGroup) -> Exclusion | None:
         """Send the negative control of a group; return why its cases prove nothing if it is accepted."""
-        if (
-            group.negative_control is None
-            or not (await self._send(group.negative_control, self.deadline_s, full_response=False)).accepted
-        ):
+        case = group.negative_control
+        if case is None:
             return None
-        return f"{group.negative_control.title} is let in (TCM201, TCM202)"
+        attempt = await self._send(case, self.deadline_s, full_response=False)
+        if not attempt.accepted:
+            return None
+        reason = f"{case.title} is let in (TCM201, TCM202)"
+        return Exclusion("", reason, Failure(case, attempt, f"answered {attempt.status}"))
 
-    async def _auth_checked(self, group: CaseGroup, results: Sequence[CaseResult]) -> str | None:
+    @staticmethod
+    def _none_accepted(group: CaseGroup, results: Sequence[CaseResult]) -> Exclusion | None:
+        """Return why the cases of a group prove nothing if at least one should be accepted, and none is."""
+        if not group.any_accepted or not results or any(attempt.accepted for _, attempt in results):
+            return None
+        return refusal("", group.cases[0], results[0].attempt)
+
+    async def _auth_checked(self, group: CaseGroup, results: Sequence[CaseResult]) -> Exclusion | None:
         """Return why the cases of a group prove nothing if they are rejected, but not for their credentials."""
         rejected = next((attempt for _, attempt in results if not attempt.accepted), None)
         if group.auth_probe is None or rejected is None or rejected.status in AUTH_REJECTION_STATUSES:
             return None
         probe = await self._send(group.auth_probe, self.deadline_s, full_response=False)
-        return (
-            f"{group.cases[0].title}: {_describe_attempt(rejected)} (TCM101)"
-            if probe.status in AUTH_REJECTION_STATUSES
-            else None
-        )
+        return refusal("", group.cases[0], rejected) if probe.status in AUTH_REJECTION_STATUSES else None
 
     async def _send_with_background(
-        self, clause: Clause, group: CaseGroup, test: ClauseTest, *, full_response: bool
-    ) -> list[CaseResult]:
+        self, clause: Clause, group: CaseGroup, test: ClauseTest, results: list[CaseResult], *, is_fired_first: bool
+    ) -> None:
         if group.background is None:
-            return await self._send_all(clause, group, test, full_response=full_response)
+            await self._send_all(clause, group, test, results, is_fired_first=is_fired_first)
+            return
         background = asyncio.ensure_future(self.transport(group.background.request, deadline_s=_BACKGROUND_DEADLINE_S))
         try:
             await self.sleep(_BACKGROUND_HEAD_START_S)
-            return await self._send_all(clause, group, test, full_response=full_response)
+            await self._send_all(clause, group, test, results, is_fired_first=is_fired_first)
         finally:
             background.cancel()
             await asyncio.wait({background})
 
     async def _send_all(
-        self, clause: Clause, group: CaseGroup, test: ClauseTest, *, full_response: bool
-    ) -> list[CaseResult]:
-        deadline_s = self.deadline_s * test.deadline_factor
+        self, clause: Clause, group: CaseGroup, test: ClauseTest, results: list[CaseResult], *, is_fired_first: bool
+    ) -> None:
+        """Send the cases of a group; add each to the results when it has ended."""
+        deadline_s, full_response = self.deadline_s * test.deadline_factor, _needs_full_response(clause)
         if test.send_order is SendOrder.SEQUENTIAL:
-            return [
-                CaseResult(case, await self._send(case, deadline_s, full_response=full_response))
-                for case in group.cases
-            ]
+            for case in group.cases:
+                attempt = await self._send(case, deadline_s, full_response=full_response)
+                results.append(CaseResult(case, attempt))
+            return
         if test.send_order is SendOrder.BURST:
             step_s = test.burst_duration_s / len(group.cases)
-            burst = [self._send_after(index * step_s, case, deadline_s) for index, case in enumerate(group.cases)]
-            return [
-                CaseResult(*result_fields)
-                for result_fields in zip(group.cases, await asyncio.gather(*burst), strict=True)
-            ]
 
-        async def send_one(case: RequestCase) -> CaseResult | None:
+            async def send_in_burst(index: int, case: RequestCase) -> None:
+                results.append(CaseResult(case, await self._send_after(index * step_s, case, deadline_s)))
+
+            await asyncio.gather(*(send_in_burst(index, case) for index, case in enumerate(group.cases)))
+            return
+
+        async def send_one(case: RequestCase) -> None:
             async with self._semaphore:
                 if self._unanswered[clause.code] >= self.max_unanswered:
-                    return None
+                    return
+                if is_fired_first and case.firing:
+                    await self.transport(case.firing, deadline_s=self.deadline_s)
                 attempt = await self._send_with_backoff(case, deadline_s, full_response=full_response)
                 self._unanswered[clause.code] += attempt.outcome in _UNANSWERED_OUTCOMES and attempt.status is None
-                return CaseResult(case, attempt)
+                results.append(CaseResult(case, attempt))
 
-        return [result for result in await asyncio.gather(*map(send_one, group.cases)) if result]
+        await asyncio.gather(*map(send_one, group.cases))
 
     async def _send(self, case: RequestCase, deadline_s: float, *, full_response: bool) -> Attempt:
         async with self._semaphore:
@@ -255,7 +338,24 @@ def _backoff_s(attempt: Attempt) -> float:
     return min(float(retry_after), _MAX_BACKOFF_S) if retry_after.isdecimal() else _DEFAULT_BACKOFF_S
 
 
-def _describe_attempt(attempt: Attempt) -> str:
-    if attempt.parse_errors:
-        return attempt.parse_errors[0].message
-    return describe_response(attempt)
+def _needs_full_response(clause: Clause) -> bool:
+    return any(assertion_of(invocation).needs_full_response for invocation in clause.assertions)
+
+
+def _is_refusal_of_the_unknown(attempt: Attempt) -> bool:
+    """Return whether a receiver may have refused a resolve because it does not know the alarm."""
+    status = attempt.status
+    return (
+        status is not None
+        and HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+        and status not in AUTH_REJECTION_STATUSES | RETRY_LATER_STATUSES
+    )
+
+
+def _in_new_session(request: OutgoingRequest, number: int) -> OutgoingRequest:
+    """Return a callback with another session id of the same length; other requests stay as they are."""
+
+    def renumber(match: re.Match[bytes]) -> bytes:
+        return match[1] + match[2][:-4] + b"%04d" % number + match[3]
+
+    return replace(request, body=_SESSION.sub(renumber, request.body, count=1))

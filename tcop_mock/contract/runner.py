@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext
+from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext, answered_in_time, describe_response
+from tcop_mock.contract.attribution import NAMED_CLAUSES, attributed_results
 from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.case_factory import CaseFactory
-from tcop_mock.contract.clause_outcome import ClauseOutcome, is_concurrent, select_cases
+from tcop_mock.contract.clause_outcome import (
+    LATE_CLAUSE,
+    LOAD_CLAUSE,
+    ClauseOutcome,
+    Exclusion,
+    is_concurrent,
+    load_failure,
+    select_cases,
+)
 from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of, builder_of
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.misreadings import find_misreading
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
-from tcop_mock.contract.preflight import CredentialsRejectedError, run_preflight
+from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
+from tcop_mock.contract.preflight import CredentialsRejectedError, Preflight, run_preflight
 from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
-from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
+from tcop_mock.domain.contract import Clause, Level, MissingPrerequisite, Phase, Prerequisite
+from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
     INTERRUPTED,
     ClauseFinished,
@@ -39,15 +52,14 @@ from tcop_mock.transport.delivery import RateLimitedTransport
 from tcop_mock.transport.inprocess import calls_one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.contract.effect_runner import EffectRunner
-    from tcop_mock.contract.preflight import Preflight
     from tcop_mock.contract.reproduce import Flag
     from tcop_mock.domain.contract import ClauseTest, RequestCase
-    from tcop_mock.domain.delivery import OutgoingRequest, Transport
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials, Target
     from tcop_mock.server.downstream import ReceivedMessage
@@ -61,6 +73,8 @@ _PREFLIGHT_CODE = "TCM000"
 
 _CONTROL_CODE = "TCM001"
 
+_TRIAL_CODE = "TCM002"
+
 _EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
 
 _REQUESTS_PER_STEP = 10
@@ -73,11 +87,23 @@ _LIVENESS_CHECK_PHASES = frozenset({Phase.MALFORMED_INPUT, Phase.DEEP_NESTING})
 
 _PHASES_AFTER_ABUSE = frozenset({Phase.SLOW_SENDER, Phase.BURST, Phase.AUTH})
 
+_PHASES_BEFORE_ABUSE = frozenset({Phase.MAIN, Phase.EFFECTS, Phase.SLOW_EFFECTS})
+
+_ALIVE_CODE = "TCM409"
+"""The clause that reports that a receiver no longer answers after malformed bodies."""
+
 _LIVENESS_ATTEMPTS = 2
 
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 
 _MISREADING_CODE = "TCM203"
+
+_REPETITIONS = 24
+"""How often a case that failed once is sent again alone. A fault in one of eight responses shows with 96 %."""
+
+_MAX_REPEATED_CASES = 12
+
+_MAX_REPEATED_CASES_OF_CLAUSE = 2
 
 _MISREAD = "the receiver rejects the right credentials (TCM203)"
 
@@ -103,9 +129,18 @@ class ContractRun:
     _durations_s: dict[str, float] = field(default_factory=dict)
     _tests: dict[tuple[str, int], ClauseTest] = field(default_factory=dict, repr=False)
     """What each clause sends, by its code and the number of the rerun."""
-    _load_failures: list[Failure] = field(default_factory=list)
-    """Requests that failed in parallel and were accepted sequentially."""
     _observation: EffectObservation | None = field(default=None, init=False, repr=False)
+    _outcomes: dict[str, ClauseOutcome] = field(default_factory=dict, repr=False)
+    """The outcomes of the clauses that sent requests, by code."""
+    _is_alive_checked: bool = False
+    """Whether a plain callback was sent just before the malformed bodies."""
+    _plain: PlainCallback = field(default_factory=PlainCallback)
+    _notes: list[str] = field(default_factory=list)
+    """Notes of the verdict."""
+    _published: set[str] = field(default_factory=set, repr=False)
+    """Codes of the clauses whose event was yielded."""
+    _repetitions_left: int = _MAX_REPEATED_CASES
+    """How many more cases may be repeated many times."""
 
     def __post_init__(self) -> None:
         if self.plan.min_interval_s:
@@ -139,13 +174,14 @@ class ContractRun:
         run_info = RunInfo(
             started, started_s, self.clock() - started_s, plan.profile.delivery.timeout_s, shapes=tuple(plan.catalog)
         )
+        results = attributed_results(self._results, self._outcomes, self._context)
         return Verdict(
             target=str(plan.target),
             profile=plan.profile.name,
             seed=plan.seed,
             assumptions=plan.profile.assumptions,
             results=tuple(
-                self._results.get(clause.code)
+                results.get(clause.code)
                 or ClauseResult(
                     clause,
                     ClauseStatus.ERROR,
@@ -155,28 +191,16 @@ class ContractRun:
                 for clause in plan.clauses
             ),
             run_info=run_info,
+            notes=tuple(self._notes),
+            fail_on=plan.fail_on,
         )
 
     async def events(self) -> AsyncIterator[RunEvent]:
         """Run all clauses and yield the events.
 
-        A clause about a stub service ends last: messages of every other clause may be refused there.
-
         Raises:
             TargetError: the target cannot be used, so no clause has a result.
         """
-        held_results: list[ClauseResult] = []
-        async for event in self._clause_events():
-            if isinstance(event, ClauseFinished) and self._refusals(event.result.clause) is not None:
-                held_results.append(event.result)
-            else:
-                yield event
-        for result in held_results:
-            yield self._record_result(self._with_refusals(result))
-        yield RunFinished(self.verdict())
-
-    async def _clause_events(self) -> AsyncIterator[RunEvent]:
-        """Run all clauses and yield the events up to the last clause's."""
         self._started = self.now(), self.clock()
         plan, deadline = self.plan, self.clock() + self.plan.max_time_s
         factory = self._factory(_PREFLIGHT_CODE)
@@ -187,38 +211,75 @@ class ContractRun:
             for event in await self._misread_credentials(plain_case, rejection):
                 yield event
             return
+        if is_refused(preflight.attempt):
+            preflight = await self._find_plain(preflight, deadline)
+            factory = self._factory(_PREFLIGHT_CODE)
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
-        parallel_runner = RequestRunner(
-            self.transport, self.sleep, preflight.deadline_s, AssertionContext(slow=preflight.slow), preflight.in_flight
-        )
-        sequential_runner = parallel_runner.sequential() if preflight.attempt.accepted else None
         for clause in plan.clauses:
             skipped_result = self._skip_result(clause, preflight)
             if skipped_result is not None:
-                yield self._record_result(skipped_result)
-        checked_alive = False
-        observation = self._observation = await self._open_observation(preflight, deadline)
+                for event in self._record_result(skipped_result):
+                    yield event
+        if preflight.slow:
+            self._record_late_preflight(plain_case, preflight)
+        async for run_event in self._run_phases(factory, preflight, deadline):
+            yield run_event
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline - self.clock()):
+                await self._repeat_exclusions(preflight)
+        for event in self._final_events():
+            yield event
+
+    def _final_events(self) -> list[RunEvent]:
+        """Return the results that had to wait for those of other clauses, and the verdict."""
+        self._results.update((code, self._with_refusals(result)) for code, result in list(self._results.items()))
+        verdict = self.verdict()
+        held_results = [result for result in verdict.results if result.clause.code not in self._published]
+        return [*map(ClauseFinished, held_results), RunFinished(verdict)]
+
+    async def _run_phases(self, factory: CaseFactory, preflight: Preflight, deadline: float) -> AsyncIterator[RunEvent]:
+        """Run the clauses of all phases. What is not finished in time is an error, or fails by what is known."""
+        parallel_runner = RequestRunner(
+            self.transport, self.sleep, preflight.deadline_s, AssertionContext(slow=preflight.slow), preflight.in_flight
+        )
+        if is_refused(preflight.attempt):
+            answer = describe_response(preflight.attempt)
+            parallel_runner.all_refused = f"no callback of the catalogue is accepted, a plain one is {answer} (TCM101)"
+        sequential_runner = parallel_runner.sequential() if preflight.attempt.accepted else None
+        observation: EffectObservation | None = None
         for phase in Phase:
-            for result in await self._unrunnable(phase, observation, factory, preflight):
-                yield self._record_result(result)
-            clauses = self._pending_clauses(phase)
-            if clauses and (phase in _LIVENESS_CHECK_PHASES or (phase is Phase.FINAL and not checked_alive)):
-                is_alive = (
-                    await self.transport(factory.plain_case().request, deadline_s=preflight.deadline_s)
-                ).accepted
-                parallel_runner.context, checked_alive = parallel_runner.context._replace(alive_before=is_alive), True
-            async for event in self._run_phase(
-                clauses,
+            unrunnable: list[ClauseResult] = []
+            try:
+                async with asyncio.timeout(deadline - self.clock()):
+                    if phase is Phase.MAIN:
+                        observation = self._observation = await self._open_observation(preflight, deadline)
+                    unrunnable = await self._unrunnable(phase, observation, factory, preflight)
+                    if self._needs_liveness_check(phase, {result.clause.code for result in unrunnable}):
+                        plain_request = factory.plain_case().request
+                        attempt = await self.transport(plain_request, deadline_s=preflight.deadline_s)
+                        parallel_runner.context = parallel_runner.context._replace(alive_before=attempt.accepted)
+            except TimeoutError:
+                unrunnable = [
+                    ClauseResult(clause, ClauseStatus.ERROR, missing=_OUT_OF_TIME)
+                    for clause in self._pending_clauses(phase)
+                ]
+            for result in unrunnable:
+                for event in self._record_result(result):
+                    yield event
+            async for run_event in self._run_phase(
+                self._pending_clauses(phase),
                 observation.runner if observation and phase in _EFFECT_PHASES else parallel_runner,
                 None if phase in _NEVER_RERUN_PHASES else sequential_runner,
                 deadline,
             ):
-                yield event
+                yield run_event
 
     def _with_refusals(self, result: ClauseResult) -> ClauseResult:
         """Return the result of a clause about a service with all that the service refused in the whole run."""
-        messages = self._refusals(result.clause) or ()
-        return with_refusals(result, messages, self._tests.values(), self._context(result.clause, None))
+        messages = self._refusals(result.clause)
+        if messages is None:
+            return result
+        return with_refusals(result, messages, self._tests.values(), self._context(result.clause))
 
     def _refusals(self, clause: Clause) -> Sequence[ReceivedMessage] | None:
         """Return what the service of a clause refused so far; ``None`` for all other clauses."""
@@ -253,13 +314,59 @@ class ContractRun:
             failures=(Failure(plain_case, rejection.attempt, text),), asserted=frozenset({plain_case.title})
         )
         self._durations_s[clause.code] = rejection.attempt.duration_s
-        events: list[RunEvent] = [RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)]
         for other in plan.clauses:
             missing = plan.missing_prerequisite(other)
             status = ClauseStatus.NOT_RUN if missing else ClauseStatus.ERROR
-            result = ClauseResult(other, status, reason="" if missing else _MISREAD, missing=missing)
-            events.append(self._record_result(self._result(clause, outcome) if other is clause else result))
-        return [*events, RunFinished(self.verdict())]
+            self._results[other.code] = ClauseResult(other, status, reason="" if missing else _MISREAD, missing=missing)
+        self._results[clause.code] = self._result(clause, outcome)
+        return [RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses), *self._final_events()]
+
+    def _needs_liveness_check(self, phase: Phase, unrunnable_codes: Collection[str]) -> bool:
+        """Return whether a plain callback is sent before a phase, whose clauses ask whether it is still accepted."""
+        if all(clause.code in unrunnable_codes for clause in self._pending_clauses(phase)):
+            return False
+        is_needed = phase in _LIVENESS_CHECK_PHASES or (phase is Phase.FINAL and not self._is_alive_checked)
+        self._is_alive_checked |= is_needed
+        return is_needed
+
+    async def _find_plain(self, preflight: Preflight, deadline: float) -> Preflight:
+        """Find a callback that the receiver accepts, for the clauses that need a plain one."""
+
+        async def find_accepted(factories: Sequence[CaseFactory]) -> list[bool]:
+            semaphore = asyncio.Semaphore(preflight.in_flight)
+
+            async def is_accepted(factory: CaseFactory) -> bool:
+                async with semaphore:
+                    request = factory.plain_case().request
+                    return (await self.transport(request, deadline_s=preflight.deadline_s)).accepted
+
+            return list(await asyncio.gather(*map(is_accepted, factories)))
+
+        trial = Trial(None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline - self.clock()):
+                trial = await try_candidates(self.plan.catalog, self._plain_factory, find_accepted)
+        if trial.plain is None:
+            return preflight
+        self._use_plain(trial.plain, f"{self._plain} is {describe_response(preflight.attempt)}", trial.pattern)
+        return await self._preflight(self._factory(_PREFLIGHT_CODE).plain_case().request)
+
+    def _use_plain(self, plain: PlainCallback, reason: str, pattern: str) -> None:
+        """Use another plain callback, and note why."""
+        self._notes.append(f"The plain callback of this run is {plain}, because {reason}. {pattern}".strip())
+        self._plain = plain
+        self._tests.clear()
+
+    def _plain_factory(self, plain: PlainCallback) -> CaseFactory:
+        return self._factory(_TRIAL_CODE, plain=plain)
+
+    def _record_late_preflight(self, plain_case: RequestCase, preflight: Preflight) -> None:
+        """Fail the clause about the deadline: the plain callback was late already."""
+        for clause in self.plan.clauses:
+            if clause.code == LATE_CLAUSE and clause.code not in self._results:
+                text = answered_in_time(preflight.attempt, AssertionContext()) or ""
+                outcome = ClauseOutcome().with_failures([Failure(plain_case, preflight.attempt, text)])
+                self._record_result(self._result(clause, outcome))
 
     def _pending_clauses(self, *phases: Phase) -> list[Clause]:
         """Return the clauses of some phases that have no result yet."""
@@ -283,11 +390,21 @@ class ContractRun:
         if observer is None or not self._pending_clauses(*_EFFECT_PHASES):
             return None
         observation = EffectObservation(config, observer, self.transport, self.clock, self.sleep, preflight, deadline)
-        observation.runner.all_sent_text = "\n".join(
-            text for clause in self.plan.clauses for text in sent_strings(self._test(clause))
-        )
+        observation.runner.all_sent_text = self._all_sent_text()
         await observation.calibrate(self._factory(_CONTROL_CODE))
+        if observation.is_plain_dropped:
+            trial = Trial(None)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout((deadline - self.clock()) / 2):
+                    trial = await try_candidates(self.plan.catalog, self._plain_factory, observation.find_effective)
+            if trial.plain is not None:
+                self._use_plain(trial.plain, f"{self._plain} is accepted and has no effect", trial.pattern)
+                observation.runner.all_sent_text = self._all_sent_text()
+                await observation.calibrate(self._factory(_CONTROL_CODE, rerun=1))
         return observation
+
+    def _all_sent_text(self) -> str:
+        return "\n".join(text for clause in self.plan.clauses for text in sent_strings(self._test(clause)))
 
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
@@ -299,50 +416,57 @@ class ContractRun:
 
     async def _preflight(self, plain_request: OutgoingRequest) -> Preflight:
         plan = self.plan
+        attempts: list[Attempt] = []
+
+        async def transport(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+            attempts.append(await self.transport(request, deadline_s=deadline_s, intended_s=intended_s))
+            return attempts[-1]
+
         try:
             async with asyncio.timeout(plan.max_time_s):
                 return await run_preflight(
                     plain_request,
                     plan.target,
-                    transport=self.transport,
+                    transport=transport,
                     deadline_s=plan.profile.delivery.timeout_s,
                     wait_s=plan.wait_s,
                     clock=self.clock,
                     sleep=self.sleep,
                 )
         except TimeoutError:
+            if attempts and attempts[-1].outcome is Outcome.TIMED_OUT:
+                return Preflight(attempts[-1], plan.profile.delivery.timeout_s)
             raise TargetError(
                 f"{plan.target} did not answer a plain callback inside --max-time {plan.max_time_s:g}s; give it more"
             ) from None
 
     async def _run_phase(
-        self, clauses: list[Clause], runner: ClauseRunner, sequential_runner: ClauseRunner | None, deadline: float
+        self, clauses: list[Clause], runner: ClauseRunner, sequential_runner: RequestRunner | None, deadline: float
     ) -> AsyncIterator[RunEvent]:
         """Run clauses in parallel; rerun sequentially the cases that failed, if there is a sequential runner."""
+        if not clauses:
+            return
         events: asyncio.Queue[RunEvent] = asyncio.Queue()
         tests = {clause.code: self._test(clause) for clause in clauses}
         requests = _SPARE_REQUESTS + sum(map(_request_count, tests.values()))
-        reruns: list[tuple[Clause, ClauseOutcome, ClauseRunner]] = []
+        parallel_outcomes: dict[str, ClauseOutcome] = {}
+
+        record = partial(self._record_outcome, events)
 
         async def run_one(clause: Clause) -> None:
             events.put_nowait(ClauseStarted(clause))
             outcome = await self._run_clause(clause, tests[clause.code], runner, requests)
             if outcome.rerun and sequential_runner:
-                reruns.append((clause, outcome, sequential_runner))
+                parallel_outcomes[clause.code] = outcome
             else:
-                events.put_nowait(self._record_result(self._result(clause, outcome)))
+                record(clause, outcome)
 
         async def run_all() -> None:
             await asyncio.gather(*map(run_one, clauses))
-            for clause, parallel_outcome, rerun_runner in reruns:
-                # a failure in parallel proves nothing about the clause: the receiver may serve one request at a time,
-                # have a race, limit the rate, or have died of another clause's body
-                rerun_test = select_cases(self._test(clause, rerun=1), parallel_outcome.rerun)
-                rerun_outcome = await self._run_clause(clause, rerun_test, rerun_runner, requests)
-                self._load_failures += parallel_outcome.load_only_failures(rerun_outcome)
-                events.put_nowait(
-                    self._record_result(self._result(clause, parallel_outcome.merge_rerun(rerun_outcome)))
-                )
+            for clause in clauses:
+                if clause.code in parallel_outcomes and sequential_runner:
+                    parallel_outcome = parallel_outcomes[clause.code]
+                    record(clause, await self._rerun(clause, parallel_outcome, sequential_runner, requests))
 
         task = asyncio.create_task(run_all())
         try:
@@ -351,9 +475,8 @@ class ContractRun:
         finally:
             task.cancel()
             await asyncio.wait({task})
-        for clause in clauses:
-            if clause.code not in self._results:
-                yield self._record_result(ClauseResult(clause, ClauseStatus.ERROR, missing=_OUT_OF_TIME))
+        for event in self._record_unfinished(clauses, parallel_outcomes, runner):
+            yield event
 
     async def _run_clause(self, clause: Clause, test: ClauseTest, runner: ClauseRunner, requests: int) -> ClauseOutcome:
         """Run one clause within a time limit of its own, which allows for a timeout of each request in the phase."""
@@ -363,26 +486,103 @@ class ContractRun:
             async with asyncio.timeout(limit_s):
                 return await runner.run(clause, test)
         except TimeoutError:
-            return ClauseOutcome(inconclusive=(f"not finished within its own limit of {limit_s:g} s",))
+            outcome = runner.outcome_so_far(clause, test).cut_short(is_concurrent=isinstance(runner, RequestRunner))
+            reason = f"not finished within its own limit of {limit_s:g} s"
+            return replace(outcome, inconclusive=(*outcome.inconclusive, reason), rerun=frozenset())
         finally:
             self._durations_s[clause.code] = self._durations_s.get(clause.code, 0.0) + self.clock() - started_s
 
+    async def _rerun(
+        self, clause: Clause, parallel_outcome: ClauseOutcome, runner: RequestRunner, requests: int
+    ) -> ClauseOutcome:
+        """Run the failed cases of a clause alone.
+
+        A failure in parallel proves nothing about the clause: the receiver may serve one request at a time, have a
+        race, limit the rate, or have died of another clause's body. One success alone proves as little: the fault may
+        occur now and then, so the case is repeated many times.
+        """
+        test = self._test(clause)
+        rerun_test = select_cases(self._test(clause, rerun=1), parallel_outcome.rerun)
+        rerun_outcome = await self._run_clause(clause, rerun_test, runner, requests)
+        outcome = parallel_outcome.merge_rerun(rerun_outcome)
+        texts: set[str] = set()
+        for failure in parallel_outcome.vanished_failures(rerun_outcome):
+            repetitions, repeated = 1, None
+            if failure.text not in texts and len(texts) < _MAX_REPEATED_CASES_OF_CLAUSE and self._repetitions_left:
+                texts.add(failure.text)
+                self._repetitions_left -= 1
+                repetitions, repeated = await runner.repeat(clause, test, failure, _REPETITIONS)
+            outcome = _with_vanished(outcome, failure, repeated, repetitions)
+        return outcome
+
+    async def _repeat_exclusions(self, preflight: Preflight) -> None:
+        """Repeat alone the requests of effect scenarios that were not accepted, before another clause reports them."""
+        for code, outcome in self._outcomes.items():
+            exclusions = []
+            for exclusion in outcome.skipped:
+                failure = exclusion.failure
+                if failure is None or exclusion.is_repeated or not exclusion.codes:
+                    exclusions.append(exclusion)
+                    continue
+                attempt = await self.transport(failure.case.request, deadline_s=preflight.deadline_s)
+                if not attempt.accepted:
+                    exclusions.append(exclusion._replace(is_repeated=True))
+                    continue
+                burst_failure = load_failure(failure, 1)
+                reason = f"{failure.title}: {failure.text}, and not again alone"
+                named = f"{reason} ({LOAD_CLAUSE})" if burst_failure else reason
+                exclusions.append(Exclusion(exclusion.title, named, burst_failure))
+            self._outcomes[code] = replace(outcome, skipped=tuple(exclusions))
+
+    def _record_outcome(self, events: asyncio.Queue[RunEvent], clause: Clause, outcome: ClauseOutcome) -> None:
+        for event in self._record_result(self._result(clause, outcome)):
+            events.put_nowait(event)
+
+    def _record_unfinished(
+        self, clauses: list[Clause], parallel_outcomes: Mapping[str, ClauseOutcome], runner: ClauseRunner
+    ) -> Iterator[ClauseFinished]:
+        """Record the results of the clauses that the time limit of the run cut short: what is known is reported."""
+        for clause in clauses:
+            if clause.code in self._results:
+                continue
+            outcome = parallel_outcomes.get(clause.code) or runner.outcome_so_far(clause, self._test(clause))
+            result = self._result(clause, outcome.cut_short(is_concurrent=isinstance(runner, RequestRunner)))
+            if result.status is not ClauseStatus.FAIL:
+                result = replace(result, status=ClauseStatus.ERROR, reason="", findings=(), missing=_OUT_OF_TIME)
+            yield from self._record_result(result)
+
     def _result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult:
-        if clause.phase is Phase.BURST:
-            outcome = outcome.with_failures(self._load_failures)
+        if clause.phase is Phase.MAIN and self._is_late_clause_run and not _is_about_timing(clause):
+            outcome = outcome.without_late()
+        if clause.phase not in _PHASES_BEFORE_ABUSE:
+            outcome = outcome.blaming("" if clause.phase in _PHASES_AFTER_ABUSE else _ALIVE_CODE)
         blind_result = self._observation.blind_result(clause, outcome) if self._observation else None
         if blind_result:
             return blind_result
-        context = self._context(clause, self._test(clause) if outcome.failures else None)
-        return replace(outcome.to_result(context), duration_s=self._durations_s[clause.code])
+        self._outcomes[clause.code] = outcome
+        return replace(outcome.to_result(self._context(clause)), duration_s=self._durations_s.get(clause.code, 0.0))
 
-    def _context(self, clause: Clause, test: ClauseTest | None) -> ReproductionContext:
-        """Return what the findings of a clause say about seeing them again."""
+    @property
+    def _is_late_clause_run(self) -> bool:
+        """Whether the clause about the deadline is part of the run."""
+        result = self._results.get(LATE_CLAUSE)
+        if result is not None:
+            return result.status is not ClauseStatus.NOT_RUN
+        return any(clause.code == LATE_CLAUSE for clause in self.plan.clauses)
+
+    def _context(self, clause: Clause, met_by: tuple[str, ...] = ()) -> ReproductionContext:
         plan = self.plan
-        folders, files = plan.catalog_folders, plan.clause_files
-        template_file = plan.template.name if plan.template else ""
         return ReproductionContext(
-            clause, plan.target, plan.seed, plan.profile.name, folders, test, files, template_file, plan.flags
+            clause,
+            plan.target,
+            plan.seed,
+            plan.profile.name,
+            plan.catalog_folders,
+            self._test(clause),
+            plan.clause_files,
+            plan.template.name if plan.template else "",
+            plan.flags,
+            met_by,
         )
 
     def _test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
@@ -395,17 +595,18 @@ class ContractRun:
     def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         return builder_of(clause)(self._factory(clause.code, rerun), **clause.builder.params)
 
-    def _factory(self, code: str, rerun: int = 0) -> CaseFactory:
-        plan = self.plan
+    def _factory(self, code: str, rerun: int = 0, plain: PlainCallback | None = None) -> CaseFactory:
+        plan, plain = self.plan, plain or self._plain
         return CaseFactory(
             plan.catalog,
-            Generator(plan.seed, wire_format=plan.profile.wire_format),
+            Generator(plan.seed, form=plain.form, wire_format=plan.profile.wire_format),
             code,
             credentials=plan.target.credentials,
             headers=plan.profile.delivery.headers,
             exhaustive=plan.target.parser is not None,
             template=plan.template,
             rerun=rerun,
+            plain_shape=plain.shape_id,
         )
 
     def _skip_result(self, clause: Clause, preflight: Preflight) -> ClauseResult | None:
@@ -424,9 +625,59 @@ class ContractRun:
             return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
         return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if calls_one_by_one(self.transport) else None
 
-    def _record_result(self, result: ClauseResult) -> ClauseFinished:
-        self._results[result.clause.code] = result
-        return ClauseFinished(result)
+    def _record_result(self, result: ClauseResult) -> list[ClauseFinished]:
+        """Record a result; return its event if it is final: other clauses may still report something to this one."""
+        code = result.clause.code
+        self._results[code] = result
+        outcome = self._outcomes.get(code, ClauseOutcome())
+        is_open = code in NAMED_CLAUSES or any(exclusion.codes for exclusion in outcome.skipped)
+        is_open |= self._refusals(result.clause) is not None
+        if is_open and result.status is not ClauseStatus.NOT_RUN:
+            return []
+        self._published.add(code)
+        return [ClauseFinished(result)]
+
+
+def _with_vanished(
+    outcome: ClauseOutcome, failure: Failure, repeated: Failure | None, repetitions: int
+) -> ClauseOutcome:
+    """Return the outcome with a failure that vanished when its case was first sent alone.
+
+    Args:
+        outcome: of the clause.
+        failure: what went wrong beside other callbacks.
+        repeated: the same failure, alone, if it occurred again.
+        repetitions: how often the case was sent alone in all.
+    """
+    if repeated is not None:
+        text = f"{failure.text}, now and then: again alone, at attempt {repetitions + 1}"
+        return outcome.with_failures([repeated._replace(text=text, cause=f"{failure.text}, now and then")])
+    burst_failure = load_failure(failure, repetitions)
+    if burst_failure:
+        reason = f"{failure.title}: {burst_failure.cause} ({LOAD_CLAUSE})"
+        return replace(outcome, skipped=(*outcome.skipped, Exclusion(failure.title, reason, burst_failure)))
+    note = f"{failure.title}: {failure.text} once, and not in {repetitions} repetitions alone"
+    return replace(outcome, notes=(*outcome.notes, note))
+
+
+def planned_requests(plan: CheckPlan) -> dict[str, int]:
+    """Return how many requests each clause sends to a receiver that keeps the contract, by code; 0: it is not run.
+
+    Besides them a run sends a plain callback first, and a few between the phases.
+    """
+    run = ContractRun(plan, cast("Transport", None), monotonic_s, asyncio.sleep)  # nothing is sent
+    return {
+        clause.code: 0 if plan.missing_prerequisite(clause) else _sent_count(run._test(clause))  # noqa: SLF001 - own module
+        for clause in plan.clauses
+    }
+
+
+def _sent_count(test: ClauseTest) -> int:
+    groups = sum(
+        len(group.cases) + sum(other is not None for other in (group.control, group.negative_control, group.background))
+        for group in test.groups
+    )
+    return groups + sum(len(step.cases) for scenario in test.effect_scenarios for step in scenario.steps)
 
 
 def _request_count(test: ClauseTest) -> int:
@@ -523,6 +774,8 @@ class CheckPlan:
     """Further ones of the command line, to be named again likewise."""
     min_interval_s: float | None = None
     """Time between the starts of two requests at the least, for receivers that limit the rate."""
+    fail_on: Level = Level.MUST
+    """The least binding level whose clauses decide the result."""
     takes_parsed_body: bool = False
     """Whether the target is a callable that gets the JSON value of each body and no HTTP request."""
 

@@ -205,6 +205,10 @@ class RequestCase:
     """``False`` for a request that only prepares the following ones."""
     also_accept: tuple[str, ...] = ()
     """Statuses (``413``) or classes of statuses (``2xx``) that are acceptable here, whatever the clause expects."""
+    is_changed: bool = False
+    """Whether its body is none that the catalogue has: a control with the values that the cases need."""
+    firing: OutgoingRequest | None = None
+    """For a resolve: the firing of its alarm. It is sent before it to a receiver that refuses unknown resolves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,18 +96,73 @@ class Credentials:
 
         The base64 token; user and password, each plain, percent-encoded, and escaped as in JSON and HTML.
         """
-        spellings = {self.token().reveal()}
-        for text in (self.user.reveal(), self.password.reveal()):
-            encoded = quote(_encode_utf8(text), safe="")
-            json_spellings = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
-            spellings |= {text, encoded, encoded.lower(), *json_spellings, html.escape(text)}
+        spellings = {self.token().reveal(), *_spellings(self.user.reveal()), *_spellings(self.password.reveal())}
         return tuple(sorted(spellings - {""}, key=lambda spelling: (-len(spelling), spelling)))
 
     def mask(self, text: str) -> str:
-        """Return the text with every form of these credentials masked."""
-        for pattern in self.leak_patterns():
-            text = text.replace(pattern, MASK)
+        """Return the text with every form of these credentials masked.
+
+        A short one, which prose may hold by chance, is masked only where it stands for a credential: in a pair, in a
+        URL, in quotes, behind a name such as ``password``, or alone on its line. A pair is masked first.
+        """
+        text = self.mask_pair(text)
+        for secret in (self.password.reveal(), self.user.reveal()):
+            for spelling in sorted(_spellings(secret) - {""}, key=len, reverse=True):
+                text = _mask_spelling(text, spelling)
         return text
+
+    def mask_pair(self, text: str) -> str:
+        """Return the text with the base64 token and ``user:password`` masked."""
+        token = self.token().reveal()
+        text = _mask_word(text, token)
+        text = _mask_word(text, token.rstrip("=")) if len(token.rstrip("=")) >= _MIN_WORD_CHARS else text
+        for user in _spellings(self.user.reveal()):
+            for password in _spellings(self.password.reveal()) - {""}:
+                text = _mask_word(text, f"{user}:{password}")
+        return text
+
+
+_MIN_TEXT_CHARS = 6
+"""A secret of this length is masked wherever it stands, also inside a word."""
+
+_MIN_WORD_CHARS = 4
+"""A secret of this length is masked where it is a whole word; a shorter one only where it stands for a credential."""
+
+_FIELD_NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|pw|secret|user(?:[-_ ]?name)?|login|credentials?)"
+"""What stands before a credential in messages."""
+
+
+def _spellings(text: str) -> set[str]:
+    """Return a text as is, percent-encoded, and escaped as in JSON and HTML."""
+    encoded = quote(_encode_utf8(text), safe="")
+    json_spellings = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    return {text, encoded, encoded.lower(), *json_spellings, html.escape(text)}
+
+
+def _mask_spelling(text: str, spelling: str) -> str:
+    """Mask one spelling of a user or a password: anywhere, as a word, or by its position, by its length."""
+    if len(spelling) >= _MIN_TEXT_CHARS:
+        return text.replace(spelling, MASK)
+    if len(spelling) >= _MIN_WORD_CHARS:
+        return _mask_word(text, spelling)
+    secret = re.escape(spelling)
+    labelled = rf"(?<![^\W_])({_FIELD_NAMES}[\"'\\]*\s*(?:[:=]|is\b|was\b)?\s*[\"'\\]*){secret}(?!\w)"
+    text = re.sub(labelled, _keep, text, flags=re.IGNORECASE)
+    text = re.sub(rf"(\\?[\"'`]){secret}(?=\\?[\"'`])", _keep, text)
+    text = re.sub(rf"(//){secret}(?=[:@])|(//[^/@\s]*:){secret}(?=@)", _keep, text)
+    return re.sub(rf"^(\s*){secret}(?=\s*$)", _keep, text, flags=re.MULTILINE)
+
+
+def _mask_word(text: str, word: str) -> str:
+    """Mask a text where no letter or digit stands beside it."""
+    before = r"(?<![^\W_])" if word[:1].isalnum() else ""
+    after = r"(?![^\W_])" if word[-1:].isalnum() else ""
+    return re.sub(f"{before}{re.escape(word)}{after}", MASK, text)
+
+
+def _keep(match: re.Match[str]) -> str:
+    """Return what stands before a secret, and the mask."""
+    return f"{next((group for group in match.groups() if group is not None), '')}{MASK}"
 
 
 def is_secret_header(name: str) -> bool:

@@ -183,6 +183,8 @@ class Verdict:
     """``None`` where nobody looked at a clock."""
     baseline: BaselineSummary | None = None
     """What became of the findings that were known before."""
+    notes: tuple[str, ...] = ()
+    """What the run found out and did in another way, such as which callback it took for the plain one."""
     fail_on: Level = Level.MUST
     """The least binding level whose clauses decide on :attr:`passed` and :attr:`failed`."""
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 EventT_contra = TypeVar("EventT_contra", contravariant=True)
 
 _PROGRESS_INTERVAL_S = 10
+_GROUPED_STATUSES = frozenset({ClauseStatus.NOT_RUN, ClauseStatus.ERROR})
+"""Statuses of clauses that are printed at the end, those with equal reasons in one line."""
 
 
 class EventFormatter(Protocol[EventT_contra]):
@@ -77,7 +79,7 @@ class ConsoleFormatter:
         return text.progress_line(len(self._finished_codes), self._total, list(self._running.values()))
 
     def _clause_lines(self, result: ClauseResult, width: int) -> list[StyledLine]:
-        if result.status is ClauseStatus.NOT_RUN or result.clause.code in self._reported_codes:
+        if result.status in _GROUPED_STATUSES or result.clause.code in self._reported_codes:
             return []
         self._reported_codes.add(result.clause.code)
         return text.clause_lines(result, width, self._fail_on)
@@ -85,9 +87,12 @@ class ConsoleFormatter:
     def _final_lines(self, verdict: Verdict, width: int) -> list[StyledLine]:
         """Begin with the results that had no event; clauses that an interrupt ended are one line."""
         unfinished = [one for one in verdict.results if one.reason == INTERRUPTED and one.status is ClauseStatus.ERROR]
-        lines = [line for one in verdict.results if one not in unfinished for line in self._clause_lines(one, width)]
+        finished = [one for one in verdict.results if one not in unfinished]
+        lines = [line for result in finished for line in self._clause_lines(result, width)]
         if unfinished:
             lines.append(styled_line(f"Interrupted: {text.pluralize(len(unfinished), 'clause')} without a result."))
+        errors = (result for result in finished if result.status is ClauseStatus.ERROR)
+        lines += text.error_lines(errors, width, self._fail_on)
         lines += text.skipped_lines(verdict.results, width)
         lines.append(styled_line())
         for result in verdict.results:
@@ -95,6 +100,7 @@ class ConsoleFormatter:
                 lines += clause_details(result, width)
         lines += known_findings(verdict, width)
         lines += [*text.assumption_lines(verdict, width), *text.run_lines(verdict, width)]
+        lines += text.note_lines(verdict, width)
         return [*lines, *text.conclusion_lines(verdict, width, self._fail_on)]
 
 

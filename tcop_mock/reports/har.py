@@ -19,7 +19,7 @@ from tcop_mock.domain.target import MASK
 from tcop_mock.domain.verdict import ReproducedRequest
 from tcop_mock.reports.json import delivery_document
 from tcop_mock.reports.summary import creator_document
-from tcop_mock.reports.text import one_line
+from tcop_mock.reports.text import one_line, overall_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,8 @@ def har_document(verdict: Verdict) -> dict[str, Any]:
         for exchange in finding.exchanges
     ]
     comment = (
-        f"Findings of profile {verdict.profile}, seed {verdict.seed}; `tcop-mock replay FILE --to URL` sends them."
+        f"Findings of profile {verdict.profile}, seed {verdict.seed}; `tcop-mock replay FILE --to URL` sends them. "
+        f"{overall_sentence(verdict, verdict.fail_on)}"
     )
     return {"log": {"version": "1.2", "creator": creator_document(), "entries": entries, "comment": comment}}
 

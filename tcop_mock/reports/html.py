@@ -56,6 +56,7 @@ def html_document(verdict: Verdict, *, fail_on: Level = Level.MUST) -> str:
         "Not run",
         (f"{reason} ({', '.join(codes)})" for reason, codes in summary.skipped_clauses(verdict.results)),
     )
+    add_list(main, "Notes", (one_line(note, MAX_CHARS) for note in verdict.notes))
     add_list(main, f"Assumed by profile {verdict.profile}, because no source states it", verdict.assumptions)
     return to_html(page)
 

@@ -19,7 +19,7 @@ from tcop_mock.reports.baseline import finding_fingerprint
 from tcop_mock.reports.pytest_export import finding_test_module
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import catalogue_sha256, format_utc, skipped_clauses, tool_document
-from tcop_mock.reports.text import UNSAFE_CHARACTERS
+from tcop_mock.reports.text import UNSAFE_CHARACTERS, overall_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +58,8 @@ def check_document(verdict: Verdict) -> dict[str, Any]:
         "not_run": [{"reason": reason, "clauses": list(codes)} for reason, codes in skipped_clauses(verdict.results)],
         "baseline": _baseline_document(verdict.baseline),
         "summary": summary_document(verdict),
+        "conclusion": overall_sentence(verdict, verdict.fail_on),
+        "notes": list(verdict.notes),
     }
 
 

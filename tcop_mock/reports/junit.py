@@ -82,6 +82,7 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
         cases.append(JUnitCase(f"{SUITE}.run", "a must clause is checked", 0.0, "error", "unjudged", message, message))
     notes = [
         f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}",
+        *(f"Note: {text}" for text in verdict.notes),
         *(f"Assumed: {text}" for text in verdict.assumptions),
     ]
     notes += [f"Stale: {text}" for text in stale_entries(verdict)]

@@ -74,6 +74,7 @@ def markdown_document(verdict: Verdict, *, fail_on: Level = Level.MUST, brief: b
         "Not run",
         (f"{_code_span(reason)}: {', '.join(codes)}" for reason, codes in summary.skipped_clauses(verdict.results)),
     )
+    parts += _section("Notes", map(_code_span, verdict.notes))
     parts += _section(f"Assumed by profile {verdict.profile}", map(_escape_text, verdict.assumptions))
     return "\n\n".join(parts) + "\n"
 
@@ -91,10 +92,12 @@ def _known_items(verdict: Verdict) -> Iterator[str]:
 
 
 def _inconclusive_items(verdict: Verdict) -> Iterator[str]:
-    for result in verdict.results:
-        if result.status is ClauseStatus.ERROR:
-            label = _escape_text(clause_label(result.clause))
-            yield f"{label} ({result.clause.level}): {_code_span(reason_text(result))}"
+    labels = {
+        result.clause.code: f"{_escape_text(clause_label(result.clause))} ({result.clause.level})"
+        for result in verdict.results
+    }
+    for reason, codes in summary.skipped_clauses(verdict.results, ClauseStatus.ERROR):
+        yield f"{', '.join(labels[code] for code in codes)}: {_code_span(reason)}"
 
 
 def _clause_section(result: ClauseResult, *, brief: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock._version import __version__
+from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.reasons import reason_text
 
@@ -53,6 +54,30 @@ def overall_result(verdict: Verdict, fail_on: Level) -> OverallResult:
     return OverallResult.KEPT if verdict.passed else OverallResult.INCONCLUSIVE
 
 
+def coverage_text(verdict: Verdict) -> str:
+    """Return how far a verdict reaches, for its sentence: which clauses about effects were not run, and what runs them.
+
+    Empty if no clause lacks a way to observe effects.
+    """
+    for kind, subject, extent in _UNSEEN:
+        unseen = [
+            one
+            for one in verdict.results
+            if one.status is ClauseStatus.NOT_RUN and one.missing and one.missing.kind is kind
+        ]
+        if unseen:
+            count = "1 clause" if len(unseen) == 1 else f"{len(unseen)} clauses"
+            were = "was" if len(unseen) == 1 else "were"
+            return f"{extent}; {count} about {subject} {were} not run: {reason_text(unseen[0]).partition(': ')[2]}"
+    return ""
+
+
+_UNSEEN = (
+    (Prerequisite.OBSERVER, "what happens behind the 200", "as far as answers show"),
+    (Prerequisite.DOWNSTREAM, "what is forwarded", "as far as answers and effects show"),
+)
+"""Missing ways to observe effects: what they would show, and how far a verdict reaches without them."""
+
 TOOL = "tcop-mock"
 LIBRARIES = ("aiohappyeyeballs", "click", "h11", "jsonpath-rfc9535", "jsonschema", "rich")
 """Libraries whose version can change requests, observations or reports."""
@@ -62,7 +87,7 @@ _HASH_CHARS = 12
 
 
 class SkippedClauses(NamedTuple):
-    """Clauses that were not run for one reason."""
+    """Clauses that have no result for one reason."""
 
     reason: str
     codes: tuple[str, ...]
@@ -98,11 +123,13 @@ def tool_document() -> dict[str, Any]:
     }
 
 
-def skipped_clauses(results: Iterable[ClauseResult]) -> list[SkippedClauses]:
-    """Return the clauses that were not run, grouped by reason."""
+def skipped_clauses(
+    results: Iterable[ClauseResult], status: ClauseStatus = ClauseStatus.NOT_RUN
+) -> list[SkippedClauses]:
+    """Return the clauses that were not run, or those with another status, grouped by reason."""
     codes_by_reason: dict[str, list[str]] = {}
     for one in results:
-        if one.status is ClauseStatus.NOT_RUN:
+        if one.status is status:
             codes_by_reason.setdefault(reason_text(one), []).append(one.clause.code)
     return [SkippedClauses(reason, tuple(same)) for reason, same in codes_by_reason.items()]
 

@@ -261,6 +261,39 @@ def assumption_lines(verdict: Verdict, width: int) -> list[StyledLine]:
     ]
 
 
+def note_lines(verdict: Verdict, width: int) -> list[StyledLine]:
+    """Return the notes of a run."""
+    lines = [
+        line for note in verdict.notes for line in paragraph(one_line(note, MAX_REASON_CHARS), width, "note: ", "  ")
+    ]
+    return [*lines, styled_line()] if lines else []
+
+
+def error_lines(results: Iterable[ClauseResult], width: int, fail_on: Level) -> list[StyledLine]:
+    """Return the clauses that could not be checked; those with equal reasons in one line."""
+    by_reason: dict[str, list[ClauseResult]] = {}
+    for result in results:
+        by_reason.setdefault(reason_text(result), []).append(result)
+    lines: list[StyledLine] = []
+    for reason, equal in by_reason.items():
+        if len(equal) == 1:
+            lines += clause_lines(equal[0], width, fail_on)
+            continue
+        is_bad = any(is_gating(result.clause.level, fail_on) for result in equal)
+        codes = ", ".join(result.clause.code for result in equal)
+        text = f"{pluralize(len(equal), 'clause')}: {one_line(reason, MAX_REASON_CHARS)} ({codes})"
+        first_line, *rest = wrap(text, width - _LABEL_WIDTH)
+        label = LABELS[ClauseStatus.ERROR]
+        lines.append(
+            StyledLine.from_parts(
+                (label, Style.BAD if is_bad else Style.WARNING),
+                (" " * (_LABEL_WIDTH - len(label)) + first_line, Style.PLAIN),
+            )
+        )
+        lines += [styled_line(_HANGING + line) for line in rest]
+    return lines
+
+
 def conclusion_lines(verdict: Verdict, width: int, fail_on: Level) -> list[StyledLine]:
     """Return the seed, and the last line with counts and result, which is never wrapped."""
     style = {
@@ -300,9 +333,8 @@ def overall_sentence(verdict: Verdict, fail_on: Level) -> str:
     elif overall is OverallResult.INCONCLUSIVE:
         text = f"Undecided: {inconclusive[True]} could not be checked."
     else:
-        text = "The contract is kept."
-        if verdict.count(ClauseStatus.KNOWN):
-            text = "The contract is kept, except for known findings."
+        parts = ["The contract is kept", *filter(None, [summary.coverage_text(verdict)])]
+        text = f"{' '.join(parts)}{', except for known findings' if verdict.count(ClauseStatus.KNOWN) else ''}."
     return f"{text} Broken but not counted: {failed[False]}." if failed[False] else text
 
 

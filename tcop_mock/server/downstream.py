@@ -37,7 +37,7 @@ class ReceivedMessage:
     recipient: str = ""
     """Recipient within the service, such as a chat group."""
     is_setup_error: bool = False
-    """Whether it was rejected for its address or for the rate, not for what it says."""
+    """Whether it was rejected for its address, its rate or a size that only tests cause, not for what it says."""
 
     effect: Effect = field(init=False, repr=False, compare=False)
     """Effect for an observer. PagerDuty shows events with the same key and action only once."""

@@ -71,7 +71,7 @@ class StubResponse(NamedTuple):
     is_accepted: bool = True
     """Whether the real service would show the message."""
     is_setup_error: bool = False
-    """Whether it is rejected for its address or for the rate, not for what it says."""
+    """Whether it is rejected for its address, its rate or a size that only tests cause, not for what it says."""
 
 
 @dataclass(slots=True)
@@ -151,9 +151,8 @@ def _json_response(status: int, document: Mapping[str, Any], note: str = "", *he
 
 def _pagerduty(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
     if len(request.body) > _MAX_EVENT_BYTES:
-        return StubResponse(
-            Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE), "an event of more than 512 KiB", is_accepted=False
-        )
+        too_large = Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return StubResponse(too_large, "an event of more than 512 KiB", is_accepted=False, is_setup_error=True)
     errors = list(_event_errors(body)) if isinstance(body, dict) else ["JSON object expected"]
     if errors:
         error_body = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}

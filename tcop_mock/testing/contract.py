@@ -292,6 +292,7 @@ class Contract:
             max_time_s=max_time_s,
             observation=ObservationConfig(self._observer, effect_timeout_s=effect_timeout_s),
             takes_parsed_body=self._target.takes_parsed_body,
+            fail_on=settings.fail_on,
         )
         return _ContractPlan(check, clauses, skipped)
 

@@ -119,6 +119,7 @@ def merge_verdicts(verdicts: list[Verdict], seed: int) -> Verdict:
         target=_join_unique(verdict.target for verdict in verdicts),
         profile=_join_unique(verdict.profile for verdict in verdicts),
         seed=seed,
+        notes=tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.notes)),
         assumptions=tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.assumptions)),
         results=tuple(_worst_result(results[code]) for code in sorted(results)),
         run_info=_merge_run_infos([verdict.run_info for verdict in verdicts if verdict.run_info]),

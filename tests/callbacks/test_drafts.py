@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog, parse_shape
 from tcop_mock.catalog.schema_errors import validator
 from tcop_mock.domain.alarm import Form, State
+from tcop_mock.reports.entry_toml import entry_toml
 
 if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
@@ -325,3 +327,16 @@ def test_another_product_has_no_entry() -> None:
     """Its bodies are drafted."""
     [group] = group_bodies(bodies_of(CVM, 1))
     assert find_entry(group, [CATALOG.get("cos/bucket")]) is None
+
+
+def test_a_long_list_has_a_line_for_each_item() -> None:
+    """An entry's file stays readable, and TOML reads what was written."""
+    table = {
+        "assumed": [f"metrics.{index}.range" for index in range(9)],
+        "text": "\x7f",
+        "values": {},
+        "a b": {"c": [1]},
+    }
+    text = entry_toml(table)
+    assert tomllib.loads(text) == {key: value for key, value in table.items() if key != "values"}
+    assert max(map(len, text.splitlines())) < 40

@@ -287,3 +287,21 @@ def test_a_metric_alarm_needs_an_object() -> None:
     assert FINDER.validate_tree(body).problems[0].path == "alarmObjInfo.dimensions"
     body["alarmObjInfo"] |= {"level": "1", "id": "7", "instanceId": "rum-1"}
     assert FINDER.validate_tree(body).is_valid
+
+
+def test_a_captured_field_in_a_documented_event_is_a_deviation() -> None:
+    """One field alone makes no captured form."""
+    policy: Any = EVENT["alarmPolicyInfo"]
+    body = EVENT | {"alarmPolicyInfo": policy | {"policyId": "policy-n4exeh88"}, "durationTime": 0}
+    result = FINDER.validate_tree(body)
+    assert (result.form, result.deviations) == (
+        Form.DOCUMENTED,
+        (("durationTime", "is undocumented, but captured callbacks contain it"),),
+    )
+
+
+def test_a_list_is_no_callback() -> None:
+    """Whatever its items are."""
+    result = FINDER.validate_tree([EVENT])
+    assert (result.kind, len(result.problems)) == ("unknown", 1)
+    assert result.problems[0].message.startswith("is a list; TCOP never posts a list")

@@ -24,7 +24,7 @@ CVM = CATALOG.get("cvm/basic-monitoring")
 IDS = [shape.id for shape in CATALOG]
 KEYS = (
     "id title title_zh kind namespace policy_type regional metrics events documented source assumed forms aliases "
-    "observed cloudevents sample errata"
+    "optional retired observed cloudevents sample errata"
 )
 QUEUE = """
 title = "Acme - queue"
@@ -214,3 +214,14 @@ def test_mutators_are_listed(tcop: RunCommand) -> None:
         " mutators; a receiver must accept the body, reject it, or may do either\n"
     )
     assert tcop("list", "emojo", "--mutators").error_message == "unknown mutator 'emojo'; did you mean 'emoji'?"
+
+
+def test_show_says_what_is_retired_and_optional(tcop: RunCommand) -> None:
+    """The month from which TCOP has no such policies, and the keys that a page lacks."""
+    assert "2022-09: TCOP has no such policies any more" in tcop("show", "redis/instance-1min").stdout
+    assert "projectid: some page or capture has no such key" in tcop("show", "cdn/domain").stdout
+    shapes = tcop("list", "--json").document["shapes"]
+    assert {shape["id"]: shape["retired"] for shape in shapes if shape["retired"]} == {
+        "redis/instance-1min": "2022-09",
+        "tdsql-mysql/legacy": "2021-07",
+    }

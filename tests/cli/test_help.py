@@ -26,28 +26,15 @@ from tcop_mock.cli.stdout import _take_descriptor
 if TYPE_CHECKING:
     from commands import RunCommand
 
-VERBS = [
-    "list",
-    "show",
-    "emit",
-    "validate",
-    "learn",
-    "export",
-    "send",
-    "replay",
-    "check",
-    "load",
-    "reconcile",
-    "listen",
-]
-VERBS += ["listen", "explain", "demo", "doctor", "init", "config", "completion"]
+VERBS = ["list", "show", "emit", "validate", "learn", "diff", "export", "send", "replay", "check", "load"]
+VERBS += ["reconcile", "listen", "explain", "demo", "doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]
     for option in command.params
     if isinstance(option, click.Option)
 ]
-_NO_ALARMS = {"explain", "reconcile", "init", "config", "completion"}
+_NO_ALARMS = {"diff", "explain", "reconcile", "init", "config", "completion"}
 FLAGS_OF = {
     "--seed": _NO_ALARMS | {"list", "validate", "learn"},
     "--profile": _NO_ALARMS | {"list", "learn"},

@@ -220,3 +220,54 @@ def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(UsageError, match="standard input is closed: give a file"):
         arguments.read_input("-")
+
+
+def test_a_given_profile_is_the_one_that_is_compared(tcop: RunCommand) -> None:
+    """Without one, an old body has no deviation, and its profile is named."""
+    body = drawn(tcop, CVM, "--profile", "2019-ack")
+    done = tcop("validate", "-", stdin=body)
+    assert (done.exit_code, done.stdout) == (0, f"valid: metric callback of {CVM}, firing, profile 2019-ack\n")
+    lines = tcop("validate", "-", "--profile", "2023", stdin=body).stdout.splitlines()
+    assert lines[0].endswith(", profile 2023")
+    assert len({line.partition(": ")[0] for line in lines[1:]}) == len(lines[1:]) > 1
+
+
+def test_a_list_of_callbacks_is_no_callback(tcop: RunCommand) -> None:
+    """Each element is validated, and one line says that TCOP never posts a list."""
+    line = "the file is a JSON list; TCOP never posts a list, each callback is a request of its own"
+    bodies = [json.loads(drawn(tcop, CVM)) for _ in range(2)]
+    done = tcop("validate", "-", stdin=json.dumps(bodies).encode())
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [f"problem    {line}", "2 bodies of 1 shape: 2 valid, 0 invalid"]
+    done = tcop("validate", "-", "--json", stdin=json.dumps(bodies[:1]).encode())
+    assert (done.exit_code, done.document["valid"], done.document["invalid"]) == (1, False, 0)
+    assert done.document["problems"] == [{"path": "", "message": line}]
+    assert kept(done)
+
+
+def test_an_event_from_elsewhere_is_a_problem(tcop: RunCommand) -> None:
+    """A CloudEvent is EventBridge's only with a source of Tencent Cloud."""
+    done = tcop("validate", "-", stdin=b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":{}}')
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        "invalid: not a callback",
+        'problem    source: is "s", no source of Tencent Cloud, whose events come from <product>.cloud.tencent',
+    ]
+
+
+def test_the_body_of_a_template_is_told(tcop: RunCommand) -> None:
+    """What a receiver finds in it, and what it cannot get from it; no flag is needed."""
+    done = tcop("validate", "-", stdin=b'{"policy_name":"cpu","object":"web-1","status":"Trigger"}')
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        0,
+        [
+            "valid: body of a template, firing",
+            "found      object: web-1",
+            "found      policy: cpu",
+            "found      status: Trigger",
+            "deviation  a receiver cannot get from it: time of the trigger, sessionId, dimensions of the object",
+        ],
+    )
+    done = tcop("validate", "-", "--json", stdin=b'{"policy_name":"cpu","object":"web-1","status":"Trigger"}')
+    assert done.document["found"] == {"object": "web-1", "policy": "cpu", "status": "Trigger"}
+    assert kept(done)

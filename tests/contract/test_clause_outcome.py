@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from tcop_mock.contract.clause_outcome import ClauseOutcome, select_cases
+from tcop_mock.contract.clause_outcome import (
+    ClauseOutcome,
+    Exclusion,
+    load_failure,
+    main_case,
+    refusal,
+    select_cases,
+)
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.reproduce import ReproductionContext
@@ -62,26 +69,54 @@ def test_what_cannot_be_judged_alone_is_an_error() -> None:
 
 def test_what_was_left_out_is_told() -> None:
     """Each reason once, and how many cases were not sent."""
-    hearing = ClauseOutcome(skipped=("x", "x"), asserted=frozenset("a"), not_sent=frozenset("bc"))
+    left_out = (Exclusion("x", "x"), Exclusion("y", "x"))
+    hearing = ClauseOutcome(skipped=left_out, asserted=frozenset("a"), not_sent=frozenset("bc"))
     assert hearing.to_result(SOURCE).reason == "left out: x; left out: 2 cases, after others had no answer"
     assert replace(hearing, asserted=frozenset()).to_result(SOURCE).status is ClauseStatus.ERROR
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504, None])
-def test_who_is_busy_or_silent_in_company_is_not_blamed_for_it(status: int | None) -> None:
+@pytest.mark.parametrize(
+    "asserted, status",
+    [("bcde", ClauseStatus.ERROR), ("acde", ClauseStatus.PASS), ("a", ClauseStatus.ERROR)],
+    ids=["without-the-first", "without-one", "without-most"],
+)
+def test_a_pass_has_its_main_case(asserted: str, status: ClauseStatus) -> None:
+    """A clause whose first case, or most cases, were left out for a refusal has no result."""
+    problem = _problem("control")
+    left_out = [refusal(title, problem.case, problem.attempt) for title in "abcde" if title not in asserted]
+    outcome = ClauseOutcome(skipped=tuple(left_out), asserted=frozenset(asserted), main_title="a")
+    assert outcome.to_result(SOURCE).status is status
+
+
+@pytest.mark.parametrize(
+    "status, codes",
+    [(404, ("TCM101",)), (500, ("TCM101",)), (409, ()), (429, ()), (503, ()), (None, ("TCM102",))],
+)
+def test_a_refusal_names_who_reports_it(status: int | None, codes: tuple[str, ...]) -> None:
+    """A refused request is TCM101's, a late response TCM102's; 409, 429 and 503 are honest."""
+    problem = _problem("control", status)
+    assert refusal("x", problem.case, problem.attempt).codes == codes
+
+
+@pytest.mark.parametrize("status", [200, 302, 429, 502, 503, 504])
+def test_who_is_busy_in_company_is_not_blamed_for_it(status: int) -> None:
     """Only a refusal that is no honest "not now" counts for the storm."""
-    hearing = ClauseOutcome(failures=(_problem("a", status),))
-    assert hearing.load_only_failures(ClauseOutcome(asserted=frozenset("a"))) == ()
+    assert load_failure(_problem("a", status), 3) is None
+    assert load_failure(_problem("a", 500, "PUT"), 3) is None
 
 
 def test_who_refuses_in_company_and_not_alone_is_told_so() -> None:
-    """Callbacks only: what happens to a GET in company is no alarm."""
-    hearing = ClauseOutcome(failures=(_problem("a"), _problem("b"), _problem("c", 302), _problem("d", method="PUT")))
-    alone = ClauseOutcome(failures=(_problem("b"),), asserted=frozenset("abcd"))
-    [problem] = hearing.load_only_failures(alone)
-    assert (problem.case.title, problem.text) == ("a", "answered 500 beside other callbacks, and not alone")
-    [finding] = ClauseOutcome(asserted=frozenset("x")).with_failures([problem]).to_result(SOURCE).findings
-    assert finding.detail == "1 of 2 cases: answered 500 beside other callbacks, and not alone. a"
+    """The failure says how often the same callback was accepted alone; equal causes are one finding."""
+    hearing = ClauseOutcome(failures=(_problem("a"), _problem("b")))
+    alone = ClauseOutcome(failures=(_problem("b"),), asserted=frozenset("ab"))
+    [vanished] = hearing.vanished_failures(alone)
+    problem = load_failure(vanished, 24)
+    assert problem is not None
+    text = "answered 500 only under concurrency: beside other callbacks, and not alone in 24 repetitions"
+    assert (problem.title, problem.text) == ("a", text)
+    outcome = ClauseOutcome(asserted=frozenset("x")).with_failures([problem, problem._replace(text="other")])
+    [finding] = outcome.to_result(SOURCE).findings
+    assert finding.detail.startswith(f"2 of 2 cases: {text}. a")
 
 
 def test_a_play_is_narrowed_to_cases() -> None:
@@ -102,3 +137,30 @@ def test_what_a_profile_leaves_nothing_of_is_not_run() -> None:
         ClauseStatus.NOT_RUN,
         "callbacks of profile 2023 have nothing that it could change",
     )
+
+
+def test_what_the_time_limit_cuts_is_told_as_seen_beside_others() -> None:
+    """Failures say that nothing repeated them; a busy receiver is not blamed; alone they stay as they are."""
+    outcome = ClauseOutcome(failures=(_problem("a"), _problem("b", 503)), asserted=frozenset("ab"))
+    cut = outcome.cut_short(is_concurrent=True)
+    text = "answered 500, beside other callbacks; no time was left to repeat it alone"
+    assert [(failure.title, failure.text) for failure in cut.failures] == [("a", text)]
+    assert cut.inconclusive == ("b: answered 503, beside other callbacks; no time was left to repeat it alone",)
+    assert outcome.cut_short(is_concurrent=False) == outcome
+
+
+def test_silence_after_abuse_is_another_clause_s() -> None:
+    """A control without a response is TCM409's after malformed bodies, and nobody's after a burst."""
+    silent = refusal("x", _problem("c", None).case, _problem("c", None).attempt)
+    answered = refusal("y", _problem("c").case, _problem("c").attempt)
+    outcome = ClauseOutcome(skipped=(silent, answered, Exclusion("z", "z")))
+    assert [exclusion.codes for exclusion in outcome.blaming("TCM409").skipped] == [("TCM409",), ("TCM101",), ()]
+    assert [exclusion.codes for exclusion in outcome.blaming("").skipped] == [(), ("TCM101",), ()]
+
+
+def test_the_main_case_is_the_first_of_a_few_products() -> None:
+    """A clause about the whole catalogue has none, nor has one without cases."""
+    cases = [RequestCase(str(number), OutgoingRequest(b""), f"x/{number}") for number in range(12)]
+    assert main_case(cases[:3]) == "0"
+    assert main_case(cases) == ""
+    assert main_case([]) == ""

@@ -102,6 +102,15 @@ def test_no_two_clauses_share_an_object() -> None:
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.parametrize("shapes", [["*"], ["redis/*"], ["redis/instance-1min"]])
+def test_retired_shapes_are_posted_only_where_they_are_chosen(shapes: list[str]) -> None:
+    """TCOP has no such policies any more, so no receiver must take them."""
+    clause = parse_clause("TCM999-x", TABLE | {"requests": {"builder": "every_shape", "shapes": shapes}})
+    titles = {case.title.split()[0] for group in _build(clause, _factory(clause)).groups for case in group.cases}
+    retired = {shape.id for shape in Catalog.load() if shape.retired}
+    assert titles & retired == (retired & set(shapes))
+
+
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_case_is_identified_by_its_title(clause: Clause) -> None:
     """Titles are unique within a clause. In a rerun only sessions and policies differ."""
@@ -233,3 +242,14 @@ def test_an_unknown_profile_is_an_error() -> None:
         load_profile("2024")
     with pytest.raises(UnknownNameError, match="one of 2019-ack, 2021-verify, 2023, 2025, template"):
         load_profile("latest")
+
+
+def test_a_form_is_posted_for_the_shapes_that_have_it() -> None:
+    """EventBridge's form comes in both spellings, and metrics have none."""
+    test = BUILDERS["every_shape"](
+        _factory(CLAUSES[0]), shapes=["cvm/events", "cvm/basic-monitoring"], forms=["eventbridge"]
+    )
+    bodies = {case.title: case.request.body for group in test.groups for case in group.cases}
+    assert len(bodies) == 4
+    assert b'"key":"ip"' in bodies["cvm/events firing (eventbridge)"]
+    assert b'"Key":"ip"' in bodies["cvm/events firing (eventbridge, keys in capitals)"]

@@ -67,8 +67,10 @@ ALSO = {
     "TCM307-knows-no-events": {"TCM101", "TCM317", "TCM318"},
     "TCM309-reads-ascii": {"TCM317"},
     "TCM317-divides-by-the-duration-of-an-event": {"TCM318"},
+    "TCM305-needs-one-spelling-of-the-instance-id": {"TCM320"},
+    "TCM308-knows-two-types": {"TCM320"},
 }
-"""Bugs that also break other clauses: the catalogue has such bodies, or no callback is accepted at all."""
+"""Bugs that also break other clauses: they post such bodies, too, or no callback is accepted at all."""
 LOCKED = {name for name in MUTANTS if name.startswith("TCM203")}
 """They reject the valid credentials, so that no other clause can be checked."""
 TEMPLATED = {name for name in MUTANTS if Prerequisite.TEMPLATE in CLAUSES[name[:6]].prerequisites}

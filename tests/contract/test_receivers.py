@@ -74,6 +74,8 @@ BREAKING: dict[str, bytes] = {
     "TCM306-looks-the-product-of-events-up": but(f"{CONDITIONS}.productName", "quantum_relay"),
     "TCM307-knows-no-events": encode_json(tree("cvm/events")),
     "TCM308-knows-two-types": but("alarmType", "weather"),
+    "TCM320-wants-dimensions": but(DIMENSIONS, ...),
+    "TCM320-knows-no-levels": but("alarmLevel", "Serious"),
     "TCM309-reads-ascii": but(NAME, "告警"),
     "TCM309-chokes-on-emoji": but(NAME, "\U0001f525"),
     "TCM310-builds-json-by-formatting": but(NAME, "a\nb"),

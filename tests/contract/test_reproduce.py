@@ -295,3 +295,17 @@ def test_evidence_is_what_was_on_the_wire(request_: OutgoingRequest, expected: l
     assert set(expected) <= set(lines)
     names = [line.partition(":")[0].lower() for line in lines[1 : lines.index(">")]]
     assert len(names) == len(set(names))
+
+
+def test_curl_sends_other_schemes_and_lower_case_names() -> None:
+    """Curl writes Basic and its own names, so the header is written out, without the credentials."""
+    target = Target.parse("http://alice:s3cret@127.0.0.1:9/")
+    request = OutgoingRequest(b"{}", credentials=target.credentials)
+    bearer = RequestCase("x", replace(request, auth_scheme="Bearer"), credential_variant=CredentialVariant.BEARER)
+    userinfo = '"$TCOP_USER:$TCOP_PASSWORD"'
+    assert f'"Authorization: Bearer $(printf %s {userinfo} | base64 -w0)"' in curl_command(bearer, target)
+    lower = curl_command(RequestCase("x", replace(request, lower_case_names=True)), target)
+    assert f'"authorization: Basic $(printf %s {userinfo} | base64 -w0)"' in lower
+    assert "'content-type: application/json' -H 'content-length: 2'" in lower
+    empty = RequestCase("x", replace(request, credentials=None, headers=(("Authorization", ""),)))
+    assert "-H 'Authorization;'" in curl_command(empty, target)

@@ -211,7 +211,7 @@ def test_a_mute_receiver_is_judged_on_time_only() -> None:
     verdict = run.verdict("-")
     assert [item.clause.code for item in verdict.results if item.status is ClauseStatus.FAIL] == ["TCM102"]
     assert verdict.count(ClauseStatus.PASS) == 0
-    assert len(post.pushes) == 2 + 4
+    assert len(post.pushes) == 2
 
 
 def test_clauses_that_need_credentials_are_not_run_without_them() -> None:
@@ -307,17 +307,38 @@ def test_the_rest_of_an_interrupted_run_has_its_reason() -> None:
     assert [reason_text(item) for item in run.verdict("interrupted").results] == ["interrupted"] * 2
 
 
-def test_late_in_company_and_in_time_alone_passes() -> None:
-    """A clause whose answers were late beside others is played again alone, and that counts."""
+def _late_first_time() -> FakePost:
+    """Return a port that is late with each of the first three bodies once."""
     seen: dict[bytes, int] = {}
 
-    def first_time_late(push: OutgoingRequest, number: int) -> Answer:
+    def answer(push: OutgoingRequest, number: int) -> Answer:
         seen[push.body] = seen.get(push.body, 0) + 1
         return SILENCE if seen[push.body] == 1 and 0 < number < 4 else OK
 
-    run = _run(FakePost(first_time_late), ["TCM102"])
+    return FakePost(answer)
+
+
+def test_late_in_company_and_in_time_alone_is_told() -> None:
+    """Responses that are late beside others only, not in 24 repetitions alone, are a finding of the burst's clause."""
+    run = _run(_late_first_time(), ["TCM102", "TCM515"])
     _play(run)
-    assert [item.status for item in run.verdict("-").results] == [ClauseStatus.PASS]
+    late, burst = run.verdict("-").results
+    assert (late.status, burst.status) == (ClauseStatus.PASS, ClauseStatus.FAIL)
+    assert "no answer inside the deadline only under concurrency" in burst.findings[0].title
+    assert "only under concurrency (TCM515)" in late.reason
+
+
+def test_late_in_company_is_not_passed_where_nobody_reports_it() -> None:
+    """Without the clause about bursts, the clause that met the late responses has no result."""
+    run = _run(_late_first_time(), ["TCM102"])
+    _play(run)
+    [item] = run.verdict("-").results
+    assert item.status is ClauseStatus.ERROR
+    assert "only under concurrency (TCM515)" in item.reason
+
+
+def test_late_in_company_and_alone_is_broken() -> None:
+    """Responses that are late beside others and alone fail the clause about the deadline."""
     run = _run(FakePost(lambda _push, number: SILENCE if number else OK), ["TCM102"])
     _play(run)
     assert [item.status for item in run.verdict("-").results] == [ClauseStatus.FAIL]
@@ -427,7 +448,7 @@ def test_a_run_builds_the_requests_of_a_clause_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("tcop_mock.contract.runner.builder_of", counting_builder)
     post = FakePost(lambda push, _number: (Outcome.REJECTED, 500, 0.01) if b'"recoverTime":""' in push.body else OK)
     observing = ObservationConfig(CallableObserver("m:f", lambda _token: []))
-    _play(_run(post, ["TCM302", "TCM104", "TCM519"], observation=observing))
+    _play(_run(post, ["TCM302", "TCM104", "TCM519"], observation=observing, max_time_s=1e6))
     assert sorted(built) == ["TCM104", "TCM302", "TCM302", "TCM519"]
 
 

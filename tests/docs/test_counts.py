@@ -9,7 +9,7 @@ import pytest
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.domain.contract import Prerequisite
+from tcop_mock.domain.contract import EFFECT_PREREQUISITES
 
 pytestmark = pytest.mark.checkout
 
@@ -18,7 +18,7 @@ PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 CLAUSES, SHAPES = load_clauses(), list(Catalog.load())
 METRICS = {(shape.policy.type, metric.name) for shape in SHAPES for metric in shape.metrics}
 """CVM has two shapes with different dimensions and the same metrics."""
-BEHIND = {Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM, Prerequisite.PAGERDUTY, Prerequisite.WECOM}
+BEHIND = EFFECT_PREREQUISITES
 COUNTS = {
     r"(\d+)\s+clauses\s+in\s+\[": len(CLAUSES),
     r"(\d+)\s+of\s+them\s+check\s+what": sum(bool(clause.prerequisites & BEHIND) for clause in CLAUSES),

@@ -113,3 +113,59 @@ def test_leak_patterns_mask_what_receivers_may_echo(user: str, password: str) ->
     spellings = {password, json.dumps(password)[1:-1], quote(password.encode("utf-8", "surrogatepass"), safe="")}
     assert spellings - {""} <= set(credentials.leak_patterns())
     assert "" not in credentials.leak_patterns()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Werkzeug/3.0 <p>outcome: rejected</p> up 12:30, p99 u200b puppet",
+        "the push was put into the pipe by you",
+    ],
+)
+def test_a_short_secret_leaves_prose_alone(text: str) -> None:
+    """Single letters of a user ``u`` and a password ``p`` are no reason to garble a report."""
+    assert Credentials(Secret("u"), Secret("p")).mask(text) == text
+
+
+@pytest.mark.parametrize(
+    "text, masked",
+    [
+        ("curl -u u:p http://h/", "curl -u *** http://h/"),
+        ("http://u:p@h/x", "http://***@h/x"),
+        ("http://u@h/ and https://me:p@h/", "http://***@h/ and https://me:***@h/"),
+        ("Authorization: Basic dTpw", "Authorization: Basic ***"),
+        ("wrong password 'p' of user u", "wrong password '***' of user ***"),
+        ('{"password":"p","user":"u"}', '{"password":"***","user":"***"}'),
+        ('{\\"pwd\\":\\"p\\"}', '{\\"pwd\\":\\"***\\"}'),
+        ("password=p&user=u;", "password=***&user=***;"),
+        ("line\n p \nline", "line\n *** \nline"),
+        ("p", "***"),
+    ],
+)
+def test_a_short_secret_is_masked_by_its_position(text: str, masked: str) -> None:
+    """In a pair, in a URL, as a token, in quotes, behind a name, alone on a line."""
+    assert Credentials(Secret("u"), Secret("p")).mask(text) == masked
+
+
+def test_empty_credentials_mask_nothing_but_their_token() -> None:
+    """Neither a colon nor a blank is a credential."""
+    assert Credentials(Secret(""), Secret("")).mask("a: b, Og==") == "a: b, ***"
+    assert Credentials(Secret("u"), Secret("")).mask("you: u: dTo=") == "you: u: ***"
+
+
+def test_a_longer_secret_is_masked_by_its_text() -> None:
+    """From four characters as a word, from six anywhere."""
+    credentials = Credentials(Secret("alice"), Secret("pass-7"))
+    assert credentials.mask("alice: xpass-7x, malice") == "***: x***x, malice"
+    assert Credentials(Secret("tcop"), Secret("abcd")).mask("abcd, tcop! abcde tcop-mock") == "***, ***! abcde ***-mock"
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="/@"), min_size=1, max_size=3))
+def test_no_pair_leaks_however_short(password: str) -> None:
+    """Whatever a short password is, its pair, its URL and its token are masked."""
+    credentials = Credentials(Secret("user-of-alarms"), Secret(password))
+    token = credentials.token().reveal()
+    shown = credentials.mask(f"Basic {token} then user-of-alarms:{password} end")
+    assert token not in shown
+    assert "user-of-alarms" not in shown
+    assert f":{password} end" not in shown

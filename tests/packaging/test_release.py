@@ -58,6 +58,14 @@ def test_a_tag_fits_version_and_changelog(tag: str, changelog: str, expected: li
     assert release.problems(tag, "1.2.3", changelog) == expected
 
 
+def test_a_page_that_denies_the_release_is_found() -> None:
+    """A page that says that there is no package on an index is named, also if the line breaks inside the words."""
+    pages = {"a.md": "It is not on a\npackage index yet, so", "b.md": "It is on a package index."}
+    assert release.stale_pages(pages) == [
+        "a.md says that tcop-mock is not on a package index yet; write how it is installed from the index"
+    ]
+
+
 def test_the_readme_has_no_relative_link_in_a_release() -> None:
     """Every link of the README names a file of the repository, and is absolute on a package index."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")

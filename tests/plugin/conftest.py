@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jsonpath_rfc9535  # noqa: F401 - an inner run forgets its imports, and this one works once in a process
 import pytest
 import trustme  # noqa: F401 - as those of ours below
 

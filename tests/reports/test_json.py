@@ -136,6 +136,8 @@ def test_a_verdict_as_json() -> None:
         "not_run": [],
         "baseline": None,
         "summary": {"passed": 0, "failed": 1, "errors": 1, "not_run": 0, "known": 0},
+        "conclusion": "Broken: 1 must clause.",
+        "notes": [],
     }
 
 
@@ -271,6 +273,8 @@ def test_a_shape_as_json() -> None:
         "assumed": list(shape.assumed),
         "forms": ["documented", "observed"],
         "aliases": {},
+        "optional": [],
+        "retired": None,
         "observed": {"dimensions": {"deviceName": "{name}"}, "show_name_suffix": " ", "additional_msg": []},
         "cloudevents": None,
         "sample": {

@@ -19,20 +19,22 @@ from verdict_samples import (
     PASSED,
     SHOULD,
     SKIPPED,
+    make_clause,
     make_verdict,
     run_events,
 )
 
 from tcop_mock import __version__
-from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import ClauseStarted, ClauseStatus, Reproduction, RunFinished
+from tcop_mock.domain.contract import Level, MissingPrerequisite, Prerequisite
+from tcop_mock.domain.verdict import ClauseResult, ClauseStarted, ClauseStatus, Reproduction, RunFinished
 from tcop_mock.reports.console import PlainConsole, render_text
 from tcop_mock.reports.console_formatters import ConsoleFormatter
 from tcop_mock.reports.findings import CLI_HEADING, CURL_HEADING, END_MARKER
-from tcop_mock.reports.text import display_width
+from tcop_mock.reports.formats import render
+from tcop_mock.reports.text import display_width, overall_sentence
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.verdict import ClauseResult, Finding, Verdict
+    from tcop_mock.domain.verdict import Finding, Verdict
 
 REPORT = f"""\
 tcop-mock {__version__} checks http://***@127.0.0.1:8080/alarm against profile 2023: 6
@@ -133,7 +135,7 @@ def test_prose_fits_80_columns() -> None:
 
 
 def test_each_clause_is_reported_as_it_finishes() -> None:
-    """A finished clause is written and flushed at once; a started or skipped clause writes nothing."""
+    """A finished clause is written and flushed at once; a started or skipped clause, and an error, write nothing."""
     raw = io.BytesIO()
     report = PlainConsole(io.TextIOWrapper(raw, encoding="utf-8"), ConsoleFormatter())
     written = []
@@ -148,7 +150,51 @@ def test_each_clause_is_reported_as_it_finishes() -> None:
         *["ClauseFinished"] * 2,
         "RunFinished",
     ]
-    assert lines[:7] == [3, 0, 0, 0, 0, 1, 1]
+    assert lines[:7] == [3, 0, 0, 0, 0, 1, 0]
+
+
+def test_equal_errors_are_one_line() -> None:
+    """Clauses that could not be checked for the same reason are one line, with their codes."""
+    refused = [
+        ClauseResult(make_clause(code, "x", level), ClauseStatus.ERROR, reason="refused")
+        for code, level in (("TCM302", Level.SHOULD), ("TCM303", Level.MUST))
+    ]
+    lines = rendered(make_verdict(PASSED, *refused, ERROR)).splitlines()
+    assert "ERROR 2 clauses: refused (TCM302, TCM303)" in lines
+    assert any(line.startswith("ERROR TCM515") for line in lines)
+    long_reason = [replace(result, reason="word " * 40) for result in refused]
+    assert max(map(len, rendered(make_verdict(*long_reason)).splitlines()[:8])) <= 80
+
+
+def test_a_kept_contract_says_how_far_it_reaches() -> None:
+    """Without a view of effects the last line counts the clauses about them, and names what runs them."""
+    unseen = [
+        ClauseResult(make_clause(code, "x"), ClauseStatus.NOT_RUN, missing=MissingPrerequisite(kind))
+        for code, kind in (
+            ("TCM501", Prerequisite.OBSERVER),
+            ("TCM502", Prerequisite.OBSERVER),
+            ("TCM520", Prerequisite.DOWNSTREAM),
+        )
+    ]
+    sentence = overall_sentence(make_verdict(PASSED, *unseen), Level.MUST)
+    assert sentence == (
+        "The contract is kept as far as answers show; 2 clauses about what happens behind the 200 were not run: "
+        "give --observe-url, --observe-cmd, --observe-call or --downstream."
+    )
+    sentence = overall_sentence(make_verdict(PASSED, unseen[-1]), Level.MUST)
+    assert sentence.startswith(
+        "The contract is kept as far as answers and effects show; 1 clause about what is forwarded was not run: give"
+    )
+    for format_name in ("text", "json", "junit", "html", "markdown", "ndjson", "har"):
+        report = render(format_name, make_verdict(PASSED, *unseen), fail_on=Level.MUST).decode()
+        assert "2 clauses about what happens behind the 200 were not run" in " ".join(report.split()).replace("\\", "")
+
+
+def test_every_report_has_the_notes_of_a_run() -> None:
+    """What a run did in another way is told in text, JSON, JUnit, HTML and Markdown."""
+    verdict = replace(make_verdict(PASSED), notes=("The plain callback of this run is tke/pod.",))
+    for format_name in ("text", "json", "junit", "html", "markdown", "ndjson"):
+        assert "The plain callback of this run is tke/pod." in render(format_name, verdict, fail_on=Level.MUST).decode()
 
 
 def test_an_interrupted_run_reports_clauses_without_events() -> None:

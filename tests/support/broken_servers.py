@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import h11
 
-    from tcop_mock.server.http_server import Reply
+    from tcop_mock.server.http_server import ByteReader, ByteWriter, Reply
 
 _READ_BYTES = 65_536
 
@@ -28,7 +28,7 @@ class HoldsLastByte(HttpServer):
         super().__init__(correct_receiver)
         self._delay_s = delay_s
 
-    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+    async def _write(self, writer: ByteWriter, data: bytes) -> None:
         await super()._write(writer, data[:-1])
         await asyncio.sleep(self._delay_s)
         await super()._write(writer, data[-1:])
@@ -40,7 +40,7 @@ class AnswersWithoutEnd(HttpServer):
     def __init__(self) -> None:
         super().__init__(correct_receiver)
 
-    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+    async def _write(self, writer: ByteWriter, data: bytes) -> None:
         if not data.startswith(b"HTTP/1.1 200 "):
             return await super()._write(writer, data)
         await super()._write(writer, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -124,11 +124,9 @@ class LeavesTheRest(HttpServer):
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
-        self._unread: set[asyncio.StreamWriter] = set()
+        self._unread: set[ByteWriter] = set()
 
-    async def _respond(
-        self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
-    ) -> None:
+    async def _respond(self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: ByteWriter) -> None:
         def mark_and_serialize(reply: Reply) -> bytes:
             if reply.status == 400:
                 self._unread.add(writer)
@@ -136,9 +134,7 @@ class LeavesTheRest(HttpServer):
 
         await super()._respond(request, mark_and_serialize, writer)
 
-    async def _receive(
-        self, http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> ReceivedRequest | None:
+    async def _receive(self, http: h11.Connection, reader: ByteReader, writer: ByteWriter) -> ReceivedRequest | None:
         received = await super()._receive(http, reader, writer)
         if received is not None and writer in self._unread:
             self._unread.discard(writer)
@@ -152,7 +148,7 @@ class SendsMoreThanItAnnounces(HttpServer):
     def __init__(self) -> None:
         super().__init__(correct_receiver)
 
-    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+    async def _write(self, writer: ByteWriter, data: bytes) -> None:
         await super()._write(writer, data + "…".encode()[1:])
 
 
@@ -166,11 +162,9 @@ class ChangesLaterReplies(HttpServer):
     def __init__(self, change: Callable[[bytes, bytes], bytes]) -> None:
         super().__init__(correct_receiver)
         self._change = change
-        self._first_bodies: dict[asyncio.StreamWriter, bytes] = {}
+        self._first_bodies: dict[ByteWriter, bytes] = {}
 
-    async def _respond(
-        self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: asyncio.StreamWriter
-    ) -> None:
+    async def _respond(self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: ByteWriter) -> None:
         def change_and_serialize(reply: Reply) -> bytes:
             if writer in self._first_bodies and reply.status == 200:
                 reply = replace(reply, body=self._change(self._first_bodies[writer], reply.body))

@@ -93,7 +93,7 @@ class IncidentReceiver:
         """Respond to a callback, or show the state."""
         if received.method == "GET":
             return self._state() if received.path.startswith("/state") else Reply(404)
-        if self.bug == "is-busy-while-it-forwards" and self.tasks:
+        if self.bug == "is-busy-while-it-forwards" and self.tasks and len(self.notices) > 2:
             return Reply(503)
         reply = self._check(received)
         alarm = json.loads(received.body) if reply.status == 200 else self._read_rejected(received.body)

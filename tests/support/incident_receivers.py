@@ -134,6 +134,7 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
     deadline_s: float = 5.0,
     max_time_s: float = 60.0,
     profile: str = DEFAULT_PROFILE,
+    open_path: str | None = OPEN_PATH,
 ) -> Verdict:
     """Return the verdict on a receiver, observed at its own URL or at the downstream services.
 
@@ -149,6 +150,7 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
         deadline_s: deadline of an attempt.
         max_time_s: time limit of the run.
         profile: name of the profile.
+        open_path: where its open incidents are.
     """
     downstream = DownstreamRecorder()
     loaded = load_profile(profile)
@@ -159,7 +161,7 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
 
     def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
         receiver.transport = lambda url: DirectTransport(downstream.answer, url, clock)
-        paths = EffectPaths.parse(NOTICES_PATH, OPEN_PATH)
+        paths = EffectPaths.parse(NOTICES_PATH, open_path)
         observer = UrlObserver(state, paths, lambda url: DirectTransport(receiver, url, clock, MAX_BYTES))
         observes_url = receiver.forward is None if observe_url is None else observe_url
         observation = ObservationConfig(

@@ -27,6 +27,8 @@ _PORTS = re.compile(r"\b808\d\b")
 """Matches the ports of pages."""
 _PORT_RANGE = range(15_000, 30_000)
 """Ports that no system assigns for port 0, which other tests use."""
+_OTHER_PLUGINS = ("anyio", "asyncio", "faker", "hypothesispytest", "locust", "randomly", "xdist")
+"""Plugins of pytest that are installed here, and not by the commands of the pages; some take seconds to load."""
 _KILL_JOBS = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
@@ -125,11 +127,12 @@ def _free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment with our commands first in PATH, without a target and without coverage."""
+    """Return an environment with our commands first in PATH, without a target, coverage and other plugins."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
     scripts = str(Path(sys.executable).parent)
     return environment | {
         "PATH": f"{scripts}{os.pathsep}{environment['PATH']}",
         "TCOP_MOCK_TARGET": "",
         "PYTHONUNBUFFERED": "1",
+        "PYTEST_ADDOPTS": " ".join(f"-p no:{name}" for name in _OTHER_PLUGINS),
     }

@@ -49,7 +49,7 @@ class CachedContractRun(ContractRun):
 
     def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         plan = self.plan
-        key = (clause.code, rerun, plan.seed, plan.profile.name, plan.target.credentials, plan.template)
+        key = (clause.code, rerun, plan.seed, plan.profile.name, plan.target.credentials, plan.template, self._plain)
         if key not in _TESTS:
             _TESTS[key] = super()._build_test(clause, rerun)
         return _TESTS[key]
@@ -74,17 +74,18 @@ def check(
 def check_directly(
     handler: Handler,
     credentials: Credentials | None = None,
+    clauses: Sequence[str] = (),
     *,
     profile: Profile | None = None,
-    clauses: Sequence[str] = (),
+    **options: Any,
 ) -> Verdict:
-    """Return the verdict on a handler by all clauses, or those given, but not by those about connections.
+    """Return the verdict on a handler by the clauses, but those about connections.
 
     It is called without sockets, in virtual time, where nothing is late.
     """
     target = Target.parse(with_userinfo("http://receiver", credentials))
     selected = select_clauses(load_clauses(), clauses, CONNECTION_CODES)
-    plan = CheckPlan(target, CATALOG, selected, profile or load_profile(), 7)
+    plan = CheckPlan(target, CATALOG, selected, profile or load_profile(), 7, **options)
 
     def run_contract(clock: Callable[[], float]) -> Coroutine[Any, Any, Verdict]:
         return verdict_of(CachedContractRun(plan, DirectTransport(handler, target, clock), clock, asyncio.sleep))

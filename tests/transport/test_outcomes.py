@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -348,3 +350,53 @@ def test_a_connection_that_met_itself_is_a_refusal(post: PostOnce, monkeypatch: 
     attempt = post(f"http://127.0.0.1:{mirror.getsockname()[1]}/")
     assert (attempt.outcome, attempt.detail) == (Outcome.REFUSED, "Connection refused")
     assert mirror.fileno() < 0
+
+
+@pytest.mark.parametrize(
+    "afterwards, stale_bytes, connections",
+    [("nothing", 0, 1), ("more", 4, 1), ("close", 0, 2), ("reset", 0, 2)],
+)
+def test_a_kept_connection_is_read_before_it_is_reused(afterwards: str, stale_bytes: int, connections: int) -> None:
+    """Bytes behind a response are counted by the next attempt; a closed connection is replaced by a new one."""
+    closed: list[asyncio.Event] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        closed.append(asyncio.Event())
+        is_closed = closed[-1]
+        with contextlib.suppress(OSError):
+            await answer(reader, writer)
+        writer.transport.abort() if afterwards == "reset" else writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        is_closed.set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            if afterwards == "more":
+                await writer.drain()
+                await asyncio.sleep(0)
+                writer.write(b"more")
+            if afterwards == "close":
+                break
+            if afterwards == "reset":
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                break
+
+    async def send_twice() -> Attempt:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            host, port = server.sockets[0].getsockname()
+            transport = HttpTransport(Target.parse(f"http://{host}:{port}/"))
+            await transport(OutgoingRequest(b"{}", keep_alive=True, connection_name="a"), deadline_s=5.0)
+            attempt = await transport(
+                OutgoingRequest(b"{}", reuse_connection=True, connection_name="a"), deadline_s=5.0
+            )
+            transport.close_idle_connections()
+            for is_closed in closed:
+                await is_closed.wait()
+            return attempt
+
+    attempt = asyncio.run(send_twice())
+    assert (attempt.outcome, attempt.stale_bytes, len(closed)) == (Outcome.ACKED, stale_bytes, connections)

@@ -1,0 +1,81 @@
+"""Attribution: what one clause leaves out is reported by the clause that its reason names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tcop_mock.contract.clause_outcome import LATE_CLAUSE, LOAD_CLAUSE, ClauseOutcome
+from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tcop_mock.contract.clause_outcome import Exclusion
+    from tcop_mock.contract.findings import Failure
+    from tcop_mock.contract.reproduce import ReproductionContext
+    from tcop_mock.domain.contract import Clause
+
+NAMED_CLAUSES = frozenset(
+    {"TCM101", LATE_CLAUSE, "TCM201", "TCM202", "TCM409", "TCM505", LOAD_CLAUSE, "TCM519", "TCM527", "TCM601"}
+)
+"""Clauses that reasons name. Their results are final only at the end of a run."""
+
+_COLLECTING_CLAUSES = frozenset({LATE_CLAUSE, LOAD_CLAUSE})
+"""They report what other clauses met also if they fail already: late responses are one cause, wherever they are met."""
+
+_BROKEN = frozenset({ClauseStatus.FAIL, ClauseStatus.KNOWN})
+
+
+def attributed_results(
+    results: Mapping[str, ClauseResult],
+    outcomes: Mapping[str, ClauseOutcome],
+    context_of: Callable[[Clause, tuple[str, ...]], ReproductionContext],
+) -> dict[str, ClauseResult]:
+    """Return the results by code, with each exclusion reported.
+
+    The case becomes a failure of the clause that the reason names, unless that one failed already. If that clause has
+    no result of its own, the clause that left the case out has the status ``error``: nobody reports the reason.
+
+    Args:
+        results: by code.
+        outcomes: of the clauses that sent requests, by code.
+        context_of: returns the context of a clause's findings, with the codes of the clauses that met them.
+    """
+    causes = {finding.cause for result in results.values() for finding in result.findings}
+    failures: dict[str, dict[tuple[str, str], Failure]] = {}
+    met_by: dict[str, list[str]] = {}
+    unreported: dict[str, list[str]] = {}
+    for code, outcome in outcomes.items():
+        for exclusion in outcome.skipped:
+            failure = exclusion.failure
+            if failure and failure.case.is_changed and failure.text in causes:
+                continue  # the clause about that change reports it
+            reporter = _reporter(exclusion, results)
+            if reporter and failure:
+                met_by.setdefault(reporter, []).append(code)
+                failures.setdefault(reporter, {})[failure.title, failure.text] = failure
+            elif not _is_reported(exclusion, results):
+                unreported.setdefault(code, []).append(exclusion.reason)
+    settled = dict(results)
+    for code, reasons in unreported.items():
+        if results[code].status is ClauseStatus.PASS:
+            settled[code] = replace(results[code], status=ClauseStatus.ERROR, reason="; ".join(dict.fromkeys(reasons)))
+    for code, by_case in failures.items():
+        context = context_of(results[code].clause, tuple(dict.fromkeys(met_by[code])))
+        outcome = outcomes.get(code, ClauseOutcome()).with_failures(tuple(by_case.values()))
+        settled[code] = replace(outcome.to_result(context), duration_s=results[code].duration_s)
+    return settled
+
+
+def _reporter(exclusion: Exclusion, results: Mapping[str, ClauseResult]) -> str | None:
+    """Return the code of the clause that has to report an exclusion and does not yet."""
+    named = [code for code in exclusion.codes if code in results]
+    for code in named:
+        if results[code].status in _BROKEN and code not in _COLLECTING_CLAUSES:
+            return None
+    return next((code for code in named if results[code].status is not ClauseStatus.NOT_RUN), None)
+
+
+def _is_reported(exclusion: Exclusion, results: Mapping[str, ClauseResult]) -> bool:
+    return not exclusion.codes or any(code in results and results[code].status in _BROKEN for code in exclusion.codes)

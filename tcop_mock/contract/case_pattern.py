@@ -1,0 +1,141 @@
+"""What the failed cases of a clause have in common, and which values of a body matter."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tcop_mock.domain.contract import RequestCase
+    from tcop_mock.domain.delivery import Attempt
+
+_MIN_FAILED = 2
+_MAX_VALUES = 4
+_MAX_VALUE_CHARS = 120
+_MIN_KEY_CHARS = 4
+_MAX_TEXT_CHARS = 20_000
+_ARBITRARY_KEYS = frozenset({"sessionId", "policyId", "policyName"})
+"""Their values differ from callback to callback anyway."""
+_STATE_KEYS = ("alarmStatus", "recoverTime", "durationTime")
+_NAMED_TRAITS = frozenset({"policy type", "namespace"})
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def common_pattern(failed: Sequence[RequestCase], passed: Sequence[RequestCase]) -> str:
+    """Return a sentence on what failed cases have in common and others do not; empty if there is nothing.
+
+    Args:
+        failed: the cases of one finding.
+        passed: the other cases of its clause with a result.
+    """
+    failed_traits = [traits for traits in map(_traits, failed) if traits]
+    passed_traits = [traits for traits in map(_traits, passed) if traits]
+    if len(failed_traits) < _MIN_FAILED or not passed_traits:
+        return ""
+    for noun, key in (("", "state"), ("", "type"), (" of policy type ", "policy type"), (" in ", "namespace")):
+        values = {traits.get(key) for traits in failed_traits}
+        if len(values) == 1 and None not in values:
+            value = values.pop()
+            others = [traits for traits in passed_traits if traits.get(key) != value]
+            same = len(passed_traits) - len(others)
+            if others:
+                return _sentence(
+                    f"{noun}{value}".strip(), len(failed_traits), same, len(others), is_state=key == "state"
+                )
+    only = _only_sentence(failed_traits, passed_traits) if len(passed_traits) > 1 else ""
+    return only or _key_sentence(failed_traits, passed_traits)
+
+
+def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | None = None) -> list[str]:
+    """Return the values of a body that matter for a failure, as ``path: value``, bounded.
+
+    They differ from those of the control, or their key stands in the answer; of a resolved alarm also its times.
+    """
+    tree = _tree(case)
+    if not tree:
+        return []
+    values = dict(_leaves(tree))
+    base = dict(_leaves(_tree(control))) if control else {}
+    changed = [path for path in values if base and base.get(path, ...) != values[path] and _is_telling(path)]
+    removed = [path for path in base if path not in values]
+    text = f"{attempt.body[:_MAX_TEXT_CHARS].decode('utf-8', 'replace')} {attempt.detail} {attempt.traceback}"
+    words = {word for word in _WORD.findall(text) if len(word) >= _MIN_KEY_CHARS}
+    named = [path for path in values if path.rpartition(".")[2] in words]
+    state = [key for key in _STATE_KEYS if key in values] if str(tree.get("alarmStatus")) == "0" else []
+    paths = list(dict.fromkeys([*changed, *named, *state]))[:_MAX_VALUES]
+    lines = [f"{path}: {json.dumps(values[path], ensure_ascii=False)[:_MAX_VALUE_CHARS]}" for path in paths]
+    return [*lines, *(f"{path} is not there" for path in removed[:_MAX_VALUES])]
+
+
+def _sentence(what: str, failed: int, same: int, others: int, *, is_state: bool) -> str:
+    if same:
+        return f"All are {what}; {same} more of these passed. "
+    contrast = {"resolved": "no firing", "firing": "no resolved"}.get(what, "no other") if is_state else "no other"
+    return f"All {failed} {what} failed, {contrast} ({others} passed). "
+
+
+def _key_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> str:
+    """Return which key all failed bodies have or lack, and no passed one."""
+    failed_keys = [set(traits["keys"].split()) for traits in failed]
+    passed_keys = [set(traits["keys"].split()) for traits in passed]
+    lacking = set.intersection(*passed_keys).difference(*failed_keys)
+    having = set.intersection(*failed_keys).difference(*passed_keys)
+    if lacking:
+        return f"All lack {_shortest(lacking)}, which every passed one has. "
+    if having:
+        return f"All have {_shortest(having)}, which no passed one has. "
+    return ""
+
+
+def _only_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> str:
+    """Return what all passed ones are, and no failed one."""
+    for key in ("state", "type", "policy type", "namespace"):
+        values = {traits.get(key) for traits in passed}
+        if len(values) == 1 and None not in values and values.isdisjoint(traits.get(key) for traits in failed):
+            return f"Only {key if key in _NAMED_TRAITS else ''} {values.pop()} passed. ".replace("  ", " ")
+    return ""
+
+
+def _shortest(paths: set[str]) -> str:
+    return min(paths, key=lambda path: (path.count("."), path))
+
+
+def _traits(case: RequestCase) -> dict[str, str]:
+    tree = _tree(case)
+    if not tree:
+        return {}
+    policy, info = (
+        value if isinstance(value, dict) else {} for value in (tree.get("alarmPolicyInfo"), tree.get("alarmObjInfo"))
+    )
+    traits = {
+        "state": {"0": "resolved", "1": "firing"}.get(str(tree.get("alarmStatus"))),
+        "type": tree.get("alarmType") and f"{tree['alarmType']} alarms",
+        "policy type": policy.get("policyType"),
+        "namespace": info.get("namespace"),
+        "keys": " ".join(path for path, _ in _leaves(tree)),
+    }
+    return {key: value for key, value in traits.items() if isinstance(value, str)}
+
+
+def _tree(case: RequestCase | None) -> dict[str, Any]:
+    try:
+        tree = json.loads(case.request.body) if case else {}
+    except (ValueError, RecursionError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def _is_telling(path: str) -> bool:
+    return path.rpartition(".")[2] not in _ARBITRARY_KEYS
