@@ -41,9 +41,8 @@ class StartedReceiver:
     def _masked(self, line: str) -> str:
         credentials = self.target.credentials
         secrets = (credentials.password, credentials.token()) if credentials else ()
-        for secret in secrets:
-            if secret.reveal():
-                line = line.replace(secret.reveal(), MASK)
+        for secret in filter(None, (secret.reveal() for secret in secrets)):
+            line = line.replace(secret, MASK)
         return line
 
 
