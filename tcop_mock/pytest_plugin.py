@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tcop_mock.testing.contract import Contract
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
     from tcop_mock.testing.receiver import Receiver
+    from tcop_mock.testing.run import ReceiverStarter
     from tcop_mock.testing.senders import AsyncSender, Clock, Sender
     from tcop_mock.transport.open import OpenTarget
 
@@ -146,6 +147,15 @@ def tcop_target(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - whatev
     from tcop_mock.testing.settings import configured_target
 
     return configured_target(request.config)
+
+
+@pytest.fixture(scope="session")
+def tcop_run() -> Iterator[ReceiverStarter]:
+    """Starts a receiver in a process of its own: ``tcop_run("python app.py", "/alarms")`` returns its URL."""
+    from tcop_mock.testing.run import receiver_starter
+
+    with receiver_starter() as starter:
+        yield starter
 
 
 @pytest.fixture

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from tcop_mock.contract.managed_receiver import ManagedReceiver
+from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
 from tcop_mock.contract.reproduce import Flag
-from tcop_mock.domain.target import MASK, Target
-from tcop_mock.errors import UsageError
+from tcop_mock.domain.target import MASK
 from tcop_mock.process.command import ReceiverCommand
-from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverProcess, free_port
+from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverProcess
 from tcop_mock.reports.text import one_line
 from tcop_mock.server.caught_hosts import CaughtHosts
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, RunOptions
+    from tcop_mock.domain.target import Target
 
-_LOOPBACK = "127.0.0.1"
-_PATH_ONLY = re.compile(r"(?P<userinfo>[^/]*@)?(?P<path>(?:/.*)?)", re.DOTALL)
 _TAIL_LINES, _TAIL_CHARS = 15, 200
 
 
@@ -46,9 +41,8 @@ class StartedReceiver:
     def _masked(self, line: str) -> str:
         credentials = self.target.credentials
         secrets = (credentials.password, credentials.token()) if credentials else ()
-        for secret in secrets:
-            if secret.reveal():
-                line = line.replace(secret.reveal(), MASK)
+        for secret in filter(None, (secret.reveal() for secret in secrets)):
+            line = line.replace(secret, MASK)
         return line
 
 
@@ -64,7 +58,7 @@ def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> Start
         UsageError: the command, the target or a host is invalid.
     """
     command = ReceiverCommand.parse(options.run or "")
-    address = _address(target)
+    address = target_to_run(target)
     process = ReceiverProcess(command, address.host, address.port, ready_s=wait_s or DEFAULT_READY_S)
     hosts = CaughtHosts.parse(options.catch_hosts) if options.catch else None
     return StartedReceiver(address, ManagedReceiver(process, hosts))
@@ -75,22 +69,3 @@ def run_flags(options: RunOptions) -> list[Flag]:
     flags = [Flag("--run", options.run or "")]
     flags += [] if options.catch else [Flag("--no-catch")]
     return [*flags, *(Flag("--catch-host", host) for host in options.catch_hosts)]
-
-
-def _address(text: str) -> Target:
-    match = _PATH_ONLY.fullmatch(text.removeprefix("http://"))
-    if match:
-        return Target.parse(f"http://{match['userinfo'] or ''}{_LOOPBACK}:{free_port()}{match['path'] or '/'}")
-    target = Target.parse(text)
-    if target.app or target.scheme != "http" or not _is_loopback(target.host):
-        raise UsageError(
-            f"--run starts a receiver on this machine, but TARGET is {target}: write a path such as /alarms, or "
-            "http://127.0.0.1:PORT/alarms for a receiver with a fixed port"
-        )
-    return target
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"

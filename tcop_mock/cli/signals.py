@@ -22,6 +22,8 @@ class Termination:
     def handle(self, _number: int, _frame: FrameType | None) -> None:
         """Do what Ctrl-C does at this moment."""
         self.has_come = True
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts commands in the background so
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
     def exit_code(self, code: int) -> int:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from tcop_mock.domain.target import Target
+from tcop_mock.errors import UsageError
+from tcop_mock.process.receiver_process import free_port
 from tcop_mock.server.catching_proxy import CatchingProxy
 from tcop_mock.server.certificates import CertificateAuthority
 from tcop_mock.server.downstream import DownstreamRecorder
@@ -21,6 +26,10 @@ if TYPE_CHECKING:
     from tcop_mock.contract.observation import ObservationConfig
     from tcop_mock.process.receiver_process import ReceiverProcess
     from tcop_mock.server.caught_hosts import CaughtHosts
+
+
+_LOOPBACK = "127.0.0.1"
+_PATH_ONLY = re.compile(r"(?P<userinfo>[^/]*@)?(?P<path>(?:/.*)?)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -90,3 +99,30 @@ class ManagedReceiver:
             finally:
                 self.end = self.process.end
                 await asyncio.to_thread(self.process.stop)
+
+
+def target_to_run(text: str) -> Target:
+    """Return the address at which a receiver of ours is to listen.
+
+    Args:
+        text: a path, ``USER:PASSWORD@/PATH``, or nothing, for a free port; or a URL of this machine.
+
+    Raises:
+        UsageError: it is on another machine, or no target.
+    """
+    match = _PATH_ONLY.fullmatch(text.removeprefix("http://"))
+    if match:
+        return Target.parse(f"http://{match['userinfo'] or ''}{_LOOPBACK}:{free_port()}{match['path'] or '/'}")
+    target = Target.parse(text)
+    if target.app or target.scheme != "http" or not _is_loopback(target.host):
+        raise UsageError(
+            f"--run starts a receiver on this machine, but TARGET is {target}: write a path such as /alarms, or "
+            "http://127.0.0.1:PORT/alarms for a receiver with a fixed port"
+        )
+    return target
+
+
+def _is_loopback(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"

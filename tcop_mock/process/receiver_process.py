@@ -105,8 +105,7 @@ class ReceiverProcess:
             raise UsageError(
                 f"--run: something listens at {self.address} already; end it, or give a path as TARGET for a free port"
             )
-        self._launch()
-        self._wait_until_ready()
+        self._wait_until_ready(self._launch())
 
     def restart(self) -> None:
         """End the receiver with SIGTERM and start it again at the same port.
@@ -115,8 +114,7 @@ class ReceiverProcess:
             TargetError: it ended, or did not listen in time.
         """
         self._end_processes(signal.SIGTERM)
-        self._launch()
-        self._wait_until_ready()
+        self._wait_until_ready(self._launch())
 
     def kill(self) -> None:
         """End the receiver with SIGKILL, as a crash does."""
@@ -127,7 +125,8 @@ class ReceiverProcess:
         self._ended.set()
         self._end_processes(signal.SIGTERM)
 
-    def _launch(self) -> None:
+    def _launch(self) -> threading.Thread:
+        """Start the process and return the thread that reads its output."""
         arguments = self.command.arguments(self.port)
         environ = {**os.environ, **self.variables, **dict(self.command.variables)}
         environ |= {PORT_VARIABLE: str(self.port), _MARK_VARIABLE: self._mark}
@@ -148,6 +147,7 @@ class ReceiverProcess:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             self._process = process
             self._reader = _read_in_thread(self.output, process.stdout)
+            return self._reader
 
     @staticmethod
     def _launch_problem(program: str, problem: OSError | ValueError) -> str:
@@ -156,20 +156,19 @@ class ReceiverProcess:
         reason = problem.strerror if isinstance(problem, OSError) else problem
         return f"{program!r} cannot be run: {reason}"
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, reader: threading.Thread) -> None:
         deadline = time.monotonic() + self.ready_s
         while not connects(self.host, self.port):
             if self.end or self._ended.is_set():
-                raise TargetError(self._early_end())
+                raise TargetError(self._early_end(reader))
             if time.monotonic() >= deadline:
                 raise TargetError(self._not_ready())
             self._ended.wait(_POLL_S)
         if self.end:
-            raise TargetError(self._early_end())
+            raise TargetError(self._early_end(reader))
 
-    def _early_end(self) -> str:
-        if self._reader:
-            self._reader.join(_JOIN_S)
+    def _early_end(self, reader: threading.Thread) -> str:
+        reader.join(_JOIN_S)
         if self.end == "ended with code 0" and processes_with(_MARK_VARIABLE, self._mark):
             return (
                 f"--run: `{self.command}` ended and left processes in the background; they are ended now. "
@@ -192,7 +191,7 @@ class ReceiverProcess:
     def _end_processes(self, number: signal.Signals) -> None:
         with self._lock:
             process, reader = self._process, self._reader
-            if process is None:
+            if process is None or reader is None:
                 return
             try:
                 if process.poll() is None:
@@ -205,8 +204,7 @@ class ReceiverProcess:
                 for pid in processes_with(_MARK_VARIABLE, self._mark):  # what left the group
                     with contextlib.suppress(OSError):
                         os.kill(pid, signal.SIGKILL)
-            if reader:
-                reader.join(_JOIN_S)
+            reader.join(_JOIN_S)
 
 
 def _read_in_thread(output: OutputBuffer, stream: IO[bytes]) -> threading.Thread:

@@ -48,8 +48,7 @@ class TlsStream:
 
     def write(self, data: bytes, /) -> None:
         """Take bytes."""
-        if data:
-            self._tls.write(data)
+        self._tls.write(data)
         self._writer.write(self._outgoing.read())
 
     async def drain(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
     from tcop_mock.testing.httpserver import CapturedRequest
     from tcop_mock.testing.receiver import Receiver
+    from tcop_mock.testing.run import ReceiverStarter
     from tcop_mock.testing.senders import AsyncSender, Clock, Sender
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Contract",
     "LifecycleFactory",
     "Receiver",
+    "ReceiverStarter",
     "Sender",
 ]
 
@@ -35,6 +37,7 @@ _DEFINING_MODULES = {
     "Contract": "tcop_mock.testing.contract",
     "LifecycleFactory": "tcop_mock.testing.factories",
     "Receiver": "tcop_mock.testing.receiver",
+    "ReceiverStarter": "tcop_mock.testing.run",
     "Sender": "tcop_mock.testing.senders",
 }
 

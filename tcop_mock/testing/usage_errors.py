@@ -12,7 +12,12 @@ from tcop_mock.errors import TcopMockError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PYTEST_WORDING = {"`--wait 30s`": "tcop_contract.check(wait_s=30)"}
+_PYTEST_WORDING = {
+    "`--wait 30s`": "tcop_contract.check(wait_s=30)",
+    "--run": "tcop_run",
+    "--catch-host": "catch_hosts",
+    "--wait gives": "wait_s gives",
+}
 """What the command line calls otherwise."""
 
 

@@ -13,9 +13,11 @@ import pytest
 from incident_receiver import IncidentReceiver, wecom_message
 from receiver_factories import in_thread, server_factory
 
-from tcop_mock.cli.observation import build_observation
+from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
 from tcop_mock.cli.options import ObserverOptions
+from tcop_mock.contract.sql_observer import SqlObserver
 from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.process.output import OutputBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,3 +210,21 @@ def test_nothing_is_seen_where_nobody_asks() -> None:
     ]
     assert build_observation(ObserverOptions(call="json:dumps")).observer is not None
     assert build_observation(ObserverOptions(downstream="[::1]:0")).downstream_address == ("::1", 0)
+
+
+def test_logs_and_databases_are_observers(tmp_path: Path) -> None:
+    """With what a finding's command is to hold: a database with a password is read from the environment."""
+    log = build_observation(ObserverOptions(log=str(tmp_path / "app.log"), effects_path="^told")).observer
+    assert getattr(log, "shows_all", False)
+    output = OutputBuffer()
+    assert build_observation(ObserverOptions(log="-"), output).observer is not None
+    database = ObserverOptions(database="sqlite:///app.db", open_path="incidents: status = 1")
+    config = build_observation(database)
+    assert isinstance(config.observer, SqlObserver)
+    assert observation_notes(config) == []
+    config.observer.was_detected = True
+    assert observation_notes(config) == ["open incidents, as detected: --observe-open 'incidents: status = 1'"]
+    for options in (ObserverOptions(log="-"), ObserverOptions(log="f", open_path="$")):
+        with pytest.raises(UsageError):
+            build_observation(options)
+    assert ("--observe-sql", "sqlite:///app.db", True) in reproduction_flags(database)

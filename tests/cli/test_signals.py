@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 
+import pytest
+
 from tcop_mock.cli.signals import sigterm_as_interrupt
 
 
@@ -20,6 +22,16 @@ def test_sigterm_is_an_interrupt() -> None:
             code = 0
         assert (code, termination.exit_code(1)) == (143, 1)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_sigterm_ends_a_command_in_the_background() -> None:
+    """A shell has it ignore Ctrl-C, and it inherits that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_handler_that_is_there_stays() -> None:

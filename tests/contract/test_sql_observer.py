@@ -367,3 +367,29 @@ def test_postgresql(postgres: str) -> None:
         with observer._engine.connect() as session, pytest.raises(SQLAlchemyError, match="read-only transaction"):
             session.exec_driver_sql("INSERT INTO incidents (doc) VALUES ('1')")
         observer._engine.dispose()
+
+
+def test_rules_are_written_as_the_flag_takes_them(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """Texts, numbers, NULL, and rows that go."""
+    rules = [OpenRule("t", column="a", value=value) for value in ("it's", 0, None)]
+    assert list(map(str, rules)) == ["t: a = 'it''s'", "t: a = 0", "t: a IS NULL"]
+    assert str(OpenRule("t")) == "t: 1 = 1"
+    assert str(OpenRule.parse("t:a=1")) == "t: a=1"
+    assert detect_open([row("t", 1, a=None, b=1)], [row("t", 1, a=None, b=1)]) is None
+    assert str(detect_open([row("t", 1, state="open")], [row("t", 1, state="open")])) == "t: state = 'open'"
+    changes = [({"a": 1.5}, {"a": 2.5}), ({"a": 7}, {"a": 8}), ({"a": True}, {"a": None}), ({"a": None}, {"a": 1})]
+    found = [detect_open([row("t", 1, **fired)], [row("t", 1, **resolved)]) for fired, resolved in changes]
+    assert [str(rule) for rule in found] == ["None", "None", "t: a = True", "t: a IS NULL"]
+    database.execute(INCIDENTS)
+    observer = SqlObserver(url_of(tmp_path), (), OpenRule.parse("incidents: status = 'open'"))
+    assert look(observer).open_incidents == ()
+
+
+def test_urls_that_cannot_be_used() -> None:
+    """Before anything is sent."""
+    for url in ("x", "nosuch://h/db", "sqlite://", "mysql+pymysql://u@127.0.0.1/x"):
+        with pytest.raises(UsageError, match="--observe-sql: "):
+            SqlObserver(url)
+    for text in ("incidents", ""):
+        with pytest.raises(UsageError, match="write TABLE: CONDITION"):
+            OpenRule.parse(text)

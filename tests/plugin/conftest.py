@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import jsonpath_rfc9535  # noqa: F401 - an inner run forgets its imports, and this one works once in a process
 import pytest
+import trustme  # noqa: F401 - as those of ours below
 
 import tcop_mock.api
 import tcop_mock.callbacks.generator
@@ -17,6 +18,7 @@ import tcop_mock.contract.observers
 import tcop_mock.contract.runner
 import tcop_mock.testing.contract
 import tcop_mock.testing.receiver
+import tcop_mock.testing.run
 import tcop_mock.testing.senders
 import tcop_mock.transport.asgi
 import tcop_mock.transport.delivery

@@ -15,6 +15,7 @@ from tcop_mock.server.catching_proxy import CallLog, CatchingProxy
 from tcop_mock.server.caught_hosts import CaughtHosts
 from tcop_mock.server.certificates import CertificateAuthority
 from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.server.tls_stream import TlsStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -350,3 +351,36 @@ def test_one_json_service_is_told_from_another() -> None:
 
     _, recorder, _ = run(talk, hosts=CaughtHosts.parse(["a.example=json", "b.example=json"]))
     assert asyncio.run(recorder.observe("")).count == 1
+
+
+def test_requests_for_tokens_and_of_applications() -> None:
+    """A token is no message; an application of WeCom has a token in place of a robot's key; a host may end in a dot."""
+
+    async def talk(client: Client, _proxy: Any) -> list[bytes]:
+        token = await client.send(post(f"http://{WECOM_HOST}./cgi-bin/gettoken?corpid=c", WECOM_HOST, b""))
+        path = "/cgi-bin/message/send?access_token=t&debug=1"
+        return [token, await client.send(post(f"http://{WECOM_HOST}{path}", WECOM_HOST, WECOM))]
+
+    [token, sent], recorder, _ = run(talk)
+    assert b'"access_token": "tcop-mock"' in token
+    assert b'"errcode": 0' in sent
+    assert len(recorder.messages) == 1
+
+
+def test_a_tls_stream_knows_its_connection(authority: CertificateAuthority) -> None:
+    """As a faulty reply needs its socket; a client that breaks TLS off has ended its request."""
+
+    class Ends:
+        async def read(self, _n: int = -1, /) -> bytes:
+            return b""
+
+        def write(self, data: bytes, /) -> None: ...
+
+        async def drain(self) -> None: ...
+
+        def get_extra_info(self, name: str, default: Any = None, /) -> Any:
+            return name or default
+
+    stream = TlsStream(Ends(), Ends(), authority.server_context("h"), b"\x16\x03\x01\xff\xff no TLS")
+    assert stream.get_extra_info("socket") == "socket"
+    assert asyncio.run(stream.read()) == b""

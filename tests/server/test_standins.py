@@ -246,3 +246,26 @@ def test_the_stubs_accept_what_our_targets_send() -> None:
             )
             for lang in Lang:
                 assert _respond(WECOM, wecom.wecom_message(CallbackView(tree), lang), stubs).note == "errcode 0"
+
+
+def test_discord_and_teams_say_what_is_wrong() -> None:
+    """A message without content, one that is too long, and the ways to accept one."""
+    discord, teams = "/discord/api/webhooks/1/t", "/teams/webhookb2/x"
+    answers = [
+        _respond(discord, {}),
+        _respond(discord, {"content": "x" * 2001}),
+        _respond(f"{discord}?wait=true", {"content": "x"}),
+        _respond(teams, []),
+        _respond("/teams/workflows/x", {"attachments": [1]}),
+    ]
+    assert [answer.reply.status for answer in answers] == [400, 400, 200, 400, 202]
+    assert [answer.is_accepted for answer in answers] == [False, False, True, False, True]
+
+
+def test_slack_has_a_method_for_messages() -> None:
+    """It answers 200 whatever comes, and says in the body whether it took it."""
+    path = "/slack/api/chat.postMessage"
+    answers = [_respond(path, body) for body in ({"channel": "c", "text": "x"}, {"text": "x"}, {"channel": "c"}, [])]
+    assert {answer.reply.status for answer in answers} == {200}
+    assert [answer.note for answer in answers] == ["ok", "channel_not_found", "no_text", "channel_not_found"]
+    assert [answer.is_accepted for answer in answers] == [True, False, False, False]

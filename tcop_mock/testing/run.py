@@ -1,0 +1,93 @@
+"""``tcop_run``: a receiver in a process of its own for a test session, whose calls to other machines are caught."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.process.command import ReceiverCommand
+from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverProcess
+from tcop_mock.server.caught_hosts import CaughtHosts
+from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.testing.usage_errors import target_errors_as_failures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class ReceiverStarter:
+    """Starts receivers; all end with the session.
+
+    Args:
+        stack: ends what was started.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self.observer = DownstreamRecorder()
+        """What the receivers sent to hosts that are caught; return it from ``tcop_observer``."""
+
+    def __call__(
+        self, command: str, path: str = "/", *, wait_s: float = DEFAULT_READY_S, catch_hosts: Iterable[str] = ()
+    ) -> str:
+        """Start a receiver and return its URL, for ``tcop_target``.
+
+        Args:
+            command: the command, without a shell; it listens at ``{port}`` in it, or at ``PORT`` in its environment.
+            path: the path of its webhook, with ``USER:PASSWORD@`` before it if the receiver requires credentials.
+            wait_s: how long it may take to listen.
+            catch_hosts: further hosts to answer for, ``HOST=KIND``.
+        """
+        __tracebackhide__ = True
+        with target_errors_as_failures():
+            target = target_to_run(path)
+            process = ReceiverProcess(ReceiverCommand.parse(command, "tcop_run"), target.host, target.port)
+            process.ready_s = wait_s
+            managed = ManagedReceiver(process, CaughtHosts.parse(catch_hosts))
+            managed.configure(ObservationConfig(downstream=self.observer))
+            self._stack.enter_context(_running(managed))
+        userinfo = path.partition("@")[0]
+        return target.url.replace("://", f"://{userinfo}@", 1) if target.credentials else target.url
+
+
+@contextmanager
+def receiver_starter() -> Iterator[ReceiverStarter]:
+    """Give a starter, and end at last what it started."""
+    with ExitStack() as stack:
+        yield ReceiverStarter(stack)
+
+
+@contextmanager
+def _running(managed: ManagedReceiver) -> Iterator[None]:
+    """Run a receiver and its proxy on an event loop of their own."""
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def hold() -> None:
+        stop = asyncio.Event()
+        async with managed.running():
+            started.set_result((asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(hold())
+        except Exception as problem:  # noqa: BLE001 - raised again in the thread of the test
+            started.set_exception(problem)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        loop, stop = started.result()
+    except BaseException:  # also Ctrl-C while it waits
+        managed.process.stop()
+        raise
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
