@@ -29,8 +29,8 @@ _HEAD = f"""\
 <!-- Written by scripts/profiles.py from contracts/profiles/; change that and run `make docs`. -->
 
 A profile is one published generation of the callback contract: the delivery rules and the envelope of the bodies.
-`--profile NAME` selects one; the default is `{DEFAULT_PROFILE}`. Rules without a source are assumptions, and printed
-with every verdict. [Why each assumption](explanation/assumptions.md) gives the reasons.
+`--profile NAME` selects one; the default is `{DEFAULT_PROFILE}`. Rules without a source are assumptions; every
+report lists them, and `check -v` prints them. [Why each assumption](explanation/assumptions.md) gives the reasons.
 """
 _ACCEPTS = {
     Accept.ANY_2XX: "any status 2xx",

@@ -42,7 +42,7 @@ from tcop_mock.domain.target import Parser, Target
 from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.console import console_for
-from tcop_mock.reports.console_formatters import ConsoleFormatter
+from tcop_mock.reports.console_formatters import ConsoleFormatter, ScreenFormatter
 from tcop_mock.reports.formats import FORMATS
 from tcop_mock.reports.json import check_document, write_json
 from tcop_mock.reports.summary import OverallResult, overall_result
@@ -322,12 +322,23 @@ def _effects_hint(plan: CheckPlan, verdict: Verdict) -> Iterator[str]:
 
 
 @contextmanager
-def progress_listener(level: Level, common: CommonOptions) -> Iterator[EventListener]:
-    """Give the console listener: none with ``--json``, only the end with ``--quiet``."""
+def progress_listener(level: Level, common: CommonOptions, *, shows_commands: bool = True) -> Iterator[EventListener]:
+    """Give the console listener: none with ``--json``, only the end with ``--quiet``, all with ``--verbose``.
+
+    Args:
+        level: level down to which clauses decide the result.
+        common: the flags that choose the listener.
+        shows_commands: whether the receiver is still there for the commands that check it again.
+    """
     if common.as_json:
         yield lambda _event: None
         return
-    with workflow_commands_disabled(), console_for(sys.stdout, ConsoleFormatter(fail_on=level), os.environ) as listen:
+    formatter = (
+        ConsoleFormatter(fail_on=level)
+        if common.verbose
+        else ScreenFormatter(fail_on=level, shows_commands=shows_commands)
+    )
+    with workflow_commands_disabled(), console_for(sys.stdout, formatter, os.environ) as listen:
 
         def print_event(event: RunEvent) -> None:
             if isinstance(event, RunFinished) or not common.quiet:

@@ -116,7 +116,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     metavar="TIME",
     help="Time limit of the run.",
 )
-@common_options(seed=True, profile=True, catalog=True)
+@common_options(seed=True, profile=True, catalog=True, verbose=True)
 def check_command(
     target: str | None,
     *,
@@ -201,7 +201,7 @@ def explain_command(code: str, *, framework: str | None, clause_files: tuple[str
 
 
 @command("demo", examples="tcop-mock demo")
-@common_options(seed=True, profile=True, catalog=True)
+@common_options(seed=True, profile=True, catalog=True, verbose=True)
 def demo_command(*, common: CommonOptions) -> int:
     """Check a built-in receiver with planted bugs, then the corrected one.
 

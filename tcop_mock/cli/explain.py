@@ -102,7 +102,8 @@ async def _demo(catalog: Catalog, common: CommonOptions) -> tuple[Verdict, Verdi
         target = Target.parse(sink.url)
         for line in await _send_some(target, catalog, common):
             show(f"   {line}")
-        show("\n2. The result of the contract (the receiver stops with the demo, so `See it again` will not work)\n")
+        stopped = " (the receiver stops with the demo, so its commands do not work)" if common.verbose else ""
+        show(f"\n2. The result of the contract{stopped}\n")
         broken = await _check(target, catalog, common)
     show("\n3. The same receiver, corrected\n")
     async with HttpServer(correct_receiver) as sink:
@@ -132,7 +133,7 @@ async def _send_some(target: Target, catalog: Catalog, common: CommonOptions) ->
 async def _check(target: Target, catalog: Catalog, common: CommonOptions) -> Verdict:
     plan = CheckPlan(target, catalog, load_clauses(), common.profile, common.seed)
     run = ContractRun(plan, HttpTransport(target), time.perf_counter, asyncio.sleep)
-    with progress_listener(Level.MUST, common) as listen:
+    with progress_listener(Level.MUST, common, shows_commands=False) as listen:
         async for event in run.events():
             listen(event)
     return run.verdict("not run")

@@ -46,6 +46,7 @@ class CommonOptions:
     """Name of the profile; ``None``: none was given, and the command finds the one that fits."""
     catalog_folders: tuple[str, ...] = ()
     quiet: bool = False
+    verbose: bool = False
 
     @cached_property
     def seed(self) -> int:
@@ -265,7 +266,12 @@ def _with_all(decorators: Iterable[Decorator]) -> Decorator:
 
 
 def common_options(
-    *, seed: bool | int = False, profile: bool = False, finds_profile: bool = False, catalog: bool = False
+    *,
+    seed: bool | int = False,
+    profile: bool = False,
+    finds_profile: bool = False,
+    catalog: bool = False,
+    verbose: bool = False,
 ) -> Decorator:
     """Add ``--json``, ``--quiet`` and ``--debug``, and others where a command uses them; pass ``common``.
 
@@ -274,6 +280,7 @@ def common_options(
         profile: whether it depends on the profile.
         finds_profile: whether it finds the profile of each body, unless one is given.
         catalog: whether it reads the catalogue.
+        verbose: whether it prints the result of a check.
     """
     default_seed = None if isinstance(seed, bool) else seed
     decorators = [option("--json", "as_json", group=COMMON, is_flag=True, help="Print one versioned JSON document.")]
@@ -313,6 +320,16 @@ def common_options(
                 multiple=True,
                 metavar="DIR",
                 help="Folder with your own catalogue entries; repeatable.",
+            )
+        )
+    if verbose:
+        decorators.append(
+            option(
+                "-v",
+                "--verbose",
+                group=COMMON,
+                is_flag=True,
+                help="Print each clause, and all findings with request, answer, curl command and source.",
             )
         )
     decorators += [

@@ -105,6 +105,7 @@ def _finding(
             "" if first.scenario else replay_command(first.case, context),
             () if context.target.parser or first.scenario else tuple(_reproduced_requests(cases, context.target)),
         ),
+        extent=f"{frequency}. {pattern}".rstrip(),
         cause=text if first.attempt.parse_errors else first.cause or text,
         cases=() if any(failure.attempt.status is None for failure in group) else tuple(other.title for other in group),
         exchanges=tuple(itertools.islice(_exchanges_of(group, context.target), _MAX_EXCHANGES)),

@@ -107,6 +107,8 @@ class Finding:
     evidence: str
     """The request and the answer, bounded, without credentials."""
     reproduction: Reproduction
+    extent: str = ""
+    """How many cases show it, and what these have in common."""
     cause: str = ""
     """What went wrong, in words that know nothing of the cases."""
     cases: tuple[str, ...] = ()

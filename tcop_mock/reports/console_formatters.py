@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.load_summary import LoadFinished, LoadStarted, SecondElapsed
-from tcop_mock.domain.verdict import INTERRUPTED, ClauseFinished, ClauseStarted, ClauseStatus, RunFinished, RunStarted
-from tcop_mock.reports import load_text, text
+from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, ClauseStatus, RunFinished, RunStarted
+from tcop_mock.reports import load_text, screen, text
 from tcop_mock.reports.findings import clause_details, known_findings
 from tcop_mock.reports.text import styled_line
 
@@ -38,7 +38,7 @@ class EventFormatter(Protocol[EventT_contra]):
 
 
 class ConsoleFormatter:
-    """Formatter of a check: one line per clause when it finishes, and the report at the end."""
+    """Formatter of a check in full: one line per clause when it finishes, and all findings at the end."""
 
     def __init__(self, *, fail_on: Level = Level.MUST) -> None:
         """Create a formatter. Clauses down to ``fail_on`` decide the result of the run."""
@@ -86,13 +86,13 @@ class ConsoleFormatter:
 
     def _final_lines(self, verdict: Verdict, width: int) -> list[StyledLine]:
         """Begin with the results that had no event; clauses that an interrupt ended are one line."""
-        unfinished = [one for one in verdict.results if one.reason == INTERRUPTED and one.status is ClauseStatus.ERROR]
-        finished = [one for one in verdict.results if one not in unfinished]
-        lines = [line for result in finished for line in self._clause_lines(result, width)]
-        if unfinished:
-            lines.append(styled_line(f"Interrupted: {text.pluralize(len(unfinished), 'clause')} without a result."))
-        errors = (result for result in finished if result.status is ClauseStatus.ERROR)
-        lines += text.error_lines(errors, width, self._fail_on)
+        lines = [
+            line
+            for result in verdict.results
+            if not text.is_interrupted(result)
+            for line in self._clause_lines(result, width)
+        ]
+        lines += text.error_lines(verdict.results, width, self._fail_on)
         lines += text.skipped_lines(verdict.results, width)
         lines.append(styled_line())
         for result in verdict.results:
@@ -102,6 +102,30 @@ class ConsoleFormatter:
         lines += [*text.assumption_lines(verdict, width), *text.run_lines(verdict, width)]
         lines += text.note_lines(verdict, width)
         return [*lines, *text.conclusion_lines(verdict, width, self._fail_on)]
+
+
+class ScreenFormatter(ConsoleFormatter):
+    """Formatter of a check on one screen: at the end counts, the first findings in short, and the result."""
+
+    def __init__(self, *, fail_on: Level = Level.MUST, shows_commands: bool = True) -> None:
+        """Create a formatter.
+
+        Args:
+            fail_on: level down to which clauses decide the result of the run.
+            shows_commands: whether the receiver is still there for the commands that check it again.
+        """
+        super().__init__(fail_on=fail_on)
+        self._shows_commands = shows_commands
+
+    def format_event(self, event: RunEvent, width: int) -> list[StyledLine]:
+        """Return the header, or the whole result."""
+        match event:
+            case RunStarted():
+                return screen.header_lines(event, width)
+            case RunFinished(verdict):
+                return screen.result_lines(verdict, width, self._fail_on, shows_commands=self._shows_commands)
+            case _:
+                return []
 
 
 class LoadConsoleFormatter:

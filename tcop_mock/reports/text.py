@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.domain.verdict import INTERRUPTED, ClauseStatus
 from tcop_mock.reports import summary
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, any_must_checked, is_gating, overall_result
@@ -269,12 +269,21 @@ def note_lines(verdict: Verdict, width: int) -> list[StyledLine]:
     return [*lines, styled_line()] if lines else []
 
 
-def error_lines(results: Iterable[ClauseResult], width: int, fail_on: Level) -> list[StyledLine]:
-    """Return the clauses that could not be checked; those with equal reasons in one line."""
+def is_interrupted(result: ClauseResult) -> bool:
+    """Return whether a clause has no result because the run was interrupted."""
+    return result.status is ClauseStatus.ERROR and result.reason == INTERRUPTED
+
+
+def error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) -> list[StyledLine]:
+    """Return the clauses that could not be checked; those with equal reasons, or interrupted, in one line."""
     by_reason: dict[str, list[ClauseResult]] = {}
     for result in results:
-        by_reason.setdefault(reason_text(result), []).append(result)
+        if result.status is ClauseStatus.ERROR and not is_interrupted(result):
+            by_reason.setdefault(reason_text(result), []).append(result)
     lines: list[StyledLine] = []
+    interrupted_count = sum(map(is_interrupted, results))
+    if interrupted_count:
+        lines.append(styled_line(f"Interrupted: {pluralize(interrupted_count, 'clause')} without a result."))
     for reason, equal in by_reason.items():
         if len(equal) == 1:
             lines += clause_lines(equal[0], width, fail_on)
@@ -296,16 +305,24 @@ def error_lines(results: Iterable[ClauseResult], width: int, fail_on: Level) -> 
 
 def conclusion_lines(verdict: Verdict, width: int, fail_on: Level) -> list[StyledLine]:
     """Return the seed, and the last line with counts and result, which is never wrapped."""
-    style = {
+    return [
+        *paragraph(f"Seed {verdict.seed} sends the same requests again.", width),
+        styled_line(result_text(verdict, fail_on), result_style(verdict, fail_on)),
+    ]
+
+
+def result_text(verdict: Verdict, fail_on: Level) -> str:
+    """Return the number of clauses by status, and the overall result."""
+    return f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}"
+
+
+def result_style(verdict: Verdict, fail_on: Level) -> Style:
+    """Return the style of the overall result."""
+    return {
         OverallResult.KEPT: Style.GOOD,
         OverallResult.BROKEN: Style.BAD,
         OverallResult.INCONCLUSIVE: Style.WARNING,
     }[overall_result(verdict, fail_on)]
-    seed_text = f"Seed {verdict.seed} sends the same requests again."
-    return [
-        *paragraph(seed_text, width),
-        styled_line(f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}", style),
-    ]
 
 
 def count_summary(verdict: Verdict) -> str:

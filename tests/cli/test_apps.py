@@ -73,7 +73,7 @@ def test_an_app_s_traceback_is_shown_without_its_password(tcop: RunCommand, modu
     target = f"ops:hunter2-x@{module}:broken"
     send = ("send", "cvm/basic-monitoring", "--to", target, "--attempts", "1")
     text, document = tcop(*send), tcop(*send, "--json")
-    check = tcop("check", target, "--clauses", "TCM101", "--seed", "7")
+    check = tcop("check", target, "--clauses", "TCM101", "--seed", "7", "-v")
     assert (text.exit_code, document.exit_code, check.exit_code) == (1, 1, 1)
     assert "attempt 1: rejected 500 after " in text.stdout
     assert "  Traceback (most recent call last):" in text.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import socket
 import time
 from contextlib import ExitStack
@@ -64,7 +65,7 @@ def failed(done: CommandResult) -> set[str]:
 @pytest.mark.proof
 def test_an_honest_receiver_keeps_the_contract(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """A receiver without credentials passes every clause that can be run, is told so in the end, and the code is 0."""
-    done = tcop("check", opened(SERVERS["answers-200"]), *SEED)
+    done = tcop("check", opened(SERVERS["answers-200"]), "--verbose", *SEED)
     passed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("PASS ")]
     assert sorted(passed) == OPEN_CODES
     assert "The contract is kept as far as answers show; 26 clauses about" in done.stdout.splitlines()[-1]
@@ -258,13 +259,31 @@ def test_the_seed_repeats_a_run(tcop: RunCommand, opened: Callable[[ReceiverFact
 
 
 def test_quiet_tells_no_progress(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """With --quiet the run is told when it has ended: no head line, the results, the findings and the verdict."""
+    """With --quiet the run is told when it has ended: no head line, the findings and the verdict."""
     url = opened(ACKNOWLEDGES_GET)
     loud, quiet = (tcop("check", url, "--clauses", f"{SHOULD},TCM104", *flags, *SEED) for flags in ((), ("-q",)))
     assert "checks" in loud.stdout.splitlines()[0]
     assert "checks http" not in quiet.stdout
-    assert f"== {SHOULD} " in quiet.stdout
+    assert f"FAIL {SHOULD} " in quiet.stdout
     assert "2 clauses: 1 passed, 1 failed" in quiet.stdout
+
+
+def test_verbose_tells_all(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:
+    """With -v standard output has what the text report has, which is the same with and without -v.
+
+    Without -v there is no evidence, and a command shows it.
+    """
+    url, report = opened(ACKNOWLEDGES_GET), tmp_path / "report.txt"
+    call = ("check", url, "--clauses", f"{SHOULD},TCM104", *SEED)
+    short = tcop(*call, "--report", f"text={report}")
+    written = " ".join(report.read_text(encoding="utf-8").split())
+    [again] = [line.partition("again: ")[2] for line in short.stdout.splitlines() if "again: " in line]
+    whole = tcop(*shlex.split(again)[1:])
+    for text in (f"== {SHOULD} ", "> GET / HTTP/1.1", "curl -sS", "Source: ", "Assumed by profile", "Libraries: "):
+        assert (text in written, text in whole.stdout, text in short.stdout) == (True, True, False)
+    assert "PASS TCM104" in written
+    assert "PASS" not in short.stdout
+    assert short.exit_code == tcop(*call, "-v").exit_code == 0
 
 
 def test_reports_are_written(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:

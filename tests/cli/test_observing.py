@@ -42,7 +42,7 @@ def test_a_url_shows_what_a_receiver_does(tcop: RunCommand, opened: Callable[[Re
     url = opened(server_factory(lambda: IncidentReceiver("ignores-resolves")))
     done = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES, "--json")
     assert (done.exit_code, results(done.document)) == (1, {"TCM501": "pass", "TCM505": "fail"})
-    shown = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES[:4])
+    shown = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES[:4], "-v")
     assert "it is resolved: 1 open incident in place of 0" in shown.stdout
     assert "answered 200; 1 effect, 1 open" in shown.stdout
 

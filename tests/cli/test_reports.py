@@ -72,7 +72,9 @@ def test_what_is_new_beside_it_does(tcop: RunCommand, opened: Callable[[Receiver
     text = " ".join(done.stdout.split())
     assert "answered 418" in text
     assert "answered 302" in text
-    assert "known since 20" in text
+    assert "Known findings: TCM" in text
+    whole = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline), "-v")
+    assert "known since 20" in " ".join(whole.stdout.split())
 
 
 def test_a_baseline_is_kept_by_flags(
@@ -206,7 +208,7 @@ def test_github_is_told(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     summary.write_text("of another step\n", encoding="utf-8")
     report = summary.with_name("r.md")
-    done = tcop("check", opened(ZERO), *CLAUSES, "--report", f"markdown={report}")
+    done = tcop("check", opened(ZERO), *CLAUSES, "--report", f"markdown={report}", "-v")
     written = report.read_text(encoding="utf-8")
     assert summary.read_text(encoding="utf-8") == f"of another step\n{written}"
     first, *between, last = done.stdout.splitlines()
