@@ -44,8 +44,9 @@ class Rows:
         self.learned: tuple[Sequence[Any], Sequence[Any]] | None = None
         self.has_to_learn = True
 
-    async def receive(self, request: OutgoingRequest, *, deadline_s: float) -> Attempt:
+    async def receive(self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
         """Keep the state of an alarm, and answer."""
+        del intended_s
         alarm = json.loads(request.body)
         name, state = alarm["alarmObjInfo"]["dimensions"]["objId"], str(alarm["alarmStatus"])
         asyncio.get_running_loop().call_later(self.late_s, self.states.__setitem__, name, state)
