@@ -165,7 +165,13 @@ def _curl_commands(cases: Sequence[RequestCase], target: Target, *, insecure: bo
     return "\n".join(commands) if all(commands) and len(commands) <= _MAX_CURL_COMMANDS else ""
 
 
+_UNREPORTED_VARIANTS = frozenset({CredentialVariant.BEARER, CredentialVariant.MALFORMED})
+
+
 def _reproduced_requests(cases: Sequence[RequestCase], target: Target) -> Iterator[ReproducedRequest]:
+    """Yield the requests that show a finding; nothing if a report cannot hold one: it masks Authorization."""
+    if any(case.credential_variant in _UNREPORTED_VARIANTS or case.request.lower_case_names for case in cases):
+        return
     for case in cases:
         variant = case.credential_variant if case.request.credentials else CredentialVariant.NONE
         request = replace(case.request, credentials=None)

@@ -243,7 +243,8 @@ class ContractRun:
             self.transport, self.sleep, preflight.deadline_s, AssertionContext(slow=preflight.slow), preflight.in_flight
         )
         if is_refused(preflight.attempt):
-            answer = describe_response(preflight.attempt)
+            reasons = preflight.attempt.parse_errors
+            answer = reasons[0].message if reasons else describe_response(preflight.attempt)
             parallel_runner.all_refused = f"no callback of the catalogue is accepted, a plain one is {answer} (TCM101)"
         sequential_runner = parallel_runner.sequential() if preflight.attempt.accepted else None
         observation: EffectObservation | None = None

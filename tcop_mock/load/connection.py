@@ -180,7 +180,7 @@ class PooledConnection(asyncio.BufferedProtocol):
         self.status = reader.status
         if reader.is_complete:
             self.outcome = Outcome.from_status(reader.status)
-            self.finish(is_reusable=reader.is_reusable and not self.is_blocked)
+            self.finish(is_reusable=reader.is_reusable and not reader.trailing_bytes and not self.is_blocked)
 
     def eof_received(self) -> None:
         """Handle the end of the received data, which is valid only for a response without a length."""

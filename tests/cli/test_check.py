@@ -452,7 +452,7 @@ def test_a_pace_keeps_requests_apart(
     """Whatever its unit, a rate is a time between two requests; none is no time."""
     plans: list[CheckPlan] = []
 
-    def record(plan: CheckPlan, transport: Transport, _on_event: object) -> CheckRun:
+    def record(plan: CheckPlan, transport: Transport, _on_event: object, **_options: object) -> CheckRun:
         plans.append(plan)
         return CheckRun(ContractRun(plan, transport, time.perf_counter, asyncio.sleep).verdict("not run"))
 

@@ -90,6 +90,8 @@ OTHERWISE = {
     "TCM107-answers-202": 202,
     "TCM203-splits-at-every-colon": 500,
     "TCM203-reads-latin-1": 401,
+    "TCM203-compares-the-percent-encoded-text": 401,
+    "TCM203-knows-the-password-after-its-last-colon": 401,
     "TCM301-status-must-be-a-number": 422,
 }
 
