@@ -300,7 +300,9 @@ class EffectRunner:
         """Send repeatedly during a restart until the receiver accepts, as the retries of TCOP do."""
         attempts: list[Attempt] = []
         try:
-            while not (restart.done() and attempts and _is_accepted(attempts[-1])) and len(attempts) < _MAX_TRIES:
+            is_restarted = False
+            while not (is_restarted and _is_accepted(attempts[-1])) and len(attempts) < _MAX_TRIES:
+                is_restarted = restart.done()  # what was accepted before is no answer of the new process
                 attempts.append(await self._send_request(case.request))
                 await self.sleep(_RETRY_INTERVAL_S)
             await restart

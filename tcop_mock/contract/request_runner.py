@@ -30,6 +30,9 @@ _BACKGROUND_HEAD_START_S = 0.2
 _UNASSERTED_DEADLINE_S = 1.0
 """How long to wait for the response to a case without assertions."""
 _MAX_UNANSWERED = 12
+
+_MAX_REPETITION_S = 10.0
+"""How long one case is repeated alone: 24 repetitions of a slow response would take minutes."""
 """After this number of cases without a response, the other cases of the clause are not sent."""
 _MAX_UNANSWERED_SEQUENTIAL = 2
 _MAX_BACKOFFS = 10
@@ -162,7 +165,7 @@ class RequestRunner:
         Returns:
             How often it was sent, and the last attempt's failure; None if the failure never occurred again.
         """
-        deadline_s = self.deadline_s * test.deadline_factor
+        deadline_s, spent_s = self.deadline_s * test.deadline_factor, 0.0
         for number in range(1, times + 1):
             case = replace(failure.case, request=_in_new_session(failure.case.request, number))
             attempt = await self._send(case, deadline_s, full_response=_needs_full_response(clause))
@@ -170,6 +173,9 @@ class RequestRunner:
             for repeated in (again for text in texts for again in failures_of(case, attempt, text)):
                 if repeated.text == failure.text:
                     return number, repeated
+            spent_s += attempt.duration_s
+            if spent_s >= _MAX_REPETITION_S:
+                return number, None
         return times, None
 
     def _judge(
@@ -303,7 +309,8 @@ class RequestRunner:
                 if is_fired_first and case.firing:
                     await self.transport(case.firing, deadline_s=self.deadline_s)
                 attempt = await self._send_with_backoff(case, deadline_s, full_response=full_response)
-                self._unanswered[clause.code] += attempt.outcome in _UNANSWERED_OUTCOMES and attempt.status is None
+                is_unanswered = attempt.status is None or full_response
+                self._unanswered[clause.code] += is_unanswered and attempt.outcome in _UNANSWERED_OUTCOMES
                 results.append(CaseResult(case, attempt))
 
         await asyncio.gather(*map(send_one, group.cases))

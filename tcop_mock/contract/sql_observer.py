@@ -410,7 +410,7 @@ def _synchronous(url: sa.URL) -> sa.URL:
 def _bound_time(link: sa.Connection, seconds: float) -> None:
     """Bound statements of SQLite, which has no setting for that."""
     connection: Any = link.connection.driver_connection
-    if link.dialect.name == "sqlite" and hasattr(connection, "set_progress_handler"):
+    if hasattr(connection, "set_progress_handler"):
         until_s = time.monotonic() + seconds
         connection.set_progress_handler(lambda: time.monotonic() > until_s, _SQLITE_STEPS)
 

@@ -201,10 +201,17 @@ class ReceiverProcess:
             finally:  # also after another Ctrl-C
                 _signal_group(process.pid, signal.SIGKILL)
                 process.wait()
-                for pid in processes_with(_MARK_VARIABLE, self._mark):  # what left the group
-                    with contextlib.suppress(OSError):
-                        os.kill(pid, signal.SIGKILL)
+                self._kill_escaped()
             reader.join(_JOIN_S)
+
+    def _kill_escaped(self) -> None:
+        """Kill what left the process group, and wait until it is gone."""
+        until_s = time.monotonic() + _JOIN_S
+        while (pids := processes_with(_MARK_VARIABLE, self._mark)) and time.monotonic() < until_s:
+            for pid in pids:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(_POLL_S)
 
 
 def _read_in_thread(output: OutputBuffer, stream: IO[bytes]) -> threading.Thread:

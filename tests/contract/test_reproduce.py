@@ -309,3 +309,33 @@ def test_curl_sends_other_schemes_and_lower_case_names() -> None:
     assert "'content-type: application/json' -H 'content-length: 2'" in lower
     empty = RequestCase("x", replace(request, credentials=None, headers=(("Authorization", ""),)))
     assert "-H 'Authorization;'" in curl_command(empty, target)
+
+
+RUN_FLAG = Flag("--run", "uvicorn app:app --port {port}")
+
+
+def test_a_receiver_that_the_run_started_is_started_again() -> None:
+    """With its path in place of a port that is gone; for the same reason there is no replay."""
+    clause = find_clause(load_clauses(), "TCM302")
+    source = ReproductionContext(clause, TARGET, 7, "2023", test=ClauseTest((CaseGroup((ONE,)),)), flags=(RUN_FLAG,))
+    words = shlex.split(check_command(source))
+    assert words[:3] == ["tcop-mock", "check", TARGET.path]
+    assert words[-2:] == list(RUN_FLAG[:2])
+    assert replay_command(ONE, source) == ""
+
+
+def test_a_command_or_a_database_with_a_secret_is_left_to_the_environment() -> None:
+    """A database without one is shown."""
+    clause = find_clause(load_clauses(), "TCM505")
+    shown = Flag("--observe-sql", "sqlite:///app.db", observes_effects=True)
+    hidden = Flag("--observe-sql", "postgresql://me:s3cret@h/db", observes_effects=True)
+    lines = [
+        check_command(ReproductionContext(clause, TARGET, 7, "2023", flags=(flag,)))
+        for flag in (Flag("--run", "A=s3cret x"), Flag("--run", "x --password s3cret"), hidden, shown)
+    ]
+    assert [line.rpartition(" --")[2] for line in lines] == [
+        'run "$RUN"',
+        'run "$RUN"',
+        'observe-sql "$OBSERVE_SQL"',
+        "observe-sql sqlite:///app.db",
+    ]

@@ -13,7 +13,8 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
@@ -34,9 +35,9 @@ INCIDENTS = "CREATE TABLE incidents (id INTEGER PRIMARY KEY, what TEXT, status T
 _RUNNERS: list[asyncio.Runner] = []
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def _runner() -> Iterator[None]:
-    """Have one event loop for all looks, as a check has."""
+    """Have one event loop for all looks of a test, as a check has."""
     with asyncio.Runner() as runner:
         _RUNNERS[:] = [runner]
         yield
@@ -377,6 +378,7 @@ def test_rules_are_written_as_the_flag_takes_them(tmp_path: Path, database: sqli
     assert str(OpenRule.parse("t:a=1")) == "t: a=1"
     assert detect_open([row("t", 1, a=None, b=1)], [row("t", 1, a=None, b=1)]) is None
     assert str(detect_open([row("t", 1, state="open")], [row("t", 1, state="open")])) == "t: state = 'open'"
+    changes: list[tuple[dict[str, Any], dict[str, Any]]]
     changes = [({"a": 1.5}, {"a": 2.5}), ({"a": 7}, {"a": 8}), ({"a": True}, {"a": None}), ({"a": None}, {"a": 1})]
     found = [detect_open([row("t", 1, **fired)], [row("t", 1, **resolved)]) for fired, resolved in changes]
     assert [str(rule) for rule in found] == ["None", "None", "t: a = True", "t: a IS NULL"]
@@ -393,3 +395,18 @@ def test_urls_that_cannot_be_used() -> None:
     for text in ("incidents", ""):
         with pytest.raises(UsageError, match="write TABLE: CONDITION"):
             OpenRule.parse(text)
+
+
+def test_other_databases_bound_their_statements_themselves() -> None:
+    """Their connections have no handler of progress."""
+    link = SimpleNamespace(connection=SimpleNamespace(driver_connection=object()))
+    sql_observer._bound_time(cast("Any", link), 1.0)
+
+
+def test_one_whose_rows_go_has_no_column(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """All its rows are open."""
+    database.execute(INCIDENTS)
+    observer = SqlObserver(url_of(tmp_path), (), OpenRule("incidents"))
+    look(observer)
+    database.execute("INSERT INTO incidents (what) VALUES ('ins-1')")
+    assert look(observer).open_count == 1

@@ -265,7 +265,8 @@ def test_discord_and_teams_say_what_is_wrong() -> None:
 def test_slack_has_a_method_for_messages() -> None:
     """It answers 200 whatever comes, and says in the body whether it took it."""
     path = "/slack/api/chat.postMessage"
-    answers = [_respond(path, body) for body in ({"channel": "c", "text": "x"}, {"text": "x"}, {"channel": "c"}, [])]
+    bodies: list[Any] = [{"channel": "c", "text": "x"}, {"text": "x"}, {"channel": "c"}, []]
+    answers = [_respond(path, body) for body in bodies]
     assert {answer.reply.status for answer in answers} == {200}
     assert [answer.note for answer in answers] == ["ok", "channel_not_found", "no_text", "channel_not_found"]
     assert [answer.is_accepted for answer in answers] == [True, False, False, False]
