@@ -209,9 +209,9 @@ def no_html_echo(attempt: Attempt, _context: AssertionContext, *, text: str) -> 
     """
     headers = {name.lower(): value.strip().lower() for name, value in attempt.headers}
     media_type = headers.get("content-type", "").partition(";")[0].strip()
-    is_rendered = media_type in _RENDERED_TYPES or (
-        not media_type and headers.get("x-content-type-options") != "nosniff"
-    )
+    is_sniffed = not media_type and headers.get("x-content-type-options") != "nosniff"
+    starts_as_html = attempt.body.lstrip().startswith(b"<")  # where a browser takes unlabelled text for HTML
+    is_rendered = media_type in _RENDERED_TYPES or (is_sniffed and starts_as_html)
     return "the answer repeats HTML of the body unescaped" if is_rendered and text.encode() in attempt.body else None
 
 

@@ -107,6 +107,7 @@ def test_an_echo_is_found_however_it_is_escaped(text: str) -> None:
         ("retcode_zero", {"connection_closed_ok": True}, DROPPED, None),
         ("no_html_echo", {"text": "<b>"}, ACKED | {"body": b"<b>"}, "the answer repeats HTML of the body unescaped"),
         ("no_html_echo", {"text": "<b>"}, ACKED | {"body": b"&lt;b>", "headers": HTML}, None),
+        ("no_html_echo", {"text": "<b>"}, ACKED | {"body": b'{"sessionId": "<b>"}'}, None),
         ("no_html_echo", {"text": "<b>"}, ACKED | {"body": b"<b>", "headers": (("content-type", "text/plain"),)}, None),
         (
             "no_html_echo",

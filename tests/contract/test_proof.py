@@ -53,7 +53,7 @@ ALSO = {
     "TCM108-answers-ok": {"TCM117"},
     "TCM108-answers-true": {"TCM117"},
     "TCM114-reads-once": {"TCM315"},
-    "TCM301-status-must-be-a-number": {"TCM101"},
+    "TCM301-status-must-be-a-number": {"TCM101", "TCM317"},
     "TCM301-vport-must-be-text": {"TCM101"},
     "TCM301-notify-period-of-an-event-must-be-a-number": {"TCM317", "TCM318"},
     "TCM302-zero-text-when-resolved": {"TCM317"},
@@ -69,6 +69,7 @@ ALSO = {
     "TCM317-divides-by-the-duration-of-an-event": {"TCM318"},
     "TCM305-needs-one-spelling-of-the-instance-id": {"TCM320"},
     "TCM308-knows-two-types": {"TCM320"},
+    "TCM320-wants-dimensions": {"TCM319"},
 }
 """Bugs that also break other clauses: they post such bodies, too, or no callback is accepted at all."""
 LOCKED = {name for name in MUTANTS if name.startswith("TCM203")}

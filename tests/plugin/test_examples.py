@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,8 +54,9 @@ def test_a_planted_bug_is_told(project: str, clause: str, hints: list[str]) -> N
     """With a bug planted, just the contract's clause about it fails, and says what to mend and how to see it again."""
     done = run(project, "--planted", "-k", "contract", "-p", "no:xdist", "--show-capture=no")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.count("SUBFAILED") == 1
-    assert f"SUBFAILED[{clause}]" in done.stdout
+    # a resolve of TCM506 is rejected, too, and TCM101, which would report that, is not among the few
+    also = ["TCM506 instance-isolation"] if clause.startswith("TCM302") else []
+    assert re.findall(r"SUBFAILED\[(.*?)\]", done.stdout) == [clause, *also]
     assert [hint for hint in hints if hint not in done.stdout] == []
 
 

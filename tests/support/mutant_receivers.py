@@ -11,6 +11,7 @@ import hmac
 import json
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -259,7 +260,11 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
         )
     ),
     "TCM410-repeats-a-broken-body": with_changed_reply(
-        lambda request, reply: replace(reply, body=b"not JSON: " + request.body) if reply.status == 400 else None
+        lambda request, reply: (
+            replace(reply, body=b"not JSON: " + request.body, headers=(("Content-Type", "text/html"),))
+            if reply.status == HTTPStatus.BAD_REQUEST
+            else None
+        )
     ),
 }
 """Handlers with a bug in reading bodies."""
