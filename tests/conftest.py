@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import sysconfig
-from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -33,20 +32,19 @@ if _folder != Path(sysconfig.get_path("purelib")):
     os.environ["PYTHONPATH"] = str(_folder)
 
 
-MEASURED_CASES = 8
-"""Of each parametrized test, coverage is measured in so many cases; the others take the same ways."""
+MANY_CASES, MEASURED_CASES = 76, 8
+"""Of a test with many cases (one for each shape, clause or mutant), coverage is measured in the first of them only."""
 _unmeasured: set[str] = set()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Choose the tests in which no coverage is measured: proofs, and the later cases of parametrized tests."""
-    cases: Counter[str] = Counter()
+    """Choose the tests in which no coverage is measured: proofs, and the later cases of tests with many."""
+    cases: dict[str, list[str]] = {}
     for item in items:
-        test = item.nodeid.partition("[")[0]
-        cases[test] += 1
-        if item.get_closest_marker("proof") or cases[test] > MEASURED_CASES:
-            _unmeasured.add(item.nodeid)
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item.nodeid)
+    _unmeasured.update(item.nodeid for item in items if item.get_closest_marker("proof"))
+    _unmeasured.update(case for many in cases.values() if len(many) > MANY_CASES for case in many[MEASURED_CASES:])
 
 
 @pytest.hookimpl(wrapper=True)

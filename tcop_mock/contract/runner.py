@@ -134,6 +134,8 @@ class ContractRun:
     """The outcomes of the clauses that sent requests, by code."""
     _is_alive_checked: bool = False
     """Whether a plain callback was sent just before the malformed bodies."""
+    _was_alive: bool = True
+    """Whether that one was accepted."""
     _plain: PlainCallback = field(default_factory=PlainCallback)
     _notes: list[str] = field(default_factory=list)
     """Notes of the verdict."""
@@ -255,10 +257,9 @@ class ContractRun:
                     if phase is Phase.MAIN:
                         observation = self._observation = await self._open_observation(preflight, deadline)
                     unrunnable = await self._unrunnable(phase, observation, factory, preflight)
-                    if self._needs_liveness_check(phase, {result.clause.code for result in unrunnable}):
-                        plain_request = factory.plain_case().request
-                        attempt = await self.transport(plain_request, deadline_s=preflight.deadline_s)
-                        parallel_runner.context = parallel_runner.context._replace(alive_before=attempt.accepted)
+                    checked_codes = {result.clause.code for result in unrunnable}
+                    is_alive = await self._check_alive(phase, checked_codes, factory, preflight)
+                    parallel_runner.context = parallel_runner.context._replace(alive_before=is_alive)
             except TimeoutError:
                 unrunnable = [
                     ClauseResult(clause, ClauseStatus.ERROR, missing=_OUT_OF_TIME)
@@ -322,13 +323,15 @@ class ContractRun:
         self._results[clause.code] = self._result(clause, outcome)
         return [RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses), *self._final_events()]
 
-    def _needs_liveness_check(self, phase: Phase, unrunnable_codes: Collection[str]) -> bool:
-        """Return whether a plain callback is sent before a phase, whose clauses ask whether it is still accepted."""
-        if all(clause.code in unrunnable_codes for clause in self._pending_clauses(phase)):
-            return False
+    async def _check_alive(
+        self, phase: Phase, unrunnable_codes: Collection[str], factory: CaseFactory, preflight: Preflight
+    ) -> bool:
+        """Return whether a plain callback was accepted before the malformed bodies; send it if a phase needs it."""
         is_needed = phase in _LIVENESS_CHECK_PHASES or (phase is Phase.FINAL and not self._is_alive_checked)
-        self._is_alive_checked |= is_needed
-        return is_needed
+        if is_needed and any(clause.code not in unrunnable_codes for clause in self._pending_clauses(phase)):
+            attempt = await self.transport(factory.plain_case().request, deadline_s=preflight.deadline_s)
+            self._is_alive_checked, self._was_alive = True, attempt.accepted
+        return self._was_alive
 
     async def _find_plain(self, preflight: Preflight, deadline: float) -> Preflight:
         """Find a callback that the receiver accepts, for the clauses that need a plain one."""

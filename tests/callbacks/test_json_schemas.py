@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -264,3 +265,9 @@ def test_the_open_schemas_are_valid(kind: str) -> None:
     schema = open_schema(kind)
     jsonschema.Draft202012Validator.check_schema(schema)
     assert "Source: " in schema["description"]
+
+
+def test_dimensions_that_are_neither_texts_nor_integers_may_be_anything() -> None:
+    """A boolean says nothing about the type of other values."""
+    shape = replace(CVM, dimensions={**CVM.dimensions, "isSpot": True})
+    assert dimensions_schema(shape)["properties"]["isSpot"] == {}

@@ -7,11 +7,14 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from verdict_samples import FAILED, PASSED, make_verdict
 
 from tcop_mock.server.demo_receivers import correct_receiver
 
 if TYPE_CHECKING:
     from commands import RunCommand
+
+    from tcop_mock.domain.verdict import ClauseResult, Verdict
 
 PLANTED = {"TCM302", "TCM303", "TCM307", "TCM401"}
 """What the receiver of the demo says that it breaks."""
@@ -53,3 +56,18 @@ def test_a_demo_with_an_unexpected_verdict_is_an_internal_error(
     for key in ("broken", "corrected"):
         assert {item["code"] for item in done.document[key]["clauses"] if item["result"] == "fail"} == set()
     assert (done.exit_code, done.stderr) == (4, "")
+
+
+@pytest.mark.parametrize("results, code", [((FAILED, PASSED), 0), ((PASSED, PASSED), 4), ((FAILED, FAILED), 4)])
+def test_the_exit_code_is_that_of_the_verdicts(
+    tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, results: tuple[ClauseResult, ClauseResult], code: int
+) -> None:
+    """The first receiver has to be found broken, the second one correct."""
+
+    async def verdicts(*_: object) -> tuple[Verdict, Verdict]:
+        return make_verdict(results[0]), make_verdict(results[1])
+
+    monkeypatch.setattr("tcop_mock.cli.explain._demo", verdicts)
+    done = tcop("demo", "--json")
+    assert (done.exit_code, list(done.document)) == (code, ["version", "broken", "corrected"])
+    assert tcop("demo").exit_code == code

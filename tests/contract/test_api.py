@@ -179,12 +179,13 @@ def test_a_target_that_is_not_there_is_an_error() -> None:
 
 def test_everything_works_inside_a_running_loop(url: str) -> None:
     """Both forms work in a coroutine, with a receiver on another loop."""
+    events: list[object] = []
 
     async def use() -> tuple[Verdict, Verdict, bool, bool]:
         delivery = await tcop_mock.send_async("{}", url)
         return (
             tcop_mock.check(url, clauses="TCM104"),
-            await tcop_mock.check_async(url, clauses="TCM104"),
+            await tcop_mock.check_async(url, clauses="TCM104", on_event=events.append),
             delivery.accepted,
             tcop_mock.send({}, url, attempts=1).accepted,
         )
@@ -193,6 +194,7 @@ def test_everything_works_inside_a_running_loop(url: str) -> None:
     assert blocking.passed
     assert awaited.passed
     assert accepted == [True, True]
+    assert events
 
 
 def test_ctrl_c_ends_a_check() -> None:
@@ -241,3 +243,9 @@ def test_results_without_a_clause_are_errors(url: str) -> None:
     assert {result.status for result in verdict.results} == {ClauseStatus.ERROR}
     assert (verdict.passed, verdict.failed) == (False, False)
     del url
+
+
+def test_the_names_of_the_plugin_are_loaded_when_they_are_used() -> None:
+    """Each public name of tcop_mock.testing exists."""
+    for name in tcop_mock.testing.__all__:
+        assert getattr(tcop_mock.testing, name) is not None

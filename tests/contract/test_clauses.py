@@ -18,6 +18,7 @@ from tcop_mock.contract.builders import BUILDERS
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import CLAUSE_SCHEMA, find_clause, load_clauses, parse_clause, select_clauses
 from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS
+from tcop_mock.domain.alarm import State
 from tcop_mock.domain.contract import Level, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.target import Target
@@ -253,3 +254,18 @@ def test_a_form_is_posted_for_the_shapes_that_have_it() -> None:
     assert len(bodies) == 4
     assert b'"key":"ip"' in bodies["cvm/events firing (eventbridge)"]
     assert b'"Key":"ip"' in bodies["cvm/events firing (eventbridge, keys in capitals)"]
+
+
+def test_mutations_of_what_a_callback_lacks_have_no_cases() -> None:
+    """Base values below a key that the body does not have leave nothing to change."""
+    factory = _factory(CLAUSES[0])
+    built = BUILDERS["mutations"](factory, mutations=[{"title": "x", "base_values": {"nosuch.key.path": 1}}])
+    assert [group.cases for group in built.groups] == [()]
+
+
+def test_a_resolve_without_a_policy_id_has_a_firing() -> None:
+    """Callbacks of 2019 have no policyId, which the firing would otherwise share with the resolve."""
+    factory = _factory(CLAUSES[0])
+    alarm = factory.alarm(factory.catalog.get("cvm/basic-monitoring"), required_state=State.RESOLVED)
+    firing = json.loads(factory.firing_of(alarm, {}).body)
+    assert (firing["alarmStatus"], firing["alarmPolicyInfo"]["policyId"]) == ("1", alarm.policy_id)

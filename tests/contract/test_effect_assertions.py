@@ -197,3 +197,39 @@ def _at(location: str, result: EffectScenarioResult) -> EffectScenarioResult:
     [step_result] = result.step_results
     effects = tuple(replace(effect, location=location) for effect in step_result.after.effects)
     return result._replace(step_results=(step_result._replace(after=EffectSnapshot(effects)),))
+
+
+@pytest.mark.parametrize(
+    "name, attempt, effects, verdict",
+    [
+        ("answered_in_time", REFUSED, (), None),
+        (
+            "answered_in_time",
+            replace(REFUSED, outcome=Outcome.TIMED_OUT),
+            (),
+            "it fires: no answer inside the deadline",
+        ),
+        ("not_acked_if_lost", REFUSED, (), None),
+        ("not_acked_if_lost", replace(REFUSED, outcome=Outcome.ACKED, status=200), ("web-1",), None),
+        (
+            "not_acked_if_lost",
+            replace(REFUSED, outcome=Outcome.ACKED, status=200),
+            (),
+            "it fires: answered 200, and never forwarded afterwards",
+        ),
+    ],
+)
+def test_answers_and_lost_messages(name: str, attempt: Attempt, effects: tuple[str, ...], verdict: str | None) -> None:
+    """A late answer fails, and so does an acknowledged alarm that is never forwarded."""
+    result = result_of(*effects)
+    steps = (result.step_results[0]._replace(attempts=(attempt,)),)
+    assert EFFECT_ASSERTIONS[name](result._replace(step_results=steps)) == verdict
+
+
+def test_the_events_of_two_alarms_have_different_keys() -> None:
+    """One key for each alarm passes."""
+    step = result_of().step_results[0]
+    keys = ("trigger first", "trigger first", "trigger second")
+    snapshots = [EffectSnapshot((Effect("web-1", "/pagerduty", dedup_key=key),)) for key in keys]
+    result = result_of()._replace(step_results=tuple(step._replace(after=snapshot) for snapshot in snapshots))
+    assert EFFECT_ASSERTIONS["dedup_key_stable"](result) is None

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observation import EffectObservation, ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
+from tcop_mock.contract.preflight import Preflight
 from tcop_mock.domain.contract import MissingPrerequisite, Prerequisite
+from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.errors import ObserverError
 from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.transport.clock import monotonic_s
 
 CLAUSE = load_clauses()[0]
 OBSERVER = CallableObserver("m:f", lambda _token: [], None)
+ACKED = Attempt(Outcome.ACKED, intended_s=0.0, started_s=0.0, ended_s=0.1, status=200)
 
 
 @pytest.mark.parametrize(
@@ -34,3 +43,41 @@ def test_the_first_missing_precondition_is_named(
     """A clause without its observer, its stub services or its restart command is not run for that reason."""
     clause = replace(CLAUSE, prerequisites=frozenset({needs}))
     assert config.missing_prerequisite(clause) == (None if missing is None else MissingPrerequisite(missing))
+
+
+def observation(config: ObservationConfig) -> EffectObservation:
+    """Return an observation of a receiver that accepts everything and shows no open incident."""
+
+    async def accept(*_: object, **_options: object) -> Attempt:
+        return ACKED
+
+    observer = config.observer or DownstreamRecorder()
+    return EffectObservation(config, observer, accept, monotonic_s, asyncio.sleep, Preflight(ACKED, 5.0), 60.0)
+
+
+@pytest.mark.parametrize(
+    "needs, config, missing",
+    [
+        (Prerequisite.OPEN_INCIDENTS, ObservationConfig(observer=OBSERVER), Prerequisite.OPEN_INCIDENTS),
+        (Prerequisite.WECOM, ObservationConfig(downstream=DownstreamRecorder()), Prerequisite.WECOM),
+        (Prerequisite.OBSERVER, ObservationConfig(observer=OBSERVER), None),
+    ],
+)
+def test_what_a_receiver_does_not_do_is_named(
+    needs: Prerequisite, config: ObservationConfig, missing: Prerequisite | None
+) -> None:
+    """It shows no open incident, or never calls the service that a clause is about."""
+    clause = replace(CLAUSE, prerequisites=frozenset({needs}))
+    found = observation(config)._unused_service(clause)
+    assert found == (None if missing is None else MissingPrerequisite(missing))
+
+
+def test_a_callback_whose_effects_cannot_be_observed_is_not_effective() -> None:
+    """The observer fails for each candidate."""
+
+    def fail(_token: str) -> list[object]:
+        raise ObserverError("no database")
+
+    factory = CaseFactory(Catalog.load(), Generator(7), "TCM002")
+    failing = observation(ObservationConfig(observer=CallableObserver("m:f", fail, None)))
+    assert asyncio.run(failing.find_effective([factory, factory])) == [False, False]

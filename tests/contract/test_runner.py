@@ -12,11 +12,15 @@ from virtual_time import run_in_virtual_time
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.assertions import AssertionContext
 from tcop_mock.contract.clauses import builder_of, load_clauses, select_clauses
+from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
 from tcop_mock.contract.preflight import Preflight, raise_if_no_http, raise_if_unusable, run_preflight
+from tcop_mock.contract.request_runner import RequestRunner
 from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
+from tcop_mock.domain.contract import CaseGroup, ClauseTest, RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, ClauseStatus, RunEvent, RunFinished, RunStarted
@@ -26,7 +30,7 @@ from tcop_mock.reports.reasons import reason_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from tcop_mock.domain.contract import Clause, ClauseTest
+    from tcop_mock.domain.contract import Clause
 
 TARGET = Target.parse("http://127.0.0.1:9/hook")
 GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/hook")
@@ -467,3 +471,48 @@ def test_an_interrupted_run_keeps_its_results() -> None:
     assert [item.reason for item in done.verdict.results] == ["interrupted"]
     assert events == [RunFinished(done.verdict)]
     assert run_check(plan, post, run_coroutine=interrupt).interrupted
+
+
+def test_a_receiver_that_is_late_in_parallel_is_asked_once_more_before_the_run() -> None:
+    """What it has not answered yet would make the next callbacks late; requests go out one by one then."""
+    sent: list[float] = []
+
+    async def post(*_: object, deadline_s: float, **_options: object) -> Attempt:
+        sent.append(deadline_s)
+        is_late = len(sent) > 2
+        return Attempt(Outcome.TIMED_OUT if is_late else Outcome.ACKED, 0.0, 0.0, 5.0 if is_late else 0.5, status=200)
+
+    async def identify(_target: Target, _attempt: Attempt) -> str:
+        return ""
+
+    def preflight(clock: Callable[[], float]) -> Coroutine[Any, Any, Preflight]:
+        return run_preflight(
+            OutgoingRequest(b"{}"),
+            Target.parse("http://receiver/"),
+            transport=post,
+            deadline_s=5.0,
+            wait_s=0.0,
+            clock=clock,
+            sleep=asyncio.sleep,
+            identify=identify,
+        )
+
+    assert run_in_virtual_time(preflight).parallel_capacity == 1
+    assert sent == [5.0] * 10 + [40.0]
+
+
+@pytest.mark.parametrize("duration_s, sent", [(0.1, 24), (6.0, 2)])
+def test_a_case_is_repeated_for_some_seconds_only(duration_s: float, sent: int) -> None:
+    """24 repetitions of a slow response would take minutes; another failure than the first one does not count."""
+    case = RequestCase("x", OutgoingRequest(b"{}"))
+    attempt = Attempt(Outcome.REJECTED, 0.0, 0.0, duration_s, status=500)
+
+    async def post(*_: object, **_options: object) -> Attempt:
+        return attempt
+
+    async def repeat() -> tuple[int, Failure | None]:
+        runner = RequestRunner(post, asyncio.sleep, 5.0, AssertionContext(), 1)
+        test = ClauseTest((CaseGroup((case,)),))
+        return await runner.repeat(load_clauses()[0], test, Failure(case, attempt, "answered 503"), 24)
+
+    assert asyncio.run(repeat()) == (sent, None)

@@ -107,6 +107,11 @@ async def judged(sender, alarm, contract):
     assert [one.accepted for one in deliveries] == [True, True]
     await contract.check_async()
     contract.check()
+    cancelled = asyncio.ensure_future(contract.check_async())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
 
 @pytest.mark.anyio
 @pytest.mark.tcop_clauses("TCM104")

@@ -119,3 +119,11 @@ def test_unsafe_characters_of_an_entry_are_escaped() -> None:
     """Control characters of an entry are escaped, because it may come from another person."""
     shape = replace(CATALOG.get("cdn/domain"), title=LocalizedText("a\x1b[2Jb", "c"))
     assert page(shape)[0] == r"cdn/domain: a\x1b[2Jb (c)"
+
+
+def test_other_spellings_of_a_key_are_listed() -> None:
+    """Each key with aliases is a line."""
+    shape = next(shape for shape in CATALOG if shape.aliases)
+    lines = page(shape)
+    assert "aliases: other spellings in pages or captures" in lines
+    assert all(any(line.strip().startswith(key) for line in lines) for key in shape.aliases)
