@@ -215,6 +215,8 @@ class _OwnLoop:
             return
 
         def close() -> None:
+            self.loop.stop()
+            self.loop.run_forever()  # runs a stop of pause() that the thread ended too early to meet
             self.loop.run_until_complete(shutdown)
             close_loop(self.loop)
 

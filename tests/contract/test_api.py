@@ -18,6 +18,7 @@ from receiver_factories import in_thread, server_factory
 from verdict_samples import ERROR, FAILED, KNOWN, PASSED, SHOULD, SKIPPED, make_verdict
 
 import tcop_mock
+import tcop_mock.testing
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.observation import DownstreamAddress
 from tcop_mock.domain.contract import Level, Prerequisite
@@ -181,17 +182,19 @@ def test_everything_works_inside_a_running_loop(url: str) -> None:
     """Both forms work in a coroutine, with a receiver on another loop."""
     events: list[object] = []
 
-    async def use() -> tuple[Verdict, Verdict, bool, bool]:
+    async def use() -> tuple[Verdict, Verdict, Verdict, bool, bool]:
         delivery = await tcop_mock.send_async("{}", url)
         return (
             tcop_mock.check(url, clauses="TCM104"),
             await tcop_mock.check_async(url, clauses="TCM104", on_event=events.append),
+            await tcop_mock.check_async(url, clauses="TCM104"),
             delivery.accepted,
             tcop_mock.send({}, url, attempts=1).accepted,
         )
 
-    blocking, awaited, *accepted = asyncio.run(use())
+    blocking, reported, awaited, *accepted = asyncio.run(use())
     assert blocking.passed
+    assert reported.passed
     assert awaited.passed
     assert accepted == [True, True]
     assert events

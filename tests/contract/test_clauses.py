@@ -269,3 +269,19 @@ def test_a_resolve_without_a_policy_id_has_a_firing() -> None:
     alarm = factory.alarm(factory.catalog.get("cvm/basic-monitoring"), required_state=State.RESOLVED)
     firing = json.loads(factory.firing_of(alarm, {}).body)
     assert (firing["alarmStatus"], firing["alarmPolicyInfo"]["policyId"]) == ("1", alarm.policy_id)
+
+
+def test_a_scenario_sends_the_credentials_that_it_names() -> None:
+    """What is sent with a wrong password has no effect."""
+    clause = next(clause for clause in CLAUSES if clause.code == "TCM527")
+    scenarios = _build(clause, _factory(clause)).effect_scenarios
+    sent = {case.request.credentials for scenario in scenarios for step in scenario.steps for case in step.cases}
+    assert len(sent) > 1
+
+
+def test_two_alarms_with_equal_bodies_are_left_out() -> None:
+    """Callbacks of 2019 have no account, so the same ids in another account are one alarm."""
+    clause = next(clause for clause in CLAUSES if clause.code == "TCM508")
+    generator = Generator(7, wire_format=load_profile("2019-ack").wire_format)
+    built = _build(clause, CaseFactory(Catalog.load(), generator, clause.code))
+    assert any("so that they are one alarm" in scenario.left_out for scenario in built.effect_scenarios)

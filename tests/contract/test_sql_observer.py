@@ -320,6 +320,22 @@ def test_tables_are_separated_by_commas() -> None:
     assert (split_tables(None), split_tables(" a, b ,")) == ((), ("a", "b"))
 
 
+def _wait_until_ready(url: str) -> None:
+    """Wait until the server accepts a connection; its socket is there before that."""
+    import psycopg  # noqa: PLC0415 - only where there is a server
+
+    until_s = time.monotonic() + 20
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     """Give the URL of a PostgreSQL server that runs for these tests, in a folder of theirs."""
@@ -337,9 +353,7 @@ def postgres() -> Iterator[str]:
     with subprocess.Popen(command, **quiet) as server:  # noqa: S603 - theirs
         url = f"postgresql://me:hunter2@/postgres?host={data}"
         try:
-            until_s = time.monotonic() + 20
-            while not (data / ".s.PGSQL.5432").exists() and time.monotonic() < until_s:
-                time.sleep(0.02)
+            _wait_until_ready(url)
             yield url
         finally:
             server.send_signal(signal.SIGINT)

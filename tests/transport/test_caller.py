@@ -409,20 +409,25 @@ def test_an_app_in_the_loop_of_the_test_is_shut_down_between_or_ends_with_the_lo
 
 def test_an_app_that_blocks_its_loop_keeps_it() -> None:
     """Between two calls it blocks the loop, so that the next call waits for it there, and the end leaves it alone."""
-    free, blocked, others = threading.Event(), threading.Event(), set(threading.enumerate())
+    answered, free, blocked = threading.Event(), threading.Event(), threading.Event()
+    others = set(threading.enumerate())
 
-    def block() -> None:
+    def block_when_answered() -> None:
+        if not answered.is_set():
+            asyncio.get_running_loop().call_later(0.005, block_when_answered)
+            return
         blocked.set()
         free.wait(10.0)
 
     def store() -> None:
-        asyncio.get_running_loop().call_later(0.01, block)
+        asyncio.get_running_loop().call_soon(block_when_answered)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tcop_mock.transport.asgi._STOP_TIMEOUT_S", 0.02)
         patch.setattr(caller_module, "_UNFINISHED_CALLS_S", 0.02)
         with transport_to(asgi_for(store), "asgi") as post:
-            send(post)
+            assert send(post).outcome is Outcome.ACKED
+            answered.set()
             assert blocked.wait(5.0)
             assert send(post, deadline_s=0.02).outcome is Outcome.TIMED_OUT
         free.set()
