@@ -156,7 +156,7 @@ def validate_command(source: str, *, common: CommonOptions) -> int:
     "learn",
     examples="""
 tcop-mock learn received.jsonl --to own
-tcop-mock learn received.jsonl                   # drift from the catalogue
+tcop-mock learn received.jsonl      # drift from the catalogue
 """,
 )
 @click.argument("sources", metavar="FILE|-...", nargs=-1, required=True, shell_complete=completers.files)

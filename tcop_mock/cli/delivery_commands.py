@@ -108,11 +108,12 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
 )
 @option(
     "--service",
+    metavar="NAME",
     group=_LISTEN,
     type=click.Choice(["webhook", *STUB_SERVICES]),
     default="webhook",
     show_default=True,
-    help="Service that answers on paths that name none.",
+    help="Service that answers on paths that name none: " + ", ".join(("webhook", *STUB_SERVICES)) + ".",
 )
 @option(
     "--auth", group=_LISTEN, metavar="USER:PASS|@FILE", help="Require these credentials.  [default: $TCOP_MOCK_AUTH]"
