@@ -18,7 +18,8 @@ import httpx
 from tcop_mock import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select_clauses
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.plan import CheckPlan
+from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.target import Target
 from tcop_mock.transport.http1 import HttpTransport
 

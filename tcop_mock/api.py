@@ -206,7 +206,8 @@ def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
 ) -> Iterator[_OpenedRun]:
     """Open a target, and yield a run of the contract against it."""
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.contract.runner import CheckPlan, ContractRun
+    from tcop_mock.contract.plan import CheckPlan
+    from tcop_mock.contract.runner import ContractRun
     from tcop_mock.domain.contract import Level
     from tcop_mock.domain.target import Parser, Target
     from tcop_mock.transport.clock import monotonic_s

@@ -33,10 +33,11 @@ from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
+from tcop_mock.contract.check import planned_requests, run_check
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.custom_clauses import load_custom_clauses
+from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.reproduce import INSECURE, Flag
-from tcop_mock.contract.runner import CheckPlan, planned_requests, run_check
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser, Target
 from tcop_mock.domain.verdict import RunFinished
@@ -51,7 +52,8 @@ from tcop_mock.transport.open import open_transport, runner_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions, RunOptions
+    from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
+    from tcop_mock.cli.options import CommonOptions, ReportOptions
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict

@@ -9,6 +9,7 @@ import click
 from tcop_mock.cli import completers
 from tcop_mock.cli.choices import FIX_FRAMEWORKS
 from tcop_mock.cli.command import command, option
+from tcop_mock.cli.effect_options import observer_options, run_options
 from tcop_mock.cli.options import (
     CHECK,
     OUTPUT,
@@ -18,16 +19,15 @@ from tcop_mock.cli.options import (
     common_options,
     insecure_option,
     listed,
-    observer_options,
     report_options,
-    run_options,
     template_option,
 )
 from tcop_mock.cli.value_types import duration, positive_duration, rate_limit_or_none
 from tcop_mock.domain.contract import Level
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import CommonOptions, ObserverOptions, ReportOptions, RunOptions
+    from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
+    from tcop_mock.cli.options import CommonOptions, ReportOptions
     from tcop_mock.cli.value_types import RateLimit
 
 

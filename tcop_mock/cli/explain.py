@@ -15,7 +15,8 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.check import all_clauses, progress_listener
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.plan import CheckPlan
+from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.delivery import OutgoingRequest

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tcop_mock.cli.options import ObserverOptions
+from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.contract.log_observer import LogFile, LogObserver
 from tcop_mock.contract.observation import DownstreamAddress, ObservationConfig
 from tcop_mock.contract.observers import (

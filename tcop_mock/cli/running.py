@@ -14,7 +14,8 @@ from tcop_mock.reports.text import one_line
 from tcop_mock.server.caught_hosts import CaughtHosts
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import CommonOptions, RunOptions
+    from tcop_mock.cli.effect_options import RunOptions
+    from tcop_mock.cli.options import CommonOptions
     from tcop_mock.domain.target import Target
 
 _TAIL_LINES, _TAIL_CHARS = 15, 200

@@ -210,6 +210,24 @@ class ClauseOutcome:
         reasons = [*self.notes, *notes, *(f"left out: {reason}" for reason in (*skipped, *self.not_applicable))]
         return ClauseResult(clause, ClauseStatus.PASS, reason=_join_unique(reasons))
 
+    def with_vanished(self, failure: Failure, repeated: Failure | None, repetitions: int) -> ClauseOutcome:
+        """Return the outcome with a failure that vanished when its case was first sent alone.
+
+        Args:
+            failure: what went wrong beside other callbacks.
+            repeated: the same failure, alone, if it occurred again.
+            repetitions: how often the case was sent alone in all.
+        """
+        if repeated is not None:
+            text = f"{failure.text}, now and then: again alone, at attempt {repetitions + 1}"
+            return self.with_failures([repeated._replace(text=text, cause=f"{failure.text}, now and then")])
+        burst_failure = load_failure(failure, repetitions)
+        if burst_failure:
+            reason = f"{failure.title}: {burst_failure.cause} ({LOAD_CLAUSE})"
+            return replace(self, skipped=(*self.skipped, Exclusion(failure.title, reason, burst_failure)))
+        note = f"{failure.title}: {failure.text} once, and not in {repetitions} repetitions alone"
+        return replace(self, notes=(*self.notes, note))
+
     def _passed_cases(self, test: ClauseTest) -> tuple[RequestCase, ...]:
         """Return the cases that have a result and did not fail, each scenario by its last request."""
         passed = self.asserted - {failure.title for failure in self.failures}

@@ -195,7 +195,7 @@ def count_matches(expected: str, before: int, after: int) -> bool:
 
 def has_expected_effects(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
     """Return whether the effects meet the expectation of a step."""
-    if step.expected_effects == "told":
+    if step.expected_effects == "mentioned":
         return any(effect.mentions(step.tokens) for effect in after.effects)
     return count_matches(step.expected_effects, before.count, after.count)
 
@@ -305,7 +305,7 @@ def _openings(step_result: StepResult) -> tuple[int, int]:
     return max(opened, 0), max(messages - known_messages, 0)
 
 
-def resolves_told_alike(result: EffectScenarioResult) -> str | None:
+def resolves_forwarded_alike(result: EffectScenarioResult) -> str | None:
     """Assert that the last resolve differs from firing messages if the first resolve, in step 2, does.
 
     The steps are: one alarm fires, is resolved, another fires, is resolved.
@@ -592,7 +592,7 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
         forwards_despite_fault,
         nothing_opened,
         nothing_written,
-        resolves_told_alike,
+        resolves_forwarded_alike,
         texts_kept,
         message_complete,
         states_distinguishable,

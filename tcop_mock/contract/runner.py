@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext, answered_in_time, describe_response
@@ -23,19 +23,19 @@ from tcop_mock.contract.clause_outcome import (
     load_failure,
     select_cases,
 )
-from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of, builder_of
+from tcop_mock.contract.clauses import builder_of
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.misreadings import find_misreading
-from tcop_mock.contract.observation import EffectObservation, ObservationConfig
+from tcop_mock.contract.observation import EffectObservation
 from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
+from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_timing
 from tcop_mock.contract.preflight import CredentialsRejectedError, Preflight, run_preflight
 from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import RequestRunner
-from tcop_mock.domain.contract import Clause, Level, MissingPrerequisite, Phase, Prerequisite
+from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
-    INTERRUPTED,
     ClauseFinished,
     ClauseResult,
     ClauseStarted,
@@ -47,21 +47,15 @@ from tcop_mock.domain.verdict import (
     Verdict,
 )
 from tcop_mock.errors import TargetError
-from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.delivery import RateLimitedTransport
 from tcop_mock.transport.inprocess import calls_one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
-    from tcop_mock.callbacks.notification_template import NotificationTemplate
-    from tcop_mock.catalog.loader import Catalog
     from tcop_mock.contract.effect_runner import EffectRunner
-    from tcop_mock.contract.reproduce import Flag
     from tcop_mock.domain.contract import ClauseTest, RequestCase
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
-    from tcop_mock.domain.profile import Profile
-    from tcop_mock.domain.target import Credentials, Target
     from tcop_mock.server.downstream import ReceivedMessage
 
     ClauseRunner: TypeAlias = RequestRunner | EffectRunner
@@ -75,11 +69,9 @@ _CONTROL_CODE = "TCM001"
 
 _TRIAL_CODE = "TCM002"
 
-_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
-
 _REQUESTS_PER_STEP = 10
 
-_NEVER_RERUN_PHASES = _EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
+_NEVER_RERUN_PHASES = EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
 
 """Phases whose clauses are not run a second time."""
 
@@ -270,7 +262,7 @@ class ContractRun:
                     yield event
             async for run_event in self._run_phase(
                 self._pending_clauses(phase),
-                observation.runner if observation and phase in _EFFECT_PHASES else parallel_runner,
+                observation.runner if observation and phase in EFFECT_PHASES else parallel_runner,
                 None if phase in _NEVER_RERUN_PHASES else sequential_runner,
                 deadline,
             ):
@@ -381,7 +373,7 @@ class ContractRun:
     ) -> list[ClauseResult]:
         """Return the results of clauses that cannot run now: no effect is visible, or the receiver is dead."""
         clauses = self._pending_clauses(phase)
-        if observation and phase in _EFFECT_PHASES:
+        if observation and phase in EFFECT_PHASES:
             return list(filter(None, map(observation.precheck, clauses)))
         if clauses and phase in _PHASES_AFTER_ABUSE and not await self._is_alive(factory, preflight):
             return [ClauseResult(clause, ClauseStatus.ERROR, reason=_RECEIVER_DEAD) for clause in clauses]
@@ -391,7 +383,7 @@ class ContractRun:
         """Calibrate the observation of effects, if a clause needs it and there is an observer."""
         config = self.plan.observation
         observer = config.observer or config.downstream
-        if observer is None or not self._pending_clauses(*_EFFECT_PHASES):
+        if observer is None or not self._pending_clauses(*EFFECT_PHASES):
             return None
         observation = EffectObservation(config, observer, self.transport, self.clock, self.sleep, preflight, deadline)
         observation.runner.all_sent_text = self._all_sent_text()
@@ -408,7 +400,7 @@ class ContractRun:
         return observation
 
     def _all_sent_text(self) -> str:
-        return "\n".join(text for clause in self.plan.clauses for text in sent_strings(self._test(clause)))
+        return "\n".join(text for clause in self.plan.clauses for text in sent_strings(self.test_of(clause)))
 
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
@@ -451,7 +443,7 @@ class ContractRun:
         if not clauses:
             return
         events: asyncio.Queue[RunEvent] = asyncio.Queue()
-        tests = {clause.code: self._test(clause) for clause in clauses}
+        tests = {clause.code: self.test_of(clause) for clause in clauses}
         requests = _SPARE_REQUESTS + sum(map(_request_count, tests.values()))
         parallel_outcomes: dict[str, ClauseOutcome] = {}
 
@@ -505,8 +497,8 @@ class ContractRun:
         race, limit the rate, or have died of another clause's body. One success alone proves as little: the fault may
         occur now and then, so the case is repeated many times.
         """
-        test = self._test(clause)
-        rerun_test = select_cases(self._test(clause, rerun=1), parallel_outcome.rerun)
+        test = self.test_of(clause)
+        rerun_test = select_cases(self.test_of(clause, rerun=1), parallel_outcome.rerun)
         rerun_outcome = await self._run_clause(clause, rerun_test, runner, requests)
         outcome = parallel_outcome.merge_rerun(rerun_outcome)
         texts: set[str] = set()
@@ -516,7 +508,7 @@ class ContractRun:
                 texts.add(failure.text)
                 self._repetitions_left -= 1
                 repetitions, repeated = await runner.repeat(clause, test, failure, _REPETITIONS)
-            outcome = _with_vanished(outcome, failure, repeated, repetitions)
+            outcome = outcome.with_vanished(failure, repeated, repetitions)
         return outcome
 
     async def _repeat_exclusions(self, preflight: Preflight) -> None:
@@ -549,14 +541,14 @@ class ContractRun:
         for clause in clauses:
             if clause.code in self._results:
                 continue
-            outcome = parallel_outcomes.get(clause.code) or runner.outcome_so_far(clause, self._test(clause))
+            outcome = parallel_outcomes.get(clause.code) or runner.outcome_so_far(clause, self.test_of(clause))
             result = self._result(clause, outcome.cut_short(is_concurrent=isinstance(runner, RequestRunner)))
             if result.status is not ClauseStatus.FAIL:
                 result = replace(result, status=ClauseStatus.ERROR, reason="", findings=(), missing=_OUT_OF_TIME)
             yield from self._record_result(result)
 
     def _result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult:
-        if clause.phase is Phase.MAIN and self._is_late_clause_run and not _is_about_timing(clause):
+        if clause.phase is Phase.MAIN and self._is_late_clause_run and not is_about_timing(clause):
             outcome = outcome.without_late()
         if clause.phase not in _PHASES_BEFORE_ABUSE:
             outcome = outcome.blaming("" if clause.phase in _PHASES_AFTER_ABUSE else _ALIVE_CODE)
@@ -582,14 +574,14 @@ class ContractRun:
             plan.seed,
             plan.profile.name,
             plan.catalog_folders,
-            self._test(clause),
+            self.test_of(clause),
             plan.clause_files,
             plan.template.name if plan.template else "",
             plan.flags,
             met_by,
         )
 
-    def _test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
+    def test_of(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         """Return what a clause sends; it is built once for each rerun number."""
         key = (clause.code, rerun)
         if key not in self._tests:
@@ -616,11 +608,11 @@ class ContractRun:
     def _skip_result(self, clause: Clause, preflight: Preflight) -> ClauseResult | None:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
-        if missing is None and is_concurrent(self._test(clause)):
+        if missing is None and is_concurrent(self.test_of(clause)):
             missing = self._missing_concurrency()
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
-        if preflight.unresponsive and not _is_about_timing(clause):
+        if preflight.unresponsive and not is_about_timing(clause):
             return ClauseResult(clause, ClauseStatus.ERROR, reason=PLAIN_TIMED_OUT)
         return None
 
@@ -642,92 +634,12 @@ class ContractRun:
         return [ClauseFinished(result)]
 
 
-def _with_vanished(
-    outcome: ClauseOutcome, failure: Failure, repeated: Failure | None, repetitions: int
-) -> ClauseOutcome:
-    """Return the outcome with a failure that vanished when its case was first sent alone.
-
-    Args:
-        outcome: of the clause.
-        failure: what went wrong beside other callbacks.
-        repeated: the same failure, alone, if it occurred again.
-        repetitions: how often the case was sent alone in all.
-    """
-    if repeated is not None:
-        text = f"{failure.text}, now and then: again alone, at attempt {repetitions + 1}"
-        return outcome.with_failures([repeated._replace(text=text, cause=f"{failure.text}, now and then")])
-    burst_failure = load_failure(failure, repetitions)
-    if burst_failure:
-        reason = f"{failure.title}: {burst_failure.cause} ({LOAD_CLAUSE})"
-        return replace(outcome, skipped=(*outcome.skipped, Exclusion(failure.title, reason, burst_failure)))
-    note = f"{failure.title}: {failure.text} once, and not in {repetitions} repetitions alone"
-    return replace(outcome, notes=(*outcome.notes, note))
-
-
-def planned_requests(plan: CheckPlan) -> dict[str, int]:
-    """Return how many requests each clause sends to a receiver that keeps the contract, by code; 0: it is not run.
-
-    Besides them a run sends a plain callback first, and a few between the phases.
-    """
-    run = ContractRun(plan, cast("Transport", None), monotonic_s, asyncio.sleep)  # nothing is sent
-    return {
-        clause.code: 0 if plan.missing_prerequisite(clause) else _sent_count(run._test(clause))  # noqa: SLF001 - own module
-        for clause in plan.clauses
-    }
-
-
-def _sent_count(test: ClauseTest) -> int:
-    groups = sum(
-        len(group.cases) + sum(other is not None for other in (group.control, group.negative_control, group.background))
-        for group in test.groups
-    )
-    return groups + sum(len(step.cases) for scenario in test.effect_scenarios for step in scenario.steps)
-
-
 def _request_count(test: ClauseTest) -> int:
     """Return how many requests a test waits for at most."""
     group_requests = sum(len(group.cases) + 2 for group in test.groups)
     return group_requests + sum(
         len(step.cases) + _REQUESTS_PER_STEP for scenario in test.effect_scenarios for step in scenario.steps
     )
-
-
-class CheckRun(NamedTuple):
-    """A run that ended."""
-
-    verdict: Verdict
-    interrupted: bool = False
-    """Whether Ctrl-C cut it short: the verdict holds the results so far, all other clauses have status ``error``."""
-
-
-def run_check(
-    plan: CheckPlan,
-    transport: Transport,
-    on_event: Callable[[RunEvent], object] | None = None,
-    *,
-    run_coroutine: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
-) -> CheckRun:
-    """Run a contract to its end, or until Ctrl-C.
-
-    Args:
-        plan: what to check. Its downstream services listen while the contract runs.
-        transport: sends the requests.
-        on_event: is called with each event of the run; the last one is ``RunFinished``, also after Ctrl-C.
-        run_coroutine: runs a coroutine to its end; the default needs a thread without a running event loop.
-
-    Raises:
-        TargetError: the target cannot be used, so no clause has a result.
-        UsageError: the downstream services cannot listen at their address.
-    """
-    run = ContractRun(plan, transport, monotonic_s, asyncio.sleep)
-    try:
-        run_coroutine(run.run(on_event))
-    except KeyboardInterrupt:
-        verdict = run.verdict(INTERRUPTED)
-        if on_event is not None:
-            on_event(RunFinished(verdict))
-        return CheckRun(verdict, interrupted=True)
-    return CheckRun(run.verdict())
 
 
 async def _until_done(
@@ -748,91 +660,3 @@ async def _until_done(
         if not done:
             return
     task.result()
-
-
-_TCOP_BODY_BUILDERS = frozenset({"raw_bodies", "scalar_types", EFFECT_SCENARIOS, "truncated_body", "mutations"})
-"""Builders that change values of TCOP's own bodies."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckPlan:
-    """What to check, and with which options."""
-
-    target: Target
-    catalog: Catalog
-    clauses: tuple[Clause, ...]
-    profile: Profile
-    seed: int
-    check_auth: bool = True
-    """Whether the target's userinfo says which credentials the receiver wants."""
-    wait_s: float = 0.0
-    max_time_s: float = 300.0
-    observation: ObservationConfig = field(default_factory=ObservationConfig)
-    catalog_folders: tuple[str, ...] = ()
-    """The user's own, to be named again by whoever wants to see a finding again."""
-    clause_files: tuple[str, ...] = ()
-    """Globs of the user's own clauses, for the same reason."""
-    template: NotificationTemplate | None = None
-    """Of the user's own notices, in place of TCOP's own callbacks."""
-    flags: tuple[Flag, ...] = ()
-    """Further ones of the command line, to be named again likewise."""
-    min_interval_s: float | None = None
-    """Time between the starts of two requests at the least, for receivers that limit the rate."""
-    fail_on: Level = Level.MUST
-    """The least binding level whose clauses decide the result."""
-    takes_parsed_body: bool = False
-    """Whether the target is a callable that gets the JSON value of each body and no HTTP request."""
-
-    def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
-        """Return the precondition of a clause that this plan does not meet, whatever the receiver does."""
-        return (
-            self._target_mismatch(clause)
-            or self._missing_credentials(clause)
-            or self._template_mismatch(clause)
-            or self.observation.missing_prerequisite(clause)
-        )
-
-    def _target_mismatch(self, clause: Clause) -> MissingPrerequisite | None:
-        if clause.profiles and self.profile.name not in clause.profiles:
-            return MissingPrerequisite(Prerequisite.PROFILE, (", ".join(clause.profiles),))
-        if self.target.parser and self.target.parser not in clause.parsers:
-            return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, (self.target.parser.value,))
-        if self.takes_parsed_body and not _is_about_parsed_bodies(clause):
-            return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, ("callable",))
-        if Prerequisite.HTTP in clause.prerequisites and self.target.app:
-            return MissingPrerequisite(Prerequisite.HTTP)
-        return None
-
-    def _missing_credentials(self, clause: Clause) -> MissingPrerequisite | None:
-        credentials = self.target.credentials
-        if Prerequisite.AUTH in clause.prerequisites and not (credentials and self.check_auth):
-            return MissingPrerequisite(Prerequisite.AUTH)
-        if Prerequisite.SPECIAL_CHARACTER_CREDENTIALS in clause.prerequisites and not _need_encoding(credentials):
-            return MissingPrerequisite(Prerequisite.SPECIAL_CHARACTER_CREDENTIALS)
-        return None
-
-    def _template_mismatch(self, clause: Clause) -> MissingPrerequisite | None:
-        if Prerequisite.TEMPLATE in clause.prerequisites and self.template is None:
-            return MissingPrerequisite(Prerequisite.TEMPLATE)
-        if self.template and clause.builder.name in _TCOP_BODY_BUILDERS:
-            return MissingPrerequisite(Prerequisite.TCOP_BODIES)
-        return None
-
-
-def _is_about_parsed_bodies(clause: Clause) -> bool:
-    """Return whether a clause applies to a callable: it is about bodies, response times or effects, not about HTTP."""
-    if clause.phase is not Phase.MAIN:
-        return clause.phase in {*_EFFECT_PHASES, Phase.BURST}
-    return bool(clause.parsers) or Prerequisite.TEMPLATE in clause.prerequisites or _is_about_timing(clause)
-
-
-def _is_about_timing(clause: Clause) -> bool:
-    return clause.builder.name != EFFECT_SCENARIOS and any(
-        assertion_of(invocation).is_about_timing for invocation in clause.assertions
-    )
-
-
-def _need_encoding(credentials: Credentials | None) -> bool:
-    """Return whether credentials need percent-encoding in a URL, or hold characters beyond ASCII."""
-    text = "".join(part.reveal() for part in (credentials.user, credentials.password)) if credentials else ""
-    return not text.isascii() or not set(text).isdisjoint("@:/% +?#")

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 import pytest
 
 from tcop_mock.api import to_observer
+from tcop_mock.contract.check import run_check
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.observation import DEFAULT_EFFECT_TIMEOUT_S, ObservationConfig
-from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
+from tcop_mock.contract.plan import CheckPlan
+from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.verdict import INTERRUPTED, ClauseResult, ClauseStatus
 from tcop_mock.reports.findings import clause_details, summary_line

@@ -19,8 +19,9 @@ from mutant_receivers import MUTANTS
 from receiver_factories import CREDENTIALS, in_thread, server_factory
 
 from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.check import CheckRun
 from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.runner import CheckRun, ContractRun
+from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.reports.formats import format_names
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from commands import CommandResult, RunCommand
     from receiver_factories import ReceiverFactory
 
-    from tcop_mock.contract.runner import CheckPlan
+    from tcop_mock.contract.plan import CheckPlan
     from tcop_mock.domain.delivery import Transport
 
 CLAUSES = load_clauses()

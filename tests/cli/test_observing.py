@@ -13,8 +13,8 @@ import pytest
 from incident_receiver import IncidentReceiver, wecom_message
 from receiver_factories import in_thread, server_factory
 
+from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
-from tcop_mock.cli.options import ObserverOptions
 from tcop_mock.contract.sql_observer import SqlObserver
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.process.output import OutputBuffer

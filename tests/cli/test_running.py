@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.cli.options import RunOptions
+from tcop_mock.cli.effect_options import RunOptions
 from tcop_mock.cli.running import receiver_to_run, run_flags
 from tcop_mock.errors import UsageError
 from tcop_mock.process.system import processes_with

@@ -186,10 +186,10 @@ def test_a_resolve_that_is_worded_like_a_firing_is_found() -> None:
     )
     result = result_of()._replace(step_results=steps)
     assert (
-        EFFECT_ASSERTIONS["resolves_told_alike"](result)
+        EFFECT_ASSERTIONS["resolves_forwarded_alike"](result)
         == "it fires: the message is worded like the one for its firing"
     )
-    assert EFFECT_ASSERTIONS["resolves_told_alike"](result._replace(step_results=steps[:2])) is None
+    assert EFFECT_ASSERTIONS["resolves_forwarded_alike"](result._replace(step_results=steps[:2])) is None
 
 
 def _at(location: str, result: EffectScenarioResult) -> EffectScenarioResult:

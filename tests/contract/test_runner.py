@@ -13,13 +13,15 @@ from virtual_time import run_in_virtual_time
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.assertions import AssertionContext
+from tcop_mock.contract.check import run_check
 from tcop_mock.contract.clauses import builder_of, load_clauses, select_clauses
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
+from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.preflight import Preflight, raise_if_no_http, raise_if_unusable, run_preflight
 from tcop_mock.contract.request_runner import RequestRunner
-from tcop_mock.contract.runner import CheckPlan, ContractRun, run_check
+from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target

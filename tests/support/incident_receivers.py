@@ -17,7 +17,7 @@ from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import MAX_BYTES, CoalescingObserver, EffectPaths, UrlObserver
-from tcop_mock.contract.runner import CheckPlan
+from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target
 from tcop_mock.server.downstream import DownstreamRecorder

@@ -14,7 +14,8 @@ from virtual_time import run_in_virtual_time
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select_clauses
-from tcop_mock.contract.runner import CheckPlan, ContractRun
+from tcop_mock.contract.plan import CheckPlan
+from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ClauseStatus

@@ -1,0 +1,109 @@
+"""What a run checks, and with which options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.domain.contract import Level, MissingPrerequisite, Phase, Prerequisite
+
+if TYPE_CHECKING:
+    from tcop_mock.callbacks.notification_template import NotificationTemplate
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.contract.reproduce import Flag
+    from tcop_mock.domain.contract import Clause
+    from tcop_mock.domain.profile import Profile
+    from tcop_mock.domain.target import Credentials, Target
+
+EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
+"""Phases whose clauses look at effects."""
+
+_TCOP_BODY_BUILDERS = frozenset({"raw_bodies", "scalar_types", EFFECT_SCENARIOS, "truncated_body", "mutations"})
+"""Builders that change values of TCOP's own bodies."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What to check, and with which options."""
+
+    target: Target
+    catalog: Catalog
+    clauses: tuple[Clause, ...]
+    profile: Profile
+    seed: int
+    check_auth: bool = True
+    """Whether the target's userinfo says which credentials the receiver wants."""
+    wait_s: float = 0.0
+    max_time_s: float = 300.0
+    observation: ObservationConfig = field(default_factory=ObservationConfig)
+    catalog_folders: tuple[str, ...] = ()
+    """The user's own, to be named again by whoever wants to see a finding again."""
+    clause_files: tuple[str, ...] = ()
+    """Globs of the user's own clauses, for the same reason."""
+    template: NotificationTemplate | None = None
+    """Of the user's own notices, in place of TCOP's own callbacks."""
+    flags: tuple[Flag, ...] = ()
+    """Further ones of the command line, to be named again likewise."""
+    min_interval_s: float | None = None
+    """Time between the starts of two requests at the least, for receivers that limit the rate."""
+    fail_on: Level = Level.MUST
+    """The least binding level whose clauses decide the result."""
+    takes_parsed_body: bool = False
+    """Whether the target is a callable that gets the JSON value of each body and no HTTP request."""
+
+    def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
+        """Return the precondition of a clause that this plan does not meet, whatever the receiver does."""
+        return (
+            self._target_mismatch(clause)
+            or self._missing_credentials(clause)
+            or self._template_mismatch(clause)
+            or self.observation.missing_prerequisite(clause)
+        )
+
+    def _target_mismatch(self, clause: Clause) -> MissingPrerequisite | None:
+        if clause.profiles and self.profile.name not in clause.profiles:
+            return MissingPrerequisite(Prerequisite.PROFILE, (", ".join(clause.profiles),))
+        if self.target.parser and self.target.parser not in clause.parsers:
+            return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, (self.target.parser.value,))
+        if self.takes_parsed_body and not _is_about_parsed_bodies(clause):
+            return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, ("callable",))
+        if Prerequisite.HTTP in clause.prerequisites and self.target.app:
+            return MissingPrerequisite(Prerequisite.HTTP)
+        return None
+
+    def _missing_credentials(self, clause: Clause) -> MissingPrerequisite | None:
+        credentials = self.target.credentials
+        if Prerequisite.AUTH in clause.prerequisites and not (credentials and self.check_auth):
+            return MissingPrerequisite(Prerequisite.AUTH)
+        if Prerequisite.SPECIAL_CHARACTER_CREDENTIALS in clause.prerequisites and not _need_encoding(credentials):
+            return MissingPrerequisite(Prerequisite.SPECIAL_CHARACTER_CREDENTIALS)
+        return None
+
+    def _template_mismatch(self, clause: Clause) -> MissingPrerequisite | None:
+        if Prerequisite.TEMPLATE in clause.prerequisites and self.template is None:
+            return MissingPrerequisite(Prerequisite.TEMPLATE)
+        if self.template and clause.builder.name in _TCOP_BODY_BUILDERS:
+            return MissingPrerequisite(Prerequisite.TCOP_BODIES)
+        return None
+
+
+def _is_about_parsed_bodies(clause: Clause) -> bool:
+    """Return whether a clause applies to a callable: it is about bodies, response times or effects, not about HTTP."""
+    if clause.phase is not Phase.MAIN:
+        return clause.phase in {*EFFECT_PHASES, Phase.BURST}
+    return bool(clause.parsers) or Prerequisite.TEMPLATE in clause.prerequisites or is_about_timing(clause)
+
+
+def is_about_timing(clause: Clause) -> bool:
+    """Return whether a clause is about response times, so that it is judged even if each response is late."""
+    return clause.builder.name != EFFECT_SCENARIOS and any(
+        assertion_of(invocation).is_about_timing for invocation in clause.assertions
+    )
+
+
+def _need_encoding(credentials: Credentials | None) -> bool:
+    """Return whether credentials need percent-encoding in a URL, or hold characters beyond ASCII."""
+    text = "".join(part.reveal() for part in (credentials.user, credentials.password)) if credentials else ""
+    return not text.isascii() or not set(text).isdisjoint("@:/% +?#")
