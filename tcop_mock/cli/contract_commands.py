@@ -107,14 +107,20 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     "sends about 700 requests.  [default: none]",
 )
 @option(
+    "--jobs",
+    group=RUN,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Maximum number of requests in flight. Skips clauses that send more at once.  [default: 4, and up to 32 where "
+    "answers take long]",
+)
+@option(
     "--max-time",
     "max_time_s",
     group=RUN,
     type=positive_duration,
-    default="300s",
-    show_default=True,
     metavar="TIME",
-    help="Time limit of the run.",
+    help="Time limit of the run.  [default: 30s; 300s with effects, --pace or an app]",
 )
 @common_options(seed=True, profile=True, catalog=True, verbose=True)
 def check_command(
@@ -136,7 +142,8 @@ def check_command(
     observer: ObserverOptions,
     reporting: ReportOptions,
     pace: RateLimit | None,
-    max_time_s: float,
+    jobs: int | None,
+    max_time_s: float | None,
     common: CommonOptions,
 ) -> int:
     """Check a receiver against the contract.
@@ -164,6 +171,7 @@ def check_command(
         template=template,
         fail_on=fail_on,
         pace=pace,
+        jobs=jobs,
         max_time_s=max_time_s,
         running=running,
     )

@@ -333,6 +333,19 @@ def is_concurrent(test: ClauseTest) -> bool:
     )
 
 
+def most_at_once(test: ClauseTest) -> int:
+    """Return how many requests a test sends at the same time on purpose; 1: as many as the run wants."""
+    sizes = [len(group.cases) for group in test.groups if test.send_order is SendOrder.BURST]
+    sizes += [2 for group in test.groups if group.background]
+    sizes += [
+        len(step.cases)
+        for scenario in test.effect_scenarios
+        for step in scenario.steps
+        if step.send_mode is SendMode.CONCURRENT
+    ]
+    return max(sizes, default=1)
+
+
 def _join_unique(reasons: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(reasons))
 

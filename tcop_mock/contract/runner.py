@@ -27,6 +27,7 @@ from tcop_mock.contract.clause_outcome import (
     Exclusion,
     is_concurrent,
     load_failure,
+    most_at_once,
     select_cases,
 )
 from tcop_mock.contract.clauses import assertion_of, builder_of
@@ -322,8 +323,7 @@ class ContractRun:
         """Return where requests wait for their turn; late ones give way unless the user bounds what is in flight."""
 
         async def is_answered() -> bool:
-            request = factory.plain_case().request
-            return (await self.transport(request, deadline_s=self._patient.late_s)).status is not None
+            return (await self.transport(_head_only(factory), deadline_s=self._patient.late_s)).status is not None
 
         is_bounded = bool(self.plan.jobs or self.plan.min_interval_s) or preflight.slow
         return RequestSlots(
@@ -387,7 +387,7 @@ class ContractRun:
         """Return whether a plain callback was accepted before the malformed bodies; send it if a phase needs it."""
         is_needed = phase in _LIVENESS_CHECK_PHASES or (phase is Phase.FINAL and not self._is_alive_checked)
         if is_needed and any(clause.code not in unrunnable_codes for clause in self._pending_clauses(phase)):
-            attempt = await self.transport(factory.plain_case().request, deadline_s=preflight.deadline_s)
+            attempt = await self.transport(_head_only(factory), deadline_s=preflight.deadline_s)
             self._is_alive_checked, self._was_alive = True, attempt.accepted
         return self._was_alive
 
@@ -496,7 +496,7 @@ class ContractRun:
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
         for _ in range(_LIVENESS_ATTEMPTS):
-            attempt = await self._patient(factory.plain_case().request, deadline_s=preflight.deadline_s)
+            attempt = await self._patient(_head_only(factory), deadline_s=preflight.deadline_s)
             if attempt.status is not None or attempt.outcome is Outcome.CANCELLED or preflight.slow:
                 return True
         return False
@@ -729,8 +729,8 @@ class ContractRun:
     def _skip_result(self, clause: Clause, preflight: Preflight, *, is_too_slow: bool) -> ClauseResult | None:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
-        if missing is None and is_concurrent(self.test_of(clause)):
-            missing = self._missing_concurrency()
+        if missing is None:
+            missing = self._missing_concurrency(self.test_of(clause))
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not is_about_timing(clause):
@@ -742,7 +742,12 @@ class ContractRun:
             return ClauseResult(clause, ClauseStatus.ERROR, reason=reason)
         return None
 
-    def _missing_concurrency(self) -> MissingPrerequisite | None:
+    def _missing_concurrency(self, test: ClauseTest) -> MissingPrerequisite | None:
+        at_once, jobs = most_at_once(test), self.plan.jobs
+        if jobs and at_once > jobs:
+            return MissingPrerequisite(Prerequisite.REQUESTS_AT_ONCE, (str(at_once), str(jobs)))
+        if not is_concurrent(test):
+            return None
         if self.plan.min_interval_s:
             return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
         return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if calls_one_by_one(self.transport) else None
@@ -758,6 +763,11 @@ class ContractRun:
             return []
         self._published.add(code)
         return [ClauseFinished(result)]
+
+
+def _head_only(factory: CaseFactory) -> OutgoingRequest:
+    """Return a plain callback of whose answer only the head is waited for."""
+    return replace(factory.plain_case().request, body_timeout_s=LATE_BODY_TIMEOUT_S)
 
 
 def _request_count(test: ClauseTest) -> int:
