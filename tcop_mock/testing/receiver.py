@@ -194,7 +194,7 @@ class Receiver:
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
         """Return what has come and was taken, as an observer of whoever forwards here (``tcop_observer``)."""
-        return snapshot_of([_to_message(one) for one in self.callbacks])
+        return snapshot_of([_to_message(one) for one in self.callbacks if one.is_message])
 
     def _next_fault(self) -> Fault | None:
         with self._arrived:
