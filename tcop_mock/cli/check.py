@@ -39,7 +39,7 @@ from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.target import Parser, Target
+from tcop_mock.domain.target import Parser, Target, mask_query_secrets
 from tcop_mock.domain.verdict import RunFinished
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.console import console_for
@@ -318,7 +318,7 @@ def _effects_hint(plan: CheckPlan, verdict: Verdict) -> Iterator[str]:
     if plan.target.parser is None and not plan.target.app:
         from tcop_mock.cli.run_hint import effects_hint  # noqa: PLC0415 - most checks look at effects, or are of apps
 
-        hint = effects_hint(verdict, plan.target.path, Path.cwd())
+        hint = effects_hint(verdict, mask_query_secrets(plan.target.path), Path.cwd())
         if hint:
             yield hint
 

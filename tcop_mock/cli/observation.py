@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +25,7 @@ from tcop_mock.contract.sql_observer import OpenRule, SqlObserver, split_tables
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.transport.app import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -137,17 +136,13 @@ def _sources(options: ObserverOptions) -> dict[str, str | None]:
 
 
 def _callable(text: str) -> Callable[[str], object]:
-    module, colon, name = text.partition(":")
-    if not colon or not module or not name:
+    module, _, name = text.partition(":")
+    if not module or not name:
         raise UsageError(f"--observe-call {text!r}: write MODULE:CALLABLE")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
     try:
-        found = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as problem:
-        raise UsageError(f"--observe-call {text!r}: {problem}") from None
+        found: Callable[[str], object] = load_object(text, "callable", "write MODULE:CALLABLE")
+    except UsageError as problem:
+        raise UsageError(f"--observe-call {text!r}: {problem.__cause__}") from problem
     if not callable(found):
         raise UsageError(f"--observe-call {text!r} is not callable")
     return found

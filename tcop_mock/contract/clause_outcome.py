@@ -30,7 +30,7 @@ _BUSY_STATUSES = frozenset(
 )
 """Statuses with which a correct receiver may answer more requests per second than TCOP sends."""
 
-_NOBODYS_STATUSES = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+NOBODYS_STATUSES = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses with which a correct receiver may answer one request of many: no clause reports them."""
 
 _NAMED_CLAUSES = re.compile(r"\((TCM\d{3}(?:, TCM\d{3})*)\)")
@@ -80,7 +80,7 @@ def refusal(title: str, case: RequestCase, attempt: Attempt, label: str = "") ->
     label, text = label or case.title, _describe(attempt)
     if attempt.outcome is Outcome.TIMED_OUT:
         reason = f"{label} is not answered inside the deadline ({LATE_CLAUSE})"
-    elif attempt.status in _NOBODYS_STATUSES:
+    elif attempt.status in NOBODYS_STATUSES or case.is_changed:
         reason = f"{label}: {text}"
     else:
         reason = f"{label}: {text} (TCM101)"

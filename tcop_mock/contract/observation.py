@@ -197,6 +197,8 @@ class EffectObservation:
             self._error = f"no effect can be judged: {result.reason}"
             return
         [step_result] = result.step_results
+        for poller in (self.runner.downstream_poller, self.runner.combined_poller):
+            poller.latency_s = max(poller.latency_s, self.runner.poller.latency_s)
         self._any_rejected = bool(step_result.after.rejected)
         self._open_count = None if step_result.after.open_incidents is None else step_result.after.open_count
         self.runner.effects_per_push = step_result.after.count
@@ -211,7 +213,7 @@ class EffectObservation:
     async def find_effective(self, factories: Sequence[CaseFactory]) -> list[bool]:
         """Return for each factory whether its plain alarm has an effect that is visible."""
         scenarios = list(map(control_scenario, factories))
-        self.runner.all_sent_text += "\n".join(scenario.expected_content.sent_text for scenario in scenarios)
+        self.runner.all_sent_text += "".join(f"\n{scenario.expected_content.sent_text}" for scenario in scenarios)
 
         async def has_effect(scenario: EffectScenario) -> bool:
             try:

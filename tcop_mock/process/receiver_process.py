@@ -128,7 +128,7 @@ class ReceiverProcess:
     def _launch(self) -> threading.Thread:
         """Start the process and return the thread that reads its output."""
         arguments = self.command.arguments(self.port)
-        environ = {**os.environ, **self.variables, **dict(self.command.variables)}
+        environ = {**os.environ, **dict(self.command.variables), **self.variables}
         environ |= {PORT_VARIABLE: str(self.port), _MARK_VARIABLE: self._mark}
         with self._lock:
             if self._ended.is_set():
