@@ -169,7 +169,7 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
 
 def resolve_clauses(
     globs: Sequence[str], skip: Sequence[str], clause_files: tuple[str, ...], common: CommonOptions
-) -> tuple[Clause, ...]:
+) -> Sequence[Clause]:
     """Return the clauses that ``--clauses`` and ``--skip`` leave.
 
     Raises:
@@ -179,7 +179,7 @@ def resolve_clauses(
     clauses = select_clauses(all_clauses(clause_files, common), _split("--clauses", globs), _split("--skip", skip))
     if not clauses:
         raise UsageError("--skip leaves no clause to check")
-    return tuple(clauses)
+    return clauses
 
 
 def all_clauses(clause_files: tuple[str, ...], common: CommonOptions) -> tuple[Clause, ...]:

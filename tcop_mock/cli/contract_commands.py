@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 tcop-mock check http://localhost:8080/
 tcop-mock check @url.txt --wait 30s --report junit=tcop.xml
 tcop-mock check http://localhost:8080/ --clauses 'TCM3*,TCM5*'
+tcop-mock check @url.txt --last-failed r.json --report json=r.json
 tcop-mock check /alarms --run 'uvicorn app:app --port {port}'
 tcop-mock check http://localhost:8080/ --downstream :9100
 tcop-mock check receiver:app/tcop           # an ASGI or WSGI app
@@ -83,6 +85,13 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     shell_complete=completers.clauses,
     help="All but these clauses; repeatable.",
 )
+@option(
+    "--last-failed",
+    group=CHECK,
+    metavar="FILE",
+    shell_complete=completers.files,
+    help="Only the clauses that failed or had no result in this JSON report, with its seed; all if there are none.",
+)
 @clause_files_option(CHECK)
 @template_option(CHECK, "Send notifications of your own template; needs --profile template.")
 @option(
@@ -127,6 +136,7 @@ def check_command(
     wait_s: float,
     clauses: tuple[str, ...],
     skip: tuple[str, ...],
+    last_failed: str | None,
     clause_files: tuple[str, ...],
     template: str | None,
     fail_on: str,
@@ -150,6 +160,11 @@ def check_command(
     from tcop_mock.cli.check import CheckOptions, check, list_clauses, list_requests, resolve_clauses
 
     selected = resolve_clauses(clauses, skip, clause_files, common)
+    if last_failed is not None:
+        from tcop_mock.cli.last_failed import keep_last_failed
+
+        selected, seed = keep_last_failed(selected, last_failed, reporting.reports, common)
+        common = replace(common, fixed_seed=seed if common.fixed_seed is None else common.fixed_seed)
     if only_list:
         list_clauses(selected, common)
         return 0
