@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ tcop-mock check @url.txt --wait 30s --report junit=tcop.xml
 tcop-mock check http://localhost:8080/ --clauses 'TCM3*,TCM5*'
 tcop-mock check @url.txt --last-failed r.json --report json=r.json
 tcop-mock check /alarms --run 'uvicorn app:app --port {port}'
+tcop-mock check app:app --watch 'src/**/*.py'
 tcop-mock check http://localhost:8080/ --downstream :9100
 tcop-mock check receiver:app/tcop           # an ASGI or WSGI app
 tcop-mock check --model receiver:Callback   # a parser, no HTTP
@@ -125,8 +127,19 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     metavar="TIME",
     help="Time limit of the run.",
 )
+@option(
+    "--watch",
+    group=RUN,
+    multiple=True,
+    metavar="GLOB",
+    shell_complete=completers.files,
+    help="Check again when one of these files changes, until Ctrl-C; a folder means all files in and below it. "
+    "Repeatable.",
+)
 @common_options(seed=True, profile=True, catalog=True, verbose=True)
+@click.pass_obj
 def check_command(
+    arguments: tuple[str, ...],
     target: str | None,
     *,
     model: str | None,
@@ -147,6 +160,7 @@ def check_command(
     reporting: ReportOptions,
     pace: RateLimit | None,
     max_time_s: float,
+    watch: tuple[str, ...],
     common: CommonOptions,
 ) -> int:
     """Check a receiver against the contract.
@@ -157,6 +171,10 @@ def check_command(
     and states would it reject, and why? Exit code: 0 kept, 1 broken, 3 target unusable, or a clause that counts could
     not be checked.
     """
+    from tcop_mock.cli.watch import WATCHED_VARIABLE, check_on_changes
+
+    if watch and WATCHED_VARIABLE not in os.environ:
+        return check_on_changes(watch, arguments, common)
     from tcop_mock.cli.check import CheckOptions, check, list_clauses, list_requests, resolve_clauses
 
     selected = resolve_clauses(clauses, skip, clause_files, common)
