@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver, wi
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 # The sample of the alarm callback page, 2023-08-07, with the dimensions of its CVM sample.
 METRIC: dict[str, Any] = {
@@ -184,6 +183,10 @@ def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[
     return ("authorization", f"{scheme} {Credentials(Secret(user), Secret(password)).token().reveal()}")
 
 
+async def _awaited(answer: Awaitable[Reply]) -> Reply:
+    return await answer
+
+
 @pytest.mark.parametrize("handler", [correct_receiver, slow_careful])
 @pytest.mark.parametrize(
     "headers, body, status",
@@ -205,7 +208,6 @@ def test_basic_auth_checks_credentials_first(
     """Without the right credentials the response is 401, whatever the body; with them the handler responds."""
     guard = with_basic_auth(handler, Credentials(Secret(USER), Secret(PASSWORD)))
     answer = guard(post(body, *headers))
-    assert inspect.iscoroutine(answer)
-    reply = asyncio.run(answer)
+    reply = answer if isinstance(answer, Reply) else asyncio.run(_awaited(answer))
     assert reply.status == status
     assert (status == 401) == ("WWW-Authenticate" in dict(reply.headers))
