@@ -41,8 +41,10 @@ AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _HINT = "more than 100 came a second; tcop-mock validate reads a recording"
 _TOO_FEW = 1
 _MAX_UNREADABLE_LINES = 20
-_MAX_BURST = 1000
+_MAX_BURST = 500
 _SHOWN_PER_S = 100
+_MAX_VALIDATION_S = 0.01
+"""Time in each batch after which no more bodies are validated: the first one of a shape takes long."""
 
 
 def listen(  # noqa: PLR0913 - one parameter an option
@@ -101,6 +103,8 @@ class Listener:
     _refilled_s: float = 0.0
     _told_unshown: int = 0
     _told_s: float = 0.0
+    _batch_began_s: float = 0.0
+    _batch_size: int = 0
     _problem: OSError | None = None
     _judge: CallbackValidator = field(init=False, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -176,9 +180,12 @@ class Listener:
     def _is_shown(self) -> bool:
         """Return whether a request is shown and validated: all of a burst, then so many a second."""
         now_s = self.clock()
+        if not self._batch_size:
+            self._batch_began_s = now_s
+        self._batch_size += 1
         self._allowance = min(_MAX_BURST, self._allowance + (now_s - self._refilled_s) * _SHOWN_PER_S)
         self._refilled_s = now_s
-        if self._allowance < 1:
+        if self._allowance < 1 or now_s - self._batch_began_s > _MAX_VALIDATION_S:
             self.unshown += 1
             return False
         self._allowance -= 1
@@ -194,6 +201,7 @@ class Listener:
 
     def _commit(self) -> None:
         """Record and print what arrived, before its responses: what is acknowledged is in the file."""
+        self._batch_size = 0
         records, self._records = "".join(self._records), []
         lines, self._lines = "".join(self._lines), []
         if self.recording and records:
