@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -211,3 +212,19 @@ def test_basic_auth_checks_credentials_first(
     reply = answer if isinstance(answer, Reply) else asyncio.run(_awaited(answer))
     assert reply.status == status
     assert (status == 401) == ("WWW-Authenticate" in dict(reply.headers))
+
+
+def test_the_correct_receiver_logs_each_callback(caplog: pytest.LogCaptureFixture) -> None:
+    """One line with state, time, metric, object and region; only if somebody reads it."""
+    caplog.set_level(logging.INFO)
+    body = {
+        "alarmStatus": "0",
+        "recoverTime": "2026-11-30 10:00:00",
+        "alarmObjInfo": {"dimensions": {"objName": "web-1"}},
+        "alarmPolicyInfo": {"conditions": {"metricName": "cpu_usage"}},
+    }
+    correct_receiver(post(json.dumps(body).encode()))
+    assert caplog.messages == ["resolved at 2026-11-30 10:00:00+08:00: 'cpu_usage' of 'web-1' in 'all regions'"]
+    caplog.set_level(logging.WARNING)
+    correct_receiver(post(json.dumps(body).encode()))
+    assert len(caplog.messages) == 1

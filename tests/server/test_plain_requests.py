@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.server.faults import FaultPlan, FaultyHttpServer
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
-from tcop_mock.server.plain_connection import RequestHeads
+from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply, ReplyHeads
+from tcop_mock.server.plain_connection import HandedOver, PlainConnection, RequestHeads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -253,5 +254,60 @@ def test_what_was_not_recorded_is_not_answered() -> None:
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
             assert owner.sent == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_its_owner_cannot_keep_ends_the_connection() -> None:
+    """Its answer and those of the requests behind it are not sent."""
+
+    class Full(Owner):
+        def record(self, *_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+    async def scenario() -> None:
+        owner = Full()
+        async with asyncio.timeout(5), FaultyHttpServer(owner.handle, FaultPlan(), owner.record) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(WELL + WELL)
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    asyncio.run(scenario())
+
+
+def test_replies_of_many_kinds_do_not_fill_the_memory() -> None:
+    """Heads of replies are kept up to a limit."""
+    heads = ReplyHeads()
+    for number in range(600):
+        reply = Reply(200, b"x", (("Location", f"/{number}"),))
+        expected = f"HTTP/1.1 200 OK\r\nLocation: /{number}\r\nContent-Length: 1\r\n\r\nx"
+        assert heads.serialize(reply) == expected.encode()
+        assert len(heads) <= 256
+
+
+def test_the_time_of_a_client_begins_again_with_each_request() -> None:
+    """A client that sends a request before its time is over is not idle."""
+
+    async def scenario() -> None:
+        now_s = [0.0]
+        loop = Mock(time=lambda: now_s[0])
+        server = Mock(timeout_s=10.0, buffer=bytearray(WELL), request_heads=RequestHeads(1000, CAP))
+        server.view = memoryview(server.buffer)
+        server.answer.return_value = None
+        connection = PlainConnection(server, loop)
+        connection.connection_made(Mock())
+        now_s[0] = 4.0
+        connection.buffer_updated(len(WELL))
+        now_s[0] = 10.0
+        connection._expire()
+        assert [call.args[0] for call in loop.call_later.call_args_list] == [10.0, 4.0]
+        server.hand_over.assert_not_called()
+        now_s[0] = 14.0
+        connection._expire()
+        server.hand_over.assert_called_once_with(connection, HandedOver(timeout_s=0.0))
 
     asyncio.run(scenario())
