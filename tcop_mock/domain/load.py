@@ -55,6 +55,8 @@ class ScheduledCallback(NamedTuple):
     """``firing``, ``repeated`` or ``resolved``."""
     session_id: str = ""
     shape: str = ""
+    alarm_number: int = -1
+    """The number of its alarm in a scenario, from 0; -1 outside of one."""
 
 
 Schedule: TypeAlias = "Iterator[ScheduledCallback]"
