@@ -98,7 +98,7 @@ def demo(common: CommonOptions) -> int:
 
 async def _demo(catalog: Catalog, common: CommonOptions) -> tuple[Verdict, Verdict]:
     show: Callable[[str], object] = _silence if common.as_json else click.echo
-    show("1. A typical first version of a receiver, with planted bugs, and callbacks as TCOP sends them\n")
+    show("1. A typical first version of a receiver, with planted bugs, gets callbacks\n")
     async with HttpServer(buggy_receiver) as sink:
         target = Target.parse(sink.url)
         for line in await _send_some(target, catalog, common):

@@ -289,7 +289,7 @@ class HttpServer:
         return connection
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._serve_by(self._serve_requests, reader, writer)
+        await self._serve_by(self.serve_requests, reader, writer)
 
     async def _serve_by(
         self,
@@ -307,7 +307,7 @@ class HttpServer:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
+    async def serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
         """Serve the requests of one connection.
 
         Args:
