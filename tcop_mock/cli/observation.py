@@ -117,12 +117,12 @@ def _log_observer(options: ObserverOptions, output: OutputBuffer | None) -> Obse
     if options.open_path is not None:
         raise UsageError("--observe-open: a log does not show which incidents are open; leave it out")
     if options.log != "-":
-        lines = LogFile(Path(str(options.log))).lines
+        lines_since = LogFile(Path(str(options.log))).lines_since
     elif output is None:
         raise UsageError("--observe-log - is the output of --run; give --run CMD, or the file of the log")
     else:
-        lines = output.lines
-    return CoalescingObserver(LogObserver.parse(lines, options.effects_path))
+        lines_since = output.lines_since
+    return CoalescingObserver(LogObserver.parse(lines_since, options.effects_path))
 
 
 def _sources(options: ObserverOptions) -> dict[str, str | None]:

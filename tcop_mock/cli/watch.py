@@ -44,7 +44,7 @@ def check_on_changes(patterns: Sequence[str], arguments: Sequence[str], common: 
 def repeat_on_changes(
     patterns: Sequence[str],
     run: Callable[[], int],
-    tell: Callable[[str], None],
+    show: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Call ``run`` now and after each change, until it is interrupted; return the exit code of an interrupt.
@@ -52,7 +52,7 @@ def repeat_on_changes(
     Args:
         patterns: files, folders and globs.
         run: returns an exit code.
-        tell: prints a line about what happens.
+        show: prints a line about what happens.
         sleep: waits some seconds.
 
     Raises:
@@ -65,9 +65,9 @@ def repeat_on_changes(
         before = _snapshot(patterns)
         if run() == INTERRUPTED:
             return INTERRUPTED
-        tell(f"watching {pluralize(len(before), 'file')}; Ctrl-C ends")
+        show(f"watching {pluralize(len(before), 'file')}; Ctrl-C ends")
         changed = _wait_for_change(patterns, before, sleep)
-        tell(f"{one_line(changed, _MAX_PATH_CHARS)} changed\n")
+        show(f"{one_line(changed, _MAX_PATH_CHARS)} changed\n")
 
 
 def run_in_process(arguments: Sequence[str]) -> int:

@@ -63,6 +63,15 @@ class LearnsOpen(Protocol):
         ...
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """An observer that holds connections."""
+
+    def close(self) -> None:
+        """Close them."""
+        ...
+
+
 class DownstreamAddress(NamedTuple):
     """Where our stub services listen for a receiver that forwards to them."""
 
@@ -109,11 +118,16 @@ class ObservationConfig:
     async def listening(self) -> AsyncIterator[None]:
         """Have the downstream services listen, if there are any, and the receiver run, if it is ours to start.
 
+        At the end the connections of the observer are closed.
+
         Raises:
             UsageError: nothing can listen at the address, or the receiver cannot be started.
             TargetError: the receiver does not listen.
         """
         async with contextlib.AsyncExitStack() as stack:
+            observer: object = self.observer
+            if isinstance(observer, Closable):
+                stack.callback(observer.close)
             if self.downstream is not None and self.downstream_address is not None:
                 await stack.enter_async_context(self.downstream.server(*self.downstream_address))
             if self.lifetime is not None:

@@ -103,10 +103,14 @@ class SkippedClauses(NamedTuple):
 
 def catalogue_sha256(shapes: Iterable[Shape]) -> str:
     """Return a hash of the content of shapes, in hexadecimal. The paths of their files do not matter."""
-    tables = [dataclasses.asdict(shape) for shape in shapes]
-    for table in tables:
-        del table["file"]
-    return hashlib.sha256(json.dumps(tables, ensure_ascii=False, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(list(shapes), ensure_ascii=False, default=_content).encode()).hexdigest()
+
+
+def _content(value: object) -> object:
+    """Return what JSON shows of a value that is no JSON value; ``dataclasses.asdict`` takes five times as long."""
+    if not dataclasses.is_dataclass(value):
+        return str(value)
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name != "file"}
 
 
 def creator_document() -> dict[str, str]:

@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 
 from tcop_mock.contract import sql_observer
-from tcop_mock.contract.observation import LearnsOpen
+from tcop_mock.contract.observation import LearnsOpen, ObservationConfig
 from tcop_mock.contract.sql_observer import OpenRule, Row, SqlObserver, detect_open, split_tables
 from tcop_mock.errors import ObserverError, UsageError
 
@@ -434,3 +436,87 @@ def test_one_whose_rows_go_has_no_column(tmp_path: Path, database: sqlite3.Conne
     look(observer)
     database.execute("INSERT INTO incidents (what) VALUES ('ins-1')")
     assert look(observer).open_count == 1
+
+
+def test_a_server_that_never_answers_does_not_hold_the_process() -> None:
+    """It accepts and is silent: the error comes in time, and no thread is left that the end would wait for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql+psycopg://me:hunter2@127.0.0.1:{server.getsockname()[1]}/x"
+        observer = SqlObserver(url, deadline_s=0.01)
+        with pytest.raises(ObserverError, match=r"no answer within 0\.02 s"):
+            look(observer)
+        waiting = [thread for thread in threading.enumerate() if thread.name == "observe-sql"]
+        assert len(waiting) == 1
+        assert waiting[0].daemon
+        server.accept()[0].close()
+    waiting[0].join(5)
+
+
+@pytest.mark.parametrize(
+    "url, arguments",
+    [
+        ("postgresql://h/x", {"connect_timeout": 10}),
+        ("postgresql://h/x?connect_timeout=3", {}),
+        ("mysql://h/x", {"connect_timeout": 10, "read_timeout": 10}),
+        ("mariadb+pymysql://h/x?read_timeout=3", {"connect_timeout": 10}),
+        ("sqlite:///x.db", {}),
+    ],
+)
+def test_drivers_wait_for_a_bounded_time(url: str, arguments: dict[str, int]) -> None:
+    """Unless the URL says for how long."""
+    from sqlalchemy import make_url  # noqa: PLC0415 - an extra
+
+    assert sql_observer._limits(make_url(url)) == arguments
+
+
+def test_its_connections_are_closed_after_the_run(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """A database that is to be dropped, or a folder that is to be removed, is not held."""
+    database.execute(INCIDENTS)
+    observer = SqlObserver(url_of(tmp_path))
+
+    async def scene() -> None:
+        async with ObservationConfig(observer).listening():
+            await observer.observe("ins-1")
+            assert "Connections in pool: 1" in observer._engine.pool.status()
+
+    run(scene())
+    assert "Connections in pool: 0" in observer._engine.pool.status()
+
+
+@pytest.mark.parametrize(
+    "path", ["a#b.db", "a%23b.db", "a%3Fb.db", "a?b.db", "file:a#b.db?uri=true", "file:a%3Fb.db", "file:a.db?mode=rwc"]
+)
+def test_no_file_is_made(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever signs of a URI its name has."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ObserverError, match="unable to open database file"):
+        look(SqlObserver(f"sqlite:///{path}"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b.db", "a#b.db", "a?b.db", "名.db", "a:b+c&d=e.db"])
+@pytest.mark.parametrize("prefix", ["", "file:"])
+def test_a_file_of_any_name_is_read(prefix: str, name: str, tmp_path: Path) -> None:
+    """The path of a URL of SQLAlchemy is percent-encoded."""
+    from sqlalchemy import URL  # noqa: PLC0415 - an extra
+
+    with closing(sqlite3.connect(tmp_path / name)) as connection:
+        connection.execute(INCIDENTS)
+    url = URL.create("sqlite", database=f"{prefix}{tmp_path / name}").render_as_string()
+    assert look(SqlObserver(url)).effects == ()
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("url", ["mssql+pyodbc://u:hunter2@h/x"])
+def test_a_database_that_cannot_be_read_only_is_refused(url: str) -> None:
+    """With those that can be, and without its password."""
+    with pytest.raises(UsageError, match="cannot be opened read-only; use sqlite, postgresql, mysql or maria") as told:
+        SqlObserver(url)
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize("database", ["file:", "file::memory:"])
+def test_a_uri_of_a_database_in_memory_is_told(database: str) -> None:
+    """As the plain form is."""
+    with pytest.raises(UsageError, match="in the memory of another process"):
+        SqlObserver(f"sqlite:///{database}?uri=true")
