@@ -94,7 +94,7 @@ def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         prepare_streams()
-        return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False) or 0)
+        return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False, obj=tuple(arguments)) or 0)
     except click.ClickException as problem:
         return _print_error(_one_line(problem), _USAGE)
     except TcopMockError as problem:

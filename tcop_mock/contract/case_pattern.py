@@ -6,6 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback_view import state_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -58,7 +61,7 @@ def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | 
     text = f"{attempt.body[:_MAX_TEXT_CHARS].decode('utf-8', 'replace')} {attempt.detail} {attempt.traceback}"
     words = {word for word in _WORD.findall(text) if len(word) >= _MIN_KEY_CHARS}
     named = [path for path in values if path.rpartition(".")[2] in words]
-    state = [key for key in _STATE_KEYS if key in values] if str(tree.get("alarmStatus")) == "0" else []
+    state = [key for key in _STATE_KEYS if key in values] if state_of(tree) is State.RESOLVED else []
     paths = list(dict.fromkeys([*changed, *named, *state]))[:_MAX_VALUES]
     lines = [f"{path}: {json.dumps(values[path], ensure_ascii=False)[:_MAX_VALUE_CHARS]}" for path in paths]
     return [*lines, *(f"{path} is not there" for path in removed[:_MAX_VALUES])]
@@ -118,7 +121,7 @@ def _traits(case: RequestCase) -> dict[str, str]:
         value if isinstance(value, dict) else {} for value in (tree.get("alarmPolicyInfo"), tree.get("alarmObjInfo"))
     )
     traits = {
-        "state": {"0": "resolved", "1": "firing"}.get(str(tree.get("alarmStatus"))),
+        "state": state_of(tree),
         "type": tree.get("alarmType") and f"{tree['alarmType']} alarms",
         "policy type": policy.get("policyType"),
         "namespace": info.get("namespace"),

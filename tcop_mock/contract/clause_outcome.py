@@ -46,6 +46,11 @@ _RERUN_ALIKE = 2
 NOT_REPEATED = "beside other callbacks; no time was left to repeat it alone"
 
 
+def named_codes(reason: str) -> tuple[str, ...]:
+    """Return the codes of the clauses that a reason names, each once."""
+    return tuple(dict.fromkeys(code for match in _NAMED_CLAUSES.finditer(reason) for code in match[1].split(", ")))
+
+
 class Exclusion(NamedTuple):
     """One case that a clause leaves out, and why."""
 
@@ -61,8 +66,7 @@ class Exclusion(NamedTuple):
     @property
     def codes(self) -> tuple[str, ...]:
         """Codes of the clauses that report the cause; empty: no clause does."""
-        match = _NAMED_CLAUSES.search(self.reason)
-        return tuple(match[1].split(", ")) if match else ()
+        return named_codes(self.reason)
 
     @property
     def is_refusal(self) -> bool:

@@ -134,10 +134,12 @@ def test_a_refusal_is_seen_again_by_its_command(tcop: RunCommand, module: str, t
 
 def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: RunCommand, module: str) -> None:
     """The other clauses stand on a plain callback, and are errors that say why; nothing moves the cursor."""
-    done = tcop("check", "--model", f"{module}:nothing", "--clauses", "TCM101,TCM309", "--seed", "7")
-    assert done.exit_code == 1
-    assert "a plain one is refused with ValueError: [2J not today (TCM101)" in " ".join(done.stdout.split())
-    assert "\x1b" not in done.stdout
+    call = ("check", "--model", f"{module}:nothing", "--clauses", "TCM101,TCM309", "--seed", "7")
+    screen, full = tcop(*call), tcop(*call, "-v")
+    assert (screen.exit_code, full.exit_code) == (1, 1)
+    assert "ERROR 1 clause: no result, because of what TCM101 found\n" in screen.stdout
+    assert "a plain one is refused with ValueError: [2J not today (TCM101)" in " ".join(full.stdout.split())
+    assert "\x1b" not in screen.stdout + full.stdout
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -338,20 +339,29 @@ def _wait_until_ready(url: str) -> None:
             return
 
 
+def _find_programs() -> list[Path]:
+    """Return initdb and postgres: of PATH, or of the newest version where Debian and Red Hat put them."""
+    places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
+    places.sort(key=lambda place: [int(digits) for digits in re.findall(r"\d+", str(place))], reverse=True)
+    path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, places)])
+    found = [shutil.which(name, path=path) for name in ("initdb", "postgres")]
+    if None in found:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    return [Path(program).resolve() for program in found if program]  # of one folder, also where PATH has links
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     """Give the URL of a PostgreSQL server that runs for these tests, in a folder of theirs."""
-    programs = [shutil.which(name) for name in ("initdb", "postgres")]
+    initdb, server_program = _find_programs()
     user = "postgres" if os.geteuid() == 0 else None
-    if None in programs:
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
     folder = tempfile.TemporaryDirectory(prefix="tcop-mock-pg-")  # folders of pytest are closed to other users
     data = Path(folder.name)
     if user:
         shutil.chown(data, user)
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": "/"}
-    subprocess.run([str(programs[0]), "-D", data, "-U", "me", "-A", "trust", "-N"], check=True, **quiet)  # noqa: S603 - theirs
-    command = [str(programs[1]), "-D", str(data), "-k", str(data), "-F", "-c", "listen_addresses="]
+    subprocess.run([str(initdb), "-D", data, "-U", "me", "-A", "trust", "-N"], check=True, **quiet)  # noqa: S603 - theirs
+    command = [str(server_program), "-D", str(data), "-k", str(data), "-F", "-c", "listen_addresses="]
     with subprocess.Popen(command, **quiet) as server:  # noqa: S603 - theirs
         url = f"postgresql://me:hunter2@/postgres?host={data}"
         try:
