@@ -21,14 +21,9 @@ from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import (
     LATE_CLAUSE,
-    LOAD_CLAUSE,
-    NOBODYS_STATUSES,
     ClauseOutcome,
-    Exclusion,
     is_concurrent,
-    load_failure,
     most_at_once,
-    select_cases,
 )
 from tcop_mock.contract.clauses import assertion_of, builder_of
 from tcop_mock.contract.findings import Failure
@@ -39,13 +34,12 @@ from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, 
 from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_answer_time, is_about_timing
 from tcop_mock.contract.preflight import MAX_SIDE_BY_SIDE, CredentialsRejectedError, Preflight, run_preflight
 from tcop_mock.contract.refusals import refused_service, with_refusals
+from tcop_mock.contract.repetition import Repeater
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import (
     BODY_TIMEOUT_S,
     LATE_BODY_TIMEOUT_S,
-    MAX_REPETITION_S,
     RequestRunner,
-    in_new_session,
     needs_full_response,
 )
 from tcop_mock.contract.slots import RequestSlots
@@ -78,57 +72,25 @@ if TYPE_CHECKING:
 
 
 _SPARE_REQUESTS = 12
-
-_PREFLIGHT_CODE = "TCM000"
-
-_CONTROL_CODE = "TCM001"
-
-_TRIAL_CODE = "TCM002"
-
 _REQUESTS_PER_STEP = 10
-
+_PREFLIGHT_CODE, _CONTROL_CODE, _TRIAL_CODE = "TCM000", "TCM001", "TCM002"
 _NEVER_RERUN_PHASES = EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
-
 """Phases whose clauses are not run a second time."""
-
 _LIVENESS_CHECK_PHASES = frozenset({Phase.MALFORMED_INPUT, Phase.DEEP_NESTING})
-
 _PHASES_AFTER_ABUSE = frozenset({Phase.SLOW_SENDER, Phase.BURST, Phase.AUTH})
-
 _PHASES_BEFORE_ABUSE = frozenset({Phase.MAIN, Phase.EFFECTS, Phase.SLOW_EFFECTS})
-
-_ALIVE_CODE = "TCM409"
-"""The clause that reports that a receiver no longer answers after malformed bodies."""
-
-_LIVENESS_ATTEMPTS = 2
-
-_RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
-
-_MISREADING_CODE = "TCM203"
-
-_REPETITIONS = 24
-"""How often a case that failed once is sent again alone. A fault in one of eight responses shows with 96 %."""
-
-_MAX_REPEATED_CASES = 12
-
-_MAX_REPEATED_CASES_OF_CLAUSE = 2
-
 _PHASES_OF_LATE_ANSWERS = EFFECT_PHASES | {Phase.BURST}
-
 """Phases in which correct receivers may answer late: they call a service that hangs, or have too much to do."""
-
 _PHASES_OF_REQUESTS = frozenset(Phase) - EFFECT_PHASES - {Phase.MAIN}
-
 _AFTER_MAIN_DEADLINES = 3.0
 """So much time is left for the phases after the first one, as the burst."""
-
-_SLOW_SHARE = 0.1
-"""Cases that fail alike, after such a share of the deadline, are not all rerun alone."""
-
+_ALIVE_CODE = "TCM409"
+"""The clause that reports that a receiver no longer answers after malformed bodies."""
+_LIVENESS_ATTEMPTS = 2
+_RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
+_MISREADING_CODE = "TCM203"
 _MISREAD = "the receiver rejects the right credentials (TCM203)"
-
 _LATE_BODY = "too slow: the answer to a plain callback does not end inside the deadline (TCM102)"
-
 _OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
 
 
@@ -166,10 +128,9 @@ class ContractRun:
     """The verdict of a run that has ended."""
     _published: set[str] = field(default_factory=set, repr=False)
     """Codes of the clauses whose event was yielded."""
-    _repetitions_left: int = _MAX_REPEATED_CASES
-    """How many more cases may be repeated many times."""
     _patient: PatientTransport = field(init=False, repr=False)
     """Sends a request of a clause, as long as the run does not wait too long for late answers."""
+    _repeater: Repeater = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.plan.min_interval_s:
@@ -177,6 +138,7 @@ class ContractRun:
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
             )
         self._patient = PatientTransport(self.transport, self.clock, self.plan.profile.delivery.timeout_s)
+        self._repeater = Repeater(self._patient, self.plan.profile.delivery.timeout_s)
 
     async def run(self, on_event: Callable[[RunEvent], object] | None = None) -> None:
         """Run the contract to its end while the downstream services listen.
@@ -262,7 +224,7 @@ class ContractRun:
             yield run_event
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline - self.clock()):
-                await self._repeat_exclusions(preflight)
+                await self._repeater.repeat_exclusions(self._outcomes)
         for event in self._final_events():
             yield event
 
@@ -400,7 +362,7 @@ class ContractRun:
             async def is_accepted(factory: CaseFactory) -> bool:
                 async with semaphore:
                     request = factory.plain_case().request
-                    return (await self.transport(request, deadline_s=preflight.deadline_s)).accepted
+                    return (await self._patient(request, deadline_s=preflight.deadline_s)).accepted
 
             return list(await asyncio.gather(*map(is_accepted, factories)))
 
@@ -583,73 +545,13 @@ class ContractRun:
     async def _rerun(
         self, clause: Clause, parallel_outcome: ClauseOutcome, runner: RequestRunner, requests: int
     ) -> ClauseOutcome:
-        """Run the failed cases of a clause alone.
+        """Run the failed cases of a clause alone."""
 
-        A failure in parallel proves nothing about the clause: the receiver may serve one request at a time, have a
-        race, limit the rate, or have died of another clause's body. One success alone proves as little: the fault may
-        occur now and then, so the case is repeated many times.
-        """
-        test, whole_rerun = self.test_of(clause), self.test_of(clause, rerun=1)
-        alike = parallel_outcome.alike_slow_failures(_SLOW_SHARE * runner.deadline_s)
-        rerun_test = select_cases(whole_rerun, parallel_outcome.rerun - alike.keys())
-        rerun_outcome = await self._run_clause(clause, rerun_test, runner, requests)
-        if not set(alike.values()) <= {failure.text for failure in rerun_outcome.failures}:
-            rerun_test = select_cases(whole_rerun, parallel_outcome.rerun)
-            rerun_outcome = await self._run_clause(clause, rerun_test, runner, requests)
-        elif alike:
-            rerun_outcome = replace(rerun_outcome, not_sent=rerun_outcome.not_sent | alike.keys())
-        outcome = parallel_outcome.merge_rerun(rerun_outcome, keeps_late=clause.phase is Phase.MAIN)
-        texts: set[str] = set()
-        for failure in parallel_outcome.vanished_failures(rerun_outcome):
-            repetitions, repeated = 1, None
-            if failure.text not in texts and len(texts) < _MAX_REPEATED_CASES_OF_CLAUSE and self._repetitions_left:
-                texts.add(failure.text)
-                self._repetitions_left -= 1
-                repetitions, repeated = await runner.repeat(clause, test, failure, _REPETITIONS)
-            outcome = outcome.with_vanished(failure, repeated, repetitions)
-        return outcome
+        async def run_alone(test: ClauseTest) -> ClauseOutcome:
+            return await self._run_clause(clause, test, runner, requests)
 
-    async def _repeat_exclusions(self, preflight: Preflight) -> None:
-        """Repeat alone the requests of effect scenarios that were not accepted, before another clause reports them."""
-        repeated: dict[tuple[str, str | None], bool | None] = {}
-        for code, outcome in self._outcomes.items():
-            exclusions = []
-            for exclusion in outcome.skipped:
-                failure = exclusion.failure
-                if failure is None or exclusion.is_repeated or not exclusion.codes:
-                    exclusions.append(exclusion)
-                    continue
-                kind = (failure.text, failure.case.shape_id)
-                if kind not in repeated:
-                    repeated[kind] = await self._fails_alone(failure, preflight)
-                if repeated[kind] is None:
-                    exclusions.append(exclusion)
-                    continue
-                if repeated[kind]:
-                    exclusions.append(exclusion._replace(is_repeated=True))
-                    continue
-                burst_failure = load_failure(failure, _REPETITIONS)
-                reason = f"{failure.title}: {failure.text}, and not again alone"
-                named = f"{reason} ({LOAD_CLAUSE})" if burst_failure else reason
-                exclusions.append(Exclusion(exclusion.title, named, burst_failure))
-            self._outcomes[code] = replace(outcome, skipped=tuple(exclusions))
-
-    async def _fails_alone(self, failure: Failure, preflight: Preflight) -> bool | None:
-        """Send the request of a failure again alone, in new sessions; return whether it is not accepted again.
-
-        Returns:
-            ``None`` if the receiver is too slow to find out.
-        """
-        spent_s = 0.0
-        for number in range(1, _REPETITIONS + 1):
-            request = in_new_session(failure.case.request, number)
-            attempt = await self._patient(request, deadline_s=preflight.deadline_s)
-            if not attempt.accepted and attempt.status not in NOBODYS_STATUSES:
-                return attempt.outcome is not Outcome.CANCELLED or None
-            spent_s += attempt.duration_s
-            if spent_s >= MAX_REPETITION_S:
-                break
-        return False
+        tests = self.test_of(clause), self.test_of(clause, rerun=1)
+        return await self._repeater.rerun(clause, tests, parallel_outcome, runner, run_alone)
 
     def _record_outcome(self, events: asyncio.Queue[RunEvent], clause: Clause, outcome: ClauseOutcome) -> None:
         for event in self._record_result(self._result(clause, outcome)):
