@@ -18,6 +18,7 @@ _PATIENT_DEADLINES = 2.0
 """For so long the run waits for late answers as long as TCOP does."""
 _HASTY_DEADLINES = 0.5
 """For so long after that it gives up what is late; then it sends nothing more."""
+_MIN_LATE_S = 0.5
 _LATE_FACTOR = 2.0
 _ROUNDING = 0.99
 _LATE_SHARE, _MAX_LATE_SHARE = 0.2, 0.8
@@ -49,7 +50,7 @@ class PatientTransport:
     _counted_until_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self.late_s = _LATE_SHARE * self.deadline_s
+        self.late_s = max(_MIN_LATE_S, _LATE_SHARE * self.deadline_s)
 
     def begin(self, preflight: Preflight) -> None:
         """Take what the first callback showed: how long answers take, and how long was waited for it already."""

@@ -29,7 +29,7 @@ _PARALLEL_SLOWDOWN = 1.8
 _MAX_IN_FLIGHT = 4
 """Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
 _MAX_SLOW_SHARE = 0.25
-_EXTRA_ANSWERS = 60
+_EXTRA_ANSWERS = 48
 _MIN_ROUNDS = 10
 """A run has so many rounds of requests at least, one after the other."""
 _BUSY_SHARE = 0.4
