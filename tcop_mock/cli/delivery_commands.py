@@ -141,6 +141,13 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
     shell_complete=completers.files,
     help="Append a JSON line per request, before the response.",
 )
+@option(
+    "--fsync",
+    group=OUTPUT,
+    is_flag=True,
+    help="Wait until the disk has the lines of --record, so that they survive a loss of power. Without it they survive "
+    "the end of listen, not of the machine.",
+)
 @option("--count", group=RUN, type=click.IntRange(min=1), metavar="N", help="Stop after N requests.")
 @option("--max-time", group=RUN, type=positive_duration, metavar="TIME", help="Stop after that time.")
 @common_options(seed=True, finds_profile=True, catalog=True)
@@ -153,13 +160,15 @@ def listen_command(
     faults: tuple[str, ...],
     fault_file: str | None,
     record: str | None,
+    fsync: bool,
     count: int | None,
     max_time: float | None,
     common: CommonOptions,
 ) -> int:
     """Receive and validate callbacks; record them, and fail on demand.
 
-    Prints the address first, and then each request as it arrives. Paths below the name of a service, such as /wecom,
+    Prints the address first, and then each request as it arrives; of more than 500 at once it shows and validates 100 a
+    second, and records and counts all. Paths below the name of a service, such as /wecom,
     answer as that service does; other paths as --service says. Ctrl-C stops it. Exit code: 0 it ended as asked, 1
     --max-time passed before --count requests arrived.
     """
@@ -173,6 +182,7 @@ def listen_command(
         faults=faults,
         fault_file=fault_file,
         record=record,
+        fsync=fsync,
         count=count,
         max_time_s=max_time,
         common=common,

@@ -163,7 +163,11 @@ def notifications(count: int, gap_s: float = 0.01) -> list[ScheduledCallback]:
     """Return notifications of half as many alarms."""
     return [
         ScheduledCallback(
-            number * gap_s, b'{"sessionId":"%d"}' % number, alarm_key=f"alarm {number // 2}", session_id=str(number)
+            number * gap_s,
+            b'{"sessionId":"%d"}' % number,
+            alarm_key=f"alarm {number // 2}",
+            session_id=str(number),
+            alarm_number=number // 2,
         )
         for number in range(count)
     ]
