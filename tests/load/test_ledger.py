@@ -68,6 +68,7 @@ def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
         ledger.close()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("model", [LoadModel.OPEN, LoadModel.CLOSED])
 def test_loads_without_a_script_tell_of_each_push(model: LoadModel) -> None:
     """Each body that the receiver took is told once, with its outcome; by one process only."""

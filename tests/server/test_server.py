@@ -421,6 +421,7 @@ def test_a_connection_not_served_yet_is_closed(server_class: type[HttpServer], m
     asyncio.run(scenario())
 
 
+@pytest.mark.proof
 def test_three_hundred_clients_at_once_get_responses() -> None:
     """Each client of a burst gets its own response."""
 
