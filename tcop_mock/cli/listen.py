@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
-_HINT = "more than 100 came a second; tcop-mock validate reads a recording"
+_HINT = "too many came at once; tcop-mock validate reads a recording"
 _TOO_FEW = 1
 _MAX_UNREADABLE_LINES = 20
 _MAX_BURST = 500
-_SHOWN_PER_S = 100
+_SHOWN_PER_S = 20
 _MAX_VALIDATION_S = 0.01
 """Time in each batch after which no more bodies are validated: the first one of a shape takes long."""
 
