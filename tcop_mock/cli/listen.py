@@ -105,6 +105,7 @@ class Listener:
     _told_s: float = 0.0
     _batch_began_s: float = 0.0
     _batch_size: int = 0
+    _received_at: str = ""
     _problem: OSError | None = None
     _judge: CallbackValidator = field(init=False, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -163,7 +164,7 @@ class Listener:
         is_callback = service == "webhook" and received.method == "POST"
         record = Record(
             request=received,
-            received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            received_at=self._received_at,
             auth=self._auth(received),
             service=service,
             status=reply.status if reply else None,
@@ -182,6 +183,7 @@ class Listener:
         now_s = self.clock()
         if not self._batch_size:
             self._batch_began_s = now_s
+            self._received_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._batch_size += 1
         self._allowance = min(_MAX_BURST, self._allowance + (now_s - self._refilled_s) * _SHOWN_PER_S)
         self._refilled_s = now_s
