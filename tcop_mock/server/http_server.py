@@ -64,7 +64,10 @@ class ReceivedRequest:
 
     def header(self, name: str) -> str:
         """Return the first header with this name (in lower case), or an empty string."""
-        return next((value for key, value in self.headers if key == name), "")
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import html
 import json
@@ -104,9 +103,8 @@ def _with_headers(*headers: tuple[str, str]) -> Handler:
 def _rejecting_credentials_with(status: int) -> Callable[[], Handler]:
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
-    async def handler(request: ReceivedRequest) -> Reply:
-        answer = guard(request)
-        reply = await answer if asyncio.iscoroutine(answer) else answer
+    def handler(request: ReceivedRequest) -> Reply:
+        reply = guard(request)
         assert isinstance(reply, Reply)
         return replace(reply, status=status) if reply.status == 401 else reply
 

@@ -361,10 +361,9 @@ def accepted_with(body: Callable[[ReceivedRequest], str]) -> Handler:
     """Return a variant with authentication that sends another body when it accepts."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
-    async def handler(request: ReceivedRequest) -> Reply:
-        reply = guard(request)
-        assert inspect.isawaitable(reply)
-        answer = await reply
+    def handler(request: ReceivedRequest) -> Reply:
+        answer = guard(request)
+        assert isinstance(answer, Reply)
         return replace(answer, body=body(request).encode()) if answer.status == 200 else answer
 
     return handler
@@ -374,10 +373,9 @@ def rejected_with(body: Callable[[ReceivedRequest], str]) -> Handler:
     """Return a variant with authentication that sends another body when it rejects."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
-    async def handler(request: ReceivedRequest) -> Reply:
-        reply = guard(request)
-        assert inspect.isawaitable(reply)
-        answer = await reply
+    def handler(request: ReceivedRequest) -> Reply:
+        answer = guard(request)
+        assert isinstance(answer, Reply)
         return replace(answer, body=body(request).encode()) if answer.status == 401 else answer
 
     return handler
