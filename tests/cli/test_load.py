@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import os
 import signal
 import threading
@@ -45,9 +46,10 @@ def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
 
 
 def test_quiet_tells_the_summary_only(tcop: RunCommand, acking: str) -> None:
-    """Without a head."""
+    """Without a head; a note that this machine began late may come first."""
     done = tcop(*LOAD, acking, "--count", "5", "--quiet")
-    assert (done.exit_code, done.stdout.startswith("attempts      5 in ")) == (0, True)
+    assert (done.exit_code, "loads" in done.stdout) == (0, False)
+    assert re.search(r"^attempts      5 in ", done.stdout, re.MULTILINE)
 
 
 def test_the_document_keeps_its_schema(tcop: RunCommand, acking: str) -> None:
