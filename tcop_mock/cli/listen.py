@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.http_server import ReceivedRequest, Reply
+    from tcop_mock.server.messages import ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _HINT = "too many came at once; tcop-mock validate reads a recording"

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.domain.alarm import BEIJING, TIME_FORMAT
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.effects import Effect, EffectSnapshot
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tcop_mock.domain.target import Credentials
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 _log = logging.getLogger(__name__)
 

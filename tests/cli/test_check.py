@@ -26,7 +26,8 @@ from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.reports.formats import format_names
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli.listen import Listener
 from tcop_mock.cli.options import CommonOptions
 from tcop_mock.reports.recording import Recording
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubServices
 
 if TYPE_CHECKING:

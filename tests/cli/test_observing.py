@@ -22,7 +22,7 @@ from tcop_mock.contract.sql_observer import SqlObserver
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.process.output import OutputBuffer
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,11 +17,11 @@ from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from tcop_mock.domain.verdict import ClauseResult, Verdict
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 
 def _results(verdict: Verdict) -> dict[str, ClauseResult]:
