@@ -31,6 +31,7 @@ from tcop_mock.contract.observation import EffectObservation
 from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
 from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_timing
 from tcop_mock.contract.preflight import CredentialsRejectedError, Preflight, run_preflight
+from tcop_mock.contract.process_runner import ProcessRunner
 from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import MAX_REPETITION_S, RequestRunner, in_new_session
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.server.downstream import ReceivedMessage
 
-    ClauseRunner: TypeAlias = RequestRunner | EffectRunner
+    ClauseRunner: TypeAlias = RequestRunner | EffectRunner | ProcessRunner
 
 
 _SPARE_REQUESTS = 12
@@ -72,7 +73,13 @@ _TRIAL_CODE = "TCM002"
 
 _REQUESTS_PER_STEP = 10
 
-_NEVER_RERUN_PHASES = EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
+_NEVER_RERUN_PHASES = EFFECT_PHASES | {
+    Phase.FINAL,
+    Phase.DEEP_NESTING,
+    Phase.SLOW_SENDER,
+    Phase.BURST,
+    Phase.PROCESS,
+}
 
 """Phases whose clauses are not run a second time."""
 
@@ -90,6 +97,9 @@ _LIVENESS_ATTEMPTS = 2
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 
 _MISREADING_CODE = "TCM203"
+
+_PHASES_IN_TURN = frozenset({Phase.CRASHES, Phase.PROCESS})
+"""Phases whose clauses run one after the other."""
 
 _REPETITIONS = 24
 """How often a case that failed once is sent again alone. A fault in one of eight responses shows with 96 %."""
@@ -267,11 +277,24 @@ class ContractRun:
                     yield event
             async for run_event in self._run_phase(
                 self._pending_clauses(phase),
-                observation.runner if observation and phase in EFFECT_PHASES else parallel_runner,
+                self._runner(phase, parallel_runner, observation),
                 None if phase in _NEVER_RERUN_PHASES else sequential_runner,
                 deadline,
             ):
                 yield run_event
+
+    def _runner(
+        self, phase: Phase, request_runner: RequestRunner, observation: EffectObservation | None
+    ) -> ClauseRunner:
+        """Return what runs the clauses of a phase."""
+        receiver = self.plan.observation.receiver
+        if observation and phase in EFFECT_PHASES:
+            return observation.runner
+        if receiver and phase is Phase.PROCESS:
+            return ProcessRunner(
+                receiver, self.transport, self.clock, self.sleep, request_runner.deadline_s, request_runner.in_flight
+            )
+        return request_runner
 
     def _with_refusals(self, result: ClauseResult) -> ClauseResult:
         """Return the result of a clause about a service with all that the service refused in the whole run."""
@@ -467,7 +490,10 @@ class ContractRun:
                 record(clause, outcome)
 
         async def run_all() -> None:
-            await asyncio.gather(*map(run_one, clauses))
+            in_turn = [clause for clause in clauses if clause.phase in _PHASES_IN_TURN]
+            for clause in in_turn:
+                await run_one(clause)
+            await asyncio.gather(*(run_one(clause) for clause in clauses if clause not in in_turn))
             for clause in clauses:
                 if clause.code in parallel_outcomes and sequential_runner:
                     parallel_outcome = parallel_outcomes[clause.code]

@@ -52,6 +52,7 @@ _PYTEST_TEXTS = {
     Prerequisite.DOWNSTREAM: "needs downstream: `tcop-mock check --downstream` plays it",
     Prerequisite.OPEN_INCIDENTS: "needs to see what is open: return it as `open` from the fixture tcop_observer",
     Prerequisite.RESTART: "needs restart: `tcop-mock check --restart-cmd` plays it",
+    Prerequisite.RUN: "needs run: start the receiver with the fixture tcop_run",
     Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` plays it",
     Prerequisite.HTTP_REQUESTS: "needs http: tcop_target is a callable that gets callbacks as trees",
     Prerequisite.PARALLEL_CALLS: (
