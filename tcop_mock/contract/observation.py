@@ -141,7 +141,7 @@ class ObservationConfig:
         """Return the precondition of a clause that this observation does not meet, if there is one."""
         if Prerequisite.RUN in clause.prerequisites and self.receiver is None:
             return MissingPrerequisite(Prerequisite.RUN)
-        prerequisites = clause.prerequisites & EFFECT_PREREQUISITES - {Prerequisite.RUN}
+        prerequisites = clause.prerequisites & EFFECT_PREREQUISITES
         if prerequisites and self.observer is None and self.downstream is None:
             return MissingPrerequisite(Prerequisite.OBSERVER)
         if prerequisites & DOWNSTREAM_PREREQUISITES and self.downstream is None:

@@ -99,7 +99,6 @@ EFFECT_PREREQUISITES = DOWNSTREAM_PREREQUISITES | {
     Prerequisite.OBSERVER,
     Prerequisite.OPEN_INCIDENTS,
     Prerequisite.RESTART,
-    Prerequisite.RUN,
 }
 """Preconditions of clauses about effects: ways to observe effects, and to act on the receiver during the run."""
 
