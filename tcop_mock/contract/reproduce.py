@@ -130,7 +130,7 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
     Requests that only prepare the case stand before it.
     """
     group = next((group for group in test.groups if any(other.title == case.title for other in group.cases)), None)
-    if group is None or test.send_order is SendOrder.BURST or group.background:
+    if group is None or test.send_order is SendOrder.BURST or group.background or test.is_about_process:
         return ()
     titles = [other.title for other in group.cases]
     preparation = tuple(other for other in group.cases[: titles.index(case.title)] if not other.is_asserted)
