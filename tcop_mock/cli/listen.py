@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -29,7 +29,9 @@ from tcop_mock.server.stubs import StubServices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.receive_options import ReceiveOptions
     from tcop_mock.server.faults import Fault
     from tcop_mock.server.http_server import ReceivedRequest, Reply
 
@@ -38,26 +40,64 @@ _TOO_FEW = 1
 _MAX_UNREADABLE_LINES = 20
 
 
+class RequestObserver(Protocol):
+    """Gets what a listener receives."""
+
+    def received(
+        self, request: ReceivedRequest, record: dict[str, Any], result: ValidationResult | None, reply: Reply | None
+    ) -> None:
+        """Take a request before its response, which is ``None`` if a fault sends none."""
+        ...
+
+    def answered(self, request: ReceivedRequest) -> None:
+        """Take note that the response was written, or the connection closed."""
+        ...
+
+
 def listen(  # noqa: PLR0913 - one parameter an option
     *,
     host: str,
     port: int,
-    service: str,
-    auth: str | None,
-    faults: tuple[str, ...],
-    fault_file: str | None,
-    record: str | None,
+    receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
     common: CommonOptions,
 ) -> int:
     """Receive requests until the count, the time limit or a signal; return the exit code."""
-    script = parse_script(read_text(fault_file), f"--fault-file {fault_file}") if fault_file else []
-    plan = FaultPlan([parse_fault(text) for text in faults], script, common.seed)
-    with _open_recording(record) as recording:
-        listener = Listener(common, StubServices(service), _credentials(auth), recording, count)
+    plan = fault_plan(receiving, common)
+    with open_listener(receiving, common, count=count) as listener:
         asyncio.run(listener.listen(host, port, plan, max_time_s))
     return listener.exit_code()
+
+
+@contextlib.contextmanager
+def open_listener(
+    receiving: ReceiveOptions,
+    common: CommonOptions,
+    *,
+    count: int | None = None,
+    observer: RequestObserver | None = None,
+) -> Iterator[Listener]:
+    """Yield the listener of some options; its recording is open meanwhile.
+
+    Raises:
+        UsageError: the recording cannot be written, or the credentials are invalid.
+    """
+    with _open_recording(receiving.record) as recording:
+        yield Listener(
+            common, StubServices(receiving.service), _credentials(receiving.auth), recording, count, observer
+        )
+
+
+def fault_plan(receiving: ReceiveOptions, common: CommonOptions) -> FaultPlan:
+    """Return the plan of ``--fault`` and ``--fault-file``.
+
+    Raises:
+        UsageError: a fault is invalid, or the file cannot be read.
+    """
+    file = receiving.fault_file
+    script = parse_script(read_text(file), f"--fault-file {file}") if file else []
+    return FaultPlan([parse_fault(text) for text in receiving.faults], script, common.seed)
 
 
 @dataclass(slots=True)
@@ -70,13 +110,15 @@ class Listener:
         credentials: credentials that requests need.
         recording: file that keeps each request.
         count: number of requests after which to stop.
+        observer: gets each request in place of standard output.
     """
 
     common: CommonOptions
     stubs: StubServices
     credentials: Credentials | None
     recording: Recording | None
-    count: int | None
+    count: int | None = None
+    observer: RequestObserver | None = None
     received: int = 0
     unreadable: int = 0
     _answered: int = 0
@@ -89,14 +131,16 @@ class Listener:
         self._judge = CallbackValidator(self.common.catalog(), self.common.given_profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
-        """Listen until the count, the time limit or a signal."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
-                loop.add_signal_handler(number, self._stop.set)
-        handler = with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer
-        server = FaultyHttpServer(
-            handler,
+        """Listen until the count, the time limit or a signal; print the address first."""
+        self.stop_on_signals()
+        async with self.server(host, port, plan) as sink:
+            self._print(json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url)
+            await self.wait(max_time_s)
+
+    def server(self, host: str, port: int, plan: FaultPlan) -> FaultyHttpServer:
+        """Return the server, which listens inside ``async with``."""
+        return FaultyHttpServer(
+            with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer,
             plan,
             self._record,
             self._count_answer,
@@ -104,11 +148,19 @@ class Listener:
             port=port,
             on_unreadable=self.count_unreadable,
         )
-        async with server as sink:
-            self._print(json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max_time_s):
-                    await self._stop.wait()
+
+    def stop_on_signals(self) -> None:
+        """End :meth:`wait` at Ctrl-C and SIGTERM."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
+                loop.add_signal_handler(number, self._stop.set)
+
+    async def wait(self, max_time_s: float | None = None) -> None:
+        """Wait for the count, the time limit or a signal."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max_time_s):
+                await self._stop.wait()
 
     def exit_code(self) -> int:
         """Return the exit code.
@@ -145,7 +197,9 @@ class Listener:
         )
         if self.recording:
             self._save(self.recording, record)
-        if self.common.as_json:
+        if self.observer is not None:
+            self.observer.received(received, record, verdict, reply)
+        elif self.common.as_json:
             self._print(json.dumps(record, ensure_ascii=False))
         else:
             for line in record_lines(record, verdict, quiet=self.common.quiet):
@@ -168,8 +222,10 @@ class Listener:
             return "given"
         return "right" if scheme.lower() == "basic" and Secret(token.strip()) == self.credentials.token() else "wrong"
 
-    def _count_answer(self) -> None:
+    def _count_answer(self, received: ReceivedRequest) -> None:
         self._answered += 1
+        if self.observer is not None:
+            self.observer.answered(received)
         if self._answered == self.count:
             self._stop.set()
 

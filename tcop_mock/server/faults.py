@@ -348,7 +348,7 @@ class FaultyHttpServer(HttpServer):
         handler: as for :class:`HttpServer`; not called for requests that are reset.
         plan: chooses the faults.
         on_request: called for each request with the fault and the reply (``None``: no reply), before it is sent.
-        on_done: called for each request after its reply was written or the connection was closed.
+        on_done: called with each request after its reply was written or the connection was closed.
         options: options of :class:`HttpServer`.
     """
 
@@ -357,7 +357,7 @@ class FaultyHttpServer(HttpServer):
         handler: Handler,
         plan: FaultPlan,
         on_request: Callable[[ReceivedRequest, Fault | None, Reply | None], None],
-        on_done: Callable[[], None] = lambda: None,
+        on_done: Callable[[ReceivedRequest], object] = id,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **options: Any,  # noqa: ANN401 - Sink's own
@@ -372,7 +372,7 @@ class FaultyHttpServer(HttpServer):
         fault = self._plan.choose(self._request_count, head.received_s - self._started_s)
         if fault is not None and fault.name == "reset":
             self._on_request(head, fault, None)
-            self._on_done()
+            self._on_done(head)
             raise _reset_error(writer)
         return fault
 
@@ -390,7 +390,7 @@ class FaultyHttpServer(HttpServer):
             async with asyncio.timeout(self._timeout_s):
                 await self._write(writer, serialize(reply))
         finally:
-            self._on_done()
+            self._on_done(request)
 
     async def _write_faulty(
         self, fault: Fault, reply: Reply, serialize: Callable[[Reply], bytes], writer: ByteWriter
