@@ -198,7 +198,9 @@ class ConsoleCommands:
         common = self._common(options.seed, options.profile)
         generator = Generator(options.seed, wire_format=common.profile.wire_format)
         storm = ScenarioSchedule(load_scenario(options.scenario), self.catalog, generator)
-        plan = build_storm_plan(storm, options.time_scale, _storm_options(options, target, insecure=self.insecure), target, common)
+        plan = build_storm_plan(
+            storm, options.time_scale, _storm_options(options, target, insecure=self.insecure), target, common
+        )
         shape, _ = weighted_shapes(self.catalog, plan.mix)[0]
         ledger = Ledger(None)
         run = LoadRun(

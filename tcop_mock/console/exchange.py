@@ -52,11 +52,12 @@ class Subject:
     def of_callback(cls, tree: Mapping[str, Any], body: bytes) -> Subject:
         """Return the subject of a callback."""
         view, key = CallbackView(tree), key_from_tree(tree, body)
+        name = view.object_name or ("" if key.object_id == key.session_id else key.object_id)
         first_time = format_time(view.first_occurred_at)
         return cls(
             _digest(f"{key.alarm_key} {first_time}"),
             key.object_id,
-            one_line(view.object_name or key.object_id, MAX_CHARS),
+            one_line(name or "callback without an object", MAX_CHARS),
             one_line(view.metric_label or view.product_name, MAX_CHARS),
             key.state or "message",
         )

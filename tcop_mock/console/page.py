@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import Environment, StrictUndefined
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
@@ -29,7 +26,7 @@ def read_assets() -> dict[str, Asset]:
     }
 
 
-def render_page(**values: str | Mapping[str, object]) -> str:
+def render_page(**values: str) -> str:
     """Return the page; every value is escaped."""
     template = (files("tcop_mock.console") / "templates" / "page.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined)

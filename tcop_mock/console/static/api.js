@@ -23,7 +23,7 @@ export const change = async (path, body = {}) =>
   }));
 
 export function tell(text, good = false) {
-  const box = $("message");
+  const box = $("toast");
   box.textContent = text;
   box.hidden = !text;
   box.classList.toggle("good", good);

@@ -78,10 +78,10 @@ function draw() {
   replace($("compose"),
     h("div", {}, h("label", { class_: "field" }, h("span", {}, t("search")),
       h("input", { id: "shape-search", type: "search", autocomplete: "off", value: query, oninput: (event) => { query = event.target.value; $("shapes").replaceWith(shapes()); } })), shapes()),
-    h("div", { class_: "actions", role: "group", "aria-label": t("sendTitle") }, steps.map(([label, name], index) =>
+    h("div", { class_: "field" }, h("span", {}, t("sendNow")), h("div", { class_: "actions", role: "group", "aria-label": t("sendNow") }, steps.map(([label, name], index) =>
       h("button", { type: "button", id: `do-${label}`, class_: index ? "" : "primary", onclick: () => fire(name) }, t(label))),
-    h("button", { type: "button", class_: "quiet", onclick: () => { wish.seed = Math.floor(Math.random() * 2 ** 32); wish.state = "firing"; wish.repeats = 0; draw(); compose(); } }, t("newSeed"))),
-    stateButtons(one),
+    h("button", { type: "button", class_: "quiet", onclick: () => { wish.seed = Math.floor(Math.random() * 2 ** 32); wish.state = "firing"; wish.repeats = 0; draw(); compose(); } }, t("newSeed")))),
+    h("div", { class_: "field" }, h("span", {}, t("preview")), stateButtons(one)),
     field(kind, select(kind, ["", ...items.map(([name]) => name)], { "": t("random"), ...names })),
     h("div", { class_: "pair" }, field("form", select("form", one.forms)), field("lang", select("lang", ["en", "zh"], { en: "English", zh: "中文" }))),
     h("div", { class_: "pair" }, field("profile", select("profile", state.catalog.profiles.filter((name) => name !== "template"))),

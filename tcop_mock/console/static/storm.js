@@ -5,7 +5,7 @@ import { attempt as tryTo, change } from "./api.js";
 import { on, state } from "./store.js";
 import { t } from "./i18n.js";
 
-const WIDTH = 640;
+const WIDTH = 400;
 const HEIGHT = 170;
 const [LEFT, TOP, BOTTOM] = [44, 8, 20];
 const form = { scenario: "deploy-noise", time_scale: "0.1", duration: "60" };
@@ -33,8 +33,8 @@ async function begin() {
 
 const tile = (value, label) => h("div", { class_: "tile" }, h("b", {}, value), h("span", {}, label));
 
-function chart(title, points, series, unit, line) {
-  const high = Math.max(line && series.some(([, pick]) => points.some((one) => pick(one) > line / 3)) ? line * 1.1 : 0, ...points.flatMap((one) => series.map(([, pick]) => pick(one))), 1e-3) * 1.08;
+function chart(title, points, series, unit, line, least = line ? 0.001 : 1) {
+  const high = Math.max(line && series.some(([, pick]) => points.some((one) => pick(one) > line / 3)) ? line * 1.1 : 0, ...points.flatMap((one) => series.map(([, pick]) => pick(one))), least) * 1.08;
   const x = (index) => LEFT + (points.length < 2 ? 0 : (index / (points.length - 1)) * (WIDTH - LEFT - 6));
   const y = (value) => HEIGHT - BOTTOM - (value / high) * (HEIGHT - TOP - BOTTOM);
   const grid = [0, 0.5, 1].map((at) => [svg("line", { class_: "grid", x1: LEFT, x2: WIDTH - 6, y1: y(at * high), y2: y(at * high) }),
@@ -44,7 +44,7 @@ function chart(title, points, series, unit, line) {
   const ends = points.length ? [svg("text", { x: LEFT, y: HEIGHT - 5 }, `${points[0].at.toFixed(0)} s`), svg("text", { x: WIDTH - 6, y: HEIGHT - 5, "text-anchor": "end" }, `${points.at(-1).at.toFixed(0)} s`)] : [];
   const label = `${title}: ${series.map(([key, pick]) => `${key} ${points.length ? unit(pick(points.at(-1))) : "–"}`).join(", ")}`;
   return h("section", { class_: "card chart" }, h("h3", {}, title, series.map(([key, , name]) => h("span", { class_: `key ${name}` }, key))),
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label, preserveAspectRatio: "none" }, ...grid.flat(), ...(limit ? [limit] : []), ...paths, ...ends));
+    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label }, ...grid.flat(), ...(limit ? [limit] : []), ...paths, ...ends));
 }
 
 function draw() {

@@ -1,6 +1,6 @@
 // The list of alarms: windowed, newest first, one row for the life of an alarm.
 
-import { $, LIMIT_S, clockTime, h, option, replace, seconds, tone } from "./dom.js";
+import { $, clockTime, h, option, replace, seconds, tone } from "./dom.js";
 import { emit, on, state } from "./store.js";
 import { t } from "./i18n.js";
 
@@ -16,7 +16,8 @@ const list = $("list");
 const spacer = h("div", { class_: "spacer" });
 list.append(spacer);
 
-const rowHeight = () => (matchMedia("(max-width: 900px)").matches ? 92 : 60);
+const NARROW = 760; // below it a row has two lines; the heights are those of console.css
+const rowHeight = () => (list.clientWidth < NARROW ? 92 : 60);
 const exchangesOf = (alarm) => alarm.ids.map((id) => state.exchanges.get(id));
 
 function matches(exchange, text, shape, wanted, outcome) {
@@ -59,8 +60,8 @@ function bounds() {
 }
 
 function axis({ low, span }) {
-  const ticks = [0, 0.25, 0.5, 0.75, 1];
-  replace($("axis"), ticks.map((at) => h("span", { at: { left: `${at * 100}%` } }, clockTime(low + at * span))));
+  const count = Math.max(2, Math.min(6, Math.floor($("axis").clientWidth / 90)));
+  replace($("axis"), Array.from({ length: count }, (_, index) => index / (count - 1)).map((at) => h("span", { at: { left: `${at * 100}%` } }, clockTime(low + at * span))));
 }
 
 function marks(exchange, { low, span }) {
@@ -122,6 +123,7 @@ function row(alarm, index, frame, height) {
 
 function draw() {
   wait = 0;
+  list.parentElement.classList.toggle("narrow", list.clientWidth < NARROW);
   rows = filtered();
   const frame = bounds();
   axis(frame);
@@ -236,4 +238,3 @@ export function start() {
   on("opened", (exchange) => { if (selected !== exchange.alarm) select(exchange.alarm); });
 }
 
-export { LIMIT_S };
