@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from tcop_mock.console.ports import ComposedCallback, Composition, PreparedStorm, StormOptions
     from tcop_mock.domain.shape import Shape
 
-MAX_STORM_RATE, MAX_STORM_COUNT, MAX_STORM_IN_FLIGHT = "500/s", 50_000, 200
+MAX_STORM_RATE, MAX_STORM_COUNT, MAX_STORM_IN_FLIGHT = "3000/s", 50_000, 500
 """Ceilings of a storm that a page starts."""
 _EXTRA = ("jinja2", "starlette", "uvicorn")
 

@@ -10,7 +10,6 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -114,14 +113,8 @@ class Session:
         return f"{self.cookie_name}={self.cookie}; Path=/; HttpOnly; SameSite=Strict"
 
     def _has_cookie(self, headers: Headers) -> bool:
-        for text in headers.getlist("cookie"):
-            try:
-                morsel = SimpleCookie(text).get(self.cookie_name)
-            except CookieError:
-                continue
-            if morsel is not None and _equal(morsel.value, self.cookie):
-                return True
-        return False
+        pairs = (pair.strip().partition("=") for text in headers.getlist("cookie") for pair in text.split(";"))
+        return any(name == self.cookie_name and _equal(value, self.cookie) for name, _, value in pairs)
 
 
 class Gate:

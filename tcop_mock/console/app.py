@@ -11,14 +11,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.profiles import load_profile, load_profiles
 from tcop_mock.console.access import Gate
 from tcop_mock.console.contract_check import CheckSettings
-from tcop_mock.console.delivery import MAX_TARGET_CHARS, BusyError
+from tcop_mock.console.delivery import BusyError
 from tcop_mock.console.detail import body_lines, detail_document, editable_text, notes_by_path
 from tcop_mock.console.exchange import tree_of
 from tcop_mock.console.fields import MAX_BODY_BYTES, Fields
@@ -29,6 +29,8 @@ from tcop_mock.contract.mutators import load_mutators
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.load.scenario import scenario_names
 from tcop_mock.reports.formats import render, render_load
+from tcop_mock.reports.json import json_line
+from tcop_mock.reports.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -48,8 +50,10 @@ if TYPE_CHECKING:
 _MAX_REQUEST_BYTES = 2 * MAX_BODY_BYTES + 65_536
 _MAX_STREAMS = 8
 _MAX_ATTEMPTS = 10
+_MAX_TARGET_CHARS = 2_000
 _MAX_COMPOSED = 500
 _MAX_DURATION_S = 3_600.0
+_MAX_ERROR_CHARS, _MAX_PATH_CHARS = 1_000, 200
 
 
 class _NoSuchExchangeError(UsageError):
@@ -131,7 +135,7 @@ class ConsoleApp:
     def _reading(self, path: str, document: Callable[[Request], Any]) -> Route:
         async def endpoint(request: Request) -> Response:
             try:
-                return JSONResponse(document(request))
+                return _json(document(request))
             except TcopMockError as problem:
                 return _error(problem)
 
@@ -145,7 +149,7 @@ class ConsoleApp:
                 if len(raw) > _MAX_REQUEST_BYTES:
                     return _text_error("the request is too long", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             try:
-                return JSONResponse(change(request, Fields.parse(bytes(raw))))
+                return _json(change(request, Fields.parse(bytes(raw))))
             except TcopMockError as problem:
                 return _error(problem)
 
@@ -235,7 +239,7 @@ class ConsoleApp:
         return _file(render_load(name, result), f"storm.{name}")
 
     def _set_target(self, _request: Request, fields: Fields) -> dict[str, Any]:
-        self.courier.setting.set(fields.text("url", limit=MAX_TARGET_CHARS))
+        self.courier.setting.set(fields.text("url", limit=_MAX_TARGET_CHARS))
         document = {"target": str(self.courier.setting.target)}
         self.conversation.publish("target", document)
         return document
@@ -272,6 +276,7 @@ class ConsoleApp:
         result = self.courier.validator.validate(body)
         tree = tree_of(body)
         notes = notes_by_path(result)
+        places = ((one_line(path, _MAX_PATH_CHARS), found) for path, found in notes.items())
         return {
             "text": editable_text(body),
             "base64": base64.b64encode(body).decode(),
@@ -279,7 +284,7 @@ class ConsoleApp:
             "shape": result.shape,
             "kind": result.kind,
             "valid": result.is_valid,
-            "notes": [{**note, "path": path} for path, found in notes.items() for note in found],
+            "notes": [{**note, "path": path} for path, found in places for note in found],
             **({"lines": body_lines(tree, body, notes)["lines"]} if editable_text(body) is None else {}),
         }
 
@@ -316,7 +321,7 @@ class ConsoleApp:
 
     async def _stop_check(self, _request: Request) -> Response:
         await self.check.stop()
-        return JSONResponse({})
+        return _json({})
 
     def _start_storm(self, _request: Request, fields: Fields) -> dict[str, Any]:
         scenario = fields.text("scenario")
@@ -334,7 +339,7 @@ class ConsoleApp:
 
     async def _stop_storm(self, _request: Request) -> Response:
         await self.storm.stop()
-        return JSONResponse({})
+        return _json({})
 
     def _exchange(self, request: Request) -> Exchange:
         number = request.path_params["number"]
@@ -349,7 +354,12 @@ def _error(problem: TcopMockError) -> Response:
 
 
 def _text_error(text: str, status: int) -> Response:
-    return JSONResponse({"error": " ".join(text.split())}, status)
+    return _json({"error": one_line(text, _MAX_ERROR_CHARS)}, status)
+
+
+def _json(document: dict[str, Any], status: int = HTTPStatus.OK) -> Response:
+    """Return a document; control characters in it are JSON escapes."""
+    return Response(json_line(document), status, media_type="application/json")
 
 
 def _file(content: bytes, name: str) -> Response:

@@ -104,7 +104,9 @@ class ContractCheck:
         """Stop the check that runs, if any."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task)
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._headline = "stopped"
+            self._end()
 
     def see_again(self, code: str, number: int, courier: Courier) -> int:
         """Send the requests of a finding again, and return how many.
@@ -141,8 +143,9 @@ class ContractCheck:
             )
         except TcopMockError as problem:
             self._headline = one_line(str(problem), _MAX_CHARS)
-        except asyncio.CancelledError:
-            self._headline = "stopped"
+        self._end()
+
+    def _end(self) -> None:
         self._task = None
         self._publish()
 

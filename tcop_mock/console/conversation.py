@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.console.exchange import Direction, Exchange, Subject, answer_document, body_of, tree_of
 from tcop_mock.domain.effects import Effect
+from tcop_mock.reports.json import json_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ class Event(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """Return it as a server-sent event (WHATWG HTML, 9.2)."""
-        return f"id: {self.number}\nevent: {self.name}\ndata: {self.data}\n\n".encode("utf-8", "backslashreplace")
+        return f"id: {self.number}\nevent: {self.name}\ndata: {self.data}\n\n".encode()
 
 
 class Conversation:
@@ -137,10 +137,10 @@ class Conversation:
         exchange.attempts[-1]["duration"] = round(self._clock() - started_s, 6)
         self.changed(exchange)
 
-    def publish(self, name: str, document: Mapping[str, Any]) -> None:
+    def publish(self, name: str, document: dict[str, Any]) -> None:
         """Send an event to all pages."""
         self._last_event += 1
-        self._events.append(Event(self._last_event, name, json.dumps(document, ensure_ascii=False)))
+        self._events.append(Event(self._last_event, name, json_line(document).strip()))
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -155,7 +155,7 @@ class Conversation:
         A page that missed events, because they are not kept any more, gets the event ``reset``.
         """
         yield b": tcop-mock\n\n"
-        while not self._is_closed:
+        while True:
             oldest = self._events[0].number if self._events else self._last_event + 1
             if not oldest - 1 <= after <= self._last_event:
                 after = self._last_event
@@ -166,6 +166,8 @@ class Conversation:
                 yield event.to_bytes()
             if changed is not self._changed:
                 continue
+            if self._is_closed:
+                return
             try:
                 await asyncio.wait_for(changed.wait(), keep_alive_s)
             except TimeoutError:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_DELIVERIES = 20
 """Deliveries that can be under way at the same time."""
-MAX_TARGET_CHARS = 2_000
 
 
 class BusyError(UsageError):
@@ -62,8 +61,6 @@ class TargetSetting:
         Raises:
             UsageError: it is not a URL, or its host is not allowed. The message holds no userinfo.
         """
-        if len(text) > MAX_TARGET_CHARS:
-            raise UsageError(f"the target has more than {MAX_TARGET_CHARS} characters")
         target = Target.parse(text)
         if target.app:
             raise UsageError("an app in this process cannot be the target of the page: start it, and write its URL")

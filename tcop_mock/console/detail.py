@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.json_diff import differences
@@ -11,7 +12,7 @@ from tcop_mock.console.exchange import header_rows, text_lines
 from tcop_mock.console.json_lines import json_lines
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.callback_view import CallbackView
-from tcop_mock.domain.target import Target
+from tcop_mock.domain.target import Target, mask_query_secrets
 from tcop_mock.reports.differences import Comparison, comparison_lines
 from tcop_mock.reports.scripts import NamedBody, request_script
 from tcop_mock.reports.text import UNSAFE_CHARACTERS, one_line
@@ -29,6 +30,7 @@ _DEFAULT_RECEIVER = "http://127.0.0.1:8080/"
 _MAX_NOTE_CHARS = 400
 _MAX_DIFFERENCES = 200
 _MAX_COMMAND_CHARS = 60_000
+_MAX_EDITABLE_BYTES = 256 * 1024
 
 
 def detail_document(
@@ -56,9 +58,9 @@ def detail_document(
 
 
 def editable_text(body: bytes) -> str | None:
-    """Return a body as text that an editor keeps as it is; ``None`` if there is none."""
+    """Return a body as text that an editor keeps as it is; ``None`` if it would not, or is too long for it."""
     try:
-        text = body.decode()
+        text = body.decode() if len(body) <= _MAX_EDITABLE_BYTES else "\0"
     except UnicodeDecodeError:
         return None
     return None if UNSAFE_CHARACTERS.search(text.replace("\n", "").replace("\t", "")) else text
@@ -134,11 +136,13 @@ def _lines(comparison: Comparison) -> dict[str, Any]:
 def _commands(exchange: Exchange, target: Target, rules: DeliveryRules) -> dict[str, str]:
     """Return the commands that send or print the callback again, without credentials."""
     named = NamedBody(f"{exchange.subject.state} #{exchange.number}", exchange.body)
+    is_secret = bool(target.credentials) or str(target) != target.url
+    target = replace(target, path=mask_query_secrets(target.path))
     commands = {}
     for name in ("curl", "pytest"):
         script = b"".join(request_script(name, [named], target, rules)).decode("utf-8", "backslashreplace")
         commands[name] = script
-    address = '"$TCOP_MOCK_TARGET"' if target.credentials else shlex.quote(target.url)
+    address = '"$TCOP_MOCK_TARGET"' if is_secret else shlex.quote(target.url)
     encoded = base64.b64encode(exchange.body).decode()
     commands["send"] = f"{exchange.origin or f'printf %s {encoded} | base64 -d'} | tcop-mock send - --to {address}"
     if exchange.origin:

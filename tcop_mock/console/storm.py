@@ -41,6 +41,7 @@ class Storm:
     _headline: str = ""
     _points: list[dict[str, Any]] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
+    _prepared: PreparedStorm | None = None
 
     @property
     def is_running(self) -> bool:
@@ -73,12 +74,13 @@ class Storm:
         """Stop the storm that runs, if any."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task)
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._headline = f"stopped: {self._headline}"
+            self._end()
 
     async def _run(self, target: Target, options: StormOptions) -> None:
-        prepared: PreparedStorm | None = None
         try:
-            prepared = await asyncio.to_thread(self.commands.prepare_storm, target, options)
+            self._prepared = prepared = await asyncio.to_thread(self.commands.prepare_storm, target, options)
             async with aclosing(prepared.run.events()) as events:
                 async for event in events:
                     if isinstance(event, LoadStarted):
@@ -88,10 +90,11 @@ class Storm:
                         self._add(event)
         except TcopMockError as problem:
             self._headline = one_line(str(problem), _MAX_CHARS)
-        except asyncio.CancelledError:
-            self._headline = f"stopped: {self._headline}"
-        self.result = prepared.result() if prepared else None
-        self._task = None
+        self._end()
+
+    def _end(self) -> None:
+        self.result = self._prepared.result() if self._prepared else None
+        self._task = self._prepared = None
         self._publish()
 
     def _add(self, event: SecondElapsed) -> None:

@@ -52,7 +52,7 @@ const words = {
   contractEmpty: ["A check sends callbacks with every kind of surprise to the target, and says which obligations it keeps.",
     "检查会向目标发送各种情况的回调，并说明其遵守哪些义务。"],
   stormTitle: ["Rehearse an alarm storm", "演练告警风暴"], scenario: ["Scenario", "场景"], speed: ["Speed", "速度"],
-  longest: ["At most", "最长"], ceilings: ["Ceilings: 500/s, 50,000 notifications, 200 in flight.", "上限：每秒 500 个，共 50,000 个通知，200 个并发。"],
+  longest: ["At most", "最长"], ceilings: ["Ceilings: 3,000/s, 50,000 notifications, 500 in flight.", "上限：每秒 3,000 个，共 50,000 个通知，500 个并发。"],
   rate: ["attempts per second", "每秒尝试数"], failedRate: ["failed per second", "每秒失败数"], inFlight: ["in flight", "进行中请求"],
   p50: ["p50", "p50"], p99: ["p99", "p99"], acksOver: ["Time to an ack", "确认耗时"], perSecond: ["Attempts per second", "每秒尝试数"],
   attempts: ["attempts", "尝试数"], amplification: ["amplification", "放大倍数"], lost: ["lost", "丢失"], over5: ["over 5 s", "超过 5 秒"],
