@@ -9,6 +9,7 @@ import socket
 import webbrowser
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from tcop_mock.catalog.loader import Catalog
@@ -67,13 +68,13 @@ def test_the_page_and_the_receiving_end_are_served(
         await asyncio.to_thread(play, json.loads("".join(printed)))
 
     printed: list[str] = []
-    echo = console_module.click.echo
+    echo = click.echo
 
     def print_and_keep(text: str, **options: bool) -> None:
         printed.append(text)
         echo(text, **options)
 
-    monkeypatch.setattr(console_module.click, "echo", print_and_keep)
+    monkeypatch.setattr(click, "echo", print_and_keep)
     monkeypatch.setattr(Listener, "wait", wait)
     record = tmp_path / "r.jsonl"
     options = ["--open", "--json", "--record", str(record), "--fault", "status:503", "--auth", "x:y", "--seed", "5"]

@@ -280,7 +280,7 @@ def test_deliveries_are_limited() -> None:
 
     async def play() -> None:
         app = new_app("http://192.0.2.1:9/", limits={})
-        app.courier.tasks = {asyncio.create_task(asyncio.sleep(60)) for _ in range(20)}  # type: ignore[assignment,misc]  # any task
+        app.courier.tasks = {asyncio.create_task(asyncio.sleep(60)) for _ in range(20)}
         async with client_of(app) as client:
             response = await Page(app, client).post("/api/send", {"body": "{}"})
         assert response.status_code == 429
@@ -460,7 +460,14 @@ def test_events_reach_the_page_and_streams_are_limited(monkeypatch: pytest.Monke
 def test_the_exchange_of_a_stub_has_a_detail() -> None:
     """A message to a stand-in has lines and commands, and no differences."""
     app = new_app()
-    record = {"method": "POST", "path": "/wecom", "headers": [], "body": "hello\nthere", "auth": "none", "as": "wecom"}
+    record: dict[str, Any] = {
+        "method": "POST",
+        "path": "/wecom",
+        "headers": [],
+        "body": "hello\nthere",
+        "auth": "none",
+        "as": "wecom",
+    }
     record |= {"status": 200, "fault": "delay:1s", "said": "ok"}
     exchange: Exchange = app.conversation.add(Direction.IN, record, None)
     catalog = app.commands.catalog

@@ -43,7 +43,7 @@ class OneCatalog(ConsoleCommands):
     """Commands that share one catalogue between tests."""
 
     @property
-    def catalog(self) -> Catalog:  # type: ignore[override]  # a property in place of a cached one
+    def catalog(self) -> Catalog:
         """The built-in catalogue."""
         return _catalog
 
