@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 import webbrowser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
@@ -70,7 +70,7 @@ def test_the_page_and_the_receiving_end_are_served(
     printed: list[str] = []
     echo = click.echo
 
-    def print_and_keep(text: str, **options: bool) -> None:
+    def print_and_keep(text: str, **options: Any) -> None:
         printed.append(text)
         echo(text, **options)
 

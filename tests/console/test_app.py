@@ -460,15 +460,8 @@ def test_events_reach_the_page_and_streams_are_limited(monkeypatch: pytest.Monke
 def test_the_exchange_of_a_stub_has_a_detail() -> None:
     """A message to a stand-in has lines and commands, and no differences."""
     app = new_app()
-    record: dict[str, Any] = {
-        "method": "POST",
-        "path": "/wecom",
-        "headers": [],
-        "body": "hello\nthere",
-        "auth": "none",
-        "as": "wecom",
-    }
-    record |= {"status": 200, "fault": "delay:1s", "said": "ok"}
+    record: dict[str, Any] = {"method": "POST", "path": "/wecom", "headers": [], "body": "hello\nthere"}
+    record |= {"auth": "none", "as": "wecom", "status": 200, "fault": "delay:1s", "said": "ok"}
     exchange: Exchange = app.conversation.add(Direction.IN, record, None)
     catalog = app.commands.catalog
     rules = load_profile().delivery
