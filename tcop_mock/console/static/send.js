@@ -15,6 +15,7 @@ let delivery = "fast";
 let body = null; // what the server said of the body
 let timer = 0;
 let turn = 0;
+let queue = Promise.resolve();
 
 const shape = () => state.catalog.shapes.find((one) => one.id === wish.shape);
 const named = (one, zh) => (zh || one);
@@ -93,19 +94,24 @@ function draw() {
   if (focus && $(focus) && $("compose").contains($(focus))) $(focus).focus();
 }
 
-export async function compose() {
+async function compose() {
   const mine = ++turn;
   const answer = await tryTo(() => change("/api/compose", wish));
   if (answer && mine === turn) show(answer, answer.command);
   return answer;
 }
 
-async function fire(name) {
-  if (name === "repeated") wish.repeats = wish.state === "firing" || wish.state === "resolved" ? Math.max(1, wish.state === "resolved" ? 1 : wish.repeats + 1) : wish.repeats + 1;
+// One click is one callback, also if the next click comes before its answer: what was composed for it is sent.
+function fire(name) {
+  if (name === "repeated") wish.repeats = wish.state === "resolved" ? 1 : wish.repeats + 1;
   if (name === "firing") wish.repeats = 0;
   wish.state = name;
   draw();
-  if (await compose()) await send();
+  const composed = compose();
+  queue = queue.then(async () => {
+    const answer = await composed;
+    if (answer) await post({ body_base64: answer.base64 });
+  });
 }
 
 function bodyFields() {
@@ -113,8 +119,10 @@ function bodyFields() {
   return text ? { body: text.value } : { body_base64: body.base64 };
 }
 
-export async function send() {
-  const sent = await tryTo(() => change("/api/send", { ...bodyFields(), profile: wish.profile, ...DELIVERIES[delivery] }));
+const send = () => post(bodyFields());
+
+async function post(fields) {
+  const sent = await tryTo(() => change("/api/send", { ...fields, profile: wish.profile, ...DELIVERIES[delivery] }));
   if (sent) {
     tell(`${t("sent")} #${sent.id}`, true);
     const place = $("sent");

@@ -112,7 +112,7 @@ function row(alarm, index, frame, height) {
     h("div", { class_: "title" },
       h("strong", { title: alarm.title }, alarm.title || `#${lead.id}`),
       h("span", { class_: `chip ${lead.state}` }, t(lead.state)),
-      tone(last) === "bad" && h("span", { class_: "chip bad" }, outcomeText(last)),
+      lead.outcome && lead.outcome !== "acked" && h("span", { class_: `chip ${tone(lead)}` }, outcomeText(lead)),
       problems && h("span", { class_: "chip problem" }, t("problem"))),
     h("span", { class_: "sub" }, [lead.subtitle, lead.shape, `${lead.direction === "out" ? "→" : "←"} ${clockTime(lead.at)}`].filter(Boolean).join("  ·  "))),
   h("div", { class_: "line" }, life, exchanges.slice(-MAX_MARKS).flatMap((one) => marks(one, frame))),
