@@ -14,16 +14,17 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tcop_mock.errors import TargetError, UsageError
+from tcop_mock.process.command import ReceiverCommand
+from tcop_mock.process.receiver_process import ReceiverProcess, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,6 @@ PYTHON_PACKAGES = [
     "cheroot",
 ]
 NODE_PACKAGES = ["express", "koa", "koa-bodyparser", "fastify", "@hapi/hapi"]
-_START_S = 30.0
 _CHECK_S = 240
 
 
@@ -229,15 +229,15 @@ def running(stack: Stack, installation: Installation) -> Iterator[str]:
     with ExitStack() as stack_of_receivers:
         folder = Path(stack_of_receivers.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)  # workers of nginx and Apache have another user
-        values: dict[str, object] = {"port": _free_port(), "folder": folder}
+        port, backend_port = free_port(), free_port()
+        values = {"port": port, "backend": backend_port, "folder": folder}
         if stack.config:
-            values["backend"] = _free_port()
             text = installation.fill((PROGRAMS / stack.config).read_text(encoding="utf-8"), **values)
             (folder / stack.config).write_text(text, encoding="utf-8")
             backend = installation.fill("{python} {programs}/http_server_app.py {backend}", **values)
-            stack_of_receivers.enter_context(_process(backend, installation, folder, values["backend"]))
+            stack_of_receivers.enter_context(_process(backend, installation, backend_port))
         if stack.build:
-            build_environment = _environment(installation) | {"GOCACHE": str(folder / "cache"), "GOFLAGS": "-mod=mod"}
+            build_environment = os.environ | {"GOCACHE": str(folder / "cache"), "GOFLAGS": "-mod=mod"}
             built = subprocess.run(  # noqa: S603 - a command of this file
                 installation.fill(stack.build, **values).split(),
                 capture_output=True,
@@ -248,56 +248,30 @@ def running(stack: Stack, installation: Installation) -> Iterator[str]:
             if built.returncode:
                 raise SkippedError(f"it cannot be built: {built.stderr.strip()[-200:]}")
         command = installation.fill(stack.command, **values)
-        stack_of_receivers.enter_context(_process(command, installation, folder, values["port"]))
-        yield f"http://127.0.0.1:{values['port']}/"
+        stack_of_receivers.enter_context(_process(command, installation, port))
+        yield f"http://127.0.0.1:{port}/"
 
 
 @contextmanager
-def _process(command: str, installation: Installation, folder: Path, port: object) -> Iterator[None]:
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - a command of this file
-            command.split(),
-            cwd=PROGRAMS,
-            env=_environment(installation),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+def _process(command: str, installation: Installation, port: int) -> Iterator[None]:
+    words = ReceiverCommand(tuple(command.split()))
+    process = ReceiverProcess(words, "127.0.0.1", port, _environment(installation))
+    try:
         try:
-            _wait_for(port, process, folder / "log")
-            yield
-        finally:
-            with_children = os.getpgid(process.pid) if process.poll() is None else None
-            if with_children is not None:
-                os.killpg(with_children, signal.SIGKILL)
-            process.wait()
+            process.start()
+        except (TargetError, UsageError) as problem:
+            raise SkippedError(str(problem).removeprefix("--run: ")) from None
+        yield
+    finally:
+        process.stop()
 
 
 def _environment(installation: Installation) -> dict[str, str]:
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("TCOP_MOCK_")},
         "NODE_PATH": str(installation.node_modules),
         "PYTHONPATH": str(PROGRAMS),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-
-
-def _wait_for(port: object, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", int(str(port)))) == 0:
-                return
-        time.sleep(0.1)
-    last_lines = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-200:]
-    raise SkippedError(f"it does not listen: {last_lines}")
-
-
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-    return port
 
 
 def _run(command: list[str]) -> None:

@@ -207,25 +207,41 @@ def tcop_contract(
 @pytest.fixture
 def tcop_receiver(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """A receiver that keeps what comes: ``.url``, ``.callbacks``, ``.wait_for(n)``, ``.fault("status:503:2")``."""
-    from tcop_mock.testing.receiver import recording_receiver
-
-    with recording_receiver("webhook", request.node, tcop_clock) as running_receiver:
-        yield running_receiver
+    yield from _open_service("webhook", request, tcop_clock)
 
 
 @pytest.fixture
 def tcop_pagerduty(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """PagerDuty's Events API v2 as a stand-in: it answers as the real one does, and keeps what comes."""
-    from tcop_mock.testing.receiver import recording_receiver
-
-    with recording_receiver("pagerduty", request.node, tcop_clock) as running_receiver:
-        yield running_receiver
+    yield from _open_service("pagerduty", request, tcop_clock)
 
 
 @pytest.fixture
 def tcop_wecom(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
     """A WeCom group robot as a stand-in: it answers as the real one does, and keeps what comes."""
+    yield from _open_service("wecom", request, tcop_clock)
+
+
+@pytest.fixture
+def tcop_dingtalk(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
+    """A DingTalk custom robot as a stand-in: it answers as the real one does, and keeps what comes."""
+    yield from _open_service("dingtalk", request, tcop_clock)
+
+
+@pytest.fixture
+def tcop_feishu(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
+    """A custom bot of Feishu or Lark as a stand-in: it answers as the real one does, and keeps what comes."""
+    yield from _open_service("feishu", request, tcop_clock)
+
+
+@pytest.fixture
+def tcop_slack(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
+    """A webhook of Slack and its Web API as a stand-in: it answers as the real ones do, and keeps what comes."""
+    yield from _open_service("slack", request, tcop_clock)
+
+
+def _open_service(service: str, request: pytest.FixtureRequest, clock: Clock) -> Iterator[Receiver]:
     from tcop_mock.testing.receiver import recording_receiver
 
-    with recording_receiver("wecom", request.node, tcop_clock) as running_receiver:
+    with recording_receiver(service, request.node, clock) as running_receiver:
         yield running_receiver

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.compiler import literal_pattern
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tcop_mock.callbacks.schema_grammar import Schema
+    from tcop_mock.domain.alarm import Envelope
     from tcop_mock.domain.shape import Shape
 
 
@@ -38,6 +39,15 @@ _OPTIONAL_DIMENSIONS = ("objName",)
 """Dimensions that a callback of any shape may lack: the sample of the whole body, on every page, has no objName."""
 
 
+@lru_cache(maxsize=16)
+def _schemas_by_subject(shape: Shape, form: Form, envelope: Envelope) -> dict[str, Schema]:
+    """Return the exact schemas of bodies by their metric or event. Callers must not modify them.
+
+    Whoever validates a body needs some schemas of one shape, which all begin with these.
+    """
+    return BodySchemaBuilder(shape, form, envelope).by_subject()
+
+
 def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | None = None) -> Schema:
     """Return the exact schema of generated bodies: all fields, no others, each with its possible values.
 
@@ -52,8 +62,8 @@ def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | N
     Raises:
         EntryError: the shape's entry is invalid.
     """
-    by_subject = BodySchemaBuilder(shape, form, (wire or WireFormat()).envelope(form)).by_subject()
-    body_schema = union_schema(by_subject.values())
+    by_subject = _schemas_by_subject(shape, form, (wire or WireFormat()).envelope(form))
+    body_schema = copy.deepcopy(union_schema(by_subject.values()))
     rules = list(_state_rules(body_schema))
     if form is not Form.CLOUDEVENTS:
         conditions = _schema_at(body_schema, _POLICY_KEY, _CONDITIONS_KEY)
@@ -165,9 +175,8 @@ def documented_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireForm
     Values are restricted only if the page enumerates them: names of metrics and events, states, namespace, times.
     Arguments and errors are those of :func:`emit_schema`.
     """
-    documented = _document_types(
-        union_schema(BodySchemaBuilder(shape, form, (wire or WireFormat()).envelope(form)).by_subject().values())
-    )
+    by_subject = _schemas_by_subject(shape, form, (wire or WireFormat()).envelope(form))
+    documented = _document_types(union_schema(by_subject.values()))
     if form is not Form.CLOUDEVENTS:
         conditions = _schema_at(documented, _POLICY_KEY, _CONDITIONS_KEY)
         optional = _optional_keys(conditions)
@@ -188,7 +197,7 @@ def dimensions_schema(shape: Shape) -> Schema:
     all_forms = union_schema(
         _schema_at(subject_schema, _OBJECT_KEY, "dimensions")
         for form in callback_forms
-        for subject_schema in BodySchemaBuilder(shape, form, wire.envelope(form)).by_subject().values()
+        for subject_schema in _schemas_by_subject(shape, form, wire.envelope(form)).values()
     )
     properties = {key: _widen(schema) for key, schema in all_forms["properties"].items()}
     for key, aliases in shape.aliases.items():

@@ -6,10 +6,11 @@ So ``domain/alarm.py`` alone defines what a body looks like, and a schema cannot
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from tcop_mock.callbacks.compiler import CompiledShape, literal_pattern
-from tcop_mock.callbacks.pieces import Marker, split_at_markers
+from tcop_mock.callbacks.pieces import Marker, has_marker_chars, split_at_markers
 from tcop_mock.callbacks.sampling import AlarmOptions, draw_policy
 from tcop_mock.catalog.pools import regions
 from tcop_mock.catalog.template import format_value
@@ -28,7 +29,7 @@ from tcop_mock.domain.shape import AlarmKind, Lang
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tcop_mock.callbacks.compiler import ValueSlot
+    from tcop_mock.callbacks.compiler import RenderedDimensions, ValueSlot
     from tcop_mock.domain.alarm import Alarm, Envelope
     from tcop_mock.domain.shape import Event, Metric, Shape
 
@@ -45,42 +46,37 @@ def union_schema(schemas: Iterable[Schema]) -> Schema:
         schemas: closed objects, arrays, constants and alternatives of these; at least one.
     """
     alternatives: list[Schema] = []
-    constants: list[Any] = []
-    object_schema: Schema | None = None
+    constants: dict[tuple[type, Any], Any] = {}  # Python's True equals 1
+    objects: list[Schema] = []
     for schema in schemas:
-        for alternative in schema.get("anyOf", [schema]):
+        for alternative in schema.get("anyOf", (schema,)):
             if alternative.get("type") == "object":
-                object_schema = _union_objects(object_schema, alternative) if object_schema else alternative
+                objects.append(alternative)
             elif "const" in alternative or "enum" in alternative:
-                constants += [
-                    value
-                    for value in alternative.get("enum", [alternative.get("const")])
-                    if not _contains(constants, value)
-                ]
+                for value in alternative.get("enum") or (alternative.get("const"),):
+                    constants.setdefault((type(value), value), value)
             elif alternative not in alternatives:
                 alternatives.append(alternative)
     if len(constants) > 1:
-        alternatives.append({"enum": constants})
+        alternatives.append({"enum": list(constants.values())})
     elif constants:
-        alternatives.append({"const": constants[0]})
-    if object_schema:
-        alternatives.append(object_schema)
+        alternatives.append({"const": next(iter(constants.values()))})
+    if objects:
+        alternatives.append(_union_objects(objects))
     return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
-def _union_objects(first: Schema, second: Schema) -> Schema:
-    if first == second:
+def _union_objects(objects: list[Schema]) -> Schema:
+    first = objects[0]
+    if all(one == first for one in objects):
         return first
-    properties = {**first["properties"]}
-    for key, property_schema in second["properties"].items():
-        properties[key] = union_schema((properties[key], property_schema)) if key in properties else property_schema
-    required = [key for key in first["required"] if key in second["required"]]
+    children: dict[str, list[Schema]] = {}
+    for one in objects:
+        for key, child in one["properties"].items():
+            children.setdefault(key, []).append(child)
+    properties = {key: union_schema(each) for key, each in children.items()}
+    required = [key for key in first["required"] if all(key in one["required"] for one in objects)]
     return {**first, "properties": properties, "required": required}
-
-
-def _contains(values: list[Any], expected: Any) -> bool:  # noqa: ANN401 - any JSON scalar
-    """Return whether a value is included with the same JSON type: Python's ``True`` equals ``1``."""
-    return any(value == expected and type(value) is type(expected) for value in values)
 
 
 TIME_PATTERN = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -131,6 +127,14 @@ class BodySchemaBuilder:
         self._shape, self._form, self._envelope = shape, form, envelope
         self._compiled = CompiledShape(shape)
         self._patterns: list[tuple[Schema, str]] = []
+        self._any_text = self._text_marker(_ANY_PATTERN)
+        self._region = self._marker({"enum": [region.code for region in regions()]}, "[a-z0-9]+")
+        self._account = Account(cast("int", self._text_marker("[0-9]{10}")), self._text_marker("[0-9]{12}"))
+        self._values = {
+            state: self._callback_values(is_resolved=state is State.RESOLVED)
+            for state in (State.FIRING, State.RESOLVED)
+        }
+        self._dimensions = cache(self._render_dimensions)
 
     def by_subject(self) -> dict[str, Schema]:
         """Return the schemas of bodies by the name of their metric or event."""
@@ -144,15 +148,11 @@ class BodySchemaBuilder:
                 options = AlarmOptions(metric=subject.name, has_threshold=has_threshold)
                 alarm = self._with_markers(draw_policy(self._shape, lang, options, "schema"))
                 for state in (State.FIRING, State.RESOLVED) if alarm.can_resolve else (State.FIRING,):
+                    is_resolved = state is State.RESOLVED
                     for variant in self._variants(alarm):
-                        is_resolved = state is State.RESOLVED
                         yield self._to_schema(
                             build_body(
-                                variant,
-                                self._callback_values(is_resolved=is_resolved),
-                                self._form,
-                                self._envelope,
-                                is_resolved=is_resolved,
+                                variant, self._values[state], self._form, self._envelope, is_resolved=is_resolved
                             )
                         )
 
@@ -171,31 +171,33 @@ class BodySchemaBuilder:
 
     def _with_markers(self, alarm: Alarm) -> Alarm:
         """Return an alarm with markers in place of its policy's random values."""
-        policy_id = self._text_marker("policy-[0-9a-z]{8}")
-        account = Account(cast("int", self._text_marker("[0-9]{10}")), self._text_marker("[0-9]{12}"))
-        region = self._marker({"enum": [region.code for region in regions()]}, "[a-z0-9]+")
-        any_text = self._text_marker(_ANY_PATTERN)
         extras = replace(
             alarm.optional_fields,
             detail_url_suffix=self._text_marker("[0-9A-Za-z]+"),
-            region=any_text,
-            region_code=region,
+            region=self._any_text,
+            region_code=self._region,
         )
-        values = self._compiled.map_values(self._slot_marker) | {
-            "account": {"app_id": self._marker({"type": "integer", "minimum": 1}, "[0-9]{10}"), "uin": account.uin},
-            "region": region,
-            "region_name": any_text,
-        }
-        dimensions = self._compiled.render_dimensions(values, alarm.lang)
+        dimensions = self._dimensions(alarm.lang)
         return replace(
             alarm,
-            account=account,
-            policy_id=policy_id,
-            policy_name=self._text_marker(_ANY_PATTERN),
-            region=region if alarm.region is not None else None,
+            account=self._account,
+            policy_id=self._text_marker("policy-[0-9a-z]{8}"),
+            policy_name=self._any_text,
+            region=self._region if alarm.region is not None else None,
             dimensions=dimensions.dimensions,
             optional_fields=dimensions.update_optional_fields(extras),
         )
+
+    def _render_dimensions(self, lang: Lang) -> RenderedDimensions:
+        values = self._compiled.map_values(self._slot_marker) | {
+            "account": {
+                "app_id": self._marker({"type": "integer", "minimum": 1}, "[0-9]{10}"),
+                "uin": self._account.uin,
+            },
+            "region": self._region,
+            "region_name": self._any_text,
+        }
+        return self._compiled.render_dimensions(values, lang)
 
     def _callback_values(self, *, is_resolved: bool) -> CallbackValues:
         session_pattern = (
@@ -243,10 +245,10 @@ class BodySchemaBuilder:
             return {"const": node}
         if isinstance(node, Marker):
             return self._patterns[node.number][0]
-        pieces = split_at_markers(node)
-        if pieces == [node]:
+        if not has_marker_chars(node):
             return {"const": node}
         pattern = "".join(
-            literal_pattern(piece) if isinstance(piece, str) else self._patterns[piece][1] for piece in pieces
+            literal_pattern(piece) if isinstance(piece, str) else self._patterns[piece][1]
+            for piece in split_at_markers(node)
         )
         return {"type": "string", "pattern": f"^{pattern}$"}

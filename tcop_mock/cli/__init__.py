@@ -4,5 +4,5 @@
 
 Exit codes: 0 kept · 1 broken contract or delivery not accepted · 2 usage or configuration · 3 target unusable, nothing
 (or not everything that counts) could be checked · 4 internal error · 130 interrupted
-(143 by SIGTERM).
+(143 by SIGTERM, 129 by SIGHUP).
 """

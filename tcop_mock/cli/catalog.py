@@ -96,20 +96,18 @@ def show_shape(shape_id: str, schema: str | None, common: CommonOptions) -> None
     common.info(f"seed {common.seed}")
 
 
-def validate(source: str, common: CommonOptions) -> int:
-    """Validate the bodies of a file; return 1 if one could not have come from TCOP."""
+def validate(sources: Sequence[str], common: CommonOptions) -> int:
+    """Validate the bodies of some files; return 1 if one could not have come from TCOP.
+
+    Raises:
+        UsageError: a file cannot be read, or holds nothing that can be validated.
+    """
     validator = CallbackValidator(common.catalog(), common.given_profile)
     summary = ValidationSummary()
     skipped: list[str] = []
-    with open_input(source) as stream:
-        for item in read_inputs(stream, source):
-            if isinstance(item, SkippedInput):
-                skipped.append(str(item))
-            else:
-                summary.add(item.location, validator.validate_parsed(item.parsed, item.body))
-                summary.has_list = summary.has_list or item.is_list_item
-    if not summary.count:
-        raise UsageError(f"{source}: there is nothing to validate{f' ({summarize(skipped)})' if skipped else ''}")
+    for source in sources:
+        name = "" if len(sources) == 1 else _file_name(source)
+        _validate_file(source, name, validator, summary, skipped)
     for line in skipped[:_MAX_SKIPPED_LINES]:
         common.info(line)
     if len(skipped) > _MAX_SKIPPED_LINES:
@@ -120,6 +118,34 @@ def validate(source: str, common: CommonOptions) -> int:
         for line in summary.lines(quiet=common.quiet):
             click.echo(line)
     return 0 if summary.is_valid else _NOT_VALID
+
+
+def _validate_file(
+    source: str, name: str, validator: CallbackValidator, summary: ValidationSummary, skipped: list[str]
+) -> None:
+    """Add the bodies of a file to a summary; ``name`` is what its places begin with where there are several files."""
+    count, skipped_here, is_list = summary.count, list[str](), False
+    with open_input(source) as stream:
+        for item in read_inputs(stream, source):
+            if isinstance(item, SkippedInput):
+                skipped_here.append(str(item))
+            else:
+                summary.add(_place(name, item.location), validator.validate_parsed(item.parsed, item.body))
+                is_list = is_list or item.is_list_item
+    if summary.count == count:
+        note = f" ({summarize(skipped_here)})" if skipped_here else ""
+        raise UsageError(f"{source}: there is nothing to validate{note}")
+    if is_list:
+        summary.add_list(name)
+    skipped += [f"{name}: {text}" if name else text for text in skipped_here]
+
+
+def _file_name(source: str) -> str:
+    return "stdin" if source == STDIN else one_line(source, _MAX_PATH_CHARS)
+
+
+def _place(name: str, location: str) -> str:
+    return ", ".join(filter(None, [name, location]))
 
 
 def diff(sources: Sequence[str], common: CommonOptions) -> int:

@@ -12,6 +12,7 @@ from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import GENERATE, OUTPUT, common_options, generation_options, header_option
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.shape import Lang
+from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, GenerationOptions
@@ -35,7 +36,6 @@ def list_command(glob: str, *, mutators: bool, only_lint: bool, common: CommonOp
     GLOB selects by id; the default is all. Exit code with --lint: 0 no errors (warnings are fine), 1 errors.
     """
     from tcop_mock.cli.catalog import lint_entries, list_mutators, list_shapes
-    from tcop_mock.errors import UsageError
 
     if mutators and only_lint:
         raise UsageError("--mutators and --lint exclude each other: one lists mutators, the other checks entries")
@@ -134,22 +134,24 @@ def emit_command(
     "validate",
     examples="""
 tcop-mock validate callbacks.ndjson
+tcop-mock validate tests/fixtures/*.json
 tcop-mock emit cvm/events | tcop-mock validate -
 """,
 )
-@click.argument("source", metavar="FILE|-", shell_complete=completers.files)
+@click.argument("sources", metavar="FILE|-...", nargs=-1, required=True, shell_complete=completers.files)
 @common_options(finds_profile=True, catalog=True)
-def validate_command(source: str, *, common: CommonOptions) -> int:
+def validate_command(sources: tuple[str, ...], *, common: CommonOptions) -> int:
     """Check bodies: which shape they are, what is wrong, what deviates.
 
-    FILE (-: standard input) holds JSON, one body per line, recordings, HAR files, captured HTTP requests, or curl
-    commands. A problem never occurs in a real callback. Unknown fields, metrics and products are deviations from the
-    documentation of the profile that fits the body best. Bodies of templates are recognised by TCOP's variables. Exit
-    code: 0 all bodies could have come from TCOP, 1 one could not.
+    Each FILE (-: standard input) holds JSON, one body per line, recordings, HAR files, captured HTTP requests, or curl
+    commands. Several files are one report, whose places begin with the file. A problem never occurs in a real callback.
+    Unknown fields, metrics and products are deviations from the documentation of the profile that fits the body best.
+    Bodies of templates are recognised by TCOP's variables. Exit code: 0 all bodies could have come from TCOP, 1 one
+    could not.
     """
     from tcop_mock.cli.catalog import validate
 
-    return validate(source, common)
+    return validate(sources, common)
 
 
 @command(

@@ -39,8 +39,8 @@ from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.domain.contract import Level
-from tcop_mock.domain.target import Parser, Target
-from tcop_mock.domain.verdict import RunFinished
+from tcop_mock.domain.target import Parser, Target, mask_query_secrets
+from tcop_mock.domain.verdict import ClauseStatus, RunFinished
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.console import console_for
 from tcop_mock.reports.console_formatters import ConsoleFormatter, ScreenFormatter
@@ -169,7 +169,7 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
 
 def resolve_clauses(
     globs: Sequence[str], skip: Sequence[str], clause_files: tuple[str, ...], common: CommonOptions
-) -> tuple[Clause, ...]:
+) -> Sequence[Clause]:
     """Return the clauses that ``--clauses`` and ``--skip`` leave.
 
     Raises:
@@ -179,7 +179,7 @@ def resolve_clauses(
     clauses = select_clauses(all_clauses(clause_files, common), _split("--clauses", globs), _split("--skip", skip))
     if not clauses:
         raise UsageError("--skip leaves no clause to check")
-    return tuple(clauses)
+    return clauses
 
 
 def all_clauses(clause_files: tuple[str, ...], common: CommonOptions) -> tuple[Clause, ...]:
@@ -306,19 +306,24 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
         with ignore_broken_pipe():
             write_json(check_document(verdict), sys.stdout)
     write_reports(outputs.files, verdict, level)
-    for line in (*observation_notes(plan.observation), *_effects_hint(plan, verdict)):
+    for line in (*observation_notes(plan.observation), *_effects_hint(plan, verdict, level, common)):
         common.info(line)
     if comparison and baseline and (baseline.update or baseline.prune):
         common.info(baseline.save(comparison, verdict, interrupted=run.interrupted))
     return INTERRUPTED if run.interrupted else EXIT_CODES[overall_result(verdict, level)]
 
 
-def _effects_hint(plan: CheckPlan, verdict: Verdict) -> Iterator[str]:
-    """Yield the line that says how to look at effects, for a receiver that was looked at from outside only."""
-    if plan.target.parser is None and not plan.target.app:
+def _effects_hint(plan: CheckPlan, verdict: Verdict, level: Level, common: CommonOptions) -> Iterator[str]:
+    """Yield the line that says how to look at effects, for a receiver that was looked at from outside only.
+
+    A screen that shows findings, or a contract that is not kept, ends with another command.
+    """
+    is_clean = overall_result(verdict, level) is OverallResult.KEPT and not verdict.count(ClauseStatus.FAIL)
+    is_screen = not common.as_json and not common.verbose
+    if (is_clean or not is_screen) and plan.target.parser is None and not plan.target.app:
         from tcop_mock.cli.run_hint import effects_hint  # noqa: PLC0415 - most checks look at effects, or are of apps
 
-        hint = effects_hint(verdict, plan.target.path, Path.cwd())
+        hint = effects_hint(verdict, mask_query_secrets(plan.target.path), Path.cwd())
         if hint:
             yield hint
 

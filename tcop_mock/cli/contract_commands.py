@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 tcop-mock check http://localhost:8080/
 tcop-mock check @url.txt --wait 30s --report junit=tcop.xml
 tcop-mock check http://localhost:8080/ --clauses 'TCM3*,TCM5*'
+tcop-mock check @url.txt --last-failed r.json --report json=r.json
 tcop-mock check /alarms --run 'uvicorn app:app --port {port}'
+tcop-mock check app:app --watch 'src/**/*.py'
 tcop-mock check http://localhost:8080/ --downstream :9100
 tcop-mock check receiver:app/tcop           # an ASGI or WSGI app
 tcop-mock check --model receiver:Callback   # a parser, no HTTP
@@ -83,6 +87,13 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     shell_complete=completers.clauses,
     help="All but these clauses; repeatable.",
 )
+@option(
+    "--last-failed",
+    group=CHECK,
+    metavar="FILE",
+    shell_complete=completers.files,
+    help="Only the clauses that failed or had no result in this JSON report, with its seed; all if there are none.",
+)
 @clause_files_option(CHECK)
 @template_option(CHECK, "Send notifications of your own template; needs --profile template.")
 @option(
@@ -116,8 +127,19 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     metavar="TIME",
     help="Time limit of the run.",
 )
+@option(
+    "--watch",
+    group=RUN,
+    multiple=True,
+    metavar="GLOB",
+    shell_complete=completers.files,
+    help="Check again when one of these files changes, until Ctrl-C; a folder means all files in and below it. "
+    "Repeatable.",
+)
 @common_options(seed=True, profile=True, catalog=True, verbose=True)
+@click.pass_obj
 def check_command(
+    arguments: tuple[str, ...],
     target: str | None,
     *,
     model: str | None,
@@ -127,6 +149,7 @@ def check_command(
     wait_s: float,
     clauses: tuple[str, ...],
     skip: tuple[str, ...],
+    last_failed: str | None,
     clause_files: tuple[str, ...],
     template: str | None,
     fail_on: str,
@@ -137,6 +160,7 @@ def check_command(
     reporting: ReportOptions,
     pace: RateLimit | None,
     max_time_s: float,
+    watch: tuple[str, ...],
     common: CommonOptions,
 ) -> int:
     """Check a receiver against the contract.
@@ -147,9 +171,18 @@ def check_command(
     and states would it reject, and why? Exit code: 0 kept, 1 broken, 3 target unusable, or a clause that counts could
     not be checked.
     """
+    from tcop_mock.cli.watch import WATCHED_VARIABLE, check_on_changes
+
+    if watch and WATCHED_VARIABLE not in os.environ:
+        return check_on_changes(watch, arguments, common)
     from tcop_mock.cli.check import CheckOptions, check, list_clauses, list_requests, resolve_clauses
 
     selected = resolve_clauses(clauses, skip, clause_files, common)
+    if last_failed is not None:
+        from tcop_mock.cli.last_failed import keep_last_failed
+
+        selected, seed = keep_last_failed(selected, last_failed, reporting.reports, common)
+        common = replace(common, fixed_seed=seed if common.fixed_seed is None else common.fixed_seed)
     if only_list:
         list_clauses(selected, common)
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 
 _MAX_FILES, _MAX_DEPTH, _MAX_BYTES = 500, 4, 200_000
 _NOT_OURS = {"node_modules", "venv", "env", "site-packages", "build", "dist", "tests", "test", "__pycache__", "docs"}
-_POSTS = {"post", "add_post"}
-_ROUTES = {"route", "api_route", "Route", "add_route", "add_url_rule"}
+_POSTS = ("post", "add_post")
+_ROUTES = ("route", "api_route", "Route", "add_route", "add_url_rule")
 _CLASSES = {"FastAPI": "fastapi", "Starlette": "starlette", "Flask": "flask"}
+_FACTORIES = ("get_wsgi_application", "get_asgi_application")
+_AIOHTTP_APP = "web.Application"
+_RELEVANT = re.compile("|".join(map(re.escape, (*_CLASSES, *_FACTORIES, _AIOHTTP_APP, *_POSTS, *_ROUTES))).encode())
+"""A file without any of these is not parsed: parsing a large project takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,10 @@ def detect_apps(folder: Path) -> list[DetectedApp]:
     routes: set[str] = set()
     for file in _sources(folder):
         with suppress(OSError, SyntaxError, ValueError, RecursionError):
-            tree = ast.parse(file.read_bytes())
+            source = file.read_bytes()
+            if not _RELEVANT.search(source):
+                continue
+            tree = ast.parse(source)
             routes |= set(_post_routes(tree))
             place = file.relative_to(folder)
             for name, app in _apps(tree, place):
@@ -137,9 +145,9 @@ def _framework(node: ast.AST | None) -> str:
     if not isinstance(node, ast.Call):
         return ""
     called = ast.unparse(node.func)
-    if called in {"get_wsgi_application", "get_asgi_application"}:
+    if called in _FACTORIES:
         return "django"
-    return "aiohttp" if called == "web.Application" else _CLASSES.get(called.rpartition(".")[2], "")
+    return "aiohttp" if called == _AIOHTTP_APP else _CLASSES.get(called.rpartition(".")[2], "")
 
 
 def _post_routes(tree: ast.Module) -> Iterator[str]:

@@ -234,7 +234,8 @@ def load_command(
     before it sends the next callback: it measures throughput, and hides stalls.
 
     @FILE reads TARGET from a file; the default is TCOP_MOCK_TARGET. Exit code: 0 the load ran, 1 an objective was
-    broken or no request was acknowledged, 3 target unusable, 130 interrupted (143 by SIGTERM), with a partial report.
+    broken or no request was acknowledged, 3 target unusable, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), with a
+    partial report.
     """
     from tcop_mock.cli.load import run_load_command
 

@@ -12,7 +12,7 @@ import click
 
 from tcop_mock._version import __version__
 from tcop_mock.cli.main_help import COMMANDS, MAX_COLUMNS, main_help
-from tcop_mock.cli.signals import INTERRUPTED, sigterm_as_interrupt
+from tcop_mock.cli.signals import INTERRUPTED, signals_as_interrupts
 from tcop_mock.cli.stdout import prepare_streams, silence_stdout
 from tcop_mock.errors import TcopMockError
 
@@ -86,7 +86,7 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    with sigterm_as_interrupt() as termination:
+    with signals_as_interrupts() as termination:
         return termination.exit_code(_run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -94,7 +94,7 @@ def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         prepare_streams()
-        return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False) or 0)
+        return int(cli.main(args=arguments, prog_name="tcop-mock", standalone_mode=False, obj=tuple(arguments)) or 0)
     except click.ClickException as problem:
         return _print_error(_one_line(problem), _USAGE)
     except TcopMockError as problem:

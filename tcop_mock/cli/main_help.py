@@ -37,7 +37,7 @@ _OPTIONS = {"--version": "Print the version and exit.", "-h, --help": "Print thi
 _SUMMARY = "Realistic TCOP alarm callbacks, delivered as TCOP delivers them, and a contract test for their receivers."
 _CODES = (
     "Exit codes: 0 kept, 1 broken or not accepted, 2 usage, 3 target unusable, 4 internal error, "
-    "130 interrupted (143 by SIGTERM)."
+    "130 interrupted (143 by SIGTERM, 129 by SIGHUP)."
 )
 
 

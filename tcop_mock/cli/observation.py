@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +25,7 @@ from tcop_mock.contract.sql_observer import OpenRule, SqlObserver, split_tables
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.transport.app import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -118,12 +117,12 @@ def _log_observer(options: ObserverOptions, output: OutputBuffer | None) -> Obse
     if options.open_path is not None:
         raise UsageError("--observe-open: a log does not show which incidents are open; leave it out")
     if options.log != "-":
-        lines = LogFile(Path(str(options.log))).lines
+        lines_since = LogFile(Path(str(options.log))).lines_since
     elif output is None:
         raise UsageError("--observe-log - is the output of --run; give --run CMD, or the file of the log")
     else:
-        lines = output.lines
-    return CoalescingObserver(LogObserver.parse(lines, options.effects_path))
+        lines_since = output.lines_since
+    return CoalescingObserver(LogObserver.parse(lines_since, options.effects_path))
 
 
 def _sources(options: ObserverOptions) -> dict[str, str | None]:
@@ -137,17 +136,13 @@ def _sources(options: ObserverOptions) -> dict[str, str | None]:
 
 
 def _callable(text: str) -> Callable[[str], object]:
-    module, colon, name = text.partition(":")
-    if not colon or not module or not name:
+    module, _, name = text.partition(":")
+    if not module or not name:
         raise UsageError(f"--observe-call {text!r}: write MODULE:CALLABLE")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
     try:
-        found = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as problem:
-        raise UsageError(f"--observe-call {text!r}: {problem}") from None
+        found: Callable[[str], object] = load_object(text, "callable", "write MODULE:CALLABLE")
+    except UsageError as problem:
+        raise UsageError(f"--observe-call {text!r}: {problem.__cause__}") from problem
     if not callable(found):
         raise UsageError(f"--observe-call {text!r} is not callable")
     return found

@@ -31,7 +31,7 @@ _ANY = "CMD"
 
 
 def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
-    """Return how many clauses looked at no effect, and the command that changes that; empty if there are none.
+    """Return the command that runs the clauses about effects, and their number; empty if none lacks an observer.
 
     Args:
         verdict: the results.
@@ -47,10 +47,8 @@ def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
     if not unseen:
         return ""
     start = next(filter(None, map(start_command, detect_apps(folder))), _ANY)
-    return (
-        f"{pluralize(unseen, 'clause')} about what happens behind the 2xx did not run. With this they do: "
-        f"tcop-mock check {shlex.quote(path)} --run {shlex.quote(start)}"
-    )
+    command = f"tcop-mock check {shlex.quote(path)} --run {shlex.quote(start)}"
+    return f"Next: {command}  (runs {pluralize(unseen, 'more clause')}, about effects)"
 
 
 def start_command(found: DetectedApp) -> str:

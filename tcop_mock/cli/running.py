@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
 from tcop_mock.contract.reproduce import Flag
-from tcop_mock.domain.target import MASK
 from tcop_mock.process.command import ReceiverCommand
 from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverProcess
 from tcop_mock.reports.text import one_line
@@ -40,11 +39,7 @@ class StartedReceiver:
             common.info(f"calls of the receiver: {hint}")
 
     def _masked(self, line: str) -> str:
-        credentials = self.target.credentials
-        secrets = (credentials.password, credentials.token()) if credentials else ()
-        for secret in filter(None, (secret.reveal() for secret in secrets)):
-            line = line.replace(secret, MASK)
-        return line
+        return self.target.credentials.mask(line) if self.target.credentials else line
 
 
 def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> StartedReceiver:

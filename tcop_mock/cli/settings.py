@@ -33,9 +33,9 @@ _CLAUSES, _CLAUSE_FILES = "clauses", "clause-files"
 _KUBERNETES_ADDRESS = ("tcp://", "udp://")
 """Kubernetes sets TCOP_MOCK_PORT to such an address if a service has our name; that is not a port."""
 _OTHER_VARIABLE = re.compile(
-    rf"{PREFIX}(?:CONFIG|COMPLETE|TOKEN|ACTION_PYTHON|LOAD_\w+|SERVICE_(?:HOST|PORT)\w*|PORT(?:_\d+_(?:TCP|UDP)\w*)?)"
+    rf"{PREFIX}(?:CONFIG|COMPLETE|TOKEN|WATCHED|ACTION_PYTHON|LOAD_\w+|SERVICE_(?:HOST|PORT)\w*|PORT(?:_\d+_(?:TCP|UDP)\w*)?)"
 )
-"""Variables that are no settings: of completion, observers, the action, Locust, and those that Kubernetes sets."""
+"""Variables that are no settings: of completion, observers, --watch, the action, Locust, and those of Kubernetes."""
 FILE_VARIABLE = "TCOP_MOCK_CONFIG"
 """Names the settings file; then no other is searched. ``/dev/null`` means no settings."""
 OWN_NAME = "tcop-mock.toml"

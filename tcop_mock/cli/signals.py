@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does, with its summary and its reports."""
+"""SIGTERM and SIGHUP end a command as Ctrl-C does, with its summary and its reports."""
 
 from __future__ import annotations
 
@@ -11,36 +11,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED = 130
+_SIGNAL_CODE = 128
+"""What shells add to the number of a signal for an exit code."""
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))  # Windows: no SIGHUP
 
 
 class Termination:
-    """Whether SIGTERM has come."""
+    """Which of the signals has come first."""
 
-    has_come = False
+    number = 0
+    """0: none."""
 
-    def handle(self, _number: int, _frame: FrameType | None) -> None:
+    def handle(self, number: int, _frame: FrameType | None) -> None:
         """Do what Ctrl-C does at this moment."""
-        self.has_come = True
+        self.number = self.number or number
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts commands in the background so
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
     def exit_code(self, code: int) -> int:
-        """Return the exit code of a command: 143 in place of 130 where SIGTERM ended it."""
-        return TERMINATED if self.has_come and code == INTERRUPTED else code
+        """Return the exit code of a command: in place of 130, 143 where SIGTERM ended it, 129 where SIGHUP did."""
+        return _SIGNAL_CODE + self.number if self.number and code == INTERRUPTED else code
 
 
 @contextlib.contextmanager
-def sigterm_as_interrupt() -> Iterator[Termination]:
-    """Have SIGTERM do what Ctrl-C does, in the main thread, unless something else handles or ignores it."""
+def signals_as_interrupts() -> Iterator[Termination]:
+    """Have SIGTERM and SIGHUP do what Ctrl-C does, in the main thread.
+
+    A signal that something else handles or ignores is left alone: nohup has SIGHUP ignored.
+    """
     termination = Termination()
     is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield termination
-        return
-    signal.signal(signal.SIGTERM, termination.handle)
+    ours = [number for number in _ENDING if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, termination.handle)
     try:
         yield termination
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

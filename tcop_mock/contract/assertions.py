@@ -33,7 +33,7 @@ STACK_TRACE = re.compile(
 """Stack traces of common languages."""
 _RENDERED_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"})
 """Media types in which a browser runs scripts."""
-_JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_JSON_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TCM102)"
 
 
@@ -128,13 +128,13 @@ def no_credential_echo(attempt: Attempt, context: AssertionContext) -> str | Non
     head = "\n".join(f"{name}: {value}" for name, value in attempt.headers)
     body = attempt.body.decode("utf-8", "replace")
     for part, text in (("head", head), ("body", body)):
-        if any(secret in decoding for decoding in _decodings(text) for secret in context.unique_secrets):
+        if any(secret in decoding for decoding in decodings(text) for secret in context.unique_secrets):
             return f"the {part} of the answer repeats the credentials"
     return None
 
 
-def _decodings(text: str) -> Iterator[str]:
-    """Yield a text as is, and decoded as JSON, as HTML and as a URL: each escapes other characters of a secret."""
+def decodings(text: str) -> Iterator[str]:
+    """Yield a text as is, and decoded as JSON, as HTML and as a URL: each escapes other characters."""
     yield text
     unescaped = text.replace("\\/", "/").replace('\\"', '"').replace("\\\\", "\\")
     yield _JSON_ESCAPE.sub(lambda match: chr(int(match[1], 16)), unescaped)

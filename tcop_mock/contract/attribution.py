@@ -42,15 +42,17 @@ def attributed_results(
         outcomes: of the clauses that sent requests, by code.
         context_of: returns the context of a clause's findings, with the codes of the clauses that met them.
     """
-    causes = {finding.cause for result in results.values() for finding in result.findings}
+    causes = {(finding.cause, finding.shape) for result in results.values() for finding in result.findings}
     failures: dict[str, dict[tuple[str, str], Failure]] = {}
     met_by: dict[str, list[str]] = {}
     unreported: dict[str, list[str]] = {}
     for code, outcome in outcomes.items():
         for exclusion in outcome.skipped:
             failure = exclusion.failure
-            if failure and failure.case.is_changed and failure.text in causes:
-                continue  # the clause about that change reports it
+            if failure and failure.case.is_changed:
+                if (failure.text, failure.case.shape_id) not in causes:  # else the clause about that change reports it
+                    unreported.setdefault(code, []).append(exclusion.reason)
+                continue
             reporter = _reporter(exclusion, results)
             if reporter and failure:
                 met_by.setdefault(reporter, []).append(code)

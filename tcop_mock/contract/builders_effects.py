@@ -70,12 +70,14 @@ class ScenarioAlarm:
         alarm: the alarm as the callbacks show it.
         session_source: an alarm generated only for its session ids.
         changes: changes to its requests by action; see :func:`changed_request`.
+        is_unusual: whether the clause has changed the alarm itself, as no alarm of the catalogue is.
     """
 
     factory: CaseFactory
     alarm: Alarm
     session_source: Alarm
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    is_unusual: bool = False
     _callbacks: dict[str, Callback] = field(default_factory=dict)
 
     def callback(self, action: str) -> Callback:
@@ -107,7 +109,8 @@ class ScenarioAlarm:
         if change.get("shows_recover_time"):
             change = {**change, "set": {"recoverTime": str(callback.recovered_at), **change.get("set", {})}}
         request = changed_request(self.factory, callback.to_dict(), change)
-        return RequestCase(f"{self.alarm.shape_id} {action}", request, self.alarm.shape_id, variant)
+        title = f"{self.alarm.shape_id} {action}"
+        return RequestCase(title, request, self.alarm.shape_id, variant, is_changed=self.is_unusual or bool(change))
 
     @property
     def identity(self) -> str:
@@ -142,7 +145,9 @@ def build_alarms(
             alarm = replace(alarm, dimensions={**alarm.dimensions, key: f"{text} {unique.policy_id}"})
         if "policy_name" in table:
             alarm = replace(alarm, policy_name=f"{table['policy_name']} {unique.policy_id}")
-        alarms[name] = ScenarioAlarm(factory, alarm, unique, table.get("changes", {}))
+        alarms[name] = ScenarioAlarm(
+            factory, alarm, unique, table.get("changes", {}), is_unusual=bool(texts) or "policy_name" in table
+        )
     return alarms
 
 
@@ -322,8 +327,9 @@ def lifecycle_scenario(factory: CaseFactory) -> EffectScenario:
 def sent_strings(test: ClauseTest) -> Iterator[str]:
     """Yield everything that a clause sends, as text."""
     for group in test.groups:
-        for case in group.cases:
-            yield case.request.body[:_MAX_BYTES].decode("utf-8", "replace")
+        for case in filter(None, (group.control, *group.cases)):
+            for request in filter(None, (case.firing, case.request)):
+                yield request.body[:_MAX_BYTES].decode("utf-8", "replace")
     for scenario in test.effect_scenarios:
         yield scenario.expected_content.sent_text
 

@@ -6,6 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback_view import state_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -36,17 +39,11 @@ def common_pattern(failed: Sequence[RequestCase], passed: Sequence[RequestCase])
     if len(failed_traits) < _MIN_FAILED or not passed_traits:
         return ""
     for noun, key in (("", "state"), ("", "type"), (" of policy type ", "policy type"), (" in ", "namespace")):
-        values = {traits.get(key) for traits in failed_traits}
-        if len(values) == 1 and None not in values:
-            value = values.pop()
-            others = [traits for traits in passed_traits if traits.get(key) != value]
-            same = len(passed_traits) - len(others)
-            if others:
-                return _sentence(
-                    f"{noun}{value}".strip(), len(failed_traits), same, len(others), is_state=key == "state"
-                )
+        value = _common_value(failed_traits, key)
+        if value and all(traits.get(key) != value for traits in passed_traits):
+            return _contrast(f"{noun}{value}".strip(), len(failed_traits), len(passed_traits), is_state=key == "state")
     only = _only_sentence(failed_traits, passed_traits) if len(passed_traits) > 1 else ""
-    return only or _key_sentence(failed_traits, passed_traits)
+    return only or _key_sentence(failed_traits, passed_traits) or _majority_sentence(failed_traits, passed_traits)
 
 
 def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | None = None) -> list[str]:
@@ -64,15 +61,28 @@ def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | 
     text = f"{attempt.body[:_MAX_TEXT_CHARS].decode('utf-8', 'replace')} {attempt.detail} {attempt.traceback}"
     words = {word for word in _WORD.findall(text) if len(word) >= _MIN_KEY_CHARS}
     named = [path for path in values if path.rpartition(".")[2] in words]
-    state = [key for key in _STATE_KEYS if key in values] if str(tree.get("alarmStatus")) == "0" else []
+    state = [key for key in _STATE_KEYS if key in values] if state_of(tree) is State.RESOLVED else []
     paths = list(dict.fromkeys([*changed, *named, *state]))[:_MAX_VALUES]
     lines = [f"{path}: {json.dumps(values[path], ensure_ascii=False)[:_MAX_VALUE_CHARS]}" for path in paths]
     return [*lines, *(f"{path} is not there" for path in removed[:_MAX_VALUES])]
 
 
-def _sentence(what: str, failed: int, same: int, others: int, *, is_state: bool) -> str:
-    if same:
-        return f"All are {what}; {same} more of these passed. "
+def _common_value(traits: Sequence[dict[str, str]], key: str) -> str:
+    """Return the value that a trait has in all cases; empty if they differ or lack it."""
+    values = {one.get(key, "") for one in traits}
+    return values.pop() if len(values) == 1 else ""
+
+
+def _majority_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> str:
+    """Return the state of all failed cases, if more cases in that state failed than passed, and others passed."""
+    state = _common_value(failed, "state")
+    same = sum(traits.get("state") == state for traits in passed)
+    if not state or same == len(passed) or same >= len(failed):
+        return ""
+    return f"All are {state}; {same} more of these passed. "
+
+
+def _contrast(what: str, failed: int, others: int, *, is_state: bool) -> str:
     contrast = {"resolved": "no firing", "firing": "no resolved"}.get(what, "no other") if is_state else "no other"
     return f"All {failed} {what} failed, {contrast} ({others} passed). "
 
@@ -93,9 +103,9 @@ def _key_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, s
 def _only_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> str:
     """Return what all passed ones are, and no failed one."""
     for key in ("state", "type", "policy type", "namespace"):
-        values = {traits.get(key) for traits in passed}
-        if len(values) == 1 and None not in values and values.isdisjoint(traits.get(key) for traits in failed):
-            return f"Only {key if key in _NAMED_TRAITS else ''} {values.pop()} passed. ".replace("  ", " ")
+        value = _common_value(passed, key)
+        if value and all(traits.get(key) != value for traits in failed):
+            return f"Only {key if key in _NAMED_TRAITS else ''} {value} passed. ".replace("  ", " ")
     return ""
 
 
@@ -111,7 +121,7 @@ def _traits(case: RequestCase) -> dict[str, str]:
         value if isinstance(value, dict) else {} for value in (tree.get("alarmPolicyInfo"), tree.get("alarmObjInfo"))
     )
     traits = {
-        "state": {"0": "resolved", "1": "firing"}.get(str(tree.get("alarmStatus"))),
+        "state": state_of(tree),
         "type": tree.get("alarmType") and f"{tree['alarmType']} alarms",
         "policy type": policy.get("policyType"),
         "namespace": info.get("namespace"),

@@ -30,7 +30,7 @@ _BUSY_STATUSES = frozenset(
 )
 """Statuses with which a correct receiver may answer more requests per second than TCOP sends."""
 
-_NOBODYS_STATUSES = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+NOBODYS_STATUSES = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses with which a correct receiver may answer one request of many: no clause reports them."""
 
 _NAMED_CLAUSES = re.compile(r"\((TCM\d{3}(?:, TCM\d{3})*)\)")
@@ -42,6 +42,11 @@ LATE_CLAUSE, LOAD_CLAUSE = "TCM102", "TCM515"
 _MAX_SHAPES_WITH_MAIN = 10
 
 NOT_REPEATED = "beside other callbacks; no time was left to repeat it alone"
+
+
+def named_codes(reason: str) -> tuple[str, ...]:
+    """Return the codes of the clauses that a reason names, each once."""
+    return tuple(dict.fromkeys(code for match in _NAMED_CLAUSES.finditer(reason) for code in match[1].split(", ")))
 
 
 class Exclusion(NamedTuple):
@@ -59,8 +64,7 @@ class Exclusion(NamedTuple):
     @property
     def codes(self) -> tuple[str, ...]:
         """Codes of the clauses that report the cause; empty: no clause does."""
-        match = _NAMED_CLAUSES.search(self.reason)
-        return tuple(match[1].split(", ")) if match else ()
+        return named_codes(self.reason)
 
     @property
     def is_refusal(self) -> bool:
@@ -80,7 +84,7 @@ def refusal(title: str, case: RequestCase, attempt: Attempt, label: str = "") ->
     label, text = label or case.title, _describe(attempt)
     if attempt.outcome is Outcome.TIMED_OUT:
         reason = f"{label} is not answered inside the deadline ({LATE_CLAUSE})"
-    elif attempt.status in _NOBODYS_STATUSES:
+    elif attempt.status in NOBODYS_STATUSES or case.is_changed:
         reason = f"{label}: {text}"
     else:
         reason = f"{label}: {text} (TCM101)"

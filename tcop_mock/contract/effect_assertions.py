@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote
 
-from tcop_mock.contract.assertions import describe_response, matches_status
+from tcop_mock.contract.assertions import decodings, describe_response, matches_status
 from tcop_mock.contract.builders_effects import unique_tokens_of_body
 from tcop_mock.contract.refusals import refusal_text
 from tcop_mock.domain.alarm import BEIJING
@@ -108,7 +106,6 @@ _MAX_NAME_CHARS = 60
 
 _MAX_KEPT_CHARS = 200
 
-_ESCAPED_CHARACTER = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 _CHINESE_BETWEEN_ASCII = re.compile(r"([ -~]+)([^ -~].*[^ -~])([ -~]+)")
 
@@ -292,7 +289,8 @@ def _not_rejected(result: EffectScenarioResult) -> Inconclusive | None:
     [step_result] = result.step_results
     attempt = step_result.attempts[-1]
     if attempt.accepted or attempt.status is None:
-        return Inconclusive(f"{step_result.step.title}: {describe_response(attempt)} (TCM2, TCM4)")
+        answer = f"{step_result.step.title}: {describe_response(attempt)}"
+        return Inconclusive(f"{answer}; a clause about credentials or bodies reports it")
     return None
 
 
@@ -346,19 +344,11 @@ def texts_kept(result: EffectScenarioResult, *, texts: Sequence[str]) -> str | I
         for chinese, pattern in patterns:
             for found in pattern.finditer(effect.text):
                 is_shown = True
-                if not any(chinese in spelling for spelling in _spellings(found[1])) and _GARBLED.search(found[1]):
+                if not any(chinese in spelling for spelling in decodings(found[1])) and _GARBLED.search(found[1]):
                     return f"{chinese!r} is shown as {found[1]!r}"
     if not effects:
         return Inconclusive(NO_FIRST_EFFECT)
     return None if is_shown else Inconclusive("no Chinese text of the alarm is shown whole", not_applicable=True)
-
-
-def _spellings(text: str) -> Iterator[str]:
-    """Yield a text as it is, and without the escapes of JSON, HTML and URLs."""
-    yield text
-    yield _ESCAPED_CHARACTER.sub(lambda match: chr(int(match[1], 16)), text)
-    yield html.unescape(text)
-    yield unquote(text)
 
 
 def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from tcop_mock.process.output import OutputBuffer
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tcop_mock.process.output import NewLines
 
 _READ_BYTES = 1024 * 1024
 _LOCATION = "log"
@@ -36,8 +39,8 @@ class LogFile:
             found = self.path.stat()
             self._read, self._inode = found.st_size, found.st_ino
 
-    def lines(self) -> list[str]:
-        """Return the lines since the start.
+    def lines_since(self, number: int) -> NewLines:
+        """Return the lines from a number on; the first one after the start has the number 0.
 
         Raises:
             ObserverError: it cannot be read.
@@ -53,39 +56,53 @@ class LogFile:
                     self.buffer.append(data)
         except OSError as problem:
             raise ObserverError(f"--observe-log {str(self.path)!r} cannot be read: {problem.strerror}") from None
-        return self.buffer.lines()
+        return self.buffer.lines_since(number)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LogObserver:
-    """Shows lines as effects.
+    """Shows lines as effects; each line is read once.
 
     Args:
-        lines: returns all lines so far.
+        lines_since: returns the lines from a number on.
         pattern: only lines in which it is found count.
     """
 
-    lines: Callable[[], list[str]]
+    lines_since: Callable[[int], NewLines]
     pattern: re.Pattern[str] | None = None
+    _effects: deque[tuple[int, Effect]] = field(default_factory=deque, init=False)
+    """Those of complete lines, with the numbers of the lines."""
+    _next: int = field(default=0, init=False)
 
     @classmethod
-    def parse(cls, lines: Callable[[], list[str]], pattern: str | None) -> LogObserver:
+    def parse(cls, lines_since: Callable[[int], NewLines], pattern: str | None) -> LogObserver:
         """Create an observer of the lines that match a regular expression.
 
         Raises:
             UsageError: it is not a regular expression.
         """
         try:
-            return cls(lines, re.compile(pattern) if pattern else None)
+            return cls(lines_since, re.compile(pattern) if pattern else None)
         except re.error as problem:
             raise UsageError(f"--observe-all {pattern!r} is not a regular expression: {problem}") from None
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
-        """Return the lines so far.
+        """Return the lines so far, as many as are kept.
 
         Raises:
             ObserverError: the log cannot be read.
         """
-        pattern = self.pattern
-        lines = (line for line in self.lines() if line.strip() and (pattern is None or pattern.search(line)))
-        return EffectSnapshot(tuple(Effect(line, _LOCATION) for line in lines))
+        new = self.lines_since(self._next)
+        self._effects += [
+            (number, Effect(line, _LOCATION))
+            for number, line in enumerate(new.complete, new.first)
+            if self._counts(line)
+        ]
+        self._next = new.first + len(new.complete)
+        while self._effects and self._effects[0][0] < new.oldest:
+            self._effects.popleft()
+        partial = [Effect(new.partial, _LOCATION)] if self._counts(new.partial) else []
+        return EffectSnapshot((*(effect for _, effect in self._effects), *partial))
+
+    def _counts(self, line: str) -> bool:
+        return bool(line.strip()) and (self.pattern is None or self.pattern.search(line) is not None)

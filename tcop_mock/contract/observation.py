@@ -63,6 +63,15 @@ class LearnsOpen(Protocol):
         ...
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """An observer that holds connections."""
+
+    def close(self) -> None:
+        """Close them."""
+        ...
+
+
 class DownstreamAddress(NamedTuple):
     """Where our stub services listen for a receiver that forwards to them."""
 
@@ -109,11 +118,16 @@ class ObservationConfig:
     async def listening(self) -> AsyncIterator[None]:
         """Have the downstream services listen, if there are any, and the receiver run, if it is ours to start.
 
+        At the end the connections of the observer are closed.
+
         Raises:
             UsageError: nothing can listen at the address, or the receiver cannot be started.
             TargetError: the receiver does not listen.
         """
         async with contextlib.AsyncExitStack() as stack:
+            observer: object = self.observer
+            if isinstance(observer, Closable):
+                stack.callback(observer.close)
             if self.downstream is not None and self.downstream_address is not None:
                 await stack.enter_async_context(self.downstream.server(*self.downstream_address))
             if self.lifetime is not None:
@@ -197,6 +211,8 @@ class EffectObservation:
             self._error = f"no effect can be judged: {result.reason}"
             return
         [step_result] = result.step_results
+        for poller in (self.runner.downstream_poller, self.runner.combined_poller):
+            poller.latency_s = max(poller.latency_s, self.runner.poller.latency_s)
         self._any_rejected = bool(step_result.after.rejected)
         self._open_count = None if step_result.after.open_incidents is None else step_result.after.open_count
         self.runner.effects_per_push = step_result.after.count
@@ -211,7 +227,7 @@ class EffectObservation:
     async def find_effective(self, factories: Sequence[CaseFactory]) -> list[bool]:
         """Return for each factory whether its plain alarm has an effect that is visible."""
         scenarios = list(map(control_scenario, factories))
-        self.runner.all_sent_text += "\n".join(scenario.expected_content.sent_text for scenario in scenarios)
+        self.runner.all_sent_text += "".join(f"\n{scenario.expected_content.sent_text}" for scenario in scenarios)
 
         async def has_effect(scenario: EffectScenario) -> bool:
             try:

@@ -29,10 +29,9 @@ _BACKGROUND_HEAD_START_S = 0.2
 """The background request is in flight for this time before the cases are sent."""
 _UNASSERTED_DEADLINE_S = 1.0
 """How long to wait for the response to a case without assertions."""
-_MAX_UNANSWERED = 12
-
-_MAX_REPETITION_S = 10.0
+MAX_REPETITION_S = 10.0
 """How long one case is repeated alone: 24 repetitions of a slow response would take minutes."""
+_MAX_UNANSWERED = 12
 """After this number of cases without a response, the other cases of the clause are not sent."""
 _MAX_UNANSWERED_SEQUENTIAL = 2
 _MAX_BACKOFFS = 10
@@ -167,14 +166,14 @@ class RequestRunner:
         """
         deadline_s, spent_s = self.deadline_s * test.deadline_factor, 0.0
         for number in range(1, times + 1):
-            case = replace(failure.case, request=_in_new_session(failure.case.request, number))
+            case = replace(failure.case, request=in_new_session(failure.case.request, number))
             attempt = await self._send(case, deadline_s, full_response=_needs_full_response(clause))
             texts = [text for text, is_inconclusive in self._judge(clause, test, case, attempt) if not is_inconclusive]
             for repeated in (again for text in texts for again in failures_of(case, attempt, text)):
                 if repeated.text == failure.text:
                     return number, repeated
             spent_s += attempt.duration_s
-            if spent_s >= _MAX_REPETITION_S:
+            if spent_s >= MAX_REPETITION_S:
                 return number, None
         return times, None
 
@@ -359,7 +358,7 @@ def _is_refusal_of_the_unknown(attempt: Attempt) -> bool:
     )
 
 
-def _in_new_session(request: OutgoingRequest, number: int) -> OutgoingRequest:
+def in_new_session(request: OutgoingRequest, number: int) -> OutgoingRequest:
     """Return a callback with another session id of the same length; other requests stay as they are."""
 
     def renumber(match: re.Match[bytes]) -> bytes:

@@ -17,6 +17,7 @@ from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import (
     LATE_CLAUSE,
     LOAD_CLAUSE,
+    NOBODYS_STATUSES,
     ClauseOutcome,
     Exclusion,
     is_concurrent,
@@ -32,7 +33,7 @@ from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_timing
 from tcop_mock.contract.preflight import CredentialsRejectedError, Preflight, run_preflight
 from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.reproduce import ReproductionContext
-from tcop_mock.contract.request_runner import RequestRunner
+from tcop_mock.contract.request_runner import MAX_REPETITION_S, RequestRunner, in_new_session
 from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
@@ -131,6 +132,8 @@ class ContractRun:
     _plain: PlainCallback = field(default_factory=PlainCallback)
     _notes: list[str] = field(default_factory=list)
     """Notes of the verdict."""
+    _final_verdict: Verdict | None = None
+    """The verdict of a run that has ended."""
     _published: set[str] = field(default_factory=set, repr=False)
     """Codes of the clauses whose event was yielded."""
     _repetitions_left: int = _MAX_REPEATED_CASES
@@ -163,12 +166,15 @@ class ContractRun:
         Args:
             unfinished_reason: why the other clauses have status ``error``; empty: the time limit of the run.
         """
+        if self._final_verdict is not None:
+            return self._final_verdict
         plan = self.plan
         started, started_s = self._started or (self.now(), self.clock())
         run_info = RunInfo(
             started, started_s, self.clock() - started_s, plan.profile.delivery.timeout_s, shapes=tuple(plan.catalog)
         )
-        results = attributed_results(self._results, self._outcomes, self._context)
+        with_refusals_of_services = {code: self._with_refusals(result) for code, result in self._results.items()}
+        results = attributed_results(with_refusals_of_services, self._outcomes, self._context)
         return Verdict(
             target=str(plan.target),
             profile=plan.profile.name,
@@ -200,9 +206,9 @@ class ContractRun:
         factory = self._factory(_PREFLIGHT_CODE)
         plain_case = factory.plain_case()
         try:
-            preflight = await self._preflight(plain_case.request)
+            preflight = await self._preflight(plain_case.request, deadline)
         except CredentialsRejectedError as rejection:
-            for event in await self._misread_credentials(plain_case, rejection):
+            for event in await self._misread_credentials(plain_case, rejection, deadline):
                 yield event
             return
         if is_refused(preflight.attempt):
@@ -226,8 +232,7 @@ class ContractRun:
 
     def _final_events(self) -> list[RunEvent]:
         """Return the results that had to wait for those of other clauses, and the verdict."""
-        self._results.update((code, self._with_refusals(result)) for code, result in list(self._results.items()))
-        verdict = self.verdict()
+        verdict = self._final_verdict = self.verdict()
         held_results = [result for result in verdict.results if result.clause.code not in self._published]
         return [*map(ClauseFinished, held_results), RunFinished(verdict)]
 
@@ -281,7 +286,7 @@ class ContractRun:
         return downstream.refusals_by(service) if service and downstream else None
 
     async def _misread_credentials(
-        self, plain_case: RequestCase, rejection: CredentialsRejectedError
+        self, plain_case: RequestCase, rejection: CredentialsRejectedError, deadline: float
     ) -> list[RunEvent]:
         """Return the events of a run against a receiver that misreads the right credentials: only TCM203 has a result.
 
@@ -292,12 +297,16 @@ class ContractRun:
         clause = next((clause for clause in plan.clauses if clause.code == _MISREADING_CODE), None)
         if credentials is None or clause is None or plan.missing_prerequisite(clause):
             raise rejection
-        title = await find_misreading(
-            plain_case.request,
-            credentials,
-            transport=self.transport,
-            deadline_s=plan.profile.delivery.timeout_s,
-        )
+        try:
+            async with asyncio.timeout(deadline - self.clock()):
+                title = await find_misreading(
+                    plain_case.request,
+                    credentials,
+                    transport=self.transport,
+                    deadline_s=plan.profile.delivery.timeout_s,
+                )
+        except TimeoutError:
+            raise rejection from None
         if title is None and ":" in credentials.password.reveal():
             hint = "; a receiver that cuts them at another colon than the first rejects the right ones, too (TCM203)"
             raise CredentialsRejectedError(f"{rejection}{hint}", rejection.attempt)
@@ -345,7 +354,7 @@ class ContractRun:
         if trial.plain is None:
             return preflight
         self._use_plain(trial.plain, f"{self._plain} is {describe_response(preflight.attempt)}", trial.pattern)
-        return await self._preflight(self._factory(_PREFLIGHT_CODE).plain_case().request)
+        return await self._preflight(self._factory(_PREFLIGHT_CODE).plain_case().request, deadline)
 
     def _use_plain(self, plain: PlainCallback, reason: str, pattern: str) -> None:
         """Use another plain callback, and note why."""
@@ -410,7 +419,7 @@ class ContractRun:
                 return True
         return False
 
-    async def _preflight(self, plain_request: OutgoingRequest) -> Preflight:
+    async def _preflight(self, plain_request: OutgoingRequest, deadline: float) -> Preflight:
         plan = self.plan
         attempts: list[Attempt] = []
 
@@ -419,7 +428,7 @@ class ContractRun:
             return attempts[-1]
 
         try:
-            async with asyncio.timeout(plan.max_time_s):
+            async with asyncio.timeout(deadline - self.clock()):
                 return await run_preflight(
                     plain_request,
                     plan.target,
@@ -513,6 +522,7 @@ class ContractRun:
 
     async def _repeat_exclusions(self, preflight: Preflight) -> None:
         """Repeat alone the requests of effect scenarios that were not accepted, before another clause reports them."""
+        repeated: dict[tuple[str, str | None], bool] = {}
         for code, outcome in self._outcomes.items():
             exclusions = []
             for exclusion in outcome.skipped:
@@ -520,15 +530,30 @@ class ContractRun:
                 if failure is None or exclusion.is_repeated or not exclusion.codes:
                     exclusions.append(exclusion)
                     continue
-                attempt = await self.transport(failure.case.request, deadline_s=preflight.deadline_s)
-                if not attempt.accepted:
+                kind = (failure.text, failure.case.shape_id)
+                if kind not in repeated:
+                    repeated[kind] = await self._fails_alone(failure, preflight)
+                if repeated[kind]:
                     exclusions.append(exclusion._replace(is_repeated=True))
                     continue
-                burst_failure = load_failure(failure, 1)
+                burst_failure = load_failure(failure, _REPETITIONS)
                 reason = f"{failure.title}: {failure.text}, and not again alone"
                 named = f"{reason} ({LOAD_CLAUSE})" if burst_failure else reason
                 exclusions.append(Exclusion(exclusion.title, named, burst_failure))
             self._outcomes[code] = replace(outcome, skipped=tuple(exclusions))
+
+    async def _fails_alone(self, failure: Failure, preflight: Preflight) -> bool:
+        """Send the request of a failure again alone, in new sessions; return whether it is not accepted again."""
+        spent_s = 0.0
+        for number in range(1, _REPETITIONS + 1):
+            request = in_new_session(failure.case.request, number)
+            attempt = await self.transport(request, deadline_s=preflight.deadline_s)
+            if not attempt.accepted and attempt.status not in NOBODYS_STATUSES:
+                return True
+            spent_s += attempt.duration_s
+            if spent_s >= MAX_REPETITION_S:
+                break
+        return False
 
     def _record_outcome(self, events: asyncio.Queue[RunEvent], clause: Clause, outcome: ClauseOutcome) -> None:
         for event in self._record_result(self._result(clause, outcome)):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from tcop_mock.contract.observers import CoalescingObserver
 from tcop_mock.domain.effects import Effect, EffectSnapshot
@@ -39,6 +42,16 @@ _READ_ONLY = {
     "mariadb": ("SET SESSION TRANSACTION READ ONLY", f"SET SESSION max_statement_time = {_DEADLINE_S:g}"),
 }
 """What makes a session unable to write, and bounds its statements, by the dialect."""
+_LIMITS = {
+    "psycopg": ("connect_timeout",),
+    "psycopg2": ("connect_timeout",),
+    "pg8000": ("timeout",),
+    "pymysql": ("connect_timeout", "read_timeout"),
+    "mysqldb": ("connect_timeout", "read_timeout"),
+    "mysqlconnector": ("connection_timeout",),
+    "mariadbconnector": ("connect_timeout", "read_timeout"),
+}
+"""Arguments of drivers that bound, in seconds, how long they wait for the server."""
 _STATE_NAMES = re.compile(r"stat(e|us)|open|clos|resol|recover|activ|over|ended|done", re.IGNORECASE)
 _END_NAMES = re.compile(r"clos|resol|recover|end", re.IGNORECASE)
 _OPEN_WORDS = frozenset({"open", "opened", "firing", "active", "triggered", "alarming", "unresolved"})
@@ -221,10 +234,14 @@ class SqlObserver:
         self.open_rule = detect_open(fired, resolved)
         self.was_detected = self.open_rule is not None
 
+    def close(self) -> None:
+        """Close the connections; the next look opens new ones."""
+        self._engine.dispose()
+
     async def _run(self, work: Callable[[sa.Connection], _T]) -> _T:
         try:
             async with asyncio.timeout(2 * self.deadline_s):
-                return await asyncio.to_thread(self._connected, work)
+                return await _in_thread(lambda: self._connected(work))
         except TimeoutError:
             raise ObserverError(f"--observe-sql {self}: no answer within {2 * self.deadline_s:g} s") from None
 
@@ -308,6 +325,21 @@ class SqlObserver:
                 yield Row(table.fullname, key, values)
 
 
+async def _in_thread(work: Callable[[], _T]) -> _T:
+    """Return the result of a call in a thread of its own, for which the end of the process does not wait."""
+    result: Future[_T] = Future()
+    result.set_running_or_notify_cancel()
+
+    def call() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as problem:  # noqa: BLE001 - raised again where it is awaited
+            result.set_exception(problem)
+
+    threading.Thread(target=call, name="observe-sql", daemon=True).start()
+    return await asyncio.wrap_future(result)
+
+
 @dataclass(frozen=True, slots=True)
 class _AllRows:
     """Shows all new rows of a database, whatever it is asked for."""
@@ -352,7 +384,8 @@ def _create_engine(url: str) -> sa.Engine:
     """Return an engine whose sessions cannot write.
 
     Raises:
-        UsageError: SQLAlchemy or the driver is not installed, the URL is invalid, or the file is not there.
+        UsageError: SQLAlchemy or the driver is not installed, the URL is invalid, or sessions of the database cannot be
+            opened so that they cannot write.
     """
     try:
         import sqlalchemy as sa  # noqa: PLC0415 - an extra
@@ -360,8 +393,14 @@ def _create_engine(url: str) -> sa.Engine:
     except ImportError:
         raise UsageError("--observe-sql needs SQLAlchemy: install tcop-mock[sql]") from None
     try:
-        parsed = sa.make_url(url)
-        engine = sa.create_engine(_synchronous(parsed), pool_pre_ping=True)
+        parsed = _synchronous(sa.make_url(url))
+        dialect = parsed.get_dialect()
+        if dialect.name not in _READ_ONLY:
+            raise UsageError(
+                f"--observe-sql: a session of {dialect.name} cannot be opened read-only; use sqlite, postgresql, mysql "
+                "or mariadb, or --observe-cmd with a command that reads the database"
+            )
+        engine = sa.create_engine(parsed, pool_pre_ping=True, connect_args=_limits(parsed))
     except ImportError as problem:
         raise UsageError(f"--observe-sql: the driver of the database is not installed: {problem}") from None
     except (SQLAlchemyError, ValueError):  # the message may quote the URL, and with it the password
@@ -372,13 +411,19 @@ def _create_engine(url: str) -> sa.Engine:
 
     def forbid_writes(connection: Any, _record: object) -> None:  # noqa: ANN401 - of any driver
         cursor = connection.cursor()
-        for statement in _READ_ONLY.get(engine.dialect.name, ()):
+        for statement in _READ_ONLY[dialect.name]:
             cursor.execute(statement)
         cursor.close()
         connection.commit()
 
     sa.event.listen(engine, "connect", forbid_writes)
     return engine
+
+
+def _limits(url: sa.URL) -> dict[str, int]:
+    """Return the arguments that bound how long a driver waits, but for those that the URL has."""
+    names = _LIMITS.get(url.get_dialect().driver, ())
+    return {name: int(_DEADLINE_S) for name in names if name not in url.query}
 
 
 _ASYNC_DRIVERS = {
@@ -399,12 +444,12 @@ def _synchronous(url: sa.URL) -> sa.URL:
     url = url.set(drivername=_ASYNC_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() != "sqlite":
         return url
-    if not url.database or url.database == ":memory:":
+    path = (url.database or "").removeprefix("file:")
+    if path in ("", ":memory:"):
         raise UsageError("--observe-sql: a database in the memory of another process cannot be seen; name a file")
-    if url.database.startswith("file:"):
-        return url
-    query: dict[str, Sequence[str] | str] = {"mode": "ro", "uri": "true"}
-    return sa.URL.create("sqlite", database=f"file:{url.database}", query=query)
+    if path != url.database:  # a URI of the user's own, with its escapes; the rest must not end it before our mode
+        return url.set(database=f"file:{quote(path, safe='/:%')}").update_query_dict({"mode": "ro", "uri": "true"})
+    return sa.URL.create("sqlite", database=f"file:{quote(path)}", query={"mode": "ro", "uri": "true"})
 
 
 def _bound_time(link: sa.Connection, seconds: float) -> None:

@@ -278,8 +278,8 @@ class Step:
     send_mode: SendMode = SendMode.SEQUENTIAL
     expected_effects: str = ""
     """``=1``, ``>=1``, ``more``, ``less``, ``same`` (as before the step), ``per-push`` (as many as one
-    callback of a plain alarm causes), ``as-step-2`` (more or less, if there were in step 2), ``told`` (one that
-    mentions its alarms); empty: anything. With a question mark it is waited for, not required."""
+    callback of a plain alarm causes), ``as-step-2`` (more or less, if there were in step 2), ``mentioned`` (one
+    that names its alarms); empty: anything. With a question mark it is waited for, not required."""
     expected_open: str = ""
     """The same for open incidents."""
     continue_on_error: bool = False

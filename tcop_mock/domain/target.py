@@ -106,19 +106,22 @@ class Credentials:
         URL, in quotes, behind a name such as ``password``, or alone on its line. A pair is masked first.
         """
         text = self.mask_pair(text)
-        for secret in (self.password.reveal(), self.user.reveal()):
-            for spelling in sorted(_spellings(secret) - {""}, key=len, reverse=True):
-                text = _mask_spelling(text, spelling)
+        for spelling in _longest_first(self.password):
+            text = text.replace(spelling, MASK) if len(spelling) >= _MIN_TEXT_CHARS else _mask_short(text, spelling)
+        for spelling in _longest_first(self.user):
+            text = _mask_short(text, spelling)
         return text
 
     def mask_pair(self, text: str) -> str:
         """Return the text with the base64 token and ``user:password`` masked."""
         token = self.token().reveal()
-        text = _mask_word(text, token)
-        text = _mask_word(text, token.rstrip("=")) if len(token.rstrip("=")) >= _MIN_WORD_CHARS else text
-        for user in _spellings(self.user.reveal()):
-            for password in _spellings(self.password.reveal()) - {""}:
-                text = _mask_word(text, f"{user}:{password}")
+        for spelling in (quote(token, safe=""), token):
+            text = text.replace(spelling, MASK)
+        unpadded = token.rstrip("=")
+        text = text.replace(unpadded, MASK) if len(unpadded) >= _MIN_TEXT_CHARS else _mask_word(text, unpadded)
+        for user in _longest_first(self.user) or ("",):
+            for password in _longest_first(self.password):
+                text = _mask_word(text, user, rf"(?:[ \t]*:[ \t]*|%3[Aa]){re.escape(password)}")
         return text
 
 
@@ -139,25 +142,31 @@ def _spellings(text: str) -> set[str]:
     return {text, encoded, encoded.lower(), *json_spellings, html.escape(text)}
 
 
-def _mask_spelling(text: str, spelling: str) -> str:
-    """Mask one spelling of a user or a password: anywhere, as a word, or by its position, by its length."""
-    if len(spelling) >= _MIN_TEXT_CHARS:
-        return text.replace(spelling, MASK)
+def _longest_first(secret: Secret) -> tuple[str, ...]:
+    return tuple(sorted(_spellings(secret.reveal()) - {""}, key=len, reverse=True))
+
+
+def _mask_short(text: str, spelling: str) -> str:
+    """Mask one spelling of a user or a short password: as a word or, if it is very short, by its position."""
     if len(spelling) >= _MIN_WORD_CHARS:
         return _mask_word(text, spelling)
     secret = re.escape(spelling)
-    labelled = rf"(?<![^\W_])({_FIELD_NAMES}[\"'\\]*\s*(?:[:=]|is\b|was\b)?\s*[\"'\\]*){secret}(?!\w)"
+    labelled = rf"({_FIELD_NAMES}[\"'\\>]*\s*(?:[:=]|is\b|was\b)?\s*[\"'\\]*){secret}(?!\w)"
     text = re.sub(labelled, _keep, text, flags=re.IGNORECASE)
     text = re.sub(rf"(\\?[\"'`]){secret}(?=\\?[\"'`])", _keep, text)
     text = re.sub(rf"(//){secret}(?=[:@])|(//[^/@\s]*:){secret}(?=@)", _keep, text)
     return re.sub(rf"^(\s*){secret}(?=\s*$)", _keep, text, flags=re.MULTILINE)
 
 
-def _mask_word(text: str, word: str) -> str:
-    """Mask a text where no letter or digit stands beside it."""
-    before = r"(?<![^\W_])" if word[:1].isalnum() else ""
-    after = r"(?![^\W_])" if word[-1:].isalnum() else ""
-    return re.sub(f"{before}{re.escape(word)}{after}", MASK, text)
+_WORD_START = r"(?:(?<![^\W_])|(?<=\\[abfnrtv])|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
+"""No letter or digit stands before, but that of an escape may."""
+
+
+def _mask_word(text: str, word: str, rest: str = "") -> str:
+    """Mask a text, and the pattern of what follows it, where no letter or digit stands beside them."""
+    before = _WORD_START if word[:1].isalnum() else ""
+    after = r"(?![^\W_])" if rest or word[-1:].isalnum() else ""
+    return re.sub(f"{before}{re.escape(word)}{rest}{after}", MASK, text)
 
 
 def _keep(match: re.Match[str]) -> str:

@@ -30,7 +30,7 @@ class ClauseStatus(StrEnum):
 
 
 INTERRUPTED = "interrupted"
-"""The reason of clauses that have no result, because Ctrl-C or SIGTERM ended the run."""
+"""The reason of clauses that have no result, because Ctrl-C, SIGTERM or SIGHUP ended the run."""
 
 _CONCLUSIVE_STATUSES = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
 

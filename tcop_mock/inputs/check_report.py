@@ -1,19 +1,40 @@
-"""A request in the JSON report of ``check``, to be sent again."""
+"""What is read of the JSON report of ``check``: requests to be sent again, and the clauses that failed."""
 
 from __future__ import annotations
 
 import base64
 import gzip
+import shlex
 import zlib
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.domain.contract import CredentialVariant
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import MASK
-from tcop_mock.domain.verdict import ReproducedRequest
+from tcop_mock.domain.verdict import ClauseStatus, ReproducedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_FAILED = frozenset({ClauseStatus.FAIL, ClauseStatus.ERROR})
+
+
+def failed_codes(document: dict[str, Any]) -> frozenset[str]:
+    """Return the codes of the clauses that failed or had no result, and of those that the commands of findings name.
+
+    A finding of a clause about the others, such as TCM409, needs them to occur again.
+
+    Raises:
+        LookupError, TypeError, ValueError: the document has another form.
+    """
+    codes: set[str] = set()
+    for row in document["clauses"]:
+        if row["result"] in _FAILED:
+            codes.add(row["code"])
+            for finding in row["findings"]:
+                words = shlex.split(finding["reproduce"]["cli"])
+                codes.update(words[words.index("--clauses") + 1].split(",") if "--clauses" in words else ())
+    return frozenset(codes)
 
 
 def parse_request(document: dict[str, Any]) -> ReproducedRequest:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import IO
+from itertools import islice
+from typing import IO, NamedTuple
 
 _MAX_CHARS = 32 * 1024 * 1024
 _MAX_LINE_BYTES = 65_536
 _READ_BYTES = 65_536
+
+
+class NewLines(NamedTuple):
+    """Lines from a number on; the first line of a process has the number 0."""
+
+    first: int
+    """The number of the first complete line here, or of the next one."""
+    complete: list[str]
+    partial: str
+    """The last line, if it has no end yet."""
+    oldest: int
+    """The number of the oldest line that the buffer still holds."""
 
 
 @dataclass(slots=True)
@@ -52,9 +65,15 @@ class OutputBuffer:
 
     def lines(self) -> list[str]:
         """Return the lines, the last one also if it has no end yet."""
+        found = self.lines_since(0)
+        return [*found.complete, found.partial] if found.partial else found.complete
+
+    def lines_since(self, number: int) -> NewLines:
+        """Return the lines from a number on."""
         with self._lock:
-            last = [self._partial.decode("utf-8", "replace")] if self._partial else []
-            return [*self._lines, *last]
+            first = max(number, self.dropped_lines)
+            complete = list(islice(self._lines, first - self.dropped_lines, None))
+            return NewLines(first, complete, self._partial.decode("utf-8", "replace"), self.dropped_lines)
 
     def tail(self, count: int) -> list[str]:
         """Return the last lines that are not blank."""

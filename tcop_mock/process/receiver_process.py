@@ -8,6 +8,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from tcop_mock.errors import TargetError, UsageError
 from tcop_mock.process.output import OutputBuffer
-from tcop_mock.process.system import listening_addresses, processes_with
+from tcop_mock.process.system import listening_addresses, processes_with, shows_processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,15 @@ _POLL_S = 0.02
 _CONNECT_S = 1.0
 _JOIN_S = 1.0
 _MAX_LAST_LINE_CHARS = 200
+_WATCHDOG = """
+import os, signal, sys
+if not os.read(0, 1):
+    try:
+        os.killpg(int(sys.argv[1]), signal.SIGKILL)
+    except OSError:
+        pass
+"""
+"""It reads a pipe that only we can write to. The pipe ends when we do, however that happens."""
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -49,7 +59,7 @@ def connects(host: str, port: int) -> bool:
 
 @dataclass(slots=True, eq=False)
 class ReceiverProcess:
-    """One receiver, in a process group of its own.
+    """One receiver, in a process group of its own, which also a crash of ours ends.
 
     Args:
         command: starts it.
@@ -70,6 +80,8 @@ class ReceiverProcess:
     _mark: str = field(default_factory=lambda: secrets.token_hex(8))
     _process: subprocess.Popen[bytes] | None = None
     _reader: threading.Thread | None = None
+    """Reads the output of a process that we have not ended yet."""
+    _watchdog: subprocess.Popen[bytes] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _ended: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -85,7 +97,7 @@ class ReceiverProcess:
         if code is None:
             return ""
         if code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
+            return f"was ended by {_signal_name(-code)}"
         return f"ended with code {code}"
 
     @property
@@ -128,7 +140,7 @@ class ReceiverProcess:
     def _launch(self) -> threading.Thread:
         """Start the process and return the thread that reads its output."""
         arguments = self.command.arguments(self.port)
-        environ = {**os.environ, **self.variables, **dict(self.command.variables)}
+        environ = {**os.environ, **dict(self.command.variables), **self.variables}
         environ |= {PORT_VARIABLE: str(self.port), _MARK_VARIABLE: self._mark}
         with self._lock:
             if self._ended.is_set():
@@ -146,6 +158,8 @@ class ReceiverProcess:
                 raise UsageError(f"--run: {self._launch_problem(arguments[0], problem)}") from None
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             self._process = process
+            with contextlib.suppress(OSError):  # the receiver runs without it, too
+                self._watchdog = _start_watchdog(process.pid)
             self._reader = _read_in_thread(self.output, process.stdout)
             return self._reader
 
@@ -174,7 +188,8 @@ class ReceiverProcess:
                 f"--run: `{self.command}` ended and left processes in the background; they are ended now. "
                 "Start the receiver in the foreground"
             )
-        return f"--run: `{self.command}` {self.end} before it listened at {self.address}{self._last_line()}"
+        end = self.end or "was stopped"  # by us, and it is not gone yet
+        return f"--run: `{self.command}` {end} before it listened at {self.address}{self._last_line()}"
 
     def _not_ready(self) -> str:
         elsewhere = " and ".join(listening_addresses(self.pids))
@@ -193,15 +208,21 @@ class ReceiverProcess:
             process, reader = self._process, self._reader
             if process is None or reader is None:
                 return
+            is_group_ours = process.poll() is None or not shows_processes()
             try:
                 if process.poll() is None:
                     _signal_group(process.pid, number)
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(self.grace_s)
             finally:  # also after another Ctrl-C
-                _signal_group(process.pid, signal.SIGKILL)
+                if is_group_ours:  # the id of a process that ended long ago may be that of another group now
+                    _signal_group(process.pid, signal.SIGKILL)
                 process.wait()
                 self._kill_escaped()
+                if self._watchdog is not None:
+                    self._watchdog.kill()
+                    self._watchdog.communicate()
+                self._reader = self._watchdog = None
             reader.join(_JOIN_S)
 
     def _kill_escaped(self) -> None:
@@ -218,6 +239,30 @@ def _read_in_thread(output: OutputBuffer, stream: IO[bytes]) -> threading.Thread
     reader = threading.Thread(target=output.copy_from, args=(stream,), daemon=True)
     reader.start()
     return reader
+
+
+def _start_watchdog(group: int) -> subprocess.Popen[bytes]:
+    """Start a process that kills a process group when we are gone without having ended it, as after SIGKILL.
+
+    It is in a session of its own, so a signal to our process group does not end it.
+
+    Raises:
+        OSError: no process can be started.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own code
+        [sys.executable, "-I", "-S", "-c", _WATCHDOG, str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _signal_name(number: int) -> str:
+    """Return the name of a signal; most real-time signals have none."""
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -16,6 +16,11 @@ _LISTEN = "0A"  # include/net/tcp_states.h: TCP_LISTEN
 _INODE_COLUMN = 9
 
 
+def shows_processes(proc: Path = _PROC) -> bool:
+    """Return whether the system tells anything about processes."""
+    return (proc / str(os.getpid()) / "environ").exists()
+
+
 def processes_with(variable: str, value: str, proc: Path = _PROC) -> list[int]:
     """Return the ids of the processes that were started with a variable of the environment."""
     wanted, found = f"{variable}={value}".encode(), []

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock._version import __version__
+from tcop_mock.contract.clause_outcome import named_codes
 from tcop_mock.domain.contract import Level, Prerequisite
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports import summary
@@ -19,7 +20,9 @@ from tcop_mock.reports.text import (
     Style,
     StyledLine,
     clause_label,
-    error_lines,
+    error_paragraph,
+    interrupted_lines,
+    is_interrupted,
     note_lines,
     one_line,
     paragraph,
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 
 _MAX_BLOCKS = 3
 _MAX_STALE_ENTRIES = 3
+_MAX_ERRORS = 3
+"""Reasons of clauses without a result that are shown."""
+_MAX_CODES = 5
 _INDENT = "  "
 _LABEL_WIDTH = len("should: ")
 _HANGING = " " * (len(_INDENT) + _LABEL_WIDTH)
@@ -90,10 +96,10 @@ def result_lines(verdict: Verdict, width: int, fail_on: Level, *, shows_commands
     """
     blocks = _blocks(verdict)
     lines = [
-        *_group_lines(verdict.results),
+        *_group_lines(verdict.results, width),
         *_skipped_lines(verdict.results, width),
         *_baseline_lines(verdict, width),
-        *error_lines(verdict.results, width, fail_on),
+        *_error_lines(verdict.results, width, fail_on),
         *(line for line in note_lines(verdict, width) if str(line)),
     ]
     if blocks:
@@ -107,22 +113,19 @@ def paragraph_of(text: str, width: int, style: Style) -> list[StyledLine]:
     return [styled_line(line, style) for line in wrap(text, width, hanging=_INDENT)]
 
 
-def _group_lines(results: Sequence[ClauseResult]) -> list[StyledLine]:
+def _group_lines(results: Sequence[ClauseResult], width: int) -> list[StyledLine]:
     """Return one line per group of clauses with the number of its clauses by status."""
     groups: dict[tuple[str, str], list[ClauseStatus]] = {}
     for result in results:
         key = _GROUPS.get(result.clause.code[:4], _OWN_GROUP) if result.clause.is_built_in else _OWN_GROUP
         groups.setdefault(key, []).append(result.status)
     code_width, name_width = (max((len(key[part]) for key in groups), default=0) for part in (0, 1))
-    return [
-        styled_line(
-            f"{_INDENT}{code:<{code_width}}  {name:<{name_width}}  "
-            + ", ".join(
-                f"{statuses.count(status)} {word}" for status, word in _STATUS_WORDS.items() if status in statuses
-            )
-        )
-        for (code, name), statuses in sorted(groups.items())
-    ]
+    lines: list[StyledLine] = []
+    for (code, name), statuses in sorted(groups.items()):
+        counts = [f"{statuses.count(status)} {word}" for status, word in _STATUS_WORDS.items() if status in statuses]
+        start = f"{_INDENT}{code:<{code_width}}  {name:<{name_width}}  "
+        lines += paragraph(", ".join(counts), width, start, " " * len(start))
+    return lines
 
 
 def _skipped_lines(results: Sequence[ClauseResult], width: int) -> list[StyledLine]:
@@ -148,6 +151,40 @@ def _short_reason(result: ClauseResult) -> str:
         return "another profile"
     reason = reason_text(result)
     return reason.partition(": ")[0] if reason.startswith("needs ") else reason
+
+
+def _error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) -> list[StyledLine]:
+    """Return the clauses without a result: those that a finding explains in one line, the others by reason."""
+    failed = {result.clause.code for result in results if result.status in {ClauseStatus.FAIL, ClauseStatus.KNOWN}}
+    causes: set[str] = set()
+    explained: list[ClauseResult] = []
+    by_reason: dict[str, list[ClauseResult]] = {}
+    for result in results:
+        if result.status is ClauseStatus.ERROR and not is_interrupted(result):
+            reason = reason_text(result)
+            named = failed.intersection(named_codes(reason))
+            causes |= named
+            (explained if named else by_reason.setdefault(reason, [])).append(result)
+    lines = interrupted_lines(results)
+    if explained:
+        text = f"{pluralize(len(explained), 'clause')}: no result, because of what {', '.join(sorted(causes))} found"
+        lines += error_paragraph(explained, text, width, fail_on)
+    for reason, equal in list(by_reason.items())[:_MAX_ERRORS]:
+        lines += error_paragraph(equal, f"{_short_labels(equal)}: {one_line(reason, _REASONS_CHARS)}", width, fail_on)
+    others = [result for equal in list(by_reason.values())[_MAX_ERRORS:] for result in equal]
+    if others:
+        lines += error_paragraph(others, f"{pluralize(len(others), 'more clause')}; see -v", width, fail_on)
+    return lines
+
+
+def _short_labels(results: Sequence[ClauseResult]) -> str:
+    """Return the clauses of some results; many are counted."""
+    if len(results) == 1:
+        return f"{clause_label(results[0].clause)} [{results[0].clause.level}]"
+    codes = [result.clause.code for result in results]
+    if len(codes) > _MAX_CODES:
+        codes = [*codes[:_MAX_CODES], f"{len(codes) - _MAX_CODES} more"]
+    return ", ".join(codes)
 
 
 def _baseline_lines(verdict: Verdict, width: int) -> list[StyledLine]:

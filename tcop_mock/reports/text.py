@@ -280,27 +280,35 @@ def error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) -> 
     for result in results:
         if result.status is ClauseStatus.ERROR and not is_interrupted(result):
             by_reason.setdefault(reason_text(result), []).append(result)
-    lines: list[StyledLine] = []
-    interrupted_count = sum(map(is_interrupted, results))
-    if interrupted_count:
-        lines.append(styled_line(f"Interrupted: {pluralize(interrupted_count, 'clause')} without a result."))
+    lines = interrupted_lines(results)
     for reason, equal in by_reason.items():
         if len(equal) == 1:
             lines += clause_lines(equal[0], width, fail_on)
             continue
-        is_bad = any(is_gating(result.clause.level, fail_on) for result in equal)
         codes = ", ".join(result.clause.code for result in equal)
         text = f"{pluralize(len(equal), 'clause')}: {one_line(reason, MAX_REASON_CHARS)} ({codes})"
-        first_line, *rest = wrap(text, width - _LABEL_WIDTH)
-        label = LABELS[ClauseStatus.ERROR]
-        lines.append(
-            StyledLine.from_parts(
-                (label, Style.BAD if is_bad else Style.WARNING),
-                (" " * (_LABEL_WIDTH - len(label)) + first_line, Style.PLAIN),
-            )
-        )
-        lines += [styled_line(_HANGING + line) for line in rest]
+        lines += error_paragraph(equal, text, width, fail_on)
     return lines
+
+
+def interrupted_lines(results: Sequence[ClauseResult]) -> list[StyledLine]:
+    """Return the number of clauses that an interrupt ended; nothing if there are none."""
+    count = sum(map(is_interrupted, results))
+    return [styled_line(f"Interrupted: {pluralize(count, 'clause')} without a result.")] if count else []
+
+
+def error_paragraph(results: Sequence[ClauseResult], text: str, width: int, fail_on: Level) -> list[StyledLine]:
+    """Return ``text`` about clauses without a result, behind the label of errors."""
+    is_bad = any(is_gating(result.clause.level, fail_on) for result in results)
+    first_line, *rest = wrap(text, width - _LABEL_WIDTH)
+    label = LABELS[ClauseStatus.ERROR]
+    return [
+        StyledLine.from_parts(
+            (label, Style.BAD if is_bad else Style.WARNING),
+            (" " * (_LABEL_WIDTH - len(label)) + first_line, Style.PLAIN),
+        ),
+        *(styled_line(_HANGING + line) for line in rest),
+    ]
 
 
 def conclusion_lines(verdict: Verdict, width: int, fail_on: Level) -> list[StyledLine]:

@@ -1,4 +1,4 @@
-"""Reports of ``validate``: one body in full, or a summary of many bodies."""
+"""Reports of ``validate``: one body in full, or a summary of many bodies, also of several files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_CHARS = 300
 _KIND_LABELS = {UNKNOWN: "not a callback", CLS: "no callback of TCOP, but one of CLS", TEMPLATE: "body of a template"}
 
 
-_LIST = Issue("", "the file is a JSON list; TCOP never posts a list, each callback is a request of its own")
+_LIST_RULE = "is a JSON list; TCOP never posts a list, each callback is a request of its own"
 
 
 class _Identity(NamedTuple):
@@ -48,8 +48,7 @@ class ValidationSummary:
     def __init__(self) -> None:
         self.count = self.invalid = 0
         self._last_result: ValidationResult | None = None
-        self.has_list = False
-        """Whether bodies are items of a JSON list."""
+        self._lists: list[Issue] = []
         self._identity_counts: dict[_Identity, int] = {}
         self._problem_counts: dict[Issue, _IssueCount] = {}
         self._deviation_counts: dict[Issue, _IssueCount] = {}
@@ -57,8 +56,8 @@ class ValidationSummary:
 
     @property
     def is_valid(self) -> bool:
-        """Whether all bodies are valid, and none is an item of a list."""
-        return not self.invalid and not self.has_list
+        """Whether all bodies are valid, and no file is a list."""
+        return not self.invalid and not self._lists
 
     def add(self, location: str, result: ValidationResult) -> None:
         """Count the result of the body at a location."""
@@ -76,6 +75,10 @@ class ValidationSummary:
         if (result.problems or result.deviations) and len(self._results) < _MAX_BODIES:
             self._results.append((location, result))
 
+    def add_list(self, name: str) -> None:
+        """Note that a file is a JSON list; an empty name is the only file."""
+        self._lists.append(Issue("", f"{name or 'the file'} {_LIST_RULE}"))
+
     def document(self) -> dict[str, Any]:
         """Return the document of ``validate --json``."""
         kinds, shapes, profiles, forms = (set(values) for values in zip(*self._identity_counts, strict=True))
@@ -90,9 +93,7 @@ class ValidationSummary:
             "profile": profiles.pop() if len(profiles) == 1 else None,
             "form": forms.pop() if len(forms) == 1 else None,
             "found": dict(single.found) if single else {},
-            "problems": [
-                issue._asdict() for issue in ((_LIST,) if self.has_list else ()) + tuple(self._problem_counts)
-            ],
+            "problems": [issue._asdict() for issue in (*self._lists, *self._problem_counts)],
             "deviations": [issue._asdict() for issue in self._deviation_counts],
             "count": self.count,
             "invalid": self.invalid,
@@ -105,8 +106,8 @@ class ValidationSummary:
 
     def lines(self, *, quiet: bool) -> Iterator[str]:
         """Yield the lines of ``validate``; with ``quiet``, only problems."""
-        if self.has_list:
-            yield f"problem    {_LIST.message}"
+        for issue in self._lists:
+            yield f"problem    {_issue_line(issue)}"
         if self.count == 1 and self._last_result:
             yield from body_lines(self._last_result, quiet=quiet)
             return

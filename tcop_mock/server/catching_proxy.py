@@ -43,6 +43,8 @@ class CallLog:
     """Caught hosts whose certificate of ours the receiver's client did not accept."""
     encrypted: Counter[str] = field(default_factory=Counter)
     """Caught hosts that were called with TLS while there is no authority to answer with a certificate."""
+    nameless: Counter[str] = field(default_factory=Counter)
+    """Caught hosts that were called with TLS and whose name no certificate can hold."""
 
     def hints(self) -> list[str]:
         """Return one line for each host whose calls were not answered: what happened, and what to do."""
@@ -58,6 +60,10 @@ class CallLog:
             *(
                 f"{_calls(host, count)} not answered, because they use TLS: install tcop-mock[run]"
                 for host, count in self.encrypted.items()
+            ),
+            *(
+                f"{_calls(host, count)} not answered, because no certificate can hold this name: use an ASCII name"
+                for host, count in self.nameless.items()
             ),
         ]
 
@@ -96,7 +102,8 @@ class CatchingProxy(HttpServer):
         self._answer, self._hosts, self._authority = answer, hosts or CaughtHosts(), authority
         self.log = CallLog()
 
-    async def _serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
+    async def serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
+        """Serve the requests of one connection: in a tunnel, inside TLS, or plain."""
         async with asyncio.timeout(self._timeout_s):
             received = received or await reader.read(_READ_BYTES)
         if received.startswith(b"CONNECT "):
@@ -104,7 +111,7 @@ class CatchingProxy(HttpServer):
         elif received.startswith(_HANDSHAKE):
             await self._serve_tls(reader, writer, received, "")
         elif received:
-            await super()._serve_requests(reader, writer, received)
+            await super().serve_requests(reader, writer, received)
 
     async def _serve_tunnel(self, reader: ByteReader, writer: ByteWriter, received: bytes) -> None:
         async with asyncio.timeout(self._timeout_s):
@@ -133,7 +140,11 @@ class CatchingProxy(HttpServer):
         if self._authority is None:
             self.log.count(self.log.encrypted, host or "?")
             return
-        context, names = self._context(host)
+        try:
+            context, names = self._context(host)
+        except ValueError:
+            self.log.count(self.log.nameless, host)
+            return
         stream = TlsStream(reader, writer, context, received)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -143,7 +154,11 @@ class CatchingProxy(HttpServer):
             self.log.count(self.log.untrusted, host or (names or ["?"])[-1])
 
     def _context(self, host: str) -> tuple[ssl.SSLContext, list[str]]:
-        """Return the TLS settings for a host, and a list to which the name in the client's first message is added."""
+        """Return the TLS settings for a host, and a list to which the name in the client's first message is added.
+
+        Raises:
+            ValueError: no certificate can hold the name; one can hold any name in a first message, which is ASCII.
+        """
         assert self._authority is not None  # noqa: S101 - _serve_tls has looked
         if host:
             return self._authority.server_context(host), []
@@ -163,9 +178,8 @@ class CatchingProxy(HttpServer):
         async def answer(request: ReceivedRequest) -> Reply:
             return await self._answer_host(request, host)
 
-        server = _Tunnel(answer)
         with contextlib.suppress(ssl.SSLError):  # the client left without a word
-            await server._serve_requests(reader, writer, received)  # noqa: SLF001 - a server without a port
+            await HttpServer(answer).serve_requests(reader, writer, received)
 
     async def _answer_absolute(self, request: ReceivedRequest) -> Reply:
         """Answer a request that names its host in its URL, or in its header."""
@@ -180,10 +194,6 @@ class CatchingProxy(HttpServer):
             self.log.count(self.log.refused, host)
             return Reply(HTTPStatus.FORBIDDEN, f"{_refusal(host)}\n".encode())
         return token_reply(service, request.path) or await self._answer(to_stub_request(request, service, host))
-
-
-class _Tunnel(HttpServer):
-    """A server whose connections are handed to it."""
 
 
 def _host_of_authority(authority: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import trustme
 
 TRUST_STORE_PASSWORD = "tcop-mock"  # noqa: S105 - the store holds public certificates; Java wants a password
+_OTHER_NAME = "host.invalid"
 _BUNDLE, _CERTIFICATE, _TRUST_STORE = "bundle.pem", "ca.pem", "ca.p12"
 
 
@@ -35,12 +36,22 @@ class CertificateAuthority:
         return cls(trustme.CA(organization_name="tcop-mock, one test run"))
 
     def server_context(self, host: str) -> ssl.SSLContext:
-        """Return the TLS settings of a server that is called ``host``."""
+        """Return the TLS settings of a server that is called ``host``.
+
+        Raises:
+            ValueError: the name is neither ASCII nor an internationalized domain name.
+        """
         if host not in self._contexts:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._authority.issue_cert(host).configure_cert(context)
+            self._issue(host).configure_cert(context)
             self._contexts[host] = context
         return self._contexts[host]
+
+    def _issue(self, host: str) -> trustme.LeafCert:
+        try:
+            return self._authority.issue_cert(host)
+        except ValueError:  # trustme wants a domain name of IDNA; hosts of containers have names such as alert_sink
+            return _issue_as_written(self._authority, host)
 
     def write_files(self, folder: Path) -> TrustFiles:
         """Write the public certificates into a folder."""
@@ -61,6 +72,34 @@ class TrustFiles:
     """It and the certificates of the system, for clients that read one file only."""
     trust_store: Path
     """For Java."""
+
+
+def _issue_as_written(authority: trustme.CA, host: str) -> trustme.LeafCert:
+    """Return a certificate for any ASCII name: one for another name, with the name replaced and signed again."""
+    import trustme  # noqa: PLC0415 - an extra
+    from cryptography import x509  # noqa: PLC0415 - an extra
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey  # noqa: PLC0415 - an extra
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - an extra
+    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key  # noqa: PLC0415 - an extra
+
+    names = x509.SubjectAlternativeName([x509.DNSName(host)])
+    other = authority.issue_cert(_OTHER_NAME)
+    pattern = x509.load_pem_x509_certificate(other.cert_chain_pems[0].bytes())
+    builder = x509.CertificateBuilder(
+        pattern.issuer,
+        pattern.subject,
+        pattern.public_key(),
+        x509.random_serial_number(),
+        pattern.not_valid_before_utc,
+        pattern.not_valid_after_utc,
+    )
+    for extension in pattern.extensions:
+        is_name = isinstance(extension.value, x509.SubjectAlternativeName)
+        builder = builder.add_extension(names if is_name else extension.value, extension.critical)
+    key = load_pem_private_key(authority.private_key_pem.bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)  # noqa: S101 - trustme's default kind of key
+    signed = builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+    return trustme.LeafCert(other.private_key_pem.bytes(), signed, [])
 
 
 def _system_certificates() -> bytes:

@@ -132,27 +132,30 @@ class DownstreamRecorder:
             self._injected_faults.remove(fault)
 
     async def answer(self, request: ReceivedRequest) -> Reply:
-        """Record a request and respond like the service of its path, unless a fault is injected."""
+        """Record a message and respond like the service of its path, unless a fault is injected.
+
+        A look-up is answered, but neither recorded nor failed.
+        """
+        response = self._services.respond(request)
+        if not response.is_message:
+            return response.reply
         service = self._services.service_of(request.path)
         document = parse_message(request.body)
         text = _readable_text(request.path, request.body, document)
-        effect = Effect(text)
+        recipient = recipient_of(request.path, document)
+        message = ReceivedMessage(
+            service, text, document, response.is_accepted, response.note, recipient, response.is_setup_error
+        )
         for fault in self._injected_faults:
-            if effect.mentions(fault.tokens):
+            if message.effect.mentions(fault.tokens):
                 fault.triggered.set()
-                return await fault.handler(service, lambda: self._record(request, service, text, document))
-        return self._record(request, service, text, document)
+                return await fault.handler(service, lambda: self._record(message, response.reply))
+        return self._record(message, response.reply)
 
-    def _record(self, request: ReceivedRequest, service: str, text: str, document: Any) -> Reply:  # noqa: ANN401 - JSON
-        response = self._services.respond(request)
+    def _record(self, message: ReceivedMessage, reply: Reply) -> Reply:
         if len(self.messages) < _MAX_MESSAGES:
-            recipient = recipient_of(request.path, document)
-            self.messages.append(
-                ReceivedMessage(
-                    service, text, document, response.is_accepted, response.note, recipient, response.is_setup_error
-                )
-            )
-        return response.reply
+            self.messages.append(message)
+        return reply
 
 
 async def refuse(service: str, _usual_reply: Callable[[], Reply]) -> Reply:

@@ -193,14 +193,14 @@ class HttpServer:
         writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has everything
         try:
             with contextlib.suppress(OSError):  # the client is gone, or does not read its response
-                await self._serve_requests(reader, writer)
+                await self.serve_requests(reader, writer)
                 await _lingering_close(reader, writer)
         finally:
             writer.transport.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
+    async def serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
         """Serve the requests of one connection.
 
         Args:

@@ -55,11 +55,11 @@ def getaddrinfo(host, port, *arguments, **keywords):
 socket.getaddrinfo = getaddrinfo
 _here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _here]
-sys.modules.pop("sitecustomize", None)
+_own = sys.modules.pop("sitecustomize", None)
 try:
     import sitecustomize  # the one that this file stands before
 except ImportError:
-    pass
+    sys.modules["sitecustomize"] = _own  # site looks for it there
 """
 
 

@@ -6,7 +6,8 @@ characters, a summary of 1,024, a dedup key of 255); WeCom's page on group robot
 Feishu's page on custom bots (100 messages a minute, 20 KB); Telegram's Bot API (GET and POST, parameters as query, form
 or JSON; a text of 1 to 4,096 characters; ``ok``, ``error_code`` and ``description``) and its FAQ for bots (20 messages
 a minute in a group); Slack's changelog of 2016-05-17 (errors of incoming
-webhooks) and its page on rate limits. Messages of undocumented errors are assumed.
+webhooks) and its page on rate limits; RFC 9110, 9.2.1 (GET, HEAD and OPTIONS change nothing). Messages of undocumented
+errors are assumed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ _WECOM_TYPES = frozenset({"text", "markdown", "markdown_v2", "image", "news", "f
 _DINGTALK_TYPES = frozenset({"text", "markdown", "link", "actionCard", "feedCard"})
 _FEISHU_TYPES = frozenset({"text", "post", "image", "share_chat", "interactive"})
 _SLACK_CONTENT = ("text", "blocks", "attachments")
+_SLACK_METHOD = re.compile(r"(?:/slack)?/api/(?P<method>[\w.]+)/?")
+_SLACK_MESSAGES = frozenset({"chat.postMessage", "chat.postEphemeral", "chat.scheduleMessage", "chat.update"})
+"""Methods of Slack's Web API that write a message; others, such as ``auth.test``, look something up."""
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_FEISHU_BYTES = 20 * 1024
 _TELEGRAM_PATH = re.compile(r"(?:/telegram)?/bot(?P<token>\d+:[\w-]+)/(?P<method>\w+)/?")
 _MAX_TELEGRAM_CHARS = 4096
@@ -72,6 +77,8 @@ class StubResponse(NamedTuple):
     """Whether the real service would show the message."""
     is_setup_error: bool = False
     """Whether it is rejected for its address, its rate or a size that only tests cause, not for what it says."""
+    is_message: bool = True
+    """Whether it is one that people see, not a look-up."""
 
 
 @dataclass(slots=True)
@@ -99,10 +106,11 @@ class StubServices:
         service = self.service_of(request.path)
         if service == "webhook":
             return StubResponse(correct_receiver(request))
-        if request.method != "POST" and (service, request.method) != ("telegram", "GET"):
-            return StubResponse(
-                Reply(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", (("Allow", "POST"),)), "no POST", is_accepted=False
-            )
+        if _is_look_up(service, request):
+            return _LOOKED_UP
+        if request.method != "POST" and service != "json" and (service, request.method) != ("telegram", "GET"):
+            reply = Reply(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", (("Allow", "POST"),))
+            return StubResponse(reply, "no POST", is_accepted=False, is_setup_error=True)
         body = parse_message(request.body) if service in _FORM_SERVICES else _parse_json(request.body)
         response = SERVICES[service](request, body)
         if response.reply.status < HTTPStatus.BAD_REQUEST and self._exceeds_rate_limit(service, request, body):
@@ -124,6 +132,14 @@ class StubServices:
             return True
         times_s.append(now_s)
         return False
+
+
+def _is_look_up(service: str, request: ReceivedRequest) -> bool:
+    """Return whether a request is no message, and is answered all the same."""
+    if service == "json":
+        return request.method in _SAFE_METHODS or not request.body
+    called = _SLACK_METHOD.fullmatch(urlsplit(request.path).path)
+    return service == "slack" and called is not None and called["method"] not in _SLACK_MESSAGES
 
 
 def parse_message(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -230,7 +246,7 @@ def _feishu(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN40
 
 
 def _slack(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN401 - any JSON value
-    if "/api/" in request.path:
+    if _SLACK_METHOD.fullmatch(urlsplit(request.path).path):
         return _slack_method(body)
     if not isinstance(body, dict):
         return StubResponse(Reply(HTTPStatus.BAD_REQUEST, b"invalid_payload"), "invalid_payload", is_accepted=False)
@@ -326,6 +342,9 @@ def _query_value(request: ReceivedRequest, name: str) -> str:
     return parse_qs(urlsplit(request.path).query).get(name, [""])[0]
 
 
+_LOOKED_UP = StubResponse(
+    Reply(HTTPStatus.OK, b'{"ok": true}', (("Content-Type", "application/json"),)), "no message", is_message=False
+)
 _SETUP_CODES = frozenset({93000, 300001, 45009, 130101, 11232})
 """Codes of WeCom, DingTalk and Feishu for a wrong address and for too many messages."""
 _RETRY_AFTER = ("Retry-After", "30")

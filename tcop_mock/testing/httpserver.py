@@ -54,6 +54,8 @@ class CapturedRequest:
     """What the end made of it."""
     accepted: bool = True
     """Whether the real end would have taken it."""
+    is_message: bool = True
+    """Whether it is one that people see; a look-up is none."""
 
     def header(self, name: str) -> str:
         """Return the first header of that name, or an empty text."""
@@ -208,6 +210,7 @@ class FaultyTestServer(HTTPServer):
                 status=None if is_silent else response.status_code,
                 note=stub_response.note if stub_response else "",
                 accepted=stub_response.is_accepted if stub_response else not response.status_code // 400,
+                is_message=stub_response.is_message if stub_response else True,
             )
         )
         if raw_fault is not None:

@@ -37,6 +37,9 @@ _PATHS = {
     "webhook": "/",
     "pagerduty": "/pagerduty/v2/enqueue",
     "wecom": "/wecom/cgi-bin/webhook/send?key=tcop-mock",
+    "dingtalk": "/dingtalk/robot/send?access_token=tcop-mock",
+    "feishu": "/feishu/open-apis/bot/v2/hook/tcop-mock",
+    "slack": "/slack/services/T00000000/B00000000/tcop-mock",
 }
 
 
@@ -45,7 +48,7 @@ def recording_receiver(service: str, node: pytest.Item, clock: Clock) -> Iterato
     """Open a receiver for one test; at its end, raise what was raised while requests were answered.
 
     Args:
-        service: ``webhook``, ``pagerduty`` or ``wecom``.
+        service: one of those that have a path here.
         node: the test.
         clock: of alarm time, by which the end counts its minutes.
 
@@ -102,7 +105,7 @@ _WAIT_S = 5.0
 
 
 class Receiver:
-    """What ``tcop_receiver``, ``tcop_pagerduty`` and ``tcop_wecom`` are: a server on a free port of this machine.
+    """What ``tcop_receiver``, ``tcop_pagerduty`` and the robots are: a server on a free port of this machine.
 
     Args:
         services: answer as the end does.
@@ -194,7 +197,7 @@ class Receiver:
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
         """Return what has come and was taken, as an observer of whoever forwards here (``tcop_observer``)."""
-        return snapshot_of([_to_message(one) for one in self.callbacks])
+        return snapshot_of([_to_message(one) for one in self.callbacks if one.is_message])
 
     def _next_fault(self) -> Fault | None:
         with self._arrived:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
 from tcop_mock.contract.observation import ObservationConfig
@@ -51,8 +52,10 @@ class ReceiverStarter:
             managed = ManagedReceiver(process, CaughtHosts.parse(catch_hosts))
             managed.configure(ObservationConfig(downstream=self.observer))
             self._stack.enter_context(_running(managed))
-        userinfo = path.partition("@")[0]
-        return target.url.replace("://", f"://{userinfo}@", 1) if target.credentials else target.url
+        if target.credentials is None:
+            return target.url
+        pair = (target.credentials.user.reveal(), target.credentials.password.reveal())
+        return target.url.replace("://", f"://{':'.join(quote(part, safe='') for part in pair)}@", 1)
 
 
 @contextmanager
@@ -76,8 +79,11 @@ def _running(managed: ManagedReceiver) -> Iterator[None]:
     def run() -> None:
         try:
             asyncio.run(hold())
-        except Exception as problem:  # noqa: BLE001 - raised again in the thread of the test
-            started.set_exception(problem)
+        except BaseException as problem:
+            managed.process.stop()  # whatever it was, nothing is left
+            if started.done():
+                raise
+            started.set_exception(problem)  # raised again in the thread of the test
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -89,5 +95,6 @@ def _running(managed: ManagedReceiver) -> Iterator[None]:
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        with suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(stop.set)
         thread.join()

@@ -29,8 +29,8 @@ _MAX_SHOWN_ERRORS = 3
 class Clock:
     """Seconds of alarm time since the test began.
 
-    ``tcop_sender`` advances it by the pauses between attempts and between the callbacks of an alarm. ``tcop_pagerduty``
-    and ``tcop_wecom`` use it for their rate limits. Calling it returns the time, too.
+    ``tcop_sender`` advances it by the pauses between attempts and between the callbacks of an alarm. The services
+    that are fixtures, such as ``tcop_wecom``, use it for their rate limits. Calling it returns the time, too.
     """
 
     def __init__(self) -> None:

@@ -174,7 +174,10 @@ class _OwnLoop:
     def __init__(self) -> None:
         self.loop = new_event_loop()
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        """Held by who decides whether the thread ends."""
         self._is_pausing = False
+        self._has_left = False
 
     @property
     def is_running(self) -> bool:
@@ -183,13 +186,17 @@ class _OwnLoop:
 
     def run_in_background(self) -> None:
         """Run the loop in a thread of its own."""
-        self._is_pausing = False
+        self._is_pausing = self._has_left = False
         self._thread = threading.Thread(target=self._run, name="asgi-app", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._is_pausing:
+        while True:
             self.loop.run_forever()
+            with self._lock:
+                if self._is_pausing:
+                    self._has_left = True
+                    return
 
     def pause(self) -> bool:
         """Stop the thread; return whether the loop is free. It is not while the app blocks it."""
@@ -198,9 +205,11 @@ class _OwnLoop:
         self._is_pausing = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_STOP_TIMEOUT_S)
-        if self._thread.is_alive():
-            self._is_pausing = False
-            return False
+        with self._lock:
+            if not self._has_left:
+                self._is_pausing = False
+                return False
+        self._thread.join()
         self._thread = None
         return True
 

@@ -32,11 +32,12 @@ def verdict_of(*kinds: Prerequisite | None) -> Verdict:
 def test_the_command_fits_the_receiver_in_the_folder(tmp_path: Path) -> None:
     """With the path of the target, and how many clauses it makes run."""
     verdict = verdict_of(None, Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM, Prerequisite.AUTH)
-    assert effects_hint(verdict, "/alarms", tmp_path).endswith("tcop-mock check /alarms --run CMD")
+    assert effects_hint(verdict, "/alarms", tmp_path) == (
+        "Next: tcop-mock check /alarms --run CMD  (runs 2 more clauses, about effects)"
+    )
     (tmp_path / "service.py").write_text(FASTAPI)
     assert effects_hint(verdict, "/alarms", tmp_path) == (
-        "2 clauses about what happens behind the 2xx did not run. With this they do: "
-        "tcop-mock check /alarms --run 'uvicorn service:api --port {port}'"
+        "Next: tcop-mock check /alarms --run 'uvicorn service:api --port {port}'  (runs 2 more clauses, about effects)"
     )
 
 

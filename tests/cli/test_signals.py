@@ -1,4 +1,4 @@
-"""SIGTERM is Ctrl-C with another exit code."""
+"""SIGTERM and SIGHUP are Ctrl-C with other exit codes."""
 
 from __future__ import annotations
 
@@ -7,48 +7,59 @@ import threading
 
 import pytest
 
-from tcop_mock.cli.signals import sigterm_as_interrupt
+from tcop_mock.cli.signals import signals_as_interrupts
 
 
-def test_sigterm_is_an_interrupt() -> None:
-    """It raises what Ctrl-C raises; an interrupted command ends with 143, any other with its own code."""
-    with sigterm_as_interrupt() as termination:
+@pytest.mark.parametrize("number, expected", [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_is_an_interrupt(number: signal.Signals, expected: int) -> None:
+    """It raises what Ctrl-C raises; an interrupted command ends with its code, any other with its own code."""
+    with signals_as_interrupts() as termination:
         assert (termination.exit_code(130), termination.exit_code(0)) == (130, 0)
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
         except KeyboardInterrupt:
             code = termination.exit_code(130)
         else:
             code = 0
-        assert (code, termination.exit_code(1)) == (143, 1)
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert (code, termination.exit_code(1)) == (expected, 1)
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 def test_sigterm_ends_a_command_in_the_background() -> None:
     """A shell has it ignore Ctrl-C, and it inherits that."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt():
+        with pytest.raises(KeyboardInterrupt), signals_as_interrupts():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_handler_that_is_there_stays() -> None:
-    """As of a program that calls us; and only the main thread can set one."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_handler_that_is_there_stays(number: signal.Signals) -> None:
+    """As of a program that calls us, or of nohup; and only the main thread can set one."""
+    signal.signal(number, signal.SIG_IGN)
     try:
-        with sigterm_as_interrupt():
-            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        with signals_as_interrupts():
+            assert signal.getsignal(number) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_DFL)
     seen: list[object] = []
 
     def scene() -> None:
-        with sigterm_as_interrupt():
-            seen.append(signal.getsignal(signal.SIGTERM))
+        with signals_as_interrupts():
+            seen.append(signal.getsignal(number))
 
     thread = threading.Thread(target=scene)
     thread.start()
     thread.join()
     assert seen == [signal.SIG_DFL]
+
+
+def test_the_first_signal_gives_the_exit_code() -> None:
+    """A terminal that closes sends SIGHUP; the SIGTERM after it, while reports are written, changes nothing."""
+    with signals_as_interrupts() as termination:
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+        assert termination.exit_code(130) == 129

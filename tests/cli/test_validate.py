@@ -271,3 +271,48 @@ def test_the_body_of_a_template_is_told(tcop: RunCommand) -> None:
     done = tcop("validate", "-", "--json", stdin=b'{"policy_name":"cpu","object":"web-1","status":"Trigger"}')
     assert done.document["found"] == {"object": "web-1", "policy": "cpu", "status": "Trigger"}
     assert kept(done)
+
+
+def test_several_files_are_one_report(tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places begin with the file; one bad file is enough for exit code 1, and no file hides another."""
+    monkeypatch.chdir(tmp_path)
+    good, bad = drawn(tcop, CVM), drawn(tcop, CVM, "--set", "alarmStatus=5")
+    (tmp_path / "good.json").write_bytes(good)
+    (tmp_path / "bad one.json").write_bytes(bad)
+    (tmp_path / "c.ndjson").write_bytes(good + bad)
+    (tmp_path / "list.json").write_bytes(b"[" + good + b"]")
+    (tmp_path / "page.har").write_text(
+        json.dumps(
+            {
+                "log": {
+                    "entries": [
+                        {"request": {"method": "GET", "url": "http://h/"}},
+                        {"request": {"method": "POST", "url": "http://h/", "postData": {"text": good.decode()}}},
+                    ]
+                }
+            }
+        ),
+        encoding="utf-8",
+    )
+    done = tcop("validate", "good.json", "bad one.json", "c.ndjson", "list.json", "page.har", "-", stdin=bad)
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        "problem    list.json is a JSON list; TCOP never posts a list, each callback is a request of its own",
+        f"problem    alarmStatus: is 5, not {STATUS} (bad one.json and 2 more)",
+        "7 bodies of 1 shape: 4 valid, 3 invalid",
+    ]
+    assert done.stderr.splitlines()[0].startswith("page.har: entry 1 was skipped: GET http://h/")
+    done = tcop("validate", "good.json", "c.ndjson", "-", "--json", stdin=bad)
+    assert kept(done)
+    assert (done.document["count"], done.document["shape"]) == (4, CVM)
+    assert [row["at"] for row in done.document["bodies"]] == ["c.ndjson, line 2", "stdin"]
+    done = tcop("validate", "good.json", "good.json")
+    assert (done.exit_code, done.stdout) == (0, "2 bodies of 1 shape: 2 valid, 0 invalid\n")
+
+
+def test_a_file_without_a_body_among_others_is_named(tcop: RunCommand, tmp_path: Path) -> None:
+    """Exit code 2, as for one file."""
+    (tmp_path / "good.json").write_bytes(drawn(tcop, CVM))
+    (tmp_path / "none.json").write_bytes(b'{"version": 1, "url": "http://h"}')
+    done = tcop("validate", str(tmp_path / "good.json"), str(tmp_path / "none.json"))
+    assert (done.exit_code, done.error_message) == (2, f"{tmp_path / 'none.json'}: there is nothing to validate")

@@ -162,6 +162,8 @@ class _FaultyAmongEffects(IncidentReceiver):
     faults: int = 0
     status: int = 500
     """Of the faulty responses; 0: they are late."""
+    slow_s: float = 0.0
+    """How long each resolve after the faulty ones takes."""
     looks: int = 0
 
     async def __call__(self, request: ReceivedRequest) -> Reply:
@@ -173,6 +175,8 @@ class _FaultyAmongEffects(IncidentReceiver):
             if not self.status:
                 await asyncio.sleep(6.0)
             return Reply(self.status or 200)
+        if is_resolve and self.looks > 12:
+            await asyncio.sleep(self.slow_s)
         return await super().__call__(request)
 
 
@@ -195,6 +199,16 @@ def test_a_refusal_among_effects_is_repeated_alone_before_a_clause_reports_it(
     results = _results(check_with_observer(receiver, ["TCM101", "TCM102", "TCM505", "TCM515"]))
     assert tuple(results[code].status for code in ("TCM101", "TCM102", "TCM515")) == expected
     assert results["TCM505"].status is ClauseStatus.ERROR
+
+
+def test_repetitions_of_a_slow_receiver_end_after_some_seconds() -> None:
+    """A refusal that occurs once is sent again for at most some seconds, not 24 times."""
+    receiver = _FaultyAmongEffects()
+    receiver.faults, receiver.slow_s = 1, 4.0
+    verdict = check_with_observer(receiver, ["TCM101", "TCM505"])
+    assert failed_codes(verdict) == set()
+    assert verdict.run_info is not None
+    assert verdict.run_info.duration_s < 60
 
 
 def test_one_slow_response_is_no_finding() -> None:
@@ -236,3 +250,26 @@ def test_the_time_limit_holds_for_a_receiver_that_stops_answering() -> None:
         verdict = check_directly(handler, max_time_s=max_time_s)
         assert verdict.run_info is not None
         assert verdict.run_info.duration_s <= max_time_s + 0.1
+
+
+class _RejectingLongBodies(IncidentReceiver):
+    """Answers 500 to bodies of more than 1,024 bytes that no page prints."""
+
+    async def __call__(self, request: ReceivedRequest) -> Reply:
+        """Answer a request."""
+        is_long = len(request.body) > 1024 and "华南核心交易".encode() in request.body
+        return Reply(500) if is_long else await super().__call__(request)
+
+
+@pytest.mark.parametrize(
+    "clauses, failed", [(["TCM101", "TCM115", "TCM526"], {"TCM115"}), (["TCM101", "TCM526"], set())]
+)
+def test_a_refused_change_is_no_finding_of_the_clause_about_plain_callbacks(
+    clauses: list[str], failed: set[str]
+) -> None:
+    """The clause about that change reports it; without that clause nobody does, and the scenario is no pass."""
+    verdict = check_with_observer(_RejectingLongBodies(), clauses)
+    results = _results(verdict)
+    assert failed_codes(verdict) == failed
+    assert results["TCM101"].status is ClauseStatus.PASS
+    assert results["TCM526"].status is ClauseStatus.ERROR

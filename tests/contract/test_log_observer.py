@@ -9,9 +9,12 @@ import pytest
 
 from tcop_mock.contract.log_observer import LogFile, LogObserver
 from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.process.output import OutputBuffer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tcop_mock.process.output import NewLines
 
 
 def seen(observer: LogObserver) -> list[str]:
@@ -23,7 +26,7 @@ def test_each_new_line_is_an_effect(tmp_path: Path) -> None:
     """What the file held before does not count; blank lines do not, either; what is open is unknown."""
     file = tmp_path / "app.log"
     file.write_text("an old line about ins-1\n")
-    observer = LogObserver.parse(LogFile(file).lines, None)
+    observer = LogObserver.parse(LogFile(file).lines_since, None)
     assert seen(observer) == []
     with file.open("a") as stream:
         stream.write("told ins-1\n\ntold ins-")
@@ -38,7 +41,7 @@ def test_a_log_that_is_cut_or_replaced_is_read_from_its_beginning(tmp_path: Path
     """As log rotation does both."""
     file = tmp_path / "app.log"
     file.write_text("a long old line\n")
-    observer = LogObserver.parse(LogFile(file).lines, None)
+    observer = LogObserver.parse(LogFile(file).lines_since, None)
     file.write_text("one\n")
     assert seen(observer) == ["one"]
     file.rename(tmp_path / "app.log.1")
@@ -49,16 +52,50 @@ def test_a_log_that_is_cut_or_replaced_is_read_from_its_beginning(tmp_path: Path
 
 def test_only_lines_that_match_count() -> None:
     """A receiver that logs each request and each message is looked at for its messages."""
-    lines = ["received ins-1", "told ins-1", "received ins-1"]
-    assert seen(LogObserver.parse(lambda: lines, r"^told\b")) == ["told ins-1"]
+    output = OutputBuffer()
+    output.append(b"received ins-1\ntold ins-1\nreceived ins-1\nfinally told ins-1")
+    observer = LogObserver.parse(output.lines_since, r"\btold\b")
+    assert seen(observer) == ["told ins-1", "finally told ins-1"]
+    output.append(b", received\n")
+    assert seen(observer) == ["told ins-1", "finally told ins-1, received"]
     with pytest.raises(UsageError, match=r"--observe-all '\(' is not a regular expression: "):
-        LogObserver.parse(lambda: lines, "(")
+        LogObserver.parse(output.lines_since, "(")
+
+
+def test_each_line_is_read_once() -> None:
+    """A look at a log of a million lines costs as much as the lines that are new."""
+    output = OutputBuffer()
+    output.append(b"one\ntwo\n")
+    read: list[str] = []
+
+    def lines_since(number: int) -> NewLines:
+        new = output.lines_since(number)
+        read.extend(new.complete)
+        return new
+
+    observer = LogObserver.parse(lines_since, None)
+    assert seen(observer) == seen(observer) == ["one", "two"]
+    output.append(b"three\n")
+    assert seen(observer) == ["one", "two", "three"]
+    assert read == ["one", "two", "three"]
+
+
+def test_lines_that_are_no_longer_kept_do_not_count() -> None:
+    """The memory of a look is as bounded as that of the log, also when all its lines went between two looks."""
+    output = OutputBuffer(max_chars=10)
+    observer = LogObserver.parse(output.lines_since, None)
+    output.append(b"one\ntwo\n")
+    assert seen(observer) == ["one", "two"]
+    output.append(b"three\n")
+    assert seen(observer) == output.lines() == ["two", "three"]
+    output.append(b"four\nfive\nsix\n")
+    assert seen(observer) == output.lines() == ["five", "six"]
 
 
 def test_a_log_that_is_not_there_is_told(tmp_path: Path) -> None:
     """It may come later."""
     file = tmp_path / "app.log"
-    observer = LogObserver.parse(LogFile(file).lines, None)
+    observer = LogObserver.parse(LogFile(file).lines_since, None)
     with pytest.raises(ObserverError, match=r"--observe-log .*app\.log' cannot be read: No such file or directory"):
         seen(observer)
     file.write_text("one\n")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 
 from tcop_mock.contract import sql_observer
-from tcop_mock.contract.observation import LearnsOpen
+from tcop_mock.contract.observation import LearnsOpen, ObservationConfig
 from tcop_mock.contract.sql_observer import OpenRule, Row, SqlObserver, detect_open, split_tables
 from tcop_mock.errors import ObserverError, UsageError
 
@@ -336,20 +339,29 @@ def _wait_until_ready(url: str) -> None:
             return
 
 
+def _find_programs() -> list[Path]:
+    """Return initdb and postgres: of PATH, or of the newest version where Debian and Red Hat put them."""
+    places = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
+    places.sort(key=lambda place: [int(digits) for digits in re.findall(r"\d+", str(place))], reverse=True)
+    path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, places)])
+    found = [shutil.which(name, path=path) for name in ("initdb", "postgres")]
+    if None in found:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    return [Path(program).resolve() for program in found if program]  # of one folder, also where PATH has links
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     """Give the URL of a PostgreSQL server that runs for these tests, in a folder of theirs."""
-    programs = [shutil.which(name) for name in ("initdb", "postgres")]
+    initdb, server_program = _find_programs()
     user = "postgres" if os.geteuid() == 0 else None
-    if None in programs:
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
     folder = tempfile.TemporaryDirectory(prefix="tcop-mock-pg-")  # folders of pytest are closed to other users
     data = Path(folder.name)
     if user:
         shutil.chown(data, user)
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "cwd": "/"}
-    subprocess.run([str(programs[0]), "-D", data, "-U", "me", "-A", "trust", "-N"], check=True, **quiet)  # noqa: S603 - theirs
-    command = [str(programs[1]), "-D", str(data), "-k", str(data), "-F", "-c", "listen_addresses="]
+    subprocess.run([str(initdb), "-D", data, "-U", "me", "-A", "trust", "-N"], check=True, **quiet)  # noqa: S603 - theirs
+    command = [str(server_program), "-D", str(data), "-k", str(data), "-F", "-c", "listen_addresses="]
     with subprocess.Popen(command, **quiet) as server:  # noqa: S603 - theirs
         url = f"postgresql://me:hunter2@/postgres?host={data}"
         try:
@@ -424,3 +436,87 @@ def test_one_whose_rows_go_has_no_column(tmp_path: Path, database: sqlite3.Conne
     look(observer)
     database.execute("INSERT INTO incidents (what) VALUES ('ins-1')")
     assert look(observer).open_count == 1
+
+
+def test_a_server_that_never_answers_does_not_hold_the_process() -> None:
+    """It accepts and is silent: the error comes in time, and no thread is left that the end would wait for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql+psycopg://me:hunter2@127.0.0.1:{server.getsockname()[1]}/x"
+        observer = SqlObserver(url, deadline_s=0.01)
+        with pytest.raises(ObserverError, match=r"no answer within 0\.02 s"):
+            look(observer)
+        waiting = [thread for thread in threading.enumerate() if thread.name == "observe-sql"]
+        assert len(waiting) == 1
+        assert waiting[0].daemon
+        server.accept()[0].close()
+    waiting[0].join(5)
+
+
+@pytest.mark.parametrize(
+    "url, arguments",
+    [
+        ("postgresql://h/x", {"connect_timeout": 10}),
+        ("postgresql://h/x?connect_timeout=3", {}),
+        ("mysql://h/x", {"connect_timeout": 10, "read_timeout": 10}),
+        ("mariadb+pymysql://h/x?read_timeout=3", {"connect_timeout": 10}),
+        ("sqlite:///x.db", {}),
+    ],
+)
+def test_drivers_wait_for_a_bounded_time(url: str, arguments: dict[str, int]) -> None:
+    """Unless the URL says for how long."""
+    from sqlalchemy import make_url  # noqa: PLC0415 - an extra
+
+    assert sql_observer._limits(make_url(url)) == arguments
+
+
+def test_its_connections_are_closed_after_the_run(tmp_path: Path, database: sqlite3.Connection) -> None:
+    """A database that is to be dropped, or a folder that is to be removed, is not held."""
+    database.execute(INCIDENTS)
+    observer = SqlObserver(url_of(tmp_path))
+
+    async def scene() -> None:
+        async with ObservationConfig(observer).listening():
+            await observer.observe("ins-1")
+            assert "Connections in pool: 1" in observer._engine.pool.status()
+
+    run(scene())
+    assert "Connections in pool: 0" in observer._engine.pool.status()
+
+
+@pytest.mark.parametrize(
+    "path", ["a#b.db", "a%23b.db", "a%3Fb.db", "a?b.db", "file:a#b.db?uri=true", "file:a%3Fb.db", "file:a.db?mode=rwc"]
+)
+def test_no_file_is_made(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever signs of a URI its name has."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ObserverError, match="unable to open database file"):
+        look(SqlObserver(f"sqlite:///{path}"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b.db", "a#b.db", "a?b.db", "名.db", "a:b+c&d=e.db"])
+@pytest.mark.parametrize("prefix", ["", "file:"])
+def test_a_file_of_any_name_is_read(prefix: str, name: str, tmp_path: Path) -> None:
+    """The path of a URL of SQLAlchemy is percent-encoded."""
+    from sqlalchemy import URL  # noqa: PLC0415 - an extra
+
+    with closing(sqlite3.connect(tmp_path / name)) as connection:
+        connection.execute(INCIDENTS)
+    url = URL.create("sqlite", database=f"{prefix}{tmp_path / name}").render_as_string()
+    assert look(SqlObserver(url)).effects == ()
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("url", ["mssql+pyodbc://u:hunter2@h/x"])
+def test_a_database_that_cannot_be_read_only_is_refused(url: str) -> None:
+    """With those that can be, and without its password."""
+    with pytest.raises(UsageError, match="cannot be opened read-only; use sqlite, postgresql, mysql or maria") as told:
+        SqlObserver(url)
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize("database", ["file:", "file::memory:"])
+def test_a_uri_of_a_database_in_memory_is_told(database: str) -> None:
+    """As the plain form is."""
+    with pytest.raises(UsageError, match="in the memory of another process"):
+        SqlObserver(f"sqlite:///{database}?uri=true")

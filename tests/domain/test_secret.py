@@ -140,6 +140,9 @@ def test_a_short_secret_leaves_prose_alone(text: str) -> None:
         ("password=p&user=u;", "password=***&user=***;"),
         ("line\n p \nline", "line\n *** \nline"),
         ("p", "***"),
+        ("Basic%20dTpw, BasicdTpw, \\u0020dTpw", "Basic%20***, Basic***, \\u0020***"),
+        ("auth=u%3Ap and u : p", "auth=*** and ***"),
+        ("<password>p</password> userPassword=p", "<password>***</password> userPassword=***"),
     ],
 )
 def test_a_short_secret_is_masked_by_its_position(text: str, masked: str) -> None:
@@ -157,6 +160,9 @@ def test_a_longer_secret_is_masked_by_its_text() -> None:
     """From four characters as a word, from six anywhere."""
     credentials = Credentials(Secret("alice"), Secret("pass-7"))
     assert credentials.mask("alice: xpass-7x, malice") == "***: x***x, malice"
+    assert (
+        Credentials(Secret("alarms"), Secret("secr1")).mask("alarmsObj \\nsecr1 %20secr1") == "alarmsObj \\n*** %20***"
+    )
     assert Credentials(Secret("tcop"), Secret("abcd")).mask("abcd, tcop! abcde tcop-mock") == "***, ***! abcde ***-mock"
 
 

@@ -1,4 +1,4 @@
-"""``tcop_receiver``, ``tcop_pagerduty``, ``tcop_wecom``: what has come is there, faults are real, no error is lost."""
+"""``tcop_receiver``, ``tcop_pagerduty``, the robots: what has come is there, faults are real, no error is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pytester_runs import RunPytest
 
 POSTS = '''
-import http.client, json, pytest, socket, threading, urllib.error, urllib.request
+import asyncio, http.client, json, pytest, socket, threading, urllib.error, urllib.request
 from tcop_mock.server.http_server import Reply
 
 def post(url, body=b'{"alarmStatus":"1"}', **headers):
@@ -231,7 +231,7 @@ def test_still_at_it(tcop_receiver):
 
 
 def test_stand_ins_answer_as_the_real_ends(inner: RunPytest) -> None:
-    """PagerDuty refuses an event without a key; WeCom's robot takes 20 messages a minute of ``tcop_clock``."""
+    """Each by its own rules; WeCom's robot takes 20 messages a minute of ``tcop_clock``; look-ups are no messages."""
     suite(
         inner,
         """
@@ -257,5 +257,25 @@ def test_wecom(tcop_wecom, tcop_clock):
     with pytest.raises(ValueError, match="time does not go back: -1 s"):
         tcop_clock.advance(-1)
     assert (tcop_clock(), tcop_clock.now_s) == (61, 61)
+
+def test_dingtalk(tcop_dingtalk):
+    assert json.loads(post(tcop_dingtalk.url, b'{"msgtype":"x"}')[1])["errcode"] == 400105
+    assert json.loads(post(tcop_dingtalk.url, b'{"msgtype":"text","text":{"content":"an alarm"}}')[1])["errcode"] == 0
+    assert [one.accepted for one in tcop_dingtalk.callbacks] == [False, True]
+
+def test_feishu(tcop_feishu):
+    assert json.loads(post(tcop_feishu.url, b'{"msg_type":"x"}')[1])["code"] == 9499
+    assert json.loads(post(tcop_feishu.url, b'{"msg_type":"text","content":{"text":"an alarm"}}')[1])["code"] == 0
+    assert [one.accepted for one in tcop_feishu.callbacks] == [False, True]
+
+def test_slack(tcop_slack):
+    assert post(tcop_slack.url, b"{}") == (400, b"no_text")
+    assert post(tcop_slack.url, b'{"text":"an alarm"}') == (200, b"ok")
+    assert post(tcop_slack.server.url_for("/slack/api/auth.test"), b"{}") == (200, b'{"ok": true}')
+    assert [(one.accepted, one.is_message) for one in tcop_slack.callbacks] == [
+        (False, True), (True, True), (True, False)
+    ]
+    [effect] = asyncio.run(tcop_slack.observe("any")).effects
+    assert "an alarm" in effect.text
 """,
-    ).assert_outcomes(passed=2)
+    ).assert_outcomes(passed=5)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from tcop_mock.process.system import processes_with
+from tcop_mock.testing import run
+from tcop_mock.testing.run import ReceiverStarter
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from pytester_runs import RunPytest
 
 APP = """
@@ -75,3 +81,55 @@ def test_what_cannot_be_run_fails_the_set_up(arguments: str, message: str, inner
     done = inner(f"{tests}def test_it(tcop_sender): pass\n")
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines([f"*{message.replace('[', '[[]')}*"])
+
+
+@pytest.mark.parametrize(
+    "path, url",
+    [
+        ("/alarms", "http://127.0.0.1:PORT/alarms"),
+        ("u:p@/alarms", "http://u:p@127.0.0.1:PORT/alarms"),
+        ("http://127.0.0.1:8123/alarms", "http://127.0.0.1:8123/alarms"),
+        ("http://u:p@127.0.0.1:8123/alarms", "http://u:p@127.0.0.1:8123/alarms"),
+        (" http://u:p%40%2F@localhost:8123", "http://u:p%40%2F@localhost:8123/"),
+    ],
+)
+def test_the_url_has_the_credentials_once(path: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a path as of a whole URL."""
+    monkeypatch.setattr(run, "_running", nullcontext)
+    monkeypatch.setattr("tcop_mock.contract.managed_receiver.free_port", lambda: 8321)
+    with ExitStack() as stack:
+        assert ReceiverStarter(stack)("x", path) == url.replace("PORT", "8321")
+
+
+class Managed:
+    """Stands for a receiver; something ends its event loop early or late."""
+
+    def __init__(self, early: BaseException | None = None, late: BaseException | None = None) -> None:
+        self.early, self.late, self.stops, self.process = early, late, 0, self
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start."""
+        if self.early:
+            raise self.early
+        yield
+        if self.late:
+            raise self.late
+
+    def stop(self) -> None:
+        """Count."""
+        self.stops += 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("problem", [OSError("x"), SystemExit(), asyncio.CancelledError()])
+def test_whatever_ends_its_thread_ends_the_receiver(problem: BaseException) -> None:
+    """Before it runs the set-up is told; later pytest warns of it."""
+    managed = cast("Any", Managed(early=problem))
+    with pytest.raises(type(problem)), run._running(managed):
+        pass
+    assert managed.stops
+    managed = cast("Any", Managed(late=SystemExit()))
+    with run._running(managed):
+        pass
+    assert managed.stops == 1

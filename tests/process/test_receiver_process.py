@@ -18,7 +18,7 @@ from tcop_mock.errors import TargetError, UsageError
 from tcop_mock.process import receiver_process
 from tcop_mock.process.command import ReceiverCommand
 from tcop_mock.process.receiver_process import ReceiverProcess, connects, free_port
-from tcop_mock.process.system import processes_with
+from tcop_mock.process.system import processes_with, shows_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,6 +142,7 @@ def test_a_port_that_is_taken_is_told(make: Callable[..., ReceiverProcess]) -> N
             "ended with code 3 before it listened at {}; its last output: no module flask",
         ),
         ("sh -c 'kill -SEGV $$'", "was ended by SIGSEGV before it listened at {}"),
+        ("sh -c 'kill -40 $$'", "was ended by signal 40 before it listened at {}"),
         ("true", "ended with code 0 before it listened at {}"),
         (r"sh -c 'printf \\377\\000; exit 1'", "ended with code 1 before it listened at {}; its last output: �\0"),
     ],
@@ -210,6 +211,80 @@ def test_stopping_ends_a_start_that_waits(
     monkeypatch.setattr(receiver_process, "connects", connect)
     with pytest.raises(TargetError, match="was ended by SIGTERM before it listened"):
         process.start()
+
+
+def test_a_start_that_was_stopped_is_told(
+    make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the process is still there."""
+    process = make("sleep 60")
+
+    def connect(_host: str, _port: int) -> bool:
+        if process.pids:
+            process._ended.set()
+        return False
+
+    monkeypatch.setattr(receiver_process, "connects", connect)
+    monkeypatch.setattr(receiver_process, "_JOIN_S", 0.0)
+    with pytest.raises(TargetError, match="`sleep 60` was stopped before it listened at"):
+        process.start()
+
+
+@ON_LINUX
+@pytest.mark.parametrize("folder, expected", [("/proc", []), ("/no/proc", [signal.SIGKILL])])
+def test_a_group_whose_leader_ended_long_ago_is_left_alone(
+    folder: str, expected: list[int], make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id may be that of a stranger now; where the system does not tell what is ours, the group is ended, once."""
+    sent: list[int] = []
+    monkeypatch.setattr(receiver_process, "_signal_group", lambda _, number: sent.append(number))
+    monkeypatch.setattr(receiver_process, "shows_processes", lambda: shows_processes(Path(folder)))
+    process = make("true")
+    with pytest.raises(TargetError, match="ended with code 0"):
+        process.start()
+    process.stop()
+    process.stop()
+    assert sent == expected
+
+
+def test_a_second_stop_does_nothing(make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is gone is not ended again."""
+    process = make(python(LISTEN))
+    process.start()
+    process.stop()
+    monkeypatch.delattr(receiver_process, "_signal_group")
+    process.stop()
+    process.kill()
+
+
+def test_a_crash_of_ours_ends_it(make: Callable[..., ReceiverProcess]) -> None:
+    """When the pipe ends, as it does after SIGKILL, its process group is killed."""
+    process = make(python("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LISTEN))
+    process.start()
+    assert process._watchdog is not None
+    assert process._watchdog.stdin is not None
+    assert process._process is not None
+    process._watchdog.stdin.close()
+    process._process.wait(10)
+    assert process.end == "was ended by SIGKILL"
+
+
+def test_the_watchdog_ends_with_the_receiver(
+    make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One each; without one the receiver runs, too."""
+    process = make(python(LISTEN))
+    process.start()
+    watchdog = process._watchdog
+    assert watchdog is not None
+    assert watchdog.stdin is not None
+    assert os.getpgid(watchdog.pid) == watchdog.pid
+    process.kill()
+    assert (watchdog.returncode, watchdog.stdin.closed, process._watchdog) == (-signal.SIGKILL, True, None)
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    process.restart()
+    assert process._watchdog is None
+    process.stop()
 
 
 def test_an_interrupt_while_it_ends_kills_it(make: Callable[..., ReceiverProcess]) -> None:

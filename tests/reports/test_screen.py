@@ -258,6 +258,44 @@ def test_without_findings_the_last_line_names_the_flag(results: tuple[ClauseResu
     assert screen(make_verdict(*results)).splitlines()[-1] == last
 
 
+def test_clauses_without_a_result_are_a_few_lines() -> None:
+    """What a finding explains is counted in one line; three other reasons are shown in short, the rest is counted."""
+
+    def error(code: str, reason: str, level: Level = Level.MUST) -> ClauseResult:
+        return ClauseResult(make_clause(code, "x", level), ClauseStatus.ERROR, reason=reason)
+
+    explained = [error(f"TCM1{number}", "no plain callback (TCM302); or (TCM409, TCM302)") for number in range(10, 40)]
+    same = [error(f"TCM31{number}", "it was late (TCM102)") for number in range(7)]
+    long = error("TCM401", "word " * 200, Level.SHOULD)
+    others = [error(f"TCM40{number}", f"reason {number % 5}") for number in (2, 3, 4, 7)]
+    lines = screen(make_verdict(FAILED, *explained, *same, long, *others)).splitlines()
+    errors = lines[4 : lines.index("")]
+    assert errors == [
+        "ERROR 30 clauses: no result, because of what TCM302 found",
+        "ERROR TCM310, TCM311, TCM312, TCM313, TCM314, 2 more: it was late (TCM102)",
+        "ERROR TCM401 x [should]: " + "word " * 10 + "word",
+        "      " + "word " * 14 + "word",
+        "      word word word word … (850 more characters)",
+        "ERROR TCM402, TCM407: reason 2",
+        "ERROR 2 more clauses; see -v",
+    ]
+
+
+def test_a_long_line_of_a_group_is_wrapped() -> None:
+    """No count of a group exceeds the columns."""
+    results = [
+        replace(PASSED, clause=make_clause(f"TCM1{number:02}", "x"), status=status, findings=findings)
+        for number, (status, findings) in enumerate(
+            [(ClauseStatus.FAIL, (FINDING,)), *((status, ()) for status in ClauseStatus for _ in range(10))]
+        )
+    ]
+    lines = screen(make_verdict(*results)).splitlines()
+    assert lines[1:3] == [
+        "  TCM1  requests and answers  10 passed, 11 failed, 10 without a result, 10",
+        "                              known, 10 not run",
+    ]
+
+
 def test_notes_and_an_interrupt_are_told() -> None:
     """The notes of a run and the number of clauses without a result have a line each, without empty lines."""
     verdict = replace(make_verdict(PASSED, replace(ERROR, reason=INTERRUPTED)), notes=("The plain callback is x.",))

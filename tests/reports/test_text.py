@@ -185,6 +185,18 @@ def test_a_kept_contract_says_how_far_it_reaches() -> None:
     assert sentence.startswith(
         "The contract is kept as far as answers and effects show; 1 clause about what is forwarded was not run: give"
     )
+    missing = MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("it called none: why?; x",))
+    forwards, acts = (
+        ClauseResult(
+            replace(make_clause("TCM501", "x"), prerequisites=frozenset({kind})), ClauseStatus.NOT_RUN, missing=missing
+        )
+        for kind in (Prerequisite.DOWNSTREAM, Prerequisite.OBSERVER)
+    )
+    assert overall_sentence(make_verdict(PASSED, forwards), Level.MUST) == "The contract is kept."
+    assert overall_sentence(make_verdict(PASSED, forwards, acts), Level.MUST) == (
+        "The contract is kept as far as answers show; 1 clause about what happens behind the 200 was not run: "
+        "--observe-sql, --observe-log and --observe-url show what it keeps."
+    )
     for format_name in ("text", "json", "junit", "html", "markdown", "ndjson", "har"):
         report = render(format_name, make_verdict(PASSED, *unseen), fail_on=Level.MUST).decode()
         assert "2 clauses about what happens behind the 200 were not run" in " ".join(report.split()).replace("\\", "")

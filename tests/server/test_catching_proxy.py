@@ -186,6 +186,38 @@ def test_a_client_that_does_not_trust_us_is_named(authority: CertificateAuthorit
     ]
 
 
+@pytest.mark.parametrize("name", ["alert_sink", "-a", f"{'a' * 64}.example"])
+def test_a_name_that_is_no_domain_name_gets_a_certificate(
+    name: str, authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    """Containers have such names, and clients check them as they are written."""
+    files = authority.write_files(tmp_path)
+
+    async def talk(client: Client, _proxy: Any) -> bytes:
+        await client.send(f"CONNECT {name}:443 HTTP/1.1\r\n\r\n".encode())
+        await client.start_tls(files.certificate, name if len(name) < 64 else None)
+        return await client.send(post("/x", name, {"text": "ins-1"}))
+
+    answer, recorder, log = run(talk, authority=authority, hosts=CaughtHosts.parse([f"{name}=json"]))
+    assert answer.endswith(b'{"ok": true}')
+    assert (len(recorder.messages), log.hints()) == (1, [])
+
+
+def test_a_name_that_no_certificate_can_hold_is_told(authority: CertificateAuthority) -> None:
+    """The connection ends; the line names the host."""
+
+    async def talk(client: Client, _proxy: Any) -> None:
+        await client.send("CONNECT \xbf.example:443 HTTP/1.1\r\n\r\n".encode("latin-1"))
+        with pytest.raises((OSError, ssl.SSLError)):
+            await client.start_tls(None, None)
+
+    _, recorder, log = run(talk, authority=authority, hosts=CaughtHosts.parse(["*.example=json"]))
+    assert (recorder.messages, log.hints()) == (
+        [],
+        ["1 call to \xbf.example was not answered, because no certificate can hold this name: use an ASCII name"],
+    )
+
+
 @pytest.mark.parametrize("through", [True, False])
 def test_tls_without_an_authority_is_told(*, through: bool) -> None:
     """The line names the extra to install."""

@@ -19,6 +19,7 @@ from tcop_mock.server.downstream import (
     refuse,
     reject_content,
 )
+from tcop_mock.server.http_server import ReceivedRequest, Reply
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -139,6 +140,22 @@ def test_a_fault_applies_to_messages_with_a_token(fault: Any, path: str, status:
     assert (fault_state.status, fault_state.body) == (status, body)
     assert fine.status == 200
     assert snapshot.count == 1
+
+
+@pytest.mark.parametrize("path, body", [("/json/incidents?name=名", b""), ("/slack/api/auth.test", {"name": "名"})])
+def test_a_look_up_is_no_message(path: str, body: Any) -> None:
+    """It is not recorded, and a fault of messages leaves it alone."""
+    recorder = DownstreamRecorder()
+
+    async def ask() -> Reply:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with recorder.inject_fault(["名"], refuse) as fault:
+            reply = await recorder.answer(ReceivedRequest("POST", path, (), data, 0.0))
+        assert not fault.triggered.is_set()
+        return reply
+
+    assert asyncio.run(ask()).body == b'{"ok": true}'
+    assert recorder.messages == []
 
 
 def test_a_delayed_message_is_accepted() -> None:

@@ -84,6 +84,13 @@ def test_python_leads_names_of_other_machines_to_the_proxy(tmp_path: Path) -> No
     assert done.stdout.strip() == repr([proxy, proxy, ("127.0.0.1", 443), None, True])
 
 
+def test_python_prints_nothing_without_a_module_of_the_user(tmp_path: Path) -> None:
+    """What a receiver prints may be looked at as its effects."""
+    found = proxy_environment(8123, tmp_path, None, {})
+    done = subprocess.run([sys.executable, "-c", ""], env=found, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 def test_node_leads_connections_to_the_proxy(tmp_path: Path) -> None:
     """Also a version that does not read the variables."""
     import shutil  # noqa: PLC0415 - to find Node

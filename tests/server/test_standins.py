@@ -70,10 +70,30 @@ def test_each_stub_has_a_sample() -> None:
     assert {path.split("/")[1] for path in ACCEPTED} == SERVICES.keys()
 
 
-@pytest.mark.parametrize("path", sorted(ACCEPTED.keys() - {TELEGRAM}))
+@pytest.mark.parametrize("path", sorted(ACCEPTED.keys() - {TELEGRAM, "/json/any/where"}))
 def test_each_stub_accepts_only_post(path: str) -> None:
-    """A GET is not a message, except for Telegram."""
-    assert _respond(path, b"", method="GET").reply.status == 405
+    """A GET is not a message, except for Telegram and plain JSON; it is not rejected for what it says."""
+    response = _respond(path, b"", method="GET")
+    assert (response.reply.status, response.is_setup_error) == (405, True)
+
+
+@pytest.mark.parametrize(
+    "method, body, is_message, status",
+    [
+        ("GET", b"", False, 200),
+        ("GET", b'{"query": "ins-1"}', False, 200),
+        ("DELETE", b"", False, 200),
+        ("POST", b"", False, 200),
+        ("PUT", b'{"name": "ins-1"}', True, 200),
+        ("PATCH", b"no JSON", True, 400),
+    ],
+)
+def test_plain_json_takes_any_method(method: str, body: bytes, status: int, *, is_message: bool) -> None:
+    """A look-up is answered and is no message; a message is judged by its body."""
+    response = _respond("/json/incidents?name=ins-1", body, method=method)
+    assert (response.is_message, response.reply.status, response.is_accepted) == (is_message, status, status == 200)
+    if status == 200:
+        assert _document(response.reply) == {"ok": True}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +112,7 @@ def test_each_stub_accepts_only_post(path: str) -> None:
 )
 def test_pagerduty_rejects_what_its_api_rejects(change: dict[str, Any], error: str) -> None:
     """The response is 400 with a list of all errors."""
-    reply, note, accepted, is_setup_error = _respond(PAGERDUTY, EVENT | change)
+    reply, note, accepted, is_setup_error, _ = _respond(PAGERDUTY, EVENT | change)
     assert not accepted
     assert is_setup_error is ("routing_key" in change)
     assert reply.status == 400
@@ -270,3 +290,23 @@ def test_slack_has_a_method_for_messages() -> None:
     assert {answer.reply.status for answer in answers} == {200}
     assert [answer.note for answer in answers] == ["ok", "channel_not_found", "no_text", "channel_not_found"]
     assert [answer.is_accepted for answer in answers] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("name", ["auth.test", "conversations.list?types=private_channel", "chat.getPermalink/"])
+def test_other_methods_of_slack_are_no_messages(name: str, method: str) -> None:
+    """They are answered without a look at what they say."""
+    response = _respond(f"/slack/api/{name}", b"", method=method)
+    assert (_document(response.reply), response.is_accepted, response.is_message) == ({"ok": True}, True, False)
+
+
+@pytest.mark.parametrize("path", ["/slack/services/T0/api/X", "/slack/services/T0/B0/X?x=/api/auth.test"])
+def test_a_webhook_of_slack_is_no_method(path: str) -> None:
+    """Only a path that begins with /api/ is one."""
+    assert _respond(path, {"text": "x"}).reply.body == b"ok"
+
+
+def test_a_change_of_a_message_is_a_message() -> None:
+    """Receivers write what ended an alarm into the message about it."""
+    response = _respond("/slack/api/chat.update", {"channel": "c", "ts": "1.1", "text": "x"})
+    assert (response.is_message, response.is_accepted) == (True, True)
