@@ -139,6 +139,7 @@ async def _serve(
 
 
 def _print_addresses(page: str, receiver: str, common: CommonOptions) -> None:
+    common.info(f"seed {common.seed}")
     if common.as_json:
         click.echo(json.dumps({"version": VERSION, "page": page, "url": receiver}))
     else:

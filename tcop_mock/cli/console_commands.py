@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tcop_mock.cli.command import command, option
-from tcop_mock.cli.options import OUTPUT, TARGET, common_options, insecure_option
+from tcop_mock.cli.options import TARGET, common_options, insecure_option
 from tcop_mock.cli.receive_options import LISTEN, receive_options
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tcop_mock.cli.receive_options import ReceiveOptions
 
 _PORT = click.IntRange(0, 65535)
+_PAGE = "Page"
 
 
 @command(
@@ -33,8 +34,8 @@ tcop-mock console @url.txt --listen-port 9000 --record received.jsonl
     help="Allow the page to name a target on another machine, by its name; repeatable.",
 )
 @insecure_option(TARGET)
-@option("--port", group=OUTPUT, type=_PORT, default=0, metavar="N", help="Port of the page.  [default: a free one]")
-@option("--open", "opens", group=OUTPUT, is_flag=True, help="Open the page in the browser.")
+@option("--port", group=_PAGE, type=_PORT, default=0, metavar="N", help="Port of the page.  [default: a free one]")
+@option("--open", "opens", group=_PAGE, is_flag=True, help="Open the page in the browser.")
 @option(
     "--listen-host",
     group=LISTEN,
@@ -52,7 +53,7 @@ tcop-mock console @url.txt --listen-port 9000 --record received.jsonl
     help="Port of the receiving end.  [default: a free one]",
 )
 @receive_options
-@common_options(seed=True, profile=True, catalog=True)
+@common_options(seed=True, finds_profile=True, catalog=True)
 def console_command(
     target: str | None,
     *,
