@@ -65,6 +65,40 @@ class ConsoleOptions:
     opens: bool
     listen_host: str
     listen_port: int
+    count: int | None = None
+    """Number of requests after which to stop."""
+    max_time_s: float | None = None
+    prints: bool = False
+    """Whether each received request is printed."""
+
+
+def listen_with_page(  # noqa: PLR0913 - one parameter an option
+    *,
+    host: str,
+    port: int,
+    receiving: ReceiveOptions,
+    count: int | None,
+    max_time_s: float | None,
+    common: CommonOptions,
+) -> int:
+    """Receive requests as ``listen`` does, and show them on a page; return the exit code.
+
+    Raises:
+        UsageError: the extra is not installed, or an option is invalid.
+    """
+    options = ConsoleOptions(
+        target=None,
+        allow_host=(),
+        insecure=False,
+        port=0,
+        opens=False,
+        listen_host=host,
+        listen_port=port,
+        count=count,
+        max_time_s=max_time_s,
+        prints=True,
+    )
+    return console(options, receiving, common)
 
 
 def console(options: ConsoleOptions, receiving: ReceiveOptions, common: CommonOptions) -> int:
@@ -81,8 +115,7 @@ def console(options: ConsoleOptions, receiving: ReceiveOptions, common: CommonOp
     if target is not None and target.app:
         raise UsageError(f"{target} is an app in this process; start it, and give its URL")
     with contextlib.closing(bind(options.port)) as listening:
-        asyncio.run(_serve(options, receiving, common, target, listening))
-    return 0
+        return asyncio.run(_serve(options, receiving, common, target, listening))
 
 
 def require_extra() -> None:
@@ -101,7 +134,7 @@ async def _serve(
     common: CommonOptions,
     target: Target | None,
     listening: socket.socket,
-) -> None:
+) -> int:
     from tcop_mock.console.access import Session  # noqa: PLC0415 - an extra
     from tcop_mock.console.app import ConsoleApp  # noqa: PLC0415 - an extra
     from tcop_mock.console.contract_check import ContractCheck  # noqa: PLC0415 - an extra
@@ -115,7 +148,9 @@ async def _serve(
     setting = TargetSetting(target, frozenset(options.allow_host), options.insecure)
     plan = fault_plan(receiving, common)
     session = Session(listening.getsockname()[1])
-    with open_listener(receiving, common, observer=conversation) as listener:
+    with open_listener(
+        receiving, common, count=options.count, observer=conversation, prints=options.prints
+    ) as listener:
         listener.stop_on_signals()
         async with listener.server(options.listen_host, options.listen_port, plan) as sink:
             app = ConsoleApp(
@@ -130,18 +165,20 @@ async def _serve(
                 seed=common.seed,
             )
             async with serving(app.asgi(), listening):
-                _print_addresses(session.address, sink.url, common)
+                _print_addresses(session.address, sink.url, options, common)
                 if options.opens:
                     webbrowser.open(session.address)
-                await listener.wait()
+                await listener.wait(options.max_time_s)
                 await app.close()
-    listener.exit_code()
+    return listener.exit_code()
 
 
-def _print_addresses(page: str, receiver: str, common: CommonOptions) -> None:
+def _print_addresses(page: str, receiver: str, options: ConsoleOptions, common: CommonOptions) -> None:
     common.info(f"seed {common.seed}")
     if common.as_json:
         click.echo(json.dumps({"version": VERSION, "page": page, "url": receiver}))
+    elif options.prints:  # what listen prints comes first
+        click.echo(f"{receiver}\n{page}")
     else:
         click.echo(f"page      {page}")
         click.echo(f"receiver  {receiver}")

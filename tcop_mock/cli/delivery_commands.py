@@ -106,6 +106,7 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
     help="Port to listen on; 0 takes a free one.  [default: 0]",
 )
 @receive_options
+@option("--console", "has_page", group=OUTPUT, is_flag=True, help="Show the requests on a local page, too.")
 @option("--count", group=RUN, type=click.IntRange(min=1), metavar="N", help="Stop after N requests.")
 @option("--max-time", group=RUN, type=positive_duration, metavar="TIME", help="Stop after that time.")
 @common_options(seed=True, finds_profile=True, catalog=True)
@@ -114,6 +115,7 @@ def listen_command(
     host: str,
     port: int,
     receiving: ReceiveOptions,
+    has_page: bool,
     count: int | None,
     max_time: float | None,
     common: CommonOptions,
@@ -121,12 +123,21 @@ def listen_command(
     """Receive and validate callbacks; record them, and fail on demand.
 
     Prints the address first, and then each request as it arrives. Paths below the name of a service, such as /wecom,
-    answer as that service does; other paths as --service says. Ctrl-C stops it. Exit code: 0 it ended as asked, 1
+    answer as that service does; other paths as --service says. --console also prints the address of a page, in the
+    second line (with --json, in the first). Ctrl-C stops it. Exit code: 0 it ended as asked, 1
     --max-time passed before --count requests arrived.
     """
     from tcop_mock.cli.listen import listen
 
-    return listen(host=host, port=port, receiving=receiving, count=count, max_time_s=max_time, common=common)
+    return listen(
+        host=host,
+        port=port,
+        receiving=receiving,
+        count=count,
+        max_time_s=max_time,
+        has_page=has_page,
+        common=common,
+    )
 
 
 @command(

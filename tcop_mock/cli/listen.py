@@ -61,9 +61,16 @@ def listen(  # noqa: PLR0913 - one parameter an option
     receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
+    has_page: bool,
     common: CommonOptions,
 ) -> int:
     """Receive requests until the count, the time limit or a signal; return the exit code."""
+    if has_page:
+        from tcop_mock.cli.console import listen_with_page  # noqa: PLC0415 - it needs an extra, and imports this module
+
+        return listen_with_page(
+            host=host, port=port, receiving=receiving, count=count, max_time_s=max_time_s, common=common
+        )
     plan = fault_plan(receiving, common)
     with open_listener(receiving, common, count=count) as listener:
         asyncio.run(listener.listen(host, port, plan, max_time_s))
@@ -77,6 +84,7 @@ def open_listener(
     *,
     count: int | None = None,
     observer: RequestObserver | None = None,
+    prints: bool = True,
 ) -> Iterator[Listener]:
     """Yield the listener of some options; its recording is open meanwhile.
 
@@ -85,7 +93,7 @@ def open_listener(
     """
     with _open_recording(receiving.record) as recording:
         yield Listener(
-            common, StubServices(receiving.service), _credentials(receiving.auth), recording, count, observer
+            common, StubServices(receiving.service), _credentials(receiving.auth), recording, count, observer, prints
         )
 
 
@@ -110,7 +118,8 @@ class Listener:
         credentials: credentials that requests need.
         recording: file that keeps each request.
         count: number of requests after which to stop.
-        observer: gets each request in place of standard output.
+        observer: gets each request.
+        prints: whether each request is printed.
     """
 
     common: CommonOptions
@@ -119,6 +128,7 @@ class Listener:
     recording: Recording | None
     count: int | None = None
     observer: RequestObserver | None = None
+    prints: bool = True
     received: int = 0
     unreadable: int = 0
     _answered: int = 0
@@ -199,7 +209,9 @@ class Listener:
             self._save(self.recording, record)
         if self.observer is not None:
             self.observer.received(received, record, verdict, reply)
-        elif self.common.as_json:
+        if not self.prints:
+            return
+        if self.common.as_json:
             self._print(json.dumps(record, ensure_ascii=False))
         else:
             for line in record_lines(record, verdict, quiet=self.common.quiet):

@@ -106,6 +106,34 @@ def test_addresses_are_printed_for_people(tcop: RunCommand, monkeypatch: pytest.
     assert (ran.exit_code, visits, ran.stderr) == (0, [], "")
 
 
+def test_listen_can_have_a_page(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``listen --console`` prints what listen prints, its address first, and ends as listen does."""
+    told: list[str] = []
+    wait = Listener.wait
+
+    async def post_and_wait(self: Listener, max_time_s: float | None = None) -> None:
+        receiver = told[0].split("\n")[0]
+        await asyncio.to_thread(_request, receiver, "/hook", b'{"alarmStatus": "1"}')
+        await wait(self, max_time_s)
+
+    echo = click.echo
+
+    def print_and_keep(text: str, **options: Any) -> None:
+        told.append(text)
+        echo(text, **options)
+
+    monkeypatch.setattr(click, "echo", print_and_keep)
+    monkeypatch.setattr(Listener, "wait", post_and_wait)
+    ran = tcop("listen", "--console", "--count", "1", "--max-time", "20s", "--quiet")
+    receiver, page, request, *_ = ran.stdout.splitlines()
+    assert ran.exit_code == 0
+    assert receiver.startswith("http://127.0.0.1:")
+    assert "/?key=" in page
+    assert request.endswith(" POST /hook 200")
+    monkeypatch.setattr(Listener, "wait", wait)
+    assert tcop("listen", "--console", "--count", "1", "--max-time", "1ms").exit_code == 1
+
+
 def test_without_the_extra_one_line_says_what_to_install(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing package is no traceback: the message names the extra, and the exit code is 2."""
     monkeypatch.setattr(console_module, "find_spec", lambda name: None if name == "starlette" else object())
