@@ -47,7 +47,7 @@ REFUSED = "the server responded with a status of 422"
 """What Chromium prints when the page was right to ask, and the user wrong."""
 
 
-_CHECK = """() => {
+_CHECK = r"""() => {
   const problems = [];
   const all = (selector) => [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility());
   const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
@@ -61,6 +61,24 @@ _CHECK = """() => {
     for (const one of all(`[${name}]`)) {
       if (!document.getElementById(one.getAttribute(name))) problems.push(`${name}: ${one.getAttribute(name)}`);
     }
+  }
+  const parts = (color) => color.match(/[\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((one) => one / 255)
+    .map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
+  const ground = (one) => {
+    for (let at = one; at; at = at.parentElement) {
+      const color = parts(getComputedStyle(at).backgroundColor);
+      if (color.length < 4 || color[3] === 1) return color;
+    }
+    return [255, 255, 255];
+  };
+  for (const one of all("body *")) {
+    const hasText = [...one.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!hasText || one.disabled || one.closest("svg, select, .visually-hidden")) continue;
+    const [a, b] = [light(parts(getComputedStyle(one).color)), light(ground(one))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) problems.push(`contrast ${ratio.toFixed(2)}: ${one.outerHTML.slice(0, 120)}`);
   }
   const width = document.documentElement.scrollWidth;
   if (width > innerWidth) problems.push(`wider than the screen: ${width}`);
@@ -133,7 +151,8 @@ def site() -> Iterator[Site]:
 @contextmanager
 def _open(browser: Browser, site: Site, width: int) -> Iterator[Tab]:
     """Open the page; at the end there was no error, no request elsewhere, and no password."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, locale="en-US")
+    scheme = "light" if width > 1000 else "dark"
+    context = browser.new_context(viewport={"width": width, "height": 800}, locale="en-US", color_scheme=scheme)
     tab = context.new_page()
     tab.set_default_timeout(15_000)
     errors: list[str] = []
@@ -149,7 +168,9 @@ def _open(browser: Browser, site: Site, width: int) -> Iterator[Tab]:
     assert tab.url == own or tab.url.startswith(f"{own}#")
     assert PASSWORD not in tab.content()
     assert [text for text in errors if REFUSED not in text] == []
-    assert _problems(tab) == []
+    for view in ("stream", "send", "contract", "storm", "share"):
+        tab.click(f"a[data-view={view}]", force=True)
+        assert _problems(tab) == []
     context.close()
 
 
@@ -292,4 +313,6 @@ def _fill(app: ConsoleApp, count: int, first: int = 0) -> None:
             service_note="",
             result=result,
         )
-        app.conversation.changed(app.conversation.add(Direction.IN, record, result))
+        exchange = app.conversation.add(Direction.IN, record, result)
+        if count < 10 or number == first + count - 1:  # a page that opens later reads the state
+            app.conversation.changed(exchange)
