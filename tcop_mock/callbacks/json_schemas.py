@@ -197,7 +197,7 @@ def dimensions_schema(shape: Shape) -> Schema:
     all_forms = union_schema(
         _schema_at(subject_schema, _OBJECT_KEY, "dimensions")
         for form in callback_forms
-        for subject_schema in _schemas_by_subject(shape, form, wire.envelope(form)).values()
+        for subject_schema in (BodySchemaBuilder(shape, form, wire.envelope(form)).of_first_subject(),)
     )
     properties = {key: _widen(schema) for key, schema in all_forms["properties"].items()}
     for key, aliases in shape.aliases.items():

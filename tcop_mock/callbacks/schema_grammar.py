@@ -138,8 +138,15 @@ class BodySchemaBuilder:
 
     def by_subject(self) -> dict[str, Schema]:
         """Return the schemas of bodies by the name of their metric or event."""
-        subjects: tuple[Metric | Event, ...] = self._shape.metrics or self._shape.events
-        return {subject.name: union_schema(self._body_schemas(subject)) for subject in subjects}
+        return {subject.name: union_schema(self._body_schemas(subject)) for subject in self._subjects}
+
+    def of_first_subject(self) -> Schema:
+        """Return the schema of bodies about the first metric or event; all have the same dimensions."""
+        return union_schema(self._body_schemas(self._subjects[0]))
+
+    @property
+    def _subjects(self) -> tuple[Metric | Event, ...]:
+        return self._shape.metrics or self._shape.events
 
     def _body_schemas(self, subject: Metric | Event) -> Iterator[Schema]:
         """Yield a schema for each variant of a body about a metric or an event."""

@@ -29,6 +29,7 @@ class ReceiveOptions:
     faults: tuple[str, ...]
     fault_file: str | None
     record: str | None
+    fsync: bool
 
 
 def receive_options(function: Function) -> Function:
@@ -74,6 +75,13 @@ def receive_options(function: Function) -> Function:
                 metavar="FILE",
                 shell_complete=completers.files,
                 help="Append a JSON line per request, before the response.",
+            ),
+            option(
+                "--fsync",
+                group=OUTPUT,
+                is_flag=True,
+                help="Wait until the disk has the lines of --record, so that they survive a loss of power. Without it "
+                "they survive the end of the command, not of the machine.",
             ),
         ],
     )(function)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.console.exchange import Direction, Exchange, Subject, answer_document, body_of, tree_of
 from tcop_mock.domain.effects import Effect
-from tcop_mock.reports.json import json_line
+from tcop_mock.reports.json import json_line, round_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
     from tcop_mock.callbacks.validator import ValidationResult
+    from tcop_mock.reports.recording import Record
     from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 MAX_EXCHANGES = 10_000
@@ -56,7 +58,9 @@ class Conversation:
         self._bytes = self._last_number = self._last_event = 0
         self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
         self._objects: OrderedDict[str, str] = OrderedDict()
-        self._open_requests: dict[int, tuple[Exchange, float]] = {}
+        self._batch: list[Exchange] = []
+        self._faulty: dict[int, Exchange] = {}
+        """Exchanges whose faulty answers are under way, by the identity of the request."""
         self._changed = asyncio.Event()
         self._is_closed = False
 
@@ -116,11 +120,9 @@ class Conversation:
         """Tell the pages about a new or changed exchange."""
         self.publish("exchange", exchange.summary())
 
-    def received(
-        self, request: ReceivedRequest, record: dict[str, Any], result: ValidationResult | None, reply: Reply | None
-    ) -> None:
+    def received(self, record: Record, reply: Reply | None) -> None:
         """Add a request that our receiving end got, before its answer."""
-        exchange = self.add(Direction.IN, record, result)
+        exchange = self.add(Direction.IN, json.loads(record.to_json()), record.result)
         answer = answer_document(
             reply.status if reply else None,
             reply.headers if reply else (),
@@ -128,13 +130,26 @@ class Conversation:
             at_s=exchange.at_s,
         )
         exchange.attempts.append(answer)
-        self._open_requests[id(request)] = (exchange, self._clock())
+        if record.fault is None:
+            self._batch.append(exchange)
+        elif reply is not None:
+            self._faulty[id(record.request)] = exchange
         self.changed(exchange)
 
+    def committed(self) -> None:
+        """Add the time of the answers without a fault, which are sent now."""
+        batch, self._batch = self._batch, []
+        for exchange in batch:
+            self._end(exchange)
+
     def answered(self, request: ReceivedRequest) -> None:
-        """Add the time of our answer."""
-        exchange, started_s = self._open_requests.pop(id(request))
-        exchange.attempts[-1]["duration"] = round(self._clock() - started_s, 6)
+        """Add the time of an answer with a fault; if the fault sends none, there is nothing to add."""
+        exchange = self._faulty.pop(id(request), None)
+        if exchange is not None:
+            self._end(exchange)
+
+    def _end(self, exchange: Exchange) -> None:
+        exchange.attempts[-1]["duration"] = round_seconds(self._clock() - exchange.at_s)
         self.changed(exchange)
 
     def publish(self, name: str, document: dict[str, Any]) -> None:

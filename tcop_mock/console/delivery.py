@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from tcop_mock.console.exchange import MAX_CHARS, Direction, attempt_document
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.recording import make_record
+from tcop_mock.reports.recording import Record
 from tcop_mock.reports.text import one_line
 from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.delivery import DeliveryScheduler
@@ -146,17 +147,17 @@ class Courier:
 
     def _add(self, request: OutgoingRequest, target: Target, origin: str) -> Exchange:
         result = self.validator.validate(request.body)
-        record = make_record(
-            received=_Sent(request.method, target.path_with(request.query), request.headers, request.body),
+        line = Record(
+            request=_Sent(request.method, target.path_with(request.query), request.headers, request.body),
             received_at=datetime.fromtimestamp(self.conversation.now_s(), UTC).isoformat(timespec="milliseconds"),
             auth="right" if request.credentials else "none",
             service="webhook",
             status=None,
             fault=None,
-            service_note="",
+            note="",
             result=result,
-        )
-        exchange = self.conversation.add(Direction.OUT, record, result, origin=origin, is_pending=True)
+        ).to_json()
+        exchange = self.conversation.add(Direction.OUT, json.loads(line), result, origin=origin, is_pending=True)
         self.conversation.changed(exchange)
         return exchange
 

@@ -7,7 +7,6 @@ production; the correct one keeps the whole contract.
 from __future__ import annotations
 
 import hmac
-import inspect
 import json
 import logging
 from contextlib import suppress
@@ -22,7 +21,7 @@ from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tcop_mock.domain.target import Credentials
     from tcop_mock.server.http_server import Handler
@@ -62,6 +61,13 @@ def correct_receiver(request: ReceivedRequest) -> Reply:
         return Reply(400, b"the body is not JSON in UTF-8\n")
     if not isinstance(alarm, dict):
         return Reply(400, b"the body is not a JSON object\n")
+    if _log.isEnabledFor(logging.INFO):
+        _log_callback(alarm)
+    receipt = {"sessionId": alarm.get("sessionId"), "retCode": 0}  # required in 2019, ignored later
+    return Reply(200, json.dumps(receipt).encode(), (("Content-Type", "application/json"),))
+
+
+def _log_callback(alarm: dict[str, Any]) -> None:
     callback = CallbackView(alarm)
     _log.info(
         "%s at %s: %r of %r in %r",
@@ -71,8 +77,6 @@ def correct_receiver(request: ReceivedRequest) -> Reply:
         callback.dimensions.get("objName"),
         callback.object_info.get("region", "all regions"),
     )
-    receipt = {"sessionId": alarm.get("sessionId"), "retCode": 0}  # required in 2019, ignored later
-    return Reply(200, json.dumps(receipt).encode(), (("Content-Type", "application/json"),))
 
 
 @dataclass(slots=True)
@@ -120,11 +124,10 @@ def with_basic_auth(handler: Handler, credentials: Credentials) -> Handler:
     """Return ``handler`` behind HTTP Basic authentication (RFC 7617), which is checked first."""
     expected = credentials.token().reveal().encode()
 
-    async def authenticate(request: ReceivedRequest) -> Reply:
+    def authenticate(request: ReceivedRequest) -> Reply | Awaitable[Reply]:
         scheme, _, token = request.header("authorization").partition(" ")
         if scheme.lower() != "basic" or not hmac.compare_digest(token.strip().encode(), expected):
             return Reply(401, b"unauthorized\n", (("WWW-Authenticate", 'Basic realm="alarms", charset="UTF-8"'),))
-        reply = handler(request)
-        return await reply if inspect.isawaitable(reply) else reply
+        return handler(request)
 
     return authenticate

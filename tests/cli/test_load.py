@@ -33,6 +33,7 @@ def acking(opened: Callable[[ReceiverFactory], str]) -> str:
     return opened(server_factory(lambda: lambda _: Reply(200)))
 
 
+@pytest.mark.proof
 def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
     """A head, counts, times, a plot, what is assumed, and an end; the code is 0."""
     done = tcop(*LOAD, acking, "--duration", "0.4s", "--rate", "50")
@@ -69,6 +70,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, acking: str) -> None:
     assert done.exit_code == 0
 
 
+@pytest.mark.proof
 def test_a_closed_load_on_request(tcop: RunCommand, acking: str) -> None:
     """By --concurrency; by count, by time, by both, or for the usual time."""
     counted = tcop(*LOAD, acking, "--concurrency", "3", "--count", "20", "--json", "--timeout", "20s").document
@@ -79,6 +81,7 @@ def test_a_closed_load_on_request(tcop: RunCommand, acking: str) -> None:
     assert timed["plan"]["title"] == "2 at a time for 0.1 s"
 
 
+@pytest.mark.proof
 def test_a_ramp_comes_before_the_level(tcop: RunCommand, acking: str) -> None:
     """Half as many as without it, while it lasts; and nothing but it, where it lasts as long as the load."""
     plan = tcop(*LOAD, acking, "--rate", "100/s", "--ramp", "0.1s", "--duration", "0.3s", "--json").document

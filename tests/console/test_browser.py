@@ -20,7 +20,7 @@ from tcop_mock.console.exchange import Direction
 from tcop_mock.console.server import bind, serving
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.target import Target
-from tcop_mock.reports.recording import make_record
+from tcop_mock.reports.recording import Record
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def site() -> Iterator[Site]:
 def _open(browser: Browser, site: Site, width: int) -> Iterator[Tab]:
     """Open the page; at the end there was no error, no request elsewhere, and no password."""
     scheme = "light" if width > 1000 else "dark"
-    context = browser.new_context(viewport={"width": width, "height": 800}, locale="en-US", color_scheme=scheme)
+    options: Any = {"viewport": {"width": width, "height": 800}, "locale": "en-US", "color_scheme": scheme}
+    context = browser.new_context(**options)
     tab = context.new_page()
     tab.set_default_timeout(15_000)
     errors: list[str] = []
@@ -303,16 +304,16 @@ def _fill(app: ConsoleApp, count: int, first: int = 0) -> None:
     result = app.courier.validator.validate(body)
     name = json.loads(body)["alarmObjInfo"]["dimensions"]["objId"].encode()
     for number in range(first, first + count):
-        record = make_record(
-            received=ReceivedRequest("POST", "/", (), body.replace(name, b"ins-%06d" % number), 0.0),
+        record = Record(
+            request=ReceivedRequest("POST", "/", (), body.replace(name, b"ins-%06d" % number), 0.0),
             received_at="2026-11-30T10:00:00.000",
             auth="none",
             service="webhook",
             status=200,
             fault=None,
-            service_note="",
+            note="",
             result=result,
-        )
-        exchange = app.conversation.add(Direction.IN, record, result)
+        ).to_json()
+        exchange = app.conversation.add(Direction.IN, json.loads(record), result)
         if count < 10 or number == first + count - 1:  # a page that opens later reads the state
             app.conversation.changed(exchange)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from console_page import CVM, _catalog, _validator
@@ -13,7 +13,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.console.conversation import Conversation
 from tcop_mock.console.exchange import Direction
 from tcop_mock.domain.alarm import State
-from tcop_mock.reports.recording import make_record
+from tcop_mock.reports.recording import Record
 from tcop_mock.server.http_server import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
@@ -24,23 +24,26 @@ if TYPE_CHECKING:
 AT_S = 1_796_000_000.0
 
 
-def _record(body: bytes, service: str = "webhook", path: str = "/hook") -> dict[str, Any]:
-    return make_record(
-        received=ReceivedRequest("POST", path, (("authorization", "Basic c2VjcmV0"),), body, 0.0),
+def _request(body: bytes) -> ReceivedRequest:
+    return ReceivedRequest("POST", "/hook", (("authorization", "Basic c2VjcmV0"),), body, 0.0)
+
+
+def _record(request: ReceivedRequest, service: str = "webhook", fault: str | None = None) -> Record:
+    return Record(
+        request=request,
         received_at="2026-11-30T10:00:00.000",
         auth="none",
         service=service,
         status=200,
-        fault=None,
-        service_note="",
-        result=_validator.validate(body),
+        fault=fault,
+        note="",
+        result=_validator.validate(request.body) if service == "webhook" else None,
     )
 
 
 def _add(conversation: Conversation, body: bytes, service: str = "webhook") -> Exchange:
-    record = _record(body, service)
-    result = _validator.validate(body) if service == "webhook" else None
-    return conversation.add(Direction.IN, record, result)
+    record = _record(_request(body), service)
+    return conversation.add(Direction.IN, json.loads(record.to_json()), record.result)
 
 
 def _lifecycle(seed: int = 1) -> list[bytes]:
@@ -104,18 +107,25 @@ def test_a_short_id_is_no_mention() -> None:
 
 
 def test_a_received_request_is_shown_before_and_after_its_answer() -> None:
-    """The answer has a status at once, and its time when it is written; a fault without an answer says so."""
+    """The answer has a status at once, and its time when it is sent; a fault without an answer says so."""
     now = [AT_S]
     conversation = Conversation(lambda: now[0])
-    request = ReceivedRequest("POST", "/", (), b"{}", 0.0)
-    conversation.received(request, _record(b"{}"), None, Reply(500, b"no", (("Set-Cookie", "secret"),)))
+    plain, late, silent = _request(b"{}"), _request(b"{}"), _request(b"{}")
+    conversation.received(_record(plain), Reply(500, b"no", (("Set-Cookie", "secret"),)))
+    conversation.received(_record(late, fault="delay:1s"), Reply())
+    conversation.received(_record(silent, fault="empty"), None)
     now[0] += 0.25
-    conversation.answered(request)
-    conversation.received(request, _record(b"{}"), None, None)
-    first, second = conversation
-    assert (first.outcome, first.summary()["duration"], first.attempts[0]["body"]) == ("rejected", 0.25, ["no"])
-    assert first.attempts[0]["headers"] == [["Set-Cookie", "***"]]
-    assert second.outcome == "no_answer"
+    conversation.committed()
+    conversation.answered(silent)
+    now[0] += 1
+    conversation.answered(late)
+    conversation.committed()
+    summaries = [one.summary() for one in conversation]
+    assert [one["outcome"] for one in summaries] == ["rejected", "acked", "no_answer"]
+    assert [one["duration"] for one in summaries] == [0.25, 1.25, None]
+    assert [one["fault"] for one in summaries] == [None, "delay:1s", "empty"]
+    first = next(iter(conversation)).attempts[0]
+    assert (first["body"], first["headers"]) == (["no"], [["Set-Cookie", "***"]])
 
 
 async def _take(stream: AsyncGenerator[bytes], count: int) -> list[str]:

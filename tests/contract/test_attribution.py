@@ -66,6 +66,7 @@ def test_what_is_left_out_is_no_pass_where_nobody_reports_it() -> None:
     assert "answered 500 (TCM101)" in result.reason
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("profile", ["2019-ack", "2021-verify", "2023", "2025"])
 def test_a_refused_resolve_is_sent_again_after_its_firing(profile: str) -> None:
     """A receiver that answers 404 to resolves that it does not know is judged by resolves that it knows."""

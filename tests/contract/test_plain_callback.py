@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from incident_receiver import IncidentReceiver
 from incident_receivers import check_with_observer
 from run_check import check_directly, failed_codes
@@ -84,6 +85,7 @@ class _DropsCvm(IncidentReceiver):
         return await super().__call__(request)
 
 
+@pytest.mark.proof
 def test_a_receiver_that_drops_the_plain_callback_is_judged_by_one_that_has_an_effect() -> None:
     """The dropped callback is a finding of TCM519; the other clauses about effects are judged all the same."""
     verdict = check_with_observer(_DropsCvm(), ["TCM501", "TCM505", "TCM519"])

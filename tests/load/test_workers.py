@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tcop_mock.load.stats import SecondStats
 
 
+@pytest.mark.proof
 def test_several_processes_share_a_load() -> None:
     """Together they push what one would, no body twice, with the credentials; what they tell is added up."""
     sessions: list[str] = []

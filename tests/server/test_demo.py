@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +17,7 @@ from tcop_mock.server.demo_receivers import ActingReceiver, buggy_receiver, corr
 from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 # The sample of the alarm callback page, 2023-08-07, with the dimensions of its CVM sample.
 METRIC: dict[str, Any] = {
@@ -184,6 +184,10 @@ def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[
     return ("authorization", f"{scheme} {Credentials(Secret(user), Secret(password)).token().reveal()}")
 
 
+async def _awaited(answer: Awaitable[Reply]) -> Reply:
+    return await answer
+
+
 @pytest.mark.parametrize("handler", [correct_receiver, slow_careful])
 @pytest.mark.parametrize(
     "headers, body, status",
@@ -205,8 +209,7 @@ def test_basic_auth_checks_credentials_first(
     """Without the right credentials the response is 401, whatever the body; with them the handler responds."""
     guard = with_basic_auth(handler, Credentials(Secret(USER), Secret(PASSWORD)))
     answer = guard(post(body, *headers))
-    assert inspect.iscoroutine(answer)
-    reply = asyncio.run(answer)
+    reply = answer if isinstance(answer, Reply) else asyncio.run(_awaited(answer))
     assert reply.status == status
     assert (status == 401) == ("WWW-Authenticate" in dict(reply.headers))
 
@@ -226,3 +229,19 @@ def test_an_acting_receiver_sends_messages_and_keeps_incidents(kind: str, after:
     assert seen(b"no JSON") == (0, 0)
     assert seen(firing) == (1, 1)
     assert [seen(firing), seen(resolve)] == after
+
+
+def test_the_correct_receiver_logs_each_callback(caplog: pytest.LogCaptureFixture) -> None:
+    """One line with state, time, metric, object and region; only if somebody reads it."""
+    caplog.set_level(logging.INFO)
+    body = {
+        "alarmStatus": "0",
+        "recoverTime": "2026-11-30 10:00:00",
+        "alarmObjInfo": {"dimensions": {"objName": "web-1"}},
+        "alarmPolicyInfo": {"conditions": {"metricName": "cpu_usage"}},
+    }
+    correct_receiver(post(json.dumps(body).encode()))
+    assert caplog.messages == ["resolved at 2026-11-30 10:00:00+08:00: 'cpu_usage' of 'web-1' in 'all regions'"]
+    caplog.set_level(logging.WARNING)
+    correct_receiver(post(json.dumps(body).encode()))
+    assert len(caplog.messages) == 1

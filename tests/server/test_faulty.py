@@ -38,7 +38,7 @@ class FaultyServerRun:
         """Record the request."""
         self.recorded.append((received.body.decode(), fault.text if fault else None, reply.status if reply else None))
 
-    def ended(self, _request: ReceivedRequest) -> None:
+    def ended(self) -> None:
         """Count the finished request."""
         self.over += 1
 

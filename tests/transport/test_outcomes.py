@@ -228,6 +228,7 @@ def test_every_status_of_a_final_answer_is_recorded() -> None:
     assert [attempt.outcome for attempt in attempts] == [Outcome.from_status(status) for status in statuses]
 
 
+@pytest.mark.proof
 def test_a_thousand_at_once_are_all_answered() -> None:
     """Each on a connection of its own."""
 
