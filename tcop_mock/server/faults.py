@@ -357,6 +357,7 @@ class FaultyHttpServer(HttpServer):
         on_request: called for each request with the fault and the reply (``None``: no reply), before it is sent.
         on_done: called for each request after its reply was written or the connection was closed.
         commit: called for a batch of requests before their replies are sent; an ``OSError`` closes their connections.
+        on_fault_ended: called with each request after its faulty reply was written or the connection was closed.
         options: options of :class:`HttpServer`.
     """
 
@@ -368,6 +369,7 @@ class FaultyHttpServer(HttpServer):
         on_done: Callable[[], None] = lambda: None,
         commit: Callable[[], None] = lambda: None,
         *,
+        on_fault_ended: Callable[[ReceivedRequest], object] = id,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **options: Any,  # noqa: ANN401 - Sink's own
     ) -> None:
@@ -375,6 +377,7 @@ class FaultyHttpServer(HttpServer):
         self.reads_plain_requests = plan.is_empty
         self._plan, self._on_request, self._sleep = plan, on_request, sleep
         self._on_sent, self._commit = on_done, commit  # type: ignore[method-assign]  # they have the same signatures
+        self._on_fault_ended = on_fault_ended
         self._request_count = 0
         self._started_s = self._clock()
 
@@ -403,6 +406,7 @@ class FaultyHttpServer(HttpServer):
             await self._write_faulty(fault, reply, serialize, writer)
         finally:
             self._on_sent()
+            self._on_fault_ended(request)
 
     async def _write_faulty(
         self, fault: Fault, reply: Reply, serialize: Callable[[Reply], bytes], writer: ByteWriter
