@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of
+from tcop_mock.contract.clauses import EFFECT_SCENARIOS, PROCESS_CALLBACKS, assertion_of
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.domain.contract import Level, MissingPrerequisite, Phase, Prerequisite
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials, Target
 
-EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
+EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS, Phase.CRASHES})
 """Phases whose clauses look at effects."""
 
 _ANSWER_TIME = frozenset({"answered_in_time", "within_share_of_deadline"})
@@ -114,7 +114,7 @@ def _is_about_parsed_bodies(clause: Clause) -> bool:
 
 def is_about_timing(clause: Clause) -> bool:
     """Return whether a clause is about response times, so that it is judged even if each response is late."""
-    return clause.builder.name != EFFECT_SCENARIOS and any(
+    return clause.builder.name not in {EFFECT_SCENARIOS, PROCESS_CALLBACKS} and any(
         assertion_of(invocation).is_about_timing for invocation in clause.assertions
     )
 

@@ -33,6 +33,7 @@ from tcop_mock.contract.patience import PatientTransport
 from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
 from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_answer_time, is_about_timing
 from tcop_mock.contract.preflight import MAX_SIDE_BY_SIDE, CredentialsRejectedError, Preflight, run_preflight
+from tcop_mock.contract.process_runner import ProcessRunner
 from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.repetition import Repeater
 from tcop_mock.contract.reproduce import ReproductionContext
@@ -68,13 +69,19 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.server.downstream import ReceivedMessage
 
-    ClauseRunner: TypeAlias = RequestRunner | EffectRunner
+    ClauseRunner: TypeAlias = RequestRunner | EffectRunner | ProcessRunner
 
 
 _SPARE_REQUESTS = 12
 _REQUESTS_PER_STEP = 10
 _PREFLIGHT_CODE, _CONTROL_CODE, _TRIAL_CODE = "TCM000", "TCM001", "TCM002"
-_NEVER_RERUN_PHASES = EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
+_NEVER_RERUN_PHASES = EFFECT_PHASES | {
+    Phase.FINAL,
+    Phase.DEEP_NESTING,
+    Phase.SLOW_SENDER,
+    Phase.BURST,
+    Phase.PROCESS,
+}
 """Phases whose clauses are not run a second time."""
 _LIVENESS_CHECK_PHASES = frozenset({Phase.MALFORMED_INPUT, Phase.DEEP_NESTING})
 _PHASES_AFTER_ABUSE = frozenset({Phase.SLOW_SENDER, Phase.BURST, Phase.AUTH})
@@ -89,6 +96,8 @@ _ALIVE_CODE = "TCM409"
 _LIVENESS_ATTEMPTS = 2
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 _MISREADING_CODE = "TCM203"
+_PHASES_IN_TURN = frozenset({Phase.CRASHES, Phase.PROCESS})
+"""Phases whose clauses run one after the other."""
 _MISREAD = "the receiver rejects the right credentials (TCM203)"
 _LATE_BODY = "too slow: the answer to a plain callback does not end inside the deadline (TCM102)"
 _OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
@@ -275,7 +284,7 @@ class ContractRun:
                     yield event
             async for run_event in self._run_phase(
                 self._pending_clauses(phase),
-                observation.runner if observation and phase in EFFECT_PHASES else parallel_runner,
+                self._runner(phase, parallel_runner, observation),
                 None if phase in _NEVER_RERUN_PHASES else sequential_runner,
                 phase_deadline,
             ):
@@ -291,6 +300,19 @@ class ContractRun:
         return RequestSlots(
             preflight.in_flight, MAX_SIDE_BY_SIDE, self._patient.late_s, None if is_bounded else is_answered
         )
+
+    def _runner(
+        self, phase: Phase, request_runner: RequestRunner, observation: EffectObservation | None
+    ) -> ClauseRunner:
+        """Return what runs the clauses of a phase."""
+        receiver = self.plan.observation.receiver
+        if observation and phase in EFFECT_PHASES:
+            return observation.runner
+        if receiver and phase is Phase.PROCESS:
+            return ProcessRunner(
+                receiver, self.transport, self.clock, self.sleep, request_runner.deadline_s, request_runner.in_flight
+            )
+        return request_runner
 
     def _with_refusals(self, result: ClauseResult) -> ClauseResult:
         """Return the result of a clause about a service with all that the service refused in the whole run."""
@@ -512,7 +534,10 @@ class ContractRun:
                 record(clause, outcome)
 
         async def run_all() -> None:
-            await asyncio.gather(*map(run_one, clauses))
+            in_turn = [clause for clause in clauses if clause.phase in _PHASES_IN_TURN]
+            for clause in in_turn:
+                await run_one(clause)
+            await asyncio.gather(*(run_one(clause) for clause in clauses if clause not in in_turn))
             for clause in clauses:
                 if clause.code in parallel_outcomes and sequential_runner:
                     parallel_outcome = parallel_outcomes[clause.code]

@@ -25,6 +25,7 @@ from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 from tcop_mock.reports.text import MAX_REASON_CHARS, clause_label, count_summary, one_line, overall_sentence, pluralize
 from tcop_mock.testing.options import test_id, test_seed
 from tcop_mock.testing.report_collector import report_collector
+from tcop_mock.testing.run import started_receiver
 from tcop_mock.testing.senders import require_asyncio
 from tcop_mock.testing.settings import baseline_filter, settings_of
 from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error, usage_errors_as_failures
@@ -51,7 +52,8 @@ _PYTEST_TEXTS = {
     Prerequisite.OBSERVER: "needs observer: override the fixture tcop_observer to show what the receiver did",
     Prerequisite.DOWNSTREAM: "needs downstream: `tcop-mock check --downstream` plays it",
     Prerequisite.OPEN_INCIDENTS: "needs to see what is open: return it as `open` from the fixture tcop_observer",
-    Prerequisite.RESTART: "needs restart: `tcop-mock check --restart-cmd` plays it",
+    Prerequisite.RESTART: "needs restart: start the receiver with the fixture tcop_run",
+    Prerequisite.RUN: "needs run: start the receiver with the fixture tcop_run",
     Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` plays it",
     Prerequisite.HTTP_REQUESTS: "needs http: tcop_target is a callable that gets callbacks as trees",
     Prerequisite.PARALLEL_CALLS: (
@@ -281,6 +283,7 @@ class Contract:
         if not clauses:
             usage_error(f"{node.nodeid}: --tcop-skip leaves no clause to judge")
         skipped = {code: f"left out by the test: {reason}" for code, reason in reasons.items()}
+        receiver = started_receiver(self._target.target)
         check = CheckPlan(
             self._target.target,
             self._catalog,
@@ -289,7 +292,12 @@ class Contract:
             test_seed(node, settings.seed),
             wait_s=wait_s,
             max_time_s=max_time_s,
-            observation=ObservationConfig(self._observer, effect_timeout_s=effect_timeout_s),
+            observation=ObservationConfig(
+                self._observer,
+                restart=receiver.restart if receiver else None,
+                effect_timeout_s=effect_timeout_s,
+                receiver=receiver,
+            ),
             takes_parsed_body=self._target.takes_parsed_body,
             fail_on=settings.fail_on,
         )

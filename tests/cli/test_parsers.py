@@ -54,6 +54,7 @@ def _failed(done: CommandResult) -> dict[str, list[str]]:
     return {row["code"]: [finding["title"] for finding in row["findings"]] for row in rows}
 
 
+@pytest.mark.proof
 def test_a_parser_that_takes_all_keeps_the_contract_of_bodies(tcop: RunCommand, module: str) -> None:
     """Clauses about payloads pass; whatever needs a receiver is not run, and says so."""
     done = tcop("check", "--model", f"{module}:careful", "--json", "--seed", "7")
@@ -89,6 +90,7 @@ def test_a_parser_that_hangs_is_told_as_late(tcop: RunCommand, module: str, monk
     assert json.loads(Path("r.json").read_text(encoding="utf-8")) == done.document
 
 
+@pytest.mark.proof
 def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: RunCommand, module: str) -> None:
     """What is refused is told once for each reason, with the exception, and with how it is seen again."""
     done = tcop("check", "--model", f"{module}:parse", "--json", "--seed", "7")

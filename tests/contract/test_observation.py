@@ -33,6 +33,7 @@ ACKED = Attempt(Outcome.ACKED, intended_s=0.0, started_s=0.0, ended_s=0.1, statu
         (Prerequisite.WECOM, ObservationConfig(), Prerequisite.OBSERVER),
         (Prerequisite.WECOM, ObservationConfig(observer=OBSERVER), Prerequisite.DOWNSTREAM),
         (Prerequisite.RESTART, ObservationConfig(observer=OBSERVER), Prerequisite.RESTART),
+        (Prerequisite.RUN, ObservationConfig(observer=OBSERVER), Prerequisite.RUN),
         (Prerequisite.OBSERVER, ObservationConfig(observer=OBSERVER), None),
         (Prerequisite.WECOM, ObservationConfig(downstream=DownstreamRecorder()), None),
         (Prerequisite.AUTH, ObservationConfig(), None),

@@ -447,6 +447,7 @@ def test_a_paced_run_sends_one_request_after_the_other() -> None:
         assert reason_text(results[code]) == "needs many requests at once, and --pace sends one after the other"
 
 
+@pytest.mark.proof
 def test_a_run_builds_the_requests_of_a_clause_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The requests of each clause are built once, also for a finding, and once more for its rerun."""
     built: list[str] = []
