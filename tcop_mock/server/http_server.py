@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from types import TracebackType
 
-_BACKLOG = 1024  # bursts connect at once; Linux limits it to net.core.somaxconn
+_BACKLOG = 4096  # bursts connect at once; Linux limits it to net.core.somaxconn
 _READ_BYTES = 65_536
 _LINGER_S = 1.0  # how long a client may continue to send after our last response
 _MAX_REPLY_HEADS = 256
@@ -243,6 +243,11 @@ class HttpServer:
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         serve = partial(self._serve_handed_over, handed_over)
         self._start(self._serve_by(serve, reader, writer), writer).add_done_callback(lambda _: handed_over.close())
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open."""
+        return len(self._plain_connections) + len(self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:  # accepted while the server was closing

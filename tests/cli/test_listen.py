@@ -265,13 +265,17 @@ def test_a_flood_is_recorded_in_batches_and_printed_whole(
     RECORD.validate(records[-1])
 
 
-def test_a_batch_does_not_wait_for_many_new_shapes(capfd: pytest.CaptureFixture[str]) -> None:
-    """After 10 ms of a batch no more bodies are validated; those of the next batch are."""
+@pytest.mark.parametrize("connections, shown", [(8, 10), (9, 1)])
+def test_many_senders_do_not_wait_for_bodies_to_be_validated(
+    connections: int, shown: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After each validation there is a pause, unless so few are connected that they can wait."""
     feed = Feed()
-    feed.listener.clock = itertools.count(0.0, 0.004).__next__
-    feed.receive(10, 10)
-    assert [line.count("POST") for line in capfd.readouterr().out.splitlines()].count(1) == 6
-    assert feed.listener.unshown == 14
+    feed.listener._connections = lambda: connections
+    feed.listener.clock = itertools.count(0.0, 0.01).__next__
+    feed.receive(10)
+    assert "".join(capfd.readouterr().out).count("POST") == shown
+    assert feed.listener.unshown == 10 - shown
 
 
 def test_it_listens_outside_the_main_thread(tcop: RunCommand) -> None:
