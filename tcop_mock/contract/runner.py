@@ -89,8 +89,8 @@ _PHASES_BEFORE_ABUSE = frozenset({Phase.MAIN, Phase.EFFECTS, Phase.SLOW_EFFECTS}
 _PHASES_OF_LATE_ANSWERS = EFFECT_PHASES | {Phase.BURST}
 """Phases in which correct receivers may answer late: they call a service that hangs, or have too much to do."""
 _PHASES_OF_REQUESTS = frozenset(Phase) - EFFECT_PHASES - {Phase.MAIN}
-_AFTER_MAIN_DEADLINES = 3.0
-"""So much time is left for the phases after the first one, as the burst."""
+_AFTER_MAIN_DEADLINES, _AFTER_MAIN_ANSWERS = 3.0, 200
+"""So much time is left for the phases after the first one, as the burst: that of some deadlines, or of some answers."""
 _ALIVE_CODE = "TCM409"
 """The clause that reports that a receiver no longer answers after malformed bodies."""
 _LIVENESS_ATTEMPTS = 2
@@ -264,7 +264,11 @@ class ContractRun:
             unrunnable: list[ClauseResult] = []
             phase_deadline = deadline
             if phase is Phase.MAIN and self._pending_clauses(*_PHASES_OF_REQUESTS):
-                phase_deadline -= min(_AFTER_MAIN_DEADLINES * preflight.deadline_s, (deadline - self.clock()) / 2)
+                phase_deadline -= min(
+                    _AFTER_MAIN_DEADLINES * preflight.deadline_s,
+                    _AFTER_MAIN_ANSWERS * preflight.attempt.duration_s,
+                    (deadline - self.clock()) / 2,
+                )
             self._patient.is_counting = phase not in _PHASES_OF_LATE_ANSWERS
             try:
                 async with asyncio.timeout(deadline - self.clock()):
