@@ -14,6 +14,7 @@ from virtual_time import run_in_virtual_time
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.contract.builders import process_callbacks
 from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clause_outcome import ClauseOutcome
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.output_leaks import OutputLeaks
 from tcop_mock.contract.process_assertions import numbered
@@ -25,8 +26,6 @@ from tcop_mock.process.system import ProcessSize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-
-    from tcop_mock.contract.clause_outcome import ClauseOutcome
 
 KIB = 1024
 CREDENTIALS = Credentials(Secret("tcop"), Secret("hunter2"))
@@ -221,3 +220,11 @@ def test_each_callback_is_another_alarm() -> None:
     request = CaseFactory(CATALOG, Generator(7), "TCM704").plain_case().request
     bodies = {numbered(request, number).body for number in range(100)}
     assert (len(bodies), {len(body) for body in bodies}) == (100, {len(request.body)})
+
+
+def test_a_clause_that_is_cut_short_has_no_result() -> None:
+    """What a process does within half of the time proves nothing."""
+    outcome = ProcessRunner.outcome_so_far(
+        load_clauses()[0], process_callbacks(CaseFactory(CATALOG, Generator(7), "X"))
+    )
+    assert outcome == ClauseOutcome()
