@@ -48,14 +48,15 @@ wheel: .venv/.dev ## Build the source archive and, from it, the wheel: dist/
 	rm -rf dist
 	.venv/bin/python -m build --no-isolation
 
-bench: .venv/.dev ## Run the benchmarks
-	set -e; for benchmark in benchmarks/*.py; do .venv/bin/python $$benchmark; done
+bench: .venv/.dev ## Run the benchmarks: tables of ratios to named peers, in some five minutes
+	@.venv/bin/python benchmarks/run.py
 
 pools: .venv/.dev ## Draw the pools of names anew
 	.venv/bin/python scripts/pools.py
 
 docs: .venv/.dev ## Write the generated pages of docs/ anew and build the site: build/site
 	.venv/bin/python scripts/pictures.py --screenshots
+	.venv/bin/python scripts/console_pictures.py
 	.venv/bin/python scripts/generated.py
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 

@@ -33,7 +33,7 @@ from tcop_mock.callbacks.plausibility import implausible_ids, implausible_times,
 from tcop_mock.callbacks.strict_json import Issue, ParsedBody, parse_body, path_of
 from tcop_mock.callbacks.template_body import TemplateBody, find_template_body
 from tcop_mock.catalog.profiles import load_profile, load_profiles
-from tcop_mock.catalog.schema_errors import KEY_PRESENCE_RULES, iter_violations, short_repr, validator
+from tcop_mock.catalog.schema_errors import KEY_PRESENCE_RULES, SchemaChecker, short_repr
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.callback_view import CallbackView, state_of
 from tcop_mock.domain.shape import AlarmKind
@@ -41,7 +41,7 @@ from tcop_mock.domain.shape import AlarmKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tcop_mock.catalog.schema_errors import Checker, SchemaViolation
+    from tcop_mock.catalog.schema_errors import SchemaViolation
     from tcop_mock.domain.alarm import WireFormat
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.shape import Shape
@@ -104,7 +104,7 @@ class CallbackValidator:
         self._accept_validator = cache(self._make_accept_validator)
         self._printed_validator = cache(self._make_printed_validator)
         self._schema_paths = cache(self._find_documented_paths)
-        self._open_validator = cache(lambda kind: validator(inline_refs(open_schema(kind))))
+        self._open_validator = cache(lambda kind: SchemaChecker(inline_refs(open_schema(kind))))
 
     def validate(self, raw: bytes) -> ValidationResult:
         """Validate the bytes of a body. Never raises."""
@@ -143,10 +143,10 @@ class CallbackValidator:
         shape = shapes[0] if shapes else None
         if shape is None or (generation.form is Form.CLOUDEVENTS and shape.cloud_event is None):
             open_kind = _open_kind(classification.kind, generation.form)
-            problems = _cap(map(_issue, iter_violations(self._open_validator(open_kind), tree)))
+            problems = _cap(map(_issue, self._open_validator(open_kind).violations(tree)))
             deviations: tuple[Issue, ...] = () if shape else (_unknown_product(classification, tree),)
         else:
-            problems = _cap(map(_issue, iter_violations(self._accept_validator(shape.id), tree)))
+            problems = _cap(map(_issue, self._accept_validator(shape.id).violations(tree)))
             deviations = (*_cap(self._deviations(shape, generation, tree)), *implausible_values(shape, tree))
         deviations = (*deviations, *implausible_times(tree), *implausible_ids(tree))
         return ValidationResult(
@@ -168,11 +168,11 @@ class CallbackValidator:
         form = Form.EVENTBRIDGE if kind == EVENTBRIDGE else find_event_form(tree)
         return Generation(self._event_profile, form)
 
-    def _make_accept_validator(self, shape_id: str) -> Checker:
-        return validator(inline_refs(accept_schema(self._shapes[shape_id])))
+    def _make_accept_validator(self, shape_id: str) -> SchemaChecker:
+        return SchemaChecker(inline_refs(accept_schema(self._shapes[shape_id])))
 
-    def _make_printed_validator(self, shape_id: str, form: Form, wire: WireFormat) -> Checker:
-        return validator(documented_schema(self._shapes[shape_id], form, wire))
+    def _make_printed_validator(self, shape_id: str, form: Form, wire: WireFormat) -> SchemaChecker:
+        return SchemaChecker(documented_schema(self._shapes[shape_id], form, wire))
 
     def _find_documented_paths(self, shape_id: str, form: Form, wire: WireFormat) -> frozenset[str]:
         return frozenset(_schema_paths(documented_schema(self._shapes[shape_id], form, wire)))
@@ -187,9 +187,9 @@ class CallbackValidator:
         profile, form = generation
         is_observed = form is Form.OBSERVED
         printed_validator = self._printed_validator(shape.id, form, profile.wire_format)
-        undocumented = self._undocumented_paths(shape.id, profile.wire_format)
+        undocumented = self._undocumented_paths(shape.id, profile.wire_format) if is_observed else frozenset()
         policy = CallbackView(tree).policy
-        for violation in iter_violations(printed_validator, tree):
+        for violation in printed_validator.violations(tree):
             path, key = path_of(violation.path), str(violation.path[-1]) if violation.path else ""
             if violation.rule == "required":
                 if not (is_observed and path in undocumented) and not (path in TIME_FIELDS and path in policy):

@@ -1,4 +1,9 @@
-"""The work of listen: receive requests, print and record them, and fail on demand."""
+"""The work of listen: receive requests, print and record them, and fail on demand.
+
+What arrives in one turn of the event loop is recorded in one write and printed in one, before its responses. To stay
+faster than the senders, ``listen`` shows and validates all requests of a burst and then as many as a person can read;
+the others are recorded and counted.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import click
+from typing import TYPE_CHECKING, Protocol
 
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import read_text, resolve_secret
@@ -20,44 +23,103 @@ from tcop_mock.cli.stdout import silence_stdout
 from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import VERSION
-from tcop_mock.reports.recording import Recording, make_record, record_lines
+from tcop_mock.reports.recording import Record, Recording
 from tcop_mock.reports.text import pluralize
 from tcop_mock.server.demo_receivers import with_basic_auth
 from tcop_mock.server.faults import FaultPlan, FaultyHttpServer, parse_fault, parse_script
 from tcop_mock.server.stubs import StubServices
+from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.receive_options import ReceiveOptions
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.http_server import ReceivedRequest, Reply
+    from tcop_mock.server.messages import ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
+_HINT = "too many came at once; tcop-mock validate reads a recording"
 _TOO_FEW = 1
 _MAX_UNREADABLE_LINES = 20
+_MAX_BURST = 500
+_SHOWN_PER_S = 20
+_FEW_CONNECTIONS = 8
+_PAUSE_FACTOR = 20
+"""With more connections, so many times as long as it took to validate a body, none is validated. The first body of a
+shape takes a hundred times as long as another, and all senders would wait for it."""
 
 
 def listen(  # noqa: PLR0913 - one parameter an option
     *,
     host: str,
     port: int,
-    service: str,
-    auth: str | None,
-    faults: tuple[str, ...],
-    fault_file: str | None,
-    record: str | None,
+    receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
+    has_page: bool,
     common: CommonOptions,
 ) -> int:
     """Receive requests until the count, the time limit or a signal; return the exit code."""
-    script = parse_script(read_text(fault_file), f"--fault-file {fault_file}") if fault_file else []
-    plan = FaultPlan([parse_fault(text) for text in faults], script, common.seed)
-    with _open_recording(record) as recording:
-        listener = Listener(common, StubServices(service), _credentials(auth), recording, count)
+    if has_page:
+        from tcop_mock.cli.console import listen_with_page  # noqa: PLC0415 - it needs an extra, and imports this module
+
+        return listen_with_page(
+            host=host, port=port, receiving=receiving, count=count, max_time_s=max_time_s, common=common
+        )
+    plan = fault_plan(receiving, common)
+    with open_listener(receiving, common, count=count) as listener:
         asyncio.run(listener.listen(host, port, plan, max_time_s))
     return listener.exit_code()
+
+
+class RequestObserver(Protocol):
+    """Gets what a listener receives."""
+
+    def received(self, record: Record, reply: Reply | None) -> None:
+        """Take a request before its response, which is ``None`` if a fault sends none."""
+        ...
+
+    def committed(self) -> None:
+        """Take note that the responses without a fault are sent now."""
+        ...
+
+    def answered(self, request: ReceivedRequest) -> None:
+        """Take note that a response with a fault was written, or its connection closed."""
+        ...
+
+
+@contextlib.contextmanager
+def open_listener(
+    receiving: ReceiveOptions,
+    common: CommonOptions,
+    *,
+    count: int | None = None,
+    observer: RequestObserver | None = None,
+    prints: bool = True,
+) -> Iterator[Listener]:
+    """Yield the listener of some options; its recording is open meanwhile.
+
+    Raises:
+        UsageError: the recording cannot be written, or an option is invalid.
+    """
+    if receiving.fsync and receiving.record is None:
+        raise UsageError("--fsync: write --record FILE, too; it waits until the disk has the records")
+    with _open_recording(receiving.record, is_synced=receiving.fsync) as recording:
+        stubs, credentials = StubServices(receiving.service), _credentials(receiving.auth)
+        yield Listener(common, stubs, credentials, recording, count, observer=observer, prints=prints)
+
+
+def fault_plan(receiving: ReceiveOptions, common: CommonOptions) -> FaultPlan:
+    """Return the plan of ``--fault`` and ``--fault-file``.
+
+    Raises:
+        UsageError: a fault is invalid, or the file cannot be read.
+    """
+    file = receiving.fault_file
+    script = parse_script(read_text(file), f"--fault-file {file}") if file else []
+    return FaultPlan([parse_fault(text) for text in receiving.faults], script, common.seed)
 
 
 @dataclass(slots=True)
@@ -70,6 +132,9 @@ class Listener:
         credentials: credentials that requests need.
         recording: file that keeps each request.
         count: number of requests after which to stop.
+        clock: seconds; for the number of requests that are shown.
+        observer: gets each request.
+        prints: whether each request is printed.
     """
 
     common: CommonOptions
@@ -77,10 +142,25 @@ class Listener:
     credentials: Credentials | None
     recording: Recording | None
     count: int | None
+    clock: Callable[[], float] = monotonic_s
+    observer: RequestObserver | None = None
+    prints: bool = True
     received: int = 0
     unreadable: int = 0
+    unshown: int = 0
+    """Requests that were neither shown nor validated, because too many came."""
     _answered: int = 0
     _note: str = ""
+    _lines: list[str] = field(default_factory=list, repr=False)
+    _records: list[str] = field(default_factory=list, repr=False)
+    _allowance: float = _MAX_BURST
+    _refilled_s: float = 0.0
+    _told_unshown: int = 0
+    _told_s: float = 0.0
+    _connections: Callable[[], int] = field(default=lambda: 0, repr=False)
+    _pause_ends_s: float = 0.0
+    _batch_size: int = 0
+    _received_at: str = ""
     _problem: OSError | None = None
     _judge: CallbackValidator = field(init=False, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -89,26 +169,41 @@ class Listener:
         self._judge = CallbackValidator(self.common.catalog(), self.common.given_profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
-        """Listen until the count, the time limit or a signal."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
-                loop.add_signal_handler(number, self._stop.set)
-        handler = with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer
+        """Listen until the count, the time limit or a signal; print the address first."""
+        self.stop_on_signals()
+        async with self.server(host, port, plan) as sink:
+            line = json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url
+            self._print(f"{line}\n")
+            await self.wait(max_time_s)
+
+    def server(self, host: str, port: int, plan: FaultPlan) -> FaultyHttpServer:
+        """Return the server, which listens inside ``async with``."""
         server = FaultyHttpServer(
-            handler,
+            with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer,
             plan,
             self._record,
             self._count_answer,
+            self._commit,
+            on_fault_ended=self.observer.answered if self.observer else id,
             host=host,
             port=port,
             on_unreadable=self.count_unreadable,
         )
-        async with server as sink:
-            self._print(json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max_time_s):
-                    await self._stop.wait()
+        self._connections = lambda: server.connection_count
+        return server
+
+    def stop_on_signals(self) -> None:
+        """End :meth:`wait` at Ctrl-C and SIGTERM."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
+                loop.add_signal_handler(number, self._stop.set)
+
+    async def wait(self, max_time_s: float | None = None) -> None:
+        """Wait for the count, the time limit or a signal."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max_time_s):
+                await self._stop.wait()
 
     def exit_code(self) -> int:
         """Return the exit code.
@@ -119,7 +214,8 @@ class Listener:
         if self._problem is not None:
             raise UsageError(f"--record cannot be written: {self._problem.strerror}; the last request got no response")
         unreadable = f", {self.unreadable} could not be read" if self.unreadable else ""
-        self.common.info(f"{pluralize(self.received, 'request')} received{unreadable}")
+        unshown = f", {self.unshown} not shown and not validated ({_HINT})" if self.unshown else ""
+        self.common.info(f"{pluralize(self.received, 'request')} received{unreadable}{unshown}")
         return _TOO_FEW if self.count is not None and self.received < self.count else 0
 
     def _answer(self, received: ReceivedRequest) -> Reply:
@@ -128,32 +224,76 @@ class Listener:
         return answered.reply
 
     def _record(self, received: ReceivedRequest, fault: Fault | None, reply: Reply | None) -> None:
-        """Record and print a request, before its response: what is acknowledged is on disk."""
+        """Note the record and the lines of a request; see ``_commit``."""
         self.received += 1
         note, self._note = self._note, ""
         service = self.stubs.service_of(received.path)
-        verdict = self._judge.validate(received.body) if service == "webhook" and received.method == "POST" else None
-        record = make_record(
-            received=received,
-            received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        is_shown = self._is_shown()
+        is_callback = service == "webhook" and received.method == "POST"
+        record = Record(
+            request=received,
+            received_at=self._received_at,
             auth=self._auth(received),
             service=service,
             status=reply.status if reply else None,
             fault=fault.text if fault else None,
-            service_note=note,
-            result=verdict,
+            note=note,
+            result=self._validate(received.body) if is_shown and is_callback else None,
         )
-        if self.recording:
-            self._save(self.recording, record)
-        if self.common.as_json:
-            self._print(json.dumps(record, ensure_ascii=False))
-        else:
-            for line in record_lines(record, verdict, quiet=self.common.quiet):
-                self._print(line)
+        if self.recording or self.common.as_json:
+            self._records.append(record.to_json())
+        if self.observer is not None:
+            self.observer.received(record, reply)
+        if is_shown and not self.common.as_json:
+            self._lines += self._unshown_lines()
+            self._lines += (f"{line}\n" for line in record.lines(quiet=self.common.quiet))
 
-    def _save(self, recording: Recording, record: dict[str, object]) -> None:
+    def _validate(self, body: bytes) -> ValidationResult:
+        began_s = self.clock()
+        result = self._judge.validate(body)
+        ended_s = self.clock()
+        self._pause_ends_s = ended_s + _PAUSE_FACTOR * (ended_s - began_s)
+        return result
+
+    def _is_shown(self) -> bool:
+        """Return whether a request is shown and validated: all of a burst, then so many a second."""
+        now_s = self.clock()
+        if not self._batch_size:
+            self._received_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._batch_size += 1
+        self._allowance = min(_MAX_BURST, self._allowance + (now_s - self._refilled_s) * _SHOWN_PER_S)
+        self._refilled_s = now_s
+        is_paused = now_s < self._pause_ends_s and self._connections() > _FEW_CONNECTIONS
+        if self._allowance < 1 or is_paused:
+            self.unshown += 1
+            return False
+        self._allowance -= 1
+        return True
+
+    def _unshown_lines(self) -> list[str]:
+        """Return the line about requests that were not shown, once a second."""
+        count = self.unshown - self._told_unshown
+        if not count or self._refilled_s - self._told_s < 1:
+            return []
+        self._told_unshown, self._told_s = self.unshown, self._refilled_s
+        return [f"  … {pluralize(count, 'request')} more, not shown\n"]
+
+    def _commit(self) -> None:
+        """Record and print what arrived, before its responses: what is acknowledged is in the file."""
+        self._batch_size = 0
+        records, self._records = "".join(self._records), []
+        lines, self._lines = "".join(self._lines), []
+        if self.recording and records:
+            self._save(self.recording, records)
+        shown = records if self.common.as_json else lines
+        if shown and self.prints:
+            self._print(shown)
+        if self.observer is not None:
+            self.observer.committed()
+
+    def _save(self, recording: Recording, records: str) -> None:
         try:
-            recording.add(record)
+            recording.write(records)
         except OSError as problem:
             self._problem = problem
             self._stop.set()
@@ -179,9 +319,9 @@ class Listener:
         if self.unreadable <= _MAX_UNREADABLE_LINES:
             self.common.info(f"warning: {reason}")
 
-    def _print(self, line: str) -> None:
+    def _print(self, text: str) -> None:
         try:
-            click.echo(line)
+            sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader left; without a recording nothing is left to do
             silence_stdout()
@@ -190,12 +330,12 @@ class Listener:
 
 
 @contextlib.contextmanager
-def _open_recording(name: str | None) -> Iterator[Recording | None]:
+def _open_recording(name: str | None, *, is_synced: bool) -> Iterator[Recording | None]:
     if name is None:
         yield None
         return
     try:
-        recording = Recording(Path(name))
+        recording = Recording(Path(name), is_synced=is_synced)
     except OSError as problem:
         raise UsageError(f"--record {name!r} cannot be written: {problem.strerror}") from None
     with contextlib.closing(recording):

@@ -21,7 +21,7 @@ from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.contract.preflight import raise_if_no_http, raise_if_unusable
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.delivery import OutgoingRequest
-from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ScheduledCallback
+from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ObjectiveStatus, ScheduledCallback
 from tcop_mock.domain.load_summary import LoadFinished, LoadResult
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
-_BROKEN = 1
+_BROKEN, _NOT_JUDGED = 1, 3
 
 
 def run_load_command(  # noqa: PLR0913 - one parameter an option
@@ -87,6 +87,7 @@ def run_load_command(  # noqa: PLR0913 - one parameter an option
         loop=loop,
         schedule=script,
         on_delivery=ledger if records_deliveries else None,
+        probes=1,
     )
     try:
         ledger(preflight(plan, BodyRenderer(generator, shape).body(0)))
@@ -125,7 +126,10 @@ def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) 
         write_report(file.path, render_load(file.format_name, result))
     if result.summary.interrupted:
         return INTERRUPTED
-    return 0 if result.summary.acked and all(one.is_met for one in result.objectives) else _BROKEN
+    statuses = {one.status for one in result.objectives}
+    if not result.summary.acked or ObjectiveStatus.BROKEN in statuses:
+        return _BROKEN
+    return _NOT_JUDGED if ObjectiveStatus.NOT_JUDGED in statuses else 0
 
 
 def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:

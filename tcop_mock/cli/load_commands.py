@@ -94,11 +94,9 @@ _load_options = with_options(
             "--max-inflight",
             group=_LIMITS,
             type=click.IntRange(min=1),
-            default=1000,
-            show_default=True,
             metavar="N",
-            help="Maximum number of requests under way. Callbacks beyond it start late, and are dropped when they "
-            "have waited longer than the deadline.",
+            help="Maximum number of requests under way. Callbacks beyond it start late; those of a rate are dropped "
+            "when they have waited longer than the deadline.  [default: 1000; for --scenario, as many as it can need]",
         ),
         option(
             "--max-rate",

@@ -14,6 +14,7 @@ from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
 from tcop_mock.errors import UsageError
 from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
 from tcop_mock.load.schedule import expected_count
+from tcop_mock.load.timer import max_connections
 from tcop_mock.reports.text import pluralize
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
     from tcop_mock.domain.load import Schedule
     from tcop_mock.domain.target import Target
+    from tcop_mock.load.scenario import ScenarioSize
 
 _DEFAULT_RATE, _DEFAULT_S = 50.0, 10.0
 _RATE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(?:/?(s|m|min|h))?")
@@ -34,6 +36,7 @@ _KEPT_ALIVE = (
     "(no page says whether TCOP's are)"
 )
 _WEIGHT = re.compile(r"\d+(?:\.\d+)?|\.\d+")
+_MAX_INFLIGHT = 1000
 _IDLE_S = 1.0
 """A longer period without requests is skipped."""
 _PREPARED = 20_000
@@ -66,7 +69,7 @@ def _base_plan(options: LoadOptions, target: Target, common: CommonOptions) -> L
         profile=common.profile.name,
         seed=common.seed,
         count=options.count,
-        max_inflight=options.max_inflight,
+        max_inflight=options.max_inflight or _MAX_INFLIGHT,
         warm_up_s=options.warm_up,
         workers=options.workers,
         insecure=options.insecure,
@@ -199,9 +202,19 @@ def build_storm_plan(
         duration_s=options.duration,
         time_scale=scale,
         max_idle_s=_IDLE_S,
+        max_inflight=options.max_inflight or _storm_inflight(extent, base.rules.timeout_s),
         title=f"{scenario.name}, {much}{scaled}",
         assumptions=(*base.assumptions, *scenario.assumptions),
     )
+
+
+def _storm_inflight(extent: ScenarioSize, timeout_s: float) -> int:
+    """Return the number of requests under way that a storm can need, as far as this machine allows.
+
+    A notification has one request under way at a time, and each request ends within its deadline.
+    """
+    due_in_deadline = extent.peak_per_second * (math.ceil(timeout_s) + 1)
+    return max(_MAX_INFLIGHT, min(extent.notifications, due_in_deadline, max_connections()))
 
 
 def prepare_script(storm: ScenarioSchedule, scale: float, count: int | None) -> Schedule:

@@ -187,7 +187,7 @@ class LoadOptions:
     duration: float | None
     count: int | None
     warm_up: float
-    max_inflight: int
+    max_inflight: int | None
     mixes: tuple[str, ...]
     headers: tuple[str, ...]
     timeout: float | None

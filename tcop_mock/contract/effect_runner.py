@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from tcop_mock.contract.assertions import TOO_SLOW
 from tcop_mock.contract.builders_effects import sent_values
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.effect_assertions import (
@@ -230,6 +231,8 @@ class EffectRunner:
                 self.downstream.inject_fault(tokens, DOWNSTREAM_FAULTS[step.downstream_fault])
             )
         attempts = await self._send_step(step)
+        if any(attempt.detail == TOO_SLOW for attempt in attempts):
+            return ScenarioProblem(TOO_SLOW)
         if fault:
             await self._wait_until_met(fault, attempts, until_accepted=step.fault_steps == 1)
             if step.fault_steps == 1:

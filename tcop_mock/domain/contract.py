@@ -65,6 +65,7 @@ class Prerequisite(StrEnum):
     TCOP_BODIES = "tcop-bodies"
     """The run sends TCOP's own bodies, not those of a template."""
     PARALLEL_REQUESTS = "parallel-requests"
+    REQUESTS_AT_ONCE = "requests-at-once"
     """The run may have several requests in flight."""
     PARALLEL_CALLS = "parallel-calls"
     """The target can be called in several threads: it is not an app that one thread calls."""

@@ -18,7 +18,7 @@ class LedgerEntry:
     """The outcome of the last attempt; ``acked`` if the notification was accepted."""
     attempts: int
     started_s: float
-    """When the first attempt started, on the clock of the run."""
+    """When the first attempt started, on the clock of the run; negative for the probe before it."""
     ended_s: float
     """When the last attempt ended."""
 
@@ -90,6 +90,8 @@ class Reconciliation:
     """Recorded, but not in the ledger."""
     unacked: int
     """Given up by the sender, but recorded: the receiver processed it without a valid and timely acknowledgement."""
+    probes: int = 0
+    """How many of the notifications were sent before the load, as its probe."""
 
     @property
     def is_consistent(self) -> bool:

@@ -55,6 +55,8 @@ class ScheduledCallback(NamedTuple):
     """``firing``, ``repeated`` or ``resolved``."""
     session_id: str = ""
     shape: str = ""
+    alarm_number: int = -1
+    """The number of its alarm in a scenario, from 0; -1 outside of one."""
 
 
 Schedule: TypeAlias = "Iterator[ScheduledCallback]"
@@ -162,19 +164,33 @@ class Objective:
     """Whether the bound is a share instead of a count."""
 
 
+class ObjectiveStatus(StrEnum):
+    """The result of an objective."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    NOT_JUDGED = "not judged"
+    """It is broken only by what this tool held back."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectiveResult:
     """One objective and its result."""
 
     objective: Objective
-    is_met: bool
+    status: ObjectiveStatus
     measurement: str
     """The measured value: ``612 ms``, ``7 of 2000 (0.35%)``, or why there is none."""
 
     @property
+    def is_met(self) -> bool:
+        """Whether it is kept."""
+        return self.status is ObjectiveStatus.KEPT
+
+    @property
     def summary(self) -> str:
         """One line for reports."""
-        return f"{self.objective.text}: {'kept' if self.is_met else 'broken'}, {self.measurement}"
+        return f"{self.objective.text}: {self.status}, {self.measurement}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,12 @@ class LoadSummary:
     """Attempts of the warm-up, which count only in the series."""
     notes: tuple[str, ...] = ()
     """Limits of the measurement, for example that this machine had no descriptor left."""
+    is_held_back: bool = False
+    """Whether attempts began late for a reason of this tool or its machine, so that times count its waits, too."""
+    is_exhausted: bool = False
+    """Whether attempts were cancelled because this machine had nothing left for another connection."""
+    probes: int = 0
+    """Callbacks that were sent before the load, and that count nowhere else."""
 
     @property
     def acked(self) -> int:

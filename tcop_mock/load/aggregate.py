@@ -12,13 +12,14 @@ from tcop_mock.domain.load_summary import LATE_THRESHOLD_S, LoadSummary, SecondE
 from tcop_mock.load.stats import Counters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.load.stats import SecondStats
 
 _MAX_POINTS = 1200
 """In a longer series, points are merged in pairs."""
+
+_LATE_SHARE = 0.01
+"""From this share of late attempts on, percentiles show the lateness, and the load was held back."""
 
 _FULL_SHARE = 0.95
 """So much of ``max_inflight`` in flight at the end of a second means that callbacks wait for a free place."""
@@ -29,10 +30,11 @@ class StatsAggregator:
 
     Args:
         plan: the plan of the load.
+        probes: number of callbacks that were sent before it.
     """
 
-    def __init__(self, plan: LoadPlan) -> None:
-        self._plan = plan
+    def __init__(self, plan: LoadPlan, probes: int = 0) -> None:
+        self._plan, self._probes = plan, probes
         self._total = Counters()
         self._warm_up_attempts = 0
         self._attempts = self._failed = 0
@@ -68,6 +70,9 @@ class StatsAggregator:
             if status is not None:
                 statuses[status] += count
         attempts, lateness = sum(outcomes.values()), total.lateness.to_distribution()
+        late = lateness.count_over(LATE_THRESHOLD_S)
+        held_back_note = self._held_back_note(late, lateness.count)
+        exhausted = {_exhausted_note(second.exhausted_reason) for second in last if second.exhausted_reason}
         return LoadSummary(
             plan=self._plan,
             elapsed_s=self._elapsed_s,
@@ -79,7 +84,7 @@ class StatsAggregator:
                 total.ack_times if self._plan.model is LoadModel.CLOSED else total.service_times
             ).to_distribution(),
             lateness=lateness,
-            late=lateness.count_over(LATE_THRESHOLD_S),
+            late=late,
             dropped=total.dropped,
             replayed=sum(second.replayed for second in last),
             connections=sum(second.connections for second in last),
@@ -91,22 +96,30 @@ class StatsAggregator:
             recovery_s=recovery_s,
             interrupted=interrupted,
             warm_up_attempts=self._warm_up_attempts,
-            notes=(
-                *self._held_back_notes(),
-                *sorted({_exhausted_note(second.exhausted_reason) for second in last if second.exhausted_reason}),
-            ),
+            notes=(*([held_back_note] if held_back_note else []), *sorted(exhausted)),
+            is_held_back=bool(held_back_note),
+            is_exhausted=bool(exhausted),
+            probes=self._probes,
         )
 
-    def _held_back_notes(self) -> Iterator[str]:
-        """Yield a note if attempts began late because ``max_inflight`` attempts were in flight."""
+    def _held_back_note(self, late: int, total: int) -> str:
+        """Return a note if attempts began late for a reason of ours, else an empty string."""
+        if self._plan.model is LoadModel.CLOSED:
+            return ""
         limit = self._plan.max_inflight
         full_s = sum(point.span_s for point in self._series if point.late and point.in_flight >= _FULL_SHARE * limit)
-        if full_s and self._plan.model is not LoadModel.CLOSED:
+        if full_s:
             total_s = sum(point.span_s for point in self._series)
-            yield (
+            return (
                 f"this tool held callbacks back: --max-inflight {limit} was reached at the end of {full_s:.0f} of "
-                f"{total_s:.0f} s, so what was due then began late; the times and objectives below count this wait, too"
+                f"{total_s:.0f} s, so what was due then began late; the times below count this wait, too"
             )
+        if late > _LATE_SHARE * total:
+            return (
+                f"this tool held callbacks back: its machine was too slow or too busy to begin {late} of {total} in "
+                "time; the times below count this wait, too. Lower the rate, or give it more: a core, or --workers"
+            )
+        return ""
 
     def _complete_seconds(self) -> list[SecondElapsed]:
         """Return the seconds that are complete, in order."""

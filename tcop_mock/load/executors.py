@@ -91,7 +91,8 @@ class ScenarioExecutor:
         self._order = itertools.count()
         self._next_callback: ScheduledCallback | None = None
         self._is_stopped = False
-        self._alarms: set[str] = set()
+        self._alarms = bytearray()
+        """Whether each alarm has had a notification, by its number."""
         self._skipped_s = 0.0
         self.last_due_s = 0.0
         """When the last started notification was due, in seconds since the start."""
@@ -157,10 +158,18 @@ class ScenarioExecutor:
         counters.notifications += 1
         counters.lost += not record.is_acked
         counters.duplicates += record.duplicate_count
-        if delivery.callback.alarm_key and delivery.callback.alarm_key not in self._alarms:
-            self._alarms.add(delivery.callback.alarm_key)
-            counters.alarms += 1
+        counters.alarms += self._is_new(delivery.callback.alarm_number)
         self._on_delivery(record)
+
+    def _is_new(self, alarm: int) -> bool:
+        """Return whether an alarm has its first notification; a byte for each keeps a million of them small."""
+        if alarm < 0:
+            return False
+        if alarm >= len(self._alarms):
+            self._alarms.extend(bytes(alarm + 1 - len(self._alarms)))
+        is_new = not self._alarms[alarm]
+        self._alarms[alarm] = 1
+        return is_new
 
     def _advance(self) -> None:
         callback = next(self._schedule, None)

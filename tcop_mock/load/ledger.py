@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,8 @@ class Ledger:
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._problem: OSError | None = None
-        self._attempts: Counter[str] = Counter()
+        self._attempts = array("I")
+        """One more than the attempts of each alarm, by its number; 0 for an alarm without a notification."""
         self._file: TextIO | None = None
         try:
             self._file = TextIOWrapper(BufferedWriter(FileIO(path, "w")), encoding="utf-8") if path else None
@@ -83,8 +85,11 @@ class Ledger:
 
     def __call__(self, delivery: DeliveryRecord) -> None:
         """Record a notification."""
-        if delivery.callback.alarm_key:
-            self._attempts[delivery.callback.alarm_key] += len(delivery.attempts)
+        alarm = delivery.callback.alarm_number
+        if alarm >= 0:
+            if alarm >= len(self._attempts):
+                self._attempts.extend([0] * (alarm + 1 - len(self._attempts)))
+            self._attempts[alarm] = (self._attempts[alarm] or 1) + len(delivery.attempts)
         if self._file is not None and self._problem is None:
             try:
                 self._file.write(ledger_line(ledger_entry(delivery)))
@@ -94,7 +99,7 @@ class Ledger:
     @property
     def attempts(self) -> dict[int, int]:
         """The number of alarms by number of attempts, in ascending order."""
-        return dict(sorted(Counter(self._attempts.values()).items()))
+        return dict(sorted(Counter(number - 1 for number in self._attempts if number).items()))
 
     def close(self) -> None:
         """Close the file.

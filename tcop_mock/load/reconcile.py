@@ -49,7 +49,7 @@ _INSERT_NAMED = "INSERT INTO named VALUES (?, ?, 1) ON CONFLICT (object, state) 
 
 _IS_NAMED = "EXISTS (SELECT 1 FROM named WHERE named.object = ledger.object AND named.state IN ('', ledger.state))"
 
-_COUNT = "SELECT count(*), count(DISTINCT alarm), coalesce(sum(acked), 0) FROM ledger"
+_COUNT = "SELECT count(*), count(DISTINCT alarm), coalesce(sum(acked), 0), coalesce(sum(started < 0), 0) FROM ledger"
 
 _LOST = f"""
 SELECT ledger.object, alarm, session, ledger.state, attempts, 0 FROM ledger LEFT JOIN seen USING (session)
@@ -101,7 +101,7 @@ def reconcile(
         read_stats = _read_items(database, items)
         database.execute("CREATE TABLE things AS SELECT DISTINCT object FROM ledger ORDER BY object")
         database.execute("CREATE INDEX things_by_object ON things (object)")
-        notifications, alarms, acked = database.execute(_COUNT).fetchone()
+        notifications, alarms, acked, probes = database.execute(_COUNT).fetchone()
         return Reconciliation(
             notifications,
             alarms,
@@ -112,6 +112,7 @@ def reconcile(
             out_of_order=_differences(_out_of_order(database.execute(_BY_ALARM)), limit),
             unknown=_differences(database.execute(_UNKNOWN), limit),
             unacked=database.execute(_UNACKED).fetchone()[0],
+            probes=probes,
         )
 
 

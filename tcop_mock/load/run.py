@@ -35,6 +35,7 @@ class LoadRun:
         loop: the name of the event loop of worker processes.
         schedule: the notifications, for a scenario.
         on_delivery: called with the record of each notification; not with several processes.
+        probes: number of callbacks that were sent before the load, for its summary.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
@@ -47,13 +48,14 @@ class LoadRun:
         loop: str = "asyncio",
         schedule: Schedule | None = None,
         on_delivery: Callable[[DeliveryRecord], None] | None = None,
+        probes: int = 0,
     ) -> None:
         if plan.model is LoadModel.SCRIPT and plan.workers > 1:
             raise UsageError("a scenario runs in one process: leave --workers out")
         self.plan = plan
         self._catalog, self._generator, self._folders = catalog, generator, tuple(catalog_folders)
         self._loop, self._schedule, self._on_delivery = loop, schedule, on_delivery
-        self._stats = StatsAggregator(plan)
+        self._stats = StatsAggregator(plan, probes)
         self._executor: ScenarioExecutor | None = None
 
     async def events(self) -> AsyncGenerator[LoadEvent]:

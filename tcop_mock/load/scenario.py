@@ -6,7 +6,8 @@ import heapq
 import itertools
 import math
 import re
-from dataclasses import dataclass
+import struct
+from array import array
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +25,7 @@ from tcop_mock.domain.shape import AlarmKind
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from tcop_mock.callbacks.generator import Generator
@@ -39,6 +40,14 @@ _POLICIES_PER_GROUP = 1024
 """The policies of a shape that are reserved for each group."""
 
 _RANDOM_RANGE = 1 << 53
+
+_TIME, _TIME_BITS = struct.Struct(">d"), struct.Struct(">Q")
+
+_ALARM_BITS = 32
+
+_STATES = (State.FIRING, State.REPEATED, State.RESOLVED)
+
+_FIRING, _REPEATED, _RESOLVED = range(len(_STATES))
 
 _NOTIFY_ONCE = RepeatPolicy(NotifyType.SINGLE, 0)
 
@@ -59,23 +68,18 @@ class ScenarioSize(NamedTuple):
     """The maximum number of notifications due in one second."""
 
 
-class _LifecycleCallback(NamedTuple):
+class _DueCallback(NamedTuple):
     """One callback of an alarm; times are seconds of the scenario."""
 
     at_s: float
+    order: int
+    """Number of the alarm in the order in which alarms fire first."""
+    writer: _BodyWriter
+    serial: int
+    """Number of the alarm among those of the writer."""
     point: LifecyclePoint
     fired_s: float
     """When this life of the alarm fired."""
-
-
-class _PendingCallback(NamedTuple):
-    """The next callback of an alarm; equal times are ordered by alarm."""
-
-    at_s: float
-    order: int
-    callback: _LifecycleCallback
-    lifecycle: _AlarmLifecycle
-    remaining: Iterator[_LifecycleCallback]
 
 
 class ScenarioSchedule:
@@ -109,9 +113,19 @@ class ScenarioSchedule:
         Args:
             time_scale: real seconds per second of the scenario; times in bodies are not scaled.
         """
-        for pending in self._callbacks():
-            at_s, _, callback, lifecycle, _ = pending
-            yield lifecycle.scheduled_callback(callback, at_s * time_scale, self._first_day)
+        for due in self._callbacks():
+            body = _with_times(due, self._first_day)
+            alarm, object_id, session, _ = key_from_body(body)
+            yield ScheduledCallback(
+                due.at_s * time_scale,
+                body,
+                alarm,
+                object_id,
+                due.point.state.value,
+                session,
+                due.writer.shape.id,
+                due.order,
+            )
 
     def size(self, time_scale: float = 1.0) -> ScenarioSize:
         """Return the size without generating bodies."""
@@ -122,26 +136,36 @@ class ScenarioSchedule:
             second, peak = int(last_s), max(peak, count_in_second)
         return ScenarioSize(number, last_s, peak)
 
-    def _callbacks(self) -> Iterator[_PendingCallback]:
+    def _callbacks(self) -> Iterator[_DueCallback]:
+        """Yield the callbacks, the earliest first; those of one time in the order in which their alarms fired first."""
         ends_s = math.inf if self.scenario.ends_s is None else self.scenario.ends_s
-        order = itertools.count()
-        firings = heapq.merge(*(group.first_firings() for group in self._groups), key=lambda firing: firing[0])
-        queue: list[_PendingCallback] = []
-        for fired_s, lifecycle in itertools.chain(firings, [(math.inf, None)]):
-            while queue and queue[0].at_s < fired_s:
-                pending = queue[0]
-                if pending.at_s > ends_s:
+        alarms = _Alarms(self._groups)
+        firings = heapq.merge(*(group.first_firings(number) for number, group in enumerate(self._groups)))
+        queue: list[int] = []
+        for fired_s, group_number, number in itertools.chain(firings, [(math.inf, 0, 0)]):
+            while queue and (due := _unpack(queue[0]))[0] < fired_s:
+                at_s, alarm = due
+                if at_s > ends_s:
                     return
-                yield pending
-                next_callback = next(pending.remaining, None)
-                if next_callback is None:
+                yield alarms.callback(alarm, at_s)
+                next_s = alarms.advance(alarm)
+                if next_s is None:
                     heapq.heappop(queue)
                 else:
-                    heapq.heapreplace(queue, pending._replace(at_s=next_callback.at_s, callback=next_callback))
-            if lifecycle is not None:
-                remaining = lifecycle.callbacks(fired_s)
-                first = next(remaining)
-                heapq.heappush(queue, _PendingCallback(first.at_s, next(order), first, lifecycle, remaining))
+                    heapq.heapreplace(queue, _pack(next_s, alarm))
+            if fired_s < math.inf:
+                heapq.heappush(queue, _pack(fired_s, alarms.fire(group_number, number, fired_s)))
+
+
+def _pack(at_s: float, alarm: int) -> int:
+    """Return a time and the number of an alarm as one integer of the same order, in a third of the memory."""
+    [bits] = _TIME_BITS.unpack(_TIME.pack(at_s))  # the bits of floats from 0 on have the order of the floats
+    return int(bits) << _ALARM_BITS | alarm
+
+
+def _unpack(key: int) -> tuple[float, int]:
+    [at_s] = _TIME.unpack(_TIME_BITS.pack(key >> _ALARM_BITS))
+    return at_s, key & (1 << _ALARM_BITS) - 1
 
 
 def _group_shapes(scenario: Scenario, number: int, catalog: Catalog) -> list[Shape]:
@@ -186,17 +210,23 @@ class _AlarmGroup:
                 raise EntryError(scenario.location, f"groups.{number}.{key}", str(problem)) from None
             self._writers.append(writer)
 
-    def first_firings(self) -> Iterator[tuple[float, _AlarmLifecycle]]:
-        """Yield the first firing time and the lifecycle of each alarm, in order."""
+    def first_firings(self, group_number: int) -> Iterator[tuple[float, int, int]]:
+        """Yield the first firing time of each alarm in order, with the numbers of the group and the alarm."""
         group, random_stream = self.group, SeededRandom(*self._key)
-        fractions = sorted(random_stream.randbelow(_RANDOM_RANGE) / _RANDOM_RANGE for _ in range(group.alarms))
+        fractions = array(
+            "d", sorted(random_stream.randbelow(_RANDOM_RANGE) / _RANDOM_RANGE for _ in range(group.alarms))
+        )
         for number, fraction in enumerate(fractions):
-            index, writer = divmod(number, len(self._writers))
-            random_stream = SeededRandom(*self._key, number)
-            yield (
-                group.start_s + group.within_s * fraction,
-                _AlarmLifecycle(group, self._writers[writer], index, random_stream),
-            )
+            yield group.start_s + group.within_s * fraction, group_number, number
+
+    def random_stream(self, number: int) -> SeededRandom:
+        """Return the random numbers of an alarm."""
+        return SeededRandom(*self._key, number)
+
+    def writer(self, number: int) -> tuple[_BodyWriter, int]:
+        """Return the writer of an alarm, and the number of the alarm among those of the writer."""
+        index, writer = divmod(number, len(self._writers))
+        return self._writers[writer], index
 
 
 def _alarm_options(group: ScenarioGroup, shape: Shape, context: PolicyContext) -> AlarmOptions:
@@ -235,65 +265,113 @@ class _BodyWriter:
         return renderer.body(self._first_index + index, point)
 
 
-@dataclass(frozen=True, slots=True)
-class _AlarmLifecycle:
-    """One alarm from its first firing to its last resolve."""
+class _EarlierLives(NamedTuple):
+    """What an alarm that fires more than once has to remember."""
 
-    group: ScenarioGroup
-    writer: _BodyWriter
-    index: int
     random_stream: SeededRandom
+    earlier_resolves: tuple[int, ...]
 
-    def callbacks(self, fired_s: float) -> Iterator[_LifecycleCallback]:
-        """Yield its callbacks in order; endless for an alarm that repeats and never resolves."""
-        group, policy = self.group, self.writer.policy(self.index)
-        earlier_repeats: tuple[int, ...] = ()
-        for _ in range(group.lives):
-            age_s = self._age_s(fired_s, policy) if policy.can_resolve else math.inf
-            yield _LifecycleCallback(fired_s, LifecyclePoint(State.FIRING, 1, earlier_repeats), fired_s)
-            repeats = itertools.count(1) if policy.can_repeat else ()
-            repeat_count = 1
-            for number in repeats:
-                repeat = LifecyclePoint(State.REPEATED, number, earlier_repeats)
-                [repeated_s] = possible_ages_s(policy, repeat)
-                if repeated_s >= age_s:
-                    break
-                yield _LifecycleCallback(fired_s + repeated_s, repeat, fired_s)
-                repeat_count = number + 1
-            if age_s == math.inf:
-                return
-            yield _LifecycleCallback(
-                fired_s + age_s, LifecyclePoint(State.RESOLVED, repeat_count, earlier_repeats), fired_s
-            )
-            earlier_repeats = (*earlier_repeats, repeat_count)
-            fired_s += age_s + max(self._random_between(group.between_s), policy.period_s * policy.period_num)
 
-    def _age_s(self, fired_s: float, policy: Alarm) -> float:
-        """Return its duration in whole periods, because TCOP evaluates at their end; infinite if it never resolves."""
-        if self.group.lasts_s:
-            lasts_s = self._random_between(self.group.lasts_s)
-        elif self.group.over_s is not None:
-            lasts_s = self.group.over_s - fired_s
-        else:
-            return math.inf
-        return policy.period_s * max(1, math.ceil(lasts_s / policy.period_s))
+class _Alarms:
+    """The state of all alarms that have fired. Each takes a few bytes, because a storm may have a million.
 
-    def _random_between(self, bounds: tuple[float, float]) -> float:
-        low, high = bounds
-        return low + (high - low) * self.random_stream.randbelow(_RANDOM_RANGE) / _RANDOM_RANGE
+    Alarms have numbers in the order in which they fired first.
+    """
 
-    def scheduled_callback(self, callback: _LifecycleCallback, at_s: float, first_day: datetime) -> ScheduledCallback:
-        """Return a callback with its due time and the times of the scenario in its body."""
-        point = callback.point
-        body = self.writer.body(self.index, point)
-        age_s = round(callback.at_s - callback.fired_s)
-        first_occurred = first_day + timedelta(seconds=int(callback.fired_s))
-        body = _FIRST_OCCUR_TIME.sub(str(first_occurred).encode(), body)
-        if self.writer.shape.kind is AlarmKind.METRIC:
-            body = _DURATION_TIME.sub(b"%d" % age_s, body)
-        body = _RECOVER_TIME.sub(str(first_occurred + timedelta(seconds=age_s)).encode(), body)
-        alarm, object_id, session, _ = key_from_body(body)
-        return ScheduledCallback(at_s, body, alarm, object_id, point.state.value, session, self.writer.shape.id)
+    def __init__(self, groups: Sequence[_AlarmGroup]) -> None:
+        self._groups = groups
+        self._group_numbers, self._numbers = array("H"), array("I")
+        self._fired_s, self._ages_s = array("d"), array("d")
+        self._occurrences, self._states = array("I"), bytearray()
+        self._lives: dict[int, _EarlierLives] = {}
+
+    def fire(self, group_number: int, number: int, fired_s: float) -> int:
+        """Add an alarm, whose first callback is due now; return its number."""
+        group = self._groups[group_number]
+        random_stream = group.random_stream(number)
+        writer, index = group.writer(number)
+        self._group_numbers.append(group_number)
+        self._numbers.append(number)
+        self._fired_s.append(fired_s)
+        self._ages_s.append(_age_s(group.group, fired_s, writer.policy(index), random_stream))
+        self._occurrences.append(1)
+        self._states.append(_FIRING)
+        if group.group.lives > 1:
+            self._lives[len(self._states) - 1] = _EarlierLives(random_stream, ())
+        return len(self._states) - 1
+
+    def callback(self, alarm: int, at_s: float) -> _DueCallback:
+        """Return the callback of an alarm that is due next."""
+        writer, index = self._groups[self._group_numbers[alarm]].writer(self._numbers[alarm])
+        return _DueCallback(at_s, alarm, writer, index, self._point(alarm), self._fired_s[alarm])
+
+    def advance(self, alarm: int) -> float | None:
+        """Move to the next callback of an alarm; return when it is due, or ``None`` if there is none."""
+        group = self._groups[self._group_numbers[alarm]]
+        writer, index = group.writer(self._numbers[alarm])
+        policy = writer.policy(index)
+        if self._states[alarm] == _RESOLVED:
+            return self._fire_again(alarm, group.group, policy)
+        self._occurrences[alarm] += self._states[alarm] == _REPEATED
+        fired_s, age_s = self._fired_s[alarm], self._ages_s[alarm]
+        if policy.can_repeat:
+            self._states[alarm] = _REPEATED
+            [repeated_s] = possible_ages_s(policy, self._point(alarm))
+            if repeated_s < age_s:
+                return fired_s + repeated_s
+        self._states[alarm] = _RESOLVED
+        return None if age_s == math.inf else fired_s + age_s
+
+    def _fire_again(self, alarm: int, group: ScenarioGroup, policy: Alarm) -> float | None:
+        lives = self._lives.get(alarm)
+        if lives is None:
+            return None
+        random_stream, earlier_resolves = lives
+        earlier_resolves = (*earlier_resolves, self._occurrences[alarm])
+        if len(earlier_resolves) == group.lives:
+            del self._lives[alarm]
+            return None
+        pause_s = max(_random_between(group.between_s, random_stream), policy.period_s * policy.period_num)
+        fired_s = self._fired_s[alarm] + (self._ages_s[alarm] + pause_s)
+        self._lives[alarm] = _EarlierLives(random_stream, earlier_resolves)
+        self._fired_s[alarm], self._ages_s[alarm] = fired_s, _age_s(group, fired_s, policy, random_stream)
+        self._occurrences[alarm], self._states[alarm] = 1, _FIRING
+        return fired_s
+
+    def _point(self, alarm: int) -> LifecyclePoint:
+        lives = self._lives.get(alarm)
+        return LifecyclePoint(
+            _STATES[self._states[alarm]], self._occurrences[alarm], lives.earlier_resolves if lives else ()
+        )
+
+
+def _age_s(group: ScenarioGroup, fired_s: float, policy: Alarm, random_stream: SeededRandom) -> float:
+    """Return its duration in whole periods, because TCOP evaluates at their end; infinite if it never resolves."""
+    if not policy.can_resolve:
+        return math.inf
+    if group.lasts_s:
+        lasts_s = _random_between(group.lasts_s, random_stream)
+    elif group.over_s is not None:
+        lasts_s = group.over_s - fired_s
+    else:
+        return math.inf
+    return policy.period_s * max(1, math.ceil(lasts_s / policy.period_s))
+
+
+def _random_between(bounds: tuple[float, float], random_stream: SeededRandom) -> float:
+    low, high = bounds
+    return low + (high - low) * random_stream.randbelow(_RANDOM_RANGE) / _RANDOM_RANGE
+
+
+def _with_times(due: _DueCallback, first_day: datetime) -> bytes:
+    """Return the body of a callback with the times of the scenario."""
+    body = due.writer.body(due.serial, due.point)
+    age_s = round(due.at_s - due.fired_s)
+    first_occurred = first_day + timedelta(seconds=int(due.fired_s))
+    body = _FIRST_OCCUR_TIME.sub(str(first_occurred).encode(), body)
+    if due.writer.shape.kind is AlarmKind.METRIC:
+        body = _DURATION_TIME.sub(b"%d" % age_s, body)
+    return _RECOVER_TIME.sub(str(first_occurred + timedelta(seconds=age_s)).encode(), body)
 
 
 SCHEMA = "scenario"

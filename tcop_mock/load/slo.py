@@ -6,13 +6,15 @@ import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.domain.load import LoadModel, Objective, ObjectiveResult
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import LoadModel, Objective, ObjectiveResult, ObjectiveStatus
+from tcop_mock.domain.load_summary import ACK_LIMIT_S
 from tcop_mock.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tcop_mock.domain.load_summary import LoadSummary
+    from tcop_mock.domain.load_summary import Distribution, LoadSummary
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -52,6 +54,10 @@ _SUPPORTED_MODELS = {
     ),
 }
 """Measures that only some load models have, and the message for the others."""
+_OWN_MEASURES = frozenset({"late", "dropped", "amplification"})
+"""Measures that say something of this tool, or nothing of its waits."""
+_CANCELLED_MEASURES = frozenset({"errors", "acked", "lost", "rate", "over5s"})
+"""Measures that count attempts which this machine could not make."""
 _TIME_NAMES = ("max", "mean", "recovery")
 OBJECTIVE_NAMES = ("p50", "p90", "p95", "p99", "p99.9", *_TIME_NAMES, *_COUNT_MEASURES, *_NUMBER_MEASURES)
 """The names of the measures; any other percentile is allowed, too."""
@@ -109,14 +115,49 @@ def _parse_objective(text: str) -> Objective:
 
 
 def evaluate(objectives: Iterable[Objective], load: LoadSummary) -> tuple[ObjectiveResult, ...]:
-    """Evaluate the objectives of a load; an objective without data is broken."""
+    """Evaluate the objectives of a load.
+
+    An objective without data is broken. One that is broken only by the waits of this tool is not judged.
+    """
     return tuple(_evaluate(objective, load) for objective in objectives)
 
 
 def _evaluate(objective: Objective, load: LoadSummary) -> ObjectiveResult:
     value, measured = _value_of(objective, load)
-    is_met = value is not None and _RELATIONS[objective.relation](value, objective.bound)
-    return ObjectiveResult(objective, is_met, measured)
+    if value is None:
+        return ObjectiveResult(objective, ObjectiveStatus.BROKEN, measured)
+    if _RELATIONS[objective.relation](value, objective.bound):
+        return ObjectiveResult(objective, ObjectiveStatus.KEPT, measured)
+    excuse = _excuse(objective, load)
+    if excuse:
+        return ObjectiveResult(objective, ObjectiveStatus.NOT_JUDGED, f"{measured}; {excuse}")
+    return ObjectiveResult(objective, ObjectiveStatus.BROKEN, measured)
+
+
+def _excuse(objective: Objective, load: LoadSummary) -> str:
+    """Return why a broken objective says nothing of the receiver; an empty string if it does."""
+    name = objective.name
+    if load.is_exhausted and name in _CANCELLED_MEASURES:
+        return "this machine had nothing left for more connections"
+    if not load.is_held_back or name in _OWN_MEASURES:
+        return ""
+    if name in _COUNT_MEASURES and name != "over5s":
+        return ""
+    if name in _NUMBER_MEASURES or name == "recovery":
+        return "this tool held callbacks back"
+    value = _service_value(objective, load)
+    if value is None or not _RELATIONS[objective.relation](value, objective.bound):
+        return ""
+    text = f"{_format_seconds(value)} from the actual starts, because " if name != "over5s" else ""
+    return f"{text}this tool held callbacks back"
+
+
+def _service_value(objective: Objective, load: LoadSummary) -> float | None:
+    """Return what was measured from the actual starts, without the waits of this tool."""
+    if objective.name != "over5s":
+        return _time_s(objective.name, load.service_times)
+    over = load.service_times.count_over(ACK_LIMIT_S) + load.outcomes.get(Outcome.TIMED_OUT, 0)
+    return over / load.over_limit_total if objective.is_share else over
 
 
 def _value_of(objective: Objective, load: LoadSummary) -> tuple[float | None, str]:
@@ -132,12 +173,11 @@ def _value_of(objective: Objective, load: LoadSummary) -> tuple[float | None, st
     if name == "recovery":
         seconds, reason = None if load.interrupted else load.recovery_s, "the storm did not come to its end"
     else:
-        seconds, reason = _time_s(name, load), "nothing was acked"
+        seconds, reason = _time_s(name, load.ack_times), "nothing was acked"
     return (None, reason) if seconds is None else (seconds, _format_seconds(seconds))
 
 
-def _time_s(name: str, load: LoadSummary) -> float | None:
-    acks = load.ack_times
+def _time_s(name: str, acks: Distribution) -> float | None:
     if not acks.count:
         return None
     if name == "max":

@@ -164,6 +164,22 @@ _RESERVED_DESCRIPTORS = 64
 
 """Descriptors for everything else: files, pipes, the event loop."""
 
+_MANY = 1_000_000
+
+
+def max_connections(get_limits: Callable[[], Limits] | None = None) -> int:
+    """Return how many connections this process may have at once, if the soft limit is raised.
+
+    Args:
+        get_limits: returns the soft and the hard limit of file descriptors.
+    """
+    if sys.platform == "win32":  # pragma: no cover - there is no such limit
+        return _MANY
+    import resource  # noqa: PLC0415 - Windows does not have it
+
+    _, hard = get_limits() if get_limits else resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MANY if hard == resource.RLIM_INFINITY else max(1, hard - _RESERVED_DESCRIPTORS)
+
 
 def require_descriptors(
     connections: int,

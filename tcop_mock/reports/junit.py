@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
+from tcop_mock.domain.load import ObjectiveStatus
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.findings import baseline_status, clause_details, stale_entries, summary_line
 from tcop_mock.reports.reasons import reason_text
@@ -186,4 +187,5 @@ def _objective_case(held: ObjectiveResult) -> JUnitCase:
     case = JUnitCase(f"{SUITE}.slo", held.objective.text, 0.0, type="slo")
     if held.is_met:
         return case
-    return case._replace(tag="failure", message=f"measured: {held.measurement}", text=held.summary)
+    tag = "skipped" if held.status is ObjectiveStatus.NOT_JUDGED else "failure"
+    return case._replace(tag=tag, message=f"measured: {held.measurement}", text=held.summary)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tcop_mock._version import __version__
-from tcop_mock.domain.load import LoadModel
+from tcop_mock.domain.load import LoadModel, ObjectiveStatus
 from tcop_mock.domain.load_summary import ACK_LIMIT_S, LATE_THRESHOLD_S
 from tcop_mock.reports import charts
 from tcop_mock.reports.charts import Bar, Curve, bar_chart, short_time, time_chart
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _BAR_COUNT = 24
 _MAX_PERCENTILE = 100.0
 _MAX_POINTS = 300
+_RESULT_CLASSES = {
+    ObjectiveStatus.KEPT: "pass",
+    ObjectiveStatus.BROKEN: "fail",
+    ObjectiveStatus.NOT_JUDGED: "error",
+}
 
 
 def load_html(result: LoadResult) -> str:
@@ -37,8 +42,8 @@ def load_html(result: LoadResult) -> str:
         subtitle=load.plan.title,
         extra_style=charts.STYLE,
     )
-    add_pairs(main, _metadata(load, result.started_at))
     add_list(main, "Limits of this measurement", load.notes)
+    add_pairs(main, _metadata(load, result.started_at))
     _objectives(main, result.objectives)
     _totals_section(main, load)
     section = add(main, "section")
@@ -59,7 +64,9 @@ def _headline(load: LoadSummary, results: Sequence[ObjectiveResult]) -> str:
     headline = f"{load.acked} of {pluralize(load.attempts, 'attempt')} acked"
     if results:
         met_count = sum(one.is_met for one in results)
-        headline = f"{met_count} of {pluralize(len(results), 'objective')} kept; {headline}"
+        unjudged_count = sum(one.status is ObjectiveStatus.NOT_JUDGED for one in results)
+        unjudged = f", {unjudged_count} not judged" if unjudged_count else ""
+        headline = f"{met_count} of {pluralize(len(results), 'objective')} kept{unjudged}; {headline}"
     return f"Interrupted: {headline}" if load.interrupted else headline
 
 
@@ -83,7 +90,7 @@ def _objectives(main: ET.Element, results: Sequence[ObjectiveResult]) -> None:
         row = add(rows, "tr")
         add(row, "td", result.objective.text)
         add(row, "td", result.measurement)
-        add_result(row, *(("kept", "pass") if result.is_met else ("broken", "fail")))
+        add_result(row, str(result.status), _RESULT_CLASSES[result.status])
 
 
 def _totals_section(main: ET.Element, load: LoadSummary) -> None:
@@ -108,6 +115,8 @@ def _total_rows(load: LoadSummary) -> Iterator[tuple[str, str]]:
             yield "Recovery", f"{format_duration(load.recovery_s)} from the last due notification to the end"
     else:
         yield "Attempts", f"{load.attempts}"
+    if load.probes:
+        yield "Probe", f"{load.probes} sent before; the receiver has it, no figure counts it"
     for outcome, times in load.outcomes.items():
         yield outcome.value.replace("_", " ").capitalize(), f"{times} ({_format_share(times, load.attempts)})"
     if load.statuses:

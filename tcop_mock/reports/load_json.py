@@ -7,6 +7,7 @@ import io
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.domain.load import ObjectiveStatus
 from tcop_mock.domain.load_summary import SeriesPoint
 from tcop_mock.reports.json import VERSION, round_seconds
 from tcop_mock.reports.summary import creator_document
@@ -39,7 +40,11 @@ def load_document(result: LoadResult) -> dict[str, Any]:
         "series": [_point_document(point) for point in summary.series],
         "notes": list(summary.notes),
         "objectives": [
-            {"objective": one.objective.text, "kept": one.is_met, "measured": one.measurement}
+            {
+                "objective": one.objective.text,
+                "kept": None if one.status is ObjectiveStatus.NOT_JUDGED else one.is_met,
+                "measured": one.measurement,
+            }
             for one in result.objectives
         ],
         "attempts_of_alarms": [
@@ -88,6 +93,7 @@ def _summary_document(summary: LoadSummary) -> dict[str, Any]:
         "duplicates": summary.duplicates,
         "recovery_s": None if summary.recovery_s is None else round_seconds(summary.recovery_s),
         "excluded": summary.warm_up_attempts,
+        "probes": summary.probes,
     }
 
 

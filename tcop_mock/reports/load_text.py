@@ -85,6 +85,8 @@ def _count_lines(summary: LoadSummary) -> Iterator[StyledLine]:
     yield _labelled_line(
         "attempts", f"{summary.attempts} in {summary.elapsed_s:.1f} s, {summary.rate:.0f}/s", _connections_text(summary)
     )
+    if summary.probes:
+        yield _labelled_line("probe", f"{summary.probes} sent before; the receiver has it, no figure counts it")
     for outcome, times in summary.outcomes.items():
         style = Style.GOOD if outcome == "acked" else Style.BAD
         yield StyledLine.from_parts(

@@ -33,6 +33,7 @@ _TEXTS = {
     Prerequisite.HTTP_REQUESTS: ("needs a receiver: a {} is asked about bodies that have been parsed, nothing else"),
     Prerequisite.TCOP_BODIES: "is about TCOP's own callbacks, and --template writes others",
     Prerequisite.PARALLEL_REQUESTS: "needs many requests at once, and --pace sends one after the other",
+    Prerequisite.REQUESTS_AT_ONCE: "sends {} requests at once, and --jobs allows {}",
     Prerequisite.PARALLEL_CALLS: (
         "needs many requests at once, and one thread calls an app in this process; serve it and give its URL"
     ),

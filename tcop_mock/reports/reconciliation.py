@@ -42,6 +42,7 @@ def reconciliation_document(reconciliation: Reconciliation, ledger: str, receive
         "notifications": reconciliation.notifications,
         "alarms": reconciliation.alarms,
         "acked": reconciliation.acked,
+        "probes": reconciliation.probes,
         "requests": reconciliation.read_stats.requests,
         "effects": reconciliation.read_stats.effects,
         "passed_over": reconciliation.read_stats.skipped,
@@ -78,7 +79,8 @@ def reconciliation_lines(reconciliation: Reconciliation, ledger: str, received: 
     sent_text = (
         f"{pluralize(reconciliation.notifications, 'notification')} of {pluralize(reconciliation.alarms, 'alarm')}"
     )
-    yield f"{_printable(ledger)}: {sent_text}, {reconciliation.acked} acked"
+    probe_text = f"; {reconciliation.probes} of them the probe before the load" if reconciliation.probes else ""
+    yield f"{_printable(ledger)}: {sent_text}, {reconciliation.acked} acked{probe_text}"
     read_stats = reconciliation.read_stats
     received_texts = (
         [pluralize(read_stats.requests, "request")] if read_stats.requests or not read_stats.effects else []

@@ -6,7 +6,8 @@ import base64
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tcop_mock.domain.target import MASK, is_secret_header, mask_query_secrets
 from tcop_mock.reports.json import VERSION
@@ -14,16 +15,18 @@ from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.reports.validation import body_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tcop_mock.callbacks.validator import ValidationResult
 
 _MAX_CHARS = 200
 _MAX_ISSUES = 12
+_MAX_CACHED = 512
 _SECRET_PATH = re.compile(r"(?<=/)[A-Za-z0-9_-]{20,}(?=$|[/?#])")
 """Token in a path; Feishu and Slack put it there."""
 _SECRET_BODY = re.compile(rb'("(?:routing_key|integration_key)"\s*:\s*")[^"]*(")')
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class RequestLike(Protocol):
@@ -47,84 +50,117 @@ def mask_path(path: str, service: str) -> str:
 
 def mask_body(body: bytes) -> bytes:
     """Return a body with the keys of PagerDuty events masked."""
-    return _SECRET_BODY.sub(rb"\g<1>***\g<2>", body)
+    return _SECRET_BODY.sub(rb"\g<1>***\g<2>", body) if b"_key" in body else body
 
 
-def record_lines(record: Mapping[str, Any], result: ValidationResult | None, *, quiet: bool) -> Iterator[str]:
-    """Yield the lines that ``listen`` prints about a record."""
-    time_text = record["received"][len("2026-11-23T") : len("2026-11-23T22:31:05.123")]
-    status = record["status"] or "no answer"
-    fault = f" ({record['fault']})" if record["fault"] else ""
-    auth = f", credentials: {record['auth']}" if record["auth"] != "none" else ""
-    note_text = f": {record['as']} {record['said']}".rstrip() if record["as"] != "webhook" else ""
-    request = f"{record['method']} {record['path']}"
-    yield f"{time_text} {one_line(request, _MAX_CHARS)} {status}{fault}{auth}{one_line(note_text, _MAX_CHARS)}"
-    if result:
-        issue_lines = [f"  {line}" for line in body_lines(result, quiet=quiet)]
-        yield from issue_lines[:_MAX_ISSUES]
-        if len(issue_lines) > _MAX_ISSUES:
-            yield f"  … {pluralize(len(issue_lines) - _MAX_ISSUES, 'more note')}; tcop-mock validate shows all"
+class Record(NamedTuple):
+    """One received request and its response. Its texts have the secrets masked."""
+
+    request: RequestLike
+    received_at: str
+    """Time of receipt in UTC (RFC 3339)."""
+    auth: str
+    """``none``, ``given``, ``right`` or ``wrong``."""
+    service: str
+    status: int | None
+    """``None``: no response."""
+    fault: str | None
+    note: str
+    """Result of the stub."""
+    result: ValidationResult | None
+    """``None``: the body was not validated."""
+
+    def to_json(self) -> str:
+        """Return the record as one line, which ends."""
+        request = self.request
+        masked = mask_body(request.body)
+        try:
+            body = f'"body": {_to_json(masked.decode())}'
+        except UnicodeDecodeError:
+            body = f'"body_base64": "{base64.b64encode(masked).decode()}"'
+        head = _head_json(request.method, request.path, tuple(request.headers), self.service)
+        outcome = _outcome_json(self.auth, self.service, self.status, self.fault, self.note, self.result)
+        return f'{{"version": {VERSION}, "received": "{self.received_at}", {head}, {body}, {outcome}}}\n'
+
+    def lines(self, *, quiet: bool) -> Iterator[str]:
+        """Yield the lines that ``listen`` prints about it."""
+        time_text = self.received_at[len("2026-11-23T") : len("2026-11-23T22:31:05.123")]
+        status = self.status or "no answer"
+        fault = f" ({self.fault})" if self.fault else ""
+        auth = f", credentials: {self.auth}" if self.auth != "none" else ""
+        note = f": {self.service} {self.note}".rstrip() if self.service != "webhook" else ""
+        request = one_line(f"{self.request.method} {mask_path(self.request.path, self.service)}", _MAX_CHARS)
+        yield f"{time_text} {request} {status}{fault}{auth}{one_line(note, _MAX_CHARS)}"
+        if self.result:
+            issue_lines = [f"  {line}" for line in body_lines(self.result, quiet=quiet)]
+            yield from issue_lines[:_MAX_ISSUES]
+            if len(issue_lines) > _MAX_ISSUES:
+                yield f"  … {pluralize(len(issue_lines) - _MAX_ISSUES, 'more note')}; tcop-mock validate shows all"
 
 
-def make_record(  # noqa: PLR0913 - each is one key
-    *,
-    received: RequestLike,
-    received_at: str,
-    auth: str,
-    service: str,
-    status: int | None,
-    fault: str | None,
-    service_note: str,
-    result: ValidationResult | None,
-) -> dict[str, Any]:
-    """Return the record of one request, with its secrets masked."""
-    masked = mask_body(received.body)
-    try:
-        text: str | None = masked.decode()
-    except UnicodeDecodeError:
-        text = None
-    return {
-        "version": VERSION,
-        "received": received_at,
-        "method": received.method,
-        "path": mask_path(received.path, service),
-        "headers": [[name, MASK if is_secret_header(name) else value] for name, value in received.headers],
-        **({"body_base64": base64.b64encode(masked).decode()} if text is None else {"body": text}),
-        "auth": auth,
-        "as": service,
-        "status": status,
-        "fault": fault,
-        "said": service_note,
-        "kind": result.kind if result else None,
-        "shape": result.shape if result else None,
-        "valid": result.is_valid if result else None,
-        "problems": [note._asdict() for note in result.problems] if result else [],
-        "deviations": [note._asdict() for note in result.deviations] if result else [],
-    }
+@lru_cache(_MAX_CACHED)
+def _head_json(method: str, path: str, headers: tuple[tuple[str, str], ...], service: str) -> str:
+    """Return the members that clients repeat from request to request."""
+    return _members(
+        {
+            "method": method,
+            "path": mask_path(path, service),
+            "headers": [[name, MASK if is_secret_header(name) else value] for name, value in headers],
+        }
+    )
+
+
+@lru_cache(_MAX_CACHED)
+def _outcome_json(  # noqa: PLR0913, PLR0917 - each is one key
+    auth: str, service: str, status: int | None, fault: str | None, note: str, result: ValidationResult | None
+) -> str:
+    """Return the members that repeat from response to response."""
+    return _members(
+        {
+            "auth": auth,
+            "as": service,
+            "status": status,
+            "fault": fault,
+            "said": note,
+            "kind": result.kind if result else None,
+            "shape": result.shape if result else None,
+            "valid": result.is_valid if result else None,
+            "problems": [issue._asdict() for issue in result.problems] if result else [],
+            "deviations": [issue._asdict() for issue in result.deviations] if result else [],
+        }
+    )
+
+
+def _members(values: dict[str, Any]) -> str:
+    return _to_json(values)[1:-1].encode("utf-8", "backslashreplace").decode()
 
 
 class Recording:
-    """File of records. Each line is added in one write, so the last line is complete even after a crash.
+    """File of records. A batch of lines is added in one write, so they are complete even after a crash of ours.
 
     Args:
         path: path of the file; it is created if it does not exist, and never emptied.
+        is_synced: wait after each write until the disk has it, so that the records survive a loss of power.
 
     Raises:
         OSError: the file cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_synced: bool = False) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._is_synced = is_synced
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Write a record.
+    def write(self, lines: str) -> None:
+        """Write records.
 
         Raises:
             OSError: the file cannot be written.
         """
-        line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
-        while line:
-            line = line[os.write(self._file, line) :]
+        data = lines.encode()
+        while data:
+            data = data[os.write(self._file, data) :]
+        if self._is_synced:
+            os.fsync(self._file)
 
     def close(self) -> None:
         """Close the file."""

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tcop_mock.server.caught_hosts import CaughtHosts, to_stub_request, token_reply
-from tcop_mock.server.http_server import HttpServer, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import Reply
 from tcop_mock.server.tls_stream import TlsStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tcop_mock.server.certificates import CertificateAuthority
-    from tcop_mock.server.http_server import ByteReader, ByteWriter, ReceivedRequest
+    from tcop_mock.server.http_server import ByteReader, ByteWriter
+    from tcop_mock.server.messages import ReceivedRequest
 
 _READ_BYTES = 65_536
 _MAX_CONNECT_BYTES = 16_384
@@ -89,6 +91,8 @@ class CatchingProxy(HttpServer):
         port: port to listen on; 0 chooses a free one.
     """
 
+    reads_plain_requests = False  # a connection may begin with TLS
+
     def __init__(
         self,
         answer: Callable[[ReceivedRequest], Awaitable[Reply]],
@@ -104,7 +108,7 @@ class CatchingProxy(HttpServer):
 
     async def serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
         """Serve the requests of one connection: in a tunnel, inside TLS, or plain."""
-        async with asyncio.timeout(self._timeout_s):
+        async with asyncio.timeout(self.timeout_s):
             received = received or await reader.read(_READ_BYTES)
         if received.startswith(b"CONNECT "):
             await self._serve_tunnel(reader, writer, received)
@@ -114,7 +118,7 @@ class CatchingProxy(HttpServer):
             await super().serve_requests(reader, writer, received)
 
     async def _serve_tunnel(self, reader: ByteReader, writer: ByteWriter, received: bytes) -> None:
-        async with asyncio.timeout(self._timeout_s):
+        async with asyncio.timeout(self.timeout_s):
             while b"\r\n\r\n" not in received and len(received) < _MAX_CONNECT_BYTES:
                 more = await reader.read(_READ_BYTES)
                 if not more:
@@ -128,7 +132,7 @@ class CatchingProxy(HttpServer):
             return
         await self._write(writer, _ESTABLISHED)
         if not rest:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 rest = await reader.read(_READ_BYTES)
         if rest.startswith(_HANDSHAKE):
             await self._serve_tls(reader, writer, rest, host)
@@ -147,7 +151,7 @@ class CatchingProxy(HttpServer):
             return
         stream = TlsStream(reader, writer, context, received)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 await stream.handshake()
             await self._serve_host(stream, stream, b"", host or names[-1])
         except ssl.SSLError:

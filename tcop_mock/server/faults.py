@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.sampling import SeededRandom
 from tcop_mock.errors import UsageError, did_you_mean
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from tcop_mock.server.http_server import ByteWriter, Handler
+    from tcop_mock.server.http_server import ByteWriter
+    from tcop_mock.server.messages import Handler
 
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -86,6 +88,11 @@ class FaultPlan:
 
     def __init__(self, faults: Sequence[Fault] = (), script: Sequence[Fault | None] = (), seed: int = 0) -> None:
         self._faults, self._script, self._seed = faults, script, seed
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no request has a fault."""
+        return not (self._faults or self._script)
 
     def choose(self, number: int, at_s: float) -> Fault | None:
         """Return the fault of a request, if any.
@@ -349,21 +356,28 @@ class FaultyHttpServer(HttpServer):
         plan: chooses the faults.
         on_request: called for each request with the fault and the reply (``None``: no reply), before it is sent.
         on_done: called for each request after its reply was written or the connection was closed.
+        commit: called for a batch of requests before their replies are sent; an ``OSError`` closes their connections.
+        on_fault_ended: called with each request after its faulty reply was written or the connection was closed.
         options: options of :class:`HttpServer`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the server's hooks
         self,
         handler: Handler,
         plan: FaultPlan,
         on_request: Callable[[ReceivedRequest, Fault | None, Reply | None], None],
         on_done: Callable[[], None] = lambda: None,
+        commit: Callable[[], None] = lambda: None,
         *,
+        on_fault_ended: Callable[[ReceivedRequest], object] = id,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **options: Any,  # noqa: ANN401 - Sink's own
     ) -> None:
         super().__init__(handler, **options)
-        self._plan, self._on_request, self._on_done, self._sleep = plan, on_request, on_done, sleep
+        self.reads_plain_requests = plan.is_empty
+        self._plan, self._on_request, self._sleep = plan, on_request, sleep
+        self._on_sent, self._commit = on_done, commit  # type: ignore[method-assign]  # they have the same signatures
+        self._on_fault_ended = on_fault_ended
         self._request_count = 0
         self._started_s = self._clock()
 
@@ -372,25 +386,27 @@ class FaultyHttpServer(HttpServer):
         fault = self._plan.choose(self._request_count, head.received_s - self._started_s)
         if fault is not None and fault.name == "reset":
             self._on_request(head, fault, None)
-            self._on_done()
+            self._commit()
+            self._on_sent()
             raise _reset_error(writer)
         return fault
 
+    def _on_reply(self, request: ReceivedRequest, reply: Reply) -> None:
+        self._on_request(request, None, reply)
+
     async def _respond(self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: ByteWriter) -> None:
-        fault = request.head_decision if isinstance(request.head_decision, Fault) else None
-        reply = replacement_reply(fault) if fault else None
-        if reply is None:
-            reply = await self._handle(request)
-        is_silent = fault is not None and fault.name in RAW_REPLIES
-        self._on_request(request, fault, None if is_silent else reply)
+        fault = request.head_decision
+        if not isinstance(fault, Fault):
+            await super()._respond(request, serialize, writer)
+            return
+        reply = replacement_reply(fault) or await self._handle(request)
+        self._on_request(request, fault, None if fault.name in RAW_REPLIES else reply)
+        self._commit()
         try:
-            if fault is not None:
-                await self._write_faulty(fault, reply, serialize, writer)
-                return
-            async with asyncio.timeout(self._timeout_s):
-                await self._write(writer, serialize(reply))
+            await self._write_faulty(fault, reply, serialize, writer)
         finally:
-            self._on_done()
+            self._on_sent()
+            self._on_fault_ended(request)
 
     async def _write_faulty(
         self, fault: Fault, reply: Reply, serialize: Callable[[Reply], bytes], writer: ByteWriter

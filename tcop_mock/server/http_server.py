@@ -1,6 +1,9 @@
 """A small HTTP/1.1 server that passes whole requests to a handler, on asyncio and h11.
 
 It limits what a client can use: size of head and body, time to send a request, time to read a response.
+
+Usual requests are read by plain connections, and their replies leave in batches: all that arrived in one turn of the
+event loop is answered together, so that a subclass can write the records of a batch at once, before the replies.
 """
 
 from __future__ import annotations
@@ -9,59 +12,39 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from http.client import responses
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import h11
 
 from tcop_mock.errors import TcopMockError, UsageError
+from tcop_mock.server.messages import Handler, ReceivedRequest, Reply
+from tcop_mock.server.plain_connection import (
+    BUFFER_BYTES,
+    NOTHING,
+    HandedOver,
+    PlainConnection,
+    RequestHead,
+    RequestHeads,
+)
 from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.protocol_probe import TLS_RECORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
     from types import TracebackType
 
-_BACKLOG = 1024  # bursts connect at once; Linux limits it to net.core.somaxconn
+_BACKLOG = 4096  # bursts connect at once; Linux limits it to net.core.somaxconn
 _READ_BYTES = 65_536
 _LINGER_S = 1.0  # how long a client may continue to send after our last response
+_MAX_REPLY_HEADS = 256
+_UNUSUAL_REPLY_HEADERS = frozenset({b"connection", b"transfer-encoding"})
+_LENGTH_END = b"0\r\n\r\n"
 _NO_BODY_STATUS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 15.3.5 and 15.4.5
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedRequest:
-    """One complete request."""
-
-    method: str
-    path: str
-    """Request target as sent, with the query."""
-    headers: tuple[tuple[str, str], ...]
-    """Names in lower case, in the order and number in which they were sent."""
-    body: bytes
-    """Body without chunk framing."""
-    received_s: float
-    """Time at which the last byte was read, on the server's clock."""
-    head_decision: object = None
-    """Result of ``HttpServer._on_request_head`` for this request."""
-
-    def header(self, name: str) -> str:
-        """Return the first header with this name (in lower case), or an empty string."""
-        return next((value for key, value in self.headers if key == name), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One response. The server adds ``Content-Length`` unless ``headers`` contain ``Transfer-Encoding: chunked``."""
-
-    status: int = HTTPStatus.OK
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-Handler: TypeAlias = Callable[[ReceivedRequest], Reply | Awaitable[Reply]]
 
 
 class ByteReader(Protocol):
@@ -102,6 +85,10 @@ class HttpServer:
         clock: source of ``ReceivedRequest.received_s``.
     """
 
+    reads_plain_requests = True
+    """Whether usual requests are read without h11. False in classes that change how requests are read or replies sent
+    by overriding ``_serve``, ``_receive``, ``_handle``, ``_respond`` or ``_write``."""
+
     def __init__(  # noqa: PLR0913 - the limits are by name only
         self,
         handler: Handler,
@@ -119,11 +106,17 @@ class HttpServer:
         self._port = port
         self._max_body_bytes = max_body_bytes
         self._max_head_bytes = max_head_bytes
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._on_unreadable = on_unreadable
         self._clock = clock
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._plain_connections: set[PlainConnection] = set()
+        self._outbox: list[tuple[PlainConnection, bytes]] = []
+        self._reply_heads = ReplyHeads()
+        self.request_heads = RequestHeads(max_head_bytes, max_body_bytes)
+        self.buffer = bytearray(BUFFER_BYTES)
+        self.view = memoryview(self.buffer)
 
     async def __aenter__(self) -> Self:
         """Start listening.
@@ -132,7 +125,7 @@ class HttpServer:
             UsageError: cannot listen on the address; says which and why.
         """
         try:
-            self._server = await asyncio.start_server(self._accept, self._host, self._port, backlog=_BACKLOG)
+            self._server = await self._listen()
         except OSError as problem:
             where = f"{self._host}:{self._port}"
             raise UsageError(
@@ -155,6 +148,8 @@ class HttpServer:
         for connection in connections:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+        for plain_connection in self._plain_connections:
+            plain_connection.transport.abort()
         for writer in connections.values():  # a task cancelled before its first step has not closed it
             writer.transport.abort()
         await server.wait_closed()
@@ -181,19 +176,104 @@ class HttpServer:
         """
         return int(self.url.rpartition(":")[2])
 
+    async def _listen(self) -> asyncio.Server:
+        if not self.reads_plain_requests:
+            return await asyncio.start_server(self._accept, self._host, self._port, backlog=_BACKLOG)
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: PlainConnection(self, loop), self._host, self._port, backlog=_BACKLOG)
+
+    def connected(self, connection: PlainConnection) -> bool:
+        """See :class:`tcop_mock.server.plain_connection.PlainServer`."""
+        if self._server is None:  # accepted while the server was closing
+            connection.transport.abort()
+            return False
+        self._plain_connections.add(connection)
+        return True
+
+    def disconnected(self, connection: PlainConnection) -> None:
+        """See :class:`tcop_mock.server.plain_connection.PlainServer`."""
+        self._plain_connections.discard(connection)
+
+    def answer(self, connection: PlainConnection, head: RequestHead, body: bytes) -> Reply | Awaitable[Reply] | None:
+        """See :class:`tcop_mock.server.plain_connection.PlainServer`."""
+        request = ReceivedRequest(head.method, head.path, head.headers, body, self._clock())
+        try:
+            result = self._handler(request)
+            if not isinstance(result, Reply) and inspect.isawaitable(result):
+                return result
+            reply, data = result, self._reply_heads.serialize(result)
+        except Exception:  # noqa: BLE001 - as in _handle
+            _log.debug("the handler raised", exc_info=True)
+            reply = Reply(HTTPStatus.INTERNAL_SERVER_ERROR)
+            data = self._reply_heads.serialize(reply)
+        if data is None:
+            return reply
+        self._on_reply(request, reply)
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._send_outbox)
+        self._outbox.append((connection, data))
+        return None
+
+    def _send_outbox(self) -> None:
+        """Send the replies to all requests that arrived in one turn of the event loop."""
+        outbox, self._outbox = self._outbox, []
+        try:
+            self._commit()
+        except OSError:  # what was not recorded is not acknowledged
+            for connection, _ in outbox:
+                connection.transport.abort()
+            return
+        for connection, data in outbox:
+            connection.transport.write(data)
+            if connection.transport.get_write_buffer_size() and connection in self._plain_connections:
+                connection.leave()  # the h11 loop waits for a client that does not read
+            self._on_sent()
+
+    def hand_over(self, connection: PlainConnection, handed_over: HandedOver) -> None:
+        """See :class:`tcop_mock.server.plain_connection.PlainServer`."""
+        connection.stop()
+        self._plain_connections.discard(connection)
+        loop, transport = asyncio.get_running_loop(), connection.transport
+        reader = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if handed_over.is_ended:
+            reader.feed_eof()
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        serve = partial(self._serve_handed_over, handed_over)
+        self._start(self._serve_by(serve, reader, writer), writer).add_done_callback(lambda _: handed_over.close())
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open."""
+        return len(self._plain_connections) + len(self._connections)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:  # accepted while the server was closing
             writer.transport.abort()
             return
-        connection = asyncio.ensure_future(self._serve(reader, writer))
+        self._start(self._serve(reader, writer), writer)
+
+    def _start(self, serve: Coroutine[None, None, None], writer: asyncio.StreamWriter) -> asyncio.Task[None]:
+        connection = asyncio.ensure_future(serve)
         self._connections[connection] = writer
         connection.add_done_callback(self._connections.pop)
+        return connection
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve_by(self.serve_requests, reader, writer)
+
+    async def _serve_by(
+        self,
+        serve: Callable[[ByteReader, ByteWriter], Awaitable[None]],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # drain() waits until the kernel has everything
         try:
             with contextlib.suppress(OSError):  # the client is gone, or does not read its response
-                await self.serve_requests(reader, writer)
+                await serve(reader, writer)
                 await _lingering_close(reader, writer)
         finally:
             writer.transport.abort()
@@ -208,16 +288,31 @@ class HttpServer:
             writer: what it gets.
             received: what it has sent already.
         """
-        http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._max_head_bytes)
-        if received:
-            http.receive_data(received)
+        http = self._parser(received)
         while await self._serve_request(http, reader, writer):
             http.start_next_cycle()
 
-    async def _serve_request(self, http: h11.Connection, reader: ByteReader, writer: ByteWriter) -> bool:
+    async def _serve_handed_over(self, handed_over: HandedOver, reader: ByteReader, writer: ByteWriter) -> None:
+        async with asyncio.timeout(self.timeout_s):
+            await writer.drain()  # the replies of the plain connection
+        http = self._parser(handed_over.received)
+        is_open = await self._serve_request(http, reader, writer, handed_over)
+        while is_open:
+            http.start_next_cycle()
+            is_open = await self._serve_request(http, reader, writer)
+
+    def _parser(self, received: bytes) -> h11.Connection:
+        http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._max_head_bytes)
+        if received:  # no bytes would mean the end
+            http.receive_data(received)
+        return http
+
+    async def _serve_request(
+        self, http: h11.Connection, reader: ByteReader, writer: ByteWriter, handed_over: HandedOver = NOTHING
+    ) -> bool:
         """Serve one request and return whether the connection can be reused."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self.timeout_s if handed_over.timeout_s is None else handed_over.timeout_s):
                 request = await self._receive(http, reader, writer)
         except h11.RemoteProtocolError as problem:
             self._on_unreadable(_describe_unreadable(problem, http.trailing_data[0]))
@@ -225,14 +320,18 @@ class HttpServer:
         except TimeoutError:
             if http.their_state is h11.IDLE and not http.trailing_data[0]:
                 return False  # idle between two requests
-            self._on_unreadable(f"a request did not end within {self._timeout_s:g} s")
+            self._on_unreadable(f"a request did not end within {self.timeout_s:g} s")
             error_reply = _error_reply(HTTPStatus.REQUEST_TIMEOUT)
         else:
             if request is None:
                 return False
-            await self._respond(request, lambda reply: _serialize(http, request.method, reply), writer)
+            serialize = partial(_serialize, http, request.method)
+            if handed_over.result is None:
+                await self._respond(request, serialize, writer)
+            else:
+                await self._send(request, await self._handle(request, handed_over.result), serialize, writer)
             return http.our_state is h11.DONE and http.their_state is h11.DONE
-        async with asyncio.timeout(self._timeout_s):
+        async with asyncio.timeout(self.timeout_s):
             await self._write(writer, _serialize(http, "", error_reply))
         return False
 
@@ -244,9 +343,27 @@ class HttpServer:
             serialize: returns a reply's bytes; may be called once.
             writer: writer of the connection.
         """
-        data = serialize(await self._handle(request))
-        async with asyncio.timeout(self._timeout_s):
-            await self._write(writer, data)
+        await self._send(request, await self._handle(request), serialize, writer)
+
+    async def _send(
+        self, request: ReceivedRequest, reply: Reply, serialize: Callable[[Reply], bytes], writer: ByteWriter
+    ) -> None:
+        self._on_reply(request, reply)
+        self._commit()
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await self._write(writer, serialize(reply))
+        finally:
+            self._on_sent()
+
+    def _on_reply(self, request: ReceivedRequest, reply: Reply) -> None:
+        """Handle a request and its reply, before it is sent. An ``OSError`` closes the connection."""
+
+    def _commit(self) -> None:
+        """Handle the end of a batch of requests, before their replies are sent. An ``OSError`` closes connections."""
+
+    def _on_sent(self) -> None:
+        """Handle the end of a request: its reply was sent, or the client is gone."""
 
     def _on_request_head(self, head: ReceivedRequest, writer: ByteWriter) -> object:
         """Decide about a request after its head was read. An ``OSError`` closes the connection."""
@@ -262,11 +379,11 @@ class HttpServer:
             return None
         if head.method == b"CONNECT":
             raise h11.RemoteProtocolError("this is not a proxy", error_status_hint=HTTPStatus.NOT_IMPLEMENTED)
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
-        request = ReceivedRequest(head.method.decode(), head.target.decode("latin-1"), headers, b"", self._clock())
+        method, path, headers, body_bytes = RequestHead.from_event(head)
+        request = ReceivedRequest(method, path, headers, b"", self._clock())
         head_decision = self._on_request_head(request, writer)
         body = bytearray()
-        self._enforce_limit(next((int(value) for name, value in headers if name == "content-length"), 0))
+        self._enforce_limit(body_bytes)
         while isinstance(part := await _next_event(http, reader, writer), h11.Data):
             body += part.data
             self._enforce_limit(len(body))
@@ -276,9 +393,15 @@ class HttpServer:
         if size > self._max_body_bytes:
             raise h11.RemoteProtocolError("body too long", error_status_hint=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
-    async def _handle(self, request: ReceivedRequest) -> Reply:
+    async def _handle(self, request: ReceivedRequest, result: Reply | Awaitable[Reply] | None = None) -> Reply:
+        """Return the reply to a request.
+
+        Args:
+            request: the request.
+            result: what the handler returned, if it was called already.
+        """
         try:
-            result = self._handler(request)
+            result = self._handler(request) if result is None else result
             reply = await result if inspect.isawaitable(result) else result
             _response(reply)  # raises if it cannot be sent
         except Exception:  # noqa: BLE001 - after any error of a handler the client gets a 500 without a traceback
@@ -323,6 +446,32 @@ def _serialize(http: h11.Connection, method: str, reply: Reply) -> bytes:
     if reply.body and method != "HEAD" and reply.status not in _NO_BODY_STATUS:
         events.insert(1, h11.Data(data=reply.body))
     return b"".join(http.send(event) or b"" for event in events)
+
+
+class ReplyHeads(dict[tuple[int, tuple[tuple[str, str], ...]], bytes | None]):
+    """Heads of replies by status and headers, up to the value of ``Content-Length``, as h11 writes them.
+
+    ``None``: the h11 loop has to send the reply, because it has another framing, or closes the connection.
+    """
+
+    def __missing__(self, key: tuple[int, tuple[tuple[str, str], ...]]) -> bytes | None:
+        """Serialize and keep a new head; raise if it is invalid."""
+        status, headers = key
+        head = _response(Reply(status, headers=headers))
+        is_unusual = status in _NO_BODY_STATUS or any(name in _UNUSUAL_REPLY_HEADERS for name, _ in head.headers)
+        data = (h11.Connection(h11.SERVER).send(head) or b"").removesuffix(_LENGTH_END)
+        if len(self) >= _MAX_REPLY_HEADS:
+            self.clear()
+        self[key] = None if is_unusual else data
+        return self[key]
+
+    def serialize(self, reply: Reply) -> bytes | None:
+        """Return the bytes of a reply to an HTTP/1.1 client that keeps its connection open."""
+        try:
+            head = self[reply.status, reply.headers]
+        except TypeError:  # a list of headers
+            return None
+        return None if head is None else b"%b%d\r\n\r\n%b" % (head, len(reply.body), reply.body)
 
 
 async def _yield_to_loop() -> None:

@@ -193,9 +193,6 @@ def _is_pytest_handler(handler: logging.Handler) -> bool:
     return any(kind.__module__ == _PYTEST_LOGGING_MODULE for kind in type(handler).__mro__)
 
 
-_MAX_TIME_S = 300.0
-
-
 class _ContractPlan(NamedTuple):
     """What is to be judged, and what is left out."""
 
@@ -235,7 +232,7 @@ class Contract:
         self,
         *,
         wait_s: float = 0.0,
-        max_time_s: float = _MAX_TIME_S,
+        max_time_s: float | None = None,
         effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
     ) -> Verdict:
         """Play the clauses, and fail the test by each that is broken and counts; return what was found.
@@ -245,7 +242,7 @@ class Contract:
 
         Args:
             wait_s: how long a receiver that does not answer yet is given to start.
-            max_time_s: limit of the run.
+            max_time_s: limit of the run; ``None``: 30 s for a URL, 300 s for an app and with an observer.
             effect_timeout_s: how long an effect may take to appear, where there is an observer.
         """
         __tracebackhide__ = True
@@ -257,7 +254,7 @@ class Contract:
         self,
         *,
         wait_s: float = 0.0,
-        max_time_s: float = _MAX_TIME_S,
+        max_time_s: float | None = None,
         effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
     ) -> Verdict:
         """As :meth:`check`, for asyncio: an ASGI app runs in the test's own event loop, which may also serve a URL."""
@@ -275,7 +272,7 @@ class Contract:
         self._report_results(verdict)
         return verdict
 
-    def _plan(self, wait_s: float, max_time_s: float, effect_timeout_s: float) -> _ContractPlan:
+    def _plan(self, wait_s: float, max_time_s: float | None, effect_timeout_s: float) -> _ContractPlan:
         settings, node = self._settings, self._node
         with usage_errors_as_failures(node.nodeid):
             all_clauses = load_clauses()

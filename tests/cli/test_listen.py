@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import threading
@@ -13,6 +14,8 @@ from jsonschema import Draft202012Validator
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli.listen import Listener
 from tcop_mock.cli.options import CommonOptions
+from tcop_mock.reports.recording import Recording
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubServices
 
 if TYPE_CHECKING:
@@ -109,6 +112,7 @@ def test_what_is_no_callback_is_told_with_its_problems(start: Start, tcop: RunCo
     assert err == ""
 
 
+@pytest.mark.proof
 def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None:
     """As base64, whole."""
     listening = start("listen", "--count", "1", "--json")
@@ -118,6 +122,7 @@ def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None
     assert (record["body_base64"], record["status"]) == ("/wA=", 400)
 
 
+@pytest.mark.proof
 def test_stand_ins_answer_under_their_paths(start: Start, tcop: RunCommand) -> None:
     """What our targets send is taken; keys are shown nowhere, in the recording neither."""
     listening = start("listen", "--count", "3", "--json", "--record", "r.jsonl")
@@ -148,6 +153,7 @@ def test_another_end_may_be_the_usual_one(start: Start, tcop: RunCommand) -> Non
     assert _told(listening)[0].endswith("POST / 400: slack invalid_payload\n")
 
 
+@pytest.mark.proof
 def test_a_script_says_what_goes_wrong(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """A line for each request in turn."""
     (tmp_path / "script").write_text("ok\nstatus:503\n", encoding="utf-8")
@@ -163,6 +169,7 @@ def test_a_script_says_what_goes_wrong(start: Start, tcop: RunCommand, tmp_path:
     ]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_well(start: Start, number: int) -> None:
     """Ctrl-C is how it usually ends: what came is counted, and all is well."""
@@ -173,10 +180,11 @@ def test_a_signal_ends_it_well(start: Start, number: int) -> None:
     assert listening.returncode == 0
 
 
+@pytest.mark.proof
 def test_a_recording_survives_a_kill(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """What was acknowledged is in the file, whole, and a second run adds to it."""
-    for _ in range(2):
-        listening = start("listen", "--record", "r.jsonl")
+    for options in ([], ["--fsync"]):
+        listening = start("listen", "--record", "r.jsonl", *options)
         assert tcop("send", CVM, "--to", _url(listening)).exit_code == 0
         listening.kill()
         _told(listening)
@@ -202,6 +210,74 @@ def test_requests_that_cannot_be_read_are_counted(capfd: pytest.CaptureFixture[s
     assert lines == ["warning: a TLS handshake came"] * 20 + ["0 requests received, 30 could not be read"]
 
 
+class Feed:
+    """A listener that receives requests without a network, at times that the test sets."""
+
+    def __init__(self, recording: Recording | None = None, *, as_json: bool = False) -> None:
+        self.now_s = 0.0
+        common = CommonOptions(quiet=False, as_json=as_json)
+        self.listener = Listener(common, StubServices("webhook"), None, recording, None, clock=lambda: self.now_s)
+
+    def receive(self, *batches: int, body: bytes = b"{}") -> None:
+        """Receive so many requests in each batch."""
+        request = ReceivedRequest("POST", "/", (("host", "x"),), body, 0.0)
+        for count in batches:
+            for _ in range(count):
+                self.listener._record(request, None, Reply(200))
+            self.listener._commit()
+
+
+def test_a_flood_is_counted_and_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    """After 500 requests 20 a second are shown and validated; a line a second and the end count the others."""
+    feed = Feed()
+    feed.receive(*[100] * 7)
+    for _ in range(8):
+        feed.now_s += 0.25
+        feed.receive(100)
+    assert feed.listener.exit_code() == 0
+    out, err = capfd.readouterr()
+    shown = [line for line in out.splitlines() if " POST / 200" in line]
+    assert len(shown) == 500 + 40
+    assert [line for line in out.splitlines() if "more" in line] == [
+        "  … 485 requests more, not shown",
+        "  … 380 requests more, not shown",
+    ]
+    assert err == (
+        "1500 requests received, 960 not shown and not validated "
+        "(too many came at once; tcop-mock validate reads a recording)\n"
+    )
+
+
+def test_a_flood_is_recorded_in_batches_and_printed_whole(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request is a line of the file and of ``--json``; each batch is one write; only the first are validated."""
+    file, writes = tmp_path / "r.jsonl", []
+    recording = Recording(file)
+    monkeypatch.setattr(recording, "write", lambda lines, write=recording.write: writes.append(write(lines)))
+    Feed(recording, as_json=True).receive(400, 200)
+    recording.close()
+    assert len(writes) == 2
+    text = file.read_text(encoding="utf-8")
+    assert capfd.readouterr().out == text
+    records = [json.loads(line) for line in text.splitlines()]
+    assert [record["valid"] for record in records] == [False] * 500 + [None] * 100
+    RECORD.validate(records[-1])
+
+
+@pytest.mark.parametrize("connections, shown", [(8, 10), (9, 1)])
+def test_many_senders_do_not_wait_for_bodies_to_be_validated(
+    connections: int, shown: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After each validation there is a pause, unless so few are connected that they can wait."""
+    feed = Feed()
+    feed.listener._connections = lambda: connections
+    feed.listener.clock = itertools.count(0.0, 0.01).__next__
+    feed.receive(10)
+    assert "".join(capfd.readouterr().out).count("POST") == shown
+    assert feed.listener.unshown == 10 - shown
+
+
 def test_it_listens_outside_the_main_thread(tcop: RunCommand) -> None:
     """Where no signal can be handled, time ends it all the same."""
     codes: list[int] = []
@@ -221,6 +297,7 @@ def test_who_has_read_enough_ends_it(start: Start, tcop: RunCommand) -> None:
     assert listening.wait(_BOUND_S) == 0
 
 
+@pytest.mark.proof
 def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """With ``--record`` the file is what counts."""
     listening = start("listen", "--record", "r.jsonl", "--count", "2")
@@ -247,6 +324,7 @@ def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: RunComm
     "arguments, complaint",
     [
         ("--auth nocolon", "--auth: write USER:PASSWORD, @FILE with it, or set TCOP_MOCK_AUTH"),
+        ("--fsync", "--fsync: write --record FILE, too"),
         ("--record /no/such/file", "--record '/no/such/file' cannot be written: No such file or directory"),
         ("--fault rest", "--fault 'rest': unknown fault 'rest'; did you mean 'reset'?"),
         ("--fault-file /no/such", "file '/no/such' cannot be read: No such file or directory"),

@@ -10,9 +10,17 @@ import pytest
 from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
 from receiver_factories import server_factory
+from scenario_samples import SUMMARY, load_result
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.cli.load import _finish
+from tcop_mock.cli.load_plan import _storm_inflight
+from tcop_mock.cli.options import CommonOptions
+from tcop_mock.domain.load import ObjectiveResult, ObjectiveStatus
+from tcop_mock.load.scenario import ScenarioSize
+from tcop_mock.load.slo import parse_objectives
+from tcop_mock.load.timer import max_connections
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +102,8 @@ def test_a_receiver_that_refuses_is_amplified(tcop: RunCommand, opened: Open, st
     Draft202012Validator(read_schema("load-report")).validate(done.document)
     summary = done.document["summary"]
     assert (summary["notifications"], summary["attempts"], summary["lost"]) == (18, 12 + 4 * 6, 6)
+    assert sum(sieve.seen.values()) == summary["attempts"] + summary["probes"]
+    assert done.document["plan"]["max_inflight"] == 1000
     assert done.document["attempts_of_alarms"] == [{"attempts": 6, "alarms": 6}]
     assert done.document["objectives"] == [{"objective": "lost=0", "kept": False, "measured": "6 of 18"}]
     rows = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -105,10 +115,37 @@ def test_a_receiver_that_refuses_is_amplified(tcop: RunCommand, opened: Open, st
     came = b"".join(body + b"\n" for body in sieve.seen)
     agreed = tcop("reconcile", ledger, "-", stdin=came)
     assert (agreed.exit_code, agreed.stdout.splitlines()[-2]) == (0, "not acknowledged, but received: 6")
+    assert agreed.stdout.splitlines()[0].endswith(
+        "19 notifications of 7 alarms, 13 acked; 1 of them the probe before the load"
+    )
     fewer = came[came.index(b"\n") + 1 :]
     assert "lost: 1 of 1 object, acknowledged, but not received" in tcop("reconcile", ledger, "-", stdin=fewer).stdout
 
 
+def test_the_default_limit_of_a_storm_does_not_hold_it_back() -> None:
+    """As many requests may be under way as can be due within a deadline; more than there are notifications never."""
+    assert _storm_inflight(ScenarioSize(6800, 12.0, 2000), 5.0) == min(6800, max_connections())
+    assert _storm_inflight(ScenarioSize(1_000_000, 12.0, 300), 5.0) == min(1800, max_connections())
+    assert _storm_inflight(ScenarioSize(100, 12.0, 10), 5.0) == 1000
+
+
+@pytest.mark.parametrize(
+    "statuses, code",
+    [
+        ([], 0),
+        ([ObjectiveStatus.KEPT], 0),
+        ([ObjectiveStatus.KEPT, ObjectiveStatus.NOT_JUDGED], 3),
+        ([ObjectiveStatus.NOT_JUDGED, ObjectiveStatus.BROKEN], 1),
+    ],
+)
+def test_the_worst_objective_sets_the_exit_code(statuses: list[ObjectiveStatus], code: int) -> None:
+    """1 for one that is broken, 3 for one that could not be judged."""
+    [objective] = parse_objectives(["p99<1s"], SUMMARY.plan.model)
+    results = tuple(ObjectiveResult(objective, status, "2 s") for status in statuses)
+    assert _finish(load_result(objectives=results), [], CommonOptions(quiet=True, as_json=False)) == code
+
+
+@pytest.mark.proof
 def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open, tmp_path: Path) -> None:
     """Each callback has its line, the one that asked whether the target can be used is the first."""
     url = opened(server_factory(lambda: _Sieve(0)))
@@ -156,6 +193,7 @@ def test_what_does_not_go_together_is_refused(
     assert (done.exit_code, done.error_message) == (2, complaint)
 
 
+@pytest.mark.proof
 def test_a_ledger_that_cannot_be_finished_is_told(tcop: RunCommand, opened: Open, storm: str) -> None:
     """Code 2 at the end; the load is carried out and told before."""
     url = opened(server_factory(lambda: _Sieve(0)))

@@ -72,6 +72,7 @@ def test_python_samples_compile(name: str, language: str) -> None:
     compile(FIXES[name].samples[language], f"{name}.{language}", "exec")
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node, to read JavaScript")
 @pytest.mark.parametrize("name", FIXES)
 def test_javascript_samples_are_javascript(name: str) -> None:

@@ -31,7 +31,7 @@ from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import TargetError
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from receiver_factories import ReceiverFactory

@@ -142,8 +142,9 @@ def test_a_machine_that_has_nothing_left_is_a_note() -> None:
     tally = StatsAggregator(make_plan(workers=2))
     tally.add(beat(0, exhausted="Too many open files"), 0)
     tally.add(beat(0, exhausted="Too many open files"), 1)
-    [note] = tally.summary().notes
-    assert "Too many open files" in note
+    *_, note = tally.summary().notes
+    assert [one for one in tally.summary().notes if "Too many open files" in one] == [note]
+    assert tally.summary().is_exhausted
     assert "ulimit -n" in note
 
 
@@ -169,6 +170,22 @@ def test_a_load_that_the_tool_held_back_is_a_note(
     notes = tally.summary().notes
     assert bool(notes) is is_noted
     assert all("--max-inflight 10 was reached at the end of 1 of 2 s" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "late, model, is_noted", [(2, LoadModel.OPEN, True), (1, LoadModel.OPEN, False), (2, LoadModel.CLOSED, False)]
+)
+def test_a_machine_that_was_too_slow_is_a_note(
+    late: int,
+    model: LoadModel,
+    is_noted: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    """More than one in a hundred late starts means that the times are also those of the sender."""
+    tally = StatsAggregator(replace(make_plan(), model=model), probes=1)
+    tally._total.lateness.record([0.5] * late + [0.001] * (100 - late))
+    summary = tally.summary()
+    assert (summary.is_held_back, summary.probes) == (is_noted, 1)
+    assert [f"to begin {late} of 100 in time" in note for note in summary.notes] == [True] * is_noted
 
 
 def test_nothing_came_to_nothing() -> None:

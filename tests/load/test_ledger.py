@@ -19,7 +19,7 @@ from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +34,15 @@ def test_a_line_is_written_for_each_notification(tmp_path: Path) -> None:
     file.write_text("an older one\n", encoding="utf-8")
     kept, counted = Ledger(str(file)), Ledger(None)
     for ledger in (kept, counted):
-        ledger(DeliveryRecord(ScheduledCallback(0.0, b"{}", "x", "ins-1", "firing", "s1"), (_PUSHED, _PUSHED)))
-        ledger(DeliveryRecord(ScheduledCallback(1.0, b"{}", "x", "ins-1", "resolved", "s2"), (_PUSHED,)))
-        ledger(DeliveryRecord(ScheduledCallback(1.0, b"{}", "y", "ins-2", "firing", "s3"), ()))
+        ledger(
+            DeliveryRecord(
+                ScheduledCallback(0.0, b"{}", "x", "ins-1", "firing", "s1", alarm_number=1), (_PUSHED, _PUSHED)
+            )
+        )
+        ledger(
+            DeliveryRecord(ScheduledCallback(1.0, b"{}", "x", "ins-1", "resolved", "s2", alarm_number=1), (_PUSHED,))
+        )
+        ledger(DeliveryRecord(ScheduledCallback(1.0, b"{}", "y", "ins-2", "firing", "s3", alarm_number=3), ()))
         ledger(DeliveryRecord(ScheduledCallback(1.0, b"{}"), (_PUSHED,)))
         ledger.close()
         assert ledger.attempts == {0: 1, 3: 1}
@@ -55,12 +61,14 @@ def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
     """It is told when the load is over; what comes in between is counted on."""
     ledger = Ledger("/dev/full")
     for number in range(lines):
-        ledger(DeliveryRecord(ScheduledCallback(0.0, b"{}", f"{number}", "ins-1", "firing", f"{number}"), (_PUSHED,)))
+        callback = ScheduledCallback(0.0, b"{}", f"{number}", "ins-1", "firing", f"{number}", alarm_number=number)
+        ledger(DeliveryRecord(callback, (_PUSHED,)))
     assert ledger.attempts == {1: lines}
     with pytest.raises(UsageError, match="--ledger '/dev/full' cannot be written: No space left on device"):
         ledger.close()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("model", [LoadModel.OPEN, LoadModel.CLOSED])
 def test_loads_without_a_script_tell_of_each_push(model: LoadModel) -> None:
     """Each body that the receiver took is told once, with its outcome; by one process only."""

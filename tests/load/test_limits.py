@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tcop_mock.errors import UsageError
-from tcop_mock.load.timer import loop_factory, require_descriptors
+from tcop_mock.load.timer import loop_factory, max_connections, require_descriptors
 
 if TYPE_CHECKING:
     from tcop_mock.load.timer import Limits
@@ -42,6 +42,14 @@ def test_too_few_are_told_ahead_with_advice() -> None:
     """How many are needed, how many there are, and two ways out."""
     with pytest.raises(UsageError, match=r"need 5064 .* may have 1024: lower --max-inflight .* to 960, or raise"):
         require_descriptors(5000, lambda: (256, 1024))
+
+
+@posix
+def test_as_many_connections_as_the_limit_allows() -> None:
+    """What the hard limit leaves, or many where there is none."""
+    assert max_connections(lambda: (256, 4096)) == 4032
+    assert max_connections(lambda: (256, INFINITE)) == 1_000_000
+    assert max_connections() >= 1
 
 
 @posix

@@ -10,8 +10,9 @@ from functools import partial
 import pytest
 from scenario_samples import SUMMARY
 
-from tcop_mock.domain.load import LoadModel
-from tcop_mock.domain.load_summary import ACK_LIMIT_S, Distribution
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.load import LoadModel, ObjectiveStatus
+from tcop_mock.domain.load_summary import ACK_LIMIT_S, Bucket, Distribution
 from tcop_mock.errors import UsageError
 from tcop_mock.load.slo import OBJECTIVE_NAMES, evaluate, parse_objectives
 
@@ -153,3 +154,52 @@ def test_what_is_no_objective_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(UsageError) as told:
         parse_objectives([text], LoadModel.OPEN)
     assert str(told.value) == complaint
+
+
+LATE = replace(SUMMARY, is_held_back=True)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("p99<5s", "p99<5s: kept, 2 s"),
+        (
+            "p99<500ms",
+            "p99<500ms: not judged, 2 s; 30 ms from the actual starts, because this tool held callbacks back",
+        ),
+        ("p99<10ms", "p99<10ms: broken, 2 s"),
+        ("max<1s", "max<1s: not judged, 2 s; 30 ms from the actual starts, because this tool held callbacks back"),
+        ("over5s=0", "over5s=0: not judged, 2 of 102; this tool held callbacks back"),
+        ("over5s=0%", "over5s=0%: not judged, 2 of 102 (1.961%); this tool held callbacks back"),
+        ("recovery<1s", "recovery<1s: not judged, 5.5 s; this tool held callbacks back"),
+        ("rate>100", "rate>100: not judged, 2; this tool held callbacks back"),
+        ("late=0", "late=0: broken, 1 of 120"),
+        ("lost=0", "lost=0: broken, 2 of 102"),
+    ],
+)
+def test_what_the_tool_held_back_does_not_break_an_objective(text: str, told: str) -> None:
+    """It is not judged if it is kept from the actual starts on; counts of what the receiver answered are judged."""
+    load = replace(
+        LATE,
+        service_times=Distribution((Bucket(0.02, 50), Bucket(0.03, 50)), 0.03, 2.5),
+        outcomes={Outcome.ACKED: 100, Outcome.REJECTED: 20},
+    )
+    [held] = evaluate(parse_objectives([text], LoadModel.SCRIPT), load)
+    assert held.summary == told
+    [without] = evaluate(parse_objectives([text], LoadModel.SCRIPT), replace(load, is_held_back=False))
+    assert without.status is not ObjectiveStatus.NOT_JUDGED
+
+
+def test_what_had_no_connection_does_not_break_an_objective() -> None:
+    """Attempts that were cancelled for want of descriptors say nothing of the receiver."""
+    objectives = parse_objectives(["errors=0,p99<1s"], LoadModel.OPEN)
+    errors, p99 = evaluate(objectives, replace(SUMMARY, is_exhausted=True))
+    assert errors.summary == "errors=0: not judged, 20 of 120; this machine had nothing left for more connections"
+    assert p99.status is ObjectiveStatus.BROKEN
+
+
+def test_a_receiver_without_an_ack_is_judged_even_so() -> None:
+    """Where nothing was acked there are no times from the actual starts, and no excuse."""
+    load = replace(LATE, service_times=Distribution())
+    [held] = evaluate(parse_objectives(["p99<500ms"], LoadModel.SCRIPT), load)
+    assert held.status is ObjectiveStatus.BROKEN

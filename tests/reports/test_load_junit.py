@@ -9,8 +9,11 @@ from junitparser import Failure, JUnitXml
 from scenario_samples import PLAN, SUMMARY, load_result
 
 from tcop_mock.domain.load import LoadModel
+from tcop_mock.domain.load_summary import Bucket, Distribution
 from tcop_mock.load.slo import evaluate, parse_objectives
 from tcop_mock.reports.junit import load_junit
+from tcop_mock.reports.load_html import load_html
+from tcop_mock.reports.load_json import load_document
 
 
 def test_each_objective_is_a_case() -> None:
@@ -39,3 +42,18 @@ def test_a_load_without_objectives_has_no_case() -> None:
     """A load without objectives has an empty suite."""
     [suite] = JUnitXml.fromstring(load_junit(load_result()))
     assert suite.tests == 0
+
+
+def test_an_objective_that_is_not_judged_is_skipped() -> None:
+    """Its case does not fail; what load held back stands in the reason."""
+    load = replace(SUMMARY, is_held_back=True, service_times=Distribution((Bucket(0.02, 100),), 0.02, 2.0))
+    held = evaluate(parse_objectives(["p99<500ms"], LoadModel.SCRIPT), load)
+    [suite] = JUnitXml.fromstring(load_junit(load_result(load, held)))
+    assert (suite.tests, suite.failures, suite.skipped) == (1, 0, 1)
+    [case] = suite
+    [skipped] = case.result
+    assert skipped.message.startswith("measured: 2 s; 20 ms from the actual starts, because this tool held")
+    rendered = load_html(load_result(load, held))
+    assert "0 of 1 objective kept, 1 not judged; 100 of 120 attempts acked" in rendered
+    assert '<span class="result error">not judged</span>' in rendered
+    assert load_document(load_result(load, held))["objectives"][0]["kept"] is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.domain.target import Credentials, Secret
-from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.demo_receivers import ActingReceiver, buggy_receiver, correct_receiver, with_basic_auth
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 # The sample of the alarm callback page, 2023-08-07, with the dimensions of its CVM sample.
 METRIC: dict[str, Any] = {
@@ -184,6 +185,10 @@ def given_credentials(user: str, password: str, scheme: str = "Basic") -> tuple[
     return ("authorization", f"{scheme} {Credentials(Secret(user), Secret(password)).token().reveal()}")
 
 
+async def _awaited(answer: Awaitable[Reply]) -> Reply:
+    return await answer
+
+
 @pytest.mark.parametrize("handler", [correct_receiver, slow_careful])
 @pytest.mark.parametrize(
     "headers, body, status",
@@ -205,7 +210,39 @@ def test_basic_auth_checks_credentials_first(
     """Without the right credentials the response is 401, whatever the body; with them the handler responds."""
     guard = with_basic_auth(handler, Credentials(Secret(USER), Secret(PASSWORD)))
     answer = guard(post(body, *headers))
-    assert inspect.iscoroutine(answer)
-    reply = asyncio.run(answer)
+    reply = answer if isinstance(answer, Reply) else asyncio.run(_awaited(answer))
     assert reply.status == status
     assert (status == 401) == ("WWW-Authenticate" in dict(reply.headers))
+
+
+@pytest.mark.parametrize("kind, after", [("correct", [(1, 1), (2, 0)]), ("buggy", [(2, 1), (3, 1)])])
+def test_an_acting_receiver_sends_messages_and_keeps_incidents(kind: str, after: list[tuple[int, int]]) -> None:
+    """The correct one ignores a retry and closes an incident at its resolve; a body that is no JSON has no effect."""
+    receiver = ActingReceiver(buggy_receiver, is_correct=kind == "correct")
+
+    def seen(body: bytes) -> tuple[int, int]:
+        receiver(ReceivedRequest("POST", "/", (), body, 0.0))
+        snapshot = receiver.observe("any")
+        assert snapshot.open_incidents is not None
+        return len(snapshot.effects), len(snapshot.open_incidents)
+
+    firing, resolve = wire(METRIC), wire(but(sessionId="y", alarmStatus="0", recoverTime="2017-03-09 07:10:00"))
+    assert seen(b"no JSON") == (0, 0)
+    assert seen(firing) == (1, 1)
+    assert [seen(firing), seen(resolve)] == after
+
+
+def test_the_correct_receiver_logs_each_callback(caplog: pytest.LogCaptureFixture) -> None:
+    """One line with state, time, metric, object and region; only if somebody reads it."""
+    caplog.set_level(logging.INFO)
+    body = {
+        "alarmStatus": "0",
+        "recoverTime": "2026-11-30 10:00:00",
+        "alarmObjInfo": {"dimensions": {"objName": "web-1"}},
+        "alarmPolicyInfo": {"conditions": {"metricName": "cpu_usage"}},
+    }
+    correct_receiver(post(json.dumps(body).encode()))
+    assert caplog.messages == ["resolved at 2026-11-30 10:00:00+08:00: 'cpu_usage' of 'web-1' in 'all regions'"]
+    caplog.set_level(logging.WARNING)
+    correct_receiver(post(json.dumps(body).encode()))
+    assert len(caplog.messages) == 1

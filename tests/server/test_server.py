@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
 import pytest
+from broken_servers import BrokenServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -385,24 +387,28 @@ def test_a_connection_during_closing_is_dropped() -> None:
         server._accept(Mock(), writer)
         writer.transport.abort.assert_called_once_with()
         assert not server._connections
+        connection = Mock()
+        assert not server.connected(connection)
+        connection.transport.abort.assert_called_once_with()
 
     asyncio.run(scenario())
 
 
-def test_a_connection_not_served_yet_is_closed() -> None:
+@pytest.mark.parametrize("server_class, method", [(HttpServer, "connected"), (BrokenServer, "_accept")])
+def test_a_connection_not_served_yet_is_closed(server_class: type[HttpServer], method: str) -> None:
     """A client accepted at the moment of closing is also disconnected."""
 
     async def scenario() -> None:
-        server = HttpServer(lambda _: Reply(200))
-        accept, accepted = server._accept, asyncio.Event()
+        server = server_class(lambda _: Reply(200))
+        accept, accepted = getattr(server, method), asyncio.Event()
 
-        def accept_last(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def accept_last(*connection: object) -> None:
             closing.append(asyncio.ensure_future(server.__aexit__(None, None, None)))
-            accept(reader, writer)
+            accept(*connection)
             accepted.set()
 
         closing: list[asyncio.Future[None]] = []
-        server._accept = accept_last  # type: ignore[method-assign]  # called in between
+        setattr(server, method, accept_last)  # called in between
         await server.__aenter__()
         host, port = server.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -416,6 +422,7 @@ def test_a_connection_not_served_yet_is_closed() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.proof
 def test_three_hundred_clients_at_once_get_responses() -> None:
     """Each client of a burst gets its own response."""
 

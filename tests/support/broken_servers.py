@@ -9,19 +9,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import h11
 
-    from tcop_mock.server.http_server import ByteReader, ByteWriter, Reply
+    from tcop_mock.server.http_server import ByteReader, ByteWriter
+    from tcop_mock.server.messages import Reply
 
 _READ_BYTES = 65_536
 
 
-class HoldsLastByte(HttpServer):
+class BrokenServer(HttpServer):
+    """A server all of whose connections are served by the methods that its subclasses change."""
+
+    reads_plain_requests = False
+
+
+class HoldsLastByte(BrokenServer):
     """Responds at once, except for the last byte, which follows ``delay_s`` seconds later."""
 
     def __init__(self, delay_s: float) -> None:
@@ -34,7 +42,7 @@ class HoldsLastByte(HttpServer):
         await super()._write(writer, data[-1:])
 
 
-class AnswersWithoutEnd(HttpServer):
+class AnswersWithoutEnd(BrokenServer):
     """Responds 200 with a body that ends only when the client closes."""
 
     def __init__(self) -> None:
@@ -49,7 +57,7 @@ class AnswersWithoutEnd(HttpServer):
             await asyncio.sleep(0)  # yield to other tasks
 
 
-class ReadsOnce(HttpServer):
+class ReadsOnce(BrokenServer):
     """Reads from the socket once and treats the data as the whole request."""
 
     def __init__(self) -> None:
@@ -62,7 +70,7 @@ class ReadsOnce(HttpServer):
         await super()._serve(once, writer)
 
 
-class DecodesEachChunk(HttpServer):
+class DecodesEachChunk(BrokenServer):
     """Decodes each read of the socket separately, so that a split character breaks it."""
 
     def __init__(self) -> None:
@@ -94,7 +102,7 @@ async def _relayed(
         await asyncio.wait([relay_task])
 
 
-class OneClientAtATime(HttpServer):
+class OneClientAtATime(BrokenServer):
     """Serves one connection to its end before the next."""
 
     def __init__(self) -> None:
@@ -106,20 +114,20 @@ class OneClientAtATime(HttpServer):
             await super()._serve(reader, writer)
 
 
-class ExitsOnMalformed(HttpServer):
+class ExitsOnMalformed(BrokenServer):
     """Responds to its first malformed body with 400 and then stops listening, like a dead process."""
 
     def __init__(self) -> None:
         super().__init__(correct_receiver)
 
-    async def _handle(self, request: ReceivedRequest) -> Reply:
-        reply = await super()._handle(request)
+    async def _handle(self, request: ReceivedRequest, result: Reply | Awaitable[Reply] | None = None) -> Reply:
+        reply = await super()._handle(request, result)
         if reply.status == 400 and self._server is not None:
             self._server.close()
         return reply
 
 
-class LeavesTheRest(HttpServer):
+class LeavesTheRest(BrokenServer):
     """Rejects without reading the whole body, so that the next request on the connection starts with the rest."""
 
     def __init__(self) -> None:
@@ -142,7 +150,7 @@ class LeavesTheRest(HttpServer):
         return received
 
 
-class SendsMoreThanItAnnounces(HttpServer):
+class SendsMoreThanItAnnounces(BrokenServer):
     """Sends bytes behind the end of each response."""
 
     def __init__(self) -> None:
@@ -152,7 +160,7 @@ class SendsMoreThanItAnnounces(HttpServer):
         await super()._write(writer, data + "…".encode()[1:])
 
 
-class ChangesLaterReplies(HttpServer):
+class ChangesLaterReplies(BrokenServer):
     """Changes the replies of a connection after its first one.
 
     Args:
@@ -174,7 +182,7 @@ class ChangesLaterReplies(HttpServer):
         await super()._respond(request, change_and_serialize, writer)
 
 
-class ReadsNamesInOneCase(HttpServer):
+class ReadsNamesInOneCase(BrokenServer):
     """Finds the length of a body only under the name ``Content-Length``, written like this."""
 
     def __init__(self) -> None:
@@ -186,7 +194,7 @@ class ReadsNamesInOneCase(HttpServer):
         )
 
 
-class TakesWhatComes(HttpServer):
+class TakesWhatComes(BrokenServer):
     """Treats the bytes read as the whole body when the client stops sending."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
