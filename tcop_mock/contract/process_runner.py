@@ -71,7 +71,7 @@ class ProcessRunner:
                 )
             if isinstance(result, ProcessFailure) and probe.last_attempt is not None:
                 failures.append(Failure(cases[0], probe.last_attempt, result.text, cause=result.cause))
-        notes = (f"the receiver is slow, so that {probe.retries} callbacks were retries",) if probe.retries else ()
+        notes = (probe.note,) if probe.note else ()
         return ClauseOutcome(failures=tuple(failures), asserted=frozenset({cases[0].title}), notes=notes)
 
     @staticmethod

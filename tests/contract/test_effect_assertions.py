@@ -16,6 +16,7 @@ from tcop_mock.domain.contract import (
     EffectScenarioResult,
     ExpectedContent,
     RequestCase,
+    SendMode,
     Step,
     StepResult,
 )
@@ -233,3 +234,52 @@ def test_the_events_of_two_alarms_have_different_keys() -> None:
     snapshots = [EffectSnapshot((Effect("web-1", "/pagerduty", dedup_key=key),)) for key in keys]
     result = result_of()._replace(step_results=tuple(step._replace(after=snapshot) for snapshot in snapshots))
     assert EFFECT_ASSERTIONS["dedup_key_stable"](result) is None
+
+
+def _alarm_case(name: str) -> RequestCase:
+    policy = {"policyId": f"policy-{name}", "policyName": f"name of {name}"}
+    tree = {
+        "sessionId": f"session-{name}",
+        "alarmPolicyInfo": policy,
+        "alarmObjInfo": {"dimensions": {"host": f"host-{name}"}},
+    }
+    return RequestCase(name, OutgoingRequest(json.dumps(tree).encode()), None)
+
+
+@pytest.mark.parametrize(
+    "mode, accepted, effects, is_cut_short, verdict",
+    [
+        ("then-killed", True, ("policy-before", "policy-one", "session-two"), False, None),
+        ("then-killed", True, ("policy-before", "policy-one", "on host-two"), False, None),
+        ("then-killed", True, ("policy-before", "policy-one"), False, "acknowledged, and without effect after the"),
+        ("then-killed", True, (), False, "acknowledged, and after the restart without effect, as is the alarm before"),
+        ("then-killed", True, ("policy-one",), True, "the crash: undecided, --max-time ends before 15 s"),
+        ("then-killed", False, ("policy-before",), False, "the crash: answered 503"),
+        ("while-stopped", False, ("policy-before",), False, None),
+        ("while-stopped", True, ("policy-before",), False, "acknowledged, and without effect after the restart"),
+    ],
+)
+def test_what_was_acknowledged_survives(
+    mode: str, *, accepted: bool, effects: tuple[str, ...], is_cut_short: bool, verdict: str | None
+) -> None:
+    """What was not acknowledged is pushed again; an effect may name an alarm by its object."""
+    answer = Attempt(Outcome.from_status(200 if accepted else 503), 0.0, 0.0, 0.1, status=200 if accepted else 503)
+    acked = Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200)
+    cases = (_alarm_case("one"), _alarm_case("two"))
+    first = Step("before", (_alarm_case("before"),), tokens=frozenset({"policy-before"}))
+    last = Step("the crash", cases, send_mode=SendMode(mode), wait_s=15)
+    seen = EffectSnapshot(tuple(map(Effect, effects)))
+    scenario = replace(result_of().scenario, unique_tokens=frozenset({"host-one", "host-two"}))
+    result = EffectScenarioResult(
+        scenario,
+        (
+            StepResult(first, (acked,), EffectSnapshot(), EffectSnapshot((Effect("policy-before"),))),
+            StepResult(last, (answer, answer), EffectSnapshot(), seen, is_cut_short=is_cut_short),
+        ),
+    )
+    found = EFFECT_ASSERTIONS["acked_survives"](result)
+    text = found.reason if isinstance(found, Inconclusive) else found
+    assert (text or "").startswith(verdict or "")
+    assert (text is None) is (verdict is None)
+    alone = result._replace(step_results=result.step_results[:1])
+    assert EFFECT_ASSERTIONS["acked_survives"](alone) == Inconclusive(NO_FIRST_EFFECT)

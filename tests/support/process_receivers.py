@@ -87,7 +87,7 @@ MUTANTS = {
 """By clause and bug; those of the clauses that look at effects, too, are no processes."""
 _FASTER = {
     "stops_in_time": {"within_s": 1.0},
-    "size_bounded": {"first": 20, "further": 80, "max_mib": 4.0, "max_files": 20, "limit_s": 60.0},
+    "size_bounded": {"first": 20, "further": 80, "max_kib": 40.0, "noise_mib": 3.0, "max_files": 20, "limit_s": 60.0},
 }
 """Parameters of assertions that show the same in less time, also on a busy machine."""
 
