@@ -179,7 +179,7 @@ class Listener:
             self._record,
             self._count_answer,
             self._commit,
-            on_fault_ended=self.observer.answered if self.observer else id,
+            on_fault_ended=id if self.observer is None else self.observer.answered,
             host=host,
             port=port,
             on_unreadable=self.count_unreadable,
