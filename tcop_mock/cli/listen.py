@@ -55,16 +55,9 @@ def listen(  # noqa: PLR0913 - one parameter an option
     receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
-    has_page: bool,
     common: CommonOptions,
 ) -> int:
     """Receive requests until the count, the time limit or a signal; return the exit code."""
-    if has_page:
-        from tcop_mock.cli.console import listen_with_page  # noqa: PLC0415 - it needs an extra, and imports this module
-
-        return listen_with_page(
-            host=host, port=port, receiving=receiving, count=count, max_time_s=max_time_s, common=common
-        )
     plan = fault_plan(receiving, common)
     with open_listener(receiving, common, count=count) as listener:
         asyncio.run(listener.listen(host, port, plan, max_time_s))
