@@ -14,10 +14,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from faker import Faker
-from mimesis import Field, Locale
-from polyfactory.factories import DataclassFactory
+from machine import require
 
 from tcop_mock.callbacks.compiler import CompiledShape
 from tcop_mock.callbacks.generator import Generator
@@ -26,6 +23,12 @@ from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.shape import Lang
+
+require("orjson", "faker", "mimesis", "polyfactory")
+import orjson  # noqa: E402 - require() says in one line what is missing
+from faker import Faker  # noqa: E402 - as above
+from mimesis import Field, Locale  # noqa: E402 - as above
+from polyfactory.factories import DataclassFactory  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

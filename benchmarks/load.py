@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import re
 import resource
 import shutil
@@ -23,13 +22,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peers.load_clients import CONNECTIONS, RATES, Measured, body
+from machine import describe, installed, on, require_linux
+from peers.load_clients import CONNECTIONS, NEEDED, Measured, body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _PEERS = Path(__file__).parent / "peers"
-_CORES = sorted(os.sched_getaffinity(0))
 _RATES = (2_000, 20_000, 50_000)
 _WRK = (
     'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = io.open("{body}"):read("*a")\n'
@@ -75,22 +74,17 @@ def said(command: list[str]) -> str:
     return done.stdout
 
 
-def on(core: int) -> Callable[[], None]:
-    """Return what binds a process to a core of those that we have."""
-    return lambda: os.sched_setaffinity(0, {_CORES[core]})
-
-
-def rates(url: str, rounds: int, seconds: int, folder: Path) -> dict[str, Measured]:
+def rates(url: str, rounds: int, seconds: int, folder: Path, clients: list[str]) -> dict[str, Measured]:
     """Return the medians of each client."""
-    installed = programs(url, seconds, folder)
+    commands = programs(url, seconds, folder)
     found: dict[str, list[Measured]] = {}
     for _ in range(rounds):
-        for name, (command, pattern) in installed.items():
+        for name, (command, pattern) in commands.items():
             used_s = processor_s()
             match = re.search(pattern, said(command), re.DOTALL)
             rate = float(match[1]) if match else math.nan
             found.setdefault(name, []).append(Measured(rate, 1e6 * (processor_s() - used_s) / (rate * seconds)))
-        for name in RATES:
+        for name in clients:
             told = said([sys.executable, str(_PEERS / "load_clients.py"), name, url, str(seconds)])
             found.setdefault(name, []).append(Measured(**json.loads(told.splitlines()[-1])))
     return {name: Measured(*map(statistics.median, zip(*rows, strict=True))) for name, rows in found.items()}
@@ -104,12 +98,13 @@ def processor_s() -> float:
 
 def table(found: dict[str, Measured]) -> Iterator[str]:
     """Yield the lines of the ratios."""
-    base = found.get("wrk") or max(found.values())
-    yield f"{'callbacks on one core':<30}{'/s':>10}{'of wrk':>10}{'processor, us':>16}"
+    base_name = "wrk" if "wrk" in found else "ours, asyncio"
+    base = found[base_name]
+    yield f"{'callbacks on one core':<30}{'/s':>10}{'ratio':>10}{'processor, us':>16}   (ratio to {base_name})"
     for name, row in sorted(found.items(), key=lambda item: -item[1].rate):
         yield f"  {name:<28}{row.rate:>10,.0f}{row.rate / base.rate:>10.2f}{row.cost_us:>16.1f}"
     mine = found["ours, asyncio"]
-    for name in ("aiohttp", "httpx", "locust FastHttpUser"):
+    for name in found.keys() & {"aiohttp", "httpx", "locust FastHttpUser"}:
         by_rate, by_cost = mine.rate / found[name].rate, found[name].cost_us / mine.cost_us
         yield f"  ours, asyncio: {by_rate:.1f} times {name}; by processor time {by_cost:.1f} times"
 
@@ -129,6 +124,8 @@ def lateness(url: str, rounds: int, seconds: int) -> Iterator[str]:
 
 def main() -> None:
     """Print both tables."""
+    require_linux()
+    clients, missing = installed(NEEDED.items())
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
@@ -142,10 +139,12 @@ def main() -> None:
     try:
         assert receiver.stdout is not None  # noqa: S101 - it was asked for
         url = receiver.stdout.readline().strip()
-        print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {len(_CORES)} cores")
+        print(describe())
         with tempfile.TemporaryDirectory() as folder:
-            for line in table(rates(url, given.rounds, given.seconds, Path(folder))):
+            for line in table(rates(url, given.rounds, given.seconds, Path(folder), clients)):
                 print(line, flush=True)
+        if missing:
+            print(missing)
         for line in lateness(url, given.rounds, given.seconds):
             print(line, flush=True)
     finally:

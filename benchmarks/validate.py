@@ -9,8 +9,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 from jsonschema import Draft202012Validator
+from machine import require
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
@@ -19,12 +19,15 @@ from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 
+require("jsonschema_rs")
+import jsonschema_rs  # noqa: E402 - require() says in one line what is missing
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SHAPES = ("cvm/basic-monitoring", "clb/public-listener", "tke/container", "mysql/events")
-_BODIES = 200
-_ROUNDS = 5
+_BODIES = 100
+_ROUNDS = 3
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -62,11 +65,10 @@ def main() -> None:
             print(f"  {name:<36}{cost * 1e6:>12.1f}{cost / floor:>14.1f}")
     for name, make in (("emit", emit_schema), ("accept", accept_schema)):
         started_s = time.perf_counter()
-        for shape in catalog:
-            make(shape)
-        print(
-            f"\ncreating the {name} schemas of {len(catalog)} shapes: {1000 * (time.perf_counter() - started_s):.0f} ms"
-        )
+        for shape_id in _SHAPES:
+            make(catalog.get(shape_id))
+        took_s = time.perf_counter() - started_s
+        print(f"\ncreating the {name} schema of a shape: {1000 * took_s / len(_SHAPES):.0f} ms")
 
 
 def _all(check: Callable[[Any], object], values: list[Any]) -> Callable[[], object]:

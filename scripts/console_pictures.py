@@ -21,7 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ FOLDER = ROOT / "docs" / "pictures"
 PAGE_FILES = sorted([*(ROOT / "tcop_mock/console/static").iterdir(), *(ROOT / "tcop_mock/console/templates").iterdir()])
 RENDERED_FROM = FOLDER / "console-rendered-from.txt"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = {"width": 1280, "height": 760}
+SIZE = (1280, 760)
 _LATE_S = 5.6
 SEED = 20
 
@@ -135,7 +136,7 @@ def main() -> None:
     if browser is None or find_spec("playwright") is None:
         print("no Chromium or no Playwright here: console-*.png stay as they are", file=sys.stderr)
         return
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not everywhere
+    from playwright.sync_api import ViewportSize, sync_playwright  # noqa: PLC0415 - not everywhere
 
     flags = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with (
@@ -144,7 +145,7 @@ def main() -> None:
         sync_playwright() as driver,
     ):
         started = driver.chromium.launch(executable_path=browser, args=flags)
-        tab = started.new_page(viewport=SIZE, locale="en-US")
+        tab = started.new_page(viewport=ViewportSize(width=SIZE[0], height=SIZE[1]), locale="en-US")
         tab.goto(addresses["page"])
         tab.wait_for_selector("#link.live")
         _play(tab, addresses["url"])

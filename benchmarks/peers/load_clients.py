@@ -174,6 +174,15 @@ RATES: dict[str, Callable[[str, float], Measured]] = {
 }
 
 
+NEEDED = {
+    name: {"ours, uvloop": "uvloop", "ours, uvloop, prepared": "uvloop", "locust FastHttpUser": "locust"}.get(
+        name, "" if name.startswith("ours") else name
+    )
+    for name in RATES
+}
+"""The module that each client needs."""
+
+
 def main(name: str, url: str, seconds: float, rate: float = 0.0) -> None:
     """Run one client."""
     if not rate:

@@ -6,10 +6,9 @@ usage: python benchmarks/peers/load_sink.py   (prints its URL)
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import re
 from typing import cast
-
-import uvloop
 
 ANSWER = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 """ab asks by HTTP/1.0, and wants to be told that the connection is kept."""
@@ -50,4 +49,9 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    if importlib.util.find_spec("uvloop"):
+        import uvloop
+
+        uvloop.run(main())
+    else:
+        asyncio.run(main())

@@ -16,7 +16,7 @@ from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.callbacks.schema_grammar import BodySchemaBuilder, union_schema
 from tcop_mock.catalog.data_files import data_root
 from tcop_mock.domain.alarm import Form, WireFormat
-from tcop_mock.domain.shape import AlarmKind
+from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -46,6 +46,12 @@ def _schemas_by_subject(shape: Shape, form: Form, envelope: Envelope) -> dict[st
     Whoever validates a body needs some schemas of one shape, which all begin with these.
     """
     return BodySchemaBuilder(shape, form, envelope).by_subject()
+
+
+@lru_cache(maxsize=16)
+def _union_in_english(shape: Shape, form: Form, envelope: Envelope) -> Schema:
+    """Return the schema of bodies about any metric or event; the JSON types are those of all languages."""
+    return union_schema(BodySchemaBuilder(shape, form, envelope).by_subject((Lang.EN,)).values())
 
 
 def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | None = None) -> Schema:
@@ -175,8 +181,7 @@ def documented_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireForm
     Values are restricted only if the page enumerates them: names of metrics and events, states, namespace, times.
     Arguments and errors are those of :func:`emit_schema`.
     """
-    by_subject = _schemas_by_subject(shape, form, (wire or WireFormat()).envelope(form))
-    documented = _document_types(union_schema(by_subject.values()))
+    documented = _document_types(_union_in_english(shape, form, (wire or WireFormat()).envelope(form)))
     if form is not Form.CLOUDEVENTS:
         conditions = _schema_at(documented, _POLICY_KEY, _CONDITIONS_KEY)
         optional = _optional_keys(conditions)

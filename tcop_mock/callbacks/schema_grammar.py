@@ -136,21 +136,21 @@ class BodySchemaBuilder:
         }
         self._dimensions = cache(self._render_dimensions)
 
-    def by_subject(self) -> dict[str, Schema]:
-        """Return the schemas of bodies by the name of their metric or event."""
-        return {subject.name: union_schema(self._body_schemas(subject)) for subject in self._subjects}
+    def by_subject(self, langs: Iterable[Lang] = tuple(Lang)) -> dict[str, Schema]:
+        """Return the schemas of bodies in some languages by the name of their metric or event."""
+        return {subject.name: union_schema(self._body_schemas(subject, langs)) for subject in self._subjects}
 
     def of_first_subject(self) -> Schema:
         """Return the schema of bodies about the first metric or event; all have the same dimensions."""
-        return union_schema(self._body_schemas(self._subjects[0]))
+        return union_schema(self._body_schemas(self._subjects[0], Lang))
 
     @property
     def _subjects(self) -> tuple[Metric | Event, ...]:
         return self._shape.metrics or self._shape.events
 
-    def _body_schemas(self, subject: Metric | Event) -> Iterator[Schema]:
+    def _body_schemas(self, subject: Metric | Event, langs: Iterable[Lang]) -> Iterator[Schema]:
         """Yield a schema for each variant of a body about a metric or an event."""
-        for lang in Lang:
+        for lang in langs:
             for has_threshold in (True, False) if self._shape.kind is AlarmKind.METRIC else (True,):
                 options = AlarmOptions(metric=subject.name, has_threshold=has_threshold)
                 alarm = self._with_markers(draw_policy(self._shape, lang, options, "schema"))

@@ -187,7 +187,7 @@ class CallbackValidator:
         profile, form = generation
         is_observed = form is Form.OBSERVED
         printed_validator = self._printed_validator(shape.id, form, profile.wire_format)
-        undocumented = self._undocumented_paths(shape.id, profile.wire_format)
+        undocumented = self._undocumented_paths(shape.id, profile.wire_format) if is_observed else frozenset()
         policy = CallbackView(tree).policy
         for violation in printed_validator.violations(tree):
             path, key = path_of(violation.path), str(violation.path[-1]) if violation.path else ""

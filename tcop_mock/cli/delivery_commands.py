@@ -122,7 +122,7 @@ def listen_command(
 ) -> int:
     """Receive and validate callbacks; record them, and fail on demand.
 
-    Prints the address first, and then each request as it arrives; of more than 500 at once it shows and validates 100 a
+    Prints the address first, and then each request as it arrives; of more than 500 at once it shows and validates 20 a
     second, and records and counts all. Paths below the name of a service, such as /wecom, answer as that service does;
     other paths as --service says. --console also prints the address of a page, in the second line (with --json, in the
     first). Ctrl-C stops it. Exit code: 0 it ended as asked, 1

@@ -120,7 +120,7 @@ async def _demo(catalog: Catalog, common: CommonOptions) -> tuple[Verdict, Verdi
         f"the corrected one {correct.count(ClauseStatus.FAIL)}."
     )
     show("Now yours: tcop-mock check http://127.0.0.1:PORT/PATH")
-    show("With all clauses about effects: tcop-mock check /PATH --run 'COMMAND --port {port}'")
+    show("With its effects: tcop-mock check /PATH --run 'COMMAND --port {port}'")
     return broken, correct
 
 

@@ -33,19 +33,22 @@ from tcop_mock.transport.clock import monotonic_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.http_server import ReceivedRequest, Reply
+    from tcop_mock.server.messages import ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
-_HINT = "more than 100 came a second; tcop-mock validate reads a recording"
+_HINT = "too many came at once; tcop-mock validate reads a recording"
 _TOO_FEW = 1
 _MAX_UNREADABLE_LINES = 20
 _MAX_BURST = 500
-_SHOWN_PER_S = 100
-_MAX_VALIDATION_S = 0.01
-"""Time in each batch after which no more bodies are validated: the first one of a shape takes long."""
+_SHOWN_PER_S = 20
+_FEW_CONNECTIONS = 8
+_PAUSE_FACTOR = 20
+"""With more connections, so many times as long as it took to validate a body, none is validated. The first body of a
+shape takes a hundred times as long as another, and all senders would wait for it."""
 
 
 def listen(  # noqa: PLR0913 - one parameter an option
@@ -147,8 +150,10 @@ class Listener:
     _refilled_s: float = 0.0
     _told_unshown: int = 0
     _told_s: float = 0.0
-    _batch_began_s: float = 0.0
+    _connections: Callable[[], int] = field(default=lambda: 0, repr=False)
+    _pause_ends_s: float = 0.0
     _batch_size: int = 0
+    _received_at: str = ""
     _problem: OSError | None = None
     _judge: CallbackValidator = field(init=False, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -166,7 +171,7 @@ class Listener:
 
     def server(self, host: str, port: int, plan: FaultPlan) -> FaultyHttpServer:
         """Return the server, which listens inside ``async with``."""
-        return FaultyHttpServer(
+        server = FaultyHttpServer(
             with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer,
             plan,
             self._record,
@@ -177,6 +182,8 @@ class Listener:
             port=port,
             on_unreadable=self.count_unreadable,
         )
+        self._connections = lambda: server.connection_count
+        return server
 
     def stop_on_signals(self) -> None:
         """End :meth:`wait` at Ctrl-C and SIGTERM."""
@@ -218,13 +225,13 @@ class Listener:
         is_callback = service == "webhook" and received.method == "POST"
         record = Record(
             request=received,
-            received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            received_at=self._received_at,
             auth=self._auth(received),
             service=service,
             status=reply.status if reply else None,
             fault=fault.text if fault else None,
             note=note,
-            result=self._judge.validate(received.body) if is_shown and is_callback else None,
+            result=self._validate(received.body) if is_shown and is_callback else None,
         )
         if self.recording or self.common.as_json:
             self._records.append(record.to_json())
@@ -234,15 +241,23 @@ class Listener:
             self._lines += self._unshown_lines()
             self._lines += (f"{line}\n" for line in record.lines(quiet=self.common.quiet))
 
+    def _validate(self, body: bytes) -> ValidationResult:
+        began_s = self.clock()
+        result = self._judge.validate(body)
+        ended_s = self.clock()
+        self._pause_ends_s = ended_s + _PAUSE_FACTOR * (ended_s - began_s)
+        return result
+
     def _is_shown(self) -> bool:
         """Return whether a request is shown and validated: all of a burst, then so many a second."""
         now_s = self.clock()
         if not self._batch_size:
-            self._batch_began_s = now_s
+            self._received_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._batch_size += 1
         self._allowance = min(_MAX_BURST, self._allowance + (now_s - self._refilled_s) * _SHOWN_PER_S)
         self._refilled_s = now_s
-        if self._allowance < 1 or now_s - self._batch_began_s > _MAX_VALIDATION_S:
+        is_paused = now_s < self._pause_ends_s and self._connections() > _FEW_CONNECTIONS
+        if self._allowance < 1 or is_paused:
             self.unshown += 1
             return False
         self._allowance -= 1

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.reports.recording import Record
-    from tcop_mock.server.http_server import ReceivedRequest, Reply
+    from tcop_mock.server.messages import ReceivedRequest, Reply
 
 MAX_EXCHANGES = 10_000
 MAX_BYTES = 64 * 1024 * 1024

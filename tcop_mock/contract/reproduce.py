@@ -29,8 +29,8 @@ _PARSER_COMMAND = (
     "of(sys.argv[1])(json.load(sys.stdin))' {name}"
 )
 """How a parser is given a body without us."""
-_SECRET_FLAGS = frozenset({"--observe-cmd", "--restart-cmd"})
-"""Commands may hold a secret anywhere."""
+_SECRET_FLAGS = frozenset({"--observe-cmd", "--observe-header", "--restart-cmd"})
+"""Commands may hold a secret anywhere, and a header may be one."""
 _PUBLIC_COMMAND = re.compile(r"(?!.*(?i:pass|secret|token|key|auth))[\w./{}: -]+")
 """A command line without variables, quotes and words about secrets."""
 _PUBLIC_DATABASE = re.compile(r"[\w+]+://[^@?]*")
@@ -80,7 +80,8 @@ def check_command(context: ReproductionContext) -> str:
     """Return a ``tcop-mock check`` command that runs the clause again, with segments and bursts.
 
     Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
-    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_CMD``, ``RESTART_CMD``.
+    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``, ``OBSERVE_CMD``,
+    ``RESTART_CMD``.
     A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
@@ -129,7 +130,7 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
     Requests that only prepare the case stand before it.
     """
     group = next((group for group in test.groups if any(other.title == case.title for other in group.cases)), None)
-    if group is None or test.send_order is SendOrder.BURST or group.background:
+    if group is None or test.send_order is SendOrder.BURST or group.background or test.is_about_process:
         return ()
     titles = [other.title for other in group.cases]
     preparation = tuple(other for other in group.cases[: titles.index(case.title)] if not other.is_asserted)

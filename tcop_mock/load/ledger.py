@@ -75,7 +75,7 @@ class Ledger:
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._problem: OSError | None = None
-        self._attempts = array("L")
+        self._attempts = array("I")
         """One more than the attempts of each alarm, by its number; 0 for an alarm without a notification."""
         self._file: TextIO | None = None
         try:

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import math
 import re
+import struct
 from array import array
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +40,10 @@ _POLICIES_PER_GROUP = 1024
 """The policies of a shape that are reserved for each group."""
 
 _RANDOM_RANGE = 1 << 53
+
+_TIME, _TIME_BITS = struct.Struct(">d"), struct.Struct(">Q")
+
+_ALARM_BITS = 32
 
 _STATES = (State.FIRING, State.REPEATED, State.RESOLVED)
 
@@ -136,10 +141,10 @@ class ScenarioSchedule:
         ends_s = math.inf if self.scenario.ends_s is None else self.scenario.ends_s
         alarms = _Alarms(self._groups)
         firings = heapq.merge(*(group.first_firings(number) for number, group in enumerate(self._groups)))
-        queue: list[tuple[float, int]] = []
+        queue: list[int] = []
         for fired_s, group_number, number in itertools.chain(firings, [(math.inf, 0, 0)]):
-            while queue and queue[0][0] < fired_s:
-                at_s, alarm = queue[0]
+            while queue and (due := _unpack(queue[0]))[0] < fired_s:
+                at_s, alarm = due
                 if at_s > ends_s:
                     return
                 yield alarms.callback(alarm, at_s)
@@ -147,9 +152,20 @@ class ScenarioSchedule:
                 if next_s is None:
                     heapq.heappop(queue)
                 else:
-                    heapq.heapreplace(queue, (next_s, alarm))
+                    heapq.heapreplace(queue, _pack(next_s, alarm))
             if fired_s < math.inf:
-                heapq.heappush(queue, (fired_s, alarms.fire(group_number, number, fired_s)))
+                heapq.heappush(queue, _pack(fired_s, alarms.fire(group_number, number, fired_s)))
+
+
+def _pack(at_s: float, alarm: int) -> int:
+    """Return a time and the number of an alarm as one integer of the same order, in a third of the memory."""
+    [bits] = _TIME_BITS.unpack(_TIME.pack(at_s))  # the bits of floats from 0 on have the order of the floats
+    return int(bits) << _ALARM_BITS | alarm
+
+
+def _unpack(key: int) -> tuple[float, int]:
+    [at_s] = _TIME.unpack(_TIME_BITS.pack(key >> _ALARM_BITS))
+    return at_s, key & (1 << _ALARM_BITS) - 1
 
 
 def _group_shapes(scenario: Scenario, number: int, catalog: Catalog) -> list[Shape]:
@@ -264,9 +280,9 @@ class _Alarms:
 
     def __init__(self, groups: Sequence[_AlarmGroup]) -> None:
         self._groups = groups
-        self._group_numbers, self._numbers = array("H"), array("L")
+        self._group_numbers, self._numbers = array("H"), array("I")
         self._fired_s, self._ages_s = array("d"), array("d")
-        self._occurrences, self._states = array("L"), bytearray()
+        self._occurrences, self._states = array("I"), bytearray()
         self._lives: dict[int, _EarlierLives] = {}
 
     def fire(self, group_number: int, number: int, fired_s: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+from codecs import BOM_UTF8
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.domain.alarm import BEIJING, TIME_FORMAT
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.effects import Effect, EffectSnapshot
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tcop_mock.domain.target import Credentials
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 _log = logging.getLogger(__name__)
 
@@ -56,15 +57,15 @@ def correct_receiver(request: ReceivedRequest) -> Reply:
     if request.method != "POST":
         return Reply(405, b"POST only\n", (("Allow", "POST"),))
     try:
-        alarm = json.loads(request.body.decode("utf-8-sig"))  # loads() itself would guess UTF-16 and UTF-32
+        alarm = json.loads(request.body.removeprefix(BOM_UTF8).decode())  # loads() itself would guess UTF-16 and UTF-32
     except (ValueError, RecursionError):
         return Reply(400, b"the body is not JSON in UTF-8\n")
     if not isinstance(alarm, dict):
         return Reply(400, b"the body is not a JSON object\n")
     if _log.isEnabledFor(logging.INFO):
         _log_callback(alarm)
-    receipt = {"sessionId": alarm.get("sessionId"), "retCode": 0}  # required in 2019, ignored later
-    return Reply(200, json.dumps(receipt).encode(), (("Content-Type", "application/json"),))
+    receipt = f'{{"sessionId": {json.dumps(alarm.get("sessionId"))}, "retCode": 0}}'  # required in 2019, ignored later
+    return Reply(200, receipt.encode(), (("Content-Type", "application/json"),))
 
 
 def _log_callback(alarm: dict[str, Any]) -> None:

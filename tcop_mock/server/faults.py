@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.sampling import SeededRandom
 from tcop_mock.errors import UsageError, did_you_mean
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from tcop_mock.server.http_server import ByteWriter, Handler
+    from tcop_mock.server.http_server import ByteWriter
+    from tcop_mock.server.messages import Handler
 
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}

@@ -12,16 +12,16 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from http.client import responses
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import h11
 
 from tcop_mock.errors import TcopMockError, UsageError
+from tcop_mock.server.messages import Handler, ReceivedRequest, Reply
 from tcop_mock.server.plain_connection import (
     BUFFER_BYTES,
     NOTHING,
@@ -34,9 +34,10 @@ from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.protocol_probe import TLS_RECORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
     from types import TracebackType
 
-_BACKLOG = 1024  # bursts connect at once; Linux limits it to net.core.somaxconn
+_BACKLOG = 4096  # bursts connect at once; Linux limits it to net.core.somaxconn
 _READ_BYTES = 65_536
 _LINGER_S = 1.0  # how long a client may continue to send after our last response
 _MAX_REPLY_HEADS = 256
@@ -44,39 +45,6 @@ _UNUSUAL_REPLY_HEADERS = frozenset({b"connection", b"transfer-encoding"})
 _LENGTH_END = b"0\r\n\r\n"
 _NO_BODY_STATUS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 15.3.5 and 15.4.5
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedRequest:
-    """One complete request."""
-
-    method: str
-    path: str
-    """Request target as sent, with the query."""
-    headers: tuple[tuple[str, str], ...]
-    """Names in lower case, in the order and number in which they were sent."""
-    body: bytes
-    """Body without chunk framing."""
-    received_s: float
-    """Time at which the last byte was read, on the server's clock."""
-    head_decision: object = None
-    """Result of ``HttpServer._on_request_head`` for this request."""
-
-    def header(self, name: str) -> str:
-        """Return the first header with this name (in lower case), or an empty string."""
-        return next((value for key, value in self.headers if key == name), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One response. The server adds ``Content-Length`` unless ``headers`` contain ``Transfer-Encoding: chunked``."""
-
-    status: int = HTTPStatus.OK
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-Handler: TypeAlias = Callable[[ReceivedRequest], Reply | Awaitable[Reply]]
 
 
 class ByteReader(Protocol):
@@ -275,6 +243,11 @@ class HttpServer:
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         serve = partial(self._serve_handed_over, handed_over)
         self._start(self._serve_by(serve, reader, writer), writer).add_done_callback(lambda _: handed_over.close())
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open."""
+        return len(self._plain_connections) + len(self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._server is None:  # accepted while the server was closing

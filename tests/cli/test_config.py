@@ -263,6 +263,7 @@ def test_no_secret_is_shown(tcop: RunCommand, write: Write, monkeypatch: pytest.
     write(
         'target = "http://u:Kq/7x@h/?key=Kq7x"\n[send]\nintegration-key = "Kq7x"\nheader = ["X-Key: Kq7x"]\n'
         '[listen]\nauth = "u:Kq7x"\n[check]\nobserve-url = "http://u:Kq 7x@h/?token=Kq7x"\n'
+        'observe-header = "Authorization: Bearer Kq7x"\n'
     )
     done, document = tcop("config"), tcop("config", "--json")
     assert "7x" not in done.stdout + document.stdout + done.stderr + document.stderr

@@ -15,7 +15,7 @@ from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.target import Target
 from tcop_mock.server.demo_receivers import with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import subprocess

@@ -20,7 +20,7 @@ from tcop_mock.domain.load import ObjectiveResult, ObjectiveStatus
 from tcop_mock.load.scenario import ScenarioSize
 from tcop_mock.load.slo import parse_objectives
 from tcop_mock.load.timer import max_connections
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from tcop_mock.console.detail import detail_document
 from tcop_mock.console.exchange import Direction
 from tcop_mock.domain.target import Target
 from tcop_mock.inputs.reader import read_requests
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from tcop_mock.console.exchange import Exchange

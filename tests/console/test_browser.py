@@ -21,7 +21,8 @@ from tcop_mock.console.server import bind, serving
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.target import Target
 from tcop_mock.reports.recording import Record
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

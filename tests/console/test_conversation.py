@@ -14,7 +14,7 @@ from tcop_mock.console.conversation import Conversation
 from tcop_mock.console.exchange import Direction
 from tcop_mock.domain.alarm import State
 from tcop_mock.reports.recording import Record
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -16,7 +16,7 @@ from tcop_mock.domain.load_summary import SecondElapsed, SeriesPoint
 from tcop_mock.domain.verdict import ReproducedRequest, Reproduction
 from tcop_mock.errors import TargetError
 from tcop_mock.load.scenario import parse_scenario
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from console_page import Page

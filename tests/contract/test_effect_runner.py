@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 IN_EFFECTS = {clause.code: clause for clause in load_clauses() if clause.builder.name == "effect_scenarios"}
-ALL = ("TCM5*", "TCM6*")
+ALL = ("TCM5*", "TCM6*", "TCM70[12]")
 IN_EACH_RUN = ("forwards-to-wecom", "resolves-at-pagerduty-without-payload")
 """Receivers that are no proof only: both ends are covered by them."""
 SERVICES = ("pagerduty", "wecom", "dingtalk", "feishu")

@@ -12,12 +12,12 @@ from run_check import check_directly, failed_codes
 
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 CLAUSES = ["TCM101", "TCM302", "TCM308", "TCM401", "TCM409"]
 

@@ -19,7 +19,7 @@ from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,12 +20,13 @@ from tcop_mock.errors import UsageError
 from tcop_mock.load.engine import LoadEngine
 from tcop_mock.load.executors import make_executor
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import HttpServer, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import Reply
 
 if TYPE_CHECKING:
     from tcop_mock.domain.load_summary import LoadEvent
     from tcop_mock.load.stats import SecondStats
-    from tcop_mock.server.http_server import ReceivedRequest
+    from tcop_mock.server.messages import ReceivedRequest
 
 ACK = Reply(200)
 

@@ -19,7 +19,8 @@ from tcop_mock.domain.target import Target
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.load import worker_main
 from tcop_mock.load.workers import WorkerPool, encode_frame
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from tcop_mock.load.stats import SecondStats

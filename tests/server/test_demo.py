@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.server.demo_receivers import ActingReceiver, buggy_receiver, correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

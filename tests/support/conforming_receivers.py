@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import html
 import json
@@ -24,14 +23,14 @@ from correct_receiver_variants import html_reply, slow, with_changed_reply
 from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from receiver_factories import ReceiverFactory
 
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
 _START_S = 60.0
@@ -104,9 +103,8 @@ def _with_headers(*headers: tuple[str, str]) -> Handler:
 def _rejecting_credentials_with(status: int) -> Callable[[], Handler]:
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
-    async def handler(request: ReceivedRequest) -> Reply:
-        answer = guard(request)
-        reply = await answer if asyncio.iscoroutine(answer) else answer
+    def handler(request: ReceivedRequest) -> Reply:
+        reply = guard(request)
         assert isinstance(reply, Reply)
         return replace(reply, status=status) if reply.status == 401 else reply
 

@@ -22,7 +22,8 @@ from tcop_mock.console.conversation import Conversation
 from tcop_mock.console.delivery import Courier, TargetSetting
 from tcop_mock.console.storm import Storm
 from tcop_mock.domain.target import Target
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -20,10 +20,10 @@ from receiver_factories import CREDENTIALS
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 AlarmBody: TypeAlias = dict[str, Any]
 ReplyChange: TypeAlias = Callable[[ReceivedRequest, Reply], Reply | None]
@@ -361,10 +361,9 @@ def accepted_with(body: Callable[[ReceivedRequest], str]) -> Handler:
     """Return a variant with authentication that sends another body when it accepts."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
-    async def handler(request: ReceivedRequest) -> Reply:
-        reply = guard(request)
-        assert inspect.isawaitable(reply)
-        answer = await reply
+    def handler(request: ReceivedRequest) -> Reply:
+        answer = guard(request)
+        assert isinstance(answer, Reply)
         return replace(answer, body=body(request).encode()) if answer.status == 200 else answer
 
     return handler
@@ -374,10 +373,9 @@ def rejected_with(body: Callable[[ReceivedRequest], str]) -> Handler:
     """Return a variant with authentication that sends another body when it rejects."""
     guard = with_basic_auth(correct_receiver, CREDENTIALS)
 
-    async def handler(request: ReceivedRequest) -> Reply:
-        reply = guard(request)
-        assert inspect.isawaitable(reply)
-        answer = await reply
+    def handler(request: ReceivedRequest) -> Reply:
+        answer = guard(request)
+        assert isinstance(answer, Reply)
         return replace(answer, body=body(request).encode()) if answer.status == 401 else answer
 
     return handler

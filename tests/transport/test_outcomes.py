@@ -14,7 +14,8 @@ import pytest
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.server.http_server import HttpServer, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import Reply
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
