@@ -128,17 +128,12 @@ def listen_command(
     first). Ctrl-C stops it. Exit code: 0 it ended as asked, 1
     --max-time passed before --count requests arrived.
     """
-    from tcop_mock.cli.listen import listen
+    if has_page:
+        from tcop_mock.cli.console import listen_with_page as listen
+    else:
+        from tcop_mock.cli.listen import listen
 
-    return listen(
-        host=host,
-        port=port,
-        receiving=receiving,
-        count=count,
-        max_time_s=max_time,
-        has_page=has_page,
-        common=common,
-    )
+    return listen(host=host, port=port, receiving=receiving, count=count, max_time_s=max_time, common=common)
 
 
 @command(

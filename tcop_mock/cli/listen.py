@@ -58,16 +58,9 @@ def listen(  # noqa: PLR0913 - one parameter an option
     receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
-    has_page: bool,
     common: CommonOptions,
 ) -> int:
     """Receive requests until the count, the time limit or a signal; return the exit code."""
-    if has_page:
-        from tcop_mock.cli.console import listen_with_page  # noqa: PLC0415 - it needs an extra, and imports this module
-
-        return listen_with_page(
-            host=host, port=port, receiving=receiving, count=count, max_time_s=max_time_s, common=common
-        )
     plan = fault_plan(receiving, common)
     with open_listener(receiving, common, count=count) as listener:
         asyncio.run(listener.listen(host, port, plan, max_time_s))
@@ -184,7 +177,7 @@ class Listener:
             self._record,
             self._count_answer,
             self._commit,
-            on_fault_ended=self.observer.answered if self.observer else id,
+            on_fault_ended=id if self.observer is None else self.observer.answered,
             host=host,
             port=port,
             on_unreadable=self.count_unreadable,
