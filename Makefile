@@ -56,6 +56,7 @@ pools: .venv/.dev ## Draw the pools of names anew
 
 docs: .venv/.dev ## Write the generated pages of docs/ anew and build the site: build/site
 	.venv/bin/python scripts/pictures.py --screenshots
+	.venv/bin/python scripts/console_pictures.py
 	.venv/bin/python scripts/generated.py
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 

@@ -31,7 +31,7 @@ from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver
 from tcop_mock.server.http_server import HttpServer
 
 if TYPE_CHECKING:
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "pictures"

@@ -59,7 +59,7 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
     effect_timeout_s: float = 5.0,
     fail_on: str | Level = "must",
     wait_s: float = 0.0,
-    max_time_s: float = 300.0,
+    max_time_s: float | None = None,
     parser: str | None = None,
     insecure: bool = False,
     on_event: Callable[[RunEvent], object] | None = None,
@@ -89,7 +89,7 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         effect_timeout_s: how long an effect may take to appear, in seconds.
         fail_on: ``"must"``, ``"should"`` or ``"may"``: the least binding level whose clauses decide on ``passed``.
         wait_s: how long to wait for a receiver that does not answer yet, in seconds.
-        max_time_s: time limit of the run, in seconds.
+        max_time_s: time limit of the run, in seconds; ``None``: 30 for a URL, 300 for an app and with effects.
         parser: ``"model"`` or ``"schema"`` if ``target`` names a parser of bodies (``"module:Model"``) or the file of
             a JSON Schema, and not a receiver.
         insecure: do not verify the certificate of an https URL.
@@ -135,7 +135,7 @@ async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
     effect_timeout_s: float = 5.0,
     fail_on: str | Level = "must",
     wait_s: float = 0.0,
-    max_time_s: float = 300.0,
+    max_time_s: float | None = None,
     parser: str | None = None,
     insecure: bool = False,
     on_event: Callable[[RunEvent], object] | None = None,
@@ -200,7 +200,7 @@ def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
     effect_timeout_s: float,
     fail_on: str | Level,
     wait_s: float,
-    max_time_s: float,
+    max_time_s: float | None,
     parser: str | None,
     insecure: bool,
 ) -> Iterator[_OpenedRun]:

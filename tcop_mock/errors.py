@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from enum import StrEnum
+    from typing import TypeVar
+
+    EnumType = TypeVar("EnumType", bound=StrEnum)
 
 
 class TcopMockError(Exception):
@@ -81,3 +85,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     hits = [by_lowercase[key] for key in dict.fromkeys(matches)]
     quoted = [repr(hit) for hit in hits[:3]]
     return " or ".join(filter(None, [", ".join(quoted[:-1]), *quoted[-1:]]))
+
+
+def enum_member(enum_class: type[EnumType], label: str, text: str) -> EnumType:
+    """Return the member of an enumeration that a user has named.
+
+    Raises:
+        UnknownNameError: there is none; names near misses.
+    """
+    try:
+        return enum_class(text)
+    except ValueError:
+        values = [one.value for one in enum_class]
+        raise UnknownNameError(label, str(text), values, listing=f"one of {', '.join(values)}") from None

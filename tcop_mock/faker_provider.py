@@ -21,14 +21,14 @@ factory_boy: ``factory.Faker.add_provider(TcopProvider)``, then ``factory.Faker(
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang, Shape
-from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.errors import UsageError, enum_member
 
 try:
     from faker.providers import BaseProvider
@@ -36,11 +36,7 @@ except ModuleNotFoundError as missing:
     raise ImportError('tcop_mock.faker_provider needs Faker: pip install "tcop-mock[faker]"') from missing
 
 if TYPE_CHECKING:
-    from enum import StrEnum
-
     from tcop_mock.domain.alarm import Alarm, Callback
-
-    Choice = TypeVar("Choice", bound=StrEnum)
 
 _SERIALS = 1 << 32
 _CVM_SHAPE = "cvm/basic-monitoring"
@@ -170,14 +166,14 @@ class TcopProvider(BaseProvider):
     def _callback(
         self, shape: str | Shape | None, state: str = "firing", form: str = "documented", lang: str = "en"
     ) -> Callback:
-        wanted_state, body_form = _parse_choice(State, state, "state"), _parse_choice(Form, form, "form")
+        wanted_state, body_form = enum_member(State, "state", state), enum_member(Form, "form", form)
         shapes = _matching_shapes(shape)
         candidates = [
             candidate for candidate in shapes if len(shapes) == 1 or supports(candidate, {wanted_state}, body_form)
         ]
         if not candidates:
             raise UsageError(f"no shape {shape or '*'!r} has {state} callbacks in the form {form}")
-        generator = _generator(_parse_choice(Lang, lang, "language"), body_form)
+        generator = _generator(enum_member(Lang, "language", lang), body_form)
         alarm = generator.alarm(self.random_element(candidates), self._serial(), required_state=wanted_state)
         return generator.callback(alarm, wanted_state)
 
@@ -198,13 +194,6 @@ class TcopProvider(BaseProvider):
 
 def _matching_shapes(shape: str | Shape | None) -> list[Shape]:
     return [shape] if isinstance(shape, Shape) else Catalog.load().match(shape or "*")
-
-
-def _parse_choice(choices: type[Choice], name: str, kind: str) -> Choice:
-    known = {choice.value: choice for choice in choices}
-    if name not in known:
-        raise UnknownNameError(kind, name, known, listing=f"one of {', '.join(known)}")
-    return known[name]
 
 
 @lru_cache

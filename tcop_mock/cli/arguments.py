@@ -129,6 +129,27 @@ def read_text(name: str) -> str:
         raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
 
 
+def parse_header(flag: str, text: str, *, may_authorize: bool = False) -> tuple[str, str]:
+    """Return name and value of a header.
+
+    Args:
+        flag: where the text stands, for errors.
+        text: ``NAME: VALUE``.
+        may_authorize: whether it may be ``Authorization``; then errors do not show the text.
+
+    Raises:
+        UsageError: the text is not a header, or the sender sets that header.
+    """
+    name, colon, value = (part.strip() for part in text.partition(":"))
+    if not colon or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        shown = "" if may_authorize else f" {text!r}"
+        raise UsageError(f"{flag}{shown}: write NAME:VALUE in printable ASCII, as in 'X-Team: payments'")
+    is_authorization = name.lower() == "authorization"
+    if name.lower() in _SENDER_HEADERS and not (is_authorization and may_authorize):
+        raise UsageError(f"{flag} {name}: the sender sets it" + (_USERINFO if is_authorization else ""))
+    return name, value
+
+
 def add_headers(rules: DeliveryRules, headers: tuple[str, ...]) -> DeliveryRules:
     """Return rules with the headers of ``--header``, which replace those of the same name.
 
@@ -137,12 +158,6 @@ def add_headers(rules: DeliveryRules, headers: tuple[str, ...]) -> DeliveryRules
     """
     merged = list(rules.headers)
     for text in headers:
-        name, colon, value = (part.strip() for part in text.partition(":"))
-        if not colon or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise UsageError(f"--header {text!r}: write NAME:VALUE in printable ASCII, as in 'X-Team: payments'")
-        if name.lower() in _SENDER_HEADERS:
-            raise UsageError(
-                f"--header {name}: the sender sets it" + (_USERINFO if name.lower() == "authorization" else "")
-            )
+        name, value = parse_header("--header", text)
         merged = [(key, old) for key, old in merged if key.lower() != name.lower()] + [(name, value)]
     return replace(rules, headers=tuple(merged))

@@ -77,7 +77,8 @@ class CheckOptions:
     template: str | None
     fail_on: str
     pace: RateLimit | None
-    max_time_s: float
+    jobs: int | None
+    max_time_s: float | None
     running: RunOptions
 
 
@@ -113,6 +114,7 @@ def check(
         check_auth=options.auth_from_url,
         wait_s=options.wait_s,
         max_time_s=options.max_time_s,
+        jobs=options.jobs,
         min_interval_s=pace.gap_s if pace else None,
         observation=receiver.managed.configure(observation) if receiver else observation,
         catalog_folders=common.catalog_folders,
@@ -286,6 +288,8 @@ def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag
         yield Flag("--no-auth-from-url")
     if pace:
         yield Flag("--pace", str(pace))
+    if options.jobs:
+        yield Flag("--jobs", str(options.jobs))
 
 
 def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions, *, insecure: bool) -> int:

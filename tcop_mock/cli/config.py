@@ -95,7 +95,7 @@ def _redacted(key: SettingKey, value: Any) -> Any:  # noqa: ANN401 - a setting's
         return MASK
     if key.is_target:
         return _target(value)
-    if key.name == "header":
+    if key.name in {"header", "observe-header"}:
         return f"{value.partition(':')[0]}: {MASK}"
     return mask_query_secrets(_USERINFO.sub(f"{MASK}@", value))
 

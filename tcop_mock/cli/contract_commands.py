@@ -118,14 +118,20 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     "sends about 700 requests.  [default: none]",
 )
 @option(
+    "--jobs",
+    group=RUN,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Maximum number of requests in flight. Skips clauses that send more at once.  [default: 4, and up to 32 where "
+    "answers take long]",
+)
+@option(
     "--max-time",
     "max_time_s",
     group=RUN,
     type=positive_duration,
-    default="300s",
-    show_default=True,
     metavar="TIME",
-    help="Time limit of the run.",
+    help="Time limit of the run.  [default: 30s; 300s with effects, --pace or an app]",
 )
 @option(
     "--watch",
@@ -159,7 +165,8 @@ def check_command(
     observer: ObserverOptions,
     reporting: ReportOptions,
     pace: RateLimit | None,
-    max_time_s: float,
+    jobs: int | None,
+    max_time_s: float | None,
     watch: tuple[str, ...],
     common: CommonOptions,
 ) -> int:
@@ -197,6 +204,7 @@ def check_command(
         template=template,
         fail_on=fail_on,
         pace=pace,
+        jobs=jobs,
         max_time_s=max_time_s,
         running=running,
     )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from tcop_mock.cli import completers
-from tcop_mock.cli.choices import FAULTS, STUB_SERVICES
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import (
     EDIT,
@@ -17,14 +16,14 @@ from tcop_mock.cli.options import (
     delivery_options,
     edit_options,
     generation_options,
-    listed,
 )
+from tcop_mock.cli.receive_options import LISTEN, receive_options
 from tcop_mock.cli.value_types import positive_duration
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, DeliveryOptions, GenerationOptions
+    from tcop_mock.cli.receive_options import ReceiveOptions
 
-_LISTEN, _FAULTS = "Address and services", "Faults"
 _set, _unset = edit_options(EDIT)
 
 
@@ -97,57 +96,17 @@ tcop-mock listen --record received.jsonl --count 3 --max-time 30s
 tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
 """,
 )
-@option("--host", group=_LISTEN, default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on.")
+@option("--host", group=LISTEN, default="127.0.0.1", show_default=True, metavar="HOST", help="Address to listen on.")
 @option(
     "--port",
-    group=_LISTEN,
+    group=LISTEN,
     type=click.IntRange(0, 65535),
     default=0,
     metavar="N",
     help="Port to listen on; 0 takes a free one.  [default: 0]",
 )
-@option(
-    "--service",
-    metavar="NAME",
-    group=_LISTEN,
-    type=click.Choice(["webhook", *STUB_SERVICES]),
-    default="webhook",
-    show_default=True,
-    help="Service that answers on paths that name none: " + ", ".join(("webhook", *STUB_SERVICES)) + ".",
-)
-@option(
-    "--auth", group=_LISTEN, metavar="USER:PASS|@FILE", help="Require these credentials.  [default: $TCOP_MOCK_AUTH]"
-)
-@option(
-    "--fault",
-    "faults",
-    group=_FAULTS,
-    multiple=True,
-    metavar="NAME[:ARG][:WHEN]",
-    help=f"Fault: {listed(FAULTS)}. WHEN: 3 (the first three requests), 0.1 (each with that probability), #2-5, "
-    "%4 (every fourth), @10s-30s. Repeatable; the first fault that is due applies.",
-)
-@option(
-    "--fault-file",
-    group=_FAULTS,
-    metavar="FILE",
-    shell_complete=completers.files,
-    help="Script with a line per request, ok or a fault; :N at its end for N requests.",
-)
-@option(
-    "--record",
-    group=OUTPUT,
-    metavar="FILE",
-    shell_complete=completers.files,
-    help="Append a JSON line per request, before the response.",
-)
-@option(
-    "--fsync",
-    group=OUTPUT,
-    is_flag=True,
-    help="Wait until the disk has the lines of --record, so that they survive a loss of power. Without it they survive "
-    "the end of listen, not of the machine.",
-)
+@receive_options
+@option("--console", "has_page", group=OUTPUT, is_flag=True, help="Show the requests on a local page, too.")
 @option("--count", group=RUN, type=click.IntRange(min=1), metavar="N", help="Stop after N requests.")
 @option("--max-time", group=RUN, type=positive_duration, metavar="TIME", help="Stop after that time.")
 @common_options(seed=True, finds_profile=True, catalog=True)
@@ -155,12 +114,8 @@ def listen_command(
     *,
     host: str,
     port: int,
-    service: str,
-    auth: str | None,
-    faults: tuple[str, ...],
-    fault_file: str | None,
-    record: str | None,
-    fsync: bool,
+    receiving: ReceiveOptions,
+    has_page: bool,
     count: int | None,
     max_time: float | None,
     common: CommonOptions,
@@ -168,8 +123,9 @@ def listen_command(
     """Receive and validate callbacks; record them, and fail on demand.
 
     Prints the address first, and then each request as it arrives; of more than 500 at once it shows and validates 20 a
-    second, and records and counts all. Paths below the name of a service, such as /wecom,
-    answer as that service does; other paths as --service says. Ctrl-C stops it. Exit code: 0 it ended as asked, 1
+    second, and records and counts all. Paths below the name of a service, such as /wecom, answer as that service does;
+    other paths as --service says. --console also prints the address of a page, in the second line (with --json, in the
+    first). Ctrl-C stops it. Exit code: 0 it ended as asked, 1
     --max-time passed before --count requests arrived.
     """
     from tcop_mock.cli.listen import listen
@@ -177,14 +133,10 @@ def listen_command(
     return listen(
         host=host,
         port=port,
-        service=service,
-        auth=auth,
-        faults=faults,
-        fault_file=fault_file,
-        record=record,
-        fsync=fsync,
+        receiving=receiving,
         count=count,
         max_time_s=max_time,
+        has_page=has_page,
         common=common,
     )
 

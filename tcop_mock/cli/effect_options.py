@@ -19,6 +19,8 @@ class ObserverOptions:
     """How to observe the effects of a receiver."""
 
     url: str | None = None
+    header: str | None = None
+    """Sent to the URL; it may hold a secret."""
     command: str | None = None
     call: str | None = None
     log: str | None = None
@@ -83,6 +85,14 @@ def observer_options(function: Function) -> Function:
                 group=EFFECTS,
                 metavar="URL",
                 help="Returns the receiver's effects as JSON; {token} stands for the object of an alarm.",
+            ),
+            option(
+                "--observe-header",
+                "header",
+                group=EFFECTS,
+                metavar="'NAME: VALUE'",
+                help="Request header for --observe-url. TCOP_MOCK_OBSERVE_HEADER keeps a token out of the process "
+                "list.",
             ),
             option(
                 "--observe-cmd",

@@ -15,16 +15,18 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.check import all_clauses, progress_listener
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.observers import CallableObserver
 from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.alarm import State
-from tcop_mock.domain.contract import Level
+from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Level
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.json import check_document, write_json
 from tcop_mock.reports.summary import OverallResult, overall_result
-from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver
+from tcop_mock.server.demo_receivers import ActingReceiver, buggy_receiver, correct_receiver
 from tcop_mock.server.http_server import HttpServer
 from tcop_mock.transport.http1 import HttpTransport
 
@@ -43,6 +45,8 @@ _SHAPES = (
     ("cvm/events", State.FIRING),
     ("cdn/domain", State.FIRING),
 )
+_EFFECT_CLAUSES = ("TCM501", "TCM505")
+"""Of the clauses about effects, those that the demo checks: all of them take too long."""
 _WRAPPER = textwrap.TextWrapper(
     78, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
 )
@@ -99,21 +103,24 @@ def demo(common: CommonOptions) -> int:
 async def _demo(catalog: Catalog, common: CommonOptions) -> tuple[Verdict, Verdict]:
     show: Callable[[str], object] = _silence if common.as_json else click.echo
     show("1. A typical first version of a receiver, with planted bugs, gets callbacks\n")
-    async with HttpServer(buggy_receiver) as sink:
+    receiver = ActingReceiver(buggy_receiver, is_correct=False)
+    async with HttpServer(receiver) as sink:
         target = Target.parse(sink.url)
         for line in await _send_some(target, catalog, common):
             show(f"   {line}")
         stopped = " (the receiver stops with the demo, so its commands do not work)" if common.verbose else ""
         show(f"\n2. The result of the contract{stopped}\n")
-        broken = await _check(target, catalog, common)
+        broken = await _check(target, receiver, catalog, common)
     show("\n3. The same receiver, corrected\n")
-    async with HttpServer(correct_receiver) as sink:
-        correct = await _check(Target.parse(sink.url), catalog, common)
+    receiver = ActingReceiver(correct_receiver, is_correct=True)
+    async with HttpServer(receiver) as sink:
+        correct = await _check(Target.parse(sink.url), receiver, catalog, common)
     show(
         f"\nThe first broke {broken.count(ClauseStatus.FAIL)} clauses, "
         f"the corrected one {correct.count(ClauseStatus.FAIL)}."
     )
     show("Now yours: tcop-mock check http://127.0.0.1:PORT/PATH")
+    show("With its effects: tcop-mock check /PATH --run 'COMMAND --port {port}'")
     return broken, correct
 
 
@@ -131,8 +138,14 @@ async def _send_some(target: Target, catalog: Catalog, common: CommonOptions) ->
     return lines
 
 
-async def _check(target: Target, catalog: Catalog, common: CommonOptions) -> Verdict:
-    plan = CheckPlan(target, catalog, load_clauses(), common.profile, common.seed)
+async def _check(target: Target, receiver: ActingReceiver, catalog: Catalog, common: CommonOptions) -> Verdict:
+    clauses = tuple(
+        clause
+        for clause in load_clauses()
+        if clause.code in _EFFECT_CLAUSES or not clause.prerequisites & EFFECT_PREREQUISITES
+    )
+    observation = ObservationConfig(CallableObserver("of the demo", receiver.observe))
+    plan = CheckPlan(target, catalog, clauses, common.profile, common.seed, observation=observation)
     run = ContractRun(plan, HttpTransport(target), time.perf_counter, asyncio.sleep)
     with progress_listener(Level.MUST, common, shows_commands=False) as listen:
         async for event in run.events():

@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import read_text, resolve_secret
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
     from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.receive_options import ReceiveOptions
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.http_server import ReceivedRequest, Reply
+    from tcop_mock.server.messages import ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _HINT = "too many came at once; tcop-mock validate reads a recording"
@@ -54,25 +55,71 @@ def listen(  # noqa: PLR0913 - one parameter an option
     *,
     host: str,
     port: int,
-    service: str,
-    auth: str | None,
-    faults: tuple[str, ...],
-    fault_file: str | None,
-    record: str | None,
-    fsync: bool,
+    receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
+    has_page: bool,
     common: CommonOptions,
 ) -> int:
     """Receive requests until the count, the time limit or a signal; return the exit code."""
-    script = parse_script(read_text(fault_file), f"--fault-file {fault_file}") if fault_file else []
-    plan = FaultPlan([parse_fault(text) for text in faults], script, common.seed)
-    if fsync and record is None:
-        raise UsageError("--fsync: write --record FILE, too; it waits until the disk has the records")
-    with _open_recording(record, is_synced=fsync) as recording:
-        listener = Listener(common, StubServices(service), _credentials(auth), recording, count)
+    if has_page:
+        from tcop_mock.cli.console import listen_with_page  # noqa: PLC0415 - it needs an extra, and imports this module
+
+        return listen_with_page(
+            host=host, port=port, receiving=receiving, count=count, max_time_s=max_time_s, common=common
+        )
+    plan = fault_plan(receiving, common)
+    with open_listener(receiving, common, count=count) as listener:
         asyncio.run(listener.listen(host, port, plan, max_time_s))
     return listener.exit_code()
+
+
+class RequestObserver(Protocol):
+    """Gets what a listener receives."""
+
+    def received(self, record: Record, reply: Reply | None) -> None:
+        """Take a request before its response, which is ``None`` if a fault sends none."""
+        ...
+
+    def committed(self) -> None:
+        """Take note that the responses without a fault are sent now."""
+        ...
+
+    def answered(self, request: ReceivedRequest) -> None:
+        """Take note that a response with a fault was written, or its connection closed."""
+        ...
+
+
+@contextlib.contextmanager
+def open_listener(
+    receiving: ReceiveOptions,
+    common: CommonOptions,
+    *,
+    count: int | None = None,
+    observer: RequestObserver | None = None,
+    prints: bool = True,
+) -> Iterator[Listener]:
+    """Yield the listener of some options; its recording is open meanwhile.
+
+    Raises:
+        UsageError: the recording cannot be written, or an option is invalid.
+    """
+    if receiving.fsync and receiving.record is None:
+        raise UsageError("--fsync: write --record FILE, too; it waits until the disk has the records")
+    with _open_recording(receiving.record, is_synced=receiving.fsync) as recording:
+        stubs, credentials = StubServices(receiving.service), _credentials(receiving.auth)
+        yield Listener(common, stubs, credentials, recording, count, observer=observer, prints=prints)
+
+
+def fault_plan(receiving: ReceiveOptions, common: CommonOptions) -> FaultPlan:
+    """Return the plan of ``--fault`` and ``--fault-file``.
+
+    Raises:
+        UsageError: a fault is invalid, or the file cannot be read.
+    """
+    file = receiving.fault_file
+    script = parse_script(read_text(file), f"--fault-file {file}") if file else []
+    return FaultPlan([parse_fault(text) for text in receiving.faults], script, common.seed)
 
 
 @dataclass(slots=True)
@@ -86,6 +133,8 @@ class Listener:
         recording: file that keeps each request.
         count: number of requests after which to stop.
         clock: seconds; for the number of requests that are shown.
+        observer: gets each request.
+        prints: whether each request is printed.
     """
 
     common: CommonOptions
@@ -94,6 +143,8 @@ class Listener:
     recording: Recording | None
     count: int | None
     clock: Callable[[], float] = monotonic_s
+    observer: RequestObserver | None = None
+    prints: bool = True
     received: int = 0
     unreadable: int = 0
     unshown: int = 0
@@ -118,29 +169,41 @@ class Listener:
         self._judge = CallbackValidator(self.common.catalog(), self.common.given_profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
-        """Listen until the count, the time limit or a signal."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
-                loop.add_signal_handler(number, self._stop.set)
-        handler = with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer
+        """Listen until the count, the time limit or a signal; print the address first."""
+        self.stop_on_signals()
+        async with self.server(host, port, plan) as sink:
+            line = json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url
+            self._print(f"{line}\n")
+            await self.wait(max_time_s)
+
+    def server(self, host: str, port: int, plan: FaultPlan) -> FaultyHttpServer:
+        """Return the server, which listens inside ``async with``."""
         server = FaultyHttpServer(
-            handler,
+            with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer,
             plan,
             self._record,
             self._count_answer,
             self._commit,
+            on_fault_ended=self.observer.answered if self.observer else id,
             host=host,
             port=port,
             on_unreadable=self.count_unreadable,
         )
         self._connections = lambda: server.connection_count
-        async with server as sink:
-            line = json.dumps({"version": VERSION, "url": sink.url}) if self.common.as_json else sink.url
-            self._print(f"{line}\n")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max_time_s):
-                    await self._stop.wait()
+        return server
+
+    def stop_on_signals(self) -> None:
+        """End :meth:`wait` at Ctrl-C and SIGTERM."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread
+                loop.add_signal_handler(number, self._stop.set)
+
+    async def wait(self, max_time_s: float | None = None) -> None:
+        """Wait for the count, the time limit or a signal."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max_time_s):
+                await self._stop.wait()
 
     def exit_code(self) -> int:
         """Return the exit code.
@@ -179,6 +242,8 @@ class Listener:
         )
         if self.recording or self.common.as_json:
             self._records.append(record.to_json())
+        if self.observer is not None:
+            self.observer.received(record, reply)
         if is_shown and not self.common.as_json:
             self._lines += self._unshown_lines()
             self._lines += (f"{line}\n" for line in record.lines(quiet=self.common.quiet))
@@ -221,8 +286,10 @@ class Listener:
         if self.recording and records:
             self._save(self.recording, records)
         shown = records if self.common.as_json else lines
-        if shown:
+        if shown and self.prints:
             self._print(shown)
+        if self.observer is not None:
+            self.observer.committed()
 
     def _save(self, recording: Recording, records: str) -> None:
         try:

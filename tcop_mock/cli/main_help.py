@@ -19,6 +19,10 @@ COMMANDS = {
     "load": ("load_commands", "Send many callbacks: a constant rate, stages, or an alarm storm."),
     "reconcile": ("delivery_commands", "Compare the ledger of a load with what the receiver has."),
     "listen": ("delivery_commands", "Receive and validate callbacks; record them, and fail on demand."),
+    "console": (
+        "console_commands",
+        "Show the conversation of callbacks on a local page, live.",
+    ),
     "explain": ("contract_commands", "Explain a clause: requirement, source, and how to fix a receiver."),
     "demo": ("contract_commands", "Check a built-in receiver with planted bugs, then the corrected one."),
     "doctor": ("setup_commands", "Diagnose the way to a receiver: DNS, TLS, time, credentials, clock."),

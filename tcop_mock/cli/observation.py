@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcop_mock.cli.arguments import parse_header
 from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.contract.log_observer import LogFile, LogObserver
 from tcop_mock.contract.observation import DownstreamAddress, ObservationConfig
@@ -41,6 +42,7 @@ def reproduction_flags(options: ObserverOptions) -> list[Flag]:
     """Return the flags that repeat these options in a reproduction command."""
     given = {
         **_sources(options),
+        "--observe-header": options.header,
         "--observe-all": options.effects_path,
         "--observe-open": options.open_path,
         "--downstream": options.downstream,
@@ -80,18 +82,27 @@ def observation_notes(config: ObservationConfig) -> list[str]:
     return []
 
 
-def _observer(options: ObserverOptions, output: OutputBuffer | None) -> Observer | None:
-    empty = next(
-        (flag for flag, text in {**_sources(options), "--restart-cmd": options.restart_command}.items() if text == ""),
-        "",
-    )
+def _require_consistent(options: ObserverOptions) -> None:
+    """Reject empty values, and options that need or exclude each other.
+
+    Raises:
+        UsageError: there are some.
+    """
+    others = {"--observe-header": options.header, "--restart-cmd": options.restart_command}
+    empty = next((flag for flag, text in {**_sources(options), **others}.items() if text == ""), "")
     if empty:
         raise UsageError(f"{empty} is empty: the command of a finding reads it from the environment; set it there")
     given = [flag for flag, text in _sources(options).items() if text]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)}: one observer is enough; leave out the others")
+    if options.header and not options.url:
+        raise UsageError("--observe-header is sent to --observe-url; give that, too")
+
+
+def _observer(options: ObserverOptions, output: OutputBuffer | None) -> Observer | None:
+    _require_consistent(options)
     has_paths = options.effects_path is not None or options.open_path is not None
-    if not given:
+    if not any(_sources(options).values()):
         if has_paths:
             raise UsageError(
                 "--observe-all and --observe-open select in the output of an observer; give --observe-url, too"
@@ -106,11 +117,21 @@ def _observer(options: ObserverOptions, output: OutputBuffer | None) -> Observer
     if options.url:
         if paths is None:
             raise UsageError("--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both")
-        return CoalescingObserver(UrlObserver(Target.parse(options.url), paths), per_token=_PLACE in options.url)
+        observer = UrlObserver(Target.parse(options.url), paths, headers=_observer_headers(options))
+        return CoalescingObserver(observer, per_token=_PLACE in options.url)
     if options.command:
         per_token = _PLACE in options.command or TOKEN_VARIABLE in options.command
         return CoalescingObserver(CommandObserver.parse(options.command, paths), per_token=per_token)
     return CallableObserver(str(options.call), _callable(str(options.call)), paths)
+
+
+def _observer_headers(options: ObserverOptions) -> tuple[tuple[str, str], ...]:
+    if not options.header:
+        return ()
+    name, value = parse_header("--observe-header", options.header, may_authorize=True)
+    if name.lower() == "authorization" and Target.parse(str(options.url)).credentials:
+        raise UsageError("--observe-header Authorization and credentials in --observe-url: leave one out")
+    return ((name, value),)
 
 
 def _log_observer(options: ObserverOptions, output: OutputBuffer | None) -> Observer:

@@ -57,7 +57,7 @@ def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> Start
     address = target_to_run(target)
     process = ReceiverProcess(command, address.host, address.port, ready_s=wait_s or DEFAULT_READY_S)
     hosts = CaughtHosts.parse(options.catch_hosts) if options.catch else None
-    return StartedReceiver(address, ManagedReceiver(process, hosts))
+    return StartedReceiver(address, ManagedReceiver(process, hosts, address.credentials))
 
 
 def run_flags(options: RunOptions) -> list[Flag]:

@@ -188,8 +188,8 @@ class SettingKey:
         if self.kind == "KIND=PATH":
             kind, equals, path = text.partition("=")
             return f"{kind}{equals}{_relative_to_cwd(path, folder)}" if path else text
-        is_path = self.kind in {"FILE", "DIR"} or self.name == _CLAUSE_FILES
-        return _relative_to_cwd(text, folder) if is_path and text != "-" else text
+        is_path = self.kind in {"FILE", "DIR", "GLOB"} and text != "-"
+        return _relative_to_cwd(text, folder) if is_path else text
 
 
 @dataclass(frozen=True, slots=True)

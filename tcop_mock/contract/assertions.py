@@ -35,8 +35,8 @@ _RENDERED_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xm
 """Media types in which a browser runs scripts."""
 _JSON_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TCM102)"
-
-
+TOO_SLOW = "too slow: the run waited too long for answers that came late or not at all (TCM102)"
+"""Why an attempt was given up, or not made."""
 RATE_LIMITED = (
     "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515); "
     "`--pace 10/s` sends them slower"
@@ -251,11 +251,13 @@ ASSERTIONS = {
     "status": Assertion(status),
 }
 
-_UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS, Outcome.CANCELLED})
+_UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 
 
 def inconclusive_reason(assertion: Assertion, attempt: Attempt, context: AssertionContext) -> str | None:
     """Return why an attempt is inconclusive for the clause; None: it is conclusive."""
+    if attempt.outcome is Outcome.CANCELLED:
+        return TOO_SLOW
     if assertion.is_about_liveness and not context.alive_before:
         return "no plain callback was accepted before the malformed bodies either (TCM101)"
     if attempt.outcome in _UNREACHED and not (assertion.is_about_liveness and attempt.outcome is Outcome.REFUSED):

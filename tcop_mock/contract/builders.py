@@ -292,6 +292,27 @@ def burst(factory: CaseFactory, *, count: int, duration_s: float) -> ClauseTest:
     )
 
 
+def process_callbacks(
+    factory: CaseFactory, *, variants: Sequence[str] = (), with_broken_body: bool = False
+) -> ClauseTest:
+    """Post callbacks to a receiver whose process is looked at, a plain one first.
+
+    Args:
+        factory: makes the cases.
+        variants: credential variants of further callbacks.
+        with_broken_body: whether to post a body that is no JSON, too.
+    """
+    cases, valid = [factory.plain_case("the receiver")], factory.credentials or NO_CREDENTIALS
+    for variant in map(CredentialVariant, variants):
+        presented = make_credentials(valid, variant, factory.unique_secret)
+        case = factory.plain_case(f"a plain callback with {VARIANT_TITLES[variant]}")
+        cases.append(_with_credentials(case, variant, presented))
+    if with_broken_body:
+        case = factory.plain_case("a callback without its end")
+        cases.append(replace(case, request=replace(case.request, body=case.request.body[:-1]), is_changed=True))
+    return ClauseTest((CaseGroup(tuple(cases)),), is_about_process=True)
+
+
 BUILDERS: dict[str, Callable[..., ClauseTest]] = {
     builder.__name__: builder
     for builder in (
@@ -311,6 +332,7 @@ BUILDERS: dict[str, Callable[..., ClauseTest]] = {
         segmented_body,
         scalar_types,
         effect_scenarios,
+        process_callbacks,
         truncated_body,
         mutations,
     )

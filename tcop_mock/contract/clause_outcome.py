@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import describe_response
+from tcop_mock.contract.assertions import TOO_SLOW, describe_response
 from tcop_mock.contract.findings import Failure, findings
 from tcop_mock.domain.contract import SendMode, SendOrder
 from tcop_mock.domain.delivery import Outcome
@@ -40,6 +40,8 @@ LATE_CLAUSE, LOAD_CLAUSE = "TCM102", "TCM515"
 """The clauses that report late responses, and failures beside other callbacks only."""
 
 _MAX_SHAPES_WITH_MAIN = 10
+_RERUN_ALIKE = 2
+"""How many slow failures of a kind are rerun alone."""
 
 NOT_REPEATED = "beside other callbacks; no time was left to repeat it alone"
 
@@ -69,7 +71,7 @@ class Exclusion(NamedTuple):
     @property
     def is_refusal(self) -> bool:
         """Whether a request that the case needs was not accepted, whoever reports it."""
-        return self.failure is not None
+        return self.failure is not None or self.reason == TOO_SLOW
 
 
 def refusal(title: str, case: RequestCase, attempt: Attempt, label: str = "") -> Exclusion:
@@ -81,6 +83,8 @@ def refusal(title: str, case: RequestCase, attempt: Attempt, label: str = "") ->
         attempt: its attempt.
         label: what the reason calls the request; by default its title.
     """
+    if attempt.outcome is Outcome.CANCELLED:
+        return Exclusion(title, TOO_SLOW)
     label, text = label or case.title, _describe(attempt)
     if attempt.outcome is Outcome.TIMED_OUT:
         reason = f"{label} is not answered inside the deadline ({LATE_CLAUSE})"
@@ -118,23 +122,43 @@ class ClauseOutcome:
     asserted: frozenset[str] = frozenset()
     not_sent: frozenset[str] = frozenset()
     """Cases that were not sent because others had no answer."""
+    too_slow: frozenset[str] = frozenset()
+    """Cases that were given up, or not sent, because the run had waited too long for others."""
     rerun: frozenset[str] = frozenset()
-    """Cases to rerun sequentially: failed, without a result, or not sent."""
+    """Cases to rerun sequentially: failed, without a result, or not sent; not those that nothing else made late."""
     main_title: str = ""
     """The first case. Without its result the clause does not pass."""
     notes: tuple[str, ...] = ()
     """What a reader of a passed clause should know."""
 
-    def merge_rerun(self, sequential: ClauseOutcome) -> ClauseOutcome:
+    def merge_rerun(self, sequential: ClauseOutcome, *, keeps_late: bool = False) -> ClauseOutcome:
         """Return this outcome with the results of the sequential rerun.
 
         A failure without a response stays if the rerun did not send its case, because others had no response.
+
+        Args:
+            sequential: the rerun.
+            keeps_late: whether a late response stays for the clause about the deadline if the run could not wait for
+                another one.
         """
-        unanswered = tuple(failure for failure in self.failures if failure.title in sequential.not_sent)
+        lost = sequential.too_slow if keeps_late else frozenset()
+        unanswered = tuple(
+            failure
+            for failure in self.failures
+            if failure.title not in self.rerun
+            or failure.title in sequential.not_sent
+            or (is_late(failure) and failure.title in lost)
+        )
+        late = tuple(
+            exclusion
+            for exclusion in self.skipped
+            if exclusion.title not in self.rerun or (LATE_CLAUSE in exclusion.codes and exclusion.title in lost)
+        )
         asserted = (self.asserted - self.rerun) | sequential.asserted | {failure.title for failure in unanswered}
         return replace(
             sequential,
             failures=(*sequential.failures, *unanswered),
+            skipped=(*sequential.skipped, *late),
             asserted=asserted,
             main_title=self.main_title,
         )
@@ -144,6 +168,21 @@ class ClauseOutcome:
         failed_in_rerun = {failure.title for failure in sequential.failures}
         passed = sequential.asserted - failed_in_rerun
         return tuple(failure for failure in self.failures if failure.title in passed)
+
+    def alike_slow_failures(self, slow_s: float) -> dict[str, str]:
+        """Return all but the first failures of each kind that took so long: the first ones show what these do.
+
+        Args:
+            slow_s: how long the attempts of these failures took.
+
+        Returns:
+            The text by the title.
+        """
+        slow: dict[str, list[str]] = {}
+        for failure in self.failures:
+            if failure.attempt.duration_s >= slow_s and failure.title in self.rerun:
+                slow.setdefault(failure.text, []).append(failure.title)
+        return {title: text for text, titles in slow.items() for title in titles[_RERUN_ALIKE:]}
 
     def with_failures(self, failures: Sequence[Failure]) -> ClauseOutcome:
         """Return the outcome with failures added."""
@@ -296,6 +335,19 @@ def is_concurrent(test: ClauseTest) -> bool:
     return test.send_order is SendOrder.BURST or any(
         step.send_mode is SendMode.CONCURRENT for scenario in test.effect_scenarios for step in scenario.steps
     )
+
+
+def most_at_once(test: ClauseTest) -> int:
+    """Return how many requests a test sends at the same time on purpose; 1: as many as the run wants."""
+    sizes = [len(group.cases) for group in test.groups if test.send_order is SendOrder.BURST]
+    sizes += [2 for group in test.groups if group.background]
+    sizes += [
+        len(step.cases)
+        for scenario in test.effect_scenarios
+        for step in scenario.steps
+        if step.send_mode is SendMode.CONCURRENT
+    ]
+    return max(sizes, default=1)
 
 
 def _join_unique(reasons: Iterable[str]) -> str:

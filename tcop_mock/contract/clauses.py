@@ -12,6 +12,7 @@ from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
 from tcop_mock.contract.assertions import ASSERTIONS, Assertion
 from tcop_mock.contract.builders import BUILDERS
 from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS
+from tcop_mock.contract.process_assertions import PROCESS_ASSERTIONS
 from tcop_mock.domain.contract import Clause, Invocation, Level, Phase, Prerequisite
 from tcop_mock.domain.target import Parser
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError
@@ -75,9 +76,18 @@ _POSITIONAL_ARGUMENTS = {
     "builder": ("factory",),
     "assertion": ("attempt", "context"),
     "assertion of scenarios": ("result",),
+    "assertion of a process": ("probe",),
 }
 
 EFFECT_SCENARIOS = "effect_scenarios"
+
+PROCESS_CALLBACKS = "process_callbacks"
+
+_OTHER_ASSERTIONS: Mapping[str, tuple[str, KnownCallables]] = {
+    EFFECT_SCENARIOS: ("assertion of scenarios", EFFECT_ASSERTIONS),
+    PROCESS_CALLBACKS: ("assertion of a process", PROCESS_ASSERTIONS),
+}
+"""Kinds of assertions that do not look at responses, by request builder."""
 
 _LISTING = "`tcop-mock check --list` shows all clauses"
 
@@ -108,10 +118,8 @@ def parse_clause(name: str, table: dict[str, Any], *, file: str = "", allow_plug
     builder = _invocation(
         (location, "requests"), table["requests"], "builder", BUILDERS, PluginGroup.BUILDERS if allow_plugins else None
     )
-    kind, known_assertions = (
-        ("assertion of scenarios", EFFECT_ASSERTIONS) if builder.name == EFFECT_SCENARIOS else ("assertion", _CHECKS)
-    )
-    group = PluginGroup.ASSERTIONS if allow_plugins and builder.name != EFFECT_SCENARIOS else None
+    kind, known_assertions = _OTHER_ASSERTIONS.get(builder.name, ("assertion", _CHECKS))
+    group = PluginGroup.ASSERTIONS if allow_plugins and builder.name not in _OTHER_ASSERTIONS else None
     assertions = tuple(
         _invocation((location, "expect"), expectation, kind, known_assertions, group) for expectation in table["expect"]
     )

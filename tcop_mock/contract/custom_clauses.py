@@ -12,8 +12,8 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.data_files import all_problems, read_entry
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.case_factory import CaseFactory
-from tcop_mock.contract.clauses import CLAUSE_SCHEMA, EFFECT_SCENARIOS, builder_of, parse_clause
-from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Phase, Prerequisite
+from tcop_mock.contract.clauses import CLAUSE_SCHEMA, EFFECT_SCENARIOS, PROCESS_CALLBACKS, builder_of, parse_clause
+from tcop_mock.domain.contract import EFFECT_PREREQUISITES, ENDING_MODES, Phase, Prerequisite
 from tcop_mock.errors import EntryError, TcopMockError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _PLUGIN_KEYS = re.compile(r"requests\.builder|expect\.\d+\.assertion")
 """Keys that may name plugins; the schema lists built-in names only."""
 _DEFAULT_PHASES = {
     EFFECT_SCENARIOS: Phase.EFFECTS,
+    PROCESS_CALLBACKS: Phase.PROCESS,
     "raw_bodies": Phase.MALFORMED_INPUT,
     "truncated_body": Phase.MALFORMED_INPUT,
     "burst": Phase.BURST,
@@ -35,7 +36,7 @@ _DEFAULT_PHASES = {
     "during_slow_sender": Phase.SLOW_SENDER,
 }
 """Default phases by request builder."""
-_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS})
+_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.CRASHES})
 
 
 def load_custom_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[Clause, ...], tuple[EntryError, ...]]:
@@ -145,13 +146,14 @@ def _require_valid(file: Path, clause: Clause, catalog: Catalog) -> None:
     is_about_effects = clause.builder.name == EFFECT_SCENARIOS
     if is_about_effects != (clause.phase in _EFFECT_PHASES):
         expected = (
-            "effects or slow-effects"
+            "effects, slow-effects or crashes"
             if is_about_effects
-            else "another than effects and slow-effects, which are for scenarios"
+            else "another than effects, slow-effects and crashes, which are for scenarios"
         )
         raise EntryError(
             str(file), "phase", f"is {clause.phase}; for builder {clause.builder.name!r} it has to be {expected}"
         )
+    _require_own_process(file, clause)
     if is_about_effects and not clause.prerequisites & EFFECT_PREREQUISITES:
         raise EntryError(str(file), "needs", 'effect_scenarios check effects; write needs = ["observer"]')
     if clause.builder.name == "credential_variants" and Prerequisite.AUTH not in clause.prerequisites:
@@ -165,3 +167,28 @@ def _require_valid(file: Path, clause: Clause, catalog: Catalog) -> None:
     except Exception as error:
         message = " ".join(f"{type(error).__name__}: {error}".split())
         raise EntryError(str(file), "requests", f"builder {clause.builder.name!r} failed: {message}") from error
+
+
+def _require_own_process(file: Path, clause: Clause) -> None:
+    """Check that a clause which ends or measures the receiver needs ``run``, and has a phase of its own.
+
+    Raises:
+        EntryError: the first problem.
+    """
+    is_about_process = clause.builder.name == PROCESS_CALLBACKS
+    if is_about_process != (clause.phase is Phase.PROCESS):
+        raise EntryError(
+            str(file), "phase", f"is {clause.phase}; process is the phase of {PROCESS_CALLBACKS!r}, and only of it"
+        )
+    ends_receiver = any(
+        step.get("send_mode") in ENDING_MODES
+        for scenario in clause.builder.params.get("scenarios", ())
+        for step in scenario.get("steps", ())
+    )
+    if ends_receiver != (clause.phase is Phase.CRASHES):
+        modes = " and ".join(sorted(ENDING_MODES))
+        raise EntryError(
+            str(file), "phase", f"is {clause.phase}; crashes is the phase of send_mode {modes}, and only of them"
+        )
+    if (is_about_process or ends_receiver) and Prerequisite.RUN not in clause.prerequisites:
+        raise EntryError(str(file), "needs", 'it ends or measures the receiver; write needs = ["run"]')

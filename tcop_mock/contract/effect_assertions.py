@@ -11,12 +11,14 @@ from tcop_mock.contract.assertions import decodings, describe_response, matches_
 from tcop_mock.contract.builders_effects import unique_tokens_of_body
 from tcop_mock.contract.refusals import refusal_text
 from tcop_mock.domain.alarm import BEIJING
+from tcop_mock.domain.contract import SendMode
 from tcop_mock.domain.delivery import RETRY_LATER_STATUSES, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tcop_mock.domain.contract import EffectScenarioResult, Step, StepResult
+    from tcop_mock.domain.contract import EffectScenario, EffectScenarioResult, RequestCase, Step, StepResult
+    from tcop_mock.domain.delivery import Attempt
     from tcop_mock.domain.effects import Effect, EffectSnapshot
 
 
@@ -499,6 +501,39 @@ def acked_implies_effect(result: EffectScenarioResult) -> str | Inconclusive | N
     return f"{len(unseen)} of {len(acked_tokens)} acknowledged alarms have no effect" if unseen else None
 
 
+def acked_survives(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that each alarm that was acknowledged in the last step has an effect after the receiver has ended.
+
+    The first step is an alarm before that.
+    """
+    if len(result.step_results) == 1:
+        return Inconclusive(NO_FIRST_EFFECT)
+    first, last = result.step_results
+    if not any(attempt.accepted for attempt in last.attempts) and last.step.send_mode is SendMode.THEN_KILLED:
+        return Inconclusive(f"{last.step.title}: {describe_response(last.attempts[0])}")
+    if not acked_without_effect(result.scenario, last.step, last.attempts, last.after):
+        return None
+    if last.is_cut_short:
+        return Inconclusive(f"{last.step.title}: undecided, --max-time ends before {last.step.wait_s:g} s")
+    if not any(effect.mentions(first.step.tokens) for effect in last.after.effects):
+        return "acknowledged, and after the restart without effect, as is the alarm before it: all is kept in memory"
+    return "acknowledged, and without effect after the restart"
+
+
+def acked_without_effect(
+    scenario: EffectScenario, step: Step, attempts: Sequence[Attempt], after: EffectSnapshot
+) -> list[RequestCase]:
+    """Return the requests of a step that were acknowledged and have no effect; each is of an alarm of its own."""
+    texts = [case.request.body.decode() for case in step.cases]
+    lost = []
+    for case, text, attempt in zip(step.cases, texts, attempts, strict=True):
+        names = {name for name in scenario.unique_tokens if name in text and sum(name in other for other in texts) == 1}
+        tokens = unique_tokens_of_body(case.request.body) | names
+        if attempt.accepted and not any(effect.mentions(tokens) for effect in after.effects):
+            lost.append(case)
+    return lost
+
+
 def dedup_key_stable(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that all events of the first alarm share a ``dedup_key``, and those of the last step have another."""
     effects_by_step = list(map(_new_effects, result.step_results))
@@ -590,6 +625,7 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
         downstream_accepts,
         no_mass_mention,
         acked_implies_effect,
+        acked_survives,
         dedup_key_stable,
     )
 }

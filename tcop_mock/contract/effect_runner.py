@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from tcop_mock.contract.assertions import TOO_SLOW
 from tcop_mock.contract.builders_effects import sent_values
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.effect_assertions import (
@@ -17,17 +19,27 @@ from tcop_mock.contract.effect_assertions import (
     NO_FIRST_EFFECT,
     NOT_CLOSED,
     Inconclusive,
+    acked_without_effect,
     count_matches,
     has_expected_effects,
 )
 from tcop_mock.contract.findings import Failure
-from tcop_mock.domain.contract import DOWNSTREAM_PREREQUISITES, EffectScenarioResult, SendMode, Step, StepResult
-from tcop_mock.errors import ObserverError
+from tcop_mock.contract.receiver_control import shut_down_during
+from tcop_mock.domain.contract import (
+    DOWNSTREAM_PREREQUISITES,
+    ENDING_MODES,
+    EffectScenarioResult,
+    SendMode,
+    Step,
+    StepResult,
+)
+from tcop_mock.errors import ObserverError, TargetError
 from tcop_mock.server.downstream import DOWNSTREAM_FAULTS, LASTING_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from tcop_mock.contract.receiver_control import ReceiverControl
     from tcop_mock.domain.contract import Clause, ClauseTest, EffectScenario, RequestCase
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.domain.effects import Effect, EffectSnapshot, Observer
@@ -43,6 +55,9 @@ _HANG_UP_AFTER_S = 0.05
 _RETRY_INTERVAL_S = 0.25
 
 _MAX_TRIES = 240
+
+_SHUT_DOWN_S = 10.0
+"""How long the receiver may take to end after SIGTERM; then it is killed."""
 
 _AS_STEP = "as-step-"
 
@@ -82,6 +97,7 @@ class EffectRunner:
         late_effects_until_s: on the clock, how long to wait for late effects.
         downstream: the stub services that the receiver forwards to.
         restart: restarts the receiver.
+        receiver: the receiver, if the run has started it.
         all_sent_text: all bodies of the run: a name that several scenarios send identifies none of them.
         effects_per_push: how many effects one plain callback has; only TCM501 fails if there are several.
     """
@@ -96,6 +112,7 @@ class EffectRunner:
     late_effects_until_s: float
     downstream: DownstreamRecorder | None = None
     restart: Callable[[], Awaitable[None]] | None = None
+    receiver: ReceiverControl | None = None
     all_sent_text: str = field(default="", repr=False)
     effects_per_push: int = 1
     _semaphore: asyncio.Semaphore = field(init=False, repr=False)
@@ -118,7 +135,7 @@ class EffectRunner:
             async with semaphore, self._lasting_fault if is_lasting else contextlib.nullcontext():
                 try:
                     ended.append((scenario, await self.run_scenario(scenario, poller)))
-                except ObserverError as error:
+                except (ObserverError, TargetError) as error:  # or the receiver did not start again
                     ended.append((scenario, ScenarioProblem(str(error))))
 
         await asyncio.gather(*map(run_one, test.effect_scenarios))
@@ -214,6 +231,8 @@ class EffectRunner:
                 self.downstream.inject_fault(tokens, DOWNSTREAM_FAULTS[step.downstream_fault])
             )
         attempts = await self._send_step(step)
+        if any(attempt.detail == TOO_SLOW for attempt in attempts):
+            return ScenarioProblem(TOO_SLOW)
         if fault:
             await self._wait_until_met(fault, attempts, until_accepted=step.fault_steps == 1)
             if step.fault_steps == 1:
@@ -267,6 +286,10 @@ class EffectRunner:
     ) -> EffectSnapshot:
         if step.downstream_fault and not any(attempt.accepted for attempt in attempts):
             return await poller.snapshot(scenario)
+        if step.send_mode in ENDING_MODES:
+            return await poller.wait_until_settled(
+                scenario, lambda after: not acked_without_effect(scenario, step, attempts, after), until_s=until_s
+            )
         return await poller.wait_until_settled(
             scenario, lambda after: _is_awaited(step, before, after), until_s=until_s
         )
@@ -292,9 +315,22 @@ class EffectRunner:
             return [
                 await self._send_request(replace(case.request, hang_up_after_s=_HANG_UP_AFTER_S)) for case in step.cases
             ]
+        if step.send_mode in ENDING_MODES and self.receiver is not None:
+            return await self._send_and_end(step, self.receiver)
         if step.send_mode is SendMode.DURING_RESTART and self.restart is not None:
             return await self._send_during_restart(asyncio.ensure_future(self.restart()), step.cases[0])
         return [await self._send_request(case.request) for case in step.cases]
+
+    async def _send_and_end(self, step: Step, receiver: ReceiverControl) -> list[Attempt]:
+        """Send while the receiver ends, or just before that, and start it again."""
+        sends = [partial(self._send_request, case.request) for case in step.cases]
+        if step.send_mode is SendMode.THEN_KILLED:
+            attempts = list(await asyncio.gather(*(send() for send in sends)))
+            await receiver.crash()
+            return attempts
+        attempts, _ = await shut_down_during(receiver, sends, self.sleep, _SHUT_DOWN_S)
+        await receiver.restart()
+        return attempts
 
     async def _send_during_restart(self, restart: asyncio.Future[None], case: RequestCase) -> list[Attempt]:
         """Send repeatedly during a restart until the receiver accepts, as the retries of TCOP do."""

@@ -10,10 +10,9 @@ from tcop_mock.contract.case_pattern import common_pattern, matching_values
 from tcop_mock.contract.credentials import is_near_miss
 from tcop_mock.contract.reproduce import (
     APP_URL,
-    INSECURE,
     ReproductionContext,
     check_command,
-    curl_command,
+    curl_commands,
     replay_command,
     replayed_cases,
 )
@@ -33,7 +32,6 @@ _MAX_REQUEST_CHARS = 200
 _MAX_RESPONSE_CHARS = 1500
 _MAX_TRACE_CHARS = 2000
 _MAX_NAMED_CASES = 12
-_MAX_CURL_COMMANDS = 4
 _MAX_EXCHANGES = 12
 _MAX_EFFECTS = 3
 _MAX_EFFECT_CHARS = 400
@@ -100,7 +98,7 @@ def _finding(
         shape=first.case.shape_id,
         evidence=_failure_evidence(first, context),
         reproduction=Reproduction(
-            _curl_commands(cases, context.target, insecure=INSECURE in context.flags),
+            curl_commands(cases, context),
             check_command(context),
             "" if first.scenario else replay_command(first.case, context),
             () if context.target.parser or first.scenario else tuple(_reproduced_requests(cases, context.target)),
@@ -158,12 +156,6 @@ def exchange_of(case: RequestCase, attempt: Attempt, target: Target) -> Exchange
         ),
         has_credentials=case.request.credentials is not None,
     )
-
-
-def _curl_commands(cases: Sequence[RequestCase], target: Target, *, insecure: bool) -> str:
-    """Return one curl command for each reproduced case; empty if curl cannot send all of them."""
-    commands = [curl_command(case, target, insecure=insecure) for case in cases]
-    return "\n".join(commands) if all(commands) and len(commands) <= _MAX_CURL_COMMANDS else ""
 
 
 _UNREPORTED_VARIANTS = frozenset({CredentialVariant.BEARER, CredentialVariant.MALFORMED})

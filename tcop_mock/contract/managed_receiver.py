@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from tcop_mock.contract.output_leaks import OutputLeaks
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.process.receiver_process import free_port
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tcop_mock.contract.observation import ObservationConfig
+    from tcop_mock.domain.target import Credentials
     from tcop_mock.process.receiver_process import ReceiverProcess
+    from tcop_mock.process.system import ProcessSize
     from tcop_mock.server.caught_hosts import CaughtHosts
 
 
@@ -39,14 +42,23 @@ class ManagedReceiver:
     Args:
         process: the receiver; :meth:`running` starts and ends it.
         hosts: which hosts are caught; ``None``: its calls are left alone.
+        credentials: which it requires; they are looked for in its output.
     """
 
     process: ReceiverProcess
     hosts: CaughtHosts | None = None
+    credentials: Credentials | None = None
+    leaks: OutputLeaks | None = field(default=None, init=False)
+    """What its output shows of its credentials."""
     end: str = field(default="", init=False)
     """How the process ended before it was ended; empty if it ran until then."""
     _authority: CertificateAuthority | None = field(default=None, init=False)
     _proxy: CatchingProxy | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.credentials is not None:
+            self.leaks = OutputLeaks(self.credentials)
+            self.process.output.watch = self.leaks.feed
 
     @property
     def catches_tls(self) -> bool:
@@ -66,7 +78,7 @@ class ManagedReceiver:
             self._proxy = CatchingProxy(recorder.answer, self.hosts, self._authority)
             calls = self._proxy.log if config.downstream is None else None
             config = replace(config, downstream=recorder, calls=calls)
-        return replace(config, restart=config.restart or self.restart, lifetime=self.running)
+        return replace(config, restart=config.restart or self.restart, lifetime=self.running, receiver=self)
 
     async def restart(self) -> None:
         """End the receiver and start it again.
@@ -75,6 +87,23 @@ class ManagedReceiver:
             TargetError: it ended, or did not listen in time.
         """
         await asyncio.to_thread(self.process.restart)
+
+    async def crash(self) -> None:
+        """End the receiver with SIGKILL and start it again.
+
+        Raises:
+            TargetError: it ended, or did not listen in time.
+        """
+        await asyncio.to_thread(self.process.kill)
+        await self.restart()
+
+    async def shut_down(self, limit_s: float) -> float | None:
+        """End the receiver with SIGTERM; return how long that took, or ``None`` if it was killed after the limit."""
+        return await asyncio.to_thread(self.process.shut_down, limit_s)
+
+    async def size(self) -> ProcessSize | None:
+        """Return the size of the receiver; ``None`` where the system does not tell."""
+        return await asyncio.to_thread(self.process.size)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

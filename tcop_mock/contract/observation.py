@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.clause_outcome import ClauseOutcome
     from tcop_mock.contract.preflight import Preflight
+    from tcop_mock.contract.receiver_control import ReceiverControl
     from tcop_mock.domain.contract import Clause, EffectScenario, Step
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
@@ -104,6 +105,7 @@ class ObservationConfig:
         calls: calls of a receiver that runs behind our proxy; the downstream services see those that are caught. Then
             it is no error that nothing was caught.
         lifetime: returns what has to run during the check besides the stub services, such as the receiver.
+        receiver: the receiver, if the run has started it.
     """
 
     observer: Observer | None = None
@@ -113,6 +115,7 @@ class ObservationConfig:
     downstream_address: DownstreamAddress | None = None
     calls: CallLog | None = None
     lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
+    receiver: ReceiverControl | None = None
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -136,6 +139,8 @@ class ObservationConfig:
 
     def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
         """Return the precondition of a clause that this observation does not meet, if there is one."""
+        if Prerequisite.RUN in clause.prerequisites and self.receiver is None:
+            return MissingPrerequisite(Prerequisite.RUN)
         prerequisites = clause.prerequisites & EFFECT_PREREQUISITES
         if prerequisites and self.observer is None and self.downstream is None:
             return MissingPrerequisite(Prerequisite.OBSERVER)
@@ -192,6 +197,7 @@ class EffectObservation:
             late_effects_until_s=self.until_s - self.config.effect_timeout_s,
             downstream=self.config.downstream,
             restart=self.config.restart,
+            receiver=self.config.receiver,
         )
 
     def _poller(self, observer: Observer) -> EffectPoller:

@@ -131,11 +131,13 @@ class UrlObserver:
         target: the URL, whose userinfo is sent as credentials.
         paths: where the effects are in the document.
         make_transport: returns a transport to a target.
+        headers: further headers of the request; they may hold a secret.
     """
 
     target: Target
     paths: EffectPaths
     make_transport: Callable[[Target], Transport] = _make_transport
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     async def observe(self, token: str) -> EffectSnapshot:
         """Return the effects that the document shows now.
@@ -145,7 +147,7 @@ class UrlObserver:
         """
         target = replace(self.target, path=self.target.path.replace(_OBJECT_PLACEHOLDER, quote(token, safe="")))
         request = OutgoingRequest(
-            b"", method="GET", headers=(("Accept", "application/json"),), credentials=target.credentials
+            b"", method="GET", headers=(("Accept", "application/json"), *self.headers), credentials=target.credentials
         )
         attempt = await self.make_transport(target)(request, deadline_s=_DEADLINE_S)
         source = f"what {self.target} answers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tcop_mock.contract.clauses import EFFECT_SCENARIOS, assertion_of
+from tcop_mock.contract.clauses import EFFECT_SCENARIOS, PROCESS_CALLBACKS, assertion_of
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.domain.contract import Level, MissingPrerequisite, Phase, Prerequisite
 
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials, Target
 
-EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS})
+EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS, Phase.CRASHES})
 """Phases whose clauses look at effects."""
 
+_ANSWER_TIME = frozenset({"answered_in_time", "within_share_of_deadline"})
+SHORT_TIME_S, LONG_TIME_S = 30.0, 300.0
+"""Time limits of a run if none is given: of requests alone, and where effects, ``--pace`` or an app take time."""
 _TCOP_BODY_BUILDERS = frozenset({"raw_bodies", "scalar_types", EFFECT_SCENARIOS, "truncated_body", "mutations"})
 """Builders that change values of TCOP's own bodies."""
 
@@ -36,7 +39,10 @@ class CheckPlan:
     check_auth: bool = True
     """Whether the target's userinfo says which credentials the receiver wants."""
     wait_s: float = 0.0
-    max_time_s: float = 300.0
+    max_time_s: float | None = None
+    """Time limit of the run; ``None``: see :attr:`time_limit_s`."""
+    jobs: int | None = None
+    """How many requests may be in flight at the most; ``None``: as many as the receiver serves."""
     observation: ObservationConfig = field(default_factory=ObservationConfig)
     catalog_folders: tuple[str, ...] = ()
     """The user's own, to be named again by whoever wants to see a finding again."""
@@ -52,6 +58,16 @@ class CheckPlan:
     """The least binding level whose clauses decide the result."""
     takes_parsed_body: bool = False
     """Whether the target is a callable that gets the JSON value of each body and no HTTP request."""
+
+    @property
+    def time_limit_s(self) -> float:
+        """Time limit of the run: half a minute, more where time passes that is not the receiver's."""
+        if self.max_time_s is not None:
+            return self.max_time_s
+        observation = self.observation
+        is_observed = observation.observer is not None or observation.downstream is not None
+        is_long = is_observed or self.target.app or self.target.parser or self.min_interval_s
+        return (LONG_TIME_S if is_long else SHORT_TIME_S) + self.wait_s
 
     def missing_prerequisite(self, clause: Clause) -> MissingPrerequisite | None:
         """Return the precondition of a clause that this plan does not meet, whatever the receiver does."""
@@ -98,9 +114,14 @@ def _is_about_parsed_bodies(clause: Clause) -> bool:
 
 def is_about_timing(clause: Clause) -> bool:
     """Return whether a clause is about response times, so that it is judged even if each response is late."""
-    return clause.builder.name != EFFECT_SCENARIOS and any(
+    return clause.builder.name not in {EFFECT_SCENARIOS, PROCESS_CALLBACKS} and any(
         assertion_of(invocation).is_about_timing for invocation in clause.assertions
     )
+
+
+def is_about_answer_time(clause: Clause) -> bool:
+    """Return whether a clause is about nothing but how soon a callback is answered."""
+    return all(invocation.name in _ANSWER_TIME for invocation in clause.assertions)
 
 
 def _need_encoding(credentials: Credentials | None) -> bool:

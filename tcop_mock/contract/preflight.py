@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 _POLL_INTERVAL_S = 0.1
 _WARM_UP_THRESHOLD_S = 0.25
 """An answer that took longer may have been the receiver's first; it is asked once more."""
-_PARALLEL_PROBES = 8
+MAX_SIDE_BY_SIDE = 32
+"""How many requests are under way at once to a receiver that serves them side by side."""
+_PARALLEL_PROBES = (8, MAX_SIDE_BY_SIDE)
+"""How many callbacks a slow receiver is sent at once, to find out how many it serves side by side."""
 _PARALLEL_SLOWDOWN = 1.8
 """A receiver that serves two by two takes twice as long for what it cannot take at once."""
 _MAX_IN_FLIGHT = 4
 """Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
+_MAX_SLOW_SHARE = 0.25
+_EXTRA_ANSWERS = 60
+_MIN_ROUNDS = 10
+"""A run has so many rounds of requests at least, one after the other."""
 _BUSY_SHARE = 0.4
 """So much of the deadline may be spent waiting for the receiver's other answers."""
 _STARTING_STATUSES = frozenset(
@@ -59,6 +66,8 @@ class Preflight:
     deadline_s: float
     parallel_capacity: int = 1
     """How many answers to a slow receiver's requests came as fast together as one alone."""
+    max_in_flight: int | None = None
+    """How many requests the user allows to be under way at once."""
 
     @property
     def slow(self) -> bool:
@@ -73,10 +82,28 @@ class Preflight:
     @property
     def in_flight(self) -> int:
         """How many requests may be under way at once without making a receiver that serves one by one late."""
+        limit = self.max_in_flight or _MAX_IN_FLIGHT
         if self.slow or self.attempt.duration_s <= 0:
-            return _MAX_IN_FLIGHT
-        sequential_capacity = min(_MAX_IN_FLIGHT, int(_BUSY_SHARE * self.deadline_s / self.attempt.duration_s))
+            return limit
+        sequential_capacity = min(limit, int(_BUSY_SHARE * self.deadline_s / self.attempt.duration_s))
         return max(sequential_capacity, self.parallel_capacity)
+
+    @property
+    def expected_s(self) -> float:
+        """How long an answer may take while so many requests are under way; nothing if a plain one is late already."""
+        return 0.0 if self.slow else self.attempt.duration_s * self.in_flight / self.parallel_capacity
+
+    @property
+    def extra_time_s(self) -> float:
+        """How much longer a run may take because the receiver needs some time for each answer, as TCM103 allows."""
+        is_slow = _WARM_UP_THRESHOLD_S < self.attempt.duration_s <= _MAX_SLOW_SHARE * self.deadline_s
+        is_slow &= self.parallel_capacity >= _PARALLEL_PROBES[0]
+        return _EXTRA_ANSWERS * self.attempt.duration_s if is_slow else 0.0
+
+    def is_too_slow(self, time_s: float) -> bool:
+        """Return whether a plain callback is answered so late, though in time, that a run does not end in that time."""
+        is_slow = self.attempt.duration_s > _MAX_SLOW_SHARE * self.deadline_s
+        return is_slow and not self.slow and _MIN_ROUNDS * self.attempt.duration_s > time_s
 
 
 async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
@@ -88,6 +115,7 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
     wait_s: float,
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
+    max_in_flight: int | None = None,
     identify: Callable[[Target, Attempt], Awaitable[str]] = identify_protocol,
 ) -> Preflight:
     """Post a plain callback until it is answered.
@@ -100,6 +128,7 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
         wait_s: how long a target that does not answer yet, or answers 404 or 502 to 504, is given to start.
         clock: seconds.
         sleep: pauses between the looks.
+        max_in_flight: how many requests may be under way at once; ``None``: as many as the receiver serves.
         identify: says why a target is no HTTP receiver.
 
     Raises:
@@ -122,17 +151,37 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
         raise_if_no_http(await identify(target, attempt), target)
     raise_if_unusable(attempt, target, wait_s)
     if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_UP_THRESHOLD_S:
-        return Preflight(attempt, deadline_s)
-    parallel_attempts = await asyncio.gather(
-        *(transport(plain_request, deadline_s=deadline_s) for _ in range(_PARALLEL_PROBES))
-    )
-    parallel_s = max(candidate.duration_s for candidate in parallel_attempts)
-    if any(candidate.outcome is Outcome.TIMED_OUT for candidate in parallel_attempts):
-        # what it has not served yet would make the next callbacks late
-        await transport(plain_request, deadline_s=_PARALLEL_PROBES * deadline_s)
-    return Preflight(
-        attempt, deadline_s, _PARALLEL_PROBES if parallel_s < _PARALLEL_SLOWDOWN * attempt.duration_s else 1
-    )
+        return Preflight(attempt, deadline_s, max_in_flight=max_in_flight)
+    capacity = 1
+    for probes in (min(count, max_in_flight or count) for count in _PARALLEL_PROBES):
+        if probes <= capacity:
+            break
+        served = await _served_at_once(plain_request, probes, attempt, transport=transport, deadline_s=deadline_s)
+        capacity = max(capacity, served)
+        if served < probes or attempt.duration_s > deadline_s / 2:
+            break
+    return Preflight(attempt, deadline_s, capacity, max_in_flight)
+
+
+async def _served_at_once(
+    plain_request: OutgoingRequest, probes: int, alone: Attempt, *, transport: Transport, deadline_s: float
+) -> int:
+    """Return how many of some callbacks a receiver serves side by side.
+
+    Args:
+        plain_request: the callback.
+        probes: how many are sent at once.
+        alone: the attempt with one.
+        transport: sends a request.
+        deadline_s: of one attempt.
+    """
+    attempts = await asyncio.gather(*(transport(plain_request, deadline_s=deadline_s) for _ in range(probes)))
+    slowdown = max(attempt.duration_s for attempt in attempts) / alone.duration_s
+    if any(attempt.outcome is Outcome.TIMED_OUT for attempt in attempts):
+        if alone.duration_s <= deadline_s / 2:  # what it has not served yet would make the next callbacks late
+            await transport(plain_request, deadline_s=probes * deadline_s)
+        return 1
+    return probes if slowdown < _PARALLEL_SLOWDOWN else max(1, int(probes / slowdown))
 
 
 def _is_starting(attempt: Attempt) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.contract.builders_effects import unique_tokens_of_body
-from tcop_mock.contract.reproduce import INSECURE, check_command, curl_command
+from tcop_mock.contract.reproduce import check_command, curl_commands
 from tcop_mock.domain.effects import Effect
 from tcop_mock.domain.verdict import ClauseStatus, Finding, Reproduction
 
@@ -67,7 +67,7 @@ def _finding(
     text: str, messages: Sequence[ReceivedMessage], tests: Iterable[ClauseTest], context: ReproductionContext
 ) -> Finding:
     case = _cause_of(messages[0], tests)
-    credentials, insecure = context.target.credentials, INSECURE in context.flags
+    credentials = context.target.credentials
     excerpt = f"sent to /{messages[0].service}: {messages[0].text[:_MAX_MESSAGE_CHARS]}"
     count = "1 message" if len(messages) == 1 else f"{len(messages)} messages"
     about = f", first about {case.title}" if case else ""
@@ -76,9 +76,7 @@ def _finding(
         detail=f"{count}{about}: {text}",
         shape=case.shape_id if case else None,
         evidence=credentials.mask(excerpt) if credentials else excerpt,
-        reproduction=Reproduction(
-            curl_command(case, context.target, insecure=insecure) if case else "", check_command(context)
-        ),
+        reproduction=Reproduction(curl_commands([case] if case else [], context), check_command(context)),
         cause=text,
     )
 

@@ -16,6 +16,8 @@ from tcop_mock.contract.credentials import curl_userinfo
 from tcop_mock.domain.contract import EFFECT_PREREQUISITES, CredentialVariant, SendOrder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tcop_mock.domain.contract import Clause, ClauseTest, RequestCase
     from tcop_mock.domain.delivery import OutgoingRequest
     from tcop_mock.domain.target import Target
@@ -27,8 +29,8 @@ _PARSER_COMMAND = (
     "of(sys.argv[1])(json.load(sys.stdin))' {name}"
 )
 """How a parser is given a body without us."""
-_SECRET_FLAGS = frozenset({"--observe-cmd", "--restart-cmd"})
-"""Commands may hold a secret anywhere."""
+_SECRET_FLAGS = frozenset({"--observe-cmd", "--observe-header", "--restart-cmd"})
+"""Commands may hold a secret anywhere, and a header may be one."""
 _PUBLIC_COMMAND = re.compile(r"(?!.*(?i:pass|secret|token|key|auth))[\w./{}: -]+")
 """A command line without variables, quotes and words about secrets."""
 _PUBLIC_DATABASE = re.compile(r"[\w+]+://[^@?]*")
@@ -36,6 +38,7 @@ _PUBLIC_DATABASE = re.compile(r"[\w+]+://[^@?]*")
 _PUBLIC_URL = re.compile(r"https?://[^/?#@]*(?:/[^?#]*)?(?:\?[\w.-]+=\{token\}(?:&[\w.-]+=\{token\})*)?")
 """A URL without credentials, in whose query nothing stands but what is looked for."""
 _HERE_DOCUMENT_END = "TCOP_BODY"
+_MAX_CURL_COMMANDS = 4
 _MAX_READABLE_BYTES = 8192
 """A longer body is packed: nobody reads it, and it would fill the screen."""
 _CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -77,7 +80,8 @@ def check_command(context: ReproductionContext) -> str:
     """Return a ``tcop-mock check`` command that runs the clause again, with segments and bursts.
 
     Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
-    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_CMD``, ``RESTART_CMD``.
+    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``, ``OBSERVE_CMD``,
+    ``RESTART_CMD``.
     A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
@@ -126,7 +130,7 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
     Requests that only prepare the case stand before it.
     """
     group = next((group for group in test.groups if any(other.title == case.title for other in group.cases)), None)
-    if group is None or test.send_order is SendOrder.BURST or group.background:
+    if group is None or test.send_order is SendOrder.BURST or group.background or test.is_about_process:
         return ()
     titles = [other.title for other in group.cases]
     preparation = tuple(other for other in group.cases[: titles.index(case.title)] if not other.is_asserted)
@@ -154,6 +158,22 @@ def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False)
         options += "".join(f" --clause-files {shlex.quote(files)}" for files in context.clause_files)
     seed = "" if fresh_seed else f" --seed {context.seed}"
     return f"{seed} --profile {context.profile}{options}"
+
+
+def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext) -> str:
+    """Return one curl command for each case; empty if curl cannot send all of them, or they are too many.
+
+    A comment stands first where nothing listens: for an app of this process, and after the receiver of ``--run`` ended.
+    """
+    target = context.target
+    commands = [curl_command(case, target, insecure=INSECURE in context.flags) for case in cases]
+    if not commands or not all(commands) or len(commands) > _MAX_CURL_COMMANDS:
+        return ""
+    if target.app and not target.parser:
+        commands.insert(0, f"# curl needs a server: {APP_URL} is where you may serve the app")
+    elif _is_run(context):
+        commands.insert(0, f"# curl needs a server: start the receiver at port {target.port}")
+    return "\n".join(commands)
 
 
 def curl_command(case: RequestCase, target: Target, *, insecure: bool = False) -> str:

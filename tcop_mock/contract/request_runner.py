@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import RATE_LIMITED, AssertionContext, inconclusive_reason, matches_status
+from tcop_mock.contract.assertions import RATE_LIMITED, TOO_SLOW, AssertionContext, inconclusive_reason, matches_status
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.clauses import assertion_of
 from tcop_mock.contract.findings import Failure, failures_of
-from tcop_mock.domain.contract import CredentialVariant, SendOrder
+from tcop_mock.contract.plan import is_about_answer_time, is_about_timing
+from tcop_mock.contract.slots import Rank, RequestSlots
+from tcop_mock.domain.contract import CredentialVariant, Level, SendOrder
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
 
 if TYPE_CHECKING:
@@ -22,13 +25,15 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import CaseGroup, Clause, ClauseTest, RequestCase
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
 
-_BODY_TIMEOUT_S = 0.25
-"""How long a response body may take after its head if the assertions need only the head."""
+BODY_TIMEOUT_S, LATE_BODY_TIMEOUT_S = 0.25, 0.05
+"""How long a response body may take after its head if the assertions need only the head; where it is late anyway."""
 _BACKGROUND_DEADLINE_S = 3600.0
 _BACKGROUND_HEAD_START_S = 0.2
 """The background request is in flight for this time before the cases are sent."""
 _UNASSERTED_DEADLINE_S = 1.0
 """How long to wait for the response to a case without assertions."""
+_MIN_LATE = 3
+"""So many late answers are no accident."""
 MAX_REPETITION_S = 10.0
 """How long one case is repeated alone: 24 repetitions of a slow response would take minutes."""
 _MAX_UNANSWERED = 12
@@ -48,6 +53,8 @@ class CaseResult(NamedTuple):
 
     case: RequestCase
     attempt: Attempt
+    is_late_alone: bool = False
+    """Whether it is late for no other reason than itself."""
 
 
 class _ControlResult(NamedTuple):
@@ -56,14 +63,25 @@ class _ControlResult(NamedTuple):
     attempt: Attempt
     is_fired_first: bool = False
     """Whether it was accepted only after its firing had been sent."""
+    is_late_alone: bool = False
 
 
 @dataclass(slots=True)
 class _ClauseProgress:
     """What is known of a clause, also while its requests are under way."""
 
-    results: list[CaseResult] = field(default_factory=list)
+    groups: list[list[CaseResult]] = field(default_factory=list)
+    """The results of each group."""
     exclusions: dict[str, Exclusion] = field(default_factory=dict)
+    late_alone: set[str] = field(default_factory=set)
+    """Titles of cases that are late, or their control, for no other reason than themselves."""
+    rank: Rank = field(default_factory=Rank)
+
+
+def _rank(clause: Clause, test: ClauseTest) -> Rank:
+    """Return how late a clause has its turn: what matters most first, and what has a result soonest."""
+    case_count = sum(len(group.cases) for group in test.groups)
+    return Rank(not is_about_timing(clause), clause.level is not Level.MUST, case_count)
 
 
 @dataclass(slots=True)
@@ -79,6 +97,8 @@ class RequestRunner:
         max_unanswered: after this number of cases without a response the rest of a clause is not sent.
         backoffs_left: how often a request is sent again after a response 429 or 503.
         all_refused: why no case with a control has a result: the receiver accepts no callback of the catalogue.
+        body_timeout_s: how long a response body may take if the assertions need only the head.
+        slots: where requests wait for their turn.
     """
 
     transport: Transport
@@ -89,59 +109,78 @@ class RequestRunner:
     max_unanswered: int = _MAX_UNANSWERED
     backoffs_left: int = 0
     all_refused: str = ""
-    _semaphore: asyncio.Semaphore = field(init=False, repr=False)
+    body_timeout_s: float = BODY_TIMEOUT_S
+    slots: RequestSlots | None = field(default=None, repr=False)
+    _slots: RequestSlots = field(init=False, repr=False)
     _unanswered: Counter[str] = field(init=False, repr=False)
     _progress: dict[str, _ClauseProgress] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._semaphore = asyncio.Semaphore(self.in_flight)
+        self._slots = self.slots or RequestSlots(self.in_flight)
         self._unanswered = Counter()
         self._progress = {}
 
     def sequential(self) -> RequestRunner:
         """Return a runner with one request in flight that waits and retries after 429 and 503."""
-        return replace(self, in_flight=1, max_unanswered=_MAX_UNANSWERED_SEQUENTIAL, backoffs_left=_MAX_BACKOFFS)
+        return replace(
+            self, in_flight=1, slots=None, max_unanswered=_MAX_UNANSWERED_SEQUENTIAL, backoffs_left=_MAX_BACKOFFS
+        )
 
     async def run(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
         """Send all case groups of a clause and check the assertions."""
-        full_response = _needs_full_response(clause)
+        full_response = needs_full_response(clause)
         self._unanswered[clause.code] = 0
-        progress = self._progress[clause.code] = _ClauseProgress()
-        for group in test.groups:
+        progress = self._progress[clause.code] = _ClauseProgress(rank=_rank(clause, test))
+
+        async def run_group(group: CaseGroup) -> None:
             if self._unanswered[clause.code] >= self.max_unanswered:
-                break
+                return
+            results: list[CaseResult] = []
+            progress.groups.append(results)
             sent = await self._send_control(clause, group.control, full_response=full_response)
+            if group.control and sent is None:
+                return
             reason = self._control_failed(group, test, sent, full_response=full_response)
-            reason = reason or await self._negative_control_accepted(group)
+            reason = reason or await self._negative_control_accepted(clause, group)
             if reason is None:
-                first = len(progress.results)
                 is_fired_first = group.any_accepted or bool(sent and sent.is_fired_first)
-                await self._send_with_background(clause, group, test, progress.results, is_fired_first=is_fired_first)
-                results = progress.results[first:]
-                reason = self._none_accepted(group, results) or await self._auth_checked(group, results)
-                if reason:
-                    del progress.results[first:]
+                await self._send_with_background(clause, group, test, results, is_fired_first=is_fired_first)
+                reason = self._none_accepted(group, results) or await self._auth_checked(clause, group, results)
             if reason:
+                results.clear()
+                if sent and sent.is_late_alone and sent.attempt.outcome is Outcome.TIMED_OUT:
+                    progress.late_alone |= {case.title for case in group.cases}
                 progress.exclusions |= {case.title: reason._replace(title=case.title) for case in group.cases}
+
+        if test.send_order is SendOrder.PARALLEL and self.in_flight > 1:
+            await asyncio.gather(*map(run_group, test.groups))
+        else:
+            for group in test.groups:
+                await run_group(group)
         return self.outcome_so_far(clause, test)
 
     def outcome_so_far(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
         """Return the outcome of the cases that have a result, in their order."""
         progress = self._progress.get(clause.code, _ClauseProgress())
         order = {id(case): number for number, case in enumerate(case for group in test.groups for case in group.cases)}
-        case_results = sorted(progress.results, key=lambda result: order.get(id(result.case), 0))
+        results = itertools.chain.from_iterable(progress.groups)
+        case_results = sorted(results, key=lambda result: order.get(id(result.case), 0))
         failures: list[Failure] = []
         inconclusive: dict[str, str] = {}
-        for index, (case, attempt) in enumerate(case_results):
+        late_alone = set(progress.late_alone)
+        is_often_late = self._slots.late_alone >= _MIN_LATE
+        for index, (case, attempt, is_late_alone) in enumerate(case_results):
             if not case.is_asserted:
                 continue
+            if is_late_alone and (attempt.outcome is Outcome.TIMED_OUT or is_about_answer_time(clause)):
+                late_alone.add(case.title)
             previous = case_results[index - 1] if case.request.reuse_connection and index else None
             for text, is_inconclusive in self._judge(clause, test, case, attempt, previous):
                 if is_inconclusive:
                     inconclusive[case.title] = text
                 else:
                     failures += failures_of(case, attempt, text)
-        answered_titles = frozenset(case.title for case, _ in case_results if case.is_asserted)
+        answered_titles = frozenset(case.title for case, _, _ in case_results if case.is_asserted)
         asserted_cases = [case for group in test.groups for case in group.cases if case.is_asserted]
         all_titles = [case.title for case in asserted_cases]
         return ClauseOutcome(
@@ -150,9 +189,14 @@ class RequestRunner:
             skipped=tuple(progress.exclusions.values()),
             asserted=answered_titles - inconclusive.keys(),
             not_sent=frozenset(all_titles) - answered_titles - progress.exclusions.keys(),
-            rerun=(frozenset(all_titles) - answered_titles)
-            | inconclusive.keys()
-            | {failure.title for failure in failures},
+            too_slow=frozenset(case.title for case, attempt, _ in case_results if attempt.outcome is Outcome.CANCELLED)
+            | {title for title, exclusion in progress.exclusions.items() if exclusion.reason == TOO_SLOW},
+            rerun=(
+                (frozenset(all_titles) - answered_titles)
+                | inconclusive.keys()
+                | {failure.title for failure in failures}
+            )
+            - (late_alone if is_often_late else set()),
             main_title=main_case(asserted_cases),
         )
 
@@ -167,7 +211,7 @@ class RequestRunner:
         deadline_s, spent_s = self.deadline_s * test.deadline_factor, 0.0
         for number in range(1, times + 1):
             case = replace(failure.case, request=in_new_session(failure.case.request, number))
-            attempt = await self._send(case, deadline_s, full_response=_needs_full_response(clause))
+            attempt = await self._send(clause, case, deadline_s, full_response=needs_full_response(clause))
             texts = [text for text, is_inconclusive in self._judge(clause, test, case, attempt) if not is_inconclusive]
             for repeated in (again for text in texts for again in failures_of(case, attempt, text)):
                 if repeated.text == failure.text:
@@ -216,17 +260,23 @@ class RequestRunner:
     async def _send_control(
         self, clause: Clause, control: RequestCase | None, *, full_response: bool
     ) -> _ControlResult | None:
-        """Send a control. A resolve that is refused is sent again after its firing: its alarm was not known."""
+        """Send a control, unless there is none, or others had no response while it waited for its turn.
+
+        A resolve that is refused is sent again after its firing: its alarm was not known.
+        """
         if control is None:
             return None
-        attempt = await self._send(control, self.deadline_s, full_response=full_response)
+        async with self._slots.taken(self._rank_of(clause)) as holder:
+            if self._unanswered[clause.code] >= self.max_unanswered:
+                return None
+            attempt = await self._send_with_backoff(control, self.deadline_s, full_response=full_response)
         is_fired_first = False
         if control.firing and _is_refusal_of_the_unknown(attempt):
             await self.transport(control.firing, deadline_s=self.deadline_s)
-            attempt = await self._send(control, self.deadline_s, full_response=full_response)
+            attempt = await self._send(clause, control, self.deadline_s, full_response=full_response)
             is_fired_first = attempt.accepted
         self._unanswered[clause.code] += attempt.outcome in _UNANSWERED_OUTCOMES and attempt.status is None
-        return _ControlResult(attempt, is_fired_first)
+        return _ControlResult(attempt, is_fired_first, holder.is_late_alone)
 
     def _control_failed(
         self, group: CaseGroup, test: ClauseTest, control: _ControlResult | None, *, full_response: bool
@@ -242,12 +292,12 @@ class RequestRunner:
         exclusion = refusal("", group.control, attempt)
         return exclusion._replace(reason=self.all_refused) if self.all_refused else exclusion
 
-    async def _negative_control_accepted(self, group: CaseGroup) -> Exclusion | None:
+    async def _negative_control_accepted(self, clause: Clause, group: CaseGroup) -> Exclusion | None:
         """Send the negative control of a group; return why its cases prove nothing if it is accepted."""
         case = group.negative_control
         if case is None:
             return None
-        attempt = await self._send(case, self.deadline_s, full_response=False)
+        attempt = await self._send(clause, case, self.deadline_s, full_response=False)
         if not attempt.accepted:
             return None
         reason = f"{case.title} is let in (TCM201, TCM202)"
@@ -256,16 +306,17 @@ class RequestRunner:
     @staticmethod
     def _none_accepted(group: CaseGroup, results: Sequence[CaseResult]) -> Exclusion | None:
         """Return why the cases of a group prove nothing if at least one should be accepted, and none is."""
-        if not group.any_accepted or not results or any(attempt.accepted for _, attempt in results):
+        if not group.any_accepted or not results or any(attempt.accepted for _, attempt, _ in results):
             return None
-        return refusal("", group.cases[0], results[0].attempt)
+        given_up = next((attempt for _, attempt, _ in results if attempt.outcome is Outcome.CANCELLED), None)
+        return refusal("", group.cases[0], given_up or results[0].attempt)
 
-    async def _auth_checked(self, group: CaseGroup, results: Sequence[CaseResult]) -> Exclusion | None:
+    async def _auth_checked(self, clause: Clause, group: CaseGroup, results: Sequence[CaseResult]) -> Exclusion | None:
         """Return why the cases of a group prove nothing if they are rejected, but not for their credentials."""
-        rejected = next((attempt for _, attempt in results if not attempt.accepted), None)
+        rejected = next((attempt for _, attempt, _ in results if not attempt.accepted), None)
         if group.auth_probe is None or rejected is None or rejected.status in AUTH_REJECTION_STATUSES:
             return None
-        probe = await self._send(group.auth_probe, self.deadline_s, full_response=False)
+        probe = await self._send(clause, group.auth_probe, self.deadline_s, full_response=False)
         return refusal("", group.cases[0], rejected) if probe.status in AUTH_REJECTION_STATUSES else None
 
     async def _send_with_background(
@@ -286,10 +337,10 @@ class RequestRunner:
         self, clause: Clause, group: CaseGroup, test: ClauseTest, results: list[CaseResult], *, is_fired_first: bool
     ) -> None:
         """Send the cases of a group; add each to the results when it has ended."""
-        deadline_s, full_response = self.deadline_s * test.deadline_factor, _needs_full_response(clause)
+        deadline_s, full_response = self.deadline_s * test.deadline_factor, needs_full_response(clause)
         if test.send_order is SendOrder.SEQUENTIAL:
             for case in group.cases:
-                attempt = await self._send(case, deadline_s, full_response=full_response)
+                attempt = await self._send(clause, case, deadline_s, full_response=full_response)
                 results.append(CaseResult(case, attempt))
             return
         if test.send_order is SendOrder.BURST:
@@ -302,7 +353,7 @@ class RequestRunner:
             return
 
         async def send_one(case: RequestCase) -> None:
-            async with self._semaphore:
+            async with self._slots.taken(self._rank_of(clause)) as holder:
                 if self._unanswered[clause.code] >= self.max_unanswered:
                     return
                 if is_fired_first and case.firing:
@@ -310,18 +361,22 @@ class RequestRunner:
                 attempt = await self._send_with_backoff(case, deadline_s, full_response=full_response)
                 is_unanswered = attempt.status is None or full_response
                 self._unanswered[clause.code] += is_unanswered and attempt.outcome in _UNANSWERED_OUTCOMES
-                results.append(CaseResult(case, attempt))
+                results.append(CaseResult(case, attempt, holder.is_late_alone))
 
         await asyncio.gather(*map(send_one, group.cases))
 
-    async def _send(self, case: RequestCase, deadline_s: float, *, full_response: bool) -> Attempt:
-        async with self._semaphore:
+    def _rank_of(self, clause: Clause) -> Rank:
+        progress = self._progress.get(clause.code)
+        return progress.rank if progress else Rank()
+
+    async def _send(self, clause: Clause, case: RequestCase, deadline_s: float, *, full_response: bool) -> Attempt:
+        async with self._slots.taken(self._rank_of(clause)):
             return await self._send_with_backoff(case, deadline_s, full_response=full_response)
 
     async def _send_with_backoff(self, case: RequestCase, deadline_s: float, *, full_response: bool) -> Attempt:
         if not case.is_asserted:
             deadline_s = min(deadline_s, _UNASSERTED_DEADLINE_S)
-        request = case.request if full_response else replace(case.request, body_timeout_s=_BODY_TIMEOUT_S)
+        request = case.request if full_response else replace(case.request, body_timeout_s=self.body_timeout_s)
         attempt = await self.transport(request, deadline_s=deadline_s)
         if (
             attempt.status in RETRY_LATER_STATUSES
@@ -344,7 +399,8 @@ def _backoff_s(attempt: Attempt) -> float:
     return min(float(retry_after), _MAX_BACKOFF_S) if retry_after.isdecimal() else _DEFAULT_BACKOFF_S
 
 
-def _needs_full_response(clause: Clause) -> bool:
+def needs_full_response(clause: Clause) -> bool:
+    """Return whether a clause is about the body of the answer, or its end."""
     return any(assertion_of(invocation).needs_full_response for invocation in clause.assertions)
 
 

@@ -10,30 +10,40 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.contract.assertions import PLAIN_TIMED_OUT, AssertionContext, answered_in_time, describe_response
+from tcop_mock.contract.assertions import (
+    PLAIN_TIMED_OUT,
+    TOO_SLOW,
+    AssertionContext,
+    describe_response,
+)
 from tcop_mock.contract.attribution import NAMED_CLAUSES, attributed_results
 from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import (
     LATE_CLAUSE,
-    LOAD_CLAUSE,
-    NOBODYS_STATUSES,
     ClauseOutcome,
-    Exclusion,
     is_concurrent,
-    load_failure,
-    select_cases,
+    most_at_once,
 )
-from tcop_mock.contract.clauses import builder_of
+from tcop_mock.contract.clauses import assertion_of, builder_of
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.misreadings import find_misreading
 from tcop_mock.contract.observation import EffectObservation
+from tcop_mock.contract.patience import PatientTransport
 from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
-from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_timing
-from tcop_mock.contract.preflight import CredentialsRejectedError, Preflight, run_preflight
+from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_answer_time, is_about_timing
+from tcop_mock.contract.preflight import MAX_SIDE_BY_SIDE, CredentialsRejectedError, Preflight, run_preflight
+from tcop_mock.contract.process_runner import ProcessRunner
 from tcop_mock.contract.refusals import refused_service, with_refusals
+from tcop_mock.contract.repetition import Repeater
 from tcop_mock.contract.reproduce import ReproductionContext
-from tcop_mock.contract.request_runner import MAX_REPETITION_S, RequestRunner, in_new_session
+from tcop_mock.contract.request_runner import (
+    BODY_TIMEOUT_S,
+    LATE_BODY_TIMEOUT_S,
+    RequestRunner,
+    needs_full_response,
+)
+from tcop_mock.contract.slots import RequestSlots
 from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
@@ -59,47 +69,37 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.server.downstream import ReceivedMessage
 
-    ClauseRunner: TypeAlias = RequestRunner | EffectRunner
+    ClauseRunner: TypeAlias = RequestRunner | EffectRunner | ProcessRunner
 
 
 _SPARE_REQUESTS = 12
-
-_PREFLIGHT_CODE = "TCM000"
-
-_CONTROL_CODE = "TCM001"
-
-_TRIAL_CODE = "TCM002"
-
 _REQUESTS_PER_STEP = 10
-
-_NEVER_RERUN_PHASES = EFFECT_PHASES | {Phase.FINAL, Phase.DEEP_NESTING, Phase.SLOW_SENDER, Phase.BURST}
-
+_PREFLIGHT_CODE, _CONTROL_CODE, _TRIAL_CODE = "TCM000", "TCM001", "TCM002"
+_NEVER_RERUN_PHASES = EFFECT_PHASES | {
+    Phase.FINAL,
+    Phase.DEEP_NESTING,
+    Phase.SLOW_SENDER,
+    Phase.BURST,
+    Phase.PROCESS,
+}
 """Phases whose clauses are not run a second time."""
-
 _LIVENESS_CHECK_PHASES = frozenset({Phase.MALFORMED_INPUT, Phase.DEEP_NESTING})
-
 _PHASES_AFTER_ABUSE = frozenset({Phase.SLOW_SENDER, Phase.BURST, Phase.AUTH})
-
 _PHASES_BEFORE_ABUSE = frozenset({Phase.MAIN, Phase.EFFECTS, Phase.SLOW_EFFECTS})
-
+_PHASES_OF_LATE_ANSWERS = EFFECT_PHASES | {Phase.BURST}
+"""Phases in which correct receivers may answer late: they call a service that hangs, or have too much to do."""
+_PHASES_OF_REQUESTS = frozenset(Phase) - EFFECT_PHASES - {Phase.MAIN}
+_AFTER_MAIN_DEADLINES = 3.0
+"""So much time is left for the phases after the first one, as the burst."""
 _ALIVE_CODE = "TCM409"
 """The clause that reports that a receiver no longer answers after malformed bodies."""
-
 _LIVENESS_ATTEMPTS = 2
-
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
-
 _MISREADING_CODE = "TCM203"
-
-_REPETITIONS = 24
-"""How often a case that failed once is sent again alone. A fault in one of eight responses shows with 96 %."""
-
-_MAX_REPEATED_CASES = 12
-
-_MAX_REPEATED_CASES_OF_CLAUSE = 2
-
+_PHASES_IN_TURN = frozenset({Phase.CRASHES, Phase.PROCESS})
+"""Phases whose clauses run one after the other."""
 _MISREAD = "the receiver rejects the right credentials (TCM203)"
-
+_LATE_BODY = "too slow: the answer to a plain callback does not end inside the deadline (TCM102)"
 _OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
 
 
@@ -113,6 +113,7 @@ class ContractRun:
 
     plan: CheckPlan
     transport: Transport
+    """Sends a request, however long it takes."""
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     now: Callable[[], datetime] = _now
@@ -136,14 +137,17 @@ class ContractRun:
     """The verdict of a run that has ended."""
     _published: set[str] = field(default_factory=set, repr=False)
     """Codes of the clauses whose event was yielded."""
-    _repetitions_left: int = _MAX_REPEATED_CASES
-    """How many more cases may be repeated many times."""
+    _patient: PatientTransport = field(init=False, repr=False)
+    """Sends a request of a clause, as long as the run does not wait too long for late answers."""
+    _repeater: Repeater = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.plan.min_interval_s:
             self.transport = RateLimitedTransport(
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
             )
+        self._patient = PatientTransport(self.transport, self.clock, self.plan.profile.delivery.timeout_s)
+        self._repeater = Repeater(self._patient, self.plan.profile.delivery.timeout_s)
 
     async def run(self, on_event: Callable[[RunEvent], object] | None = None) -> None:
         """Run the contract to its end while the downstream services listen.
@@ -202,7 +206,7 @@ class ContractRun:
             TargetError: the target cannot be used, so no clause has a result.
         """
         self._started = self.now(), self.clock()
-        plan, deadline = self.plan, self.clock() + self.plan.max_time_s
+        plan, deadline = self.plan, self.clock() + self.plan.time_limit_s
         factory = self._factory(_PREFLIGHT_CODE)
         plain_case = factory.plain_case()
         try:
@@ -214,19 +218,22 @@ class ContractRun:
         if is_refused(preflight.attempt):
             preflight = await self._find_plain(preflight, deadline)
             factory = self._factory(_PREFLIGHT_CODE)
+        if plan.max_time_s is None:
+            deadline += preflight.extra_time_s
+        self._patient.begin(preflight)
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
+        is_too_slow = preflight.is_too_slow(deadline - self.clock())
+        results = self._preflight_results(plain_case, preflight) if preflight.slow or is_too_slow else {}
         for clause in plan.clauses:
-            skipped_result = self._skip_result(clause, preflight)
-            if skipped_result is not None:
-                for event in self._record_result(skipped_result):
+            result = results.get(clause.code) or self._skip_result(clause, preflight, is_too_slow=is_too_slow)
+            if result is not None:
+                for event in self._record_result(result):
                     yield event
-        if preflight.slow:
-            self._record_late_preflight(plain_case, preflight)
         async for run_event in self._run_phases(factory, preflight, deadline):
             yield run_event
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline - self.clock()):
-                await self._repeat_exclusions(preflight)
+                await self._repeater.repeat_exclusions(self._outcomes)
         for event in self._final_events():
             yield event
 
@@ -239,7 +246,13 @@ class ContractRun:
     async def _run_phases(self, factory: CaseFactory, preflight: Preflight, deadline: float) -> AsyncIterator[RunEvent]:
         """Run the clauses of all phases. What is not finished in time is an error, or fails by what is known."""
         parallel_runner = RequestRunner(
-            self.transport, self.sleep, preflight.deadline_s, AssertionContext(slow=preflight.slow), preflight.in_flight
+            self._patient,
+            self.sleep,
+            preflight.deadline_s,
+            AssertionContext(slow=preflight.slow),
+            preflight.in_flight,
+            slots=self._slots(factory, preflight),
+            body_timeout_s=LATE_BODY_TIMEOUT_S if preflight.slow else BODY_TIMEOUT_S,
         )
         if is_refused(preflight.attempt):
             reasons = preflight.attempt.parse_errors
@@ -249,6 +262,10 @@ class ContractRun:
         observation: EffectObservation | None = None
         for phase in Phase:
             unrunnable: list[ClauseResult] = []
+            phase_deadline = deadline
+            if phase is Phase.MAIN and self._pending_clauses(*_PHASES_OF_REQUESTS):
+                phase_deadline -= min(_AFTER_MAIN_DEADLINES * preflight.deadline_s, (deadline - self.clock()) / 2)
+            self._patient.is_counting = phase not in _PHASES_OF_LATE_ANSWERS
             try:
                 async with asyncio.timeout(deadline - self.clock()):
                     if phase is Phase.MAIN:
@@ -267,11 +284,35 @@ class ContractRun:
                     yield event
             async for run_event in self._run_phase(
                 self._pending_clauses(phase),
-                observation.runner if observation and phase in EFFECT_PHASES else parallel_runner,
+                self._runner(phase, parallel_runner, observation),
                 None if phase in _NEVER_RERUN_PHASES else sequential_runner,
-                deadline,
+                phase_deadline,
             ):
                 yield run_event
+
+    def _slots(self, factory: CaseFactory, preflight: Preflight) -> RequestSlots:
+        """Return where requests wait for their turn; late ones give way unless the user bounds what is in flight."""
+
+        async def is_answered() -> bool:
+            return (await self.transport(_head_only(factory), deadline_s=self._patient.late_s)).status is not None
+
+        is_bounded = bool(self.plan.jobs or self.plan.min_interval_s) or preflight.slow
+        return RequestSlots(
+            preflight.in_flight, MAX_SIDE_BY_SIDE, self._patient.late_s, None if is_bounded else is_answered
+        )
+
+    def _runner(
+        self, phase: Phase, request_runner: RequestRunner, observation: EffectObservation | None
+    ) -> ClauseRunner:
+        """Return what runs the clauses of a phase."""
+        receiver = self.plan.observation.receiver
+        if observation and phase in EFFECT_PHASES:
+            return observation.runner
+        if receiver and phase is Phase.PROCESS:
+            return ProcessRunner(
+                receiver, self.transport, self.clock, self.sleep, request_runner.deadline_s, request_runner.in_flight
+            )
+        return request_runner
 
     def _with_refusals(self, result: ClauseResult) -> ClauseResult:
         """Return the result of a clause about a service with all that the service refused in the whole run."""
@@ -330,7 +371,7 @@ class ContractRun:
         """Return whether a plain callback was accepted before the malformed bodies; send it if a phase needs it."""
         is_needed = phase in _LIVENESS_CHECK_PHASES or (phase is Phase.FINAL and not self._is_alive_checked)
         if is_needed and any(clause.code not in unrunnable_codes for clause in self._pending_clauses(phase)):
-            attempt = await self.transport(factory.plain_case().request, deadline_s=preflight.deadline_s)
+            attempt = await self.transport(_head_only(factory), deadline_s=preflight.deadline_s)
             self._is_alive_checked, self._was_alive = True, attempt.accepted
         return self._was_alive
 
@@ -343,7 +384,7 @@ class ContractRun:
             async def is_accepted(factory: CaseFactory) -> bool:
                 async with semaphore:
                     request = factory.plain_case().request
-                    return (await self.transport(request, deadline_s=preflight.deadline_s)).accepted
+                    return (await self._patient(request, deadline_s=preflight.deadline_s)).accepted
 
             return list(await asyncio.gather(*map(is_accepted, factories)))
 
@@ -365,13 +406,19 @@ class ContractRun:
     def _plain_factory(self, plain: PlainCallback) -> CaseFactory:
         return self._factory(_TRIAL_CODE, plain=plain)
 
-    def _record_late_preflight(self, plain_case: RequestCase, preflight: Preflight) -> None:
-        """Fail the clause about the deadline: the plain callback was late already."""
+    def _preflight_results(self, plain_case: RequestCase, preflight: Preflight) -> dict[str, ClauseResult]:
+        """Return the results of the clauses about the time of answers that the plain callback has broken already."""
+        results = {}
+        context = AssertionContext(deadline_s=preflight.deadline_s)
         for clause in self.plan.clauses:
-            if clause.code == LATE_CLAUSE and clause.code not in self._results:
-                text = answered_in_time(preflight.attempt, AssertionContext()) or ""
-                outcome = ClauseOutcome().with_failures([Failure(plain_case, preflight.attempt, text)])
-                self._record_result(self._result(clause, outcome))
+            if not is_about_answer_time(clause) or self.plan.missing_prerequisite(clause):
+                continue
+            checks = ((assertion_of(invocation).check, invocation.params) for invocation in clause.assertions)
+            texts = [check(preflight.attempt, context, **params) for check, params in checks]
+            failures = [Failure(plain_case, preflight.attempt, text) for text in texts if text]
+            if failures:
+                results[clause.code] = self._result(clause, ClauseOutcome().with_failures(failures))
+        return results
 
     def _pending_clauses(self, *phases: Phase) -> list[Clause]:
         """Return the clauses of some phases that have no result yet."""
@@ -382,11 +429,30 @@ class ContractRun:
     ) -> list[ClauseResult]:
         """Return the results of clauses that cannot run now: no effect is visible, or the receiver is dead."""
         clauses = self._pending_clauses(phase)
+        if self._patient.is_over:
+            dead = await self._dead_results(clauses, factory, preflight) if phase is Phase.FINAL else {}
+            return [
+                dead.get(clause.code) or ClauseResult(clause, ClauseStatus.ERROR, reason=TOO_SLOW) for clause in clauses
+            ]
         if observation and phase in EFFECT_PHASES:
             return list(filter(None, map(observation.precheck, clauses)))
         if clauses and phase in _PHASES_AFTER_ABUSE and not await self._is_alive(factory, preflight):
             return [ClauseResult(clause, ClauseStatus.ERROR, reason=_RECEIVER_DEAD) for clause in clauses]
         return []
+
+    async def _dead_results(
+        self, clauses: Sequence[Clause], factory: CaseFactory, preflight: Preflight
+    ) -> dict[str, ClauseResult]:
+        """Return the failures of the clauses about a receiver that answers, if it answers no more after the abuse."""
+        about = [clause for clause in clauses if any(assertion_of(one).is_about_liveness for one in clause.assertions)]
+        if not (about and self._is_alive_checked and self._was_alive):
+            return {}
+        case = factory.plain_case()
+        attempt = await self.transport(case.request, deadline_s=preflight.deadline_s)
+        if attempt.status is not None:
+            return {}
+        outcome = ClauseOutcome().with_failures([Failure(case, attempt, describe_response(attempt))])
+        return {clause.code: self._result(clause, outcome) for clause in about}
 
     async def _open_observation(self, preflight: Preflight, deadline: float) -> EffectObservation | None:
         """Calibrate the observation of effects, if a clause needs it and there is an observer."""
@@ -394,7 +460,7 @@ class ContractRun:
         observer = config.observer or config.downstream
         if observer is None or not self._pending_clauses(*EFFECT_PHASES):
             return None
-        observation = EffectObservation(config, observer, self.transport, self.clock, self.sleep, preflight, deadline)
+        observation = EffectObservation(config, observer, self._patient, self.clock, self.sleep, preflight, deadline)
         observation.runner.all_sent_text = self._all_sent_text()
         await observation.calibrate(self._factory(_CONTROL_CODE))
         if observation.is_plain_dropped:
@@ -414,8 +480,8 @@ class ContractRun:
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
         for _ in range(_LIVENESS_ATTEMPTS):
-            attempt = await self.transport(factory.plain_case().request, deadline_s=preflight.deadline_s)
-            if attempt.status is not None or preflight.slow:
+            attempt = await self._patient(_head_only(factory), deadline_s=preflight.deadline_s)
+            if attempt.status is not None or attempt.outcome is Outcome.CANCELLED or preflight.slow:
                 return True
         return False
 
@@ -437,12 +503,13 @@ class ContractRun:
                     wait_s=plan.wait_s,
                     clock=self.clock,
                     sleep=self.sleep,
+                    max_in_flight=plan.jobs,
                 )
         except TimeoutError:
             if attempts and attempts[-1].outcome is Outcome.TIMED_OUT:
                 return Preflight(attempts[-1], plan.profile.delivery.timeout_s)
             raise TargetError(
-                f"{plan.target} did not answer a plain callback inside --max-time {plan.max_time_s:g}s; give it more"
+                f"{plan.target} did not answer a plain callback inside --max-time {plan.time_limit_s:g}s; give it more"
             ) from None
 
     async def _run_phase(
@@ -467,7 +534,10 @@ class ContractRun:
                 record(clause, outcome)
 
         async def run_all() -> None:
-            await asyncio.gather(*map(run_one, clauses))
+            in_turn = [clause for clause in clauses if clause.phase in _PHASES_IN_TURN]
+            for clause in in_turn:
+                await run_one(clause)
+            await asyncio.gather(*(run_one(clause) for clause in clauses if clause not in in_turn))
             for clause in clauses:
                 if clause.code in parallel_outcomes and sequential_runner:
                     parallel_outcome = parallel_outcomes[clause.code]
@@ -500,60 +570,13 @@ class ContractRun:
     async def _rerun(
         self, clause: Clause, parallel_outcome: ClauseOutcome, runner: RequestRunner, requests: int
     ) -> ClauseOutcome:
-        """Run the failed cases of a clause alone.
+        """Run the failed cases of a clause alone."""
 
-        A failure in parallel proves nothing about the clause: the receiver may serve one request at a time, have a
-        race, limit the rate, or have died of another clause's body. One success alone proves as little: the fault may
-        occur now and then, so the case is repeated many times.
-        """
-        test = self.test_of(clause)
-        rerun_test = select_cases(self.test_of(clause, rerun=1), parallel_outcome.rerun)
-        rerun_outcome = await self._run_clause(clause, rerun_test, runner, requests)
-        outcome = parallel_outcome.merge_rerun(rerun_outcome)
-        texts: set[str] = set()
-        for failure in parallel_outcome.vanished_failures(rerun_outcome):
-            repetitions, repeated = 1, None
-            if failure.text not in texts and len(texts) < _MAX_REPEATED_CASES_OF_CLAUSE and self._repetitions_left:
-                texts.add(failure.text)
-                self._repetitions_left -= 1
-                repetitions, repeated = await runner.repeat(clause, test, failure, _REPETITIONS)
-            outcome = outcome.with_vanished(failure, repeated, repetitions)
-        return outcome
+        async def run_alone(test: ClauseTest) -> ClauseOutcome:
+            return await self._run_clause(clause, test, runner, requests)
 
-    async def _repeat_exclusions(self, preflight: Preflight) -> None:
-        """Repeat alone the requests of effect scenarios that were not accepted, before another clause reports them."""
-        repeated: dict[tuple[str, str | None], bool] = {}
-        for code, outcome in self._outcomes.items():
-            exclusions = []
-            for exclusion in outcome.skipped:
-                failure = exclusion.failure
-                if failure is None or exclusion.is_repeated or not exclusion.codes:
-                    exclusions.append(exclusion)
-                    continue
-                kind = (failure.text, failure.case.shape_id)
-                if kind not in repeated:
-                    repeated[kind] = await self._fails_alone(failure, preflight)
-                if repeated[kind]:
-                    exclusions.append(exclusion._replace(is_repeated=True))
-                    continue
-                burst_failure = load_failure(failure, _REPETITIONS)
-                reason = f"{failure.title}: {failure.text}, and not again alone"
-                named = f"{reason} ({LOAD_CLAUSE})" if burst_failure else reason
-                exclusions.append(Exclusion(exclusion.title, named, burst_failure))
-            self._outcomes[code] = replace(outcome, skipped=tuple(exclusions))
-
-    async def _fails_alone(self, failure: Failure, preflight: Preflight) -> bool:
-        """Send the request of a failure again alone, in new sessions; return whether it is not accepted again."""
-        spent_s = 0.0
-        for number in range(1, _REPETITIONS + 1):
-            request = in_new_session(failure.case.request, number)
-            attempt = await self.transport(request, deadline_s=preflight.deadline_s)
-            if not attempt.accepted and attempt.status not in NOBODYS_STATUSES:
-                return True
-            spent_s += attempt.duration_s
-            if spent_s >= MAX_REPETITION_S:
-                break
-        return False
+        tests = self.test_of(clause), self.test_of(clause, rerun=1)
+        return await self._repeater.rerun(clause, tests, parallel_outcome, runner, run_alone)
 
     def _record_outcome(self, events: asyncio.Queue[RunEvent], clause: Clause, outcome: ClauseOutcome) -> None:
         for event in self._record_result(self._result(clause, outcome)):
@@ -630,18 +653,28 @@ class ContractRun:
             plain_shape=plain.shape_id,
         )
 
-    def _skip_result(self, clause: Clause, preflight: Preflight) -> ClauseResult | None:
+    def _skip_result(self, clause: Clause, preflight: Preflight, *, is_too_slow: bool) -> ClauseResult | None:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
-        if missing is None and is_concurrent(self.test_of(clause)):
-            missing = self._missing_concurrency()
+        if missing is None:
+            missing = self._missing_concurrency(self.test_of(clause))
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not is_about_timing(clause):
             return ClauseResult(clause, ClauseStatus.ERROR, reason=PLAIN_TIMED_OUT)
+        if preflight.slow and needs_full_response(clause) and not is_about_timing(clause):
+            return ClauseResult(clause, ClauseStatus.ERROR, reason=_LATE_BODY)
+        if is_too_slow and not is_about_timing(clause):
+            reason = f"too slow: a plain callback is answered after {preflight.attempt.duration_s:.2g} s (TCM103)"
+            return ClauseResult(clause, ClauseStatus.ERROR, reason=reason)
         return None
 
-    def _missing_concurrency(self) -> MissingPrerequisite | None:
+    def _missing_concurrency(self, test: ClauseTest) -> MissingPrerequisite | None:
+        at_once, jobs = most_at_once(test), self.plan.jobs
+        if jobs and at_once > jobs:
+            return MissingPrerequisite(Prerequisite.REQUESTS_AT_ONCE, (str(at_once), str(jobs)))
+        if not is_concurrent(test):
+            return None
         if self.plan.min_interval_s:
             return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
         return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if calls_one_by_one(self.transport) else None
@@ -657,6 +690,11 @@ class ContractRun:
             return []
         self._published.add(code)
         return [ClauseFinished(result)]
+
+
+def _head_only(factory: CaseFactory) -> OutgoingRequest:
+    """Return a plain callback of whose answer only the head is waited for."""
+    return replace(factory.plain_case().request, body_timeout_s=LATE_BODY_TIMEOUT_S)
 
 
 def _request_count(test: ClauseTest) -> int:

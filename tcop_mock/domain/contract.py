@@ -54,6 +54,8 @@ class Prerequisite(StrEnum):
     """The receiver forwards to the DingTalk stub or the Feishu stub."""
     RESTART = "restart"
     """The run can restart the receiver."""
+    RUN = "run"
+    """The run has started the receiver: it can end it, measure it and read its output."""
     TEMPLATE = "template"
     """The run has the user's notification template."""
     PROFILE = "profile"
@@ -63,6 +65,7 @@ class Prerequisite(StrEnum):
     TCOP_BODIES = "tcop-bodies"
     """The run sends TCOP's own bodies, not those of a template."""
     PARALLEL_REQUESTS = "parallel-requests"
+    REQUESTS_AT_ONCE = "requests-at-once"
     """The run may have several requests in flight."""
     PARALLEL_CALLS = "parallel-calls"
     """The target can be called in several threads: it is not an app that one thread calls."""
@@ -123,6 +126,10 @@ class Phase(StrEnum):
     """Scenarios with late effects: at the end, because they may take all the time that is left."""
     LASTING_FAULTS = "lasting-faults"
     """Scenarios with a downstream service that stays broken, one after the other: they may stop all messages."""
+    CRASHES = "crashes"
+    """Scenarios that end the receiver and start it again, one clause after the other."""
+    PROCESS = "process"
+    """Looks at the process of the receiver, one clause after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +260,8 @@ class ClauseTest:
     """Deadline of an attempt in multiples of the profile's (above one only to see whether it ends at all)."""
     effect_scenarios: tuple[EffectScenario, ...] = ()
     """Scenarios in place of groups, for clauses about effects."""
+    is_about_process: bool = False
+    """Whether it looks at the process of the receiver, so that none of its requests alone shows anything."""
     unique_secrets: tuple[str, ...] = field(default=(), repr=False)
     """Generated secrets that were sent to the receiver and must not come back."""
 
@@ -266,6 +275,14 @@ class SendMode(StrEnum):
     """Closes the connection after sending the request and never reads the response."""
     DURING_RESTART = "during-restart"
     """Repeatedly while the receiver is restarted, until it accepts."""
+    THEN_KILLED = "then-killed"
+    """Concurrently; as soon as all have an answer, the receiver is killed and started again."""
+    WHILE_STOPPED = "while-stopped"
+    """While the receiver ends after SIGTERM: half of them just before it, the others after it. Then it is started."""
+
+
+ENDING_MODES = frozenset({SendMode.THEN_KILLED, SendMode.WHILE_STOPPED})
+"""Modes that end the receiver of ``--run``."""
 
 
 @dataclass(frozen=True, slots=True)

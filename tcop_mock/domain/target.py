@@ -112,17 +112,39 @@ class Credentials:
             text = _mask_short(text, spelling)
         return text
 
+    def mask_leaks(self, text: str) -> str:
+        """Return the text with what can only be the password or the token masked.
+
+        A password that could be a word or a number by chance is one only in ``user:password``, in a URL, in quotes
+        behind the user, or behind a name such as ``password=``. A user alone is no secret.
+        """
+        text = self._mask_token(text)
+        for password in _longest_first(self.password):
+            if _is_like_no_word(password):
+                text = _mask_word(text, password) if len(password) < _MIN_LONG_CHARS else text.replace(password, MASK)
+                continue
+            secret = re.escape(password)
+            for user in _longest_first(self.user):
+                text = _mask_word(text, user, f"(?::|%3[Aa]){secret}")
+                text = re.sub(rf"(([\"']){re.escape(user)}\2[,:]\s*[\"']){secret}(?=[\"'])", _keep, text)
+            text = re.sub(rf"({_PASSWORD_NAMES}[\"'\\]*\s*[:=]\s*[\"'\\]*){secret}(?!\w)", _keep, text)
+            text = re.sub(rf"(//[^/@\s]*:){secret}(?=@)", _keep, text)
+        return text
+
     def mask_pair(self, text: str) -> str:
         """Return the text with the base64 token and ``user:password`` masked."""
-        token = self.token().reveal()
-        for spelling in (quote(token, safe=""), token):
-            text = text.replace(spelling, MASK)
-        unpadded = token.rstrip("=")
-        text = text.replace(unpadded, MASK) if len(unpadded) >= _MIN_TEXT_CHARS else _mask_word(text, unpadded)
+        text = self._mask_token(text)
         for user in _longest_first(self.user) or ("",):
             for password in _longest_first(self.password):
                 text = _mask_word(text, user, rf"(?:[ \t]*:[ \t]*|%3[Aa]){re.escape(password)}")
         return text
+
+    def _mask_token(self, text: str) -> str:
+        token = self.token().reveal()
+        for spelling in (quote(token, safe=""), token):
+            text = text.replace(spelling, MASK)
+        unpadded = token.rstrip("=")
+        return text.replace(unpadded, MASK) if len(unpadded) >= _MIN_TEXT_CHARS else _mask_word(text, unpadded)
 
 
 _MIN_TEXT_CHARS = 6
@@ -130,6 +152,14 @@ _MIN_TEXT_CHARS = 6
 
 _MIN_WORD_CHARS = 4
 """A secret of this length is masked where it is a whole word; a shorter one only where it stands for a credential."""
+
+_MIN_LONG_CHARS = 8
+"""A mixture of letters and other characters of this length stands nowhere by chance, also not inside a word."""
+
+_MIN_UNIFORM_CHARS = 16
+"""The same for letters alone, or digits alone."""
+
+_PASSWORD_NAMES = r"(?i:pass(?:word|wd|phrase)?|pwd|pw|secret)"  # noqa: S105 - names of fields
 
 _FIELD_NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|pw|secret|user(?:[-_ ]?name)?|login|credentials?)"
 """What stands before a credential in messages."""
@@ -140,6 +170,12 @@ def _spellings(text: str) -> set[str]:
     encoded = quote(_encode_utf8(text), safe="")
     json_spellings = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
     return {text, encoded, encoded.lower(), *json_spellings, html.escape(text)}
+
+
+def _is_like_no_word(password: str) -> bool:
+    """Return whether no word of prose and no number is like a password."""
+    is_mixed = any(map(str.isalpha, password)) and not all(map(str.isalpha, password))
+    return len(password) >= (_MIN_TEXT_CHARS if is_mixed else _MIN_UNIFORM_CHARS)
 
 
 def _longest_first(secret: Secret) -> tuple[str, ...]:

@@ -6,7 +6,10 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MAX_CHARS = 32 * 1024 * 1024
 _MAX_LINE_BYTES = 65_536
@@ -31,9 +34,11 @@ class OutputBuffer:
 
     Args:
         max_chars: how much is kept.
+        watch: is called with all bytes as they come, also with those that are not kept.
     """
 
     max_chars: int = _MAX_CHARS
+    watch: Callable[[bytes], object] | None = None
     dropped_lines: int = 0
     """How many lines are no longer here."""
     _lines: deque[str] = field(default_factory=deque)
@@ -51,6 +56,8 @@ class OutputBuffer:
     def append(self, data: bytes) -> None:
         """Add some bytes, which may end within a line."""
         with self._lock:
+            if self.watch is not None:
+                self.watch(data)
             *lines, self._partial = (self._partial + data).split(b"\n")
             while len(self._partial) > _MAX_LINE_BYTES:
                 lines.append(self._partial[:_MAX_LINE_BYTES])

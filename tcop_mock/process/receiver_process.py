@@ -16,12 +16,13 @@ from typing import IO, TYPE_CHECKING
 
 from tcop_mock.errors import TargetError, UsageError
 from tcop_mock.process.output import OutputBuffer
-from tcop_mock.process.system import listening_addresses, processes_with, shows_processes
+from tcop_mock.process.system import listening_addresses, processes_with, shows_processes, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tcop_mock.process.command import ReceiverCommand
+    from tcop_mock.process.system import ProcessSize
 
 DEFAULT_READY_S = 30.0
 PORT_VARIABLE = "PORT"
@@ -132,6 +133,26 @@ class ReceiverProcess:
         """End the receiver with SIGKILL, as a crash does."""
         self._end_processes(signal.SIGKILL)
 
+    def shut_down(self, limit_s: float) -> float | None:
+        """End the receiver with SIGTERM, as a deployment does.
+
+        Returns:
+            How long it took, in seconds; ``None`` if it still ran after ``limit_s`` and was killed.
+        """
+        process, started_s = self._process, time.monotonic()
+        if process is not None and process.poll() is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            while process.poll() is None and time.monotonic() < started_s + limit_s and not self._ended.is_set():
+                self._ended.wait(_POLL_S)
+        took_s = time.monotonic() - started_s
+        is_ended = bool(self.end)
+        self.kill()
+        return took_s if is_ended else None
+
+    def size(self) -> ProcessSize | None:
+        """Return the size of the process and of all that it started; ``None`` where the system does not tell."""
+        return size_of(self.pids)
+
     def stop(self) -> None:
         """End the receiver and all that it started; it does not start again."""
         self._ended.set()
@@ -140,7 +161,7 @@ class ReceiverProcess:
     def _launch(self) -> threading.Thread:
         """Start the process and return the thread that reads its output."""
         arguments = self.command.arguments(self.port)
-        environ = {**os.environ, **dict(self.command.variables), **self.variables}
+        environ = {"PYTHONUNBUFFERED": "1", **os.environ, **dict(self.command.variables), **self.variables}
         environ |= {PORT_VARIABLE: str(self.port), _MARK_VARIABLE: self._mark}
         with self._lock:
             if self._ended.is_set():

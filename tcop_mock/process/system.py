@@ -6,7 +6,7 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,6 +14,51 @@ if TYPE_CHECKING:
 _PROC = Path("/proc")
 _LISTEN = "0A"  # include/net/tcp_states.h: TCP_LISTEN
 _INODE_COLUMN = 9
+_USER_TIME_COLUMN = 11
+"""Of ``/proc/PID/stat``, behind the name of the program; the time in the kernel follows."""
+_RESERVING_RUNTIMES = ("libjvm.so", "libcoreclr.so")
+"""Libraries of runtimes that take memory for garbage as long as there is some: of Java and of .NET."""
+
+
+class ProcessSize(NamedTuple):
+    """What some processes have and did, in all."""
+
+    memory_bytes: int
+    """Resident memory that belongs to no file."""
+    open_files: int
+    cpu_s: float
+    """How long they have computed since they started."""
+    reserves_memory: bool = False
+    """Whether the memory is that of a runtime which collects its garbage late, and says little of what is kept."""
+
+
+def size_of(pids: Iterable[int], proc: Path = _PROC) -> ProcessSize | None:
+    """Return the size of some processes; ``None`` where the system does not tell."""
+    sizes = [size for pid in pids if (size := _size(proc / str(pid)))]
+    if not sizes:
+        return None
+    return ProcessSize(
+        sum(size.memory_bytes for size in sizes),
+        sum(size.open_files for size in sizes),
+        sum(size.cpu_s for size in sizes),
+        any(size.reserves_memory for size in sizes),
+    )
+
+
+def _size(folder: Path) -> ProcessSize | None:
+    with suppress(OSError, KeyError):  # it is gone, or belongs to somebody else
+        status = dict(line.split(":", 1) for line in (folder / "status").read_text(errors="replace").splitlines())
+        kib = status.get("RssAnon") or status["VmRSS"]
+        times = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        cpu_s = sum(map(int, times[_USER_TIME_COLUMN : _USER_TIME_COLUMN + 2])) / os.sysconf("SC_CLK_TCK")
+        maps = (folder / "maps").read_text(errors="replace")
+        return ProcessSize(
+            int(kib.split()[0]) * 1024,
+            sum(1 for _ in (folder / "fd").iterdir()),
+            cpu_s,
+            any(library in maps for library in _RESERVING_RUNTIMES),
+        )
+    return None
 
 
 def shows_processes(proc: Path = _PROC) -> bool:

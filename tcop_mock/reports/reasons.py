@@ -27,11 +27,13 @@ _TEXTS = {
     Prerequisite.WECOM: "the receiver forwards nothing to /wecom",
     Prerequisite.DINGTALK_OR_FEISHU: "the receiver forwards nothing to /dingtalk or /feishu",
     Prerequisite.RESTART: "needs restart: give --run CMD, or --restart-cmd, a command that restarts the receiver",
+    Prerequisite.RUN: "needs run: give --run CMD, which starts the receiver",
     Prerequisite.TEMPLATE: "needs template: give --template FILE, the text that is in the console",
     Prerequisite.PROFILE: "holds in profile {} only",
     Prerequisite.HTTP_REQUESTS: ("needs a receiver: a {} is asked about bodies that have been parsed, nothing else"),
     Prerequisite.TCOP_BODIES: "is about TCOP's own callbacks, and --template writes others",
     Prerequisite.PARALLEL_REQUESTS: "needs many requests at once, and --pace sends one after the other",
+    Prerequisite.REQUESTS_AT_ONCE: "sends {} requests at once, and --jobs allows {}",
     Prerequisite.PARALLEL_CALLS: (
         "needs many requests at once, and one thread calls an app in this process; serve it and give its URL"
     ),

@@ -59,6 +59,7 @@ _GROUPS = {
     "TCM4": ("TCM4", "invalid requests"),
     "TCM5": ("TCM5-6", "effects and messages"),
     "TCM6": ("TCM5-6", "effects and messages"),
+    "TCM7": ("TCM7", "the receiver's process"),
 }
 """Codes and names of the groups of clauses, by the start of their codes."""
 _OWN_GROUP = ("own", "clauses of your own")

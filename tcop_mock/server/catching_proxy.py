@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tcop_mock.server.caught_hosts import CaughtHosts, to_stub_request, token_reply
-from tcop_mock.server.http_server import HttpServer, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import Reply
 from tcop_mock.server.tls_stream import TlsStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tcop_mock.server.certificates import CertificateAuthority
-    from tcop_mock.server.http_server import ByteReader, ByteWriter, ReceivedRequest
+    from tcop_mock.server.http_server import ByteReader, ByteWriter
+    from tcop_mock.server.messages import ReceivedRequest
 
 _READ_BYTES = 65_536
 _MAX_CONNECT_BYTES = 16_384

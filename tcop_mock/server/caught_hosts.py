@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.server.http_server import Reply
+from tcop_mock.server.messages import Reply
 from tcop_mock.server.stubs import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tcop_mock.server.http_server import ReceivedRequest
+    from tcop_mock.server.messages import ReceivedRequest
 
 ANY_JSON = "json"
 KNOWN_HOSTS: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
-    from tcop_mock.server.http_server import ReceivedRequest
+    from tcop_mock.server.messages import ReceivedRequest
 
 _MAX_DISCORD_CHARS = 2000
 _DISCORD_CONTENT = ("content", "embeds", "components", "poll")

@@ -10,18 +10,22 @@ import hmac
 import json
 import logging
 from codecs import BOM_UTF8
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.domain.alarm import BEIJING, TIME_FORMAT
 from tcop_mock.domain.callback_view import CallbackView
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.domain.effects import Effect, EffectSnapshot
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from tcop_mock.domain.target import Credentials
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +78,47 @@ def _log_callback(alarm: dict[str, Any]) -> None:
         callback.dimensions.get("objName"),
         callback.object_info.get("region", "all regions"),
     )
+
+
+@dataclass(slots=True)
+class ActingReceiver:
+    """A receiver of the demo that acts on what it acknowledges: it sends messages and keeps open incidents.
+
+    Args:
+        answer: answers a request.
+        is_correct: whether it acts as the contract requires, or has the mistakes that are marked as planted.
+    """
+
+    answer: Callable[[ReceivedRequest], Reply]
+    is_correct: bool
+    messages: list[Effect] = field(default_factory=list)
+    open_incidents: dict[str, Effect] = field(default_factory=dict)
+    _sessions: set[str] = field(default_factory=set)
+
+    def __call__(self, request: ReceivedRequest) -> Reply:
+        """Answer a request, and act on a callback that is acknowledged."""
+        reply = self.answer(request)
+        with suppress(ValueError):  # an acknowledged body that is not JSON has no effect
+            if reply.status == HTTPStatus.OK:
+                self._act(json.loads(request.body))
+        return reply
+
+    def observe(self, _token: str) -> EffectSnapshot:
+        """Return the messages and the open incidents, as an observer shows them."""
+        return EffectSnapshot(tuple(self.messages), tuple(self.open_incidents.values()))
+
+    def _act(self, alarm: dict[str, Any]) -> None:
+        callback, session = CallbackView(alarm), str(alarm.get("sessionId"))
+        if self.is_correct and session in self._sessions:  # planted, TCM501: a retry is forwarded, too
+            return
+        self._sessions.add(session)
+        message = Effect(json.dumps(alarm, ensure_ascii=False))
+        self.messages.append(message)
+        key = json.dumps([callback.policy.get("policyId"), callback.dimensions, alarm.get("firstOccurTime")])
+        if not callback.is_resolved:
+            self.open_incidents[key] = message
+        elif self.is_correct:  # planted, TCM505: a resolve closes nothing
+            self.open_incidents.pop(key, None)
 
 
 def with_basic_auth(handler: Handler, credentials: Credentials) -> Handler:

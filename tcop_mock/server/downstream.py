@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from tcop_mock.domain.effects import Effect, EffectSnapshot
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubServices, parse_message, recipient_of
 
 if TYPE_CHECKING:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.sampling import SeededRandom
 from tcop_mock.errors import UsageError, did_you_mean
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from tcop_mock.server.http_server import ByteWriter, Handler
+    from tcop_mock.server.http_server import ByteWriter
+    from tcop_mock.server.messages import Handler
 
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -355,6 +357,7 @@ class FaultyHttpServer(HttpServer):
         on_request: called for each request with the fault and the reply (``None``: no reply), before it is sent.
         on_done: called for each request after its reply was written or the connection was closed.
         commit: called for a batch of requests before their replies are sent; an ``OSError`` closes their connections.
+        on_fault_ended: called with each request after its faulty reply was written or the connection was closed.
         options: options of :class:`HttpServer`.
     """
 
@@ -366,6 +369,7 @@ class FaultyHttpServer(HttpServer):
         on_done: Callable[[], None] = lambda: None,
         commit: Callable[[], None] = lambda: None,
         *,
+        on_fault_ended: Callable[[ReceivedRequest], object] = id,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **options: Any,  # noqa: ANN401 - Sink's own
     ) -> None:
@@ -373,6 +377,7 @@ class FaultyHttpServer(HttpServer):
         self.reads_plain_requests = plan.is_empty
         self._plan, self._on_request, self._sleep = plan, on_request, sleep
         self._on_sent, self._commit = on_done, commit  # type: ignore[method-assign]  # they have the same signatures
+        self._on_fault_ended = on_fault_ended
         self._request_count = 0
         self._started_s = self._clock()
 
@@ -401,6 +406,7 @@ class FaultyHttpServer(HttpServer):
             await self._write_faulty(fault, reply, serialize, writer)
         finally:
             self._on_sent()
+            self._on_fault_ended(request)
 
     async def _write_faulty(
         self, fault: Fault, reply: Reply, serialize: Callable[[Reply], bytes], writer: ByteWriter

@@ -12,16 +12,16 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from http.client import responses
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import h11
 
 from tcop_mock.errors import TcopMockError, UsageError
+from tcop_mock.server.messages import Handler, ReceivedRequest, Reply
 from tcop_mock.server.plain_connection import (
     BUFFER_BYTES,
     NOTHING,
@@ -34,6 +34,7 @@ from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.protocol_probe import TLS_RECORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
     from types import TracebackType
 
 _BACKLOG = 4096  # bursts connect at once; Linux limits it to net.core.somaxconn
@@ -44,42 +45,6 @@ _UNUSUAL_REPLY_HEADERS = frozenset({b"connection", b"transfer-encoding"})
 _LENGTH_END = b"0\r\n\r\n"
 _NO_BODY_STATUS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})  # RFC 9110, 15.3.5 and 15.4.5
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedRequest:
-    """One complete request."""
-
-    method: str
-    path: str
-    """Request target as sent, with the query."""
-    headers: tuple[tuple[str, str], ...]
-    """Names in lower case, in the order and number in which they were sent."""
-    body: bytes
-    """Body without chunk framing."""
-    received_s: float
-    """Time at which the last byte was read, on the server's clock."""
-    head_decision: object = None
-    """Result of ``HttpServer._on_request_head`` for this request."""
-
-    def header(self, name: str) -> str:
-        """Return the first header with this name (in lower case), or an empty string."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One response. The server adds ``Content-Length`` unless ``headers`` contain ``Transfer-Encoding: chunked``."""
-
-    status: int = HTTPStatus.OK
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-Handler: TypeAlias = Callable[[ReceivedRequest], Reply | Awaitable[Reply]]
 
 
 class ByteReader(Protocol):

@@ -16,7 +16,7 @@ import h11
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from tcop_mock.server.http_server import Reply
+    from tcop_mock.server.messages import Reply
 
 BUFFER_BYTES = 65_536
 _BLANK_LINE = b"\r\n\r\n"

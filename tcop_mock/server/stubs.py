@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tcop_mock.server.chat_stubs import ChatAnswer, discord, teams
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:

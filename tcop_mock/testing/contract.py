@@ -25,6 +25,7 @@ from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 from tcop_mock.reports.text import MAX_REASON_CHARS, clause_label, count_summary, one_line, overall_sentence, pluralize
 from tcop_mock.testing.options import test_id, test_seed
 from tcop_mock.testing.report_collector import report_collector
+from tcop_mock.testing.run import started_receiver
 from tcop_mock.testing.senders import require_asyncio
 from tcop_mock.testing.settings import baseline_filter, settings_of
 from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error, usage_errors_as_failures
@@ -51,7 +52,8 @@ _PYTEST_TEXTS = {
     Prerequisite.OBSERVER: "needs observer: override the fixture tcop_observer to show what the receiver did",
     Prerequisite.DOWNSTREAM: "needs downstream: `tcop-mock check --downstream` plays it",
     Prerequisite.OPEN_INCIDENTS: "needs to see what is open: return it as `open` from the fixture tcop_observer",
-    Prerequisite.RESTART: "needs restart: `tcop-mock check --restart-cmd` plays it",
+    Prerequisite.RESTART: "needs restart: start the receiver with the fixture tcop_run",
+    Prerequisite.RUN: "needs run: start the receiver with the fixture tcop_run",
     Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` plays it",
     Prerequisite.HTTP_REQUESTS: "needs http: tcop_target is a callable that gets callbacks as trees",
     Prerequisite.PARALLEL_CALLS: (
@@ -191,9 +193,6 @@ def _is_pytest_handler(handler: logging.Handler) -> bool:
     return any(kind.__module__ == _PYTEST_LOGGING_MODULE for kind in type(handler).__mro__)
 
 
-_MAX_TIME_S = 300.0
-
-
 class _ContractPlan(NamedTuple):
     """What is to be judged, and what is left out."""
 
@@ -233,7 +232,7 @@ class Contract:
         self,
         *,
         wait_s: float = 0.0,
-        max_time_s: float = _MAX_TIME_S,
+        max_time_s: float | None = None,
         effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
     ) -> Verdict:
         """Play the clauses, and fail the test by each that is broken and counts; return what was found.
@@ -243,7 +242,7 @@ class Contract:
 
         Args:
             wait_s: how long a receiver that does not answer yet is given to start.
-            max_time_s: limit of the run.
+            max_time_s: limit of the run; ``None``: 30 s for a URL, 300 s for an app and with an observer.
             effect_timeout_s: how long an effect may take to appear, where there is an observer.
         """
         __tracebackhide__ = True
@@ -255,7 +254,7 @@ class Contract:
         self,
         *,
         wait_s: float = 0.0,
-        max_time_s: float = _MAX_TIME_S,
+        max_time_s: float | None = None,
         effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
     ) -> Verdict:
         """As :meth:`check`, for asyncio: an ASGI app runs in the test's own event loop, which may also serve a URL."""
@@ -273,7 +272,7 @@ class Contract:
         self._report_results(verdict)
         return verdict
 
-    def _plan(self, wait_s: float, max_time_s: float, effect_timeout_s: float) -> _ContractPlan:
+    def _plan(self, wait_s: float, max_time_s: float | None, effect_timeout_s: float) -> _ContractPlan:
         settings, node = self._settings, self._node
         with usage_errors_as_failures(node.nodeid):
             all_clauses = load_clauses()
@@ -284,6 +283,7 @@ class Contract:
         if not clauses:
             usage_error(f"{node.nodeid}: --tcop-skip leaves no clause to judge")
         skipped = {code: f"left out by the test: {reason}" for code, reason in reasons.items()}
+        receiver = started_receiver(self._target.target)
         check = CheckPlan(
             self._target.target,
             self._catalog,
@@ -292,7 +292,12 @@ class Contract:
             test_seed(node, settings.seed),
             wait_s=wait_s,
             max_time_s=max_time_s,
-            observation=ObservationConfig(self._observer, effect_timeout_s=effect_timeout_s),
+            observation=ObservationConfig(
+                self._observer,
+                restart=receiver.restart if receiver else None,
+                effect_timeout_s=effect_timeout_s,
+                receiver=receiver,
+            ),
             takes_parsed_body=self._target.takes_parsed_body,
             fail_on=settings.fail_on,
         )

@@ -14,20 +14,18 @@ from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import Lang
-from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.errors import UsageError, enum_member
 from tcop_mock.testing.options import test_seed
 from tcop_mock.testing.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from enum import StrEnum
     from typing import Any, TypeVar
 
     from tcop_mock.callbacks.generator import LifecyclePoint
     from tcop_mock.domain.alarm import Alarm, Callback, RepeatPolicy, WireFormat
     from tcop_mock.domain.shape import Shape
 
-    EnumType = TypeVar("EnumType", bound=StrEnum)
     Test = TypeVar("Test", bound=Callable[..., Any] | type)
 
 
@@ -211,19 +209,6 @@ def callback_source(node: pytest.Item, catalog: Catalog) -> CallbackSource:
 def lifecycle_points(state: State) -> tuple[LifecyclePoint, ...]:
     """Return the moment of an alarm's life at which it is in a state for the first time."""
     return parse_lifecycle({State.FIRING: "fire", State.REPEATED: "repeat", State.RESOLVED: "resolve"}[state])
-
-
-def enum_member(enum_class: type[EnumType], label: str, text: str) -> EnumType:
-    """Return the member of an enumeration that a user has named.
-
-    Raises:
-        UnknownNameError: there is none; names near misses.
-    """
-    try:
-        return enum_class(text)
-    except ValueError:
-        values = [one.value for one in enum_class]
-        raise UnknownNameError(label, str(text), values, listing=f"one of {', '.join(values)}") from None
 
 
 _ARGUMENT = "tcop_callback"

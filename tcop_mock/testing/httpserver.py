@@ -17,7 +17,7 @@ from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.reports.recording import mask_body, mask_path
 from tcop_mock.reports.text import one_line
 from tcop_mock.server.faults import NO_LINGER, RAW_REPLIES, RESET_FAULTS, faulty_bytes, replacement_reply
-from tcop_mock.server.http_server import Reply
+from tcop_mock.server.messages import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

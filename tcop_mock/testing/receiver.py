@@ -14,7 +14,7 @@ import pytest
 from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.server.downstream import ReceivedMessage, snapshot_of
 from tcop_mock.server.faults import FaultPlan, parse_fault
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubResponse, StubServices
 from tcop_mock.testing.httpserver import FaultyTestServer, matches
 from tcop_mock.testing.options import test_seed

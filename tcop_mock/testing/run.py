@@ -20,6 +20,17 @@ from tcop_mock.testing.usage_errors import target_errors_as_failures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tcop_mock.domain.target import Target
+
+
+_started: dict[tuple[str, int], ManagedReceiver] = {}
+"""The receivers that run, by host and port."""
+
+
+def started_receiver(target: Target) -> ManagedReceiver | None:
+    """Return the receiver at a target, if ``tcop_run`` has started it."""
+    return None if target.app else _started.get((target.host, target.port))
+
 
 class ReceiverStarter:
     """Starts receivers; all end with the session.
@@ -49,9 +60,11 @@ class ReceiverStarter:
             target = target_to_run(path)
             process = ReceiverProcess(ReceiverCommand.parse(command, "tcop_run"), target.host, target.port)
             process.ready_s = wait_s
-            managed = ManagedReceiver(process, CaughtHosts.parse(catch_hosts))
+            managed = ManagedReceiver(process, CaughtHosts.parse(catch_hosts), target.credentials)
             managed.configure(ObservationConfig(downstream=self.observer))
             self._stack.enter_context(_running(managed))
+            _started[target.host, target.port] = managed
+            self._stack.callback(_started.pop, (target.host, target.port))
         if target.credentials is None:
             return target.url
         pair = (target.credentials.user.reveal(), target.credentials.password.reveal())

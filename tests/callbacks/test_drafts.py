@@ -152,6 +152,7 @@ def test_nothing_of_a_capture_is_written(shape: Shape) -> None:
         assert not [one for one in written if "xzq" in one or "qqq" in one]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "shape, form",
     [(shape, form) for shape in list(CATALOG)[::4] for form in (Form.DOCUMENTED, Form.OBSERVED)],

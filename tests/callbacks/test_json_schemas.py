@@ -93,6 +93,7 @@ def test_a_cloud_event_keeps_its_schema() -> None:
             validator.validate(body)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("shape", [CVM, EVENTS], ids=lambda shape: shape.id)
 def test_every_generation_is_accepted(shape: Shape, profile: str) -> None:

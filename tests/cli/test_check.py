@@ -26,7 +26,8 @@ from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Level, Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.reports.formats import format_names
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,7 +192,7 @@ def test_fail_on_says_what_counts(
             ["--clauses", "TCM30*", "--skip", "TCM302", "--skip", "*-absent,TCM306"],
             ["TCM301", "TCM304", "TCM305", "TCM307", "TCM308", "TCM309"],
         ),
-        (["--skip", "TCM[1345]*"], [code for code in CODES if code[3] in "26"]),
+        (["--skip", "TCM[1345]*"], [code for code in CODES if code[3] in "267"]),
     ],
 )
 def test_clauses_and_skip_choose_by_glob(tcop: RunCommand, *, options: list[str], codes: list[str]) -> None:
@@ -483,6 +484,33 @@ def test_a_pace_keeps_requests_apart(
     monkeypatch.setattr("tcop_mock.cli.check.run_check", record)
     tcop("check", "http://127.0.0.1:9/", "--pace", rate, *SEED, "--json")
     assert plans[0].min_interval_s == pytest.approx(gap_s)
+
+
+@pytest.mark.parametrize(
+    "arguments, jobs, limit_s",
+    [
+        ("", None, 30.0),
+        ("--jobs 7 --wait 20s", 7, 50.0),
+        ("--pace 10/s", None, 300.0),
+        ("--downstream :0", None, 300.0),
+        ("--pace 10/s --max-time 40s", None, 40.0),
+    ],
+)
+def test_the_time_limit_follows_from_what_takes_time(
+    tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, arguments: str, jobs: int | None, limit_s: float
+) -> None:
+    """Half a minute for requests alone, more where we wait ourselves; a command of a finding has the same jobs."""
+    plans: list[CheckPlan] = []
+
+    def record(plan: CheckPlan, transport: Transport, _on_event: object, **_options: object) -> CheckRun:
+        plans.append(plan)
+        return CheckRun(ContractRun(plan, transport, time.perf_counter, asyncio.sleep).verdict("not run"))
+
+    monkeypatch.setattr("tcop_mock.cli.check.run_check", record)
+    tcop("check", "http://127.0.0.1:9/", *arguments.split(), *SEED, "--json")
+    [plan] = plans
+    assert (plan.jobs, plan.time_limit_s) == (jobs, limit_s)
+    assert [flag.value for flag in plan.flags if flag.name == "--jobs"] == ([str(jobs)] if jobs else [])
 
 
 @pytest.mark.parametrize("rate", ["10", "0/s", "x/s", "10/d"])

@@ -117,6 +117,7 @@ def test_paths_are_seen_from_the_file(
     """What a file names lies beside it, wherever the call is made; a path that is whole stays as it is."""
     write(
         'target = "@target"\ncatalog = "own"\n[check]\nreport = ["junit=r.xml", "json=/r.json", "text"]\n'
+        'watch = "src/**/*.py"\nlast-failed = "r.json"\n'
         '[listen]\nrecord = "r.jsonl"\nauth = "@-"\n[send]\nintegration-key = "@key"\n[emit]\ntemplate = "-"\n'
         'unset = ["alarmObjInfo.uin"]\n'
     )
@@ -129,6 +130,7 @@ def test_paths_are_seen_from_the_file(
     assert there["check", "target"] == there["send", "to"] == f"@{home}/target"
     assert there["list", "catalog"] == [f"{home}/own"]
     assert there["check", "report"] == [f"junit={home}/r.xml", "json=/r.json", "text"]
+    assert (there["check", "watch"], there["check", "last-failed"]) == ([f"{home}/src/**/*.py"], f"{home}/r.json")
     assert (there["listen", "record"], there["listen", "auth"]) == (f"{home}/r.jsonl", "@-")
     assert (there["send", "integration-key"], there["emit", "template"]) == (f"@{home}/key", "-")
     assert there["emit", "unset"] == ["alarmObjInfo.uin"]
@@ -261,6 +263,7 @@ def test_no_secret_is_shown(tcop: RunCommand, write: Write, monkeypatch: pytest.
     write(
         'target = "http://u:Kq/7x@h/?key=Kq7x"\n[send]\nintegration-key = "Kq7x"\nheader = ["X-Key: Kq7x"]\n'
         '[listen]\nauth = "u:Kq7x"\n[check]\nobserve-url = "http://u:Kq 7x@h/?token=Kq7x"\n'
+        'observe-header = "Authorization: Bearer Kq7x"\n'
     )
     done, document = tcop("config"), tcop("config", "--json")
     assert "7x" not in done.stdout + document.stdout + done.stderr + document.stderr

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from verdict_samples import FAILED, PASSED, make_verdict
 
-from tcop_mock.server.demo_receivers import correct_receiver
+from tcop_mock.server.demo_receivers import ActingReceiver, correct_receiver
 
 if TYPE_CHECKING:
     from commands import RunCommand
 
     from tcop_mock.domain.verdict import ClauseResult, Verdict
 
-PLANTED = {"TCM302", "TCM303", "TCM307", "TCM401"}
+PLANTED = {"TCM302", "TCM303", "TCM307", "TCM401", "TCM501", "TCM505"}
 """What the receiver of the demo says that it breaks."""
 
 
@@ -50,7 +50,11 @@ def test_a_demo_with_an_unexpected_verdict_is_an_internal_error(
     tcop: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With --json one document has both verdicts; if they are not the demo's, the code is 4."""
-    monkeypatch.setattr("tcop_mock.cli.explain.buggy_receiver", correct_receiver)
+
+    def make(*_: object, **__: object) -> ActingReceiver:
+        return ActingReceiver(correct_receiver, is_correct=True)
+
+    monkeypatch.setattr("tcop_mock.cli.explain.ActingReceiver", make)
     done = tcop("demo", "--json", "--seed", "7")
     assert list(done.document) == ["version", "broken", "corrected"]
     for key in ("broken", "corrected"):

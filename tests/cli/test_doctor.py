@@ -18,7 +18,7 @@ from scripted_server import ScriptedServer
 
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.server.demo_receivers import with_basic_auth
-from tcop_mock.server.http_server import Reply
+from tcop_mock.server.messages import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from receiver_factories import ReceiverFactory
     from scripted_server import Peer
 
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)

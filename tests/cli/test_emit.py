@@ -80,6 +80,7 @@ def test_a_state_can_be_asked_for(tcop: RunCommand, state: str, status: str, not
         assert value_at(body, f"{CONDITIONS}.alarmNotifyType") in notify_types
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("state", ["firing", "repeated", "resolved"])
 def test_a_glob_passes_over_what_has_no_such_state(tcop: RunCommand, state: str) -> None:
     """Of several shapes, those that never reach a state are left out: events do not repeat, not all recover."""

@@ -105,6 +105,7 @@ def test_a_second_export_changes_nothing(tcop: RunCommand, tmp_path: Path) -> No
     }
 
 
+@pytest.mark.proof
 def test_a_folder_is_mended(tcop: RunCommand, tmp_path: Path) -> None:
     """What was lost or changed is written again, as after an export that was cut short."""
     export(tcop, tmp_path)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from commands import RunCommand
 
 VERBS = ["list", "show", "emit", "validate", "learn", "diff", "export", "send", "replay", "check", "load"]
-VERBS += ["reconcile", "listen", "explain", "demo", "doctor", "init", "config", "completion"]
+VERBS += ["reconcile", "listen", "console", "explain", "demo", "doctor", "init", "config", "completion"]
 OPTIONS = [
     (verb, option)
     for verb, command in [("", cli), *cli.commands.items()]

@@ -143,6 +143,7 @@ def test_the_settings_judge_the_receiver(tcop: RunCommand, project: Path) -> Non
     assert (done.exit_code, done.document["target"]) == (0, "receiver_of_init:create_app()/alarms")
 
 
+@pytest.mark.proof
 def test_the_test_judges_the_receiver(tcop: RunCommand, project: Path) -> None:
     """The test that is written runs as the job runs it: it passes, and writes the report that the job keeps."""
     fill(project, {"main.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})

@@ -15,7 +15,7 @@ from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.cli.listen import Listener
 from tcop_mock.cli.options import CommonOptions
 from tcop_mock.reports.recording import Recording
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubServices
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def test_what_is_no_callback_is_told_with_its_problems(start: Start, tcop: RunCo
     assert err == ""
 
 
+@pytest.mark.proof
 def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None:
     """As base64, whole."""
     listening = start("listen", "--count", "1", "--json")
@@ -121,6 +122,7 @@ def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None
     assert (record["body_base64"], record["status"]) == ("/wA=", 400)
 
 
+@pytest.mark.proof
 def test_stand_ins_answer_under_their_paths(start: Start, tcop: RunCommand) -> None:
     """What our targets send is taken; keys are shown nowhere, in the recording neither."""
     listening = start("listen", "--count", "3", "--json", "--record", "r.jsonl")
@@ -151,6 +153,7 @@ def test_another_end_may_be_the_usual_one(start: Start, tcop: RunCommand) -> Non
     assert _told(listening)[0].endswith("POST / 400: slack invalid_payload\n")
 
 
+@pytest.mark.proof
 def test_a_script_says_what_goes_wrong(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """A line for each request in turn."""
     (tmp_path / "script").write_text("ok\nstatus:503\n", encoding="utf-8")
@@ -166,6 +169,7 @@ def test_a_script_says_what_goes_wrong(start: Start, tcop: RunCommand, tmp_path:
     ]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_well(start: Start, number: int) -> None:
     """Ctrl-C is how it usually ends: what came is counted, and all is well."""
@@ -176,6 +180,7 @@ def test_a_signal_ends_it_well(start: Start, number: int) -> None:
     assert listening.returncode == 0
 
 
+@pytest.mark.proof
 def test_a_recording_survives_a_kill(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """What was acknowledged is in the file, whole, and a second run adds to it."""
     for options in ([], ["--fsync"]):
@@ -292,6 +297,7 @@ def test_who_has_read_enough_ends_it(start: Start, tcop: RunCommand) -> None:
     assert listening.wait(_BOUND_S) == 0
 
 
+@pytest.mark.proof
 def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """With ``--record`` the file is what counts."""
     listening = start("listen", "--record", "r.jsonl", "--count", "2")

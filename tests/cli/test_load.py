@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from jsonschema import Draft202012Validator
 from receiver_factories import server_factory
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,6 +34,7 @@ def acking(opened: Callable[[ReceiverFactory], str]) -> str:
     return opened(server_factory(lambda: lambda _: Reply(200)))
 
 
+@pytest.mark.proof
 def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
     """A head, counts, times, a plot, what is assumed, and an end; the code is 0."""
     done = tcop(*LOAD, acking, "--duration", "0.4s", "--rate", "50")
@@ -44,9 +46,10 @@ def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
 
 
 def test_quiet_tells_the_summary_only(tcop: RunCommand, acking: str) -> None:
-    """Without a head."""
+    """Without a head; a note that this machine began late may come first."""
     done = tcop(*LOAD, acking, "--count", "5", "--quiet")
-    assert (done.exit_code, done.stdout.startswith("attempts      5 in ")) == (0, True)
+    assert (done.exit_code, f"loads {acking}" in done.stdout) == (0, False)
+    assert re.search(r"^attempts      5 in ", done.stdout, re.MULTILINE)
 
 
 def test_the_document_keeps_its_schema(tcop: RunCommand, acking: str) -> None:
@@ -69,6 +72,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, acking: str) -> None:
     assert done.exit_code == 0
 
 
+@pytest.mark.proof
 def test_a_closed_load_on_request(tcop: RunCommand, acking: str) -> None:
     """By --concurrency; by count, by time, by both, or for the usual time."""
     counted = tcop(*LOAD, acking, "--concurrency", "3", "--count", "20", "--json", "--timeout", "20s").document
@@ -79,6 +83,7 @@ def test_a_closed_load_on_request(tcop: RunCommand, acking: str) -> None:
     assert timed["plan"]["title"] == "2 at a time for 0.1 s"
 
 
+@pytest.mark.proof
 def test_a_ramp_comes_before_the_level(tcop: RunCommand, acking: str) -> None:
     """Half as many as without it, while it lasts; and nothing but it, where it lasts as long as the load."""
     plan = tcop(*LOAD, acking, "--rate", "100/s", "--ramp", "0.1s", "--duration", "0.3s", "--json").document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 import socket
@@ -15,9 +16,13 @@ from receiver_factories import in_thread, server_factory
 
 from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
+from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.contract.reproduce import ReproductionContext, check_command
 from tcop_mock.contract.sql_observer import SqlObserver
+from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.process.output import OutputBuffer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +179,20 @@ def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
             "--restart-cmd is empty: the command of a finding",
         ),
         (ObserverOptions(effects_path="$.x"), "give --observe-url, too"),
+        (ObserverOptions(command="x", header="A: b"), "--observe-header is sent to --observe-url; give that, too"),
+        (ObserverOptions(url="http://h/", effects_path="$", header=""), "--observe-header is empty: the command of"),
+        (
+            ObserverOptions(url="http://h/", effects_path="$", header="Bearer hunter2"),
+            "--observe-header: write NAME:VALUE in printable ASCII",
+        ),
+        (
+            ObserverOptions(url="http://h/", effects_path="$", header="Host: x"),
+            "--observe-header Host: the sender sets",
+        ),
+        (
+            ObserverOptions(url="http://me:hunter2@h/", effects_path="$", header="Authorization: Bearer hunter2"),
+            "--observe-header Authorization and credentials in --observe-url: leave one out",
+        ),
         (
             ObserverOptions(url="http://h/"),
             "--observe-url needs --observe-all JSONPATH, --observe-open JSONPATH, or both",
@@ -194,6 +213,28 @@ def test_what_does_not_fit_is_told(options: ObserverOptions, message: str) -> No
     with pytest.raises(UsageError) as problem:
         build_observation(options)
     assert message in str(problem.value)
+    assert "hunter2" not in str(problem.value)
+
+
+def test_a_header_is_sent_to_the_url_and_not_shown() -> None:
+    """The reproduction command reads it from the environment."""
+    seen: list[str] = []
+
+    def answer(received: ReceivedRequest) -> Reply:
+        seen.extend(value for name, value in received.headers if name.lower() == "authorization")
+        return Reply(200, b"[]")
+
+    with in_thread(server_factory(lambda: answer)) as url:
+        options = ObserverOptions(url=url, effects_path="$[*]", header="Authorization: Bearer hunter2")
+        observer = build_observation(options).observer
+        assert observer is not None
+        assert asyncio.run(observer.observe("x")).effects == ()
+    assert seen == ["Bearer hunter2"]
+    assert "hunter2" not in repr(observer)
+    clause = find_clause(load_clauses(), "TCM505")
+    flags = tuple(reproduction_flags(options))
+    command = check_command(ReproductionContext(clause, Target.parse("http://h/"), 7, "2023", flags=flags))
+    assert ' --observe-header "$OBSERVE_HEADER"' in command
 
 
 def test_nothing_is_seen_where_nobody_asks() -> None:

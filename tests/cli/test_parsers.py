@@ -54,6 +54,7 @@ def _failed(done: CommandResult) -> dict[str, list[str]]:
     return {row["code"]: [finding["title"] for finding in row["findings"]] for row in rows}
 
 
+@pytest.mark.proof
 def test_a_parser_that_takes_all_keeps_the_contract_of_bodies(tcop: RunCommand, module: str) -> None:
     """Clauses about payloads pass; whatever needs a receiver is not run, and says so."""
     done = tcop("check", "--model", f"{module}:careful", "--json", "--seed", "7")
@@ -89,6 +90,7 @@ def test_a_parser_that_hangs_is_told_as_late(tcop: RunCommand, module: str, monk
     assert json.loads(Path("r.json").read_text(encoding="utf-8")) == done.document
 
 
+@pytest.mark.proof
 def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: RunCommand, module: str) -> None:
     """What is refused is told once for each reason, with the exception, and with how it is seen again."""
     done = tcop("check", "--model", f"{module}:parse", "--json", "--seed", "7")
@@ -134,10 +136,12 @@ def test_a_refusal_is_seen_again_by_its_command(tcop: RunCommand, module: str, t
 
 def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: RunCommand, module: str) -> None:
     """The other clauses stand on a plain callback, and are errors that say why; nothing moves the cursor."""
-    done = tcop("check", "--model", f"{module}:nothing", "--clauses", "TCM101,TCM309", "--seed", "7")
-    assert done.exit_code == 1
-    assert "a plain one is refused with ValueError: [2J not today (TCM101)" in " ".join(done.stdout.split())
-    assert "\x1b" not in done.stdout
+    call = ("check", "--model", f"{module}:nothing", "--clauses", "TCM101,TCM309", "--seed", "7")
+    screen, full = tcop(*call), tcop(*call, "-v")
+    assert (screen.exit_code, full.exit_code) == (1, 1)
+    assert "ERROR 1 clause: no result, because of what TCM101 found\n" in screen.stdout
+    assert "a plain one is refused with ValueError: [2J not today (TCM101)" in " ".join(full.stdout.split())
+    assert "\x1b" not in screen.stdout + full.stdout
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from receiver_factories import server_factory
 
 from tcop_mock import __version__
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import socket
@@ -55,6 +55,7 @@ def test_the_package_is_a_command(start: Start) -> None:
     assert finished(start("list", "nosuch"))[0] == 2
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "arguments", [["emit", "*", "-n", "2000", "-q"], ["emit", "*", "-n", "200", "--json", "-q"]], ids=["lines", "json"]
 )
@@ -102,6 +103,7 @@ def test_a_delivery_does_not_depend_on_its_reader(start: Start, closed_url: str)
         assert process.wait(timeout=60) == 1
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["plain", "debug"])
 def test_a_full_disk_is_told(start: Start, debug: list[str]) -> None:
@@ -114,6 +116,7 @@ def test_a_full_disk_is_told(start: Start, debug: list[str]) -> None:
     assert debug or err.count("\n") == 1
 
 
+@pytest.mark.proof
 def test_the_output_is_utf_8_whatever_the_locale(start: Start) -> None:
     """Names in Chinese are written as UTF-8, also where the locale knows Western letters only."""
     code, out, _ = finished(start("show", "cvm/events", "--json", PYTHONIOENCODING="cp1252"))
@@ -133,6 +136,7 @@ def stuck_at_malformed(stuck: threading.Event) -> ReceiverFactory:
     return server_factory(lambda: handler)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("form", ["text", "json", "quiet"])
 def test_an_interrupted_check_tells_what_it_found(
     start: Start, opened: Callable[[ReceiverFactory], str], tmp_path: Path, form: str
@@ -169,6 +173,7 @@ def test_a_check_can_be_interrupted_from_the_first_request(start: Start, silent:
     assert {(item["result"], item["reason"]) for item in json.loads(out)["clauses"]} == {("error", "interrupted")}
 
 
+@pytest.mark.proof
 def test_a_waiting_check_can_be_interrupted(start: Start, opened: Callable[[ReceiverFactory], str]) -> None:
     """Ctrl-C ends a check that waits for a receiver to start."""
     asked = threading.Event()

@@ -9,7 +9,7 @@ import pytest
 from mutant_receivers import MUTANTS
 from receiver_factories import CREDENTIALS, server_factory
 
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

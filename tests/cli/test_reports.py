@@ -14,7 +14,7 @@ from receiver_factories import server_factory
 
 from tcop_mock.errors import UsageError
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,7 @@ def test_what_is_known_fails_no_run(tcop: RunCommand, opened: Callable[[Receiver
     }
 
 
+@pytest.mark.proof
 def test_what_is_new_beside_it_does(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path) -> None:
     """A new mistake of a clause with known ones fails the run and is shown, the known ones are told as such."""
     done = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline))
@@ -77,6 +78,7 @@ def test_what_is_new_beside_it_does(tcop: RunCommand, opened: Callable[[Receiver
     assert "known since 20" in " ".join(whole.stdout.split())
 
 
+@pytest.mark.proof
 def test_a_baseline_is_kept_by_flags(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_baseline_is_kept_by_flags(
     assert re.search(r": 0 added, [1-9] removed, \d listed", done.stderr)
 
 
+@pytest.mark.proof
 def test_what_has_expired_fails_the_run_and_is_said_so(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path
 ) -> None:
@@ -222,6 +225,7 @@ def test_github_is_told(
     assert "pwned" not in done.stderr
 
 
+@pytest.mark.proof
 def test_github_is_told_only_where_markdown_is_asked_for(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.target import Target
 from tcop_mock.server.demo_receivers import with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import subprocess
@@ -88,6 +88,7 @@ def _found(*texts: str) -> list[str]:
     return [spelling for text in texts for spelling in {*SPELLINGS, KEY} if spelling in text]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("receiver", RECEIVERS)
 def test_no_verb_shows_it(
     receiver: str,
@@ -108,6 +109,7 @@ def test_no_verb_shows_it(
     assert _found(*files.values()) == []
 
 
+@pytest.mark.proof
 def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop: RunCommand, tmp_path: Path) -> None:
     """What listen records, and what is replayed from it, with the right and with wrong credentials."""
     password = CREDENTIALS.password.reveal()

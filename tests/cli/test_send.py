@@ -15,7 +15,7 @@ from conforming_receivers import SERVERS
 from receiver_factories import CREDENTIALS, server_factory, with_userinfo
 
 from tcop_mock.errors import UsageError
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     import socket

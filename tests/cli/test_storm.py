@@ -20,7 +20,7 @@ from tcop_mock.domain.load import ObjectiveResult, ObjectiveStatus
 from tcop_mock.load.scenario import ScenarioSize
 from tcop_mock.load.slo import parse_objectives
 from tcop_mock.load.timer import max_connections
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +145,7 @@ def test_the_worst_objective_sets_the_exit_code(statuses: list[ObjectiveStatus],
     assert _finish(load_result(objectives=results), [], CommonOptions(quiet=True, as_json=False)) == code
 
 
+@pytest.mark.proof
 def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open, tmp_path: Path) -> None:
     """Each callback has its line, the one that asked whether the target can be used is the first."""
     url = opened(server_factory(lambda: _Sieve(0)))
@@ -192,6 +193,7 @@ def test_what_does_not_go_together_is_refused(
     assert (done.exit_code, done.error_message) == (2, complaint)
 
 
+@pytest.mark.proof
 def test_a_ledger_that_cannot_be_finished_is_told(tcop: RunCommand, opened: Open, storm: str) -> None:
     """Code 2 at the end; the load is carried out and told before."""
     url = opened(server_factory(lambda: _Sieve(0)))

@@ -8,7 +8,7 @@ import pytest
 from receiver_factories import server_factory
 
 from tcop_mock.callbacks.notification_template import ASSUMED, VARIABLES
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

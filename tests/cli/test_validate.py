@@ -59,6 +59,7 @@ def test_all_that_is_emitted_is_valid(tcop: RunCommand, shapes: str, profile: st
     ]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("output", ["ndjson", "http", "curl"])
 def test_whatever_emit_writes_of_many_is_read(tcop: RunCommand, output: str) -> None:
     """Lines, requests and commands: none is passed over."""
@@ -99,6 +100,7 @@ def test_a_shape_that_fits_as_well_is_told(tcop: RunCommand) -> None:
     ]
 
 
+@pytest.mark.proof
 def test_many_bodies_are_told_by_what_they_have_in_common(tcop: RunCommand) -> None:
     """Each thing once, with its first place and how often it is there."""
     bodies = drawn(tcop, CVM, "-n", "3") + drawn(tcop, CVM, "-n", "2", "--set", "alarmStatus=5") + b"{\n"
@@ -126,6 +128,7 @@ def test_too_many_kinds_of_problems_are_counted(tcop: RunCommand) -> None:
     assert kept(done)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("edit", ["alarmStatus=1", "alarmStatus=5", "sessionId=null"])
 def test_json_of_one_body(tcop: RunCommand, edit: str) -> None:
     """The document has the kind, the shape, and all notes."""
@@ -222,6 +225,7 @@ def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         arguments.read_input("-")
 
 
+@pytest.mark.proof
 def test_a_given_profile_is_the_one_that_is_compared(tcop: RunCommand) -> None:
     """Without one, an old body has no deviation, and its profile is named."""
     body = drawn(tcop, CVM, "--profile", "2019-ack")

@@ -48,6 +48,7 @@ def make_callback() -> tcop_mock.Callback:
     return generator.callback(alarm, tcop_mock.State.FIRING)
 
 
+@pytest.mark.proof
 def test_one_line_checks_a_receiver(url: str) -> None:
     """A fresh interpreter prints True for a receiver that keeps the contract."""
     code = f"import tcop_mock; print(tcop_mock.check({url!r}, clauses='TCM103,TCM104'.split(',')).passed)"
@@ -120,6 +121,7 @@ def test_a_model_is_checked_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert tcop_mock.check("api_models:parse", parser="model", clauses="TCM302").passed
 
 
+@pytest.mark.proof
 def test_effects_are_observed(url: str) -> None:
     """A function is an observer, an observer stays one, and a downstream address opens our stub services."""
 

@@ -60,6 +60,43 @@ def test_what_is_not_heard_alone_stays() -> None:
     assert settled.asserted == frozenset("acd")
 
 
+def _late(title: str, text: str = "no answer inside the deadline", took_s: float = 5.0) -> Failure:
+    attempt = Attempt(Outcome.TIMED_OUT, 0.0, 0.0, took_s)
+    return Failure(RequestCase(title, OutgoingRequest(b"{}")), attempt, text)
+
+
+@pytest.mark.parametrize("keeps_late", [True, False])
+def test_a_late_answer_stays_if_no_time_was_left_for_another_one(keeps_late: bool) -> None:  # noqa: FBT001 - one of two
+    """For the clause about the deadline; what was answered wrongly is open."""
+    late_control = refusal("c", RequestCase("plain", OutgoingRequest(b"{}")), _late("plain").attempt)
+    outcome = ClauseOutcome(
+        failures=(_late("a"), _problem("b")), skipped=(late_control,), asserted=frozenset("ab"), rerun=frozenset("abc")
+    )
+    alone = ClauseOutcome(inconclusive=("too slow",), too_slow=frozenset("abc"))
+    settled = outcome.merge_rerun(alone, keeps_late=keeps_late)
+    assert [failure.title for failure in settled.failures] == ["a"] * keeps_late
+    assert settled.skipped == (late_control,) * keeps_late
+
+
+def test_what_is_late_for_no_other_reason_is_not_rerun() -> None:
+    """Then the result of the rerun leaves it as it is."""
+    late_control = refusal("c", RequestCase("plain", OutgoingRequest(b"{}")), _late("plain").attempt)
+    outcome = ClauseOutcome(
+        failures=(_late("a"), _problem("b")), skipped=(late_control,), asserted=frozenset("ab"), rerun=frozenset("b")
+    )
+    settled = outcome.merge_rerun(ClauseOutcome(asserted=frozenset("b")))
+    assert [failure.title for failure in settled.failures] == ["a"]
+    assert settled.skipped == (late_control,)
+
+
+def test_two_slow_failures_show_what_the_rest_do() -> None:
+    """Of those with the same text that took long and are to be rerun; quick ones are all rerun."""
+    slow = [_late(title, "answered after more than 1 s", 1.1) for title in "abcd"]
+    outcome = ClauseOutcome(failures=(*slow, _late("e"), _problem("f")), rerun=frozenset("acdef"))
+    assert outcome.alike_slow_failures(0.5) == {"d": "answered after more than 1 s"}
+    assert outcome.alike_slow_failures(2.0) == {}
+
+
 def test_what_cannot_be_judged_alone_is_an_error() -> None:
     """A receiver that was gone by then is not blamed for what it did in company."""
     settled = IN_COMPANY.merge_rerun(ClauseOutcome(inconclusive=("the receiver could not be reached (refused)",)))

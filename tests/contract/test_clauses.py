@@ -18,6 +18,7 @@ from tcop_mock.contract.builders import BUILDERS
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import CLAUSE_SCHEMA, find_clause, load_clauses, parse_clause, select_clauses
 from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS
+from tcop_mock.contract.process_assertions import PROCESS_ASSERTIONS
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.contract import Level, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
@@ -151,7 +152,7 @@ def test_the_schema_lists_every_builder_and_assertion() -> None:
     schema = json.loads((data_root("contracts") / "schemas" / "clause.schema.json").read_text(encoding="utf-8"))
     assert set(schema["properties"]["requests"]["properties"]["builder"]["enum"]) == BUILDERS.keys()
     assertion_names = schema["properties"]["expect"]["items"]["properties"]["assertion"]["enum"]
-    assert set(assertion_names) == ASSERTIONS.keys() | EFFECT_ASSERTIONS.keys()
+    assert set(assertion_names) == ASSERTIONS.keys() | EFFECT_ASSERTIONS.keys() | PROCESS_ASSERTIONS.keys()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ import shutil
 import subprocess
 
 import pytest
+from correct_receiver_variants import guarded_except
+from receiver_factories import CREDENTIALS
+from run_check import check_directly, failed_codes
 
 from tcop_mock.contract.credentials import (
     NO_CREDENTIALS,
@@ -20,6 +23,8 @@ from tcop_mock.contract.findings import evidence
 from tcop_mock.domain.contract import CredentialVariant, RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret, Target
+from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.reports.reasons import reason_text
 
 USER, PASSWORD = "alice", "s3cr3t'Pa$s w\"ord"
 RIGHT = Credentials(Secret(USER), Secret(PASSWORD))
@@ -122,3 +127,12 @@ def test_a_near_miss_in_a_response_is_masked() -> None:
     attempt = Attempt(Outcome.REJECTED, 0.0, 0.0, 0.1, status=401, body=body)
     assert "hunter2" not in evidence(case, attempt, target)
     assert "< no: ***" in evidence(case, attempt, target)
+
+
+def test_a_receiver_that_takes_any_credentials_is_found_without_a_password() -> None:
+    """Where wrong credentials are accepted, the other clauses on credentials say so; no result shows the right ones."""
+    verdict = check_directly(guarded_except(lambda one: bool(one.header("authorization"))), CREDENTIALS, ["TCM2*"])
+    assert failed_codes(verdict) == {"TCM202"}
+    reasons = [reason_text(result) for result in verdict.results if result.status is ClauseStatus.ERROR]
+    assert any("is let in (TCM201, TCM202)" in reason for reason in reasons)
+    assert CREDENTIALS.password.reveal() not in repr(verdict.results)

@@ -183,7 +183,42 @@ def test_effect_scenarios_run_in_the_effects_phase(tmp_path: Path) -> None:
         in _messages(_write(tmp_path, head + SCENARIO))[0]
     )
     main = _write(tmp_path, f'needs = ["observer"]\nphase = "main"\n{head}{SCENARIO}')
-    assert "phase: is main; for builder 'effect_scenarios' it has to be effects or slow-effects" in _messages(main)[0]
+    problem = "phase: is main; for builder 'effect_scenarios' it has to be effects, slow-effects or crashes"
+    assert problem in _messages(main)[0]
+
+
+PROCESS = '[requests]\nbuilder = "process_callbacks"\n\n[[expect]]\nassertion = "stops_in_time"\nwithin_s = 5\n'
+
+
+@pytest.mark.parametrize(
+    "needs, phase, requests, problem",
+    [
+        ("run", "process", PROCESS, ""),
+        ("http", "process", PROCESS, 'needs: it ends or measures the receiver; write needs = ["run"]'),
+        ("run", "main", PROCESS, "phase: is main; process is the phase of 'process_callbacks', and only of it"),
+        (
+            "observer",
+            "crashes",
+            SCENARIO,
+            "phase: is crashes; crashes is the phase of send_mode then-killed and while-",
+        ),
+        (
+            "observer",
+            "crashes",
+            SCENARIO.replace("send = [", 'send_mode = "then-killed", send = ['),
+            'needs: it ends or measures the receiver; write needs = ["run"]',
+        ),
+    ],
+)
+def test_clauses_about_processes_have_phases_of_their_own(
+    tmp_path: Path, needs: str, phase: str, requests: str, problem: str
+) -> None:
+    """They need the receiver of --run, and end it only where nothing else runs."""
+    head = TEXT.partition("[requests]")[0]
+    file = _write(tmp_path, f'needs = ["{needs}"]\nphase = "{phase}"\n{head}{requests}')
+    clauses, problems = load_custom_clauses([file], CATALOG)
+    assert [clause.phase for clause in clauses] == ([] if problem else [phase])
+    assert problem in "".join(map(str, problems))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 IN_EFFECTS = {clause.code: clause for clause in load_clauses() if clause.builder.name == "effect_scenarios"}
-ALL = ("TCM5*", "TCM6*")
+ALL = ("TCM5*", "TCM6*", "TCM70[12]")
 IN_EACH_RUN = ("forwards-to-wecom", "resolves-at-pagerduty-without-payload")
 """Receivers that are no proof only: both ends are covered by them."""
 SERVICES = ("pagerduty", "wecom", "dingtalk", "feishu")
@@ -126,6 +126,7 @@ def test_other_clauses_are_not_blamed_for_telling_twice() -> None:
     assert {item.status for item in verdict.results[1:]} == {ClauseStatus.PASS}
 
 
+@pytest.mark.proof
 def test_other_clauses_are_not_blamed_for_a_drop() -> None:
     """Who drops a product breaks TCM519; the stories of that product tell nothing about other clauses."""
     verdict = check_with_observer(IncidentReceiver("drops-tke"), ["TCM506", "TCM519"])
@@ -285,6 +286,7 @@ def test_a_plain_alarm_that_an_end_refuses_breaks_the_clause_about_the_end() -> 
     assert "errcode 40008" in reason_text(results["TCM519"])
 
 
+@pytest.mark.proof
 def test_a_wrong_address_stays_an_error_of_the_set_up() -> None:
     """WeCom refuses a robot without a key: nothing is said about the messages."""
     verdict = check_with_observer(WECOM_RECEIVER("has-no-key"), ["TCM604", "TCM519"], effect_timeout_s=0.3)

@@ -7,9 +7,12 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
+import re
 import shutil
 import sqlite3
 import subprocess
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +72,7 @@ def test_python_samples_compile(name: str, language: str) -> None:
     compile(FIXES[name].samples[language], f"{name}.{language}", "exec")
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node, to read JavaScript")
 @pytest.mark.parametrize("name", FIXES)
 def test_javascript_samples_are_javascript(name: str) -> None:
@@ -217,6 +221,18 @@ def test_an_alarm_is_one_incident() -> None:
     sample["take"](database, one | {"sessionId": "new", "firstOccurTime": "2030-01-01 00:00:00"})
     assert states() == ["closed", "open", "open"]
     database.close()
+
+
+def test_what_is_kept_has_a_limit_and_logs_show_no_credentials() -> None:
+    """The sample knows the newest sessions, and masks the header of a request that is logged."""
+    sample = _run("run-for-months", "python", OrderedDict=OrderedDict, logging=logging, re=re)
+    assert [sample["is_known"](session) for session in ("a", "b", "a", *map(str, range(10_000)), "a")] == [
+        *(False, False, True),
+        *[False] * 10_001,
+    ]
+    record = logging.makeLogRecord({"msg": "from %s", "args": ({"Authorization": "Basic YTpi"},)})
+    assert sample["WithoutCredentials"]().filter(record)
+    assert record.getMessage() == "from {'Authorization': 'Basic ***'}"
 
 
 def test_times_are_beijing_s() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
+from tcop_mock.contract.assertions import TOO_SLOW
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
@@ -32,6 +33,7 @@ ACKED = Attempt(Outcome.ACKED, intended_s=0.0, started_s=0.0, ended_s=0.1, statu
         (Prerequisite.WECOM, ObservationConfig(), Prerequisite.OBSERVER),
         (Prerequisite.WECOM, ObservationConfig(observer=OBSERVER), Prerequisite.DOWNSTREAM),
         (Prerequisite.RESTART, ObservationConfig(observer=OBSERVER), Prerequisite.RESTART),
+        (Prerequisite.RUN, ObservationConfig(observer=OBSERVER), Prerequisite.RUN),
         (Prerequisite.OBSERVER, ObservationConfig(observer=OBSERVER), None),
         (Prerequisite.WECOM, ObservationConfig(downstream=DownstreamRecorder()), None),
         (Prerequisite.AUTH, ObservationConfig(), None),
@@ -70,6 +72,18 @@ def test_what_a_receiver_does_not_do_is_named(
     clause = replace(CLAUSE, prerequisites=frozenset({needs}))
     found = observation(config)._unused_service(clause)
     assert found == (None if missing is None else MissingPrerequisite(missing))
+
+
+def test_an_alarm_that_was_not_sent_is_not_judged() -> None:
+    """The run had waited too long for others; nobody looks for its effects."""
+
+    async def give_up(*_: object, **_options: object) -> Attempt:
+        return Attempt(Outcome.CANCELLED, 0.0, 0.0, 0.0, detail=TOO_SLOW)
+
+    open_one = observation(ObservationConfig(observer=CallableObserver("m:f", lambda _token: [], None)))
+    open_one.runner.transport = give_up
+    asyncio.run(open_one.calibrate(CaseFactory(Catalog.load(), Generator(7), "TCM002")))
+    assert open_one._error == f"no effect can be judged: {TOO_SLOW}"
 
 
 def test_a_callback_whose_effects_cannot_be_observed_is_not_effective() -> None:

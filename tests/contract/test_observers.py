@@ -25,7 +25,7 @@ from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import ObserverError, UsageError
 from tcop_mock.server.downstream import DownstreamRecorder
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from incident_receiver import IncidentReceiver
 from incident_receivers import check_with_observer
 from run_check import check_directly, failed_codes
 
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 CLAUSES = ["TCM101", "TCM302", "TCM308", "TCM401", "TCM409"]
 
@@ -84,6 +85,7 @@ class _DropsCvm(IncidentReceiver):
         return await super().__call__(request)
 
 
+@pytest.mark.proof
 def test_a_receiver_that_drops_the_plain_callback_is_judged_by_one_that_has_an_effect() -> None:
     """The dropped callback is a finding of TCM519; the other clauses about effects are judged all the same."""
     verdict = check_with_observer(_DropsCvm(), ["TCM501", "TCM505", "TCM519"])

@@ -31,7 +31,7 @@ from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import TargetError
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from receiver_factories import ReceiverFactory
@@ -297,8 +297,9 @@ def test_a_sequential_receiver_passes_when_rerun_alone() -> None:
 
 def test_every_clause_has_a_bug_that_proves_it() -> None:
     """Every clause about responses has a mutant that fails it."""
-    in_effects = {code for code, clause in CLAUSES.items() if clause.builder.name == "effect_scenarios"}
-    assert {name[:6] for name in MUTANTS} >= CLAUSES.keys() - in_effects
+    others = {"effect_scenarios", "process_callbacks"}
+    not_about_responses = {code for code, clause in CLAUSES.items() if clause.builder.name in others}
+    assert {name[:6] for name in MUTANTS} >= CLAUSES.keys() - not_about_responses
 
 
 @pytest.mark.proof

@@ -13,7 +13,7 @@ from tcop_mock.callbacks.json_edit import with_value, without_value
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State, encode_json
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest
+from tcop_mock.server.messages import ReceivedRequest
 
 CATALOG = Catalog.load()
 INFO, DIMENSIONS, CONDITIONS = "alarmObjInfo", "alarmObjInfo.dimensions", "alarmPolicyInfo.conditions"

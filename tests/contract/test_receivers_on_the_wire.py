@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from receiver_factories import ReceiverFactory
 
-    from tcop_mock.server.http_server import Reply
+    from tcop_mock.server.messages import Reply
 
     Opened = Callable[[ReceiverFactory], str]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -15,12 +16,21 @@ from verdict_samples import FAILED, FINDING, make_verdict
 
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.findings import evidence
-from tcop_mock.contract.reproduce import Flag, ReproductionContext, check_command, curl_command, replay_command
+from tcop_mock.contract.reproduce import (
+    Flag,
+    ReproductionContext,
+    check_command,
+    curl_command,
+    curl_commands,
+    replay_command,
+)
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ReproducedRequest
 from tcop_mock.inputs.check_report import parse_request
+from tcop_mock.inputs.reader import read_inputs
+from tcop_mock.inputs.requests import InputRequest
 from tcop_mock.reports.json import check_document, json_text
 
 if TYPE_CHECKING:
@@ -163,6 +173,35 @@ def test_a_url_that_holds_no_secret_is_shown(query: str) -> None:
         check_command(ReproductionContext(find_clause(load_clauses(), "TCM505"), TARGET, 7, "2023", flags=(flag,)))
     )
     assert words[-2:] == [flag.name, flag.value]
+
+
+@pytest.mark.parametrize(
+    "target, flags, comment",
+    [
+        ("app:app/hook", (), "# curl needs a server: http://127.0.0.1:8000 is where you may serve the app"),
+        (str(TARGET), (Flag("--run", "go run ."),), "# curl needs a server: start the receiver at port 9"),
+    ],
+)
+def test_a_comment_says_that_nothing_listens(
+    tmp_path: Path, target: str, flags: tuple[Flag, ...], comment: str
+) -> None:
+    """An app has no address, and the receiver of --run has ended; a shell and ``replay`` take the comment."""
+    context = ReproductionContext(find_clause(load_clauses(), "TCM302"), Target.parse(target), 7, "2023", flags=flags)
+    first, command = (text := curl_commands([ONE], context)).split("\n", 1)
+    assert first == comment
+    assert command == curl_command(ONE, context.target)
+    assert bytes.fromhex(_run(text, tmp_path)["body"]).rstrip(b"\n") == ONE.request.body
+    [item] = read_inputs(io.BytesIO(text.encode()), "x")
+    assert isinstance(item, InputRequest)
+    assert item.body.rstrip(b"\n") == ONE.request.body
+
+
+def test_a_receiver_that_listens_needs_no_comment() -> None:
+    """Several cases are one command each; more than a few, or one that curl cannot send, are none."""
+    context = ReproductionContext(find_clause(load_clauses(), "TCM302"), TARGET, 7, "2023")
+    assert curl_commands([ONE, ONE], context) == "\n".join([curl_command(ONE, TARGET)] * 2)
+    cut = replace(ONE, request=replace(ONE.request, truncate_at=1))
+    assert [curl_commands(cases, context) for cases in ([], [ONE] * 5, [ONE, cut])] == ["", "", ""]
 
 
 def test_a_certificate_that_is_not_verified_is_not_verified_again(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.assertions import AssertionContext
 from tcop_mock.contract.check import run_check
+from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion
 from tcop_mock.contract.clauses import builder_of, load_clauses, select_clauses
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.observation import ObservationConfig
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from tcop_mock.domain.contract import Clause
+    from tcop_mock.domain.delivery import Transport
 
 TARGET = Target.parse("http://127.0.0.1:9/hook")
 GUARDED = Target.parse("http://alice:s3cr3t@127.0.0.1:9/hook")
 Answer = tuple[Outcome, int | None, float]
 OK: Answer = (Outcome.ACKED, 200, 0.01)
 SILENCE: Answer = (Outcome.TIMED_OUT, None, 5.0)
+RESET: Answer = (Outcome.RESET_BEFORE_ANSWER, None, 0.0)
 REFUSED: Answer = (Outcome.REFUSED, None, 0.0)
 
 
@@ -181,9 +184,9 @@ def test_slow_receivers_get_fewer_requests_at_once(took_s: float, in_flight: int
     assert Preflight(attempt, deadline_s=5.0).in_flight == in_flight
 
 
-@pytest.mark.parametrize("together_s, in_flight", [(2.0, 8), (3.5, 8), (4.0, 1), (16.0, 1)])
+@pytest.mark.parametrize("together_s, in_flight", [(2.0, 32), (3.5, 32), (3.7, 4), (4.0, 4), (16.0, 1)])
 def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: float, in_flight: int) -> None:
-    """Eight requests that are answered as fast as one show that it need not be asked one by one."""
+    """Requests that are answered as fast as one show that it need not be asked one by one; eight first, then 32."""
     asked = 0
 
     async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
@@ -191,7 +194,10 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
         nonlocal asked
         asked += 1
         took_s = min(deadline_s, 2.0 if asked <= 2 else together_s)
-        return Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
+        is_late = took_s == deadline_s
+        return Attempt(
+            Outcome.TIMED_OUT if is_late else Outcome.ACKED, 0.0, 0.0, took_s, status=None if is_late else 200
+        )
 
     plain = OutgoingRequest(b"{}")
     ports = FakePost(lambda _push, _number: OK)
@@ -206,7 +212,8 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
             sleep=ports.sleep,
         )
     )
-    assert (asked, footing.in_flight) == (2 + 8, in_flight)
+    sent = {32: 2 + 8 + 32, 4: 2 + 8, 1: 2 + 8 + 1}
+    assert (asked, footing.in_flight) == (sent[in_flight], in_flight)
 
 
 def test_a_mute_receiver_is_judged_on_time_only() -> None:
@@ -381,7 +388,7 @@ def test_a_receiver_that_is_dead_is_not_asked_for_more() -> None:
 
 def test_silences_are_not_waited_for_without_end() -> None:
     """Twelve cases without an answer in company, and two alone, leave the rest of a clause out."""
-    post = FakePost(lambda push, _number: SILENCE if b'"alarmStatus":"0"' in push.body else OK)
+    post = FakePost(lambda push, _number: RESET if b'"alarmStatus":"0"' in push.body else OK)
     run = _run(post, ["TCM101"])
     _play(run)
     [item] = run.verdict("-").results
@@ -392,7 +399,7 @@ def test_silences_are_not_waited_for_without_end() -> None:
 
 def test_scenes_are_not_begun_after_silences() -> None:
     """A clause whose controls are answered no more leaves its other scenes out."""
-    post = FakePost(lambda _push, number: SILENCE if number else OK)
+    post = FakePost(lambda _push, number: RESET if number else OK)
     run = _run(post, ["TCM303"])
     _play(run)
     [item] = run.verdict("-").results
@@ -440,6 +447,7 @@ def test_a_paced_run_sends_one_request_after_the_other() -> None:
         assert reason_text(results[code]) == "needs many requests at once, and --pace sends one after the other"
 
 
+@pytest.mark.proof
 def test_a_run_builds_the_requests_of_a_clause_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The requests of each clause are built once, also for a finding, and once more for its rerun."""
     built: list[str] = []
@@ -518,3 +526,114 @@ def test_a_case_is_repeated_for_some_seconds_only(duration_s: float, sent: int) 
         return await runner.repeat(load_clauses()[0], test, Failure(case, attempt, "answered 503"), 24)
 
     assert asyncio.run(repeat()) == (sent, None)
+
+
+def test_groups_are_not_begun_after_silences() -> None:
+    """Also when they wait for their turn while the receiver falls silent."""
+    post = FakePost(lambda _push, _number: RESET)
+
+    async def reset(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        await asyncio.sleep(0)
+        return await post(request, deadline_s=deadline_s, intended_s=intended_s)
+
+    async def run() -> ClauseOutcome:
+        cases = [RequestCase(f"case {number}", OutgoingRequest(b"{}")) for number in range(20)]
+        groups = tuple(CaseGroup((case,), RequestCase("plain", OutgoingRequest(b"{}"))) for case in cases)
+        runner = RequestRunner(reset, asyncio.sleep, 5.0, AssertionContext(), in_flight=4, max_unanswered=3)
+        return await runner.run(load_clauses()[0], ClauseTest(groups))
+
+    outcome = asyncio.run(run())
+    sent = len(post.pushes)
+    assert 3 <= sent <= 3 + 4
+    assert (len(outcome.skipped), len(outcome.not_sent)) == (sent, 20 - sent)
+
+
+@pytest.mark.parametrize(
+    "took_s, jobs, asked, in_flight",
+    [
+        (1.0, 1, 2, 1),
+        (1.0, 8, 2 + 8, 8),
+        (1.0, 20, 2 + 8 + 20, 20),
+        (1.0, None, 2 + 8 + 32, 32),
+        (4.9, None, 2 + 8, 8),
+        (0.2, None, 1, 4),
+        (0.2, 6, 1, 6),
+    ],
+)
+def test_as_many_callbacks_are_tried_at_once_as_are_allowed(
+    took_s: float, jobs: int | None, asked: int, in_flight: int
+) -> None:
+    """Not at all where answers come soon, and only a few where each takes most of the deadline."""
+    sent = []
+
+    async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        assert (deadline_s, intended_s) == (5.0, None)
+        sent.append(request)
+        return Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
+
+    found = _preflight(post, jobs)
+    assert (len(sent), found.in_flight) == (asked, in_flight)
+
+
+def test_a_receiver_that_falls_behind_with_slow_answers_is_not_waited_for() -> None:
+    """The run has no time for it anyway."""
+    sent = []
+
+    async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        assert (deadline_s, intended_s) == (5.0, None)
+        sent.append(request)
+        took_s = 4.0 if len(sent) <= 3 else 5.0
+        return Attempt(Outcome.ACKED if took_s < 5 else Outcome.TIMED_OUT, 0.0, 0.0, took_s, status=200)
+
+    found = _preflight(post)
+    assert (len(sent), found.parallel_capacity) == (2 + 8, 1)
+    assert [found.is_too_slow(time_s) for time_s in (30.0, 300.0)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "took_s, capacity, extra_s", [(0.1, 1, 0.0), (0.5, 8, 30.0), (0.5, 4, 0.0), (1.2, 32, 72.0), (1.3, 32, 0.0)]
+)
+def test_a_slow_receiver_that_serves_side_by_side_gets_more_time(took_s: float, capacity: int, extra_s: float) -> None:
+    """As much as it needs to be judged whole, if TCM103 lets it take so long."""
+    attempt = Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
+    assert Preflight(attempt, 5.0, capacity).extra_time_s == pytest.approx(extra_s)
+
+
+def _preflight(post: Transport, jobs: int | None = None) -> Preflight:
+    ports = FakePost(lambda _push, _number: OK)
+    return asyncio.run(
+        run_preflight(
+            OutgoingRequest(b"{}"),
+            TARGET,
+            transport=post,
+            deadline_s=5.0,
+            wait_s=0.0,
+            clock=ports.clock,
+            sleep=ports.sleep,
+            max_in_flight=jobs,
+        )
+    )
+
+
+@pytest.mark.parametrize("is_silent, codes", [(True, {"TCM409"}), (False, set())])
+def test_a_slow_receiver_is_dead_only_if_it_does_not_answer(is_silent: bool, codes: set[str]) -> None:  # noqa: FBT001 - one of two
+    """After the malformed bodies it is asked once more, though the run has waited for it too long."""
+    run = _run(FakePost(lambda _push, _number: SILENCE if is_silent else OK), ["TCM409", "TCM401"])
+    factory, preflight = run._factory("TCM000"), Preflight(Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200), 5.0)
+    assert asyncio.run(run._dead_results(run.plan.clauses, factory, preflight)) == {}
+    run._is_alive_checked = True
+    results = asyncio.run(run._dead_results(run.plan.clauses, factory, preflight))
+    assert {code for code, result in results.items() if result.status is ClauseStatus.FAIL} == codes
+
+
+def test_what_no_time_was_left_to_repeat_stays_as_it_is() -> None:
+    """A refusal among effects is neither repeated nor reported once the run has waited too long."""
+    run = _run(FakePost(lambda _push, _number: OK), ["TCM101"])
+    failure = Failure(
+        RequestCase("x", OutgoingRequest(b"{}")), Attempt(Outcome.REJECTED, 0, 0, 0, status=500), "answered 500"
+    )
+    exclusions = (Exclusion("a", "x: answered 500 (TCM101)", failure, is_repeated=False),) * 2
+    run._outcomes["TCM505"] = ClauseOutcome(skipped=exclusions)
+    run._patient.spent_s = 100.0
+    asyncio.run(run._repeater.repeat_exclusions(run._outcomes))
+    assert run._outcomes["TCM505"].skipped == exclusions

@@ -240,6 +240,7 @@ def test_requests_one_after_the_other_are_all_read() -> None:
     assert str(items[1]) == f"line {line} was skipped: it is not an HTTP message, and stands behind one"
 
 
+@pytest.mark.proof
 def test_many_small_chunks_are_read_in_one_pass() -> None:
     """A body in chunks of a byte costs no more than its length."""
     chunks = b"1\r\n \r\n" * 300_000 + b"%x\r\n%b\r\n0\r\n\r\n" % (len(LINE_A), LINE_A)

@@ -19,7 +19,7 @@ from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,7 @@ def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
         ledger.close()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("model", [LoadModel.OPEN, LoadModel.CLOSED])
 def test_loads_without_a_script_tell_of_each_push(model: LoadModel) -> None:
     """Each body that the receiver took is told once, with its outcome; by one process only."""

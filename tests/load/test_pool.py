@@ -225,6 +225,7 @@ def test_an_answer_before_the_request_is_out_ends_the_connection(serve: Serve) -
     assert wired.connections == 2
 
 
+@pytest.mark.proof
 def test_a_request_that_is_read_slowly_is_answered(serve: Serve) -> None:
     """What the receiver has no room for yet is sent when it has."""
 

@@ -20,12 +20,13 @@ from tcop_mock.errors import UsageError
 from tcop_mock.load.engine import LoadEngine
 from tcop_mock.load.executors import make_executor
 from tcop_mock.load.run import LoadRun
-from tcop_mock.server.http_server import HttpServer, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import Reply
 
 if TYPE_CHECKING:
     from tcop_mock.domain.load_summary import LoadEvent
     from tcop_mock.load.stats import SecondStats
-    from tcop_mock.server.http_server import ReceivedRequest
+    from tcop_mock.server.messages import ReceivedRequest
 
 ACK = Reply(200)
 
@@ -119,6 +120,7 @@ def test_a_closed_load_waits_for_answers() -> None:
     assert (summary.acked, most, summary.connections, summary.late) == (50, 3, 3, 0)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_count_is_shared_by_those_who_have_something_under_way(workers: int) -> None:
     """With more processes than are under way at a time, some do nothing, and nothing is left to them."""
@@ -211,6 +213,7 @@ def test_lost_acks_are_told_as_duplicates() -> None:
     assert done.summary.ack_times.max_s >= 0.4
 
 
+@pytest.mark.proof
 def test_a_script_may_end_early() -> None:
     """By count, or by time: what is due later is not pushed."""
     assert run_load(lambda _: ACK, make_plan(count=3, **SCENARIO_CHANGES), notifications(6)).summary.notifications == 3

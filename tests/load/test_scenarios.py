@@ -67,6 +67,7 @@ def test_every_number_is_sourced_or_assumed(name: str) -> None:
     assert load_scenario(name).assumptions == tuple(table["assumed"].values())
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", FILES)
 def test_a_storm_is_told_in_order_by_bodies_that_are_valid(name: str) -> None:
     """The earliest first; every body could have come from TCOP, says what its script says, and no two are the same."""

@@ -19,12 +19,14 @@ from tcop_mock.domain.target import Target
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.load import worker_main
 from tcop_mock.load.workers import WorkerPool, encode_frame
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from tcop_mock.load.stats import SecondStats
 
 
+@pytest.mark.proof
 def test_several_processes_share_a_load() -> None:
     """Together they push what one would, no body twice, with the credentials; what they tell is added up."""
     sessions: list[str] = []

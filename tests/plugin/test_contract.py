@@ -49,6 +49,7 @@ def test_one_line_is_the_whole_contract_of_a_good_receiver(inner: RunPytest, tar
     result.stdout.fnmatch_lines(["*SUBPASSED?TCM302 recover-time-zero?*"])
 
 
+@pytest.mark.proof
 def test_a_broken_clause_is_a_subtest_that_says_all(inner: RunPytest) -> None:
     """A finding names its clause, its source, and how to see it again; nothing in it can act on a terminal."""
     result = inner(ONE_LINE, FEW, target="apps.hasty_wsgi")

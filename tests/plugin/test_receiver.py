@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 POSTS = '''
 import asyncio, http.client, json, pytest, socket, threading, urllib.error, urllib.request
-from tcop_mock.server.http_server import Reply
+from tcop_mock.server.messages import Reply
 
 def post(url, body=b'{"alarmStatus":"1"}', **headers):
     """Return status and body of an answer, or the kind of error that came in its place."""

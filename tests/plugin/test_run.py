@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 import sys
 from contextlib import ExitStack, asynccontextmanager, nullcontext
@@ -60,8 +61,11 @@ def test_send(tcop_sender, tcop_callback, tcop_run):
 def test_a_receiver_runs_for_the_session(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """Its calls are caught and its effects, and nothing is left."""
     command = shlex.join([sys.executable, "-S", "-E", str(pytester.makepyfile(app=APP))])
-    done = inner(TESTS.replace("COMMAND", repr(command)), "--tcop-clauses", "TCM501")
+    clauses = ("--tcop-clauses", "TCM501,TCM703,TCM705")
+    done = inner(TESTS.replace("COMMAND", repr(command)), *clauses, "--tcop-report", "json=report.json")
     done.assert_outcomes(passed=2)
+    report = json.loads((pytester.path / "report.json").read_text())
+    assert [row["result"] for row in report["clauses"]] == ["pass", "pass", "pass"]
     assert processes_with("TCOP_MOCK_RUN_ID", "") == []
 
 

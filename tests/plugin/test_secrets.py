@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:
-    import pytest
     from pytester_runs import RunPytest
 
 TESTS = """
@@ -31,6 +32,7 @@ def test_sender(tcop_sender, tcop_alarm, _tcop_target_under_test, tcop_receiver)
 """
 
 
+@pytest.mark.proof
 def test_no_output_holds_a_password(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """A password in the target is sent, and shown nowhere: not in failures, locals and logs, not in any report."""
     kinds = format_names()

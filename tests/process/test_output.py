@@ -42,3 +42,12 @@ def test_a_stream_is_read_to_its_end() -> None:
     whole = OutputBuffer()
     whole.copy_from(io.BufferedReader(io.BytesIO(b"a\n")))
     assert whole.lines() == ["a"]
+
+
+def test_a_watch_sees_all_bytes_as_they_come() -> None:
+    """Also those that are not kept."""
+    pieces: list[bytes] = []
+    output = OutputBuffer(max_chars=1, watch=pieces.append)
+    for piece in (b"on", b"e\ntwo", b"\n"):
+        output.append(piece)
+    assert (pieces, output.lines()) == ([b"on", b"e\ntwo", b"\n"], [])

@@ -97,6 +97,38 @@ def test_what_ignores_sigterm_is_killed(make: Callable[..., ReceiverProcess]) ->
     assert process.end == "was ended by SIGKILL"
 
 
+def test_a_shutdown_tells_how_long_it_took(make: Callable[..., ReceiverProcess]) -> None:
+    """Nothing if it had to be killed; afterwards the receiver can start again."""
+    process = make(python(LISTEN))
+    assert process.shut_down(1.0) is None
+    process.start()
+    took_s = process.shut_down(20.0)
+    assert took_s is not None
+    assert took_s < 20.0
+    assert process.end == "was ended by SIGTERM"
+    process.command = ReceiverCommand.parse(
+        python("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LISTEN)
+    )
+    process.restart()
+    assert process.shut_down(0.05) is None
+    assert process.end == "was ended by SIGKILL"
+
+
+@ON_LINUX
+def test_its_size_is_known_while_it_runs(make: Callable[..., ReceiverProcess]) -> None:
+    """Its output comes at once, also without flush."""
+    process = make(shlex.join([sys.executable, "-S", "-c", LISTEN.replace(", flush=True", "")]))
+    process.start()
+    size = process.size()
+    assert size is not None
+    assert size.memory_bytes > 1_000_000
+    assert size.open_files >= 4
+    while not process.output.lines():
+        time.sleep(0.005)
+    process.stop()
+    assert process.size() is None
+
+
 @ON_LINUX
 def test_nothing_that_it_started_is_left(make: Callable[..., ReceiverProcess]) -> None:
     """Neither children in its process group nor a daemon in a session of its own."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.process.system import listening_addresses, processes_with
+from tcop_mock.process.system import ProcessSize, listening_addresses, processes_with, size_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +59,22 @@ def test_our_own_socket_is_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         host, port = server.getsockname()
         assert f"{host}:{port}" in listening_addresses([os.getpid()])
+
+
+def fake_size(proc: Path, pid: int, status: str, maps: str = "") -> None:
+    """Write what tells the size of a process into a folder like ``/proc``."""
+    fake_process(proc, pid, b"", "/dev/null", "socket:[1]")
+    folder = proc / str(pid)
+    (folder / "status").write_text(f"Name:\tx\nState:\tS (sleeping)\n{status}")
+    (folder / "stat").write_text(f"{pid} (a) b) S 1 1 1 0 -1 0 0 0 0 0 {os.sysconf('SC_CLK_TCK')} 0 0 0\n")
+    (folder / "maps").write_text(maps)
+
+
+def test_the_size_of_processes_is_added_up(tmp_path: Path) -> None:
+    """Memory of files does not count where the system tells it apart; a process that is gone has no size."""
+    fake_size(tmp_path, 1, "VmRSS:\t 9 kB\nRssAnon:\t 2 kB\n")
+    fake_size(tmp_path, 2, "VmRSS:\t 3 kB\n", "7f00 r-xp /opt/jdk/lib/server/libjvm.so\n")
+    fake_size(tmp_path, 3, "")
+    assert size_of([1, 4], tmp_path) == ProcessSize(2048, 2, 1.0, reserves_memory=False)
+    assert size_of([1, 2, 3], tmp_path) == ProcessSize(5120, 4, 2.0, reserves_memory=True)
+    assert size_of([3], tmp_path) is None

@@ -190,6 +190,7 @@ def test_texts_are_not_markup() -> None:
     assert "\u202e" not in written
 
 
+@pytest.mark.proof
 def test_a_long_load_has_a_bounded_page() -> None:
     """The page of a whole day is not much larger than the page of a minute."""
     [first, *_] = SUMMARY.series

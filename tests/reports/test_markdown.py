@@ -66,6 +66,13 @@ def test_a_kept_contract_is_short() -> None:
     assert "## " not in text
 
 
+def test_an_address_becomes_no_link() -> None:
+    """GitHub makes links of plain addresses; in text of a receiver none is one."""
+    text = markdown_document(replace(make_verdict(PASSED), assumptions=("see http://evil.example and a@b.example",)))
+    assert "http<span>:</span>" in text
+    assert "a<span>@</span>b" in text
+
+
 def test_the_brief_report_has_no_evidence() -> None:
     """The brief report has only titles and details."""
     brief = markdown_document(make_verdict(failed_result(1)), brief=True)

@@ -17,7 +17,7 @@ from verdict_samples import BASELINE_ENTRY, EXCHANGE, FAILED, FINDING_WITH_EXCHA
 from tcop_mock.domain.contract import CredentialVariant, Invocation
 from tcop_mock.reports.pytest_export import finding_test_module, pytest_module
 from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import Reply
+from tcop_mock.server.messages import Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from receiver_factories import ReceiverFactory
 
     from tcop_mock.domain.verdict import Exchange
-    from tcop_mock.server.http_server import ReceivedRequest
+    from tcop_mock.server.messages import ReceivedRequest
 
 
 def _telling(request: ReceivedRequest) -> Reply:

@@ -16,7 +16,7 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.alarm import State
 from tcop_mock.reports.recording import Record, Recording
-from tcop_mock.server.http_server import ReceivedRequest
+from tcop_mock.server.messages import ReceivedRequest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -173,6 +173,7 @@ def test_the_plain_report_cannot_be_broken(finding: Finding, reason: str) -> Non
     stream.getvalue().encode()
 
 
+@pytest.mark.proof
 @settings(deadline=None)  # rich is slow the first time
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)
@@ -314,6 +315,7 @@ def test_tests_are_only_ours(finding: Finding, reason: str) -> None:
         assert all(isinstance(node, ast.Expr | ast.Assign) for node in test.body)
 
 
+@pytest.mark.proof
 @_FEWER
 @given(FINDINGS, NASTY)
 @example(_WORST, _ALL_NASTY)

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.domain.target import Credentials, Secret
-from tcop_mock.server.demo_receivers import buggy_receiver, correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.demo_receivers import ActingReceiver, buggy_receiver, correct_receiver, with_basic_auth
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -212,6 +213,23 @@ def test_basic_auth_checks_credentials_first(
     reply = answer if isinstance(answer, Reply) else asyncio.run(_awaited(answer))
     assert reply.status == status
     assert (status == 401) == ("WWW-Authenticate" in dict(reply.headers))
+
+
+@pytest.mark.parametrize("kind, after", [("correct", [(1, 1), (2, 0)]), ("buggy", [(2, 1), (3, 1)])])
+def test_an_acting_receiver_sends_messages_and_keeps_incidents(kind: str, after: list[tuple[int, int]]) -> None:
+    """The correct one ignores a retry and closes an incident at its resolve; a body that is no JSON has no effect."""
+    receiver = ActingReceiver(buggy_receiver, is_correct=kind == "correct")
+
+    def seen(body: bytes) -> tuple[int, int]:
+        receiver(ReceivedRequest("POST", "/", (), body, 0.0))
+        snapshot = receiver.observe("any")
+        assert snapshot.open_incidents is not None
+        return len(snapshot.effects), len(snapshot.open_incidents)
+
+    firing, resolve = wire(METRIC), wire(but(sessionId="y", alarmStatus="0", recoverTime="2017-03-09 07:10:00"))
+    assert seen(b"no JSON") == (0, 0)
+    assert seen(firing) == (1, 1)
+    assert [seen(firing), seen(resolve)] == after
 
 
 def test_the_correct_receiver_logs_each_callback(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,7 +19,7 @@ from tcop_mock.server.downstream import (
     refuse,
     reject_content,
 )
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcop_mock.server.faults import Fault, FaultPlan, FaultyHttpServer, parse_fault
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

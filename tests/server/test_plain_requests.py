@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.server.faults import FaultPlan, FaultyHttpServer
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply, ReplyHeads
+from tcop_mock.server.http_server import HttpServer, ReplyHeads
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.plain_connection import HandedOver, PlainConnection, RequestHeads
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -421,6 +422,7 @@ def test_a_connection_not_served_yet_is_closed(server_class: type[HttpServer], m
     asyncio.run(scenario())
 
 
+@pytest.mark.proof
 def test_three_hundred_clients_at_once_get_responses() -> None:
     """Each client of a burst gets its own response."""
 

@@ -14,12 +14,12 @@ from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.shape import Lang
 from tcop_mock.domain.target import Secret
 from tcop_mock.server.downstream import ReceivedMessage
-from tcop_mock.server.http_server import ReceivedRequest
+from tcop_mock.server.messages import ReceivedRequest
 from tcop_mock.server.stubs import RATE_LIMITS, SERVICES, StubResponse, StubServices
 from tcop_mock.transport import pagerduty, wecom
 
 if TYPE_CHECKING:
-    from tcop_mock.server.http_server import Reply
+    from tcop_mock.server.messages import Reply
 
 KEY = "0123456789abcdef0123456789abcdef"
 EVENT: dict[str, Any] = {

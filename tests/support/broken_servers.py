@@ -9,14 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import h11
 
-    from tcop_mock.server.http_server import ByteReader, ByteWriter, Reply
+    from tcop_mock.server.http_server import ByteReader, ByteWriter
+    from tcop_mock.server.messages import Reply
 
 _READ_BYTES = 65_536
 

@@ -23,14 +23,14 @@ from correct_receiver_variants import html_reply, slow, with_changed_reply
 from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from receiver_factories import ReceiverFactory
 
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "receivers"
 _START_S = 60.0

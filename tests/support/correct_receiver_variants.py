@@ -20,10 +20,10 @@ from receiver_factories import CREDENTIALS
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 AlarmBody: TypeAlias = dict[str, Any]
 ReplyChange: TypeAlias = Callable[[ReceivedRequest, Reply], Reply | None]

@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from tcop_mock.domain.delivery import Attempt, Outcome
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.transport.http1 import request_head
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.delivery import OutgoingRequest
     from tcop_mock.domain.target import Target
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 _CAP_BYTES = 65_536
 

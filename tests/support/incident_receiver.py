@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -88,13 +88,15 @@ class IncidentReceiver:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     seen_at_s: dict[str, float] = field(default_factory=dict)
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_ending: bool = False
 
     async def __call__(self, received: ReceivedRequest) -> Reply:
         """Respond to a callback, or show the state."""
         if received.method == "GET":
             return self._state() if received.path.startswith("/state") else Reply(404)
-        if self.bug == "is-busy-while-it-forwards" and self.tasks and len(self.notices) > 2:
-            return Reply(503)
+        is_busy = self.bug == "is-busy-while-it-forwards" and self.tasks and len(self.notices) > 2
+        if self.is_ending or is_busy:
+            return Reply(200 if self.bug == "acks-while-it-ends" else 503)
         reply = self._check(received)
         alarm = json.loads(received.body) if reply.status == 200 else self._read_rejected(received.body)
         if reply.status == 200 and self.bug == "cuts-at-1-kib" and len(received.body) > 1024:
@@ -112,6 +114,15 @@ class IncidentReceiver:
         if self.forwards_before_reply:
             await task
         return reply
+
+    def end(self) -> None:
+        """Lose what a bug keeps in memory; all else is where the next process finds it."""
+        if self.bug == "has-its-queue-in-memory":
+            for task in self.tasks:
+                task.cancel()
+        if self.bug == "has-all-in-memory":
+            self.notices.clear()
+            self.incidents.clear()
 
     async def _answer_other_body(self, alarm: dict[str, Any], reply: Reply) -> Reply:
         """Return the reply to a body that is no alarm."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from tcop_mock.domain.verdict import Verdict
+    from tcop_mock.process.system import ProcessSize
 
 OPEN_PATH = '$.incidents[?@.status=="open"]'
 NOTICES_PATH = "$.notices[*]"
@@ -119,8 +120,45 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM605-reads-no-errcode-of-dingtalk": partial(DINGTALK_RECEIVER, "reads-no-errcode"),
     "TCM604-cuts-nothing": partial(WECOM_RECEIVER, "cuts-nothing"),
     "TCM604-mentions-everybody": partial(WECOM_RECEIVER, "mentions-everybody"),
+    "TCM701-has-its-queue-in-memory": partial(WECOM_RECEIVER, "has-its-queue-in-memory", delay_s=0.3),
+    "TCM701-has-its-incidents-in-memory": partial(IncidentReceiver, "has-all-in-memory"),
+    "TCM702-acks-while-it-ends": partial(WECOM_RECEIVER, "acks-while-it-ends"),
+    "TCM702-has-its-queue-in-memory": partial(IncidentReceiver, "has-its-queue-in-memory", delay_s=0.3),
 }
 """By clause and bug."""
+
+
+class SimulatedProcess:
+    """A receiver without a process that can be ended as if it had one.
+
+    Args:
+        receiver: the receiver.
+    """
+
+    leaks = None
+
+    def __init__(self, receiver: IncidentReceiver) -> None:
+        self._receiver = receiver
+
+    async def crash(self) -> None:
+        """End it at once and start it again."""
+        self._receiver.end()
+
+    async def shut_down(self, limit_s: float) -> float | None:
+        """End it a moment after SIGTERM."""
+        self._receiver.is_ending = True
+        took_s = limit_s / 100
+        await asyncio.sleep(took_s)
+        self._receiver.end()
+        return took_s
+
+    async def restart(self) -> None:
+        """Start it again."""
+        self._receiver.is_ending = False
+
+    async def size(self) -> ProcessSize | None:
+        """Return that it has none."""
+        return None
 
 
 def check_with_observer(  # noqa: PLR0913 - options of a run
@@ -169,6 +207,7 @@ def check_with_observer(  # noqa: PLR0913 - options of a run
             downstream if receiver.forward else None,
             restart,
             effect_timeout_s,
+            receiver=SimulatedProcess(receiver),
         )
         selected = select_clauses(load_clauses(), clauses, skip)
         plan = CheckPlan(target, CATALOG, selected, short_profile, 7, max_time_s=max_time_s, observation=observation)

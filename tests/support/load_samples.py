@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.load import DeliveryRecord, ScheduledCallback
     from tcop_mock.domain.load_summary import LoadEvent
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 CATALOG = Catalog.load()
 CVM = (("cvm/basic-monitoring", 1.0),)

@@ -68,14 +68,15 @@ from correct_receiver_variants import (
 from receiver_factories import CREDENTIALS, server_factory
 
 from tcop_mock.server.demo_receivers import correct_receiver
-from tcop_mock.server.http_server import HttpServer, ReceivedRequest, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from receiver_factories import ReceiverFactory
 
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 AFTER_DEADLINE_S = 6.0
 """Longer than TCOP waits for a response."""

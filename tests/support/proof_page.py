@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import incident_receivers
 import mutant_receivers
+import process_receivers
 from conforming_receivers import PROCESSES, SERVERS
 
 from tcop_mock.contract.clauses import load_clauses
@@ -42,7 +43,7 @@ def page() -> str:
 def bugs_by_code() -> dict[str, list[str]]:
     """Return the names of the bugs by the code of the clause that finds them."""
     bugs: dict[str, list[str]] = {}
-    for name in sorted({*mutant_receivers.MUTANTS, *incident_receivers.MUTANTS}):
+    for name in sorted({*mutant_receivers.MUTANTS, *incident_receivers.MUTANTS, *process_receivers.MUTANTS}):
         code, _, bug = name.partition("-")
         bugs.setdefault(code, []).append(bug.replace("-", " "))
     return bugs
@@ -57,4 +58,5 @@ def _mutants() -> Iterator[str]:
 def _conforming() -> Iterator[str]:
     yield from (f"| {name} | a separate server process (examples/receivers) |" for name in sorted(PROCESSES))
     yield from (f"| {name.replace('-', ' ')} | responses |" for name in sorted(SERVERS))
+    yield "| a script on http.server that forwards to WeCom | a process that the run ends and measures |"
     yield from (f"| {name.replace('-', ' ')} | effects |" for name in sorted(incident_receivers.CONFORMING))

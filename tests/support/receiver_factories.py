@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
 from tcop_mock.domain.target import Credentials, Secret
-from tcop_mock.server.http_server import Handler, HttpServer
+from tcop_mock.server.http_server import HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from tcop_mock.server.messages import Handler
 
 ReceiverFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[str]]
 CREDENTIALS = Credentials(Secret("alarms@example"), Secret("pä:ss/w%rd-7Kq2"))

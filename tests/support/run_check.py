@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials
     from tcop_mock.domain.verdict import Verdict
-    from tcop_mock.server.http_server import Handler
+    from tcop_mock.server.messages import Handler
 
 CATALOG = Catalog.load()
 CONNECTION_CODES = tuple(clause.code for clause in load_clauses() if Prerequisite.HTTP in clause.prerequisites)

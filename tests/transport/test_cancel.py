@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n"
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "answer, push, scheme",
     [

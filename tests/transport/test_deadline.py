@@ -50,6 +50,7 @@ class Clock:
         return float(self._calls)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "script",
     [

@@ -14,7 +14,8 @@ import pytest
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.server.http_server import HttpServer, Reply
+from tcop_mock.server.http_server import HttpServer
+from tcop_mock.server.messages import Reply
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
@@ -228,6 +229,7 @@ def test_every_status_of_a_final_answer_is_recorded() -> None:
     assert [attempt.outcome for attempt in attempts] == [Outcome.from_status(status) for status in statuses]
 
 
+@pytest.mark.proof
 def test_a_thousand_at_once_are_all_answered() -> None:
     """Each on a connection of its own."""
 

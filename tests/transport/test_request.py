@@ -16,7 +16,7 @@ from receiver_factories import in_thread, server_factory
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret, Target
 from tcop_mock.errors import UsageError
-from tcop_mock.server.http_server import ReceivedRequest, Reply
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.transport.http1 import HttpTransport, request_head
 
 if TYPE_CHECKING:

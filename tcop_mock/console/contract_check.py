@@ -1,0 +1,208 @@
+"""A check of the target that a page starts: its clauses as they turn, its findings, and their requests again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.api import check_async
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.clauses import load_clauses, select_clauses
+from tcop_mock.contract.credentials import replayed_credentials
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.profile import DEFAULT_PROFILE
+from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunStarted
+from tcop_mock.errors import TcopMockError, UsageError
+from tcop_mock.reports.findings import MAX_FINDINGS, MAX_TITLE_CHARS, command_lines, evidence_lines
+from tcop_mock.reports.json import summary_document
+from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.text import one_line, overall_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.console.conversation import Conversation
+    from tcop_mock.console.delivery import Courier, TargetSetting
+    from tcop_mock.domain.contract import Clause
+    from tcop_mock.domain.target import Target
+    from tcop_mock.domain.verdict import ClauseResult, Finding, RunEvent, Verdict
+
+_MAX_CHARS = 2_000
+_MAX_TIME_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """What a page wants to check."""
+
+    clauses: tuple[str, ...]
+    """Globs; empty: all."""
+    profile: str
+    seed: int
+    fail_on: str = Level.MUST.value
+
+
+@dataclass(slots=True)
+class ContractCheck:
+    """The last check, and the one that runs.
+
+    Args:
+        setting: the target.
+        conversation: gets the events.
+        catalog: the shapes.
+        check: runs a contract.
+    """
+
+    setting: TargetSetting
+    conversation: Conversation
+    catalog: Catalog
+    check: Callable[..., Awaitable[Verdict]] = check_async
+    verdict: Verdict | None = None
+    _results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Documents of the clauses of the run, by code."""
+    _findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    _headline: str = ""
+    _counts: dict[str, int] = field(default_factory=dict)
+    _profile: str = DEFAULT_PROFILE
+    _task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a check runs."""
+        return self._task is not None
+
+    def document(self) -> dict[str, Any]:
+        """Return the state for a page that opens."""
+        return {
+            "running": self.is_running,
+            "headline": self._headline,
+            "counts": self._counts,
+            "report": self.verdict is not None,
+            "clauses": list(self._results.values()),
+        }
+
+    def start(self, settings: CheckSettings) -> None:
+        """Start a check.
+
+        Raises:
+            UsageError: one runs already, there is no target, or a glob matches no clause.
+        """
+        if self.is_running:
+            raise UsageError("a check runs already: stop it first")
+        target = self.setting.require()
+        self._profile = load_profile(settings.profile).name
+        clauses = select_clauses(load_clauses(), settings.clauses)
+        self._results = {clause.code: _clause_document(clause, "waiting") for clause in clauses}
+        self.verdict, self._findings, self._counts = None, {}, {}
+        self._headline = str(target)
+        self._task = asyncio.create_task(self._run(target, settings))
+        self._publish()
+
+    async def stop(self) -> None:
+        """Stop the check that runs, if any."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._headline = "stopped"
+            self._end()
+
+    def see_again(self, code: str, number: int, courier: Courier) -> int:
+        """Send the requests of a finding again, and return how many.
+
+        Raises:
+            UsageError: there is no such finding, or it cannot be sent one by one.
+        """
+        findings = self._findings.get(code, ())
+        if not 0 <= number < len(findings):
+            raise UsageError(f"{code} has no finding {number + 1}")
+        requests = findings[number].reproduction.requests
+        if not requests:
+            raise UsageError("this finding needs several requests at once: run the command beside it")
+        credentials = self.setting.require().credentials
+        outgoing = [
+            replace(one.request, credentials=replayed_credentials(credentials, one.credential_variant, code))
+            for one in requests
+        ]
+        rules = replace(load_profile(self._profile).delivery, attempts=1)
+        return len(courier.send_requests(outgoing, rules))
+
+    async def _run(self, target: Target, settings: CheckSettings) -> None:
+        try:
+            self.verdict = await self.check(
+                target,
+                clauses=settings.clauses,
+                profile=settings.profile,
+                seed=settings.seed,
+                catalog=self.catalog,
+                fail_on=settings.fail_on,
+                max_time_s=_MAX_TIME_S,
+                insecure=self.setting.insecure,
+                on_event=self._on_event,
+            )
+        except TcopMockError as problem:
+            self._headline = one_line(str(problem), _MAX_CHARS)
+        self._end()
+
+    def _end(self) -> None:
+        self._task = None
+        self._publish()
+
+    def _on_event(self, event: RunEvent) -> None:
+        if isinstance(event, RunStarted):
+            self._results = {clause.code: _clause_document(clause, "waiting") for clause in event.clauses}
+            self._publish()
+        elif isinstance(event, ClauseStarted):
+            self._turn(_clause_document(event.clause, "running"))
+        elif isinstance(event, ClauseFinished):
+            self._turn(_result_document(event.result))
+        else:
+            self._finish(event.verdict)
+
+    def _finish(self, verdict: Verdict) -> None:
+        """Take over the verdict: it can add findings to clauses that have ended."""
+        self._results = {one.clause.code: _result_document(one) for one in verdict.results}
+        self._findings = {one.clause.code: one.findings for one in verdict.results}
+        self._counts = summary_document(verdict)
+        self._headline = one_line(overall_sentence(verdict, verdict.fail_on), _MAX_CHARS)
+
+    def _turn(self, document: dict[str, Any]) -> None:
+        self._results[document["code"]] = document
+        self.conversation.publish("clause", document)
+
+    def _publish(self) -> None:
+        self.conversation.publish("check", self.document())
+
+
+def _clause_document(clause: Clause, result: str) -> dict[str, Any]:
+    return {
+        "code": clause.code,
+        "slug": clause.slug,
+        "level": clause.level.value,
+        "result": result,
+        "reason": "",
+        "requirement": one_line(clause.requirement, _MAX_CHARS),
+        "why": one_line(clause.why, _MAX_CHARS),
+        "fix": one_line(clause.fix, _MAX_CHARS),
+        "source": one_line(clause.source, _MAX_CHARS),
+        "findings": [],
+    }
+
+
+def _result_document(result: ClauseResult) -> dict[str, Any]:
+    return _clause_document(result.clause, result.status.value) | {
+        "reason": one_line(reason_text(result), _MAX_CHARS),
+        "findings": [_finding_document(one) for one in result.findings[:MAX_FINDINGS]],
+    }
+
+
+def _finding_document(finding: Finding) -> dict[str, Any]:
+    return {
+        "title": one_line(finding.title, MAX_TITLE_CHARS),
+        "detail": one_line(finding.detail, _MAX_CHARS),
+        "shape": finding.shape,
+        "evidence": evidence_lines(finding),
+        "commands": ["\n".join(command_lines(command)) for command in finding.reproduction.commands],
+        "requests": len(finding.reproduction.requests),
+    }

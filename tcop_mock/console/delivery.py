@@ -1,0 +1,231 @@
+"""Delivers callbacks to the target that the user named, and adds each attempt to the conversation as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.console.exchange import MAX_CHARS, Direction, attempt_document
+from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.target import Target
+from tcop_mock.errors import UsageError
+from tcop_mock.reports.recording import Record
+from tcop_mock.reports.text import one_line
+from tcop_mock.transport.clock import monotonic_s
+from tcop_mock.transport.delivery import DeliveryScheduler
+from tcop_mock.transport.open import open_transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from typing import Any
+
+    from tcop_mock.callbacks.validator import CallbackValidator
+    from tcop_mock.console.conversation import Conversation
+    from tcop_mock.console.exchange import Exchange
+    from tcop_mock.domain.delivery import Attempt, Transport
+    from tcop_mock.domain.profile import DeliveryRules
+    from tcop_mock.domain.target import Credentials
+
+MAX_DELIVERIES = 20
+"""Deliveries that can be under way at the same time."""
+
+
+class BusyError(UsageError):
+    """Too much is under way already."""
+
+
+@dataclass(slots=True)
+class TargetSetting:
+    """The receiver under test. A page can name another one on this machine, or on a host that the user allowed.
+
+    Args:
+        target: the target of the command line.
+        allowed_hosts: hosts of ``--allow-host``.
+        insecure: do not verify the certificate of an https URL.
+    """
+
+    target: Target | None
+    allowed_hosts: frozenset[str] = frozenset()
+    insecure: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target is not None:
+            self.allowed_hosts |= {self.target.host}
+
+    def set(self, text: str) -> None:
+        """Set the target as a user typed it.
+
+        Raises:
+            UsageError: it is not a URL, or its host is not allowed. The message holds no userinfo.
+        """
+        target = Target.parse(text)
+        if target.app:
+            raise UsageError("an app in this process cannot be the target of the page: start it, and write its URL")
+        if not target.is_on_this_machine and target.host not in self.allowed_hosts:
+            raise UsageError(
+                f"{target.host} is not this machine: if its receiver is yours, start the command with "
+                f"--allow-host {target.host}"
+            )
+        self.target = target
+
+    def require(self) -> Target:
+        """Return the target.
+
+        Raises:
+            UsageError: there is none yet.
+        """
+        if self.target is None:
+            raise UsageError("there is no target: write the URL of your receiver into the field Target")
+        return self.target
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The request as a recording has it."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Courier:
+    """Delivers callbacks in tasks of their own.
+
+    Args:
+        setting: the target.
+        conversation: gets each delivery.
+        validator: validates each body.
+        sleep: waits for pauses.
+    """
+
+    setting: TargetSetting
+    conversation: Conversation
+    validator: CallbackValidator
+    sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def send(
+        self, body: bytes, *, profile: str, attempts: int | None = None, time_scale: float = 1.0, origin: str = ""
+    ) -> Exchange:
+        """Start to deliver a body with the retries of a profile.
+
+        Args:
+            body: the body.
+            profile: name of the profile.
+            attempts: maximum number of attempts, in place of the profile's.
+            time_scale: real seconds for each second of a pause between attempts.
+            origin: command that prints the body.
+
+        Raises:
+            UsageError: there is no target or no such profile, or too many deliveries are under way.
+        """
+        rules = load_profile(profile).delivery
+        if attempts is not None:
+            rules = replace(rules, attempts=attempts)
+        request = OutgoingRequest(body, headers=rules.headers, credentials=self.setting.require().credentials)
+        return self.send_requests([request], rules, time_scale=time_scale, origin=origin)[0]
+
+    def send_requests(
+        self, requests: Sequence[OutgoingRequest], rules: DeliveryRules, *, time_scale: float = 1.0, origin: str = ""
+    ) -> list[Exchange]:
+        """Start to deliver requests one after the other; see :meth:`send`."""
+        target = self.setting.require()
+        if len(self.tasks) >= MAX_DELIVERIES:
+            raise BusyError(f"{MAX_DELIVERIES} deliveries are under way; wait until one has ended")
+        exchanges = [self._add(request, target, origin) for request in requests]
+        deliveries = list(zip(exchanges, requests, strict=True))
+        task = asyncio.create_task(self._deliver(deliveries, rules, target, time_scale))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return exchanges
+
+    def _add(self, request: OutgoingRequest, target: Target, origin: str) -> Exchange:
+        result = self.validator.validate(request.body)
+        line = Record(
+            request=_Sent(request.method, target.path_with(request.query), request.headers, request.body),
+            received_at=datetime.fromtimestamp(self.conversation.now_s(), UTC).isoformat(timespec="milliseconds"),
+            auth="right" if request.credentials else "none",
+            service="webhook",
+            status=None,
+            fault=None,
+            note="",
+            result=result,
+        ).to_json()
+        exchange = self.conversation.add(Direction.OUT, json.loads(line), result, origin=origin, is_pending=True)
+        self.conversation.changed(exchange)
+        return exchange
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _deliver(
+        self,
+        deliveries: Sequence[tuple[Exchange, OutgoingRequest]],
+        rules: DeliveryRules,
+        target: Target,
+        time_scale: float,
+    ) -> None:
+        try:
+            with open_transport(target, rules.answer_cap_bytes, insecure=self.setting.insecure) as transport:
+                for exchange, request in deliveries:
+                    await self._deliver_one(exchange, request, _Watched(transport, exchange, self), rules, time_scale)
+        finally:
+            for exchange, _ in deliveries:
+                exchange.is_pending = False
+                self.conversation.changed(exchange)
+
+    async def _deliver_one(
+        self,
+        exchange: Exchange,
+        request: OutgoingRequest,
+        transport: Transport,
+        rules: DeliveryRules,
+        time_scale: float,
+    ) -> None:
+        scheduler = DeliveryScheduler(transport, rules, monotonic_s, self.sleep, retry_scale=time_scale)
+        delivery = await scheduler.deliver(request)
+        last = delivery.attempts[-1]
+        exchange.attempts[-1] |= {"outcome": last.outcome.value, "detail": one_line(last.detail, MAX_CHARS)}
+        exchange.record = {**exchange.record, "status": last.status}
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A transport that adds each attempt to an exchange."""
+
+    transport: Transport
+    exchange: Exchange
+    courier: Courier
+
+    async def __call__(
+        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
+    ) -> Attempt:
+        conversation = self.courier.conversation
+        started_at_s = conversation.now_s()
+        attempt = await self.transport(request, deadline_s=deadline_s, intended_s=intended_s)
+        attempt = _without_credentials(attempt, request.credentials)
+        self.exchange.attempts.append(attempt_document(attempt, started_at_s))
+        conversation.changed(self.exchange)
+        return attempt
+
+
+def _without_credentials(attempt: Attempt, credentials: Credentials | None) -> Attempt:
+    """Return an attempt whose texts do not hold the credentials of its request, which receivers may echo."""
+    if credentials is None:
+        return attempt
+    body = credentials.mask(attempt.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    return replace(
+        attempt,
+        body=body,
+        headers=tuple((name, credentials.mask(value)) for name, value in attempt.headers),
+        detail=credentials.mask(attempt.detail),
+    )

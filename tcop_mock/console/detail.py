@@ -1,0 +1,158 @@
+"""Everything about one exchange: its body line by line, its headers and answers, differences, and commands."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.callbacks.json_diff import differences
+from tcop_mock.console.exchange import header_rows, text_lines
+from tcop_mock.console.json_lines import json_lines
+from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback_view import CallbackView
+from tcop_mock.domain.target import Target, mask_query_secrets
+from tcop_mock.reports.differences import Comparison, comparison_lines
+from tcop_mock.reports.scripts import NamedBody, request_script
+from tcop_mock.reports.text import UNSAFE_CHARACTERS, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tcop_mock.callbacks.validator import ValidationResult
+    from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.console.conversation import Conversation
+    from tcop_mock.console.exchange import Exchange
+    from tcop_mock.domain.profile import DeliveryRules
+
+_DEFAULT_RECEIVER = "http://127.0.0.1:8080/"
+_MAX_NOTE_CHARS = 400
+_MAX_DIFFERENCES = 200
+_MAX_COMMAND_CHARS = 60_000
+_MAX_EDITABLE_BYTES = 256 * 1024
+
+
+def detail_document(
+    exchange: Exchange, conversation: Conversation, catalog: Catalog, target: Target | None, rules: DeliveryRules
+) -> dict[str, Any]:
+    """Return all that the page shows of an exchange."""
+    result = exchange.result
+    shape = next((one for one in catalog if result and one.id == result.shape), None)
+    return {
+        **exchange.summary(),
+        "method": one_line(exchange.record["method"], _MAX_NOTE_CHARS),
+        "path": one_line(exchange.record["path"], _MAX_NOTE_CHARS),
+        "auth": exchange.record["auth"],
+        "said": one_line(exchange.record["said"], _MAX_NOTE_CHARS),
+        "request_headers": header_rows(exchange.record["headers"]),
+        "kind": result.kind if result else None,
+        "profile": result.profile if result else None,
+        **_body_document(exchange),
+        "assumed": list(shape.assumed) if shape else [],
+        "answers": exchange.attempts,
+        "diffs": _diffs(exchange, conversation, catalog),
+        "commands": _commands(exchange, target or Target.parse(_DEFAULT_RECEIVER), rules),
+        "editable": editable_text(exchange.body),
+    }
+
+
+def editable_text(body: bytes) -> str | None:
+    """Return a body as text that an editor keeps as it is; ``None`` if it would not, or is too long for it."""
+    try:
+        text = body.decode() if len(body) <= _MAX_EDITABLE_BYTES else "\0"
+    except UnicodeDecodeError:
+        return None
+    return None if UNSAFE_CHARACTERS.search(text.replace("\n", "").replace("\t", "")) else text
+
+
+def body_lines(tree: Any, body: bytes, notes: Mapping[str, list[dict[str, str]]]) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Return a body as lines, with notes at their places; notes without a place come first."""
+    if tree is None:
+        lines = [{"depth": 0, "text": text, "path": "", "notes": []} for text in text_lines(body)]
+        return {"lines": lines, "notes": [note for at_path in notes.values() for note in at_path]}
+    lines, placed = [], set()
+    for line in json_lines(tree):
+        at_place = notes.get(line.path, []) if line.path else []
+        placed.update([line.path] if at_place else [])
+        lines.append({"depth": line.depth, "text": line.text, "path": one_line(line.path, 200), "notes": at_place})
+    elsewhere = [{**note, "path": one_line(path, 200)} for path in notes if path not in placed for note in notes[path]]
+    return {"lines": lines, "notes": elsewhere}
+
+
+def notes_by_path(result: ValidationResult | None) -> dict[str, list[dict[str, str]]]:
+    """Return what ``validate`` says, by path."""
+    notes: dict[str, list[dict[str, str]]] = {}
+    if result is not None:
+        for level, issues in (("problem", result.problems), ("deviation", result.deviations)):
+            for issue in issues:
+                note = {"level": level, "message": one_line(issue.message, _MAX_NOTE_CHARS)}
+                notes.setdefault(issue.path, []).append(note)
+    return notes
+
+
+def _body_document(exchange: Exchange) -> dict[str, Any]:
+    return body_lines(exchange.tree, exchange.body, notes_by_path(exchange.result))
+
+
+def _diffs(exchange: Exchange, conversation: Conversation, catalog: Catalog) -> dict[str, Any]:
+    """Return the differences to the firing, to the callback before, and to the documented sample."""
+    if not isinstance(exchange.tree, dict) or exchange.subject.state == "message":
+        return {}
+    earlier = [
+        one
+        for one in conversation
+        if one.subject.alarm == exchange.subject.alarm
+        and one.number < exchange.number
+        and one.direction is exchange.direction
+        and one.subject.state != "message"
+    ]
+    firing = next((one for one in earlier if one.subject.state == State.FIRING), None)
+    found = {}
+    if firing is not None:
+        found["firing"] = _comparison(f"#{firing.number}", firing.tree, exchange)
+    if earlier and earlier[-1] is not firing:
+        found["previous"] = _comparison(f"#{earlier[-1].number}", earlier[-1].tree, exchange)
+    shape = next((one for one in catalog if exchange.result and one.id == exchange.result.shape), None)
+    if shape is not None and shape.sample is not None:
+        dimensions = dict(CallbackView(exchange.tree).dimensions)
+        found["sample"] = _lines(
+            Comparison("sample", "body", tuple(differences(dict(shape.sample.dimensions), dimensions)))
+        )
+    return found
+
+
+def _comparison(name: str, tree: Any, exchange: Exchange) -> dict[str, Any]:  # noqa: ANN401 - a JSON tree
+    return _lines(Comparison(name, f"#{exchange.number}", tuple(differences(tree, exchange.tree))))
+
+
+def _lines(comparison: Comparison) -> dict[str, Any]:
+    heading, *lines = comparison_lines(comparison)
+    kinds = [one.kind for one in comparison.differences]
+    rows = [{"kind": kind, "text": line[len("  changed  ") :]} for kind, line in zip(kinds, lines, strict=True)]
+    return {"heading": heading, "rows": rows[:_MAX_DIFFERENCES], "count": len(rows)}
+
+
+def _commands(exchange: Exchange, target: Target, rules: DeliveryRules) -> dict[str, str]:
+    """Return the commands that send or print the callback again, without credentials."""
+    named = NamedBody(f"{exchange.subject.state} #{exchange.number}", exchange.body)
+    is_secret = bool(target.credentials) or str(target) != target.url
+    target = replace(target, path=mask_query_secrets(target.path))
+    commands = {}
+    for name in ("curl", "pytest"):
+        script = b"".join(request_script(name, [named], target, rules)).decode("utf-8", "backslashreplace")
+        commands[name] = script
+    address = '"$TCOP_MOCK_TARGET"' if is_secret else shlex.quote(target.url)
+    encoded = base64.b64encode(exchange.body).decode()
+    commands["send"] = f"{exchange.origin or f'printf %s {encoded} | base64 -d'} | tcop-mock send - --to {address}"
+    if exchange.origin:
+        commands["emit"] = exchange.origin
+    elif exchange.result and exchange.result.shape:
+        state = f" --state {exchange.subject.state}" if exchange.subject.state in set(State) else ""
+        commands["emit"] = f"tcop-mock emit {exchange.result.shape}{state}"
+    return {
+        name: text
+        if len(text) <= _MAX_COMMAND_CHARS
+        else f"# too long ({len(text)} characters): save the body as a file"
+        for name, text in commands.items()
+    }

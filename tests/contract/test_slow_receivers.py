@@ -1,0 +1,153 @@
+"""Checks of slow, dripping, mute and dying receivers end in time, and judge what can be judged."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from run_check import failed_codes
+from timed_receivers import NEVER_S, Timing, check_timed
+
+from tcop_mock.domain.contract import Level
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.reports.reasons import reason_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcop_mock.domain.delivery import OutgoingRequest
+    from tcop_mock.domain.verdict import Verdict
+
+HUNG, DRIPS = Timing(NEVER_S), Timing(0.0, NEVER_S)
+RESET, REFUSED = Timing(failure=Outcome.RESET_BEFORE_ANSWER), Timing(failure=Outcome.REFUSED)
+
+
+def always(timing: Timing) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that does this with each request."""
+    return lambda _request, _number: timing
+
+
+def every(count: int, timing: Timing) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that does this with one request of some."""
+    return lambda _request, number: Timing() if number % count else timing
+
+
+def after(count: int, timing: Timing) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that does this after some requests."""
+    return lambda _request, number: timing if number > count else Timing()
+
+
+def at_number(late: int, timing: Timing) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that does this once."""
+    return lambda _request, number: timing if number == late else Timing()
+
+
+def for_events(timing: Timing) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that does this with events."""
+    return lambda request, _number: timing if b"eventName" in request.body else Timing()
+
+
+def for_broken_bodies(timing: Timing) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that does this with bodies that are no JSON."""
+
+    def receiver(request: OutgoingRequest, _number: int) -> Timing:
+        try:
+            json.loads(request.body)
+        except ValueError:
+            return timing
+        return Timing()
+
+    return receiver
+
+
+def open_codes(verdict: Verdict) -> set[str]:
+    """Return the codes of the clauses without a result that would have one."""
+    return {item.clause.code for item in verdict.results if item.status is ClauseStatus.ERROR}
+
+
+BAD = {
+    "drips-its-head": (always(Timing(20.0)), 11, {"TCM102"}),
+    "drips-its-body": (always(DRIPS), 18, {"TCM102"}),
+    "sends-its-last-byte-late": (always(Timing(0.0, 4.9)), 20, {"TCM103"}),
+    "answers-after-4.9-s": (always(Timing(4.9)), 20, {"TCM103"}),
+    "is-mute-for-every-third": (every(3, HUNG), 15, {"TCM102"}),
+    "is-mute-for-every-tenth": (every(10, HUNG), 15, {"TCM102"}),
+    "is-mute-after-20": (after(20, HUNG), 15, {"TCM102"}),
+    "is-mute-in-the-middle": (after(300, HUNG), 15, {"TCM102"}),
+    "hangs-after-broken-bodies": (after(480, HUNG), 20, {"TCM409"}),
+    "stops-accepting": (after(20, REFUSED), 2, {"TCM101"}),
+    "resets-every-third": (every(3, RESET), 5, {"TCM101"}),
+    "is-late-for-events": (for_events(Timing(4.9)), 15, set()),
+    "is-mute-for-events": (for_events(HUNG), 15, {"TCM102"}),
+    "is-mute-for-broken-bodies": (for_broken_bodies(HUNG), 15, {"TCM401"}),
+}
+"""What they do, how long a check takes at the most, and what they fail at least."""
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_check_of_a_bad_receiver_ends_soon(name: str) -> None:
+    """With the clause that says what is wrong."""
+    timing, limit_s, codes = BAD[name]
+    verdict, took_s, _ = check_timed(timing)
+    assert took_s <= limit_s
+    assert codes <= failed_codes(verdict)
+
+
+def test_what_cannot_be_judged_for_others_is_not_failed() -> None:
+    """A receiver that is mute for events only is judged by the rest; what is open says that it is too slow."""
+    verdict, _, _ = check_timed(for_events(HUNG))
+    must = {item.clause.code for item in verdict.results if item.clause.level is Level.MUST}
+    assert failed_codes(verdict) & must == {"TCM102"}
+    reasons = [reason_text(item) for item in verdict.results if item.status is ClauseStatus.ERROR]
+    assert reasons
+    assert all("TCM102" in reason for reason in reasons)
+    assert verdict.count(ClauseStatus.PASS) > 20
+
+
+@pytest.mark.parametrize("took_s, limit_s, codes", [(0.0, 3, set()), (0.3, 30, set()), (1.0, 60, {"TCM103"})])
+def test_an_honest_slow_receiver_is_judged_whole(took_s: float, limit_s: float, codes: set[str]) -> None:
+    """It serves callbacks side by side, so many are in flight; TCM103 asks for answers within a second."""
+    verdict, duration_s, _ = check_timed(always(Timing(took_s)))
+    assert (failed_codes(verdict), open_codes(verdict)) == (codes, set())
+    assert duration_s <= limit_s
+
+
+@pytest.mark.parametrize("took_s", [0.1, 0.3, 1.0])
+def test_a_receiver_that_serves_one_by_one_fails_what_it_breaks(took_s: float) -> None:
+    """What does not fit into half a minute is open; nothing fails because others were slow."""
+    verdict, duration_s, _ = check_timed(always(Timing(took_s)), workers=1)
+    assert failed_codes(verdict) <= {"TCM103", "TCM515"}
+    assert duration_s <= 30.1
+    assert open_codes(verdict)
+
+
+def test_a_longer_time_judges_it_whole() -> None:
+    """The time limit is the user's."""
+    verdict, _, _ = check_timed(always(Timing(0.1)), workers=1, max_time_s=300.0)
+    assert (failed_codes(verdict), open_codes(verdict)) == ({"TCM515"}, set())
+
+
+def test_a_hiccup_is_no_finding() -> None:
+    """One late answer among hundreds, and a first one that is late, are accidents."""
+    for number in (1, 30):
+        verdict, _, _ = check_timed(at_number(number, Timing(6.0)))
+        assert (failed_codes(verdict), open_codes(verdict)) == (set(), set())
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_jobs_bound_what_is_in_flight(jobs: int) -> None:
+    """Also where answers are late; clauses that send more at once are not run."""
+    verdict, _, receiver = check_timed(every(20, Timing(2.0)), jobs=jobs)
+    assert receiver.most_in_flight <= jobs
+    not_run = [item for item in verdict.results if item.clause.code == "TCM515"]
+    assert [reason_text(item) for item in not_run] == [f"sends 200 requests at once, and --jobs allows {jobs}"]
+
+
+def test_more_jobs_are_more_in_flight() -> None:
+    """For a receiver that is far away."""
+    _, few_s, few = check_timed(always(Timing(0.05)), ["TCM1*"])
+    _, many_s, many = check_timed(always(Timing(0.05)), ["TCM1*"], jobs=12)
+    assert (few.most_in_flight, many.most_in_flight) == (4, 12)
+    assert many_s < few_s / 2
