@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from machine import describe, installed, on, processor_s, require_linux
+from machine import installed, on, processor_s, require_linux
 
 _PEERS = Path(__file__).parent / "peers"
 _URL = re.compile(r"https?://[\d.]+:\d+")
@@ -138,7 +138,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=2.0)
     given = parser.parse_args()
-    print(describe())
     rows: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from machine import describe, installed, on, require_linux
+from machine import installed, on, require_linux
 from peers.load_clients import CONNECTIONS, NEEDED, Measured, body
 
 if TYPE_CHECKING:
@@ -139,7 +139,6 @@ def main() -> None:
     try:
         assert receiver.stdout is not None  # noqa: S101 - it was asked for
         url = receiver.stdout.readline().strip()
-        print(describe())
         with tempfile.TemporaryDirectory() as folder:
             for line in table(rates(url, given.rounds, given.seconds, Path(folder), clients)):
                 print(line, flush=True)

@@ -14,7 +14,7 @@ from machine import describe
 
 _HERE = Path(__file__).parent
 BENCHMARKS: dict[str, tuple[str, ...]] = {
-    "listen": (),
+    "listen": ("--seconds", "1.5"),
     "load": ("--rounds", "2", "--seconds", "1"),
     "generate": (),
     "validate": (),

@@ -115,9 +115,12 @@ class StatsAggregator:
                 f"{total_s:.0f} s, so what was due then began late; the times below count this wait, too"
             )
         if late > _LATE_SHARE * total:
+            is_storm = self._plan.model is LoadModel.SCRIPT
+            advice = "Use a larger --time-scale" if is_storm else "Lower the rate, use --workers"
             return (
                 f"this tool held callbacks back: its machine was too slow or too busy to begin {late} of {total} in "
-                "time; the times below count this wait, too. Lower the rate, or give it more: a core, or --workers"
+                "time; the times below count this wait, too. "
+                f"{advice}, or leave a core to this tool"
             )
         return ""
 
