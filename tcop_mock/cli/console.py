@@ -139,7 +139,7 @@ async def _serve(
     from tcop_mock.console.app import ConsoleApp  # noqa: PLC0415 - an extra
     from tcop_mock.console.contract_check import ContractCheck  # noqa: PLC0415 - an extra
     from tcop_mock.console.conversation import Conversation  # noqa: PLC0415 - an extra
-    from tcop_mock.console.delivery import Courier, TargetSetting  # noqa: PLC0415 - an extra
+    from tcop_mock.console.delivery import CallbackSender, TargetSetting  # noqa: PLC0415 - an extra
     from tcop_mock.console.server import serving  # noqa: PLC0415 - an extra
     from tcop_mock.console.storm import Storm  # noqa: PLC0415 - an extra
 
@@ -156,7 +156,7 @@ async def _serve(
             app = ConsoleApp(
                 session=session,
                 conversation=conversation,
-                courier=Courier(setting, conversation, CallbackValidator(commands.catalog)),
+                sender=CallbackSender(setting, conversation, CallbackValidator(commands.catalog)),
                 check=ContractCheck(setting, conversation, commands.catalog),
                 storm=Storm(setting, conversation, commands),
                 commands=commands,

@@ -291,18 +291,18 @@ class Deliverer:
     ) -> None:
         post = self._rate_limited(port)
         if self.rules.probe is not None and self.service == "webhook":
-            once = self._courier(post, replace(self.rules, attempts=1, accept=Accept.EXACTLY_200))
+            once = self._scheduler(post, replace(self.rules, attempts=1, accept=Accept.EXACTLY_200))
             verification = await once.deliver(replace(requests[0][0], body=self.rules.probe))
             printer.verified(verification)
             if not verification.accepted:
                 return
         for index, its_requests in enumerate(requests):
             times = (item.at_s for item in printer.lifecycles[index])
-            courier = self._courier(post, self.rules)
-            async for number, delivery in courier.deliver_all(list(map(ScheduledRequest, times, its_requests))):
+            scheduler = self._scheduler(post, self.rules)
+            async for number, delivery in scheduler.deliver_all(list(map(ScheduledRequest, times, its_requests))):
                 printer.delivered(index, number, delivery)
 
-    def _courier(self, post: Transport, rules: DeliveryRules) -> DeliveryScheduler:
+    def _scheduler(self, post: Transport, rules: DeliveryRules) -> DeliveryScheduler:
         pause_scale, gap_scale = (1.0, 0.0) if self.time_scale is None else (self.time_scale, self.time_scale)
         return DeliveryScheduler(post, rules, time.perf_counter, asyncio.sleep, pause_scale, gap_scale)
 

@@ -117,7 +117,7 @@ class Session:
         return any(name == self.cookie_name and _equal(value, self.cookie) for name, _, value in pairs)
 
 
-class Gate:
+class AccessMiddleware:
     """ASGI middleware that refuses requests, and adds the security headers to each response."""
 
     def __init__(self, app: ASGIApp, session: Session) -> None:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.profiles import load_profile, load_profiles
-from tcop_mock.console.access import Gate
+from tcop_mock.console.access import AccessMiddleware
 from tcop_mock.console.contract_check import CheckSettings
 from tcop_mock.console.delivery import BusyError
 from tcop_mock.console.detail import body_lines, detail_document, editable_text, notes_by_path
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tcop_mock.console.access import Session
     from tcop_mock.console.contract_check import ContractCheck
     from tcop_mock.console.conversation import Conversation
-    from tcop_mock.console.delivery import Courier
+    from tcop_mock.console.delivery import CallbackSender
     from tcop_mock.console.exchange import Exchange
     from tcop_mock.console.page import Asset
     from tcop_mock.console.ports import CommandLine
@@ -73,7 +73,7 @@ class ConsoleApp:
     Args:
         session: who may use it.
         conversation: the exchanges.
-        courier: delivers callbacks.
+        sender: delivers callbacks.
         check: runs the contract.
         storm: runs scenarios.
         commands: the work of commands.
@@ -84,7 +84,7 @@ class ConsoleApp:
 
     session: Session
     conversation: Conversation
-    courier: Courier
+    sender: CallbackSender
     check: ContractCheck
     storm: Storm
     commands: CommandLine
@@ -96,7 +96,7 @@ class ConsoleApp:
     """Commands that print bodies, by the hash of the body."""
     _streams: int = 0
 
-    def asgi(self) -> Gate:
+    def asgi(self) -> AccessMiddleware:
         """Return the ASGI app."""
         get, post = self._reading, self._changing
         routes = [
@@ -118,18 +118,18 @@ class ConsoleApp:
             post("/api/send", self._send),
             post("/api/exchanges/{number:int}/send", self._send_again),
             post("/api/check", self._start_check),
-            post("/api/check/again", self._see_again),
+            post("/api/check/again", self._resend_finding),
             post("/api/storm", self._start_storm),
             Route("/api/check/stop", self._stop_check, methods=["POST"]),
             Route("/api/storm/stop", self._stop_storm, methods=["POST"]),
         ]
-        return Gate(Starlette(routes=routes), self.session)
+        return AccessMiddleware(Starlette(routes=routes), self.session)
 
     async def close(self) -> None:
         """Stop what is under way, and end the streams."""
         await self.check.stop()
         await self.storm.stop()
-        await self.courier.close()
+        await self.sender.close()
         self.conversation.close()
 
     def _reading(self, path: str, document: Callable[[Request], Any]) -> Route:
@@ -181,7 +181,7 @@ class ConsoleApp:
             self._streams -= 1
 
     def _state(self) -> dict[str, Any]:
-        target = self.courier.setting.target
+        target = self.sender.setting.target
         return {
             "event": self.conversation.last_event,
             "now": self.conversation.now_s(),
@@ -209,7 +209,7 @@ class ConsoleApp:
             self._exchange(request),
             self.conversation,
             self.commands.catalog,
-            self.courier.setting.target,
+            self.sender.setting.target,
             rules,
         )
 
@@ -239,8 +239,8 @@ class ConsoleApp:
         return _file(render_load(name, result), f"storm.{name}")
 
     def _set_target(self, _request: Request, fields: Fields) -> dict[str, Any]:
-        self.courier.setting.set(fields.text("url", limit=_MAX_TARGET_CHARS))
-        document = {"target": str(self.courier.setting.target)}
+        self.sender.setting.set(fields.text("url", limit=_MAX_TARGET_CHARS))
+        document = {"target": str(self.sender.setting.target)}
         self.conversation.publish("target", document)
         return document
 
@@ -273,7 +273,7 @@ class ConsoleApp:
 
     def _inspected(self, body: bytes) -> dict[str, Any]:
         """Return what ``validate`` says of a body, and the body as an editor needs it."""
-        result = self.courier.validator.validate(body)
+        result = self.sender.validator.validate(body)
         tree = tree_of(body)
         notes = notes_by_path(result)
         places = ((one_line(path, _MAX_PATH_CHARS), found) for path, found in notes.items())
@@ -296,7 +296,7 @@ class ConsoleApp:
 
     def _deliver(self, fields: Fields, body: bytes) -> dict[str, Any]:
         attempts = fields.integer("attempts", 0, 0, _MAX_ATTEMPTS)
-        exchange = self.courier.send(
+        exchange = self.sender.send(
             body,
             profile=fields.text("profile", self.profile),
             attempts=attempts or None,
@@ -315,9 +315,9 @@ class ConsoleApp:
         self.check.start(settings)
         return self.check.document()
 
-    def _see_again(self, _request: Request, fields: Fields) -> dict[str, Any]:
+    def _resend_finding(self, _request: Request, fields: Fields) -> dict[str, Any]:
         number = fields.integer("finding", 0, 0, 1_000)
-        return {"sent": self.check.see_again(fields.text("code"), number, self.courier)}
+        return {"sent": self.check.resend_finding(fields.text("code"), number, self.sender)}
 
     async def _stop_check(self, _request: Request) -> Response:
         await self.check.stop()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.console.conversation import Conversation
-    from tcop_mock.console.delivery import Courier, TargetSetting
+    from tcop_mock.console.delivery import CallbackSender, TargetSetting
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.target import Target
     from tcop_mock.domain.verdict import ClauseResult, Finding, RunEvent, Verdict
@@ -108,7 +108,7 @@ class ContractCheck:
             self._headline = "stopped"
             self._end()
 
-    def see_again(self, code: str, number: int, courier: Courier) -> int:
+    def resend_finding(self, code: str, number: int, sender: CallbackSender) -> int:
         """Send the requests of a finding again, and return how many.
 
         Raises:
@@ -126,7 +126,7 @@ class ContractCheck:
             for one in requests
         ]
         rules = replace(load_profile(self._profile).delivery, attempts=1)
-        return len(courier.send_requests(outgoing, rules))
+        return len(sender.send_requests(outgoing, rules))
 
     async def _run(self, target: Target, settings: CheckSettings) -> None:
         try:

@@ -94,7 +94,7 @@ class _Sent:
 
 
 @dataclass(slots=True)
-class Courier:
+class CallbackSender:
     """Delivers callbacks in tasks of their own.
 
     Args:
@@ -204,12 +204,12 @@ class _Watched:
 
     transport: Transport
     exchange: Exchange
-    courier: Courier
+    sender: CallbackSender
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
-        conversation = self.courier.conversation
+        conversation = self.sender.conversation
         started_at_s = conversation.now_s()
         attempt = await self.transport(request, deadline_s=deadline_s, intended_s=intended_s)
         attempt = _without_credentials(attempt, request.credentials)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from console_page import PORT, client_of, new_app, open_page
 
-from tcop_mock.console.access import TOKEN_HEADER, Gate, Session
+from tcop_mock.console.access import TOKEN_HEADER, AccessMiddleware, Session
 
 HOME = f"http://127.0.0.1:{PORT}"
 
@@ -175,7 +175,7 @@ def test_what_is_no_request_is_ignored() -> None:
         async def fail(*_arguments: Any) -> None:
             raise AssertionError
 
-        await Gate(fail, Session(PORT))({"type": "websocket"}, fail, fail)  # type: ignore[arg-type]  # never called
+        await AccessMiddleware(fail, Session(PORT))({"type": "websocket"}, fail, fail)  # type: ignore[arg-type]  # never called
 
     asyncio.run(call())
 

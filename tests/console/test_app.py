@@ -280,13 +280,13 @@ def test_deliveries_are_limited() -> None:
 
     async def play() -> None:
         app = new_app("http://192.0.2.1:9/", limits={})
-        app.courier.tasks = {asyncio.create_task(asyncio.sleep(60)) for _ in range(20)}
+        app.sender.tasks = {asyncio.create_task(asyncio.sleep(60)) for _ in range(20)}
         async with client_of(app) as client:
             response = await Page(app, client).post("/api/send", {"body": "{}"})
         assert response.status_code == 429
         assert "20 deliveries are under way" in response.json()["error"]
         await app.close()
-        assert all(task.cancelled() for task in app.courier.tasks)
+        assert all(task.cancelled() for task in app.sender.tasks)
 
     asyncio.run(play())
 
@@ -296,7 +296,7 @@ def test_the_target_is_typed_and_its_password_never_shown() -> None:
 
     async def play() -> None:
         async with open_page(userinfo="x:y@") as page:
-            receiver = page.app.courier.setting.require()
+            receiver = page.app.sender.setting.require()
             url = f"http://{USERINFO}127.0.0.1:{receiver.port}/hook?key=S3ntinel-key"
             answer = await page.post("/api/target", {"url": url})
             assert answer.json() == {"target": f"http://***@127.0.0.1:{receiver.port}/hook?key=***"}
@@ -328,7 +328,7 @@ def test_without_a_target_nothing_is_sent() -> None:
 def test_an_allowed_host_can_be_typed() -> None:
     """--allow-host and the host of the command line are allowed; no other host of the network is."""
     app = new_app("http://alarms.example/", allowed_hosts=frozenset({"10.0.0.1"}))
-    setting = app.courier.setting
+    setting = app.sender.setting
     for url in ("http://10.0.0.1:81/x", "http://alarms.example:8080/", "http://localhost/"):
         setting.set(url)
         assert str(setting.target) == url

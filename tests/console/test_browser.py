@@ -125,7 +125,7 @@ class Site:
             listening = bind(0)
             self.app.session = Session(listening.getsockname()[1])
             userinfo = f"alarms:{PASSWORD}@"
-            self.app.courier.setting.target = Target.parse(receiver.url.replace("://", f"://{userinfo}") + "/hook")
+            self.app.sender.setting.target = Target.parse(receiver.url.replace("://", f"://{userinfo}") + "/hook")
             async with serving(self.app.asgi(), listening):
                 self._started.set_result(None)
                 await self._stop.wait()
@@ -302,7 +302,7 @@ def _fill(app: ConsoleApp, count: int, first: int = 0) -> None:
     generator = Generator(1)
     shape = app.commands.catalog.get("cvm/basic-monitoring")
     body = generator.callback(generator.alarm(shape, serial_for_policy(1)), State.FIRING).to_bytes()
-    result = app.courier.validator.validate(body)
+    result = app.sender.validator.validate(body)
     name = json.loads(body)["alarmObjInfo"]["dimensions"]["objId"].encode()
     for number in range(first, first + count):
         record = Record(

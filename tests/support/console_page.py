@@ -19,7 +19,7 @@ from tcop_mock.console.access import TOKEN_HEADER, Session
 from tcop_mock.console.app import ConsoleApp
 from tcop_mock.console.contract_check import ContractCheck
 from tcop_mock.console.conversation import Conversation
-from tcop_mock.console.delivery import Courier, TargetSetting
+from tcop_mock.console.delivery import CallbackSender, TargetSetting
 from tcop_mock.console.storm import Storm
 from tcop_mock.domain.target import Target
 from tcop_mock.server.http_server import HttpServer
@@ -78,7 +78,7 @@ class Page:
 
     async def ended(self) -> None:
         """Wait until no delivery is under way."""
-        await asyncio.gather(*self.app.courier.tasks)
+        await asyncio.gather(*self.app.sender.tasks)
 
 
 def new_app(target: str = "", **options: Any) -> ConsoleApp:
@@ -89,7 +89,7 @@ def new_app(target: str = "", **options: Any) -> ConsoleApp:
     return ConsoleApp(
         session=Session(PORT),
         conversation=conversation,
-        courier=Courier(setting, conversation, _validator, no_sleep),
+        sender=CallbackSender(setting, conversation, _validator, no_sleep),
         check=ContractCheck(setting, conversation, _catalog),
         storm=Storm(setting, conversation, commands),
         commands=commands,

@@ -51,9 +51,9 @@ class World:
         rules = DeliveryRules(attempts, 5.0, Accept.ANY_2XX, 65_536, RETRIED, pauses_s, ())
 
         async def all_of_them(clock: Callable[[], float]) -> list[Delivery]:
-            courier = DeliveryScheduler(self.port(clock), rules, clock, asyncio.sleep, pause_scale, gap_scale)
+            scheduler = DeliveryScheduler(self.port(clock), rules, clock, asyncio.sleep, pause_scale, gap_scale)
             sent = [ScheduledRequest(at_s, OutgoingRequest(body)) for at_s, body in notifications]
-            ended = [one async for one in courier.deliver_all(sent)]
+            ended = [one async for one in scheduler.deliver_all(sent)]
             self.over_s = clock()
             return [one.delivery for one in sorted(ended)]
 
@@ -220,8 +220,8 @@ def test_who_stops_listening_cancels_what_is_under_way() -> None:
     rules = DeliveryRules(1, 5.0, Accept.ANY_2XX, 65_536, RETRIED, (), ())
 
     async def first_only(clock: Callable[[], float]) -> int:
-        courier = DeliveryScheduler(world.port(clock), rules, clock, asyncio.sleep)
-        ended = courier.deliver_all(
+        scheduler = DeliveryScheduler(world.port(clock), rules, clock, asyncio.sleep)
+        ended = scheduler.deliver_all(
             [ScheduledRequest(0, OutgoingRequest(b"slow")), ScheduledRequest(0, OutgoingRequest(b"fast"))]
         )
         first = await anext(ended)
