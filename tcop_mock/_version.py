@@ -1,3 +1,3 @@
-"""The version, where everything that tells it can reach it."""
+"""The version, for all modules that print it."""
 
 __version__ = "0.2.0"

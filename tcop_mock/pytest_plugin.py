@@ -198,7 +198,7 @@ def tcop_contract(
     tcop_catalogue: Catalog,
     tcop_observer: Any,  # noqa: ANN401 - whatever a user's own gives
 ) -> Contract:
-    """The contract: ``tcop_contract.check()`` judges ``tcop_target`` by it, with a result for each clause."""
+    """The contract: ``tcop_contract.check()`` checks ``tcop_target``, with a result for each clause."""
     from tcop_mock.testing.contract import Contract
 
     return Contract(request, _tcop_target_under_test, tcop_catalogue, tcop_observer)

@@ -47,7 +47,7 @@ _MAX_TEXT_CHARS = 100_000
 
 
 class TemplateBody(NamedTuple):
-    """What the body of a template tells."""
+    """What the body of a template contains."""
 
     found: tuple[tuple[str, str], ...]
     """Facts with their values: ``object``, ``policy``, ``status`` ..."""
@@ -59,7 +59,7 @@ class TemplateBody(NamedTuple):
 
 
 def find_template_body(body: Any) -> TemplateBody | None:  # noqa: ANN401 - any JSON value, or bytes that are not JSON
-    """Return what the body of a template tells; ``None`` if nothing shows that it is one.
+    """Return what the body of a template contains; ``None`` if nothing shows that it is one.
 
     Args:
         body: a JSON value, or the bytes of a text.

@@ -77,7 +77,7 @@ class ValidationResult(NamedTuple):
     form: Form | None = None
     """The form that it is compared with."""
     found: tuple[tuple[str, str], ...] = ()
-    """What the body of a template tells: names and values."""
+    """What the body of a template contains: names and values."""
 
     @property
     def is_valid(self) -> bool:

@@ -131,7 +131,7 @@ def run_locust(run: LocustRun) -> int:
     with subprocess.Popen(run.command(port), env=environ) as process:  # noqa: S603 - it is Locust, with our file
         try:
             code = process.wait()
-        except KeyboardInterrupt:  # Locust hears Ctrl-C, too, and reports; it does not hear our SIGTERM
+        except KeyboardInterrupt:  # Locust handles Ctrl-C, too, and reports; it does not handle our SIGTERM
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_LOCUST_END_S)
             process.terminate()

@@ -1,4 +1,4 @@
-"""The receiver of ``check --run``: its address, its process, and what is told of it."""
+"""The receiver of ``check --run``: its address, its process, and what is printed about it."""
 
 from __future__ import annotations
 

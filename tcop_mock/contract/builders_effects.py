@@ -114,7 +114,7 @@ class ScenarioAlarm:
 
     @property
     def identity(self) -> str:
-        """The body of its firing callback without session, times and values: what tells it from other alarms."""
+        """The body of its firing callback without session, times and values: what other alarms do not have."""
         return json.dumps(_without_keys(self.callback("fires").to_dict()), sort_keys=True)
 
 

@@ -130,7 +130,7 @@ _STATES = {"1": State.FIRING, "0": State.RESOLVED}
 
 
 def state_of(tree: Mapping[str, Any]) -> State | None:
-    """Return the state that ``alarmStatus`` tells, as a string or a number; ``None`` for any other value."""
+    """Return the state in ``alarmStatus``, as a string or a number; ``None`` for any other value."""
     return _STATES.get(str(tree.get("alarmStatus")))
 
 

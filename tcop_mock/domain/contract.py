@@ -76,7 +76,7 @@ class Prerequisite(StrEnum):
     VISIBLE_INCIDENT = "visible-incident"
     """The observer shows an open incident of a firing alarm."""
     CAUGHT_CALL = "caught-call"
-    """The receiver has called a host that is caught, where nobody was told that it does."""
+    """The receiver has called a host that is caught."""
     FORWARDING = "forwarding"
     """The receiver has forwarded anything at all."""
     TIME = "time"

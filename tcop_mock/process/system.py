@@ -1,4 +1,4 @@
-"""What Linux tells about processes (proc(5)); other systems tell nothing here."""
+"""Facts about processes that Linux shows (proc(5)); other systems show none here."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _size(folder: Path) -> ProcessSize | None:
 
 
 def shows_processes(proc: Path = _PROC) -> bool:
-    """Return whether the system tells anything about processes."""
+    """Return whether the system shows anything about processes."""
     return (proc / str(os.getpid()) / "environ").exists()
 
 

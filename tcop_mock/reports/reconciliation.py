@@ -55,7 +55,7 @@ def _differences_document(differences: Differences) -> dict[str, Any]:
     return {
         "notifications": differences.notifications,
         "objects": differences.objects,
-        "told": [
+        "examples": [
             {
                 "object": object_id,
                 "notifications": [

@@ -1,4 +1,4 @@
-"""``tcop_contract``: judge the receiver under test by the contract, with a result of pytest's own for each clause."""
+"""``tcop_contract``: check the receiver under test, with a pytest result for each clause."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ class Contract:
                 one.code: skip.reason for skip in settings.skips for one in select_clauses(all_clauses, [skip.glob])
             }
         if not clauses:
-            usage_error(f"{node.nodeid}: --tcop-skip leaves no clause to judge")
+            usage_error(f"{node.nodeid}: --tcop-skip leaves no clause to check")
         skipped = {code: f"left out by the test: {reason}" for code, reason in reasons.items()}
         receiver = started_receiver(self._target.target)
         check = CheckPlan(

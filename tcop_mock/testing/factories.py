@@ -133,7 +133,7 @@ class AlarmFactory:
             metric: metric by name; drawn where it is not given.
             event: event by name; drawn where it is not given.
             threshold: ``False`` for an alarm without a threshold.
-            notify: whether and how often it is told again; drawn where it is not given.
+            notify: whether and how often its notification is repeated; drawn if it is not given.
             lang: ``en`` or ``zh``, of names and other human text.
             form: ``documented``, ``observed``, ``eventbridge`` or ``cloudevents``; the mark's where it is not given.
 
@@ -180,7 +180,7 @@ class LifecycleFactory:
             metric: metric by name.
             event: event by name.
             threshold: whether it has a threshold.
-            notify: whether and how often it is told again.
+            notify: whether and how often its notification is repeated.
             lang: of human text.
             form: of the bodies.
 
@@ -215,7 +215,7 @@ _ARGUMENT = "tcop_callback"
 
 
 class ShapesError(pytest.Collector.CollectError):
-    """Shapes that are not there: told in one line when the test's module is collected."""
+    """Unknown shapes: one line reports them when the test's module is collected."""
 
 
 def parametrize(

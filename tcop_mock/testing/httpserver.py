@@ -121,7 +121,7 @@ _STUB_RESPONSE_KEY = "tcop_mock.answered"
 
 
 class FaultyTestServer(HTTPServer):
-    """Answers as it is told where no expectation of the test's own does.
+    """Answers each request for which the test itself has no expectation.
 
     Args:
         next_fault: returns what goes wrong with the next request.
@@ -152,7 +152,7 @@ class FaultyTestServer(HTTPServer):
         """Stop, when what is being answered has been; delays are cut short.
 
         Raises:
-            Exception: what was raised while answering, if nobody has been told; several as a group.
+            Exception: what was raised while answering, if the test did not see it; several as a group.
         """
         self._stopping.set()
         with self._idle:
@@ -181,7 +181,7 @@ class FaultyTestServer(HTTPServer):
                 self._idle.notify_all()
 
     def respond_nohandler(self, request: Request, extra_message: str = "") -> Response:  # noqa: ARG002 - its signature
-        """Answer as we are told: the test itself expects no such request."""
+        """Answer a request that the test itself does not expect."""
         try:
             stub_response = self._respond(self._capture(request))
         except AssertionError as problem:

@@ -1,4 +1,4 @@
-"""What all contract tests of a run have found, told once: reports, and a few lines at the end.
+"""Findings of all contract tests of a run: reports, and a few lines at the end.
 
 With pytest-xdist the workers hand over to the process that started them, so there is one report of all.
 """
@@ -107,7 +107,7 @@ def merge_verdicts(verdicts: list[Verdict], seed: int) -> Verdict:
 
     Args:
         verdicts: in an order that does not depend on who was first.
-        seed: of the run; each finding tells the one that it was found with.
+        seed: of the run; each finding shows the one that it was found with.
     """
     if len(verdicts) == 1:
         return verdicts[0]

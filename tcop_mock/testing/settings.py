@@ -118,7 +118,7 @@ def _read(name: str) -> str:
 
 
 def baseline_filter(config: pytest.Config) -> BaselineFilter | None:
-    """Return what tells known findings from new ones, as of today (UTC), where there is a baseline.
+    """Return what separates known findings from new ones, as of today (UTC), if there is a baseline.
 
     Raises:
         UsageError: it cannot be read, or is none.
@@ -148,7 +148,7 @@ def require_options(config: pytest.Config) -> None:
         if globs or skips:
             chosen = select_clauses(load_clauses(), [given.value for given in globs], [given.value for given in skips])
             if not chosen:
-                raise UsageError(f"{skips[0].where} leaves no clause to judge")
+                raise UsageError(f"{skips[0].where} leaves no clause to check")
         baseline_filter(config)
         if get_list_option(config, "report"):
             report_collector(config)

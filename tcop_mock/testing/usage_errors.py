@@ -1,4 +1,4 @@
-"""Mistakes of whoever writes the tests, told in one line."""
+"""Errors in the use of the plugin, reported in one line."""
 
 from __future__ import annotations
 

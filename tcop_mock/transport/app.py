@@ -1,4 +1,4 @@
-"""Loads an app by its name, ``module:app``, tells which kind it is, and opens a transport to it."""
+"""Loads an app by its name, ``module:app``, finds out its kind, and opens a transport to it."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ DRIFT: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("change, found", DRIFT.values(), ids=DRIFT)
-def test_drift_is_told_once(change: dict[str, Any], found: set[tuple[str, str]]) -> None:
+def test_drift_is_reported_once(change: dict[str, Any], found: set[tuple[str, str]]) -> None:
     """What callbacks have and their entry has not."""
     bodies = bodies_of(CVM, 2)
     for body in bodies:
@@ -315,7 +315,7 @@ def test_the_type_of_a_draft_is_that_of_the_captures() -> None:
     assert drift(group, entry) == [("dimensions.lane", "is a string, which the entry has not")]
 
 
-def test_drift_of_nested_keys_is_told_by_their_type() -> None:
+def test_drift_of_nested_keys_is_reported_by_their_type() -> None:
     """An object that became a text."""
     shape = CATALOG.get("cvm/events")
     [body] = bodies_of(shape, 1)

@@ -239,7 +239,7 @@ def old_body() -> Any:
     return generator.callback(alarm, State.FIRING).to_dict()
 
 
-def test_an_old_body_is_told_to_be_one() -> None:
+def test_an_old_body_is_reported_to_be_one() -> None:
     """It has no deviation from its own generation; from another one, each missing key has one line."""
     result = FINDER.validate_tree(old_body())
     assert (result.profile, result.form, result.deviations) == ("2019-ack", Form.DOCUMENTED, ())

@@ -78,8 +78,8 @@ def test_one_body_many_bodies_and_the_callback_are_the_same_bytes(  # noqa: PLR0
     bodies = BodyRenderer(
         generator, shape, moment, options=AlarmOptions(has_threshold=threshold, required_state=moment.state)
     )
-    told = callback.alarm.first_occurred_at + timedelta(seconds=callback.duration_s)
-    assert alarm.first_occurred_at + timedelta(seconds=bodies.sent_at_s(serial)) == told
+    reported = callback.alarm.first_occurred_at + timedelta(seconds=callback.duration_s)
+    assert alarm.first_occurred_at + timedelta(seconds=bodies.sent_at_s(serial)) == reported
     assert bodies.body(serial) == expected
     first = max(0, serial - 2)
     assert bodies.bodies(first, 4)[serial - first] == expected

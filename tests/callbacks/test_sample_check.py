@@ -83,8 +83,8 @@ def test_an_account_as_number_is_matched_as_number() -> None:
 def test_a_placeholder_matches_any_string() -> None:
     """An xxx of the page matches any string, but only if the sample declares placeholders."""
     shape = CATALOG.get("vpc/vpn-tunnel")
-    told = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "5642", "objName": "to the office(vpnx-lr6cpqp6)"}
-    hidden = told | {"objId": "xxx"}
+    reported = {"vpnconnid": "vpnx-lr6cpqp6", "objId": "5642", "objName": "to the office(vpnx-lr6cpqp6)"}
+    hidden = reported | {"objId": "xxx"}
     assert sample_matches(shape, hidden, placeholder=True)
     assert not sample_matches(shape, hidden)
 

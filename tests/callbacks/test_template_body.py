@@ -92,7 +92,7 @@ def test_another_body_is_not_taken_for_one(body: Any) -> None:
     assert not (FINDER.validate(body) if isinstance(body, bytes) else FINDER.validate_tree(body)).is_valid
 
 
-def test_variables_that_were_not_replaced_are_told() -> None:
+def test_variables_that_were_not_replaced_are_reported() -> None:
     """A template that was posted as it is."""
     result = FINDER.validate_tree({"text": "{{.content}} of {{ policy_name }} {{.other}}"})
     assert result.kind == "template"

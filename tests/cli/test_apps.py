@@ -101,7 +101,7 @@ async def sick(scope, receive, send):
 
 @pytest.mark.parametrize("verb", ["check", "send"])
 @pytest.mark.parametrize(
-    "attribute, told",
+    "attribute, reported",
     [
         ("create_app", "is a callable without arguments, perhaps a factory of the app; write {}:create_app()"),
         ("asgi2", "is an ASGI 2 app"),
@@ -111,7 +111,9 @@ async def sick(scope, receive, send):
         ("sick", "the app did not start up: KeyError: 'DSN'"),
     ],
 )
-def test_what_is_no_app_is_no_finding(tcop: RunCommand, in_folder: Path, verb: str, attribute: str, told: str) -> None:
+def test_what_is_no_app_is_no_finding(
+    tcop: RunCommand, in_folder: Path, verb: str, attribute: str, reported: str
+) -> None:
     """One line with the likely cause; an app that does not start shows the last line of its traceback."""
     name = f"noapps_{in_folder.name.replace('-', '_')}"
     (in_folder / f"{name}.py").write_text(NO_APPS, encoding="utf-8")
@@ -119,26 +121,28 @@ def test_what_is_no_app_is_no_finding(tcop: RunCommand, in_folder: Path, verb: s
     call = (verb, target) if verb == "check" else (verb, "cvm/basic-monitoring", "--to", target)
     done = tcop(*call)
     assert done.exit_code == (3 if attribute == "sick" else 2)
-    assert told.format(name) in done.stderr.splitlines()[-1]
+    assert reported.format(name) in done.stderr.splitlines()[-1]
     assert "^^^^" not in done.stderr
     if attribute == "sick":
         assert "^^^^" in tcop(*call, "--debug").stderr
 
 
 @pytest.mark.parametrize(
-    "source, told",
+    "source, reported",
     [
         ("import sys\nsys.exit(3)\n", "it ends the process when it is imported"),
         ("def load():\n    return {}['DSN']\n\napp = load()\n", "KeyError: 'DSN' (load, line 2 of "),
     ],
 )
-def test_a_module_that_cannot_be_imported_says_where(tcop: RunCommand, in_folder: Path, source: str, told: str) -> None:
+def test_a_module_that_cannot_be_imported_says_where(
+    tcop: RunCommand, in_folder: Path, source: str, reported: str
+) -> None:
     """The last line of the traceback, with its place."""
     name = f"sick_{in_folder.name.replace('-', '_')}"
     (in_folder / f"{name}.py").write_text(source, encoding="utf-8")
     done = tcop("check", f"{name}:app")
     assert done.exit_code == 2
-    assert told in done.error_message
+    assert reported in done.error_message
 
 
 def test_a_clause_that_needs_threads_says_so(tcop: RunCommand, module: str) -> None:

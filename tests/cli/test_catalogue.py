@@ -72,7 +72,7 @@ def test_list_takes_a_glob(tcop: RunCommand) -> None:
 
 
 def test_list_json_is_the_documented_document(tcop: RunCommand) -> None:
-    """With --json one versioned document says of each shape what design and schema fix, and nothing else is told."""
+    """With --json one versioned document says of each shape what design and schema fix, and nothing else is shown."""
     done = tcop("list", "--json")
     assert list(done.document) == ["version", "shapes"]
     assert done.document["version"] == 1
@@ -89,7 +89,7 @@ def test_list_marks_what_no_page_prints(tcop: RunCommand, own: str) -> None:
 
 
 def test_show_prints_what_is_known_of_a_shape(tcop: RunCommand) -> None:
-    """The page of a shape is standard output, the seed of its example is told on standard error."""
+    """The page of a shape is standard output, the seed of its example is reported on standard error."""
     done = tcop("show", CVM.id, "--seed", "7")
     assert done.stdout.splitlines() == list(shape_lines(CVM, tcop("emit", CVM.id, "--seed", "7").bodies[0]))
     assert (done.exit_code, done.stderr) == (0, "seed 7\n")
@@ -103,7 +103,7 @@ def test_show_json_is_one_document(tcop: RunCommand) -> None:
 
 
 def test_show_says_what_is_assumed(tcop: RunCommand, own: str) -> None:
-    """What no source prints, and a metric without a threshold, are told as such."""
+    """What no source prints, and a metric without a threshold, are reported as such."""
     done = tcop("show", "acme/queue", "--catalog", own)
     assert "assumed: not in any source\n  namespace\n" in done.stdout
     assert "no threshold" in done.stdout
@@ -139,7 +139,9 @@ BROKEN = {
 
 @pytest.mark.parametrize("content, problem", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("command", ["list", "show x", "emit x", "send x --to h", "check h", "demo"])
-def test_an_invalid_entry_is_told(tcop: RunCommand, tmp_path: Path, command: str, content: bytes, problem: str) -> None:
+def test_an_invalid_entry_is_reported(
+    tcop: RunCommand, tmp_path: Path, command: str, content: bytes, problem: str
+) -> None:
     """A catalogue entry that does not keep the format ends every command: file, key and problem in one line, code 2."""
     (tmp_path / "x.toml").write_bytes(content)
     done = tcop(*command.split(), "--catalog", str(tmp_path))
@@ -151,7 +153,7 @@ def test_an_invalid_entry_is_told(tcop: RunCommand, tmp_path: Path, command: str
     "folder, problem", [("nosuch", "does not exist"), ("file", "is a file"), ("empty", "no entry")]
 )
 def test_a_catalogue_must_be_a_folder_of_entries(tcop: RunCommand, tmp_path: Path, folder: str, problem: str) -> None:
-    """A folder that is not there, that is a file, or that holds no entry is told and nothing is listed."""
+    """A folder that is not there, that is a file, or that holds no entry is reported and nothing is listed."""
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     done = tcop("list", "--catalog", str(tmp_path / folder))
@@ -160,7 +162,7 @@ def test_a_catalogue_must_be_a_folder_of_entries(tcop: RunCommand, tmp_path: Pat
     assert done.exit_code == 2
 
 
-def test_a_folder_that_cannot_be_read_is_told(tcop: RunCommand, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_reported(tcop: RunCommand, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without permission to read it ends the command, and the line names it."""
 
     def forbidden(folder: Path) -> Iterator[Path]:
@@ -174,7 +176,7 @@ def test_a_folder_that_cannot_be_read_is_told(tcop: RunCommand, own: str, monkey
     assert (done.exit_code, done.error_message) == (2, f"--catalog: {own!r} cannot be read: Permission denied")
 
 
-def test_an_entry_that_cannot_be_read_is_told(tcop: RunCommand, own: str) -> None:
+def test_an_entry_that_cannot_be_read_is_reported(tcop: RunCommand, own: str) -> None:
     """An entry that cannot be read (here: a link to nowhere) ends the command, and the line names it."""
     link = Path(own) / "link.toml"
     link.symlink_to("nowhere")

@@ -66,7 +66,7 @@ def failed(done: CommandResult) -> set[str]:
 
 @pytest.mark.proof
 def test_an_honest_receiver_keeps_the_contract(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """A receiver without credentials passes every clause that can be run, is told so in the end, and the code is 0."""
+    """A receiver without credentials passes every clause that can be run, is reported in the end, and the code is 0."""
     done = tcop("check", opened(SERVERS["answers-200"]), "--verbose", *SEED)
     passed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("PASS ")]
     assert sorted(passed) == OPEN_CODES
@@ -143,10 +143,10 @@ def test_findings_of_a_guarded_receiver_hide_its_password(
     url = opened(MUTANTS["TCM205-echoes-the-password"])
     files = [tmp_path / kind for kind in format_names()]
     done = tcop("check", url, *SEED, *(f"--report={file.name}={file}" for file in files))
-    told = [done.stdout, done.stderr, *(file.read_text(encoding="utf-8") for file in files)]
+    reported = [done.stdout, done.stderr, *(file.read_text(encoding="utf-8") for file in files)]
     assert done.exit_code == 1
-    assert all("TCM205" in text for text in (told[0], *told[2:]))
-    assert [secret for text in told for secret in SECRETS if secret in text] == []
+    assert all("TCM205" in text for text in (reported[0], *reported[2:]))
+    assert [secret for text in reported for secret in SECRETS if secret in text] == []
 
 
 def test_a_body_that_does_not_end_is_late(
@@ -211,7 +211,7 @@ def test_clauses_and_skip_choose_by_glob(tcop: RunCommand, *, options: list[str]
 def test_notices_of_a_template_are_judged(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
-    """--template is for the profile of such notices, and a file that is no template is told with its line."""
+    """--template is for the profile of such notices, and a file that is no template is reported with its line."""
     file, chosen = tmp_path / "own.txt", ("--clauses", "TCM316,TCM401", "--json")
     file.write_text('{"what": "{{.content}}"}', encoding="utf-8")
     url = opened(SERVERS["answers-200"])
@@ -233,8 +233,8 @@ def test_notices_of_a_template_are_judged(
 def test_list_says_what_a_clause_needs(tcop: RunCommand) -> None:
     """Credentials, somebody who sees what the receiver does, or nothing."""
     lines = tcop("check", "--list").stdout.splitlines()
-    told = {line.split()[0]: line.partition("  needs ")[2] for line in lines}
-    assert told == {clause.code: ", ".join(sorted(clause.prerequisites)) for clause in CLAUSES}
+    reported = {line.split()[0]: line.partition("  needs ")[2] for line in lines}
+    assert reported == {clause.code: ", ".join(sorted(clause.prerequisites)) for clause in CLAUSES}
 
 
 def test_chosen_clauses_are_the_only_ones_run(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
@@ -264,8 +264,8 @@ def test_the_seed_repeats_a_run(tcop: RunCommand, opened: Callable[[ReceiverFact
     assert other["seed"] != 7
 
 
-def test_quiet_tells_no_progress(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """With --quiet the run is told when it has ended: no head line, the findings and the verdict."""
+def test_quiet_reports_no_progress(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
+    """With --quiet the run is reported when it has ended: no head line, the findings and the verdict."""
     url = opened(ACKNOWLEDGES_GET)
     loud, quiet = (tcop("check", url, "--clauses", f"{SHOULD},TCM104", *flags, *SEED) for flags in ((), ("-q",)))
     assert "checks" in loud.stdout.splitlines()[0]
@@ -274,7 +274,7 @@ def test_quiet_tells_no_progress(tcop: RunCommand, opened: Callable[[ReceiverFac
     assert "2 clauses: 1 passed, 1 failed" in quiet.stdout
 
 
-def test_verbose_tells_all(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:
+def test_verbose_reports_all(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:
     """With -v standard output has what the text report has, which is the same with and without -v.
 
     Without -v there is no evidence, and a command shows it.
@@ -293,7 +293,7 @@ def test_verbose_tells_all(tcop: RunCommand, opened: Callable[[ReceiverFactory],
 
 
 def test_reports_are_written(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path) -> None:
-    """Each --report writes a file: the JSON document, JUnit, the text as it is told, and every other kind."""
+    """Each --report writes a file: the JSON document, JUnit, the text as it is reported, and every other kind."""
     files = {kind: tmp_path / f"report.{kind}" for kind in format_names()}
     options = [f"--report={kind}={file}" for kind, file in files.items()]
     done = tcop("check", opened(ACKNOWLEDGES_GET), "--clauses", f"{SHOULD},TCM104", "--json", *options, *SEED)
@@ -331,7 +331,7 @@ def test_a_target_that_takes_nothing_cannot_be_judged(
 
 
 def test_wrong_credentials_cannot_be_judged(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """Credentials that the receiver does not take are told as such, without them, and the code is 3."""
+    """Credentials that the receiver does not take are reported as such, without them, and the code is 3."""
     url = opened(server_factory(lambda: with_basic_auth(correct_receiver, CREDENTIALS))).replace(
         "://", "://alice:s3cr3t@"
     )
@@ -454,7 +454,7 @@ def test_a_wrong_call_is_refused(
     assert done.exit_code == 2
 
 
-def test_a_report_that_cannot_be_written_is_told_first(
+def test_a_report_that_cannot_be_written_is_reported_first(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
 ) -> None:
     """A report into a folder that is not there is refused before anything is sent."""

@@ -49,7 +49,7 @@ def write(home: Path) -> Write:
     return write_file
 
 
-def told(tcop: RunCommand, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
+def reported(tcop: RunCommand, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return every row of ``config --json`` by verb and key."""
     done = tcop("config", "--json", *arguments)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -61,24 +61,27 @@ def test_flag_beats_variable_beats_verb_beats_file(
 ) -> None:
     """A flag beats a variable, that the table of a verb, that what stands above the tables, that the default."""
     file = write("seed = 1\n")
-    assert told(tcop)["emit", "seed"]["where"] == f"{file}: seed"
+    assert reported(tcop)["emit", "seed"]["where"] == f"{file}: seed"
     write("seed = 1\n[emit]\nseed = 2\n")
     of_all, of_verb, of_file = tcop("emit", CDN, "--seed", "1"), tcop("emit", CDN, "--seed", "2"), tcop("emit", CDN)
-    assert (told(tcop)["emit", "seed"]["where"], told(tcop)["show", "seed"]["value"]) == (f"{file}: emit.seed", "1")
+    assert (reported(tcop)["emit", "seed"]["where"], reported(tcop)["show", "seed"]["value"]) == (
+        f"{file}: emit.seed",
+        "1",
+    )
     monkeypatch.setenv("TCOP_MOCK_SEED", "3")
     of_variable, of_flag = tcop("emit", CDN), tcop("emit", CDN, "--seed", "1")
     assert of_file.stdout == of_verb.stdout != of_all.stdout == of_flag.stdout
     assert of_variable.stderr == "seed 3\n"
-    row = told(tcop)["emit", "seed"]
+    row = reported(tcop)["emit", "seed"]
     assert (row["value"], row["source"], row["where"]) == ("3", "environment", "TCOP_MOCK_SEED")
-    row = told(tcop, "--quiet")["emit", "quiet"]
+    row = reported(tcop, "--quiet")["emit", "quiet"]
     assert (row["value"], row["source"], row["where"]) == (True, "flag", "--quiet")
 
 
 def test_the_table_of_pyproject(tcop: RunCommand, write: Write) -> None:
     """[tool.tcop-mock] counts where its folder has no tcop-mock.toml; a table of somebody else's changes nothing."""
     shared = write('[tool.tcop-mock]\nprofile = "2025"\n[tool.tcop-mock.emit]\npretty = true\n', "pyproject.toml")
-    row = told(tcop)["emit", "pretty"]
+    row = reported(tcop)["emit", "pretty"]
     assert (row["value"], row["where"]) == (True, f"{shared}: tool.tcop-mock.emit.pretty")
     assert tcop("emit", CDN).stdout.startswith("{\n")
     own = write("")
@@ -102,11 +105,11 @@ def test_the_nearest_file_counts(tcop: RunCommand, write: Write, home: Path, mon
     far = write("seed = 1\n")
     near = write("seed = 2\n", "service/tcop-mock.toml")
     monkeypatch.chdir(near.parent)
-    assert told(tcop)["show", "seed"]["value"] == "2"
+    assert reported(tcop)["show", "seed"]["value"] == "2"
     near.unlink()
-    assert told(tcop)["show", "seed"]["where"] == f"{far}: seed"
+    assert reported(tcop)["show", "seed"]["where"] == f"{far}: seed"
     monkeypatch.setenv("TCOP_MOCK_CONFIG", str(write("[tool.tcop-mock]\nseed = 5\n", "pyproject.toml")))
-    assert told(tcop)["show", "seed"]["value"] == "5"
+    assert reported(tcop)["show", "seed"]["value"] == "5"
     monkeypatch.setenv("TCOP_MOCK_CONFIG", str(home / "none.toml"))
     assert tcop("list").error_message == f"{home / 'none.toml'}: cannot be read: No such file or directory"
 
@@ -122,11 +125,11 @@ def test_paths_are_seen_from_the_file(
         'unset = ["alarmObjInfo.uin"]\n'
     )
     (home / "own").mkdir()
-    here = told(tcop)
+    here = reported(tcop)
     assert here["check", "target"]["value"] == "@target"
     (home / "deep").mkdir()
     monkeypatch.chdir(home / "deep")
-    there = {at: row["value"] for at, row in told(tcop).items()}
+    there = {at: row["value"] for at, row in reported(tcop).items()}
     assert there["check", "target"] == there["send", "to"] == f"@{home}/target"
     assert there["list", "catalog"] == [f"{home}/own"]
     assert there["check", "report"] == [f"junit={home}/r.xml", "json=/r.json", "text"]
@@ -207,7 +210,7 @@ def test_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TCOP_MOCK_CLAUSES", "TCM301\nTCM302\n")
     monkeypatch.setenv("TCOP_MOCK_QUIET", "true")
     assert tcop("check", "--list").stdout.count("\n") == 2
-    assert told(tcop)["check", "clauses"]["value"] == ["TCM301", "TCM302"]
+    assert reported(tcop)["check", "clauses"]["value"] == ["TCM301", "TCM302"]
     monkeypatch.setenv("TCOP_MOCK_QUIET", "0")
     monkeypatch.setenv("TCOP_MOCK_FAIL_NO", "must")
     monkeypatch.setenv("TCOP_MOCK_ZZZ", "x")
@@ -221,11 +224,11 @@ def test_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_kubernetes_sets_no_port(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """The address that a cluster puts into TCOP_MOCK_PORT beside a service of our name is nobody's port."""
     monkeypatch.setenv("TCOP_MOCK_PORT", "tcp://10.0.0.1:8080")
-    assert told(tcop)["listen", "port"]["source"] == "default"
+    assert reported(tcop)["listen", "port"]["source"] == "default"
 
 
 def test_every_command_names_unknown_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was meant is told, and no value is; other variables with our prefix are not ours to name."""
+    """What was meant is reported, and no value is; other variables with our prefix are not ours to name."""
     monkeypatch.setenv("TCOP_MOCK_PROFIL", "s3cret")
     monkeypatch.setenv("TCOP_MOCK_FAILON", "s3cret")
     for name in ("PORT", "PORT_80_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT_HTTP", "LOAD_SEED", "TOKEN", "COMPLETE"):
@@ -241,7 +244,7 @@ def test_every_command_names_unknown_variables(tcop: RunCommand, monkeypatch: py
 def test_the_target_of_the_environment(tcop: RunCommand, closed_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """TCOP_MOCK_TARGET is the receiver of all verbs that have one, and never the kind of end."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", closed_url)
-    rows = told(tcop)
+    rows = reported(tcop)
     assert (
         rows["send", "to"]["value"] == rows["replay", "to"]["value"] == rows["check", "target"]["value"] == closed_url
     )
@@ -269,7 +272,7 @@ def test_no_secret_is_shown(tcop: RunCommand, write: Write, monkeypatch: pytest.
     assert "7x" not in done.stdout + document.stdout + done.stderr + document.stderr
     assert done.stdout.count("***") >= 6
     monkeypatch.setenv("TCOP_MOCK_TARGET", "http://u:Kq7x@h/x")
-    assert told(tcop)["check", "target"]["value"] == "http://***@h/x"
+    assert reported(tcop)["check", "target"]["value"] == "http://***@h/x"
     write('[send]\nintegration-key = ["Kq7x"]\n')
     assert "Kq7x" not in tcop("config").stderr
 
@@ -322,11 +325,11 @@ def test_values_reach_their_verbs(tcop: RunCommand, write: Write) -> None:
         "[send]\nverify = false\n"
     )
     assert tcop("check").stdout.split()[0] == "TCM302"
-    assert told(tcop)["send", "verify"]["value"] is False
+    assert reported(tcop)["send", "verify"]["value"] is False
     assert json.loads(tcop("emit", CDN, "--seed", "1").stdout)["alarmStatus"] in {0, 1}
 
 
-def test_unreadable_keys_are_told_from_a_program(write: Write, home: Path) -> None:
+def test_unreadable_keys_are_reported_from_a_program(write: Write, home: Path) -> None:
     """Who reads settings without a call gets the same error."""
     write("xyzzy = 1\n")
     with pytest.raises(EntryError, match="xyzzy: is not a setting"):

@@ -111,18 +111,18 @@ def test_addresses_are_printed_for_people(tcop: RunCommand, monkeypatch: pytest.
 
 def test_listen_can_have_a_page(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """``listen --console`` prints what listen prints, its address first, and ends as listen does."""
-    told: list[str] = []
+    reported: list[str] = []
     wait = Listener.wait
 
     async def post_and_wait(self: Listener, max_time_s: float | None = None) -> None:
-        receiver = told[0].split("\n")[0]
+        receiver = reported[0].split("\n")[0]
         await asyncio.to_thread(_request, receiver, "/hook", b'{"alarmStatus": "1"}')
         await wait(self, max_time_s)
 
     echo = click.echo
 
     def print_and_keep(text: str, **options: Any) -> None:
-        told.append(text)
+        reported.append(text)
         echo(text, **options)
 
     monkeypatch.setattr(click, "echo", print_and_keep)

@@ -72,7 +72,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand) -> None:
 
 
 @pytest.mark.usefixtures("captured")
-def test_equal_bodies_are_told(tcop: RunCommand) -> None:
+def test_equal_bodies_are_reported(tcop: RunCommand) -> None:
     """The exit code is 0, and one line says so."""
     done = tcop("diff", "a.json", "a.json")
     assert (done.exit_code, done.stdout) == (0, "a.json -> a.json: no differences\n")
@@ -100,7 +100,7 @@ def test_what_cannot_be_compared_is_refused(tcop: RunCommand, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("captured")
-def test_what_is_no_body_is_skipped_and_told(tcop: RunCommand, tmp_path: Path) -> None:
+def test_what_is_no_body_is_skipped_and_reported(tcop: RunCommand, tmp_path: Path) -> None:
     """Entries of a HAR file that are no callbacks are left out, with a line each."""
     request = {"method": "GET", "url": "http://h/", "headers": []}
     post = request | {"method": "POST", "postData": {"mimeType": "application/json", "text": '{"x": "443"}'}}

@@ -140,7 +140,7 @@ def test_no_connection_in_time(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("hangs", [False, True])
 def test_a_name_that_does_not_resolve(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, *, hangs: bool) -> None:
-    """A name without address, and a resolver that does not answer, are told under dns; code 3."""
+    """A name without address, and a resolver that does not answer, are reported under dns; code 3."""
 
     def resolve(*_: object, **options: Any) -> None:
         if hangs and not options.get("flags"):
@@ -191,7 +191,7 @@ def visit(
 
 
 def test_a_certificate_that_is_well(visit: Callable[..., tuple[CommandResult, int]], authority: trustme.CA) -> None:
-    """Protocol, names, issuer and end are told."""
+    """Protocol, names, issuer and end are reported."""
     done, _ = visit(authority.issue_cert("127.0.0.1", "receiver.test"))
     assert (done.exit_code, grades(done)["tls"], grades(done)["callback"]) == (0, "fine", "fine")
     assert saw(done, "tls").startswith("TLSv1.3; for ")
@@ -199,7 +199,7 @@ def test_a_certificate_that_is_well(visit: Callable[..., tuple[CommandResult, in
 
 
 @pytest.mark.parametrize(
-    "kind, told, cure",
+    "kind, reported, cure",
     [
         ("unknown", "unable to get local issuer certificate; TLSv1.3; for 127.0.0.1; issued by ", "is missing"),
         ("other-name", "IP address mismatch, certificate is not valid for '127.0.0.1'", "get one for 127.0.0.1"),
@@ -207,15 +207,15 @@ def test_a_certificate_that_is_well(visit: Callable[..., tuple[CommandResult, in
     ],
 )
 def test_a_certificate_that_does_not_verify(
-    visit: Callable[..., tuple[CommandResult, int]], authority: trustme.CA, kind: str, told: str, cure: str
+    visit: Callable[..., tuple[CommandResult, int]], authority: trustme.CA, kind: str, reported: str, cure: str
 ) -> None:
-    """What the certificate says is told all the same, no callback is sent, and --insecure looks further."""
+    """What the certificate says is reported all the same, no callback is sent, and --insecure looks further."""
     issuer = trustme.CA() if kind == "unknown" else authority
     name = "elsewhere.test" if kind == "other-name" else "127.0.0.1"
     certificate = issuer.issue_cert(name, not_after=LONG_AGO if kind == "expired" else None)
     done, _ = visit(certificate)
     assert (done.exit_code, grades(done)["tls"], "callback" in grades(done)) == (3, "problem", False)
-    assert told in saw(done, "tls")
+    assert reported in saw(done, "tls")
     assert cure in saw(done, "tls")
     further, _ = visit(certificate, "--insecure")
     assert (further.exit_code, grades(further)["tls"], grades(further)["callback"]) == (1, "problem", "fine")
@@ -232,7 +232,7 @@ def test_a_port_that_speaks_no_tls(tcop: RunCommand) -> None:
 
 
 def test_a_certificate_that_is_shown_once_only(tcop: RunCommand, authority: trustme.CA) -> None:
-    """A receiver that breaks off the second look is told by what the first one said."""
+    """A receiver that breaks off the second look is reported by what the first one said."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     seen: list[Peer] = []
@@ -257,9 +257,9 @@ def test_no_visit_shows_a_password(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], flags: tuple[str, ...]
 ) -> None:
     """Neither one that is refused, nor one that is repeated by the receiver where a redirect leads."""
-    told = with_userinfo("http://h/", CREDENTIALS)
+    reported = with_userinfo("http://h/", CREDENTIALS)
     for status in (401, 302, 500):
-        reply = Reply(status, repr(CREDENTIALS.leak_patterns()).encode(), (("Location", told),))
+        reply = Reply(status, repr(CREDENTIALS.leak_patterns()).encode(), (("Location", reported),))
         url = opened(server_factory(partial(_always, reply), CREDENTIALS))
         done = tcop("doctor", url, *flags)
         assert done.exit_code == 1

@@ -118,10 +118,10 @@ def test_metric_and_event_can_be_named(tcop: RunCommand) -> None:
     """--metric and --event take the one that is named, whatever the seed."""
     metric = CATALOG.get(CVM).metrics[-1].name
     event = CATALOG.get("cvm/events").events[-1].name
-    told = tcop("emit", CVM, "--metric", metric, "-n", "5").bodies
-    assert {value_at(body, f"{CONDITIONS}.metricName") for body in told} == {metric}
-    told = tcop("emit", "cvm/events", "--event", event, "-n", "5").bodies
-    assert {value_at(body, f"{CONDITIONS}.eventName") for body in told} == {event}
+    reported = tcop("emit", CVM, "--metric", metric, "-n", "5").bodies
+    assert {value_at(body, f"{CONDITIONS}.metricName") for body in reported} == {metric}
+    reported = tcop("emit", "cvm/events", "--event", event, "-n", "5").bodies
+    assert {value_at(body, f"{CONDITIONS}.eventName") for body in reported} == {event}
 
 
 def test_lang_changes_human_text_only(tcop: RunCommand) -> None:
@@ -306,7 +306,7 @@ source = "ours"
 
 @pytest.mark.parametrize("arguments", ["*", "acme -n 200", "acme --json -n 200"])
 def test_nothing_is_written_before_an_error(tcop: RunCommand, tmp_path: Path, arguments: str) -> None:
-    """An edit that only a later body refuses, of another shape or metric, is told before the first body is written."""
+    """An edit that only a later body refuses, of another shape or metric, is shown before the first body is written."""
     (tmp_path / "acme.toml").write_text(MIXED, encoding="utf-8")
     edit = ("--catalog", str(tmp_path), "--unset", f"{CONDITIONS}.calcValue")
     seed = next(seed for seed in map(str, range(50)) if tcop("emit", "acme", "--seed", seed, *edit).exit_code == 0)

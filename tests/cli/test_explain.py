@@ -20,7 +20,7 @@ CLAUSES = load_clauses()
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.code)
 def test_every_clause_is_explained(tcop: RunCommand, clause: Clause) -> None:
-    """Requirement, source, reason and remedy of a clause are told in full, within 80 columns."""
+    """Requirement, source, reason and remedy of a clause are reported in full, within 80 columns."""
     done = tcop("explain", clause.code)
     assert done.stdout.startswith(f"{clause.code} {clause.slug} [{clause.level}]\n")
     assert done.stdout.index("\nHolds\n") < done.stdout.index(":\n\n  ")
@@ -38,8 +38,8 @@ def test_json_is_the_clause(tcop: RunCommand, clause: Clause) -> None:
     """With --json one versioned document has the clause in full."""
     document = tcop("explain", clause.code, "--json").document
     assert document["version"] == 1
-    told = document["clause"]
-    assert told == {
+    reported = document["clause"]
+    assert reported == {
         "code": clause.code,
         "slug": clause.slug,
         "level": clause.level.value,
@@ -65,7 +65,7 @@ def test_samples_of_one_framework(tcop: RunCommand, code: str, framework: str, h
 
 
 def test_an_unknown_framework_is_refused(tcop: RunCommand) -> None:
-    """What there is is told."""
+    """What there is is reported."""
     done = tcop("explain", "TCM302", "--framework", "rails")
     assert done.exit_code == 2
     assert "'flask', 'fastapi', 'django', 'express', 'spring', 'go'" in done.stderr

@@ -140,7 +140,7 @@ def test_what_does_not_belong_any_more_is_removed(tcop: RunCommand, tmp_path: Pa
 
 
 def test_what_never_recovers_has_no_resolved_callback(tcop: RunCommand, tmp_path: Path) -> None:
-    """Events that only fire are told once."""
+    """Events that only fire are reported once."""
     assert tcop("export", str(tmp_path), "--shapes", "antiddos/*", "-q").exit_code == 0
     rows = [row for row in manifest_of(tmp_path)["files"] if row["kind"] == "callback"]
     assert {row["state"] for row in rows} == {"firing"}
@@ -194,8 +194,8 @@ def test_what_cannot_be_exported_is_refused(tcop: RunCommand, tmp_path: Path, mo
 
 
 @pytest.mark.skipif(os.name == "nt", reason="folders have no such rights there")
-def test_a_name_that_is_taken_is_told(tcop: RunCommand, tmp_path: Path) -> None:
-    """A folder where a file should go is told by its name."""
+def test_a_name_that_is_taken_is_reported(tcop: RunCommand, tmp_path: Path) -> None:
+    """A folder where a file should go is reported by its name."""
     (tmp_path / "a" / "README.md").mkdir(parents=True)
     done = tcop("export", str(tmp_path / "a" / "README.md"), "--shapes", "cvm/events")
     assert done.exit_code == 0

@@ -161,8 +161,8 @@ def test_a_module_of_tests_posts(tcop: RunCommand, tmp_path: Path, url: str, rec
     )
     assert "2 passed" in done.stdout
     assert all(map(fits, received, bodies(tcop, EVENTS, "-n", "2")))
-    told = {value for request in received for name, value in request.headers if name.lower() == "authorization"}
-    assert told == {"Basic " + base64.b64encode(b"u:p").decode()}
+    reported = {value for request in received for name, value in request.headers if name.lower() == "authorization"}
+    assert reported == {"Basic " + base64.b64encode(b"u:p").decode()}
 
 
 def test_a_module_of_tests_finds_a_refusal(

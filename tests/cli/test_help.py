@@ -173,12 +173,12 @@ def test_help_costs_little(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help", "--version"])
-def test_what_is_told_without_the_command_line_is_what_it_tells(tcop: RunCommand, flag: str) -> None:
+def test_what_is_reported_without_the_command_line_is_what_it_reports(tcop: RunCommand, flag: str) -> None:
     """Help and version by the short way are those of the long one, to the letter."""
     long_way = tcop(flag)
-    with contextlib.redirect_stdout(io.StringIO()) as told:
+    with contextlib.redirect_stdout(io.StringIO()) as raised:
         assert short_way([flag]) == 0
-    assert (long_way.exit_code, told.getvalue()) == (0, long_way.stdout)
+    assert (long_way.exit_code, raised.getvalue()) == (0, long_way.stdout)
 
 
 class Full(io.StringIO):
@@ -192,7 +192,7 @@ class Full(io.StringIO):
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--version"], ["emit", "cvm/basic-monitoring"], ["explain", "TCM302"]]
 )
-def test_a_closed_standard_output_is_told(
+def test_a_closed_standard_output_is_reported(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2 and one line; it is no error of ours."""
@@ -226,7 +226,7 @@ def test_the_null_device_takes_the_lowest_descriptor(monkeypatch: pytest.MonkeyP
     assert opened == [(os.devnull, os.O_RDONLY)]
 
 
-def test_a_full_disk_behind_standard_output_is_told(
+def test_a_full_disk_behind_standard_output_is_reported(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It is named, and the exit code is that of other files that cannot be written."""
@@ -237,7 +237,7 @@ def test_a_full_disk_behind_standard_output_is_told(
     assert capfd.readouterr().err == expected
 
 
-def test_help_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the short way cannot write, the long one is taken, which knows what to do."""
     asked: list[list[str]] = []
 

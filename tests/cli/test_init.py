@@ -259,7 +259,7 @@ def test_a_file_that_cannot_be_written_takes_the_others_back(tcop: RunCommand, p
 
 
 def test_a_full_disk_takes_the_others_back(tcop: RunCommand, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error without a name is told of the file that was being written."""
+    """An error without a name is reported of the file that was being written."""
     opened: Callable[..., object] = Path.open
 
     def full(path: Path, *mode: str, **options: str) -> object:
@@ -292,7 +292,7 @@ def test_a_dry_run_writes_nothing(tcop: RunCommand, project: Path) -> None:
 
 
 def test_several_frameworks(tcop: RunCommand, project: Path) -> None:
-    """The first of our order is taken, the others are told, and --framework takes one of them or another."""
+    """The first of our order is taken, the others are reported, and --framework takes one of them or another."""
     fill(project, {"main.py": FASTAPI, "old.py": FLASK, "package.json": '{"devDependencies": {"express": "5"}}'})
     first, second = tcop("init", "--dry-run"), tcop("init", "--dry-run", "--framework", "flask")
     assert first.stderr == "receiver: FastAPI, main:app (Flask, Express as well: --framework takes another)\n"

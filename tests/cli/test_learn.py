@@ -58,7 +58,7 @@ def test_a_recording_of_mixed_callbacks_becomes_entries(tcop: RunCommand, tmp_pa
 
 
 def test_drift_is_exit_code_1(tcop: RunCommand, tmp_path: Path) -> None:
-    """A new key or another type is told once, with the id of the entry."""
+    """A new key or another type is reported once, with the id of the entry."""
     own = str(tmp_path)
     bodies = emitted(tcop, "clb/public-listener", "-n", "3", "--seed", "1")
     assert tcop("learn", "-", "--to", own, stdin="\n".join(bodies).encode()).exit_code == 0
@@ -103,7 +103,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, tmp_path: Path) -> None
     assert kept(tcop("learn", "-", "--json", stdin=changed.encode())).document["drafts"] == []
 
 
-def test_an_error_of_a_draft_is_told(tcop: RunCommand) -> None:
+def test_an_error_of_a_draft_is_reported(tcop: RunCommand) -> None:
     """What a draft lacks to pass the lint is left to decide."""
     body = json.loads(emitted(tcop, "cos/bucket", "--seed", "1")[0])
     body["alarmObjInfo"]["namespace"] = "qce/acme"

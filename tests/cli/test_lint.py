@@ -49,7 +49,7 @@ def test_an_entry_that_is_right_is_counted_and_nothing_else(tcop: RunCommand, tm
     assert tcop("list", "--lint", "--catalog", str(tmp_path)) == (0, "", "0 errors and 0 warnings in 1 entry\n")
 
 
-def test_problems_are_told_one_a_line_as_compilers_do(tcop: RunCommand, tmp_path: Path) -> None:
+def test_problems_are_reported_one_a_line_as_compilers_do(tcop: RunCommand, tmp_path: Path) -> None:
     """File, severity, key, problem; the remedy stands below; errors give exit code 1."""
     file = entry(tmp_path, WRONG)
     entry(tmp_path, ENTRY, "other")
@@ -114,7 +114,7 @@ def test_mutators_and_lint_exclude_each_other(tcop: RunCommand, tmp_path: Path) 
     assert (done.exit_code, done.error_message.partition(":")[0]) == (2, "--mutators and --lint exclude each other")
 
 
-def test_an_empty_folder_and_a_glob_without_match_are_told(tcop: RunCommand, tmp_path: Path) -> None:
+def test_an_empty_folder_and_a_glob_without_match_are_reported(tcop: RunCommand, tmp_path: Path) -> None:
     """A check of nothing must not look like a check that found nothing."""
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
     assert (done.exit_code, done.error_message.partition(";")[0]) == (2, f"--catalog {str(tmp_path)!r} has no entry")
@@ -123,7 +123,7 @@ def test_an_empty_folder_and_a_glob_without_match_are_told(tcop: RunCommand, tmp
     assert (done.exit_code, done.error_message) == (2, "unknown entry 'queues' in these folders; did you mean 'queue'?")
 
 
-def test_a_folder_that_cannot_be_read_is_told(
+def test_a_folder_that_cannot_be_read_is_reported(
     tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also one below the folder that was named."""
@@ -138,5 +138,5 @@ def test_a_folder_that_cannot_be_read_is_told(
     entry(tmp_path, ENTRY)
     (tmp_path / "zzz").mkdir()
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
-    told = f"--catalog: {str(tmp_path / 'zzz')!r} cannot be read: Permission denied"
-    assert (done.exit_code, done.error_message) == (2, told)
+    reported = f"--catalog: {str(tmp_path / 'zzz')!r} cannot be read: Permission denied"
+    assert (done.exit_code, done.error_message) == (2, reported)

@@ -44,7 +44,7 @@ def _told(process: subprocess.Popen[str]) -> tuple[str, str]:
     return process.communicate(timeout=_BOUND_S)
 
 
-def test_callbacks_are_told_recorded_and_acknowledged(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
+def test_callbacks_are_reported_recorded_and_acknowledged(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """A life sent by ``send``: each callback on two lines; the recording keeps its bytes and no password."""
     listening = start("listen", "--auth", f"alarms:{SECRET}", "--record", "r.jsonl", "--count", "4")
     target = _url(listening).replace("://", f"://{USERINFO}") + "/hook?key=hidden"
@@ -84,7 +84,7 @@ def test_a_lost_answer_is_a_duplicate(start: Start, tcop: RunCommand, tmp_path: 
     assert out == (tmp_path / "r.jsonl").read_text(encoding="utf-8")
 
 
-def test_wrong_credentials_are_refused_and_told(start: Start, tcop: RunCommand) -> None:
+def test_wrong_credentials_are_refused_and_reported(start: Start, tcop: RunCommand) -> None:
     """401, and the word wrong; none where none came; given where none are asked for."""
     for options, userinfo, said in (
         (("--auth", "a:right-password"), "a:wrong-password@", "401, credentials: wrong"),
@@ -98,7 +98,7 @@ def test_wrong_credentials_are_refused_and_told(start: Start, tcop: RunCommand) 
         assert "password" not in out + err
 
 
-def test_what_is_no_callback_is_told_with_its_problems(start: Start, tcop: RunCommand) -> None:
+def test_what_is_no_callback_is_reported_with_its_problems(start: Start, tcop: RunCommand) -> None:
     """Problems and deviations stand below the request, bounded; bytes that are no UTF-8 are kept as base64."""
     listening = start("listen", "--count", "2", "--record", "r.jsonl", "--quiet")
     url = _url(listening)
@@ -192,7 +192,7 @@ def test_a_recording_survives_a_kill(start: Start, tcop: RunCommand, tmp_path: P
     assert len(records) == 2
 
 
-def test_fewer_than_asked_for_is_told(tcop: RunCommand) -> None:
+def test_fewer_than_asked_for_is_reported(tcop: RunCommand) -> None:
     """Time over before count: exit code 1."""
     done = tcop("listen", "--count", "1", "--max-time", "50ms")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, "0 requests received")
@@ -332,7 +332,7 @@ def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: RunComm
         ("--port 70000", "Invalid value for '--port': 70000 is not in the range"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tcop: RunCommand, arguments: str, complaint: str) -> None:
+def test_mistakes_are_reported_in_one_line(tcop: RunCommand, arguments: str, complaint: str) -> None:
     """Exit code 2, nothing on standard output."""
     done = tcop("listen", "--quiet", *arguments.split())
     assert done.exit_code == 2

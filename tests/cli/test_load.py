@@ -45,7 +45,7 @@ def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
     assert "pauses of 1, 2 and 4 s" not in done.stdout, "nothing is pushed again in it"
 
 
-def test_quiet_tells_the_summary_only(tcop: RunCommand, acking: str) -> None:
+def test_quiet_reports_the_summary_only(tcop: RunCommand, acking: str) -> None:
     """Without a head; a note that this machine began late may come first."""
     done = tcop(*LOAD, acking, "--count", "5", "--quiet")
     assert (done.exit_code, f"loads {acking}" in done.stdout) == (0, False)
@@ -96,7 +96,7 @@ def test_a_ramp_comes_before_the_level(tcop: RunCommand, acking: str) -> None:
 
 
 def test_several_processes_on_request(tcop: RunCommand, acking: str) -> None:
-    """They are told of, and share the load."""
+    """They are reported of, and share the load."""
     done = tcop(*LOAD, acking, "--workers", "2", "--rate", "100", "--count", "20", "--warm-up", "0s")
     assert (done.exit_code, "2 processes" in done.stdout, "20 of 20 attempts acked" in done.stdout) == (0, True, True)
 
@@ -112,7 +112,7 @@ def test_a_load_of_which_nothing_was_acked_is_broken(
 @pytest.mark.parametrize(
     "status, why", [(401, "wants credentials"), (403, "wants credentials"), (404, "is the path right?")]
 )
-def test_a_target_that_cannot_be_used_is_told_first(
+def test_a_target_that_cannot_be_used_is_reported_first(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], status: int, why: str
 ) -> None:
     """One request finds out, and nothing more is sent."""
@@ -126,7 +126,7 @@ def test_a_target_that_cannot_be_used_is_told_first(
     assert (done.exit_code, why in done.error_message, len(requests)) == (3, True, 1)
 
 
-def test_a_target_that_is_not_there_is_told(tcop: RunCommand, closed_url: str) -> None:
+def test_a_target_that_is_not_there_is_reported(tcop: RunCommand, closed_url: str) -> None:
     """In one line, with code 3, and without naming a flag that there is not."""
     done = tcop(*LOAD, closed_url)
     assert done.exit_code == 3
@@ -164,7 +164,7 @@ def test_a_target_that_is_not_there_is_told(tcop: RunCommand, closed_url: str) -
         ((), "no target"),
     ],
 )
-def test_a_wrong_call_is_told_in_a_line(tcop: RunCommand, flags: tuple[str, ...], complaint: str) -> None:
+def test_a_wrong_call_is_reported_in_a_line(tcop: RunCommand, flags: tuple[str, ...], complaint: str) -> None:
     """What is wrong, and what to do; the code is 2, and nothing was sent."""
     done = tcop("load", *flags)
     assert (done.exit_code, complaint in done.error_message) == (2, True), done.error_message
@@ -193,7 +193,7 @@ def test_an_unverified_certificate_is_warned_of(tcop: RunCommand, closed_url: st
 def test_ctrl_c_ends_it_with_a_report(
     flags: tuple[str, ...], start: Callable[..., subprocess.Popen[str]], opened: Callable[[ReceiverFactory], str]
 ) -> None:
-    """Whatever is under way: what was until then is told, as text or as JSON, and the code is 130."""
+    """Whatever is under way: what was until then is reported, as text or as JSON, and the code is 130."""
     seen, enough = 0, threading.Event()
 
     async def take(_: ReceivedRequest) -> Reply:

@@ -156,7 +156,7 @@ def test_what_only_our_engine_has_is_refused(
     assert (done.exit_code, done.error_message, stage.started) == (2, wanted, [])
 
 
-def test_without_locust_it_is_told_how_to_get_it(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locust_it_is_reported_how_to_get_it(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line and code 2."""
     found: Callable[[str], Any] = importlib.util.find_spec
     monkeypatch.setattr("tcop_mock.cli.load_locust.find_spec", lambda name: None if name == "locust" else found(name))

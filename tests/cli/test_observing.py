@@ -43,7 +43,7 @@ def results(document: dict[str, object]) -> dict[str, str]:
 
 
 def test_a_url_shows_what_a_receiver_does(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """A receiver that ignores resolves is told so, with a code of 1."""
+    """A receiver that ignores resolves is reported, with a code of 1."""
     url = opened(server_factory(lambda: IncidentReceiver("ignores-resolves")))
     done = tcop("check", url, "--observe-url", f"{url}/state", *PATHS, *CLAUSES, "--json")
     assert (done.exit_code, results(done.document)) == (1, {"TCM501": "pass", "TCM505": "fail"})
@@ -131,7 +131,7 @@ def test_an_observer_is_asked_for_each_object(  # noqa: PLR0913, PLR0917 - two c
 
 
 def test_ends_show_what_a_receiver_forwards(tcop: RunCommand) -> None:
-    """The receiver is told to forward to --downstream, and no more."""
+    """The receiver is reported to forward to --downstream, and no more."""
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -208,7 +208,7 @@ def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         (ObserverOptions(downstream="h:x"), "--downstream 'h:x': write HOST:PORT"),
     ],
 )
-def test_what_does_not_fit_is_told(options: ObserverOptions, message: str) -> None:
+def test_what_does_not_fit_is_reported(options: ObserverOptions, message: str) -> None:
     """In a line, before anything is sent."""
     with pytest.raises(UsageError) as problem:
         build_observation(options)

@@ -68,7 +68,9 @@ def test_a_parser_that_takes_all_keeps_the_contract_of_bodies(tcop: RunCommand, 
     assert done.document["target"] == f"{module}:careful"
 
 
-def test_a_parser_that_hangs_is_told_as_late(tcop: RunCommand, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parser_that_hangs_is_reported_as_late(
+    tcop: RunCommand, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A body whose parsing takes longer than the deadline has no answer; the report is written as for receivers."""
     hurried = load_profile()
     hurried = replace(hurried, delivery=replace(hurried.delivery, timeout_s=1.5))
@@ -92,7 +94,7 @@ def test_a_parser_that_hangs_is_told_as_late(tcop: RunCommand, module: str, monk
 
 @pytest.mark.proof
 def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: RunCommand, module: str) -> None:
-    """What is refused is told once for each reason, with the exception, and with how it is seen again."""
+    """What is refused is reported once for each reason, with the exception, and with how it is seen again."""
     done = tcop("check", "--model", f"{module}:parse", "--json", "--seed", "7")
     assert done.exit_code == 1
     assert set(_failed(done)) == {"TCM101", "TCM303"}
@@ -114,7 +116,7 @@ def test_a_schema_is_judged_by_what_it_would_refuse(tcop: RunCommand, module: st
     assert "TCM403" in {row["code"] for row in done.document["clauses"] if row["result"] == "pass"}
 
 
-def test_a_schema_that_takes_any_root_is_told(tcop: RunCommand, tmp_path: Path) -> None:
+def test_a_schema_that_takes_any_root_is_reported(tcop: RunCommand, tmp_path: Path) -> None:
     """What a schema takes and should not is shown as taken."""
     (tmp_path / "any.json").write_text("true", encoding="utf-8")
     done = tcop("check", "--schema", str(tmp_path / "any.json"), "--clauses", "TCM403", "--json", "--seed", "7")
@@ -123,7 +125,7 @@ def test_a_schema_that_takes_any_root_is_told(tcop: RunCommand, tmp_path: Path) 
 
 
 def test_a_refusal_is_seen_again_by_its_command(tcop: RunCommand, module: str, tmp_path: Path) -> None:
-    """The line that a finding shows runs as it stands and raises what was told."""
+    """The line that a finding shows runs as it stands and raises what was reported."""
     done = tcop("check", "--model", f"{module}:parse", "--clauses", "TCM303", "--json", "--seed", "7")
     command = done.document["clauses"][0]["findings"][0]["reproduce"]["curl"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -134,7 +136,7 @@ def test_a_refusal_is_seen_again_by_its_command(tcop: RunCommand, module: str, t
     assert again.stderr.endswith(b"KeyError: 'region'\n")
 
 
-def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: RunCommand, module: str) -> None:
+def test_a_parser_that_takes_nothing_is_reported_by_the_first_clause(tcop: RunCommand, module: str) -> None:
     """The other clauses stand on a plain callback, and are errors that say why; nothing moves the cursor."""
     call = ("check", "--model", f"{module}:nothing", "--clauses", "TCM101,TCM309", "--seed", "7")
     screen, full = tcop(*call), tcop(*call, "-v")
@@ -157,7 +159,7 @@ def test_a_parser_that_takes_nothing_is_told_by_the_first_clause(tcop: RunComman
         (["--schema", "no-such.json"], "schema file 'no-such.json' cannot be read: No such file or directory"),
     ],
 )
-def test_what_cannot_be_judged_is_told_in_a_line(
+def test_what_cannot_be_judged_is_reported_in_a_line(
     tcop: RunCommand, module: str, arguments: list[str], complaint: str
 ) -> None:
     """Two targets, and parsers that are not there, are mistakes of the call."""

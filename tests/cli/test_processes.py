@@ -106,8 +106,8 @@ def test_a_delivery_does_not_depend_on_its_reader(start: Start, closed_url: str)
 @pytest.mark.proof
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["plain", "debug"])
-def test_a_full_disk_is_told(start: Start, debug: list[str]) -> None:
-    """Output that cannot be written is told in one line, with a traceback only by --debug, and the code is 2."""
+def test_a_full_disk_is_reported(start: Start, debug: list[str]) -> None:
+    """Output that cannot be written is reported in one line, with a traceback only by --debug, and the code is 2."""
     with FULL.open("w") as full:
         code, _, err = finished(start("list", "-q", *debug, stdout=full))
     assert code == 2
@@ -138,7 +138,7 @@ def stuck_at_malformed(stuck: threading.Event) -> ReceiverFactory:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("form", ["text", "json", "quiet"])
-def test_an_interrupted_check_tells_what_it_found(
+def test_an_interrupted_check_reports_what_it_found(
     start: Start, opened: Callable[[ReceiverFactory], str], tmp_path: Path, form: str
 ) -> None:
     """Ctrl-C at a receiver that is stuck ends a check at once with 130, the results so far, and all reports.

@@ -32,7 +32,7 @@ def ledger(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_what_agrees_is_told_so(tcop: RunCommand, ledger: str) -> None:
+def test_what_agrees_is_reported(tcop: RunCommand, ledger: str) -> None:
     """Code 0, a line a kind, and what was given up and is there."""
     came = jsonl([recording_line(callback_body(name)) for name in "abcd"] + [recording_line(None, method="GET")])
     done = tcop("reconcile", ledger, "-", stdin=came)
@@ -49,7 +49,7 @@ def test_what_agrees_is_told_so(tcop: RunCommand, ledger: str) -> None:
     ]
 
 
-def test_differences_are_told_by_object(tcop: RunCommand, ledger: str, tmp_path: Path) -> None:
+def test_differences_are_reported_by_object(tcop: RunCommand, ledger: str, tmp_path: Path) -> None:
     """Code 1; each kind with its objects and notifications, escaped, as many as are asked for."""
     file = tmp_path / "received.jsonl"
     came = [
@@ -86,7 +86,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, ledger: str, tmp_path: 
     REPORT.validate(done.document)
     assert done.exit_code == 1
     assert [done.document[kind]["notifications"] for kind in ("lost", "unknown", "duplicated")] == [2, 1, 0]
-    [lost, _] = done.document["lost"]["told"]
+    [lost, _] = done.document["lost"]["examples"]
     assert lost == {
         "object": "ins-1",
         "notifications": [
@@ -118,6 +118,6 @@ def test_a_file_that_is_not_there_is_refused(tcop: RunCommand, ledger_name: str,
 
 
 def test_a_line_that_cannot_be_read_is_refused(tcop: RunCommand, ledger: str) -> None:
-    """Code 2, file and line; nothing is told of the rest."""
+    """Code 2, file and line; nothing is reported of the rest."""
     done = tcop("reconcile", ledger, "-", stdin=b'{"sessionId": "a"}\n\nnothing\n')
     assert (done.exit_code, done.error_message) == (2, "standard input:3: is not JSON; write one JSON object a line")

@@ -67,7 +67,7 @@ def test_a_recording_is_sent_byte_for_byte(
 def test_gaps_are_kept_at_the_scale_that_is_asked_for(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
-    """The document says when each was told, in seconds after the first."""
+    """The document says when each was reported, in seconds after the first."""
     file, keeper = tmp_path / "r.jsonl", Keeper(opened)
     file.write_text("\n".join(_record("POST", "{}", second) for second in (0, 30, 10)), encoding="utf-8")
     done = tcop("replay", str(file), "--to", keeper.url, "--json", "--time-scale", "0.001")
@@ -219,7 +219,7 @@ def test_bodies_are_retimed_and_edited(tcop: RunCommand, opened: Callable[[Recei
         ("-", b"{}", "no target: give --to URL"),
     ],
 )
-def test_mistakes_are_told_in_one_line(tcop: RunCommand, arguments: str, stdin: bytes, complaint: str) -> None:
+def test_mistakes_are_reported_in_one_line(tcop: RunCommand, arguments: str, stdin: bytes, complaint: str) -> None:
     """Exit code 2, and nothing was sent."""
     done = tcop("replay", *arguments.split(), "--quiet", stdin=stdin)
     assert done.exit_code == 2

@@ -1,4 +1,4 @@
-"""Report files of ``check``, baselines, and what a CI is told."""
+"""Report files of ``check``, baselines, and what a CI is reported."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_is_known_fails_no_run(tcop: RunCommand, opened: Callable[[Receiver
 
 @pytest.mark.proof
 def test_what_is_new_beside_it_does(tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path) -> None:
-    """A new mistake of a clause with known ones fails the run and is shown, the known ones are told as such."""
+    """A new mistake of a clause with known ones fails the run and is shown, the known ones are reported as such."""
     done = tcop("check", opened(WORSE), *CLAUSES, "--baseline", str(baseline))
     assert done.exit_code == 1
     text = " ".join(done.stdout.split())
@@ -179,9 +179,9 @@ def test_the_stream_says_that_a_run_could_not_begin(tcop: RunCommand, closed_url
     place.write_text("old", encoding="utf-8")
     assert tcop("check", closed_url, "--report", f"ndjson={place}").exit_code == 3
     [line] = place.read_text(encoding="utf-8").splitlines()
-    told = json.loads(line)
-    assert told["event"] == "run-failed"
-    assert "cannot be reached" in told["message"]
+    reported = json.loads(line)
+    assert reported["event"] == "run-failed"
+    assert "cannot be reached" in reported["message"]
 
 
 def test_one_report_that_fails_costs_no_other(
@@ -202,7 +202,7 @@ def test_one_report_that_fails_costs_no_other(
     assert json.loads((tmp_path / "x.json").read_bytes())["version"] == 1
 
 
-def test_github_is_told(
+def test_github_is_reported(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job's summary gets the Markdown behind what is there, standard error the annotations; nothing from the
@@ -226,7 +226,7 @@ def test_github_is_told(
 
 
 @pytest.mark.proof
-def test_github_is_told_only_where_markdown_is_asked_for(
+def test_github_is_reported_only_where_markdown_is_asked_for(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without such a report there is no summary, and without a job no annotation; a document stays a document."""

@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
             text = f"{state}: {alarm['alarmPolicyInfo']['policyId']}"
             message = json.dumps({"msgtype": "text", "text": {"content": text}}).encode()
             urllib.request.urlopen(HOST + "/cgi-bin/webhook/send?key=k", message, timeout=3).read()
-            print("told", text, flush=True)
+            print("reported", text, flush=True)
             told.add(alarm["sessionId"])
         self.send_response(200)
         self.send_header("Content-Length", "0")
@@ -118,7 +118,7 @@ def test_a_restart_is_ours(tcop: RunCommand, command: str) -> None:
     assert results(done) == {"TCM518": "fail"}
 
 
-def test_a_receiver_that_dies_is_told(tcop: RunCommand, tmp_path: Path) -> None:
+def test_a_receiver_that_dies_is_reported(tcop: RunCommand, tmp_path: Path) -> None:
     """With its last words."""
     (tmp_path / "app.py").write_text(
         RECEIVER.replace("        alarm = json", "        print('bye', flush=True); os._exit(9)\n        alarm = json")
@@ -149,14 +149,14 @@ def test_a_receiver_that_dies_is_told(tcop: RunCommand, tmp_path: Path) -> None:
         (("--observe-sql", "sqlite:///x", "--observe-open", "$", "http://h/"), 2, "write TABLE: CONDITION"),
     ],
 )
-def test_what_cannot_be_run_is_told(arguments: tuple[str, ...], code: int, message: str, tcop: RunCommand) -> None:
+def test_what_cannot_be_run_is_reported(arguments: tuple[str, ...], code: int, message: str, tcop: RunCommand) -> None:
     """In one line, with the code of the documentation."""
     done = tcop("check", *arguments, "--clauses", "TCM304", "--quiet", "--json")
     assert (done.exit_code, done.stdout) == (code, "")
     assert message in done.error_message
 
 
-def test_a_port_that_is_taken_is_told(tcop: RunCommand) -> None:
+def test_a_port_that_is_taken_is_reported(tcop: RunCommand) -> None:
     """Whoever listens there is not the receiver."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"

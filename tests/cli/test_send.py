@@ -113,12 +113,12 @@ def test_a_file_is_sent_as_it_is(
 
 
 def test_a_refused_callback_is_pushed_again(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """A failed push is repeated with the same bytes until it is accepted; each attempt is told."""
+    """A failed push is repeated with the same bytes until it is accepted; each attempt is reported."""
     recorder = Recorder(500, 404, 302, 200)
     done = tcop("send", CVM, "--to", opened(recorder.opening()), "--time-scale", "0")
     assert len({request.body for request in recorder.received}) == 1
-    told = [line.split(" after ")[0] for line in done.stdout.splitlines()]
-    assert told[:4] == [
+    reported = [line.split(" after ")[0] for line in done.stdout.splitlines()]
+    assert reported[:4] == [
         "attempt 1: rejected 500",
         "attempt 2: rejected 404",
         "attempt 3: redirected 302",
@@ -185,15 +185,15 @@ def test_json_is_the_documented_document(tcop: RunCommand, opened: Callable[[Rec
     assert (done.exit_code, done.stderr) == (0, f"seed 7\n{ASSUMED}")
 
 
-def test_a_target_that_refuses_is_told(tcop: RunCommand, closed_url: str) -> None:
-    """A target at which nobody listens is told per attempt, and the code is 1."""
+def test_a_target_that_refuses_is_reported(tcop: RunCommand, closed_url: str) -> None:
+    """A target at which nobody listens is reported per attempt, and the code is 1."""
     done = tcop("send", CVM, "--to", closed_url, "--attempts", "1")
     assert re.match(r"attempt 1: refused after 0\.\d{3} s: .*127\.0\.0\.1", done.stdout)
     assert done.exit_code == 1
 
 
-def test_a_target_that_does_not_resolve_is_told(tcop: RunCommand, no_names: str) -> None:
-    """A host name that does not resolve is told per attempt, and the code is 1."""
+def test_a_target_that_does_not_resolve_is_reported(tcop: RunCommand, no_names: str) -> None:
+    """A host name that does not resolve is reported per attempt, and the code is 1."""
     done = tcop("send", CVM, "--to", no_names, "--attempts", "1")
     assert re.match(r"attempt 1: dns after 0\.\d{3} s: nosuch does not resolve: Name or service not known", done.stdout)
     assert done.exit_code == 1
@@ -232,9 +232,9 @@ def test_dry_run_sends_nothing(tcop: RunCommand, opened: Callable[[ReceiverFacto
     recorder = Recorder(200)
     url = opened(recorder.opening())
     done = tcop("send", "-", "--to", url, "--dry-run", "--attempts", "2", "--timeout", "3s", stdin=b'{"a":\x1b}\xff')
-    told = done.stdout.splitlines()
-    assert [line.split(":")[1] for line in told[3:]] == [f" {key}" for key in NOT_OVERRIDDEN]
-    assert told[:3] == [
+    reported = done.stdout.splitlines()
+    assert [line.split(":")[1] for line in reported[3:]] == [f" {key}" for key in NOT_OVERRIDDEN]
+    assert reported[:3] == [
         f"would POST 8 bytes (standard input) to {url}/",
         "  Content-Type: application/json; at most 2 attempts, 3 s each",
         '  {"a":\\x1b}\\xff',
@@ -328,7 +328,7 @@ def test_a_bad_target_does_not_give_its_password_away(tcop: RunCommand, command:
     assert base64.b64encode(b"alice:s3cr3t").decode() not in done.error_message
 
 
-def test_a_life_is_told_with_its_times(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
+def test_a_life_is_reported_with_its_times(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """A week of repeats and a second life play at once; each callback tells when it was, and is that old."""
     recorder = Recorder(200)
     life = ("--lifecycle", "fire,repeat:10,resolve,fire,resolve", "--notify", "exponential:12h")
@@ -349,7 +349,7 @@ def test_a_life_is_told_with_its_times(tcop: RunCommand, opened: Callable[[Recei
 def test_what_the_profile_assumes_can_be_said_otherwise(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
 ) -> None:
-    """--retry-on, --pause, --accept, --attempts and --timeout take the place of assumptions, which are told no more."""
+    """--retry-on, --pause, --accept, --attempts and --timeout replace assumptions, which are shown no more."""
     recorder = Recorder(404, 503, 202, 200)
     url = opened(recorder.opening())
     rules = (
@@ -372,9 +372,9 @@ def test_what_the_profile_assumes_can_be_said_otherwise(
         [delivery] = tcop("send", CVM, "--to", url, *rules).document["deliveries"]
         outcomes.append([attempt["status"] for attempt in delivery["attempts"]])
     assert outcomes == [[404], [503, 202], [200]]
-    told = tcop("send", CVM, "--to", url, *rules).document["assumptions"]
-    assert not [text for text in told if "pushed again" in text or "pauses" in text or "POSTs" in text]
-    assert len(told) == 3
+    reported = tcop("send", CVM, "--to", url, *rules).document["assumptions"]
+    assert not [text for text in reported if "pushed again" in text or "pauses" in text or "POSTs" in text]
+    assert len(reported) == 3
     done = tcop("send", CVM, "--to", url, "--retry-on", "none")
     assert "retry_on" not in done.stderr
 
@@ -461,7 +461,7 @@ def test_wecom_gets_messages_and_says_what_it_thinks_of_them(
 def test_more_messages_than_a_minute_bears_wait_for_their_turn(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How long is told before it is waited."""
+    """How long is reported before it is waited."""
     waited_s: list[float] = []
 
     async def sleep(pause_s: float) -> None:
@@ -494,7 +494,7 @@ def test_none_lifts_the_pace_of_a_robot(
     assert 50.0 < max(waited_s) <= 60.0
 
 
-def test_an_interrupted_run_tells_what_was_delivered(
+def test_an_interrupted_run_reports_what_was_delivered(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C between two callbacks: the document has the first, and the code is 130."""

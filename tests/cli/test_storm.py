@@ -71,7 +71,7 @@ class _Sieve:
 
 
 def test_a_storm_that_all_is_acked_of(tcop: RunCommand, opened: Open, storm: str, tmp_path: Path) -> None:
-    """Code 0; what was played, what it came to, objectives and assumptions are told, and the reports are written."""
+    """Code 0; what was played, what it came to, objectives and assumptions are shown, and the reports are written."""
     sieve = _Sieve(0)
     url = opened(server_factory(lambda: sieve))
     reports = [f"--report={kind}={tmp_path}/load.{kind}" for kind in ("html", "json", "csv", "junit")]
@@ -194,7 +194,7 @@ def test_what_does_not_go_together_is_refused(
 
 
 @pytest.mark.proof
-def test_a_ledger_that_cannot_be_finished_is_told(tcop: RunCommand, opened: Open, storm: str) -> None:
+def test_a_ledger_that_cannot_be_finished_is_reported(tcop: RunCommand, opened: Open, storm: str) -> None:
     """Code 2 at the end; the load is carried out and told before."""
     url = opened(server_factory(lambda: _Sieve(0)))
     done = tcop("load", url, "--scenario", storm, *_FAST, "--ledger", "/dev/full")

@@ -46,7 +46,7 @@ def test_variables_are_put_in(tcop: RunCommand, emit: Callable[..., CommandResul
     )
 
 
-def test_what_is_assumed_is_told(emit: Callable[..., CommandResult]) -> None:
+def test_what_is_assumed_is_reported(emit: Callable[..., CommandResult]) -> None:
     """On standard error, before the seed."""
     done = emit("plain, no variable")
     assert (done.exit_code, done.stdout) == (0, "plain, no variable\n")
@@ -71,7 +71,9 @@ def test_every_variable_has_a_value_for_every_kind(
         assert values["object"]
 
 
-def test_an_object_without_a_name_is_told_by_its_dimensions(emit: Callable[..., CommandResult], tmp_path: Path) -> None:
+def test_an_object_without_a_name_is_reported_by_its_dimensions(
+    emit: Callable[..., CommandResult], tmp_path: Path
+) -> None:
     """Of products that have neither objName nor unInstanceId."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "acme.toml").write_text(
@@ -111,7 +113,7 @@ def test_what_does_not_go_with_a_template_is_refused(emit: Callable[..., Command
 
 
 def test_a_template_is_utf_8(tcop: RunCommand, tmp_path: Path) -> None:
-    """Other encodings are told with the file."""
+    """Other encodings are reported with the file."""
     (tmp_path / "t").write_bytes(b"caf\xe9")
     done = tcop("emit", CVM, "--template", str(tmp_path / "t"))
     assert (done.exit_code, done.error_message) == (2, f"file {str(tmp_path / 't')!r} is not UTF-8 (byte 3)")
@@ -133,8 +135,8 @@ def test_a_notice_is_sent_with_its_headers(
     done = tcop("send", CVM, "--to", url, "--template", str(tmp_path / "t"), *headers)
     assert done.exit_code == 0
     [request] = received
-    told = {name.lower(): value for name, value in request.headers}
-    assert (request.body, told["content-type"], told["x-team"]) == (b"Triggered", "text/plain", "payments")
+    reported = {name.lower(): value for name, value in request.headers}
+    assert (request.body, reported["content-type"], reported["x-team"]) == (b"Triggered", "text/plain", "payments")
     assert "assumed: templates" in done.stderr
 
 

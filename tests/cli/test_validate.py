@@ -51,10 +51,10 @@ def test_all_that_is_emitted_is_valid(tcop: RunCommand, shapes: str, profile: st
     """What goes out of one command goes into the other; documented forms are what the pages say, too."""
     bodies = drawn(tcop, shapes, "--profile", profile, "--form", form)
     done = tcop("validate", "-", "--profile", profile, stdin=bodies)
-    told = done.stdout.splitlines()
+    reported = done.stdout.splitlines()
     assert done.exit_code == 0
-    assert {line.split()[0] for line in told[:-1]} <= ({"deviation"} if form == "observed" else set())
-    assert told[-1].endswith(" valid, 0 invalid") or told == [
+    assert {line.split()[0] for line in reported[:-1]} <= ({"deviation"} if form == "observed" else set())
+    assert reported[-1].endswith(" valid, 0 invalid") or reported == [
         "valid: ddos callback of antiddos/events, form cloudevents"
     ]
 
@@ -70,7 +70,7 @@ def test_whatever_emit_writes_of_many_is_read(tcop: RunCommand, output: str) -> 
     )
 
 
-def test_one_body_is_told_in_full(tcop: RunCommand) -> None:
+def test_one_body_is_reported_in_full(tcop: RunCommand) -> None:
     """What it is first, then what is wrong, then what deviates."""
     body = drawn(tcop, CVM, "--set", 'durationTime="long"', "--set", "alarmStatus=1")
     done = tcop("validate", "-", stdin=body)
@@ -82,7 +82,7 @@ def test_one_body_is_told_in_full(tcop: RunCommand) -> None:
     ]
 
 
-def test_quiet_tells_problems_only(tcop: RunCommand) -> None:
+def test_quiet_reports_problems_only(tcop: RunCommand) -> None:
     """--quiet leaves out what is no reason to fail."""
     body = drawn(tcop, CVM, "--set", "alarmStatus=1")
     assert tcop("validate", "-", "-q", stdin=body).stdout == ""
@@ -91,8 +91,8 @@ def test_quiet_tells_problems_only(tcop: RunCommand) -> None:
     assert [line.split()[0] for line in lines] == ["problem", "2"]
 
 
-def test_a_shape_that_fits_as_well_is_told(tcop: RunCommand) -> None:
-    """Where two shapes cannot be told apart, both are named."""
+def test_a_shape_that_fits_as_well_is_reported(tcop: RunCommand) -> None:
+    """Where two shapes cannot be reported apart, both are named."""
     done = tcop("validate", "-", stdin=drawn(tcop, CVM, "--form", "observed"))
     assert done.stdout.splitlines()[:2] == [
         f"valid: metric callback of {CVM}, firing, profile 2023, form observed",
@@ -101,7 +101,7 @@ def test_a_shape_that_fits_as_well_is_told(tcop: RunCommand) -> None:
 
 
 @pytest.mark.proof
-def test_many_bodies_are_told_by_what_they_have_in_common(tcop: RunCommand) -> None:
+def test_many_bodies_are_reported_by_what_they_have_in_common(tcop: RunCommand) -> None:
     """Each thing once, with its first place and how often it is there."""
     bodies = drawn(tcop, CVM, "-n", "3") + drawn(tcop, CVM, "-n", "2", "--set", "alarmStatus=5") + b"{\n"
     done = tcop("validate", "-", stdin=bodies)
@@ -153,7 +153,7 @@ def test_json_of_many_bodies(tcop: RunCommand) -> None:
 
 
 def test_no_callback_at_all(tcop: RunCommand) -> None:
-    """What is none is told so, with what to do where a template wrote it."""
+    """What is none is reported, with what to do where a template wrote it."""
     done = tcop("validate", "-", stdin=b'{"text":"CPU is high"}')
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
@@ -259,7 +259,7 @@ def test_an_event_from_elsewhere_is_a_problem(tcop: RunCommand) -> None:
     ]
 
 
-def test_the_body_of_a_template_is_told(tcop: RunCommand) -> None:
+def test_the_body_of_a_template_is_reported(tcop: RunCommand) -> None:
     """What a receiver finds in it, and what it cannot get from it; no flag is needed."""
     done = tcop("validate", "-", stdin=b'{"policy_name":"cpu","object":"web-1","status":"Trigger"}')
     assert (done.exit_code, done.stdout.splitlines()) == (

@@ -22,8 +22,8 @@ INTERRUPTED = 130
 
 
 def watched(patterns: list[str], *edits: Callable[[], object]) -> tuple[list[str], int]:
-    """Return what is told, and how often the check runs; each wait makes the next edit, the last one interrupts."""
-    told: list[str] = []
+    """Return what is reported, and how often the check runs; each wait makes the next edit, the last one interrupts."""
+    reported: list[str] = []
     left, runs = list(edits), 0
 
     def run() -> int:
@@ -35,16 +35,16 @@ def watched(patterns: list[str], *edits: Callable[[], object]) -> tuple[list[str
         if left:
             left.pop(0)()
 
-    assert watch.repeat_on_changes(patterns, run, told.append, sleep) == INTERRUPTED
-    return told, runs
+    assert watch.repeat_on_changes(patterns, run, reported.append, sleep) == INTERRUPTED
+    return reported, runs
 
 
 def test_a_change_runs_the_check_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What changed is told; a file that is written in several steps, and several files, are one change."""
+    """What changed is reported; a file that is written in several steps, and several files, are one change."""
     monkeypatch.chdir(tmp_path)
     one, two = tmp_path / "one.py", tmp_path / "two.py"
     one.write_text("1")
-    told, runs = watched(
+    reported, runs = watched(
         ["*.py"],
         lambda: None,
         lambda: one.write_text("12"),
@@ -53,7 +53,7 @@ def test_a_change_runs_the_check_again(tmp_path: Path, monkeypatch: pytest.Monke
         two.unlink,
     )
     assert runs == 3
-    assert told == [
+    assert reported == [
         "watching 1 file; Ctrl-C ends",
         "one.py changed\n",
         "watching 2 files; Ctrl-C ends",
@@ -71,9 +71,9 @@ def test_a_change_during_a_check_runs_it_again(tmp_path: Path) -> None:
         file.write_text("saved meanwhile")
         return next(codes)
 
-    told: list[str] = []
-    assert watch.repeat_on_changes([str(file)], run, told.append, lambda _seconds: None) == INTERRUPTED
-    assert told == ["watching 1 file; Ctrl-C ends", f"{file} changed\n"]
+    reported: list[str] = []
+    assert watch.repeat_on_changes([str(file)], run, reported.append, lambda _seconds: None) == INTERRUPTED
+    assert reported == ["watching 1 file; Ctrl-C ends", f"{file} changed\n"]
 
 
 def test_files_folders_and_globs_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

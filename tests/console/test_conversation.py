@@ -69,16 +69,16 @@ def test_a_message_belongs_to_the_alarm_that_it_mentions() -> None:
     body = _lifecycle()[0]
     fired = _add(conversation, body)
     object_id = fired.subject.object_id
-    told = _add(conversation, json.dumps({"text": f"{object_id} is down"}).encode(), "wecom")
+    reported = _add(conversation, json.dumps({"text": f"{object_id} is down"}).encode(), "wecom")
     alone = _add(conversation, b'{"text": "hello"}', "wecom")
-    assert told.subject.alarm == fired.subject.alarm
-    assert told.subject.state == alone.subject.state == "message"
+    assert reported.subject.alarm == fired.subject.alarm
+    assert reported.subject.state == alone.subject.state == "message"
     assert alone.subject.alarm != fired.subject.alarm
     assert _add(conversation, b"not JSON").subject.title == "POST /hook"
 
 
 def test_memory_is_bounded_by_count_and_by_size() -> None:
-    """The oldest exchanges go first, and the pages are told; one body that is too great alone stays."""
+    """The oldest exchanges go first, and the pages are reported; one body that is too great alone stays."""
     conversation = Conversation(lambda: AT_S, max_exchanges=3, max_bytes=100)
     for _ in range(5):
         _add(conversation, b'{"a": 1}')
@@ -167,7 +167,7 @@ def test_events_during_a_send_are_not_lost() -> None:
 
 
 @pytest.mark.parametrize("after", [-1, 99])
-def test_a_page_that_missed_events_is_told(after: int) -> None:
+def test_a_page_that_missed_events_is_reported(after: int) -> None:
     """A page that asks for events that are not kept, or of another run, reads the whole state again."""
 
     async def listen() -> None:

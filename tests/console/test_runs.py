@@ -140,7 +140,7 @@ def test_one_check_at_a_time_and_it_can_be_stopped() -> None:
     asyncio.run(play())
 
 
-def test_a_target_that_is_down_is_told() -> None:
+def test_a_target_that_is_down_is_reported() -> None:
     """A target that refuses connections ends the check with the reason."""
 
     async def play() -> None:

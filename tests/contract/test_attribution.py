@@ -227,7 +227,7 @@ def test_one_slow_response_is_no_finding() -> None:
 
 
 @pytest.mark.parametrize("max_time_s", [6.0, 7.5, 9.0])
-def test_a_run_that_ends_tells_what_it_has_seen(max_time_s: float) -> None:
+def test_a_run_that_ends_reports_what_it_has_seen(max_time_s: float) -> None:
     """Late responses that no time was left to repeat alone are a finding, and the run ends in time."""
     verdict = check_directly(_late('"alarmStatus":"0"'), clauses=["TCM101", "TCM102", "TCM30*"], max_time_s=max_time_s)
     assert failed_codes(verdict) == {"TCM102"}

@@ -19,7 +19,7 @@ def _attempt(body: bytes = b"") -> Attempt:
     return Attempt(Outcome.REJECTED, 0.0, 0.0, 0.1, status=500, body=body)
 
 
-def test_the_state_in_which_all_fail_is_told() -> None:
+def test_the_state_in_which_all_fail_is_reported() -> None:
     """All resolved, of several types, and no firing."""
     resolved = [_case(alarmStatus="0"), _case(alarmStatus=0, alarmType="event")]
     assert common_pattern(resolved, [_case()] * 3) == "All 2 resolved failed, no firing (3 passed). "
@@ -28,7 +28,7 @@ def test_the_state_in_which_all_fail_is_told() -> None:
     assert common_pattern(resolved, mixed) == "All are resolved; 1 more of these passed. "
 
 
-def test_the_type_or_product_of_all_is_told() -> None:
+def test_the_type_or_product_of_all_is_reported() -> None:
     """A type of alarm, a policy type, a namespace."""
     assert common_pattern([_case(alarmType="event")] * 2, [_case()]) == (
         "All 2 event alarms failed, no other (1 passed). "
@@ -41,7 +41,7 @@ def test_the_type_or_product_of_all_is_told() -> None:
     assert common_pattern([_case(**info)] * 2, [_case()]) == "All 2 in qce/clb failed, no other (1 passed). "
 
 
-def test_a_key_that_makes_the_difference_is_told() -> None:
+def test_a_key_that_makes_the_difference_is_reported() -> None:
     """The shortest path that all failed bodies lack, or have."""
     named = _case(alarmObjInfo={"dimensions": {"deviceName": "x", "objName": "x"}})
     bare = _case(alarmObjInfo={"dimensions": {"objName": "x"}})
@@ -51,7 +51,7 @@ def test_a_key_that_makes_the_difference_is_told() -> None:
     assert common_pattern([named, named], [bare]) == having
 
 
-def test_the_only_product_that_passes_is_told() -> None:
+def test_the_only_product_that_passes_is_reported() -> None:
     """Several products fail, and all that passes is of one."""
     failed = [_case(alarmObjInfo={"namespace": namespace}) for namespace in ("qce/cvm", "qce/clb")]
     passed = [_case(alarmObjInfo={"namespace": "qce/tke2"})] * 2
@@ -60,7 +60,7 @@ def test_the_only_product_that_passes_is_told() -> None:
     assert common_pattern(mixed, [_case()] * 2) == "Only metric alarms passed. "
 
 
-def test_nothing_is_told_of_what_cannot_be_compared() -> None:
+def test_nothing_is_reported_of_what_cannot_be_compared() -> None:
     """One case, bodies that are no objects, or no passed case."""
     broken = RequestCase("x", OutgoingRequest(b"{"))
     assert common_pattern([_case()], [_case()]) == ""

@@ -104,7 +104,7 @@ def test_what_cannot_be_judged_alone_is_an_error() -> None:
     assert (result.status, result.reason) == (ClauseStatus.ERROR, "the receiver could not be reached (refused)")
 
 
-def test_what_was_left_out_is_told() -> None:
+def test_what_was_left_out_is_reported() -> None:
     """Each reason once, and how many cases were not sent."""
     left_out = (Exclusion("x", "x"), Exclusion("y", "x"))
     hearing = ClauseOutcome(skipped=left_out, asserted=frozenset("a"), not_sent=frozenset("bc"))
@@ -142,7 +142,7 @@ def test_who_is_busy_in_company_is_not_blamed_for_it(status: int) -> None:
     assert load_failure(_problem("a", 500, "PUT"), 3) is None
 
 
-def test_who_refuses_in_company_and_not_alone_is_told_so() -> None:
+def test_who_refuses_in_company_and_not_alone_is_reported() -> None:
     """The failure says how often the same callback was accepted alone; equal causes are one finding."""
     hearing = ClauseOutcome(failures=(_problem("a"), _problem("b")))
     alone = ClauseOutcome(failures=(_problem("b"),), asserted=frozenset("ab"))
@@ -176,7 +176,7 @@ def test_what_a_profile_leaves_nothing_of_is_not_run() -> None:
     )
 
 
-def test_what_the_time_limit_cuts_is_told_as_seen_beside_others() -> None:
+def test_what_the_time_limit_cuts_is_reported_as_seen_beside_others() -> None:
     """Failures say that nothing repeated them; a busy receiver is not blamed; alone they stay as they are."""
     outcome = ClauseOutcome(failures=(_problem("a"), _problem("b", 503)), asserted=frozenset("ab"))
     cut = outcome.cut_short(is_concurrent=True)

@@ -38,7 +38,7 @@ def test_a_document_for_us_has_effects_and_open(document: object, is_open: objec
     assert default_paths(document).extract(document).open_incidents == is_open
 
 
-def test_what_is_no_path_is_told() -> None:
+def test_what_is_no_path_is_reported() -> None:
     """With the flag, what is wrong and an example."""
     with pytest.raises(
         UsageError, match=r"--observe-all '\$\.x\[' is no JSONPath: .*; write for example \$\.incidents"
@@ -46,7 +46,7 @@ def test_what_is_no_path_is_told() -> None:
         EffectPaths.parse("$.x[", None)
 
 
-def test_what_is_no_path_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_path_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """jsonpath-rfc9535 2, on Python 3.12 and later, draws the place in four more lines, which are left out."""
 
     def draw(_: str) -> None:
@@ -59,7 +59,7 @@ def test_what_is_no_path_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"", b"[" * 100_000])
-def test_what_is_no_json_is_told(raw: bytes) -> None:
+def test_what_is_no_json_is_reported(raw: bytes) -> None:
     """With its beginning."""
     with pytest.raises(ObserverError, match=r"^what it answers is not JSON: b'"):
         EffectPaths.parse("$.x", None).parse_snapshot(raw, "what it answers")

@@ -45,7 +45,7 @@ def _waited(every_s: float, place: int, length: int) -> tuple[int, float]:
 
 
 class Asked:
-    """Shows the object that it is asked for; of two alarms that were told together, both."""
+    """Shows the object that it is asked for; of two alarms that were reported together, both."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

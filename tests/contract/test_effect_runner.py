@@ -106,7 +106,7 @@ def test_every_clause_about_effects_has_a_bug_that_proves_it() -> None:
     assert {name[:6] for name in MUTANTS} == IN_EFFECTS.keys()
 
 
-def test_a_receiver_that_drops_tke_is_told_which_products() -> None:
+def test_a_receiver_that_drops_tke_is_reported_which_products() -> None:
     """One finding names the shapes, with what was sent, answered and seen."""
     [item] = check_with_observer(IncidentReceiver("drops-tke"), ["TCM519"]).results
     [finding] = item.findings
@@ -168,7 +168,7 @@ def test_what_nobody_sees_is_an_error_with_advice() -> None:
     assert "/wecom answered errcode 93000" in reason_text(unknown.results[0])
 
 
-def test_ends_that_nothing_comes_to_are_told_where_a_url_shows_effects() -> None:
+def test_ends_that_nothing_comes_to_are_reported_where_a_url_shows_effects() -> None:
     """The clauses about messages are errors; those about effects are judged."""
     verdict = check_with_observer(
         WECOM_RECEIVER("forwards-nothing"), ["TCM501", "TCM520"], observe_url=True, effect_timeout_s=0.5
@@ -179,7 +179,7 @@ def test_ends_that_nothing_comes_to_are_told_where_a_url_shows_effects() -> None
     assert reason_text(results["TCM520"]).startswith("nothing came to --downstream")
 
 
-def test_an_observer_without_open_incidents_is_told() -> None:
+def test_an_observer_without_open_incidents_is_reported() -> None:
     """Where a plain alarm opens nothing, the path is doubted, not the receiver."""
     verdict = check_with_observer(IncidentReceiver("opens-nothing"), ["TCM501", "TCM505"])
     results = {item.clause.code: item for item in verdict.results}
@@ -187,7 +187,7 @@ def test_an_observer_without_open_incidents_is_told() -> None:
     assert "is --observe-open right?" in reason_text(results["TCM505"])
 
 
-def test_a_seed_that_the_receiver_knows_is_told() -> None:
+def test_a_seed_that_the_receiver_knows_is_reported() -> None:
     """Run twice with one seed against a receiver that remembers: an error that names the remedy, no finding."""
     desk = IncidentReceiver()
     assert failed_codes(check_with_observer(desk, ["TCM501"])) == set()
@@ -196,7 +196,7 @@ def test_a_seed_that_the_receiver_knows_is_told() -> None:
     assert "knows the alarms of this seed already" in reason_text(item)
 
 
-def test_a_refused_alarm_tells_nothing_about_effects() -> None:
+def test_a_refused_alarm_reports_nothing_about_effects() -> None:
     """Who refuses a callback breaks TCM101, not the clauses about effects."""
     [refused, item] = check_with_observer(IncidentReceiver("refuses-events"), ["TCM101", "TCM519"]).results
     assert (refused.status, item.status) == (ClauseStatus.FAIL, ClauseStatus.PASS)
@@ -217,7 +217,7 @@ def test_what_a_receiver_does_not_do_is_not_run() -> None:
 
 
 def test_a_broken_key_is_one_finding_over_its_shapes() -> None:
-    """The same cause on several products is told once."""
+    """The same cause on several products is reported once."""
     [item] = check_with_observer(IncidentReceiver("merges-by-object-id"), ["TCM506"]).results
     [finding] = item.findings
     assert "and 5 more" in finding.title

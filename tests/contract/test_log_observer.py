@@ -92,7 +92,7 @@ def test_lines_that_are_no_longer_kept_do_not_count() -> None:
     assert seen(observer) == output.lines() == ["five", "six"]
 
 
-def test_a_log_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_log_that_is_not_there_is_reported(tmp_path: Path) -> None:
     """It may come later."""
     file = tmp_path / "app.log"
     observer = LogObserver.parse(LogFile(file).lines_since, None)

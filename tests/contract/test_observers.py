@@ -68,20 +68,20 @@ def test_a_url_is_asked_for_the_object() -> None:
         (Reply(200, b"<html>"), "is not JSON: b'<html>'"),
     ],
 )
-def test_a_url_that_shows_nothing_is_told(reply: Reply, message: str) -> None:
+def test_a_url_that_shows_nothing_is_reported(reply: Reply, message: str) -> None:
     """With its status, or what it answers; never with the password."""
     with pytest.raises(ObserverError, match=message) as problem:
         by_url(lambda _: reply)
     assert "ssword" not in str(problem.value)
 
 
-def test_a_url_that_nobody_answers_is_told(closed_port: int) -> None:
+def test_a_url_that_nobody_answers_is_reported(closed_port: int) -> None:
     """With how the attempt ended."""
     with pytest.raises(ObserverError, match="cannot be read: refused"):
         look(UrlObserver(Target.parse(f"127.0.0.1:{closed_port}"), ROWS))
 
 
-def test_a_url_that_shows_too_much_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_that_shows_too_much_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the limit, and how to ask for less."""
     monkeypatch.setattr(observers, "MAX_BYTES", 1000)
     with pytest.raises(ObserverError, match=r"is longer than 1000 bytes; let the URL choose with \{token\}"):
@@ -108,7 +108,7 @@ def test_a_command_prints_what_is_to_be_seen() -> None:
         ("import time; time.sleep(30)", "took more than 0.2 s"),
     ],
 )
-def test_a_command_that_shows_nothing_is_told(code: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_shows_nothing_is_reported(code: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its code and what it said, and it is ended."""
     if "0.2" in message:
         monkeypatch.setattr(observers, "_DEADLINE_S", 0.2)
@@ -116,14 +116,14 @@ def test_a_command_that_shows_nothing_is_told(code: str, message: str, monkeypat
         look(command(code))
 
 
-def test_a_command_that_is_not_there_is_told() -> None:
+def test_a_command_that_is_not_there_is_reported() -> None:
     """With the reason."""
     with pytest.raises(ObserverError, match="the observer `/no/such/thing` cannot be run: No such file"):
         look(CommandObserver.parse("/no/such/thing", None))
 
 
 @pytest.mark.parametrize("text, message", [("'", "No closing quotation"), (" ", "is empty")])
-def test_what_is_no_command_is_told(text: str, message: str) -> None:
+def test_what_is_no_command_is_reported(text: str, message: str) -> None:
     """Before anything is played."""
     with pytest.raises(UsageError, match=f"--observe-cmd .*{message}"):
         CommandObserver.parse(text, None)
@@ -155,7 +155,7 @@ def test_a_callable_returns_what_is_to_be_seen(call: Callable[[str], Any], paths
         (lambda _: {"effects": [{1, 2}]}, "what the observer m:f returns is not a JSON value"),
     ],
 )
-def test_a_callable_that_shows_nothing_is_told(call: Callable[[str], Any], message: str) -> None:
+def test_a_callable_that_shows_nothing_is_reported(call: Callable[[str], Any], message: str) -> None:
     """With what it raised."""
     with pytest.raises(ObserverError, match=message):
         look(CallableObserver("m:f", call))

@@ -21,7 +21,7 @@ def found(search: OutputLeaks, *pieces: bytes) -> tuple[int, int, str]:
     return (count, first.line_number, first.excerpt) if first else (count, 0, "")
 
 
-def test_a_line_that_leaks_is_told_with_its_number() -> None:
+def test_a_line_that_leaks_is_reported_with_its_number() -> None:
     """Only the first is shown; the user is masked beside the password."""
     output = b"starts\nuser tcop, password hunter2! is set\nagain hunter2!\n"
     assert found(leaks(), output) == (2, 2, "user ***, password *** is set")

@@ -188,11 +188,11 @@ def test_retries_help_a_slow_receiver() -> None:
     ],
     ids=["slow", "no-proc", "dies", "never-idle", "does-not-start"],
 )
-def test_a_size_that_cannot_be_judged_is_told(receiver: SimulatedReceiver, reason: str) -> None:
+def test_a_size_that_cannot_be_judged_is_reported(receiver: SimulatedReceiver, reason: str) -> None:
     """With the reason; a receiver is not blamed for it."""
     outcome = outcome_of("TCM704", receiver)
-    [told] = outcome.inconclusive or outcome.not_applicable
-    assert reason in told
+    [reported] = outcome.inconclusive or outcome.not_applicable
+    assert reason in reported
     assert not outcome.failures
 
 

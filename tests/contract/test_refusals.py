@@ -43,7 +43,7 @@ def test_each_reason_is_one_finding_without_credentials() -> None:
     assert (first.shape, first.reproduction.curl) == (None, "")
 
 
-def test_a_reason_that_the_clause_knows_is_told_once() -> None:
+def test_a_reason_that_the_clause_knows_is_reported_once() -> None:
     """Nothing is added for a reason that the clause's own requests have found."""
     result = with_refusals(ERROR, [refused("x")], [], CONTEXT)
     assert with_refusals(result, [refused("y")], [], CONTEXT) is result

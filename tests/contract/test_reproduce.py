@@ -329,7 +329,7 @@ ANSWERED = Attempt(Outcome.ACKED, 0.0, 0.0, 0.0, status=200)
     ],
 )
 def test_evidence_is_what_was_on_the_wire(request_: OutgoingRequest, expected: list[str]) -> None:
-    """Each header stands once, and what was cut or split is told in numbers."""
+    """Each header stands once, and what was cut or split is reported in numbers."""
     lines = evidence(RequestCase("x", request_), ANSWERED, TARGET).splitlines()
     assert set(expected) <= set(lines)
     names = [line.partition(":")[0].lower() for line in lines[1 : lines.index(">")]]

@@ -93,7 +93,7 @@ def _play(run: ContractRun) -> list[RunEvent]:
     return asyncio.run(play())
 
 
-def test_a_run_tells_its_start_each_clause_and_its_end() -> None:
+def test_a_run_reports_its_start_each_clause_and_its_end() -> None:
     """Every clause is started and finished once, between the start of the run and its verdict."""
     run = _run(FakePost(lambda _push, _number: OK), ["TCM102", "TCM104"])
     events = _play(run)
@@ -144,7 +144,7 @@ def test_a_certificate_that_does_not_verify_is_no_question_of_tls(detail: str) -
     assert str(caught.value) == f"https://h/ cannot be reached: {ending}"
 
 
-def test_wrong_credentials_are_told_without_showing_them() -> None:
+def test_wrong_credentials_are_reported_without_showing_them() -> None:
     """A target that refuses its own credentials wants other ones; neither is shown."""
     with pytest.raises(TargetError) as caught:
         _play(_run(FakePost(lambda _push, _number: (Outcome.REJECTED, 401, 0.1)), [], GUARDED))
@@ -162,7 +162,7 @@ def test_a_starting_receiver_is_waited_for() -> None:
 
 
 def test_waiting_has_an_end() -> None:
-    """A receiver that does not start in its time is told so, with the time that was given."""
+    """A receiver that does not start in its time is reported, with the time that was given."""
     post = FakePost(lambda _push, _number: REFUSED)
     with pytest.raises(TargetError, match=r"after waiting 2 s: as planned$"):
         _play(_run(post, [], wait_s=2.0))
@@ -331,7 +331,7 @@ def _late_first_time() -> FakePost:
     return FakePost(answer)
 
 
-def test_late_in_company_and_in_time_alone_is_told() -> None:
+def test_late_in_company_and_in_time_alone_is_reported() -> None:
     """Responses that are late beside others only, not in 24 repetitions alone, are a finding of the burst's clause."""
     run = _run(_late_first_time(), ["TCM102", "TCM515"])
     _play(run)

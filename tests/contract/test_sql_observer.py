@@ -125,7 +125,7 @@ def test_what_is_open_is_found_out(tmp_path: Path, database: sqlite3.Connection)
 
 
 @pytest.mark.parametrize("condition, table, count", [("status = 'open'", "incidents", 1), ("1 = 1", "incidents", 2)])
-def test_what_is_open_may_be_told(
+def test_what_is_open_may_be_reported(
     condition: str, table: str, count: int, tmp_path: Path, database: sqlite3.Connection
 ) -> None:
     """By a condition in SQL."""
@@ -163,7 +163,7 @@ def row(table: str, key: int, **values: Any) -> Row:
         ({"status": "stored", "note": None, "kind": "open"}, {"status": "stored", "note": None, "kind": "open"}, ""),
     ],
 )
-def test_a_column_that_changes_like_a_state_tells(fired: dict[str, Any], resolved: dict[str, Any], rule: str) -> None:
+def test_a_column_that_changes_like_a_state_reports(fired: dict[str, Any], resolved: dict[str, Any], rule: str) -> None:
     """No counter, no time, no text; where nothing changes, a state by its name and its value."""
     found = detect_open([row("t", 1, **fired)], [row("t", 1, **resolved)])
     assert ("" if found is None else str(found)) == rule
@@ -207,7 +207,7 @@ def test_the_session_cannot_write(tmp_path: Path, database: sqlite3.Connection) 
         ((), OpenRule("incidents", "1"), "there is no table 'incidents'; there are: numbers"),
     ],
 )
-def test_a_database_without_what_is_needed_is_told(
+def test_a_database_without_what_is_needed_is_reported(
     tables: tuple[str, ...], rule: OpenRule | None, message: str, tmp_path: Path, database: sqlite3.Connection
 ) -> None:
     """In one line."""
@@ -217,7 +217,7 @@ def test_a_database_without_what_is_needed_is_told(
     assert str(problem.value).endswith(message)
 
 
-def test_a_database_without_tables_is_told(tmp_path: Path, database: sqlite3.Connection) -> None:
+def test_a_database_without_tables_is_reported(tmp_path: Path, database: sqlite3.Connection) -> None:
     """None is none."""
     database.execute("CREATE TABLE gone (n TEXT)")
     database.execute("DROP TABLE gone")
@@ -225,7 +225,7 @@ def test_a_database_without_tables_is_told(tmp_path: Path, database: sqlite3.Con
         look(SqlObserver(url_of(tmp_path), ("x",)))
 
 
-def test_a_database_that_is_absent_or_no_database_is_told(tmp_path: Path) -> None:
+def test_a_database_that_is_absent_or_no_database_is_reported(tmp_path: Path) -> None:
     """With the driver's reason; the file is not made."""
     with pytest.raises(ObserverError, match=r"app\.db.*: unable to open database file"):
         look(SqlObserver(url_of(tmp_path)))
@@ -235,7 +235,7 @@ def test_a_database_that_is_absent_or_no_database_is_told(tmp_path: Path) -> Non
         look(SqlObserver(url_of(tmp_path)))
 
 
-def test_a_database_that_is_locked_is_told(
+def test_a_database_that_is_locked_is_reported(
     tmp_path: Path, database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a bounded time."""
@@ -257,7 +257,7 @@ def test_a_search_that_takes_too_long_is_ended(tmp_path: Path, database: sqlite3
         observer._connected(lambda link: list(observer._search(link, "ins-1")))
 
 
-def test_a_database_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_hangs_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop goes on meanwhile."""
     observer = SqlObserver(url_of(tmp_path), deadline_s=0.01)
     monkeypatch.setattr(SqlObserver, "_connected", lambda *_: time.sleep(0.1))
@@ -278,7 +278,7 @@ def test_a_database_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         ("sqlite:///:memory:", "--observe-sql: a database in the memory of another process"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_told(url: str, message: str) -> None:
+def test_a_url_that_cannot_be_used_is_reported(url: str, message: str) -> None:
     """Before anything is sent, and without its password."""
     with pytest.raises(UsageError) as problem:
         SqlObserver(url)
@@ -306,7 +306,7 @@ def test_a_password_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize("text", ["incidents", ": x", "t:", ""])
-def test_a_rule_of_another_form_is_told(text: str) -> None:
+def test_a_rule_of_another_form_is_reported(text: str) -> None:
     """With an example."""
     with pytest.raises(UsageError, match=r"write TABLE: CONDITION, as in \"incidents: status = 'open'\""):
         OpenRule.parse(text)
@@ -510,13 +510,15 @@ def test_a_file_of_any_name_is_read(prefix: str, name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("url", ["mssql+pyodbc://u:hunter2@h/x"])
 def test_a_database_that_cannot_be_read_only_is_refused(url: str) -> None:
     """With those that can be, and without its password."""
-    with pytest.raises(UsageError, match="cannot be opened read-only; use sqlite, postgresql, mysql or maria") as told:
+    with pytest.raises(
+        UsageError, match="cannot be opened read-only; use sqlite, postgresql, mysql or maria"
+    ) as raised:
         SqlObserver(url)
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize("database", ["file:", "file::memory:"])
-def test_a_uri_of_a_database_in_memory_is_told(database: str) -> None:
+def test_a_uri_of_a_database_in_memory_is_reported(database: str) -> None:
     """As the plain form is."""
     with pytest.raises(UsageError, match="in the memory of another process"):
         SqlObserver(f"sqlite:///{database}?uri=true")

@@ -31,5 +31,5 @@ COUNTS = {
 @pytest.mark.parametrize("pattern", COUNTS)
 def test_a_count_is_that_of_the_files(pattern: str) -> None:
     """Every count on a page equals the number of clauses, shapes, metrics or events in the files."""
-    told = [int(found) for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8"))]
-    assert set(told) == {COUNTS[pattern]}
+    reported = [int(found) for page in PAGES for found in re.findall(pattern, page.read_text(encoding="utf-8"))]
+    assert set(reported) == {COUNTS[pattern]}

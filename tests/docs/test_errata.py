@@ -35,9 +35,9 @@ def test_general_errata_have_their_four_keys() -> None:
 def test_every_erratum_is_on_the_page() -> None:
     """The page contains the errata of all entries and samples, and the general ones."""
     page = (ROOT / PAGE).read_text(encoding="utf-8").replace("\\_", "_").replace("&lt;", "<").replace("&#124;", "|")
-    told = [row["problem"] for row in GENERAL]
+    reported = [row["problem"] for row in GENERAL]
     for shape in Catalog.load():
-        told += [erratum.problem for erratum in shape.errata]
-        told += [shape.sample.errata] if shape.sample and shape.sample.errata else []
+        reported += [erratum.problem for erratum in shape.errata]
+        reported += [shape.sample.errata] if shape.sample and shape.sample.errata else []
 
-    assert [problem for problem in told if problem not in page] == []
+    assert [problem for problem in reported if problem not in page] == []

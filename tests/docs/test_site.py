@@ -53,9 +53,9 @@ class Fetches(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Record the address of one element."""
-        told = dict(attrs)
-        address = told.get(FETCHED.get(tag, ""))
-        if address and told.get("rel") not in NOT_FETCHED:
+        reported = dict(attrs)
+        address = reported.get(FETCHED.get(tag, ""))
+        if address and reported.get("rel") not in NOT_FETCHED:
             self.found.add(address)
 
 

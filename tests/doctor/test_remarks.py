@@ -126,7 +126,7 @@ def test_time(seen: Attempt, grade: Severity) -> None:
     assert checks.check_latency(seen, RULES).severity is grade
 
 
-def test_a_target_without_http_is_told_by_its_protocol() -> None:
+def test_a_target_without_http_is_reported_by_its_protocol() -> None:
     """The likely cause is the meaning, and what to write is the advice."""
     remark = checks.check_status(attempt(None, outcome=Outcome.BAD_ANSWER), "it speaks TLS (first bytes b'x'): do y")
     assert (remark.meaning, remark.fix) == ("it speaks TLS (first bytes b'x')", "do y")

@@ -76,13 +76,13 @@ def test_several_bodies_are_found(raw: bytes, first: str, second: str) -> None:
 
 
 def test_a_broken_line_is_one_of_several() -> None:
-    """The first, one between or the last: it is told by its line, and the others are read."""
+    """The first, one between or the last: it is reported by its line, and the others are read."""
     for at in range(3):
         lines = [LINE_A, LINE_B, LINE_A]
         lines[at] = lines[at][:-1]
-        told = found(b"\n".join(lines))
-        assert [one.location for one in told if one.parsed.problems] == [f"line {at + 1}"]
-        assert len(told) == 3
+        reported = found(b"\n".join(lines))
+        assert [one.location for one in reported if one.parsed.problems] == [f"line {at + 1}"]
+        assert len(reported) == 3
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n", b"null", b"[]", b"[1, 2]", b"[{}, 1]", b"{", b"x\ny\n", b'{"version": 1}'])
@@ -91,8 +91,8 @@ def test_what_has_no_bodies_in_it_is_one(raw: bytes) -> None:
     assert [one.location for one in found(raw)] == [""]
 
 
-def test_problems_of_a_list_are_told_where_they_belong() -> None:
-    """A key that stands twice in the second body is told of that one, by its path there."""
+def test_problems_of_a_list_are_reported_where_they_belong() -> None:
+    """A key that stands twice in the second body is reported of that one, by its path there."""
     twice = b'[{"a":1},{"b":{"c":1,"c":2}}]'
     assert [[note.path for note in one.parsed.problems] for one in found(twice)] == [[], ["b.c"]]
     ours = b'{"version":1,"callbacks":[{"body":{"c":1,"c":2}}]}'
@@ -214,17 +214,17 @@ CAPTURED = {
 
 
 @pytest.mark.parametrize("raw, message", CAPTURED.values(), ids=CAPTURED)
-def test_what_is_wrong_with_a_request_is_told(raw: bytes, message: str) -> None:
+def test_what_is_wrong_with_a_request_is_reported(raw: bytes, message: str) -> None:
     """What no callback's request has is a problem of the whole body."""
     [one] = found(raw)
     assert Issue("", message) in one.parsed.problems
 
 
-@pytest.mark.parametrize("told, headers", [("none", []), ("text/plain", ["Content-Type: text/plain"])])
-def test_another_content_type_is_a_deviation(told: str, headers: list[str]) -> None:
+@pytest.mark.parametrize("reported, headers", [("none", []), ("text/plain", ["Content-Type: text/plain"])])
+def test_another_content_type_is_a_deviation(reported: str, headers: list[str]) -> None:
     """No page says which it is."""
     [one] = found(request(LINE_A, *headers))
-    assert one.parsed.deviations == (Issue("", f"has the Content-Type {told}; application/json was observed"),)
+    assert one.parsed.deviations == (Issue("", f"has the Content-Type {reported}; application/json was observed"),)
     assert one.parsed.problems == ()
 
 
@@ -261,17 +261,17 @@ def test_documents_one_behind_the_other_are_all_read(indent: int | None) -> None
 
 
 def test_lines_behind_one_that_is_too_long_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The long one is told as such, with its number."""
+    """The long one is reported as such, with its number."""
     monkeypatch.setattr(reader, "MAX_BYTES", 1000)
     for blanks in (999, 1000, 1001, 1990):
-        told = found(LINE_A + b"\n" + b"{" * blanks + b"\n" + LINE_B)
-        assert [(one.location, one.parsed.is_json) for one in told] == [
+        reported = found(LINE_A + b"\n" + b"{" * blanks + b"\n" + LINE_B)
+        assert [(one.location, one.parsed.is_json) for one in reported] == [
             ("line 1", True),
             ("line 2", False),
             ("line 3", True),
         ]
-        told = found(b"{" * blanks + b"\n" + LINE_B)
-        assert [one.parsed.is_json for one in told] == [False, True]
+        reported = found(b"{" * blanks + b"\n" + LINE_B)
+        assert [one.parsed.is_json for one in reported] == [False, True]
 
 
 def test_the_first_body_does_not_wait_for_more_than_its_line() -> None:

@@ -247,7 +247,7 @@ def test_captured_requests_and_curl_lines_are_read() -> None:
         (b'{"version":1,"received":"x","method":"P","path":"/","headers":[[1]],"body":""}\n1', "f: line 1 looks like"),
     ],
 )
-def test_what_holds_nothing_is_told(raw: bytes, message: str) -> None:
+def test_what_holds_nothing_is_reported(raw: bytes, message: str) -> None:
     """One line that says where."""
     with pytest.raises(UsageError) as caught:
         read_requests(raw, "f")
@@ -255,7 +255,7 @@ def test_what_holds_nothing_is_told(raw: bytes, message: str) -> None:
 
 
 def test_times_move_together_and_nothing_else_does() -> None:
-    """The first callback is told now; what follows keeps its distance; all other bytes are as they were."""
+    """The first callback is reported now; what follows keeps its distance; all other bytes are as they were."""
     now = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
     (first, second, other), unmoved = shift_times([FIRING, RESOLVED, b"no callback"], now)
     assert unmoved == 0
@@ -270,8 +270,8 @@ def test_times_move_together_and_nothing_else_does() -> None:
     assert resolved["recoverTime"] == "2030-01-02 03:04:05"
 
 
-def test_a_repeat_is_told_when_its_duration_is_over() -> None:
-    """Its first occurrence lies as far back as it says; without a duration it is told then."""
+def test_a_repeat_is_reported_when_its_duration_is_over() -> None:
+    """Its first occurrence lies as far back as it says; without a duration it is reported then."""
     now = datetime(2030, 1, 2, 3, 4, 5)  # noqa: DTZ001 - Beijing time without offset
     body = b'{"firstOccurTime": "2020-01-01 00:00:00", "durationTime": "3600", "recoverTime": "0"}'
     assert b'"2030-01-02 02:04:05"' in shift_times([body], now)[0][0]
@@ -296,7 +296,7 @@ def test_times_that_cannot_be_moved_stay_and_are_counted() -> None:
 
 
 def test_values_are_changed_by_path() -> None:
-    """What is no object cannot be changed so; a path that is not there is told."""
+    """What is no object cannot be changed so; a path that is not there is reported."""
     assert apply_edits(b'{"a": 1, "b": {"c": 2}}', [("a", "x")], ["b.c"], "f") == b'{"a":"x","b":{}}'
     for raw in (b"[1]", b"{"):
         with pytest.raises(UsageError, match=r"^f is not a JSON object: --set and --unset change values by path$"):

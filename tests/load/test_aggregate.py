@@ -31,19 +31,24 @@ def beat(number: int, acks: int = 2, *, warm: int = 0, failed: int = 0, exhauste
     )
 
 
-def ticks(told: list[SecondElapsed]) -> list[tuple[float, int]]:
-    """Return of each second that was told which it was, and its acks."""
-    return [(one.point.at_s, one.point.acked) for one in told]
+def ticks(reported: list[SecondElapsed]) -> list[tuple[float, int]]:
+    """Return of each second that was reported which it was, and its acks."""
+    return [(one.point.at_s, one.point.acked) for one in reported]
 
 
-def test_a_second_is_told_when_all_have_told_of_it() -> None:
+def test_a_second_is_reported_when_all_have_reported_of_it() -> None:
     """Two processes: the first alone is not told; both together are."""
     tally = StatsAggregator(make_plan(workers=2))
     assert tally.add(beat(0), 0) == []
     assert tally.add(beat(1), 0) == []
-    [told] = tally.add(beat(0, failed=1), 1)
-    assert (told.point.at_s, told.point.acked, told.point.failed, told.point.in_flight) == (0.0, 4, 1, 6)
-    assert (told.point.late, told.point.started, told.attempts, told.failed) == (4, 5, 5, 1)
+    [reported] = tally.add(beat(0, failed=1), 1)
+    assert (reported.point.at_s, reported.point.acked, reported.point.failed, reported.point.in_flight) == (
+        0.0,
+        4,
+        1,
+        6,
+    )
+    assert (reported.point.late, reported.point.started, reported.attempts, reported.failed) == (4, 5, 5, 1)
     summary = tally.summary()
     assert (summary.acked, summary.late, summary.replayed, summary.connections) == (6, 6, 2, 4)
     assert summary.outcomes == {Outcome.ACKED: 6, Outcome.REFUSED: 1}
@@ -52,7 +57,7 @@ def test_a_second_is_told_when_all_have_told_of_it() -> None:
 
 
 def test_a_process_that_has_ended_holds_nothing_up() -> None:
-    """The seconds after its end are told by the others alone."""
+    """The seconds after its end are reported by the others alone."""
     tally = StatsAggregator(make_plan(workers=2))
     tally.add(beat(0), 0)
     assert tally.finish(0) == []
@@ -60,20 +65,20 @@ def test_a_process_that_has_ended_holds_nothing_up() -> None:
 
 
 def test_processes_that_end_one_after_the_other_are_all_in_the_series() -> None:
-    """Each second is told once, in order, and with what all who lived then told of it."""
+    """Each second is reported once, in order, and with what all who lived then told of it."""
     tally = StatsAggregator(make_plan(workers=3))
-    told = []
+    reported = []
     for lane, last in ((0, 1), (1, 3)):
-        told += [tick for number in range(last + 1) for tick in tally.add(beat(number), lane)]
-        told += tally.finish(lane)
-    assert told == []
-    told += [tick for number in range(6) for tick in tally.add(beat(number), 2)]
-    assert ticks(told) == [(0.0, 6), (1.0, 6), (2.0, 4), (3.0, 4), (4.0, 2), (5.0, 2)]
+        reported += [tick for number in range(last + 1) for tick in tally.add(beat(number), lane)]
+        reported += tally.finish(lane)
+    assert reported == []
+    reported += [tick for number in range(6) for tick in tally.add(beat(number), 2)]
+    assert ticks(reported) == [(0.0, 6), (1.0, 6), (2.0, 4), (3.0, 4), (4.0, 2), (5.0, 2)]
     assert tally.finish(2) == []
     assert sum(one.acked for one in tally.summary().series) == tally.summary().acked
 
 
-def test_what_was_held_up_is_told_when_the_one_it_waited_for_has_ended() -> None:
+def test_what_was_held_up_is_reported_when_the_one_it_waited_for_has_ended() -> None:
     """All of it: the other has told several seconds meanwhile."""
     tally = StatsAggregator(make_plan(workers=2))
     for number in range(3):
@@ -130,11 +135,11 @@ def test_joined_seconds_show_the_worse_one() -> None:
     assert (both.span_s, both.acked, both.dropped, both.p99_s, both.in_flight) == (2.0, 200, 2, 0.5, 3)
 
 
-def test_the_warm_up_is_told_apart() -> None:
+def test_the_warm_up_is_reported_apart() -> None:
     """It is in the second, and not in the total."""
     tally = StatsAggregator(make_plan())
-    [told] = tally.add(beat(0, warm=5))
-    assert (told.point.acked, tally.summary().acked, tally.summary().warm_up_attempts) == (7, 2, 5)
+    [reported] = tally.add(beat(0, warm=5))
+    assert (reported.point.acked, tally.summary().acked, tally.summary().warm_up_attempts) == (7, 2, 5)
 
 
 def test_a_machine_that_has_nothing_left_is_a_note() -> None:

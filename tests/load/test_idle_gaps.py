@@ -49,7 +49,7 @@ class _Stage:
         self.start_s = self.now_s = _BEGAN_S
         self.pool = SimpleNamespace(in_flight=dict[int, PooledConnection]())
         self.pushed: list[float] = []
-        self.told: list[DeliveryRecord] = []
+        self.reported: list[DeliveryRecord] = []
         self.over = False
         self.pacer = _Pacer()
         self._recorder = StatsRecorder()
@@ -58,7 +58,9 @@ class _Stage:
             self._call = call
             return self.pacer
 
-        self.load = ScenarioExecutor(cast("LoadEngine", self), iter(dues), self.told.append, timer_factory=make_pacer)
+        self.load = ScenarioExecutor(
+            cast("LoadEngine", self), iter(dues), self.reported.append, timer_factory=make_pacer
+        )
         self.load.start()
 
     def clock(self) -> float:
@@ -99,7 +101,7 @@ def test_quiet_stretches_are_passed_over() -> None:
         stage.wait()
         stage.end(number, Outcome.ACKED)
     assert stage.pushed == [1.0, 1.5, 2.5, 2.75]
-    assert [one.callback.at_s for one in stage.told] == [1.0, 1.5, 2.5, 2.75]
+    assert [one.callback.at_s for one in stage.reported] == [1.0, 1.5, 2.5, 2.75]
     assert (stage.over, stage.load.last_due_s) == (True, 2.75)
 
 

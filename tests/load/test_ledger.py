@@ -58,7 +58,7 @@ def test_a_ledger_that_cannot_be_begun_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lines", [1, 200], ids=["at the end", "on the way"])
 def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
-    """It is told when the load is over; what comes in between is counted on."""
+    """It is reported when the load is over; what comes in between is counted on."""
     ledger = Ledger("/dev/full")
     for number in range(lines):
         callback = ScheduledCallback(0.0, b"{}", f"{number}", "ins-1", "firing", f"{number}", alarm_number=number)
@@ -71,14 +71,14 @@ def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("model", [LoadModel.OPEN, LoadModel.CLOSED])
 def test_loads_without_a_script_tell_of_each_push(model: LoadModel) -> None:
-    """Each body that the receiver took is told once, with its outcome; by one process only."""
+    """Each body that the receiver took is reported once, with its outcome; by one process only."""
     came: list[bytes] = []
 
     def take(received: ReceivedRequest) -> Reply:
         came.append(received.body)
         return Reply(200)
 
-    told: list[DeliveryRecord] = []
+    reported: list[DeliveryRecord] = []
     with in_thread(server_factory(lambda: take)) as url:
         plan = LoadPlan(
             Target.parse(url),
@@ -94,10 +94,10 @@ def test_loads_without_a_script_tell_of_each_push(model: LoadModel) -> None:
         catalog, generator = Catalog.load(), Generator(1)
 
         async def play() -> None:
-            async for _ in LoadRun(plan, catalog, generator, on_delivery=told.append).events():
+            async for _ in LoadRun(plan, catalog, generator, on_delivery=reported.append).events():
                 pass
 
         asyncio.run(play())
-    assert sorted(key_from_body(one.callback.body) for one in told) == sorted(map(key_from_body, came))
-    assert [(one.is_acked, len(one.attempts)) for one in told] == [(True, 1)] * _COUNT
-    assert all(one.attempts[0].ended_s >= one.attempts[0].started_s >= 0 for one in told)
+    assert sorted(key_from_body(one.callback.body) for one in reported) == sorted(map(key_from_body, came))
+    assert [(one.is_acked, len(one.attempts)) for one in reported] == [(True, 1)] * _COUNT
+    assert all(one.attempts[0].ended_s >= one.attempts[0].started_s >= 0 for one in reported)

@@ -38,7 +38,7 @@ def test_the_soft_limit_is_raised_where_it_may_be(hard: int) -> None:
 
 
 @posix
-def test_too_few_are_told_ahead_with_advice() -> None:
+def test_too_few_are_reported_ahead_with_advice() -> None:
     """How many are needed, how many there are, and two ways out."""
     with pytest.raises(UsageError, match=r"need 5064 .* may have 1024: lower --max-inflight .* to 960, or raise"):
         require_descriptors(5000, lambda: (256, 1024))
@@ -64,7 +64,7 @@ def test_the_systems_own_limit_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_loops_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asyncio's own, and uvloop's where it is installed; where not, that is told."""
+    """Asyncio's own, and uvloop's where it is installed; where not, that is reported."""
     loop_factory("asyncio")().close()
     real = builtins.__import__
 

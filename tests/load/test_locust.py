@@ -65,13 +65,13 @@ def test_orders_travel_through_the_environment() -> None:
 )
 def test_orders_that_cannot_be_read_are_refused(environ: dict[str, str], complaint: str) -> None:
     """Which variable, and what is wrong with it."""
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         LocustSettings.from_environ(environ)
-    assert str(told.value).startswith(complaint)
+    assert str(raised.value).startswith(complaint)
 
 
 def test_processes_draw_alarms_of_their_own() -> None:
-    """No body is told by two of them, and each is due at once."""
+    """No body is reported by two of them, and each is due at once."""
     clock = Clock()
     swarms = [LocustWorker(LocustSettings(_TARGET, mix="cvm/basic-monitoring"), index, clock) for index in range(2)]
     drawn = [due for swarm in swarms for due in (swarm.next_callback() for _ in range(100)) if due]
@@ -80,7 +80,7 @@ def test_processes_draw_alarms_of_their_own() -> None:
 
 
 def test_a_storm_is_divided(tmp_path: Path) -> None:
-    """Each notification is told by one process, all of an alarm's by the same; times count from the first asking."""
+    """Each notification is shown by one process, all of an alarm's by the same; times count from the first asking."""
     file = tmp_path / "mine.toml"
     file.write_text(_STORM, encoding="utf-8")
     orders = LocustSettings(_TARGET, scenario=str(file), time_scale=0.1, processes=3)
@@ -142,7 +142,7 @@ def test_a_notification_is_given_up() -> None:
         (HttpResult(0), Outcome.BAD_ANSWER),
     ],
 )
-def test_what_the_client_tells_is_an_outcome(heard: HttpResult, outcome: Outcome) -> None:
+def test_what_the_client_reports_is_an_outcome(heard: HttpResult, outcome: Outcome) -> None:
     """By status, by the kind of error, and by the deadline, which is total."""
     assert LocustWorker(LocustSettings(_TARGET, mix="cvm/basic-monitoring")).outcome_of(heard) is outcome
 

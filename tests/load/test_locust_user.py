@@ -51,7 +51,7 @@ class _Answer:
 
 
 class _Client:
-    """Answers as it is told, and keeps what was asked."""
+    """Answers as it is reported, and keeps what was asked."""
 
     def __init__(self, answers: list[_Answer]) -> None:
         self.answers, self.asked = answers, list[dict[str, Any]]()
@@ -123,7 +123,7 @@ def test_a_notification_is_sent(made: Callable[..., Any]) -> None:
 
 
 def test_a_failed_notification_is_retried_and_reported_as_lost(made: Callable[..., Any]) -> None:
-    """The deadline counts as a failed attempt, which the client alone would not tell; the last one is told as lost."""
+    """The deadline counts as a failed attempt, which the client alone would not tell; the last one is shown as lost."""
     user = made(_Answer(503), _Answer(200, late=True), _Answer(404), _Answer(500))
     user.deliver()
     assert len({asked["data"] for asked in user.client.asked}) == 1

@@ -172,7 +172,7 @@ def test_an_idle_connection_that_the_receiver_closes_is_forgotten(serve: Serve) 
 
 @pytest.mark.parametrize("end", ["FIN", "RST"])
 def test_a_stale_connection_is_tried_once_more(serve: Serve, end: str) -> None:
-    """A kept connection ends before any byte of an answer: the request goes out again on a new one, and is told."""
+    """A kept connection ends before any byte of an answer: the request goes out again on a new one, and is reported."""
     numbers = itertools.count()
 
     def script(peer: Peer) -> None:

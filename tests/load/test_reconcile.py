@@ -43,7 +43,7 @@ def compared(ledger: Rows, received: Rows, most: int = 20) -> Reconciliation:
 
 
 def sessions(found: Differences) -> list[str]:
-    """Return the sessions that are told."""
+    """Return the sessions that are reported."""
     return [one.session_id for one in found.examples]
 
 
@@ -137,8 +137,8 @@ def test_what_nobody_sent_is_unknown() -> None:
     assert found.unknown.objects == 1
 
 
-def test_differences_are_counted_whole_and_told_in_part() -> None:
-    """So many objects and ten notifications of each are told; all are counted."""
+def test_differences_are_counted_whole_and_reported_in_part() -> None:
+    """So many objects and ten notifications of each are reported; all are counted."""
     ledger = [ledger_row(f"{thing}-{n}", object=f"ins-{thing}") for thing in range(3) for n in range(12)]
     found = compared(ledger, [], most=2)
     assert (found.lost.notifications, found.lost.objects, len(found.lost.examples)) == (36, 3, 20)
@@ -164,16 +164,16 @@ def test_identities_are_those_of_the_generator(form: Form) -> None:
     alarm = generator.alarm(shapes[0])
     for state in states:
         callback_ = generator.callback(alarm, state)
-        told = key_from_body(callback_.to_bytes())
-        assert told.session_id == callback_.session_id
+        reported = key_from_body(callback_.to_bytes())
+        assert reported.session_id == callback_.session_id
         if form is not Form.CLOUDEVENTS:
-            assert told.state == state
-            assert told.object_id in alarm.dimensions.values()
-            assert told.alarm_key.startswith(alarm.policy_id) == (form is Form.DOCUMENTED)
-            assert told.alarm_key.endswith(told.object_id)
+            assert reported.state == state
+            assert reported.object_id in alarm.dimensions.values()
+            assert reported.alarm_key.startswith(alarm.policy_id) == (form is Form.DOCUMENTED)
+            assert reported.alarm_key.endswith(reported.object_id)
 
 
-def test_a_repeat_is_told_from_a_firing() -> None:
+def test_a_repeat_is_reported_from_a_firing() -> None:
     """By its age; a body that has no object of its own is about its dimensions."""
     [shape] = Catalog.load().match("cvm/basic-monitoring")
     generator = Generator(7)
@@ -215,13 +215,13 @@ def test_an_entry_says_what_its_script_says() -> None:
         (jsonl([ledger_row("b", sesion="b")]), "ledger.jsonl:2: 'sesion' "),
     ],
 )
-def test_a_ledger_that_cannot_be_read_is_told_by_its_line(line: bytes, complaint: str) -> None:
+def test_a_ledger_that_cannot_be_read_is_reported_by_its_line(line: bytes, complaint: str) -> None:
     """File, line, key and what is wrong, in one line."""
     stream = io.BytesIO(jsonl([ledger_row("a")]) + line)
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         reconcile(read_ledger(stream, "ledger.jsonl"), [], "ledger.jsonl", 1)
-    assert str(told.value).startswith(complaint)
-    assert "\n" not in str(told.value)
+    assert str(raised.value).startswith(complaint)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -239,11 +239,11 @@ def test_a_ledger_that_cannot_be_read_is_told_by_its_line(line: bytes, complaint
         ),
     ],
 )
-def test_what_a_receiver_has_is_told_by_its_line(row: dict[str, Any], complaint: str) -> None:
+def test_what_a_receiver_has_is_reported_by_its_line(row: dict[str, Any], complaint: str) -> None:
     """A line that names nothing is no difference: it cannot be read."""
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         list(read_received_items(io.BytesIO(jsonl([row])), "r"))
-    assert str(told.value).startswith(complaint)
+    assert str(raised.value).startswith(complaint)
 
 
 def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Loads on a receiver of this process: what is pushed, and what is told of it."""
+"""Loads on a receiver of this process: what is pushed, and what is reported of it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_stall_is_felt_by_all_that_came_meanwhile() -> None:
     assert summary.service_times.count_over(0.39) >= 1
 
 
-def test_what_waits_longer_than_the_deadline_is_dropped_and_told() -> None:
+def test_what_waits_longer_than_the_deadline_is_dropped_and_reported() -> None:
     """With one connection to a receiver that never answers, one attempt times out and the rest never begins."""
 
     async def never(_: ReceivedRequest) -> Reply:
@@ -198,7 +198,7 @@ def test_a_script_is_played_with_the_retries_of_the_profile() -> None:
     assert by_number["4"].attempts[2].intended_s >= by_number["4"].attempts[1].ended_s
 
 
-def test_lost_acks_are_told_as_duplicates() -> None:
+def test_lost_acks_are_reported_as_duplicates() -> None:
     """A receiver that takes the callback and answers too late gets it again."""
     late = iter([10.0, 10.0])
 

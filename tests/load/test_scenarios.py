@@ -69,7 +69,7 @@ def test_every_number_is_sourced_or_assumed(name: str) -> None:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("name", FILES)
-def test_a_storm_is_told_in_order_by_bodies_that_are_valid(name: str) -> None:
+def test_a_storm_is_reported_in_order_by_bodies_that_are_valid(name: str) -> None:
     """The earliest first; every body could have come from TCOP, says what its script says, and no two are the same."""
     dues = played(name)
     judge = CallbackValidator(CATALOG, load_profile())
@@ -93,14 +93,14 @@ def test_the_alarms_of_a_storm_live_true_lives(name: str) -> None:
         states = " ".join(due.state for due in life)
         assert re.fullmatch(r"(firing( repeated)*( resolved|$) ?)+", states)
     for due in dues[::25]:
-        told = CallbackView(json.loads(due.body))
+        reported = CallbackView(json.loads(due.body))
         fired = next(one for one in reversed(lives[due.alarm_key]) if one.state == "firing" and one.at_s <= due.at_s)
-        if "metricName" in told.conditions:
-            assert told.duration_s == round(due.at_s - fired.at_s)
-        assert told.first_occurred_at == CallbackView(json.loads(fired.body)).first_occurred_at
-        assert told.is_resolved == (due.state == "resolved")
-        if told.is_resolved:
-            assert (told.recovered_at - told.first_occurred_at).total_seconds() == round(due.at_s - fired.at_s)  # type: ignore[operator]  # both are there
+        if "metricName" in reported.conditions:
+            assert reported.duration_s == round(due.at_s - fired.at_s)
+        assert reported.first_occurred_at == CallbackView(json.loads(fired.body)).first_occurred_at
+        assert reported.is_resolved == (due.state == "resolved")
+        if reported.is_resolved:
+            assert (reported.recovered_at - reported.first_occurred_at).total_seconds() == round(due.at_s - fired.at_s)  # type: ignore[operator]  # both are there
     abouts = [json.loads(due.body)["alarmObjInfo"] for due in dues]
     assert len({about["appId"] for about in abouts if "appId" in about}) == 1
     if region := small(name).region:
@@ -134,7 +134,7 @@ def own(*groups: dict[str, Any], **scenario: Any) -> Scenario:
 
 
 def test_what_is_never_over_ends_with_the_scenario() -> None:
-    """Repeats go on until ``ends_s``; of a group that is told once, one firing is all there is."""
+    """Repeats go on until ``ends_s``; of a group that is reported once, one firing is all there is."""
     forever = own({"repeats": {"type": "exponential", "every_s": 300}}, ends_s=4000)
     dues = list(ScenarioSchedule(forever, CATALOG, Generator(1)).schedule())
     assert max(due.at_s for due in dues) <= 4000
@@ -155,8 +155,8 @@ def test_groups_of_one_shape_have_policies_of_their_own() -> None:
     dues = list(ScenarioSchedule(scenario, CATALOG, Generator(1)).schedule())
     watched: dict[str, set[str]] = {}
     for due in dues:
-        told = CallbackView(json.loads(due.body))
-        watched.setdefault(str(told.policy["policyId"]), set()).add(told.metric_name)
+        reported = CallbackView(json.loads(due.body))
+        watched.setdefault(str(reported.policy["policyId"]), set()).add(reported.metric_name)
     assert {name for names in watched.values() for name in names} >= {"cpu_usage", "mem_used"}
     assert all(len(names) == 1 for names in watched.values())
     resolved = {CallbackView(json.loads(due.body)).metric_name for due in dues if due.state == "resolved"}
@@ -182,11 +182,11 @@ def test_groups_of_one_shape_have_policies_of_their_own() -> None:
         ([{}], {"region": "zz"}, "region: unknown region 'zz'; one of "),
     ],
 )
-def test_what_does_not_fit_together_is_told(groups: Any, scenario: Any, complaint: str) -> None:
+def test_what_does_not_fit_together_is_reported(groups: Any, scenario: Any, complaint: str) -> None:
     """File, key, and what is wrong with it."""
-    with pytest.raises(EntryError) as told:
+    with pytest.raises(EntryError) as raised:
         own(*groups, **scenario)
-    assert str(told.value).startswith(f"mine.toml: {complaint}")
+    assert str(raised.value).startswith(f"mine.toml: {complaint}")
 
 
 @pytest.mark.parametrize(
@@ -202,11 +202,11 @@ def test_what_does_not_fit_together_is_told(groups: Any, scenario: Any, complain
         ),
     ],
 )
-def test_what_is_not_in_the_catalogue_is_told(group: dict[str, Any], complaint: str) -> None:
+def test_what_is_not_in_the_catalogue_is_reported(group: dict[str, Any], complaint: str) -> None:
     """Before anything is sent."""
-    with pytest.raises(EntryError) as told:
+    with pytest.raises(EntryError) as raised:
         ScenarioSchedule(own(group), CATALOG, Generator(1))
-    assert str(told.value).startswith(f"mine.toml: {complaint}")
+    assert str(raised.value).startswith(f"mine.toml: {complaint}")
 
 
 @pytest.mark.parametrize(
@@ -220,16 +220,16 @@ def test_what_is_not_in_the_catalogue_is_told(group: dict[str, Any], complaint: 
     ],
 )
 def test_a_file_of_ones_own_keeps_the_format(tmp_path: Path, changed: str, complaint: str) -> None:
-    """The same format as the shipped ones, read from a path; what breaks it is told by file and key."""
+    """The same format as the shipped ones, read from a path; what breaks it is reported by file and key."""
     text = 'title = "mine"\nsource = "ours"\n[[groups]]\ntitle = "x"\nshapes = ["cvm/events"]\nwithin_s = 1\n'
     file = tmp_path / "mine.toml"
     file.write_text(f"{text}alarms = 3\n", encoding="utf-8")
     scenario = load_scenario(str(file))
     assert (scenario.name, scenario.alarm_count, scenario.location) == ("mine", 3, str(file))
     file.write_text(f"{text}{changed}\n", encoding="utf-8")
-    with pytest.raises(EntryError) as told:
+    with pytest.raises(EntryError) as raised:
         load_scenario(str(file))
-    assert str(told.value).startswith(f"{file}: {complaint}")
+    assert str(raised.value).startswith(f"{file}: {complaint}")
 
 
 def test_a_name_that_is_not_there_is_refused() -> None:

@@ -126,9 +126,9 @@ def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
 )
 def test_what_a_load_could_not_break_is_refused(model: LoadModel, text: str, complaint: str) -> None:
     """A gate that is always open tells nothing."""
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         parse_objectives([f"lost=0,{text}"], model)
-    assert str(told.value) == f"--slo {complaint}"
+    assert str(raised.value) == f"--slo {complaint}"
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ def test_what_a_load_could_not_break_is_refused(model: LoadModel, text: str, com
 )
 def test_what_is_no_objective_is_refused(text: str, complaint: str) -> None:
     """What is wrong and how it should look, in one line, before anything is sent."""
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as raised:
         parse_objectives([text], LoadModel.OPEN)
-    assert str(told.value) == complaint
+    assert str(raised.value) == complaint
 
 
 LATE = replace(SUMMARY, is_held_back=True)
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, reported",
     [
         ("p99<5s", "p99<5s: kept, 2 s"),
         (
@@ -177,7 +177,7 @@ LATE = replace(SUMMARY, is_held_back=True)
         ("lost=0", "lost=0: broken, 2 of 102"),
     ],
 )
-def test_what_the_tool_held_back_does_not_break_an_objective(text: str, told: str) -> None:
+def test_what_the_tool_held_back_does_not_break_an_objective(text: str, reported: str) -> None:
     """It is not judged if it is kept from the actual starts on; counts of what the receiver answered are judged."""
     load = replace(
         LATE,
@@ -185,7 +185,7 @@ def test_what_the_tool_held_back_does_not_break_an_objective(text: str, told: st
         outcomes={Outcome.ACKED: 100, Outcome.REJECTED: 20},
     )
     [held] = evaluate(parse_objectives([text], LoadModel.SCRIPT), load)
-    assert held.summary == told
+    assert held.summary == reported
     [without] = evaluate(parse_objectives([text], LoadModel.SCRIPT), replace(load, is_held_back=False))
     assert without.status is not ObjectiveStatus.NOT_JUDGED
 

@@ -89,8 +89,8 @@ def test_a_worker_that_fails_says_so() -> None:
         asyncio.run(WorkerPool(plan, Generator(1), (), "asyncio").run(lambda *_: None))
 
 
-def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that ends without a word, for whatever reason, ends the load; its exit code is told."""
+def test_a_worker_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends without a word, for whatever reason, ends the load; its exit code is reported."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(TcopMockError, match="ended without a report, with exit code 1"):
         asyncio.run(WorkerPool(make_plan(workers=1), Generator(1), (), "asyncio").run(lambda *_: None))
@@ -105,7 +105,7 @@ def test_who_started_a_worker_may_leave() -> None:
     assert len(encode_frame("x")) > 4
 
 
-def test_what_a_worker_cannot_begin_is_told(
+def test_what_a_worker_cannot_begin_is_reported(
     capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when it has not even an event loop."""

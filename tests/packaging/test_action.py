@@ -76,8 +76,8 @@ def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:
         check=False,
     )
     summary = tmp_path / "github_step_summary"
-    told = summary.read_text(encoding="utf-8") if summary.exists() else ""
-    return done.returncode, (tmp_path / "github_output").read_text(encoding="utf-8"), told
+    reported = summary.read_text(encoding="utf-8") if summary.exists() else ""
+    return done.returncode, (tmp_path / "github_output").read_text(encoding="utf-8"), reported
 
 
 def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:

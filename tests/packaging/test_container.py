@@ -89,13 +89,13 @@ def names(wheel: Path) -> list[str]:
 
 def test_health_is_a_connection(steps: list[tuple[str, str]]) -> None:
     """The health check succeeds if a server listens on the port of ``listen``, and fails otherwise."""
-    told = dict(steps)
-    check = told["HEALTHCHECK"].partition(" CMD ")[2]
+    reported = dict(steps)
+    check = reported["HEALTHCHECK"].partition(" CMD ")[2]
     command = json.loads(check)
     assert command[:2] == ["python", "-c"]
-    listening = json.loads(told["CMD"])
+    listening = json.loads(reported["CMD"])
     assert listening == ["listen", "--host", "0.0.0.0", "--port", "8080"]  # noqa: S104 - inside a container
-    assert (told["EXPOSE"], json.loads(told["ENTRYPOINT"])) == ("8080", ["tcop-mock"])
+    assert (reported["EXPOSE"], json.loads(reported["ENTRYPOINT"])) == ("8080", ["tcop-mock"])
     with socket.create_server(("127.0.0.1", 0)) as server:
         program = command[2].replace("8080", str(server.getsockname()[1]))
         exec(program, {})  # noqa: S102 - our own line

@@ -76,7 +76,7 @@ def test_workers_find_what_one_process_finds(
     assert drawn(pytester) == bodies
 
 
-def test_a_mistake_in_a_mark_is_told_by_workers(outer: RunPytestProcess) -> None:
+def test_a_mistake_in_a_mark_is_reported_by_workers(outer: RunPytestProcess) -> None:
     """In a worker of pytest-xdist a wrong mark fails the tests that use us, each in a line, and no other test."""
     tests = """
 import pytest

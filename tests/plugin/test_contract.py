@@ -97,8 +97,8 @@ def test_without_subtests_all_is_one_failure(inner: RunPytest, target: str) -> N
 
 
 @pytest.mark.parametrize("subtests", [[], ["-p", "no:subtests"]], ids=["subtests", "one-text"])
-def test_a_should_clause_counts_when_it_is_told_to(inner: RunPytest, subtests: list[str]) -> None:
-    """A broken should clause is told at the end and fails nothing; with --tcop-fail-on should it fails the test."""
+def test_a_should_clause_counts_when_it_is_reported_to(inner: RunPytest, subtests: list[str]) -> None:
+    """A broken should clause is reported at the end and fails nothing; with --tcop-fail-on should it fails the test."""
     clauses = "--tcop-clauses=TCM105,TCM104"
     lenient = inner(ONE_LINE, clauses, *subtests, target="apps.talkative_wsgi")
     assert lenient.ret == 0
@@ -130,7 +130,7 @@ def test_what_is_left_out_says_why(inner: RunPytest) -> None:
     assert "TCM401" not in said
     nothing = f"import pytest\n@pytest.mark.tcop_clauses('TCM302')\n{ONE_LINE}"
     result = inner(nothing, "--tcop-skip=TCM302", target="apps.wsgi")
-    assert "tcop-mock: test_it.py::test_contract: --tcop-skip leaves no clause to judge" in text_of(result)
+    assert "tcop-mock: test_it.py::test_contract: --tcop-skip leaves no clause to check" in text_of(result)
     skipped_all = "import pytest\n@pytest.mark.tcop_skip_clause('TCM*', reason='all')\n" + ONE_LINE
     assert "no must clause was checked" in text_of(inner(skipped_all, FEW, target="apps.wsgi"))
 
@@ -272,8 +272,8 @@ def test_a_report_of_one_test_is_its_verdict(inner: RunPytest, pytester: pytest.
     assert document["seed"] > 0
 
 
-def test_a_report_that_cannot_be_is_told(inner: RunPytest, pytester: pytest.Pytester) -> None:
-    """A report without a contract test, and one that cannot be written at the end, are told; the last by code 4."""
+def test_a_report_that_cannot_be_is_reported(inner: RunPytest, pytester: pytest.Pytester) -> None:
+    """A report without a contract test, and one that cannot be written at the end, are reported; the last by code 4."""
     nothing = inner("def test(): pass", "--tcop-report=json=report.json")
     nothing.stdout.fnmatch_lines(["tcop-mock: no report report.json: no test called tcop_contract.check()"])
     tests = f"import os\n{ONE_LINE}\ndef test_spoils(): os.mkdir('report.json')"
@@ -283,7 +283,7 @@ def test_a_report_that_cannot_be_is_told(inner: RunPytest, pytester: pytest.Pyte
     assert pytester.path.exists()
 
 
-def test_a_receiver_that_is_not_there_is_told_in_a_line(inner: RunPytest) -> None:
+def test_a_receiver_that_is_not_there_is_reported_in_a_line(inner: RunPytest) -> None:
     """A target that refuses connections fails the test in one line, which says how to wait for it."""
     said = text_of(inner(ONE_LINE, target="'http://u:secret@127.0.0.1:9/'"))
     [line] = [line for line in said.splitlines() if line.startswith("tcop-mock: ")]
@@ -292,7 +292,7 @@ def test_a_receiver_that_is_not_there_is_told_in_a_line(inner: RunPytest) -> Non
     assert "secret" not in said.replace("u:secret@127.0.0.1:9/'", "", 1)
 
 
-def test_an_app_that_does_not_start_is_told_in_a_line(inner: RunPytest) -> None:
+def test_an_app_that_does_not_start_is_reported_in_a_line(inner: RunPytest) -> None:
     """What an ASGI app says when it fails to start up is the message of the test that wants it."""
     said = text_of(inner(ONE_LINE, target="apps.sick_asgi"))
     assert "tcop-mock: apps:sick_asgi: the app did not start up: no database" in said
@@ -325,14 +325,14 @@ def test_contract(tcop_contract):
 
 
 def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: RunPytest) -> None:
-    """Of many broken clauses in one text, the first are told in full, and of the others what they are called."""
+    """Of many broken clauses in one text, the first are reported in full, and of the others what they are called."""
     monkeypatch.setattr("tcop_mock.testing.contract._MAX_CHARS", 300)
     said = text_of(inner(ONE_LINE, FEW, "-p", "no:subtests", target="apps.hasty_wsgi"))
     assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in said
 
 
 def test_known_findings_fail_no_test(inner: RunPytest, pytester: pytest.Pytester) -> None:
-    """What a baseline lists is skipped as known; what it lists and nobody finds any more is told; the rest fails."""
+    """What a baseline lists is skipped as known; what it lists and nobody finds any more is shown; the rest fails."""
     report = ["--tcop-report=json=report.json", FEW]
     (pytester.path / "known.json").write_text('{"version": 1, "findings": []}', encoding="utf-8")
     assert inner(ONE_LINE, *report, "--tcop-baseline=known.json", target="apps.hasty_wsgi").ret == 1

@@ -50,7 +50,7 @@ def test_a_project_keeps_the_contract(project: str, arguments: list[str]) -> Non
         ("flask_project", "TCM302 recover-time-zero", ['recoverTime "0" while resolved', "Fix: Treat 0", "curl -sS"]),
     ],
 )
-def test_a_planted_bug_is_told(project: str, clause: str, hints: list[str]) -> None:
+def test_a_planted_bug_is_reported(project: str, clause: str, hints: list[str]) -> None:
     """With a bug planted, just the contract's clause about it fails, and says what to mend and how to see it again."""
     done = run(project, "--planted", "-k", "contract", "-p", "no:xdist", "--show-capture=no")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What can be wrong in options, ini files, marks and fixtures is told in one line, and what was meant."""
+"""What can be wrong in options, ini files, marks and fixtures is reported in one line, and what was meant."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPTIONS = {
     "--tcop-profile=2032": "unknown profile '2032'; did you mean '2025' or '2023'?",
     "--tcop-clauses=TCM999": "unknown clause 'TCM999'; did you mean 'TCM529', 'TCM519' or 'TCM509'",
     "--tcop-clauses=,": "--tcop-clauses is empty; give a name, several with commas between them",
-    "--tcop-skip=TCM*": "--tcop-skip leaves no clause to judge",
+    "--tcop-skip=TCM*": "--tcop-skip leaves no clause to check",
     "--tcop-fail-on=shuold": "--tcop-fail-on 'shuold': did you mean 'should'?",
     "--tcop-fail-on=7": "--tcop-fail-on '7': write must or should",
     "--tcop-seed=x": "--tcop-seed 'x' is no integer",
@@ -116,8 +116,8 @@ TARGETS = {
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_target_that_is_none_is_told(inner: RunPytest, target: str) -> None:
-    """What ``tcop_target`` returns and cannot be sent to is told in a line, without its password."""
+def test_a_target_that_is_none_is_reported(inner: RunPytest, target: str) -> None:
+    """What ``tcop_target`` returns and cannot be sent to is reported in a line, without its password."""
     message = set_up_failure(inner("def test(_tcop_target_under_test): pass", target=target))
     assert message.startswith(TARGETS[target])
     assert "geheim" not in message
@@ -151,7 +151,7 @@ def test_the_target_comes_from_option_ini_file_or_environment(
     assert "cannot be read: " in set_up_failure(inner(tests, "--tcop-target=@nosuch"))
 
 
-def test_shapes_that_are_not_there_are_told_when_tests_are_collected(inner: RunPytest) -> None:
+def test_shapes_that_are_not_there_are_reported_when_tests_are_collected(inner: RunPytest) -> None:
     """``tcop_mock.parametrize`` fails the collection of its module in a line that says what was meant."""
     for call, message in {
         "'cvm/basic-monitorin'": "unknown shape 'cvm/basic-monitorin'; did you mean 'cvm/basic-monitoring', ",

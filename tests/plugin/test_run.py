@@ -128,7 +128,7 @@ class Managed:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("problem", [OSError("x"), SystemExit(), asyncio.CancelledError()])
 def test_whatever_ends_its_thread_ends_the_receiver(problem: BaseException) -> None:
-    """Before it runs the set-up is told; later pytest warns of it."""
+    """Before it runs the set-up is reported; later pytest warns of it."""
     managed = cast("Any", Managed(early=problem))
     with pytest.raises(type(problem)), run._running(managed):
         pass

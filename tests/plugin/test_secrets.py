@@ -39,8 +39,8 @@ def test_no_output_holds_a_password(inner: RunPytest, pytester: pytest.Pytester)
     reports = [f"--tcop-report={kind}=report.{kind}" for kind in kinds]
     result = inner(TESTS, "--tcop-clauses=TCM302,TCM205", "-vv", "-l", "-rA", *reports)
     assert result.parseoutcomes()["failed"] >= 2
-    told = [str(result.stdout), str(result.stderr)]
-    told += [(pytester.path / f"report.{kind}").read_text(encoding="utf-8") for kind in kinds]
+    reported = [str(result.stdout), str(result.stderr)]
+    reported += [(pytester.path / f"report.{kind}").read_text(encoding="utf-8") for kind in kinds]
     traces = [trace for trace in Credentials(Secret("alarms"), Secret("gehe@im")).leak_patterns() if trace != "alarms"]
     assert len(traces) > 2
-    assert [trace for trace in traces for text in told if trace in text] == []
+    assert [trace for trace in traces for text in reported if trace in text] == []

@@ -37,7 +37,7 @@ def test_variables_are_never_shown() -> None:
         ("a|b", "--run: '|' is for a shell"),
     ],
 )
-def test_what_cannot_be_run_is_told(text: str, message: str) -> None:
+def test_what_cannot_be_run_is_reported(text: str, message: str) -> None:
     """In one line, with what to write in its place."""
     with pytest.raises(UsageError) as problem:
         ReceiverCommand.parse(text)

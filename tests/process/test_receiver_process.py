@@ -97,7 +97,7 @@ def test_what_ignores_sigterm_is_killed(make: Callable[..., ReceiverProcess]) ->
     assert process.end == "was ended by SIGKILL"
 
 
-def test_a_shutdown_tells_how_long_it_took(make: Callable[..., ReceiverProcess]) -> None:
+def test_a_shutdown_reports_how_long_it_took(make: Callable[..., ReceiverProcess]) -> None:
     """Nothing if it had to be killed; afterwards the receiver can start again."""
     process = make(python(LISTEN))
     assert process.shut_down(1.0) is None
@@ -151,14 +151,16 @@ def test_nothing_that_it_started_is_left(make: Callable[..., ReceiverProcess]) -
         ("python\0", "--run: 'python\\x00' cannot be run: embedded null byte"),
     ],
 )
-def test_a_program_that_cannot_be_run_is_told(text: str, message: str, make: Callable[..., ReceiverProcess]) -> None:
+def test_a_program_that_cannot_be_run_is_reported(
+    text: str, message: str, make: Callable[..., ReceiverProcess]
+) -> None:
     """As an error of the call."""
     with pytest.raises(UsageError) as problem:
         make(text).start()
     assert str(problem.value) == message
 
 
-def test_a_port_that_is_taken_is_told(make: Callable[..., ReceiverProcess]) -> None:
+def test_a_port_that_is_taken_is_reported(make: Callable[..., ReceiverProcess]) -> None:
     """Before anything is started."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         process = make("no-such-program", port=server.getsockname()[1])
@@ -179,7 +181,9 @@ def test_a_port_that_is_taken_is_told(make: Callable[..., ReceiverProcess]) -> N
         (r"sh -c 'printf \\377\\000; exit 1'", "ended with code 1 before it listened at {}; its last output: �\0"),
     ],
 )
-def test_a_receiver_that_ends_at_once_is_told(text: str, message: str, make: Callable[..., ReceiverProcess]) -> None:
+def test_a_receiver_that_ends_at_once_is_reported(
+    text: str, message: str, make: Callable[..., ReceiverProcess]
+) -> None:
     """With its last words."""
     process = make(text)
     with pytest.raises(TargetError) as problem:
@@ -188,7 +192,7 @@ def test_a_receiver_that_ends_at_once_is_told(text: str, message: str, make: Cal
 
 
 @ON_LINUX
-def test_a_receiver_that_leaves_into_the_background_is_told_and_ended(make: Callable[..., ReceiverProcess]) -> None:
+def test_a_receiver_that_leaves_into_the_background_is_reported_and_ended(make: Callable[..., ReceiverProcess]) -> None:
     """There would be nobody to end it."""
     process = make("sh -c 'sleep 60 & exit 0'")
     with pytest.raises(TargetError, match=r"left processes in the background.* Start the receiver in the foreground"):
@@ -198,14 +202,14 @@ def test_a_receiver_that_leaves_into_the_background_is_told_and_ended(make: Call
 
 
 @ON_LINUX
-def test_a_receiver_that_listens_elsewhere_is_told_where(make: Callable[..., ReceiverProcess]) -> None:
+def test_a_receiver_that_listens_elsewhere_is_reported_where(make: Callable[..., ReceiverProcess]) -> None:
     """With what to put into the command."""
     process = make(python(LISTEN.replace('int(os.environ["PORT"])', "0")), ready_s=0.4)
     with pytest.raises(TargetError, match=r"does not listen at .* after 0\.4 s; it listens at 127\.0\.0\.1:\d+: put"):
         process.start()
 
 
-def test_a_receiver_that_never_listens_is_told(make: Callable[..., ReceiverProcess]) -> None:
+def test_a_receiver_that_never_listens_is_reported(make: Callable[..., ReceiverProcess]) -> None:
     """After its time."""
     with pytest.raises(TargetError, match=r"does not listen at .* after 0\.05 s: put \{port\} into CMD"):
         make("sleep 60", ready_s=0.05).start()
@@ -245,7 +249,7 @@ def test_stopping_ends_a_start_that_waits(
         process.start()
 
 
-def test_a_start_that_was_stopped_is_told(
+def test_a_start_that_was_stopped_is_reported(
     make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while the process is still there."""

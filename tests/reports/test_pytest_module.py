@@ -103,7 +103,7 @@ def module_of(exchange: Exchange, *expect: Invocation) -> str:
 
 
 def test_a_request_is_written_as_it_was_sent() -> None:
-    """Method, query, segments, chunks, cuts and offers are told where they are not the usual ones."""
+    """Method, query, segments, chunks, cuts and offers are reported where they are not the usual ones."""
     push = replace(
         EXCHANGE.case.request,
         method="PUT",

@@ -230,7 +230,7 @@ def test_long_reasons_are_cut_to_what_is_missing() -> None:
     ) in screen(make_verdict(PASSED, *reasons))
 
 
-def test_the_baseline_is_told() -> None:
+def test_the_baseline_is_reported() -> None:
     """Clauses with known findings are named, and three stale entries are shown; the others are counted."""
     entry = KNOWN.findings[0].baseline_entry
     assert entry is not None
@@ -296,7 +296,7 @@ def test_a_long_line_of_a_group_is_wrapped() -> None:
     ]
 
 
-def test_notes_and_an_interrupt_are_told() -> None:
+def test_notes_and_an_interrupt_are_reported() -> None:
     """The notes of a run and the number of clauses without a result have a line each, without empty lines."""
     verdict = replace(make_verdict(PASSED, replace(ERROR, reason=INTERRUPTED)), notes=("The plain callback is x.",))
     lines = screen(verdict).splitlines()

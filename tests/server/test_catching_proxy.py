@@ -203,7 +203,7 @@ def test_a_name_that_is_no_domain_name_gets_a_certificate(
     assert (len(recorder.messages), log.hints()) == (1, [])
 
 
-def test_a_name_that_no_certificate_can_hold_is_told(authority: CertificateAuthority) -> None:
+def test_a_name_that_no_certificate_can_hold_is_reported(authority: CertificateAuthority) -> None:
     """The connection ends; the line names the host."""
 
     async def talk(client: Client, _proxy: Any) -> None:
@@ -219,7 +219,7 @@ def test_a_name_that_no_certificate_can_hold_is_told(authority: CertificateAutho
 
 
 @pytest.mark.parametrize("through", [True, False])
-def test_tls_without_an_authority_is_told(*, through: bool) -> None:
+def test_tls_without_an_authority_is_reported(*, through: bool) -> None:
     """The line names the extra to install."""
 
     async def talk(client: Client, _proxy: Any) -> None:
@@ -304,7 +304,7 @@ def test_hosts_have_services(host: str, service: str) -> None:
         ("h=slak", "unknown service 'slak' in --catch-host h; did you mean 'slack'?"),
     ],
 )
-def test_a_host_that_cannot_be_caught_is_told(text: str, message: str) -> None:
+def test_a_host_that_cannot_be_caught_is_reported(text: str, message: str) -> None:
     """In one line."""
     with pytest.raises(UsageError) as problem:
         CaughtHosts.parse([text])
@@ -374,7 +374,7 @@ def test_forms_are_read() -> None:
     assert [message.text for message in recorder.messages] == ['{"text": "a"}', '{"chat_id": "1", "text": "名"}']
 
 
-def test_one_json_service_is_told_from_another() -> None:
+def test_one_json_service_is_reported_from_another() -> None:
     """Each host is a recipient of its own."""
 
     async def talk(client: Client, _proxy: Any) -> None:

@@ -161,13 +161,13 @@ def test_retry_after_lengthens_a_pause_where_the_profile_honours_it(
 
 def test_a_day_of_repeats_takes_no_longer_than_its_requests() -> None:
     """Between notifications nothing is waited for, unless it is asked for."""
-    told = [(at, b"%d" % at) for at in range(0, DAY_S + 1, 300)]
+    reported = [(at, b"%d" % at) for at in range(0, DAY_S + 1, 300)]
     at_once = World({})
-    assert all(delivery.accepted for delivery in at_once.play(*told))
+    assert all(delivery.accepted for delivery in at_once.play(*reported))
     assert (len(at_once.posted), at_once.over_s) == (289, 0)
     in_real_time = World({})
-    in_real_time.play(*told, gap_scale=1)
-    assert in_real_time.posted == told
+    in_real_time.play(*reported, gap_scale=1)
+    assert in_real_time.posted == reported
     assert in_real_time.over_s == DAY_S
 
 
@@ -197,13 +197,13 @@ ENDS = st.lists(st.tuples(st.sampled_from(sorted({*RETRIED, Outcome.ACKED})), st
     st.sampled_from([0.0, 0.01, 1.0, 3.0]),
 )
 def test_the_order_is_the_same_at_any_speed(
-    told: dict[int, list[tuple[Outcome, float]]], pause_scale: float, gap_scale: float
+    reported: dict[int, list[tuple[Outcome, float]]], pause_scale: float, gap_scale: float
 ) -> None:
     """How fast time is played changes nothing of what is pushed and in which order."""
-    notifications = [(at_s, b"%d" % at_s) for at_s in told]
+    notifications = [(at_s, b"%d" % at_s) for at_s in reported]
     ends = {  # no two things happen at once
         b"%d" % at_s: [(outcome, took_s + 0.0007 * (at_s + 1)) for outcome, took_s in ends]
-        for at_s, ends in told.items()
+        for at_s, ends in reported.items()
     }
     as_in_life, played = World(ends), World(ends)
     expected = as_in_life.play(*notifications, gap_scale=1)

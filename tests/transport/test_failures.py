@@ -54,7 +54,7 @@ def test_an_error_has_one_outcome_and_one_sentence(
     assert failure_from_error(error, phase, 5.0) == (outcome, detail)
 
 
-def test_exhausted_resources_are_told_apart_from_refusals() -> None:
+def test_exhausted_resources_are_reported_apart_from_refusals() -> None:
     """Too many open files is a problem of this machine; a refused connection is not."""
     assert is_local_error(OSError(24, "Too many open files"))
     assert not is_local_error(ConnectionRefusedError(111, "Connection refused"))

@@ -272,10 +272,10 @@ def test_an_iterable_is_closed() -> None:
 
 
 @pytest.mark.parametrize(
-    "message, told",
+    "message, reported",
     [({"message": "no database"}, "no database"), ({}, "it gives no reason"), (None, "not done in 0.1 s")],
 )
-def test_an_app_that_does_not_start_up_is_no_target(message: dict[str, str] | None, told: str) -> None:
+def test_an_app_that_does_not_start_up_is_no_target(message: dict[str, str] | None, reported: str) -> None:
     """With its own reason, or the time that it had."""
 
     async def app(_scope: Scope, receive: Any, send: Any) -> None:
@@ -285,7 +285,7 @@ def test_an_app_that_does_not_start_up_is_no_target(message: dict[str, str] | No
         await send({"type": "lifespan.startup.failed", **(message or {})})
 
     post = AsgiTransport(app, TARGET, max_body_bytes=10, clock=time.perf_counter, lifespan_timeout_s=0.1)
-    with pytest.raises(TargetError, match=f"the app did not start up: {told}$"), post:
+    with pytest.raises(TargetError, match=f"the app did not start up: {reported}$"), post:
         run_beside(post(PUSH, deadline_s=5.0))
 
 
@@ -350,9 +350,9 @@ def test_an_app_is_found_and_recognised(
     with open_transport(Target.parse(f"{module}:{attribute}"), 100) as post:
         assert run_beside(post(PUSH, deadline_s=5.0)).body == body
         print("ours")  # noqa: T201 - that is what is tried
-    told = capsys.readouterr()
-    assert told.out == "ours\n"
-    assert ("told by the app\n" in told.err) == (body == b"wsgi")
+    reported = capsys.readouterr()
+    assert reported.out == "ours\n"
+    assert ("told by the app\n" in reported.err) == (body == b"wsgi")
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_an_app_is_found_and_recognised(
         ("{}:number", "it is of type int, which cannot be called"),
     ],
 )
-def test_what_is_no_app_is_told(module: str, reference: str, problem: str) -> None:
+def test_what_is_no_app_is_reported(module: str, reference: str, problem: str) -> None:
     """With the reason, and how it is written."""
     with pytest.raises(UsageError) as caught, open_transport(Target.parse(reference.format(module)), 100):
         pass

@@ -76,7 +76,7 @@ def test_what_raises_says_why(problem: BaseException, status: int, text: str) ->
 
 
 def test_a_reason_is_bounded() -> None:
-    """However long the text of an exception, what is told of it is short."""
+    """However long the text of an exception, what is reported of it is short."""
     [reason] = _post(_raising(ValueError("x" * 100_000))).parse_errors
     assert len(reason.message) < 400
 
@@ -90,9 +90,9 @@ def test_a_parser_that_hangs_is_late() -> None:
 def test_a_cause_knows_nothing_of_the_body() -> None:
     """The values of a body are taken out of what its reason has in common with others; keys and short numbers stay."""
     body = json.dumps(BODY).encode()
-    told = "port 4430 is over 1024, 'a' or \"s-1\" in 'names' 1"
+    reported = "port 4430 is over 1024, 'a' or \"s-1\" in 'names' 1"
     assert (
-        parse_errors(ValueError(told), body)[0].cause
+        parse_errors(ValueError(reported), body)[0].cause
         == "refused with ValueError: port … is over 1024, … or … in 'names' 1"
     )
 
@@ -135,8 +135,8 @@ def test_exceptions_of_other_libraries_say_what_they_mean(problem: Exception, te
 
 def test_each_error_of_a_pydantic_model_is_a_reason() -> None:
     """Place and message of each, without the input and the link."""
-    told = [reason.message for reason in parse_errors(_pydantic_error(), b"{}")]
-    assert told == [
+    reported = [reason.message for reason in parse_errors(_pydantic_error(), b"{}")]
+    assert reported == [
         "refused with ValidationError: session: Field required",
         "refused with ValidationError: port: Input should be a valid integer, unable to parse string as an integer",
     ]
@@ -262,7 +262,7 @@ def test_a_model_that_checks_nothing_is_an_error(
 
 
 def test_what_is_no_parser_is_an_error(named: Callable[[str, str], Callable[[Any], object]]) -> None:
-    """A name that is not there, and what cannot be called, are told in a line."""
+    """A name that is not there, and what cannot be called, are reported in a line."""
     with pytest.raises(UsageError, match=r"has no attribute 'nope'; write --model module:callable"):
         named(MODELS, "nope")
     with pytest.raises(UsageError, match="is no parser: it is of type int, which cannot be called"):

@@ -1,4 +1,4 @@
-"""A port that speaks no HTTP is told by what it speaks."""
+"""A port that speaks no HTTP is reported by what it speaks."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_receiver_that_closes_for_a_callback_alone_is_an_http_receiver() -> No
 
 
 @pytest.mark.parametrize("outcome", [Outcome.TLS, Outcome.TIMED_OUT])
-def test_plain_http_behind_https_is_told(outcome: Outcome) -> None:
+def test_plain_http_behind_https_is_reported(outcome: Outcome) -> None:
     """Also where the server waits for the rest of the line; nothing secret is sent without TLS."""
     seen: list[bytes] = []
 
@@ -136,7 +136,7 @@ def test_plain_http_behind_https_is_told(outcome: Outcome) -> None:
         (Outcome.BAD_ANSWER, "no HTTP answer: illegal header line", TLS_ALERT, ""),
     ],
 )
-def test_what_is_behind_https_is_told(outcome: Outcome, detail: str, greeting: bytes, cause: str) -> None:
+def test_what_is_behind_https_is_reported(outcome: Outcome, detail: str, greeting: bytes, cause: str) -> None:
     """What begins as HTTP inside TLS and is broken is an answer of a receiver."""
     assert identified(lambda peer: peer.send(greeting).read_some(), outcome, "https", detail) == cause
 

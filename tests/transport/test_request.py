@@ -164,7 +164,7 @@ def test_segments_cut_the_same_bytes(body: bytes, segments: tuple[int, ...]) -> 
     ],
 )
 def test_a_body_in_chunks(body: bytes, segments: tuple[int, ...], framed: bytes) -> None:
-    """One chunk for each segment and an empty one at the end (RFC 9112, 7.1), in one write; no length is told."""
+    """One chunk for each segment and an empty one at the end (RFC 9112, 7.1), in one write; no length is reported."""
     push = OutgoingRequest(body, segment_sizes=segments, chunked=True)
     head = request_head(Target.parse("127.0.0.1:9"), push)
     assert b"\r\nTransfer-Encoding: chunked\r\n" in head

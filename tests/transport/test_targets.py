@@ -1,4 +1,4 @@
-"""What PagerDuty and WeCom's robots are told of a callback, and how often."""
+"""What PagerDuty and WeCom's robots are reported of a callback, and how often."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROFILES = ("2019-ack", "2021-verify", "2023", "2025")
 KEY = Secret("0123456789abcdef0123456789ABCDEF")
 
 
-def told(  # noqa: PLR0913 - all that can vary
+def reported(  # noqa: PLR0913 - all that can vary
     shape: Shape, seed: int, state: State, profile: str, *, form: Form = Form.DOCUMENTED, serial: int = 0
 ) -> CallbackView:
     """Return what a drawn callback tells."""
@@ -49,7 +49,7 @@ def test_an_event_is_one_that_pagerduty_takes(seed: int, shape: Shape, profile: 
     """Every shape, state, profile and form: the required fields are there, of the right types and lengths."""
     form = data.draw(st.sampled_from([form for form in forms_of(shape) if form is not Form.CLOUDEVENTS]))
     state = data.draw(st.sampled_from([State.FIRING, State.RESOLVED] if shape.can_resolve else [State.FIRING]))
-    tree = json.loads(pagerduty_event(told(shape, seed, state, profile, form=form), KEY))
+    tree = json.loads(pagerduty_event(reported(shape, seed, state, profile, form=form), KEY))
     assert tree["routing_key"] == KEY.reveal()
     assert tree["event_action"] == ("resolve" if state is State.RESOLVED else "trigger")
     assert 0 < len(tree["dedup_key"]) <= 255
@@ -74,12 +74,12 @@ def test_a_dedup_key_is_an_alarms_own(seed: int, shape: Shape, profile: str) -> 
         for state, before in lives
     }
     [mine] = keys
-    others = {dedup_key(told(shape, seed, State.FIRING, profile, serial=serial)) for serial in (1, 16)}
+    others = {dedup_key(reported(shape, seed, State.FIRING, profile, serial=serial)) for serial in (1, 16)}
     assert mine not in others
     assert len(others) == 2
 
 
-def test_what_is_not_there_is_not_told() -> None:
+def test_what_is_not_there_is_not_reported() -> None:
     """A body of the user's own that says nothing still becomes a whole event and message."""
     tree = json.loads(pagerduty_event(CallbackView({"alarmStatus": 1, "alarmObjInfo": [], "durationTime": {}}), None))
     assert tree["routing_key"] == "***"
@@ -104,11 +104,11 @@ def test_a_summary_is_cut_and_an_event_that_is_too_large_is_refused() -> None:
 
 
 @given(st.integers(0, 10**6), st.sampled_from(list(CATALOG)), st.sampled_from(Lang), st.sampled_from(PROFILES))
-def test_a_message_tells_what_where_and_since_when(seed: int, shape: Shape, lang: Lang, profile: str) -> None:
-    """Firing and resolved are told apart, in either language; nothing unfilled is in it."""
+def test_a_message_reports_what_where_and_since_when(seed: int, shape: Shape, lang: Lang, profile: str) -> None:
+    """Firing and resolved are reported apart, in either language; nothing unfilled is in it."""
     texts = {}
     for state in [State.FIRING] + [State.RESOLVED] * shape.can_resolve:
-        one = told(shape, seed, state, profile)
+        one = reported(shape, seed, state, profile)
         texts[state] = json.loads(wecom_message(one, lang))["markdown"]["content"]
         assert len(texts[state].encode()) <= 4096
         assert one.metric_label in texts[state]
@@ -137,7 +137,7 @@ def test_names_in_a_message_act_on_nothing() -> None:
 
 
 def test_what_comes_too_fast_waits_for_its_turn() -> None:
-    """No 60 s have more attempts than are allowed; each wait is told; the intended time stays."""
+    """No 60 s have more attempts than are allowed; each wait is reported; the intended time stays."""
     waits: list[float] = []
 
     async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
