@@ -17,6 +17,7 @@ from tcop_mock.contract.assertions import (
     describe_response,
 )
 from tcop_mock.contract.attribution import NAMED_CLAUSES, attributed_results
+from tcop_mock.contract.bounded_wait import BoundedWaitTransport
 from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import (
@@ -29,7 +30,6 @@ from tcop_mock.contract.clauses import assertion_of, builder_of
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.misreadings import find_misreading
 from tcop_mock.contract.observation import EffectObservation
-from tcop_mock.contract.patience import PatientTransport
 from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
 from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_answer_time, is_about_timing
 from tcop_mock.contract.preflight import MAX_SIDE_BY_SIDE, CredentialsRejectedError, Preflight, run_preflight
@@ -137,7 +137,7 @@ class ContractRun:
     """The verdict of a run that has ended."""
     _published: set[str] = field(default_factory=set, repr=False)
     """Codes of the clauses whose event was yielded."""
-    _patient: PatientTransport = field(init=False, repr=False)
+    _bounded: BoundedWaitTransport = field(init=False, repr=False)
     """Sends a request of a clause, as long as the run does not wait too long for late answers."""
     _repeater: Repeater = field(init=False, repr=False)
 
@@ -146,8 +146,8 @@ class ContractRun:
             self.transport = RateLimitedTransport(
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
             )
-        self._patient = PatientTransport(self.transport, self.clock, self.plan.profile.delivery.timeout_s)
-        self._repeater = Repeater(self._patient, self.plan.profile.delivery.timeout_s)
+        self._bounded = BoundedWaitTransport(self.transport, self.clock, self.plan.profile.delivery.timeout_s)
+        self._repeater = Repeater(self._bounded, self.plan.profile.delivery.timeout_s)
 
     async def run(self, on_event: Callable[[RunEvent], object] | None = None) -> None:
         """Run the contract to its end while the downstream services listen.
@@ -220,7 +220,7 @@ class ContractRun:
             factory = self._factory(_PREFLIGHT_CODE)
         if plan.max_time_s is None:
             deadline += preflight.extra_time_s
-        self._patient.begin(preflight)
+        self._bounded.begin(preflight)
         yield RunStarted(str(plan.target), plan.profile.name, plan.seed, plan.clauses)
         is_too_slow = preflight.is_too_slow(deadline - self.clock())
         results = self._preflight_results(plain_case, preflight) if preflight.slow or is_too_slow else {}
@@ -246,7 +246,7 @@ class ContractRun:
     async def _run_phases(self, factory: CaseFactory, preflight: Preflight, deadline: float) -> AsyncIterator[RunEvent]:
         """Run the clauses of all phases. What is not finished in time is an error, or fails by what is known."""
         parallel_runner = RequestRunner(
-            self._patient,
+            self._bounded,
             self.sleep,
             preflight.deadline_s,
             AssertionContext(slow=preflight.slow),
@@ -269,7 +269,7 @@ class ContractRun:
                     _AFTER_MAIN_ANSWERS * preflight.attempt.duration_s,
                     (deadline - self.clock()) / 2,
                 )
-            self._patient.is_counting = phase not in _PHASES_OF_LATE_ANSWERS
+            self._bounded.is_counting = phase not in _PHASES_OF_LATE_ANSWERS
             try:
                 async with asyncio.timeout(deadline - self.clock()):
                     if phase is Phase.MAIN:
@@ -298,11 +298,11 @@ class ContractRun:
         """Return where requests wait for their turn; late ones give way unless the user bounds what is in flight."""
 
         async def is_answered() -> bool:
-            return (await self.transport(_head_only(factory), deadline_s=self._patient.late_s)).status is not None
+            return (await self.transport(_head_only(factory), deadline_s=self._bounded.late_s)).status is not None
 
         is_bounded = bool(self.plan.jobs or self.plan.min_interval_s) or preflight.slow
         return RequestSlots(
-            preflight.in_flight, MAX_SIDE_BY_SIDE, self._patient.late_s, None if is_bounded else is_answered
+            preflight.in_flight, MAX_SIDE_BY_SIDE, self._bounded.late_s, None if is_bounded else is_answered
         )
 
     def _runner(
@@ -388,7 +388,7 @@ class ContractRun:
             async def is_accepted(factory: CaseFactory) -> bool:
                 async with semaphore:
                     request = factory.plain_case().request
-                    return (await self._patient(request, deadline_s=preflight.deadline_s)).accepted
+                    return (await self._bounded(request, deadline_s=preflight.deadline_s)).accepted
 
             return list(await asyncio.gather(*map(is_accepted, factories)))
 
@@ -433,7 +433,7 @@ class ContractRun:
     ) -> list[ClauseResult]:
         """Return the results of clauses that cannot run now: no effect is visible, or the receiver is dead."""
         clauses = self._pending_clauses(phase)
-        if self._patient.is_over:
+        if self._bounded.is_over:
             dead = await self._dead_results(clauses, factory, preflight) if phase is Phase.FINAL else {}
             return [
                 dead.get(clause.code) or ClauseResult(clause, ClauseStatus.ERROR, reason=TOO_SLOW) for clause in clauses
@@ -464,7 +464,7 @@ class ContractRun:
         observer = config.observer or config.downstream
         if observer is None or not self._pending_clauses(*EFFECT_PHASES):
             return None
-        observation = EffectObservation(config, observer, self._patient, self.clock, self.sleep, preflight, deadline)
+        observation = EffectObservation(config, observer, self._bounded, self.clock, self.sleep, preflight, deadline)
         observation.runner.all_sent_text = self._all_sent_text()
         await observation.calibrate(self._factory(_CONTROL_CODE))
         if observation.is_plain_dropped:
@@ -484,7 +484,7 @@ class ContractRun:
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
         for _ in range(_LIVENESS_ATTEMPTS):
-            attempt = await self._patient(_head_only(factory), deadline_s=preflight.deadline_s)
+            attempt = await self._bounded(_head_only(factory), deadline_s=preflight.deadline_s)
             if attempt.status is not None or attempt.outcome is Outcome.CANCELLED or preflight.slow:
                 return True
         return False

@@ -634,6 +634,6 @@ def test_what_no_time_was_left_to_repeat_stays_as_it_is() -> None:
     )
     exclusions = (Exclusion("a", "x: answered 500 (TCM101)", failure, is_repeated=False),) * 2
     run._outcomes["TCM505"] = ClauseOutcome(skipped=exclusions)
-    run._patient.spent_s = 100.0
+    run._bounded.spent_s = 100.0
     asyncio.run(run._repeater.repeat_exclusions(run._outcomes))
     assert run._outcomes["TCM505"].skipped == exclusions

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
 
-_PATIENT_DEADLINES = 2.0
+_FULL_WAIT_DEADLINES = 2.0
 """For so long the run waits for late answers as long as TCOP does."""
-_HASTY_DEADLINES = 0.5
+_SHORT_WAIT_DEADLINES = 0.5
 """For so long after that it gives up what is late; then it sends nothing more."""
 _MIN_LATE_S = 0.5
 _LATE_FACTOR = 2.0
@@ -26,7 +26,7 @@ _LATE_SHARE, _MAX_LATE_SHARE = 0.2, 0.8
 
 
 @dataclass(slots=True)
-class PatientTransport:
+class BoundedWaitTransport:
     """A transport that waits for late answers for a bounded time in all.
 
     Requests that are answered late at the same time count once. What it gives up, or does not send, has the outcome
@@ -56,12 +56,12 @@ class PatientTransport:
         """Take what the first callback showed: how long answers take, and how long was waited for it already."""
         self.late_s = max(self.late_s, min(_LATE_FACTOR * preflight.expected_s, _MAX_LATE_SHARE * self.deadline_s))
         if preflight.slow:
-            self.spent_s = _PATIENT_DEADLINES * self.deadline_s
+            self.spent_s = _FULL_WAIT_DEADLINES * self.deadline_s
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more is sent."""
-        return self.spent_s >= (_PATIENT_DEADLINES + _HASTY_DEADLINES) * self.deadline_s
+        return self.spent_s >= (_FULL_WAIT_DEADLINES + _SHORT_WAIT_DEADLINES) * self.deadline_s
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
@@ -72,14 +72,16 @@ class PatientTransport:
             intended_s = started_s if intended_s is None else intended_s
             return Attempt(Outcome.CANCELLED, intended_s, started_s, started_s, detail=TOO_SLOW)
         late_s = self.late_s + _sending_s(request)
-        is_hasty = self.spent_s >= _PATIENT_DEADLINES * self.deadline_s and late_s < deadline_s
-        attempt = await self.transport(request, deadline_s=late_s if is_hasty else deadline_s, intended_s=intended_s)
+        waits_briefly = self.spent_s >= _FULL_WAIT_DEADLINES * self.deadline_s and late_s < deadline_s
+        attempt = await self.transport(
+            request, deadline_s=late_s if waits_briefly else deadline_s, intended_s=intended_s
+        )
         if attempt.duration_s < _ROUNDING * late_s:
             return attempt
         if self.is_counting:
             self.spent_s += max(0.0, attempt.ended_s - max(attempt.started_s, self._counted_until_s))
             self._counted_until_s = attempt.ended_s
-        is_given_up = is_hasty and attempt.outcome is Outcome.TIMED_OUT
+        is_given_up = waits_briefly and attempt.outcome is Outcome.TIMED_OUT
         return replace(attempt, outcome=Outcome.CANCELLED, detail=TOO_SLOW) if is_given_up else attempt
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tcop_mock.contract.assertions import ASSERTIONS, TOO_SLOW, AssertionContext, inconclusive_reason
+from tcop_mock.contract.bounded_wait import BoundedWaitTransport
 from tcop_mock.contract.clause_outcome import refusal
-from tcop_mock.contract.patience import PatientTransport
 from tcop_mock.contract.preflight import Preflight
 from tcop_mock.domain.contract import RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
@@ -40,11 +40,11 @@ class Receiver:
         return Attempt(outcome, started_s, started_s, self.now_s, status=200 if outcome is Outcome.ACKED else None)
 
 
-def send(patient: PatientTransport, count: int, request: OutgoingRequest = PLAIN) -> list[Attempt]:
+def send(transport: BoundedWaitTransport, count: int, request: OutgoingRequest = PLAIN) -> list[Attempt]:
     """Send a request some times, one after the other."""
 
     async def all_of_them() -> list[Attempt]:
-        return [await patient(request, deadline_s=D) for _ in range(count)]
+        return [await transport(request, deadline_s=D) for _ in range(count)]
 
     return asyncio.run(all_of_them())
 
@@ -52,8 +52,8 @@ def send(patient: PatientTransport, count: int, request: OutgoingRequest = PLAIN
 def test_late_answers_are_waited_for_during_two_deadlines() -> None:
     """Then what is late is given up soon, and then nothing is sent."""
     receiver = Receiver(0.1, 9.0, 9.0, 0.9, 9.0, 9.0, 9.0)
-    patient = PatientTransport(receiver, receiver.clock, D)
-    attempts = send(patient, 9)
+    transport = BoundedWaitTransport(receiver, receiver.clock, D)
+    attempts = send(transport, 9)
     assert receiver.deadlines_s == [5.0, 5.0, 5.0, 1.0, 1.0, 1.0, 1.0]
     assert [attempt.outcome for attempt in attempts] == [
         Outcome.ACKED,
@@ -63,16 +63,16 @@ def test_late_answers_are_waited_for_during_two_deadlines() -> None:
         *[Outcome.CANCELLED] * 5,
     ]
     assert attempts[-1].detail == TOO_SLOW
-    assert patient.is_over
+    assert transport.is_over
 
 
 def test_quick_answers_are_judged_while_late_ones_are_given_up() -> None:
     """A receiver that is late for some bodies only is judged by the others."""
     receiver = Receiver(9.0, 9.0, 0.1, 9.0, 0.1)
-    patient = PatientTransport(receiver, receiver.clock, D)
-    outcomes = [attempt.outcome for attempt in send(patient, 5)]
+    transport = BoundedWaitTransport(receiver, receiver.clock, D)
+    outcomes = [attempt.outcome for attempt in send(transport, 5)]
     assert outcomes == [Outcome.TIMED_OUT, Outcome.TIMED_OUT, Outcome.ACKED, Outcome.CANCELLED, Outcome.ACKED]
-    assert not patient.is_over
+    assert not transport.is_over
 
 
 def test_answers_that_are_late_together_count_once() -> None:
@@ -82,29 +82,29 @@ def test_answers_that_are_late_together_count_once() -> None:
         assert request is PLAIN
         return Attempt(Outcome.TIMED_OUT, 0.0, 1.0, 6.0)
 
-    patient = PatientTransport(late, lambda: 0.0, D)
-    send(patient, 8)
-    assert patient.spent_s == 5.0
+    transport = BoundedWaitTransport(late, lambda: 0.0, D)
+    send(transport, 8)
+    assert transport.spent_s == 5.0
 
 
 def test_a_phase_in_which_receivers_are_late_does_not_count() -> None:
     """A correct one may be late in a burst, or where it calls a service that hangs."""
     receiver = Receiver(*[9.0] * 10)
-    patient = PatientTransport(receiver, receiver.clock, D)
-    patient.is_counting = False
-    assert {attempt.outcome for attempt in send(patient, 10)} == {Outcome.TIMED_OUT}
-    assert patient.spent_s == 0.0
+    transport = BoundedWaitTransport(receiver, receiver.clock, D)
+    transport.is_counting = False
+    assert {attempt.outcome for attempt in send(transport, 10)} == {Outcome.TIMED_OUT}
+    assert transport.spent_s == 0.0
 
 
 def test_the_time_that_we_need_to_send_is_not_the_receiver_s() -> None:
     """A request in many segments takes long by itself."""
     request = OutgoingRequest(b"x" * 300, segment_sizes=(1,))
     receiver = Receiver(2.4, 2.6)
-    patient = PatientTransport(receiver, receiver.clock, D)
-    send(patient, 1, request)
-    assert patient.spent_s == 0.0
-    send(patient, 1, request)
-    assert patient.spent_s == pytest.approx(2.6)
+    transport = BoundedWaitTransport(receiver, receiver.clock, D)
+    send(transport, 1, request)
+    assert transport.spent_s == 0.0
+    send(transport, 1, request)
+    assert transport.spent_s == pytest.approx(2.6)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_the_time_that_we_need_to_send_is_not_the_receiver_s() -> None:
 )
 def test_the_first_callback_says_what_is_late(took_s: float, outcome: Outcome, late_s: float, spent_s: float) -> None:
     """A receiver that is slow as a rule is late later; one that was late already has used up most of the time."""
-    patient = PatientTransport(Receiver(), lambda: 0.0, D)
-    patient.begin(Preflight(Attempt(outcome, 0.0, 0.0, took_s, status=200), D))
-    assert (patient.late_s, patient.spent_s) == (late_s, spent_s)
+    transport = BoundedWaitTransport(Receiver(), lambda: 0.0, D)
+    transport.begin(Preflight(Attempt(outcome, 0.0, 0.0, took_s, status=200), D))
+    assert (transport.late_s, transport.spent_s) == (late_s, spent_s)
 
 
 def test_an_attempt_that_was_given_up_says_nothing() -> None:
