@@ -22,7 +22,7 @@ _PAGE = "Page"
     "console",
     examples="""
 tcop-mock console http://127.0.0.1:8080/ --open
-tcop-mock console @url.txt --listen-port 9000 --record received.jsonl
+tcop-mock console @url.txt --listen-port 9000 --record got.jsonl
 """,
 )
 @click.argument("target", required=False, metavar="[TARGET]")
