@@ -31,7 +31,7 @@ _ANY = "CMD"
 
 
 def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
-    """Return the command that runs the clauses about effects, and their number; empty if none lacks an observer.
+    """Return the command that runs the clauses about effects and the process, and their number; empty if all ran.
 
     Args:
         verdict: the results.
@@ -41,7 +41,7 @@ def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
     unseen = sum(
         result.status is ClauseStatus.NOT_RUN
         and result.missing is not None
-        and result.missing.kind in {Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM}
+        and result.missing.kind in {Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM, Prerequisite.RUN}
         for result in verdict.results
     )
     if not unseen:

@@ -70,12 +70,18 @@ def test_an_honest_receiver_keeps_the_contract(tcop: RunCommand, opened: Callabl
     done = tcop("check", opened(SERVERS["answers-200"]), "--verbose", *SEED)
     passed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("PASS ")]
     assert sorted(passed) == OPEN_CODES
-    unseen = sum(not clause.prerequisites.isdisjoint(EFFECT_PREREQUISITES) for clause in PLAYED)
+    unseen = sum(
+        Prerequisite.RUN not in clause.prerequisites and not clause.prerequisites.isdisjoint(EFFECT_PREREQUISITES)
+        for clause in PLAYED
+    )
+    about_process = sum(
+        clause.prerequisites >= {Prerequisite.RUN} for clause in PLAYED if Prerequisite.AUTH not in clause.prerequisites
+    )
     assert f"The contract is kept as far as answers show; {unseen} clauses about" in done.stdout.splitlines()[-1]
     assert done.exit_code == 0
     [hint] = done.stderr.splitlines()
     assert hint.startswith("Next: tcop-mock check / --run ")
-    assert hint.endswith(f"  (runs {unseen} more clauses, about effects)")
+    assert hint.endswith(f"  (runs {unseen + about_process} more clauses, about effects)")
 
 
 def test_a_dry_run_counts_the_requests_and_sends_none(tcop: RunCommand) -> None:

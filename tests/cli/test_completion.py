@@ -64,7 +64,7 @@ def test_verbs_and_flags(ask: Ask) -> None:
     assert ask("de") == ["plain,demo"]
     assert "plain,--fail-on" in ask("check", "--fail")
     assert ask("check", "--fail-on", "s") == ["plain,should"]
-    assert ask("config", "co") == ["plain,config", "plain,completion"]
+    assert ask("config", "co") == ["plain,console", "plain,config", "plain,completion"]
 
 
 @pytest.mark.parametrize("verb", ["show", "emit", "list"])

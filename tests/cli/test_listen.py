@@ -297,7 +297,6 @@ def test_who_has_read_enough_ends_it(start: Start, tcop: RunCommand) -> None:
     assert listening.wait(_BOUND_S) == 0
 
 
-@pytest.mark.proof
 def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """With ``--record`` the file is what counts."""
     listening = start("listen", "--record", "r.jsonl", "--count", "2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import shutil
 import subprocess
 
@@ -20,11 +22,13 @@ from tcop_mock.contract.credentials import (
     variant_exists,
 )
 from tcop_mock.contract.findings import evidence
+from tcop_mock.contract.preflight import CredentialsRejectedError
 from tcop_mock.domain.contract import CredentialVariant, RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret, Target
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.reasons import reason_text
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 USER, PASSWORD = "alice", "s3cr3t'Pa$s w\"ord"
 RIGHT = Credentials(Secret(USER), Secret(PASSWORD))
@@ -136,3 +140,16 @@ def test_a_receiver_that_takes_any_credentials_is_found_without_a_password() -> 
     reasons = [reason_text(result) for result in verdict.results if result.status is ClauseStatus.ERROR]
     assert any("is let in (TCM201, TCM202)" in reason for reason in reasons)
     assert CREDENTIALS.password.reveal() not in repr(verdict.results)
+
+
+def test_a_search_for_a_misreading_ends_with_the_run() -> None:
+    """A receiver that rejects the right credentials, and then answers no more, is rejected in time."""
+    answered = itertools.count()
+
+    async def handler(_: ReceivedRequest) -> Reply:
+        if next(answered):
+            await asyncio.sleep(100.0)
+        return Reply(401)
+
+    with pytest.raises(CredentialsRejectedError):
+        check_directly(handler, CREDENTIALS, ["TCM203"], max_time_s=4.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -637,3 +638,18 @@ def test_what_no_time_was_left_to_repeat_stays_as_it_is() -> None:
     run._bounded.spent_s = 100.0
     asyncio.run(run._repeater.repeat_exclusions(run._outcomes))
     assert run._outcomes["TCM505"].skipped == exclusions
+
+
+def test_a_failure_that_is_known_when_the_time_is_over_is_reported() -> None:
+    """A clause that the time limit cuts short fails by what was seen; without a failure it has no result."""
+    run = _run(FakePost(lambda _push, _number: OK), ["TCM101", "TCM102"])
+    failure = Failure(
+        RequestCase("x", OutgoingRequest(b"{}")), Attempt(Outcome.REJECTED, 0, 0, 0, status=500), "answered 500"
+    )
+    runner = RequestRunner(run.transport, run.sleep, 5.0, AssertionContext(), 1)
+    run._started = (datetime.now(UTC), 0.0)
+    outcomes = {"TCM101": ClauseOutcome(failures=(failure,), asserted=frozenset({"x"})), "TCM102": ClauseOutcome()}
+    for _ in run._record_unfinished(list(run.plan.clauses), outcomes, runner):
+        pass
+    statuses = {code: result.status for code, result in run._results.items()}
+    assert statuses == {"TCM101": ClauseStatus.FAIL, "TCM102": ClauseStatus.ERROR}
