@@ -24,7 +24,7 @@ RECEIVER = '''\
 import json, os, sys, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 HOST = os.environ.get("ROBOT", "http://qyapi.weixin.qq.com")
-BUG, told = os.environ.get("BUG", ""), set()
+BUG, known = os.environ.get("BUG", ""), set()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -32,12 +32,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         alarm = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         state = "resolved" if str(alarm["alarmStatus"]) == "0" else "firing"
-        if alarm["sessionId"] not in told or BUG == "twice":
+        if alarm["sessionId"] not in known or BUG == "twice":
             text = f"{state}: {alarm['alarmPolicyInfo']['policyId']}"
             message = json.dumps({"msgtype": "text", "text": {"content": text}}).encode()
             urllib.request.urlopen(HOST + "/cgi-bin/webhook/send?key=k", message, timeout=3).read()
             print("reported", text, flush=True)
-            told.add(alarm["sessionId"])
+            known.add(alarm["sessionId"])
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -80,7 +80,7 @@ def test_a_planted_bug_is_blamed_and_seen_again(tcop: RunCommand, command: str) 
         'tcop-mock check "$TCOP_MOCK_TARGET" --clauses TCM501 --profile 2023 --run "$RUN"'
     )
     assert finding["reproduce"]["replay"] is None
-    assert "receiver | told firing: policy-" in done.stderr
+    assert "receiver | reported firing: policy-" in done.stderr
     assert "receiver | password Basic ***" in done.stderr
     assert "hunter2" not in done.stderr + done.stdout
 
@@ -106,7 +106,7 @@ def test_a_receiver_that_calls_nobody_is_no_error(tcop: RunCommand, tmp_path: Pa
     assert (done.exit_code, results(done)) == (0, {"TCM304": "pass", "TCM501": "not-run", "TCM522": "not-run"})
     reasons = {row["reason"] for row in done.document["clauses"][1:]}
     assert all("it called none; does it keep its alarms itself" in reason for reason in reasons)
-    logged = tcop(*run, "--observe-log", "-", "--observe-all", "^told", "--clauses", "TCM501,TCM522", *FAST)
+    logged = tcop(*run, "--observe-log", "-", "--observe-all", "^reported", "--clauses", "TCM501,TCM522", *FAST)
     assert results(logged) == {"TCM501": "pass", "TCM522": "not-run"}
     alone = tcop(*run, "--no-catch", "--clauses", "TCM304,TCM501", *FAST)
     assert results(alone) == {"TCM304": "pass", "TCM501": "not-run"}

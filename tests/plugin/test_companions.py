@@ -165,5 +165,5 @@ def test_help_shows_options_fixtures_and_marks(inner: RunPytest) -> None:
     assert "tcop_allow_host (linelist)" in options
     fixtures = str(inner("", "--fixtures").stdout)
     assert "tcop_contract -- " in fixtures
-    assert "The contract: ``tcop_contract.check()`` judges" in fixtures
+    assert "The contract: ``tcop_contract.check()`` checks" in fixtures
     assert "@pytest.mark.tcop_skip_clause(*globs, reason=)" in str(inner("", "--markers").stdout)

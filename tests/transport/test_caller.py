@@ -19,7 +19,7 @@ from asgiref.sync import sync_to_async
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.transport import caller as caller_module
-from tcop_mock.transport.asgi import AsgiTransport
+from tcop_mock.transport.asgi import AsgiTransport, _OwnLoop
 from tcop_mock.transport.caller import (
     Caller,
     ThreadCaller,
@@ -508,3 +508,13 @@ def test_what_a_function_of_the_user_raises_reaches_the_run() -> None:
 
     with pytest.raises(ValueError, match="mine"):
         run_beside(call_user(fails))
+
+
+def test_the_loop_of_an_app_goes_on_after_a_stop_that_is_not_ours() -> None:
+    """An app that was busy when its loop was to stop keeps its thread, and can be stopped later."""
+    own = _OwnLoop()
+    own.run_in_background()
+    own.loop.call_soon_threadsafe(own.loop.stop)
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), own.loop).result(5)
+    assert [own.is_running, own.pause(), own.is_running] == [True, True, False]
+    own.loop.close()
