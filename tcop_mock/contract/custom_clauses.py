@@ -13,7 +13,7 @@ from tcop_mock.catalog.data_files import all_problems, read_entry
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import CLAUSE_SCHEMA, EFFECT_SCENARIOS, PROCESS_CALLBACKS, builder_of, parse_clause
-from tcop_mock.domain.contract import EFFECT_PREREQUISITES, ENDING_MODES, Phase, Prerequisite
+from tcop_mock.domain.contract import EFFECT_PREREQUISITES, ENDING_MODES, Phase, Prerequisite, SendMode
 from tcop_mock.errors import EntryError, TcopMockError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -180,15 +180,16 @@ def _require_own_process(file: Path, clause: Clause) -> None:
         raise EntryError(
             str(file), "phase", f"is {clause.phase}; process is the phase of {PROCESS_CALLBACKS!r}, and only of it"
         )
-    ends_receiver = any(
-        step.get("send_mode") in ENDING_MODES
+    modes = {
+        step.get("send_mode")
         for scenario in clause.builder.params.get("scenarios", ())
         for step in scenario.get("steps", ())
-    )
-    if ends_receiver != (clause.phase is Phase.CRASHES):
-        modes = " and ".join(sorted(ENDING_MODES))
+    }
+    ends_receiver = not modes.isdisjoint(ENDING_MODES)
+    if (ends_receiver or SendMode.DURING_RESTART in modes) != (clause.phase is Phase.CRASHES):
+        names = ", ".join(sorted({*ENDING_MODES, SendMode.DURING_RESTART}))
         raise EntryError(
-            str(file), "phase", f"is {clause.phase}; crashes is the phase of send_mode {modes}, and only of them"
+            str(file), "phase", f"is {clause.phase}; crashes is the phase of send_mode {names}, and only of them"
         )
     if (is_about_process or ends_receiver) and Prerequisite.RUN not in clause.prerequisites:
         raise EntryError(str(file), "needs", 'it ends or measures the receiver; write needs = ["run"]')

@@ -200,13 +200,19 @@ PROCESS = '[requests]\nbuilder = "process_callbacks"\n\n[[expect]]\nassertion = 
             "observer",
             "crashes",
             SCENARIO,
-            "phase: is crashes; crashes is the phase of send_mode then-killed and while-",
+            "phase: is crashes; crashes is the phase of send_mode during-restart, then-killed, while-stopped, and",
         ),
         (
             "observer",
             "crashes",
             SCENARIO.replace("send = [", 'send_mode = "then-killed", send = ['),
             'needs: it ends or measures the receiver; write needs = ["run"]',
+        ),
+        (
+            "restart",
+            "slow-effects",
+            SCENARIO.replace("send = [", 'send_mode = "during-restart", send = ['),
+            "phase: is slow-effects; crashes is the phase of send_mode during-restart",
         ),
     ],
 )
