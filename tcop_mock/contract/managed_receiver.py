@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.contract.output_leaks import OutputLeaks
 from tcop_mock.domain.target import Target
-from tcop_mock.errors import UsageError
+from tcop_mock.errors import TargetError, UsageError
 from tcop_mock.process.receiver_process import free_port
 from tcop_mock.server.catching_proxy import CatchingProxy
 from tcop_mock.server.certificates import CertificateAuthority
@@ -124,7 +124,11 @@ class ManagedReceiver:
                 }
             try:
                 await asyncio.to_thread(self.process.start)
-                yield
+                try:
+                    yield
+                except TargetError:  # perhaps because it is about to end
+                    await asyncio.to_thread(self.process.wait_if_closed)
+                    raise
             finally:
                 self.end = self.process.end
                 await asyncio.to_thread(self.process.stop)

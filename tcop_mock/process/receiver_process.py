@@ -30,6 +30,8 @@ _MARK_VARIABLE = "TCOP_MOCK_RUN_ID"
 _GRACE_S = 5.0
 _POLL_S = 0.02
 _CONNECT_S = 1.0
+_CLOSED_S = 2.0
+"""How long a process that listens no more may take to end."""
 _JOIN_S = 1.0
 _MAX_LAST_LINE_CHARS = 200
 _WATCHDOG = """
@@ -100,6 +102,12 @@ class ReceiverProcess:
         if code < 0:
             return f"was ended by {_signal_name(-code)}"
         return f"ended with code {code}"
+
+    def wait_if_closed(self) -> None:
+        """Wait for the end of a process that listens no more: the system closes its sockets a moment before it ends."""
+        if self._process is not None and not connects(self.host, self.port):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_CLOSED_S)
 
     @property
     def pids(self) -> list[int]:

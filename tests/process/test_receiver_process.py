@@ -346,3 +346,32 @@ def test_the_address_of_an_ipv6_host_has_brackets() -> None:
 def test_the_mark_is_no_variable_of_ours() -> None:
     """A process of the user's own is never taken for a receiver."""
     assert processes_with("TCOP_MOCK_RUN_ID", os.environ.get("TCOP_MOCK_RUN_ID", "-")) == []
+
+
+CLOSE_AND_END = """
+import os, socket, time
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+server.accept()[0].close()
+server.close()
+time.sleep(0.3)
+os._exit(9)
+"""
+
+
+def test_the_end_of_what_listens_no_more_is_waited_for(make: Callable[..., ReceiverProcess]) -> None:
+    """The system closes its sockets a moment before it ends."""
+    process = make(python(CLOSE_AND_END))
+    process.start()
+    while connects(process.host, process.port):
+        pass
+    process.wait_if_closed()
+    assert process.end == "ended with code 9"
+
+
+def test_what_listens_is_not_waited_for(make: Callable[..., ReceiverProcess]) -> None:
+    """Nor is what was not started."""
+    process = make(python(LISTEN))
+    process.wait_if_closed()
+    process.start()
+    process.wait_if_closed()
+    assert process.end == ""
