@@ -1,4 +1,4 @@
-"""How long a run waits for late answers: a bounded time in all, whatever the receiver does."""
+"""A limit of the time that a run waits for late answers in all."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
 
 _FULL_WAIT_DEADLINES = 2.0
-"""For so long the run waits for late answers as long as TCOP does."""
+"""Deadlines that a run spends on late answers while it waits for each as long as TCOP does."""
 _SHORT_WAIT_DEADLINES = 0.5
-"""For so long after that it gives up what is late; then it sends nothing more."""
+"""Deadlines that it spends after that, while it gives up each late answer. Then it sends nothing more."""
 _MIN_LATE_S = 0.5
 _LATE_FACTOR = 2.0
 _ROUNDING = 0.99
 _LATE_SHARE, _MAX_LATE_SHARE = 0.2, 0.8
-"""An answer is late for the run after this share of the deadline, or later if even a plain callback takes long."""
+"""The share of the deadline after which an answer is late; the larger one if a plain callback takes long, too."""
 
 
 @dataclass(slots=True)
 class BoundedWaitTransport:
     """A transport that waits for late answers for a bounded time in all.
 
-    Requests that are answered late at the same time count once. What it gives up, or does not send, has the outcome
-    ``cancelled``: it says nothing about the receiver.
+    Late answers to requests in flight at the same time count once. A request that is given up or not sent has the
+    outcome ``cancelled``: it says nothing about the receiver.
 
     Args:
         transport: sends a request.
         clock: seconds.
         deadline_s: of one attempt.
-        spent_s: how long was waited for late answers.
+        spent_s: seconds spent on late answers so far.
     """
 
     transport: Transport
@@ -44,16 +44,16 @@ class BoundedWaitTransport:
     deadline_s: float
     spent_s: float = 0.0
     late_s: float = field(init=False)
-    """An attempt that takes as long is late."""
+    """Seconds after which an answer is late."""
     is_counting: bool = True
-    """Whether late answers count: where they are expected, they do not."""
+    """Whether late answers count. In a phase that expects them they do not."""
     _counted_until_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.late_s = max(_MIN_LATE_S, _LATE_SHARE * self.deadline_s)
 
     def begin(self, preflight: Preflight) -> None:
-        """Take what the first callback showed: how long answers take, and how long was waited for it already."""
+        """Set what is late by the answer to the first callback."""
         self.late_s = max(self.late_s, min(_LATE_FACTOR * preflight.expected_s, _MAX_LATE_SHARE * self.deadline_s))
         if preflight.slow:
             self.spent_s = _FULL_WAIT_DEADLINES * self.deadline_s

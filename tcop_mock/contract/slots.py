@@ -1,4 +1,4 @@
-"""Where requests wait for their turn: few are in flight, and one that hangs does not hold up the others."""
+"""A limit of the requests in flight. A request that hangs does not delay the others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Rank(NamedTuple):
-    """Who has the next turn: the lowest."""
+    """The order of waiting requests: the lowest is sent first."""
 
     is_about_other_than_time: bool = False
     is_recommended: bool = False
     """Whether the clause is no must."""
     cases: int = 0
-    """How many the clause has."""
+    """Number of cases of the clause."""
 
 
 _SOON_FACTOR = 1.5

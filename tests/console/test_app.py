@@ -292,7 +292,7 @@ def test_deliveries_are_limited() -> None:
 
 
 def test_the_target_is_typed_and_its_password_never_shown() -> None:
-    """A target on this machine is taken, told to all pages without its password, and used."""
+    """A target on this machine is used. All pages show it without its password."""
 
     async def play() -> None:
         async with open_page(userinfo="x:y@") as page:

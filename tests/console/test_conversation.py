@@ -1,4 +1,4 @@
-"""The conversation in memory: bounded, grouped by alarm, and told to the pages."""
+"""The conversation in memory: bounded, grouped by alarm, and sent to the pages."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ def test_each_new_line_is_an_effect(tmp_path: Path) -> None:
     observer = LogObserver.parse(LogFile(file).lines_since, None)
     assert seen(observer) == []
     with file.open("a") as stream:
-        stream.write("told ins-1\n\ntold ins-")
-    assert seen(observer) == ["told ins-1", "told ins-"]
+        stream.write("sent ins-1\n\nsent ins-")
+    assert seen(observer) == ["sent ins-1", "sent ins-"]
     with file.open("a") as stream:
         stream.write("2\n")
-    assert seen(observer) == ["told ins-1", "told ins-2"]
+    assert seen(observer) == ["sent ins-1", "sent ins-2"]
     assert asyncio.run(observer.observe("ins-1")).open_incidents is None
 
 
@@ -53,11 +53,11 @@ def test_a_log_that_is_cut_or_replaced_is_read_from_its_beginning(tmp_path: Path
 def test_only_lines_that_match_count() -> None:
     """A receiver that logs each request and each message is looked at for its messages."""
     output = OutputBuffer()
-    output.append(b"received ins-1\ntold ins-1\nreceived ins-1\nfinally told ins-1")
-    observer = LogObserver.parse(output.lines_since, r"\btold\b")
-    assert seen(observer) == ["told ins-1", "finally told ins-1"]
+    output.append(b"received ins-1\nsent ins-1\nreceived ins-1\nfinally sent ins-1")
+    observer = LogObserver.parse(output.lines_since, r"\bsent\b")
+    assert seen(observer) == ["sent ins-1", "finally sent ins-1"]
     output.append(b", received\n")
-    assert seen(observer) == ["told ins-1", "finally told ins-1, received"]
+    assert seen(observer) == ["sent ins-1", "finally sent ins-1, received"]
     with pytest.raises(UsageError, match=r"--observe-all '\(' is not a regular expression: "):
         LogObserver.parse(output.lines_since, "(")
 
