@@ -4,87 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.contract.assertions import decodings, describe_response, matches_status
 from tcop_mock.contract.builders_effects import unique_tokens_of_body
 from tcop_mock.contract.refusals import refusal_text
-from tcop_mock.domain.alarm import BEIJING
+from tcop_mock.contract.timestamps import find_timestamps, utc_shifts_s
 from tcop_mock.domain.contract import SendMode
 from tcop_mock.domain.delivery import RETRY_LATER_STATUSES, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tcop_mock.domain.contract import EffectScenario, EffectScenarioResult, RequestCase, Step, StepResult
     from tcop_mock.domain.delivery import Attempt
     from tcop_mock.domain.effects import Effect, EffectSnapshot
-
-
-_TIMESTAMP = re.compile(
-    r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[T ]+(\d{1,2}):(\d{2}):(\d{2})(?:[.,]\d{1,9})?"
-    r" ?(Z\b|UTC\b(?![+-])|GMT\b(?![+-])|(?:UTC|GMT)?[+-]\d{2}:?\d{2}|(?:UTC|GMT)[+-]\d{1,2}\b)?"
-)
-
-_EPOCH = re.compile(r"(?<![\d.])(1[5-9]\d{8})(\d{3})?(?![\d])")
-"""Unix time in seconds or milliseconds, for the years 2017 to 2033."""
-
-_QUARTER_HOUR_S = 900
-
-_DAY_S = 86_400
-
-
-class TimestampInText(NamedTuple):
-    """A time found in a text."""
-
-    time: datetime
-    """Naive: in UTC if the offset is known, otherwise as written."""
-    has_offset: bool
-
-
-def find_timestamps(text: str) -> Iterator[TimestampInText]:
-    """Yield the times in a text: with an offset from UTC, without one, and as Unix time."""
-    for match in _TIMESTAMP.finditer(text):
-        try:
-            time = datetime.strptime(" ".join(match.groups()[:6]), "%Y %m %d %H %M %S")  # noqa: DTZ007 - see below
-        except ValueError:
-            continue
-        offset = _offset(match[7])
-        yield TimestampInText(time if offset is None else time - offset, offset is not None)
-    for match in _EPOCH.finditer(text):
-        yield TimestampInText(datetime.fromtimestamp(int(match[1]), UTC).replace(tzinfo=None), has_offset=True)
-
-
-def utc_shifts_s(timestamps: Iterable[TimestampInText], sent_at: datetime) -> set[tuple[float, bool]]:
-    """Return the time zone shifts of the times that can only mean ``sent_at``.
-
-    Args:
-        timestamps: times found in texts.
-        sent_at: the time as TCOP sends it: Beijing time without offset.
-
-    Returns:
-        Pairs of a shift in seconds (positive: late) and whether the time has an offset. Shifts are multiples of a
-        quarter of an hour and at most a day, as for time zones.
-    """
-    utc = sent_at.replace(tzinfo=BEIJING).astimezone(UTC).replace(tzinfo=None)
-    shifts = set()
-    for timestamp in timestamps:
-        shift_s = (timestamp.time - (utc if timestamp.has_offset else sent_at)).total_seconds()
-        if abs(shift_s) <= _DAY_S and shift_s % _QUARTER_HOUR_S == 0:
-            shifts.add((shift_s, timestamp.has_offset))
-    return shifts
-
-
-def _offset(text: str | None) -> timedelta | None:
-    if not text:
-        return None
-    digits = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", text)
-    if digits is None:
-        return timedelta()
-    sign = -1 if digits[1] == "-" else 1
-    return sign * timedelta(hours=int(digits[2]), minutes=int(digits[3] or 0))
-
 
 _HOUR_S = 3600
 

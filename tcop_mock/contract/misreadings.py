@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus
 
+from tcop_mock.contract.findings import Failure
+from tcop_mock.contract.preflight import CredentialsRejectedError
 from tcop_mock.domain.target import Credentials, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tcop_mock.domain.contract import RequestCase
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
 
 _JAVASCRIPT_SAFE = "!'()*"
@@ -69,6 +73,41 @@ async def find_misreading(
         if attempt.accepted:
             return misreading.title
     return None
+
+
+async def misread_failure(
+    case: RequestCase,
+    rejection: CredentialsRejectedError,
+    *,
+    transport: Transport,
+    deadline_s: float,
+    limit_s: float,
+) -> Failure:
+    """Return the failure of a receiver that rejects the right credentials and takes a known misreading of them.
+
+    Args:
+        case: a callback with the right credentials, which was rejected.
+        rejection: its answer.
+        transport: sends a request.
+        deadline_s: of one attempt.
+        limit_s: of all attempts together.
+
+    Raises:
+        CredentialsRejectedError: it takes no known misreading, or not in time.
+    """
+    valid = case.request.credentials
+    assert valid is not None  # noqa: S101 - nothing else is rejected for its credentials
+    try:
+        async with asyncio.timeout(limit_s):
+            title = await find_misreading(case.request, valid, transport=transport, deadline_s=deadline_s)
+    except TimeoutError:
+        raise rejection from None
+    if title is None and ":" in valid.password.reveal():
+        hint = "; a receiver that cuts them at another colon than the first rejects the right ones, too (TCM203)"
+        raise CredentialsRejectedError(f"{rejection}{hint}", rejection.attempt)
+    if title is None:
+        raise rejection
+    return Failure(case, rejection.attempt, f"answered {rejection.attempt.status}, and takes {title}")
 
 
 def _all_misreadings(valid: Credentials) -> Iterator[Misreading]:

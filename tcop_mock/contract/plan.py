@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clause_outcome import is_concurrent, most_at_once
 from tcop_mock.contract.clauses import EFFECT_SCENARIOS, PROCESS_CALLBACKS, assertion_of
 from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.domain.contract import Level, MissingPrerequisite, Phase, Prerequisite
 
 if TYPE_CHECKING:
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.contract.plain_callback import PlainCallback
     from tcop_mock.contract.reproduce import Flag
-    from tcop_mock.domain.contract import Clause
+    from tcop_mock.domain.contract import Clause, ClauseTest
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.target import Credentials, Target
 
@@ -42,7 +47,7 @@ class CheckPlan:
     max_time_s: float | None = None
     """Time limit of the run; ``None``: see :attr:`time_limit_s`."""
     jobs: int | None = None
-    """How many requests may be in flight at the most; ``None``: as many as the receiver serves."""
+    """Maximum number of requests in flight; ``None``: as many as the receiver serves."""
     observation: ObservationConfig = field(default_factory=ObservationConfig)
     catalog_folders: tuple[str, ...] = ()
     """The user's own, to be named again by whoever wants to see a finding again."""
@@ -76,6 +81,63 @@ class CheckPlan:
             or self._missing_credentials(clause)
             or self._template_mismatch(clause)
             or self.observation.missing_prerequisite(clause)
+        )
+
+    def missing_concurrency(self, test: ClauseTest, *, is_sequential: bool) -> MissingPrerequisite | None:
+        """Return what a test lacks that has several requests in flight.
+
+        Args:
+            test: what a clause sends.
+            is_sequential: whether the target is called in one thread only.
+        """
+        at_once = most_at_once(test)
+        if self.jobs and at_once > self.jobs:
+            return MissingPrerequisite(Prerequisite.REQUESTS_AT_ONCE, (str(at_once), str(self.jobs)))
+        if not is_concurrent(test):
+            return None
+        if self.min_interval_s:
+            return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
+        return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if is_sequential else None
+
+    def case_factory(self, code: str, plain: PlainCallback, rerun: int = 0) -> CaseFactory:
+        """Return what makes the requests of a clause.
+
+        Args:
+            code: of the clause.
+            plain: the plain callback of the run.
+            rerun: number of the rerun, whose alarms are others.
+        """
+        return CaseFactory(
+            self.catalog,
+            Generator(self.seed, form=plain.form, wire_format=self.profile.wire_format),
+            code,
+            credentials=self.target.credentials,
+            headers=self.profile.delivery.headers,
+            exhaustive=self.target.parser is not None,
+            template=self.template,
+            rerun=rerun,
+            plain_shape=plain.shape_id,
+        )
+
+    def reproduction_context(self, clause: Clause, test: ClauseTest, met_by: tuple[str, ...]) -> ReproductionContext:
+        """Return what names this plan in the commands of a finding.
+
+        Args:
+            clause: the clause of the finding.
+            test: all that it sends.
+            met_by: codes of the other clauses whose requests met the finding.
+        """
+        return ReproductionContext(
+            clause,
+            self.target,
+            self.seed,
+            self.profile.name,
+            self.catalog_folders,
+            test,
+            self.clause_files,
+            self.template.name if self.template else "",
+            self.flags,
+            met_by,
         )
 
     def _target_mismatch(self, clause: Clause) -> MissingPrerequisite | None:

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from tcop_mock.callbacks.generator import Generator
 from tcop_mock.contract.assertions import (
     PLAIN_TIMED_OUT,
     TOO_SLOW,
@@ -19,24 +17,21 @@ from tcop_mock.contract.assertions import (
 from tcop_mock.contract.attribution import NAMED_CLAUSES, attributed_results
 from tcop_mock.contract.bounded_wait import BoundedWaitTransport
 from tcop_mock.contract.builders_effects import sent_strings
-from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import (
     LATE_CLAUSE,
     ClauseOutcome,
-    is_concurrent,
-    most_at_once,
 )
 from tcop_mock.contract.clauses import assertion_of, builder_of
 from tcop_mock.contract.findings import Failure
-from tcop_mock.contract.misreadings import find_misreading
+from tcop_mock.contract.misreadings import misread_failure
 from tcop_mock.contract.observation import EffectObservation
+from tcop_mock.contract.phase_run import PhaseRun
 from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
 from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_answer_time, is_about_timing
 from tcop_mock.contract.preflight import MAX_SIDE_BY_SIDE, CredentialsRejectedError, Preflight, run_preflight
 from tcop_mock.contract.process_runner import ProcessRunner
 from tcop_mock.contract.refusals import refused_service, with_refusals
 from tcop_mock.contract.repetition import Repeater
-from tcop_mock.contract.reproduce import ReproductionContext
 from tcop_mock.contract.request_runner import (
     BODY_TIMEOUT_S,
     LATE_BODY_TIMEOUT_S,
@@ -49,7 +44,6 @@ from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
     ClauseFinished,
     ClauseResult,
-    ClauseStarted,
     ClauseStatus,
     RunEvent,
     RunFinished,
@@ -64,16 +58,14 @@ from tcop_mock.transport.inprocess import calls_one_by_one
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
-    from tcop_mock.contract.effect_runner import EffectRunner
+    from tcop_mock.contract.case_factory import CaseFactory
+    from tcop_mock.contract.phase_run import ClauseRunner
+    from tcop_mock.contract.reproduce import ReproductionContext
     from tcop_mock.domain.contract import ClauseTest, RequestCase
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.server.downstream import ReceivedMessage
 
-    ClauseRunner: TypeAlias = RequestRunner | EffectRunner | ProcessRunner
 
-
-_SPARE_REQUESTS = 12
-_REQUESTS_PER_STEP = 10
 _PREFLIGHT_CODE, _CONTROL_CODE, _TRIAL_CODE = "TCM000", "TCM001", "TCM002"
 _NEVER_RERUN_PHASES = EFFECT_PHASES | {
     Phase.FINAL,
@@ -96,8 +88,6 @@ _ALIVE_CODE = "TCM409"
 _LIVENESS_ATTEMPTS = 2
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 _MISREADING_CODE = "TCM203"
-_PHASES_IN_TURN = frozenset({Phase.CRASHES, Phase.PROCESS})
-"""Phases whose clauses run one after the other."""
 _MISREAD = "the receiver rejects the right credentials (TCM203)"
 _LATE_BODY = "too slow: the answer to a plain callback does not end inside the deadline (TCM102)"
 _OUT_OF_TIME = MissingPrerequisite(Prerequisite.TIME)
@@ -342,25 +332,14 @@ class ContractRun:
         clause = next((clause for clause in plan.clauses if clause.code == _MISREADING_CODE), None)
         if credentials is None or clause is None or plan.missing_prerequisite(clause):
             raise rejection
-        try:
-            async with asyncio.timeout(deadline - self.clock()):
-                title = await find_misreading(
-                    plain_case.request,
-                    credentials,
-                    transport=self.transport,
-                    deadline_s=plan.profile.delivery.timeout_s,
-                )
-        except TimeoutError:
-            raise rejection from None
-        if title is None and ":" in credentials.password.reveal():
-            hint = "; a receiver that cuts them at another colon than the first rejects the right ones, too (TCM203)"
-            raise CredentialsRejectedError(f"{rejection}{hint}", rejection.attempt)
-        if title is None:
-            raise rejection
-        text = f"answered {rejection.attempt.status}, and takes {title}"
-        outcome = ClauseOutcome(
-            failures=(Failure(plain_case, rejection.attempt, text),), asserted=frozenset({plain_case.title})
+        failure = await misread_failure(
+            plain_case,
+            rejection,
+            transport=self.transport,
+            deadline_s=plan.profile.delivery.timeout_s,
+            limit_s=deadline - self.clock(),
         )
+        outcome = ClauseOutcome(failures=(failure,), asserted=frozenset({plain_case.title}))
         self._durations_s[clause.code] = rejection.attempt.duration_s
         for other in plan.clauses:
             missing = plan.missing_prerequisite(other)
@@ -519,72 +498,21 @@ class ContractRun:
     async def _run_phase(
         self, clauses: list[Clause], runner: ClauseRunner, sequential_runner: RequestRunner | None, deadline: float
     ) -> AsyncIterator[RunEvent]:
-        """Run clauses in parallel; rerun sequentially the cases that failed, if there is a sequential runner."""
-        if not clauses:
-            return
-        events: asyncio.Queue[RunEvent] = asyncio.Queue()
-        tests = {clause.code: self.test_of(clause) for clause in clauses}
-        requests = _SPARE_REQUESTS + sum(map(_request_count, tests.values()))
-        parallel_outcomes: dict[str, ClauseOutcome] = {}
-
-        record = partial(self._record_outcome, events)
-
-        async def run_one(clause: Clause) -> None:
-            events.put_nowait(ClauseStarted(clause))
-            outcome = await self._run_clause(clause, tests[clause.code], runner, requests)
-            if outcome.rerun and sequential_runner:
-                parallel_outcomes[clause.code] = outcome
-            else:
-                record(clause, outcome)
-
-        async def run_all() -> None:
-            in_turn = [clause for clause in clauses if clause.phase in _PHASES_IN_TURN]
-            for clause in in_turn:
-                await run_one(clause)
-            await asyncio.gather(*(run_one(clause) for clause in clauses if clause not in in_turn))
-            for clause in clauses:
-                if clause.code in parallel_outcomes and sequential_runner:
-                    parallel_outcome = parallel_outcomes[clause.code]
-                    record(clause, await self._rerun(clause, parallel_outcome, sequential_runner, requests))
-
-        task = asyncio.create_task(run_all())
-        try:
-            async for event in _until_done(task, events, deadline - self.clock()):
-                yield event
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
-        for event in self._record_unfinished(clauses, parallel_outcomes, runner):
+        """Run the clauses of a phase, and record what the time limit cuts short."""
+        phase_run = PhaseRun(
+            clauses,
+            runner,
+            sequential_runner,
+            self._repeater,
+            self.test_of,
+            lambda clause, outcome: self._record_result(self._result(clause, outcome)),
+            self.clock,
+            self._durations_s,
+        )
+        async for event in phase_run.events(deadline - self.clock()):
             yield event
-
-    async def _run_clause(self, clause: Clause, test: ClauseTest, runner: ClauseRunner, requests: int) -> ClauseOutcome:
-        """Run one clause within a time limit of its own, which allows for a timeout of each request in the phase."""
-        limit_s = runner.deadline_s * test.deadline_factor * requests
-        started_s = self.clock()
-        try:
-            async with asyncio.timeout(limit_s):
-                return await runner.run(clause, test)
-        except TimeoutError:
-            outcome = runner.outcome_so_far(clause, test).cut_short(is_concurrent=isinstance(runner, RequestRunner))
-            reason = f"not finished within its own limit of {limit_s:g} s"
-            return replace(outcome, inconclusive=(*outcome.inconclusive, reason), rerun=frozenset())
-        finally:
-            self._durations_s[clause.code] = self._durations_s.get(clause.code, 0.0) + self.clock() - started_s
-
-    async def _rerun(
-        self, clause: Clause, parallel_outcome: ClauseOutcome, runner: RequestRunner, requests: int
-    ) -> ClauseOutcome:
-        """Run the failed cases of a clause alone."""
-
-        async def run_alone(test: ClauseTest) -> ClauseOutcome:
-            return await self._run_clause(clause, test, runner, requests)
-
-        tests = self.test_of(clause), self.test_of(clause, rerun=1)
-        return await self._repeater.rerun(clause, tests, parallel_outcome, runner, run_alone)
-
-    def _record_outcome(self, events: asyncio.Queue[RunEvent], clause: Clause, outcome: ClauseOutcome) -> None:
-        for event in self._record_result(self._result(clause, outcome)):
-            events.put_nowait(event)
+        for event in self._record_unfinished(clauses, phase_run.parallel_outcomes, runner):
+            yield event
 
     def _record_unfinished(
         self, clauses: list[Clause], parallel_outcomes: Mapping[str, ClauseOutcome], runner: ClauseRunner
@@ -619,19 +547,7 @@ class ContractRun:
         return any(clause.code == LATE_CLAUSE for clause in self.plan.clauses)
 
     def _context(self, clause: Clause, met_by: tuple[str, ...] = ()) -> ReproductionContext:
-        plan = self.plan
-        return ReproductionContext(
-            clause,
-            plan.target,
-            plan.seed,
-            plan.profile.name,
-            plan.catalog_folders,
-            self.test_of(clause),
-            plan.clause_files,
-            plan.template.name if plan.template else "",
-            plan.flags,
-            met_by,
-        )
+        return self.plan.reproduction_context(clause, self.test_of(clause), met_by)
 
     def test_of(self, clause: Clause, rerun: int = 0) -> ClauseTest:
         """Return what a clause sends; it is built once for each rerun number."""
@@ -644,24 +560,15 @@ class ContractRun:
         return builder_of(clause)(self._factory(clause.code, rerun), **clause.builder.params)
 
     def _factory(self, code: str, rerun: int = 0, plain: PlainCallback | None = None) -> CaseFactory:
-        plan, plain = self.plan, plain or self._plain
-        return CaseFactory(
-            plan.catalog,
-            Generator(plan.seed, form=plain.form, wire_format=plan.profile.wire_format),
-            code,
-            credentials=plan.target.credentials,
-            headers=plan.profile.delivery.headers,
-            exhaustive=plan.target.parser is not None,
-            template=plan.template,
-            rerun=rerun,
-            plain_shape=plain.shape_id,
-        )
+        return self.plan.case_factory(code, plain or self._plain, rerun)
 
     def _skip_result(self, clause: Clause, preflight: Preflight, *, is_too_slow: bool) -> ClauseResult | None:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
         if missing is None:
-            missing = self._missing_concurrency(self.test_of(clause))
+            missing = self.plan.missing_concurrency(
+                self.test_of(clause), is_sequential=calls_one_by_one(self.transport)
+            )
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not is_about_timing(clause):
@@ -672,16 +579,6 @@ class ContractRun:
             reason = f"too slow: a plain callback is answered after {preflight.attempt.duration_s:.2g} s (TCM103)"
             return ClauseResult(clause, ClauseStatus.ERROR, reason=reason)
         return None
-
-    def _missing_concurrency(self, test: ClauseTest) -> MissingPrerequisite | None:
-        at_once, jobs = most_at_once(test), self.plan.jobs
-        if jobs and at_once > jobs:
-            return MissingPrerequisite(Prerequisite.REQUESTS_AT_ONCE, (str(at_once), str(jobs)))
-        if not is_concurrent(test):
-            return None
-        if self.plan.min_interval_s:
-            return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
-        return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if calls_one_by_one(self.transport) else None
 
     def _record_result(self, result: ClauseResult) -> list[ClauseFinished]:
         """Record a result; return its event if it is final: other clauses may still report something to this one."""
@@ -699,31 +596,3 @@ class ContractRun:
 def _head_only(factory: CaseFactory) -> OutgoingRequest:
     """Return a plain callback of whose answer only the head is waited for."""
     return replace(factory.plain_case().request, body_timeout_s=LATE_BODY_TIMEOUT_S)
-
-
-def _request_count(test: ClauseTest) -> int:
-    """Return how many requests a test waits for at most."""
-    group_requests = sum(len(group.cases) + 2 for group in test.groups)
-    return group_requests + sum(
-        len(step.cases) + _REQUESTS_PER_STEP for scenario in test.effect_scenarios for step in scenario.steps
-    )
-
-
-async def _until_done(
-    task: asyncio.Task[None], events: asyncio.Queue[RunEvent], limit_s: float
-) -> AsyncIterator[RunEvent]:
-    """Yield events until the task is done or its time is up; raise the error of the task."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + limit_s
-    while not (task.done() and events.empty()):
-        next_event = asyncio.create_task(events.get())
-        done, _ = await asyncio.wait(
-            {next_event, task}, timeout=deadline - loop.time(), return_when=asyncio.FIRST_COMPLETED
-        )
-        if next_event in done:
-            yield next_event.result()
-        else:
-            next_event.cancel()
-        if not done:
-            return
-    task.result()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from tcop_mock.contract.effect_assertions import find_timestamps, utc_shifts_s
+from tcop_mock.contract.timestamps import find_timestamps, utc_shifts_s
 
 SENT = datetime(2023, 8, 7, 12, 30, 15)  # noqa: DTZ001 - Beijing time without offset
 HOUR_S = 3600
