@@ -48,7 +48,7 @@ wheel: .venv/.dev ## Build the source archive and, from it, the wheel: dist/
 	rm -rf dist
 	.venv/bin/python -m build --no-isolation
 
-bench: .venv/.dev ## Run the benchmarks: tables of ratios to named peers, in some five minutes
+bench: .venv/.dev ## Run the benchmarks: tables of ratios to named peers
 	@.venv/bin/python benchmarks/run.py
 
 pools: .venv/.dev ## Draw the pools of names anew
