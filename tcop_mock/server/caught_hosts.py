@@ -107,7 +107,7 @@ def to_stub_request(request: ReceivedRequest, service: str, host: str) -> Receiv
     Args:
         request: as it came; its path is the path at the host.
         service: the service that answers for the host.
-        host: name of the host; hosts that answer as plain JSON services are told apart by it.
+        host: name of the host; it distinguishes the hosts that answer as plain JSON services.
     """
     target = urlsplit(request.path)
     path, query = target.path, target.query

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from commands import CommandResult, RunCommand
 
 RECEIVER = '''\
-"""A receiver on the standard library that tells a WeCom robot of each alarm, once."""
+"""A receiver on the standard library that forwards each alarm to a WeCom robot, once."""
 import json, os, sys, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 HOST = os.environ.get("ROBOT", "http://qyapi.weixin.qq.com")

@@ -170,7 +170,7 @@ def test_a_column_that_changes_like_a_state_reports(fired: dict[str, Any], resol
 
 
 def test_a_row_that_is_gone_was_open() -> None:
-    """But a state in another table tells better; a new row alone tells nothing."""
+    """But a state in another table is preferred; a new row alone is no state."""
     assert str(detect_open([row("t", 1, x="a")], [])) == "t: 1 = 1"
     both = [row("t", 1, x="a"), row("s", 1, state="on")]
     assert str(detect_open(both, [row("s", 1, state="off")])) == "s: state = 'on'"
