@@ -15,6 +15,7 @@ from tcop_mock.cli.options import (
     LoadOptions,
     ScenarioOptions,
     common_options,
+    connection_options,
     form_option,
     header_option,
     insecure_option,
@@ -45,6 +46,7 @@ _load_options = with_options(
         ),
         header_option(TARGET),
         insecure_option(TARGET),
+        *connection_options(TARGET),
         timeout_option(TARGET, "Total deadline of one POST.  [default: from the profile]"),
         option(
             "--rate",

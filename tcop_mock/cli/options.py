@@ -154,6 +154,10 @@ class DeliveryOptions:
     pace: RateLimit | None
     insecure: bool
     headers: tuple[str, ...]
+    cacert: str | None
+    cert: str | None
+    key: str | None
+    resolve: tuple[str, ...]
     dry_run: bool
     attempts: int | None
     timeout: float | None
@@ -163,6 +167,18 @@ class DeliveryOptions:
     accept: str | None
     verify: bool
     time_scale: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReachOptions:
+    """How a check reaches the receiver."""
+
+    headers: tuple[str, ...]
+    insecure: bool
+    cacert: str | None
+    cert: str | None
+    key: str | None
+    resolve: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,6 +208,10 @@ class LoadOptions:
     headers: tuple[str, ...]
     timeout: float | None
     insecure: bool
+    cacert: str | None
+    cert: str | None
+    key: str | None
+    resolve: tuple[str, ...]
     allow_host: tuple[str, ...]
     max_rate: str
     max_count: int
@@ -428,6 +448,32 @@ def insecure_option(group: str) -> Decorator:
     return option("--insecure", group=group, is_flag=True, help="Do not verify the receiver's certificate.")
 
 
+def connection_options(group: str) -> list[Decorator]:
+    """Return the options of connections, which are named as those of curl."""
+
+    def file_option(name: str, text: str) -> Decorator:
+        return option(name, group=group, metavar="FILE", shell_complete=completers.files, help=text)
+
+    return [
+        file_option("--cacert", "PEM file of the authorities to trust, in place of the system's."),
+        file_option("--cert", "PEM file of a client certificate, with its key or without; see --key."),
+        file_option("--key", "PEM file of the key of --cert."),
+        option(
+            "--resolve",
+            group=group,
+            multiple=True,
+            metavar="HOST:PORT:ADDRESS",
+            help="Connect to this address for that host and port; repeatable.",
+        ),
+    ]
+
+
+def reach_options(function: Function) -> Function:
+    """Add the options of reaching a receiver; pass ``reach``."""
+    options = [header_option(TARGET), insecure_option(TARGET), *connection_options(TARGET)]
+    return with_options(ReachOptions, "reach", options)(function)
+
+
 def header_option(group: str) -> Decorator:
     """Return the option of request headers."""
     return option(
@@ -464,6 +510,7 @@ def delivery_options(function: Function) -> Function:
             ),
             header_option(TARGET),
             insecure_option(TARGET),
+            *connection_options(TARGET),
             option("--dry-run", group=TARGET, is_flag=True, help="Print what would be sent, and send nothing."),
             option(
                 "--attempts",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.transport.caller import run_beside
@@ -16,7 +17,7 @@ from tcop_mock.transport.http1 import HttpTransport
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from tcop_mock.domain.delivery import Transport
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.transport.client import Client
 
 _EXPECTED = (
@@ -52,19 +53,31 @@ class OpenTarget:
 
 
 @contextmanager
-def open_transport(target: Target, max_body_bytes: int, *, insecure: bool = False) -> Iterator[Transport]:
+def open_transport(
+    target: Target,
+    max_body_bytes: int,
+    *,
+    insecure: bool = False,
+    connection: ConnectionOptions = DEFAULTS,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Iterator[Transport]:
     """Yield a transport to a URL, or to an app or a parser in this process, on the clock of :func:`monotonic_s`.
 
     Args:
         target: the target.
         max_body_bytes: how many bytes of a response body are read.
         insecure: do not verify the certificate of an https URL.
+        connection: authorities, client certificate, addresses of host names; for a URL.
+        headers: are added to each request that has no header of that name; for a receiver.
 
     Raises:
-        UsageError: the app or parser does not exist.
+        UsageError: the app or parser does not exist, or a file of ``connection`` cannot be used.
     """
     if not target.app:
-        yield HttpTransport(target, max_body_bytes=max_body_bytes, insecure=insecure, clock=monotonic_s)
+        own = HttpTransport(
+            target, max_body_bytes=max_body_bytes, insecure=insecure, connection=connection, clock=monotonic_s
+        )
+        yield HeaderTransport(own, headers) if headers else own
         return
     if target.parser:
         from tcop_mock.transport.parser import parser_transport  # noqa: PLC0415 - not needed for URLs
@@ -75,7 +88,24 @@ def open_transport(target: Target, max_body_bytes: int, *, insecure: bool = Fals
     from tcop_mock.transport.app import transport_by_name  # noqa: PLC0415 - not needed for URLs
 
     with transport_by_name(target, max_body_bytes=max_body_bytes, clock=monotonic_s) as transport:
-        yield transport
+        yield HeaderTransport(transport, headers) if headers else transport
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderTransport:
+    """A transport that adds headers, such as a token of a gateway, which no report and no evidence then holds."""
+
+    transport: Transport
+    headers: tuple[tuple[str, str], ...]
+
+    async def __call__(
+        self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
+    ) -> Attempt:
+        """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
+        own = {name.lower() for name, _ in request.headers}
+        added = tuple(pair for pair in self.headers if pair[0].lower() not in own)
+        request = replace(request, headers=(*request.headers, *added))
+        return await self.transport(request, deadline_s=deadline_s, intended_s=intended_s)
 
 
 def runner_for(target: Target) -> Callable[[Coroutine[Any, Any, None]], None]:

@@ -568,6 +568,8 @@ def test_two_senders_see_the_same_outcome(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("tcop_mock.transport.client._SPARE_TIME_S", 0.05)
     with ScriptedServer(SCRIPTS[name]) as server:
         outcomes = _outcomes(server.url, 0.05 if name in LATE else 20.0)
+    if name in LATE:  # a busy machine may not have read the head in this time
+        outcomes = [(outcome, None) for outcome, _ in outcomes]
     assert len(set(outcomes)) == 1, outcomes
 
 
