@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.transport.client import Client
 
-_EXPECTED = (
-    "a URL, an ASGI or WSGI app, a client of httpx or a test client of Starlette, FastAPI, Flask or Django, "
-    "'module:app', or a callable that takes a callback"
-)
+_EXPECTED = "a URL, an ASGI or WSGI app, a test client, 'module:app', or a callable that takes a callback"
 _HTTP_PORT = 80
 
 
