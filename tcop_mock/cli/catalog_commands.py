@@ -10,6 +10,7 @@ from tcop_mock.cli import completers
 from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import GENERATE, OUTPUT, common_options, generation_options, header_option
+from tcop_mock.cli.value_types import WholeNumber
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
@@ -83,7 +84,7 @@ tcop-mock emit cvm/events --set alarmStatus=2 --format curl
     "-n",
     "count",
     group=GENERATE,
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     default=1,
     show_default=True,
@@ -257,7 +258,7 @@ def export_command(
     forms: tuple[str, ...],
     common: CommonOptions,
 ) -> None:
-    """Write callbacks, mutated callbacks, schemas and a manifest to files, or a pact.
+    """Write callbacks, mutated callbacks, schemas and a manifest to files.
 
     The files below DIR are for test suites in any language: callbacks of each shape, state, form and language, mutated
     callbacks that a receiver must accept or reject, JSON Schemas, and manifest.json. The output is deterministic, and

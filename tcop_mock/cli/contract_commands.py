@@ -24,7 +24,7 @@ from tcop_mock.cli.options import (
     report_options,
     template_option,
 )
-from tcop_mock.cli.value_types import duration, positive_duration, rate_limit_or_none
+from tcop_mock.cli.value_types import WholeNumber, duration, positive_duration, rate_limit_or_none
 from tcop_mock.domain.contract import Level
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
 @option(
     "--jobs",
     group=RUN,
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     help="Maximum number of requests in flight. Skips clauses that send more at once.  [default: 4, and up to 32 where "
     "answers take long]",

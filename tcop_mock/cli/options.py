@@ -14,7 +14,16 @@ import click
 from tcop_mock.cli import completers
 from tcop_mock.cli.choices import PROFILES
 from tcop_mock.cli.command import COMMON, option
-from tcop_mock.cli.value_types import RateLimit, durations, notify, positive_duration, rate_limit_or_none, retry_on
+from tcop_mock.cli.value_types import (
+    Number,
+    RateLimit,
+    WholeNumber,
+    durations,
+    notify,
+    positive_duration,
+    rate_limit_or_none,
+    retry_on,
+)
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
@@ -515,7 +524,7 @@ def delivery_options(function: Function) -> Function:
             option(
                 "--attempts",
                 group=DELIVER,
-                type=click.IntRange(min=1),
+                type=WholeNumber(min=1),
                 metavar="N",
                 help=f"Maximum number of POSTs per callback.{FROM_PROFILE}",
             ),
@@ -562,7 +571,7 @@ def delivery_options(function: Function) -> Function:
             option(
                 "--time-scale",
                 group=DELIVER,
-                type=click.FloatRange(min=0, max=1e6),
+                type=Number(min=0, max=1e6),
                 metavar="FACTOR",
                 help="Multiply all simulated waits by this factor.  [default: 1 between attempts, 0 between callbacks]",
             ),
