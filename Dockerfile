@@ -24,6 +24,6 @@ USER 10001
 EXPOSE 8080
 # Of listen; other verbs end before it matters.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=5s \
-    CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8080), 2).close()"]
+    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=2); c.request('GET', '/__tcop-mock/readyz'); assert c.getresponse().status == 200"]
 ENTRYPOINT ["tcop-mock"]
 CMD ["listen", "--host", "0.0.0.0", "--port", "8080"]

@@ -75,9 +75,10 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
     function of yours are called in the calling thread, one call after the other. Ctrl-C cancels the run.
 
     Args:
-        target: a URL ``[http://][USER:PASSWORD@]HOST[:PORT][/PATH]``, ``"module:app"``, an ASGI or WSGI app, or a
-            callable that takes the JSON value of a callback. The credentials of a URL are those that the receiver
-            wants.
+        target: a URL ``[http://][USER:PASSWORD@]HOST[:PORT][/PATH]``, ``"module:app"``, an ASGI or WSGI app, a client
+            of httpx, Starlette, FastAPI, Flask or Django, or a callable that takes the JSON value of a callback. An
+            app and a client may have a path: ``(app, "/alarm")``. The credentials of a URL, and Basic credentials of
+            a client, are those that the receiver wants.
         clauses: codes, slugs or globs of the clauses to check, such as ``"TCM302"`` or ``"TCM3*"``; empty: all.
         skip: clauses to leave out, in the same form.
         profile: the generation of the callback contract, by name.
@@ -226,6 +227,7 @@ def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
             max_time_s=max_time_s,
             observation=_observation(observer, downstream, effect_timeout_s),
             takes_parsed_body=opened.takes_parsed_body,
+            uses_client=opened.uses_client,
         )
         yield _OpenedRun(opened, ContractRun(plan, opened.transport, monotonic_s, asyncio.sleep), level)
 

@@ -143,7 +143,7 @@ def tcop_clock() -> Clock:
 
 @pytest.fixture
 def tcop_target(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - whatever a user's own gives
-    """The receiver under test. Override it: return a URL, an ASGI or WSGI app, ``module:app``, or a callable."""
+    """The receiver under test. Override it: return a URL, an app, a test client, ``module:app``, a callable."""
     from tcop_mock.testing.settings import configured_target
 
     return configured_target(request.config)

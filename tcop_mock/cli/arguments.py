@@ -7,12 +7,14 @@ import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import click
 from click.core import ParameterSource
 
 from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
+from tcop_mock.domain.connection import ConnectionOptions
 from tcop_mock.domain.target import Secret, Target
 from tcop_mock.errors import UsageError
 
@@ -127,6 +129,48 @@ def read_text(name: str) -> str:
         return read_input(name).decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
+
+
+class ConnectionFlags(Protocol):
+    """The options of a command that connects."""
+
+    @property
+    def cacert(self) -> str | None: ...  # noqa: D102 - a protocol
+    @property
+    def cert(self) -> str | None: ...  # noqa: D102 - a protocol
+    @property
+    def key(self) -> str | None: ...  # noqa: D102 - a protocol
+    @property
+    def resolve(self) -> tuple[str, ...]: ...  # noqa: D102 - a protocol
+
+
+def read_connection(flags: ConnectionFlags) -> ConnectionOptions:
+    """Return the options of connections.
+
+    Raises:
+        UsageError: a file cannot be used, or an address is invalid; says which and why.
+    """
+    if flags.key and not flags.cert:
+        raise UsageError("--key: write --cert FILE, too; it is the key of that certificate")
+    addresses = tuple(map(_parse_address, flags.resolve))
+    options = ConnectionOptions(flags.cacert or "", flags.cert or "", flags.key or "", addresses)
+    if options.cacert or options.cert:
+        from tcop_mock.transport.connect import tls_context  # noqa: PLC0415 - it loads OpenSSL
+
+        tls_context(insecure=False, options=options)
+    return options
+
+
+def _parse_address(text: str) -> tuple[str, int, str]:
+    host, _, rest = text.partition(":")
+    port, _, address = rest.partition(":")
+    try:
+        ip_address(address.strip("[]"))
+    except ValueError:
+        address = ""
+    if not (host and address and port.isdecimal()):
+        raise UsageError(f"--resolve {text!r}: write HOST:PORT:ADDRESS, as in alarms.example.com:443:127.0.0.1")
+    return host.lower(), int(port), address.strip("[]")
 
 
 def parse_header(flag: str, text: str, *, may_authorize: bool = False) -> tuple[str, str]:

@@ -24,7 +24,9 @@ from tcop_mock.inputs.reader import read_inputs, summarize
 from tcop_mock.inputs.requests import SkippedInput
 from tcop_mock.reports.differences import Comparison, comparison_lines, differences_document
 from tcop_mock.reports.export import ExportBuilder, require_export_folder, sync_export
+from tcop_mock.reports.files import require_writable, write_report
 from tcop_mock.reports.json import json_text, mutators_document, shapes_document, write_json
+from tcop_mock.reports.pact import pact_document
 from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
 from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.reports.validation import ValidationSummary
@@ -189,7 +191,7 @@ def export(
     place = Path(folder)
     require_export_folder(place)
     catalog = common.catalog()
-    globs = [glob for text in shapes for glob in text.split(",") if glob] or ["*"]
+    globs = _globs(shapes)
     corpus = ExportBuilder(
         catalog,
         list({shape.id: shape for glob in globs for shape in catalog.match(glob)}.values()),
@@ -211,6 +213,38 @@ def export(
     removed = f", {pluralize(done.removed, 'file')} removed" if done.removed else ""
     click.echo(f"{folder}: {pluralize(done.written, 'file')} written, {done.unchanged} unchanged{removed}")
     common.info(f"seed {common.seed}")
+
+
+def export_pact(
+    file: str, path: str | None, *, shapes: tuple[str, ...], has_others: bool, common: CommonOptions
+) -> None:
+    """Write a pact.
+
+    Raises:
+        UsageError: options contradict each other, or the file cannot be written.
+    """
+    path = path or "/"
+    if has_others:
+        raise UsageError("--pact writes what TCM101 posts: leave DIR, --lang and --form out")
+    if not path.startswith("/"):
+        raise UsageError(f"--pact-path {path!r}: write a path that starts with /, such as /alarm")
+    require_writable(file, label="--pact")
+    catalog = common.catalog()
+    ids = {shape.id for glob in _globs(shapes) for shape in catalog.match(glob)}
+    document = pact_document(catalog, ids, common.profile, common.seed, path)
+    if not document["interactions"]:
+        raise UsageError(f"TCM101 posts no shape of {','.join(_globs(shapes))!r}")
+    write_report(file, json_text(document).encode(), label="--pact")
+    if common.as_json:
+        write_json(document, sys.stdout)
+        return
+    click.echo(f"{file}: {pluralize(len(document['interactions']), 'interaction')}")
+    common.info(f"seed {common.seed}")
+
+
+def _globs(shapes: tuple[str, ...]) -> list[str]:
+    """Return the globs of ``--shapes``."""
+    return [glob for text in shapes for glob in text.split(",") if glob] or ["*"]
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from tcop_mock.cli import completers
 from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import GENERATE, OUTPUT, common_options, generation_options, header_option
+from tcop_mock.cli.value_types import WholeNumber
 from tcop_mock.domain.alarm import Form
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
@@ -83,7 +84,7 @@ tcop-mock emit cvm/events --set alarmStatus=2 --format curl
     "-n",
     "count",
     group=GENERATE,
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     default=1,
     show_default=True,
@@ -210,9 +211,18 @@ def diff_command(sources: tuple[str, ...], *, common: CommonOptions) -> int:
     examples="""
 tcop-mock export callbacks
 tcop-mock export callbacks --shapes 'cvm/*' --lang en
+tcop-mock export --pact alarms.json --pact-path /alarm
 """,
 )
-@click.argument("folder", metavar="DIR", shell_complete=completers.folders)
+@click.argument("folder", metavar="[DIR]", required=False, shell_complete=completers.folders)
+@option(
+    "--pact",
+    group=OUTPUT,
+    metavar="FILE",
+    shell_complete=completers.files,
+    help="Write a pact (Pact V4), in place of DIR: an interaction for each callback that TCM101 posts.",
+)
+@option("--pact-path", group=OUTPUT, metavar="PATH", help="Path of the receiver in the pact.  [default: /]")
 @option(
     "--shapes",
     group=GENERATE,
@@ -239,14 +249,29 @@ tcop-mock export callbacks --shapes 'cvm/*' --lang en
 )
 @common_options(seed=1, profile=True, catalog=True)
 def export_command(
-    folder: str, *, shapes: tuple[str, ...], langs: tuple[str, ...], forms: tuple[str, ...], common: CommonOptions
+    folder: str | None,
+    *,
+    pact: str | None,
+    pact_path: str | None,
+    shapes: tuple[str, ...],
+    langs: tuple[str, ...],
+    forms: tuple[str, ...],
+    common: CommonOptions,
 ) -> None:
     """Write callbacks, mutated callbacks, schemas and a manifest to files.
 
     The files below DIR are for test suites in any language: callbacks of each shape, state, form and language, mutated
     callbacks that a receiver must accept or reject, JSON Schemas, and manifest.json. The output is deterministic, and
     existing files are never overwritten. DIR must be new, empty, or an earlier export, whose outdated files it removes.
+    --pact writes one file for the Pact verifier of the receiver's language; each 2xx keeps it.
     """
-    from tcop_mock.cli.catalog import export
+    from tcop_mock.cli.catalog import export, export_pact
 
+    if pact is not None:
+        export_pact(pact, pact_path, shapes=shapes, has_others=bool(folder or langs or forms), common=common)
+        return
+    if folder is None:
+        raise UsageError("export: write DIR, or --pact FILE")
+    if pact_path is not None:
+        raise UsageError("--pact-path: write --pact FILE, too")
     export(folder, shapes=shapes, langs=langs, forms=forms, common=common)

@@ -15,6 +15,8 @@ from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
 from tcop_mock.cli.arguments import (
     is_from_command_line,
+    parse_header,
+    read_connection,
     read_text,
     resolve_target,
     target_text,
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
-    from tcop_mock.cli.options import CommonOptions, ReportOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
@@ -71,7 +73,7 @@ class CheckOptions:
     model: str | None
     schema: str | None
     auth_from_url: bool
-    insecure: bool
+    reach: ReachOptions
     wait_s: float
     clause_files: tuple[str, ...]
     template: str | None
@@ -128,17 +130,19 @@ def check(
         ),
     )
     if receiver is None:
-        return _check_and_report(plan, outputs, common, insecure=options.insecure)
-    return _run_and_check(receiver, plan, outputs, common)
+        return _check_and_report(plan, outputs, common, options.reach)
+    return _run_and_check(receiver, plan, outputs, common, options.reach)
 
 
-def _run_and_check(receiver: StartedReceiver, plan: CheckPlan, outputs: _Outputs, common: CommonOptions) -> int:
+def _run_and_check(
+    receiver: StartedReceiver, plan: CheckPlan, outputs: _Outputs, common: CommonOptions, reach: ReachOptions
+) -> int:
     """Check a receiver that the check starts; it is ended whatever happens."""
     if receiver.managed.hosts is not None and not receiver.managed.catches_tls:
         common.info("calls with TLS are not caught: install tcop-mock[run]; calls without TLS are")
     code = INTERRUPTED
     try:
-        code = _check_and_report(plan, outputs, common, insecure=False)
+        code = _check_and_report(plan, outputs, common, reach)
     finally:
         receiver.managed.process.stop()
         receiver.print_end(common, is_kept=code == EXIT_CODES[OverallResult.KEPT])
@@ -282,8 +286,15 @@ def _load_template(file: str | None, common: CommonOptions) -> NotificationTempl
 
 def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag]:
     """Yield the flags of a reproduction command that say how to reach the receiver."""
-    if options.insecure:
+    reach = options.reach
+    if reach.insecure:
         yield INSECURE
+    for name in ("cacert", "cert", "key"):
+        if file := getattr(reach, name):
+            yield Flag(f"--{name}", file)
+    for name, values in (("--resolve", reach.resolve), ("--header", reach.headers)):
+        for value in values:
+            yield Flag(name, value)
     if not options.auth_from_url:
         yield Flag("--no-auth-from-url")
     if pace:
@@ -292,14 +303,15 @@ def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag
         yield Flag("--jobs", str(options.jobs))
 
 
-def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions, *, insecure: bool) -> int:
+def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions, reach: ReachOptions) -> int:
     cap, level, baseline = plan.profile.delivery.answer_cap_bytes, outputs.level, outputs.baseline
     warn_of_other_machine(plan.target, common)
-    if insecure:
+    connection, headers = read_connection(reach), tuple(parse_header("--header", text) for text in reach.headers)
+    if reach.insecure:
         common.info("warning: the receiver's certificate is not verified (--insecure)")
     comparison = baseline.comparison() if baseline else None
     with (
-        open_transport(plan.target, cap, insecure=insecure) as transport,
+        open_transport(plan.target, cap, insecure=reach.insecure, connection=connection, headers=headers) as transport,
         progress_listener(level, common) as progress,
         streaming_reports(outputs.files, progress) as listen,
     ):

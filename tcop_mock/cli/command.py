@@ -48,6 +48,18 @@ class Command(click.Command):
         super().__init__(*arguments, **attributes)
         self.examples = examples.strip().splitlines()
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse a call, and say which options it has twice: the last one counts."""
+        given = list(args)
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            *_, order = self.make_parser(ctx).parse_args(args=given)
+            for param in dict.fromkeys(order):
+                takes_one = isinstance(param, click.Option) and not (param.multiple or param.is_flag or param.count)
+                if takes_one and order.count(param) > 1:
+                    click.echo(f"warning: {param.opts[-1]} is given more than once; the last one counts", err=True)
+        return rest
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - a command's exit code
         """Run the command; a reader that closes our output early is not an error."""
         with ignore_broken_pipe():

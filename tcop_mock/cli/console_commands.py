@@ -9,12 +9,13 @@ import click
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import TARGET, common_options, insecure_option
 from tcop_mock.cli.receive_options import LISTEN, receive_options
+from tcop_mock.cli.value_types import WholeNumber
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
 
-_PORT = click.IntRange(0, 65535)
+_PORT = WholeNumber(0, 65535)
 _PAGE = "Page"
 
 

@@ -19,17 +19,17 @@ from tcop_mock.cli.options import (
     TARGET,
     clause_files_option,
     common_options,
-    insecure_option,
     listed,
+    reach_options,
     report_options,
     template_option,
 )
-from tcop_mock.cli.value_types import duration, positive_duration, rate_limit_or_none
+from tcop_mock.cli.value_types import WholeNumber, duration, positive_duration, rate_limit_or_none
 from tcop_mock.domain.contract import Level
 
 if TYPE_CHECKING:
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
-    from tcop_mock.cli.options import CommonOptions, ReportOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
     from tcop_mock.cli.value_types import RateLimit
 
 
@@ -61,7 +61,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     default=True,
     help="Check that the receiver requires the credentials in TARGET.  [default: auth-from-url]",
 )
-@insecure_option(TARGET)
+@reach_options
 @option(
     "--wait",
     "wait_s",
@@ -120,7 +120,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
 @option(
     "--jobs",
     group=RUN,
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     help="Maximum number of requests in flight. Skips clauses that send more at once.  [default: 4, and up to 32 where "
     "answers take long]",
@@ -151,7 +151,7 @@ def check_command(
     model: str | None,
     schema: str | None,
     auth_from_url: bool,
-    insecure: bool,
+    reach: ReachOptions,
     wait_s: float,
     clauses: tuple[str, ...],
     skip: tuple[str, ...],
@@ -198,7 +198,7 @@ def check_command(
         model=model,
         schema=schema,
         auth_from_url=auth_from_url,
-        insecure=insecure,
+        reach=reach,
         wait_s=wait_s,
         clause_files=clause_files,
         template=template,

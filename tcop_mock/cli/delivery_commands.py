@@ -18,7 +18,7 @@ from tcop_mock.cli.options import (
     generation_options,
 )
 from tcop_mock.cli.receive_options import LISTEN, receive_options
-from tcop_mock.cli.value_types import positive_duration
+from tcop_mock.cli.value_types import WholeNumber, positive_duration
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, DeliveryOptions, GenerationOptions
@@ -100,14 +100,14 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
 @option(
     "--port",
     group=LISTEN,
-    type=click.IntRange(0, 65535),
+    type=WholeNumber(0, 65535),
     default=0,
     metavar="N",
     help="Port to listen on; 0 takes a free one.  [default: 0]",
 )
 @receive_options
 @option("--console", "has_page", group=OUTPUT, is_flag=True, help="Show the requests on a local page, too.")
-@option("--count", group=RUN, type=click.IntRange(min=1), metavar="N", help="Stop after N requests.")
+@option("--count", group=RUN, type=WholeNumber(min=1), metavar="N", help="Stop after N requests.")
 @option("--max-time", group=RUN, type=positive_duration, metavar="TIME", help="Stop after that time.")
 @common_options(seed=True, finds_profile=True, catalog=True)
 def listen_command(
@@ -148,7 +148,7 @@ tcop-mock reconcile ledger.jsonl received.jsonl
 @option(
     "--limit",
     group=OUTPUT,
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     default=20,
     show_default=True,
     metavar="N",

@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tcop_mock.callbacks.validator import CallbackValidator
-from tcop_mock.cli.arguments import read_text, resolve_secret
+from tcop_mock.cli.arguments import read_text, resolve_secret, target_text, warn_of_other_machine
+from tcop_mock.cli.listen_control import CONTROL_PATH, CONTROL_TOKEN_VARIABLE, ControlApi, ReceivedLog
+from tcop_mock.cli.listen_emit import emit_callbacks
+from tcop_mock.cli.listen_forward import ForwardedReply, Forwarder
 from tcop_mock.cli.stdout import silence_stdout
-from tcop_mock.domain.target import Credentials, Secret
+from tcop_mock.domain.target import Credentials, Secret, Target
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.recording import Record, Recording
@@ -31,13 +34,14 @@ from tcop_mock.server.stubs import StubServices
 from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from tcop_mock.callbacks.validator import ValidationResult
+    from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.messages import ReceivedRequest, Reply
+    from tcop_mock.server.messages import Handler, ReceivedRequest, Reply
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _HINT = "too many came at once; tcop-mock validate reads a recording"
@@ -100,8 +104,18 @@ def open_listener(
     if receiving.fsync and receiving.record is None:
         raise UsageError("--fsync: write --record FILE, too; it waits until the disk has the records")
     with _open_recording(receiving.record, is_synced=receiving.fsync) as recording:
-        stubs, credentials = StubServices(receiving.service), _credentials(receiving.auth)
-        yield Listener(common, stubs, credentials, recording, count, observer=observer, prints=prints)
+        yield Listener(
+            common,
+            StubServices(receiving.service),
+            _credentials(receiving.auth),
+            recording,
+            count,
+            observer=observer,
+            prints=prints,
+            forwarder=_forwarder(receiving.forward, common),
+            control_token=resolve_secret(receiving.control_token, CONTROL_TOKEN_VARIABLE, "--control-token"),
+            faults=list(receiving.faults),
+        )
 
 
 def fault_plan(receiving: ReceiveOptions, common: CommonOptions) -> FaultPlan:
@@ -128,6 +142,9 @@ class Listener:
         clock: seconds; for the number of requests that are shown.
         observer: gets each request.
         prints: whether each request is printed.
+        forwarder: passes requests on to a receiver, in place of our own answer.
+        control_token: token of the control API.
+        faults: the faults of the command line, for the control API.
     """
 
     common: CommonOptions
@@ -138,6 +155,9 @@ class Listener:
     clock: Callable[[], float] = monotonic_s
     observer: RequestObserver | None = None
     prints: bool = True
+    forwarder: Forwarder | None = None
+    control_token: Secret | None = None
+    faults: list[str] = field(default_factory=list)
     received: int = 0
     unreadable: int = 0
     unshown: int = 0
@@ -156,10 +176,13 @@ class Listener:
     _received_at: str = ""
     _problem: OSError | None = None
     _judge: CallbackValidator = field(init=False, repr=False)
+    _catalog: Catalog = field(init=False, repr=False)
+    _log: ReceivedLog = field(default_factory=ReceivedLog, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
-        self._judge = CallbackValidator(self.common.catalog(), self.common.given_profile)
+        self._catalog = self.common.catalog()
+        self._judge = CallbackValidator(self._catalog, self.common.given_profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
         """Listen until the count, the time limit or a signal; print the address first."""
@@ -171,8 +194,17 @@ class Listener:
 
     def server(self, host: str, port: int, plan: FaultPlan) -> FaultyHttpServer:
         """Return the server, which listens inside ``async with``."""
+        control = ControlApi(
+            host,
+            self.control_token,
+            lambda options: emit_callbacks(options, self.common, self._catalog),
+            seed=self.common.seed,
+            faults=self.faults,
+            log=self._log,
+        )
+        handler: Handler = self._answer if self.forwarder is None else self._forward
         server = FaultyHttpServer(
-            with_basic_auth(self._answer, self.credentials) if self.credentials else self._answer,
+            control.before(with_basic_auth(handler, self.credentials) if self.credentials else handler),
             plan,
             self._record,
             self._count_answer,
@@ -181,7 +213,9 @@ class Listener:
             host=host,
             port=port,
             on_unreadable=self.count_unreadable,
+            own_path=CONTROL_PATH,
         )
+        control.set_plan = server.set_plan
         self._connections = lambda: server.connection_count
         return server
 
@@ -216,6 +250,12 @@ class Listener:
         self._note = answered.note
         return answered.reply
 
+    def _forward(self, received: ReceivedRequest) -> Reply | Awaitable[Reply]:
+        """Pass a request on, unless its path is that of a service."""
+        if self.forwarder is None or self.stubs.service_of(received.path) != self.stubs.default_service:
+            return self._answer(received)
+        return self.forwarder.answer(received)
+
     def _record(self, received: ReceivedRequest, fault: Fault | None, reply: Reply | None) -> None:
         """Note the record and the lines of a request; see ``_commit``."""
         self.received += 1
@@ -232,7 +272,9 @@ class Listener:
             fault=fault.text if fault else None,
             note=note,
             result=self._validate(received.body) if is_shown and is_callback else None,
+            forwarded=reply.attempt if isinstance(reply, ForwardedReply) else None,
         )
+        self._log.add(record)
         if self.recording or self.common.as_json:
             self._records.append(record.to_json())
         if self.observer is not None:
@@ -283,6 +325,7 @@ class Listener:
             self._print(shown)
         if self.observer is not None:
             self.observer.committed()
+        self._log.notify()
 
     def _save(self, recording: Recording, records: str) -> None:
         try:
@@ -333,6 +376,22 @@ def _open_recording(name: str | None, *, is_synced: bool) -> Iterator[Recording 
         raise UsageError(f"--record {name!r} cannot be written: {problem.strerror}") from None
     with contextlib.closing(recording):
         yield recording
+
+
+def _forwarder(given: str | None, common: CommonOptions) -> Forwarder | None:
+    """Return what passes requests on to the receiver of ``--forward``.
+
+    Raises:
+        UsageError: it is no URL.
+    """
+    text = target_text(given) if given else ""
+    if not text:
+        return None
+    target = Target.parse(text)
+    if target.app:
+        raise UsageError(f"--forward {target} is an app in this process; start it, and give its URL")
+    warn_of_other_machine(target, common)
+    return Forwarder(target, common.profile.delivery)
 
 
 def _credentials(given: str | None) -> Credentials | None:

@@ -138,7 +138,9 @@ def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:
     Raises:
         TargetError: the target cannot be reached, requires other credentials, or does not have that path.
     """
-    post = HttpTransport(plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure)
+    post = HttpTransport(
+        plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure, connection=plan.connection
+    )
     push = OutgoingRequest(body, headers=plan.rules.headers, credentials=plan.target.credentials)
     attempt = asyncio.run(post(push, deadline_s=plan.rules.timeout_s))
     raise_if_no_http(asyncio.run(identify_protocol(plan.target, attempt)), plan.target)

@@ -15,6 +15,7 @@ from tcop_mock.cli.options import (
     LoadOptions,
     ScenarioOptions,
     common_options,
+    connection_options,
     form_option,
     header_option,
     insecure_option,
@@ -23,7 +24,7 @@ from tcop_mock.cli.options import (
     timeout_option,
     with_options,
 )
-from tcop_mock.cli.value_types import duration, positive_duration
+from tcop_mock.cli.value_types import Number, WholeNumber, duration, positive_duration
 from tcop_mock.domain.alarm import Form
 from tcop_mock.reports.formats import format_names
 
@@ -45,6 +46,7 @@ _load_options = with_options(
         ),
         header_option(TARGET),
         insecure_option(TARGET),
+        *connection_options(TARGET),
         timeout_option(TARGET, "Total deadline of one POST.  [default: from the profile]"),
         option(
             "--rate",
@@ -70,7 +72,7 @@ _load_options = with_options(
         option(
             "--concurrency",
             group=_CLOSED,
-            type=click.IntRange(min=1),
+            type=WholeNumber(min=1),
             metavar="N",
             help="Keep N requests under way, instead of a rate.",
         ),
@@ -81,7 +83,7 @@ _load_options = with_options(
             metavar="TIME",
             help="Length of the load.  [default: 10s]",
         ),
-        option("--count", group=_LIMITS, type=click.IntRange(min=1), metavar="N", help="Maximum number of callbacks."),
+        option("--count", group=_LIMITS, type=WholeNumber(min=1), metavar="N", help="Maximum number of callbacks."),
         option(
             "--warm-up",
             group=_LIMITS,
@@ -93,7 +95,7 @@ _load_options = with_options(
         option(
             "--max-inflight",
             group=_LIMITS,
-            type=click.IntRange(min=1),
+            type=WholeNumber(min=1),
             metavar="N",
             help="Maximum number of requests under way. Callbacks beyond it start late; those of a rate are dropped "
             "when they have waited longer than the deadline.  [default: 1000; for --scenario, as many as it can need]",
@@ -109,7 +111,7 @@ _load_options = with_options(
         option(
             "--max-count",
             group=_LIMITS,
-            type=click.IntRange(min=1),
+            type=WholeNumber(min=1),
             default=1_000_000,
             show_default=True,
             metavar="N",
@@ -130,7 +132,7 @@ _scenario_options = with_options(
         option(
             "--time-scale",
             group=_SCENARIO,
-            type=click.FloatRange(min=0, max=1e6),
+            type=Number(min=0, max=1e6),
             metavar="FACTOR",
             help="Multiply all waits of a scenario by this factor, but no deadlines. Idle periods are skipped.  "
             "[default: 1]",
@@ -189,7 +191,7 @@ tcop-mock load http://hooks.example/ --allow-host hooks.example \\
 @option(
     "--workers",
     group=_ENGINE,
-    type=click.IntRange(1, 64),
+    type=WholeNumber(1, 64),
     default=1,
     show_default=True,
     metavar="N",

@@ -93,6 +93,10 @@ def build_locust_run(
         "--timeout": load.timeout,
         "--header": load.headers,
         "--insecure": load.insecure,
+        "--cacert": load.cacert,
+        "--cert": load.cert,
+        "--key": load.key,
+        "--resolve": load.resolve,
     }
     for flag, value in given.items():
         if value:

@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcop_mock.cli.arguments import add_headers
+from tcop_mock.cli.arguments import add_headers, read_connection
 from tcop_mock.cli.value_types import positive_duration
 from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
 from tcop_mock.errors import UsageError
@@ -73,6 +73,7 @@ def _base_plan(options: LoadOptions, target: Target, common: CommonOptions) -> L
         warm_up_s=options.warm_up,
         workers=options.workers,
         insecure=options.insecure,
+        connection=read_connection(options),
         mix=parse_mix(options.mixes),
         assumptions=_assumptions(options, assumed, frozenset(assumed) - {"headers"}),
     )

@@ -121,6 +121,11 @@ def _describe_os_error(problem: OSError) -> tuple[str, int]:
 
 def _one_line(problem: click.ClickException) -> str:
     text = " ".join(problem.format_message().split())
+    if isinstance(problem, click.NoSuchOption) and problem.possibilities:
+        from tcop_mock.errors import did_you_mean  # noqa: PLC0415 - it loads difflib
+
+        near = did_you_mean(problem.option_name, problem.possibilities)  # the nearest first; click sorts by letters
+        text = f"No such option {problem.option_name!r}; did you mean {near}?"
     context = getattr(problem, "ctx", None)
     return f"{text} (see `{context.command_path} --help`)" if context else text
 

@@ -14,7 +14,16 @@ import click
 from tcop_mock.cli import completers
 from tcop_mock.cli.choices import PROFILES
 from tcop_mock.cli.command import COMMON, option
-from tcop_mock.cli.value_types import RateLimit, durations, notify, positive_duration, rate_limit_or_none, retry_on
+from tcop_mock.cli.value_types import (
+    Number,
+    RateLimit,
+    WholeNumber,
+    durations,
+    notify,
+    positive_duration,
+    rate_limit_or_none,
+    retry_on,
+)
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
@@ -154,6 +163,10 @@ class DeliveryOptions:
     pace: RateLimit | None
     insecure: bool
     headers: tuple[str, ...]
+    cacert: str | None
+    cert: str | None
+    key: str | None
+    resolve: tuple[str, ...]
     dry_run: bool
     attempts: int | None
     timeout: float | None
@@ -163,6 +176,18 @@ class DeliveryOptions:
     accept: str | None
     verify: bool
     time_scale: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReachOptions:
+    """How a check reaches the receiver."""
+
+    headers: tuple[str, ...]
+    insecure: bool
+    cacert: str | None
+    cert: str | None
+    key: str | None
+    resolve: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,6 +217,10 @@ class LoadOptions:
     headers: tuple[str, ...]
     timeout: float | None
     insecure: bool
+    cacert: str | None
+    cert: str | None
+    key: str | None
+    resolve: tuple[str, ...]
     allow_host: tuple[str, ...]
     max_rate: str
     max_count: int
@@ -428,6 +457,32 @@ def insecure_option(group: str) -> Decorator:
     return option("--insecure", group=group, is_flag=True, help="Do not verify the receiver's certificate.")
 
 
+def connection_options(group: str) -> list[Decorator]:
+    """Return the options of connections, which are named as those of curl."""
+
+    def file_option(name: str, text: str) -> Decorator:
+        return option(name, group=group, metavar="FILE", shell_complete=completers.files, help=text)
+
+    return [
+        file_option("--cacert", "PEM file of the authorities to trust, in place of the system's."),
+        file_option("--cert", "PEM file of a client certificate, with its key or without; see --key."),
+        file_option("--key", "PEM file of the key of --cert."),
+        option(
+            "--resolve",
+            group=group,
+            multiple=True,
+            metavar="HOST:PORT:ADDRESS",
+            help="Connect to this address for that host and port; repeatable.",
+        ),
+    ]
+
+
+def reach_options(function: Function) -> Function:
+    """Add the options of reaching a receiver; pass ``reach``."""
+    options = [header_option(TARGET), insecure_option(TARGET), *connection_options(TARGET)]
+    return with_options(ReachOptions, "reach", options)(function)
+
+
 def header_option(group: str) -> Decorator:
     """Return the option of request headers."""
     return option(
@@ -464,11 +519,12 @@ def delivery_options(function: Function) -> Function:
             ),
             header_option(TARGET),
             insecure_option(TARGET),
+            *connection_options(TARGET),
             option("--dry-run", group=TARGET, is_flag=True, help="Print what would be sent, and send nothing."),
             option(
                 "--attempts",
                 group=DELIVER,
-                type=click.IntRange(min=1),
+                type=WholeNumber(min=1),
                 metavar="N",
                 help=f"Maximum number of POSTs per callback.{FROM_PROFILE}",
             ),
@@ -515,7 +571,7 @@ def delivery_options(function: Function) -> Function:
             option(
                 "--time-scale",
                 group=DELIVER,
-                type=click.FloatRange(min=0, max=1e6),
+                type=Number(min=0, max=1e6),
                 metavar="FACTOR",
                 help="Multiply all simulated waits by this factor.  [default: 1 between attempts, 0 between callbacks]",
             ),

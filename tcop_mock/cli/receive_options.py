@@ -30,6 +30,8 @@ class ReceiveOptions:
     fault_file: str | None
     record: str | None
     fsync: bool
+    forward: str | None
+    control_token: str | None
 
 
 def receive_options(function: Function) -> Function:
@@ -52,6 +54,20 @@ def receive_options(function: Function) -> Function:
                 group=LISTEN,
                 metavar="USER:PASS|@FILE",
                 help="Require these credentials.  [default: $TCOP_MOCK_AUTH]",
+            ),
+            option(
+                "--forward",
+                group=LISTEN,
+                metavar="URL|@FILE",
+                help="Pass each request on to this receiver, and its response back, inside the deadline of TCOP. Paths "
+                "of services, such as /wecom, are answered here.",
+            ),
+            option(
+                "--control-token",
+                group=LISTEN,
+                metavar="TOKEN|@FILE",
+                help="Token of the control API below /__tcop-mock/; without one, it is open to loopback addresses "
+                "only.  [default: $TCOP_MOCK_CONTROL_TOKEN]",
             ),
             option(
                 "--fault",

@@ -20,6 +20,7 @@ from tcop_mock.cli.arguments import (
     STDIN,
     add_headers,
     is_from_command_line,
+    read_connection,
     read_input,
     resolve_secret,
     resolve_target,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcop_mock.cli.options import CommonOptions, DeliveryOptions
+    from tcop_mock.domain.connection import ConnectionOptions
     from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import Credentials, Secret, Target
@@ -227,6 +229,7 @@ class Deliverer:
     time_scale: float | None
     pace: RateLimit
     insecure: bool
+    connection: ConnectionOptions
     dry_run: bool
     common: CommonOptions
 
@@ -251,6 +254,7 @@ class Deliverer:
             time_scale=options.time_scale,
             pace=options.pace or _PACE.get(options.service, NO_LIMIT),
             insecure=options.insecure,
+            connection=read_connection(options),
             dry_run=options.dry_run,
             common=common,
         )
@@ -280,7 +284,8 @@ class Deliverer:
         self.common.info(f"profile {self.common.profile.name}; assumed: {assumed} (--dry-run prints the texts)")
         printer = DeliveryPrinter(self, lifecycles)
         try:
-            with open_transport(self.target, self.rules.answer_cap_bytes, insecure=self.insecure) as port:
+            cap = self.rules.answer_cap_bytes
+            with open_transport(self.target, cap, insecure=self.insecure, connection=self.connection) as port:
                 runner_for(self.target)(self._deliver(port, requests, printer))
         finally:
             printer.close()

@@ -283,6 +283,25 @@ class Settings(UserDict[str, "CommandDefaults"]):
         except click.BadParameter as problem:
             raise UsageError(f"{setting.where}: {problem.message.rstrip('.')}") from None
 
+    def require_valid(self, verb: str, context: click.Context) -> None:
+        """Tell all that is wrong with the settings of a command at once; one problem is told where it is met.
+
+        Raises:
+            UsageError: several settings are invalid; the message has each with its place.
+        """
+        if self.file is None and not any(name.startswith(PREFIX) for name in self.environ):
+            return
+        problems = []
+        for key in self.keys_by_command[verb].values():
+            try:
+                setting = None if key.is_target else self.lookup(key)
+                if setting:
+                    self.validate(key, setting, context)
+            except UsageError as problem:
+                problems.append(str(problem))
+        if len(problems) > 1:
+            raise UsageError("; ".join(problems))
+
     def _top_name(self, key: SettingKey) -> str:
         """Return the name of a key above the tables; empty if it belongs into a table."""
         if key.is_target:
@@ -316,6 +335,7 @@ class CommandDefaults(UserDict[str, Any]):
     def __init__(self, settings: Settings, verb: str) -> None:
         super().__init__()
         self._settings, self._verb = settings, verb
+        self._is_checked = False
 
     def __contains__(self, name: object) -> bool:
         return self._lookup(name) is not None
@@ -329,6 +349,9 @@ class CommandDefaults(UserDict[str, Any]):
     def _lookup(self, name: object) -> SettingValue | None:
         context = click.get_current_context()
         keys = {} if context.resilient_parsing else self._settings.keys_by_command[self._verb]
+        if keys and not self._is_checked:
+            self._is_checked = True
+            self._settings.require_valid(self._verb, context)
         key = next((key for key in keys.values() if key.param.name == name and not key.is_target), None)
         setting = self._settings.lookup(key) if key else None
         if key and setting:

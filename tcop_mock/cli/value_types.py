@@ -17,6 +17,18 @@ _RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|min|m|h)")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s|m|h|)")
 
 
+class WholeNumber(click.IntRange):
+    """A whole number in a range, by a name that messages can use."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """A number in a range, by a name that messages can use."""
+
+    name = "number"
+
+
 def duration(text: str) -> float:
     """Return the seconds of ``500ms``, ``30s``, ``10m``, ``1h`` or bare seconds.
 

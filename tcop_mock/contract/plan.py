@@ -63,6 +63,8 @@ class CheckPlan:
     """The least binding level whose clauses decide the result."""
     takes_parsed_body: bool = False
     """Whether the target is a callable that gets the JSON value of each body and no HTTP request."""
+    uses_client: bool = False
+    """Whether an HTTP client of the user sends the requests."""
 
     @property
     def time_limit_s(self) -> float:
@@ -83,13 +85,15 @@ class CheckPlan:
             or self.observation.missing_prerequisite(clause)
         )
 
-    def missing_concurrency(self, test: ClauseTest, *, is_sequential: bool) -> MissingPrerequisite | None:
-        """Return what a test lacks that has several requests in flight.
+    def missing_for_test(self, test: ClauseTest, *, is_sequential: bool) -> MissingPrerequisite | None:
+        """Return what a test lacks because of how its requests are sent.
 
         Args:
             test: what a clause sends.
             is_sequential: whether the target is called in one thread only.
         """
+        if self.uses_client and test.needs_socket:
+            return MissingPrerequisite(Prerequisite.SOCKET)
         at_once = most_at_once(test)
         if self.jobs and at_once > self.jobs:
             return MissingPrerequisite(Prerequisite.REQUESTS_AT_ONCE, (str(at_once), str(self.jobs)))
@@ -147,6 +151,8 @@ class CheckPlan:
             return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, (self.target.parser.value,))
         if self.takes_parsed_body and not _is_about_parsed_bodies(clause):
             return MissingPrerequisite(Prerequisite.HTTP_REQUESTS, ("callable",))
+        if Prerequisite.HTTP in clause.prerequisites and self.uses_client:
+            return MissingPrerequisite(Prerequisite.SOCKET)
         if Prerequisite.HTTP in clause.prerequisites and self.target.app:
             return MissingPrerequisite(Prerequisite.HTTP)
         return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.credentials import curl_userinfo
 from tcop_mock.domain.contract import EFFECT_PREREQUISITES, CredentialVariant, SendOrder
+from tcop_mock.domain.target import is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,9 @@ class Flag(NamedTuple):
 
 
 INSECURE = Flag("--insecure")
+HEADER = "--header"
+_CONNECTION_FLAGS = frozenset({INSECURE.name, HEADER, "--cacert", "--cert", "--key", "--resolve"})
+"""Flags of connections; curl has the same."""
 RUN = "--run"
 
 
@@ -81,7 +85,7 @@ def check_command(context: ReproductionContext) -> str:
 
     Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
     a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``, ``OBSERVE_CMD``,
-    ``RESTART_CMD``.
+    ``RESTART_CMD``, and ``HEADER``, a header whose name says that it is a credential.
     A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
@@ -105,10 +109,10 @@ def replay_command(case: RequestCase, context: ReproductionContext) -> str:
         return ""
     cases = [other.title for group in context.test.groups for other in group.cases]
     number = cases.index(case.title) + 1
-    insecure = "".join(_format_flag(flag) for flag in context.flags if flag == INSECURE)
+    connection = "".join(_format_flag(flag) for flag in context.flags if flag.name in _CONNECTION_FLAGS)
     return (
         f"tcop-mock replay {context.clause.code}/{number} --to {_target_argument(context)} --attempts 1"
-        f"{_generation_flags(context)}{insecure}"
+        f"{_generation_flags(context)}{connection}"
     )
 
 
@@ -119,6 +123,8 @@ def _format_flag(flag: Flag) -> str:
         return f' {RUN} "$RUN"'
     if flag.name == "--observe-sql" and not _PUBLIC_DATABASE.fullmatch(flag.value):
         return f' {flag.name} "$OBSERVE_SQL"'
+    if flag.name == HEADER and is_secret_header(flag.value.partition(":")[0]):
+        return f' {HEADER} "$HEADER"'
     if flag.name in _SECRET_FLAGS or (flag.name == "--observe-url" and not _PUBLIC_URL.fullmatch(flag.value)):
         return f' {flag.name} "${flag.name.lstrip("-").replace("-", "_").upper()}"'
     return f" {flag.name} {shlex.quote(flag.value)}"
@@ -166,7 +172,8 @@ def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext) ->
     A comment stands first where nothing listens: for an app of this process, and after the receiver of ``--run`` ended.
     """
     target = context.target
-    commands = [curl_command(case, target, insecure=INSECURE in context.flags) for case in cases]
+    flags = "".join(_format_flag(flag) for flag in context.flags if flag.name in _CONNECTION_FLAGS and flag != INSECURE)
+    commands = [curl_command(case, target, insecure=INSECURE in context.flags, flags=flags) for case in cases]
     if not commands or not all(commands) or len(commands) > _MAX_CURL_COMMANDS:
         return ""
     if target.app and not target.parser:
@@ -176,7 +183,7 @@ def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext) ->
     return "\n".join(commands)
 
 
-def curl_command(case: RequestCase, target: Target, *, insecure: bool = False) -> str:
+def curl_command(case: RequestCase, target: Target, *, insecure: bool = False, flags: str = "") -> str:
     """Return a curl command that sends the case's request in one write and shows head and body of the answer.
 
     It is empty where curl cannot send the request as it was: cut, in segments, or on a connection that is in use.
@@ -191,7 +198,7 @@ def curl_command(case: RequestCase, target: Target, *, insecure: bool = False) -
     path = target.path_with(request.query)
     url = f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}"
     method = ["--head"] if request.method == "HEAD" else ["-X", request.method]  # -X HEAD waits for a body
-    options = ["curl", "-sS", "-i", *(["-k"] if insecure else []), *method, shlex.quote(url)]
+    options = [f"curl -sS -i{flags}", *(["-k"] if insecure else []), *method, shlex.quote(url)]
     userinfo = curl_userinfo(case.credential_variant, target.credentials) if target.credentials else None
     is_lower_case = request.lower_case_names
     if userinfo and (is_lower_case or case.credential_variant is CredentialVariant.BEARER):

@@ -566,9 +566,7 @@ class ContractRun:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
         if missing is None:
-            missing = self.plan.missing_concurrency(
-                self.test_of(clause), is_sequential=calls_one_by_one(self.transport)
-            )
+            missing = self.plan.missing_for_test(self.test_of(clause), is_sequential=calls_one_by_one(self.transport))
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not is_about_timing(clause):

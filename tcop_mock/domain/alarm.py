@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.domain.shape import AlarmKind, Lang
+from tcop_mock.domain.target import Target, mask_query_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,6 +105,20 @@ class CallbackValues(NamedTuple):
     history_value: Any = ""
     first_occur_ms: Any = 0
     """The first occurrence in milliseconds since 1970 UTC."""
+
+
+class CallbackRequest(NamedTuple):
+    """The request that carries a callback, in the words of httpx."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    content: bytes
+
+    def __repr__(self) -> str:
+        """Return the request without its credentials."""
+        names = ", ".join(self.headers)
+        return f"<{self.method} {mask_query_secrets(self.url)} ({names}), {len(self.content)} bytes>"
 
 
 def encode_json(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -530,6 +545,24 @@ class Callback:
     def to_bytes(self) -> bytes:
         """Return the body as compact UTF-8 JSON, as in captured callbacks."""
         return encode_json(self.to_dict())
+
+    def request(self, url: str = "/") -> CallbackRequest:
+        """Return the request that TCOP sends: ``client.request(**callback.request(url)._asdict())``.
+
+        Args:
+            url: where to; ``USER:PASSWORD@`` leaves the URL and becomes the Authorization header. A path will do for
+                a client with a base URL.
+
+        Raises:
+            UsageError: the URL is invalid.
+        """
+        headers = {"Content-Type": "application/json"}
+        if not url.startswith("/"):
+            target = Target.parse(url)
+            url = target.url
+            if target.credentials is not None:
+                headers["Authorization"] = f"Basic {target.credentials.token().reveal()}"
+        return CallbackRequest("POST", url, headers, self.to_bytes())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the body as a tree of JSON values in wire order."""

@@ -64,6 +64,8 @@ class Prerequisite(StrEnum):
     """The target takes HTTP requests: it is neither a parser nor a callable."""
     TCOP_BODIES = "tcop-bodies"
     """The run sends TCOP's own bodies, not those of a template."""
+    SOCKET = "socket"
+    """The run writes to the socket itself: the target is no HTTP client, which does that in its own way."""
     PARALLEL_REQUESTS = "parallel-requests"
     REQUESTS_AT_ONCE = "requests-at-once"
     """The run may have several requests in flight."""
@@ -264,6 +266,13 @@ class ClauseTest:
     """Whether it looks at the process of the receiver, so that none of its requests alone shows anything."""
     unique_secrets: tuple[str, ...] = field(default=(), repr=False)
     """Generated secrets that were sent to the receiver and must not come back."""
+
+    @property
+    def needs_socket(self) -> bool:
+        """Whether it has a request that no HTTP client can send."""
+        cases = [case for group in self.groups for case in group.cases]
+        cases += [case for scenario in self.effect_scenarios for step in scenario.steps for case in step.cases]
+        return any(case.request.needs_socket for case in cases) or any(group.background for group in self.groups)
 
 
 class SendMode(StrEnum):

@@ -116,6 +116,18 @@ class OutgoingRequest:
             offset += size
 
     @property
+    def needs_socket(self) -> bool:
+        """Whether only a sender that writes to the socket itself can send it, and no HTTP client."""
+        return bool(
+            self.segment_sizes
+            or self.chunked
+            or self.keep_alive
+            or self.reuse_connection
+            or self.lower_case_names
+            or self.truncate_at is not None
+        )
+
+    @property
     def framing_header(self) -> tuple[str, str]:
         """The header field that determines where the body ends."""
         return ("Transfer-Encoding", "chunked") if self.chunked else ("Content-Length", str(len(self.body)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.delivery import Outcome
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class LoadPlan:
     """Longest idle gap of a scenario; longer gaps with nothing in flight are shortened to this."""
     workers: int = 1
     insecure: bool = False
+    connection: ConnectionOptions = DEFAULTS
     mix: tuple[tuple[str, float], ...] = ()
     """Shapes and weights of the bodies; a scenario has its own."""
     title: str = ""

@@ -89,6 +89,7 @@ class LoadEngine:
             on_attempt_end=_ignore_connection,
             clock=clock,
             insecure=plan.insecure,
+            connection=plan.connection,
             **({"connection_class": connection_class} if connection_class else {}),
         )
         self._on_second, self.on_delivery = on_second, on_delivery

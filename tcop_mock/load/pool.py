@@ -10,16 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import socket
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.load.connection import BUFFER_BYTES, PooledConnection, ResponseCache
 from tcop_mock.load.epoll import open_selector
 from tcop_mock.load.timer import report_error
-from tcop_mock.transport.connect import connect_socket, probe_tcp, resolve_host, tls_context
+from tcop_mock.transport.connect import (
+    connect_socket,
+    probe_tcp,
+    resolve_host,
+    resolver_of,
+    tls_context,
+)
 from tcop_mock.transport.http1 import ResponseReader, request_head
 from tcop_mock.transport.outcomes import (
     INTERRUPTED,
@@ -66,7 +72,8 @@ class ConnectionPool:
         on_attempt_end: called with the connection whose attempt has ended; its fields are valid until the next send.
         clock: monotonic clock in seconds.
         insecure: do not verify the receiver's certificate.
-        resolve: function that resolves a host name; may block.
+        connection: authorities, client certificate, addresses of host names.
+        resolve: function that resolves a host name, in place of that of ``connection``; may block.
         connection_class: the class of the connections.
     """
 
@@ -80,7 +87,8 @@ class ConnectionPool:
         on_attempt_end: Callable[[PooledConnection], None],
         clock: Callable[[], float],
         insecure: bool = False,
-        resolve: Callable[..., Any] = socket.getaddrinfo,
+        connection: ConnectionOptions = DEFAULTS,
+        resolve: Callable[..., Any] | None = None,
         connection_class: type[PooledConnection] = PooledConnection,
     ) -> None:
         self.buffer = bytearray(BUFFER_BYTES)
@@ -100,10 +108,10 @@ class ConnectionPool:
         self.clock, self.on_attempt_end, self._resolve, self._connection_class = (
             clock,
             on_attempt_end,
-            resolve,
+            resolve or resolver_of(connection),
             connection_class,
         )
-        self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
+        self._tls = tls_context(insecure=insecure, options=connection) if target.scheme == "https" else None
         self._idle: list[PooledConnection] = []
         self._connecting: dict[PooledConnection, asyncio.Task[None] | PendingConnection] = {}
         self._addresses: Addresses | None = None

@@ -84,8 +84,15 @@ def _finding_section(card: ET.Element, finding: Finding) -> None:
     add(section, "p", one_line(finding.detail, MAX_CHARS))
     _details(section, "Request and response", evidence_lines(finding))
     for command in finding.reproduction.commands:
-        tool = command.split(" ", 1)[0]
-        _details(section, f"Reproduce: {tool if tool in {'curl', 'tcop-mock'} else 'shell'}", command_lines(command))
+        _details(section, f"Reproduce: {_tool(command)}", command_lines(command))
+
+
+def _tool(command: str) -> str:
+    """Return what a command is called: curl, or a verb of ours, so that no two boxes have the same name."""
+    words = command.split(" ", 2)
+    if words[0] == "tcop-mock":
+        return " ".join(words[:2])
+    return "curl" if words[0] == "curl" else "shell"
 
 
 def _details(parent: ET.Element, title: str, lines: list[str]) -> None:

@@ -32,6 +32,9 @@ _TEXTS = {
     Prerequisite.PROFILE: "holds in profile {} only",
     Prerequisite.HTTP_REQUESTS: ("needs a receiver: a {} is asked about bodies that have been parsed, nothing else"),
     Prerequisite.TCOP_BODIES: "is about TCOP's own callbacks, and --template writes others",
+    Prerequisite.SOCKET: (
+        "needs a socket: the target is an HTTP client, which writes its requests itself; serve the app and give its URL"
+    ),
     Prerequisite.PARALLEL_REQUESTS: "needs many requests at once, and --pace sends one after the other",
     Prerequisite.REQUESTS_AT_ONCE: "sends {} requests at once, and --jobs allows {}",
     Prerequisite.PARALLEL_CALLS: (

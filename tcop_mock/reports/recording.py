@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tcop_mock.callbacks.validator import ValidationResult
+    from tcop_mock.domain.delivery import Attempt
 
 _MAX_CHARS = 200
 _MAX_ISSUES = 12
@@ -69,6 +70,8 @@ class Record(NamedTuple):
     """Result of the stub."""
     result: ValidationResult | None
     """``None``: the body was not validated."""
+    forwarded: Attempt | None = None
+    """The attempt to pass the request on; ``None``: it was not passed on."""
 
     def to_json(self) -> str:
         """Return the record as one line, which ends."""
@@ -80,7 +83,24 @@ class Record(NamedTuple):
             body = f'"body_base64": "{base64.b64encode(masked).decode()}"'
         head = _head_json(request.method, request.path, tuple(request.headers), self.service)
         outcome = _outcome_json(self.auth, self.service, self.status, self.fault, self.note, self.result)
-        return f'{{"version": {VERSION}, "received": "{self.received_at}", {head}, {body}, {outcome}}}\n'
+        members = f"{head}, {body}, {outcome}{self._forwarded_json()}"
+        return f'{{"version": {VERSION}, "received": "{self.received_at}", {members}}}\n'
+
+    def _forwarded_text(self) -> str:
+        assert self.forwarded is not None  # noqa: S101 - the caller looks
+        return f"{self.forwarded.summary} after {self.forwarded.duration_s:.3f} s"
+
+    def _forwarded_json(self) -> str:
+        if self.forwarded is None:
+            return ""
+        attempt = self.forwarded
+        members = {
+            "outcome": attempt.outcome.value,
+            "status": attempt.status,
+            "duration_s": round(attempt.duration_s, 6),
+            "detail": attempt.detail,
+        }
+        return f', "forwarded": {_to_json(members)}'
 
     def lines(self, *, quiet: bool) -> Iterator[str]:
         """Yield the lines that ``listen`` prints about it."""
@@ -90,7 +110,8 @@ class Record(NamedTuple):
         auth = f", credentials: {self.auth}" if self.auth != "none" else ""
         note = f": {self.service} {self.note}".rstrip() if self.service != "webhook" else ""
         request = one_line(f"{self.request.method} {mask_path(self.request.path, self.service)}", _MAX_CHARS)
-        yield f"{time_text} {request} {status}{fault}{auth}{one_line(note, _MAX_CHARS)}"
+        forwarded = f", forwarded: {one_line(self._forwarded_text(), _MAX_CHARS)}" if self.forwarded else ""
+        yield f"{time_text} {request} {status}{fault}{auth}{one_line(note, _MAX_CHARS)}{forwarded}"
         if self.result:
             issue_lines = [f"  {line}" for line in body_lines(self.result, quiet=quiet)]
             yield from issue_lines[:_MAX_ISSUES]

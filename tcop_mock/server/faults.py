@@ -15,6 +15,7 @@ from tcop_mock.callbacks.sampling import SeededRandom
 from tcop_mock.errors import UsageError, did_you_mean
 from tcop_mock.server.http_server import HttpServer
 from tcop_mock.server.messages import ReceivedRequest, Reply
+from tcop_mock.server.plain_connection import RequestHeads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -358,6 +359,7 @@ class FaultyHttpServer(HttpServer):
         on_done: called for each request after its reply was written or the connection was closed.
         commit: called for a batch of requests before their replies are sent; an ``OSError`` closes their connections.
         on_fault_ended: called with each request after its faulty reply was written or the connection was closed.
+        own_path: requests below this path meet no fault and are told to no callback; their handler is a coroutine.
         options: options of :class:`HttpServer`.
     """
 
@@ -370,6 +372,7 @@ class FaultyHttpServer(HttpServer):
         commit: Callable[[], None] = lambda: None,
         *,
         on_fault_ended: Callable[[ReceivedRequest], object] = id,
+        own_path: str = "",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **options: Any,  # noqa: ANN401 - Sink's own
     ) -> None:
@@ -377,11 +380,23 @@ class FaultyHttpServer(HttpServer):
         self.reads_plain_requests = plan.is_empty
         self._plan, self._on_request, self._sleep = plan, on_request, sleep
         self._on_sent, self._commit = on_done, commit  # type: ignore[method-assign]  # they have the same signatures
-        self._on_fault_ended = on_fault_ended
+        self._on_fault_ended, self._own_path = on_fault_ended, own_path
         self._request_count = 0
         self._started_s = self._clock()
+        self._usual_heads = self.request_heads
+
+    def set_plan(self, plan: FaultPlan) -> None:
+        """Replace the faults; the numbers of requests and the time begin anew."""
+        self._plan = plan
+        self._request_count, self._started_s = 0, self._clock()
+        self.request_heads = self._usual_heads if plan.is_empty else RequestHeads(0, 0)  # the h11 loop injects faults
+
+    def _is_own(self, request: ReceivedRequest) -> bool:
+        return bool(self._own_path) and request.path.startswith(self._own_path)
 
     def _on_request_head(self, head: ReceivedRequest, writer: ByteWriter) -> Fault | None:
+        if self._is_own(head):
+            return None
         self._request_count += 1
         fault = self._plan.choose(self._request_count, head.received_s - self._started_s)
         if fault is not None and fault.name == "reset":
@@ -393,6 +408,15 @@ class FaultyHttpServer(HttpServer):
 
     def _on_reply(self, request: ReceivedRequest, reply: Reply) -> None:
         self._on_request(request, None, reply)
+
+    async def _send(
+        self, request: ReceivedRequest, reply: Reply, serialize: Callable[[Reply], bytes], writer: ByteWriter
+    ) -> None:
+        if self._is_own(request):
+            async with asyncio.timeout(self.timeout_s):
+                await self._write(writer, serialize(reply))
+        else:
+            await super()._send(request, reply, serialize, writer)
 
     async def _respond(self, request: ReceivedRequest, serialize: Callable[[Reply], bytes], writer: ByteWriter) -> None:
         fault = request.head_decision

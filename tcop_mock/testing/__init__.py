@@ -1,4 +1,6 @@
-"""What the pytest plugin hands to tests, for annotations: ``from tcop_mock.testing import Contract, Sender``.
+"""What the pytest plugin hands to tests, for annotations, and stub services as transports of httpx clients.
+
+``from tcop_mock.testing import Contract, Sender``; ``httpx.Client(transport=tcop_mock.testing.wecom())``.
 
 Importing this costs next to nothing: a name loads what it needs on first use.
 """
@@ -10,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock._lazy import load
 
 if TYPE_CHECKING:
+    from tcop_mock.testing.captured_request import CapturedRequest
     from tcop_mock.testing.contract import Contract
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
-    from tcop_mock.testing.httpserver import CapturedRequest
     from tcop_mock.testing.receiver import Receiver
     from tcop_mock.testing.run import ReceiverStarter
     from tcop_mock.testing.senders import AsyncSender, Clock, Sender
+    from tcop_mock.testing.service_transport import ServiceTransport, dingtalk, feishu, pagerduty, slack, wecom
 
 __all__ = [
     "AlarmFactory",
@@ -27,18 +30,30 @@ __all__ = [
     "Receiver",
     "ReceiverStarter",
     "Sender",
+    "ServiceTransport",
+    "dingtalk",
+    "feishu",
+    "pagerduty",
+    "slack",
+    "wecom",
 ]
 
 _DEFINING_MODULES = {
     "AlarmFactory": "tcop_mock.testing.factories",
     "AsyncSender": "tcop_mock.testing.senders",
-    "CapturedRequest": "tcop_mock.testing.httpserver",
+    "CapturedRequest": "tcop_mock.testing.captured_request",
     "Clock": "tcop_mock.testing.senders",
     "Contract": "tcop_mock.testing.contract",
     "LifecycleFactory": "tcop_mock.testing.factories",
     "Receiver": "tcop_mock.testing.receiver",
     "ReceiverStarter": "tcop_mock.testing.run",
     "Sender": "tcop_mock.testing.senders",
+    "ServiceTransport": "tcop_mock.testing.service_transport",
+    "dingtalk": "tcop_mock.testing.service_transport",
+    "feishu": "tcop_mock.testing.service_transport",
+    "pagerduty": "tcop_mock.testing.service_transport",
+    "slack": "tcop_mock.testing.service_transport",
+    "wecom": "tcop_mock.testing.service_transport",
 }
 
 

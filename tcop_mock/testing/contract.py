@@ -299,6 +299,7 @@ class Contract:
                 receiver=receiver,
             ),
             takes_parsed_body=self._target.takes_parsed_body,
+            uses_client=self._target.uses_client,
             fail_on=settings.fail_on,
         )
         return _ContractPlan(check, clauses, skipped)

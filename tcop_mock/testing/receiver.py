@@ -16,7 +16,8 @@ from tcop_mock.server.downstream import ReceivedMessage, snapshot_of
 from tcop_mock.server.faults import FaultPlan, parse_fault
 from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubResponse, StubServices
-from tcop_mock.testing.httpserver import FaultyTestServer, matches
+from tcop_mock.testing.captured_request import matches
+from tcop_mock.testing.httpserver import FaultyTestServer
 from tcop_mock.testing.options import test_seed
 from tcop_mock.testing.settings import settings_of
 from tcop_mock.testing.usage_errors import usage_error
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.effects import EffectSnapshot
     from tcop_mock.server.faults import Fault
-    from tcop_mock.testing.httpserver import CapturedRequest, Where
+    from tcop_mock.testing.captured_request import CapturedRequest, Where
     from tcop_mock.testing.senders import Clock
 
     Answer: TypeAlias = Reply | int | None

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
-import sys
-import threading
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, Self
 
 from tcop_mock.errors import TargetError
-from tcop_mock.transport.caller import Caller, LoopCaller, ThreadCaller, current_caller
-from tcop_mock.transport.clock import close_loop, new_event_loop
+from tcop_mock.transport.app_loop import AppLoops, start_in, sync_executor, thread_sensitive_code
+from tcop_mock.transport.caller import ThreadCaller, current_caller
 from tcop_mock.transport.inprocess import CLIENT_ADDRESS, InProcessExchange, resolve_future
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.target import Target
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
 
 _ASGI_VERSIONS = {"version": "3.0", "spec_version": "2.3"}
 _LIFESPAN_TIMEOUT_S = 30.0
-_STOP_TIMEOUT_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +56,7 @@ class AsgiTransport:
     ) -> None:
         self._app, self._target, self._max_body_bytes, self._clock = app, target, max_body_bytes, clock
         self._lifespan_timeout_s = lifespan_timeout_s
-        self._own_loop: _OwnLoop | None = None
+        self._loops = AppLoops()
         self._lifespans: dict[asyncio.AbstractEventLoop, _Lifespan] = {}
 
     def __enter__(self) -> Self:
@@ -68,10 +64,10 @@ class AsgiTransport:
 
     def __exit__(self, *_: object) -> None:
         for loop, lifespan in self._lifespans.items():
-            if self._own_loop is None or loop is not self._own_loop.loop:
+            if self._loops.own is None or loop is not self._loops.own.loop:
                 self._shut_down_between(loop, lifespan)
-        if self._own_loop is not None:
-            self._own_loop.close(self._shut_down(self._lifespans.get(self._own_loop.loop)))
+        if self._loops.own is not None:
+            self._loops.close(self._shut_down(self._lifespans.get(self._loops.own.loop)))
 
     def _shut_down_between(self, loop: asyncio.AbstractEventLoop, lifespan: _Lifespan) -> None:
         """Shut down the app in the loop of an asynchronous caller, while that loop does not run."""
@@ -99,33 +95,18 @@ class AsgiTransport:
         Raises:
             TargetError: the app does not start.
         """
-        loop = self._loop_for(current_caller())
+        loop = self._loops.for_caller()
         lifespan = await self._started(loop)
         started_s = self._clock()
         exchange = InProcessExchange(self._target, request, self._max_body_bytes, self._clock)
-        asgi_request = _AsgiRequest(self._app, exchange, dict(lifespan.state), _sync_executor())
-        self._start(loop, asgi_request.run())
+        asgi_request = _AsgiRequest(self._app, exchange, dict(lifespan.state), sync_executor())
+        start_in(loop, asgi_request.run())
         caller = current_caller()
         if caller is not None:
             caller.expect(exchange.has_returned)
         outcome = await exchange.outcome(deadline_s)
         loop.call_soon_threadsafe(asgi_request.client_gone.set)
         return exchange.to_attempt(outcome, started_s, intended_s)
-
-    def _loop_for(self, caller: Caller | None) -> asyncio.AbstractEventLoop:
-        """Return the loop in which the app runs for a caller."""
-        if caller is None:
-            return asyncio.get_running_loop()
-        if isinstance(caller, LoopCaller) and caller.loop is not None:
-            return caller.loop
-        if self._own_loop is None:
-            self._own_loop = _OwnLoop()
-        if isinstance(caller, ThreadCaller):
-            if caller.loop is not self._own_loop.loop and self._own_loop.pause():
-                caller.share(self._own_loop)
-        elif not self._own_loop.is_running:
-            self._own_loop.run_in_background()
-        return self._own_loop.loop
 
     async def _started(self, loop: asyncio.AbstractEventLoop) -> _Lifespan:
         """Start the app in a loop, once.
@@ -136,7 +117,7 @@ class AsgiTransport:
         lifespan = self._lifespans.get(loop)
         if lifespan is None:
             lifespan = self._lifespans[loop] = _Lifespan(self._app)
-            self._start(loop, lifespan.run())
+            start_in(loop, lifespan.run())
         startup = asyncio.wrap_future(lifespan.startup_result)
         done, _ = await asyncio.wait({startup}, timeout=self._lifespan_timeout_s)
         problem = startup.result() if done else f"not done in {self._lifespan_timeout_s:g} s"
@@ -145,138 +126,6 @@ class AsgiTransport:
         lines = [line.strip() for line in problem.splitlines() if line.strip()]
         cause = RuntimeError(problem) if len(lines) > 1 else None
         raise TargetError(f"{self._target}: the app did not start up: {lines[-1]}") from cause
-
-    def _start(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Start a task of the app in a copy of the caller's context."""
-        caller = current_caller()
-        context = caller.context.copy() if caller else contextvars.copy_context()
-
-        def start() -> None:
-            task = loop.create_task(coroutine, context=context)
-            _tasks.add(task)
-            task.add_done_callback(_forget)
-
-        loop.call_soon_threadsafe(start)
-
-
-_tasks: set[asyncio.Task[None]] = set()
-"""Tasks of apps: a loop keeps weak references only."""
-
-
-def _forget(task: asyncio.Task[None]) -> None:
-    _tasks.discard(task)
-    _ = task.cancelled() or task.exception()  # a loop reports what nobody looks at
-
-
-class _OwnLoop:
-    """The event loop of an app: the thread of a caller runs it during a run, a thread of its own at other times."""
-
-    def __init__(self) -> None:
-        self.loop = new_event_loop()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        """Held by who decides whether the thread ends."""
-        self._is_pausing = False
-        self._has_left = False
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the thread of its own runs it."""
-        return self._thread is not None
-
-    def run_in_background(self) -> None:
-        """Run the loop in a thread of its own."""
-        self._is_pausing = self._has_left = False
-        self._thread = threading.Thread(target=self._run, name="asgi-app", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            self.loop.run_forever()
-            with self._lock:
-                if self._is_pausing:
-                    self._has_left = True
-                    return
-
-    def pause(self) -> bool:
-        """Stop the thread; return whether the loop is free. It is not while the app blocks it."""
-        if self._thread is None:
-            return True
-        self._is_pausing = True
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(_STOP_TIMEOUT_S)
-        with self._lock:
-            if not self._has_left:
-                self._is_pausing = False
-                return False
-        self._thread.join()
-        self._thread = None
-        return True
-
-    def close(self, shutdown: Coroutine[Any, Any, None]) -> None:
-        """Run the shutdown of the app, cancel its tasks, and close the loop.
-
-        If the app blocks the loop, its daemon thread ends when the app lets it, or with this process.
-        """
-        if not self.pause():
-            self._is_pausing = True
-            shutdown.close()
-            return
-
-        def close() -> None:
-            self.loop.stop()
-            self.loop.run_forever()  # runs a stop of pause() that the thread ended too early to meet
-            self.loop.run_until_complete(shutdown)
-            close_loop(self.loop)
-
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            close()
-        else:
-            thread = threading.Thread(target=close, name="asgi-shutdown")
-            thread.start()
-            thread.join()
-
-
-class _SharedExecutor(Executor):
-    """An executor that hands its calls to another one, and is not shut down with its user."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-
-    def submit(self, function: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:  # noqa: ANN401 - any call
-        """Hand a call on."""
-        return self._executor.submit(function, *arguments, **keywords)
-
-
-def _sync_executor() -> Executor | None:
-    """Return what runs the synchronous code of an app that uses asgiref, as Django does.
-
-    That is the thread of a synchronous caller, or the thread in which asgiref runs the synchronous code of an
-    asynchronous caller. So the app uses the caller's database connections.
-    """
-    asgiref = sys.modules.get("asgiref.sync")
-    caller = current_caller()
-    if asgiref is None or caller is None:
-        return None
-    if isinstance(caller, ThreadCaller):
-        return _SharedExecutor(caller)
-    executor: Executor | None = getattr(asgiref.SyncToAsync, "single_thread_executor", None)
-    return _SharedExecutor(executor) if executor and isinstance(caller, LoopCaller) else None
-
-
-@contextlib.asynccontextmanager
-async def _thread_sensitive_code(executor: Executor | None) -> AsyncIterator[None]:
-    """Have asgiref run synchronous code in an executor."""
-    if executor is None:
-        yield
-        return
-    asgiref: Any = sys.modules["asgiref.sync"]
-    context = asgiref.ThreadSensitiveContext()
-    async with context:
-        asgiref.SyncToAsync.context_to_thread_executor[context] = executor
-        yield
 
 
 class _AsgiRequest:
@@ -312,7 +161,7 @@ class _AsgiRequest:
             "state": self._state,
         }
         try:
-            async with _thread_sensitive_code(self._sync_executor):
+            async with thread_sensitive_code(self._sync_executor):
                 await self._app(scope, self._receive, self._send)
             exchange.finish()
         except (Exception, SystemExit) as problem:  # noqa: BLE001 - any error of the app becomes part of the attempt

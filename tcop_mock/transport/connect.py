@@ -11,11 +11,14 @@ import ssl
 import threading
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import aiohappyeyeballs
 
+from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.diagnosis import Certificate, ConnectionProbe, TlsProbe
+from tcop_mock.errors import UsageError
 from tcop_mock.transport.outcomes import ResolveError, error_text, missing_detail
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.target import Target
 
+
+T = TypeVar("T")
 
 Addresses: TypeAlias = "Sequence[AddrInfoType]"
 
@@ -100,13 +105,49 @@ async def connect_socket(addresses: Addresses) -> socket.socket:
     return sock
 
 
-def tls_context(*, insecure: bool) -> ssl.SSLContext:
-    """Return a TLS context that verifies certificates, or not; creating it takes some 20 ms."""
+def tls_context(*, insecure: bool, options: ConnectionOptions = DEFAULTS) -> ssl.SSLContext:
+    """Return a TLS context that verifies certificates, or not; creating it takes some 20 ms.
+
+    Raises:
+        UsageError: a file of the options cannot be used; says which and why.
+    """
     context = ssl.create_default_context()
+    if options.cacert:
+        context = _with_files("--cacert", options.cacert, lambda: ssl.create_default_context(cafile=options.cacert))
+    if options.cert:
+        load = partial(context.load_cert_chain, options.cert, options.key or None, password=_no_password)
+        _with_files("--cert", options.cert, load)
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _with_files(flag: str, file: str, load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except FileNotFoundError as problem:
+        raise UsageError(f"{flag} {file!r}: {problem.filename or 'it, or the file of --key,'} is not there") from None
+    except ssl.SSLError as problem:
+        reason = (problem.reason or "no PEM").lower().replace("_", " ")
+        advice = "write PEM, and a key without a password"
+        raise UsageError(f"{flag} {file!r} cannot be used: {reason}; {advice}") from None
+    except OSError as problem:
+        raise UsageError(f"{flag} {file!r} cannot be read: {problem.strerror}") from None
+
+
+def _no_password() -> str:
+    """Return no password: OpenSSL would ask for one on the terminal."""
+    return ""
+
+
+def resolver_of(options: ConnectionOptions) -> Callable[..., Any]:
+    """Return a function as ``socket.getaddrinfo`` that knows the addresses of ``--resolve``."""
+
+    def resolve(host: str, port: int, **keywords: Any) -> Any:  # noqa: ANN401 - of getaddrinfo
+        return socket.getaddrinfo(options.address_of(host, port), port, **keywords)
+
+    return resolve if options.addresses else socket.getaddrinfo
 
 
 async def resolve_host(host: str, port: int, resolve: Callable[..., Any]) -> Addresses:

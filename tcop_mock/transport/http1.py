@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
 
+from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.transport.clock import monotonic_s
-from tcop_mock.transport.connect import Connection, connect_streams, tls_context
+from tcop_mock.transport.connect import Connection, connect_streams, resolver_of, tls_context
 from tcop_mock.transport.outcomes import (
     NO_HTTP_ANSWER,
     HangUpRequestedError,
@@ -150,9 +150,10 @@ class HttpTransport:
         target: the receiver; its credentials are not used, because each request has its own.
         max_body_bytes: how many bytes of a response body are read before the socket is closed.
         insecure: do not verify the receiver's certificate.
+        connection: authorities, client certificate, addresses of host names.
         clock: monotonic clock in seconds.
         sleep: coroutine used for the pauses between segments.
-        resolve: function that resolves a host name; may block.
+        resolve: function that resolves a host name, in place of that of ``connection``; may block.
     """
 
     def __init__(  # noqa: PLR0913 - ports are handed in one by one
@@ -161,17 +162,18 @@ class HttpTransport:
         *,
         max_body_bytes: int = 65_536,
         insecure: bool = False,
+        connection: ConnectionOptions = DEFAULTS,
         clock: Callable[[], float] = monotonic_s,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        resolve: Callable[..., Any] = socket.getaddrinfo,
+        resolve: Callable[..., Any] | None = None,
     ) -> None:
         self._target = target
         self._max_body_bytes = max_body_bytes
         self._clock = clock
         self._sleep = sleep
-        self._resolve = resolve
+        self._resolve = resolve or resolver_of(connection)
         self._idle_connections: dict[str, _IdleConnection] = {}
-        self._tls = tls_context(insecure=insecure) if target.scheme == "https" else None
+        self._tls = tls_context(insecure=insecure, options=connection) if target.scheme == "https" else None
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None

@@ -25,7 +25,7 @@ from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.transport.app_errors import error_line, error_text
 from tcop_mock.transport.caller import LoopCaller, ThreadCaller, current_caller
 from tcop_mock.transport.clock import run_awaitable
-from tcop_mock.transport.outcomes import HangUpRequestedError, Phase, failure_from_error
+from tcop_mock.transport.outcomes import Failure, HangUpRequestedError, Phase, failure_from_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -62,6 +62,7 @@ class InProcessExchange:
     def __init__(
         self, target: Target, request: OutgoingRequest, max_body_bytes: int, clock: Callable[[], float]
     ) -> None:
+        self.target = target
         self.request, self._max_body_bytes, self._clock = request, max_body_bytes, clock
         self.raw_path, _, self.query = target.path_with(request.query).partition("?")
         self.path = unquote(self.raw_path)
@@ -72,6 +73,9 @@ class InProcessExchange:
         self.is_truncated = self._is_broken = False
         self.first_byte_s: float | None = None
         self.traceback = self._error_line = ""
+        self.deadline_s = 0.0
+        """Of the attempt; for clients that need a limit of their own."""
+        self._failure: Failure | None = None
         self.head_received: Future[None] = Future()
         self.body_received: Future[None] = Future()
         self.has_returned: Future[None] = Future()
@@ -106,6 +110,8 @@ class InProcessExchange:
         Before the head that is a 500, inside of the response a broken response. After the end of the response it
         changes nothing: the client has it already.
         """
+        if self._has_announced_body():
+            resolve_future(self.body_received)
         if self.body_received.done() and self.status is not None and self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return
         self.traceback = self._mask(problem if isinstance(problem, str) else error_text(problem))
@@ -114,6 +120,19 @@ class InProcessExchange:
             self.start_response(status, ())
         elif not self.body_received.done():
             self._is_broken = True
+        resolve_future(self.body_received)
+
+    def _has_announced_body(self) -> bool:
+        """Return whether the body is as long as its Content-Length says, so that a client has the whole response."""
+        length = next((value for name, value in self.headers if name.lower() == "content-length"), None)
+        return length == str(len(self.body))
+
+    def break_off(self, problem: BaseException) -> None:
+        """Record that the connection of a client failed before the response was complete."""
+        phase = Phase.WAITING if self.status is None else Phase.BODY
+        outcome, detail = failure_from_error(problem, phase, self.deadline_s)
+        self._failure = Failure(outcome, self._mask(detail))
+        resolve_future(self.head_received)
         resolve_future(self.body_received)
 
     def _mask(self, text: str) -> str:
@@ -131,6 +150,8 @@ class InProcessExchange:
                     await asyncio.shield(asyncio.wrap_future(self.body_received))
         except TimeoutError as error:
             return failure_from_error(error, Phase.WAITING if self.status is None else Phase.BODY, deadline_s)
+        if self._failure is not None:
+            return self._failure
         if self.status is not None and self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             await asyncio.wait({asyncio.wrap_future(self.has_returned)}, timeout=_RAISE_TIMEOUT_S)
         if self._is_broken:
@@ -174,8 +195,12 @@ class CallTransport(ABC):
         clock: monotonic clock in seconds.
     """
 
+    is_one_by_one = False
+    """Whether only one call may be under way, whoever the caller is."""
+
     def __init__(self, app: Any, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> None:  # noqa: ANN401 - each subclass has its own kind
         self._app, self._target, self._max_body_bytes, self._clock = app, target, max_body_bytes, clock
+        self._turn = asyncio.Lock()
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
@@ -183,7 +208,8 @@ class CallTransport(ABC):
         """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
         caller = current_caller()
         if not isinstance(caller, ThreadCaller):
-            return await self._send(request, deadline_s, intended_s, None)
+            async with self._turn if self.is_one_by_one else contextlib.nullcontext():
+                return await self._send(request, deadline_s, intended_s, None)
         async with caller.turn:
             return await self._send(request, deadline_s, intended_s, caller)
 
@@ -192,6 +218,7 @@ class CallTransport(ABC):
     ) -> Attempt:
         started_s = self._clock()
         exchange = InProcessExchange(self._target, request, self._max_body_bytes, self._clock)
+        exchange.deadline_s = deadline_s
         self._start(exchange, caller)
         attempt = exchange.to_attempt(await exchange.outcome(deadline_s), started_s, intended_s)
         if caller is not None:  # the thread is needed for the next call
@@ -229,8 +256,10 @@ class CallTransport(ABC):
 
 
 def calls_one_by_one(transport: object) -> bool:
-    """Return whether a transport calls its app in the thread of the caller of this run, one request after the other."""
-    return isinstance(transport, CallTransport) and isinstance(current_caller(), ThreadCaller)
+    """Return whether a transport calls its app one request after the other: in the thread of the caller of this run."""
+    return isinstance(transport, CallTransport) and (
+        transport.is_one_by_one or isinstance(current_caller(), ThreadCaller)
+    )
 
 
 class WsgiTransport(CallTransport):

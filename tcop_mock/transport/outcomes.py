@@ -1,7 +1,7 @@
 """The outcome of an attempt that ended with an error, and the sentence that describes it.
 
-This is the only place that maps errors to outcomes: single requests, the load engine, apps in this process and Locust
-all call :func:`failure_from_error`.
+This is the only place that maps errors to outcomes: single requests, the load engine, apps in this process, clients of
+the user and Locust all call :func:`failure_from_error`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ BODY_DID_NOT_END = "the head of the answer came in time, its body did not end"
 _LOCAL_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _OUTCOME_BY_CLIENT_ERROR = {
     "Timeout": Outcome.TIMED_OUT,
+    "TimeoutException": Outcome.TIMED_OUT,
     "HTTPConnectionClosed": Outcome.RESET_BEFORE_ANSWER,
     "EmptyResponse": Outcome.RESET_BEFORE_ANSWER,
 }
-"""Errors of the Locust client, by class name: gevent and geventhttpclient are not imported here."""
+"""Errors of the clients of Locust and of httpx, by class name: none of them is imported here."""
+_CONNECT_ERROR, _NETWORK_ERROR, _PROTOCOL_ERROR = "ConnectError", "NetworkError", "RemoteProtocolError"
+"""Further errors of httpx; the system's error is their cause."""
+_CLOSED = ("disconnected", "closed connection")
+"""Words of httpx for a connection that ended within a response."""
 
 
 class Phase(Enum):
@@ -78,7 +83,7 @@ def failure_from_error(error: BaseException | None, phase: Phase, deadline_s: fl
         return Failure(_disconnect_outcome(phase), CLOSED_BY_RECEIVER)
     if isinstance(error, OSError):
         return Failure(_os_error_outcome(error, phase), error_text(error))
-    return Failure(_client_error_outcome(error), str(error))
+    return Failure(_client_error_outcome(error, phase), str(error))
 
 
 def timeout_detail(phase: Phase, deadline_s: float) -> str:
@@ -118,6 +123,21 @@ def _os_error_outcome(error: OSError, phase: Phase) -> Outcome:
     return Outcome.REFUSED if isinstance(error, ConnectionRefusedError) else _disconnect_outcome(phase)
 
 
-def _client_error_outcome(error: BaseException) -> Outcome:
-    outcomes = (_OUTCOME_BY_CLIENT_ERROR.get(kind.__name__) for kind in type(error).__mro__)
-    return next(filter(None, outcomes), Outcome.BAD_ANSWER)
+def _client_error_outcome(error: BaseException, phase: Phase) -> Outcome:
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if _NETWORK_ERROR in names:
+        system_error = _system_error(error)
+        phase = Phase.CONNECTING if _CONNECT_ERROR in names else phase
+        return _os_error_outcome(system_error, phase) if system_error else _disconnect_outcome(phase)
+    if _PROTOCOL_ERROR in names and any(words in str(error) for words in _CLOSED):
+        return _disconnect_outcome(phase)
+    return next(filter(None, map(_OUTCOME_BY_CLIENT_ERROR.get, names)), Outcome.BAD_ANSWER)
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return the error of the system at the end of a chain of causes, if there is one."""
+    found = None
+    while error is not None:
+        found = error if isinstance(error, OSError) else found
+        error = error.__cause__ or error.__context__
+    return found

@@ -348,3 +348,28 @@ def test_no_file_changes_nothing(tcop: RunCommand, home: Path, call: str) -> Non
     """Without file and variables every verb does what it did."""
     assert home.is_dir()
     assert tcop(*shlex.split(call)).exit_code == 0
+
+
+def test_all_that_is_wrong_with_the_settings_is_told_at_once(tcop: RunCommand, write: Write) -> None:
+    """Each mistake of the command that runs, with its place; those of other commands are no concern of it."""
+    write('[check]\nwait = true\nfail-on = "musst"\n[load]\nrate = true\nworkers = true\n')
+    done = tcop("check", "http://127.0.0.1:1/")
+    assert done.exit_code == 2
+    assert "check.wait: must be a text or a number, not true or false; " in done.stderr
+    assert "check.fail-on: 'musst' is not one of 'must', 'should'" in done.stderr
+    assert "load" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_option_that_is_given_twice_is_told(tcop: RunCommand) -> None:
+    """The last one counts; flags and repeatable options may be repeated."""
+    edits = ("--unset", "alarmStatus", "--unset", "sessionId")
+    done = tcop("emit", "cvm/basic-monitoring", "--seed", "1", "--seed", "2", "--pretty", "--pretty", *edits)
+    assert "warning: --seed is given more than once; the last one counts\n" in done.stderr
+    assert done.stderr.count("warning") == 1
+
+
+def test_a_wrong_name_or_number_is_told_in_plain_words(tcop: RunCommand) -> None:
+    """The nearest option first, and no type of click."""
+    assert "No such option '--waitt'; did you mean '--wait', " in tcop("check", "--waitt").stderr
+    assert "'abc' is not a valid whole number" in tcop("emit", "cvm/basic-monitoring", "-n", "abc").stderr

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import re
 import shlex
 import shutil
-import socket
+import threading
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -87,8 +88,8 @@ def names(wheel: Path) -> list[str]:
         return sorted(name for name in archive.namelist() if "__pycache__" not in name)
 
 
-def test_health_is_a_connection(steps: list[tuple[str, str]]) -> None:
-    """The health check succeeds if a server listens on the port of ``listen``, and fails otherwise."""
+def test_health_is_what_listen_answers(steps: list[tuple[str, str]]) -> None:
+    """The health check succeeds if ``listen`` is ready on its port, and fails otherwise."""
     reported = dict(steps)
     check = reported["HEALTHCHECK"].partition(" CMD ")[2]
     command = json.loads(check)
@@ -96,8 +97,23 @@ def test_health_is_a_connection(steps: list[tuple[str, str]]) -> None:
     listening = json.loads(reported["CMD"])
     assert listening == ["listen", "--host", "0.0.0.0", "--port", "8080"]  # noqa: S104 - inside a container
     assert (reported["EXPOSE"], json.loads(reported["ENTRYPOINT"])) == ("8080", ["tcop-mock"])
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        program = command[2].replace("8080", str(server.getsockname()[1]))
+    with http.server.HTTPServer(("127.0.0.1", 0), _Ready) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        program = command[2].replace("8080", str(server.server_address[1]))
         exec(program, {})  # noqa: S102 - our own line
+        with pytest.raises(AssertionError):
+            exec(program.replace("readyz", "other"), {})  # noqa: S102 - our own line
+        server.shutdown()
     with pytest.raises(ConnectionRefusedError):
         exec(program, {})  # noqa: S102 - our own line
+
+
+class _Ready(http.server.BaseHTTPRequestHandler):
+    """Answers as ``listen`` does on its control API."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/__tcop-mock/readyz" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""

@@ -110,7 +110,7 @@ TARGETS = {
     "'http://u:geheim@10.1.1.1/'": "tcop_target http://***@10.1.1.1/ is on another machine",
     "'ftp://127.0.0.1'": "tcop_target: 'ftp://127.0.0.1' is not a usable target: ",
     "'nosuch:app'": "tcop_target: nosuch:app is no app: ModuleNotFoundError: No module named 'nosuch'",
-    "7": "tcop_target: the target is of type int; give a URL, an ASGI or WSGI app, 'module:app', or a callable",
+    "7": "tcop_target: the target is of type int; give a URL, an ASGI or WSGI app, a test client, ",
     "lambda: 7": "tcop_target: the target is a callable without arguments, perhaps a factory",
 }
 

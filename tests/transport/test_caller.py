@@ -19,7 +19,8 @@ from asgiref.sync import sync_to_async
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.transport import caller as caller_module
-from tcop_mock.transport.asgi import AsgiTransport, _OwnLoop
+from tcop_mock.transport.app_loop import OwnLoop
+from tcop_mock.transport.asgi import AsgiTransport
 from tcop_mock.transport.caller import (
     Caller,
     ThreadCaller,
@@ -423,7 +424,7 @@ def test_an_app_that_blocks_its_loop_keeps_it() -> None:
         asyncio.get_running_loop().call_soon(block_when_answered)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tcop_mock.transport.asgi._STOP_TIMEOUT_S", 0.02)
+        patch.setattr("tcop_mock.transport.app_loop._STOP_TIMEOUT_S", 0.02)
         patch.setattr(caller_module, "_UNFINISHED_CALLS_S", 0.02)
         with transport_to(asgi_for(store), "asgi") as post:
             assert send(post).outcome is Outcome.ACKED
@@ -512,7 +513,7 @@ def test_what_a_function_of_the_user_raises_reaches_the_run() -> None:
 
 def test_the_loop_of_an_app_goes_on_after_a_stop_that_is_not_ours() -> None:
     """An app that was busy when its loop was to stop keeps its thread, and can be stopped later."""
-    own = _OwnLoop()
+    own = OwnLoop()
     own.run_in_background()
     own.loop.call_soon_threadsafe(own.loop.stop)
     asyncio.run_coroutine_threadsafe(asyncio.sleep(0), own.loop).result(5)
