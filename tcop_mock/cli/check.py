@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -166,7 +166,19 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
             raise UsageError(f"--run and {parser}: a parser is not started; leave one out")
     elif parser or has_other_target:
         return None
-    return receiver_to_run(running, target_text(options.target), wait_s=options.wait_s)
+    text = target_text(options.target)
+    if not is_from_command_line("target"):
+        text = _without_app(text)
+    return receiver_to_run(running, text, wait_s=options.wait_s)
+
+
+def _without_app(text: str) -> str:
+    """Return a target of the settings without its app: it names the same receiver, whose command they have, too."""
+    with suppress(UsageError):  # a path alone is no target
+        target = Target.parse(text)
+        if target.app:
+            return text.replace(target.app, "", 1)
+    return text
 
 
 def resolve_clauses(
