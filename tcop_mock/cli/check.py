@@ -29,7 +29,14 @@ from tcop_mock.cli.check_reports import (
     write_reports,
 )
 from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
-from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags
+from tcop_mock.cli.running import (
+    StartedReceiver,
+    app_calls,
+    observed_calls,
+    print_calls,
+    receiver_to_run,
+    run_flags,
+)
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
@@ -59,7 +66,9 @@ if TYPE_CHECKING:
     from tcop_mock.domain.verdict import RunEvent, Verdict
     from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
+    from tcop_mock.server.app_calls import AppCalls
 
+_NO_TLS = "calls with TLS are not caught: install tcop-mock[run]; calls without TLS are"
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 
 
@@ -104,6 +113,11 @@ def check(
     _require_http_target(target, outputs.files)
     template = _load_template(options.template, common)
     observation = build_observation(observer, receiver.managed.process.output if receiver else None)
+    calls = app_calls(options.running, observer.url) if target.app and not target.parser else None
+    if receiver:
+        observation = receiver.managed.configure(observation)
+    elif calls:
+        observation = observed_calls(calls, observation)
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
     plan = CheckPlan(
         target,
@@ -116,26 +130,39 @@ def check(
         max_time_s=options.max_time_s,
         jobs=options.jobs,
         min_interval_s=pace.gap_s if pace else None,
-        observation=receiver.managed.configure(observation) if receiver else observation,
+        observation=observation,
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
         fail_on=outputs.level,
         flags=(
             *_reach_flags(options, pace),
-            *(run_flags(options.running) if receiver else ()),
+            *(run_flags(options.running) if receiver or calls else ()),
             *reproduction_flags(observer),
         ),
     )
-    if receiver is None:
-        return _check_and_report(plan, outputs, common, insecure=options.insecure)
-    return _run_and_check(receiver, plan, outputs, common)
+    if receiver:
+        return _run_and_check(receiver, plan, outputs, common)
+    if calls:
+        return _catch_and_check(calls, plan, outputs, common)
+    return _check_and_report(plan, outputs, common, insecure=options.insecure)
+
+
+def _catch_and_check(calls: AppCalls, plan: CheckPlan, outputs: _Outputs, common: CommonOptions) -> int:
+    """Check an app in this process whose calls are caught, also those of its import."""
+    if not calls.catches_tls:
+        common.info(_NO_TLS)
+    with calls:
+        try:
+            return _check_and_report(plan, outputs, common, insecure=False)
+        finally:
+            print_calls(calls.log.hints(), common)
 
 
 def _run_and_check(receiver: StartedReceiver, plan: CheckPlan, outputs: _Outputs, common: CommonOptions) -> int:
     """Check a receiver that the check starts; it is ended whatever happens."""
     if receiver.managed.hosts is not None and not receiver.managed.catches_tls:
-        common.info("calls with TLS are not caught: install tcop-mock[run]; calls without TLS are")
+        common.info(_NO_TLS)
     code = INTERRUPTED
     try:
         code = _check_and_report(plan, outputs, common, insecure=False)
@@ -155,9 +182,7 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
     """
     running = options.running
     if running.run is None:
-        for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
-            if is_from_command_line(name):
-                raise UsageError(f"{flag} is about the calls of a receiver that --run starts; give --run CMD, too")
+        _require_own_receiver(options)
         return None
     parser = "--model" if options.model else "--schema" if options.schema else ""
     has_other_target = is_from_command_line("target") and not str(options.target).startswith("/")
@@ -170,6 +195,21 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
     if not is_from_command_line("target"):
         text = _without_app(text)
     return receiver_to_run(running, text, wait_s=options.wait_s)
+
+
+def _require_own_receiver(options: CheckOptions) -> None:
+    """Reject options about the calls of a receiver that is neither started nor in this process.
+
+    Raises:
+        UsageError: there are some.
+    """
+    for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
+        if is_from_command_line(name) and not (
+            _resolve_target(options).app and not options.model and not options.schema
+        ):
+            raise UsageError(
+                f"{flag} is about the calls of a receiver that --run starts, or of an app; give --run CMD, too"
+            )
 
 
 def _without_app(text: str) -> str:

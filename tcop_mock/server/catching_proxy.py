@@ -47,6 +47,13 @@ class CallLog:
     """Caught hosts that were called with TLS while there is no authority to answer with a certificate."""
     nameless: Counter[str] = field(default_factory=Counter)
     """Caught hosts that were called with TLS and whose name no certificate can hold."""
+    connections: int = 0
+    """Connections to the proxy, whatever came of them."""
+
+    @property
+    def is_any_taken(self) -> bool:
+        """Whether there was a connection that was not refused."""
+        return self.connections > self.refused.total()
 
     def hints(self) -> list[str]:
         """Return one line for each host whose calls were not answered: what happened, and what to do."""
@@ -108,6 +115,7 @@ class CatchingProxy(HttpServer):
 
     async def serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
         """Serve the requests of one connection: in a tunnel, inside TLS, or plain."""
+        self.log.connections += 1
         async with asyncio.timeout(self.timeout_s):
             received = received or await reader.read(_READ_BYTES)
         if received.startswith(b"CONNECT "):
@@ -155,7 +163,8 @@ class CatchingProxy(HttpServer):
                 await stream.handshake()
             await self._serve_host(stream, stream, b"", host or names[-1])
         except ssl.SSLError:
-            self.log.count(self.log.untrusted, host or (names or ["?"])[-1])
+            name = host or (names or ["?"])[-1]
+            self.log.count(self.log.untrusted if self._hosts.service_of(name) else self.log.refused, name)
 
     def _context(self, host: str) -> tuple[ssl.SSLContext, list[str]]:
         """Return the TLS settings for a host, and a list to which the name in the client's first message is added.
