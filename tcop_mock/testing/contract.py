@@ -23,6 +23,7 @@ from tcop_mock.reports.findings import clause_details, summary_line
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 from tcop_mock.reports.text import MAX_REASON_CHARS, clause_label, count_summary, one_line, overall_sentence, pluralize
+from tcop_mock.testing.catch import in_pytest
 from tcop_mock.testing.options import test_id, test_seed
 from tcop_mock.testing.report_collector import report_collector
 from tcop_mock.testing.run import started_receiver
@@ -79,7 +80,7 @@ _PYTEST_TEXTS = {
 def reason_in_pytest(result: ClauseResult) -> str:
     """Return the reason of a result in the words of pytest: fixtures and arguments in place of flags."""
     if result.missing and result.missing.kind in _PYTEST_TEXTS:
-        return _PYTEST_TEXTS[result.missing.kind].format(*result.missing.details)
+        return in_pytest(_PYTEST_TEXTS[result.missing.kind].format(*result.missing.details))
     return reason_text(result)
 
 
@@ -238,8 +239,8 @@ class Contract:
     ) -> None:
         self._request, self._target, self._catalog, self._calls = request, target, catalog, calls
         self._receiver = started_receiver(target.target)
-        is_downstream = self._downstream is not None and observer is self._downstream
-        self._observer = None if is_downstream else _observer(observer)
+        is_caught = observer is not None and (observer is calls or observer is self._downstream)
+        self._observer = None if is_caught else _observer(observer)
         self._node: pytest.Item = request.node
         self._settings = settings_of(self._node)
 
