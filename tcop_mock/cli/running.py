@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tcop_mock.contract.observation import ObservationConfig
 
 _TAIL_LINES, _TAIL_CHARS = 15, 200
-_FIRST_CALL_S = 1.0
-"""An app in this process is as fast as its code; most that forward do so before they answer."""
+_FIRST_CALL_S = 0.5
+"""An app in this process is as fast as its code, and most that forward do so before they answer."""
 
 
 @dataclass(slots=True)
