@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,7 +31,14 @@ from tcop_mock.cli.check_reports import (
     write_reports,
 )
 from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
-from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags
+from tcop_mock.cli.running import (
+    StartedReceiver,
+    app_calls,
+    observed_calls,
+    print_calls,
+    receiver_to_run,
+    run_flags,
+)
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
@@ -61,7 +68,9 @@ if TYPE_CHECKING:
     from tcop_mock.domain.verdict import RunEvent, Verdict
     from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
+    from tcop_mock.server.app_calls import AppCalls
 
+_NO_TLS = "calls with TLS are not caught: install tcop-mock[run]; calls without TLS are"
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 
 
@@ -106,6 +115,11 @@ def check(
     _require_http_target(target, outputs.files)
     template = _load_template(options.template, common)
     observation = build_observation(observer, receiver.managed.process.output if receiver else None)
+    calls = app_calls(options.running, observer.url) if target.app and not target.parser else None
+    if receiver:
+        observation = receiver.managed.configure(observation)
+    elif calls:
+        observation = observed_calls(calls, observation)
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
     plan = CheckPlan(
         target,
@@ -118,20 +132,35 @@ def check(
         max_time_s=options.max_time_s,
         jobs=options.jobs,
         min_interval_s=pace.gap_s if pace else None,
-        observation=receiver.managed.configure(observation) if receiver else observation,
+        observation=observation,
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
         fail_on=outputs.level,
         flags=(
             *_reach_flags(options, pace),
-            *(run_flags(options.running) if receiver else ()),
+            *(run_flags(options.running) if receiver or calls else ()),
             *reproduction_flags(observer),
         ),
     )
-    if receiver is None:
-        return _check_and_report(plan, outputs, common, options.reach)
-    return _run_and_check(receiver, plan, outputs, common, options.reach)
+    if receiver:
+        return _run_and_check(receiver, plan, outputs, common, options.reach)
+    if calls:
+        return _catch_and_check(calls, plan, outputs, common, options.reach)
+    return _check_and_report(plan, outputs, common, options.reach)
+
+
+def _catch_and_check(
+    calls: AppCalls, plan: CheckPlan, outputs: _Outputs, common: CommonOptions, reach: ReachOptions
+) -> int:
+    """Check an app in this process whose calls are caught, also those of its import."""
+    if not calls.catches_tls:
+        common.info(_NO_TLS)
+    with calls:
+        try:
+            return _check_and_report(plan, outputs, common, reach)
+        finally:
+            print_calls(calls.log.hints(), common)
 
 
 def _run_and_check(
@@ -139,7 +168,7 @@ def _run_and_check(
 ) -> int:
     """Check a receiver that the check starts; it is ended whatever happens."""
     if receiver.managed.hosts is not None and not receiver.managed.catches_tls:
-        common.info("calls with TLS are not caught: install tcop-mock[run]; calls without TLS are")
+        common.info(_NO_TLS)
     code = INTERRUPTED
     try:
         code = _check_and_report(plan, outputs, common, reach)
@@ -159,9 +188,7 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
     """
     running = options.running
     if running.run is None:
-        for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
-            if is_from_command_line(name):
-                raise UsageError(f"{flag} is about the calls of a receiver that --run starts; give --run CMD, too")
+        _require_own_receiver(options)
         return None
     parser = "--model" if options.model else "--schema" if options.schema else ""
     has_other_target = is_from_command_line("target") and not str(options.target).startswith("/")
@@ -170,7 +197,34 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
             raise UsageError(f"--run and {parser}: a parser is not started; leave one out")
     elif parser or has_other_target:
         return None
-    return receiver_to_run(running, target_text(options.target), wait_s=options.wait_s)
+    text = target_text(options.target)
+    if not is_from_command_line("target"):
+        text = _without_app(text)
+    return receiver_to_run(running, text, wait_s=options.wait_s)
+
+
+def _require_own_receiver(options: CheckOptions) -> None:
+    """Reject options about the calls of a receiver that is neither started nor in this process.
+
+    Raises:
+        UsageError: there are some.
+    """
+    for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
+        if is_from_command_line(name) and not (
+            _resolve_target(options).app and not options.model and not options.schema
+        ):
+            raise UsageError(
+                f"{flag} is about the calls of a receiver that --run starts, or of an app; give --run CMD, too"
+            )
+
+
+def _without_app(text: str) -> str:
+    """Return a target of the settings without its app: it names the same receiver, whose command they have, too."""
+    with suppress(UsageError):  # a path alone is no target
+        target = Target.parse(text)
+        if target.app:
+            return text.replace(target.app, "", 1)
+    return text
 
 
 def resolve_clauses(

@@ -58,8 +58,8 @@ def run_options(function: Function) -> Function:
                 "--catch/--no-catch",
                 group=EFFECTS,
                 default=True,
-                help="With --run: answer the receiver's calls to chats and PagerDuty in their place, observe them, and "
-                "refuse all others.  [default: catch]",
+                help="With --run or MODULE:APP: answer the receiver's calls to chats and PagerDuty in their place, "
+                "observe them, and refuse all others.  [default: catch]",
             ),
             option(
                 "--catch-host",

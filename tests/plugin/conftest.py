@@ -17,6 +17,7 @@ import tcop_mock.api
 import tcop_mock.callbacks.generator
 import tcop_mock.contract.observers
 import tcop_mock.contract.runner
+import tcop_mock.testing.catch
 import tcop_mock.testing.contract
 import tcop_mock.testing.factories
 import tcop_mock.testing.receiver
