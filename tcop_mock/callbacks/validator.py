@@ -136,8 +136,11 @@ class CallbackValidator:
     def validate_tree(self, tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
         """Validate a body that is a JSON value already."""
         classification = self._classifier.classify(tree)
-        if classification.kind in {UNKNOWN, CLS}:
-            return _unknown_result(classification.kind, tree)
+        if classification.kind == UNKNOWN:
+            return _unknown_result(tree)
+        if classification.kind == CLS:
+            shape_id = next((shape.id for shape in classification.shapes), None)
+            return ValidationResult(CLS, shape_id, problems=(Issue("", _OF_CLS),))
         generation = self._generation(classification.kind, tree)
         shapes = _by_order_of_keys(classification.shapes, tree, generation.form)
         shape = shapes[0] if shapes else None
@@ -184,6 +187,9 @@ class CallbackValidator:
         return self._schema_paths(shape_id, Form.OBSERVED, wire) - documented - default
 
     def _deviations(self, shape: Shape, generation: Generation, tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
+        if shape.extra:
+            yield Issue("", shape.extra)
+            return
         profile, form = generation
         is_observed = form is Form.OBSERVED
         printed_validator = self._printed_validator(shape.id, form, profile.wire_format)
@@ -226,10 +232,8 @@ def _undocumented(path: str) -> Issue:
     return Issue(path, "is undocumented, but captured callbacks contain it")
 
 
-def _unknown_result(kind: str, tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
-    """Return the result for a body that is no alarm callback: a template's, another sender's, or anything else."""
-    if kind == CLS:
-        return ValidationResult(CLS, problems=(Issue("", _OF_CLS),))
+def _unknown_result(tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
+    """Return the result for a body that is no alarm callback: a template's, or anything else."""
     if is_cloud_event(tree):
         source = f"is {short_repr(tree['source'])}" if "source" in tree else "is missing"
         return ValidationResult(UNKNOWN, problems=(Issue("source", f"{source}, {_NOT_OF_TENCENT}"),))

@@ -18,12 +18,14 @@ from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog, parse_shape
 from tcop_mock.catalog.schema_errors import validator
 from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.shape import without_extras
 from tcop_mock.reports.entry_toml import entry_toml
 
 if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
 
 CATALOG = Catalog.load()
+SHAPES = without_extras(CATALOG)
 VOCABULARY = Vocabulary.from_shapes(CATALOG)
 BUILTINS = {"account.app_id": "1250000001", "account.uin": "100000000001", "region": "gz"}
 
@@ -136,7 +138,7 @@ def _secret(text: str) -> str:
     return "".join(draw.choice("qxzjk") if char.isalpha() and char.islower() else char for char in text)
 
 
-@pytest.mark.parametrize("shape", list(CATALOG)[::3], ids=[shape.id for shape in list(CATALOG)[::3]])
+@pytest.mark.parametrize("shape", SHAPES[::3], ids=[shape.id for shape in SHAPES[::3]])
 def test_nothing_of_a_capture_is_written(shape: Shape) -> None:
     """Names, ids and accounts that no shipped entry has are in no draft, whole or in part."""
     bodies = bodies_of(shape, 3)
@@ -148,6 +150,7 @@ def test_nothing_of_a_capture_is_written(shape: Shape) -> None:
         text = json.dumps(DraftBuilder(CATALOG).build(group).table["values"])
         written = [*_texts(json.loads(text)), *_texts(DraftBuilder(CATALOG).build(group).table["dimensions"])]
         words = {word for body in bodies for word in _texts(body["alarmObjInfo"]["dimensions"]) if len(word) > 4}
+        words -= VOCABULARY.words
         assert not [word for word in words if any(word in one for one in written)]
         assert not [one for one in written if "xzq" in one or "qqq" in one]
 
@@ -155,7 +158,7 @@ def test_nothing_of_a_capture_is_written(shape: Shape) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize(
     "shape, form",
-    [(shape, form) for shape in list(CATALOG)[::4] for form in (Form.DOCUMENTED, Form.OBSERVED)],
+    [(shape, form) for shape in SHAPES[::4] for form in (Form.DOCUMENTED, Form.OBSERVED)],
     ids=lambda one: getattr(one, "id", str(one)),
 )
 def test_a_draft_passes_the_lint_and_is_recognised(shape: Shape, form: Form) -> None:
