@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ _DDOS_PRODUCT = "antiddos"
 _CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"})
 _CLS_KEYS = frozenset({"TopicID", "LogsetID", "LogsetName", "TriggerTime", "FireTime", "ConsecutiveAlertNums"})
 _MIN_CLS_KEYS = 2
+_MAX_DEPTH = 6
 _ONE_PRODUCT = frozenset({AlarmKind.PROMETHEUS, AlarmKind.CLS})
 """Kinds of alarms of one product, whose users choose the labels or the whole content."""
 _POLICY_TYPE_WEIGHT, _NAMESPACE_WEIGHT, _SUBJECT_WEIGHT, _KEYS_WEIGHT, _TYPES_WEIGHT = 8.0, 4.0, 2.0, 4.0, 1.0
@@ -136,6 +138,28 @@ def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
         not policy.keys() & {"policyId", "policyType", "policyTypeCName"} and "eventShowName" not in conditions
     )
     return EVENTBRIDGE if is_eventbridge else AlarmKind.EVENT.value
+
+
+def find_nested_callback(tree: Any, depth: int = _MAX_DEPTH) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return the path at which a JSON value holds an alarm callback, as an object or as its text; ``None`` if nowhere.
+
+    Logs, queues and gateways wrap callbacks so.
+    """
+    if isinstance(tree, str) and "alarmObjInfo" in tree and tree.lstrip().startswith("{"):
+        try:
+            tree = json.loads(tree)
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(tree, dict) and {"alarmObjInfo", "alarmPolicyInfo"} <= tree.keys():
+        return ""
+    children: Iterable[tuple[Any, Any]] = ()
+    if depth and isinstance(tree, dict | list):
+        children = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, child in children:
+        path = find_nested_callback(child, depth - 1)
+        if path is not None:
+            return f"{key}.{path}" if path else str(key)
+    return None
 
 
 def is_cloud_event(body: Any) -> bool:  # noqa: ANN401 - any JSON value

@@ -19,6 +19,7 @@ from tcop_mock.callbacks.classifier import (
     UNKNOWN,
     Classification,
     ShapeClassifier,
+    find_nested_callback,
     is_cloud_event,
 )
 from tcop_mock.callbacks.generations import (
@@ -57,6 +58,7 @@ _NOT_A_CALLBACK = (
 _NOT_OF_TENCENT = "no source of Tencent Cloud, whose events come from <product>.cloud.tencent"
 _OF_CLS = "is an alarm of CLS (Cloud Log Service), which sends its own callbacks; it is no alarm callback of TCOP"
 _LIST = "is a list; TCOP never posts a list, each callback is a request of its own"
+_NESTED = "holds an alarm callback, which TCOP posts alone: give what is in here as a body of its own"
 _MAX_SHAPES = 5
 
 
@@ -239,6 +241,9 @@ def _unknown_result(tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON v
         return ValidationResult(UNKNOWN, problems=(Issue("source", f"{source}, {_NOT_OF_TENCENT}"),))
     if isinstance(tree, list):
         return ValidationResult(UNKNOWN, problems=(Issue("", _LIST),))
+    place = find_nested_callback(tree)
+    if place is not None:
+        return ValidationResult(UNKNOWN, problems=(Issue(place, _NESTED),))
     template_body = find_template_body(tree)
     if template_body:
         return _template_result(template_body)
