@@ -344,3 +344,65 @@ def test_a_long_list_has_a_line_for_each_item() -> None:
     text = entry_toml(table)
     assert tomllib.loads(text) == {key: value for key, value in table.items() if key != "values"}
     assert max(map(len, text.splitlines())) < 40
+
+
+def renamed(body: Any, old: str, new: str) -> Any:
+    """Return a body with another name of a key of its object."""
+    return json.loads(json.dumps(body).replace(f'"{old}"', f'"{new}"'))
+
+
+@pytest.mark.parametrize(
+    "shape_id, old, new, path",
+    [
+        ("apm/application", "operation", "op", "unknown/performance-metric"),
+        ("rum/application", "level", "severity", "unknown/unknown"),
+        ("prometheus/alerts", "job", "team", "prometheus/alerts-2"),
+    ],
+)
+def test_alarms_without_dimensions_are_learned(shape_id: str, old: str, new: str, path: str) -> None:
+    """Their keys in alarmObjInfo, or the labels of Prometheus, are the dimensions of a draft that works."""
+    bodies = [renamed(body, old, new) for body in bodies_of(CATALOG.get(shape_id), 6)]
+    [group] = group_bodies(bodies)
+    draft = DraftBuilder(CATALOG, [shape.id for shape in CATALOG]).build(group)
+    assert (draft.id, new in draft.table["dimensions"]) == (path, True)
+    assert [found for found in lint_table(draft.id, draft.table) if found[0] is Severity.ERROR] == []
+    entry = parse_shape(draft.id, draft.table)
+    assert find_entry(group, [entry]) is entry
+    assert drift(group, entry) == []
+    [body] = bodies_of(entry, 1)
+    assert CallbackValidator([entry]).validate_tree(body).problems == ()
+    assert ("policy" in draft.table) is (shape_id == "apm/application")
+
+
+def test_each_rule_of_prometheus_is_an_entry() -> None:
+    """Other labels are another rule, and no drift; texts of a capture are not written, and may be absent."""
+    bodies = bodies_of(CATALOG.get("prometheus/alerts"), 4)
+    for number, body in enumerate(bodies):
+        body["alarmObjInfo"] |= {"content": f"jxzq-{number} is down, call 13812345678", "summary": None}
+    bodies[0]["alarmObjInfo"]["runbook"] = "only here"
+    [group] = group_bodies(bodies)
+    table = DraftBuilder(CATALOG).build(group).table
+    assert list(table["alert"]) == ["content"]
+    assert "jxzq" not in json.dumps(table)
+    entry = parse_shape("x/y", table)
+    [other] = group_bodies([renamed(body, "job", "team") for body in bodies])
+    assert find_entry(other, [entry]) is None
+    for body in bodies:
+        body["alarmObjInfo"] = {"tags": body["alarmObjInfo"]["tags"]}
+    assert "alert" not in DraftBuilder(CATALOG).build(group_bodies(bodies)[0]).table
+
+
+def test_alarms_of_apm_with_other_keys_have_drifted() -> None:
+    """A namespace that comes later, a new key and a missing one; a policy type only where the entry has one."""
+    bodies = bodies_of(CATALOG.get("rum/application"), 2)
+    for body in bodies:
+        body["alarmObjInfo"] |= {"namespace": "qce/rum", "env": "prod"}
+        body["alarmPolicyInfo"]["policyType"] = "rum"
+        del body["alarmObjInfo"]["level"]
+    [group] = group_bodies(bodies)
+    assert [issue.path for issue in drift(group, CATALOG.get("rum/application"))] == [
+        "dimensions.env",
+        "dimensions.level",
+    ]
+    table = DraftBuilder(CATALOG).build(group).table
+    assert (table["namespace"], table["in_object_info"]) == ("qce/rum", True)
