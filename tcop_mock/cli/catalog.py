@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.domain.shape import Shape
 
 _MAX_PATH_CHARS = 300
 _NOT_VALID = _NOT_EQUAL = 1
@@ -48,12 +49,21 @@ def list_shapes(glob: str, common: CommonOptions) -> None:
         _print_json(shapes_document(shapes))
         return
     width = max(len(shape.id) for shape in shapes)
+    kind_width = max(len(shape.kind) for shape in shapes)
     for shape in shapes:
-        mark = " " if shape.is_documented else "?"
-        click.echo(f"{shape.id:<{width}} {mark} {shape.kind:<6}  {shape.title.en}")
-    unsampled = sum(not shape.is_documented for shape in shapes)
-    note = f"; ? = no page prints a sample of it: {unsampled}" if unsampled else ""
-    common.info(f"{len(shapes)} shapes{note}")
+        click.echo(f"{shape.id:<{width}} {_mark(shape)} {shape.kind:<{kind_width}}  {shape.title.en}")
+    marks = [_mark(shape) for shape in shapes]
+    notes = [f"; {mark} = {told}: {marks.count(mark)}" for mark, told in _MARKS.items() if mark in marks]
+    common.info(f"{len(shapes)} shapes{''.join(notes)}")
+
+
+_MARKS = {"?": "no page prints a sample of it", "+": "no published callback, left out of globs"}
+
+
+def _mark(shape: Shape) -> str:
+    if shape.extra:
+        return "+"
+    return " " if shape.is_documented else "?"
 
 
 def lint_entries(glob: str, common: CommonOptions) -> int:

@@ -18,7 +18,7 @@ from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
 from tcop_mock.cli.settings import configured_target
 from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import AlarmKind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang, without_extras
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.scripts import SCRIPT_FORMATS, NamedBody, request_script
@@ -141,6 +141,9 @@ class CallbackSource:
             yield shape, [BodyRenderer(generator, shape, moment, options=ask, edit=edit) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
+        name = self.options.metric or self.options.event
+        if name is not None and not (shape.metrics or shape.events):
+            raise UsageError(f"{shape.id} has neither metrics nor events: leave --metric and --event out")
         if shape.kind is AlarmKind.METRIC and self.options.event is not None:
             raise UsageError(f"{shape.id} has metrics and no events: --event does not go with it, --metric does")
         if shape.kind is AlarmKind.EVENT and self.options.metric is not None:
@@ -188,7 +191,7 @@ def emit(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Print callbacks: one body, one per line, or a script that posts them."""
     source = CallbackSource.build(generation, common)
-    shapes = common.catalog().match(pattern)
+    shapes = without_extras(common.catalog().match(pattern))
     if output_format in SCRIPT_FORMATS and (common.as_json or pretty):
         raise UsageError(f"--format {output_format} is not JSON: leave --json and --pretty out")
     if (to or headers) and output_format not in SCRIPT_FORMATS:

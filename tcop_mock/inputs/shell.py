@@ -29,6 +29,8 @@ _DOUBLE_QUOTED = re.compile(r'\$?"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _BLANK_AFTER_BACKSLASH = re.compile(r"\\[ \t]+\n")
 _BLANK_AFTER_CARET = re.compile(r"\^[ \t]+\n")
 _EXPANSION = re.compile(r"\$\{(\w+)\}|\$(\w+)|\$\([^\n]*?\)|\$\{[^\n}]*\}|`[^`\n]*`")
+_LONG_SUBSTITUTION = re.compile(r"(?<!\\)\$\([^\n)]*(?:\n|\Z)")
+"""A command substitution that goes on in the next line, or behind the next quote."""
 _IN_QUOTES = re.compile(rf'\\(?P<escaped>[$`"\\]|\n)|(?:{_EXPANSION.pattern})')
 _IN_DOCUMENT = re.compile(rf"\\(?P<escaped>[$`\\]|\n)|(?:{_EXPANSION.pattern})")
 _UNQUOTED = re.compile(rf"(?P<escaped>(?!))|(?:{_EXPANSION.pattern})")
@@ -310,6 +312,8 @@ class _PosixReader:
             return match[0]
 
         resolved = pattern.sub(resolve, text)
+        if _LONG_SUBSTITUTION.search(text):
+            unknown = unknown or "$(...)"
         return ShellWord(resolved, unknown)
 
 
