@@ -14,7 +14,7 @@ from tcop_mock.contract.reproduce import (
     check_command,
     curl_commands,
     replay_command,
-    replayed_cases,
+    shown_cases,
 )
 from tcop_mock.domain.contract import CredentialVariant, SendMode
 from tcop_mock.domain.target import MASK, mask_query_secrets
@@ -91,14 +91,14 @@ def _finding(
     titles = [failure.title for failure in group[:_MAX_NAMED_CASES]]
     more_names = f", and {len(group) - len(titles)} more" if len(group) > len(titles) else ""
     frequency = _frequency(group, asserted_count, context.test)
-    cases = _reproduced_cases(first, context.test)
+    cases = _reproduced_cases(first, context)
     return Finding(
         title=f"{first.title}{suffix}: {text}",
         detail=f"{frequency}: {text}. {pattern}{'; '.join(titles)}{more_names}",
         shape=first.case.shape_id,
         evidence=_failure_evidence(first, context),
         reproduction=Reproduction(
-            curl_commands(cases, context),
+            curl_commands(cases, context, first.attempt),
             check_command(context),
             "" if first.scenario else replay_command(first.case, context),
             () if context.target.parser or first.scenario else tuple(_reproduced_requests(cases, context.target)),
@@ -171,10 +171,10 @@ def _reproduced_requests(cases: Sequence[RequestCase], target: Target) -> Iterat
         yield ReproducedRequest(_masked_url(case, target), request, variant, is_asserted=case.is_asserted)
 
 
-def _reproduced_cases(failure: Failure, test: ClauseTest | None) -> Sequence[RequestCase]:
+def _reproduced_cases(failure: Failure, context: ReproductionContext) -> Sequence[RequestCase]:
     """Return the cases that show a failure when they are sent one by one; empty if that does not show it."""
     if failure.scenario is None:
-        return [failure.case] if test is None else replayed_cases(failure.case, test)
+        return shown_cases(failure.case, context)
     steps = [step_result.step for step_result in failure.scenario.step_results]
     if any(step.send_mode is not SendMode.SEQUENTIAL or step.downstream_fault for step in steps):
         return ()
