@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.case_pattern import common_pattern, matching_values
+from tcop_mock.contract.causes import fix_code, fix_code_of_pattern
+from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.credentials import is_near_miss
 from tcop_mock.contract.reproduce import (
     APP_URL,
@@ -23,7 +25,7 @@ from tcop_mock.domain.verdict import Exchange, Finding, ReproducedRequest, Repro
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.domain.contract import ClauseTest, EffectScenarioResult, RequestCase, StepResult
+    from tcop_mock.domain.contract import Clause, ClauseTest, EffectScenarioResult, RequestCase, StepResult
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.target import Target
 
@@ -105,9 +107,21 @@ def _finding(
         ),
         extent=f"{frequency}. {pattern}".rstrip(),
         cause=text if first.attempt.parse_errors else first.cause or text,
+        fix_clause=_fix_clause(group, context, passed),
         cases=() if any(failure.attempt.status is None for failure in group) else tuple(other.title for other in group),
         exchanges=tuple(itertools.islice(_exchanges_of(group, context.target), _MAX_EXCHANGES)),
     )
+
+
+def _fix_clause(group: Sequence[Failure], context: ReproductionContext, passed: Sequence[RequestCase]) -> Clause:
+    """Return the clause whose fix ends the failures; the context's own one where it is its own cause."""
+    clause, first = context.clause, group[0]
+    if not clause.is_built_in or context.target.parser:
+        return clause
+    code = fix_code(clause, first.case, first.attempt, context.test)
+    if code == clause.code and first.scenario is None:
+        code = fix_code_of_pattern(clause, [failure.case for failure in group], passed)
+    return clause if code == clause.code else find_clause(load_clauses(), code)
 
 
 def _frequency(failures: Sequence[Failure], asserted_count: int, test: ClauseTest | None) -> str:
