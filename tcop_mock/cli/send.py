@@ -154,7 +154,7 @@ def replay(  # noqa: PLR0913 - one parameter an option
     if not is_sent_once:
         return deliverer.run([items])
     # one after the other, because a request may need the connection of the one before it
-    return deliverer.with_attempts(delivery.attempts or 1).run([[item] for item in items])
+    return deliverer.sending_as_check(delivery.attempts or 1).run([[item] for item in items])
 
 
 def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> tuple[list[DeliveryItem], bool]:
@@ -259,9 +259,10 @@ class Deliverer:
             common=common,
         )
 
-    def with_attempts(self, attempts: int) -> Deliverer:
-        """Return the same with another number of attempts."""
-        return replace(self, rules=replace(self.rules, attempts=attempts))
+    def sending_as_check(self, attempts: int) -> Deliverer:
+        """Return the same without the URL verification, which a clause sends only if it is about it."""
+        assumed = {name: text for name, text in self.assumed.items() if name != "probe"}
+        return replace(self, rules=replace(self.rules, attempts=attempts, probe=None), assumed=assumed)
 
     def run(self, lifecycles: Sequence[Sequence[DeliveryItem]], lang: Lang = Lang.EN) -> int:
         """Deliver alarm by alarm, print each outcome, and return the exit code.

@@ -14,7 +14,7 @@ from tcop_mock.domain.contract import Level
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunStarted
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.reports.findings import MAX_FINDINGS, MAX_TITLE_CHARS, command_lines, evidence_lines
+from tcop_mock.reports.findings import MAX_FINDINGS, MAX_TITLE_CHARS, command_lines, evidence_lines, fix_text
 from tcop_mock.reports.json import summary_document
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.text import one_line, overall_sentence
@@ -193,6 +193,7 @@ def _clause_document(clause: Clause, result: str) -> dict[str, Any]:
 def _result_document(result: ClauseResult) -> dict[str, Any]:
     return _clause_document(result.clause, result.status.value) | {
         "reason": one_line(reason_text(result), _MAX_CHARS),
+        "fix": one_line(fix_text(result), _MAX_CHARS),
         "findings": [_finding_document(one) for one in result.findings[:MAX_FINDINGS]],
     }
 

@@ -340,9 +340,11 @@ def _echoed(arguments: list[str]) -> str:
 def _formatted(arguments: list[str]) -> str | None:
     """Return what ``printf`` prints, or nothing where its format has more than ``%s``."""
     template, *values = arguments or [""]
-    pieces = re.split("%([sb%])", unescape(template))
+    pieces = re.split("%([sb%])", template)  # an escaped percent sign, as \045, is none of the format
     if any("%" in piece for piece in pieces[::2]) or pieces[1::2].count("%") + len(values) < len(pieces[1::2]):
         return None
     remaining = iter(values)
     printed = ["%" if mark == "%" else next(remaining) for mark in pieces[1::2]]
-    return pieces[0] + "".join(value + piece for value, piece in zip(printed, pieces[2::2], strict=True))
+    literals = list(map(unescape, pieces[::2]))
+    whole = literals[0] + "".join(value + literal for value, literal in zip(printed, literals[1:], strict=True))
+    return whole.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

@@ -214,11 +214,13 @@ def _entry_dates(entry: BaselineEntry) -> dict[str, Any]:
 
 
 def _finding_document(result: ClauseResult, finding: Finding) -> dict[str, Any]:
+    fixing = finding.fix_clause or result.clause
     return {
         "title": finding.title,
         "detail": finding.detail,
         "shape": finding.shape,
         "evidence": finding.evidence,
+        "fix": {"clause": fixing.code, "text": fixing.fix},
         "reproduce": {
             "curl": finding.reproduction.curl,
             "cli": finding.reproduction.cli,

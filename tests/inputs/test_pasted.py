@@ -63,6 +63,7 @@ ONE = {
     "echo": f"echo {QUOTED} | curl h -d @-\n",
     "echo -e": "echo -ne '" + TEXT.replace("\\", "\\\\").replace("'", "\\x27") + "' | curl h -d @/dev/stdin\n",
     "printf": f"printf '%s\\n' {QUOTED} |& curl h -d @-\n",
+    "printf in octal": "printf '" + "".join(f"\\{byte:03o}" for byte in TEXT.encode()) + "' | curl h -d @-\n",
     "printf without values": f'printf \'{{"a":"%%"}}\' >/dev/null; curl h -d {QUOTED}\n',
     "--json twice": f"curl --json '{TEXT[:12]}' --json {QUOTED[0] + QUOTED[13:]} h\n",
     "a script": f'#!/bin/bash\nset -e\nURL=http://h/\ncurl -sS "$URL" -d {QUOTED} 2>&1 >out # comment\n',
