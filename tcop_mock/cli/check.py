@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
     from tcop_mock.cli.options import CommonOptions, ReportOptions
+    from tcop_mock.cli.run_page import RunPage
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
@@ -80,6 +81,8 @@ class CheckOptions:
     jobs: int | None
     max_time_s: float | None
     running: RunOptions
+    has_page: bool = False
+    """Whether a page shows the run."""
 
 
 class _Outputs(NamedTuple):
@@ -127,18 +130,34 @@ def check(
             *reproduction_flags(observer),
         ),
     )
+    if not options.has_page:
+        return _check_target(receiver, plan, outputs, common, None, insecure=options.insecure)
+    from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most checks have no page
+
+    with run_page(target, common, insecure=options.insecure, view="contract") as page:
+        page.follow_check()
+        code = _check_target(receiver, plan, outputs, common, page, insecure=options.insecure)
+        page.wait(code, common)
+    return code
+
+
+def _check_target(  # noqa: PLR0913 - what a check has
+    receiver: StartedReceiver | None,
+    plan: CheckPlan,
+    outputs: _Outputs,
+    common: CommonOptions,
+    page: RunPage | None,
+    *,
+    insecure: bool,
+) -> int:
+    """Check a receiver; one that the check starts is ended whatever happens."""
     if receiver is None:
-        return _check_and_report(plan, outputs, common, insecure=options.insecure)
-    return _run_and_check(receiver, plan, outputs, common)
-
-
-def _run_and_check(receiver: StartedReceiver, plan: CheckPlan, outputs: _Outputs, common: CommonOptions) -> int:
-    """Check a receiver that the check starts; it is ended whatever happens."""
+        return _check_and_report(plan, outputs, common, page, insecure=insecure)
     if receiver.managed.hosts is not None and not receiver.managed.catches_tls:
         common.info("calls with TLS are not caught: install tcop-mock[run]; calls without TLS are")
     code = INTERRUPTED
     try:
-        code = _check_and_report(plan, outputs, common, insecure=False)
+        code = _check_and_report(plan, outputs, common, page, insecure=False)
     finally:
         receiver.managed.process.stop()
         receiver.print_end(common, is_kept=code == EXIT_CODES[OverallResult.KEPT])
@@ -292,7 +311,9 @@ def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag
         yield Flag("--jobs", str(options.jobs))
 
 
-def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions, *, insecure: bool) -> int:
+def _check_and_report(
+    plan: CheckPlan, outputs: _Outputs, common: CommonOptions, page: RunPage | None, *, insecure: bool
+) -> int:
     cap, level, baseline = plan.profile.delivery.answer_cap_bytes, outputs.level, outputs.baseline
     warn_of_other_machine(plan.target, common)
     if insecure:
@@ -301,7 +322,7 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
     with (
         open_transport(plan.target, cap, insecure=insecure) as transport,
         progress_listener(level, common) as progress,
-        streaming_reports(outputs.files, progress) as listen,
+        streaming_reports(outputs.files, page.beside_check(progress) if page else progress) as listen,
     ):
         listener = comparison.wrap_listener(listen) if comparison else listen
         run = run_check(plan, transport, listener, run_coroutine=runner_for(plan.target))

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
+    from tcop_mock.console.app import ConsoleApp
+    from tcop_mock.console.delivery import TargetSetting
     from tcop_mock.console.ports import ComposedCallback, Composition, PreparedStorm, StormOptions
     from tcop_mock.domain.shape import Shape
 
@@ -135,42 +137,46 @@ async def _serve(
     target: Target | None,
     listening: socket.socket,
 ) -> int:
+    from tcop_mock.console.delivery import TargetSetting  # noqa: PLC0415 - an extra
+    from tcop_mock.console.server import serving  # noqa: PLC0415 - an extra
+
+    app = build_app(listening, TargetSetting(target, frozenset(options.allow_host), options.insecure), common)
+    plan = fault_plan(receiving, common)
+    with open_listener(
+        receiving, common, count=options.count, observer=app.conversation, prints=options.prints
+    ) as listener:
+        listener.stop_on_signals()
+        async with listener.server(options.listen_host, options.listen_port, plan) as sink:
+            app.receiver_url = sink.url
+            async with serving(app.asgi(), listening):
+                _print_addresses(app.session.address, sink.url, options, common)
+                if options.opens:
+                    webbrowser.open(app.session.address)
+                await listener.wait(options.max_time_s)
+                await app.close()
+    return listener.exit_code()
+
+
+def build_app(listening: socket.socket, setting: TargetSetting, common: CommonOptions) -> ConsoleApp:
+    """Return the page for a socket, without a receiving end."""
     from tcop_mock.console.access import Session  # noqa: PLC0415 - an extra
     from tcop_mock.console.app import ConsoleApp  # noqa: PLC0415 - an extra
     from tcop_mock.console.contract_check import ContractCheck  # noqa: PLC0415 - an extra
     from tcop_mock.console.conversation import Conversation  # noqa: PLC0415 - an extra
-    from tcop_mock.console.delivery import CallbackSender, TargetSetting  # noqa: PLC0415 - an extra
-    from tcop_mock.console.server import serving  # noqa: PLC0415 - an extra
+    from tcop_mock.console.delivery import CallbackSender  # noqa: PLC0415 - an extra
     from tcop_mock.console.storm import Storm  # noqa: PLC0415 - an extra
 
-    commands = ConsoleCommands(common, options.insecure)
-    conversation = Conversation(time.time)
-    setting = TargetSetting(target, frozenset(options.allow_host), options.insecure)
-    plan = fault_plan(receiving, common)
-    session = Session(listening.getsockname()[1])
-    with open_listener(
-        receiving, common, count=options.count, observer=conversation, prints=options.prints
-    ) as listener:
-        listener.stop_on_signals()
-        async with listener.server(options.listen_host, options.listen_port, plan) as sink:
-            app = ConsoleApp(
-                session=session,
-                conversation=conversation,
-                sender=CallbackSender(setting, conversation, CallbackValidator(commands.catalog)),
-                check=ContractCheck(setting, conversation, commands.catalog),
-                storm=Storm(setting, conversation, commands),
-                commands=commands,
-                receiver_url=sink.url,
-                profile=common.profile.name,
-                seed=common.seed,
-            )
-            async with serving(app.asgi(), listening):
-                _print_addresses(session.address, sink.url, options, common)
-                if options.opens:
-                    webbrowser.open(session.address)
-                await listener.wait(options.max_time_s)
-                await app.close()
-    return listener.exit_code()
+    commands, conversation = ConsoleCommands(common, setting.insecure), Conversation(time.time)
+    return ConsoleApp(
+        session=Session(listening.getsockname()[1]),
+        conversation=conversation,
+        sender=CallbackSender(setting, conversation, CallbackValidator(commands.catalog)),
+        check=ContractCheck(setting, conversation, commands.catalog),
+        storm=Storm(setting, conversation, commands),
+        commands=commands,
+        profile=common.profile.name,
+        seed=common.seed,
+    )
 
 
 def _print_addresses(page: str, receiver: str, options: ConsoleOptions, common: CommonOptions) -> None:

@@ -77,9 +77,9 @@ class ConsoleApp:
         check: runs the contract.
         storm: runs scenarios.
         commands: the work of commands.
-        receiver_url: address of our receiving end.
         profile: name of the profile that is chosen first.
         seed: the first seed.
+        receiver_url: address of our receiving end; empty if there is none.
     """
 
     session: Session
@@ -88,13 +88,20 @@ class ConsoleApp:
     check: ContractCheck
     storm: Storm
     commands: CommandLine
-    receiver_url: str
     profile: str
     seed: int
+    receiver_url: str = ""
     assets: Mapping[str, Asset] = field(default_factory=read_assets)
     _composed: OrderedDict[bytes, str] = field(default_factory=OrderedDict)
     """Commands that print bodies, by the hash of the body."""
     _streams: int = 0
+    was_opened: bool = False
+    """Whether a browser has shown it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a browser shows it."""
+        return self._streams > 0
 
     def asgi(self) -> AccessMiddleware:
         """Return the ASGI app."""
@@ -126,7 +133,9 @@ class ConsoleApp:
         return AccessMiddleware(Starlette(routes=routes), self.session)
 
     async def close(self) -> None:
-        """Stop what is under way, and end the streams."""
+        """Stop what is under way, and end the streams. A run of a command goes on."""
+        self.check.follow(None)
+        self.storm.follow(None)
         await self.check.stop()
         await self.storm.stop()
         await self.sender.close()
@@ -174,6 +183,7 @@ class ConsoleApp:
 
     async def _stream(self, after: int) -> AsyncGenerator[bytes]:
         self._streams += 1
+        self.was_opened = True
         try:
             async for part in self.conversation.stream(after):
                 yield part

@@ -12,7 +12,7 @@ from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.credentials import replayed_credentials
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.profile import DEFAULT_PROFILE
-from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunStarted
+from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunFinished, RunStarted
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.reports.findings import MAX_FINDINGS, MAX_TITLE_CHARS, command_lines, evidence_lines
 from tcop_mock.reports.json import summary_document
@@ -67,11 +67,30 @@ class ContractCheck:
     _counts: dict[str, int] = field(default_factory=dict)
     _profile: str = DEFAULT_PROFILE
     _task: asyncio.Task[None] | None = None
+    _interrupt: Callable[[], object] | None = None
+    """Ends the check of a command whose events come here."""
 
     @property
     def is_running(self) -> bool:
         """Whether a check runs."""
-        return self._task is not None
+        return self._task is not None or self._interrupt is not None
+
+    def follow(self, interrupt: Callable[[], object] | None) -> None:
+        """Expect the events of a check that a command runs, in :meth:`take`.
+
+        Args:
+            interrupt: ends that check; ``None``: there is none any more.
+        """
+        self._interrupt = interrupt
+
+    def take(self, event: RunEvent) -> None:
+        """Show an event of the check that is followed."""
+        if isinstance(event, RunFinished):
+            self.verdict, self._interrupt = event.verdict, None
+            self._on_event(event)
+            self._publish()
+        else:
+            self._on_event(event)
 
     def document(self) -> dict[str, Any]:
         """Return the state for a page that opens."""
@@ -102,7 +121,9 @@ class ContractCheck:
 
     async def stop(self) -> None:
         """Stop the check that runs, if any."""
-        if self._task is not None:
+        if self._interrupt is not None:
+            self._interrupt()
+        elif self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._headline = "stopped"
@@ -151,6 +172,7 @@ class ContractCheck:
 
     def _on_event(self, event: RunEvent) -> None:
         if isinstance(event, RunStarted):
+            self._headline, self._profile = one_line(event.target, _MAX_CHARS), event.profile
             self._results = {clause.code: _clause_document(clause, "waiting") for clause in event.clauses}
             self._publish()
         elif isinstance(event, ClauseStarted):

@@ -93,9 +93,9 @@ def new_app(target: str = "", **options: Any) -> ConsoleApp:
         check=ContractCheck(setting, conversation, _catalog),
         storm=Storm(setting, conversation, commands),
         commands=commands,
-        receiver_url="http://127.0.0.1:9000",
         profile="2023",
         seed=7,
+        receiver_url="http://127.0.0.1:9000",
     )
 
 
