@@ -31,7 +31,7 @@ from tcop_mock.server.stubs import StubServices
 from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.cli.options import CommonOptions
@@ -84,13 +84,14 @@ class RequestObserver(Protocol):
 
 
 @contextlib.contextmanager
-def open_listener(
+def open_listener(  # noqa: PLR0913 - what a listener has
     receiving: ReceiveOptions,
     common: CommonOptions,
     *,
     count: int | None = None,
     observer: RequestObserver | None = None,
     prints: bool = True,
+    reply_to: Callable[[ReceivedRequest], Awaitable[Reply] | None] | None = None,
 ) -> Iterator[Listener]:
     """Yield the listener of some options; its recording is open meanwhile.
 
@@ -101,7 +102,9 @@ def open_listener(
         raise UsageError("--fsync: write --record FILE, too; it waits until the disk has the records")
     with _open_recording(receiving.record, is_synced=receiving.fsync) as recording:
         stubs, credentials = StubServices(receiving.service), _credentials(receiving.auth)
-        yield Listener(common, stubs, credentials, recording, count, observer=observer, prints=prints)
+        yield Listener(
+            common, stubs, credentials, recording, count, observer=observer, prints=prints, reply_to=reply_to
+        )
 
 
 def fault_plan(receiving: ReceiveOptions, common: CommonOptions) -> FaultPlan:
@@ -128,6 +131,7 @@ class Listener:
         clock: seconds; for the number of requests that are shown.
         observer: gets each request.
         prints: whether each request is printed.
+        reply_to: returns the reply to a message to a stub service, or ``None`` if the service is to answer.
     """
 
     common: CommonOptions
@@ -138,6 +142,7 @@ class Listener:
     clock: Callable[[], float] = monotonic_s
     observer: RequestObserver | None = None
     prints: bool = True
+    reply_to: Callable[[ReceivedRequest], Awaitable[Reply] | None] | None = None
     received: int = 0
     unreadable: int = 0
     unshown: int = 0
@@ -211,7 +216,11 @@ class Listener:
         self.common.info(f"{pluralize(self.received, 'request')} received{unreadable}{unshown}")
         return _TOO_FEW if self.count is not None and self.received < self.count else 0
 
-    def _answer(self, received: ReceivedRequest) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> Reply | Awaitable[Reply]:
+        if self.reply_to is not None and self.stubs.service_of(received.path) != "webhook":
+            reply = self.reply_to(received)
+            if reply is not None:
+                return reply
         answered = self.stubs.respond(received)
         self._note = answered.note
         return answered.reply

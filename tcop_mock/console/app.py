@@ -26,6 +26,7 @@ from tcop_mock.console.page import read_assets, render_page
 from tcop_mock.console.ports import Composition, StormOptions
 from tcop_mock.console.share import html_document, recording_lines
 from tcop_mock.contract.mutators import load_mutators
+from tcop_mock.domain.contract import Level
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.load.scenario import scenario_names
 from tcop_mock.reports.formats import render, render_load
@@ -320,7 +321,8 @@ class ConsoleApp:
             fields.texts("clauses"),
             fields.text("profile", self.profile),
             fields.integer("seed", self.seed, 0),
-            fields.text("fail_on", "must"),
+            fields.choice("fail_on", "must", tuple(Level)),
+            has_effects=fields.flag("effects", default=True),
         )
         self.check.start(settings)
         return self.check.document()

@@ -217,6 +217,8 @@ def test_a_mutated_body_may_be_no_text() -> None:
         ("send", {"body": "{}", "time_scale": "1"}, "time_scale must be a number from 0 to 1"),
         ("send", b'{"body": "{}", "time_scale": NaN}', "time_scale must be a number"),
         ("send", {"body": "{}", "time_scale": 2}, "time_scale must be a number"),
+        ("check", {"fail_on": "most"}, "fail_on must be must, should, may"),
+        ("check", {"effects": 1}, "effects must be true or false"),
         ("send", {"body": "{}", "attempts": 11}, "attempts must be an integer from 0 to 10"),
         ("send", {"body": "{}", "profile": "1999"}, "unknown profile '1999'"),
         ("check", {"clauses": ["TCM9999"]}, "unknown clause"),

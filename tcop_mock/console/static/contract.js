@@ -8,11 +8,12 @@ import { t } from "./i18n.js";
 
 let failOn = "must";
 let globs = "";
+let effects = true;
 let wait = 0;
 
 async function start_() {
   const clauses = globs.split(",").map((one) => one.trim()).filter(Boolean);
-  await tryTo(() => change("/api/check", { clauses, fail_on: failOn, seed: Math.floor(Math.random() * 2 ** 32) }));
+  await tryTo(() => change("/api/check", { clauses, effects, fail_on: failOn, seed: Math.floor(Math.random() * 2 ** 32) }));
 }
 
 async function again(code, finding) {
@@ -24,6 +25,7 @@ function toolbar(check) {
   return h("form", { class_: "toolbar", onsubmit: (event) => { event.preventDefault(); if (!check.running) start_(); } },
     h("label", { class_: "field wide" }, h("span", {}, t("clauses")), h("input", { id: "clauses", type: "text", value: globs, placeholder: `${t("allClauses")}: TCM3*, recover-*`, spellcheck: "false", oninput: (event) => { globs = event.target.value; } })),
     h("label", { class_: "field" }, h("span", {}, t("failOn")), h("select", { onchange: (event) => { failOn = event.target.value; } }, ["must", "should", "may"].map((one) => option(one, one, failOn)))),
+    h("label", { class_: "check", title: t("effectsNote") }, h("input", { id: "effects", type: "checkbox", checked: effects, onchange: (event) => { effects = event.target.checked; } }), t("effects")),
     check.running
       ? h("button", { type: "button", id: "stop-check", class_: "danger", onclick: () => tryTo(() => change("/api/check/stop")) }, t("stop"))
       : h("button", { type: "submit", id: "start-check", class_: "primary" }, t("start")),
