@@ -215,9 +215,10 @@ class ConsoleApp:
         }
 
     def _detail(self, request: Request) -> dict[str, Any]:
-        rules = load_profile(self.profile).delivery
+        exchange = self._exchange(request)
+        rules = load_profile(exchange.profile or self.profile).delivery
         return detail_document(
-            self._exchange(request),
+            exchange,
             self.conversation,
             self.commands.catalog,
             self.sender.setting.target,

@@ -68,6 +68,11 @@ class Subject:
         title = one_line(service, MAX_CHARS)
         return cls(alarm or _digest(f"message {service}"), "", title, one_line(text, MAX_CHARS), "message")
 
+    @classmethod
+    def of_verification(cls, target: str) -> Subject:
+        """Return the subject of a verification of the URL, which is before all callbacks."""
+        return cls(_digest(f"verification {target}"), "", "URL verification", one_line(target, MAX_CHARS), "message")
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -87,6 +92,8 @@ class Exchange:
     result: ValidationResult | None = None
     origin: str = ""
     """The ``tcop-mock emit`` command that prints the body, if there is one."""
+    profile: str = ""
+    """The profile by which we sent it, if one was chosen."""
     attempts: list[dict[str, Any]] = field(default_factory=list)
     is_pending: bool = False
     """Whether another attempt may follow."""
@@ -163,6 +170,11 @@ def answer_document(
         "headers": header_rows(headers),
         "body": text_lines(body),
     }
+
+
+def unsent_document(reason: str, *, at_s: float) -> dict[str, Any]:
+    """Return what stands in place of an attempt for a callback that was not sent."""
+    return answer_document(None, (), b"", at_s=at_s) | {"outcome": "not_sent", "detail": reason}
 
 
 def header_rows(headers: Sequence[Sequence[str]]) -> list[list[str]]:

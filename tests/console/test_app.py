@@ -97,6 +97,46 @@ def test_a_profile_decides_what_accepts() -> None:
     asyncio.run(play())
 
 
+def test_the_url_is_verified_once() -> None:
+    """2021-verify posts its request first, once until the target is set again; the callbacks wait for it."""
+
+    async def play() -> None:
+        async with open_page() as page:
+            url = f"{page.app.sender.setting.target}"
+            for _ in range(2):
+                await page.post("/api/send", {"body": '{"a": 1}', "profile": "2021-verify"})
+            await page.ended()
+            detail = await _send(page, '{"a": 2}', profile="2021-verify")
+            assert detail["commands"]["send"].endswith(" --profile 2021-verify")
+            assert [request.body for request in page.requests] == [b"{}", b'{"a": 1}', b'{"a": 1}', b'{"a": 2}']
+            await page.post("/api/target", {"url": url})
+            await _send(page, "[]", profile="2021-verify")
+            assert [request.body for request in page.requests[4:]] == [b"{}", b"[]"]
+            verification, *_ = page.conversation
+            assert (verification.subject.title, verification.outcome) == ("URL verification", "acked")
+            assert verification.subject.subtitle == url
+
+    asyncio.run(play())
+
+
+def test_nothing_is_sent_to_a_url_that_is_not_verified() -> None:
+    """A receiver that answers the verification with another status than 200 gets no callback, until it does."""
+    replies = iter([Reply(204), Reply(), Reply()])
+
+    async def play() -> None:
+        async with open_page(lambda _: next(replies)) as page:
+            detail = await _send(page, "[]", profile="2021-verify")
+            assert (detail["outcome"], detail["pending"]) == ("not_sent", False)
+            assert "does not answer the URL verification" in detail["answers"][0]["detail"]
+            [verification, _] = page.conversation
+            assert (verification.outcome, len(page.requests)) == ("rejected", 1)
+            assert (await _send(page, "[]", profile="2021-verify"))["outcome"] == "acked"
+            assert [request.body for request in page.requests] == [b"{}", b"{}", b"[]"]
+            assert "not_sent" in (await page.get("/export/conversation.html")).text
+
+    asyncio.run(play())
+
+
 def test_a_callback_is_sent_again_byte_for_byte() -> None:
     """The button sends the bytes of any callback again, also those that are no text."""
     body = b'{"a": "\xff\xfe"}'
