@@ -78,6 +78,7 @@ def test_each_attempt_is_shown() -> None:
             first = detail["answers"][0]
             assert first["status"] == 500
             assert first["body"] == ['{"error": "\\x1b[31mno"}']
+            assert first["resolved"] is None  # the target is an address
             assert first["connected"] <= first["first_byte"] <= first["duration"]
             assert not detail["pending"]
             assert page.conversation.get(1).record["status"] == 200  # type: ignore[union-attr]  # it is kept

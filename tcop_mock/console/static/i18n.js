@@ -29,7 +29,7 @@ const words = {
   noDiff: ["There is no other callback of this alarm to compare with.", "没有同一告警的其他回调可供比较。"],
   againstFiring: ["Against the firing", "与触发相比"], againstPrevious: ["Against the callback before", "与前一个回调相比"],
   againstSample: ["Dimensions against the documented sample", "维度与文档示例相比"],
-  noAnswer: ["No answer yet.", "尚无响应。"], connect: ["connected", "建立连接"], firstByte: ["first byte", "首字节"],
+  noAnswer: ["No answer yet.", "尚无响应。"], dns: ["DNS", "DNS 解析"], connect: ["connected", "建立连接"], firstByte: ["first byte", "首字节"],
   end: ["end", "结束"], noHeaders: ["no headers", "无请求头"], emptyBody: ["empty body", "空正文"],
   sendTitle: ["Send a callback", "发送回调"], search: ["Search a shape, in English or Chinese", "搜索产品形态（中文或英文）"],
   metric: ["Metric", "指标"], event: ["Event", "事件"], random: ["random", "随机"], form: ["Form", "形式"],
