@@ -41,7 +41,7 @@ function finding(one, clause, index) {
 
 function card(clause) {
   return h("article", { class_: "card finding-card", id: clause.code },
-    h("h3", {}, `${clause.code} ${clause.slug}`, h("span", { class_: "chip" }, clause.level), h("span", { class_: `chip ${clause.result}` }, clause.result)),
+    h("h3", {}, `${clause.code} ${clause.slug}`, h("span", { class_: "chip" }, clause.level), h("span", { class_: `chip ${clause.result}` }, t(clause.result))),
     h("p", {}, clause.requirement),
     h("dl", { class_: "facts" }, ["why", "fix", "source"].flatMap((name) => [h("dt", {}, t(name)), h("dd", {}, clause[name])])),
     clause.findings.map((one, index) => finding(one, clause, index)));
@@ -49,7 +49,7 @@ function card(clause) {
 
 function cell(clause) {
   return h("div", { class_: `clause ${clause.result}`, title: clause.reason || clause.requirement, id: `cell-${clause.code}` },
-    h("code", {}, clause.code), h("span", { class_: "name" }, clause.slug.replaceAll("-", " ")), h("span", { class_: `chip ${clause.result}` }, clause.result));
+    h("code", {}, clause.code), h("span", { class_: "name" }, clause.slug.replaceAll("-", " ")), h("span", { class_: `chip ${clause.result}` }, t(clause.result)));
 }
 
 function draw() {
