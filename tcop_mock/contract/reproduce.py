@@ -10,10 +10,12 @@ import gzip
 import re
 import shlex
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.credentials import curl_userinfo
 from tcop_mock.domain.contract import EFFECT_PREREQUISITES, CredentialVariant, SendOrder
+from tcop_mock.domain.target import MASK, mask_query_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,9 +81,9 @@ class ReproductionContext(NamedTuple):
 def check_command(context: ReproductionContext) -> str:
     """Return a ``tcop-mock check`` command that runs the clause again, with segments and bursts.
 
-    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
-    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``, ``OBSERVE_CMD``,
-    ``RESTART_CMD``.
+    Where the target has credentials, also in its query, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
+    Likewise what may hold a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``,
+    ``OBSERVE_CMD``, ``RESTART_CMD``.
     A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
@@ -142,9 +144,13 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
 def _target_argument(context: ReproductionContext) -> str:
     if context.target.parser:
         return f"--{context.target.parser} {shlex.quote(context.target.app)}"
-    if context.target.credentials:
+    if context.target.credentials or _has_query_secret(context.target):
         return '"$TCOP_MOCK_TARGET"'
     return shlex.quote(context.target.path if _is_run(context) else context.target.url)
+
+
+def _has_query_secret(target: Target) -> bool:
+    return mask_query_secrets(target.path) != target.path
 
 
 def _is_run(context: ReproductionContext) -> bool:
@@ -163,12 +169,15 @@ def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False)
 def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext) -> str:
     """Return one curl command for each case; empty if curl cannot send all of them, or they are too many.
 
-    A comment stands first where nothing listens: for an app of this process, and after the receiver of ``--run`` ended.
+    A comment stands first where the URL lacks a secret, and where nothing listens: for an app of this process, and
+    after the receiver of ``--run`` ended.
     """
     target = context.target
     commands = [curl_command(case, target, insecure=INSECURE in context.flags) for case in cases]
     if not commands or not all(commands) or len(commands) > _MAX_CURL_COMMANDS:
         return ""
+    if _has_query_secret(target):
+        commands.insert(0, f"# write the secret of the URL in place of {MASK}")
     if target.app and not target.parser:
         commands.insert(0, f"# curl needs a server: {APP_URL} is where you may serve the app")
     elif _is_run(context):
@@ -188,7 +197,7 @@ def curl_command(case: RequestCase, target: Target, *, insecure: bool = False) -
         return _with_stdin(_PARSER_COMMAND.format(parser=target.parser, name=shlex.quote(target.app)), request.body)
     if not _can_be_sent_by_curl(request):
         return ""
-    path = target.path_with(request.query)
+    path = replace(target, path=mask_query_secrets(target.path)).path_with(request.query)
     url = f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}"
     method = ["--head"] if request.method == "HEAD" else ["-X", request.method]  # -X HEAD waits for a body
     options = ["curl", "-sS", "-i", *(["-k"] if insecure else []), *method, shlex.quote(url)]
