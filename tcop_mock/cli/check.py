@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
     from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
+    from tcop_mock.cli.run_page import RunPage
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
@@ -91,14 +92,17 @@ class CheckOptions:
     jobs: int | None
     max_time_s: float | None
     running: RunOptions
+    has_page: bool = False
+    """Whether a page shows the run."""
 
 
 class _Outputs(NamedTuple):
-    """Report files, baseline and failing level of a check."""
+    """Report files, baseline and failing level of a check, and the page that shows it."""
 
     files: Sequence[ReportFile]
     baseline: Baseline | None
     level: Level
+    page: RunPage | None = None
 
 
 def check(
@@ -143,11 +147,23 @@ def check(
             *reproduction_flags(observer),
         ),
     )
-    if receiver:
-        return _run_and_check(receiver, plan, outputs, common, options.reach)
-    if calls:
-        return _catch_and_check(calls, plan, outputs, common, options.reach)
-    return _check_and_report(plan, outputs, common, options.reach)
+
+    def check_target(outputs: _Outputs) -> int:
+        if receiver:
+            return _run_and_check(receiver, plan, outputs, common, options.reach)
+        if calls:
+            return _catch_and_check(calls, plan, outputs, common, options.reach)
+        return _check_and_report(plan, outputs, common, options.reach)
+
+    if not options.has_page:
+        return check_target(outputs)
+    from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most checks have no page
+
+    with run_page(target, common, insecure=options.reach.insecure, view="contract") as page:
+        page.follow_check()
+        code = check_target(outputs._replace(page=page))
+        page.wait(code, common)
+    return code
 
 
 def _catch_and_check(
@@ -367,7 +383,7 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
     with (
         open_transport(plan.target, cap, insecure=reach.insecure, connection=connection, headers=headers) as transport,
         progress_listener(level, common) as progress,
-        streaming_reports(outputs.files, progress) as listen,
+        streaming_reports(outputs.files, outputs.page.beside_check(progress) if outputs.page else progress) as listen,
     ):
         listener = comparison.wrap_listener(listen) if comparison else listen
         run = run_check(plan, transport, listener, run_coroutine=runner_for(plan.target))

@@ -245,7 +245,7 @@ def evidence(case: RequestCase, attempt: Attempt, target: Target, values: Sequen
         body_lines += [f"> … {escaped}" for escaped in values]
     if target.parser:
         return "\n".join([*body_lines, *_parser_lines(attempt)])
-    lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1"]
+    lines = [f"> {request.method} {mask_query_secrets(target.path_with(request.query))} HTTP/1.1"]
     fields = replace(request, credentials=None).header_fields(target.authority, keep_alive=request.keep_alive)
     if request.credentials:
         name = "authorization" if request.lower_case_names else "Authorization"

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause, EffectScenario, Step, StepResult
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
-    from tcop_mock.server.catching_proxy import CallLog
     from tcop_mock.server.downstream import DownstreamRecorder
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
@@ -73,6 +72,19 @@ class Closable(Protocol):
         ...
 
 
+class MissingCalls(Protocol):
+    """Says why the downstream services may have got nothing."""
+
+    @property
+    def is_any_taken(self) -> bool:
+        """Whether there was a call that was not refused; its message may still come."""
+        ...
+
+    def hints(self) -> Sequence[str]:
+        """Return the reasons that are known, and what to do about each."""
+        ...
+
+
 class DownstreamAddress(NamedTuple):
     """Where our stub services listen for a receiver that forwards to them."""
 
@@ -102,8 +114,7 @@ class ObservationConfig:
         restart: restarts the receiver.
         effect_timeout_s: how long an effect may take to appear, in seconds.
         downstream_address: where :meth:`listening` opens the stub services.
-        calls: calls of a receiver that runs behind our proxy; the downstream services see those that are caught. Then
-            it is no error that nothing was caught.
+        calls: says why the downstream services may have got nothing, such as the log of a proxy. Then that is no error.
         first_call_s: how long the first of these calls may take, where nobody said that there are any; ``None``: as
             long as an effect.
         lifetime: returns what has to run during the check besides the stub services, such as the receiver.
@@ -115,7 +126,7 @@ class ObservationConfig:
     restart: Callable[[], Awaitable[None]] | None = None
     effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S
     downstream_address: DownstreamAddress | None = None
-    calls: CallLog | None = None
+    calls: MissingCalls | None = None
     first_call_s: float | None = None
     lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
     receiver: ReceiverControl | None = None
@@ -349,7 +360,7 @@ class EffectObservation:
         return None
 
     def _no_caught_call(self) -> MissingPrerequisite | None:
-        """Return what is missing where the stub services see caught calls only, and there was none."""
+        """Return what is missing where it is no error that the stub services got nothing, and they did not."""
         if self.config.calls is None or (self.config.downstream and self.config.downstream.reached_services):
             return None
         return MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("; ".join(self.config.calls.hints()) or _NO_CALL,))

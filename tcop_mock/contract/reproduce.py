@@ -10,12 +10,13 @@ import gzip
 import re
 import shlex
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.credentials import curl_userinfo
 from tcop_mock.domain.contract import EFFECT_PREREQUISITES, CredentialVariant, SendOrder
 from tcop_mock.domain.delivery import Outcome
-from tcop_mock.domain.target import is_secret_header
+from tcop_mock.domain.target import MASK, is_secret_header, mask_query_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,9 +91,9 @@ class ReproductionContext(NamedTuple):
 def check_command(context: ReproductionContext) -> str:
     """Return a ``tcop-mock check`` command that runs the clause again, with segments and bursts.
 
-    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
-    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``, ``OBSERVE_CMD``,
-    ``RESTART_CMD``, and ``HEADER``, a header whose name says that it is a credential.
+    Where the target has credentials, also in its query, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
+    Likewise what may hold a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``,
+    ``OBSERVE_CMD``, ``RESTART_CMD``, and ``HEADER``, a header whose name says that it is a credential.
     A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
@@ -174,9 +175,13 @@ def _group_of(case: RequestCase, test: ClauseTest) -> CaseGroup | None:
 def _target_argument(context: ReproductionContext) -> str:
     if context.target.parser:
         return f"--{context.target.parser} {shlex.quote(context.target.app)}"
-    if context.target.credentials:
+    if context.target.credentials or _has_query_secret(context.target):
         return '"$TCOP_MOCK_TARGET"'
     return shlex.quote(context.target.path if _is_run(context) else context.target.url)
+
+
+def _has_query_secret(target: Target) -> bool:
+    return mask_query_secrets(target.path) != target.path
 
 
 def _is_run(context: ReproductionContext) -> bool:
@@ -195,7 +200,8 @@ def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False)
 def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext, attempt: Attempt | None = None) -> str:
     """Return one curl command for each case; empty if curl cannot send all of them, or they are too many.
 
-    A comment stands first where nothing listens: for an app of this process, and after the receiver of ``--run`` ended.
+    A comment stands first where the URL lacks a secret, and where nothing listens: for an app of this process, and
+    after the receiver of ``--run`` ended.
 
     Args:
         cases: the requests.
@@ -211,6 +217,8 @@ def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext, at
         return ""
     if attempt and attempt.body_truncated:
         commands = [f"{command} | head -c {_MAX_SHOWN_BYTES}" for command in commands]
+    if _has_query_secret(target):
+        commands.insert(0, f"# write the secret of the URL in place of {MASK}")
     if target.app and not target.parser:
         commands.insert(0, f"# curl needs a server: {APP_URL} is where you may serve the app")
     elif _is_run(context):
@@ -238,7 +246,7 @@ def curl_command(case: RequestCase, target: Target, *, insecure: bool = False, f
         return _with_stdin(_PARSER_COMMAND.format(parser=target.parser, name=shlex.quote(target.app)), request.body)
     if not _can_be_sent_by_curl(request):
         return ""
-    path = target.path_with(request.query)
+    path = replace(target, path=mask_query_secrets(target.path)).path_with(request.query)
     url = f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}"
     method = ["--head"] if request.method == "HEAD" else ["-X", request.method]  # -X HEAD waits for a body
     options = [f"curl -sS -i{' -k' if insecure else ''}{flags}", *method, shlex.quote(url)]

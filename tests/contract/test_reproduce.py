@@ -98,6 +98,17 @@ def test_a_query_and_chunks_are_sent_as_the_case_has_them(tmp_path: Path) -> Non
     assert "Transfer-Encoding: chunked" in seen["arguments"]
 
 
+def test_a_secret_in_the_query_is_not_shown() -> None:
+    """A token in the URL is a credential: the commands take it from the environment, or leave it to the reader."""
+    target = Target.parse("http://127.0.0.1:9/hook?token=s3cret&a=1")
+    case = RequestCase("x", OutgoingRequest(b"{}", query="from=tcop"))
+    context = ReproductionContext(find_clause(load_clauses(), "TCM302"), target, 1, "2023")
+    curl = curl_commands([case], context)
+    assert curl.startswith("# write the secret of the URL in place of ***\ncurl ")
+    assert "'http://127.0.0.1:9/hook?token=***&a=1&from=tcop'" in curl
+    assert check_command(context).startswith('tcop-mock check "$TCOP_MOCK_TARGET" --clauses TCM302')
+
+
 @pytest.mark.parametrize(
     "offer, shown",
     [
