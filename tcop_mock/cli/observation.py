@@ -78,8 +78,13 @@ def observation_notes(config: ObservationConfig) -> list[str]:
     """Return what the run found out by itself about how to observe the receiver."""
     observer = config.observer
     if isinstance(observer, SqlObserver) and observer.was_detected:
-        return [f"open incidents, as detected: --observe-open {shlex.quote(str(observer.open_rule))}"]
+        return [f"open incidents, as detected: --observe-open {_quoted(str(observer.open_rule))}"]
     return []
+
+
+def _quoted(text: str) -> str:
+    """Return a text as one word for a shell; a condition has single quotes, and double ones keep it readable."""
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _require_consistent(options: ObserverOptions) -> None:
