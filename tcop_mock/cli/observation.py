@@ -84,7 +84,8 @@ def observation_notes(config: ObservationConfig) -> list[str]:
 
 def _quoted(text: str) -> str:
     """Return a text as one word for a shell; a condition has single quotes, and double ones keep it readable."""
-    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
+    is_readable = "'" in text and set(text).isdisjoint('"$`\\!')
+    return f'"{text}"' if is_readable else shlex.quote(text)
 
 
 def _require_consistent(options: ObserverOptions) -> None:
