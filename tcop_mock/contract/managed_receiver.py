@@ -136,8 +136,9 @@ class ManagedReceiver:
                 except TargetError:  # perhaps because it is about to end
                     await asyncio.to_thread(self.process.wait_if_closed)
                     raise
+                finally:
+                    self.end = self.process.end
             finally:
-                self.end = self.process.end
                 await asyncio.to_thread(self.process.stop)
 
 

@@ -270,7 +270,9 @@ class SqlObserver:
 
     def __str__(self) -> str:
         """The URL without its password."""
-        return str(self._engine.url.render_as_string(hide_password=True))
+        import sqlalchemy as sa  # noqa: PLC0415 - an extra
+
+        return sa.make_url(self.url).render_as_string(hide_password=True)
 
     def _reflect(self, link: sa.Connection) -> list[sa.Table]:
         """Return the tables to search.

@@ -45,7 +45,7 @@ class CallLog:
     """Caught hosts whose certificate of ours the receiver's client did not accept."""
     broken_off: Counter[str] = field(default_factory=Counter)
     """Caught hosts to which a TLS handshake ended without a word: the client refused the certificate, or was ended."""
-    trusted: set[str] = field(default_factory=set)
+    trusted: Counter[str] = field(default_factory=Counter)
     """Hosts to which a TLS handshake was completed."""
     encrypted: Counter[str] = field(default_factory=Counter)
     """Caught hosts that were called with TLS while there is no authority to answer with a certificate."""
@@ -166,8 +166,7 @@ class CatchingProxy(HttpServer):
         try:
             async with asyncio.timeout(self.timeout_s):
                 await stream.handshake()
-            if len(self.log.trusted) < _MAX_HOSTS:
-                self.log.trusted.add(host or names[-1])
+            self.log.count(self.log.trusted, host or names[-1])
             await self._serve_host(stream, stream, b"", host or names[-1])
         except ssl.SSLError as problem:
             name = host or (names or ["?"])[-1]

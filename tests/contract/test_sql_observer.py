@@ -300,7 +300,7 @@ def test_a_password_is_never_shown() -> None:
     assert observer._engine.dialect.driver == "psycopg"
     assert observer._reason(ValueError("bad  hunter2\nthere")) == "bad *** there"
     with pytest.raises(
-        ObserverError, match=r"--observe-sql postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/x: .*refused"
+        ObserverError, match=r"--observe-sql postgresql\+asyncpg://me:\*\*\*@127\.0\.0\.1:1/x: .*refused"
     ):
         look(observer)
 

@@ -190,6 +190,10 @@ def test_tls_of_others_is_left_alone() -> None:
         assert found.context is context
         caught = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="slack.com")
         assert caught.context is not context
+        with socket.socket() as plain:
+            later = context.wrap_socket(plain, server_hostname="db.example.com")
+            assert later.context is context
+            later.close()
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         assert server.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True).context is server
 
