@@ -10,6 +10,7 @@ import pytest
 from verdict_samples import (
     CLI,
     ERROR,
+    EXCHANGE,
     FAILED,
     FINDING,
     KNOWN,
@@ -183,6 +184,17 @@ def test_a_clause_is_explained_once() -> None:
     text = screen(make_verdict(replace(FAILED, findings=(LONG, replace(LONG, title="other cause")))))
     assert text.count("why:") == text.count("again:") == 1
     assert "FAIL TCM302 recover-time-zero [must]: other cause\n  where:  " in text
+
+
+def test_the_exception_of_an_app_is_shown() -> None:
+    """In a line; a receiver without a traceback has none."""
+    attempt = replace(
+        EXCHANGE.attempt, traceback="Traceback ...", detail="KeyError: 'region' (receive, line 6 of app.py)"
+    )
+    finding = replace(FINDING, exchanges=(replace(EXCHANGE, attempt=attempt),))
+    text = screen(make_verdict(replace(FAILED, findings=(finding,))))
+    assert "  raised: KeyError: 'region' (receive, line 6 of app.py)\n" in text
+    assert "raised:" not in screen(_ALL)
 
 
 def test_long_texts_are_cut_to_sentences() -> None:
