@@ -188,9 +188,8 @@ def test_a_clause_is_explained_once() -> None:
 
 def test_the_exception_of_an_app_is_shown() -> None:
     """In a line; a receiver without a traceback has none."""
-    attempt = replace(
-        EXCHANGE.attempt, traceback="Traceback ...", detail="KeyError: 'region' (receive, line 6 of app.py)"
-    )
+    raised = "KeyError: 'region' (receive, line 6 of app.py)"
+    attempt = replace(EXCHANGE.attempt, traceback="Traceback ...", detail=raised)
     finding = replace(FINDING, exchanges=(replace(EXCHANGE, attempt=attempt),))
     text = screen(make_verdict(replace(FAILED, findings=(finding,))))
     assert f"  raised: {raised}\n" in text
