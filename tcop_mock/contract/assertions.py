@@ -115,6 +115,25 @@ def body_bounded(attempt: Attempt, _context: AssertionContext) -> str | None:
     return None
 
 
+def has_header(attempt: Attempt, _context: AssertionContext, *, name: str, pattern: str = "") -> str | None:
+    """Assert that the response has a header.
+
+    Args:
+        attempt: the attempt to check.
+        _context: unused.
+        name: name of the header.
+        pattern: regular expression that the whole value must match; empty: any value.
+    """
+    if attempt.status is None:
+        return describe_no_response(attempt)
+    values = [value for key, value in attempt.headers if key.lower() == name.lower()]
+    if not values:
+        return f"the answer has no header {name}"
+    if pattern and not any(re.fullmatch(pattern, value) for value in values):
+        return f"no header {name} of the answer matches {pattern}"
+    return None
+
+
 def is_acked(attempt: Attempt, _context: AssertionContext) -> str | None:
     """Assert a complete 2xx response within the deadline."""
     if attempt.outcome is Outcome.ACKED:
@@ -243,6 +262,7 @@ ASSERTIONS = {
     "answers_separate": Assertion(answers_separate, needs_full_response=True),
     "body_bounded": Assertion(body_bounded, needs_full_response=True),
     "answered_in_time": Assertion(answered_in_time, needs_full_response=True, is_about_timing=True),
+    "has_header": Assertion(has_header),
     "no_credential_echo": Assertion(no_credential_echo, needs_full_response=True),
     "no_html_echo": Assertion(no_html_echo, needs_full_response=True),
     "no_stack_trace": Assertion(no_stack_trace, needs_full_response=True),

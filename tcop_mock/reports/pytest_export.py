@@ -34,6 +34,7 @@ _SUPPORTED_ASSERTIONS = frozenset(
     {
         "answered_in_time",
         "body_bounded",
+        "has_header",
         "is_acked",
         "is_alive",
         "no_credential_echo",

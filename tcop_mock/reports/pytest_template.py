@@ -183,6 +183,14 @@ def body_bounded(answer):
     assert answer.status is None or answer.whole, "the answer does not end"
 
 
+def has_header(answer, name, pattern=""):
+    """Assert that the response has a header whose whole value matches a regular expression."""
+    assert answer.status is not None, "no answer inside the deadline"
+    values = [value for key, value in answer.headers if key.lower() == name.lower()]
+    assert values, f"the answer has no header {name}"
+    assert not pattern or any(re.fullmatch(pattern, value) for value in values), f"{name} is {values}, not {pattern}"
+
+
 def is_acked(answer):
     """Assert a whole 2xx response within the deadline."""
     status(answer, allow=["2xx"])

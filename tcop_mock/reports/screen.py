@@ -257,6 +257,8 @@ def _block_lines(block: _Block, width: int, fail_on: Level) -> Iterator[StyledLi
         shape = finding.shape if finding.shape and finding.shape not in finding.extent else ""
         places = "; ".join(filter(None, (shape, finding.extent, baseline_status(finding))))
         yield from _field_lines("where", one_line(places, MAX_REASON_CHARS), width) if places else ()
+        raised = next((one.attempt.detail for one in finding.exchanges[:1] if one.attempt.traceback), "")
+        yield from _field_lines("raised", one_line(raised, MAX_TITLE_CHARS), width) if raised else ()
 
 
 def _clause_lines(block: _Block, width: int, *, shows_commands: bool) -> Iterator[StyledLine]:

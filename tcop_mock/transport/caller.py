@@ -56,6 +56,8 @@ class Caller:
 
     def __init__(self) -> None:
         self.context = contextvars.copy_context()
+        self.turn = asyncio.Lock()
+        """Held by the request that is answered, where only one may be."""
         self._calls: set[Future[Any]] = set()
 
     async def call(self, function: Callable[..., T], *arguments: object) -> T:
@@ -97,8 +99,6 @@ class ThreadCaller(Caller, Executor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.turn = asyncio.Lock()
-        """Held by the request that the thread answers."""
         self.last_call: Future[None] | None = None
         """The last call of an app; it may be over its deadline and block the thread."""
         self._pending: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()

@@ -373,6 +373,8 @@ async def _send_by_django_async(client: Client, exchange: InProcessExchange) -> 
     if getattr(response, "is_async", False):
         async for part in response:
             exchange.write(bytes(part))
+            if exchange.is_truncated:
+                break
     else:
         _write_all(exchange, response)
     exchange.finish()
@@ -381,6 +383,8 @@ async def _send_by_django_async(client: Client, exchange: InProcessExchange) -> 
 def _write_all(exchange: InProcessExchange, parts: Iterable[bytes]) -> None:
     for part in parts:
         exchange.write(bytes(part))
+        if exchange.is_truncated:
+            break
 
 
 @contextlib.contextmanager

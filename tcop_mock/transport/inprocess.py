@@ -200,18 +200,17 @@ class CallTransport(ABC):
 
     def __init__(self, app: Any, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> None:  # noqa: ANN401 - each subclass has its own kind
         self._app, self._target, self._max_body_bytes, self._clock = app, target, max_body_bytes, clock
-        self._turn = asyncio.Lock()
 
     async def __call__(
         self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None
     ) -> Attempt:
         """Send once; see :class:`tcop_mock.domain.delivery.Transport`."""
         caller = current_caller()
-        if not isinstance(caller, ThreadCaller):
-            async with self._turn if self.is_one_by_one else contextlib.nullcontext():
-                return await self._send(request, deadline_s, intended_s, None)
+        thread_caller = caller if isinstance(caller, ThreadCaller) else None
+        if caller is None or not (thread_caller or self.is_one_by_one):
+            return await self._send(request, deadline_s, intended_s, None)
         async with caller.turn:
-            return await self._send(request, deadline_s, intended_s, caller)
+            return await self._send(request, deadline_s, intended_s, thread_caller)
 
     async def _send(
         self, request: OutgoingRequest, deadline_s: float, intended_s: float | None, caller: ThreadCaller | None
@@ -283,6 +282,8 @@ class WsgiTransport(CallTransport):
         try:
             for part in parts:
                 exchange.write(part)
+                if exchange.is_truncated:  # a server stops when its client has left
+                    break
         finally:
             close = getattr(parts, "close", None)
             if close is not None:

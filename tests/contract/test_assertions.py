@@ -51,6 +51,16 @@ def test_an_echo_is_found_however_it_is_escaped(text: str) -> None:
         ("status", {"allow": ["2xx"]}, {"outcome": Outcome.BAD_ANSWER}, "the answer was not HTTP"),
         ("status", {"allow": ["2xx"]}, {"outcome": Outcome.CANCELLED}, "no answer (cancelled)"),
         ("status", {"allow": ["401", "403"]}, {"status": 403}, None),
+        ("has_header", {"name": "content-type"}, ACKED | {"headers": HTML}, None),
+        ("has_header", {"name": "Content-Type", "pattern": "(?i)text/html.*"}, ACKED | {"headers": HTML}, None),
+        ("has_header", {"name": "X-Trace-Id"}, ACKED | {"headers": HTML}, "the answer has no header X-Trace-Id"),
+        (
+            "has_header",
+            {"name": "Content-Type", "pattern": "text"},
+            ACKED | {"headers": HTML},
+            "no header Content-Type of the answer matches text",
+        ),
+        ("has_header", {"name": "X"}, SILENT, "no answer inside the deadline"),
         ("status", {"allow": ["401", "403"]}, {"status": 404}, "answered 404"),
         ("status", {"forbid": ["3xx"], "no_response_ok": True}, {"status": 500}, None),
         (

@@ -10,6 +10,7 @@ import pytest
 from verdict_samples import (
     CLI,
     ERROR,
+    EXCHANGE,
     FAILED,
     FINDING,
     KNOWN,
@@ -191,6 +192,16 @@ def test_the_fix_of_another_clause_names_it() -> None:
     text = screen(make_verdict(replace(FAILED, findings=(replace(FINDING, fix_clause=other),))))
     assert f"TCM102 ack-within-deadline: {other.fix[:20]}" in text
     assert FAILED.clause.fix not in text
+
+
+def test_the_exception_of_an_app_is_shown() -> None:
+    """In a line; a receiver without a traceback has none."""
+    raised = "KeyError: 'region' (receive, line 6 of app.py)"
+    attempt = replace(EXCHANGE.attempt, traceback="Traceback ...", detail=raised)
+    finding = replace(FINDING, exchanges=(replace(EXCHANGE, attempt=attempt),))
+    text = screen(make_verdict(replace(FAILED, findings=(finding,))))
+    assert f"  raised: {raised}\n" in text
+    assert "raised:" not in screen(_ALL)
 
 
 def test_long_texts_are_cut_to_sentences() -> None:

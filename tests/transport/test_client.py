@@ -294,6 +294,42 @@ def test_a_long_body_is_cut_at_the_limit() -> None:
         assert (len(attempt.body), attempt.body_truncated, attempt.outcome) == (CAP, True, Outcome.ACKED)
 
 
+@pytest.mark.parametrize("make", [lambda app: app.test_client(), lambda app: app])
+def test_an_endless_body_is_left_at_the_limit(make: Callable[[flask.Flask], object]) -> None:
+    """The app is not asked for more, and its generator is closed."""
+    app, ends = flask.Flask("endless"), []
+
+    @app.post("/")
+    def receive() -> flask.Response:
+        def stream() -> Iterator[bytes]:
+            try:
+                while True:
+                    yield b"x" * 40_000
+            finally:
+                ends.append(True)
+
+        return flask.Response(stream())
+
+    attempt = attempt_of(make(app))
+    assert (len(attempt.body), attempt.body_truncated, ends) == (CAP, True, [True])
+
+
+def test_one_client_serves_several_runs() -> None:
+    """Requests of each run have their turns, each in a loop of its own."""
+    recorder = Recorder()
+
+    async def scene() -> list[Outcome]:
+        with open_target(recorder.flask().test_client(), CAP) as opened:
+
+            async def send_three() -> list[Attempt]:
+                send = opened.transport
+                return list(await asyncio.gather(*(send(OutgoingRequest(b"{}"), deadline_s=20) for _ in range(3))))
+
+            return [one.outcome for _ in range(2) for one in await run_beside_async(send_three())]
+
+    assert asyncio.run(scene()) == [Outcome.ACKED] * 6
+
+
 # --- credentials
 
 
@@ -466,6 +502,14 @@ class _AsyncParts(_DjangoResponse):
         yield b"k"
 
 
+class _EndlessParts(_DjangoResponse):
+    is_async = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 40_000
+
+
 def _async_django_with_stream() -> _AsyncDjangoClient:
     client = _AsyncDjangoClient()
     client.response = _AsyncParts()
@@ -481,6 +525,13 @@ def test_django_s_clients_send(make: Callable[[], _DjangoClient]) -> None:
     assert (method, path, data, content_type) == ("POST", "/alarm", b"{}", "application/json")
     assert "Content-Type" not in headers
     assert (attempt.outcome, attempt.body, attempt.headers) == (Outcome.ACKED, b"ok", (("X-By", "django"),))
+
+
+def test_an_endless_body_of_django_is_left_at_the_limit() -> None:
+    """As that of any other client."""
+    client = _AsyncDjangoClient()
+    client.response = _EndlessParts()
+    assert attempt_of(client).body_truncated
 
 
 def test_credentials_of_django_s_client_are_its_defaults() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_type
 
+import httpx
 import pytest
 
 import tcop_mock
@@ -20,6 +21,7 @@ from tcop_mock.testing import (
     LifecycleFactory,
     Receiver,
     Sender,
+    wecom,
 )
 
 if TYPE_CHECKING:
@@ -106,3 +108,20 @@ def test_receiver(tcop_receiver: Receiver, tcop_lifecycle: LifecycleFactory, tco
     assert_type(tcop_receiver.wait_for(where=lambda one: one.callback.is_resolved), list[CapturedRequest])
     assert_type(tcop_receiver.url, str)
     assert_type(tcop_clock.now_s, float)
+
+
+def test_a_stub_service_is_a_transport(tcop_alarm: AlarmFactory) -> None:
+    """Of clients of httpx of both kinds; a callback is a request of any of them."""
+    robot = wecom(rate_limits=False)
+    robot.fault("status:503:1")
+    with httpx.Client(transport=robot, base_url="http://test") as client:
+        request = tcop_alarm().request("/alarm")
+        client.request(request.method, request.url, headers=request.headers, content=request.content)
+    httpx.AsyncClient(transport=robot)
+    assert_type(robot.callbacks, list[CapturedRequest])
+
+
+@pytest.fixture
+def a_client_as_target() -> tuple[httpx.Client, str]:
+    """Give a client and a path, as ``tcop_target`` may."""
+    return httpx.Client(base_url="http://test"), "/alarm"
