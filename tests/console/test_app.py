@@ -488,6 +488,13 @@ def test_events_reach_the_page_and_streams_are_limited(monkeypatch: pytest.Monke
     async def play() -> None:
         async with open_page() as page:
             await _send(page, "{}")
+            stream = page.app._stream(0)
+            seen = [(page.app.is_open, page.app.was_opened)]
+            await anext(stream)
+            seen.append((page.app.is_open, page.app.was_opened))
+            await stream.aclose()
+            seen.append((page.app.is_open, page.app.was_opened))
+            assert seen == [(False, False), (True, True), (False, True)]
             page.conversation.close()
             whole = (await page.get("/events?after=0")).text
             assert whole.count("event: exchange") >= 2

@@ -232,6 +232,24 @@ def test_one_check_at_a_time_and_it_can_be_stopped() -> None:
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("name", ["check", "storm"])
+def test_the_run_of_a_command_can_be_stopped(name: str) -> None:
+    """Stop asks the command to end its run; no other one starts meanwhile, and the end of the page ends nothing."""
+    stopped: list[str] = []
+
+    async def play() -> None:
+        async with open_page() as page:
+            run: ContractCheck | Storm = getattr(page.app, name)
+            run.follow(lambda: stopped.append(name))
+            second = await page.post(f"/api/{name}", {"scenario": "flapping"})
+            assert "runs already" in second.json()["error"]
+            assert (await page.post(f"/api/{name}/stop")).status_code == 200
+            assert stopped == [name]
+
+    asyncio.run(play())
+    assert stopped == [name]
+
+
 def test_a_target_that_is_down_is_reported() -> None:
     """A target that refuses connections ends the check with the reason."""
 
