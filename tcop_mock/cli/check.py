@@ -43,8 +43,6 @@ from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
 from tcop_mock.contract.check import planned_requests, run_check
-from tcop_mock.contract.clauses import load_clauses, select_clauses
-from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.domain.contract import Level
@@ -243,37 +241,6 @@ def _without_app(text: str) -> str:
     return text
 
 
-def resolve_clauses(
-    globs: Sequence[str], skip: Sequence[str], clause_files: tuple[str, ...], common: CommonOptions
-) -> Sequence[Clause]:
-    """Return the clauses that ``--clauses`` and ``--skip`` leave.
-
-    Raises:
-        UsageError: a glob matches nothing, or no clause is left.
-        EntryError: a custom clause is invalid.
-    """
-    clauses = select_clauses(all_clauses(clause_files, common), _split("--clauses", globs), _split("--skip", skip))
-    if not clauses:
-        raise UsageError("--skip leaves no clause to check")
-    return clauses
-
-
-def all_clauses(clause_files: tuple[str, ...], common: CommonOptions) -> tuple[Clause, ...]:
-    """Return the built-in clauses and those of custom files.
-
-    Raises:
-        EntryError: the last problem of these files; earlier ones are printed to standard error.
-    """
-    if not clause_files:
-        return load_clauses()
-    own, problems = load_custom_clauses(clause_files, common.catalog())
-    for problem in problems[:-1]:
-        click.echo(f"tcop-mock: {problem}", err=True)
-    for problem in problems[-1:]:
-        raise problem
-    return (*load_clauses(), *own)
-
-
 def list_requests(
     plan_clauses: Sequence[Clause], options: CheckOptions, observer: ObserverOptions, common: CommonOptions
 ) -> None:
@@ -298,17 +265,6 @@ def list_requests(
     for clause in plan_clauses:
         click.echo(f"{clause.id:<34} {counts[clause.code] or 'not run'}")
     click.echo(f"{total} requests, and a few plain callbacks between them; what fails is sent again")
-
-
-def list_clauses(clauses: Sequence[Clause], common: CommonOptions) -> None:
-    """Print the selected clauses."""
-    if common.as_json:
-        rows = [{"code": clause.code, "slug": clause.slug, "level": clause.level} for clause in clauses]
-        write_json({"version": 1, "clauses": rows}, sys.stdout)
-        return
-    for clause in clauses:
-        needs = f"  needs {', '.join(sorted(clause.prerequisites))}" if clause.prerequisites else ""
-        click.echo(f"{clause.code}  {clause.level:<6}  {clause.slug}{needs}")
 
 
 def _resolve_target(options: CheckOptions) -> Target:
@@ -439,10 +395,3 @@ def progress_listener(level: Level, common: CommonOptions, *, shows_commands: bo
                     listen(event)
 
         yield print_event
-
-
-def _split(flag: str, globs: Sequence[str]) -> list[str]:
-    split = [glob.strip() for text in globs for glob in text.split(",") if glob.strip()]
-    if globs and not split:
-        raise UsageError(f"{flag} does not name a clause; write TCM302, TCM3* or recover-*, several with commas")
-    return split

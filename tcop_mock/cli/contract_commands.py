@@ -188,7 +188,7 @@ def check_command(
         raise UsageError("--watch and --console: the page shows one run; leave one out")
     if watch and WATCHED_VARIABLE not in os.environ:
         return check_on_changes(watch, arguments, common)
-    from tcop_mock.cli.check import CheckOptions, check, list_clauses, list_requests, resolve_clauses
+    from tcop_mock.cli.clauses import list_clauses, resolve_clauses
 
     selected = resolve_clauses(clauses, skip, clause_files, common)
     if last_failed is not None:
@@ -199,6 +199,8 @@ def check_command(
     if only_list:
         list_clauses(selected, common)
         return 0
+    from tcop_mock.cli.check import CheckOptions, check, list_requests
+
     options = CheckOptions(
         target=target,
         model=model,
@@ -255,6 +257,6 @@ def demo_command(*, common: CommonOptions) -> int:
 
     Everything runs on loopback. Exit code: 0 the first receiver was found broken and the second correct.
     """
-    from tcop_mock.cli.explain import demo
+    from tcop_mock.cli.demo import demo
 
     return demo(common)

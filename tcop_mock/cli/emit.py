@@ -15,13 +15,12 @@ from tcop_mock.callbacks.notification_template import ASSUMED, NotificationTempl
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, supports
 from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
+from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.settings import configured_target
-from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang, without_extras
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.scripts import SCRIPT_FORMATS, NamedBody, request_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -162,7 +161,11 @@ class CallbackSource:
 
     @property
     def _mutator(self) -> Mutator | None:
-        return find_mutator(self.options.mutate) if self.options.mutate else None
+        if not self.options.mutate:
+            return None
+        from tcop_mock.contract.mutators import find_mutator  # noqa: PLC0415 - it reads the clauses, which takes long
+
+        return find_mutator(self.options.mutate)
 
     def _finished(self, shape: Shape, state: State, body: bytes) -> bytes:
         """Return the body after template or mutator; it may not be JSON."""
@@ -204,6 +207,8 @@ def emit(  # noqa: PLR0913 - one parameter an option
     source.validate(shapes, count)
     callbacks = source.callbacks(shapes, count)
     if output_format in SCRIPT_FORMATS:
+        from tcop_mock.reports.scripts import NamedBody, request_script  # noqa: PLC0415 - most output is no script
+
         letters = (NamedBody(f"{one.shape.id} {one.state}", one.body) for one in callbacks)
         parts = request_script(output_format, letters, _receiver(to), add_headers(common.profile.delivery, headers))
     elif common.as_json:
