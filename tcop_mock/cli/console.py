@@ -24,8 +24,8 @@ from tcop_mock.cli.arguments import target_text
 from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.listen import fault_plan, open_listener
-from tcop_mock.cli.load import preflight
 from tcop_mock.cli.load_plan import build_storm_plan, prepare_script
+from tcop_mock.cli.load_preflight import preflight
 from tcop_mock.cli.observation import build_observation, reproduction_flags
 from tcop_mock.cli.options import GenerationOptions, LoadOptions
 from tcop_mock.cli.value_types import notify

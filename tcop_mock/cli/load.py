@@ -16,12 +16,11 @@ from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.cli.arguments import resolve_target
 from tcop_mock.cli.load_locust import build_locust_run, require_locust, run_locust
 from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, prepare_script, time_scale
+from tcop_mock.cli.load_preflight import preflight
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
-from tcop_mock.contract.preflight import raise_if_no_http, raise_if_unusable
 from tcop_mock.domain.alarm import Form
-from tcop_mock.domain.delivery import OutgoingRequest
-from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, ObjectiveStatus, ScheduledCallback
+from tcop_mock.domain.load import LoadModel, ObjectiveStatus
 from tcop_mock.domain.load_summary import LoadFinished, LoadResult
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
@@ -36,8 +35,6 @@ from tcop_mock.reports.files import write_report
 from tcop_mock.reports.formats import JUNIT_FORMAT, ReportFile, parse_report_file, render_load
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.load_json import load_document
-from tcop_mock.transport.http1 import HttpTransport
-from tcop_mock.transport.protocol_probe import identify_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,25 +149,6 @@ def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) 
     if not result.summary.acked or ObjectiveStatus.BROKEN in statuses:
         return _BROKEN
     return _NOT_JUDGED if ObjectiveStatus.NOT_JUDGED in statuses else 0
-
-
-def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:
-    """Send one callback, and return its notification; it is in no statistic, but the receiver has it.
-
-    Raises:
-        TargetError: the target cannot be reached, requires other credentials, or does not have that path.
-    """
-    post = HttpTransport(
-        plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure, connection=plan.connection
-    )
-    push = OutgoingRequest(body, headers=plan.rules.headers, credentials=plan.target.credentials)
-    attempt = asyncio.run(post(push, deadline_s=plan.rules.timeout_s))
-    raise_if_no_http(asyncio.run(identify_protocol(plan.target, attempt)), plan.target)
-    raise_if_unusable(attempt, plan.target)
-    spent_s = attempt.duration_s
-    return DeliveryRecord(
-        ScheduledCallback(-spent_s, body), (AttemptRecord(-spent_s, -spent_s, 0.0, attempt.outcome, attempt.status),)
-    )
 
 
 def run_load(
