@@ -35,24 +35,40 @@ net.Socket.prototype.connect = function (...args) {
 }
 """
 _PYTHON_SCRIPT = """\
-# Written by tcop-mock for one test run: names of other machines lead to its proxy, which passes nothing on.
+# Written by tcop-mock for one test run: other machines' ports of HTTP lead to its proxy, which passes nothing on.
 import os
 import socket
 import sys
 
 _resolve = socket.getaddrinfo
 _LOOPBACK = {"", "localhost", "::1", "0.0.0.0", "::"}
+_LED = "127.84.67.79"  # the address of each name that is led; some clients keep the port of their URL
+
+
+def _is_led(host, port):
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host or ""
+    is_local = name.lower() in _LOOPBACK or name.startswith(("127.", "::ffff:127."))
+    return name == _LED or not is_local and str(port) in {"80", "443", "http", "https"}
 
 
 def getaddrinfo(host, port, *arguments, **keywords):
-    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-    is_local = name is None or name.lower() in _LOOPBACK or name.startswith("127.")
-    if not is_local and str(port) in {"80", "443", "http", "https"}:
-        return _resolve("127.0.0.1", PROXY_PORT, type=socket.SOCK_STREAM)
+    if _is_led(host, port):
+        return _resolve(_LED, port, type=socket.SOCK_STREAM)
     return _resolve(host, port, *arguments, **keywords)
 
 
+def _leading(call):
+    def connect(sock, address, /):
+        loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::ffff:127.0.0.1"}.get(sock.family)
+        is_tcp = loopback and sock.type == socket.SOCK_STREAM and isinstance(address, tuple)
+        return call(sock, (loopback, PROXY_PORT) if is_tcp and _is_led(*address[:2]) else address)
+
+    return connect
+
+
 socket.getaddrinfo = getaddrinfo
+socket.socket.connect = _leading(socket.socket.connect)  # loops that resolve names by themselves end up here
+socket.socket.connect_ex = _leading(socket.socket.connect_ex)
 _here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _here]
 _own = sys.modules.pop("sitecustomize", None)

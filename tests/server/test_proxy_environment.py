@@ -80,8 +80,27 @@ def test_python_leads_names_of_other_machines_to_the_proxy(tmp_path: Path) -> No
         "of_the_user])"
     )
     done = subprocess.run([sys.executable, "-c", code], env=found, capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    proxy = ("127.0.0.1", 8123)
-    assert done.stdout.strip() == repr([proxy, proxy, ("127.0.0.1", 443), None, True])
+    led = ("127.84.67.79", 443), ("127.84.67.79", 80)
+    assert done.stdout.strip() == repr([*led, ("127.0.0.1", 443), None, True])
+
+
+def test_python_leads_connections_to_the_proxy(tmp_path: Path) -> None:
+    """By the address of a name and by any other, also of IPv6; those of this machine go where they go."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = proxy_environment(server.getsockname()[1], tmp_path, None, {})
+        code = (
+            "import socket as s\n"
+            "def to(*a, family=s.AF_INET):\n"
+            "    with s.socket(family) as sock:\n"
+            "        return sock.connect_ex(a) or sock.getpeername()[1]\n"
+            "port = s.create_connection(('qyapi.weixin.qq.com', 443)).getpeername()[1]\n"
+            "other = s.create_server(('127.0.0.1', 0))\n"
+            "own = other.getsockname()[1]\n"
+            "print(port, to('192.0.2.1', 80), to('2001:db8::1', 443, family=s.AF_INET6), to('127.0.0.1', own) == own)"
+        )
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        done = subprocess.run(command, env=found, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+        assert done.stdout.split() == [str(server.getsockname()[1])] * 3 + ["True"]
 
 
 def test_python_prints_nothing_without_a_module_of_the_user(tmp_path: Path) -> None:
