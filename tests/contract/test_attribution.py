@@ -186,10 +186,11 @@ class _FaultyAmongEffects(IncidentReceiver):
     [
         (1, 500, (ClauseStatus.PASS, ClauseStatus.PASS, ClauseStatus.FAIL)),  # the burst reports it
         (1, 502, (ClauseStatus.PASS, ClauseStatus.PASS, ClauseStatus.PASS)),  # busy
+        (1, 0, (ClauseStatus.PASS, ClauseStatus.PASS, ClauseStatus.PASS)),  # the observer may have made it late
         (99, 500, (ClauseStatus.FAIL, ClauseStatus.PASS, ClauseStatus.PASS)),
         (99, 0, (ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.PASS)),
     ],
-    ids=["once", "busy", "always", "late"],
+    ids=["once", "busy", "late once", "always", "late"],
 )
 def test_a_refusal_among_effects_is_repeated_alone_before_a_clause_reports_it(
     faulty: int, status: int, expected: tuple[ClauseStatus, ...]
