@@ -189,8 +189,8 @@ class CallbackValidator:
         return self._schema_paths(shape_id, Form.OBSERVED, wire) - documented - default
 
     def _deviations(self, shape: Shape, generation: Generation, tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
-        if shape.extra:
-            yield Issue("", shape.extra)
+        if shape.unpublished:
+            yield Issue("", shape.unpublished)
             return
         profile, form = generation
         is_observed = form is Form.OBSERVED
