@@ -9,16 +9,19 @@ import pytest
 
 from tcop_mock.callbacks.generator import Generator, LifecyclePoint, parse_lifecycle
 from tcop_mock.callbacks.json_schemas import accept_schema, documented_schema, emit_schema
+from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.catalog.schema_errors import validator
+from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.callback_view import CallbackView, key_from_body
 from tcop_mock.domain.shape import Lang, Shape, without_unpublished
 from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.reports.shape import shape_lines
 
 CATALOG = Catalog.load()
 UNPUBLISHED = [shape for shape in CATALOG if shape.unpublished]
@@ -123,6 +126,9 @@ def test_a_body_is_named_by_its_kind_whatever_its_labels() -> None:
     result = FINDER.validate_tree(body)
     assert (result.problems, result.kind, result.shape) == ((), "prometheus", PROMETHEUS.id)
     assert [issue.message for issue in result.deviations] == [PROMETHEUS.unpublished]
+    unknown = CallbackValidator([APM]).validate_tree(body)
+    assert (unknown.kind, unknown.shape, unknown.is_valid) == ("prometheus", None, True)
+    assert [issue.message for issue in unknown.deviations] == ["is of a product that is not in the catalogue"]
     del body["alarmStatus"]
     assert [issue.path for issue in FINDER.validate_tree(body).problems] == ["alarmStatus"]
 
@@ -189,3 +195,28 @@ def test_a_level_that_cannot_be_is_refused(shape_id: str, profile: str, steps: s
     generator = Generator(3, wire_format=load_profile(profile).wire_format)
     with pytest.raises(UsageError, match=problem):
         [generator.callback(generator.alarm(CATALOG.get(shape_id)), *point) for point in parse_lifecycle(steps)]
+
+
+def test_a_page_of_such_a_shape_says_what_is_not_sent() -> None:
+    """Keys are shown where they stand, and why it is not published."""
+    lines = {shape.id: "\n".join(shape_lines(shape, body_of(shape))) for shape in UNPUBLISHED}
+    assert all("unpublished" in text for text in lines.values())
+    assert "policy type" not in lines[PROMETHEUS.id]
+    assert "policy type" in lines[APM.id]
+    titles = {PROMETHEUS: "tags of alarmObjInfo", CLS: "body", APM: "keys of alarmObjInfo"}
+    assert all(f"\n{title}, as one alarm has them\n" in lines[shape.id] for shape, title in titles.items())
+
+
+def test_only_alarms_of_products_go_through_a_template() -> None:
+    """Documented: templates are for cloud products. CloudEvents and unpublished bodies are posted as they are."""
+    template = NotificationTemplate("{{.policy_name}}", "x")
+    factory = CaseFactory(CATALOG, Generator(1), "TCM320", template=template)
+    body = body_of(PROMETHEUS)
+    assert json.loads(factory.case("x", body, PROMETHEUS).request.body) == body
+    events = CATALOG.get("antiddos/events")
+    cloud_event = factory.with_form(Form.CLOUDEVENTS)
+    tree = cloud_event.tree(cloud_event.alarm(events), State.FIRING)
+    assert json.loads(cloud_event.case("x", tree, events).request.body) == tree
+    plain = CATALOG.get("cvm/basic-monitoring")
+    tree = factory.tree(factory.alarm(plain), State.FIRING)
+    assert factory.case("x", tree, plain).request.body.decode() == tree["alarmPolicyInfo"]["policyName"]

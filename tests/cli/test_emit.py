@@ -238,6 +238,7 @@ REFUSED = {
     "zzz/*": "unknown shape 'zzz/*'; `tcop-mock list` shows all shapes",
     f"{CVM} --metric cpu_usge": f"unknown metric 'cpu_usge' in {CVM}; did you mean 'cpu_usage'",
     f"{CVM} --event ping_unreachable": f"{CVM} has metrics and no events: --event does not go with it",
+    "prometheus/alerts --metric cpu": "prometheus/alerts has neither metrics nor events: leave --metric and",
     "cvm/events --event ping_unreachabel": "unknown event 'ping_unreachabel' in cvm/events; did you mean",
     "cvm/events --metric cpu_usage": "cvm/events has events and no metrics: --metric does not go with it",
     "cvm/events --state repeated": "cvm/events: no repeated callback: event alarms never repeat",
