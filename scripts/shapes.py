@@ -37,11 +37,8 @@ events. `tcop-mock list` finds shapes; `tcop-mock show ID` prints one in full.
 - Dimensions are the keys of `alarmObjInfo.dimensions` in their order in callbacks, with their JSON type and the values
   of one alarm (`--seed 1`). Keys that occur only in captured callbacks are marked *observed*. For APM and RUM these
   keys stand in `alarmObjInfo` itself, for Prometheus in its `tags`, and for CLS they are the whole body.
-- *extra* shapes are no published alarm callbacks of TCOP: no page prints them, or another service sends them. Globs
-  such as `*` leave them out; `emit`, `send` and `load` make them by their id. The clause TCM320 posts them.
-- The threshold is the one of generated alarms, not a default of Tencent Cloud.
-- *assumed* lists values without a source: no page and no capture shows them. [Errata](errata.md) lists the
-  contradictions between pages.
+- *unpublished* shapes are no published alarm callbacks of TCOP: no page prints them, or another service sends them.
+  Globs such as `*` leave them out; `emit`, `send` and `load` make them by their id. The clause TCM320 posts them.
 """
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
@@ -71,8 +68,8 @@ def _shape(shape: Shape) -> Iterator[str]:
     sent = [f"{label} {code_span(name) if name else 'not sent'}" for label, name in names.items()]
     yield f"- {', '.join(sent)}, region {'sent' if shape.regional else 'not sent'}"
     yield f"- {shape.kind} alarms; forms {', '.join(forms_of(shape))}"
-    if shape.extra:
-        yield f"- extra: {escape_markdown(shape.extra)}"
+    if shape.unpublished:
+        yield f"- unpublished: {escape_markdown(shape.unpublished)}"
     if shape.retired:
         yield f"- retired: from {shape.retired} on TCOP has no such policies; `check` does not post them"
     if shape.optional:

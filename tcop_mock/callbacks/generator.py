@@ -22,8 +22,15 @@ from tcop_mock.callbacks.pieces import (
     random_block,
     render_text,
 )
-from tcop_mock.callbacks.sampling import AlarmOptions, draw_policy, require_form, require_state, sample_values
-from tcop_mock.domain.alarm import Alarm, Callback, Form, NotifyType, State, WireFormat
+from tcop_mock.callbacks.sampling import (
+    AlarmOptions,
+    draw_policy,
+    require_form,
+    require_state,
+    sample_values,
+    with_level,
+)
+from tcop_mock.domain.alarm import ALARM_LEVELS, Alarm, Callback, Form, NotifyType, State, WireFormat
 from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UsageError, did_you_mean
 
@@ -136,6 +143,8 @@ class LifecyclePoint(NamedTuple):
     """Number of the repeat, from 1; for a resolve, the number of repeats before it plus 1."""
     earlier_resolves: tuple[int, ...] = ()
     """Occurrences of the earlier resolves: an alarm that fires again starts another life."""
+    level: str = ""
+    """Level of a hierarchical policy at this point; empty: the policy's."""
 
     @property
     def random_key(self) -> tuple[object, ...]:
@@ -154,7 +163,7 @@ def possible_ages_s(alarm: Alarm, point: LifecyclePoint) -> tuple[int, ...]:
         alarm: alarm with the policy's periods.
         point: point in the lifecycle.
     """
-    state, occurrence, _ = point
+    state, occurrence = point.state, point.occurrence
     if state is State.FIRING:
         return (0,)
     if state is State.REPEATED:
@@ -257,7 +266,7 @@ class Generator:
         )
 
     def callback(
-        self, alarm: Alarm, state: State, occurrence: int = 1, earlier_resolves: tuple[int, ...] = ()
+        self, alarm: Alarm, state: State, occurrence: int = 1, earlier_resolves: tuple[int, ...] = (), level: str = ""
     ) -> Callback:
         """Generate an alarm's callback at one point of its lifecycle.
 
@@ -266,11 +275,13 @@ class Generator:
             state: firing, repeated or resolved.
             occurrence: number of the repeat, from 1; for a resolve, the number of repeats before it plus 1.
             earlier_resolves: occurrences of the earlier resolves if it fires again; see :class:`LifecyclePoint`.
+            level: level of a hierarchical policy; empty: the policy's.
 
         Raises:
-            UsageError: the alarm cannot be in this state, or is not from this generator.
+            UsageError: the alarm cannot be in this state or have a level, or is not from this generator.
         """
         require_state(alarm, state)
+        alarm = with_level(alarm, level, self.wire_format.envelope(self.form))
         if alarm.shape_id not in self._samplers:
             raise UsageError(f"the alarm of {alarm.shape_id} is from another generator; use that one")
         sampler, position = self._samplers[alarm.shape_id], position_of(alarm.serial)
@@ -315,20 +326,23 @@ class Generator:
 
 _STATE_BY_STEP = {"fire": State.FIRING, "repeat": State.REPEATED, "resolve": State.RESOLVED}
 
-_STEP_PATTERN = re.compile(r"([a-z]+)(?::(\d{1,6}))?")
+_STEP_PATTERN = re.compile(r"([a-z]+)(?::(?:(\d{1,6})|([A-Za-z]+)))?")
 
 
 def parse_lifecycle(text: str) -> tuple[LifecyclePoint, ...]:
     """Return the callbacks of a lifecycle in order. An alarm may fire again after a resolve.
+
+    A step may name the level that an alarm of a hierarchical policy has from there on: ``fire:Remind,repeat:Serious``.
 
     Raises:
         UsageError: an unknown step, a count on a step other than repeat, or an impossible order.
     """
     points: list[LifecyclePoint] = []
     earlier_resolves: tuple[int, ...] = ()
-    repeat_count = 0
+    repeat_count, level = 0, ""
     for step in text.split(","):
-        state, count = _parse_step(text, step.strip())
+        state, count, new_level = _parse_step(text, step.strip())
+        level = new_level or level
         if points and state is State.FIRING:
             if points[-1].state is not State.RESOLVED:
                 raise UsageError(f"lifecycle {text!r}: an alarm can fire again only after a resolve")
@@ -336,20 +350,26 @@ def parse_lifecycle(text: str) -> tuple[LifecyclePoint, ...]:
         elif points and points[-1].state is State.RESOLVED:
             raise UsageError(f"lifecycle {text!r}: only fire can follow a resolve")
         if state is State.REPEATED:
-            points += [LifecyclePoint(state, repeat_count + number, earlier_resolves) for number in range(1, count + 1)]
+            points += [
+                LifecyclePoint(state, repeat_count + number, earlier_resolves, level) for number in range(1, count + 1)
+            ]
             repeat_count += count
         else:
-            points.append(LifecyclePoint(state, repeat_count + 1 if state is State.RESOLVED else 1, earlier_resolves))
+            occurrence = repeat_count + 1 if state is State.RESOLVED else 1
+            points.append(LifecyclePoint(state, occurrence, earlier_resolves, level))
     return tuple(points)
 
 
-def _parse_step(text: str, step: str) -> tuple[State, int]:
+def _parse_step(text: str, step: str) -> tuple[State, int, str]:
+    """Return the state of a step, its count, and its level or an empty text."""
     match = _STEP_PATTERN.fullmatch(step)
     if match is None or match[1] not in _STATE_BY_STEP:
         suggestion = did_you_mean(step.partition(":")[0], _STATE_BY_STEP)
         hint = f"; did you mean {suggestion}?" if suggestion else ""
         raise UsageError(f"lifecycle {text!r}: {step!r} is not a step{hint}; write fire,repeat:3,resolve")
-    state = _STATE_BY_STEP[match[1]]
+    state, level = _STATE_BY_STEP[match[1]], match[3] or ""
     if match[2] and state is not State.REPEATED:
         raise UsageError(f"lifecycle {text!r}: only repeat can have a count; write fire,repeat:3,resolve")
-    return state, int(match[2] or 1)
+    if level and level not in ALARM_LEVELS:
+        raise UsageError(f"lifecycle {text!r}: {level!r} is no level; the levels are {', '.join(ALARM_LEVELS)}")
+    return state, int(match[2] or 1), level

@@ -27,7 +27,7 @@ from tcop_mock.callbacks.pieces import (
     render_text,
     timestamp_pieces,
 )
-from tcop_mock.callbacks.sampling import AlarmOptions, require_form, require_state, sample_values
+from tcop_mock.callbacks.sampling import AlarmOptions, require_form, require_state, sample_values, with_level
 from tcop_mock.domain.alarm import NOT_RECOVERED, CallbackValues, State, build_body
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ class BodyRenderer:
         """Return the compiled body of a policy's alarms, with markers for the values that differ between alarms."""
         policy = self._sampler.policy(policy_number, self._options)
         require_state(policy, self._point.state)
+        policy = with_level(policy, self._point.level, self._envelope)
         markers = Markers()
         tree: Any = build_body(
             self._with_markers(policy, markers),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from tcop_mock.catalog.pools import Region
-    from tcop_mock.domain.alarm import RepeatPolicy
+    from tcop_mock.domain.alarm import Envelope, RepeatPolicy
     from tcop_mock.domain.shape import Shape
 
     Subject = TypeVar("Subject", Metric, Event)
@@ -230,6 +230,19 @@ _WITHOUT_REPEATS = {
     AlarmKind.PROMETHEUS: "no source shows one of Prometheus",
     AlarmKind.CLS: _CLS_HAS_NO_STATE,
 }
+
+
+def with_level(alarm: Alarm, level: str, envelope: Envelope) -> Alarm:
+    """Return an alarm at another level of its hierarchical policy; the same alarm for an empty level.
+
+    Raises:
+        UsageError: its callbacks have no level.
+    """
+    if not level:
+        return alarm
+    if alarm.kind is not AlarmKind.METRIC or not envelope.fields & {"alertId", "alarmLevel"}:
+        raise UsageError(f"{alarm.shape_id}: only metric alarms of --profile 2025 have a level; leave {level} out")
+    return replace(alarm, optional_fields=replace(alarm.optional_fields, level=level))
 
 
 def _with_repeats(alarm: Alarm, rng: SeededRandom) -> Alarm:

@@ -189,8 +189,8 @@ class CallbackValidator:
         return self._schema_paths(shape_id, Form.OBSERVED, wire) - documented - default
 
     def _deviations(self, shape: Shape, generation: Generation, tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
-        if shape.extra:
-            yield Issue("", shape.extra)
+        if shape.unpublished:
+            yield Issue("", shape.unpublished)
             return
         profile, form = generation
         is_observed = form is Form.OBSERVED
@@ -304,8 +304,6 @@ def _not_covered_by(deviations: Iterable[Issue], problems: Iterable[Issue]) -> t
 
 def _unknown_product(classification: Classification, tree: Any) -> Issue:  # noqa: ANN401 - any JSON value
     """Return what the catalogue does not contain: the product, or these dimensions of it."""
-    if classification.kind == PROMETHEUS:
-        return Issue("alarmObjInfo", "has the labels of a rule, for which no page prints a shape")
     if classification.product:
         shape_ids = [shape.id for shape in classification.product]
         more = f" and {len(shape_ids) - _MAX_SHAPES} more" if len(shape_ids) > _MAX_SHAPES else ""

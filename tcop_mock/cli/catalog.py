@@ -37,7 +37,7 @@ _MARKS = {"?": "no page prints a sample of it", "+": "no published callback, lef
 
 
 def _mark(shape: Shape) -> str:
-    if shape.extra:
+    if shape.unpublished:
         return "+"
     return " " if shape.is_documented else "?"
 

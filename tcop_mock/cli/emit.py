@@ -18,7 +18,7 @@ from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
 from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.settings import configured_target
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import AlarmKind, Lang, without_extras
+from tcop_mock.domain.shape import AlarmKind, Lang, without_unpublished
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 
@@ -194,7 +194,7 @@ def emit(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Print callbacks: one body, one per line, or a script that posts them."""
     source = CallbackSource.build(generation, common)
-    shapes = without_extras(common.catalog().match(pattern))
+    shapes = without_unpublished(common.catalog().match(pattern))
     if output_format in SCRIPT_FORMATS and (common.as_json or pretty):
         raise UsageError(f"--format {output_format} is not JSON: leave --json and --pretty out")
     if (to or headers) and output_format not in SCRIPT_FORMATS:

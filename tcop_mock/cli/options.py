@@ -368,7 +368,8 @@ def generation_options(function: Function) -> Function:
                 "--lifecycle",
                 group=GENERATE,
                 metavar="STEPS",
-                help="Several states of one alarm in order: fire,repeat:3,resolve,fire.",
+                help="Several states of one alarm in order: fire,repeat:3,resolve,fire; "
+                "with levels, for --profile 2025: fire:Remind,repeat:Serious.",
             ),
             option("--metric", group=GENERATE, metavar="NAME", help="Metric by name.  [default: random]"),
             option("--event", group=GENERATE, metavar="NAME", help="Event by name.  [default: random]"),

@@ -30,7 +30,7 @@ from tcop_mock.cli.value_types import NO_LIMIT, RateLimit
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.domain.profile import Accept, RetryAfter
-from tcop_mock.domain.shape import Lang, without_extras
+from tcop_mock.domain.shape import Lang, without_unpublished
 from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.reports.json import deliveries_document, write_json
@@ -100,7 +100,7 @@ def _read_body(source: str, generation: GenerationOptions, deliverer: Deliverer)
 
 def _generate(source: str, callbacks: CallbackSource, common: CommonOptions) -> list[list[DeliveryItem]]:
     try:
-        shapes = without_extras(common.catalog().match(source))
+        shapes = without_unpublished(common.catalog().match(source))
     except UnknownNameError as problem:
         raise UsageError(f"{problem} (and {source!r} is not a file)") from None
     lifecycles = [

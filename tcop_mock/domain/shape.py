@@ -201,8 +201,8 @@ class Shape:
     """Keys of ``dimensions`` that some page or capture lacks."""
     retired: str = ""
     """Month from which TCOP has no such policies any more, like ``2022-09``; empty if it has them."""
-    extra: str = ""
-    """Why it is no published alarm callback of TCOP; empty if it is one. See :func:`without_extras`."""
+    unpublished: str = ""
+    """Why it is no published alarm callback of TCOP; empty if it is one. See :func:`without_unpublished`."""
     in_object_info: bool = False
     """Whether the keys of ``dimensions`` stand in ``alarmObjInfo`` itself (APM, RUM)."""
     alert_texts: Mapping[str, str] = field(default_factory=dict)
@@ -230,10 +230,10 @@ class Shape:
         return self.sample is not None
 
 
-def without_extras(shapes: Iterable[Shape]) -> list[Shape]:
+def without_unpublished(shapes: Iterable[Shape]) -> list[Shape]:
     """Return the shapes of TCOP's published alarm callbacks; all shapes if there is none of these."""
     shapes = list(shapes)
-    return [shape for shape in shapes if not shape.extra] or shapes
+    return [shape for shape in shapes if not shape.unpublished] or shapes
 
 
 class Problem(NamedTuple):

@@ -21,7 +21,7 @@ from tcop_mock.catalog.pools import find_region
 from tcop_mock.domain.alarm import NotifyType, RepeatPolicy, State
 from tcop_mock.domain.callback_view import key_from_body
 from tcop_mock.domain.load import Scenario, ScenarioGroup, ScheduledCallback
-from tcop_mock.domain.shape import AlarmKind, without_extras
+from tcop_mock.domain.shape import AlarmKind, without_unpublished
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _group_shapes(scenario: Scenario, number: int, catalog: Catalog) -> list[Sha
     shapes: dict[str, Shape] = {}
     for pattern in scenario.groups[number].shapes:
         try:
-            shapes |= {shape.id: shape for shape in without_extras(catalog.match(pattern))}
+            shapes |= {shape.id: shape for shape in without_unpublished(catalog.match(pattern))}
         except UsageError as problem:
             raise EntryError(scenario.location, f"groups.{number}.shapes", str(problem)) from None
     return list(shapes.values())

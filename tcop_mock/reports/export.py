@@ -62,7 +62,7 @@ _LEVELS = {
 }
 """How binding it is to accept a form: TCM101, TCM317, TCM318, TCM319."""
 
-_EXTRA_LEVEL = Level.MAY
+_UNPUBLISHED_LEVEL = Level.MAY
 """How binding it is to accept a callback that is no published one of TCOP: TCM320 only forbids a crash."""
 
 
@@ -147,7 +147,7 @@ class ExportBuilder:
                                 "state": state,
                                 "form": form,
                                 "lang": lang,
-                                "level": _EXTRA_LEVEL if shape.extra else _LEVELS[form],
+                                "level": _UNPUBLISHED_LEVEL if shape.unpublished else _LEVELS[form],
                             },
                         )
 

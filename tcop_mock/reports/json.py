@@ -301,7 +301,7 @@ def _shape_document(shape: Shape) -> dict[str, Any]:
         "aliases": {key: list(others) for key, others in shape.aliases.items()},
         "optional": list(shape.optional),
         "retired": shape.retired or None,
-        "extra": shape.extra or None,
+        "unpublished": shape.unpublished or None,
         "in_object_info": shape.in_object_info,
         "alert": dict(shape.alert_texts),
         "observed": {

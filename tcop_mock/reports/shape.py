@@ -93,8 +93,8 @@ def _lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
     yield from _labelled_lines("forms", ", ".join(forms_of(shape)))
     if shape.retired:
         yield from _labelled_lines("retired", f"{shape.retired}: TCOP has no such policies any more")
-    if shape.extra:
-        yield from _labelled_lines("extra", f"{shape.extra}; * and other globs leave it out")
+    if shape.unpublished:
+        yield from _labelled_lines("unpublished", f"{shape.unpublished}; * and other globs leave it out")
     yield from _labelled_lines("source", shape.source)
     yield (
         _EXAMPLE_TITLES.get(shape.kind, "keys of alarmObjInfo" if shape.in_object_info else "dimensions")

@@ -18,14 +18,14 @@ from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog, parse_shape
 from tcop_mock.catalog.schema_errors import validator
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import without_extras
+from tcop_mock.domain.shape import without_unpublished
 from tcop_mock.reports.entry_toml import entry_toml
 
 if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape
 
 CATALOG = Catalog.load()
-SHAPES = without_extras(CATALOG)
+SHAPES = without_unpublished(CATALOG)
 VOCABULARY = Vocabulary.from_shapes(CATALOG)
 BUILTINS = {"account.app_id": "1250000001", "account.uin": "100000000001", "region": "gz"}
 

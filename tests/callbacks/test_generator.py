@@ -250,7 +250,7 @@ def test_not_equal_at_the_top_of_the_range_goes_below() -> None:
 )
 def test_lifecycles_are_parsed(text: str, moments: list[tuple[State, int, tuple[int, ...]]]) -> None:
     """Steps become states with the number of their occurrence and the resolves before a new firing."""
-    assert [tuple(moment) for moment in parse_lifecycle(text)] == moments
+    assert [tuple(moment) for moment in parse_lifecycle(text)] == [(*moment, "") for moment in moments]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,8 @@ def test_lifecycles_are_parsed(text: str, moments: list[tuple[State, int, tuple[
         ("resolve,repeat", "only fire can follow a resolve"),
         ("resolve,resolve", "only fire can follow a resolve"),
         ("fire,fire", "can fire again only after a resolve"),
-        ("repeat:x", "'repeat:x' is not a step"),
+        ("repeat:1x", "'repeat:1x' is not a step"),
+        ("repeat:x", "'x' is no level; the levels are Remind, Warn, Serious"),
     ],
 )
 def test_impossible_lifecycles_are_errors(text: str, message: str) -> None:

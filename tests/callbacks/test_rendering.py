@@ -38,7 +38,9 @@ PROFILES = ("2019-ack", "2021-verify", "2023", "2025", "template")
 SEEDS = st.integers(min_value=-(2**63), max_value=2**63)
 SERIALS = st.integers(min_value=0, max_value=10**6)
 OCCURRENCES = st.integers(min_value=1, max_value=12)
-MOMENTS = st.builds(LifecyclePoint, st.sampled_from(State), OCCURRENCES, st.lists(OCCURRENCES, max_size=2).map(tuple))
+MOMENTS = st.builds(
+    LifecyclePoint, st.sampled_from(State), OCCURRENCES, st.lists(OCCURRENCES, max_size=2).map(tuple), st.just("")
+)
 
 
 def able(shape: Shape, state: State) -> bool:

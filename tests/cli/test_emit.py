@@ -10,7 +10,7 @@ from tcop_mock.callbacks.json_edit import all_paths, value_at
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form
-from tcop_mock.domain.shape import AlarmKind, without_extras
+from tcop_mock.domain.shape import AlarmKind, without_unpublished
 
 if TYPE_CHECKING:
     import subprocess
@@ -87,7 +87,7 @@ def test_a_glob_passes_over_what_has_no_such_state(tcop: RunCommand, state: str)
     done = tcop("emit", "*", "--state", state, "--json")
     able = [
         shape.id
-        for shape in without_extras(CATALOG)
+        for shape in without_unpublished(CATALOG)
         if shape.kind is AlarmKind.METRIC or state == "firing" or (state == "resolved" and shape.can_resolve)
     ]
     assert [row["shape"] for row in done.document["callbacks"]] == able
@@ -238,6 +238,7 @@ REFUSED = {
     "zzz/*": "unknown shape 'zzz/*'; `tcop-mock list` shows all shapes",
     f"{CVM} --metric cpu_usge": f"unknown metric 'cpu_usge' in {CVM}; did you mean 'cpu_usage'",
     f"{CVM} --event ping_unreachable": f"{CVM} has metrics and no events: --event does not go with it",
+    "prometheus/alerts --metric cpu": "prometheus/alerts has neither metrics nor events: leave --metric and",
     "cvm/events --event ping_unreachabel": "unknown event 'ping_unreachabel' in cvm/events; did you mean",
     "cvm/events --metric cpu_usage": "cvm/events has events and no metrics: --metric does not go with it",
     "cvm/events --state repeated": "cvm/events: no repeated callback: event alarms never repeat",

@@ -276,7 +276,7 @@ def test_a_shape_as_json() -> None:
         "aliases": {},
         "optional": [],
         "retired": None,
-        "extra": None,
+        "unpublished": None,
         "in_object_info": False,
         "alert": {},
         "observed": {"dimensions": {"deviceName": "{name}"}, "show_name_suffix": " ", "additional_msg": []},

@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.callbacks.generator import Generator, LifecyclePoint
+from tcop_mock.callbacks.generator import Generator, LifecyclePoint, parse_lifecycle
 from tcop_mock.callbacks.json_schemas import accept_schema, documented_schema, emit_schema
+from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.catalog.schema_errors import validator
+from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.callback_view import CallbackView, key_from_body
-from tcop_mock.domain.shape import Lang, Shape, without_extras
+from tcop_mock.domain.shape import Lang, Shape, without_unpublished
 from tcop_mock.errors import UnknownNameError, UsageError
+from tcop_mock.reports.shape import shape_lines
 
 CATALOG = Catalog.load()
-EXTRA = [shape for shape in CATALOG if shape.extra]
+UNPUBLISHED = [shape for shape in CATALOG if shape.unpublished]
 PROMETHEUS, CLS, APM, RUM = (
     CATALOG.get(shape_id) for shape_id in ("prometheus/alerts", "cls/alarms", "apm/application", "rum/application")
 )
@@ -72,8 +75,8 @@ def test_a_callback_of_cls_has_the_content_of_its_page() -> None:
     assert chinese["AlarmID"] == body["AlarmID"]
 
 
-@pytest.mark.parametrize("shape", EXTRA, ids=[shape.id for shape in EXTRA])
-def test_an_extra_shape_is_drawn_and_described_like_any_other(shape: Shape) -> None:
+@pytest.mark.parametrize("shape", UNPUBLISHED, ids=[shape.id for shape in UNPUBLISHED])
+def test_an_unpublished_shape_is_drawn_and_described_like_any_other(shape: Shape) -> None:
     """Bodies of all states and languages keep all schemas of the shape, and the fast renderer writes the same bytes."""
     states = [State.FIRING, *([State.RESOLVED] if shape.can_resolve else [])]
     schemas = [validator(make(shape)) for make in (emit_schema, documented_schema, accept_schema)]
@@ -108,12 +111,12 @@ def test_an_alarm_of_prometheus_has_neither_metrics_nor_events() -> None:
     assert Form.OBSERVED in forms_of(APM)
 
 
-def test_globs_leave_extra_shapes_out() -> None:
+def test_globs_leave_unpublished_shapes_out() -> None:
     """Unless they match no others."""
-    assert {shape.id for shape in without_extras(CATALOG.match("*"))} == {
-        shape.id for shape in CATALOG if not shape.extra
+    assert {shape.id for shape in without_unpublished(CATALOG.match("*"))} == {
+        shape.id for shape in CATALOG if not shape.unpublished
     }
-    assert without_extras(CATALOG.match("apm/*")) == [APM]
+    assert without_unpublished(CATALOG.match("apm/*")) == [APM]
 
 
 def test_a_body_is_named_by_its_kind_whatever_its_labels() -> None:
@@ -122,7 +125,10 @@ def test_a_body_is_named_by_its_kind_whatever_its_labels() -> None:
     body["alarmObjInfo"]["tags"] = {"severity": "page", "team": "db"}
     result = FINDER.validate_tree(body)
     assert (result.problems, result.kind, result.shape) == ((), "prometheus", PROMETHEUS.id)
-    assert [issue.message for issue in result.deviations] == [PROMETHEUS.extra]
+    assert [issue.message for issue in result.deviations] == [PROMETHEUS.unpublished]
+    unknown = CallbackValidator([APM]).validate_tree(body)
+    assert (unknown.kind, unknown.shape, unknown.is_valid) == ("prometheus", None, True)
+    assert [issue.message for issue in unknown.deviations] == ["is of a product that is not in the catalogue"]
     del body["alarmStatus"]
     assert [issue.path for issue in FINDER.validate_tree(body).problems] == ["alarmStatus"]
 
@@ -157,3 +163,60 @@ def test_the_keys_of_an_object_keep_its_notifications_apart() -> None:
     assert "service.name=" in CallbackView(first).object_name
     keys = {key_from_body(json.dumps(body).encode()).object_id for body in (first, second, body_of(PROMETHEUS))}
     assert len(keys) == 3
+
+
+def test_the_level_changes_within_the_life_of_an_alarm() -> None:
+    """Each callback has the level of its step or of the last one before it; all else is as without levels."""
+    wire, shape = load_profile("2025").wire_format, CATALOG.get("cvm/basic-monitoring")
+    generator = Generator(3, form=Form.OBSERVED, wire_format=wire)
+    points = parse_lifecycle("fire:Remind,repeat:Serious,repeat:1,resolve")
+    options = AlarmOptions(required_state=State.REPEATED)
+    bodies = [json.loads(BodyRenderer(generator, shape, point, options=options).body(0)) for point in points]
+    assert [body["alarmLevel"] for body in bodies] == ["Remind", "Serious", "Serious", "Serious"]
+    assert all(body["alertId"] == f"{body['sessionId']}_{body['alarmLevel']}" for body in bodies)
+    alarm = generator.alarm(shape, required_state=State.REPEATED)
+    assert [generator.callback(alarm, *point).to_dict() for point in points] == bodies
+    assert all(FINDER.validate_tree(body).is_valid for body in bodies)
+    documented = Generator(3, wire_format=wire)
+    [fired] = parse_lifecycle("fire:Warn")
+    assert documented.callback(documented.alarm(shape), *fired).to_dict()["alertId"].endswith("_Warn")
+
+
+@pytest.mark.parametrize(
+    "shape_id, profile, steps, problem",
+    [
+        ("cvm/basic-monitoring", "2023", "fire:Warn", "only metric alarms of --profile 2025 have a level"),
+        ("cvm/events", "2025", "fire:Warn", "only metric alarms of --profile 2025 have a level"),
+        ("cvm/basic-monitoring", "2025", "fire:Huge", "'Huge' is no level; the levels are Remind, Warn, Serious"),
+    ],
+)
+def test_a_level_that_cannot_be_is_refused(shape_id: str, profile: str, steps: str, problem: str) -> None:
+    """Of a profile or kind without levels, and of an unknown name."""
+    generator = Generator(3, wire_format=load_profile(profile).wire_format)
+    with pytest.raises(UsageError, match=problem):
+        [generator.callback(generator.alarm(CATALOG.get(shape_id)), *point) for point in parse_lifecycle(steps)]
+
+
+def test_a_page_of_such_a_shape_says_what_is_not_sent() -> None:
+    """Keys are shown where they stand, and why it is not published."""
+    lines = {shape.id: "\n".join(shape_lines(shape, body_of(shape))) for shape in UNPUBLISHED}
+    assert all("unpublished" in text for text in lines.values())
+    assert "policy type" not in lines[PROMETHEUS.id]
+    assert "policy type" in lines[APM.id]
+    titles = {PROMETHEUS: "tags of alarmObjInfo", CLS: "body", APM: "keys of alarmObjInfo"}
+    assert all(f"\n{title}, as one alarm has them\n" in lines[shape.id] for shape, title in titles.items())
+
+
+def test_only_alarms_of_products_go_through_a_template() -> None:
+    """Documented: templates are for cloud products. CloudEvents and unpublished bodies are posted as they are."""
+    template = NotificationTemplate("{{.policy_name}}", "x")
+    factory = CaseFactory(CATALOG, Generator(1), "TCM320", template=template)
+    body = body_of(PROMETHEUS)
+    assert json.loads(factory.case("x", body, PROMETHEUS).request.body) == body
+    events = CATALOG.get("antiddos/events")
+    cloud_event = factory.with_form(Form.CLOUDEVENTS)
+    tree = cloud_event.tree(cloud_event.alarm(events), State.FIRING)
+    assert json.loads(cloud_event.case("x", tree, events).request.body) == tree
+    plain = CATALOG.get("cvm/basic-monitoring")
+    tree = factory.tree(factory.alarm(plain), State.FIRING)
+    assert factory.case("x", tree, plain).request.body.decode() == tree["alarmPolicyInfo"]["policyName"]
